@@ -1,0 +1,135 @@
+"""The seam between the desk and what runs jobs: effects go down, facts come up.
+
+Beneath it stands this very machine (worker/engine.py) or, later, a fleet of workers. Every effect is idempotent by job key: a
+start that is repeated starts nothing. Facts of one job come in order; a fact is repeated (by `recover`) until it was `settled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from ..schemas.job import Outcome
+from ..schemas.naming import JobKey
+from ..schemas.spec import JobSpec
+
+StreamName = Literal["stdout", "stderr"]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A job to start. `proof` is the signed envelope that asked for it, kept beside its logs."""
+
+    key: JobKey
+    spec: JobSpec
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where the logs of a job are: its process and times (microseconds UTC); pid 0 if it could not start, end 0 while it runs."""
+
+    key: JobKey
+    pid: int
+    started_at_us: int
+    ended_at_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The job has a process. `adopted`: it was found again after a restart."""
+
+    key: JobKey
+    pid: int
+    started_at_us: int
+    adopted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Nothing of the job is left and its logs are whole. pid 0: it could not be started; the outcome tells why."""
+
+    key: JobKey
+    pid: int
+    started_at_us: int
+    ended_at_us: int
+    outcome: Outcome
+
+
+Fact = Started | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A job that the desk believes not to have ended: queued (pid 0) or running."""
+
+    key: JobKey
+    pid: int
+    started_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """Bytes of a log from a known position, and how many there are so far."""
+
+    start: int
+    data: bytes
+    size: int
+
+
+class LogReader(Protocol):
+    """Reads one log from a position to its end, however long that takes."""
+
+    def read(self, length: int) -> bytes:
+        """Get the next bytes, at most `length`; empty if there are none now."""
+        ...
+
+    def close(self) -> None:
+        """Let go of file and watch."""
+        ...
+
+
+class Engine(Protocol):
+    """What a desk needs of what runs its jobs."""
+
+    @property
+    def slots(self) -> int:
+        """How many jobs may run at once."""
+        ...
+
+    def start(self, launches: Sequence[Launch]) -> None:
+        """Start jobs; `Started` or `Ended` comes for each."""
+        ...
+
+    def signal(self, key: JobKey, number: int) -> None:
+        """Send one signal to all processes of a job."""
+        ...
+
+    def end(self, key: JobKey, number: int, grace_ms: int) -> None:
+        """Send `number` to the whole job and SIGKILL after the grace (0: at once); `Ended` comes when nothing is left."""
+        ...
+
+    def settled(self, keys: Sequence[JobKey]) -> None:
+        """Say that the `Ended` facts of these are durable; the engine may forget them."""
+        ...
+
+    async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
+        """Say what became of these, and of all others that the engine knows of.
+
+        A job with a pid of which nothing can be found is reported `Ended` as lost; one without that never reached the engine is not
+        reported.
+        """
+        ...
+
+    def read_log(self, run: Run, stream: StreamName, start: int, length: int) -> LogPart:
+        """Read a range; shorter at the end of the log. `Refused(NOT_FOUND)` if there is no log."""
+        ...
+
+    def tail_log(self, run: Run, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
+        """Read the last lines, as far as they fit into `most_bytes`."""
+        ...
+
+    def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
+        """Read on from `start`; `on_growth` is called (on the loop) whenever there may be more."""
+        ...

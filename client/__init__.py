@@ -1,0 +1,1 @@
+"""Library and command line. Knows no store and no process of the daemons."""

@@ -1,0 +1,100 @@
+"""Frames to messages and back, and the bounds that both sides keep.
+
+Client to daemon: one frame, an Envelope. Daemon to client: a Reply, and behind a LogRange or LogChunk one frame of bytes.
+Published: the topic, and a News. A frame that cannot be read is `Refused`: it costs its sender that frame and nobody else anything.
+"""
+
+from __future__ import annotations
+
+from google.protobuf.message import DecodeError
+
+from .generated import event_pb2, request_pb2
+from .refusal import Code, Refused
+from .spec import LARGEST_STDIN
+
+PROTOCOL_VERSION = 1
+TOPIC_BYTES = 16
+NONCE_BYTES = 16
+STORE_ID_BYTES = 16
+
+# A spec may hold 2 MiB of arguments and 1 MiB of stdin; a request of many jobs is cut by this too.
+LARGEST_MESSAGE = 8 * 1024 * 1024
+MOST_JOBS_PER_START = 20_000
+MOST_FRAMES = 2
+LARGEST_CHUNK = 256 * 1024
+LARGEST_RANGE = 1024 * 1024
+MOST_TAIL_LINES = 1000
+LARGEST_TAIL = 64 * 1024
+LARGEST_CREDIT = 16 * 1024 * 1024
+MOST_STREAMS = 256
+MOST_GRANTS = 64
+# libzmq: a CURVE client cannot shake hands with an XPUB that takes less than 292 bytes; a topic needs 17.
+LARGEST_SUBSCRIPTION = 512
+
+
+def limits() -> request_pb2.Limits:
+    """Say the bounds, as `hello` tells them."""
+    return request_pb2.Limits(
+        message_bytes=LARGEST_MESSAGE,
+        jobs_per_start=MOST_JOBS_PER_START,
+        stdin_bytes=LARGEST_STDIN,
+        tail_lines=MOST_TAIL_LINES,
+        tail_bytes=LARGEST_TAIL,
+        range_bytes=LARGEST_RANGE,
+        credit_bytes=LARGEST_CREDIT,
+        streams=MOST_STREAMS,
+        grants=MOST_GRANTS,
+    )
+
+
+def read_envelope(frame: bytes) -> tuple[request_pb2.Request, request_pb2.Envelope]:
+    """Decode what a client sent; the envelope holds the raw request bytes and the proof.
+
+    Raises `Refused(INVALID_ARGUMENT)` for a malformed frame.
+    """
+    try:
+        envelope = request_pb2.Envelope.FromString(frame)
+        return request_pb2.Request.FromString(envelope.request), envelope
+    except DecodeError:
+        raise Refused(Code.INVALID_ARGUMENT, "the frame is not a jobwire request") from None
+
+
+def read_reply(frame: bytes) -> request_pb2.Reply:
+    """Decode what a daemon sent.
+
+    Raises `Refused(INTERNAL)` for a malformed frame.
+    """
+    try:
+        return request_pb2.Reply.FromString(frame)
+    except DecodeError:
+        raise Refused(Code.INTERNAL, "the daemon sent a frame that is not a jobwire reply") from None
+
+
+def read_news(frame: bytes) -> event_pb2.News:
+    """Decode what a daemon published.
+
+    Raises `Refused(INTERNAL)` for a malformed frame.
+    """
+    try:
+        return event_pb2.News.FromString(frame)
+    except DecodeError:
+        raise Refused(Code.INTERNAL, "the daemon published a frame that is not news") from None
+
+
+def refusal_message(refused: Refused) -> request_pb2.Refusal:
+    """Write a refusal as it travels."""
+    return request_pb2.Refusal(
+        code=refused.code.value,  # type: ignore[arg-type] # reason: an enum field takes its number
+        message=refused.message,
+        next_step=refused.next_step,
+        job_index=refused.job_index,
+    )
+
+
+def refusal_from(message: request_pb2.Refusal) -> Refused:
+    """Read a refusal that came over the wire; a code of a newer version counts as `INTERNAL`."""
+    try:
+        code = Code(message.code)
+    except ValueError:
+        code = Code.INTERNAL
+    return Refused(code, message.message, message.next_step, message.job_index if message.HasField("job_index") else None)

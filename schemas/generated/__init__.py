@@ -1,0 +1,1 @@
+"""Written by schemas/generate.py from schemas/proto. Not edited by hand."""

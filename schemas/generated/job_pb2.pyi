@@ -1,0 +1,150 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STATE_UNSPECIFIED: _ClassVar[State]
+    STATE_QUEUED: _ClassVar[State]
+    STATE_RUNNING: _ClassVar[State]
+    STATE_STOPPING: _ClassVar[State]
+    STATE_FINISHED: _ClassVar[State]
+
+class OutcomeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OUTCOME_KIND_UNSPECIFIED: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_EXITED: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_SIGNALED: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_FAILED_TO_START: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_TIMED_OUT: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_CANCELLED: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_OVER_LIMIT: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_LOST: _ClassVar[OutcomeKind]
+STATE_UNSPECIFIED: State
+STATE_QUEUED: State
+STATE_RUNNING: State
+STATE_STOPPING: State
+STATE_FINISHED: State
+OUTCOME_KIND_UNSPECIFIED: OutcomeKind
+OUTCOME_KIND_EXITED: OutcomeKind
+OUTCOME_KIND_SIGNALED: OutcomeKind
+OUTCOME_KIND_FAILED_TO_START: OutcomeKind
+OUTCOME_KIND_TIMED_OUT: OutcomeKind
+OUTCOME_KIND_CANCELLED: OutcomeKind
+OUTCOME_KIND_OVER_LIMIT: OutcomeKind
+OUTCOME_KIND_LOST: OutcomeKind
+
+class JobKey(_message.Message):
+    __slots__ = ("owner", "id")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    owner: bytes
+    id: bytes
+    def __init__(self, owner: _Optional[bytes] = ..., id: _Optional[bytes] = ...) -> None: ...
+
+class EnvironmentVariable(_message.Message):
+    __slots__ = ("name", "value")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    name: bytes
+    value: bytes
+    def __init__(self, name: _Optional[bytes] = ..., value: _Optional[bytes] = ...) -> None: ...
+
+class Label(_message.Message):
+    __slots__ = ("name", "value")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
+class JobSpec(_message.Message):
+    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms")
+    ARGV_FIELD_NUMBER: _ClassVar[int]
+    ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    STDIN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    TIME_LIMIT_MS_FIELD_NUMBER: _ClassVar[int]
+    STOP_SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    GRACE_MS_FIELD_NUMBER: _ClassVar[int]
+    argv: _containers.RepeatedScalarFieldContainer[bytes]
+    environment: _containers.RepeatedCompositeFieldContainer[EnvironmentVariable]
+    directory: bytes
+    stdin: bytes
+    name: str
+    labels: _containers.RepeatedCompositeFieldContainer[Label]
+    time_limit_ms: int
+    stop_signal: int
+    grace_ms: int
+    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ...) -> None: ...
+
+class Batch(_message.Message):
+    __slots__ = ("id", "name", "parallel")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PARALLEL_FIELD_NUMBER: _ClassVar[int]
+    id: bytes
+    name: str
+    parallel: int
+    def __init__(self, id: _Optional[bytes] = ..., name: _Optional[str] = ..., parallel: _Optional[int] = ...) -> None: ...
+
+class ResourceUse(_message.Message):
+    __slots__ = ("user_us", "system_us", "max_resident_bytes")
+    USER_US_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    user_us: int
+    system_us: int
+    max_resident_bytes: int
+    def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., max_resident_bytes: _Optional[int] = ...) -> None: ...
+
+class Outcome(_message.Message):
+    __slots__ = ("kind", "exit_status", "signal", "sentence", "use", "stdout_bytes", "stderr_bytes")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    EXIT_STATUS_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    USE_FIELD_NUMBER: _ClassVar[int]
+    STDOUT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    STDERR_BYTES_FIELD_NUMBER: _ClassVar[int]
+    kind: OutcomeKind
+    exit_status: int
+    signal: int
+    sentence: str
+    use: ResourceUse
+    stdout_bytes: int
+    stderr_bytes: int
+    def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ...) -> None: ...
+
+class Job(_message.Message):
+    __slots__ = ("key", "spec", "state", "owner_name", "batch", "queued_at_us", "started_at_us", "ended_at_us", "pid", "outcome", "waits_for")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_NAME_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
+    key: JobKey
+    spec: JobSpec
+    state: State
+    owner_name: str
+    batch: Batch
+    queued_at_us: int
+    started_at_us: int
+    ended_at_us: int
+    pid: int
+    outcome: Outcome
+    waits_for: str
+    def __init__(self, key: _Optional[_Union[JobKey, _Mapping]] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[State, str]] = ..., owner_name: _Optional[str] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., queued_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., pid: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., waits_for: _Optional[str] = ...) -> None: ...

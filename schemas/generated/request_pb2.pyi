@@ -1,0 +1,450 @@
+from . import event_pb2 as _event_pb2
+from . import job_pb2 as _job_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Code(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CODE_UNSPECIFIED: _ClassVar[Code]
+    CODE_INVALID_ARGUMENT: _ClassVar[Code]
+    CODE_NOT_FOUND: _ClassVar[Code]
+    CODE_ALREADY_EXISTS: _ClassVar[Code]
+    CODE_PERMISSION_DENIED: _ClassVar[Code]
+    CODE_RESOURCE_EXHAUSTED: _ClassVar[Code]
+    CODE_FAILED_PRECONDITION: _ClassVar[Code]
+    CODE_OUT_OF_RANGE: _ClassVar[Code]
+    CODE_UNIMPLEMENTED: _ClassVar[Code]
+    CODE_UNAVAILABLE: _ClassVar[Code]
+    CODE_INTERNAL: _ClassVar[Code]
+    CODE_UNAUTHENTICATED: _ClassVar[Code]
+
+class Stream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STREAM_UNSPECIFIED: _ClassVar[Stream]
+    STREAM_STDOUT: _ClassVar[Stream]
+    STREAM_STDERR: _ClassVar[Stream]
+CODE_UNSPECIFIED: Code
+CODE_INVALID_ARGUMENT: Code
+CODE_NOT_FOUND: Code
+CODE_ALREADY_EXISTS: Code
+CODE_PERMISSION_DENIED: Code
+CODE_RESOURCE_EXHAUSTED: Code
+CODE_FAILED_PRECONDITION: Code
+CODE_OUT_OF_RANGE: Code
+CODE_UNIMPLEMENTED: Code
+CODE_UNAVAILABLE: Code
+CODE_INTERNAL: Code
+CODE_UNAUTHENTICATED: Code
+STREAM_UNSPECIFIED: Stream
+STREAM_STDOUT: Stream
+STREAM_STDERR: Stream
+
+class Envelope(_message.Message):
+    __slots__ = ("request", "proof")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    request: bytes
+    proof: Proof
+    def __init__(self, request: _Optional[bytes] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ...) -> None: ...
+
+class Proof(_message.Message):
+    __slots__ = ("signer", "audience", "nonce", "signature")
+    SIGNER_FIELD_NUMBER: _ClassVar[int]
+    AUDIENCE_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    signer: bytes
+    audience: bytes
+    nonce: bytes
+    signature: bytes
+    def __init__(self, signer: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class Request(_message.Message):
+    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    STOP_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    QUERY_ONE_FIELD_NUMBER: _ClassVar[int]
+    LIST_FIELD_NUMBER: _ClassVar[int]
+    READ_LOG_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_LOG_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIBE_FIELD_NUMBER: _ClassVar[int]
+    UNSUBSCRIBE_FIELD_NUMBER: _ClassVar[int]
+    REPLAY_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    hello: Hello
+    start: Start
+    stop: Stop
+    signal: Signal
+    query_one: QueryOne
+    list: List
+    read_log: ReadLog
+    follow_log: FollowLog
+    credit: Credit
+    cancel: Cancel
+    subscribe: Subscribe
+    unsubscribe: Unsubscribe
+    replay: Replay
+    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ...) -> None: ...
+
+class Reply(_message.Message):
+    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
+    REPORTS_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    QUERY_ONE_FIELD_NUMBER: _ClassVar[int]
+    LIST_FIELD_NUMBER: _ClassVar[int]
+    LOG_RANGE_FIELD_NUMBER: _ClassVar[int]
+    LOG_CHUNK_FIELD_NUMBER: _ClassVar[int]
+    LOG_END_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIBE_FIELD_NUMBER: _ClassVar[int]
+    REPLAY_FIELD_NUMBER: _ClassVar[int]
+    request_id: int
+    last: bool
+    refusal: Refusal
+    hello: HelloReply
+    acknowledged: Acknowledged
+    reports: Reports
+    done: Done
+    query_one: QueryOneReply
+    list: ListReply
+    log_range: LogRange
+    log_chunk: LogChunk
+    log_end: LogEnd
+    subscribe: SubscribeReply
+    replay: ReplayReply
+    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("code", "message", "next_step", "job_index")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_STEP_FIELD_NUMBER: _ClassVar[int]
+    JOB_INDEX_FIELD_NUMBER: _ClassVar[int]
+    code: Code
+    message: str
+    next_step: str
+    job_index: int
+    def __init__(self, code: _Optional[_Union[Code, str]] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., job_index: _Optional[int] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("oldest_version", "newest_version", "software")
+    OLDEST_VERSION_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    oldest_version: int
+    newest_version: int
+    software: str
+    def __init__(self, oldest_version: _Optional[int] = ..., newest_version: _Optional[int] = ..., software: _Optional[str] = ...) -> None: ...
+
+class Limits(_message.Message):
+    __slots__ = ("message_bytes", "jobs_per_start", "stdin_bytes", "tail_lines", "tail_bytes", "range_bytes", "credit_bytes", "streams", "grants")
+    MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    JOBS_PER_START_FIELD_NUMBER: _ClassVar[int]
+    STDIN_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
+    TAIL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RANGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    STREAMS_FIELD_NUMBER: _ClassVar[int]
+    GRANTS_FIELD_NUMBER: _ClassVar[int]
+    message_bytes: int
+    jobs_per_start: int
+    stdin_bytes: int
+    tail_lines: int
+    tail_bytes: int
+    range_bytes: int
+    credit_bytes: int
+    streams: int
+    grants: int
+    def __init__(self, message_bytes: _Optional[int] = ..., jobs_per_start: _Optional[int] = ..., stdin_bytes: _Optional[int] = ..., tail_lines: _Optional[int] = ..., tail_bytes: _Optional[int] = ..., range_bytes: _Optional[int] = ..., credit_bytes: _Optional[int] = ..., streams: _Optional[int] = ..., grants: _Optional[int] = ...) -> None: ...
+
+class HelloReply(_message.Message):
+    __slots__ = ("version", "software", "kind", "daemon", "store", "nonce", "event_endpoint", "limits", "features", "your_name", "your_role", "slots", "host")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DAEMON_FIELD_NUMBER: _ClassVar[int]
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    YOUR_NAME_FIELD_NUMBER: _ClassVar[int]
+    YOUR_ROLE_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    software: str
+    kind: str
+    daemon: bytes
+    store: bytes
+    nonce: bytes
+    event_endpoint: str
+    limits: Limits
+    features: _containers.RepeatedScalarFieldContainer[str]
+    your_name: str
+    your_role: str
+    slots: int
+    host: str
+    def __init__(self, version: _Optional[int] = ..., software: _Optional[str] = ..., kind: _Optional[str] = ..., daemon: _Optional[bytes] = ..., store: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., event_endpoint: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[str]] = ..., your_name: _Optional[str] = ..., your_role: _Optional[str] = ..., slots: _Optional[int] = ..., host: _Optional[str] = ...) -> None: ...
+
+class NewJob(_message.Message):
+    __slots__ = ("id", "spec")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    id: bytes
+    spec: _job_pb2.JobSpec
+    def __init__(self, id: _Optional[bytes] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ...) -> None: ...
+
+class Start(_message.Message):
+    __slots__ = ("jobs", "batch", "watch", "tail_lines", "credit_messages", "first_store")
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    WATCH_FIELD_NUMBER: _ClassVar[int]
+    TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    FIRST_STORE_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[NewJob]
+    batch: _job_pb2.Batch
+    watch: bool
+    tail_lines: int
+    credit_messages: int
+    first_store: bytes
+    def __init__(self, jobs: _Optional[_Iterable[_Union[NewJob, _Mapping]]] = ..., batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., watch: _Optional[bool] = ..., tail_lines: _Optional[int] = ..., credit_messages: _Optional[int] = ..., first_store: _Optional[bytes] = ...) -> None: ...
+
+class Acknowledged(_message.Message):
+    __slots__ = ("cursor", "known")
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_FIELD_NUMBER: _ClassVar[int]
+    cursor: _event_pb2.Cursor
+    known: int
+    def __init__(self, cursor: _Optional[_Union[_event_pb2.Cursor, _Mapping]] = ..., known: _Optional[int] = ...) -> None: ...
+
+class Report(_message.Message):
+    __slots__ = ("key", "state", "pid", "started_at_us", "ended_at_us", "outcome", "stdout_tail", "stderr_tail")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    STDOUT_TAIL_FIELD_NUMBER: _ClassVar[int]
+    STDERR_TAIL_FIELD_NUMBER: _ClassVar[int]
+    key: _job_pb2.JobKey
+    state: _job_pb2.State
+    pid: int
+    started_at_us: int
+    ended_at_us: int
+    outcome: _job_pb2.Outcome
+    stdout_tail: bytes
+    stderr_tail: bytes
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., state: _Optional[_Union[_job_pb2.State, str]] = ..., pid: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping]] = ..., stdout_tail: _Optional[bytes] = ..., stderr_tail: _Optional[bytes] = ...) -> None: ...
+
+class Reports(_message.Message):
+    __slots__ = ("reports",)
+    REPORTS_FIELD_NUMBER: _ClassVar[int]
+    reports: _containers.RepeatedCompositeFieldContainer[Report]
+    def __init__(self, reports: _Optional[_Iterable[_Union[Report, _Mapping]]] = ...) -> None: ...
+
+class Stop(_message.Message):
+    __slots__ = ("keys", "signal", "grace_ms", "tail_lines", "credit_messages")
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    GRACE_MS_FIELD_NUMBER: _ClassVar[int]
+    TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedCompositeFieldContainer[_job_pb2.JobKey]
+    signal: int
+    grace_ms: int
+    tail_lines: int
+    credit_messages: int
+    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., tail_lines: _Optional[int] = ..., credit_messages: _Optional[int] = ...) -> None: ...
+
+class Signal(_message.Message):
+    __slots__ = ("key", "signal")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    key: _job_pb2.JobKey
+    signal: int
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., signal: _Optional[int] = ...) -> None: ...
+
+class Done(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ByteRange(_message.Message):
+    __slots__ = ("start", "length")
+    START_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    start: int
+    length: int
+    def __init__(self, start: _Optional[int] = ..., length: _Optional[int] = ...) -> None: ...
+
+class QueryOne(_message.Message):
+    __slots__ = ("key", "name", "stdout_range", "stderr_range")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STDOUT_RANGE_FIELD_NUMBER: _ClassVar[int]
+    STDERR_RANGE_FIELD_NUMBER: _ClassVar[int]
+    key: _job_pb2.JobKey
+    name: str
+    stdout_range: ByteRange
+    stderr_range: ByteRange
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., name: _Optional[str] = ..., stdout_range: _Optional[_Union[ByteRange, _Mapping]] = ..., stderr_range: _Optional[_Union[ByteRange, _Mapping]] = ...) -> None: ...
+
+class QueryOneReply(_message.Message):
+    __slots__ = ("job", "stdout", "stderr", "stdout_size", "stderr_size")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    STDOUT_FIELD_NUMBER: _ClassVar[int]
+    STDERR_FIELD_NUMBER: _ClassVar[int]
+    STDOUT_SIZE_FIELD_NUMBER: _ClassVar[int]
+    STDERR_SIZE_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    stdout: bytes
+    stderr: bytes
+    stdout_size: int
+    stderr_size: int
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ..., stdout: _Optional[bytes] = ..., stderr: _Optional[bytes] = ..., stdout_size: _Optional[int] = ..., stderr_size: _Optional[int] = ...) -> None: ...
+
+class List(_message.Message):
+    __slots__ = ("all", "owner", "batch", "batch_name", "limit", "page")
+    ALL_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    BATCH_NAME_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    all: bool
+    owner: bytes
+    batch: bytes
+    batch_name: str
+    limit: int
+    page: bytes
+    def __init__(self, all: _Optional[bool] = ..., owner: _Optional[bytes] = ..., batch: _Optional[bytes] = ..., batch_name: _Optional[str] = ..., limit: _Optional[int] = ..., page: _Optional[bytes] = ...) -> None: ...
+
+class ListReply(_message.Message):
+    __slots__ = ("jobs", "next_page")
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[_job_pb2.Job]
+    next_page: bytes
+    def __init__(self, jobs: _Optional[_Iterable[_Union[_job_pb2.Job, _Mapping]]] = ..., next_page: _Optional[bytes] = ...) -> None: ...
+
+class ReadLog(_message.Message):
+    __slots__ = ("key", "stream", "range", "tail_lines")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    RANGE_FIELD_NUMBER: _ClassVar[int]
+    TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
+    key: _job_pb2.JobKey
+    stream: Stream
+    range: ByteRange
+    tail_lines: int
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., stream: _Optional[_Union[Stream, str]] = ..., range: _Optional[_Union[ByteRange, _Mapping]] = ..., tail_lines: _Optional[int] = ...) -> None: ...
+
+class LogRange(_message.Message):
+    __slots__ = ("start", "size", "ended")
+    START_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    start: int
+    size: int
+    ended: bool
+    def __init__(self, start: _Optional[int] = ..., size: _Optional[int] = ..., ended: _Optional[bool] = ...) -> None: ...
+
+class FollowLog(_message.Message):
+    __slots__ = ("key", "stream", "start", "credit_bytes")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    key: _job_pb2.JobKey
+    stream: Stream
+    start: int
+    credit_bytes: int
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., stream: _Optional[_Union[Stream, str]] = ..., start: _Optional[int] = ..., credit_bytes: _Optional[int] = ...) -> None: ...
+
+class LogChunk(_message.Message):
+    __slots__ = ("start",)
+    START_FIELD_NUMBER: _ClassVar[int]
+    start: int
+    def __init__(self, start: _Optional[int] = ...) -> None: ...
+
+class LogEnd(_message.Message):
+    __slots__ = ("size", "outcome")
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    outcome: _job_pb2.Outcome
+    def __init__(self, size: _Optional[int] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping]] = ...) -> None: ...
+
+class Credit(_message.Message):
+    __slots__ = ("request_id", "bytes", "messages")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    request_id: int
+    bytes: int
+    messages: int
+    def __init__(self, request_id: _Optional[int] = ..., bytes: _Optional[int] = ..., messages: _Optional[int] = ...) -> None: ...
+
+class Cancel(_message.Message):
+    __slots__ = ("request_id",)
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: int
+    def __init__(self, request_id: _Optional[int] = ...) -> None: ...
+
+class Subscribe(_message.Message):
+    __slots__ = ("filter",)
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    filter: _event_pb2.Filter
+    def __init__(self, filter: _Optional[_Union[_event_pb2.Filter, _Mapping]] = ...) -> None: ...
+
+class SubscribeReply(_message.Message):
+    __slots__ = ("topic", "head")
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    topic: bytes
+    head: _event_pb2.Cursor
+    def __init__(self, topic: _Optional[bytes] = ..., head: _Optional[_Union[_event_pb2.Cursor, _Mapping]] = ...) -> None: ...
+
+class Unsubscribe(_message.Message):
+    __slots__ = ("topic",)
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    topic: bytes
+    def __init__(self, topic: _Optional[bytes] = ...) -> None: ...
+
+class Replay(_message.Message):
+    __slots__ = ("filter", "after", "limit")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    filter: _event_pb2.Filter
+    after: _event_pb2.Cursor
+    limit: int
+    def __init__(self, filter: _Optional[_Union[_event_pb2.Filter, _Mapping]] = ..., after: _Optional[_Union[_event_pb2.Cursor, _Mapping]] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ReplayReply(_message.Message):
+    __slots__ = ("events", "upto", "more")
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    UPTO_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]
+    upto: _event_pb2.Cursor
+    more: bool
+    def __init__(self, events: _Optional[_Iterable[_Union[_event_pb2.Event, _Mapping]]] = ..., upto: _Optional[_Union[_event_pb2.Cursor, _Mapping]] = ..., more: _Optional[bool] = ...) -> None: ...

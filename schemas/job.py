@@ -1,0 +1,98 @@
+"""What becomes of a job: its states, its outcome, the record that the desk keeps and the events that tell of it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from .naming import JobKey
+
+__all__ = ["Event", "EventKind", "JobKey", "Outcome", "OutcomeKind", "ResourceUse", "State", "exit_status"]
+
+
+class State(enum.IntEnum):
+    """Where a job is; numbers as in job.proto."""
+
+    QUEUED = 1
+    RUNNING = 2
+    STOPPING = 3
+    FINISHED = 4
+
+
+class OutcomeKind(enum.IntEnum):
+    """How a job ended; numbers as in job.proto."""
+
+    EXITED = 1
+    SIGNALED = 2
+    FAILED_TO_START = 3
+    TIMED_OUT = 4
+    CANCELLED = 5
+    OVER_LIMIT = 6
+    LOST = 7
+
+
+class EventKind(enum.IntEnum):
+    """What an event tells; numbers as in event.proto."""
+
+    QUEUED = 1
+    STARTED = 2
+    STOPPING = 3
+    FINISHED = 4
+    ADOPTED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceUse:
+    """What the leader and its waited-for children used, from wait4(2)."""
+
+    user_us: int = 0
+    system_us: int = 0
+    max_resident_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended. `exit_status` as waitpid(2) tells it; 127 or 126 where it could not be started."""
+
+    kind: OutcomeKind
+    exit_status: int = 0
+    signal: int = 0
+    sentence: str = ""
+    use: ResourceUse = ResourceUse()
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One piece of news, before it has a place in a store."""
+
+    kind: EventKind
+    key: JobKey
+    at_us: int
+    pid: int = 0
+    started_at_us: int = 0
+    outcome: Outcome | None = None
+    sentence: str = ""
+
+
+TIMED_OUT_STATUS = 124
+OWN_FAILURE_STATUS = 125
+
+
+def exit_status(kind: int, status: int, signal: int) -> int:
+    """Say the exit status a command ends with that ends as the job did: 128+n for a signal, 124 over its time limit.
+
+    The numbers are those of the shell, timeout(1) and docker-run(1).
+    """
+    match kind:
+        case OutcomeKind.EXITED | OutcomeKind.FAILED_TO_START:
+            return status
+        case OutcomeKind.TIMED_OUT:
+            return TIMED_OUT_STATUS
+        case OutcomeKind.SIGNALED | OutcomeKind.OVER_LIMIT:
+            return 128 + signal if signal else status
+        case OutcomeKind.CANCELLED:
+            return 128 + 15
+        case _:
+            return OWN_FAILURE_STATUS

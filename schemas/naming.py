@@ -1,0 +1,149 @@
+"""How jobs, runs of batches and log folders are named, in bytes and in text.
+
+A job's id is a UUID made by the client. A process is named by its pid and start time, `PID@START`; its log folder is
+`PID_START` while it runs and `PID_START_END` afterwards. Times in names are UTC with microseconds, `20261124T053951.123456Z`.
+
+The supervisor imports this module: nothing heavy may be imported here.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections import namedtuple
+from typing import NamedTuple
+
+ID_BYTES = 16
+SHORT_ID_DIGITS = 8
+SHORTEST_PREFIX = 4
+LONGEST_NAME = 128
+
+_TIME = r"\d{8}T\d{6}\.\d{6}Z"
+_PID_AT_START = re.compile(rf"(\d{{1,10}})@({_TIME})")
+_FOLDER = re.compile(rf"(\d{{1,10}})_({_TIME})(?:_({_TIME}))?")
+_HEX_PREFIX = re.compile(r"[0-9a-f]{4,32}")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\[\]:+-]{0,127}")
+
+
+class JobKey(NamedTuple):
+    """Names one job for ever: whose it is (Ed25519 public key, 32 bytes) and its id (UUID, 16 bytes)."""
+
+    owner: bytes
+    id: bytes
+
+
+FolderName = namedtuple("FolderName", "pid started_at_us ended_at_us")  # noqa: PYI024 -- see below
+# Not typing.NamedTuple with defaults: a folder is parsed for each entry of a listing, and this is the cheapest tuple.
+
+
+def new_id() -> bytes:
+    """Make a random id (RFC 9562, UUID version 4)."""
+    return uuid.uuid4().bytes
+
+
+def batch_job_id(run: bytes, name: str, index: int) -> bytes:
+    """Make the id of one job of a batch's run: the same run, name and index always give the same id (UUID version 5)."""
+    return uuid.uuid5(uuid.UUID(bytes=run), f"{name}\0{index}").bytes
+
+
+def format_id(job_id: bytes) -> str:
+    """Write an id as 32 hex digits in UUID form."""
+    return str(uuid.UUID(bytes=job_id))
+
+
+def short_id(job_id: bytes) -> str:
+    """Write the first 8 hex digits of an id, as shown in lists."""
+    return job_id.hex()[:SHORT_ID_DIGITS]
+
+
+def parse_id(text: str) -> bytes:
+    """Read an id, with or without dashes.
+
+    Raises ValueError when it is not a UUID.
+    """
+    return uuid.UUID(text).bytes
+
+
+def format_time(at_us: int) -> str:
+    """Write microseconds since 1970 as `20261124T053951.123456Z`."""
+    seconds, micros = divmod(at_us, 1_000_000)
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{micros:06d}Z"
+
+
+def parse_time(text: str) -> int:
+    """Read what `format_time` wrote.
+
+    Raises ValueError for anything else.
+    """
+    import calendar  # noqa: PLC0415 -- only needed where names are read, and it is not light
+
+    whole, _, micros = text.removesuffix("Z").partition(".")
+    return calendar.timegm(time.strptime(whole, "%Y%m%dT%H%M%S")) * 1_000_000 + int(micros)
+
+
+def format_process(pid: int, started_at_us: int) -> str:
+    """Write `PID@START`."""
+    return f"{pid}@{format_time(started_at_us)}"
+
+
+def format_folder(pid: int, started_at_us: int, ended_at_us: int = 0) -> str:
+    """Write the name of a log folder; without an end while the job runs."""
+    running = f"{pid}_{format_time(started_at_us)}"
+    return f"{running}_{format_time(ended_at_us)}" if ended_at_us else running
+
+
+def parse_folder(name: str) -> FolderName | None:
+    """Read the name of a log folder; None for any other name, and `ended_at_us` 0 while it runs."""
+    found = _FOLDER.fullmatch(name)
+    if found is None:
+        return None
+    try:
+        return FolderName(int(found[1]), parse_time(found[2]), parse_time(found[3]) if found[3] else 0)
+    except ValueError:
+        return None
+
+
+class Typed(NamedTuple):
+    """What a person typed to name a job, taken apart. Exactly one part is set, or `last`."""
+
+    full_id: bytes = b""
+    process: tuple[int, int] = (0, 0)
+    last: bool = False
+    name_or_prefix: str = ""
+
+
+def parse_typed(text: str) -> Typed:
+    """Tell by its form what names a job: full id, `PID@START`, `last`, else a name or the prefix of an id.
+
+    Raises ValueError where it can be none of them.
+    """
+    if text == "last":
+        return Typed(last=True)
+    found = _PID_AT_START.fullmatch(text)
+    if found is not None:
+        return Typed(process=(int(found[1]), parse_time(found[2])))
+    try:
+        return Typed(full_id=parse_id(text))
+    except ValueError:
+        pass
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"{text!r} names no job: neither an id, PID@START, 'last' nor a name")
+    return Typed(name_or_prefix=text)
+
+
+def prefix_of(text: str) -> str | None:
+    """Read the prefix of an id as hex digits without dashes, at least 4 of them; None where it cannot be one."""
+    digits = text.replace("-", "").lower()
+    return digits if _HEX_PREFIX.fullmatch(digits) else None
+
+
+def name_problem(name: str) -> str | None:
+    """Say what is wrong with the name of a job or batch, or None. A name must not look like an id, a `PID@START` or `last`."""
+    if not _NAME.fullmatch(name):
+        return f"the name {name!r} has other characters than letters, digits and _.[]:+- (or more than {LONGEST_NAME})"
+    if name == "last":
+        return "the name 'last' means the newest job and cannot be given to one"
+    if prefix_of(name) is not None:
+        return f"the name {name!r} looks like the beginning of an id"
+    return None

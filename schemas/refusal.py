@@ -1,0 +1,46 @@
+"""An expected "no": a code, a sentence, and where there is one, the next thing to do.
+
+The codes are gRPC's (https://grpc.io/docs/guides/status-codes/); their numbers are those of `Code` in request.proto.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Code(enum.IntEnum):
+    """Why something was refused."""
+
+    INVALID_ARGUMENT = 1
+    NOT_FOUND = 2
+    ALREADY_EXISTS = 3
+    PERMISSION_DENIED = 4
+    RESOURCE_EXHAUSTED = 5
+    FAILED_PRECONDITION = 6
+    OUT_OF_RANGE = 7
+    UNIMPLEMENTED = 8
+    UNAVAILABLE = 9
+    INTERNAL = 10
+    UNAUTHENTICATED = 11
+
+
+class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal is an answer, not an error of ours
+    """Raised where a request is refused; the edge turns it into a reply, the command line into a message.
+
+    `job_index` is the position in a list of jobs that the refusal is about.
+    """
+
+    def __init__(self, code: Code, message: str, next_step: str = "", job_index: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.next_step = next_step
+        self.job_index = job_index
+
+    def __str__(self) -> str:
+        """Say the sentence, and the next step where there is one."""
+        return f"{self.message}; {self.next_step}" if self.next_step else self.message
+
+    def __reduce__(self) -> tuple[type[Refused], tuple[Code, str, str, int | None]]:
+        """Survive pickling, as exceptions that cross process pools must."""
+        return type(self), (self.code, self.message, self.next_step, self.job_index)

@@ -1,0 +1,168 @@
+"""A job's spec: what was asked for. Validated, hashed, and changed from and into its form on the wire.
+
+Two requests mean the same job if their specs have the same digest. The digest is over the fields, not over bytes of a
+serialized message: protobuf is not canonical.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from dataclasses import dataclass
+
+from .generated import job_pb2
+from .naming import name_problem
+from .refusal import Code, Refused
+
+# Linux: a single argument or environment string is at most MAX_ARG_STRLEN, 32 pages; see execve(2).
+LONGEST_ARGUMENT = 131_072 - 1
+# execve(2): arguments and environment together may take a quarter of the stack limit (8 MiB), pointers included.
+LARGEST_ARGUMENTS = 2_097_152 - 65_536
+LARGEST_STDIN = 1_048_576
+LONGEST_PATH = 4_095
+MOST_LABELS = 64
+LONGEST_LABEL = 256
+LONGEST_DURATION_MS = 1000 * 86_400 * 1000
+_POINTER = 8
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What to run. Durations in milliseconds; None means not said."""
+
+    argv: tuple[bytes, ...]
+    environment: tuple[tuple[bytes, bytes], ...] = ()
+    directory: bytes = b""
+    stdin: bytes | None = None
+    name: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    time_limit_ms: int | None = None
+    stop_signal: int = signal.SIGTERM
+    grace_ms: int | None = None
+
+
+def _refuse(message: str) -> Refused:
+    return Refused(Code.INVALID_ARGUMENT, message)
+
+
+def check(spec: JobSpec) -> None:
+    """Raise `Refused(INVALID_ARGUMENT)` with one clear sentence unless a worker could try to run this.
+
+    Whether program and folder exist is known only where the job runs, when it starts.
+    """
+    _check_arguments(spec)
+    if b"\0" in spec.directory or len(spec.directory) > LONGEST_PATH:
+        raise _refuse(f"the working folder has a NUL byte or is longer than {LONGEST_PATH} bytes")
+    if spec.directory and not spec.directory.startswith(b"/"):
+        raise _refuse(f"the working folder {spec.directory.decode(errors='replace')!r} is not an absolute path")
+    if spec.stdin is not None and len(spec.stdin) > LARGEST_STDIN:
+        raise _refuse(f"the standard input has {len(spec.stdin)} bytes, the limit is {LARGEST_STDIN}")
+    if spec.name and (problem := name_problem(spec.name)):
+        raise _refuse(problem)
+    _check_labels(spec.labels)
+    if not 1 <= spec.stop_signal < signal.NSIG:
+        raise _refuse(f"{spec.stop_signal} is not the number of a signal")
+    for what, duration in (("time limit", spec.time_limit_ms), ("grace", spec.grace_ms)):
+        if duration is not None and duration > LONGEST_DURATION_MS:
+            raise _refuse(f"the {what} is longer than 1000 days")
+    if spec.time_limit_ms == 0:
+        raise _refuse("a time limit of 0 would never let the job run")
+
+
+def _check_arguments(spec: JobSpec) -> None:
+    if not spec.argv or not spec.argv[0]:
+        raise _refuse("no program was named")
+    total = 0
+    for position, argument in enumerate(spec.argv):
+        if b"\0" in argument:
+            raise _refuse(f"argument {position} has a NUL byte, which no Linux program can be given")
+        if len(argument) > LONGEST_ARGUMENT:
+            raise _refuse(f"argument {position} has {len(argument)} bytes, Linux takes at most {LONGEST_ARGUMENT} in one")
+        total += len(argument) + 1 + _POINTER
+    for name, value in spec.environment:
+        if not name or b"=" in name or b"\0" in name or b"\0" in value:
+            raise _refuse(f"the environment variable {name.decode(errors='replace')!r} has an empty name, '=' or a NUL byte")
+        if len(name) + len(value) + 1 > LONGEST_ARGUMENT:
+            raise _refuse(f"the environment variable {name.decode(errors='replace')!r} is over {LONGEST_ARGUMENT} bytes")
+        total += len(name) + len(value) + 2 + _POINTER
+    if total > LARGEST_ARGUMENTS:
+        raise _refuse(f"arguments and environment take {total} bytes, the limit is {LARGEST_ARGUMENTS}")
+
+
+def _check_labels(labels: tuple[tuple[str, str], ...]) -> None:
+    if len(labels) > MOST_LABELS:
+        raise _refuse(f"{len(labels)} labels are too many, the limit is {MOST_LABELS}")
+    for name, value in labels:
+        if not name or len(name) + len(value) > LONGEST_LABEL:
+            raise _refuse(f"the label {name[:40]!r} has no name or is longer than {LONGEST_LABEL} characters")
+
+
+def digest(spec: JobSpec) -> bytes:
+    """Hash the spec's fields (BLAKE2b, 16 bytes). Order of labels and of environment variables does not count."""
+    hasher = hashlib.blake2b(digest_size=16)
+
+    def put(field: int, *parts: bytes) -> None:
+        hasher.update(b"%d:%d:" % (field, len(parts)))
+        for part in parts:
+            hasher.update(b"%d:" % len(part))
+            hasher.update(part)
+
+    put(1, *spec.argv)
+    for name, value in sorted(spec.environment):
+        put(2, name, value)
+    put(3, spec.directory)
+    if spec.stdin is not None:
+        put(4, spec.stdin)
+    put(5, spec.name.encode())
+    for label, text in sorted(spec.labels):
+        put(6, label.encode(), text.encode())
+    if spec.time_limit_ms is not None:
+        put(7, b"%d" % spec.time_limit_ms)
+    put(8, b"%d" % spec.stop_signal)
+    if spec.grace_ms is not None:
+        put(9, b"%d" % spec.grace_ms)
+    return hasher.digest()
+
+
+def from_wire(message: job_pb2.JobSpec) -> JobSpec:
+    """Read a spec as it came in; the message is left without its unknown fields.
+
+    Raises `Refused(UNIMPLEMENTED)` if it has a field that this version does not know.
+    """
+    size = message.ByteSize()
+    message.DiscardUnknownFields()
+    if message.ByteSize() != size:
+        raise Refused(
+            Code.UNIMPLEMENTED,
+            "the job's spec has a field that this daemon does not know and would silently drop",
+            "upgrade the daemon, or leave the option out",
+        )
+    return JobSpec(
+        argv=tuple(message.argv),
+        environment=tuple((variable.name, variable.value) for variable in message.environment),
+        directory=message.directory,
+        stdin=message.stdin if message.HasField("stdin") else None,
+        name=message.name,
+        labels=tuple((label.name, label.value) for label in message.labels),
+        time_limit_ms=message.time_limit_ms if message.HasField("time_limit_ms") else None,
+        stop_signal=message.stop_signal or signal.SIGTERM,
+        grace_ms=message.grace_ms if message.HasField("grace_ms") else None,
+    )
+
+
+def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
+    """Write a spec as it travels and as it is stored."""
+    message = job_pb2.JobSpec(
+        argv=spec.argv,
+        directory=spec.directory,
+        name=spec.name,
+        stop_signal=0 if spec.stop_signal == signal.SIGTERM else spec.stop_signal,
+        stdin=spec.stdin,
+        time_limit_ms=spec.time_limit_ms,
+        grace_ms=spec.grace_ms,
+    )
+    for name, value in spec.environment:
+        message.environment.add(name=name, value=value)
+    for label, text in spec.labels:
+        message.labels.add(name=label, value=text)
+    return message
