@@ -19,11 +19,10 @@ StreamName = Literal["stdout", "stderr"]
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A job to start. `proof` is the signed envelope that asked for it, kept beside its logs."""
+    """A job to start."""
 
     key: JobKey
     spec: JobSpec
-    proof: bytes
 
 
 @dataclass(frozen=True, slots=True)

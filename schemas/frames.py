@@ -6,6 +6,8 @@ Published: the topic, and a News. A frame that cannot be read is `Refused`: it c
 
 from __future__ import annotations
 
+from typing import cast
+
 from google.protobuf.message import DecodeError
 
 from .generated import event_pb2, request_pb2
@@ -84,7 +86,7 @@ def read_news(frame: bytes) -> event_pb2.News:
 def refusal_message(refused: Refused) -> request_pb2.Refusal:
     """Write a refusal as it travels."""
     return request_pb2.Refusal(
-        code=refused.code.value,  # type: ignore[arg-type] # reason: an enum field takes its number
+        code=cast("request_pb2.Code", refused.code.value),
         message=refused.message,
         next_step=refused.next_step,
         job_index=refused.job_index,

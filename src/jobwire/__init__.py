@@ -5,8 +5,8 @@ The public names of the library are loaded when they are first used, so that com
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+# Type checkers take this name for true; importing it from typing would cost the keeper a megabyte.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .client.blocking import Client, CompletedJob, Job
     from .schemas.refusal import Refused

@@ -1,0 +1,190 @@
+"""Put a desk together: sockets, roster, store, news, handlers. What every daemon of ours is, whatever engine is beneath.
+
+Order of the start: the handshake answers before a server socket binds (without it libzmq admits every key); jobs are recovered
+before anybody can ask for them; and only then the endpoints are bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import zmq
+
+from ..keys.handshake import Handshake
+from ..keys.identity import Identity
+from ..keys.rights import Member
+from ..keys.roster import Roster, RosterFile
+from ..keys.sockets import new_context
+from ..schemas.frames import NONCE_BYTES
+from ..schemas.refusal import Code, Refused
+from .desk import Desk
+from .edge import EdgeReader
+from .endpoint import Endpoint
+from .engine import Engine
+from .news import News
+from .publisher import Publisher
+from .reception import Reception
+from .store import Store
+from .verbs.hello import Introduction
+from .verbs.table import handlers
+
+_log = logging.getLogger(__name__)
+
+_HEARTBEAT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a daemon is told: kind ("worker" or "broker"), software, store, roster file, and endpoints with `*` for any port.
+
+    `event_listen` empty: the port after the one of `listen`, or any if that is any.
+    """
+
+    kind: str
+    software: str
+    store: Path
+    roster: Path
+    listen: str
+    event_listen: str = ""
+
+
+class Daemon:
+    """A desk with its sockets. Made and used on one running loop."""
+
+    def __init__(self, settings: Settings, identity: Identity, engine: Engine) -> None:
+        self._settings = settings
+        self._identity = identity
+        self._loop = asyncio.get_running_loop()
+        self._nonce = secrets.token_bytes(NONCE_BYTES)
+        self._heartbeat: asyncio.TimerHandle | None = None
+        self._closing: list[Callable[[], None]] = []
+        self.endpoint = ""
+        self.event_endpoint = ""
+        self._roster = RosterFile(settings.roster, self._roster_changed, lambda problem: _log.error("roster: %s", problem))
+        self._members = self._roster.roster.members
+        self._closing.append(self._roster.close)
+        try:
+            self._store = Store(settings.store, self._loop.call_soon_threadsafe)
+            self._store.open()
+            self._closing.append(self._store.close)
+            self._open_sockets(engine)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_sockets(self, engine: Engine) -> None:
+        context = new_context()
+        self._closing.append(context.term)
+        self._handshake = Handshake(context, self._admit)
+        self._closing.append(self._handshake.close)
+        self._handshake_reader = EdgeReader(self._loop, self._handshake.socket, self._answer_handshakes)
+        self._closing.append(self._handshake_reader.close)
+        self.news = News(self._store.id, self._nonce, self._publish, time.monotonic)
+        self.news.head = self._store.head
+        self._publisher = Publisher(
+            context, self._identity, self._loop, wanted=self._wanted, arrived=self._subscriber_arrived, left=self.news.left
+        )
+        self._closing.append(self._publisher.close)
+        self.desk = Desk(self._store, engine, self.news, now_us)
+        self._reception = Reception(self._identity.public, self._nonce, self.member_of, {})
+        self._router = Endpoint(context, self._identity, self._loop, self._reception.take)
+        self._reception.endpoint = self._router
+        self._closing.append(self._router.close)
+
+    async def start(self) -> None:
+        """Recover, then let others in.
+
+        Raises Refused(UNAVAILABLE) if an endpoint cannot be bound.
+        """
+        self._loop.add_reader(self._roster.fileno(), self._roster.drain)
+        self._closing.append(self._stop_watching_roster)
+        await self.desk.recover()
+        self.event_endpoint = _bind(self._publisher.bind, self._settings.event_listen or _next_port(self._settings.listen))
+        introduction = Introduction(
+            self._settings.kind,
+            self._settings.software,
+            self._identity.public,
+            self._store.id,
+            self._nonce,
+            _told_endpoint(self.event_endpoint),
+            self.desk.engine.slots,
+        )
+        self._reception.handlers = handlers(self.desk, introduction, self.member_of, self._loop)
+        self.endpoint = _bind(self._router.bind, self._settings.listen)
+
+    def close(self) -> None:
+        """Close everything in the reverse order; jobs go on."""
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        while self._closing:
+            self._closing.pop()()
+
+    def member_of(self, public: bytes) -> Member | None:
+        """Look a public key up in the roster that is in force now."""
+        return self._roster.roster.member(public)
+
+    def _stop_watching_roster(self) -> None:
+        self._loop.remove_reader(self._roster.fileno())
+
+    def _admit(self, curve_public: bytes) -> Member | None:
+        return self._roster.roster.by_curve(curve_public)
+
+    def _answer_handshakes(self) -> bool:
+        self._handshake.drain()
+        return False
+
+    def _publish(self, topic: bytes, news: bytes) -> None:
+        self._publisher.publish(topic, news)
+
+    def _wanted(self, topic: bytes, public: bytes) -> bool:
+        return self.member_of(public) is not None and self.news.wanted(topic, public)
+
+    def _subscriber_arrived(self, topic: bytes) -> None:
+        self.news.arrived(topic)
+        if self._heartbeat is None:
+            self._heartbeat = self._loop.call_later(_HEARTBEAT_SECONDS, self._beat)
+
+    def _beat(self) -> None:
+        self._heartbeat = None
+        if self.news.heard:
+            self.news.beat()
+            self._heartbeat = self._loop.call_later(_HEARTBEAT_SECONDS, self._beat)
+
+    def _roster_changed(self, after: Roster) -> None:
+        """Cut off whom the roster gives less, or anything else, than before; they may come in again with what they have now."""
+        before, self._members = self._members, after.members
+        for member in before:
+            if after.member(member.key) != member:
+                _log.info("roster: %s is off, or has another name or role", member.name)
+                self.news.revoke_all(member.key)
+                self._router.cut_off(member.key)
+
+
+def now_us() -> int:
+    """Say the wall clock in microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def _bind(bind: Callable[[str], str], endpoint: str) -> str:
+    try:
+        return bind(endpoint)
+    except zmq.ZMQError as error:
+        raise Refused(
+            Code.UNAVAILABLE, f"{endpoint} cannot be listened on: {error.strerror}", "name another with --listen, or end what uses it"
+        ) from error
+
+
+def _next_port(endpoint: str) -> str:
+    host, _, port = endpoint.rpartition(":")
+    return f"{host}:{int(port) + 1}" if port.isdecimal() and int(port) else f"{host}:*"
+
+
+def _told_endpoint(endpoint: str) -> str:
+    """Leave the host to the client: it knows by which name it reached this machine."""
+    return f"tcp://*:{endpoint.rpartition(':')[2]}"

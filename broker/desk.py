@@ -1,0 +1,362 @@
+"""Decide what happens to jobs, have it recorded, then let it take effect.
+
+Knows no socket and no process: what was decided goes into the store, and only when it is durable the effect leaves through the
+engine, the news are published and the waiting streams are told. Facts come up from the engine the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..schemas.generated import event_pb2
+from ..schemas.job import EventKind, Outcome, OutcomeKind
+from ..schemas.naming import JobKey, format_id
+from ..schemas.record import event_kind_to_wire, outcome_to_wire
+from ..schemas.refusal import Code, Refused
+from ..schemas.spec import JobSpec, to_wire
+from .engine import Ended, Engine, Expected, Fact, Launch, Started
+from .life import BatchRun, Happening, Job, Phase, StopOrder, advance
+from .lookup import Lookup
+from .news import News
+from .queue import Queue
+from .store import Added, AddJobs, Change, ChangeJobs, Conflict, EventRow, NewRow, Store
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_GRACE_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One job as it was asked for."""
+
+    id: bytes
+    spec: JobSpec
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The jobs of a start, durable now: in the order asked, how many were there before, and the seq before their first event."""
+
+    jobs: Sequence[Job]
+    known: int
+    seq: int
+
+
+class Watcher(Protocol):
+    """A stream that is told what becomes of a job, when it is durable."""
+
+    def started(self, job: Job) -> None:
+        """Take note that the job has a process."""
+        ...
+
+    def finished(self, job: Job) -> None:
+        """Take note that the job has its outcome."""
+        ...
+
+    def flush(self) -> None:
+        """Tell the peer, now that all that became durable together was noted."""
+        ...
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What one turn of decisions wants recorded: jobs with their events, and the proof of who asked."""
+
+    events: dict[Job, list[event_pb2.Event]]
+    proof: bytes | None = None
+
+
+class Desk:
+    """All jobs that have not ended, what waits and what runs. `now_us` is the wall clock in microseconds."""
+
+    def __init__(self, store: Store, engine: Engine, news: News, now_us: Callable[[], int]) -> None:
+        self.engine = engine
+        self.news = news
+        self.live: dict[JobKey, Job] = {}
+        self.lookup = Lookup(store, self.live)
+        self.store = store
+        self._now_us = now_us
+        self._queue = Queue(engine.slots)
+        self._watchers: defaultdict[JobKey, list[Watcher]] = defaultdict(list)
+
+    # Requests.
+
+    def accept(
+        self, owner: bytes, asked: Sequence[Asked], batch: BatchRun | None, proof: bytes, done: Callable[[Accepted | Refused], None]
+    ) -> None:
+        """Take jobs on, whole or not at all; `done` is called when they are durable, before any of them starts."""
+        now = self._now_us()
+        jobs = [
+            Job(0, JobKey(owner, one.id), one.spec, one.digest, batch, Phase.QUEUED, queued_at_us=now)  # its row comes with the commit
+            for one in asked
+        ]
+        told = [_event(EventKind.QUEUED, job, now) for job in jobs]
+        rows = [
+            NewRow(
+                job.key, job.digest, job.spec.name, to_wire(job.spec).SerializeToString(), now, EventRow(owner, event.SerializeToString())
+            )
+            for job, event in zip(jobs, told, strict=True)
+        ]
+
+        def recorded(result: Added | Conflict | Refused) -> None:
+            if isinstance(result, Added):
+                done(self._take_on(jobs, told, result))
+                self._dispatch()
+            elif isinstance(result, Conflict):
+                job_id = format_id(asked[result.position].id)
+                done(
+                    Refused(
+                        Code.ALREADY_EXISTS,
+                        f"the id {job_id} was given to another job before",
+                        "leave --id out, or repeat the very same job",
+                        result.position,
+                    )
+                )
+            else:
+                done(result)
+
+        self.store.submit(AddJobs(rows, batch, proof, recorded))
+
+    def stop(self, jobs: Sequence[Job], orders: Sequence[StopOrder], proof: bytes, done: Callable[[], None]) -> None:
+        """End jobs with all that they started; `done` is called when the wish is durable. Watchers are told when each has ended."""
+        turn = _Turn({}, proof)
+        ending: list[tuple[Job, StopOrder]] = []
+        now = self._now_us()
+        for job, order in zip(jobs, orders, strict=True):
+            before = job.phase
+            job.phase = advance(before, Happening.STOP_ASKED)
+            if before in (Phase.FINISHED, Phase.STOPPING):
+                # A second stop is not news, but it may shorten the grace.
+                ending += [(job, order)] if before is Phase.STOPPING else []
+                continue
+            job.stop = order
+            if job.phase is Phase.FINISHED:
+                self._queue.withdraw(job.key)
+                job.ended_at_us = now
+                job.outcome = Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {order.asked_by} before it started")
+                turn.events[job] = [_event(EventKind.FINISHED, job, now)]
+            else:
+                turn.events[job] = [_event(EventKind.STOPPING, job, now, f"stopped by {order.asked_by}")]
+                ending.append((job, order))
+
+        def recorded() -> None:
+            done()
+            for job, order in ending:
+                self.engine.end(job.key, order.signal, order.grace_ms)
+
+        self._record(turn, recorded)
+
+    def signal(self, job: Job, number: int) -> None:
+        """Send one signal to all processes of a job.
+
+        Raises Refused(FAILED_PRECONDITION) if it has none.
+        """
+        if job.phase not in (Phase.RUNNING, Phase.STOPPING):
+            state = "has ended" if job.phase is Phase.FINISHED else "has not started"
+            raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(job.key.id)} {state} and takes no signal")
+        self.engine.signal(job.key, number)
+
+    def watch(self, job: Job, watcher: Watcher) -> None:
+        """Tell the watcher what is durable about the job, now and from now on."""
+        if job.recorded:
+            watcher.finished(job)
+            return
+        self._watchers[job.key].append(watcher)
+        if job.started_at_us and job.pid:
+            watcher.started(job)
+
+    def unwatch(self, job: Job, watcher: Watcher) -> None:
+        """Tell the watcher no more."""
+        watchers = self._watchers.get(job.key)
+        if watchers and watcher in watchers:
+            watchers.remove(watcher)
+            if not watchers:
+                del self._watchers[job.key]
+
+    def why_waiting(self, job: Job) -> str:
+        """Say in words why a job does not run yet; empty if it does not wait."""
+        return self._queue.why_waiting(job.key) if job.phase is Phase.QUEUED and job.key in self.live else ""
+
+    # Facts.
+
+    async def recover(self) -> None:
+        """Take up where the last run of this daemon ended: what runs is adopted, what ended meanwhile is recorded, the rest is queued."""
+        for job in self.lookup.alive():
+            self.live[job.key] = job
+        expected = [Expected(job.key, job.pid, job.started_at_us) for job in self.live.values()]
+        facts = await self.engine.recover(expected)
+        known = {fact.key for fact in facts}
+        for job in self.live.values():
+            if job.phase is not Phase.QUEUED or job.key in known:
+                self._queue.add_running(job.key, job.batch)
+            else:
+                self._queue.add(job.key, job.batch)
+        _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(self.live), len(known))
+        self.hear(facts)
+        for job in list(self.live.values()):
+            if job.phase is Phase.STOPPING and job.stop is not None:
+                self.engine.end(job.key, job.stop.signal, job.stop.grace_ms)
+        self._dispatch()
+
+    def hear(self, facts: Iterable[Fact]) -> None:
+        """Take facts from the engine; they are told to others once they are durable."""
+        turn = _Turn({})
+        settled: list[JobKey] = []
+        for fact in facts:
+            job = self.live.get(fact.key)
+            if job is None:
+                if isinstance(fact, Ended):
+                    # Recorded before the last restart, but the engine was not told.
+                    settled.append(fact.key)
+                continue
+            if job.phase is Phase.FINISHED:
+                continue
+            events = turn.events.setdefault(job, [])
+            if isinstance(fact, Started):
+                self._hear_started(job, fact, events)
+            else:
+                self._hear_ended(job, fact, events)
+        if settled:
+            self.engine.settled(settled)
+        if turn.events:
+            self._record(turn)
+        # The room of what ended is free before that is durable: a slot does not wait for the disk.
+        self._dispatch()
+
+    def _hear_started(self, job: Job, fact: Started, events: list[event_pb2.Event]) -> None:
+        again = job.pid == fact.pid and job.started_at_us == fact.started_at_us
+        job.phase = advance(job.phase, Happening.STARTED)
+        job.pid, job.started_at_us = fact.pid, fact.started_at_us
+        if not again:
+            events.append(_event(EventKind.STARTED, job, fact.started_at_us))
+        if fact.adopted:
+            events.append(_event(EventKind.ADOPTED, job, self._now_us()))
+
+    def _hear_ended(self, job: Job, fact: Ended, events: list[event_pb2.Event]) -> None:
+        if fact.pid and not job.pid:
+            job.pid, job.started_at_us = fact.pid, fact.started_at_us
+            events.append(_event(EventKind.STARTED, job, fact.started_at_us))
+        job.phase = advance(job.phase, Happening.ENDED)
+        job.pid, job.started_at_us, job.ended_at_us = fact.pid, fact.started_at_us, fact.ended_at_us
+        job.outcome = _explained(job, fact.outcome)
+        events.append(_event(EventKind.FINISHED, job, fact.ended_at_us))
+        self._queue.release(job.key)
+
+    # From decision to effect.
+
+    def _take_on(self, jobs: Sequence[Job], told: Sequence[event_pb2.Event], result: Added) -> Accepted:
+        taken: list[Job] = []
+        fresh: list[event_pb2.Event] = []
+        for position, job in enumerate(jobs):
+            if position in result.known:
+                taken.append(self.lookup.job(job.key) or job)
+                continue
+            job.row = result.rows[position]
+            self.live[job.key] = job
+            self._queue.add(job.key, job.batch)
+            taken.append(job)
+            told[position].seq = result.first_seq + len(fresh)
+            fresh.append(told[position])
+        if fresh:
+            self.news.publish(fresh)
+        return Accepted(taken, len(result.known), result.first_seq - 1)
+
+    def _dispatch(self) -> None:
+        launches = []
+        for key in self._queue.take():
+            job = self.live[key]
+            job.phase = advance(job.phase, Happening.LAUNCHED)
+            launches.append(Launch(key, job.spec))
+        if launches:
+            self.engine.start(launches)
+
+    def _record(self, turn: _Turn, then: Callable[[], None] | None = None) -> None:
+        changes = [_change(job, events, turn.proof) for job, events in turn.events.items()]
+
+        def recorded(first_seq: int) -> None:
+            told: list[event_pb2.Event] = []
+            for events in turn.events.values():
+                for event in events:
+                    event.seq = first_seq + len(told)
+                    told.append(event)
+            if told:
+                self.news.publish(told)
+            if then is not None:
+                then()
+            self._tell(turn.events)
+
+        self.store.submit(ChangeJobs(changes, recorded))
+
+    def _tell(self, told: dict[Job, list[event_pb2.Event]]) -> None:
+        settled: list[JobKey] = []
+        touched: dict[Watcher, None] = {}
+        for job, events in told.items():
+            watchers = list(self._watchers.get(job.key, ()))
+            kinds = {event.kind for event in events}
+            if event_pb2.EVENT_KIND_FINISHED in kinds:
+                job.recorded = True
+                del self.live[job.key]
+                self._watchers.pop(job.key, None)
+                settled.append(job.key)
+            for watcher in watchers:
+                touched[watcher] = None
+                if event_pb2.EVENT_KIND_STARTED in kinds:
+                    watcher.started(job)
+                if job.recorded:
+                    watcher.finished(job)
+        if settled:
+            self.engine.settled(settled)
+        for watcher in touched:
+            watcher.flush()
+
+
+def _event(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event_pb2.Event:
+    event = event_pb2.Event(
+        kind=event_kind_to_wire(kind), at_us=at_us, name=job.spec.name, sentence=sentence, pid=job.pid, started_at_us=job.started_at_us
+    )
+    event.key.owner, event.key.id = job.key
+    if job.batch is not None:
+        event.batch = job.batch.id
+    for label, value in job.spec.labels:
+        event.labels.add(name=label, value=value)
+    if kind is EventKind.FINISHED and job.outcome is not None:
+        event.outcome.CopyFrom(outcome_to_wire(job.outcome))
+        event.sentence = job.outcome.sentence
+    return event
+
+
+def _change(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) -> Change:
+    return Change(
+        row=job.row,
+        state=job.state,
+        events=[EventRow(job.key.owner, event.SerializeToString()) for event in events],
+        pid=job.pid,
+        started_at_us=job.started_at_us,
+        ended_at_us=job.ended_at_us,
+        outcome=outcome_to_wire(job.outcome).SerializeToString() if job.outcome is not None else None,
+        stop=json.dumps({"signal": job.stop.signal, "grace_ms": job.stop.grace_ms, "asked_by": job.stop.asked_by}) if job.stop else None,
+        stop_proof=proof,
+    )
+
+
+def _explained(job: Job, outcome: Outcome) -> Outcome:
+    """Add who asked for the end, which the engine does not know."""
+    if job.stop is None or outcome.kind not in (OutcomeKind.EXITED, OutcomeKind.SIGNALED):
+        return outcome
+    said = outcome.sentence or "ended"
+    return Outcome(
+        outcome.kind,
+        outcome.exit_status,
+        outcome.signal,
+        f"{said}; stopped by {job.stop.asked_by}",
+        outcome.use,
+        outcome.stdout_bytes,
+        outcome.stderr_bytes,
+    )

@@ -1,0 +1,143 @@
+"""A job's life, as the desk sees it: one literal table. Knows no clock, no store and no engine.
+
+Two phases look the same from outside, QUEUED and STARTING: in both the job has no process yet. They differ in who must be asked
+to stop it: the queue, or the engine.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from ..schemas.job import EventKind, Outcome, State
+from ..schemas.naming import JobKey
+from ..schemas.spec import JobSpec
+
+
+class Phase(enum.Enum):
+    """Where a job is."""
+
+    QUEUED = enum.auto()
+    STARTING = enum.auto()
+    RUNNING = enum.auto()
+    STOPPING = enum.auto()
+    FINISHED = enum.auto()
+
+
+class Happening(enum.Enum):
+    """What moves a job on."""
+
+    LAUNCHED = enum.auto()
+    STARTED = enum.auto()
+    STOP_ASKED = enum.auto()
+    ENDED = enum.auto()
+
+
+class Impossible(Exception):  # noqa: N818 -- names what was found, in the manner of a fact
+    """Something happened to a job that cannot happen in its phase: a bug, or a fact that came twice in a way nobody foresaw."""
+
+
+# A start or an end that is told again (after a restart) changes nothing; a stop of a queued job ends it then and there.
+NEXT: dict[tuple[Phase, Happening], Phase] = {
+    (Phase.QUEUED, Happening.LAUNCHED): Phase.STARTING,
+    (Phase.QUEUED, Happening.STOP_ASKED): Phase.FINISHED,
+    # After a restart the desk does not remember that it had launched the job.
+    (Phase.QUEUED, Happening.STARTED): Phase.RUNNING,
+    (Phase.QUEUED, Happening.ENDED): Phase.FINISHED,
+    (Phase.STARTING, Happening.STARTED): Phase.RUNNING,
+    (Phase.STARTING, Happening.STOP_ASKED): Phase.STOPPING,
+    (Phase.STARTING, Happening.ENDED): Phase.FINISHED,
+    (Phase.RUNNING, Happening.STARTED): Phase.RUNNING,
+    (Phase.RUNNING, Happening.STOP_ASKED): Phase.STOPPING,
+    (Phase.RUNNING, Happening.ENDED): Phase.FINISHED,
+    (Phase.STOPPING, Happening.STARTED): Phase.STOPPING,
+    (Phase.STOPPING, Happening.STOP_ASKED): Phase.STOPPING,
+    (Phase.STOPPING, Happening.ENDED): Phase.FINISHED,
+    (Phase.FINISHED, Happening.STARTED): Phase.FINISHED,
+    (Phase.FINISHED, Happening.STOP_ASKED): Phase.FINISHED,
+    (Phase.FINISHED, Happening.ENDED): Phase.FINISHED,
+}
+
+_STATES = {
+    Phase.QUEUED: State.QUEUED,
+    Phase.STARTING: State.QUEUED,
+    Phase.RUNNING: State.RUNNING,
+    Phase.STOPPING: State.STOPPING,
+    Phase.FINISHED: State.FINISHED,
+}
+_PHASES = {
+    State.QUEUED: Phase.QUEUED,
+    State.RUNNING: Phase.RUNNING,
+    State.STOPPING: Phase.STOPPING,
+    State.FINISHED: Phase.FINISHED,
+}
+
+EVENT_OF_HAPPENING = {
+    Happening.STARTED: EventKind.STARTED,
+    Happening.STOP_ASKED: EventKind.STOPPING,
+    Happening.ENDED: EventKind.FINISHED,
+}
+
+
+def advance(phase: Phase, happening: Happening) -> Phase:
+    """Say the next phase.
+
+    Raises Impossible for what is not in the table.
+    """
+    try:
+        return NEXT[phase, happening]
+    except KeyError:
+        raise Impossible(f"{happening.name} in phase {phase.name}") from None
+
+
+def state_of(phase: Phase) -> State:
+    """Say the phase as others are told it and as it is stored."""
+    return _STATES[phase]
+
+
+def phase_of(state: State) -> Phase:
+    """Say in which phase a stored job is taken up again."""
+    return _PHASES[state]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRun:
+    """One run of a batch: id (16 bytes), name, and how many of its jobs may run at once (0: no limit of its own)."""
+
+    id: bytes
+    name: str
+    parallel: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopOrder:
+    """That a job is to be ended: first signal, grace, and who asked in words."""
+
+    signal: int
+    grace_ms: int
+    asked_by: str
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One job as the desk remembers it. Times in microseconds UTC, 0 for not yet."""
+
+    row: int
+    key: JobKey
+    spec: JobSpec
+    digest: bytes
+    batch: BatchRun | None
+    phase: Phase
+    queued_at_us: int
+    pid: int = 0
+    started_at_us: int = 0
+    ended_at_us: int = 0
+    outcome: Outcome | None = None
+    stop: StopOrder | None = None
+    # Whether its end is durable; before that nobody is told.
+    recorded: bool = False
+
+    @property
+    def state(self) -> State:
+        """Say the state as others are told it."""
+        return _STATES[self.phase]

@@ -1,0 +1,131 @@
+"""One followed log: sends what is written, as far as the client granted credit, until the job has finished and all was sent.
+
+Knows no file: it reads through the engine. Ends at the job's end and never at the end of the file, which a job may reach often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ..schemas.frames import LARGEST_CHUNK, LARGEST_CREDIT
+from ..schemas.generated import request_pb2
+from ..schemas.record import outcome_to_wire
+from ..schemas.refusal import Refused
+from .engine import Engine, LogReader, Run, StreamName
+from .life import Job
+
+# Then other requests have their turn.
+_CHUNKS_A_TURN = 8
+
+
+class Turns(Protocol):
+    """The part of a loop that is needed here."""
+
+    def call_soon(self, callback: Callable[[], object], /) -> object:
+        """Call in the next turn."""
+        ...
+
+
+class LogStream:
+    """Follows one log of one job. `send(reply, bulk)` is False when the peer is gone; `ended()` is called once at the end."""
+
+    def __init__(
+        self,
+        request_id: int,
+        job: Job,
+        stream: StreamName,
+        start: int,
+        engine: Engine,
+        turns: Turns,
+        *,
+        credit: int,
+        send: Callable[[request_pb2.Reply, bytes | None], bool],
+        refuse: Callable[[Refused], None],
+        ended: Callable[[], None],
+    ) -> None:
+        self._request_id = request_id
+        self._job = job
+        self._stream: StreamName = stream
+        self._position = start
+        self._engine = engine
+        self._turns = turns
+        self._credit = min(credit, LARGEST_CREDIT)
+        self._send = send
+        self._refuse = refuse
+        self._ended = ended
+        self._reader: LogReader | None = None
+        self._closed = False
+        self._scheduled = False
+
+    def started(self, job: Job) -> None:
+        """Open the log: now there is one."""
+        if not self._closed and self._reader is None:
+            self._open(job)
+
+    def finished(self, job: Job) -> None:
+        """Open the log if there is one; a job that never ran has none."""
+        if not self._closed and self._reader is None and job.started_at_us:
+            self._open(job)
+
+    def flush(self) -> None:
+        """Send what there is."""
+        self.pump()
+
+    def grant(self, amount: int) -> None:
+        """Take credit for so many more bytes."""
+        self._credit = min(self._credit + amount, LARGEST_CREDIT)
+        self.pump()
+
+    def close(self) -> None:
+        """Let go of the log; nothing is sent any more."""
+        if not self._closed:
+            self._closed = True
+            if self._reader is not None:
+                self._reader.close()
+            self._ended()
+
+    def pump(self) -> None:
+        """Send chunks as far as there are bytes and credit."""
+        if self._closed:
+            return
+        for _ in range(_CHUNKS_A_TURN):
+            # Looked at before reading: whatever was written before the end was recorded is then read.
+            over = self._job.recorded
+            data = b""
+            if self._reader is not None and self._credit > 0:
+                data = self._reader.read(min(self._credit, LARGEST_CHUNK))
+            if not data:
+                if over and (self._reader is None or self._credit > 0):
+                    self._finish()
+                return
+            reply = request_pb2.Reply(request_id=self._request_id, log_chunk=request_pb2.LogChunk(start=self._position))
+            self._position += len(data)
+            self._credit -= len(data)
+            if not self._send(reply, data):
+                self.close()
+                return
+        if not self._scheduled:
+            self._scheduled = True
+            self._turns.call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._scheduled = False
+        self.pump()
+
+    def _open(self, job: Job) -> None:
+        run = Run(job.key, job.pid, job.started_at_us, job.ended_at_us)
+        try:
+            self._reader = self._engine.follow_log(run, self._stream, self._position, self.pump)
+        except Refused as refused:
+            self._refuse(refused)
+            self.close()
+        else:
+            self.pump()
+
+    def _finish(self) -> None:
+        end = request_pb2.LogEnd(size=self._position)
+        if self._job.outcome is not None:
+            end.outcome.CopyFrom(outcome_to_wire(self._job.outcome))
+        self._send(request_pb2.Reply(request_id=self._request_id, last=True, log_end=end), None)
+        self.close()

@@ -1,0 +1,162 @@
+"""Find jobs: those that live in the desk's memory, all others in the store. Answers only what the asking member may see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from ..keys.rights import Member, Right, may, no_such_job
+from ..schemas.generated import event_pb2, job_pb2
+from ..schemas.job import State
+from ..schemas.naming import JobKey, Typed, format_id, parse_typed, prefix_of
+from ..schemas.record import outcome_from_wire
+from ..schemas.refusal import Code, Refused
+from ..schemas.spec import from_wire
+from .life import BatchRun, Job, StopOrder, phase_of
+from .store import Row, Store
+
+_COLUMNS = (
+    "jobs.row, jobs.owner, jobs.id, digest, state, spec, queued_at, started_at, ended_at, pid, outcome, stop,"
+    " batches.id, batches.name, batches.parallel"
+)
+_FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
+_MOST_CANDIDATES = 5
+# Events looked at for one replay, so that a narrow filter over a long history comes in parts too.
+_REPLAY_ROWS = 4096
+
+
+def read_row(row: Row) -> Job:
+    """Make a job of a row of the store."""
+    number, owner, job_id, digest, state, spec, queued_at, started_at, ended_at, pid, outcome, stop, batch_id, batch_name, parallel = row
+    return Job(
+        row=number,
+        key=JobKey(owner, job_id),
+        spec=from_wire(job_pb2.JobSpec.FromString(spec)),
+        digest=digest,
+        batch=BatchRun(batch_id, batch_name, parallel) if batch_id is not None else None,
+        phase=phase_of(State(state)),
+        queued_at_us=queued_at,
+        pid=pid,
+        started_at_us=started_at,
+        ended_at_us=ended_at,
+        outcome=outcome_from_wire(job_pb2.Outcome.FromString(outcome)) if outcome is not None else None,
+        stop=StopOrder(**json.loads(stop)) if stop is not None else None,
+        recorded=state == State.FINISHED,
+    )
+
+
+class Lookup:
+    """Reads of the store, with `live` (the desk's own jobs) laid over them."""
+
+    def __init__(self, store: Store, live: Mapping[JobKey, Job]) -> None:
+        self._store = store
+        self._live = live
+
+    def alive(self) -> list[Job]:
+        """Read all jobs that have not ended, oldest first; what a desk takes up after a restart."""
+        return [read_row(row) for row in self._select("WHERE state < 4 ORDER BY jobs.row")]
+
+    def job(self, key: JobKey) -> Job | None:
+        """Find one job by its key."""
+        found = self._live.get(key)
+        if found is not None:
+            return found
+        rows = self._select("WHERE jobs.owner = ? AND jobs.id = ?", *key)
+        return read_row(rows[0]) if rows else None
+
+    def visible_job(self, key: JobKey, member: Member) -> Job:
+        """Find one job that the member may see.
+
+        Raises Refused(NOT_FOUND), in the same words whether it does not exist or belongs to somebody else.
+        """
+        job = self.job(key) if may(member, Right.SEE, key.owner) else None
+        if job is None:
+            raise no_such_job(format_id(key.id))
+        return job
+
+    def named(self, text: str, member: Member) -> Job:
+        """Find the one job that a person means: full id, PID@START, last, a name, a prefix of an id.
+
+        Raises Refused: NOT_FOUND, or INVALID_ARGUMENT where several are meant.
+        """
+        try:
+            typed = parse_typed(text)
+        except ValueError as error:
+            raise Refused(Code.INVALID_ARGUMENT, str(error)) from None
+        candidates = list(self._candidates(typed, member))
+        if not candidates:
+            raise no_such_job(text)
+        if len(candidates) > 1:
+            ids = ", ".join(format_id(job_id) for _, job_id in candidates[:_MOST_CANDIDATES])
+            more = ", ..." if len(candidates) > _MOST_CANDIDATES else ""
+            raise Refused(Code.INVALID_ARGUMENT, f"{text!r} names more than one job: {ids}{more}", "name one by its id")
+        return self.visible_job(candidates[0], member)
+
+    def _candidates(self, typed: Typed, member: Member) -> Iterator[JobKey]:
+        if typed.full_id:
+            # One's own first: another identity may have given the same id.
+            own = JobKey(member.key, typed.full_id)
+            yield from [own] if self.job(own) else self._keys(member, "id = ?", typed.full_id, owners=True)
+        elif typed.last:
+            yield from self._keys(member, "owner = ? ORDER BY row DESC LIMIT 1", member.key)
+        elif typed.process[0]:
+            yield from self._keys(member, "started_at = ? AND pid = ?", typed.process[1], typed.process[0])
+        else:
+            by_name = list(self._keys(member, "name = ? AND name <> ''", typed.name_or_prefix))
+            prefix = prefix_of(typed.name_or_prefix)
+            if by_name or prefix is None:
+                yield from by_name
+            else:
+                low, high = (bytes.fromhex(prefix.ljust(32, fill)) for fill in "0f")
+                yield from self._keys(member, "id BETWEEN ? AND ?", low, high, owners=True)
+
+    def _keys(self, member: Member, where: str, *values: object, owners: bool = False) -> Iterator[JobKey]:
+        """Select keys of jobs that the member may see; `owners`: the condition is on ids, which are indexed behind their owner."""
+        whose = [member.key] if not may(member, Right.SEE_OTHERS, b"") else self._owners() if owners else [None]
+        for owner in whose:
+            own, parameters = ("owner = ? AND ", (owner, *values)) if owner is not None else ("", values)
+            for row in self._store.read(f"SELECT owner, id FROM jobs WHERE {own}{where}", parameters):  # noqa: S608 -- our own texts
+                yield JobKey(row[0], row[1])
+
+    def _owners(self) -> list[bytes]:
+        owners: list[bytes] = []
+        last = b""
+        while rows := self._store.read("SELECT owner FROM jobs WHERE owner > ? ORDER BY owner LIMIT 1", (last,)):
+            last = rows[0][0]
+            owners.append(last)
+        return owners
+
+    def page(self, member: Member, *, everything: bool, owner: bytes, batch: bytes, batch_name: str, after: int, limit: int) -> list[Job]:
+        """Read one page of jobs that the member may see, oldest first, from behind row `after`."""
+        conditions = ["jobs.row > ?"]
+        parameters: list[object] = [after]
+        whose = owner if may(member, Right.SEE_OTHERS, b"") else member.key
+        filters: list[tuple[object, str]] = [(whose, "jobs.owner = ?"), (batch, "batches.id = ?"), (batch_name, "batches.name = ?")]
+        for value, condition in filters:
+            if value:
+                conditions.append(condition)
+                parameters.append(value)
+        if not everything:
+            conditions.append("state < 4")
+        rows = self._select(f"WHERE {' AND '.join(conditions)} ORDER BY jobs.row LIMIT {int(limit)}", *parameters)
+        return [self._live.get(job.key, job) for job in map(read_row, rows)]
+
+    def replay(self, after: int, upto: int, owner: bytes) -> tuple[list[event_pb2.Event], int]:
+        """Read events after a seq (of one owner, or all), and say up to which seq was looked."""
+        rows = self._store.read(
+            "SELECT seq, owner, event FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", (after, upto, _REPLAY_ROWS)
+        )
+        events = []
+        for seq, whose, payload in rows:
+            if not owner or whose == owner:
+                event = event_pb2.Event.FromString(payload)
+                event.seq = seq
+                events.append(event)
+        return events, int(rows[-1][0]) if len(rows) == _REPLAY_ROWS else upto
+
+    def oldest_seq(self) -> int:
+        """Say the seq of the oldest event that is kept; 0 if there is none."""
+        return int(self._store.read("SELECT coalesce(min(seq), 0) FROM events")[0][0])
+
+    def _select(self, where: str, *parameters: object) -> list[Row]:
+        return self._store.read(f"SELECT {_COLUMNS} {_FROM} {where}", parameters)

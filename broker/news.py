@@ -1,0 +1,202 @@
+"""Who is told which events: grants, and what each lets through. Knows no socket: `send(topic, bytes)` is given.
+
+A grant is a random topic that belongs to one identity and one filter. Its messages carry a dense count, so that its subscriber
+notices a hole. An event costs the grants that it matches, found through indexes, not all grants there are.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ..keys.rights import Member, Right, may
+from ..schemas.frames import MOST_GRANTS, TOPIC_BYTES
+from ..schemas.generated import event_pb2
+from ..schemas.naming import JobKey
+from ..schemas.refusal import Code, Refused
+
+# Events in one published message: what a subscriber's pipe can hold is bounded in messages.
+_EVENTS_A_MESSAGE = 64
+_GRANT_SECONDS_UNSUBSCRIBED = 60.0
+_EVERYTHING = (b"", b"")
+
+
+@dataclass(frozen=True, slots=True)
+class NewsFilter:
+    """Which events. Empty parts let everything through."""
+
+    owner: bytes = b""
+    batch: bytes = b""
+    labels: frozenset[tuple[str, str]] = frozenset()
+    jobs: frozenset[JobKey] = frozenset()
+
+    def lets_through(self, event: event_pb2.Event) -> bool:
+        """Say whether the event matches every part that is set."""
+        if self.owner and event.key.owner != self.owner:
+            return False
+        if self.batch and event.batch != self.batch:
+            return False
+        if self.jobs and JobKey(event.key.owner, event.key.id) not in self.jobs:
+            return False
+        return not self.labels or self.labels <= {(label.name, label.value) for label in event.labels}
+
+
+def read_filter(message: event_pb2.Filter, member: Member) -> NewsFilter:
+    """Read a filter as it came in, narrowed to what the member may see; owners left out of job keys are the member's own.
+
+    Raises Refused(PERMISSION_DENIED) if it asks for what the member may not see.
+    """
+    owner = message.owner
+    if not may(member, Right.SEE_OTHERS, b""):
+        if owner and owner != member.key:
+            raise Refused(Code.PERMISSION_DENIED, f"the role {member.role} sees only its own jobs")
+        owner = member.key
+    return NewsFilter(
+        owner=owner,
+        batch=message.batch,
+        labels=frozenset((label.name, label.value) for label in message.labels),
+        jobs=frozenset(JobKey(key.owner or member.key, key.id) for key in message.jobs),
+    )
+
+
+@dataclass(slots=True, eq=False)
+class Grant:
+    """One topic: whose, for what, and how many events it was sent."""
+
+    topic: bytes
+    public: bytes
+    filter: NewsFilter
+    count: int = 0
+    subscribed: bool = False
+    unsubscribed_at: float = 0.0
+    pending: list[event_pb2.Event] = field(default_factory=list)
+
+
+class News:
+    """All grants. `now` is a monotonic clock in seconds."""
+
+    def __init__(self, store_id: bytes, nonce: bytes, send: Callable[[bytes, bytes], None], now: Callable[[], float]) -> None:
+        self._store_id = store_id
+        self._nonce = nonce
+        self._send = send
+        self._now = now
+        self.head = 0
+        self._grants: dict[bytes, Grant] = {}
+        self._index: defaultdict[tuple[bytes, bytes], set[Grant]] = defaultdict(set)
+
+    def __len__(self) -> int:
+        """Count the grants."""
+        return len(self._grants)
+
+    @property
+    def heard(self) -> bool:
+        """Say whether anybody is subscribed."""
+        return any(grant.subscribed for grant in self._grants.values())
+
+    def grant(self, public: bytes, wanted: NewsFilter) -> bytes:
+        """Make a grant and return its topic.
+
+        Raises Refused(RESOURCE_EXHAUSTED) over the bound of one identity, when none of its grants lies unused.
+        """
+        own = [grant for grant in self._grants.values() if grant.public == public]
+        idle = [grant for grant in own if not grant.subscribed]
+        for old in idle:
+            if self._now() - old.unsubscribed_at > _GRANT_SECONDS_UNSUBSCRIBED:
+                self.revoke(old.topic)
+                own.remove(old)
+        if len(own) >= MOST_GRANTS:
+            raise Refused(
+                Code.RESOURCE_EXHAUSTED, f"{len(own)} subscriptions are open for this key, the limit is {MOST_GRANTS}", "close some"
+            )
+        made = Grant(secrets.token_bytes(TOPIC_BYTES), public, wanted, unsubscribed_at=self._now())
+        self._grants[made.topic] = made
+        for entry in _entries(wanted):
+            self._index[entry].add(made)
+        return made.topic
+
+    def revoke(self, topic: bytes, public: bytes | None = None) -> bool:
+        """Delete a grant (only if it is `public`'s, where that is given); nothing is published on it any more."""
+        grant = self._grants.get(topic)
+        if grant is None or (public is not None and grant.public != public):
+            return False
+        del self._grants[topic]
+        for entry in _entries(grant.filter):
+            self._index[entry].discard(grant)
+            if not self._index[entry]:
+                del self._index[entry]
+        return True
+
+    def revoke_all(self, public: bytes) -> None:
+        """Delete all grants of one identity."""
+        for topic in [grant.topic for grant in self._grants.values() if grant.public == public]:
+            self.revoke(topic)
+
+    def wanted(self, topic: bytes, public: bytes) -> bool:
+        """Say whether this identity may subscribe to this topic."""
+        grant = self._grants.get(topic)
+        return grant is not None and grant.public == public
+
+    def arrived(self, topic: bytes) -> None:
+        """Tell the subscriber that from now on it misses nothing that is published."""
+        grant = self._grants[topic]
+        grant.subscribed = True
+        self._publish(grant, event_pb2.News(ready=event_pb2.Ready(head=self._cursor())))
+
+    def left(self, topic: bytes) -> None:
+        """Remember since when nobody is subscribed."""
+        grant = self._grants.get(topic)
+        if grant is not None:
+            grant.subscribed = False
+            grant.unsubscribed_at = self._now()
+
+    def publish(self, events: Sequence[event_pb2.Event]) -> None:
+        """Tell events that are durable, in the order of their seq."""
+        touched: dict[Grant, None] = {}
+        for event in events:
+            for grant in self._matching(event):
+                grant.pending.append(event)
+                touched[grant] = None
+        self.head = events[-1].seq
+        for grant in touched:
+            for start in range(0, len(grant.pending), _EVENTS_A_MESSAGE):
+                part = grant.pending[start : start + _EVENTS_A_MESSAGE]
+                grant.count += len(part)
+                if grant.subscribed:
+                    self._publish(grant, event_pb2.News(events=event_pb2.Events(events=part)))
+            grant.pending.clear()
+
+    def beat(self) -> None:
+        """Tell every subscriber the count of its grant, so that the loss of its last message is noticed too."""
+        for grant in self._grants.values():
+            if grant.subscribed:
+                self._publish(grant, event_pb2.News(heartbeat=event_pb2.Heartbeat(head=self._cursor())))
+
+    def _matching(self, event: event_pb2.Event) -> Iterable[Grant]:
+        if not self._index:
+            return
+        key = event.key
+        for entry in (_EVERYTHING, (key.owner, b""), (key.owner, key.id), (b"batch", event.batch)):
+            for grant in self._index.get(entry, ()):
+                if grant.filter.lets_through(event):
+                    yield grant
+
+    def _publish(self, grant: Grant, news: event_pb2.News) -> None:
+        news.count = grant.count
+        news.nonce = self._nonce
+        self._send(grant.topic, news.SerializeToString())
+
+    def _cursor(self) -> event_pb2.Cursor:
+        return event_pb2.Cursor(store=self._store_id, seq=self.head)
+
+
+def _entries(wanted: NewsFilter) -> list[tuple[bytes, bytes]]:
+    """Say where in the index a filter stands: under its narrowest part, so that each event finds it once."""
+    if wanted.jobs:
+        return [(key.owner, key.id) for key in wanted.jobs]
+    if wanted.batch:
+        return [(b"batch", wanted.batch)]
+    if wanted.owner:
+        return [(wanted.owner, b"")]
+    return [_EVERYTHING]

@@ -1,0 +1,134 @@
+"""What may start now. Pure: knows jobs only by key, owner and batch, and no clock.
+
+Order among the jobs of one owner is the order of their acceptance. Among owners the one with the fewest running jobs is next,
+so that nobody waits behind somebody else's thousand jobs. A batch that runs as many jobs as its width allows steps aside; it is
+kept out of the way (in no heap) until one of its jobs ends, so that a choice costs the same however many wait.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+
+from ..schemas.naming import JobKey
+from .life import BatchRun
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """Jobs of one owner that share a width: those of one batch, or those of none."""
+
+    width: int
+    waiting: deque[tuple[int, JobKey]] = field(default_factory=deque)
+    running: int = 0
+    # Whether the owner's heap knows this lane.
+    listed: bool = False
+
+    def open(self) -> bool:
+        return bool(self.waiting) and (self.width == 0 or self.running < self.width)
+
+
+@dataclass(slots=True, eq=False)
+class _Owner:
+    lanes: dict[bytes, _Lane] = field(default_factory=dict)
+    # (order of the first waiting job, batch id) of the open lanes.
+    heads: list[tuple[int, bytes]] = field(default_factory=list)
+    running: int = 0
+    waiting: int = 0
+
+
+class Queue:
+    """The jobs that wait, and the room there is."""
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self.running = 0
+        self._order = 0
+        self._owners: dict[bytes, _Owner] = {}
+        self._withdrawn: set[JobKey] = set()
+        self._lane_of: dict[JobKey, tuple[_Owner, _Lane, bytes]] = {}
+
+    def __len__(self) -> int:
+        """Count the jobs that wait."""
+        return sum(owner.waiting for owner in self._owners.values())
+
+    def add(self, key: JobKey, batch: BatchRun | None) -> None:
+        """Put a job at the end."""
+        owner, lane, batch_id = self._place(key, batch)
+        self._order += 1
+        lane.waiting.append((self._order, key))
+        owner.waiting += 1
+        self._list(owner, lane, batch_id)
+
+    def add_running(self, key: JobKey, batch: BatchRun | None) -> None:
+        """Count a job that runs already (found again after a restart)."""
+        owner, lane, _ = self._place(key, batch)
+        self._occupy(owner, lane)
+
+    def withdraw(self, key: JobKey) -> None:
+        """Take out a job that waits and shall not start."""
+        owner, _, _ = self._lane_of.pop(key)
+        owner.waiting -= 1
+        self._withdrawn.add(key)
+
+    def release(self, key: JobKey) -> None:
+        """Free the room of a job that ran and has ended."""
+        owner, lane, batch_id = self._lane_of.pop(key)
+        lane.running -= 1
+        owner.running -= 1
+        self.running -= 1
+        self._list(owner, lane, batch_id)
+        self._tidy(key.owner, owner, lane, batch_id)
+
+    def take(self) -> list[JobKey]:
+        """Choose what starts now, as far as there is room; the chosen count as running."""
+        chosen: list[JobKey] = []
+        while self.running < self.slots:
+            owner = min((o for o in self._owners.values() if o.heads), key=lambda o: (o.running, o.heads[0]), default=None)
+            if owner is None:
+                break
+            _, batch_id = heapq.heappop(owner.heads)
+            lane = owner.lanes[batch_id]
+            lane.listed = False
+            _, key = lane.waiting.popleft()
+            if key in self._withdrawn:
+                self._withdrawn.discard(key)
+            else:
+                owner.waiting -= 1
+                self._occupy(owner, lane)
+                chosen.append(key)
+            self._list(owner, lane, batch_id)
+            self._tidy(key.owner, owner, lane, batch_id)
+        return chosen
+
+    def why_waiting(self, key: JobKey) -> str:
+        """Say in words why a job that waits does not run."""
+        _, lane, _ = self._lane_of[key]
+        if lane.width and lane.running >= lane.width:
+            return f"its batch runs {lane.running} jobs at once, as many as it may"
+        return f"all {self.slots} slots are in use" if self.running >= self.slots else "it is about to start"
+
+    def _place(self, key: JobKey, batch: BatchRun | None) -> tuple[_Owner, _Lane, bytes]:
+        batch_id = batch.id if batch else b""
+        owner = self._owners.setdefault(key.owner, _Owner())
+        lane = owner.lanes.setdefault(batch_id, _Lane(batch.parallel if batch else 0))
+        self._lane_of[key] = place = (owner, lane, batch_id)
+        return place
+
+    def _occupy(self, owner: _Owner, lane: _Lane) -> None:
+        lane.running += 1
+        owner.running += 1
+        self.running += 1
+
+    def _tidy(self, public: bytes, owner: _Owner, lane: _Lane, batch_id: bytes) -> None:
+        if not lane.running and not lane.waiting:
+            del owner.lanes[batch_id]
+            if not owner.lanes:
+                del self._owners[public]
+
+    @staticmethod
+    def _list(owner: _Owner, lane: _Lane, batch_id: bytes) -> None:
+        if not lane.listed and lane.open():
+            heapq.heappush(owner.heads, (lane.waiting[0][0], batch_id))
+            lane.listed = True

@@ -1,0 +1,70 @@
+"""Let requests in: decode, who is it, may it be them, which handler. Then the handler decides.
+
+Everything that is wrong with one request ends here in a refusal to its sender. A bug in a handler is logged with its traceback,
+answered INTERNAL without details, and the daemon goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..keys import signature
+from ..keys.rights import Member
+from ..schemas.frames import read_envelope
+from ..schemas.generated import request_pb2
+from ..schemas.refusal import Code, Refused
+from .call import Call
+from .endpoint import Endpoint
+from .peers import Peer
+
+_log = logging.getLogger(__name__)
+
+Handler = Callable[[Call], None]
+
+# What changes something must be signed by the identity that the connection belongs to.
+SIGNED = frozenset({"start", "stop", "signal"})
+
+
+@dataclass(slots=True)
+class Reception:
+    """Takes messages from the endpoint. `member_of` looks a public key up in the roster that is in force now."""
+
+    public: bytes
+    nonce: bytes
+    member_of: Callable[[bytes], Member | None]
+    handlers: Mapping[str, Handler]
+    endpoint: Endpoint | None = None
+
+    def take(self, peer: Peer, frame: bytes) -> None:
+        """Handle one message; never raises."""
+        if self.endpoint is None:
+            return
+        request_id = 0
+        try:
+            request, envelope = read_envelope(frame)
+            request_id = request.id
+            call = Call(self._member(peer), peer, request, frame, self.endpoint.send, self.endpoint.refuse)
+            verb = request.WhichOneof("verb")
+            if verb is None or verb not in self.handlers:
+                raise Refused(Code.UNIMPLEMENTED, "this daemon does not know the verb of the request", "upgrade the daemon")
+            if verb in SIGNED:
+                self._check_signer(peer, envelope)
+            self.handlers[verb](call)
+        except Refused as refused:
+            self.endpoint.refuse(peer, request_id, refused)
+        except Exception:  # noqa: BLE001 -- a bug costs this request, not the daemon
+            _log.exception("a request of %s failed", peer.public.hex()[:8])
+            self.endpoint.refuse(peer, request_id, Refused(Code.INTERNAL, "the daemon failed on this request; its log says why"))
+
+    def _member(self, peer: Peer) -> Member:
+        member = self.member_of(peer.public)
+        if member is None:
+            # The handshake admitted it before it was taken off the roster.
+            raise Refused(Code.PERMISSION_DENIED, "this key is not on the daemon's roster (any more)", "ask who keeps the roster")
+        return member
+
+    def _check_signer(self, peer: Peer, envelope: request_pb2.Envelope) -> None:
+        if signature.check(envelope, self.public, self.nonce) != peer.public:
+            raise Refused(Code.UNAUTHENTICATED, "the request was signed by another key than the connection's")

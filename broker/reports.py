@@ -1,0 +1,114 @@
+"""The stream of replies that a start or a stop is owed: each job when it started, and when it finished, with its last lines.
+
+What is due is remembered by job, not by message: tails are read when a report is sent, and a client that grants no credit costs
+nothing but the names of its jobs. Several reports travel in one message.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from ..schemas.generated import job_pb2, request_pb2
+from ..schemas.record import outcome_to_wire
+from ..schemas.refusal import Refused
+from .engine import Engine, Run, StreamName
+from .life import Job
+
+_REPORTS_A_MESSAGE = 256
+_BYTES_A_MESSAGE = 512 * 1024
+
+
+class Reports:
+    """The reports of one request. `send(reply)` is False when the peer is gone; `ended()` is called once at the end."""
+
+    def __init__(
+        self,
+        request_id: int,
+        engine: Engine,
+        *,
+        tail_lines: int,
+        tail_bytes: int,
+        credit: int,
+        send: Callable[[request_pb2.Reply], bool],
+        ended: Callable[[], None],
+    ) -> None:
+        self._request_id = request_id
+        self._engine = engine
+        self._tail_lines = tail_lines
+        self._tail_bytes = tail_bytes
+        self._credit = credit
+        self._send = send
+        self._ended = ended
+        self._due: deque[tuple[Job, bool]] = deque()
+        self._open = 0
+        self._closed = False
+        self._started: set[Job] = set()
+
+    def expect(self, jobs: int) -> None:
+        """Say how many jobs are to be reported finished before the stream ends."""
+        self._open = jobs
+
+    def started(self, job: Job) -> None:
+        """Make it due that the job started; told once."""
+        if not self._closed and job not in self._started:
+            self._started.add(job)
+            self._due.append((job, False))
+
+    def finished(self, job: Job) -> None:
+        """Make it due that the job finished."""
+        if not self._closed:
+            self._due.append((job, True))
+
+    def grant(self, messages: int) -> None:
+        """Take credit for so many more messages."""
+        self._credit += messages
+        self.flush()
+
+    def close(self) -> None:
+        """Forget what is due; nothing is sent any more."""
+        if not self._closed:
+            self._closed = True
+            self._due.clear()
+            self._ended()
+
+    def flush(self) -> None:
+        """Send what is due, as far as there is credit."""
+        while not self._closed and self._credit > 0 and self._due:
+            reply = request_pb2.Reply(request_id=self._request_id)
+            size = 0
+            while self._due and len(reply.reports.reports) < _REPORTS_A_MESSAGE and size < _BYTES_A_MESSAGE:
+                job, finished = self._due.popleft()
+                report = reply.reports.reports.add()
+                self._write(report, job, finished=finished)
+                size += len(report.stdout_tail) + len(report.stderr_tail)
+                self._open -= finished
+            reply.last = self._open == 0
+            self._credit -= 1
+            if not self._send(reply) or reply.last:
+                self.close()
+
+    def _write(self, report: request_pb2.Report, job: Job, *, finished: bool) -> None:
+        report.key.owner, report.key.id = job.key
+        report.pid = job.pid
+        report.started_at_us = job.started_at_us
+        if not finished:
+            report.state = job_pb2.STATE_RUNNING
+            return
+        report.state = job_pb2.STATE_FINISHED
+        report.ended_at_us = job.ended_at_us
+        if job.outcome is None:
+            return
+        report.outcome.CopyFrom(outcome_to_wire(job.outcome))
+        run = Run(job.key, job.pid, job.started_at_us, job.ended_at_us)
+        if self._tail_lines and job.outcome.stdout_bytes:
+            report.stdout_tail = self._tail(run, "stdout")
+        if self._tail_lines and job.outcome.stderr_bytes:
+            report.stderr_tail = self._tail(run, "stderr")
+
+    def _tail(self, run: Run, stream: StreamName) -> bytes:
+        try:
+            return self._engine.tail_log(run, stream, self._tail_lines, self._tail_bytes).data
+        except Refused:
+            # The folder was removed by hand; how the job ended is still worth telling.
+            return b""

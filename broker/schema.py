@@ -1,0 +1,78 @@
+"""The tables of the desk's store, and how an older store becomes a newer one."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from typing import TYPE_CHECKING
+
+from ..schemas.frames import STORE_ID_BYTES
+from ..schemas.refusal import Code, Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Position n makes version n + 1 out of version n. A step that was released is never changed; a new one is added.
+_STEPS = (
+    """
+    CREATE TABLE store (id BLOB NOT NULL);
+    CREATE TABLE batches (
+        row INTEGER PRIMARY KEY, owner BLOB NOT NULL, id BLOB NOT NULL, name TEXT NOT NULL, parallel INTEGER NOT NULL,
+        UNIQUE (owner, id)
+    );
+    CREATE TABLE proofs (row INTEGER PRIMARY KEY, envelope BLOB NOT NULL);
+    -- Times are microseconds UTC, 0 for not yet. state: schemas/job.py. outcome: protobuf.
+    CREATE TABLE jobs (
+        row INTEGER PRIMARY KEY, owner BLOB NOT NULL, id BLOB NOT NULL, digest BLOB NOT NULL, state INTEGER NOT NULL,
+        name TEXT NOT NULL, batch INTEGER, proof INTEGER NOT NULL, spec BLOB NOT NULL,
+        queued_at INTEGER NOT NULL, started_at INTEGER NOT NULL DEFAULT 0, ended_at INTEGER NOT NULL DEFAULT 0,
+        pid INTEGER NOT NULL DEFAULT 0, outcome BLOB, stop TEXT, stop_proof INTEGER
+    );
+    CREATE UNIQUE INDEX jobs_by_key ON jobs (owner, id);
+    CREATE INDEX jobs_alive ON jobs (row) WHERE state < 4;
+    CREATE INDEX jobs_by_name ON jobs (name) WHERE name <> '';
+    CREATE INDEX jobs_by_batch ON jobs (batch) WHERE batch IS NOT NULL;
+    CREATE INDEX jobs_by_start ON jobs (started_at) WHERE started_at > 0;
+    -- event: protobuf, without its seq.
+    CREATE TABLE events (seq INTEGER PRIMARY KEY, owner BLOB NOT NULL, event BLOB NOT NULL);
+    """,
+)
+VERSION = len(_STEPS)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file for one thread at a time; WAL and synchronous FULL, so that a commit survives power loss."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA busy_timeout = 5000")
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
+    """Bring the tables to this version and return the store's id.
+
+    Raises Refused: DATA of a newer version (FAILED_PRECONDITION), or a file that is no store (INTERNAL).
+    """
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise Refused(
+                Code.FAILED_PRECONDITION,
+                f"{path} was written by a newer jobwire (store version {version}, this one knows {VERSION})",
+                "start the newer jobwire, or give another --state folder",
+            )
+        for step in range(version, VERSION):
+            connection.executescript(f"BEGIN IMMEDIATE; {_STEPS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
+        found = connection.execute("SELECT id FROM store").fetchone()
+        if found is None:
+            store_id = secrets.token_bytes(STORE_ID_BYTES)
+            connection.execute("INSERT INTO store (id) VALUES (?)", (store_id,))
+            return store_id
+        return bytes(found[0])
+    except sqlite3.DatabaseError as error:
+        raise Refused(
+            Code.INTERNAL,
+            f"{path} cannot be used as a store: {error}",
+            "move it away; the logs folder still holds every job's spec, output and outcome",
+        ) from error

@@ -1,0 +1,56 @@
+"""hello: which version is spoken, who the daemon is, where its news are, and what it can take."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ...schemas.frames import PROTOCOL_VERSION, limits
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+from ..call import Call
+
+FEATURES = ("start", "logs", "events", "batch")
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What a daemon says of itself."""
+
+    kind: str
+    software: str
+    public: bytes
+    store_id: bytes
+    nonce: bytes
+    event_endpoint: str
+    slots: int
+
+
+def hello(call: Call, introduction: Introduction) -> None:
+    """Answer with what this daemon is; refuse a client with which it has no version in common."""
+    asked = call.request.hello
+    if not asked.oldest_version <= PROTOCOL_VERSION <= asked.newest_version:
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"this daemon speaks version {PROTOCOL_VERSION}, the client {asked.oldest_version} to {asked.newest_version}",
+            "upgrade the older of the two",
+        )
+    call.reply(
+        request_pb2.Reply(
+            hello=request_pb2.HelloReply(
+                version=PROTOCOL_VERSION,
+                software=introduction.software,
+                kind=introduction.kind,
+                daemon=introduction.public,
+                store=introduction.store_id,
+                nonce=introduction.nonce,
+                event_endpoint=introduction.event_endpoint,
+                limits=limits(),
+                features=FEATURES,
+                your_name=call.member.name,
+                your_role=call.member.role,
+                slots=introduction.slots,
+                host=os.uname().nodename,
+            )
+        )
+    )

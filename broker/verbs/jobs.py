@@ -1,0 +1,97 @@
+"""query_one and list: what is known about jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...keys.rights import Member
+from ...schemas.frames import LARGEST_RANGE
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.record import outcome_to_wire, state_to_wire
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import to_wire
+from ..call import Call
+from ..desk import Desk
+from ..engine import LogPart, Run, StreamName
+from ..life import Job
+from .keys import read_key
+
+_PAGE = 200
+_ROW_BYTES = 8
+# A page is one message; specs with long argument lists make it shorter.
+_PAGE_BYTES = 1024 * 1024
+
+
+def query_one(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None]) -> None:
+    """Answer with one job, named by key or as a person types it, and ranges of its logs where asked for."""
+    request = call.request.query_one
+    if request.WhichOneof("job") == "name":
+        job = desk.lookup.named(request.name, call.member)
+    else:
+        job = desk.lookup.visible_job(read_key(request.key, call.member), call.member)
+    reply = request_pb2.QueryOneReply(job=describe(job, desk, member_of))
+    if request.HasField("stdout_range"):
+        part = _range(desk, job, "stdout", request.stdout_range)
+        reply.stdout, reply.stdout_size = part.data, part.size
+    if request.HasField("stderr_range"):
+        part = _range(desk, job, "stderr", request.stderr_range)
+        reply.stderr, reply.stderr_size = part.data, part.size
+    call.reply(request_pb2.Reply(query_one=reply))
+
+
+def list_jobs(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None]) -> None:
+    """Answer with one page of jobs, oldest first; what has not ended unless all are asked for."""
+    request = call.request.list
+    if request.page and len(request.page) != _ROW_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, "the page cursor is none of this daemon's")
+    limit = min(request.limit or _PAGE, _PAGE)
+    jobs = desk.lookup.page(
+        call.member,
+        everything=request.all,
+        owner=request.owner,
+        batch=request.batch,
+        batch_name=request.batch_name,
+        after=int.from_bytes(request.page, "big"),
+        limit=limit,
+    )
+    reply = request_pb2.ListReply()
+    size = 0
+    for position, job in enumerate(jobs):
+        shown = describe(job, desk, member_of)
+        size += shown.ByteSize()
+        if position and size > _PAGE_BYTES:
+            break
+        reply.jobs.append(shown)
+        reply.next_page = job.row.to_bytes(_ROW_BYTES, "big")
+    if len(reply.jobs) == len(jobs) and len(jobs) < limit:
+        reply.next_page = b""
+    call.reply(request_pb2.Reply(list=reply))
+
+
+def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None]) -> job_pb2.Job:
+    """Write everything known about a job, without its stdin."""
+    owner = member_of(job.key.owner)
+    shown = job_pb2.Job(
+        key=job_pb2.JobKey(owner=job.key.owner, id=job.key.id),
+        spec=to_wire(job.spec),
+        state=state_to_wire(job.state),
+        owner_name=owner.name if owner else "",
+        queued_at_us=job.queued_at_us,
+        started_at_us=job.started_at_us,
+        ended_at_us=job.ended_at_us,
+        pid=job.pid,
+        waits_for=desk.why_waiting(job),
+    )
+    shown.spec.ClearField("stdin")
+    if job.batch is not None:
+        shown.batch.id, shown.batch.name, shown.batch.parallel = job.batch.id, job.batch.name, job.batch.parallel
+    if job.outcome is not None:
+        shown.outcome.CopyFrom(outcome_to_wire(job.outcome))
+    return shown
+
+
+def _range(desk: Desk, job: Job, stream: StreamName, wanted: request_pb2.ByteRange) -> LogPart:
+    if not job.started_at_us:
+        return LogPart(wanted.start, b"", 0)
+    run = Run(job.key, job.pid, job.started_at_us, job.ended_at_us)
+    return desk.engine.read_log(run, stream, wanted.start, min(wanted.length, LARGEST_RANGE))

@@ -1,0 +1,86 @@
+"""read_log, follow_log, and credit and cancel for streams: the bytes that a job wrote."""
+
+from __future__ import annotations
+
+from ...schemas.frames import LARGEST_RANGE, MOST_STREAMS, MOST_TAIL_LINES
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+from ..call import Call
+from ..desk import Desk
+from ..engine import LogPart, Run, StreamName
+from ..log_stream import LogStream, Turns
+from ..reports import Reports
+from .keys import read_key
+
+_STREAMS: dict[int, StreamName] = {request_pb2.STREAM_STDOUT: "stdout", request_pb2.STREAM_STDERR: "stderr"}
+
+
+def read_log(call: Call, desk: Desk) -> None:
+    """Answer with a byte range or the last lines of one log."""
+    request = call.request.read_log
+    stream = _stream(request.stream)
+    job = desk.lookup.visible_job(read_key(request.key, call.member), call.member)
+    if not job.started_at_us:
+        part = LogPart(0, b"", 0)
+    else:
+        run = Run(job.key, job.pid, job.started_at_us, job.ended_at_us)
+        if request.WhichOneof("part") == "tail_lines":
+            part = desk.engine.tail_log(run, stream, min(request.tail_lines, MOST_TAIL_LINES), LARGEST_RANGE)
+        else:
+            part = desk.engine.read_log(run, stream, request.range.start, min(request.range.length, LARGEST_RANGE))
+    header = request_pb2.LogRange(start=part.start, size=part.size, ended=job.recorded)
+    call.reply(request_pb2.Reply(log_range=header), part.data)
+
+
+def follow_log(call: Call, desk: Desk, turns: Turns) -> None:
+    """Stream one log to the job's end; for a job that waits, from when it starts."""
+    request = call.request.follow_log
+    stream = _stream(request.stream)
+    job = desk.lookup.visible_job(read_key(request.key, call.member), call.member)
+    if len(call.peer.streams) >= MOST_STREAMS:
+        raise Refused(Code.RESOURCE_EXHAUSTED, f"this connection has {MOST_STREAMS} streams open, which is the limit", "end some")
+
+    def ended() -> None:
+        call.stream_ended()
+        if not job.recorded:
+            desk.unwatch(job, followed)
+
+    followed = LogStream(
+        call.request.id,
+        job,
+        stream,
+        request.start,
+        desk.engine,
+        turns,
+        credit=request.credit_bytes,
+        send=call.send,
+        refuse=call.refuse,
+        ended=ended,
+    )
+    call.open_stream(followed)
+    desk.watch(job, followed)
+    followed.flush()
+
+
+def credit(call: Call) -> None:
+    """Grant more to a stream; one that has ended meanwhile takes no notice. Has no reply."""
+    request = call.request.credit
+    stream = call.peer.streams.get(request.request_id)
+    if isinstance(stream, LogStream):
+        stream.grant(request.bytes)
+    elif isinstance(stream, Reports):
+        stream.grant(request.messages)
+
+
+def cancel(call: Call) -> None:
+    """End a stream. Has no reply."""
+    stream = call.peer.streams.get(call.request.cancel.request_id)
+    if stream is not None:
+        stream.close()
+
+
+def _stream(number: int) -> StreamName:
+    try:
+        return _STREAMS[number]
+    except KeyError:
+        raise Refused(Code.INVALID_ARGUMENT, "the request names neither stdout nor stderr") from None

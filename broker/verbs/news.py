@@ -1,0 +1,49 @@
+"""subscribe, unsubscribe and replay: grants for the event socket, and events after a cursor."""
+
+from __future__ import annotations
+
+from ...schemas.generated import event_pb2, request_pb2
+from ...schemas.refusal import Code, Refused
+from ..call import Call
+from ..desk import Desk
+from ..news import read_filter
+
+_MOST_EVENTS = 1000
+
+
+def subscribe(call: Call, desk: Desk) -> None:
+    """Check the filter once and answer with the topic to subscribe to."""
+    wanted = read_filter(call.request.subscribe.filter, call.member)
+    topic = desk.news.grant(call.peer.public, wanted)
+    call.reply(request_pb2.Reply(subscribe=request_pb2.SubscribeReply(topic=topic, head=_cursor(desk, desk.store.head))))
+
+
+def unsubscribe(call: Call, desk: Desk) -> None:
+    """Delete a grant."""
+    desk.news.revoke(call.request.unsubscribe.topic, call.peer.public)
+    call.reply(request_pb2.Reply(done=request_pb2.Done()))
+
+
+def replay(call: Call, desk: Desk) -> None:
+    """Answer with events after a cursor, as far as they fit into one reply."""
+    request = call.request.replay
+    after = request.after.seq
+    if request.after.store and request.after.store != desk.store.id:
+        raise Refused(Code.OUT_OF_RANGE, "the cursor belongs to another store, which is gone", "start from now: jobwire events --from now")
+    oldest = desk.lookup.oldest_seq()
+    if after + 1 < oldest:
+        raise Refused(Code.OUT_OF_RANGE, f"events before {oldest} are not kept any more", "start from now: jobwire events --from now")
+    wanted = read_filter(request.filter, call.member)
+    limit = min(request.limit or _MOST_EVENTS, _MOST_EVENTS)
+    head = desk.store.head
+    events, upto = desk.lookup.replay(after, head, wanted.owner)
+    chosen = [event for event in events if wanted.lets_through(event)]
+    if len(chosen) > limit:
+        chosen = chosen[:limit]
+        upto = chosen[-1].seq
+    reply = request_pb2.ReplayReply(events=chosen, upto=_cursor(desk, max(upto, after)), more=upto < head)
+    call.reply(request_pb2.Reply(replay=reply))
+
+
+def _cursor(desk: Desk, seq: int) -> event_pb2.Cursor:
+    return event_pb2.Cursor(store=desk.store.id, seq=seq)

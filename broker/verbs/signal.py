@@ -1,0 +1,24 @@
+"""signal: send one signal to all processes of a job, without stopping it."""
+
+from __future__ import annotations
+
+import signal as signals
+
+from ...keys.rights import Right, demand
+from ...schemas.generated import request_pb2
+from ...schemas.naming import format_id
+from ...schemas.refusal import Code, Refused
+from ..call import Call
+from ..desk import Desk
+from .keys import read_key
+
+
+def signal(call: Call, desk: Desk) -> None:
+    """Send it at once; `done` says that it was handed on, not what the job made of it."""
+    request = call.request.signal
+    key = read_key(request.key, call.member)
+    demand(call.member, Right.STOP, key.owner, format_id(key.id))
+    if not 1 <= request.signal < signals.NSIG:
+        raise Refused(Code.INVALID_ARGUMENT, f"{request.signal} is not the number of a signal")
+    desk.signal(desk.lookup.visible_job(key, call.member), request.signal)
+    call.reply(request_pb2.Reply(done=request_pb2.Done()))

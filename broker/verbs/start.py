@@ -1,0 +1,101 @@
+"""start: one to many jobs, accepted whole or not at all; acknowledged when durable, then reported as they start and finish."""
+
+from __future__ import annotations
+
+from ...keys.rights import Right, demand
+from ...schemas import spec as specs
+from ...schemas.frames import LARGEST_TAIL, MOST_JOBS_PER_START, MOST_TAIL_LINES
+from ...schemas.generated import event_pb2, request_pb2
+from ...schemas.naming import ID_BYTES, name_problem
+from ...schemas.refusal import Code, Refused
+from ..call import Call
+from ..desk import Accepted, Asked, Desk
+from ..life import BatchRun
+from ..reports import Reports
+
+DEFAULT_TAIL_LINES = 10
+
+
+def start(call: Call, desk: Desk) -> None:
+    """Check every job, have all of them recorded, acknowledge, and watch them where that was asked for."""
+    demand(call.member, Right.SUBMIT, call.member.key)
+    request = call.request.start
+    if request.first_store and request.first_store != desk.store.id:
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            "the first attempt of this start went to another store, which is gone; the job may have run",
+            "look at its effects, then submit it anew",
+        )
+    asked = _read_jobs(request)
+    batch = _read_batch(request)
+
+    def done(result: Accepted | Refused) -> None:
+        if isinstance(result, Refused):
+            call.refuse(result)
+            return
+        cursor = event_pb2.Cursor(store=desk.store.id, seq=result.seq)
+        acknowledged = request_pb2.Acknowledged(cursor=cursor, known=result.known)
+        if call.reply(request_pb2.Reply(acknowledged=acknowledged), last=not request.watch) and request.watch:
+            tail_lines = request.tail_lines if request.HasField("tail_lines") else DEFAULT_TAIL_LINES
+            watch(call, desk, result, tail_lines, request.credit_messages)
+
+    desk.accept(call.member.key, asked, batch, call.proof, done)
+
+
+def watch(call: Call, desk: Desk, accepted: Accepted, tail_lines: int, credit: int) -> None:
+    """Open the stream that reports these jobs until all have finished."""
+    reports = Reports(
+        call.request.id,
+        desk.engine,
+        tail_lines=min(tail_lines, MOST_TAIL_LINES),
+        tail_bytes=LARGEST_TAIL,
+        credit=credit,
+        send=call.send,
+        ended=lambda: _leave(call, desk, accepted, reports),
+    )
+    call.open_stream(reports)
+    reports.expect(len(accepted.jobs))
+    for job in accepted.jobs:
+        desk.watch(job, reports)
+    reports.flush()
+
+
+def _leave(call: Call, desk: Desk, accepted: Accepted, reports: Reports) -> None:
+    call.stream_ended()
+    for job in accepted.jobs:
+        if not job.recorded:
+            desk.unwatch(job, reports)
+
+
+def _read_jobs(request: request_pb2.Start) -> list[Asked]:
+    if not request.jobs:
+        raise Refused(Code.INVALID_ARGUMENT, "the start names no job")
+    if len(request.jobs) > MOST_JOBS_PER_START:
+        raise Refused(Code.INVALID_ARGUMENT, f"{len(request.jobs)} jobs in one start, the limit is {MOST_JOBS_PER_START}")
+    asked: list[Asked] = []
+    seen: set[bytes] = set()
+    for index, job in enumerate(request.jobs):
+        try:
+            if len(job.id) != ID_BYTES:
+                raise Refused(Code.INVALID_ARGUMENT, f"an id has {ID_BYTES} bytes, not {len(job.id)}")
+            if job.id in seen:
+                raise Refused(Code.INVALID_ARGUMENT, "the same id stands twice in one start")
+            seen.add(job.id)
+            spec = specs.from_wire(job.spec)
+            specs.check(spec)
+        except Refused as refused:
+            refused.job_index = index
+            raise
+        asked.append(Asked(job.id, spec, specs.digest(spec)))
+    return asked
+
+
+def _read_batch(request: request_pb2.Start) -> BatchRun | None:
+    if not request.HasField("batch"):
+        return None
+    batch = request.batch
+    if len(batch.id) != ID_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, f"the id of a batch's run has {ID_BYTES} bytes, not {len(batch.id)}")
+    if batch.name and (problem := name_problem(batch.name)):
+        raise Refused(Code.INVALID_ARGUMENT, problem)
+    return BatchRun(batch.id, batch.name, batch.parallel)

@@ -1,0 +1,50 @@
+"""stop: end jobs with all that they started; answered when that wish is durable, and again when nothing of them is left."""
+
+from __future__ import annotations
+
+import signal
+
+from ...keys.rights import Right, demand
+from ...schemas.generated import event_pb2, request_pb2
+from ...schemas.naming import format_id
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import LONGEST_DURATION_MS
+from ..call import Call
+from ..desk import DEFAULT_GRACE_MS, Accepted, Desk
+from ..life import Job, StopOrder
+from .keys import read_key
+from .start import DEFAULT_TAIL_LINES, watch
+
+
+def stop(call: Call, desk: Desk) -> None:
+    """Check all jobs first, so that a stop of several is carried out for all or for none."""
+    request = call.request.stop
+    if not request.keys:
+        raise Refused(Code.INVALID_ARGUMENT, "the stop names no job")
+    if request.signal >= signal.NSIG:
+        raise Refused(Code.INVALID_ARGUMENT, f"{request.signal} is not the number of a signal")
+    if request.grace_ms > LONGEST_DURATION_MS:
+        raise Refused(Code.INVALID_ARGUMENT, "the grace is longer than 1000 days")
+    jobs: list[Job] = []
+    for key in request.keys:
+        named = read_key(key, call.member)
+        demand(call.member, Right.STOP, named.owner, format_id(named.id))
+        job = desk.lookup.visible_job(named, call.member)
+        if job not in jobs:
+            jobs.append(job)
+    orders = [_order(request, job, call.member.name) for job in jobs]
+
+    def done() -> None:
+        cursor = event_pb2.Cursor(store=desk.store.id, seq=desk.store.head)
+        if call.reply(request_pb2.Reply(acknowledged=request_pb2.Acknowledged(cursor=cursor)), last=False):
+            tail_lines = request.tail_lines if request.HasField("tail_lines") else DEFAULT_TAIL_LINES
+            watch(call, desk, Accepted(jobs, 0, 0), tail_lines, request.credit_messages)
+
+    desk.stop(jobs, orders, call.proof, done)
+
+
+def _order(request: request_pb2.Stop, job: Job, asked_by: str) -> StopOrder:
+    grace_ms = job.spec.grace_ms if job.spec.grace_ms is not None else DEFAULT_GRACE_MS
+    if request.HasField("grace_ms"):
+        grace_ms = request.grace_ms
+    return StopOrder(request.signal or job.spec.stop_signal, grace_ms, asked_by)

@@ -1,0 +1,43 @@
+"""Arguments that several verbs take, and how what was typed is understood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from ...schemas.refusal import Code, Refused
+from .endings import BadInput
+
+_HOW_TO_NAME = "An id, the beginning of one (4 digits or more), PID@START, a name, or last."
+
+JobName = Annotated[str, typer.Argument(metavar="JOB", help=_HOW_TO_NAME)]
+JobNames = Annotated[list[str], typer.Argument(metavar="JOB...", help=_HOW_TO_NAME)]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON, one object a line.")]
+
+
+@contextmanager
+def understanding(flag: str = "") -> Iterator[None]:
+    """Take a refusal of what was typed for a mistake of who typed it: nothing was sent.
+
+    Raises BadInput.
+    """
+    try:
+        yield
+    except Refused as refused:
+        if refused.code is not Code.INVALID_ARGUMENT:
+            raise
+        raise BadInput(f"{flag}: {refused}" if flag else str(refused)) from None
+
+
+def understood(flag: str, read: Callable[[str], int], typed: str | None) -> int | None:
+    """Read an option that may be missing.
+
+    Raises BadInput.
+    """
+    if typed is None:
+        return None
+    with understanding(flag):
+        return read(typed)

@@ -1,0 +1,90 @@
+"""Copies logs of a job to descriptors of ours, while signals are heeded. `run`, `submit --follow` and `logs` do it."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Sequence
+
+from ..blocking import Client
+from ..output import JobOutput
+from .outlet import Outlet, ReaderGone
+from .signals import Signals
+
+
+class Copy:
+    """One log on its way to one descriptor, up to a position or (None) to its end."""
+
+    def __init__(self, output: JobOutput, outlet: Outlet, upto: int | None = None) -> None:
+        self.output = output
+        self.outlet = outlet
+        self._upto = upto
+        self._written = output.position
+        self._waiting: memoryview = memoryview(b"")
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether its reader must take something before more can be written."""
+        return len(self._waiting) > 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the last byte that is wanted was written."""
+        return not self.is_blocked and (self.output.ended or (self._upto is not None and self._written >= self._upto))
+
+    def advance(self) -> bool:
+        """Write what has arrived; say whether anything was written.
+
+        Raises ReaderGone.
+        """
+        before = self._written
+        while self.is_blocked or self._take():
+            count = self.outlet.write(self._waiting)
+            if not count:
+                break
+            self._written += count
+            self._waiting = self._waiting[count:]
+        return self._written > before
+
+    def _take(self) -> bool:
+        if self.is_done:
+            return False
+        data = self.output.take()
+        if data is None:
+            return False
+        self._waiting = memoryview(data)
+        if self._upto is not None:
+            self._waiting = self._waiting[: self._upto - self._written]
+        return self.is_blocked
+
+
+def step(client: Client, copies: Sequence[Copy], signals: Signals, deadline: float | None = None) -> None:
+    """Move on what can be moved; where nothing can, wait until something happens, a signal came or the deadline passed.
+
+    Raises ReaderGone.
+    """
+    if any([copy.advance() for copy in copies]):  # noqa: C419 -- each gets its turn
+        return
+    poll = select.poll()
+    poll.register(signals.fd, select.POLLIN)
+    blocked = [copy.outlet.fd for copy in copies if copy.is_blocked]
+    for fd in blocked:
+        poll.register(fd, select.POLLOUT)
+    if blocked:
+        # The daemon is left alone meanwhile: its credit ends, and it waits for us.
+        poll.poll()
+        return
+    pipes = [copy.outlet.fd for copy in copies if copy.outlet.is_pipe]
+    client.pump(deadline, [signals.fd, *pipes])
+    # The end that is written to is never readable: it woke us because nobody reads it any more.
+    for fd in pipes:
+        poll.register(fd, 0)
+    if any(fd in pipes for fd, _ in poll.poll(0)):
+        raise ReaderGone
+
+
+def copy_all(client: Client, copies: Sequence[Copy], signals: Signals, heed: Callable[[int], None]) -> None:
+    """Copy until all is written; `heed` is told each signal that came."""
+    while not all(copy.is_done for copy in copies):
+        for number in signals.take():
+            heed(number)
+        step(client, copies, signals)

@@ -1,0 +1,76 @@
+"""`jobwire keys`: who am I, and who may come in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...keys import identity as identities
+from ...keys import roster
+from ...keys.identity import Identity, fingerprint, format_public
+from ...keys.places import identity_path, roster_path
+from .arguments import Json, understanding
+from .screen import Table, say, write, write_json
+
+app = typer.Typer(help="Who am I, and who may come in.", no_args_is_help=True, add_completion=False)
+
+RosterPath = Annotated[
+    Path | None,
+    typer.Option("--roster", metavar="FILE", help="The roster to look at. Default: that of your own workers.", show_default=False),
+]
+
+
+@app.command()
+def new() -> None:
+    """Make your identity, and print its public key.
+
+    It is also made by itself when it is first needed. An identity that is there is never overwritten.
+    """
+    made = identities.generate()
+    identities.save(made, identity_path())
+    say(f"your secret key is in {identity_path()}; keep it to yourself")
+    _tell(made)
+
+
+@app.command()
+def show() -> None:
+    """Print your public key, which others put into their rosters."""
+    _tell(identities.load_or_make(identity_path()))
+
+
+def _tell(identity: Identity) -> None:
+    write(format_public(identity.public))
+    say(f"fingerprint {fingerprint(identity.public)}")
+
+
+@app.command("list")
+def list_members(path: RosterPath = None, json: Json = False) -> None:  # noqa: FBT002
+    """List who may come in."""
+    members = roster.list_members(path or roster_path())
+    if json:
+        for member in members:
+            write_json({"name": member.name, "role": member.role, "key": format_public(member.key), "fingerprint": fingerprint(member.key)})
+        return
+    table = Table("NAME", "ROLE", "FINGERPRINT")
+    for member in members:
+        table.add(member.name, member.role, fingerprint(member.key))
+    table.write()
+    if not members:
+        say("nobody yet; jobwire keys add NAME KEY --role submitter lets somebody in")
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call them.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Their public key; jobwire keys show prints it on their machine.")],
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, submitter, operator or admin.")],
+    path: RosterPath = None,
+) -> None:
+    """Let somebody in, at once and without a restart."""
+    path = path or roster_path()
+    with understanding():
+        public = identities.parse_public(key)
+        roster.add_member(path, name, public, role)
+    say(f"{name} may come in as {role} ({path}); their fingerprint is {fingerprint(public)}")

@@ -1,0 +1,83 @@
+"""The options of a job on the command line, made from their one definition in `job_options`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ...schemas import spec as specs
+from ...schemas.naming import new_id, parse_id
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import JobSpec
+from .. import contexts
+from ..job_options import OPTIONS, Misunderstood, Option, Surroundings, Wishes, spec_from
+from .arguments import understanding
+from .endings import BadInput
+
+Command = Annotated[list[str], typer.Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; never a shell.")]
+JobId = Annotated[str | None, typer.Option("--id", metavar="UUID", help="Id of the job: the same id never starts a second one.")]
+
+
+def takes_job_options(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb an option for each entry of `OPTIONS`; what was said reaches it as `wishes`."""
+
+    @functools.wraps(verb)
+    def with_wishes(**said: Any) -> None:
+        wishes = {option.key: said.pop(option.key) for option in OPTIONS}
+        verb(wishes=Wishes(**{key: value for key, value in wishes.items() if value is not None}), **said)
+
+    own = [parameter for parameter in inspect.signature(verb, eval_str=True).parameters.values() if parameter.name != "wishes"]
+    with_wishes.__signature__ = inspect.Signature([*own, *map(_parameter, OPTIONS)])  # type: ignore[attr-defined]
+    # The signature tells all; what wraps() copied would have to be evaluated a second time.
+    with_wishes.__annotations__ = {}
+    return with_wishes
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    kind: Any = list[str] | None if option.many else str | None
+    annotation = Annotated[kind, typer.Option(*option.flags, metavar=option.placeholder, help=option.help)]
+    return inspect.Parameter(option.key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def job_spec(command: list[str], wishes: Wishes, context: str) -> JobSpec:
+    """Make a sound spec of what was typed, for a job in this context.
+
+    Raises BadInput that names the option.
+    """
+    flags = {option.key: "/".join(option.flags) for option in OPTIONS}
+    around = surroundings(context)
+    try:
+        spec = spec_from(command, wishes, around)
+    except Misunderstood as problem:
+        raise BadInput(f"{flags[problem.key]}: {problem}") from None
+    with understanding():
+        specs.check(spec)
+    return spec
+
+
+def surroundings(context: str) -> Surroundings:
+    """Say where the person is. Only the embedded worker shares this machine's folders: its jobs run where the person is."""
+    try:
+        here = os.getcwd()  # noqa: PTH109 -- a text, and one whose bytes that are no UTF-8 come through
+    except FileNotFoundError:
+        raise Refused(Code.FAILED_PRECONDITION, "the current folder was removed", "go to another one: cd") from None
+    return Surroundings(files=Path(here), jobs=here if context == contexts.EMBEDDED else "")
+
+
+def job_id(typed: str | None) -> bytes:
+    """Read `--id`, or make a new id.
+
+    Raises BadInput.
+    """
+    if typed is None:
+        return new_id()
+    try:
+        return parse_id(typed)
+    except ValueError:
+        raise BadInput(f"--id: {typed!r} is not a UUID; leave it out, or make one with uuidgen") from None

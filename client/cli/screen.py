@@ -1,0 +1,114 @@
+"""What a person sees: results on standard output, everything else on standard error; colours and tables only on a terminal.
+
+What came from elsewhere is shown without its control characters: it must not drive the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, NamedTuple
+
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+
+
+def write(line: str) -> None:
+    """Write one line of results."""
+    sys.stdout.write(f"{printable(line)}\n")
+
+
+def write_json(record: dict[str, Any]) -> None:
+    """Write one result as a line of JSON. Pure ASCII, so that bytes that are no text survive as lone surrogates."""
+    sys.stdout.write(f"{json.dumps(record, separators=(',', ':'))}\n")
+
+
+def say(message: str) -> None:
+    """Tell the person something that is no result."""
+    sys.stdout.flush()
+    sys.stderr.write(f"jobwire: {printable(message)}\n")
+    sys.stderr.flush()
+
+
+def flush() -> None:
+    """Hand over the results so far: somebody may wait for them."""
+    sys.stdout.flush()
+
+
+def printable(text: str) -> str:
+    """Write what would drive the terminal, or is no character at all, as `\\x1b`; lines of a message stay lines."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else char.encode("unicode_escape", "surrogatepass").decode() for char in text)
+
+
+def is_terminal(fd: int) -> bool:
+    """Say whether a person looks at this descriptor."""
+    return os.isatty(fd) and os.environ.get("TERM") != "dumb"
+
+
+class Cell(NamedTuple):
+    """A cell with a colour of rich."""
+
+    text: str
+    style: str = ""
+
+
+class Table:
+    """Rows under headings on a terminal, the last column cut to its width; in a pipe only the rows, whole, with tabs between cells."""
+
+    def __init__(self, *headings: str) -> None:
+        self._headings = headings
+        self._rows: list[list[Cell]] = []
+
+    def add(self, *cells: str | Cell) -> None:
+        """Add a row."""
+        self._rows.append([Cell(printable(cell)) if isinstance(cell, str) else Cell(printable(cell.text), cell.style) for cell in cells])
+
+    def write(self) -> None:
+        """Write the rows; nothing if there are none."""
+        if not self._rows:
+            return
+        if is_terminal(1):
+            self._draw()
+        else:
+            sys.stdout.writelines("\t".join(cell.text for cell in row) + "\n" for row in self._rows)
+
+    def _draw(self) -> None:
+        from rich.cells import cell_len  # noqa: PLC0415
+        from rich.console import Console  # noqa: PLC0415 -- dear, and only a terminal needs it
+        from rich.table import Table as Drawn  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        drawn = Drawn(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for number, heading in enumerate(self._headings):
+            is_last = number == len(self._headings) - 1
+            widest = 0 if is_last else max(len(heading), *(cell_len(row[number].text) for row in self._rows))
+            drawn.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=widest)
+        for row in self._rows:
+            drawn.add_row(*(Text(cell.text, style=cell.style) for cell in row))
+        Console().print(drawn)
+
+
+def duration(microseconds: int) -> str:
+    """Write a span of time as a person would say it: 0.3s, 12s, 4m05s, 3h20m, 2d04h."""
+    seconds = microseconds / 1_000_000
+    if seconds < 10:  # noqa: PLR2004
+        return f"{seconds:.1f}s"
+    whole = int(seconds)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m{whole % _MINUTE:02}s"
+    if whole < _DAY:
+        return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02}m"
+    return f"{whole // _DAY}d{whole % _DAY // _HOUR:02}h"
+
+
+def local_time(at_us: int) -> str:
+    """Write a moment in the person's own time zone."""
+    import time  # noqa: PLC0415 -- built in
+
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_us / 1_000_000))

@@ -1,0 +1,19 @@
+"""Opens the connection that a verb speaks over."""
+
+from __future__ import annotations
+
+import typer
+
+from .. import contexts
+from ..blocking import Client
+from .screen import say
+
+
+def context_name(ctx: typer.Context) -> str:
+    """Say which context is meant, without starting anything."""
+    return ctx.obj or contexts.current_name()
+
+
+def client(ctx: typer.Context) -> Client:
+    """Make the client of the context that is meant; the embedded worker is started if need be."""
+    return Client(contexts.resolve(ctx.obj), notice=say)

@@ -1,0 +1,211 @@
+"""Where a person speaks to: the named daemons in `contexts.toml`.
+
+A context is an endpoint, the daemon's pinned public key, and the identity to come with. Where none is configured, or the one named
+`embedded` is meant, it is the private worker of this user. Knows no socket; the file is validated here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..keys import private_files
+from ..keys.identity import format_public, parse_public
+from ..keys.places import config_folder
+from ..schemas.refusal import Code, Refused
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+EMBEDDED = "embedded"
+CONTEXT_VARIABLE = "JOBWIRE_CONTEXT"
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
+# A host name, an IPv4 address, or an IPv6 address in brackets.
+_ENDPOINT = re.compile(r"(?:tcp://)?(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]):(?P<port>\d{1,5})", re.ASCII)
+_LARGEST_PORT = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A daemon to speak to. `server_key` is its Ed25519 public key; `embedded`: it is this user's private worker."""
+
+    name: str
+    endpoint: str
+    server_key: bytes
+    identity_path: Path
+    embedded: bool = False
+
+
+def contexts_path() -> Path:
+    """Say where the contexts are."""
+    return config_folder() / "contexts.toml"
+
+
+def parse_endpoint(text: str) -> str:
+    """Read `tcp://HOST:PORT` or `HOST:PORT`; get the former.
+
+    Raises `Refused(INVALID_ARGUMENT)` that says how it is written.
+    """
+    found = _ENDPOINT.fullmatch(text.strip())
+    if found is None:
+        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not an endpoint", "write it like tcp://lab.example.org:7341")
+    if not 1 <= int(found["port"]) <= _LARGEST_PORT:
+        raise Refused(Code.INVALID_ARGUMENT, f"{found['port']} is not a port", f"ports go from 1 to {_LARGEST_PORT}")
+    return f"tcp://{found['host']}:{found['port']}"
+
+
+def current_name() -> str:
+    """Say which context is meant when none is named: `$JOBWIRE_CONTEXT`, the one in use, else the embedded worker."""
+    return os.environ.get(CONTEXT_VARIABLE) or _read()[0]
+
+
+def resolve(name: str | None = None) -> Context:
+    """Find a context by name, or the current one; the embedded worker is started where it is meant and does not run.
+
+    Raises `Refused`: NOT_FOUND for a name that is not configured, and as `embedded.ensure` does.
+    """
+    current, contexts = _read()
+    name = name or os.environ.get(CONTEXT_VARIABLE) or current
+    if name == EMBEDDED:
+        from .embedded import ensure  # noqa: PLC0415 -- it stands on this module
+
+        return ensure()
+    if name not in contexts:
+        raise _no_such(name)
+    return contexts[name]
+
+
+def _no_such(name: str) -> Refused:
+    return Refused(Code.NOT_FOUND, f"there is no context {name!r}", "jobwire context list shows them, jobwire context add makes one")
+
+
+def list_contexts() -> tuple[Context, ...]:
+    """List the configured contexts in the order of the file; the embedded worker is always there and not listed."""
+    return tuple(_read()[1].values())
+
+
+def add(name: str, endpoint: str, server_key: bytes) -> bool:
+    """Configure a context; the first one is used from now on. Says whether the new one is.
+
+    Raises `Refused`: ALREADY_EXISTS for a name in use, INVALID_ARGUMENT for what cannot be one.
+    """
+    if name == EMBEDDED:
+        raise Refused(Code.INVALID_ARGUMENT, f"the name {EMBEDDED!r} is kept for your private worker", "choose another name")
+    if not _NAME.fullmatch(name):
+        raise Refused(Code.INVALID_ARGUMENT, f"{name!r} cannot name a context", "use letters, digits and _.- only")
+    whole = parse_endpoint(endpoint)
+    with _edit() as document:
+        tables = document.setdefault("contexts", {})
+        if name in tables:
+            raise Refused(Code.ALREADY_EXISTS, f"there is a context {name!r}", f"jobwire context rm {name} takes it away")
+        tables[name] = {"endpoint": whole, "key": format_public(server_key)}
+        if len(tables) > 1 or "current" in document:
+            return document.get("current") == name
+        document["current"] = name
+        return True
+
+
+def use(name: str) -> None:
+    """Make a context the one that is meant when none is named.
+
+    Raises `Refused(NOT_FOUND)`.
+    """
+    with _edit() as document:
+        if name != EMBEDDED and name not in document.get("contexts", {}):
+            raise _no_such(name)
+        document["current"] = name
+
+
+def remove(name: str) -> bool:
+    """Take a context away; says whether it was in use, and the embedded worker is meant from now on.
+
+    Raises `Refused(NOT_FOUND)`.
+    """
+    with _edit() as document:
+        if name not in document.get("contexts", {}):
+            raise _no_such(name)
+        del document["contexts"][name]
+        was_used = document.get("current") == name
+        if was_used:
+            document["current"] = EMBEDDED
+        return was_used
+
+
+def _read() -> tuple[str, dict[str, Context]]:
+    """Read the file: the name in use, and the contexts by name. No file means no contexts."""
+    path = contexts_path()
+    try:
+        text = path.read_text()
+    except (FileNotFoundError, NotADirectoryError):
+        return EMBEDDED, {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be read: {error}", "mend it, or move it away") from None
+    return _understand(text, path)
+
+
+def _understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
+    import tomllib  # noqa: PLC0415 -- who has no contexts need not wait for it
+
+    def wrong(key: tuple[str, ...], what: str) -> Refused:
+        from .line_finder import place_of  # noqa: PLC0415 -- only where something is wrong
+
+        place = place_of(text, key)
+        return Refused(Code.FAILED_PRECONDITION, f"{path}, line {place.line}, key '{place.key}': {what}", "mend that line")
+
+    try:
+        tables = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} is not TOML: {error}", "mend that line") from None
+    for key in tables.keys() - {"current", "contexts"}:
+        raise wrong((key,), "there is no such key; known are contexts, current")
+    named = tables.get("contexts", {})
+    if not isinstance(named, dict):
+        raise wrong(("contexts",), "this is not a table of contexts")
+    contexts = {}
+    for name, table in named.items():
+        try:
+            contexts[name] = _context(name, table, path.parent)
+        except Refused as refused:
+            raise wrong(("contexts", name), refused.message) from None
+    current = tables.get("current", EMBEDDED)
+    if current != EMBEDDED and (not isinstance(current, str) or current not in contexts):
+        raise wrong(("current",), f"there is no context {current!r}")
+    return current, contexts
+
+
+def _context(name: str, table: Any, folder: Path) -> Context:
+    if name == EMBEDDED or not isinstance(table, dict):
+        raise Refused(Code.FAILED_PRECONDITION, f"{name!r} cannot be a context here")
+    for key in table.keys() - {"endpoint", "key", "identity"}:
+        raise Refused(Code.FAILED_PRECONDITION, f"there is no key '{key}' here; known are endpoint, identity, key")
+    said = {key: table.get(key, "") for key in ("endpoint", "key", "identity")}
+    for key, value in said.items():
+        if not isinstance(value, str):
+            raise Refused(Code.FAILED_PRECONDITION, f"'{key}' is not text")
+    identity = folder / Path(said["identity"] or "identity").expanduser()
+    return Context(name, parse_endpoint(said["endpoint"]), parse_public(said["key"]), identity)
+
+
+@contextmanager
+def _edit() -> Iterator[TOMLDocument]:
+    """Let the file be changed, comments kept, one process at a time; it is written where no exception came."""
+    import tomlkit  # noqa: PLC0415 -- only edits need it
+
+    path = contexts_path()
+    private_files.make_folder(path.parent)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        _read()  # What is broken is refused with line and key, not edited.
+        document = tomlkit.parse(path.read_text()) if path.exists() else tomlkit.document()
+        yield document
+        private_files.replace(path, tomlkit.dumps(document).encode())
+    finally:
+        os.close(folder)

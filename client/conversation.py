@@ -1,0 +1,246 @@
+"""What is said with one daemon, without a socket.
+
+The rules:
+
+1. After every handshake (`connected`) the client says `hello`. Nothing else is sent before its answer.
+2. Then everything unanswered is sent, oldest first: what was sent before is repeated. Each attempt has a number of its own, so an
+   answer to an earlier attempt is known by its number and ignored. Requests are idempotent, jobs by their ids.
+3. What changes something is signed with the nonce of the last `hello`. If it is refused as signed for an earlier run of the daemon
+   (which restarted unseen), `hello` is said again and the request repeated, unless the nonce is still the same.
+4. Bounds told in `hello` are checked before sending. A request that is too large is refused here and costs nothing else.
+5. Streams have credit, granted again as their consumer takes, and go on where they were; see exchange.py.
+6. `start.first_store` is the store that the first attempt spoke to, for ever: only so can a rebuilt store say "may have run".
+
+Frames go out through `outgoing` and come in through `receive`. Knows no time: who waits sets the deadline.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..keys.identity import Identity
+from ..keys.signature import is_stale, sign
+from ..schemas.frames import PROTOCOL_VERSION, read_reply, refusal_from
+from ..schemas.generated import request_pb2
+from ..schemas.refusal import Code, Refused
+from .exchange import SIGNED_VERBS, Chunk, Exchange, Item
+
+__all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item"]
+
+SOFTWARE = "jobwire-python"
+
+
+class Greeted(NamedTuple):
+    """The daemon answered `hello`. `new_run`: it is another run of it than before, so what it held for us (grants) is gone."""
+
+    hello: request_pb2.HelloReply
+    new_run: bool
+
+
+# An exchange in the list has something new to `take`, or has ended.
+Happened = Greeted | Exchange
+
+
+class Conversation:
+    """The client's side of one conversation, across any number of connections."""
+
+    def __init__(self, identity: Identity, daemon: bytes) -> None:
+        """`daemon` is the pinned public key: the audience of what is signed."""
+        # What the daemon last said of itself; kept while the connection is lost.
+        self.hello: request_pb2.HelloReply | None = None
+        # Whether the daemon answered `hello` on this connection.
+        self.greeted = False
+        self._identity = identity
+        self._daemon = daemon
+        self._outgoing: list[bytes] = []
+        self._unanswered: dict[Exchange, None] = {}
+        self._in_flight: dict[int, Exchange] = {}
+        self._last_number = 0
+        # None: there is no `hello` under way. (A daemon answers a frame that it could not read under the number 0.)
+        self._hello_number: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything is unanswered."""
+        return bool(self._unanswered)
+
+    # --- what the client wants
+
+    def ask(self, request: request_pb2.Request) -> Exchange:
+        """Begin an exchange; the request belongs to the conversation from now on."""
+        exchange = Exchange(request)
+        self._unanswered[exchange] = None
+        if self.greeted:
+            self._send(exchange)
+        return exchange
+
+    def take(self, exchange: Exchange) -> Item | None:
+        """Get the next answer that came, or None; for streams this grants more."""
+        item, credit = exchange.take()
+        self._grant(credit)
+        return item
+
+    def forget(self, exchange: Exchange) -> None:
+        """Listen no more; a running stream is cancelled at the daemon. What came can still be taken."""
+        if exchange in self._unanswered:
+            self._cancel(exchange)
+            self._end(exchange)
+
+    def fail(self, refused: Refused) -> list[Happened]:
+        """End everything unanswered with one refusal: there is nobody to answer."""
+        failed: list[Happened] = list(self._unanswered)
+        for exchange in list(self._unanswered):
+            self._end(exchange, refused)
+        return failed
+
+    # --- what the connection tells
+
+    def connected(self) -> None:
+        """Note that a handshake was made: a new connection, perhaps to a new run of the daemon."""
+        self.lost()
+        self._say_hello()
+
+    def lost(self) -> None:
+        """Note that the connection is gone; nothing can be sent until `connected`."""
+        self.greeted = False
+        self._outgoing.clear()
+        self._in_flight.clear()
+        self._hello_number = None
+
+    def outgoing(self) -> list[bytes]:
+        """Get the frames to send now, in order; each is one message."""
+        frames = self._outgoing
+        self._outgoing = []
+        return frames
+
+    def receive(self, frame: bytes, data: bytes | memoryview = b"") -> list[Happened]:
+        """Take in one message of the daemon: a reply, and the bytes of the frame behind it where there was one.
+
+        Raises `Refused(INTERNAL)` for what is no jobwire reply.
+        """
+        reply = read_reply(frame)
+        if reply.request_id == self._hello_number:
+            self._hello_number = None
+            return self._answered_hello(reply)
+        exchange = self._in_flight.get(reply.request_id)
+        if exchange is None:
+            return []
+        if reply.HasField("refusal"):
+            return self._was_refused(exchange, refusal_from(reply.refusal))
+        try:
+            news, credit = exchange.receive(reply, data)
+        except ValueError as error:
+            self._cancel(exchange)
+            self._end(exchange, Refused(Code.INTERNAL, f"the daemon left something out: {error}"))
+            return [exchange]
+        self._grant(credit)
+        if exchange.ended:
+            self._end(exchange)
+        return [exchange] if news else []
+
+    # --- how
+
+    def _say_hello(self) -> None:
+        self._hello_number = number = self._next_number()
+        hello = request_pb2.Hello(oldest_version=PROTOCOL_VERSION, newest_version=PROTOCOL_VERSION, software=SOFTWARE)
+        self._write(request_pb2.Request(id=number, hello=hello))
+
+    def _answered_hello(self, reply: request_pb2.Reply) -> list[Happened]:
+        refused = self._why_not(reply)
+        if refused is not None:
+            return self.fail(refused)
+        before, self.hello = self.hello, reply.hello
+        new_run = before is not None and before.nonce != reply.hello.nonce
+        repeat_all = new_run or not self.greeted
+        self.greeted = True
+        happened: list[Happened] = [Greeted(reply.hello, new_run)]
+        for exchange in list(self._unanswered):
+            if exchange.doubt is not None and exchange.nonce == reply.hello.nonce:
+                self._end(exchange, exchange.doubt)
+            elif repeat_all or exchange.doubt is not None:
+                self._send(exchange)
+            if exchange.ended:
+                happened.append(exchange)
+        return happened
+
+    def _why_not(self, reply: request_pb2.Reply) -> Refused | None:
+        if reply.HasField("refusal"):
+            return refusal_from(reply.refusal)
+        if not reply.HasField("hello") or reply.hello.version != PROTOCOL_VERSION:
+            return Refused(Code.UNIMPLEMENTED, "the daemon does not speak this client's version of the protocol", "upgrade the older one")
+        if reply.hello.daemon != self._daemon:
+            return Refused(Code.UNAUTHENTICATED, "the daemon names another public key than the one that is trusted here")
+        return None
+
+    def _was_refused(self, exchange: Exchange, refused: Refused) -> list[Happened]:
+        if not is_stale(refused):
+            self._end(exchange, refused)
+            return [exchange]
+        exchange.doubt = refused
+        self._in_flight.pop(exchange.number, None)
+        if self._hello_number is None:
+            self._say_hello()
+        return []
+
+    def _send(self, exchange: Exchange) -> None:
+        # It may have slipped onto this very connection before its handshake was noticed: then the daemon would serve two.
+        self._cancel(exchange)
+        self._in_flight.pop(exchange.number, None)
+        number = self._next_number()
+        try:
+            self._outgoing.append(self._frame(exchange, number))
+        except Refused as refused:
+            self._end(exchange, refused)
+        else:
+            self._in_flight[number] = exchange
+
+    def _frame(self, exchange: Exchange, number: int) -> bytes:
+        hello = self.hello
+        if hello is None:
+            raise Refused(Code.INTERNAL, "nothing can be sent before the daemon is greeted")
+        _check_limits(exchange.request, hello.limits)
+        raw = exchange.prepare(number, hello)
+        most = hello.limits.message_bytes
+        if most and len(raw) > most:
+            raise Refused(
+                Code.INVALID_ARGUMENT, f"the request has {len(raw)} bytes, the daemon takes at most {most}", "ask for less at once"
+            )
+        proof = None
+        if exchange.verb in SIGNED_VERBS:
+            exchange.nonce = hello.nonce
+            proof = sign(self._identity, self._daemon, hello.nonce, raw)
+        return request_pb2.Envelope(request=raw, proof=proof).SerializeToString()
+
+    def _grant(self, credit: request_pb2.Credit | None) -> None:
+        if credit is not None and credit.request_id in self._in_flight:
+            self._write(request_pb2.Request(id=self._next_number(), credit=credit))
+
+    def _cancel(self, exchange: Exchange) -> None:
+        if exchange.number and exchange.is_stream and self.greeted:
+            self._write(request_pb2.Request(id=self._next_number(), cancel=request_pb2.Cancel(request_id=exchange.number)))
+
+    def _end(self, exchange: Exchange, refused: Refused | None = None) -> None:
+        exchange.ended = True
+        exchange.refusal = refused
+        self._unanswered.pop(exchange, None)
+        self._in_flight.pop(exchange.number, None)
+
+    def _next_number(self) -> int:
+        self._last_number += 1
+        return self._last_number
+
+    def _write(self, request: request_pb2.Request) -> None:
+        self._outgoing.append(request_pb2.Envelope(request=request.SerializeToString()).SerializeToString())
+
+
+def _check_limits(request: request_pb2.Request, limits: request_pb2.Limits) -> None:
+    """Refuse what the daemon would refuse for its size; what the whole message weighs is known when it is written."""
+    jobs = request.start.jobs
+    most = limits.jobs_per_start
+    if most and len(jobs) > most:
+        raise Refused(Code.INVALID_ARGUMENT, f"{len(jobs)} jobs are too many in one request, the daemon takes at most {most}")
+    most = limits.stdin_bytes
+    for index, job in enumerate(jobs):
+        size = len(job.spec.stdin)
+        if most and size > most:
+            raise Refused(Code.INVALID_ARGUMENT, f"the standard input has {size} bytes, the daemon takes at most {most}", job_index=index)

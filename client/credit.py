@@ -1,0 +1,78 @@
+"""How much a daemon may send before the reader took what came: windows for messages and for bytes. Knows no message and no socket.
+
+A window is granted whole when a stream is asked for and again by halves, as its consumer takes: a slow reader holds up its own
+stream, and the daemon never waits for a quick one.
+"""
+
+from __future__ import annotations
+
+WINDOW_MESSAGES = 64
+WINDOW_BYTES = 4 * 1024 * 1024
+
+
+class MessageWindow:
+    """Credit for the reports of a `start` or `stop`."""
+
+    __slots__ = ("_granted", "_held", "_size")
+
+    def __init__(self, size: int = WINDOW_MESSAGES) -> None:
+        self._size = size
+        self._granted = 0
+        self._held = 0
+
+    def begin(self) -> int:
+        """Say the first credit of a request that is sent, or sent again."""
+        self._granted = max(self._size - self._held, 1)
+        return self._granted
+
+    def received(self) -> None:
+        """Count a message that came and waits for its consumer."""
+        self._granted -= 1
+        self._held += 1
+
+    def taken(self) -> int:
+        """Count a message that its consumer took; say what to grant now, mostly 0."""
+        self._held -= 1
+        grant = self._size - self._held - self._granted
+        if grant < self._size // 2:
+            return 0
+        self._granted += grant
+        return grant
+
+
+class ByteWindow:
+    """Credit for a log, kept as positions in it, so that bytes that come twice are counted once."""
+
+    __slots__ = ("_granted_upto", "_size", "_taken_upto", "reached")
+
+    def __init__(self, start: int) -> None:
+        self._size = WINDOW_BYTES
+        self._granted_upto = start
+        self._taken_upto = start
+        self.reached = start
+
+    def begin(self, size: int) -> int:
+        """Say the first credit of a stream that begins at the byte reached; `size` is the window."""
+        self._size = size
+        self._granted_upto = max(self._taken_upto + size, self.reached + 1)
+        return self._granted_upto - self.reached
+
+    def received(self, start: int, size: int) -> int:
+        """Count bytes that came; say how many at their beginning were known already.
+
+        Raises ValueError where bytes before them are missing.
+        """
+        if start > self.reached:
+            raise ValueError(f"the log was at byte {self.reached}, and went on at byte {start}")
+        known = min(self.reached - start, size)
+        self.reached = max(self.reached, start + size)
+        return known
+
+    def taken(self, size: int) -> int:
+        """Count bytes that their consumer took; say how many to grant now, mostly 0."""
+        self._taken_upto += size
+        grant = self._taken_upto + self._size - self._granted_upto
+        if grant < max(self._size // 2, 1):
+            return 0
+        self._granted_upto += grant
+        return grant

@@ -1,0 +1,161 @@
+"""The private worker of this user: found where it runs, started where it does not.
+
+Knows its state folder and how it is started; not how it works. Nothing here waits with a clock: locks and a pipe tell.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pwd
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ..keys import private_files
+from ..keys.identity import Identity, fingerprint, load_or_make, parse_public
+from ..schemas.refusal import Code, Refused
+from ..keys.places import identity_path, roster_path, worker_folder
+from .contexts import EMBEDDED, Context
+
+LAST_LOG_LINES = 8
+_LARGEST_LOG_TAIL = 4096
+
+# Workers that this process started: asked for at the next start, so that none stays a zombie.
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def ensure() -> Context:
+    """Find the embedded worker, or start it and wait until it is ready; of ten commands at once, one starts it.
+
+    Raises `Refused(UNAVAILABLE)` with the last lines of its log where it cannot be started.
+    """
+    folder = worker_folder()
+    # Shared: while somebody starts a worker we wait, and never hold the worker's own lock in the moment in which it wants it.
+    with _locked(folder / "starting.lock", fcntl.LOCK_SH):
+        running = _running(folder)
+    if running is None:
+        with _locked(folder / "starting.lock", fcntl.LOCK_EX):
+            running = _running(folder) or _start(folder)
+    return running
+
+
+def revive() -> str:
+    """Make sure that the embedded worker runs, after a lost connection; get its endpoint, which may be another than before."""
+    return ensure().endpoint
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[None]:
+    try:
+        fd = _open_private(path, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise Refused(Code.FAILED_PRECONDITION, f"the state folder {path.parent} cannot be used: {error.strerror}") from None
+    try:
+        fcntl.flock(fd, how)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _open_private(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        private_files.make_folder(path.parent)
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def _running(folder: Path) -> Context | None:
+    """Read who runs; None where nobody does. The lock tells whether it lives, for a file stays behind after a `kill -9`."""
+    try:
+        fd = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _context((folder / "worker.json").read_bytes())
+    finally:
+        os.close(fd)
+    return None
+
+
+def _context(said: bytes) -> Context:
+    """Understand what a worker says of itself, in `worker.json` and when it is ready."""
+    try:
+        fields: dict[str, Any] = json.loads(said)
+        return Context(EMBEDDED, fields["endpoint"], parse_public(fields["key"]), identity_path(), embedded=True)
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refused(Code.INTERNAL, f"the embedded worker says of itself what cannot be understood: {error!r}") from None
+
+
+def _start(folder: Path) -> Context:
+    identity = load_or_make(identity_path())
+    _enroll(identity)
+    for worker in [worker for worker in _started if worker.poll() is not None]:
+        _started.remove(worker)
+    log_path = folder / "worker.log"
+    log = _open_private(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    ready, told = os.pipe()
+    # -P: no folder of the user's may stand in for a module of ours.
+    command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--embedded", "--ready-fd", str(told)]
+    command += ["--state", str(folder), "--roster", str(roster_path())]
+    try:
+        try:
+            worker = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=Path.home(),
+                pass_fds=[told],
+                start_new_session=True,
+            )
+        finally:
+            os.close(told)
+            os.close(log)
+        with open(ready, "rb") as pipe:  # noqa: PTH123 -- a descriptor
+            said = pipe.readline()
+    except OSError as error:
+        raise Refused(Code.UNAVAILABLE, f"the embedded worker cannot be started: {error.strerror}") from None
+    _started.append(worker)
+    if not said.endswith(b"\n"):
+        raise _failed(log_path)
+    return _context(said)
+
+
+def _enroll(identity: Identity) -> None:
+    """Let this user into the user's own workers."""
+    from ..keys import roster  # noqa: PLC0415 -- only a start needs it
+
+    path = roster_path()
+    if any(member.key == identity.public for member in roster.list_members(path)):
+        return
+    name = f"uid-{os.getuid()}"
+    with suppress(KeyError):
+        # A directory service may allow other characters than a roster does.
+        name = re.sub(r"[^A-Za-z0-9_-]", "-", pwd.getpwuid(os.getuid()).pw_name)
+    try:
+        roster.add_member(path, name, identity.public, "admin")
+    except Refused as refused:
+        if refused.code is not Code.ALREADY_EXISTS:
+            raise
+        # An older identity of the same person.
+        roster.add_member(path, f"{name}-{fingerprint(identity.public)[:4]}", identity.public, "admin")
+
+
+def _failed(log_path: Path) -> Refused:
+    with log_path.open("rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - _LARGEST_LOG_TAIL))
+        lines = log.read().decode(errors="replace").splitlines()[-LAST_LOG_LINES:]
+    return Refused(
+        Code.UNAVAILABLE,
+        "\n  ".join([f"your private worker did not start; the last lines of {log_path}:", *lines]),
+        "mend that, or see it start in the foreground: jobwire worker run --embedded",
+    )

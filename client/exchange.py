@@ -1,0 +1,144 @@
+"""One request and what was answered to it, over any number of attempts. Knows no number of another and no socket.
+
+A stream goes on where it was: a log at the byte reached, and of the reports of a repeated `start` or `stop` those that came before
+are dropped, so that each job starts once and ends once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from ..schemas.generated import request_pb2
+from ..schemas.refusal import Code, Refused
+from .credit import WINDOW_BYTES, ByteWindow, MessageWindow
+
+SIGNED_VERBS = frozenset({"start", "stop", "signal"})
+
+
+class Chunk(NamedTuple):
+    """Bytes of a log. `reply` is the header that came with them: a `log_range`, or a `log_chunk`."""
+
+    reply: request_pb2.Reply
+    start: int
+    data: bytes | memoryview
+
+
+Item = request_pb2.Reply | Chunk
+
+
+class Exchange:
+    """A request; its answers are read with `Conversation.take`. `ended`: nothing more comes; `refusal` tells if that was a no."""
+
+    __slots__ = (
+        "_acknowledged",
+        "_bytes",
+        "_messages",
+        "_seen",
+        "doubt",
+        "ended",
+        "items",
+        "nonce",
+        "number",
+        "refusal",
+        "request",
+        "verb",
+    )
+
+    def __init__(self, request: request_pb2.Request) -> None:
+        self.request = request
+        self.verb = request.WhichOneof("verb") or ""
+        self.items: deque[Item] = deque()
+        self.ended = False
+        self.refusal: Refused | None = None
+        # Of the last attempt: its number (0: there was none), the nonce it was signed with, and a refusal that may mean only that.
+        self.number = 0
+        self.nonce = b""
+        self.doubt: Refused | None = None
+        self._acknowledged = False
+        self._seen: set[tuple[bytes, bytes, int]] = set()
+        follows = self.verb == "follow_log"
+        reports = self.verb == "stop" or (self.verb == "start" and request.start.watch)
+        self._bytes = ByteWindow(request.follow_log.start) if follows else None
+        self._messages = MessageWindow() if reports else None
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the daemon keeps something open for it."""
+        return self._bytes is not None or self._messages is not None
+
+    def prepare(self, number: int, hello: request_pb2.HelloReply) -> bytes:
+        """Write the request for its next attempt."""
+        self.number = number
+        self.doubt = None
+        request = self.request
+        request.id = number
+        if self._bytes is not None:
+            request.follow_log.start = self._bytes.reached
+            request.follow_log.credit_bytes = self._bytes.begin(min(WINDOW_BYTES, hello.limits.credit_bytes or WINDOW_BYTES))
+        elif self._messages is not None:
+            (request.stop if self.verb == "stop" else request.start).credit_messages = self._messages.begin()
+        if self.verb == "start" and not request.start.first_store:
+            request.start.first_store = hello.store
+        return request.SerializeToString()
+
+    def receive(self, reply: request_pb2.Reply, data: bytes | memoryview) -> tuple[bool, request_pb2.Credit | None]:
+        """Take an answer in; say whether there is something new to read, and what to grant."""
+        grant = None
+        if reply.HasField("log_chunk"):
+            news = self._receive_chunk(reply, reply.log_chunk.start, data)
+        elif reply.HasField("log_range"):
+            self.items.append(Chunk(reply, reply.log_range.start, data))
+            news = True
+        elif reply.HasField("reports"):
+            news, grant = self._receive_reports(reply)
+        else:
+            # A repeated start is acknowledged again; who waits for that heard it.
+            news = not (self._acknowledged and reply.HasField("acknowledged"))
+            self._acknowledged = self._acknowledged or reply.HasField("acknowledged")
+            if news and reply.WhichOneof("content") is not None:
+                self.items.append(reply)
+        self.ended = reply.last
+        return news or reply.last, grant
+
+    def take(self) -> tuple[Item | None, request_pb2.Credit | None]:
+        """Get the next answer, and what to grant now that it was taken."""
+        if not self.items:
+            return None, None
+        item = self.items.popleft()
+        if isinstance(item, Chunk):
+            return item, self._grant(size=self._bytes.taken(len(item.data))) if self._bytes is not None else None
+        if self._messages is not None and item.HasField("reports"):
+            return item, self._grant(messages=self._messages.taken())
+        return item, None
+
+    def _receive_chunk(self, reply: request_pb2.Reply, start: int, data: bytes | memoryview) -> bool:
+        if self._bytes is None:
+            raise Refused(Code.INTERNAL, "the daemon sent a piece of a log that was not asked for")
+        known = self._bytes.received(start, len(data))
+        if known == len(data):
+            return False
+        self.items.append(Chunk(reply, start + known, memoryview(data)[known:] if known else data))
+        return True
+
+    def _receive_reports(self, reply: request_pb2.Reply) -> tuple[bool, request_pb2.Credit | None]:
+        if self._messages is None:
+            raise Refused(Code.INTERNAL, "the daemon sent reports that were not asked for")
+        self._messages.received()
+        new = []
+        for report in reply.reports.reports:
+            mark = (report.key.owner, report.key.id, report.state)
+            if mark not in self._seen:
+                self._seen.add(mark)
+                new.append(report)
+        if not new:
+            return False, self._grant(messages=self._messages.taken())
+        if len(new) < len(reply.reports.reports):
+            reply = request_pb2.Reply(request_id=reply.request_id, last=reply.last, reports=request_pb2.Reports(reports=new))
+        self.items.append(reply)
+        return True, None
+
+    def _grant(self, *, size: int = 0, messages: int = 0) -> request_pb2.Credit | None:
+        if self.ended or not (size or messages):
+            return None
+        return request_pb2.Credit(request_id=self.number, bytes=size, messages=messages)

@@ -1,0 +1,213 @@
+"""What a person may say about a job: one definition for the command line's options and the keys of a batch file.
+
+Knows how a duration, a signal or a `K=V` is written. Knows neither the command line's parser nor a batch file's form, and sends
+nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar, overload
+
+from ..schemas.naming import name_problem
+from ..schemas.refusal import Code, Refused
+from ..schemas.spec import LARGEST_STDIN, JobSpec
+
+_STDIN = 0
+
+
+class Option(NamedTuple):
+    """One thing that may be said: its key in a batch file, and its flags, placeholder and help on the command line."""
+
+    key: str
+    flags: tuple[str, ...]
+    placeholder: str
+    help: str
+    many: bool = False
+
+
+OPTIONS = (
+    Option("name", ("-n", "--name"), "NAME", "Name of the job, by which it can be called later."),
+    Option("dir", ("-C", "--dir"), "DIR", "Working folder of the job, on the worker's machine."),
+    Option("env", ("-e", "--env"), "K=V", "A variable of the job's environment; K alone hands on the one set here.", many=True),
+    Option("stdin", ("--stdin",), "FILE|-", "Give the job this file, or the standard input, to read. Default: nothing."),
+    Option("time_limit", ("-t", "--time-limit"), "TIME", "End the job after this time: 90, 10s, 1h30m. Default: never."),
+    Option("stop_signal", ("--stop-signal",), "SIGNAL", "What a stop sends first. Default: TERM."),
+    Option("grace", ("--grace",), "TIME", "Time between that signal and SIGKILL. Default: the worker's."),
+    Option("labels", ("-l", "--label"), "K[=V]", "A label, for finding the job again.", many=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was said about one job, as it was written; None and empty mean not said. `stdin` is a file's name or bytes."""
+
+    name: str | None = None
+    dir: str | None = None
+    env: Iterable[str] | Mapping[str, str] = ()
+    stdin: str | bytes | None = None
+    time_limit: str | float | None = None
+    stop_signal: str | int | None = None
+    grace: str | float | None = None
+    labels: Iterable[str] | Mapping[str, str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where it was said: the folder that files are named from, and the one that jobs run in (empty: the worker's default)."""
+
+    files: Path
+    jobs: str = ""
+
+
+class Misunderstood(Refused):
+    """Raised where something said about a job cannot be understood; `key` names what, as in `OPTIONS`."""
+
+    def __init__(self, key: str, refused: Refused) -> None:
+        super().__init__(refused.code, refused.message, refused.next_step)
+        self.key = key
+
+
+def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobSpec:
+    """Make a spec of what a person said.
+
+    Raises `Misunderstood`; whether the spec can be run is checked by `schemas.spec.check`.
+    """
+    return JobSpec(
+        argv=tuple(os.fsencode(argument) for argument in argv),
+        environment=_understand("env", _variables, wishes.env),
+        directory=_understand("dir", partial(_folder, around.jobs), wishes.dir or ""),
+        stdin=_understand("stdin", partial(_read, around.files), wishes.stdin),
+        name=_understand("name", _name, wishes.name or ""),
+        labels=_understand("labels", _labels, wishes.labels),
+        time_limit_ms=_understand("time_limit", parse_duration, wishes.time_limit),
+        stop_signal=_understand("stop_signal", parse_signal, wishes.stop_signal) or signal.SIGTERM,
+        grace_ms=_understand("grace", parse_duration, wishes.grace),
+    )
+
+
+_Said = TypeVar("_Said")
+_Meant = TypeVar("_Meant")
+
+
+@overload
+def _understand(key: str, read: Callable[[_Said], _Meant], said: _Said) -> _Meant: ...
+@overload
+def _understand(key: str, read: Callable[[_Said], _Meant], said: _Said | None) -> _Meant | None: ...
+def _understand(key: str, read: Callable[[_Said], _Meant], said: _Said | None) -> _Meant | None:
+    try:
+        return None if said is None else read(said)
+    except Refused as refused:
+        raise Misunderstood(key, refused) from None
+
+
+_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DURATION = re.compile(r"(?:\d{1,12}(?:\.\d{1,6})?(?:ms|s|m|h|d))+", re.ASCII)
+_PART = re.compile(r"([\d.]+)(ms|s|m|h|d)", re.ASCII)
+_SECONDS = re.compile(r"\d{1,12}(?:\.\d{1,6})?", re.ASCII)
+_LONGEST_SECONDS = 1e12
+
+
+def parse_duration(said: str | float) -> int:
+    """Read `10s`, `1h30m`, `500ms`, or plain seconds; get milliseconds, rounded up so that little is not nothing.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    if isinstance(said, str):
+        text = said.strip()
+        if _SECONDS.fullmatch(text):
+            return _whole_ms(float(text) * 1000)
+        if _DURATION.fullmatch(text):
+            return _whole_ms(sum(float(number) * _UNITS_MS[unit] for number, unit in _PART.findall(text)))
+    # Written so that NaN is refused too.
+    elif 0 <= said <= _LONGEST_SECONDS:
+        return _whole_ms(said * 1000)
+    raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a time", "write it like 10s, 1h30m, 500ms, or as seconds")
+
+
+def _whole_ms(milliseconds: float) -> int:
+    return int(milliseconds) if milliseconds == int(milliseconds) else int(milliseconds) + 1
+
+
+def parse_signal(said: str | int) -> int:
+    """Read `TERM`, `SIGTERM`, `sigterm` or `15`; get the number.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    text = str(said).strip().upper()
+    if re.fullmatch(r"\d{1,3}", text, re.ASCII):
+        number = int(text)
+        if 1 <= number < signal.NSIG:
+            return number
+    elif text.removeprefix("SIG") in (names := signal_names()):
+        return names[text.removeprefix("SIG")]
+    raise Refused(Code.INVALID_ARGUMENT, f"{str(said)!r} is not a signal", "write it like TERM, SIGTERM or 15; kill -l lists them")
+
+
+def signal_names() -> dict[str, int]:
+    """List the names of this machine's signals, without SIG."""
+    return {name.removeprefix("SIG"): number.value for name, number in signal.Signals.__members__.items()}
+
+
+def _name(said: str) -> str:
+    if said and (problem := name_problem(said)):
+        raise Refused(Code.INVALID_ARGUMENT, problem)
+    return said
+
+
+def _labels(said: Iterable[str] | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    # Of two words on one label the last counts.
+    pairs = said if isinstance(said, Mapping) else {name: value for name, _, value in (item.partition("=") for item in said)}
+    return tuple(pairs.items())
+
+
+def _variables(said: Iterable[str] | Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
+    pairs = said if isinstance(said, Mapping) else dict(_variable(item) for item in said)
+    return tuple((os.fsencode(name), os.fsencode(value)) for name, value in pairs.items())
+
+
+def _variable(item: str) -> tuple[str, str]:
+    name, is_set, value = item.partition("=")
+    if is_set:
+        return name, value
+    # As docker-run(1) has it, a name alone hands on the value here; but one that is not set is a mistake.
+    if name not in os.environ:
+        raise Refused(Code.INVALID_ARGUMENT, f"the environment variable {name!r} is not set here", f"write {name}=VALUE, or set it first")
+    return name, os.environ[name]
+
+
+def _folder(default: str, said: str) -> bytes:
+    # Not pathlib, which would drop `..`: wrong behind a symbolic link.
+    folder = os.path.join(default, said) if said and default else said or default  # noqa: PTH118
+    if folder and not folder.startswith("/"):
+        raise Refused(
+            Code.INVALID_ARGUMENT,
+            f"the working folder {said!r} is not an absolute path",
+            "the worker may be on another machine, and does not know where you are",
+        )
+    return os.fsencode(folder)
+
+
+def _read(beside: Path, said: str | bytes) -> bytes:
+    if isinstance(said, bytes):
+        return said
+    file = _STDIN if said == "-" else beside / said
+    try:
+        with open(file, "rb", closefd=file != _STDIN) as stream:
+            data = stream.read(LARGEST_STDIN + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise Refused(Code.INVALID_ARGUMENT, f"the standard input {said!r} cannot be read: {reason}") from None
+    if len(data) > LARGEST_STDIN:
+        raise Refused(
+            Code.INVALID_ARGUMENT,
+            f"the standard input {said!r} has more than {LARGEST_STDIN} bytes",
+            "leave it in a file on the worker's machine and name that in the arguments",
+        )
+    return data

@@ -1,0 +1,71 @@
+"""Answer libzmq when it asks whether a key may come in: a ZAP 1.0 handler (ZeroMQ RFC 27).
+
+Knows no roster: who is a member is asked through `admit`. One thing only is admitted: mechanism CURVE with the key of a member. Its
+`User-Id` is the member's Ed25519 public key in hex, never a name: a name can be given to another key.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import zmq
+
+from .identity import KEY_BYTES
+from .rights import Member
+from .sockets import Context, Socket
+
+ENDPOINT = "inproc://zeromq.zap.01"
+_VERSION = b"1.0"
+# After the routing id and the empty frame: version, request id, domain, address, routing id of the peer, mechanism, credentials.
+_CREDENTIALS = 6
+_UNKNOWN_KEY = (b"400", b"unknown key", b"")
+_MALFORMED = (b"400", b"malformed or not CURVE", b"")
+_BROKEN = (b"500", b"internal error", b"")
+
+log = logging.getLogger(__name__)
+
+
+class Handshake:
+    """The handler of one context; make it before any server socket binds.
+
+    `admit` gets the 32-byte CURVE public key of who knocks. The loop watches the ZMQ_FD of `socket` and calls `drain`.
+    """
+
+    def __init__(self, context: Context, admit: Callable[[bytes], Member | None]) -> None:
+        self._admit = admit
+        self.refused = 0
+        self.socket: Socket = context.socket(zmq.ROUTER)
+        self.socket.set(zmq.LINGER, 0)
+        self.socket.bind(ENDPOINT)
+
+    def drain(self) -> None:
+        """Answer everything that waits; afterwards the edge-triggered ZMQ_FD tells of the next request."""
+        while int(self.socket.get(zmq.EVENTS)) & zmq.POLLIN:
+            self._answer(self.socket.recv_multipart(zmq.DONTWAIT))
+
+    def close(self) -> None:
+        """End; server sockets of the context refuse everybody from now on."""
+        self.socket.close()
+
+    def _answer(self, frames: list[bytes]) -> None:
+        asker, empty, *request = [*frames, b""] if len(frames) == 1 else frames
+        if empty or len(request) < 2 or request[0] != _VERSION:  # noqa: PLR2004 -- a version and an id to answer to
+            # Without an id there is nobody to answer: libzmq's own requests have one.
+            self.refused += 1
+            return
+        status, reason, user = self._judge(request)
+        if user == b"":
+            self.refused += 1
+        self.socket.send_multipart([asker, b"", _VERSION, request[1], status, reason, user, b""], zmq.DONTWAIT)
+
+    def _judge(self, request: list[bytes]) -> tuple[bytes, bytes, bytes]:
+        if len(request) != _CREDENTIALS + 1 or request[_CREDENTIALS - 1] != b"CURVE" or len(request[_CREDENTIALS]) != KEY_BYTES:
+            return _MALFORMED
+        try:
+            member = self._admit(request[_CREDENTIALS])
+        except Exception:
+            # A bug of ours must not end the handler, which would shut everybody out, and must not let anybody in.
+            log.exception("asking who may come in failed")
+            return _BROKEN
+        return _UNKNOWN_KEY if member is None else (b"200", b"OK", member.key.hex().encode())

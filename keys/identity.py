@@ -1,0 +1,216 @@
+"""An identity: one Ed25519 key, the CURVE key derived from it, its file, and how its public half is written for people.
+
+Knows no roster and no socket. Every command loads this module: it imports `nacl.bindings`, not the heavier `nacl.signing`.
+"""
+
+from __future__ import annotations
+
+import binascii
+import os
+import shlex
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nacl import bindings
+from nacl.exceptions import CryptoError
+
+from ..schemas.refusal import Code, Refused
+from . import private_files
+
+KEY_BYTES = 32
+SIGNATURE_BYTES = 64
+
+# Crockford's base 32: no i, l, o, u, so that nothing can be taken for 1, 0 or v.
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+_CHECK_BYTES = 4
+# 36 bytes are 288 bits, at 5 a digit.
+_TEXT_DIGITS = 58
+_PUBLIC_PREFIX = "jobwire-key-"
+_SECRET_PREFIX = "jobwire-secret-"  # noqa: S105 -- the prefix of one
+_FINGERPRINT_BYTES = 15
+_LARGEST_FILE = 4096
+_OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who somebody is. `public` is what others know, 32 bytes; the CURVE keys are 32 raw bytes each."""
+
+    public: bytes
+    curve_public: bytes
+    curve_secret: bytes = field(repr=False)
+    seed: bytes = field(repr=False)
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign with Ed25519 (RFC 8032): 64 bytes."""
+        return bindings.crypto_sign(data, self.seed + self.public)[:SIGNATURE_BYTES]
+
+
+def from_seed(seed: bytes) -> Identity:
+    """Make the identity of a 32-byte seed."""
+    public, secret = bindings.crypto_sign_seed_keypair(seed)
+    return Identity(
+        public=public,
+        curve_public=bindings.crypto_sign_ed25519_pk_to_curve25519(public),
+        curve_secret=bindings.crypto_sign_ed25519_sk_to_curve25519(secret),
+        seed=seed,
+    )
+
+
+def generate() -> Identity:
+    """Make a new one."""
+    return from_seed(os.urandom(KEY_BYTES))
+
+
+def load(path: Path) -> Identity:
+    """Read an identity's file.
+
+    Raises `Refused`: NOT_FOUND where there is none, PERMISSION_DENIED where it cannot be read, FAILED_PRECONDITION where others could
+    read it or it is damaged.
+    """
+    try:
+        # O_NONBLOCK: a FIFO of that name must not hold us.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise Refused(Code.NOT_FOUND, f"there is no identity at {path}", "make one with: jobwire keys new") from None
+    except OSError as error:
+        raise Refused(Code.PERMISSION_DENIED, f"the identity {path} cannot be read: {error.strerror}") from None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused(Code.FAILED_PRECONDITION, f"the identity {path} is not a file")
+        if status.st_mode & _OTHERS_MAY_READ:
+            raise Refused(
+                Code.FAILED_PRECONDITION,
+                f"the identity {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}), so it is no secret",
+                f"type: chmod 600 {shlex.quote(str(path))}",
+            )
+        content = os.read(fd, _LARGEST_FILE)
+    finally:
+        os.close(fd)
+    lines = [line for line in content.decode("ascii", "replace").splitlines() if line and not line.startswith("#")]
+    if len(lines) == 1:
+        try:
+            return from_seed(_parse(lines[0], _SECRET_PREFIX, "secret key"))
+        except Refused as refused:
+            raise _damaged(path, refused.message) from None
+    raise _damaged(path, f"it has {len(lines)} lines that are no comments instead of one")
+
+
+def _damaged(path: Path, reason: str) -> Refused:
+    return Refused(
+        Code.FAILED_PRECONDITION,
+        f"the identity {path} is damaged: {reason}",
+        "bring it back from a copy, or move it away and make a new one with: jobwire keys new",
+    )
+
+
+def save(identity: Identity, path: Path) -> None:
+    """Write an identity's file, mode 0600, in folders of mode 0700.
+
+    Raises `Refused`: ALREADY_EXISTS where there is a file, which is never overwritten; FAILED_PRECONDITION where none can be written.
+    """
+    content = (
+        "# A jobwire identity. Keep it secret: whoever can read this file is you.\n"
+        f"# Its public key: {format_public(identity.public)}\n"
+        f"{_format(identity.seed, _SECRET_PREFIX)}\n"
+    )
+    try:
+        private_files.make_folder(path.parent)
+        private_files.create(path, content.encode())
+    except FileExistsError:
+        raise Refused(Code.ALREADY_EXISTS, f"there is an identity at {path}", "move it away first, or choose another file") from None
+    except OSError as error:
+        raise Refused(Code.FAILED_PRECONDITION, f"the identity {path} cannot be written: {error.strerror}") from None
+
+
+def load_or_make(path: Path) -> Identity:
+    """Read an identity's file, or make one; of several processes at once all get the same.
+
+    Raises `Refused` as `load` and `save` do.
+    """
+    try:
+        return load(path)
+    except Refused as refused:
+        if refused.code is not Code.NOT_FOUND:
+            raise
+    identity = generate()
+    try:
+        save(identity, path)
+    except Refused as late:
+        if late.code is not Code.ALREADY_EXISTS:
+            raise
+        return load(path)
+    return identity
+
+
+def format_public(key: bytes) -> str:
+    """Write a public key as one line of 70 characters; a wrong character in it is always noticed by `parse_public`."""
+    return _format(key, _PUBLIC_PREFIX)
+
+
+def parse_public(text: str) -> bytes:
+    """Read what `format_public` wrote; space around it does not count.
+
+    Raises `Refused(INVALID_ARGUMENT)` that says what is wrong with the text.
+    """
+    return _parse(text.strip(), _PUBLIC_PREFIX, "public key")
+
+
+def fingerprint(key: bytes) -> str:
+    """Write 120 bits of a public key's hash (BLAKE2b), short enough to be compared by eye or read over a phone."""
+    digest = bindings.crypto_generichash_blake2b_salt_personal(key, digest_size=_FINGERPRINT_BYTES)
+    text = _digits(digest, _FINGERPRINT_BYTES * 8 // 5)
+    return "-".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+def curve_public_of(public: bytes) -> bytes:
+    """Derive the CURVE public key from an Ed25519 public key; a key and its negative share one.
+
+    Raises `Refused(INVALID_ARGUMENT)` for bytes that are no point of the curve's prime-order group (RFC 7748, section 7).
+    """
+    if len(public) != KEY_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, f"a public key has {KEY_BYTES} bytes, this one {len(public)}")
+    try:
+        return bindings.crypto_sign_ed25519_pk_to_curve25519(public)
+    except (CryptoError, RuntimeError):
+        raise Refused(Code.INVALID_ARGUMENT, "these bytes are no Ed25519 public key: nobody can have made them") from None
+
+
+def _check_sum(key: bytes, prefix: str) -> bytes:
+    # A CRC and not a hash: it misses no burst of up to 32 bits, so no wrong character and no two swapped neighbours. The prefix in it
+    # keeps a secret key from passing as a public one.
+    return binascii.crc32(prefix.encode() + key).to_bytes(_CHECK_BYTES, "big")
+
+
+def _format(key: bytes, prefix: str) -> str:
+    return prefix + _digits(key + _check_sum(key, prefix), _TEXT_DIGITS)
+
+
+def _digits(data: bytes, count: int) -> str:
+    number = int.from_bytes(data, "big")
+    return "".join(_DIGITS[number >> 5 * place & 31] for place in reversed(range(count)))
+
+
+def _parse(text: str, prefix: str, what: str) -> bytes:
+    if not text.startswith(prefix):
+        raise Refused(Code.INVALID_ARGUMENT, f"a {what} begins with {prefix!r}, this text does not")
+    digits = text.removeprefix(prefix)
+    number = 0
+    for place, digit in enumerate(digits):
+        value = _DIGITS.find(digit)
+        if value < 0:
+            position = len(prefix) + place + 1
+            raise Refused(Code.INVALID_ARGUMENT, f"character {position} of the {what}, {digit!r}, is none that occurs in one")
+        number = number << 5 | value
+    if len(digits) != _TEXT_DIGITS:
+        problem = "is cut off" if len(digits) < _TEXT_DIGITS else "is too long"
+        raise Refused(Code.INVALID_ARGUMENT, f"the {what} {problem}: it has {len(text)} characters instead of {len(prefix) + _TEXT_DIGITS}")
+    # The first digit has two bits more than the bytes need.
+    if number < 1 << 8 * (KEY_BYTES + _CHECK_BYTES):
+        data = number.to_bytes(KEY_BYTES + _CHECK_BYTES, "big")
+        key = data[:KEY_BYTES]
+        if data[KEY_BYTES:] == _check_sum(key, prefix):
+            return key
+    raise Refused(Code.INVALID_ARGUMENT, f"a character of the {what} is wrong: its checksum does not fit")

@@ -1,0 +1,203 @@
+"""The roster's file: read, added to, and the roster in force while the file changes.
+
+Knows how the file changes, not what it may say (roster_text.py) nor what the roles allow (rights.py).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shlex
+import stat
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from inotify_simple import Event, INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
+
+from ..schemas.refusal import Code, Refused
+from . import private_files
+from .identity import curve_public_of, format_public
+from .rights import Member
+from .roster_text import Roster, name_problem, parse, refused_at, role_problem
+
+__all__ = ["LARGEST_ROSTER", "Roster", "RosterFile", "add_member", "list_members", "parse", "read"]
+
+LARGEST_ROSTER = 4 * 1024 * 1024
+
+_WRITTEN = flags.CLOSE_WRITE | flags.MOVED_TO
+_TAKEN_AWAY = flags.MOVED_FROM | flags.DELETE
+_WATCHED = _WRITTEN | _TAKEN_AWAY | flags.CREATE | flags.ATTRIB | flags.MOVE_SELF | flags.DELETE_SELF
+# Editors move the old file away or delete it, and then write the new one: so long is waited for it before nobody may come in.
+_SETTLE_SECONDS = 0.1
+
+
+def read(path: Path) -> Roster:
+    """Read a roster's file; a missing one is empty.
+
+    Raises `Refused`.
+    """
+    return parse(_read_text(path), str(path))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        # O_NONBLOCK: a FIFO of that name must not hold us.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:  # noqa: PTH123 -- a descriptor has no path
+            mode = os.fstat(fd).st_mode
+            content = file.read(LARGEST_ROSTER + 1) if stat.S_ISREG(mode) else b""
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        raise Refused(Code.PERMISSION_DENIED, f"{path} cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(mode) or len(content) > LARGEST_ROSTER:
+        raise Refused(Code.INVALID_ARGUMENT, f"{path} is not a file of at most {LARGEST_ROSTER} bytes")
+    if mode & stat.S_IWOTH:
+        raise Refused(
+            Code.FAILED_PRECONDITION, f"anybody could write {path} and let themselves in", f"type: chmod 600 {shlex.quote(str(path))}"
+        )
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise refused_at(str(path), content.count(b"\n", 0, error.start) + 1, "it is not UTF-8") from None
+
+
+def list_members(path: Path) -> tuple[Member, ...]:
+    """Read who is in a roster's file, in its order.
+
+    Raises `Refused`.
+    """
+    return read(path).members
+
+
+def add_member(path: Path, name: str, public: bytes, role: str) -> None:
+    """Write one more member into a roster's file, made if it is missing; what stands there stays as it is, comments too.
+
+    Raises `Refused`: ALREADY_EXISTS where the name or the key is there, INVALID_ARGUMENT, FAILED_PRECONDITION where it cannot be written.
+    """
+    if problem := name_problem(name) or role_problem(role):
+        raise Refused(Code.INVALID_ARGUMENT, problem)
+    curve = curve_public_of(public)
+    # Where it is a symbolic link, the file is replaced and not the link.
+    path = _real(path)
+    try:
+        private_files.make_folder(path.parent)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # The folder is locked, not the file: another file takes its place.
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            text = _read_text(path)
+            _refuse_known(parse(text, str(path)), path, name, curve)
+            private_files.replace(path, _with_member(text, path, name, public, role).encode())
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {error.strerror}") from None
+
+
+def _refuse_known(roster: Roster, path: Path, name: str, curve: bytes) -> None:
+    if any(member.name == name for member in roster.members):
+        raise Refused(Code.ALREADY_EXISTS, f"there is a {name} in {path}", "choose another name")
+    known = roster.by_curve(curve)
+    if known is not None:
+        raise Refused(Code.ALREADY_EXISTS, f"the key is in {path} already, as that of {known.name}")
+
+
+def _with_member(text: str, path: Path, name: str, public: bytes, role: str) -> str:
+    # Appended, not set anew from parsed parts: every byte that a person wrote stays. Nothing here can need quoting.
+    gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
+    text += f'{gap}[[member]]\nname = "{name}"\nkey = "{format_public(public)}"\nrole = "{role}"\n'
+    try:
+        parse(text, str(path))
+    except Refused:
+        raise Refused(
+            Code.FAILED_PRECONDITION, f"the members of {path} are not written as [[member]]", f"write {name} into it by hand"
+        ) from None
+    return text
+
+
+def _real(path: Path) -> Path:
+    # Unlike Path.resolve, this ends without an exception where links go in a circle.
+    return Path(os.path.realpath(path))
+
+
+class RosterFile:
+    """The roster in force: that of a file, read again whenever it changes.
+
+    A missing file is an empty roster. A file that is broken when it changes leaves the old roster in force; one that is broken at the
+    beginning is `Refused`. The loop watches `fileno` and calls `drain`.
+    """
+
+    def __init__(self, path: Path, on_change: Callable[[Roster], None], on_problem: Callable[[str], None]) -> None:
+        self._path = path
+        self._on_change = on_change
+        self._on_problem = on_problem
+        self._problem = ""
+        self._inotify = INotify(nonblocking=True)
+        try:
+            private_files.make_folder(path.parent)
+            self._watch()
+            self._text = _read_text(path)
+            self.roster = parse(self._text, str(path))
+        except OSError as error:
+            self.close()
+            raise Refused(Code.FAILED_PRECONDITION, f"the folder of {path} cannot be watched: {error.strerror}") from None
+        except Refused:
+            self.close()
+            raise
+
+    def fileno(self) -> int:
+        """Get the descriptor that is readable when the file may have changed."""
+        fd: int = self._inotify.fileno()
+        return fd
+
+    def drain(self) -> None:
+        """Put in force what the file says now; `on_change` or `on_problem` is called where that is something new."""
+        self._await_writer()
+        problem = ""
+        try:
+            # Before reading, or a change in between would go unseen.
+            self._watch()
+        except OSError as error:
+            problem = f"changes of {self._path} go unseen until a restart: its folder cannot be watched: {error.strerror}"
+        try:
+            self._take(_read_text(self._path))
+        except Refused as refused:
+            problem = str(refused)
+        # Once: other changes in the folder lead here again.
+        if problem and problem != self._problem:
+            self._on_problem(problem)
+        self._problem = problem
+
+    def close(self) -> None:
+        """Let go of the watch."""
+        self._inotify.close()
+
+    def _take(self, text: str) -> None:
+        if text == self._text:
+            return
+        roster = parse(text, str(self._path))
+        self._text = text
+        if roster != self.roster:
+            self.roster = roster
+            self._on_change(roster)
+
+    def _watch(self) -> None:
+        # The folders and not the file: editors put another file in its place. Where it is a link, its target changes elsewhere.
+        # Repeated before each reading, as links and folders may be replaced too; the kernel gives the same watch again.
+        for folder in {self._path.parent, _real(self._path).parent}:
+            self._inotify.add_watch(folder, _WATCHED)
+
+    def _await_writer(self) -> None:
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        events: Sequence[Event] = self._inotify.read(timeout=0)
+        while self._amid_a_change(events) and (left := deadline - time.monotonic()) > 0:
+            events = self._inotify.read(timeout=int(left * 1000) + 1) or events
+
+    def _amid_a_change(self, events: Sequence[Event]) -> bool:
+        last = 0
+        for event in events:
+            if event.name == self._path.name and event.mask & (_WRITTEN | _TAKEN_AWAY | flags.CREATE):
+                last = event.mask
+        return bool(last) and not last & _WRITTEN

@@ -1,0 +1,154 @@
+"""What the text of a roster may say: who may come in, by which key, in which role.
+
+    [[member]]
+    name = "ada"
+    key = "jobwire-key-..."
+    role = "submitter"
+
+Pure: knows neither the file (roster.py) nor what the roles allow (rights.py).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from ..schemas.refusal import Code, Refused
+from .identity import curve_public_of, parse_public
+from .rights import RESERVED_ROLES, ROLES, Member
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
+# Limits that are planned; one who writes them must not believe that they hold.
+_NOT_YET = frozenset({"executables", "user", "folders", "slots", "queued", "priority", "expires"})
+_HEADER = re.compile(r"\s*\[\[\s*[\"']?member[\"']?\s*\]\]")
+_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
+# The last quoted word of msgspec's sentence is the key that it is about.
+_ABOUT_KEY = re.compile(r"`(?:\$\.)?([^`]*)`$")
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Who may come in. Made by `parse`; nobody changes it."""
+
+    members: tuple[Member, ...] = ()
+    _by_key: Mapping[bytes, Member] = field(default_factory=dict, repr=False, compare=False)
+    _by_curve: Mapping[bytes, Member] = field(default_factory=dict, repr=False, compare=False)
+
+    def member(self, public: bytes) -> Member | None:
+        """Get who has this Ed25519 public key."""
+        return self._by_key.get(public)
+
+    def by_curve(self, curve_public: bytes) -> Member | None:
+        """Get who has this CURVE public key."""
+        return self._by_curve.get(curve_public)
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    key: str
+    role: str
+
+
+class _Wrong(Exception):  # noqa: N818 -- a fact; it becomes a refusal once its line is known
+    def __init__(self, reason: str, index: int = -1, key: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.index = index
+        self.key = key
+
+
+def parse(text: str, path: str) -> Roster:
+    """Read the text of a roster; `path` is only for the sentence.
+
+    Raises `Refused(INVALID_ARGUMENT)` that names file, line and reason.
+    """
+    try:
+        document = tomllib.loads(text)
+    except ValueError as error:  # TOMLDecodeError, and what int() says of a number with too many digits
+        found = _AT_LINE.search(str(error))
+        line = int(found[1]) if found and found[1] else text.count("\n") + 1
+        raise refused_at(path, line, _AT_LINE.sub("", str(error))) from None
+    except RecursionError:
+        raise refused_at(path, 1, "it is nested too deeply") from None
+    try:
+        return _roster(document)
+    except _Wrong as wrong:
+        raise refused_at(path, _line_of(text, wrong.index, wrong.key), wrong.reason) from None
+
+
+def refused_at(path: str, line: int, reason: str) -> Refused:
+    """Make the refusal of a roster that is wrong at a line."""
+    return Refused(Code.INVALID_ARGUMENT, f"{path}, line {line}: {reason}", "correct it; what was in force before stays")
+
+
+def _roster(document: Mapping[str, object]) -> Roster:
+    for key in document:
+        if key != "member":
+            raise _Wrong(f"unknown key {key!r}; a roster has only [[member]]", key=key)
+    entries = document.get("member", [])
+    if not isinstance(entries, list):
+        raise _Wrong("members are written [[member]], with two brackets", key="member")
+    names: set[str] = set()
+    by_key: dict[bytes, Member] = {}
+    by_curve: dict[bytes, Member] = {}
+    for index, raw in enumerate(entries):
+        member, curve = _member(raw, index)
+        if member.name in names:
+            raise _Wrong(f"the name {member.name!r} is given twice", index, "name")
+        if member.key in by_key:
+            raise _Wrong(f"the key is that of {by_key[member.key].name!r} too", index, "key")
+        if curve in by_curve:
+            raise _Wrong(f"the key is the negative of that of {by_curve[curve].name!r}, and cannot be told from it", index, "key")
+        names.add(member.name)
+        by_key[member.key] = by_curve[curve] = member
+    return Roster(tuple(by_key.values()), by_key, by_curve)
+
+
+def _member(raw: object, index: int) -> tuple[Member, bytes]:
+    entry = _entry(raw, index)
+    if problem := name_problem(entry.name):
+        raise _Wrong(problem, index, "name")
+    if problem := role_problem(entry.role):
+        raise _Wrong(problem, index, "role")
+    try:
+        public = parse_public(entry.key)
+        return Member(entry.name, public, entry.role), curve_public_of(public)
+    except Refused as refused:
+        raise _Wrong(refused.message, index, "key") from None
+
+
+def _entry(raw: object, index: int) -> _Entry:
+    try:
+        return msgspec.convert(raw, _Entry)
+    except msgspec.ValidationError as error:
+        found = _ABOUT_KEY.search(str(error))
+        key = found[1] if found else ""
+        if key in _NOT_YET and "unknown" in str(error):
+            raise _Wrong(f"unknown key {key!r}: such a limit is not there yet", index, key) from None
+        raise _Wrong(str(error), index, key) from None
+
+
+def name_problem(name: str) -> str:
+    """Say what is wrong with a member's name; nothing if it is sound."""
+    return "" if _NAME.fullmatch(name) else f"the name {name!r} has other characters than letters, digits and _.@- (or more than 64)"
+
+
+def role_problem(role: str) -> str:
+    """Say what is wrong with a role; nothing if there is such a one."""
+    if role in RESERVED_ROLES:
+        return f"the role {role!r} is not there yet"
+    return "" if role in ROLES else f"there is no role {role!r}; there are {', '.join(ROLES)}"
+
+
+def _line_of(text: str, index: int, key: str) -> int:
+    # tomllib does not keep positions. Counting headers goes wrong only where one stands inside a string of several lines.
+    lines = text.split("\n")
+    headers = [number for number, line in enumerate(lines) if _HEADER.match(line)]
+    start = headers[index] if 0 <= index < len(headers) else 0
+    end = headers[index + 1] if 0 <= index < len(headers) - 1 else len(lines)
+    wanted = re.compile(rf"[\s\[]*[\"']?{re.escape(key)}\b") if key else _HEADER
+    return next((number for number in range(start, end) if wanted.match(lines[number])), start) + 1

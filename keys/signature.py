@@ -1,0 +1,69 @@
+"""Signed requests: who asked for what, of which daemon, in which run of it.
+
+Signed is what `message Proof` in request.proto says. Knows no roster: whether the signer may do it, and whether it is who the
+connection belongs to, is asked elsewhere.
+"""
+
+from __future__ import annotations
+
+from nacl import bindings
+from nacl.exceptions import CryptoError
+
+from ..schemas.frames import NONCE_BYTES
+from ..schemas.generated import request_pb2
+from ..schemas.refusal import Code, Refused
+from .identity import KEY_BYTES, SIGNATURE_BYTES, Identity
+
+_DOMAIN = b"jobwire.v1.request\n"
+# The daemon was restarted since the client's `hello`. FAILED_PRECONDITION means other things too: the client knows it by this sentence.
+_STALE = "the request was signed for an earlier run of this daemon"
+
+
+def sign(identity: Identity, audience: bytes, nonce: bytes, request: bytes) -> request_pb2.Proof:
+    """Sign a serialized request for the daemon `audience` (public key) in the run that its `hello` named by `nonce`.
+
+    Raises `Refused(INVALID_ARGUMENT)` where the daemon's `hello` gave no sound key or nonce.
+    """
+    if len(audience) != KEY_BYTES or len(nonce) != NONCE_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, "the daemon's hello has no sound public key or nonce, so nothing can be signed for it")
+    return request_pb2.Proof(
+        signer=identity.public,
+        audience=audience,
+        nonce=nonce,
+        signature=identity.sign(_DOMAIN + audience + nonce + request),
+    )
+
+
+def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes) -> bytes:
+    """Get the public key of who signed the request in `envelope`; `audience` and `nonce` are the daemon's own.
+
+    Raises `Refused(UNAUTHENTICATED)`, or FAILED_PRECONDITION where `is_stale` holds.
+    """
+    if not envelope.HasField("proof"):
+        raise _unauthenticated("the request changes something and is not signed", "sign it with your key, as docs/protocol.md says")
+    proof = envelope.proof
+    if (len(proof.signer), len(proof.audience), len(proof.nonce), len(proof.signature)) != (
+        KEY_BYTES,
+        KEY_BYTES,
+        NONCE_BYTES,
+        SIGNATURE_BYTES,
+    ):
+        raise _unauthenticated("a part of the request's proof has a wrong length", "sign it as docs/protocol.md says")
+    if proof.audience != audience:
+        raise _unauthenticated("the request was signed for another daemon", "say hello, and sign for the key in its reply")
+    if proof.nonce != nonce:
+        raise Refused(Code.FAILED_PRECONDITION, _STALE, "say hello again and sign with the nonce in its reply")
+    try:
+        bindings.crypto_sign_open(proof.signature + _DOMAIN + audience + nonce + envelope.request, proof.signer)
+    except CryptoError:
+        raise _unauthenticated("the signature does not fit the request", "sign exactly the bytes that are sent") from None
+    return proof.signer
+
+
+def is_stale(refused: Refused) -> bool:
+    """Say whether a request was refused only because the daemon was restarted: say hello again, sign anew, send again."""
+    return refused.code is Code.FAILED_PRECONDITION and refused.message == _STALE
+
+
+def _unauthenticated(message: str, next_step: str) -> Refused:
+    return Refused(Code.UNAUTHENTICATED, message, next_step)

@@ -1,0 +1,56 @@
+"""Sockets that only known keys get through: CurveZMQ, with keys derived from an identity.
+
+Knows no message and no roster. How much a socket takes (MAXMSGSIZE, high-water marks) is set by who reads it.
+"""
+
+from __future__ import annotations
+
+import zmq
+
+from .identity import Identity, curve_public_of
+
+# A stranger who connects and stays mute holds a descriptor so long, and no longer.
+HANDSHAKE_MS = 3000
+# Any name will do; without one libzmq asks no handler for NULL sockets, and with one it can be told to enforce it.
+ZAP_DOMAIN = b"jobwire"
+
+Context = zmq.Context[zmq.Socket[bytes]]
+Socket = zmq.Socket[bytes]
+
+
+def new_context() -> Context:
+    """Make a context with one I/O thread: what its sockets and their monitors tell then comes in one order."""
+    return zmq.Context(io_threads=1)
+
+
+def server_socket(context: Context, socket_type: int, identity: Identity) -> Socket:
+    """Make a socket to bind, that asks `Handshake` about every key.
+
+    libzmq 4.3.5 refuses everybody while no handler is bound, because ZAP_ENFORCE_DOMAIN is set (without it, it would admit
+    everybody). Bind the handler first all the same: a client refused in between does not try again by itself.
+    """
+    socket = _new_socket(context, socket_type, identity)
+    socket.set(zmq.CURVE_SERVER, 1)
+    socket.set(zmq.ZAP_DOMAIN, ZAP_DOMAIN)
+    socket.set(zmq.ZAP_ENFORCE_DOMAIN, 1)
+    return socket
+
+
+def client_socket(context: Context, socket_type: int, identity: Identity, server_public: bytes) -> Socket:
+    """Make a socket to connect; it speaks only to the daemon with the Ed25519 public key `server_public`.
+
+    Raises `Refused(INVALID_ARGUMENT)` for bytes that are no public key.
+    """
+    server_curve = curve_public_of(server_public)
+    socket = _new_socket(context, socket_type, identity)
+    socket.set(zmq.CURVE_SERVERKEY, server_curve)
+    return socket
+
+
+def _new_socket(context: Context, socket_type: int, identity: Identity) -> Socket:
+    socket = context.socket(socket_type)
+    socket.set(zmq.LINGER, 0)
+    socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+    socket.set(zmq.CURVE_PUBLICKEY, identity.curve_public)
+    socket.set(zmq.CURVE_SECRETKEY, identity.curve_secret)
+    return socket

@@ -1,0 +1,117 @@
+"""A desk on a real store, above an engine that fails on any effect nobody expected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jobwire.broker.desk import Accepted, Asked, Desk
+from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
+from jobwire.broker.life import BatchRun, Job
+from jobwire.broker.news import News
+from jobwire.broker.store import Store
+from jobwire.schemas import spec as specs
+from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.naming import JobKey
+from jobwire.schemas.refusal import Refused
+from jobwire.schemas.spec import JobSpec
+
+OWNER = b"o" * 32
+
+
+@dataclass
+class EngineDouble:
+    """Records effects; `expect` takes them out, and what is left over at the end fails the test."""
+
+    slots: int = 2
+    effects: list[tuple[object, ...]] = field(default_factory=list)
+    known: list[Fact] = field(default_factory=list)
+    logs: dict[tuple[JobKey, StreamName], bytes] = field(default_factory=dict)
+
+    def start(self, launches: Sequence[Launch]) -> None:
+        self.effects += [("start", launch.key) for launch in launches]
+
+    def signal(self, key: JobKey, number: int) -> None:
+        self.effects.append(("signal", key, number))
+
+    def end(self, key: JobKey, number: int, grace_ms: int) -> None:
+        self.effects.append(("end", key, number, grace_ms))
+
+    def settled(self, keys: Sequence[JobKey]) -> None:
+        self.effects += [("settled", key) for key in keys]
+
+    async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
+        self.effects.append(("recover", *sorted(one.key for one in expected)))
+        return self.known
+
+    def read_log(self, run: Run, stream: StreamName, start: int, length: int) -> LogPart:
+        whole = self.logs.get((run.key, stream), b"")
+        return LogPart(start, whole[start : start + length], len(whole))
+
+    def tail_log(self, run: Run, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
+        whole = self.logs.get((run.key, stream), b"")
+        return LogPart(0, b"".join(whole.splitlines(keepends=True)[-lines:])[-most_bytes:], len(whole))
+
+    def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
+        raise AssertionError("nobody follows here")
+
+    def expect(self, *effects: tuple[object, ...]) -> None:
+        assert self.effects == list(effects)
+        self.effects.clear()
+
+
+@dataclass
+class House:
+    """One desk with everything around it; `restart` makes the next one on the same store."""
+
+    path: Path
+    engine: EngineDouble
+    published: list[bytes] = field(default_factory=list)
+    now: int = 1_000_000
+
+    def open(self) -> None:
+        self.store = Store(self.path, asyncio.get_running_loop().call_soon_threadsafe)
+        self.store.open()
+        self.news = News(self.store.id, b"n" * 16, lambda _topic, news: self.published.append(news), lambda: self.now / 1e6)
+        self.desk = Desk(self.store, self.engine, self.news, lambda: self.now)
+
+    async def restart(self) -> None:
+        self.store.close()
+        self.open()
+        await self.desk.recover()
+
+    async def durable(self) -> None:
+        """Wait until everything submitted so far is on disk and was told."""
+        done = asyncio.get_running_loop().create_future()
+        self.desk.stop([], [], b"", lambda: done.set_result(None))
+        await done
+
+    async def accept(self, *asked: Asked, batch: BatchRun | None = None, owner: bytes = OWNER) -> Accepted:
+        done: asyncio.Future[Accepted | Refused] = asyncio.get_running_loop().create_future()
+        self.desk.accept(owner, asked, batch, b"proof", done.set_result)
+        result = await done
+        if isinstance(result, Refused):
+            raise result
+        return result
+
+    async def accept_one(self, number: int = 1) -> Job:
+        return (await self.accept(asked(number))).jobs[0]
+
+
+def asked(number: int, *argv: bytes) -> Asked:
+    spec = JobSpec(argv=argv or (b"true",))
+    return Asked(bytes([number]) * 16, spec, specs.digest(spec))
+
+
+def key(number: int) -> JobKey:
+    return JobKey(OWNER, bytes([number]) * 16)
+
+
+def started(number: int, *, adopted: bool = False) -> Started:
+    return Started(key(number), 100 + number, 2_000_000 + number, adopted)
+
+
+def ended(number: int, status: int = 0) -> Ended:
+    return Ended(key(number), 100 + number, 2_000_000 + number, 3_000_000 + number, Outcome(OutcomeKind.EXITED, exit_status=status))

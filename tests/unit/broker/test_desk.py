@@ -1,0 +1,195 @@
+import asyncio
+
+import pytest
+from desk_house import OWNER, House, asked, ended, key, started
+
+from jobwire.broker.life import BatchRun, Job, Phase, StopOrder
+from jobwire.broker.news import NewsFilter
+from jobwire.schemas.generated import event_pb2
+from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.refusal import Code, Refused
+
+
+class Watching:
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def started(self, job: Job) -> None:
+        self.seen.append(f"started {job.pid}")
+
+    def finished(self, job: Job) -> None:
+        assert job.outcome is not None
+        self.seen.append(f"finished {job.outcome.exit_status}")
+
+    def flush(self) -> None:
+        self.seen.append("flush")
+
+
+def kinds(house: House) -> list[str]:
+    events, _ = house.desk.lookup.replay(0, house.store.head, b"")
+    return [event_pb2.EventKind.Name(event.kind).removeprefix("EVENT_KIND_") for event in events]
+
+
+async def test_a_job_is_recorded_before_it_is_started(house: House) -> None:
+    job = await house.accept_one()
+    assert house.store.read("SELECT state FROM jobs") == [(1,)]
+    house.engine.expect(("start", key(1)))
+    assert job.phase is Phase.STARTING
+
+
+async def test_a_whole_life_is_told_when_it_is_durable(house: House) -> None:
+    job = await house.accept_one()
+    house.engine.expect(("start", key(1)))
+    watching = Watching()
+    house.desk.watch(job, watching)
+    house.desk.hear([started(1)])
+    assert watching.seen == []
+    await house.durable()
+    house.desk.hear([ended(1, 7)])
+    assert watching.seen == ["started 101", "flush"]
+    await house.durable()
+    assert watching.seen[2:] == ["finished 7", "flush"]
+    house.engine.expect(("settled", key(1)))
+    assert kinds(house) == ["QUEUED", "STARTED", "FINISHED"]
+
+
+async def test_the_same_id_with_the_same_spec_is_the_same_job(house: House) -> None:
+    first = await house.accept_one()
+    again = await house.accept(asked(1), asked(2))
+    assert again.known == 1
+    assert again.jobs[0] is first
+    house.engine.expect(("start", key(1)), ("start", key(2)))
+
+
+async def test_two_at_once_with_one_id_start_one_job(house: House) -> None:
+    one, two = await asyncio.gather(house.accept(asked(1)), house.accept(asked(1)))
+    assert one.jobs[0] is two.jobs[0]
+    assert (one.known, two.known) == (0, 1)
+    house.engine.expect(("start", key(1)))
+
+
+async def test_the_same_id_with_another_spec_refuses_the_whole_start(house: House) -> None:
+    await house.accept_one()
+    with pytest.raises(Refused) as refused:
+        await house.accept(asked(2), asked(1, b"false"))
+    assert (refused.value.code, refused.value.job_index) == (Code.ALREADY_EXISTS, 1)
+    house.engine.expect(("start", key(1)))
+    assert house.store.read("SELECT count(*) FROM jobs") == [(1,)]
+
+
+async def test_an_id_of_a_job_that_ended_long_ago_is_known(house: House) -> None:
+    await house.accept_one()
+    house.desk.hear([started(1), ended(1, 3)])
+    await house.durable()
+    house.engine.effects.clear()
+    await house.restart()
+    house.engine.effects.clear()
+    again = await house.accept(asked(1))
+    outcome = again.jobs[0].outcome
+    assert outcome is not None
+    assert outcome.exit_status == 3
+
+
+async def test_a_stop_of_a_queued_job_cancels_it(house: House) -> None:
+    jobs = (await house.accept(asked(1), asked(2), asked(3))).jobs
+    house.engine.expect(("start", key(1)), ("start", key(2)))
+    house.desk.stop([jobs[2]], [StopOrder(15, 1000, "somebody")], b"proof", lambda: None)
+    await house.durable()
+    assert jobs[2].outcome is not None
+    assert jobs[2].outcome.kind is OutcomeKind.CANCELLED
+    assert jobs[2].outcome.sentence == "cancelled by somebody before it started"
+    house.engine.expect(("settled", key(3)))
+
+
+async def test_a_stop_takes_effect_when_it_is_durable_and_says_who_asked(house: House) -> None:
+    job = await house.accept_one()
+    house.desk.hear([started(1)])
+    house.desk.stop([job], [StopOrder(2, 500, "somebody")], b"proof", lambda: None)
+    house.engine.expect(("start", key(1)))
+    await house.durable()
+    house.engine.expect(("end", key(1), 2, 500))
+    house.desk.hear([ended(1, 0)])
+    await house.durable()
+    assert job.outcome is not None
+    assert job.outcome.sentence == "ended; stopped by somebody"
+    house.engine.expect(("settled", key(1)))
+    assert kinds(house) == ["QUEUED", "STARTED", "STOPPING", "FINISHED"]
+
+
+async def test_a_stop_before_the_start_was_seen_still_reaches_the_job(house: House) -> None:
+    job = await house.accept_one()
+    house.desk.stop([job], [StopOrder(15, 0, "somebody")], b"proof", lambda: None)
+    await house.durable()
+    house.engine.expect(("start", key(1)), ("end", key(1), 15, 0))
+    house.desk.hear([started(1), ended(1)])
+    await house.durable()
+    house.engine.expect(("settled", key(1)))
+
+
+async def test_facts_told_twice_change_nothing(house: House) -> None:
+    await house.accept_one()
+    house.engine.expect(("start", key(1)))
+    house.desk.hear([started(1)])
+    house.desk.hear([started(1)])
+    house.desk.hear([ended(1)])
+    await house.durable()
+    house.engine.expect(("settled", key(1)))
+    house.desk.hear([ended(1)])
+    house.engine.expect(("settled", key(1)))
+    assert kinds(house) == ["QUEUED", "STARTED", "FINISHED"]
+
+
+async def test_after_a_restart_what_runs_is_adopted_and_what_ended_is_recorded(house: House) -> None:
+    await house.accept(asked(1), asked(2), asked(3))
+    house.engine.expect(("start", key(1)), ("start", key(2)))
+    house.desk.hear([started(1)])
+    await house.durable()
+    house.engine.known = [started(1, adopted=True), started(2, adopted=True), ended(2, 9)]
+    await house.restart()
+    await house.durable()
+    house.engine.expect(("recover", key(1), key(2), key(3)), ("start", key(3)), ("settled", key(2)))
+    assert house.desk.live[key(1)].phase is Phase.RUNNING
+    assert kinds(house) == ["QUEUED"] * 3 + ["STARTED", "ADOPTED", "STARTED", "ADOPTED", "FINISHED"]
+
+
+async def test_after_a_restart_a_stop_that_was_promised_is_repeated(house: House) -> None:
+    job = await house.accept_one()
+    house.desk.hear([started(1)])
+    house.desk.stop([job], [StopOrder(15, 777, "somebody")], b"proof", lambda: None)
+    await house.durable()
+    house.engine.effects.clear()
+    house.engine.known = [started(1, adopted=True)]
+    await house.restart()
+    await house.durable()
+    house.engine.expect(("recover", key(1)), ("end", key(1), 15, 777))
+
+
+async def test_a_signal_needs_a_process(house: House) -> None:
+    job = await house.accept_one()
+    with pytest.raises(Refused, match="has not started"):
+        house.desk.signal(job, 10)
+    house.desk.hear([started(1)])
+    house.desk.signal(job, 10)
+    house.engine.expect(("start", key(1)), ("signal", key(1), 10))
+
+
+async def test_a_batch_is_kept_with_its_jobs(house: House) -> None:
+    await house.accept(asked(1), asked(2), batch=BatchRun(b"b" * 16, "nightly", 1))
+    house.engine.expect(("start", key(1)))
+    job = house.desk.lookup.job(key(2))
+    assert job is not None
+    assert job.batch == BatchRun(b"b" * 16, "nightly", 1)
+    assert "batch" in house.desk.why_waiting(job)
+
+
+async def test_news_are_published_only_of_what_is_durable(house: House) -> None:
+    topic = house.news.grant(OWNER, NewsFilter())
+    house.news.arrived(topic)
+    house.published.clear()
+    house.desk.accept(OWNER, [asked(1)], None, b"", lambda _: None)
+    assert house.published == []
+    await house.durable()
+    (message,) = house.published
+    (event,) = event_pb2.News.FromString(message).events.events
+    assert (event.seq, event.kind) == (1, event_pb2.EVENT_KIND_QUEUED)
+    house.engine.expect(("start", key(1)))

@@ -1,0 +1,87 @@
+from desk_house import EngineDouble, asked, key
+
+from jobwire.broker.life import Job, Phase
+from jobwire.broker.reports import Reports
+from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.job import Outcome, OutcomeKind
+
+
+class Stream:
+    def __init__(self, credit: int, jobs: int) -> None:
+        self.engine = EngineDouble()
+        self.sent: list[request_pb2.Reply] = []
+        self.ended = 0
+        self.there = True
+        self.reports = Reports(5, self.engine, tail_lines=2, tail_bytes=100, credit=credit, send=self.send, ended=self.end)
+        self.reports.expect(jobs)
+
+    def send(self, reply: request_pb2.Reply) -> bool:
+        self.sent.append(reply)
+        return self.there
+
+    def end(self) -> None:
+        self.ended += 1
+
+    def job(self, number: int) -> Job:
+        one = asked(number)
+        return Job(number, key(number), one.spec, one.digest, None, Phase.RUNNING, 1, pid=number, started_at_us=2)
+
+    def finish(self, job: Job) -> None:
+        job.phase, job.outcome = Phase.FINISHED, Outcome(OutcomeKind.EXITED, exit_status=3, stdout_bytes=4, stderr_bytes=0)
+        self.reports.finished(job)
+
+    def told(self) -> list[tuple[int, int]]:
+        return [(report.pid, report.state) for reply in self.sent for report in reply.reports.reports]
+
+
+def test_reports_of_several_jobs_travel_in_one_message() -> None:
+    stream = Stream(credit=9, jobs=2)
+    jobs = [stream.job(1), stream.job(2)]
+    for job in jobs:
+        stream.reports.started(job)
+        stream.finish(job)
+    stream.reports.flush()
+    assert len(stream.sent) == 1
+    assert stream.sent[0].last
+    assert stream.ended == 1
+    running, finished = job_pb2.STATE_RUNNING, job_pb2.STATE_FINISHED
+    assert stream.told() == [(1, running), (1, finished), (2, running), (2, finished)]
+
+
+def test_a_start_is_reported_once() -> None:
+    stream = Stream(credit=9, jobs=1)
+    job = stream.job(1)
+    stream.reports.started(job)
+    stream.reports.started(job)
+    stream.reports.flush()
+    assert len(stream.told()) == 1
+
+
+def test_nothing_is_sent_without_credit_and_all_of_it_with() -> None:
+    stream = Stream(credit=0, jobs=1)
+    stream.reports.started(stream.job(1))
+    stream.reports.flush()
+    assert stream.sent == []
+    stream.reports.grant(1)
+    assert stream.told() == [(1, job_pb2.STATE_RUNNING)]
+
+
+def test_a_finished_report_has_the_last_lines() -> None:
+    stream = Stream(credit=1, jobs=1)
+    stream.engine.logs[key(1), "stdout"] = b"a\nb\nc\n"
+    stream.finish(stream.job(1))
+    stream.reports.flush()
+    report = stream.sent[0].reports.reports[0]
+    assert (report.stdout_tail, report.stderr_tail, report.outcome.exit_status) == (b"b\nc\n", b"", 3)
+
+
+def test_a_peer_that_is_gone_ends_the_stream_once() -> None:
+    stream = Stream(credit=5, jobs=2)
+    stream.there = False
+    stream.reports.started(stream.job(1))
+    stream.reports.flush()
+    stream.reports.started(stream.job(2))
+    stream.reports.flush()
+    stream.reports.close()
+    assert len(stream.sent) == 1
+    assert stream.ended == 1

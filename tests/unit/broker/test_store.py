@@ -1,0 +1,75 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+from desk_house import EngineDouble, House, asked, ended, key, started
+
+from jobwire.broker import schema
+from jobwire.schemas.refusal import Code, Refused
+
+
+async def test_a_newer_store_is_refused_with_words(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    connection = schema.connect(path)
+    connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    connection.close()
+    with pytest.raises(Refused, match="newer jobwire") as refused:
+        House(path, EngineDouble()).open()
+    assert refused.value.code is Code.FAILED_PRECONDITION
+
+
+async def test_a_file_that_is_no_store_is_refused_with_words(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(b"not a database, but long enough to be one" * 100)
+    with pytest.raises(Refused, match="cannot be opened as a store"):
+        House(path, EngineDouble()).open()
+
+
+async def test_a_store_keeps_its_id(house: House) -> None:
+    before = house.store.id
+    await house.restart()
+    house.engine.expect(("recover",))
+    assert house.store.id == before
+    assert len(before) == 16
+
+
+async def test_commits_are_synced_to_the_disk(house: House) -> None:
+    assert house.store._writes.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert house.store._writes.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+async def test_no_room_refuses_new_jobs_and_still_records_what_ended(house: House) -> None:
+    """`max_page_count` is how SQLite itself makes a full disk: SQLITE_FULL."""
+    await house.accept(asked(1))
+    (pages,) = house.store._writes.execute("PRAGMA page_count").fetchone()
+    house.store._writes.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(Refused) as refused:
+        await house.accept(asked(2, b"true", b"x" * 100_000))
+    assert refused.value.code is Code.RESOURCE_EXHAUSTED
+    house.desk.hear([started(1), ended(1)])
+    await house.durable()
+    house.engine.expect(("start", key(1)), ("settled", key(1)))
+
+
+async def test_writes_that_came_together_are_committed_together(house: House) -> None:
+    commits: list[str] = []
+    house.store._writes.set_trace_callback(lambda statement: commits.append(statement) if statement == "COMMIT" else None)
+    for number in range(1, 60):
+        house.desk.accept(b"o" * 32, [asked(number)], None, b"", lambda _: None)
+    await house.durable()
+    assert 1 <= len(commits) < 30
+    house.engine.effects.clear()
+
+
+async def test_reads_leave_no_transaction_open(house: House) -> None:
+    await house.accept(asked(1))
+    house.desk.lookup.alive()
+    assert not house.store._reads.in_transaction
+    house.engine.expect(("start", key(1)))
+
+
+def test_each_migration_step_ends_at_its_version(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    schema.prepare(connection, tmp_path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+    connection.close()

@@ -1,0 +1,72 @@
+import asyncio
+
+import pytest
+from desk_house import House
+
+from jobwire.broker.reception import SIGNED
+from jobwire.broker.verbs.hello import Introduction
+from jobwire.broker.verbs.start import _read_batch, _read_jobs
+from jobwire.broker.verbs.table import handlers
+from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.refusal import Code, Refused
+
+SPEC = job_pb2.JobSpec(argv=[b"true"])
+
+
+async def test_every_verb_of_the_schema_has_one_handler(house: House) -> None:
+    introduction = Introduction("worker", "", b"", b"", b"", "", 1)
+    table = handlers(house.desk, introduction, lambda _: None, asyncio.get_running_loop())
+    verbs = {field.name for field in request_pb2.Request.DESCRIPTOR.oneofs_by_name["verb"].fields}
+    assert set(table) == verbs
+    assert verbs >= SIGNED
+
+
+def refusal(request: request_pb2.Start) -> Refused:
+    with pytest.raises(Refused) as refused:
+        read(request)
+    return refused.value
+
+
+def read(request: request_pb2.Start) -> None:
+    _read_jobs(request)
+    _read_batch(request)
+
+
+def test_a_start_without_jobs_is_refused() -> None:
+    assert refusal(request_pb2.Start()).code is Code.INVALID_ARGUMENT
+
+
+def test_a_refusal_names_the_job_it_is_about() -> None:
+    good = request_pb2.NewJob(id=b"1" * 16, spec=SPEC)
+    bad = request_pb2.NewJob(id=b"2" * 16, spec=job_pb2.JobSpec(argv=[b"a\0b"]))
+    refused = refusal(request_pb2.Start(jobs=[good, bad]))
+    assert (refused.job_index, refused.code) == (1, Code.INVALID_ARGUMENT)
+    assert "NUL" in refused.message
+
+
+def test_the_same_id_twice_in_one_start_is_refused() -> None:
+    job = request_pb2.NewJob(id=b"1" * 16, spec=SPEC)
+    assert "twice" in refusal(request_pb2.Start(jobs=[job, job])).message
+
+
+def test_an_id_of_another_length_is_refused() -> None:
+    assert "16 bytes" in refusal(request_pb2.Start(jobs=[request_pb2.NewJob(id=b"1", spec=SPEC)])).message
+
+
+def test_a_field_that_this_version_does_not_know_is_refused_inside_a_spec() -> None:
+    unknown = SPEC.SerializeToString() + b"\xfa\x3e\x03abc"  # field 1007, three bytes
+    job = request_pb2.NewJob(id=b"1" * 16, spec=job_pb2.JobSpec.FromString(unknown))
+    assert refusal(request_pb2.Start(jobs=[job])).code is Code.UNIMPLEMENTED
+
+
+def test_an_unknown_field_outside_a_spec_is_ignored() -> None:
+    start = request_pb2.Start.FromString(
+        request_pb2.Start(jobs=[request_pb2.NewJob(id=b"1" * 16, spec=SPEC)]).SerializeToString() + b"\xfa\x3e\x03abc"
+    )
+    assert len(_read_jobs(start)) == 1
+
+
+def test_a_batch_needs_an_id_and_a_decent_name() -> None:
+    job = request_pb2.NewJob(id=b"1" * 16, spec=SPEC)
+    assert "16 bytes" in refusal(request_pb2.Start(jobs=[job], batch=job_pb2.Batch(id=b"x"))).message
+    assert "last" in refusal(request_pb2.Start(jobs=[job], batch=job_pb2.Batch(id=b"x" * 16, name="last"))).message

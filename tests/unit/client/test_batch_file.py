@@ -1,0 +1,198 @@
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobwire.client.batch_file import Batch, read_batch
+from jobwire.client.job_options import Surroundings
+from jobwire.schemas.refusal import Code, Refused
+
+AROUND = Surroundings(Path("/tmp"))
+
+WHOLE = b"""
+[batch]
+name = "nightly"
+parallel = 4
+
+[defaults]
+time_limit = "30m"
+env = { LANG = "C.UTF-8", A = "default" }
+labels = ["night"]
+
+[[job]]
+name = "fetch"
+argv = ["/usr/bin/curl", "-fO"]
+env = { A = "own" }
+
+[[job]]
+name = "load"
+argv = ["/srv/load", "--all"]
+dir = "/srv"
+time_limit = 90
+stdin = { text = "yes\\n" }
+stop = { signal = "INT", grace = "20s" }
+labels = { team = "x" }
+"""
+
+
+def read(text: bytes, *, lines: bool = False) -> Batch:
+    return read_batch(text, "jobs.toml", AROUND, lines=lines)
+
+
+def refusal(text: bytes, *, lines: bool = False) -> str:
+    with pytest.raises(Refused) as refused:
+        read(text, lines=lines)
+    assert refused.value.code is Code.INVALID_ARGUMENT
+    return str(refused.value)
+
+
+def test_a_whole_file_is_understood() -> None:
+    batch = read(WHOLE)
+    assert (batch.name, batch.parallel) == ("nightly", 4)
+    fetch, load = batch.jobs
+    assert fetch.argv == (b"/usr/bin/curl", b"-fO")
+    assert dict(fetch.environment) == {b"LANG": b"C.UTF-8", b"A": b"own"}
+    assert fetch.time_limit_ms == 1_800_000
+    assert (load.directory, load.stdin, load.time_limit_ms) == (b"/srv", b"yes\n", 90_000)
+    assert (load.stop_signal, load.grace_ms) == (2, 20_000)
+    assert dict(load.labels) == {"night": "", "team": "x"}
+
+
+def test_json_lines_say_the_same() -> None:
+    batch = read(b'{"name": "a", "argv": ["x"], "stop": {"signal": 9}}\n\n  {"argv": ["y", "\\u00e9"]}\n')
+    assert [job.argv for job in batch.jobs] == [(b"x",), (b"y", "é".encode())]
+    assert batch.jobs[0].stop_signal == 9
+
+
+def test_lines_are_split_like_a_shell_splits_words_and_nothing_is_expanded() -> None:
+    batch = read(b"# all of it\n\necho 'a b' \"$HOME\" c\\ d a#b # end\n  wc -l *.txt | cat\n", lines=True)
+    assert [job.argv for job in batch.jobs] == [
+        (b"echo", b"a b", b"$HOME", b"c d", b"a#b"),
+        (b"wc", b"-l", b"*.txt", b"|", b"cat"),
+    ]
+
+
+def test_the_same_run_gives_the_same_ids() -> None:
+    batch = read(b'{"argv":["x"]}\n{"argv":["x"]}\n{"name":"fetch","argv":["x"]}\n{"name":"fetch","argv":["x"]}')
+    one, other = bytes(16), bytes([1]) * 16
+    assert batch.ids(one) == batch.ids(one)
+    assert len(set(batch.ids(one) + batch.ids(other))) == 8
+
+
+def test_a_named_job_keeps_its_id_when_others_are_put_before_it() -> None:
+    before = read(b'{"name":"fetch","argv":["x"]}')
+    after = read(b'{"argv":["new"]}\n{"name":"fetch","argv":["x"]}')
+    assert before.ids(bytes(16))[0] == after.ids(bytes(16))[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (WHOLE + b"colour = 3", "jobs.toml, line 24, key 'job.colour': there is no key 'colour' here; known are argv, dir, env"),
+        (WHOLE.replace(b'"--all"', b"7"), "line 18, key 'job.argv': expected 'str', got 'int'"),
+        (WHOLE.replace(b'"own"', b"7"), "line 14, key 'job.env': expected 'str', got 'int'"),
+        (WHOLE.replace(b'"20s"', b'"soon"'), "line 22, key 'job.stop.grace': 'soon' is not a time"),
+        (WHOLE.replace(b'"INT"', b'"BYE"'), "line 22, key 'job.stop.signal': 'BYE' is not a signal"),
+        (WHOLE.replace(b'"INT"', b"1.5"), "line 22, key 'job.stop.signal'"),
+        (WHOLE.replace(b'"30m"', b'"x"'), "line 7, key 'defaults.time_limit': 'x' is not a time"),
+        (WHOLE.replace(b"dir = ", b"cwd = "), "line 19, key 'job.cwd': there is no key 'cwd'"),
+        (WHOLE.replace(b"grace", b"after"), "line 22, key 'job.stop.after': there is no key 'after' here; known are grace, signal"),
+        (WHOLE.replace(b"parallel = 4", b"parallel = -4"), "line 4, key 'batch.parallel': -4 is not a number of jobs"),
+        (WHOLE.replace(b"parallel = 4", b"parallel = true"), "line 4, key 'batch.parallel'"),
+        (WHOLE.replace(b'"nightly"', b'"last"'), "line 3, key 'batch.name': the name 'last'"),
+        (WHOLE.replace(b'"load"', b'"a b"'), "line 17, key 'job.name': the name 'a b'"),
+        (WHOLE.replace(b"[batch]", b"[bunch]"), "line 2, key 'bunch': there is no key 'bunch' here; known are batch, defaults, job"),
+        (WHOLE.replace(b'argv = ["/srv/load", "--all"]', b""), "line 16, key 'job': the key 'argv' is missing"),
+        (WHOLE.replace(b'argv = ["/srv/load", "--all"]', b"argv = []"), "line 16, key 'job': no program was named"),
+        (WHOLE.replace(b'"/srv"', b'"srv"'), "line 19, key 'job.dir': the working folder 'srv' is not an absolute path"),
+        (WHOLE.replace(b'{ text = "yes\\n" }', b'"-"'), "line 21, key 'job.stdin': a batch has no standard input"),
+        (WHOLE.replace(b'{ text = "yes\\n" }', b'"no-such-file"'), "line 21, key 'job.stdin': the standard input 'no-such-file'"),
+        (WHOLE.replace(b"[[job]]", b"[job]", 1), "line 16: this is not TOML"),
+        (b"[[job]]\nargv = [\n", "line 3: this is not TOML"),
+        (b"x = \n", "line 1: this is not TOML"),
+        (b"\n\xff", "line 2: this is not UTF-8"),
+        (b"", "jobs.toml names no job"),
+        (b'{"argv":["a"]}\n{"argv":["a"],"x":1}', "line 2, key 'x': there is no key 'x'"),
+        (b'{"argv":["a"]}\n{"argv":["a"],"stop":{"grace":"x"}}', "line 2, key 'stop.grace': 'x' is not a time"),
+        (b'{"argv":["a"]}\n{"argv":["a"]', "line 2: this is not JSON"),
+        (b'{"argv":["a"]}\n[]', "line 2: expected 'table', got 'list'"),
+        (b"a=" + b"[" * 100_000, "line 1: this is nested too deeply"),
+        (b'{"argv":' + b"[" * 100_000, "line 1"),
+    ],
+)
+def test_what_is_wrong_is_told_with_file_line_and_key(text: bytes, message: str) -> None:
+    assert message in refusal(text)
+
+
+@pytest.mark.parametrize("key", ["for_each", "after", "retry", "priority", "memory", "gpus"])
+def test_a_key_that_is_planned_is_refused_as_not_there_yet(key: str) -> None:
+    assert refusal(b"[[job]]\nargv = ['a']\n%s = 1" % key.encode()) == (
+        f"jobs.toml, line 3, key 'job.{key}': '{key}' is not there yet in this version; leave it out"
+    )
+
+
+def test_on_failure_is_not_there_yet() -> None:
+    assert "line 2, key 'batch.on_failure': 'on_failure' is not there yet" in refusal(
+        b"[batch]\non_failure='cancel-rest'\n[[job]]\nargv=['a']"
+    )
+
+
+def test_a_line_that_cannot_be_split_is_told() -> None:
+    assert refusal(b"true\necho 'a\n", lines=True) == "jobs.toml, line 2: this line cannot be split into words: no closing quotation"
+
+
+def test_a_statement_over_several_lines_is_found_by_its_first() -> None:
+    text = b'[[job]]\nargv = ["""\n[x]\n""",\n  # [ "\n 3]\n[[job]]\nargv = ["b"]\nnope = 1'
+    assert "line 2, key 'job.argv'" in refusal(text)
+    assert "line 9, key 'job.nope'" in refusal(text.replace(b" 3]", b' "3"]'))
+
+
+def test_a_large_file_with_a_mistake_is_refused_quickly() -> None:
+    text = b"".join(b'[[job]]\nargv = ["echo", "%d"]\n' % number for number in range(5000))
+    assert "line 10001, key 'job.nope'" in refusal(text + b"nope = 1")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(["argv", "name", "env", "dir", "stdin", "time_limit", "stop", "labels", "after", "x"])
+JOBS = st.fixed_dictionaries({"argv": st.lists(st.text(max_size=4), max_size=3) | VALUES}) | st.dictionaries(KEYS, VALUES, max_size=5)
+
+
+def toml(value: Any) -> str:
+    """Write a value as TOML would have it; what TOML cannot say becomes text."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(str(key))} = {toml(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    # JSON writes NaN and Infinity with capitals.
+    return json.dumps(str(value) if value is None else value).replace("NaN", "nan").replace("Infinity", "inf")
+
+
+@given(st.lists(JOBS, max_size=4), st.dictionaries(st.sampled_from(["name", "parallel", "x"]), VALUES), st.dictionaries(KEYS, VALUES))
+def test_no_toml_file_does_more_than_be_refused(jobs: list[dict[str, Any]], batch: dict[str, Any], defaults: dict[str, Any]) -> None:
+    text = f"batch = {toml(batch)}\ndefaults = {toml(defaults)}\n"
+    for job in jobs:
+        text += "[[job]]\n" + "".join(f"{json.dumps(key)} = {toml(value)}\n" for key, value in job.items())
+    attempt(text.encode())
+
+
+@given(st.lists(JOBS, max_size=4))
+def test_no_json_lines_do_more_than_be_refused(jobs: list[dict[str, Any]]) -> None:
+    attempt("\n".join(json.dumps(job) for job in jobs).encode())
+
+
+@given(st.binary(max_size=200) | st.text(alphabet="[]{}=\"'#\n \\ajob.1,", max_size=80).map(str.encode), st.booleans())
+def test_no_bytes_do_more_than_be_refused(text: bytes, lines: bool) -> None:  # noqa: FBT001
+    attempt(text, lines=lines)
+
+
+def attempt(text: bytes, *, lines: bool = False) -> None:
+    with contextlib.suppress(Refused):
+        assert read(text, lines=lines).jobs

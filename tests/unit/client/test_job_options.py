@@ -1,0 +1,97 @@
+import signal
+from pathlib import Path
+
+import pytest
+
+from jobwire.client.job_options import OPTIONS, Misunderstood, Surroundings, Wishes, parse_duration, parse_signal, spec_from
+from jobwire.schemas.refusal import Refused
+
+AROUND = Surroundings(Path("/tmp"))
+
+
+@pytest.mark.parametrize(
+    ("said", "milliseconds"),
+    [
+        ("10s", 10_000),
+        ("500ms", 500),
+        ("30m", 1_800_000),
+        ("1h30m", 5_400_000),
+        ("2d", 172_800_000),
+        ("1.5h", 5_400_000),
+        ("90", 90_000),
+        ("0.5", 500),
+        (" 10s ", 10_000),
+        (90, 90_000),
+        (0.25, 250),
+        ("0", 0),
+        ("0.0001", 1),
+    ],
+)
+def test_a_duration_is_read_as_milliseconds(said: str | float, milliseconds: int) -> None:
+    assert parse_duration(said) == milliseconds
+
+
+@pytest.mark.parametrize("said", ["", "s", "-1", "10x", "1h 30m", "1e3", "٣s", "10s10", float("nan"), float("inf"), -1, "1" * 50])
+def test_what_is_no_duration_is_refused(said: str | float) -> None:
+    with pytest.raises(Refused, match="is not a time"):
+        parse_duration(said)
+
+
+@pytest.mark.parametrize("said", ["TERM", "SIGTERM", "sigterm", "15", 15])
+def test_a_signal_is_read_by_name_or_number(said: str | int) -> None:
+    assert parse_signal(said) == signal.SIGTERM
+
+
+@pytest.mark.parametrize("said", ["", "0", "65", "-9", "NOPE", "SIGSIGTERM", -1, "SIG15"])
+def test_what_is_no_signal_is_refused(said: str | int) -> None:
+    with pytest.raises(Refused, match="is not a signal"):
+        parse_signal(said)
+
+
+def test_each_option_is_a_wish() -> None:
+    assert {option.key for option in OPTIONS} == set(Wishes.__dataclass_fields__)
+
+
+def test_of_two_values_for_one_variable_the_last_counts() -> None:
+    spec = spec_from(["true"], Wishes(env=["A=1", "B=x=y", "A=2", "C="]), AROUND)
+    assert spec.environment == ((b"A", b"2"), (b"B", b"x=y"), (b"C", b""))
+
+
+def test_a_variable_without_value_is_handed_on_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JW_TEST", "here")
+    assert spec_from(["true"], Wishes(env=["JW_TEST"]), AROUND).environment == ((b"JW_TEST", b"here"),)
+    monkeypatch.delenv("JW_TEST")
+    with pytest.raises(Misunderstood, match="not set here") as problem:
+        spec_from(["true"], Wishes(env=["JW_TEST"]), AROUND)
+    assert problem.value.key == "env"
+
+
+def test_bytes_that_are_no_text_come_through() -> None:
+    assert spec_from(["a\udcff"], Wishes(), AROUND).argv == (b"a\xff",)
+
+
+def test_a_relative_folder_needs_a_worker_that_is_here() -> None:
+    with pytest.raises(Misunderstood, match="not an absolute path"):
+        spec_from(["true"], Wishes(dir="x"), AROUND)
+    here = Surroundings(Path("/tmp"), jobs="/srv/data")
+    assert spec_from(["true"], Wishes(dir="x"), here).directory == b"/srv/data/x"
+    assert spec_from(["true"], Wishes(dir="/x"), here).directory == b"/x"
+    assert spec_from(["true"], Wishes(), here).directory == b"/srv/data"
+    assert spec_from(["true"], Wishes(), AROUND).directory == b""
+
+
+def test_standard_input_is_read_from_a_file_beside(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"\xff\n")
+    assert spec_from(["cat"], Wishes(stdin="in"), Surroundings(tmp_path)).stdin == b"\xff\n"
+
+
+def test_standard_input_that_is_missing_or_too_large_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(1024 * 1024 + 1))
+    for name, reason in (("no", "No such file"), ("large", "more than 1048576 bytes"), ("a\0b", "null byte"), (".", "directory")):
+        with pytest.raises(Misunderstood, match=reason) as problem:
+            spec_from(["cat"], Wishes(stdin=name), Surroundings(tmp_path))
+        assert problem.value.key == "stdin"
+
+
+def test_labels_may_have_no_value() -> None:
+    assert spec_from(["true"], Wishes(labels=["a", "b=1"]), AROUND).labels == (("a", ""), ("b", "1"))

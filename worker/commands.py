@@ -1,0 +1,153 @@
+"""`jobwire worker run|status|stop`: start a worker on this machine, look at it, end it. Speaks to files and signals, not to sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import select
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..keys.places import roster_path, worker_folder
+from ..schemas.job import OWN_FAILURE_STATUS
+from ..schemas.naming import short_id
+from ..schemas.refusal import Code, Refused
+from .lock import running
+
+app = typer.Typer(no_args_is_help=True, help="Run and watch the worker of this machine.")
+
+_LEAST_SLOTS = 4
+_STOP_SECONDS = 30
+_JOBS_SHOWN = 10
+
+StateOption = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="State folder. Default: this user's own worker.")]
+
+
+@app.command()
+def run(
+    *,
+    listen: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Listen here for others. Default: loopback, any port.")] = "",
+    events: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Publish events here. Default: the next port.")] = "",
+    state: StateOption = None,
+    roster: Annotated[Path | None, typer.Option(metavar="FILE", help="Who may come in. Default: roster.toml in the config folder.")] = None,
+    slots: Annotated[int, typer.Option(min=1, help="Jobs that run at once. Default: the number of CPUs, at least 4.")] = 0,
+    directory: Annotated[Path | None, typer.Option("--directory", metavar="DIR", help="Where jobs run that do not say where.")] = None,
+    jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of others as root.")] = False,
+    embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
+    ready_fd: Annotated[int, typer.Option("--ready-fd", hidden=True)] = -1,
+) -> None:
+    """Run a worker in the foreground until it is told to stop. Its jobs outlive it."""
+    from .daemon import WorkerSettings, serve  # noqa: PLC0415 -- status and stop need none of it
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    settings = WorkerSettings(
+        state=(state or worker_folder()).absolute(),
+        roster=(roster or roster_path()).absolute(),
+        slots=slots or max(_LEAST_SLOTS, os.cpu_count() or 1),
+        directory=(directory or Path.cwd()).absolute(),
+        listen=_checked(listen, "--listen"),
+        event_listen=_checked(events, "--events"),
+        jobs_as_root=jobs_as_root,
+    )
+
+    def ready(description: dict[str, Any]) -> None:
+        if ready_fd >= 0:
+            os.write(ready_fd, json.dumps(description).encode() + b"\n")
+            os.close(ready_fd)
+        elif not embedded:
+            print(f"worker ready at {description['endpoint']}, key {description['key']}", flush=True)  # noqa: T201 -- a result
+
+    asyncio.run(serve(settings, ready))
+
+
+@app.command()
+def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Say whether the worker runs, where, and what it holds. Ends 1 if it does not run."""
+    folder = (state or worker_folder()).absolute()
+    found = running(folder)
+    if found is None:
+        raise Refused(
+            Code.NOT_FOUND, f"no worker runs on {folder}", "jobwire run starts your own; jobwire worker run starts one for others"
+        )
+    found["jobs"] = {"running": len(_jobs(folder, "2, 3")), "queued": len(_jobs(folder, "1"))}
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    containment = "cgroup v2" if found["cgroups"] else "session and subreaper (no cgroup v2)"
+    lines = {
+        "worker": f"running, pid {found['pid']}, jobwire {found['version']}",
+        "endpoint": found["endpoint"],
+        "events": found["event_endpoint"],
+        "key": found["key"],
+        "state": found["state"],
+        "roster": found["roster"],
+        "slots": f"{found['slots']}, {found['jobs']['running']} jobs running, {found['jobs']['queued']} queued",
+        "supervisor": f"pid {found['supervisor_pid']}, keeper pid {found['keeper_pid']}",
+        "containment": containment,
+    }
+    for name, value in lines.items():
+        typer.echo(f"{name:<12} {value}")
+
+
+@app.command()
+def stop(*, state: StateOption = None) -> None:
+    """End the worker. Running jobs go on, queued ones wait for its next start."""
+    folder = (state or worker_folder()).absolute()
+    found = running(folder)
+    if found is None:
+        typer.echo(f"no worker runs on {folder}", err=True)
+        return
+    try:
+        process = os.pidfd_open(int(found["pid"]))
+    except ProcessLookupError:
+        return
+    try:
+        signal.pidfd_send_signal(process, signal.SIGTERM)
+        ended, _, _ = select.select([process], [], [], _STOP_SECONDS)
+    finally:
+        os.close(process)
+    if not ended:
+        typer.echo(f"jobwire: worker {found['pid']} did not end within {_STOP_SECONDS} s; kill -9 it, its jobs go on", err=True)
+        raise typer.Exit(OWN_FAILURE_STATUS)
+    typer.echo(f"worker {found['pid']} stopped", err=True)
+    _tell_what_goes_on(_jobs(folder, "2, 3"), len(_jobs(folder, "1")))
+
+
+def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int) -> None:
+    if going_on:
+        typer.echo(f"{len(going_on)} jobs go on without it:", err=True)
+        for job_id, name, pid in going_on[:_JOBS_SHOWN]:
+            typer.echo(f"  {short_id(job_id)}  pid {pid}  {name}", err=True)
+        if len(going_on) > _JOBS_SHOWN:
+            typer.echo(f"  and {len(going_on) - _JOBS_SHOWN} more", err=True)
+        typer.echo("to end them: jobwire stop JOB... (starts the worker again)", err=True)
+    if queued:
+        typer.echo(f"{queued} queued jobs start when the worker runs again", err=True)
+
+
+def _jobs(state: Path, states: str) -> list[tuple[bytes, str, int]]:
+    """Read the jobs in some states, whether the worker runs or not."""
+    try:
+        store = sqlite3.connect(f"file:{state / 'state.db'}?mode=ro", uri=True)
+    except sqlite3.Error:
+        return []
+    try:
+        return store.execute(f"SELECT id, name, pid FROM jobs WHERE state < 4 AND state IN ({states}) ORDER BY row").fetchall()  # noqa: S608 -- our own text
+    except sqlite3.Error:
+        return []
+    finally:
+        store.close()
+
+
+def _checked(endpoint: str, option: str) -> str:
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    if endpoint and not (endpoint.startswith("tcp://") and host and (port == "*" or port.isdecimal())):
+        raise Refused(Code.INVALID_ARGUMENT, f"{option} {endpoint!r} is not an endpoint", "write it like tcp://0.0.0.0:7711")
+    return endpoint

@@ -1,0 +1,136 @@
+"""The worker: a desk on top of the engine of this machine. Puts the parts together, says when it is ready, ends on SIGTERM.
+
+Ending a worker ends no job: supervisor and keeper go on, and the next worker takes their facts up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import resource
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .. import __version__
+from ..broker.daemon import Daemon, Settings
+from ..keys.identity import Identity, format_public, load_or_make
+from ..schemas.refusal import Code, Refused
+from .engine import LocalEngine
+from .lock import StateLock, last_description
+
+_log = logging.getLogger(__name__)
+
+ANY_LOOPBACK_PORT = "tcp://127.0.0.1:*"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What a worker is told. `listen` and `event_listen` empty: loopback, the ports of the last run if they are free."""
+
+    state: Path
+    roster: Path
+    slots: int
+    directory: Path
+    listen: str = ""
+    event_listen: str = ""
+    jobs_as_root: bool = False
+
+
+async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None]) -> None:
+    """Run a worker until SIGTERM or SIGINT; `ready` gets what it says of itself once it can be spoken to.
+
+    Raises Refused if it cannot start.
+    """
+    _check_root(settings)
+    raise_descriptor_limit()
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    lock = StateLock(settings.state)
+    engine: LocalEngine | None = None
+    daemon: Daemon | None = None
+    try:
+        identity = load_or_make(settings.state / "identity")
+        engine = LocalEngine(settings.state, settings.slots, os.fsencode(settings.directory))
+        daemon = await _open(settings, identity, engine)
+        description = _describe(settings, identity, engine, daemon)
+        lock.describe(description)
+        engine.on_hello = lambda: lock.describe(_describe(settings, identity, engine, daemon))
+        ready(description)
+        _log.info("ready: %s", json.dumps(description))
+        await ended.wait()
+        if not daemon.desk.live:
+            engine.retire()
+    finally:
+        # The engine first: facts that come now are told again to the next worker, none is heard by a desk that closes.
+        if engine is not None:
+            engine.close()
+        if daemon is not None:
+            daemon.close()
+        lock.release()
+
+
+async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngine) -> Daemon:
+    """Open the desk, at the ports of the last run if none were asked for: clients that wait find it again there."""
+    last = last_description(settings.state) or {} if not settings.listen else {}
+    listen, event_listen = str(last.get("endpoint", "")), str(last.get("event_endpoint", ""))
+    try:
+        if listen.startswith("tcp://127.0.0.1:"):
+            return await _open_at(settings, identity, engine, listen, event_listen)
+    except Refused as refused:
+        if refused.code is not Code.UNAVAILABLE:
+            raise
+        _log.info("the ports of the last run are taken: %s", refused)
+    return await _open_at(settings, identity, engine, settings.listen or ANY_LOOPBACK_PORT, settings.event_listen)
+
+
+async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEngine, listen: str, event_listen: str) -> Daemon:
+    desk_settings = Settings("worker", f"jobwire {__version__}", settings.state / "state.db", settings.roster, listen, event_listen)
+    daemon = Daemon(desk_settings, identity, engine)
+    try:
+        engine.open(daemon.desk.hear)
+        await daemon.start()
+    except BaseException:
+        daemon.close()
+        raise
+    return daemon
+
+
+def _describe(settings: WorkerSettings, identity: Identity, engine: LocalEngine, daemon: Daemon) -> dict[str, Any]:
+    return {
+        "pid": os.getpid(),
+        "endpoint": daemon.endpoint,
+        "event_endpoint": daemon.event_endpoint,
+        "key": format_public(identity.public),
+        "version": __version__,
+        "slots": settings.slots,
+        "state": str(settings.state),
+        "roster": str(settings.roster),
+        "supervisor_pid": engine.supervisor_pid,
+        "keeper_pid": engine.keeper_pid,
+        "cgroups": engine.cgroups,
+    }
+
+
+def _check_root(settings: WorkerSettings) -> None:
+    host = urlsplit(settings.listen).hostname or "127.0.0.1"
+    private = host in {"127.0.0.1", "::1", "localhost"}
+    if os.geteuid() == 0 and not private and not settings.jobs_as_root:
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"this worker would listen for others at {settings.listen} and run their jobs as root",
+            "run it as another user, or say --jobs-as-root if that is what you want",
+        )
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many descriptors as the system gives: each connection and each followed log holds one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

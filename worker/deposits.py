@@ -1,0 +1,59 @@
+"""What the keeper holds of each job: the read ends of its pipes, its cgroup, and where its logs are once it ended.
+
+It has nothing but what the supervisor said, and says the same to the next supervisor. The lines are described in keeper_loop.py.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+
+ENDS = struct.Struct("2i")
+EMPTY = "-"
+
+
+class Deposit:
+    """What is kept of one job."""
+
+    __slots__ = ("cgroup", "ends", "folder", "settled")
+
+    def __init__(self, cgroup: str, ends: tuple[int, ...]) -> None:
+        self.cgroup = cgroup
+        self.ends = ends
+        self.folder = EMPTY
+        self.settled = False
+
+
+class Deposits:
+    """The jobs that a next supervisor would have to know of."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Deposit] = {}
+
+    def __len__(self) -> int:
+        """Say how many jobs are kept."""
+        return len(self._kept)
+
+    def hear(self, word: str, rest: list[str], ends: tuple[int, ...]) -> None:
+        """Take what the supervisor says of one job. What is said of an unknown one has no effect."""
+        handle = rest[0]
+        if word == "deposit":
+            self._kept[handle] = Deposit(rest[1], ends)
+            return
+        kept = self._kept.get(handle)
+        if kept is None:
+            return
+        if word == "ended":
+            kept.folder = rest[1]
+        elif word == "drained":
+            for end in kept.ends:
+                os.close(end)
+            kept.ends = ()
+        elif word == "settled":
+            kept.settled = True
+        if kept.settled and not kept.ends:
+            del self._kept[handle]
+
+    def told_again(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Say all of it, as lines with the descriptors that go with them."""
+        return [(f"deposit {handle} {kept.cgroup} {kept.folder} {int(kept.settled)}", kept.ends) for handle, kept in self._kept.items()]

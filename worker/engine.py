@@ -1,0 +1,297 @@
+"""The engine of this machine: effects become intents on disk and words to the supervisor, its facts go up to the desk.
+
+A start is an intent folder first and a word second, so that it is idempotent below the seam too: the supervisor starts an intent
+once, and one that it knows not again. When the line breaks all starts and ends that are not answered are said again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from ..broker.desk import DEFAULT_GRACE_MS
+from ..broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
+from ..schemas.job import Outcome, OutcomeKind, ResourceUse
+from ..schemas.naming import JobKey
+from ..schemas.refusal import Code, Refused
+from . import folders, keeper
+from .link import Link, Message, connect
+from .logs import Follower, Growth, read_range, tail
+
+_log = logging.getLogger(__name__)
+
+_HANDLES_A_WORD = 200
+_RECONNECT_SECONDS = 1.0
+# A folder can be renamed between finding and opening it, once in its life.
+_LOOKS = 3
+_Read = TypeVar("_Read")
+
+_KINDS = {
+    "exited": OutcomeKind.EXITED,
+    "signaled": OutcomeKind.SIGNALED,
+    "failed_to_start": OutcomeKind.FAILED_TO_START,
+    "timed_out": OutcomeKind.TIMED_OUT,
+    "over_limit": OutcomeKind.OVER_LIMIT,
+    "lost": OutcomeKind.LOST,
+}
+
+
+class LocalEngine:
+    """Jobs of this machine, through the supervisor of one state folder. `directory` is where jobs run that do not say where."""
+
+    def __init__(self, state: Path, slots: int, directory: bytes) -> None:
+        self._state = state
+        self._logs = str(state / folders.LOGS)
+        self._slots = slots
+        self._directory = directory
+        self._loop = asyncio.get_running_loop()
+        self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
+        self._link: Link | None = None
+        self._growth = Growth()
+        self._loop.add_reader(self._growth.fileno(), self._growth.drain)
+        # Said and not yet answered by a fact, so said again on a new line.
+        self._starting: dict[str, Message] = {}
+        self._ending: dict[str, Message] = {}
+        self._running: dict[str, Expected] = {}
+        # While it is asked what is known, facts are held back; None: they go up at once.
+        self._recovered: asyncio.Future[None] | None = None
+        self._held: list[Fact] = []
+        self._reconnecting: asyncio.Task[None] | None = None
+        self.supervisor_pid = 0
+        self.keeper_pid = 0
+        self.cgroups = False
+        self.on_hello: Callable[[], None] = _nothing
+
+    @property
+    def slots(self) -> int:
+        """How many jobs may run at once."""
+        return self._slots
+
+    def open(self, hear: Callable[[Sequence[Fact]], None]) -> None:
+        """Connect to the supervisor, started if there is none; facts go to `hear` from now on.
+
+        Raises Refused(UNAVAILABLE) if it cannot be started.
+        """
+        self._hear = hear
+        try:
+            Path(self._logs).mkdir(mode=0o700, exist_ok=True)
+            self._connect()
+        except OSError as error:
+            raise Refused(
+                Code.UNAVAILABLE,
+                f"the supervisor of {self._state} cannot be reached: {error.strerror}",
+                f"see {self._state / folders.SUPERVISOR_LOG}",
+            ) from error
+
+    def close(self) -> None:
+        """Let go; the supervisor and its jobs go on."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+        self._loop.remove_reader(self._growth.fileno())
+        self._growth.close()
+
+    def retire(self) -> None:
+        """Tell the supervisor to end as soon as nothing runs."""
+        self._say([{"do": "retire"}])
+
+    # Effects.
+
+    def start(self, launches: Sequence[Launch]) -> None:
+        """Write the intents and tell the supervisor; an intent that cannot be written is a job that cannot start."""
+        words: list[Message] = []
+        failed: list[Fact] = []
+        for launch in launches:
+            handle = folders.handle(launch.key)
+            try:
+                folders.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
+            except OSError as error:
+                failed.append(_could_not_start(launch.key, f"its log folder could not be made: {error.strerror}"))
+                continue
+            word: Message = {"do": "start", "job": handle}
+            self._starting[handle] = word
+            words.append(word)
+        self._say(words)
+        if failed:
+            # Not at once: the desk is in the middle of deciding.
+            self._loop.call_soon(self._hear, failed)
+
+    def signal(self, key: JobKey, number: int) -> None:
+        """Have one signal sent."""
+        self._say([{"do": "signal", "job": folders.handle(key), "signal": number}])
+
+    def end(self, key: JobKey, number: int, grace_ms: int) -> None:
+        """Have the job ended."""
+        handle = folders.handle(key)
+        word: Message = {"do": "end", "job": handle, "signal": number, "grace_ms": grace_ms}
+        self._ending[handle] = word
+        self._say([word])
+
+    def settled(self, keys: Sequence[JobKey]) -> None:
+        """Let the supervisor forget."""
+        handles = [folders.handle(key) for key in keys]
+        self._say([{"do": "settled", "jobs": handles[at : at + _HANDLES_A_WORD]} for at in range(0, len(handles), _HANDLES_A_WORD)])
+
+    async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
+        """Ask the supervisor, and the log folders for what it does not know."""
+        facts = await self._ask_supervisor()
+        told = {fact.key for fact in facts}
+        missing = {folders.handle(one.key): one for one in expected if one.key not in told}
+        ended = folders.find_ended(self._logs, set(missing)) if missing else {}
+        for handle, folder in ended.items():
+            outcome = folders.read_outcome(folder)
+            if outcome is not None:
+                facts.append(_ended(handle, outcome._asdict()))
+                del missing[handle]
+        facts += [_lost(one) for one in missing.values() if one.pid]
+        return facts
+
+    # Logs.
+
+    def read_log(self, run: Run, stream: StreamName, start: int, length: int) -> LogPart:
+        """Read a range."""
+        return self._on_log(run, stream, lambda path: read_range(path, start, length))
+
+    def tail_log(self, run: Run, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
+        """Read the last lines."""
+        return self._on_log(run, stream, lambda path: tail(path, lines, most_bytes))
+
+    def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
+        """Read on from `start`."""
+        return self._on_log(run, stream, lambda path: Follower(path, start, self._growth, on_growth))
+
+    def _on_log(self, run: Run, stream: StreamName, do: Callable[[str], _Read]) -> _Read:
+        """Do something with a log, wherever its folder is just now: it is renamed when the job ends."""
+        for _ in range(_LOOKS):
+            folder = folders.find_run(self._logs, run.pid, run.started_at_us, run.ended_at_us)
+            if folder is None:
+                break
+            try:
+                return do(f"{folder}/{stream}")
+            except Refused as refused:
+                if refused.code is not Code.NOT_FOUND:
+                    raise
+        raise Refused(Code.NOT_FOUND, "the logs of this job are not there any more")
+
+    # The line.
+
+    def _connect(self) -> None:
+        try:
+            connection = connect(self._state, folders.SOCKET)
+        except OSError:
+            keeper.start(self._state)
+            connection = connect(self._state, folders.SOCKET)
+        self._link = Link(connection, self._loop, self._take, self._line_lost)
+        self._say([{"do": "hello"}])
+
+    def _say(self, messages: Sequence[Message]) -> None:
+        if messages and self._link is not None:
+            self._link.send(messages)
+
+    def _line_lost(self) -> None:
+        self._link = None
+        self._reconnecting = self._loop.create_task(self._reconnect())
+
+    async def _reconnect(self) -> None:
+        try:
+            self._connect()
+        except OSError:
+            _log.exception("the supervisor cannot be reached; trying again")
+            # The keeper starts the next supervisor; nothing tells when the keeper itself can be started again.
+            self._loop.call_later(_RECONNECT_SECONDS, self._line_lost)
+            return
+        self._hear(await self.recover(list(self._running.values())))
+        self._say([*self._starting.values(), *self._ending.values()])
+
+    async def _ask_supervisor(self) -> list[Fact]:
+        self._recovered = self._loop.create_future()
+        self._held = []
+        self._say([{"do": "recover"}])
+        await self._recovered
+        held, self._held = self._held, []
+        # Facts of after that are heard when whoever asked has taken those of before.
+        self._loop.call_soon(self._hear_held)
+        return held
+
+    def _hear_held(self) -> None:
+        held, self._held, self._recovered = self._held, [], None
+        if held:
+            self._hear(held)
+
+    def _take(self, messages: list[Message]) -> None:
+        facts: list[Fact] = []
+        for message in messages:
+            match message.get("fact"):
+                case "started":
+                    facts.append(self._started(message))
+                case "ended":
+                    facts.append(self._ended(message))
+                case "hello":
+                    self.supervisor_pid, self.keeper_pid = message["pid"], message["keeper_pid"]
+                    self.cgroups = message["cgroups"]
+                    self.on_hello()
+                case "recovered":
+                    if self._recovered is not None and not self._recovered.done():
+                        self._held += facts
+                        facts = []
+                        self._recovered.set_result(None)
+                case "stuck":
+                    _log.error("job %s: SIGKILL did not end the processes %s", message["job"], message["pids"])
+                case other:
+                    _log.warning("the supervisor told an unknown fact: %s", other)
+        if self._recovered is not None:
+            self._held += facts
+        elif facts:
+            self._hear(facts)
+
+    def _started(self, message: Message) -> Started:
+        handle = message["job"]
+        adopted = self._starting.pop(handle, None) is None
+        fact = Started(folders.key_of(handle), message["pid"], message["started_at_us"], adopted)
+        self._running[handle] = Expected(fact.key, fact.pid, fact.started_at_us)
+        return fact
+
+    def _ended(self, message: Message) -> Ended:
+        handle = message["job"]
+        for known in (self._starting, self._ending, self._running):
+            known.pop(handle, None)
+        return _ended(handle, message)
+
+
+def _ended(handle: str, fields: Message) -> Ended:
+    """Read how a job ended, from a fact or from its outcome file."""
+    use = ResourceUse(fields["user_us"], fields["system_us"], fields["max_resident_bytes"])
+    outcome = Outcome(
+        _KINDS.get(fields["kind"], OutcomeKind.LOST),
+        fields["exit_status"],
+        fields["signal"],
+        fields["sentence"],
+        use,
+        fields["stdout_bytes"],
+        fields["stderr_bytes"],
+    )
+    return Ended(folders.key_of(handle), fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome)
+
+
+def _could_not_start(key: JobKey, sentence: str) -> Ended:
+    now = time.time_ns() // 1000
+    return Ended(key, 0, now, now, Outcome(OutcomeKind.FAILED_TO_START, exit_status=126, sentence=sentence))
+
+
+def _lost(one: Expected) -> Ended:
+    sentence = "its end was not seen: supervisor and keeper were both gone, and neither the process nor an outcome is there"
+    return Ended(one.key, one.pid, one.started_at_us, time.time_ns() // 1000, Outcome(OutcomeKind.LOST, sentence=sentence))
+
+
+def _nobody_hears(facts: Sequence[Fact]) -> None:
+    _log.error("%d facts came before anybody listened", len(facts))
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,258 @@
+"""The state folder and the log folders in it: paths, the `job` and `outcome` files, and finding the folder of a run.
+
+    STATE/supervisor.sock                     where the supervisor listens
+    STATE/logs/.new-<handle>/                 an intent: accepted, not started
+    STATE/logs/<pid>_<start>/                 while it runs
+    STATE/logs/<pid>_<start>_<end>/           after it ended (the pid may be used again); pid 0 where it could not be started
+
+A job's handle is `<id>.<owner>` in hex: one word for its key, in folder names and on the link between worker and supervisor.
+
+Used by the worker's engine and by the supervisor, which is kept small: nothing heavy may be imported here. Nothing is synced to the disk
+here either; what must survive power loss stands in the desk's store.
+"""
+
+# pathlib would cost the supervisor a megabyte, and each start some microseconds.
+# ruff: noqa: PTH102, PTH112, PTH208
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..schemas.naming import JobKey, format_folder, parse_folder
+from . import layout
+
+if TYPE_CHECKING:
+    from ..broker.engine import Launch
+    from ..schemas.spec import JobSpec
+
+LOGS = layout.LOGS
+SOCKET = layout.SOCKET
+SUPERVISOR_LOG = layout.SUPERVISOR_LOG
+INTENT_PREFIX = ".new-"
+STREAMS = ("stdout", "stderr")
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+VERSION = 1
+
+_HANDLE = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})")
+_WRITE_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+
+to_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class JobFile(NamedTuple):
+    """What the `job` file says. Text stands for bytes, decoded with `surrogateescape`."""
+
+    handle: str
+    argv: list[str]
+    environment: list[tuple[str, str]]
+    directory: str
+    has_stdin: bool
+    name: str
+    labels: list[tuple[str, str]]
+    time_limit_ms: int | None
+    stop_signal: int
+    grace_ms: int
+
+
+class OutcomeFile(NamedTuple):
+    """What the `outcome` file says; the names are those of its keys.
+
+    Without the resources used: they are known only after the leader was reaped, and that comes after this is written.
+    """
+
+    kind: str
+    exit_status: int = 0
+    signal: int = 0
+    sentence: str = ""
+    pid: int = 0
+    started_at_us: int = 0
+    ended_at_us: int = 0
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
+
+
+def handle(key: JobKey) -> str:
+    """Write a job's key as one word."""
+    return f"{key.id.hex()}.{key.owner.hex()}"
+
+
+def key_of(handle: str) -> JobKey:
+    """Read what `handle` wrote.
+
+    Raises ValueError for anything else.
+    """
+    found = _HANDLE.fullmatch(handle)
+    if found is None:
+        raise ValueError(f"{handle!r:.200} is not the handle of a job")
+    return JobKey(bytes.fromhex(found[2]), bytes.fromhex(found[1]))
+
+
+def intent_path(logs: str, handle: str) -> str:
+    """Say where the intent of a job lies."""
+    return f"{logs}/{INTENT_PREFIX}{handle}"
+
+
+def run_path(logs: str, pid: int, started_at_us: int, ended_at_us: int = 0) -> str:
+    """Say where the folder of a run lies; without an end while it runs."""
+    return f"{logs}/{format_folder(pid, started_at_us, ended_at_us)}"
+
+
+def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) -> None:
+    """Put a job's intent on disk, before the supervisor is told to start it; a half-written one is written anew.
+
+    `directory` and `grace_ms` are what counts where the spec leaves them open.
+    """
+    key, spec = launch.key, launch.spec
+    folder = intent_path(logs, handle(key))
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, FOLDER_MODE)
+    if spec.stdin is not None:
+        write_file(f"{folder}/stdin", spec.stdin)
+    fields = {
+        "version": VERSION,
+        "owner": key.owner.hex(),
+        "id": key.id.hex(),
+        "argv": [_text(argument) for argument in spec.argv],
+        "environment": [(_text(name), _text(value)) for name, value in spec.environment],
+        "directory": _text(spec.directory or directory),
+        "has_stdin": spec.stdin is not None,
+        "name": spec.name,
+        "labels": spec.labels,
+        "time_limit_ms": spec.time_limit_ms,
+        "stop_signal": int(spec.stop_signal),
+        "grace_ms": grace_ms if spec.grace_ms is None else spec.grace_ms,
+    }
+    write_file(f"{folder}/job", to_json(fields).encode())
+
+
+def read_job(folder: str) -> JobFile:
+    """Read the `job` file of a folder.
+
+    Raises OSError where there is none, ValueError where it is broken.
+    """
+    fields = _read_object(f"{folder}/job")
+    try:
+        return JobFile(
+            handle=f"{fields['id']}.{fields['owner']}",
+            argv=fields["argv"],
+            environment=fields["environment"],
+            directory=fields["directory"],
+            has_stdin=fields["has_stdin"],
+            name=fields["name"],
+            labels=fields["labels"],
+            time_limit_ms=fields["time_limit_ms"],
+            stop_signal=fields["stop_signal"],
+            grace_ms=fields["grace_ms"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder}/job is broken: {error!r}") from None
+
+
+def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
+    """Make the spec that a `job` file was written from, with folder and grace filled in."""
+    from ..schemas.spec import JobSpec  # noqa: PLC0415 -- brings protobuf, which the supervisor must not load
+
+    return JobSpec(
+        argv=tuple(_bytes(argument) for argument in job.argv),
+        environment=tuple((_bytes(name), _bytes(value)) for name, value in job.environment),
+        directory=_bytes(job.directory),
+        stdin=stdin,
+        name=job.name,
+        labels=tuple((name, value) for name, value in job.labels),
+        time_limit_ms=job.time_limit_ms,
+        stop_signal=job.stop_signal,
+        grace_ms=job.grace_ms,
+    )
+
+
+def write_outcome(folder: str, outcome: OutcomeFile) -> str:
+    """Write the `outcome` file; gives its text, for the fact that says the same."""
+    text = to_json({"version": VERSION, **outcome._asdict()})
+    write_file(f"{folder}/outcome", text.encode())
+    return text
+
+
+def read_outcome(folder: str) -> OutcomeFile | None:
+    """Read the `outcome` file of a folder; None where there is none, or only a beginning of it."""
+    try:
+        fields = _read_object(f"{folder}/outcome")
+        return OutcomeFile(**{name: fields[name] for name in OutcomeFile._fields if name in fields})
+    except (OSError, TypeError, ValueError):
+        return None
+
+
+def find_run(logs: str, pid: int, started_at_us: int, ended_at_us: int = 0) -> str | None:
+    """Find the folder of a run by its process and start; the end need not be known. None where there is none."""
+    if ended_at_us:
+        path = run_path(logs, pid, started_at_us, ended_at_us)
+        return path if os.path.isdir(path) else None
+    path = run_path(logs, pid, started_at_us)
+    if os.path.isdir(path):
+        return path
+    beginning = f"{format_folder(pid, started_at_us)}_"
+    for name in os.listdir(logs):
+        if name.startswith(beginning):
+            return f"{logs}/{name}"
+    return None
+
+
+def find_ended(logs: str, handles: set[str]) -> dict[str, str]:
+    """Find the folders of jobs that ended, by handle: the newest are looked at first, until all are found."""
+    ended = [name for name in os.listdir(logs) if (parsed := parse_folder(name)) is not None and parsed.ended_at_us]
+    # The end is the last part of the name, and times sort as text.
+    ended.sort(key=lambda name: name.rpartition("_")[2], reverse=True)
+    found: dict[str, str] = {}
+    for name in ended:
+        if len(found) == len(handles):
+            break
+        try:
+            job = read_job(f"{logs}/{name}")
+        except (OSError, ValueError):
+            continue
+        if job.handle in handles:
+            found.setdefault(job.handle, f"{logs}/{name}")
+    return found
+
+
+def write_file(path: str, content: bytes) -> None:
+    """Write a whole file that only its owner may read."""
+    file = os.open(path, _WRITE_ANEW, FILE_MODE)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(file, view) :]
+    finally:
+        os.close(file)
+
+
+def read_file(path: str) -> bytes:
+    """Read a whole small file."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = [os.read(file, 65536)]
+        # One read is enough for nearly all; a file of /proc may come in parts, an empty one is its end.
+        while parts[-1]:
+            parts.append(os.read(file, 65536))
+        return b"".join(parts)
+    finally:
+        os.close(file)
+
+
+def _read_object(path: str) -> dict[str, Any]:
+    found = json.loads(read_file(path))
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds no JSON object")  # noqa: TRY004 -- what was read is wrong, not what was called
+    return found
+
+
+def _text(data: bytes) -> str:
+    # Not os.fsdecode: the locale of worker and supervisor need not be the same.
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,112 @@
+"""The keeper: parent of the supervisor, started by the worker, and outliving both. keeper_loop.py tells what it does."""
+
+# No pathlib and no contextlib, of socket only the C part: this process should stay small.
+# ruff: noqa: PTH108, SIM105
+from __future__ import annotations
+
+import _socket
+import fcntl
+import os
+import resource
+import select
+import sys
+import time
+
+from . import layout
+from .keeper_loop import Keeper, command, say
+
+_BACKLOG = 16
+_PR_SET_CHILD_SUBREAPER = 36
+_START_SECONDS = 10
+_READY_FD = 3
+_HERE = b"1"
+_LISTENING = b"2"
+
+
+def start(state: str | os.PathLike[str], files_limit: int = 0) -> None:
+    """Start a keeper, and with it a supervisor, for this state folder; gives back when the supervisor's socket listens.
+
+    They leave the caller's session and outlive it. `files_limit` is the soft RLIMIT_NOFILE of jobs (0: the caller's). Blocks for some
+    50 ms; where a pair is just ending, for as long as that takes. Raises OSError if none came up within 10 s.
+    """
+    log = f"{os.fspath(state)}/{layout.SUPERVISOR_LOG}"
+    limit = files_limit or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    ready, tell = os.pipe2(os.O_CLOEXEC)
+    try:
+        pid = os.posix_spawn(
+            sys.executable,
+            command(f"keeper import main; main({os.fspath(state)!r}, {limit})"),
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+                (os.POSIX_SPAWN_DUP2, tell, _READY_FD),
+            ],
+            setsid=True,
+            setsigmask=[],
+        )
+        os.close(tell)
+        tell = -1
+        os.waitpid(pid, 0)
+        if not _hears_listening(ready):
+            raise OSError(f"no supervisor came up; {log} may tell why")
+    finally:
+        os.close(ready)
+        if tell >= 0:
+            os.close(tell)
+
+
+def _hears_listening(ready: int) -> bool:
+    deadline = time.monotonic() + _START_SECONDS
+    poll = select.poll()
+    poll.register(ready, select.POLLIN)
+    while poll.poll(max(0, deadline - time.monotonic()) * 1000):
+        heard = os.read(ready, 16)
+        if not heard or heard.endswith(_LISTENING):
+            return bool(heard)
+    return False
+
+
+def main(state: str, files_limit: int, listener: int = -1, lock: int = -1) -> None:
+    """Run as keeper. `listener` and `lock` are passed on by a supervisor that lost its keeper and becomes the next one."""
+    os.umask(0o077)
+    os.chdir(state)
+    if listener < 0:
+        # The starter waits for its child only, and need not be there when the keeper ends.
+        if os.fork():
+            os._exit(0)
+        os.set_inheritable(_READY_FD, False)  # noqa: FBT003 -- it takes no name
+        lock = os.open(layout.SUPERVISOR_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # It fails, and ends us, if the starter has given up while another pair held the lock.
+        os.write(_READY_FD, _HERE)
+        listener = _bind()
+        os.write(_READY_FD, _LISTENING)
+        os.close(_READY_FD)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    _become_reaper_of_orphans()
+    Keeper(listener, lock, files_limit).run()
+    os.unlink(layout.SOCKET)
+
+
+def _bind() -> int:
+    # By a relative path: the state folder's may be longer than the 107 bytes that a socket's address can hold.
+    try:
+        os.unlink(layout.SOCKET)
+    except FileNotFoundError:
+        pass
+    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    listener.bind(layout.SOCKET)
+    listener.listen(_BACKLOG)
+    listener.settimeout(0)
+    return listener.detach()
+
+
+def _become_reaper_of_orphans() -> None:
+    import ctypes  # noqa: PLC0415 -- no other process that imports this module needs it
+
+    # See prctl(2).
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        say(f"cannot become the reaper of orphans: {os.strerror(ctypes.get_errno())}")

@@ -1,0 +1,223 @@
+"""What the keeper does. It is the parent of the supervisor, and of whatever loses its parent below it, and only waits.
+
+It holds what must outlive a supervisor: the listening socket, and of each job the read ends of its pipes, deposited before the fork.
+When the supervisor dies it reaps what ends meanwhile, starts the next one, and hands it all of that. It knows no spec and writes no file.
+
+They talk in lines of words, several a datagram, over a SOCK_SEQPACKET pair ("-" is an empty word):
+
+    supervisor -> keeper
+    deposit HANDLE CGROUP       a fork comes next; the last line of its datagram, with the two read ends
+    ended HANDLE FOLDER         its logs are there now
+    drained HANDLE              nobody writes into its pipes any more
+    settled HANDLE              the desk knows how it ended
+    adopted PID...              the handover is over: of what ends from now on, only these matter
+    recorded PID                its end is on disk
+    retire                      end when the supervisor ends
+
+    keeper -> supervisor
+    deposit HANDLE CGROUP FOLDER SETTLED       with the read ends, unless it is drained
+    died PID STATUS SESSION TICKS USER_US SYSTEM_US RESIDENT_BYTES CGROUP
+    handed FIRST                that was all; FIRST is 1 if this keeper had no supervisor before
+"""
+
+# This process should stay small: no pathlib, and of socket and signal only the C part, which does not load enum.
+# ruff: noqa: PTH100
+from __future__ import annotations
+
+import _socket
+import os
+import select
+import sys
+import time
+
+from .deposits import EMPTY, ENDS, Deposits
+from .supervisor.processes import cgroup_of, read_stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal
+
+LARGEST_DATAGRAM = 60_000
+_CRASH_SECONDS = 10
+_CRASHES_WITHOUT_PAUSE = 2
+_SHORTEST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 10
+
+
+class Keeper:
+    """Waits for the supervisor, for orphans, and for what the supervisor says."""
+
+    def __init__(self, listener: int, lock: int, files_limit: int) -> None:
+        self._inherited = (listener, lock, files_limit)
+        self._deposits = Deposits()
+        # The ends of leaders, until the supervisor has written them down.
+        self._died: dict[int, str] = {}
+        # Whose end matters; None: everyone's, because no supervisor was there to see it.
+        self._awaited: set[int] | None = None
+        self._outgoing: list[tuple[str, tuple[int, ...]]] = []
+        self._line: _socket.socket | None = None
+        self._supervisor = 0
+        self._supervisors = 0
+        self._crashes = 0
+        self._born = 0.0
+        self._start_at = 0.0
+        self._retiring = False
+        self._wakeup, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wakeup)
+        self._poll = select.poll()
+        self._poll.register(self._wakeup, select.POLLIN)
+
+    def run(self) -> None:
+        """Keep a supervisor running until it retires."""
+        while self._supervisor or self._deposits or not self._retiring:
+            if not self._supervisor and time.monotonic() >= self._start_at:
+                self._start_supervisor()
+            for fd, events in self._poll.poll(self._pause_ms()):
+                if fd == self._wakeup:
+                    os.read(fd, 512)
+                    self._reap()
+                else:
+                    if events & select.POLLOUT:
+                        self._flush()
+                    self._listen()
+
+    def _pause_ms(self) -> int | None:
+        return None if self._supervisor else max(0, int((self._start_at - time.monotonic()) * 1000) + 1)
+
+    def _start_supervisor(self) -> None:
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        ours.settimeout(0)
+        listener, lock, files_limit = self._inherited
+        for fd in (theirs.fileno(), listener, lock):
+            os.set_inheritable(fd, True)  # noqa: FBT003 -- it takes no name
+        call = f"supervisor.loop import main; main({theirs.fileno()}, {listener}, {lock}, {files_limit})"
+        self._supervisor = os.posix_spawn(sys.executable, command(call), os.environ)
+        theirs.close()
+        self._line = ours
+        self._poll.register(ours.fileno(), select.POLLIN)
+        self._born = time.monotonic()
+        self._retiring = False
+        self._outgoing = [*self._deposits.told_again(), *((end, ()) for end in self._died.values())]
+        self._outgoing.append((f"handed {int(self._supervisors == 0)}", ()))
+        self._supervisors += 1
+        self._flush()
+
+    def _reap(self) -> None:
+        while pid := _next_zombie():
+            supervisor = self._supervisor
+            # A supervisor's children become ours in the moment it dies: who sees one of them dead must know of its death first.
+            self._notice_death_of_supervisor()
+            if pid == supervisor:
+                continue
+            if self._awaited is None or pid in self._awaited:
+                self._record(pid)
+            else:
+                os.waitpid(pid, 0)
+
+    def _notice_death_of_supervisor(self) -> None:
+        if not self._supervisor or os.waitpid(self._supervisor, os.WNOHANG)[0] == 0:
+            return
+        # What it said before it died still counts.
+        self._listen()
+        self._hang_up()
+        lived = time.monotonic() - self._born
+        self._crashes = self._crashes + 1 if lived < _CRASH_SECONDS else 0
+        # At once the first times, then slower and slower: it seems to die of what it finds.
+        excess = self._crashes - _CRASHES_WITHOUT_PAUSE
+        pause = min(_SHORTEST_PAUSE_SECONDS * 2**excess, _LONGEST_PAUSE_SECONDS) if excess > 0 else 0
+        self._start_at = time.monotonic() + pause
+        if not self._retiring:
+            say(f"the supervisor, process {self._supervisor}, died after {lived:.1f} s")
+        self._supervisor = 0
+        self._awaited = None
+
+    def _record(self, pid: int) -> None:
+        # Looked at while it is a zombie: nothing of it is left once it is reaped.
+        stat = read_stat(pid)
+        cgroup = cgroup_of(pid) or EMPTY
+        _, status, use = os.wait4(pid, 0)
+        if stat is None:
+            return
+        used = f"{int(use.ru_utime * 1_000_000)} {int(use.ru_stime * 1_000_000)} {use.ru_maxrss * 1024}"
+        end = f"died {pid} {status} {stat.session} {stat.start_ticks} {used} {cgroup}"
+        self._died[pid] = end
+        if self._awaited is not None:
+            self._awaited.discard(pid)
+        if self._line is not None:
+            self._outgoing.append((end, ()))
+            self._flush()
+
+    def _flush(self) -> None:
+        while self._outgoing and self._line is not None:
+            text, ends = self._outgoing[0]
+            rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, ENDS.pack(*ends))] if ends else []
+            try:
+                self._line.sendmsg([text.encode()], rights)
+            except BlockingIOError:
+                break
+            except OSError:
+                self._hang_up()
+                return
+            del self._outgoing[0]
+        if self._line is not None:
+            self._poll.modify(self._line.fileno(), select.POLLIN | (select.POLLOUT if self._outgoing else 0))
+
+    def _listen(self) -> None:
+        while self._line is not None:
+            try:
+                data, rights, _, _ = self._line.recvmsg(LARGEST_DATAGRAM, _socket.CMSG_SPACE(ENDS.size), _socket.MSG_CMSG_CLOEXEC)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, rights = b"", []
+            if not data:
+                self._hang_up()
+                return
+            ends = ENDS.unpack(rights[0][2]) if rights and len(rights[0][2]) == ENDS.size else ()
+            for line in data.decode().split("\n"):
+                word, *rest = line.split(" ")
+                self._hear(word, rest, ends)
+
+    def _hear(self, word: str, rest: list[str], ends: tuple[int, ...]) -> None:
+        match word:
+            case "adopted":
+                pids = {int(pid) for pid in rest}
+                self._died = {pid: end for pid, end in self._died.items() if pid in pids}
+                self._awaited = pids - self._died.keys()
+            case "recorded":
+                self._died.pop(int(rest[0]), None)
+            case "retire":
+                self._retiring = True
+            case _:
+                self._deposits.hear(word, rest, ends)
+
+    def _hang_up(self) -> None:
+        if self._line is not None:
+            self._poll.unregister(self._line.fileno())
+            self._line.close()
+        self._line = None
+        self._outgoing = []
+
+
+def _next_zombie() -> int:
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return 0
+    return found.si_pid if found else 0
+
+
+def say(sentence: str) -> None:
+    """Write a line into the log that keeper and supervisor share."""
+    print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"[{os.getpid()}]", sentence, file=sys.stderr, flush=True)  # noqa: T201 -- the log
+
+
+def command(call: str) -> list[str]:
+    """Make the argv of an interpreter that imports from this package and calls: without site-packages, which would double its size."""
+    # Isolated, so that no module is imported from a working folder. The package's parent comes last and hides no module of Python's.
+    package = __package__ or ""
+    parent = os.path.abspath(__file__).removesuffix(f"/{package.replace('.', '/')}/keeper_loop.py")
+    return [sys.executable, "-I", "-S", "-X", "utf8", "-c", f"import sys; sys.path.append({parent!r}); from {package}.{call}"]

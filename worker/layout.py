@@ -1,0 +1,9 @@
+"""The names in the state folder. Imports nothing, so that the keeper can stay small."""
+
+LOGS = "logs"
+SOCKET = "supervisor.sock"
+SUPERVISOR_LOG = "supervisor.log"
+# Held as long as a keeper or a supervisor of this state folder lives.
+SUPERVISOR_LOCK = "supervisor.lock"
+# The boot during which the running jobs were started.
+BOOT = "boot"

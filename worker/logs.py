@@ -1,0 +1,175 @@
+"""Read what jobs wrote: ranges, the last lines, and on to the end as a log grows.
+
+Bytes are never decoded. Knows no job and no folder layout: it is given paths.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from inotify_simple import INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
+
+from ..broker.engine import LogPart
+from ..schemas.refusal import Code, Refused
+
+# Ten lines are seldom longer.
+_FIRST_WINDOW = 4096
+_WINDOW_GROWTH = 8
+_EVENTS_BYTES = 65_536
+_OVERFLOW = -1
+
+
+def read_range(path: str | Path, start: int, length: int) -> LogPart:
+    """Read at most `length` bytes from `start`; fewer at the end of the log, none behind it.
+
+    Raises `Refused(NOT_FOUND)` where there is no log.
+    """
+    fd = _open(path)
+    try:
+        size = os.fstat(fd).st_size
+        # Behind the end nothing is asked of the kernel: `start` is a peer's, and may be more than a file offset can be.
+        data = os.pread(fd, min(length, size - start), start) if start < size else b""
+    finally:
+        os.close(fd)
+    return LogPart(start, data, size)
+
+
+def tail(path: str | Path, lines: int, most_bytes: int) -> LogPart:
+    r"""Read the last `lines` lines, or as much of their end as fits into `most_bytes`.
+
+    A line ends with `\n`; what stands behind the last `\n` is a line too. Raises `Refused(NOT_FOUND)` where there is no log.
+    """
+    fd = _open(path)
+    try:
+        size = os.fstat(fd).st_size
+        limit = min(size, most_bytes)
+        window = min(limit, _FIRST_WINDOW)
+        data = os.pread(fd, window, size - window)
+        while window < limit and data.count(b"\n", 0, -1) < lines:
+            window = min(limit, window * _WINDOW_GROWTH)
+            data = os.pread(fd, window, size - window)
+    finally:
+        os.close(fd)
+    first = _start_of_last(data, lines)
+    return LogPart(size - window + first, data[first:], size)
+
+
+def _start_of_last(data: bytes, lines: int) -> int:
+    # The newline at the very end closes the last line and begins none.
+    end = len(data) - 1
+    for _ in range(lines):
+        end = data.rfind(b"\n", 0, end)
+        if end < 0:
+            return 0
+    return end + 1
+
+
+def _open(path: str | Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise Refused(Code.NOT_FOUND, "there is no such log: the job has not started, or its logs were removed") from None
+
+
+def _open_from(path: str | Path, start: int) -> int:
+    fd = _open(path)
+    size = os.fstat(fd).st_size
+    if start <= size:
+        return fd
+    os.close(fd)
+    raise Refused(Code.OUT_OF_RANGE, f"the log has {size} bytes so far and cannot be followed from {start}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watch:
+    """What `Growth.watch` gives and `Growth.unwatch` takes."""
+
+    descriptor: int
+    callback: Callable[[], None]
+
+
+class Growth:
+    """Tells when files grow: one inotify instance for all that are followed. The loop reads `fileno` and calls `drain`."""
+
+    def __init__(self) -> None:
+        self._inotify = INotify(nonblocking=True)
+        # The kernel gives one descriptor a file, however often it is watched. A dict, as an ordered set.
+        self._watches: dict[int, dict[Watch, None]] = {}
+
+    def fileno(self) -> int:
+        """Get the descriptor that is readable when something has grown."""
+        fd: int = self._inotify.fileno()
+        return fd
+
+    def watch(self, path: str | Path, callback: Callable[[], None]) -> Watch:
+        """Have `callback` called (from `drain`) after each growth of the file, also when it is renamed."""
+        descriptor = self._inotify.add_watch(path, flags.MODIFY)
+        watch = Watch(descriptor, callback)
+        self._watches.setdefault(descriptor, {})[watch] = None
+        return watch
+
+    def unwatch(self, watch: Watch) -> None:
+        """Forget a watch; `callback` is not called any more, not even for a growth that is already waiting."""
+        watches = self._watches[watch.descriptor]
+        del watches[watch]
+        if not watches:
+            del self._watches[watch.descriptor]
+            self._inotify.rm_watch(watch.descriptor)
+
+    def drain(self) -> None:
+        """Call back, once each, everybody whose file has grown."""
+        try:
+            events = os.read(self.fileno(), _EVENTS_BYTES)
+        except BlockingIOError:
+            return
+        # inotify(7): four 32-bit integers an event, the watch descriptor first; no name follows, as no folder is watched.
+        grown = set(memoryview(events).cast("i")[::4])
+        if _OVERFLOW in grown:
+            grown = set(self._watches)
+        for descriptor in grown:
+            for watch in tuple(self._watches.get(descriptor, ())):
+                # A callback before this one may have ended it.
+                if watch in self._watches.get(descriptor, ()):
+                    watch.callback()
+
+    def close(self) -> None:
+        """Let go of all watches."""
+        self._watches.clear()
+        self._inotify.close()
+
+
+class Follower:
+    """Reads one log on from a position; the `LogReader` of broker/engine.py.
+
+    Raises `Refused`: NOT_FOUND where there is no log, OUT_OF_RANGE for a position behind its end, RESOURCE_EXHAUSTED.
+    """
+
+    def __init__(self, path: str | Path, start: int, growth: Growth, on_growth: Callable[[], None]) -> None:
+        self._fd = _open_from(path, start)
+        self._position = start
+        self._growth = growth
+        try:
+            # By the descriptor and not by the path: the folder may be renamed at any moment, as the job ends.
+            self._watch = growth.watch(f"/proc/self/fd/{self._fd}", on_growth)
+        except OSError as error:
+            os.close(self._fd)
+            # inotify(7): the number of watches is limited for each user.
+            raise Refused(
+                Code.RESOURCE_EXHAUSTED, f"the log cannot be followed: {error.strerror}", "raise fs.inotify.max_user_watches"
+            ) from None
+
+    def read(self, length: int) -> bytes:
+        """Get the next bytes, at most `length`; empty if there are none now."""
+        data = os.pread(self._fd, length, self._position)
+        self._position += len(data)
+        return data
+
+    def close(self) -> None:
+        """Let go of file and watch."""
+        if self._fd >= 0:
+            self._growth.unwatch(self._watch)
+            os.close(self._fd)
+            self._fd = -1

@@ -1,0 +1,81 @@
+"""What /proc tells of processes. Knows no job. The keeper uses it too, and is kept small: it imports next to nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+DEAD = (b"Z", b"X")
+
+
+class Stat:
+    """A few fields of /proc/PID/stat; see proc_pid_stat(5)."""
+
+    __slots__ = ("parent", "session", "start_ticks", "state", "wait_status")
+
+    def __init__(self, line: bytes) -> None:
+        # The name stands in parentheses and may itself hold any character: only the last one ends it.
+        fields = line[line.rindex(b")") + 2 :].split()
+        self.state = fields[0]
+        self.parent = int(fields[1])
+        self.session = int(fields[3])
+        self.start_ticks = int(fields[19])
+        self.wait_status = int(fields[49])
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs; a zombie does not."""
+        return self.state not in DEAD
+
+
+def read_stat(pid: int) -> Stat | None:
+    """Look at a process; None if there is none."""
+    line = _read(f"/proc/{pid}/stat")
+    return Stat(line) if line else None
+
+
+def cgroup_of(pid: int) -> str:
+    """Say the cgroup v2 path of a process, also of a zombie; empty if there is none."""
+    for line in _read(f"/proc/{pid}/cgroup").decode(errors="replace").splitlines():
+        if line.startswith("0::"):
+            return line[3:].removesuffix(" (deleted)")
+    return ""
+
+
+def has_variable(pid: int, variable: bytes) -> bool:
+    """Tell whether a process was started with `NAME=value` in its environment; False where we may not look."""
+    return variable in _read(f"/proc/{pid}/environ").split(b"\0")
+
+
+def all_pids() -> list[int]:
+    """List all processes that we can see."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 -- pathlib is not light
+
+
+def started_at_us(start_ticks: int) -> int:
+    """Say when a process started, UTC, as exact as ticks are; the clock may have been set since."""
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return int((booted + start_ticks / TICKS_PER_SECOND) * 1_000_000)
+
+
+def age_seconds(start_ticks: int) -> float:
+    """Say for how long a process has been there."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - start_ticks / TICKS_PER_SECOND
+
+
+def _read(path: str) -> bytes:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    parts = []
+    try:
+        while part := os.read(file, 65536):
+            parts.append(part)
+    except OSError:
+        # ESRCH: it ended between open and read.
+        return b""
+    finally:
+        os.close(file)
+    return b"".join(parts)
