@@ -1,24 +1,47 @@
-"""The sockets of one client: a DEALER for the conversation, made when first needed, and a SUB for news, made when first subscribed.
+"""The sockets of one client: a DEALER for the conversation, made at the first request, and a SUB for news, made at the first subscription.
 
-Everything happens in the caller's thread, inside `pump`. Calling in from a second thread (or a signal handler) at the same time
-raises RuntimeError: give each thread its own connection, they are cheap.
-SKELETON: signatures are final, bodies follow.
+Everything happens in the caller's thread, inside `pump`: send, receive, sort in. There is no thread of our own. A second thread, or a
+signal handler, that calls in at the same time gets a RuntimeError: give each thread its own connection, they are cheap.
+
+A signal handler may raise (KeyboardInterrupt does) while a call waits: the connection stays usable. While messages are sorted in,
+signals are held back, so that none is lost halfway.
+
+Until the first handshake, `connect_timeout` bounds the wait; a connection that is lost later is waited out as long as the caller
+likes. What is unanswered is then repeated, see conversation.py.
 """
 
 from __future__ import annotations
 
+import math
+import os
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
+import zmq
+
 from ..keys.identity import Identity
+from ..keys.sockets import Context, new_context
 from ..schemas.generated import request_pb2
-from .conversation import Exchange, Item
+from ..schemas.refusal import Code, Refused
+from . import diagnosis
+from .alone import Alone, Undisturbed
+from .conversation import Conversation, Exchange, Greeted, Happened, Item, greeting
+from .feed import Feed, locate
+from .link import Change, Link, readable
 from .subscription import Subscription
 
 CONNECT_TIMEOUT_SECONDS = 5.0
+_MESSAGES_A_TURN = 256
 
 
 class Connection:
-    """One daemon, spoken to from one thread. Connects at the first request, not before."""
+    """One daemon, spoken to from one thread at a time. Connects at the first request, not before.
+
+    `revive` is called when a connection that was up is lost; it may start the daemon anew and return its endpoint. `notice` is told one
+    sentence when a connection is lost, and one when it is back.
+    """
 
     def __init__(
         self,
@@ -30,45 +53,232 @@ class Connection:
         revive: Callable[[], str | None] | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
-        """`revive` is called when a connection that was up is lost, and may return a new endpoint.
+        self.endpoint = endpoint
+        self.identity = identity
+        self._revive = revive
+        self._notice = notice
+        self._conversation = Conversation(identity, server_key)
+        self._context: Context | None = None
+        self._link = Link(zmq.DEALER, server_key, identity, connect_timeout)
+        self._feed = Feed(self._conversation, Link(zmq.SUB, server_key, identity, connect_timeout), self._get_context)
+        self._unsent: deque[bytes] = deque()
+        # Told and done between turns, where signals are let through.
+        self._sentences: list[str] = []
+        self._lost = False
+        self._busy = threading.Lock()
+        self._process = os.getpid()
+        self._closed = False
 
-        `notice` is told one sentence when the connection is lost and one when it is back.
-        """
+    # --- requests
 
     def ask(self, request: request_pb2.Request) -> Exchange:
-        """Queue a request (its `id` is filled in) and send it as soon as the daemon is greeted; never waits."""
-        raise NotImplementedError
+        """Begin an exchange (the request's `id` is filled in); sent as soon as the daemon is greeted. Never waits."""
+        with self._alone(), Undisturbed():
+            exchange = self._conversation.ask(request)
+            self._open(time.monotonic())
+            self._flush()
+        return exchange
+
+    def take(self, exchange: Exchange) -> Item | None:
+        """Get the next answer that came, a `Reply` or a `Chunk`, or None; grants more to a stream. Never waits."""
+        with self._alone(), Undisturbed():
+            item = self._conversation.take(exchange)
+            self._flush()
+        return item
 
     def next(self, exchange: Exchange, deadline: float | None = None) -> Item | None:
-        """Wait for the next item of an exchange: a `Reply` or a `Chunk`; None when it has ended.
+        """Wait for the next answer; None when the exchange has ended.
 
-        `deadline` is on `time.monotonic`. Raises `Refused`, and TimeoutError when the deadline has passed.
+        `deadline` is on `time.monotonic`. Raises what was refused, and TimeoutError when the deadline has passed.
         """
-        raise NotImplementedError
+        while True:
+            item = self.take(exchange)
+            if item is not None:
+                return item
+            if exchange.ended:
+                if exchange.refusal is not None:
+                    raise exchange.refusal
+                return None
+            if not self.pump(deadline) and deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError("the daemon did not answer in time")
 
     def call(self, request: request_pb2.Request, deadline: float | None = None) -> Item:
         """Ask, and wait for the one answer. Raises as `next` does."""
-        raise NotImplementedError
+        exchange = self.ask(request)
+        try:
+            item = self.next(exchange, deadline)
+        except BaseException:
+            self.forget(exchange)
+            raise
+        if item is None:
+            raise Refused(Code.INTERNAL, "the daemon ended the request without an answer")
+        return item
 
     def forget(self, exchange: Exchange) -> None:
-        """Stop listening to an exchange; a stream is cancelled at the daemon."""
+        """Stop listening to an exchange; a stream is cancelled at the daemon. What came can still be taken."""
+        if self._closed:
+            return
+        with self._alone(), Undisturbed():
+            self._conversation.forget(exchange)
+            self._flush()
 
     def hello(self, deadline: float | None = None) -> request_pb2.HelloReply:
-        """Get what the daemon said of itself; connects if need be."""
-        raise NotImplementedError
+        """Get what the daemon said of itself; connects if need be. Raises as `next` does."""
+        if self._conversation.hello is not None:
+            return self._conversation.hello
+        reply = self.call(greeting(), deadline)
+        if not isinstance(reply, request_pb2.Reply):
+            raise Refused(Code.INTERNAL, "the daemon answered 'hello' with bytes of a log")
+        return reply.hello
+
+    # --- news
 
     def subscribe(self, subscription: Subscription) -> None:
-        """Drive a subscription from now on; its events are fetched with `subscription.take()` after each `pump`."""
+        """Drive a subscription from now on; `subscription.take` gets its events after each `pump`."""
+        with self._alone(), Undisturbed():
+            now = time.monotonic()
+            self._feed.add(subscription, now)
+            self._open(now)
+            self._feed.turn(now)
+            self._flush()
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Let go of a subscription, here and at the daemon."""
+        if self._closed:
+            return
+        with self._alone(), Undisturbed():
+            self._feed.remove(subscription)
+            self._flush()
+
+    # --- the one place that waits
 
     def pump(self, deadline: float | None = None, wake_fds: Sequence[int] = ()) -> bool:
-        """Send, receive and sort in what came; return once anything happened (True), a wake fd is readable or the deadline passed (False).
+        """Send and receive until anything came (True), or a wake fd can be read or the deadline passed (False).
 
-        Items wait in their exchanges. Deadline 0 never waits. Raises nothing for a refused request: its exchange tells.
+        What came waits in its exchanges and subscriptions; a refusal too, so none is raised here. `deadline` is on `time.monotonic`; 0
+        never waits.
         """
-        raise NotImplementedError
+        with self._alone():
+            woken = False
+            while True:
+                now = time.monotonic()
+                with Undisturbed():
+                    came = self._turn(now)
+                self._between_turns()
+                if came:
+                    return True
+                if woken or (deadline is not None and now >= deadline):
+                    return False
+                if not (self._conversation.waits or len(self._feed) or wake_fds or deadline is not None):
+                    raise RuntimeError("there is nothing to wait for")
+                woken = self._wait(deadline, wake_fds)
 
     def close(self) -> None:
         """Close the sockets; the jobs go on."""
+        self._closed = True
+        if self._process != os.getpid():
+            return
+        self._feed.close()
+        self._link.close()
+        if self._context is not None:
+            self._context.term()
+            self._context = None
+
+    # --- how
+
+    def _alone(self) -> Alone:
+        if self._closed:
+            raise RuntimeError("this connection was closed")
+        if self._process != os.getpid():
+            raise RuntimeError("this connection was made before a fork; the child needs its own")
+        return Alone(self._busy)
+
+    def _get_context(self) -> Context:
+        if self._context is None:
+            self._context = new_context()
+        return self._context
+
+    def _open(self, now: float) -> None:
+        if self._link.socket is None:
+            self._link.open(self._get_context(), self.endpoint, now)
+
+    def _turn(self, now: float) -> bool:
+        """Take in all that came, and send all that is due; never waits."""
+        came = self._receive()
+        came |= self._watch(now)
+        if self._conversation.waits or len(self._feed):
+            self._open(now)
+        came |= self._feed.turn(now)
+        self._flush()
+        return came
+
+    def _receive(self) -> bool:
+        socket = self._link.socket
+        came = False
+        for _ in range(_MESSAGES_A_TURN):
+            if socket is None or not readable(socket):
+                break
+            frame = socket.recv(zmq.DONTWAIT)
+            data: bytes | memoryview = b""
+            while socket.get(zmq.RCVMORE):
+                data = socket.recv(zmq.DONTWAIT, copy=False).buffer
+            came |= self._sort(self._conversation.receive(frame, data))
+        return came
+
+    def _sort(self, happened: Sequence[Happened]) -> bool:
+        for what in happened:
+            if isinstance(what, Greeted):
+                self._feed.greeted(what, locate(what.hello.event_endpoint, self.endpoint))
+            else:
+                self._feed.answered(what)
+        return bool(happened)
+
+    def _watch(self, now: float) -> bool:
+        """Tell the conversation what became of the connection; say whether that ended anything."""
+        failed: list[Happened] = []
+        for change in self._link.watch(now):
+            self._unsent.clear()
+            if change is Change.UP:
+                if self._conversation.hello is not None:
+                    self._sentences.append(diagnosis.back(self.endpoint))
+                self._conversation.connected()
+            else:
+                self._conversation.lost()
+                self._lost = True
+            if change is Change.DOWN:
+                self._sentences.append(diagnosis.lost(self.endpoint))
+            if change is Change.FAILED and self._link.refusal is not None:
+                failed += self._conversation.fail(self._link.refusal)
+                self._feed.end(self._link.refusal)
+        return self._sort(failed) or bool(failed)
+
+    def _flush(self) -> None:
+        self._unsent.extend(self._conversation.outgoing())
+        socket = self._link.socket
+        while self._unsent and socket is not None and self._link.up:
+            try:
+                socket.send(self._unsent[0], zmq.DONTWAIT)
+            except zmq.Again:
+                # The pipe is not there yet, or gone: POLLOUT or the monitor tells.
+                return
+            self._unsent.popleft()
+
+    def _between_turns(self) -> None:
+        sentences, self._sentences = self._sentences, []
+        lost, self._lost = self._lost, False
+        for sentence in sentences:
+            if self._notice is not None:
+                self._notice(sentence)
+        if lost and self._revive is not None and not self._link.up:
+            endpoint = self._revive()
+            if endpoint is not None and endpoint != self.endpoint:
+                self.endpoint = endpoint
+                self._link.close()
+
+    def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
+        """Wait until something may have changed; say whether a wake fd can be read."""
+        times = [at for at in (deadline, self._link.due_at(), self._feed.due_at()) if at is not None]
+        milliseconds = max(0, math.ceil((min(times) - time.monotonic()) * 1000)) if times else -1
+        watched = self._link.waited_on(writable=bool(self._unsent)) + self._feed.link.waited_on()
+        awake = zmq.zmq_poll([*watched, *((fd, zmq.POLLIN) for fd in wake_fds)], milliseconds)
+        return any(isinstance(what, int) for what, _ in awake)

@@ -25,7 +25,7 @@ from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
 from .exchange import SIGNED_VERBS, Chunk, Exchange, Item
 
-__all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item"]
+__all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "greeting"]
 
 SOFTWARE = "jobwire-python"
 
@@ -142,8 +142,9 @@ class Conversation:
 
     def _say_hello(self) -> None:
         self._hello_number = number = self._next_number()
-        hello = request_pb2.Hello(oldest_version=PROTOCOL_VERSION, newest_version=PROTOCOL_VERSION, software=SOFTWARE)
-        self._write(request_pb2.Request(id=number, hello=hello))
+        request = greeting()
+        request.id = number
+        self._write(request)
 
     def _answered_hello(self, reply: request_pb2.Reply) -> list[Happened]:
         refused = self._why_not(reply)
@@ -231,6 +232,12 @@ class Conversation:
 
     def _write(self, request: request_pb2.Request) -> None:
         self._outgoing.append(request_pb2.Envelope(request=request.SerializeToString()).SerializeToString())
+
+
+def greeting() -> request_pb2.Request:
+    """Write a `hello`."""
+    hello = request_pb2.Hello(oldest_version=PROTOCOL_VERSION, newest_version=PROTOCOL_VERSION, software=SOFTWARE)
+    return request_pb2.Request(hello=hello)
 
 
 def _check_limits(request: request_pb2.Request, limits: request_pb2.Limits) -> None:

@@ -19,8 +19,8 @@ from typing import Any
 
 from ..keys import private_files
 from ..keys.identity import Identity, fingerprint, load_or_make, parse_public
-from ..schemas.refusal import Code, Refused
 from ..keys.places import identity_path, roster_path, worker_folder
+from ..schemas.refusal import Code, Refused
 from .contexts import EMBEDDED, Context
 
 LAST_LOG_LINES = 8

@@ -49,13 +49,13 @@ class Handshake:
         self.socket.close()
 
     def _answer(self, frames: list[bytes]) -> None:
-        asker, empty, *request = [*frames, b""] if len(frames) == 1 else frames
+        asker, empty, *request = frames
         if empty or len(request) < 2 or request[0] != _VERSION:  # noqa: PLR2004 -- a version and an id to answer to
             # Without an id there is nobody to answer: libzmq's own requests have one.
             self.refused += 1
             return
         status, reason, user = self._judge(request)
-        if user == b"":
+        if not user:
             self.refused += 1
         self.socket.send_multipart([asker, b"", _VERSION, request[1], status, reason, user, b""], zmq.DONTWAIT)
 

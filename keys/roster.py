@@ -23,11 +23,11 @@ from .roster_text import Roster, name_problem, parse, refused_at, role_problem
 
 __all__ = ["LARGEST_ROSTER", "Roster", "RosterFile", "add_member", "list_members", "parse", "read"]
 
-LARGEST_ROSTER = 4 * 1024 * 1024
+LARGEST_ROSTER = 1024 * 1024
 
 _WRITTEN = flags.CLOSE_WRITE | flags.MOVED_TO
 _TAKEN_AWAY = flags.MOVED_FROM | flags.DELETE
-_WATCHED = _WRITTEN | _TAKEN_AWAY | flags.CREATE | flags.ATTRIB | flags.MOVE_SELF | flags.DELETE_SELF
+_WATCHED = _WRITTEN | _TAKEN_AWAY | flags.CREATE | flags.ATTRIB | flags.MOVE_SELF | flags.ONLYDIR
 # Editors move the old file away or delete it, and then write the new one: so long is waited for it before nobody may come in.
 _SETTLE_SECONDS = 0.1
 
@@ -44,9 +44,11 @@ def _read_text(path: Path) -> str:
     try:
         # O_NONBLOCK: a FIFO of that name must not hold us.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:  # noqa: PTH123 -- a descriptor has no path
+        try:
             mode = os.fstat(fd).st_mode
-            content = file.read(LARGEST_ROSTER + 1) if stat.S_ISREG(mode) else b""
+            content = os.read(fd, LARGEST_ROSTER + 1) if stat.S_ISREG(mode) else b""
+        finally:
+            os.close(fd)
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
@@ -98,7 +100,7 @@ def add_member(path: Path, name: str, public: bytes, role: str) -> None:
 
 def _refuse_known(roster: Roster, path: Path, name: str, curve: bytes) -> None:
     if any(member.name == name for member in roster.members):
-        raise Refused(Code.ALREADY_EXISTS, f"there is a {name} in {path}", "choose another name")
+        raise Refused(Code.ALREADY_EXISTS, f"the name {name} is in {path} already", "choose another name")
     known = roster.by_curve(curve)
     if known is not None:
         raise Refused(Code.ALREADY_EXISTS, f"the key is in {path} already, as that of {known.name}")
@@ -153,8 +155,12 @@ class RosterFile:
         return fd
 
     def drain(self) -> None:
-        """Put in force what the file says now; `on_change` or `on_problem` is called where that is something new."""
-        self._await_writer()
+        """Put in force what the file says now; `on_change` or `on_problem` is called where that is something new.
+
+        Returns at once, but within 0.1 s where the file was taken away or is just being written.
+        """
+        if not self._concerns_us(self._read_events()):
+            return
         problem = ""
         try:
             # Before reading, or a change in between would go unseen.
@@ -164,7 +170,7 @@ class RosterFile:
         try:
             self._take(_read_text(self._path))
         except Refused as refused:
-            problem = str(refused)
+            problem = f"{refused}; the roster before stays in force"
         # Once: other changes in the folder lead here again.
         if problem and problem != self._problem:
             self._on_problem(problem)
@@ -189,11 +195,12 @@ class RosterFile:
         for folder in {self._path.parent, _real(self._path).parent}:
             self._inotify.add_watch(folder, _WATCHED)
 
-    def _await_writer(self) -> None:
+    def _read_events(self) -> list[Event]:
         deadline = time.monotonic() + _SETTLE_SECONDS
-        events: Sequence[Event] = self._inotify.read(timeout=0)
+        events: list[Event] = self._inotify.read(timeout=0)
         while self._amid_a_change(events) and (left := deadline - time.monotonic()) > 0:
-            events = self._inotify.read(timeout=int(left * 1000) + 1) or events
+            events += self._inotify.read(timeout=int(left * 1000) + 1)
+        return events
 
     def _amid_a_change(self, events: Sequence[Event]) -> bool:
         last = 0
@@ -201,3 +208,7 @@ class RosterFile:
             if event.name == self._path.name and event.mask & (_WRITTEN | _TAKEN_AWAY | flags.CREATE):
                 last = event.mask
         return bool(last) and not last & _WRITTEN
+
+    def _concerns_us(self, events: Sequence[Event]) -> bool:
+        # Reading without need could meet a file that is half written. Events without a name are about a folder, or some were lost.
+        return any(event.name in ("", self._path.name) for event in events) or self._path.is_symlink()

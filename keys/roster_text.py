@@ -26,8 +26,8 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 _NOT_YET = frozenset({"executables", "user", "folders", "slots", "queued", "priority", "expires"})
 _HEADER = re.compile(r"\s*\[\[\s*[\"']?member[\"']?\s*\]\]")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
-# The last quoted word of msgspec's sentence is the key that it is about.
-_ABOUT_KEY = re.compile(r"`(?:\$\.)?([^`]*)`$")
+# How msgspec's sentences end that are about a key.
+_ABOUT_KEY = re.compile(r"(?:field|at) `(?:\$\.)?([^`]*)`$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def parse(text: str, path: str) -> Roster:
 
 def refused_at(path: str, line: int, reason: str) -> Refused:
     """Make the refusal of a roster that is wrong at a line."""
-    return Refused(Code.INVALID_ARGUMENT, f"{path}, line {line}: {reason}", "correct it; what was in force before stays")
+    return Refused(Code.INVALID_ARGUMENT, f"{path}, line {line}: {reason}")
 
 
 def _roster(document: Mapping[str, object]) -> Roster:
@@ -150,5 +150,5 @@ def _line_of(text: str, index: int, key: str) -> int:
     headers = [number for number, line in enumerate(lines) if _HEADER.match(line)]
     start = headers[index] if 0 <= index < len(headers) else 0
     end = headers[index + 1] if 0 <= index < len(headers) - 1 else len(lines)
-    wanted = re.compile(rf"[\s\[]*[\"']?{re.escape(key)}\b") if key else _HEADER
+    wanted = re.compile(rf"[\s\[]*[\"']?{re.escape(key or 'member')}\b")
     return next((number for number in range(start, end) if wanted.match(lines[number])), start) + 1

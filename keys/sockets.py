@@ -11,7 +11,7 @@ from .identity import Identity, curve_public_of
 
 # A stranger who connects and stays mute holds a descriptor so long, and no longer.
 HANDSHAKE_MS = 3000
-# Any name will do; without one libzmq asks no handler for NULL sockets, and with one it can be told to enforce it.
+# Any name will do, but without one there is nothing to enforce.
 ZAP_DOMAIN = b"jobwire"
 
 Context = zmq.Context[zmq.Socket[bytes]]
@@ -26,8 +26,8 @@ def new_context() -> Context:
 def server_socket(context: Context, socket_type: int, identity: Identity) -> Socket:
     """Make a socket to bind, that asks `Handshake` about every key.
 
-    libzmq 4.3.5 refuses everybody while no handler is bound, because ZAP_ENFORCE_DOMAIN is set (without it, it would admit
-    everybody). Bind the handler first all the same: a client refused in between does not try again by itself.
+    While no handler is bound, libzmq 4.3.5 refuses everybody, because ZAP_ENFORCE_DOMAIN is set (without it, everybody would come in).
+    Make the handler first all the same: who comes in between waits out the handshake interval before trying again.
     """
     socket = _new_socket(context, socket_type, identity)
     socket.set(zmq.CURVE_SERVER, 1)

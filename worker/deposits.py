@@ -23,6 +23,12 @@ class Deposit:
         self.folder = EMPTY
         self.settled = False
 
+    def drop(self) -> None:
+        """Close the read ends."""
+        for end in self.ends:
+            os.close(end)
+        self.ends = ()
+
 
 class Deposits:
     """The jobs that a next supervisor would have to know of."""
@@ -37,18 +43,18 @@ class Deposits:
     def hear(self, word: str, rest: list[str], ends: tuple[int, ...]) -> None:
         """Take what the supervisor says of one job. What is said of an unknown one has no effect."""
         handle = rest[0]
+        kept = self._kept.get(handle)
         if word == "deposit":
+            if kept is not None:
+                kept.drop()
             self._kept[handle] = Deposit(rest[1], ends)
             return
-        kept = self._kept.get(handle)
         if kept is None:
             return
         if word == "ended":
             kept.folder = rest[1]
         elif word == "drained":
-            for end in kept.ends:
-                os.close(end)
-            kept.ends = ()
+            kept.drop()
         elif word == "settled":
             kept.settled = True
         if kept.settled and not kept.ends:

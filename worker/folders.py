@@ -169,11 +169,14 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
     )
 
 
-def write_outcome(folder: str, outcome: OutcomeFile) -> str:
-    """Write the `outcome` file; gives its text, for the fact that says the same."""
-    text = to_json({"version": VERSION, **outcome._asdict()})
+def outcome_text(outcome: OutcomeFile) -> str:
+    """Write an outcome as it stands in its file: one JSON object."""
+    return to_json({"version": VERSION, **outcome._asdict()})
+
+
+def write_outcome(folder: str, text: str) -> None:
+    """Write the `outcome` file."""
     write_file(f"{folder}/outcome", text.encode())
-    return text
 
 
 def read_outcome(folder: str) -> OutcomeFile | None:

@@ -10,6 +10,7 @@ They talk in lines of words, several a datagram, over a SOCK_SEQPACKET pair ("-"
     ended HANDLE FOLDER         its logs are there now
     drained HANDLE              nobody writes into its pipes any more
     settled HANDLE              the desk knows how it ended
+    again                       say `handed` once more, behind all that is known by now
     adopted PID...              the handover is over: of what ends from now on, only these matter
     recorded PID                its end is on disk
     retire                      end when the supervisor ends
@@ -93,7 +94,7 @@ class Keeper:
         listener, lock, files_limit = self._inherited
         for fd in (theirs.fileno(), listener, lock):
             os.set_inheritable(fd, True)  # noqa: FBT003 -- it takes no name
-        call = f"supervisor.loop import main; main({theirs.fileno()}, {listener}, {lock}, {files_limit})"
+        call = f"supervisor.main import main; main({theirs.fileno()}, {listener}, {lock}, {files_limit})"
         self._supervisor = os.posix_spawn(sys.executable, command(call), os.environ)
         theirs.close()
         self._line = ours
@@ -183,6 +184,9 @@ class Keeper:
 
     def _hear(self, word: str, rest: list[str], ends: tuple[int, ...]) -> None:
         match word:
+            case "again":
+                self._outgoing.append(("handed 0", ()))
+                self._flush()
             case "adopted":
                 pids = {int(pid) for pid in rest}
                 self._died = {pid: end for pid, end in self._died.items() if pid in pids}

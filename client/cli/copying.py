@@ -1,14 +1,13 @@
-"""Copies logs of a job to descriptors of ours, while signals are heeded. `run`, `submit --follow` and `logs` do it."""
+"""Copies logs of a job to descriptors of ours, as they come and as fast as they are read."""
 
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..blocking import Client
 from ..output import JobOutput
 from .outlet import Outlet, ReaderGone
-from .signals import Signals
 
 
 class Copy:
@@ -45,6 +44,12 @@ class Copy:
             self._waiting = self._waiting[count:]
         return self._written > before
 
+    def drop(self) -> None:
+        """Write no more: nobody reads it."""
+        self.output.close()
+        self._waiting = memoryview(b"")
+        self._upto = self._written
+
     def _take(self) -> bool:
         if self.is_done:
             return False
@@ -57,34 +62,27 @@ class Copy:
         return self.is_blocked
 
 
-def step(client: Client, copies: Sequence[Copy], signals: Signals, deadline: float | None = None) -> None:
-    """Move on what can be moved; where nothing can, wait until something happens, a signal came or the deadline passed.
+def step(client: Client, copies: Sequence[Copy], wake_fds: Sequence[int] = (), deadline: float | None = None) -> None:
+    """Move on what can be moved; where nothing can, wait until something happens, a wake fd is readable or the deadline passed.
 
     Raises ReaderGone.
     """
     if any([copy.advance() for copy in copies]):  # noqa: C419 -- each gets its turn
         return
     poll = select.poll()
-    poll.register(signals.fd, select.POLLIN)
     blocked = [copy.outlet.fd for copy in copies if copy.is_blocked]
-    for fd in blocked:
-        poll.register(fd, select.POLLOUT)
     if blocked:
         # The daemon is left alone meanwhile: its credit ends, and it waits for us.
+        for fd in wake_fds:
+            poll.register(fd, select.POLLIN)
+        for fd in blocked:
+            poll.register(fd, select.POLLOUT)
         poll.poll()
         return
     pipes = [copy.outlet.fd for copy in copies if copy.outlet.is_pipe]
-    client.pump(deadline, [signals.fd, *pipes])
-    # The end that is written to is never readable: it woke us because nobody reads it any more.
+    client.pump(deadline, [*wake_fds, *pipes])
+    # The end that is written to is never readable. If it woke us, then because nobody reads it any more.
     for fd in pipes:
         poll.register(fd, 0)
-    if any(fd in pipes for fd, _ in poll.poll(0)):
+    if poll.poll(0):
         raise ReaderGone
-
-
-def copy_all(client: Client, copies: Sequence[Copy], signals: Signals, heed: Callable[[int], None]) -> None:
-    """Copy until all is written; `heed` is told each signal that came."""
-    while not all(copy.is_done for copy in copies):
-        for number in signals.take():
-            heed(number)
-        step(client, copies, signals)

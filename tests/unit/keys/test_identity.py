@@ -219,6 +219,16 @@ def test_a_folder_or_a_fifo_in_its_place_is_refused_at_once(tmp_path: Path) -> N
             identity.load(path)
 
 
+def test_a_file_that_cannot_be_opened_or_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(Refused, match="cannot be read") as refused:
+        identity.load_or_make(tmp_path / "loop")
+    assert refused.value.code is Code.PERMISSION_DENIED
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Refused, match="cannot be written"):
+        identity.load_or_make(tmp_path / "file" / "identity")
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Refused, match="cannot be written"):
@@ -256,4 +266,4 @@ def test_ten_processes_at_once_end_up_with_one_identity(tmp_path: Path) -> None:
 def test_loading_an_identity_imports_little() -> None:
     program = "import sys, jobwire.keys.identity; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"nacl.signing", "nacl.public", "zmq", "google.protobuf", "msgspec", "tomlkit", "hashlib"} & set(loaded)
+    assert not {"nacl.signing", "nacl.public", "zmq", "google.protobuf", "msgspec", "tomlkit"} & set(loaded)

@@ -1,0 +1,118 @@
+"""Staying with one job: its output here, our signals there, and its end as our end. `run` and `submit --follow` do it.
+
+Ctrl-C sends SIGINT to the job, the second one stops it, the third leaves it alone and ends only us. SIGTERM, SIGHUP, and nobody
+reading the output any more, stop the job.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.job import OutcomeKind, State
+from ...schemas.naming import short_id
+from ...schemas.refusal import Code
+from ..blocking import Client
+from ..exchange import Exchange
+from ..job import Job
+from . import endings
+from .copying import Copy, step
+from .outlet import Outlet, ReaderGone
+from .screen import say
+from .sentences import how_it_ended
+from .signals import Signals
+
+# A job that starts at once is not worth a word.
+_PATIENCE_SECONDS = 0.5
+# The Ctrl-C that stops the job.
+_STOPPING = 2
+
+
+class Attendance:
+    """One job that was acknowledged, attended until it has ended and all its output was written."""
+
+    def __init__(self, client: Client, job: Job) -> None:
+        self._client = client
+        self._job = job
+        self._key = job_pb2.JobKey(owner=job.key.owner, id=job.key.id)
+        self._interrupts = 0
+        self._is_stopping = False
+        self._reader_gone = False
+        # When to tell that the job waits; None: that was told, or is of no interest any more.
+        self._tell_at: float | None = time.monotonic() + _PATIENCE_SECONDS
+        self._asked: list[Exchange] = []
+
+    def attend(self, signals: Signals) -> int:
+        """Stay until the end; get the status to end with."""
+        outlets = [Outlet(sys.stdout.fileno()), Outlet(sys.stderr.fileno())]
+        try:
+            copies = [Copy(self._job.stdout, outlets[0]), Copy(self._job.stderr, outlets[1])]
+            self._copy(copies, signals)
+        finally:
+            for outlet in outlets:
+                outlet.close()
+        if self._reader_gone:
+            return endings.READER_GONE
+        return self._ended()
+
+    def _copy(self, copies: list[Copy], signals: Signals) -> None:
+        while self._job.exit_status is None or not all(copy.is_done for copy in copies):
+            for number in signals.take():
+                self._heed(number)
+            try:
+                step(self._client, [] if self._reader_gone else copies, [signals.fd], self._tell_at)
+            except ReaderGone:
+                self._reader_gone = True
+                for copy in copies:
+                    copy.drop()
+                self._stop()
+            self._hear_answers()
+            self._tell_of_waiting()
+
+    def _heed(self, number: int) -> None:
+        # SIGTERM and SIGHUP mean what a second Ctrl-C means; and each of them after that, a third.
+        self._interrupts = self._interrupts + 1 if number == signal.SIGINT else max(_STOPPING, self._interrupts + 1)
+        if self._interrupts > _STOPPING:
+            name = short_id(self._job.key.id)
+            say(f"left job {name} alone, it goes on; come back with: jobwire logs -f {name}")
+            raise endings.Ending(128 + number)
+        if self._interrupts == _STOPPING or self._job.state == State.QUEUED:
+            self._stop()
+        else:
+            self._ask(request_pb2.Request(signal=request_pb2.Signal(key=self._key, signal=signal.SIGINT)))
+
+    def _stop(self) -> None:
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._ask(request_pb2.Request(stop=request_pb2.Stop(keys=[self._key])))
+
+    def _ask(self, request: request_pb2.Request) -> None:
+        self._asked.append(self._client.connection.ask(request))
+
+    def _hear_answers(self) -> None:
+        for exchange in [exchange for exchange in self._asked if exchange.ended]:
+            self._asked.remove(exchange)
+            refusal = exchange.refusal
+            if refusal is not None and refusal.code is Code.FAILED_PRECONDITION:
+                # It has no process yet to which a signal could go.
+                self._stop()
+            elif refusal is not None:
+                say(str(refusal))
+            elif exchange.verb == "query_one":
+                answer = self._client.connection.next(exchange)
+                if isinstance(answer, request_pb2.Reply) and answer.query_one.job.waits_for:
+                    say(f"job {short_id(self._job.key.id)} waits: {answer.query_one.job.waits_for}")
+
+    def _tell_of_waiting(self) -> None:
+        if self._tell_at is not None and time.monotonic() >= self._tell_at:
+            self._tell_at = None
+            if self._job.state in (None, State.QUEUED):
+                self._ask(request_pb2.Request(query_one=request_pb2.QueryOne(key=self._key)))
+
+    def _ended(self) -> int:
+        outcome = self._job.outcome
+        if outcome is not None and outcome.kind is not OutcomeKind.EXITED:
+            say(f"job {short_id(self._job.key.id)} {how_it_ended(outcome)}")
+        return self._job.exit_status or 0

@@ -1,0 +1,126 @@
+"""`jobwire batch`: many jobs from a file, accepted whole or not at all."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.job import State
+from ...schemas.naming import format_id, new_id, parse_id, short_id
+from ...schemas.record import outcome_from_wire
+from ...schemas.refusal import Refused
+from ...schemas.spec import JobSpec, to_wire
+from ..batch_file import Batch, read_batch
+from ..blocking import Client
+from . import endings
+from .arguments import understanding
+from .endings import BadInput
+from .options import surroundings
+from .progress import Progress
+from .screen import say, write
+from .sentences import command_line, failed
+from .session import client, context_name
+
+_TAIL_LINES = 5
+
+
+def batch(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="TOML, or the same keys as JSON, one job a line. - is standard input.")],
+    *,
+    lines: Annotated[bool, typer.Option("--lines", help="The file holds one command a line, split like a shell splits words.")] = False,
+    id_: Annotated[str | None, typer.Option("--id", metavar="RUN", help="Run id: a run that is repeated starts each job once.")] = None,
+    parallel: Annotated[int | None, typer.Option("--parallel", metavar="N", min=1, help="At most so many of its jobs at once.")] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the run id and end when the batch is recorded.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and list its jobs; send nothing.")] = False,
+) -> None:
+    """Submit many jobs from a file, whole or not at all, and wait for them.
+
+    Prints a line when a job ends, and ends 1 if any failed. Ctrl-C ends only this command; the jobs go on. A mistake in the file is told
+    with its line and key, before anything is sent.
+    """
+    run = _run_id(id_)
+    plan = _read(file, context_name(ctx), lines=lines)
+    ids = plan.ids(run)
+    if dry_run:
+        for job_id, job in zip(ids, plan.jobs, strict=True):
+            write(f"{format_id(job_id)}\t{job.name}\t{command_line(job.argv)}")
+        say(f"{len(ids)} jobs; nothing was sent")
+        return
+    request = request_pb2.Start(
+        batch=job_pb2.Batch(id=run, name=plan.name, parallel=parallel or plan.parallel), watch=not no_wait, tail_lines=_TAIL_LINES
+    )
+    for job_id, job in zip(ids, plan.jobs, strict=True):
+        request.jobs.add(id=job_id, spec=to_wire(job))
+    with client(ctx) as connected:
+        if no_wait:
+            connected.connection.call(request_pb2.Request(start=request))
+            write(format_id(run))
+            say(f"{len(ids)} jobs are submitted; jobwire wait {format_id(run)} waits for their end")
+            return
+        say(f"run {format_id(run)}: {len(ids)} jobs")
+        raise endings.Ending(_watch(connected, request, dict(zip(ids, plan.jobs, strict=True))))
+
+
+def _run_id(typed: str | None) -> bytes:
+    try:
+        return new_id() if typed is None else parse_id(typed)
+    except ValueError:
+        raise BadInput(f"--id: {typed!r} is not a UUID; leave it out, or make one with uuidgen") from None
+
+
+def _read(file: str, context: str, *, lines: bool) -> Batch:
+    around = surroundings(context)
+    try:
+        if file == "-":
+            name, text = "standard input", sys.stdin.buffer.read()
+        else:
+            name, text = file, Path(file).read_bytes()
+            around = replace(around, files=Path(file).absolute().parent)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    with understanding():
+        return read_batch(text, name, around, lines=lines)
+
+
+def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobSpec]) -> int:
+    """Submit, and tell each end as it comes; get the status to end with."""
+    run = format_id(request.batch.id)
+    exchange = connected.connection.ask(request_pb2.Request(start=request))
+    failures = 0
+    with Progress(len(jobs)) as progress:
+        try:
+            while (answer := connected.connection.next(exchange)) is not None:
+                for report in answer.reports.reports if isinstance(answer, request_pb2.Reply) else ():
+                    if report.state != State.FINISHED:
+                        progress.started()
+                        continue
+                    outcome = outcome_from_wire(report.outcome)
+                    failures += failed(outcome)
+                    title = f"{short_id(report.key.id)} {_title(jobs[report.key.id])}"
+                    progress.ended(title, outcome, report.stderr_tail)
+        except KeyboardInterrupt:
+            progress.close()
+            say(f"the jobs go on; jobwire wait {run} waits for them, jobwire stop {run} ends them")
+            raise endings.Ending(endings.INTERRUPTED) from None
+        except Refused as refused:
+            raise _about_job(refused, request, jobs) from None
+    if failures:
+        say(f"{failures} of {len(jobs)} jobs failed; jobwire list -a --batch {run} shows all")
+    return endings.REFUSED if failures else endings.DONE
+
+
+def _about_job(refused: Refused, request: request_pb2.Start, jobs: dict[bytes, JobSpec]) -> Refused:
+    if refused.job_index is None or refused.job_index >= len(request.jobs):
+        return refused
+    title = _title(jobs[request.jobs[refused.job_index].id])
+    return Refused(refused.code, f"job {refused.job_index + 1} ({title}): {refused.message}; none was submitted", refused.next_step)
+
+
+def _title(job: JobSpec) -> str:
+    return job.name or command_line(job.argv)

@@ -1,0 +1,58 @@
+"""Which jobs are meant by what was typed: a job, or where a run of a batch makes sense, all of that run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ...schemas.naming import parse_id
+from ...schemas.refusal import Code, Refused
+from ..blocking import Client
+from ..job import Job
+from ..results import JobInfo
+
+
+def chosen_jobs(client: Client, names: Iterable[str]) -> list[Job]:
+    """Find jobs by name; the name of a batch stands for all jobs of its newest run, a run id for all of that run.
+
+    Raises Refused as the daemon does for a job that is not there, or is not the only one.
+    """
+    return _unique(job for name in names for job in _job_or_batch(client, name, everything=True))
+
+
+def unfinished_jobs(client: Client, names: Iterable[str]) -> list[Job]:
+    """Find jobs by name; the name or run id of a batch stands for all its jobs that have not ended.
+
+    Raises Refused as `chosen_jobs` does.
+    """
+    return _unique(job for name in names for job in _job_or_batch(client, name, everything=False))
+
+
+def batch_named(typed: str) -> str | bytes:
+    """Take what was typed for a run id, or else for the name of a batch."""
+    try:
+        return parse_id(typed)
+    except ValueError:
+        return typed
+
+
+def _job_or_batch(client: Client, name: str, *, everything: bool) -> Iterator[Job]:
+    try:
+        yield client.job(name)
+    except Refused as refused:
+        if refused.code is not Code.NOT_FOUND:
+            raise
+        found = list(client.list(all=True, batch=batch_named(name)))
+        if not found:
+            raise
+        yield from (client.job_by_key(*info.key) for info in _of_interest(found, everything=everything))
+
+
+def _of_interest(found: list[JobInfo], *, everything: bool) -> list[JobInfo]:
+    if not everything:
+        return [info for info in found if info.outcome is None]
+    newest = found[-1].batch
+    return [info for info in found if info.batch == newest]
+
+
+def _unique(jobs: Iterable[Job]) -> list[Job]:
+    return list({job.key: job for job in jobs}.values())

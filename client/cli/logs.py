@@ -1,0 +1,81 @@
+"""`jobwire logs`: what a job wrote, byte for byte."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from ..blocking import Client
+from ..job import Job
+from .arguments import JobName
+from .copying import Copy, step
+from .endings import BadInput
+from .outlet import Outlet
+from .session import client
+
+_Stream = Literal["stdout", "stderr"]
+_BLOCK = 256 * 1024
+
+
+def logs(
+    ctx: typer.Context,
+    name: JobName,
+    *,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job has ended.")] = False,
+    tail: Annotated[int | None, typer.Option("--tail", metavar="N", min=0, help="Begin with the last N lines.")] = None,
+    stdout: Annotated[bool, typer.Option("--stdout", help="Only what it wrote to its standard output.")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="Only what it wrote to its standard error.")] = False,
+    start: Annotated[int | None, typer.Option("--from", metavar="BYTE", min=0, help="Begin at this byte, counted from 0.")] = None,
+    length: Annotated[int | None, typer.Option("--bytes", metavar="N", min=0, help="Write at most so many bytes.")] = None,
+) -> None:
+    """Write what a job wrote: its standard output to ours, its standard error to ours, and nothing else.
+
+    --from and --bytes count in each of the two. Ctrl-C ends only this command.
+    """
+    if tail is not None and start is not None:
+        raise BadInput("--tail and --from cannot both be said: each says where to begin")
+    streams: list[_Stream] = ["stdout"] if stdout and not stderr else ["stderr"] if stderr and not stdout else ["stdout", "stderr"]
+    with client(ctx) as connected:
+        job = connected.job(name)
+        copies = []
+        for stream in streams:
+            _, size = job.read_range(stream, 0, 0)
+            begin = start or 0 if tail is None else _last_lines(job, stream, tail, size)
+            ends = [end for end in (None if follow else size, None if length is None else begin + length) if end is not None]
+            upto = min(ends, default=None)
+            if upto is None or begin < upto:
+                copies.append(_copy(job, stream, begin, upto))
+        _write(connected, copies)
+
+
+def _copy(job: Job, stream: _Stream, begin: int, upto: int | None) -> Copy:
+    ours = sys.stdout if stream == "stdout" else sys.stderr
+    return Copy(job.output(stream, begin), Outlet(ours.fileno()), upto)
+
+
+def _write(connected: Client, copies: list[Copy]) -> None:
+    try:
+        while not all(copy.is_done for copy in copies):
+            step(connected, copies)
+    finally:
+        for copy in copies:
+            copy.outlet.close()
+
+
+def _last_lines(job: Job, stream: _Stream, lines: int, size: int) -> int:
+    """Find the byte at which the last lines begin. Reads backwards, so that it costs what they cost and not what the log does."""
+    # A log that ends in the middle of a line has one more newline to be.
+    wanted = lines
+    end = size
+    while end > 0 and lines > 0:
+        begin = max(0, end - _BLOCK)
+        block, _ = job.read_range(stream, begin, end - begin)
+        at = len(block) - 1 if end == size and block.endswith(b"\n") else len(block)
+        while (at := block.rfind(b"\n", 0, at)) >= 0:
+            wanted -= 1
+            if not wanted:
+                return begin + at + 1
+        end = begin
+    return 0 if lines else size

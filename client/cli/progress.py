@@ -1,0 +1,71 @@
+"""A batch as it goes on: a bar on a terminal, and a line for each end. Knows no daemon."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from ...schemas.job import Outcome
+from .screen import flush, is_terminal, say, write
+from .sentences import failed, how_it_ended
+
+
+class Progress:
+    """What a person sees of a batch of `total` jobs, until it is closed."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._running = 0
+        self._failed = 0
+        self._bar: Any = None
+        if is_terminal(2):
+            self._bar = _draw(total)
+            self._task = self._bar.add_task("", total=total)
+            self._bar.start()
+        # On a terminal the bar tells of those that went well.
+        self._tells_all = self._bar is None or not is_terminal(1)
+
+    def started(self) -> None:
+        """Count a job that runs now."""
+        self._running += 1
+        self._show()
+
+    def ended(self, title: str, outcome: Outcome, stderr_tail: bytes) -> None:
+        """Tell an end; of a failure, with the last lines of its standard error."""
+        self._running = max(0, self._running - 1)
+        line = f"{title} {how_it_ended(outcome)}"
+        if failed(outcome):
+            self._failed += 1
+            last = stderr_tail.decode(errors="backslashreplace").splitlines()
+            say("\n".join([line, *(f"    {text}" for text in last)]))
+        elif self._tells_all:
+            write(line)
+            flush()
+        self._show(1)
+
+    def _show(self, advance: int = 0) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, advance=advance, description=f"{self._running} running, {self._failed} failed")
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End."""
+        self.close()
+
+
+def _draw(total: int) -> Any:
+    from rich.console import Console  # noqa: PLC0415 -- dear, and only a terminal needs it
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bar  # noqa: PLC0415
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    return Bar(*columns, console=Console(stderr=True))

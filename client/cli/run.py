@@ -1,0 +1,35 @@
+"""`jobwire run`: a command on the worker, as if it ran here."""
+
+from __future__ import annotations
+
+import typer
+
+from ...schemas.naming import format_id
+from ..job_options import Wishes
+from . import endings
+from .attending import Attendance
+from .options import Command, JobId, job_id, job_spec, takes_job_options
+from .screen import say
+from .session import client, context_name
+from .signals import Signals
+
+
+@takes_job_options
+def run(ctx: typer.Context, command: Command, id_: JobId = None, *, wishes: Wishes) -> None:
+    """Run a command, show its output here, and end as it ended.
+
+    Ctrl-C sends SIGINT to the job, the second one stops it, the third leaves it alone. SIGTERM, SIGHUP and a closed output stop it. If
+    the connection is lost it is waited for; if this command is killed the job goes on. Your private worker runs it in the current
+    folder. It reads nothing unless --stdin says what. Ends as the job: 128+N for signal N, 124 over its time limit, 126 or 127 if it
+    could not be started.
+    """
+    identifier = job_id(id_)
+    spec = job_spec(command, wishes, context_name(ctx))
+    with client(ctx) as connected:
+        try:
+            job = connected.submit_many([spec], ids=[identifier], tail_lines=0)[0]
+        except KeyboardInterrupt:
+            say(f"interrupted before the job was acknowledged; see whether it came through: jobwire show {format_id(identifier)}")
+            raise endings.Ending(endings.INTERRUPTED) from None
+        with Signals() as signals:
+            raise endings.Ending(Attendance(connected, job).attend(signals))

@@ -1,0 +1,52 @@
+"""`jobwire stop` and `jobwire signal`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ...schemas.naming import short_id
+from ..job_options import parse_duration, parse_signal
+from .arguments import JobName, JobNames, understood
+from .choosing import unfinished_jobs
+from .endings import BadInput
+from .screen import say
+from .sentences import how_it_ended
+from .session import client
+
+
+def stop(
+    ctx: typer.Context,
+    names: JobNames,
+    *,
+    signal: Annotated[str | None, typer.Option("--signal", metavar="SIGNAL", help="Send this first. Default: the job's own.")] = None,
+    grace: Annotated[str | None, typer.Option("--grace", metavar="TIME", help="Time until SIGKILL. Default: the job's own.")] = None,
+    now: Annotated[bool, typer.Option("--now", help="SIGKILL at once.")] = False,
+) -> None:
+    """End jobs with all that they started; returns when nothing of them is left.
+
+    Each gets its stop signal, and after its grace SIGKILL. A job that waits for a slot is cancelled. The name or run id of a batch
+    stands for all its jobs that have not ended.
+    """
+    if now and grace is not None:
+        raise BadInput("--now and --grace cannot both be said; --now means --grace 0")
+    number = understood("--signal", parse_signal, signal)
+    grace_ms = 0 if now else understood("--grace", parse_duration, grace)
+    with client(ctx) as connected:
+        jobs = unfinished_jobs(connected, names)
+        connected.stop(jobs, signal=number, grace=None if grace_ms is None else grace_ms / 1000)
+        for job in jobs:
+            if job.outcome is not None:
+                say(f"job {short_id(job.key.id)} {how_it_ended(job.outcome)}")
+
+
+def send_signal(
+    ctx: typer.Context,
+    name: JobName,
+    signal: Annotated[str, typer.Argument(metavar="SIGNAL", help="TERM, SIGTERM or 15.")],
+) -> None:
+    """Send a signal to all processes of a job, without stopping it."""
+    number = understood("SIGNAL", parse_signal, signal)
+    with client(ctx) as connected:
+        connected.job(name).send_signal(number or 0)

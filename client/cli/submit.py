@@ -1,0 +1,51 @@
+"""`jobwire submit`: a job for later, by its id."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ...schemas.naming import format_id, short_id
+from ..job_options import Wishes
+from . import endings
+from .attending import Attendance
+from .options import Command, JobId, job_id, job_spec, takes_job_options
+from .screen import flush, say, write
+from .sentences import how_it_ended
+from .session import client, context_name
+from .signals import Signals
+
+
+@takes_job_options
+def submit(
+    ctx: typer.Context,
+    command: Command,
+    id_: JobId = None,
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for its end, and end as it ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Show its output too; otherwise as --wait.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print the bare id and nothing else.")] = False,
+    wishes: Wishes,
+) -> None:
+    """Submit a command and print the id of its job.
+
+    Returns when the job is recorded: it runs even if everything here ends, and survives crashes of the worker.
+    """
+    identifier = job_id(id_)
+    spec = job_spec(command, wishes, context_name(ctx))
+    with client(ctx) as connected:
+        job = connected.submit_many([spec], ids=[identifier], watch=wait or follow, tail_lines=0)[0]
+        write(format_id(identifier))
+        flush()
+        name = short_id(identifier)
+        if follow:
+            with Signals() as signals:
+                raise endings.Ending(Attendance(connected, job).attend(signals))
+        if wait:
+            job.wait()
+            if not quiet and job.outcome is not None:
+                say(f"job {name} {how_it_ended(job.outcome)}")
+            raise endings.Ending(job.exit_status or 0)
+        if not quiet:
+            say(f"job {name} is submitted; jobwire logs -f {name} shows its output, jobwire wait {name} waits for its end")

@@ -1,0 +1,45 @@
+"""`jobwire wait`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ...schemas.naming import short_id
+from ..job_options import parse_duration
+from . import endings
+from .arguments import JobNames, understood
+from .choosing import chosen_jobs
+from .screen import say
+from .sentences import failed, how_it_ended
+from .session import client
+
+
+def wait(
+    ctx: typer.Context,
+    names: JobNames,
+    *,
+    any_: Annotated[bool, typer.Option("--any", help="Wait until one of them has ended.")] = False,
+    timeout: Annotated[str | None, typer.Option("--timeout", metavar="TIME", help="Give up after this time, with status 124.")] = None,
+) -> None:
+    """Wait until jobs have ended.
+
+    Ends as the job for one, 1 if any failed for several. The name or run id of a batch stands for all its jobs.
+    """
+    milliseconds = understood("--timeout", parse_duration, timeout)
+    with client(ctx) as connected:
+        jobs = chosen_jobs(connected, names)
+        try:
+            ended = connected.wait(jobs, any=any_, timeout=None if milliseconds is None else milliseconds / 1000)
+        except TimeoutError:
+            say(f"{timeout} passed, and the job goes on" if len(jobs) == 1 else f"{timeout} passed, and not all have ended")
+            raise endings.Ending(endings.TIMED_OUT) from None
+    outcomes = []
+    for job in ended:
+        if job.outcome is not None:
+            outcomes.append(job.outcome)
+            say(f"job {short_id(job.key.id)} {how_it_ended(job.outcome)}")
+    if len(jobs) == 1:
+        raise endings.Ending(ended[0].exit_status or 0)
+    raise endings.Ending(endings.REFUSED if any(map(failed, outcomes)) else endings.DONE)

@@ -1,0 +1,40 @@
+"""Exceptions in the manner of `subprocess`. A module of its own because `subprocess` is slow to import."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+from ..schemas.refusal import Refused
+from .results import CompletedJob
+from .specs import Text
+
+__all__ = ["JobFailed", "JobTimeout", "Refused"]
+
+
+class JobFailed(subprocess.CalledProcessError):
+    """Raised where `check` was said and a job ended with another return code than 0. `job` tells everything."""
+
+    def __init__(self, job: CompletedJob) -> None:
+        super().__init__(job.returncode, list(job.args), job.stdout, job.stderr)
+        self.job = job
+
+    def __str__(self) -> str:
+        """Say what ended how, and why where that was told."""
+        said = super().__str__()
+        return f"{said} {self.job.outcome.sentence}" if self.job.outcome.sentence else said
+
+    def __reduce__(self) -> tuple[type[JobFailed], tuple[CompletedJob]]:
+        """Survive pickling."""
+        return type(self), (self.job,)
+
+
+class JobTimeout(subprocess.TimeoutExpired):
+    """Raised where a timeout passed before a job ended, with its output so far."""
+
+    def __init__(self, args: Sequence[Text], timeout: float, output: bytes | None = None, stderr: bytes | None = None) -> None:
+        super().__init__(list(args), timeout, output, stderr)
+
+    def __reduce__(self) -> tuple[type[JobTimeout], tuple[object, ...]]:
+        """Survive pickling."""
+        return type(self), (self.cmd, self.timeout, self.output, self.stderr)

@@ -1,0 +1,196 @@
+"""The event socket and the subscriptions that hear it. The socket is made when the first subscription has come.
+
+Decides nothing about events: that is subscription.py. Here its requests are asked, topics subscribed to, and news handed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import zmq
+
+from ..keys.sockets import Context
+from ..schemas.frames import read_news
+from ..schemas.generated import request_pb2
+from ..schemas.refusal import Refused
+from .conversation import Conversation, Exchange, Greeted
+from .link import Change, Link, readable
+from .subscription import Phase, Subscription
+
+# The daemon's heartbeat comes every few seconds. A grant that is silent for so long is gone, or its news do not get through.
+_SILENCE_SECONDS = 30.0
+_MESSAGES_A_TURN = 256
+
+
+class _Reader:
+    """A subscription, with the request that it waits for and the topic that the socket is subscribed to for it."""
+
+    __slots__ = ("exchange", "heard_at", "subscription", "topic")
+
+    def __init__(self, subscription: Subscription, now: float) -> None:
+        self.subscription = subscription
+        self.exchange: Exchange | None = None
+        self.topic = b""
+        self.heard_at = now
+
+
+class Feed:
+    """What one connection hears. `link` is the event socket; `context` is called for where it is opened."""
+
+    def __init__(self, conversation: Conversation, link: Link, context: Callable[[], Context]) -> None:
+        self.link = link
+        self._conversation = conversation
+        self._context = context
+        self._endpoint = ""
+        self._readers: dict[Subscription, _Reader] = {}
+        self._by_topic: dict[bytes, _Reader] = {}
+        self._by_exchange: dict[Exchange, _Reader] = {}
+
+    def __len__(self) -> int:
+        """Count the subscriptions."""
+        return len(self._readers)
+
+    def add(self, subscription: Subscription, now: float) -> None:
+        """Drive a subscription from now on."""
+        self._readers[subscription] = _Reader(subscription, now)
+
+    def remove(self, subscription: Subscription) -> None:
+        """Let go of a subscription, here and at the daemon."""
+        reader = self._readers.pop(subscription, None)
+        if reader is not None:
+            self._give_back(reader)
+            subscription.end()
+            self._drop_request(reader)
+            self._set_topic(reader)
+
+    def end(self, refused: Refused) -> None:
+        """End all subscriptions: there is nobody to hear."""
+        for subscription in self._readers:
+            subscription.end(refused)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.link.close()
+
+    # --- what happens
+
+    def greeted(self, greeted: Greeted, event_endpoint: str) -> None:
+        """Note whom the conversation speaks to now, and where it publishes."""
+        if event_endpoint != self._endpoint:
+            self.link.close()
+            self._endpoint = event_endpoint
+        if greeted.new_run:
+            for subscription in self._readers:
+                subscription.grant_lost()
+
+    def answered(self, exchange: Exchange) -> bool:
+        """Take in an answer if it is to a request of a subscription; say whether it was."""
+        reader = self._by_exchange.get(exchange)
+        if reader is None:
+            return False
+        while (item := self._conversation.take(exchange)) is not None:
+            if isinstance(item, request_pb2.Reply):
+                reader.subscription.receive(item)
+        if exchange.ended:
+            del self._by_exchange[exchange]
+            if exchange.refusal is not None:
+                reader.subscription.end(exchange.refusal)
+        return True
+
+    def turn(self, now: float) -> bool:
+        """Hear what came and ask for what is due; say whether anything came."""
+        if not self._readers:
+            return False
+        came = self._hear(now)
+        self._watch(now)
+        if self.link.socket is None and self._endpoint:
+            self._open(now)
+        for reader in self._readers.values():
+            if reader.subscription.phase is Phase.LIVE and now - reader.heard_at > _SILENCE_SECONDS:
+                self._renew(reader)
+            request = reader.subscription.request()
+            if request is not None:
+                self._drop_request(reader)
+                reader.exchange = self._conversation.ask(request)
+                self._by_exchange[reader.exchange] = reader
+                reader.heard_at = now
+            self._set_topic(reader)
+        return came
+
+    def due_at(self) -> float | None:
+        """Say when `turn` has something to do even if nothing comes."""
+        times = [reader.heard_at + _SILENCE_SECONDS for reader in self._readers.values() if reader.subscription.phase is Phase.LIVE]
+        link_due_at = self.link.due_at()
+        if link_due_at is not None:
+            times.append(link_due_at)
+        return min(times, default=None)
+
+    # --- how
+
+    def _open(self, now: float) -> None:
+        self.link.open(self._context(), self._endpoint, now)
+        self._by_topic.clear()
+        for reader in self._readers.values():
+            reader.topic = b""
+
+    def _hear(self, now: float) -> bool:
+        socket = self.link.socket
+        if socket is None:
+            return False
+        came = False
+        for _ in range(_MESSAGES_A_TURN):
+            if not readable(socket):
+                break
+            topic, frame = socket.recv_multipart(zmq.DONTWAIT)
+            reader = self._by_topic.get(topic)
+            if reader is not None:
+                reader.heard_at = now
+                reader.subscription.hear(read_news(frame))
+                came = True
+        return came
+
+    def _watch(self, now: float) -> None:
+        for change in self.link.watch(now):
+            if change is Change.DOWN:
+                # New grants, not the old ones on the next connection: the daemon may notice the end of this one after the beginning
+                # of that, and take the topic for left.
+                for reader in self._readers.values():
+                    self._renew(reader)
+            elif change is Change.FAILED and self.link.refusal is not None:
+                self.end(self.link.refusal)
+
+    def _renew(self, reader: _Reader) -> None:
+        if reader.subscription.granted:
+            self._give_back(reader)
+            reader.subscription.grant_lost()
+
+    def _give_back(self, reader: _Reader) -> None:
+        topic = reader.subscription.topic
+        if topic:
+            # Nobody waits for the answer.
+            self._conversation.ask(request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=topic)))
+
+    def _drop_request(self, reader: _Reader) -> None:
+        if reader.exchange is not None:
+            self._by_exchange.pop(reader.exchange, None)
+            self._conversation.forget(reader.exchange)
+            reader.exchange = None
+
+    def _set_topic(self, reader: _Reader) -> None:
+        topic = reader.subscription.topic
+        socket = self.link.socket
+        if topic == reader.topic or socket is None:
+            return
+        if reader.topic:
+            del self._by_topic[reader.topic]
+            socket.set(zmq.UNSUBSCRIBE, reader.topic)
+        if topic:
+            self._by_topic[topic] = reader
+            socket.set(zmq.SUBSCRIBE, topic)
+        reader.topic = topic
+
+
+def locate(event_endpoint: str, endpoint: str) -> str:
+    """Say where events are published; a host of "*" is the host of `endpoint`, which the client spoke to."""
+    host, _, _ = endpoint.removeprefix("tcp://").rpartition(":")
+    return event_endpoint.replace("*", host, 1)

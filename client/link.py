@@ -1,0 +1,177 @@
+"""One connecting socket and its monitor: whether there is a connection, and what was seen of it where there is none.
+
+libzmq connects again by itself after most losses, but not after a refused key or a peer that speaks something else: then the link
+is `stalled`, and only a new one helps. See zmq_socket_monitor(3).
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+
+import zmq
+
+from ..keys.identity import Identity
+from ..keys.sockets import Context, Socket, client_socket
+from ..schemas.refusal import Code, Refused
+from . import diagnosis
+
+# From the first loss on, doubled up to the second: a daemon that restarts is found at once, one that is down is not hammered.
+_RECONNECT_MS = 50
+_RECONNECT_MOST_MS = 1000
+# A peer that lost its power says nothing: without a sign of life for so long the connection counts as lost.
+_HEARTBEAT_MS = 10_000
+_HEARTBEAT_TIMEOUT_MS = 30_000
+# Messages that libzmq reads ahead. Bytes are bounded by credit; a log of one-byte writes must not cost a message's overhead for each.
+_READ_AHEAD_MESSAGES = 4096
+_STALLED_SECONDS = 1.0
+# ZAP status of a key that is not known (RFC 27); 300 and 500 are troubles of the daemon, that pass.
+_KEY_REFUSED = 400
+
+_EVENTS = (
+    zmq.EVENT_CONNECTED
+    | zmq.EVENT_CONNECT_DELAYED
+    | zmq.EVENT_CONNECT_RETRIED
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
+_OPTIONS = (
+    (zmq.RECONNECT_IVL, _RECONNECT_MS),
+    (zmq.RECONNECT_IVL_MAX, _RECONNECT_MOST_MS),
+    (zmq.HEARTBEAT_IVL, _HEARTBEAT_MS),
+    (zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS),
+    (zmq.RCVHWM, _READ_AHEAD_MESSAGES),
+    (zmq.SNDHWM, 0),
+    # What was queued for a connection is lost with it: everything unanswered is repeated, signed anew, on the next.
+    (zmq.IMMEDIATE, 1),
+)
+_FAILED_HANDSHAKES = (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
+_EVENT_FORM = struct.Struct("=Hi")
+
+
+class Change(enum.Enum):
+    """What became of a connection."""
+
+    UP = enum.auto()
+    DOWN = enum.auto()
+    # It will not come about: `refusal` says why.
+    FAILED = enum.auto()
+
+
+class Link:
+    """A socket of `kind` that connects to one endpoint and listens only to the daemon with the public key `server_key`.
+
+    Until it was up once it is given up after `connect_timeout` seconds; later it tries for ever. After FAILED it may be opened again.
+    """
+
+    def __init__(self, kind: int, server_key: bytes, identity: Identity, connect_timeout: float) -> None:
+        self.endpoint = ""
+        self.socket: Socket | None = None
+        self.up = False
+        self.refusal: Refused | None = None
+        self._kind = kind
+        self._server_key = server_key
+        self._identity = identity
+        self._connect_timeout = connect_timeout
+        self._monitor: Socket | None = None
+        self._was_up = False
+        self._give_up_at: float | None = None
+        # When to make a new socket, because libzmq is done with a connection and has not said that it tries again.
+        self._stalled_at: float | None = None
+        self._sight = diagnosis.Sight()
+
+    def open(self, context: Context, endpoint: str, now: float) -> Socket:
+        """Connect; nothing is waited for.
+
+        Raises `Refused(INVALID_ARGUMENT)` for what is no endpoint or no public key.
+        """
+        self.close()
+        socket = client_socket(context, self._kind, self._identity, self._server_key)
+        for option, value in _OPTIONS:
+            socket.set(option, value)
+        self._monitor = socket.get_monitor_socket(_EVENTS)
+        self.socket = socket
+        self.endpoint = endpoint
+        if self._give_up_at is None and not self._was_up:
+            self._give_up_at = now + self._connect_timeout
+            self._sight = diagnosis.Sight()
+        try:
+            socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            self.close()
+            raise Refused(Code.INVALID_ARGUMENT, f"{endpoint!r} is not an endpoint: {error.strerror}") from None
+        return socket
+
+    def close(self) -> None:
+        """Close the socket, where there is one; what was not sent is dropped."""
+        if self.socket is not None:
+            self.socket.disable_monitor()
+            self.socket.close(linger=0)
+            self.socket = None
+        if self._monitor is not None:
+            self._monitor.close(linger=0)
+            self._monitor = None
+        self.up = False
+        self._stalled_at = None
+
+    def watch(self, now: float) -> list[Change]:
+        """Say what became of the connection. A socket that libzmq gave up is closed: who needs it opens it again."""
+        changes = []
+        while self._monitor is not None and readable(self._monitor):
+            event, value = _EVENT_FORM.unpack(self._monitor.recv_multipart(zmq.DONTWAIT)[0])
+            change = self._change(event, value, now)
+            if change is not None:
+                changes.append(change)
+        if self._give_up_at is not None and now >= self._give_up_at:
+            reason = diagnosis.no_connection(self.endpoint, self._server_key, self._connect_timeout, self._sight)
+            changes.append(self._fail(reason))
+        elif self._stalled_at is not None and now >= self._stalled_at:
+            self.close()
+        return changes
+
+    def due_at(self) -> float | None:
+        """Say when `watch` has something to do even if nothing comes; on its clock."""
+        return min((at for at in (self._give_up_at, self._stalled_at) if at is not None), default=None)
+
+    def waited_on(self, *, writable: bool = False) -> list[tuple[Socket, int]]:
+        """Say what to poll: the socket (for writing too, where that is asked for) and its monitor."""
+        if self.socket is None or self._monitor is None:
+            return []
+        return [(self.socket, zmq.POLLIN | zmq.POLLOUT if writable and self.up else zmq.POLLIN), (self._monitor, zmq.POLLIN)]
+
+    def _change(self, event: int, value: int, now: float) -> Change | None:
+        change = None
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self.up = self._was_up = True
+            self._give_up_at = None
+            change = Change.UP
+        elif event == zmq.EVENT_DISCONNECTED:
+            self._stalled_at = now + _STALLED_SECONDS
+            change = Change.DOWN if self.up else None
+            self.up = False
+        elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            if value == _KEY_REFUSED:
+                return self._fail(diagnosis.key_refused(self.endpoint, self._identity.public))
+            self._stalled_at = now + _STALLED_SECONDS
+        elif event in _FAILED_HANDSHAKES:
+            self._sight.failed_handshakes += 1
+        else:
+            self._stalled_at = None
+            self._sight.connected += event == zmq.EVENT_CONNECTED
+            self._sight.tried_again += event == zmq.EVENT_CONNECT_RETRIED
+        return change
+
+    def _fail(self, refusal: Refused) -> Change:
+        self.close()
+        self.refusal = refusal
+        self._give_up_at = None
+        self._was_up = False
+        return Change.FAILED
+
+
+def readable(socket: Socket) -> bool:
+    """Say whether a message waits to be read; also makes libzmq look after the socket, which `recv` does not always."""
+    return bool(int(socket.get(zmq.EVENTS)) & zmq.POLLIN)

@@ -1,0 +1,110 @@
+"""One log of one job, read like a pipe while the job runs. It ends when the job has ended and its last byte was read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ..schemas.generated import job_pb2, request_pb2
+from ..schemas.naming import JobKey
+from .connection import Connection
+from .exchange import Chunk
+
+
+class JobOutput:
+    """Bytes as the job wrote them. `position` is how far they were taken.
+
+    At most a window (4 MiB) is fetched ahead of the reader. Raises what the daemon refuses where it is read.
+    """
+
+    def __init__(self, connection: Connection, pump: Callable[[], bool], key: JobKey, stream: request_pb2.Stream, start: int = 0) -> None:
+        self.position = start
+        self._connection = connection
+        self._pump = pump
+        follow = request_pb2.FollowLog(key=job_pb2.JobKey(owner=key.owner, id=key.id), stream=stream, start=start)
+        self._exchange = connection.ask(request_pb2.Request(follow_log=follow))
+        # What was fetched for `read` or `readline` and not yet given out; nothing is lost if one of them is interrupted.
+        self._buffer = bytearray()
+        self._scanned = 0
+        self.closed = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job has ended and every byte was taken."""
+        exchange = self._exchange
+        return (
+            exchange.ended and exchange.refusal is None and not self._buffer and not any(isinstance(item, Chunk) for item in exchange.items)
+        )
+
+    def take(self) -> bytes | memoryview | None:
+        """Get what has arrived, without waiting; None if that is nothing."""
+        if self._buffer:
+            data: bytes | memoryview | None = bytes(self._buffer)
+            self._buffer.clear()
+            self._scanned = 0
+        else:
+            data = self._next_chunk()
+        if data is not None:
+            self.position += len(data)
+        return data
+
+    def read(self, size: int = -1) -> bytes:
+        """Wait until `size` bytes are there, or (and always for -1) the end."""
+        while size < 0 or len(self._buffer) < size:
+            if not self._fetch():
+                break
+        return self._give(len(self._buffer) if size < 0 else size)
+
+    def read1(self, size: int = -1) -> bytes:
+        """Wait for at least one byte; `b""` at the end."""
+        if not self._buffer and size:
+            self._fetch()
+        return self._give(len(self._buffer) if size < 0 else size)
+
+    def readline(self) -> bytes:
+        """Wait for a whole line; `b""` at the end."""
+        while True:
+            found = self._buffer.find(b"\n", self._scanned)
+            if found >= 0:
+                return self._give(found + 1)
+            self._scanned = len(self._buffer)
+            if not self._fetch():
+                return self._give(len(self._buffer))
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the lines as they come."""
+        while line := self.readline():
+            yield line
+
+    def close(self) -> None:
+        """Read no more; the job goes on."""
+        self.closed = True
+        self._buffer.clear()
+        self._scanned = 0
+        self._connection.forget(self._exchange)
+        self._exchange.items.clear()
+
+    def _give(self, size: int) -> bytes:
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        self._scanned = 0
+        self.position += len(data)
+        return data
+
+    def _fetch(self) -> bool:
+        """Wait for the next bytes and put them into the buffer; False at the end."""
+        while (data := self._next_chunk()) is None:
+            if self._exchange.ended:
+                return False
+            self._pump()
+        self._buffer += data
+        return True
+
+    def _next_chunk(self) -> bytes | memoryview | None:
+        if self.closed:
+            raise ValueError("read of a closed log")
+        while (item := self._connection.take(self._exchange)) is not None:
+            if isinstance(item, Chunk):
+                return item.data
+        if self._exchange.refusal is not None:
+            raise self._exchange.refusal
+        return None

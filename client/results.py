@@ -1,0 +1,246 @@
+"""What users of the library get: jobs as they are, events, how a job ended. Frozen; made from what came over the wire.
+
+Times are microseconds since 1970 UTC (`..._us`, 0: not yet); properties of the same name without `_us` give a datetime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from ..schemas.frames import STORE_ID_BYTES
+from ..schemas.generated import event_pb2, job_pb2
+from ..schemas.job import OWN_FAILURE_STATUS, EventKind, Outcome, OutcomeKind, State, exit_status
+from ..schemas.naming import JobKey, format_id, format_process
+from ..schemas.record import outcome_from_wire
+from ..schemas.refusal import Code, Refused
+from ..schemas.spec import JobSpec, from_wire
+from .specs import Text
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_SIGTERM = 15
+
+
+class BatchInfo(NamedTuple):
+    """A group of jobs submitted together: the id of its run (16 bytes), its name, and how many run at once (0: no bound)."""
+
+    id: bytes
+    name: str = ""
+    parallel: int = 0
+
+
+class EventCursor(NamedTuple):
+    """A position in the news of one store. Written `STORE:SEQ`, the store's id in hex."""
+
+    store: bytes
+    seq: int
+
+    def __str__(self) -> str:
+        """Write it as `parse` reads it."""
+        return f"{self.store.hex()}:{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `STORE:SEQ`.
+
+        Raises `Refused(INVALID_ARGUMENT)` for anything else.
+        """
+        store, _, seq = text.partition(":")
+        try:
+            cursor = cls(bytes.fromhex(store), int(seq))
+        except ValueError:
+            cursor = cls(b"", -1)
+        if len(cursor.store) != STORE_ID_BYTES or cursor.seq < 0:
+            raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a cursor", "write 'now', or STORE:SEQ as an event shows it")
+        return cursor
+
+
+@dataclass(frozen=True, slots=True)
+class JobInfo:
+    """Everything known about one job at one moment. `spec` is what was asked for, without its stdin."""
+
+    key: JobKey
+    spec: JobSpec
+    state: State
+    owner_name: str
+    batch: BatchInfo | None
+    queued_at_us: int
+    started_at_us: int
+    ended_at_us: int
+    # None: it has no process (yet).
+    pid: int | None
+    # Set when finished.
+    outcome: Outcome | None
+    # Why it waits, in words; empty unless it does.
+    waits_for: str
+
+    @property
+    def id(self) -> str:
+        """Its id as text."""
+        return format_id(self.key.id)
+
+    @property
+    def name(self) -> str:
+        """Its name; empty if it has none."""
+        return self.spec.name
+
+    @property
+    def argv(self) -> tuple[bytes, ...]:
+        """The program and its arguments."""
+        return self.spec.argv
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its labels."""
+        return dict(self.spec.labels)
+
+    @property
+    def process(self) -> str | None:
+        """`PID@START`, which names it too; None if it never had a process."""
+        return format_process(self.pid, self.started_at_us) if self.pid else None
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended, as `subprocess` tells it; None while it has not."""
+        return None if self.outcome is None else return_code(self.outcome)
+
+    @property
+    def queued_at(self) -> datetime | None:
+        """When it was accepted."""
+        return moment(self.queued_at_us)
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When its process was made."""
+        return moment(self.started_at_us)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When nothing of it was left."""
+        return moment(self.ended_at_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One piece of news. Iterating on after `cursor` gives what came next, also after a restart of client or daemon."""
+
+    cursor: EventCursor
+    kind: EventKind
+    key: JobKey
+    at_us: int
+    name: str
+    labels: dict[str, str]
+    # Run id of its batch; empty if it has none.
+    batch: bytes
+    pid: int | None
+    started_at_us: int
+    # Set in `finished`.
+    outcome: Outcome | None
+    # Why, in words, where there is something to say.
+    sentence: str
+
+    @property
+    def id(self) -> str:
+        """The job's id as text."""
+        return format_id(self.key.id)
+
+    @property
+    def process(self) -> str | None:
+        """`PID@START` of the job; None if it has no process."""
+        return format_process(self.pid, self.started_at_us) if self.pid else None
+
+    @property
+    def at(self) -> datetime | None:
+        """When it happened."""
+        return moment(self.at_us)
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedJob:
+    """A job that has ended, in the manner of `subprocess.CompletedProcess`."""
+
+    args: Sequence[Text]
+    # Negative for a signal.
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+    key: JobKey
+    pid: int | None
+    started_at_us: int
+    ended_at_us: int
+    outcome: Outcome
+
+    def check_returncode(self) -> None:
+        """Raise `JobFailed`, a `subprocess.CalledProcessError`, if the return code is not 0."""
+        if self.returncode:
+            from .failures import JobFailed  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
+
+            raise JobFailed(self)
+
+
+def return_code(outcome: Outcome) -> int:
+    """Say how a job ended as `subprocess` would: the exit status, or the negative signal; never 0 unless it exited with 0."""
+    if outcome.kind in (OutcomeKind.EXITED, OutcomeKind.FAILED_TO_START):
+        return outcome.exit_status
+    if outcome.signal:
+        return -outcome.signal
+    if outcome.kind is OutcomeKind.CANCELLED:
+        return -_SIGTERM
+    return exit_status(outcome.kind, outcome.exit_status, 0) or OWN_FAILURE_STATUS
+
+
+def job_info(message: job_pb2.Job) -> JobInfo:
+    """Read a job as it came over the wire; what a newer daemon says beyond is left out."""
+    message.spec.DiscardUnknownFields()
+    return JobInfo(
+        key=JobKey(message.key.owner, message.key.id),
+        spec=from_wire(message.spec),
+        state=state_of(message.state),
+        owner_name=message.owner_name,
+        batch=BatchInfo(message.batch.id, message.batch.name, message.batch.parallel) if message.HasField("batch") else None,
+        queued_at_us=message.queued_at_us,
+        started_at_us=message.started_at_us,
+        ended_at_us=message.ended_at_us,
+        pid=message.pid or None,
+        outcome=outcome_from_wire(message.outcome) if message.HasField("outcome") else None,
+        waits_for=message.waits_for,
+    )
+
+
+def event(store: bytes, message: event_pb2.Event) -> Event | None:
+    """Read an event as it came over the wire; None for one of a kind that this version does not know."""
+    try:
+        kind = EventKind(message.kind)
+    except ValueError:
+        return None
+    return Event(
+        cursor=EventCursor(store, message.seq),
+        kind=kind,
+        key=JobKey(message.key.owner, message.key.id),
+        at_us=message.at_us,
+        name=message.name,
+        labels={label.name: label.value for label in message.labels},
+        batch=message.batch,
+        pid=message.pid or None,
+        started_at_us=message.started_at_us,
+        outcome=outcome_from_wire(message.outcome) if message.HasField("outcome") else None,
+        sentence=message.sentence,
+    )
+
+
+def state_of(number: int) -> State:
+    """Read a state; one that this version does not know counts as running."""
+    try:
+        return State(number)
+    except ValueError:
+        return State.RUNNING
+
+
+def moment(at_us: int) -> datetime | None:
+    """Make a datetime of microseconds; None of 0."""
+    from datetime import UTC, datetime, timedelta  # noqa: PLC0415 -- 3 ms that most commands need not wait for
+
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us) if at_us else None

@@ -1,0 +1,110 @@
+"""What is known here of jobs, whoever told: reports of a start or stop, events, answers to a query. Knows no socket.
+
+A record is kept as long as somebody holds the job; two handles of one job share it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+
+from ..schemas.generated import event_pb2, job_pb2, request_pb2
+from ..schemas.job import Outcome, State
+from ..schemas.naming import JobKey
+from ..schemas.record import outcome_from_wire
+from .exchange import Exchange
+from .results import state_of
+
+
+class Record:
+    """One job as far as it is known here; 0, None and empty mean: not known (yet)."""
+
+    __slots__ = ("__weakref__", "ended_at_us", "key", "outcome", "pid", "started_at_us", "state", "stderr_tail", "stdout_tail", "watch")
+
+    def __init__(self, key: JobKey) -> None:
+        self.key = key
+        self.state: State | None = None
+        self.pid = 0
+        self.started_at_us = 0
+        self.ended_at_us = 0
+        self.outcome: Outcome | None = None
+        self.stdout_tail = b""
+        self.stderr_tail = b""
+        # The start or stop that will tell of its end.
+        self.watch: Exchange | None = None
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether its end will be told without being asked for."""
+        return self.watch is not None and not self.watch.ended
+
+
+class Tracking:
+    """All records of one client. `newly_ended` is filled as jobs are learnt to have ended, for whoever waits."""
+
+    def __init__(self) -> None:
+        self.newly_ended: deque[JobKey] = deque()
+        self._records: weakref.WeakValueDictionary[JobKey, Record] = weakref.WeakValueDictionary()
+
+    def record(self, key: JobKey) -> Record:
+        """Get the record of a job."""
+        record = self._records.get(key)
+        if record is None:
+            record = self._records[key] = Record(key)
+        return record
+
+    def learn_reports(self, reports: request_pb2.Reports) -> None:
+        """Take in what a start or stop tells."""
+        for report in reports.reports:
+            record = self._records.get(JobKey(report.key.owner, report.key.id))
+            if record is None:
+                continue
+            if report.state == job_pb2.STATE_FINISHED:
+                record.stdout_tail = report.stdout_tail
+                record.stderr_tail = report.stderr_tail
+                self._ended(record, report.pid, report.started_at_us, report.ended_at_us, report.outcome)
+            else:
+                self._lives(record, State.RUNNING, report.pid, report.started_at_us)
+
+    def learn_event(self, event: event_pb2.Event) -> None:
+        """Take in an event."""
+        record = self._records.get(JobKey(event.key.owner, event.key.id))
+        if record is None:
+            return
+        match event.kind:
+            case event_pb2.EVENT_KIND_FINISHED:
+                self._ended(record, event.pid, event.started_at_us, event.at_us, event.outcome)
+            case event_pb2.EVENT_KIND_STOPPING:
+                self._lives(record, State.STOPPING, event.pid, event.started_at_us)
+            case event_pb2.EVENT_KIND_STARTED | event_pb2.EVENT_KIND_ADOPTED:
+                self._lives(record, State.RUNNING, event.pid, event.started_at_us)
+            case event_pb2.EVENT_KIND_QUEUED:
+                self._lives(record, State.QUEUED, 0, 0)
+            case _:  # Of a newer daemon.
+                pass
+
+    def learn_job(self, job: job_pb2.Job) -> None:
+        """Take in an answer to a query."""
+        record = self._records.get(JobKey(job.key.owner, job.key.id))
+        if record is None:
+            return
+        if job.state == job_pb2.STATE_FINISHED:
+            self._ended(record, job.pid, job.started_at_us, job.ended_at_us, job.outcome)
+        else:
+            self._lives(record, state_of(job.state), job.pid, job.started_at_us)
+
+    def _lives(self, record: Record, state: State, pid: int, started_at_us: int) -> None:
+        # Several tell, each in its own time: what is older changes nothing.
+        if record.outcome is None:
+            record.state = max(record.state or state, state)
+            record.pid = pid or record.pid
+            record.started_at_us = started_at_us or record.started_at_us
+
+    def _ended(self, record: Record, pid: int, started_at_us: int, ended_at_us: int, outcome: job_pb2.Outcome) -> None:
+        if record.outcome is None:
+            record.state = State.FINISHED
+            record.pid = pid
+            record.started_at_us = started_at_us
+            record.ended_at_us = ended_at_us
+            record.outcome = outcome_from_wire(outcome)
+            self.newly_ended.append(record.key)

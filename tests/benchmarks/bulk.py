@@ -1,0 +1,104 @@
+"""How many bytes a second: from a job into its log, and from a log to whoever asked for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from time import perf_counter
+
+from limits.curve_bulk import megabytes_a_second
+from stage import Ground, Stage
+from table import Line, in_turns, share
+
+from jobwire.client.blocking import Client
+
+CHUNK_BYTES = 256 * 1024
+_PIPE_READ_BYTES = 1024 * 1024
+
+
+def measure(ground: Ground) -> list[Line]:
+    """Measure writing first; what was written last is then read."""
+    blocks, rounds = (800, 2) if ground.quick else (4000, 5)
+    lines = []
+    with ground.stage(slots=2) as stage, stage.client() as client:
+        straight = ground.memory / "straight"
+        written = in_turns(lambda: _write_straight(straight, blocks), lambda: _write_by_job(client, stage, blocks), rounds)
+        lines.append(
+            written.line(f"a job writes {_size(blocks)}", "MB/s", share(60, 85), note="limit: straight into a file, same file system")
+        )
+        job_id, log = _leave_a_log(client, stage, blocks)
+        read = in_turns(lambda: megabytes_a_second(log, CHUNK_BYTES), lambda: _read_by_command(stage, job_id, log), rounds)
+        note = f"limit: CURVE alone, chunks of {CHUNK_BYTES // 1024} KiB; ours: the whole command, its start included"
+        lines.append(read.line(f"jobwire logs of {_size(blocks)} to a pipe", "MB/s", share(60, 85), note=note))
+    if not ground.quick:
+        lines.append(_on_disk(ground, blocks))
+    return lines
+
+
+def _on_disk(ground: Ground, blocks: int) -> Line:
+    with ground.stage(slots=2, logs=ground.disk) as stage, stage.client() as client:
+        straight = ground.disk / "straight"
+        written = in_turns(lambda: _write_straight(straight, blocks), lambda: _write_by_job(client, stage, blocks), 1)
+    return written.line(f"a job writes {_size(blocks)}, logs on disk", "MB/s", share(60, 85), judged=False)
+
+
+def _program(blocks: int) -> list[str]:
+    return ["/bin/dd", "if=/dev/zero", f"bs={CHUNK_BYTES}", f"count={blocks}", "status=none"]
+
+
+def _size(blocks: int) -> str:
+    return f"{blocks * CHUNK_BYTES / 1e9:.2g} GB"
+
+
+def _rate(blocks: int, seconds: float) -> float:
+    return blocks * CHUNK_BYTES / seconds / 1e6
+
+
+def _write_straight(path: Path, blocks: int) -> float:
+    with path.open("wb") as file:
+        begun = perf_counter()
+        subprocess.run(_program(blocks), stdout=file, check=True)
+        taken = perf_counter() - begun
+        file.truncate(0)
+    return _rate(blocks, taken)
+
+
+def _write_by_job(client: Client, stage: Stage, blocks: int) -> float:
+    begun = perf_counter()
+    job = client.submit(_program(blocks))
+    job.wait()
+    taken = perf_counter() - begun
+    log = _log_of(stage, job.pid)
+    if log.stat().st_size != blocks * CHUNK_BYTES:
+        raise RuntimeError(f"{log} has {log.stat().st_size} bytes")
+    os.truncate(log, 0)
+    return _rate(blocks, taken)
+
+
+def _leave_a_log(client: Client, stage: Stage, blocks: int) -> tuple[str, Path]:
+    job = client.submit(_program(blocks))
+    job.wait()
+    return job.id, _log_of(stage, job.pid)
+
+
+def _log_of(stage: Stage, pid: int | None) -> Path:
+    return next(stage.logs.glob(f"{pid}_*/stdout"))
+
+
+def _read_by_command(stage: Stage, job_id: str, log: Path) -> float:
+    size = log.stat().st_size
+    begun = perf_counter()
+    with subprocess.Popen(
+        stage.command("logs", job_id), env=stage.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    ) as command:
+        assert command.stdout is not None
+        buffer = bytearray(_PIPE_READ_BYTES)
+        received = 0
+        while got := os.readv(command.stdout.fileno(), [buffer]):
+            received += got
+        command.wait()
+        taken = perf_counter() - begun
+    if received != size or command.returncode:
+        raise RuntimeError(f"jobwire logs wrote {received} of {size} bytes and ended {command.returncode}")
+    return size / taken / 1e6

@@ -1,0 +1,90 @@
+"""What a job costs when 200,000 others have ended before it, against a store that is empty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from launching import PROGRAM, launch_at_once
+from stage import Ground
+from table import Line, at_most, in_turns
+
+from jobwire.broker import schema
+from jobwire.keys.identity import Identity
+from jobwire.schemas.generated import event_pb2, job_pb2
+from jobwire.schemas.job import EventKind, Outcome, OutcomeKind, State
+from jobwire.schemas.naming import JobKey, format_folder, new_id
+from jobwire.schemas.record import event_kind_to_wire, outcome_to_wire
+from jobwire.schemas.spec import JobSpec, digest, to_wire
+
+_FOLDERS = 1000
+_FIRST_US = 1_700_000_000_000_000
+_SLOTS = 4
+
+
+def measure(ground: Ground) -> list[Line]:
+    """Measure the throughput of 500 jobs on both stores in turns."""
+    past, count, rounds = (20_000, 200, 4) if ground.quick else (200_000, 500, 8)
+    full = ground.stage(slots=_SLOTS, before=lambda state, admin: fill(state, admin, past))
+    empty = ground.stage(slots=_SLOTS)
+    with full, empty, full.client() as in_full, empty.client() as in_empty:
+        for client in (in_full, in_empty):
+            launch_at_once(client, 100)
+
+        pairs = in_turns(lambda: 1e6 / launch_at_once(in_empty, count), lambda: 1e6 / launch_at_once(in_full, count), rounds)
+    note = "the whole cost by the throughput of one start; limit: the same with an empty store"
+    return [pairs.line(f"cost of a job after {past} others", "us", at_most(1.15, 1.0), note=note)]
+
+
+def fill(state: Path, admin: Identity, count: int) -> None:
+    """Write jobs that have ended into the store, with all their events, and the log folders of the last of them."""
+    store = schema.connect(state / "state.db")
+    schema.prepare(store, state / "state.db")
+    spec = JobSpec((PROGRAM,))
+    hashed, wire = digest(spec), to_wire(spec).SerializeToString()
+    outcome = outcome_to_wire(Outcome(OutcomeKind.EXITED, sentence="exited with status 0"))
+    outcome_bytes = outcome.SerializeToString()
+    keys = [JobKey(admin.public, new_id()) for _ in range(count)]
+    store.execute("BEGIN IMMEDIATE")
+    store.execute("INSERT INTO proofs (row, envelope) VALUES (1, ?)", (bytes(300),))
+    store.executemany(
+        "INSERT INTO jobs (row, owner, id, digest, state, name, proof, spec, queued_at, started_at, ended_at, pid, outcome)"
+        f" VALUES (?, ?, ?, ?, {State.FINISHED.value}, '', 1, ?, ?, ?, ?, ?, ?)",
+        ((row, *key, hashed, wire, *_times(row), _pid(row), outcome_bytes) for row, key in enumerate(keys, 1)),
+    )
+    kinds = (EventKind.QUEUED, EventKind.STARTED, EventKind.FINISHED)
+    store.executemany(
+        "INSERT INTO events (seq, owner, event) VALUES (?, ?, ?)",
+        (
+            (3 * row - 2 + place, key.owner, _event(kind, key, row, outcome))
+            for row, key in enumerate(keys, 1)
+            for place, kind in enumerate(kinds)
+        ),
+    )
+    store.execute("COMMIT")
+    store.close()
+    for row in range(max(1, count - _FOLDERS + 1), count + 1):
+        _, started_at, ended_at = _times(row)
+        folder = state / "logs" / format_folder(_pid(row), started_at, ended_at)
+        folder.mkdir(mode=0o700)
+        for name in ("stdout", "stderr", "job", "outcome"):
+            (folder / name).write_bytes(b"")
+
+
+def _times(row: int) -> tuple[int, int, int]:
+    begun = _FIRST_US + row * 1000
+    return begun, begun + 300, begun + 900
+
+
+def _pid(row: int) -> int:
+    return 1000 + row % 30_000
+
+
+def _event(kind: EventKind, key: JobKey, row: int, outcome: job_pb2.Outcome) -> bytes:
+    queued_at, started_at, ended_at = _times(row)
+    at_us = {EventKind.QUEUED: queued_at, EventKind.STARTED: started_at, EventKind.FINISHED: ended_at}[kind]
+    event = event_pb2.Event(kind=event_kind_to_wire(kind), key=job_pb2.JobKey(owner=key.owner, id=key.id), at_us=at_us)
+    if kind is not EventKind.QUEUED:
+        event.pid, event.started_at_us = _pid(row), started_at
+    if kind is EventKind.FINISHED:
+        event.outcome.CopyFrom(outcome)
+    return event.SerializeToString()

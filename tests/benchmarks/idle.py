@@ -1,0 +1,54 @@
+"""What daemons cost that have nothing to do: processor time and memory of worker, supervisor and keeper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from launching import launch_at_once
+from stage import Ground, Stage
+from table import Line, amount, at_most
+
+_MILLION = 1e6
+# proc_pid_stat(5): utime and stime are fields 14 and 15; after the name, which may hold spaces, begins field 3.
+_UTIME, _STIME = 14 - 3, 15 - 3
+
+
+def measure(ground: Ground) -> list[Line]:
+    """Look at daemons that ran some jobs and then nothing, without a subscriber."""
+    seconds = 5 if ground.quick else 20
+    with ground.stage(slots=4) as stage:
+        with stage.client() as client:
+            launch_at_once(client, 50)
+        # What the last job and the client that left still cause is not idleness.
+        stage.wait_for_end_of("worker", 2)
+        before = _ticks(stage)
+        if stage.wait_for_end_of("worker", seconds):
+            raise RuntimeError(f"the worker ended:\n{stage.logged()}")
+        spent = {name: ticks - before[name] for name, ticks in _ticks(stage).items()}
+        resident = {name: _kilobytes(pid, "Rss") / 1000 for name, pid in stage.pids.items()}
+        shared_out = {name: _kilobytes(pid, "Pss") / 1000 for name, pid in stage.pids.items()}
+    return [
+        amount(f"idle for {seconds} s, processor time", sum(spent.values()), at_most(0, 0, "ticks"), note=_each(spent)),
+        amount("idle, RSS together", sum(resident.values()), at_most(70, 45, "MB"), note=_each(resident)),
+        amount("idle, PSS together", sum(shared_out.values()), at_most(70, 45, "MB"), judged=False, note=_each(shared_out)),
+    ]
+
+
+def _ticks(stage: Stage) -> dict[str, int]:
+    ticks = {}
+    for name, pid in stage.pids.items():
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks[name] = int(fields[_UTIME]) + int(fields[_STIME])
+    return ticks
+
+
+def _kilobytes(pid: int, what: str) -> float:
+    """Read an entry of smaps_rollup; see proc_pid_smaps(5). Kibibytes, given in thousands of bytes."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith(f"{what}:"):
+            return int(line.split()[1]) * 1.024
+    raise RuntimeError(f"the kernel does not tell {what} of {pid}")
+
+
+def _each(amounts: dict[str, float] | dict[str, int]) -> str:
+    return ", ".join(f"{name} {number:.1f}".removesuffix(".0") for name, number in amounts.items())

@@ -1,0 +1,120 @@
+"""How many jobs a second: `/bin/true` with both logs, durable, in a cgroup each, over CURVE, watched to the last end."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from stage import CannotMeasure, Ground
+from table import Line, Pairs, Promise, in_turns, share, unmeasured
+
+from jobwire.client.blocking import Client
+from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.naming import new_id
+from jobwire.schemas.spec import JobSpec, to_wire
+
+PROGRAM = b"/bin/true"
+SLOTS_TRIED = (2, 4, 8)
+IN_FLIGHT = 32
+_LIMIT_IN_FLIGHT = 2
+_WARM_UP = 100
+_DEADLINE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to start many jobs; `launch` does it and gives jobs per second."""
+
+    what: str
+    promise: Promise
+    launch: Callable[[Client, int], float]
+
+
+def measure(ground: Ground) -> list[Line]:
+    """Measure both ways of asking, with the logs in memory, and once with everything on disk."""
+    ways = (
+        Way("jobs of one start", share(28, 45), launch_at_once),
+        Way(f"jobs of a request each, {IN_FLIGHT} in flight", share(20, 35), launch_singly),
+    )
+    try:
+        ground.compiled("limits/spawn_limit.c")
+    except CannotMeasure as why:
+        return [unmeasured(way.what, way.promise, str(why)) for way in ways]
+    count, rounds = (300, 3) if ground.quick else (2000, 5)
+    lines: list[Line] = []
+    for way in ways:
+        slots, tried = _best_slots(ground, way, count)
+        in_memory = _against_limit(ground, ground.memory, slots, way, count, rounds)
+        lines.append(in_memory.line(f"{count} {way.what}", "jobs/s", way.promise, note=tried))
+        on_disk = _against_limit(ground, ground.disk, slots, way, count, 1)
+        lines.append(on_disk.line(f"{count} {way.what}, logs on disk", "jobs/s", way.promise, judged=False))
+    return lines
+
+
+def launch_at_once(client: Client, count: int) -> float:
+    """Start jobs with one request and wait for the last end; get jobs per second."""
+    begun = monotonic()
+    jobs = client.submit_many([JobSpec((PROGRAM,))] * count)
+    client.wait(jobs)
+    taken = monotonic() - begun
+    failed = sum(job.returncode != 0 for job in jobs)
+    if failed:
+        raise RuntimeError(f"{failed} of {count} jobs failed")
+    return count / taken
+
+
+def launch_singly(client: Client, count: int) -> float:
+    """Start jobs with one request each, so many in flight, and wait for the last end; get jobs per second."""
+    connection = client.connection
+    spec = to_wire(JobSpec((PROGRAM,)))
+    flying = []
+    asked = finished = 0
+    begun = monotonic()
+    deadline = begun + _DEADLINE_SECONDS
+    while finished < count:
+        while asked < count and len(flying) < IN_FLIGHT:
+            start = request_pb2.Start(jobs=[request_pb2.NewJob(id=new_id(), spec=spec)], watch=True)
+            flying.append(connection.ask(request_pb2.Request(start=start)))
+            asked += 1
+        connection.pump(deadline)
+        still = []
+        for exchange in flying:
+            if not exchange.ended:
+                still.append(exchange)
+                continue
+            if exchange.refusal is not None:
+                raise exchange.refusal
+            finished += 1
+        if monotonic() > deadline:
+            raise TimeoutError(f"{finished} of {count} jobs finished within {_DEADLINE_SECONDS} s")
+        flying = still
+    return count / (monotonic() - begun)
+
+
+def spawn_limit(ground: Ground, root: Path, count: int) -> float:
+    """Run the limit's program; get jobs per second."""
+    command = [ground.compiled("limits/spawn_limit.c"), str(count), str(_LIMIT_IN_FLIGHT), ground.fresh(root, "limit"), PROGRAM.decode()]
+    return float(subprocess.run(command, env={"PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def _best_slots(ground: Ground, way: Way, count: int) -> tuple[int, str]:
+    """Try which number of slots is best on this machine; in a quick run, take the middle one."""
+    if ground.quick:
+        return SLOTS_TRIED[1], f"{SLOTS_TRIED[1]} slots"
+    rates: dict[int, float] = {}
+    for slots in SLOTS_TRIED:
+        with ground.stage(slots=slots) as stage, stage.client() as client:
+            way.launch(client, _WARM_UP)
+            rates[slots] = way.launch(client, count // 2)
+    best = max(rates, key=lambda slots: rates[slots])
+    tried = ", ".join(f"{rate:.0f} with {slots}" for slots, rate in rates.items())
+    return best, f"{best} slots (tried: {tried} jobs/s)"
+
+
+def _against_limit(ground: Ground, logs: Path, slots: int, way: Way, count: int, rounds: int) -> Pairs:
+    with ground.stage(slots=slots, logs=logs) as stage, stage.client() as client:
+        way.launch(client, _WARM_UP)
+        return in_turns(lambda: spawn_limit(ground, logs, count), lambda: way.launch(client, count), rounds)

@@ -1,0 +1,61 @@
+"""Measure jobwire against what this machine can do at most, and print one table.
+
+    python tests/benchmarks/run.py [GROUP...] [--quick] [--json FILE] [--disk FOLDER]
+
+Everything is measured in turns with its limit, in one run: only such ratios mean anything. A missed floor is said, and the run ends 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+import bulk
+import command
+import history
+import idle
+import latency
+import launching
+from stage import Ground
+from table import Line, Verdict, draw
+
+GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
+    "idle": idle.measure,
+    "command": command.measure,
+    "latency": latency.measure,
+    "launching": launching.measure,
+    "history": history.measure,
+    "bulk": bulk.measure,
+}
+
+
+def main() -> int:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description="Measure jobwire against what this machine can do at most.")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"which measurements, of {', '.join(GROUPS)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: under a minute, and less to rely on")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there too, a JSON object a line")
+    parser.add_argument("--disk", type=Path, default=Path("/var/tmp"), metavar="FOLDER", help="a folder on the disk to measure with")
+    options = parser.parse_args()
+    if unknown := set(options.groups) - GROUPS.keys():
+        parser.error(f"there is no group {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
+    lines: list[Line] = []
+    with Ground(options.disk, quick=options.quick) as ground:
+        for name in options.groups or GROUPS:
+            begun = perf_counter()
+            lines += GROUPS[name](ground)
+            print(f"{name}: {perf_counter() - begun:.0f} s", file=sys.stderr)
+    print(f"\n{os.uname().sysname} {os.uname().release}, {os.cpu_count()} cores, Python {sys.version.split()[0]}; medians\n")
+    print(draw(lines))
+    if options.json:
+        options.json.write_text("".join(json.dumps(line.fields()) + "\n" for line in lines))
+    return int(any(line.verdict is Verdict.MISSED for line in lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

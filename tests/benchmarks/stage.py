@@ -1,0 +1,166 @@
+"""Where measurements take place: temporary folders on disk and in memory, and private workers in them, all gone at the end.
+
+Everything is removed when the last measurement is over and not earlier: after a large removal a file system is slow for half a minute.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Self
+
+from jobwire.client.blocking import Client
+from jobwire.keys import roster
+from jobwire.keys.identity import Identity, load_or_make, parse_public
+from jobwire.schemas.refusal import Refused
+
+_READY_SECONDS = 20
+_END_SECONDS = 20
+_MEMORY = Path("/dev/shm")
+
+
+class CannotMeasure(Exception):  # noqa: N818 -- a fact
+    """Something that a measurement needs is not on this machine."""
+
+
+class Ground:
+    """The folders of one run. `disk` is on a disk, `memory` on a tmpfs where there is one; `quick`: fewer rounds of everything."""
+
+    def __init__(self, disk: Path, *, quick: bool) -> None:
+        self.quick = quick
+        self._cleaning = ExitStack()
+        self.disk = self._make_folder(disk)
+        self.memory = self._make_folder(_MEMORY if os.access(_MEMORY, os.W_OK) else disk)
+        self._numbers = iter(range(1_000_000))
+
+    def fresh(self, root: Path, what: str) -> Path:
+        """Make an empty folder below `disk` or `memory`."""
+        folder = root / f"{what}-{next(self._numbers)}"
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def stage(self, *, slots: int, logs: Path | None = None, before: Callable[[Path, Identity], None] | None = None) -> Stage:
+        """Prepare a worker: its state on disk, its logs below `logs` (None: in memory). `before(state, admin)` may fill the state."""
+        logs_folder = self.fresh(self.memory if logs is None else logs, "logs")
+        return Stage(self.fresh(self.disk, "stage"), logs_folder, slots, before)
+
+    def compiled(self, source: str) -> Path:
+        """Compile a C program that stands beside this file.
+
+        Raises CannotMeasure where there is no compiler.
+        """
+        compiler = shutil.which("cc")
+        if compiler is None:
+            raise CannotMeasure("there is no C compiler (cc) on this machine")
+        path = Path(__file__).with_name(source.split("/", maxsplit=1)[0]) / source.rpartition("/")[2]
+        program = self.disk / path.stem
+        if not program.exists():
+            subprocess.run([compiler, "-O2", "-Wall", "-o", str(program), str(path)], check=True)
+        return program
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._cleaning.close()
+
+    def _make_folder(self, root: Path) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="jobwire-bench-", dir=root))
+        self._cleaning.callback(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+
+class Stage:
+    """A private worker while it is entered: worker, supervisor and keeper have ended when it is left."""
+
+    def __init__(self, folder: Path, logs: Path, slots: int, before: Callable[[Path, Identity], None] | None) -> None:
+        self.folder = folder
+        self.logs = logs
+        self.slots = slots
+        self.state = folder / "state" / "worker"
+        config = folder / "config"
+        # With these, `jobwire` on the command line finds this worker as the user's own.
+        self.environment = {**os.environ, "JOBWIRE_STATE": str(folder / "state"), "JOBWIRE_CONFIG": str(config)}
+        self.environment.pop("JOBWIRE_CONTEXT", None)
+        for path in (folder / "state", self.state, config):
+            path.mkdir(mode=0o700)
+        (self.state / "logs").symlink_to(logs)
+        self.roster = config / "roster.toml"
+        self.admin = load_or_make(config / "identity")
+        roster.add_member(self.roster, "admin", self.admin.public, "admin")
+        if before is not None:
+            before(self.state, self.admin)
+        self.description: dict[str, Any] = {}
+        self._pidfds: dict[str, int] = {}
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Say who runs, by name."""
+        return {
+            name: self.description[key] for name, key in (("worker", "pid"), ("supervisor", "supervisor_pid"), ("keeper", "keeper_pid"))
+        }
+
+    def client(self) -> Client:
+        """Connect as the admin."""
+        return Client.connect(self.description["endpoint"], parse_public(self.description["key"]), self.admin)
+
+    def command(self, *words: str) -> list[str]:
+        """Write a command line of jobwire; run it with `environment`."""
+        script = Path(sys.executable).with_name("jobwire")
+        return [str(script), *words] if script.exists() else [sys.executable, "-m", "jobwire.client.cli.main", *words]
+
+    def __enter__(self) -> Self:
+        ready, told = os.pipe()
+        command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--state", str(self.state)]
+        command += ["--roster", str(self.roster), "--slots", str(self.slots), "--ready-fd", str(told)]
+        with (self.folder / "worker.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, cwd=self.folder, pass_fds=[told]
+            )
+        os.close(told)
+        with os.fdopen(ready, "rb") as pipe:
+            line = pipe.readline() if select.select([pipe], [], [], _READY_SECONDS)[0] else b""
+        if not line.endswith(b"\n"):
+            self._process.kill()
+            self._process.wait()
+            raise RuntimeError(f"the worker did not get ready:\n{self.logged()}")
+        self.description = json.loads(line)
+        self._pidfds = {name: os.pidfd_open(pid) for name, pid in self.pids.items()}
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with suppress(Refused, TimeoutError):
+            self._end_jobs()
+        # A worker that ends without jobs lets its supervisor end too, and that its keeper.
+        self._process.terminate()
+        for name, pidfd in self._pidfds.items():
+            if not select.select([pidfd], [], [], _END_SECONDS)[0]:
+                print(f"the {name} did not end within {_END_SECONDS} s and is killed:\n{self.logged()}", file=sys.stderr)
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            if name == "worker":
+                self._process.wait()
+            os.close(pidfd)
+
+    def wait_for_end_of(self, name: str, seconds: float) -> bool:
+        """Let time pass, but not longer than one of the daemons lives; say whether it ended."""
+        return bool(select.select([self._pidfds[name]], [], [], seconds)[0])
+
+    def logged(self) -> str:
+        """Read what the daemons had to say."""
+        paths = (self.folder / "worker.log", self.state / "supervisor.log")
+        return "\n--\n".join(path.read_text(errors="replace") for path in paths if path.exists())
+
+    def _end_jobs(self) -> None:
+        with self.client() as client:
+            jobs = [client.job(info.id) for info in client.list()]
+            if jobs:
+                client.stop(jobs, grace=0, timeout=_END_SECONDS)

@@ -1,0 +1,135 @@
+"""Real workers for system tests: started, awaited by their readiness line, killed, started again, and gone at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jobwire.client.blocking import Client
+from jobwire.keys import roster
+from jobwire.keys.identity import Identity, generate, parse_public
+
+READY_SECONDS = 20
+_Found = TypeVar("_Found")
+
+
+def wait_until(look: Callable[[], _Found | None], what: str, seconds: float = 15.0) -> _Found:
+    """Wait for a condition that nothing tells of, with a deadline."""
+    deadline = time.monotonic() + seconds
+    pause = select.poll()
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        pause.poll(10)
+
+
+class Worker:
+    """One worker of its own state folder, with the identities of an admin and of whoever is added."""
+
+    def __init__(self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.state = folder / "state"
+        self.roster = folder / "roster.toml"
+        self.log = folder / "worker.log"
+        self.slots = slots
+        self.env = env or {}
+        self.admin = self.add("admin", "admin")
+        self.process: subprocess.Popen[bytes] | None = None
+        self.description: dict[str, Any] = {}
+
+    def add(self, name: str, role: str) -> Identity:
+        """Put somebody new on the roster."""
+        identity = generate()
+        roster.add_member(self.roster, name, identity.public, role)
+        return identity
+
+    def start(self) -> Worker:
+        """Start it, and return when it can be spoken to."""
+        read, write = os.pipe()
+        command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--state", str(self.state)]
+        command += ["--roster", str(self.roster), "--slots", str(self.slots), "--ready-fd", str(write)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, env={**os.environ, **self.env}, pass_fds=[write]
+            )
+        os.close(write)
+        with os.fdopen(read, "rb") as ready:
+            assert select.select([ready], [], [], READY_SECONDS)[0], f"not ready:\n{self.logged()}"
+            line = ready.readline()
+        assert line, f"the worker ended instead of getting ready:\n{self.logged()}"
+        self.description = json.loads(line)
+        return self
+
+    @property
+    def endpoint(self) -> str:
+        return str(self.description["endpoint"])
+
+    @property
+    def event_endpoint(self) -> str:
+        return str(self.description["event_endpoint"])
+
+    @property
+    def public(self) -> bytes:
+        return parse_public(self.description["key"])
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    def described(self) -> dict[str, Any]:
+        """Read what the worker says of itself now."""
+        found: dict[str, Any] = json.loads((self.state / "worker.json").read_bytes())
+        return found
+
+    def client(self, identity: Identity | None = None) -> Client:
+        """Connect as the admin, or as somebody else."""
+        return Client.connect(self.endpoint, self.public, identity or self.admin)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """End the worker's process, and only that."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        self.process.wait(READY_SECONDS)
+
+    def logged(self) -> str:
+        """Read what worker and supervisor had to say."""
+        parts = [path.read_text(errors="replace") for path in (self.log, self.state / "supervisor.log") if path.exists()]
+        return "\n--\n".join(parts)
+
+    def clean(self) -> None:
+        """End everything: all jobs, worker, supervisor and keeper."""
+        if self.process is not None and self.process.poll() is None:
+            with self.client() as client:
+                for job in client.list():
+                    client.job(job.id).stop(grace=0)
+            # Without jobs an ending worker lets its supervisor end too.
+            self.kill(signal.SIGTERM)
+        for name in ("supervisor_pid", "keeper_pid"):
+            wait_until(lambda name=name: not _lives(self.described_or_last().get(name, 0)), f"{name} ends")
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    def described_or_last(self) -> dict[str, Any]:
+        try:
+            return self.described()
+        except (OSError, ValueError):
+            return self.description
+
+
+def _lives(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return bool(pid) and stat.rpartition(")")[2].split()[0] != "Z"

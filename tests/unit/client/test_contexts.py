@@ -1,0 +1,146 @@
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from jobwire.client import contexts
+from jobwire.keys.identity import format_public, from_seed
+from jobwire.schemas.refusal import Code, Refused
+
+KEY = from_seed(bytes(32)).public
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "config"
+    monkeypatch.setenv("JOBWIRE_CONFIG", str(folder))
+    monkeypatch.delenv("JOBWIRE_CONTEXT", raising=False)
+    return folder
+
+
+def write(config: Path, text: str) -> None:
+    config.mkdir(exist_ok=True)
+    (config / "contexts.toml").write_text(text)
+
+
+def test_without_a_file_the_embedded_worker_is_meant() -> None:
+    assert contexts.current_name() == "embedded"
+    assert contexts.list_contexts() == ()
+
+
+def test_the_first_context_is_used_and_found_again(config: Path) -> None:
+    assert contexts.add("lab", "lab.example.org:7341", KEY)
+    assert contexts.resolve() == contexts.Context("lab", "tcp://lab.example.org:7341", KEY, config / "identity")
+
+
+def test_a_second_one_is_used_only_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    contexts.add("lab", "lab:1", KEY)
+    assert not contexts.add("farm", "farm:1", KEY)
+    assert contexts.resolve().name == "lab"
+    assert contexts.resolve("farm").name == "farm"
+    monkeypatch.setenv("JOBWIRE_CONTEXT", "farm")
+    assert contexts.resolve().name == "farm"
+    assert contexts.resolve("lab").name == "lab"
+    monkeypatch.delenv("JOBWIRE_CONTEXT")
+    contexts.use("farm")
+    assert contexts.resolve().name == "farm"
+
+
+def test_file_and_folder_are_private(config: Path) -> None:
+    contexts.add("lab", "lab:1", KEY)
+    assert stat.S_IMODE(config.stat().st_mode) == 0o700
+    assert stat.S_IMODE((config / "contexts.toml").stat().st_mode) == 0o600
+
+
+def test_comments_stay_when_the_file_is_changed(config: Path) -> None:
+    write(config, f'# mine\n\n[contexts.lab] # the old one\nendpoint = "lab:1"\nkey = "{format_public(KEY)}"\n')
+    contexts.add("farm", "farm:1", KEY)
+    contexts.use("farm")
+    text = (config / "contexts.toml").read_text()
+    assert "# mine" in text
+    assert "# the old one" in text
+    assert [context.name for context in contexts.list_contexts()] == ["lab", "farm"]
+    assert contexts.current_name() == "farm"
+
+
+def test_the_one_in_use_that_is_removed_leaves_the_embedded_worker() -> None:
+    contexts.add("lab", "lab:1", KEY)
+    contexts.add("farm", "farm:1", KEY)
+    assert not contexts.remove("farm")
+    assert contexts.remove("lab")
+    assert contexts.current_name() == "embedded"
+
+
+def test_a_name_is_given_once_and_embedded_is_kept() -> None:
+    contexts.add("lab", "lab:1", KEY)
+    for name, code in (("lab", Code.ALREADY_EXISTS), ("embedded", Code.INVALID_ARGUMENT), ("a b", Code.INVALID_ARGUMENT)):
+        with pytest.raises(Refused) as refused:
+            contexts.add(name, "lab:1", KEY)
+        assert refused.value.code is code
+
+
+def test_an_unknown_name_is_refused_everywhere() -> None:
+    for call in (contexts.resolve, contexts.use, contexts.remove):
+        with pytest.raises(Refused, match="there is no context 'nowhere'"):
+            call("nowhere")
+
+
+def test_embedded_can_be_used_again() -> None:
+    contexts.add("lab", "lab:1", KEY)
+    contexts.use("embedded")
+    assert contexts.current_name() == "embedded"
+
+
+@pytest.mark.parametrize("text", ["lab:1", "tcp://lab:65535", "10.0.0.1:7341", "[::1]:7341", "tcp://[fe80::1%eth0]:7341"])
+def test_an_endpoint_is_host_and_port(text: str) -> None:
+    assert contexts.parse_endpoint(text) == f"tcp://{text.removeprefix('tcp://')}"
+
+
+@pytest.mark.parametrize(
+    "text", ["lab", "", "lab:0", "lab:65536", "*:1", "udp://lab:1", "http://lab:1", "::1:1", "lab:1/x", "lab:", "a b:1"]
+)
+def test_what_is_no_endpoint_is_refused(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        contexts.parse_endpoint(text)
+    assert refused.value.code is Code.INVALID_ARGUMENT
+
+
+GOOD = f'[contexts.lab]\nendpoint = "lab:1"\nkey = "{format_public(KEY)}"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD + "colour = 1\n", "line 1, key 'contexts.lab': there is no key 'colour' here"),
+        (GOOD.replace("lab:1", "lab"), "line 1, key 'contexts.lab': 'lab' is not an endpoint"),
+        (GOOD.replace("key-", "kay-"), "line 1, key 'contexts.lab': a public key begins with"),
+        (GOOD.replace('"lab:1"', "1"), "line 1, key 'contexts.lab': 'endpoint' is not text"),
+        ("current = 'farm'\n" + GOOD, "line 1, key 'current': there is no context 'farm'"),
+        ("current = 1\n" + GOOD, "line 1, key 'current'"),
+        ("contexts = 1\n", "line 1, key 'contexts': this is not a table"),
+        ("\nothers = 1\n", "line 2, key 'others': there is no such key"),
+        ("[contexts.embedded]\n", "line 1, key 'contexts.embedded'"),
+        ("x = ", "is not TOML"),
+    ],
+)
+def test_a_broken_file_is_refused_with_line_and_key_and_left_alone(config: Path, text: str, message: str) -> None:
+    write(config, text)
+    for call in (contexts.resolve, contexts.list_contexts, lambda: contexts.use("embedded")):
+        with pytest.raises(Refused) as refused:
+            call()
+        assert message in str(refused.value)
+    assert (config / "contexts.toml").read_text() == text
+
+
+def test_a_context_may_have_an_identity_of_its_own(config: Path) -> None:
+    write(config, GOOD + "identity = 'other'\n")
+    assert contexts.resolve("lab").identity_path == config / "other"
+
+
+def test_contexts_added_at_once_are_all_kept() -> None:
+    names = [f"c{number}" for number in range(12)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: contexts.add(name, "lab:1", KEY), names))
+    assert sorted(context.name for context in contexts.list_contexts()) == sorted(names)
+    assert contexts.current_name() in names

@@ -1,0 +1,129 @@
+"""What a roster may say, and on which line it is wrong."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobwire.keys import identity
+from jobwire.keys.rights import Member
+from jobwire.keys.roster_text import Roster, parse
+from jobwire.schemas.refusal import Code, Refused
+
+ADA = identity.from_seed(b"a" * 32)
+BOB = identity.from_seed(b"b" * 32)
+ADA_KEY = identity.format_public(ADA.public)
+BOB_KEY = identity.format_public(BOB.public)
+NEGATIVE_KEY = identity.format_public(ADA.public[:31] + bytes([ADA.public[31] ^ 0x80]))
+
+SOUND = f"""# who may come in
+[[member]]
+name = "ada"
+key = "{ADA_KEY}"
+role = "admin"
+
+[[member]]  # the other one
+name = "bob"
+key = "{BOB_KEY}"
+role = "submitter"
+"""
+
+
+def test_members_are_found_by_both_keys() -> None:
+    roster = parse(SOUND, "roster.toml")
+    ada, bob = Member("ada", ADA.public, "admin"), Member("bob", BOB.public, "submitter")
+    assert roster.members == (ada, bob)
+    assert roster.member(ADA.public) == ada
+    assert roster.by_curve(BOB.curve_public) == bob
+    assert roster.member(BOB.curve_public) is None
+    assert roster.by_curve(bytes(32)) is None
+
+
+def test_an_empty_text_is_an_empty_roster() -> None:
+    assert parse("", "roster.toml") == parse("# nobody\n", "roster.toml") == Roster()
+
+
+def test_members_may_be_written_inline() -> None:
+    text = f'member = [{{ name = "ada", key = "{ADA_KEY}", role = "viewer" }}]'
+    assert parse(text, "roster.toml").members == (Member("ada", ADA.public, "viewer"),)
+
+
+def changed(old: str, new: str) -> str:
+    assert SOUND.count(old) == 1
+    return SOUND.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (changed('name = "bob"', 'name = "bob'), 8, "Illegal character"),
+        (changed('role = "submitter"', "role ="), 10, "Invalid value"),
+        (SOUND + "[[member", 11, "Expected ']]'"),
+        (SOUND + "[[member]]\n", 11, "missing required field `name`"),
+        (changed('role = "submitter"\n', ""), 7, "missing required field `role`"),
+        (changed('role = "submitter"', "role = 3"), 10, "Expected `str`, got `int`"),
+        (changed('role = "submitter"', 'role = "boss"'), 10, "there is no role 'boss'; there are viewer, submitter, operator, admin"),
+        (changed('role = "submitter"', 'role = "relay"'), 10, "the role 'relay' is not there yet"),
+        (changed('name = "bob"', 'name = "ada"'), 8, "the name 'ada' is given twice"),
+        (changed('name = "bob"', 'name = "b b"'), 8, "has other characters"),
+        (changed('name = "bob"', 'name = ""'), 8, "has other characters"),
+        (changed(BOB_KEY, ADA_KEY), 9, "the key is that of 'ada' too"),
+        (changed(BOB_KEY, NEGATIVE_KEY), 9, "the key is the negative of that of 'ada'"),
+        (changed(BOB_KEY, BOB_KEY[:-3]), 9, "is cut off"),
+        (changed(BOB_KEY, identity.format_public(bytes(32))), 9, "no Ed25519 public key"),
+        (changed('role = "submitter"', 'role = "submitter"\nuser = "bob"'), 11, "unknown key 'user': such a limit is not there yet"),
+        (changed('role = "submitter"', 'role = "submitter"\nslots = 3'), 11, "such a limit is not there yet"),
+        (changed('role = "submitter"', 'role = "submitter"\nexecutables = ["/bin/true"]'), 11, "such a limit is not there yet"),
+        (changed('role = "submitter"', 'role = "submitter"\nrolle = "x"'), 11, "unknown field `rolle`"),
+        ("a = 1\n" + SOUND, 1, "unknown key 'a'"),
+        (SOUND + "[limits]\n", 11, "unknown key 'limits'"),
+        ("\n[member]\n", 2, "with two brackets"),
+        ("\nmember = [1]\n", 2, "Expected `object`"),
+        ("\nmember = 1\n", 2, "with two brackets"),
+        ("\na = " + "[" * 10_000, 1, "nested too deeply"),
+        ("\na = " + "9" * 5000, 2, ""),
+    ],
+)
+def test_a_broken_roster_is_refused_with_file_line_and_reason(text: str, line: int, words: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse(text, "/etc/jobwire/roster.toml")
+    assert refused.value.code is Code.INVALID_ARGUMENT
+    start = f"/etc/jobwire/roster.toml, line {line}: "
+    assert refused.value.message.startswith(start)
+    assert words in refused.value.message.removeprefix(start)
+
+
+def parsed_or_refused(text: str) -> None:
+    try:
+        parse(text, "roster.toml")
+    except Refused as refused:
+        assert ", line " in refused.message  # noqa: PT017 -- both ends are right ones
+
+
+@given(st.text())
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    parsed_or_refused(text)
+
+
+@given(st.text(alphabet="[]{}=\"'\n\\#.,-:0123456789Tmemberkynaol \t\r"))
+def test_any_text_like_toml_is_parsed_or_refused(text: str) -> None:
+    parsed_or_refused(text)
+
+
+@given(st.integers(0, len(SOUND) - 1), st.integers(0, 40), st.text(max_size=20))
+def test_a_sound_roster_with_a_piece_replaced_is_parsed_or_refused(start: int, length: int, piece: str) -> None:
+    parsed_or_refused(SOUND[:start] + piece + SOUND[start + length :])
+
+
+values = st.recursive(
+    st.integers() | st.booleans() | st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="'")),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(["name", "key", "role", "user", "x"]), values)
+def test_any_value_of_a_key_is_parsed_or_refused(key: str, value: object) -> None:
+    toml = str(value).lower() if isinstance(value, bool) else repr(value).replace("True", "true").replace("False", "false")
+    parsed_or_refused(f"[[member]]\n{key} = {toml}\n")

@@ -1,0 +1,59 @@
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobwire.schemas.frames import read_envelope, read_news, read_reply, refusal_from, refusal_message
+from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.job import Outcome, OutcomeKind, ResourceUse, exit_status
+from jobwire.schemas.record import outcome_from_wire, outcome_to_wire
+from jobwire.schemas.refusal import Code, Refused
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_do_more_than_be_refused(data: bytes) -> None:
+    for read in (read_envelope, read_reply, read_news):
+        try:
+            read(data)
+        except Refused as refused:
+            assert refused.code in (Code.INVALID_ARGUMENT, Code.INTERNAL)
+
+
+def test_an_envelope_gives_the_request_and_the_bytes_that_were_signed() -> None:
+    request = request_pb2.Request(id=7, hello=request_pb2.Hello(software="x"))
+    raw = request.SerializeToString()
+    got, envelope = read_envelope(request_pb2.Envelope(request=raw).SerializeToString())
+    assert got == request
+    assert envelope.request == raw
+
+
+@given(st.sampled_from(Code), st.text(), st.text(), st.none() | st.integers(0, 100))
+def test_a_refusal_travels_unchanged(code: Code, message: str, next_step: str, index: int | None) -> None:
+    refused = Refused(code, message, next_step, index)
+    for copy in (refusal_from(refusal_message(refused)), pickle.loads(pickle.dumps(refused))):
+        assert (copy.code, copy.message, copy.next_step, copy.job_index) == (code, message, next_step, index)
+
+
+def test_a_code_of_a_newer_version_is_internal() -> None:
+    assert refusal_from(request_pb2.Refusal.FromString(b"\x08\x63")).code is Code.INTERNAL
+
+
+def test_the_codes_of_code_and_schema_are_the_same() -> None:
+    assert {f"CODE_{code.name}": code.value for code in Code} == {
+        name: number for name, number in request_pb2.Code.items() if number
+    }
+
+
+@given(st.sampled_from(OutcomeKind), st.integers(0, 255), st.integers(0, 64), st.text())
+def test_an_outcome_travels_unchanged(kind: OutcomeKind, status: int, signal: int, sentence: str) -> None:
+    outcome = Outcome(kind, status, signal, sentence, ResourceUse(1, 2, 3), 4, 5)
+    assert outcome_from_wire(outcome_to_wire(outcome)) == outcome
+
+
+def test_commands_end_as_the_job_did() -> None:
+    assert exit_status(OutcomeKind.EXITED, 7, 0) == 7
+    assert exit_status(OutcomeKind.SIGNALED, 0, 9) == 137
+    assert exit_status(OutcomeKind.FAILED_TO_START, 127, 0) == 127
+    assert exit_status(OutcomeKind.TIMED_OUT, 0, 15) == 124
+    assert exit_status(OutcomeKind.LOST, 0, 0) == 125

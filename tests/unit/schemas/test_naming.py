@@ -1,0 +1,78 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobwire.schemas.naming import (
+    batch_job_id,
+    format_folder,
+    format_id,
+    format_process,
+    format_time,
+    name_problem,
+    new_id,
+    parse_folder,
+    parse_time,
+    parse_typed,
+    prefix_of,
+)
+
+# Up to the year 9999, as far as strptime reads.
+times = st.integers(1, 253_402_300_799_999_999)
+
+
+@given(times)
+def test_a_time_reads_back(at_us: int) -> None:
+    assert parse_time(format_time(at_us)) == at_us
+
+
+def test_a_time_is_written_as_documented() -> None:
+    assert format_time(1_795_498_791_123_456) == "20261124T053951.123456Z"
+
+
+@given(st.integers(0, 9_999_999_999), times, st.none() | times)
+def test_a_folder_name_reads_back(pid: int, start: int, end: int | None) -> None:
+    assert parse_folder(format_folder(pid, start, end or 0)) == (pid, start, end or 0)
+
+
+@given(st.text())
+def test_any_other_folder_name_is_none_of_ours(name: str) -> None:
+    found = parse_folder(name)
+    assert found is None or format_folder(*found) == name
+
+
+def test_folder_names_sort_by_their_times() -> None:
+    assert format_folder(1, 999_999) < format_folder(1, 1_000_000) < format_folder(1, 1_000_001)
+
+
+def test_ids_of_a_batch_are_the_same_each_time_and_differ_by_run_name_and_index() -> None:
+    run, other = new_id(), new_id()
+    assert batch_job_id(run, "a", 0) == batch_job_id(run, "a", 0)
+    assert len({batch_job_id(run, "a", 0), batch_job_id(run, "a", 1), batch_job_id(run, "b", 0), batch_job_id(other, "a", 0)}) == 4
+
+
+def test_each_way_to_name_a_job_is_told_by_its_form() -> None:
+    job = new_id()
+    assert parse_typed("last").last
+    assert parse_typed(format_id(job)).full_id == job
+    assert parse_typed(job.hex()).full_id == job
+    assert parse_typed(format_process(12, 1_000_000)).process == (12, 1_000_000)
+    assert parse_typed("fetch[0]").name_or_prefix == "fetch[0]"
+    assert parse_typed("abcd1234").name_or_prefix == "abcd1234"
+    with pytest.raises(ValueError, match="names no job"):
+        parse_typed("what is this?")
+
+
+@pytest.mark.parametrize("name", ["fetch", "fetch[0]", "a-b_c.d:e+f", "x" * 128, "Z"])
+def test_decent_names_are_taken(name: str) -> None:
+    assert name_problem(name) is None
+
+
+@pytest.mark.parametrize("name", ["", "last", "abcd", "deadbeef", "has space", "x" * 129, "-n", "12@x", "1234-5678"])
+def test_names_that_look_like_something_else_are_not(name: str) -> None:
+    assert name_problem(name)
+
+
+def test_a_prefix_has_at_least_four_digits() -> None:
+    assert prefix_of("abc") is None
+    assert prefix_of("ABCD-12") == "abcd12"
+    assert prefix_of("fetch") is None

@@ -1,0 +1,90 @@
+import dataclasses
+import signal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobwire.schemas.generated import job_pb2
+from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.spec import (
+    LARGEST_ARGUMENTS,
+    LARGEST_STDIN,
+    LONGEST_ARGUMENT,
+    JobSpec,
+    check,
+    digest,
+    from_wire,
+    to_wire,
+)
+
+arguments = st.binary(max_size=20).filter(lambda data: b"\0" not in data)
+specs = st.builds(
+    JobSpec,
+    argv=st.tuples(arguments.filter(bool)) | st.lists(arguments, min_size=1, max_size=4).map(tuple),
+    environment=st.lists(st.tuples(arguments, arguments), max_size=3).map(tuple),
+    directory=arguments,
+    stdin=st.none() | st.binary(max_size=20),
+    name=st.text(max_size=10),
+    labels=st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=3).map(tuple),
+    time_limit_ms=st.none() | st.integers(0, 2**40),
+    stop_signal=st.integers(1, 64),
+    grace_ms=st.none() | st.integers(0, 2**40),
+)
+GOOD = JobSpec(argv=(b"true",))
+
+
+@given(specs)
+def test_a_spec_travels_unchanged(spec: JobSpec) -> None:
+    assert from_wire(job_pb2.JobSpec.FromString(to_wire(spec).SerializeToString())) == spec
+
+
+@given(specs, specs)
+def test_two_specs_have_one_digest_only_if_they_ask_for_the_same(one: JobSpec, two: JobSpec) -> None:
+    def ordered(spec: JobSpec) -> JobSpec:
+        return dataclasses.replace(spec, environment=tuple(sorted(spec.environment)), labels=tuple(sorted(spec.labels)))
+
+    assert (digest(one) == digest(two)) == (ordered(one) == ordered(two))
+
+
+def test_the_digest_does_not_change_with_the_version_of_the_code() -> None:
+    spec = JobSpec((b"a", b"b"), ((b"K", b"V"),), b"/tmp", b"in", "name", (("l", "v"),), 5, 15, 7)
+    assert digest(spec).hex() == "534d57ec6c6de92471f100d8da1a31a7"
+
+
+def test_stdin_that_is_empty_is_not_no_stdin() -> None:
+    assert digest(JobSpec((b"cat",), stdin=b"")) != digest(JobSpec((b"cat",)))
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (JobSpec(()), "no program"),
+        (JobSpec((b"",)), "no program"),
+        (JobSpec((b"a", b"b\0c")), "argument 1 has a NUL byte"),
+        (JobSpec((b"a", b"x" * (LONGEST_ARGUMENT + 1))), "Linux takes at most"),
+        (JobSpec((b"a", *(b"x" * 1000 for _ in range(LARGEST_ARGUMENTS // 1000)))), "the limit is"),
+        (JobSpec((b"a",), ((b"A=B", b""),)), "environment variable"),
+        (JobSpec((b"a",), ((b"", b"x"),)), "empty name"),
+        (JobSpec((b"a",), directory=b"here"), "not an absolute path"),
+        (JobSpec((b"a",), directory=b"/\0"), "NUL"),
+        (JobSpec((b"a",), stdin=b"x" * (LARGEST_STDIN + 1)), "standard input"),
+        (JobSpec((b"a",), name="deadbeef"), "looks like the beginning of an id"),
+        (JobSpec((b"a",), labels=(("", "x"),)), "label"),
+        (JobSpec((b"a",), labels=tuple((str(n), "") for n in range(65))), "65 labels"),
+        (JobSpec((b"a",), stop_signal=signal.NSIG), "not the number of a signal"),
+        (JobSpec((b"a",), time_limit_ms=0), "never let the job run"),
+        (JobSpec((b"a",), time_limit_ms=2**62), "1000 days"),
+        (JobSpec((b"a",), grace_ms=2**62), "1000 days"),
+    ],
+)
+def test_what_no_worker_could_run_is_refused_in_one_sentence(spec: JobSpec, words: str) -> None:
+    with pytest.raises(Refused, match=words) as refused:
+        check(spec)
+    assert refused.value.code is Code.INVALID_ARGUMENT
+    assert "\n" not in str(refused.value)
+
+
+def test_what_can_be_run_is_let_through() -> None:
+    check(GOOD)
+    check(JobSpec((b"\xff\xfe", b"", b"x" * LONGEST_ARGUMENT), ((b"A", b"=\n"),), b"/\xff", b"\0" * 100, "fetch[0]", (("a", "b"),), 1, 64, 0))

@@ -1,0 +1,194 @@
+"""Takes over what was started before this supervisor: from what the keeper held, the log folders, and /proc.
+
+What an earlier supervisor may have left, in the order in which it does things:
+    .new-<handle> without `stderr`            never tried: it stays, and is started when that is asked for again
+    .new-<handle> with `stderr`               a fork may have happened: its process is looked for
+    <pid>_<start>                             it runs, or ended meanwhile
+    .new-<handle>, <pid>_<start> with `outcome`     it ended, only the new name is missing
+    <pid>_<start>_<end>                       the keeper knows whether the desk has settled it
+
+As long as the keeper lived nothing is lost: whoever ended was reaped by it, with its status.
+"""
+
+# ruff: noqa: PTH104, PTH110, PTH208 -- pathlib is not light
+from __future__ import annotations
+
+import os
+
+from ...schemas.naming import parse_folder
+from ..deposits import EMPTY
+from ..folders import FILE_MODE, INTENT_PREFIX, STREAMS, JobFile, find_ended, outcome_text, read_job, read_outcome, run_path
+from ..keeper_loop import say
+from .containment import Box, NoBox
+from .job import Job, Yard, ended_fact
+from .jobs import Jobs
+from .keeper_line import Handover
+from .leaders import Fostered, Gone, Leader, Stranger, Use
+from .loop import log_exception
+from .processes import Stat, age_seconds, has_variable, read_stat
+from .pump import Pump
+from .sessions import Sessions
+from .spawn import MARK
+from .traces import find_pipes, oldest_session_leader, started_about
+
+
+class Adoption:
+    """One pass over everything."""
+
+    def __init__(self, yard: Yard, jobs: Jobs, handover: Handover, *, rebooted: bool) -> None:
+        self._yard = yard
+        self._jobs = jobs
+        self._handover = handover
+        self._rebooted = rebooted
+        self._died = dict(handover.died)
+        self._deposits = dict(handover.deposits)
+        self._found: list[tuple[Job, float]] = []
+        self._awaited: list[int] = []
+
+    def run(self) -> None:
+        """Take in whatever there is; what cannot be understood is left alone, with a line in the log."""
+        names = os.listdir(self._yard.logs)
+        # Intents last: a process that leads a running job does not lead one of them.
+        for name in sorted(names, reverse=True):
+            try:
+                self._look_at(name)
+            except Exception:  # noqa: BLE001 -- one broken folder must not cost the other jobs
+                log_exception()
+                say(f"{self._yard.logs}/{name} is left alone")
+        self._take_ended()
+        # From here on the keeper reaps without a word whom we do not name.
+        self._yard.line.adopted(self._yard.loop, self._awaited)
+        for job, age in self._found:
+            self._jobs.add(job, age)
+
+    def _look_at(self, name: str) -> None:
+        path = f"{self._yard.logs}/{name}"
+        if name.startswith(INTENT_PREFIX):
+            if os.path.exists(f"{path}/stderr"):
+                self._look_at_tried(name.removeprefix(INTENT_PREFIX), path)
+            return
+        parsed = parse_folder(name) if name.count("_") == 1 else None
+        if parsed is None:
+            return
+        file = read_job(path)
+        if not self._has_ended(file.handle, path, parsed.pid):
+            self._take_running(file, path, parsed.pid, parsed.started_at_us)
+
+    def _look_at_tried(self, handle: str, path: str) -> None:
+        if self._has_ended(handle, path, 0):
+            return
+        mark = self._jobs.mark(handle)
+        deposit = self._deposits.get(handle)
+        box = None if self._rebooted else self._yard.boxes.of_job(handle, mark, deposit.cgroup if deposit else "")
+        died = [one for one in self._died.values() if deposit is not None and deposit.cgroup in one.cgroup.split("/")]
+        pid = oldest_session_leader(box.pids() if box else [], died)
+        if pid:
+            started_at_us = self._yard.now_us()
+            folder = run_path(self._yard.logs, pid, started_at_us)
+            os.rename(path, folder)
+            self._take_running(read_job(folder), folder, pid, started_at_us, box)
+        elif self._handover.first:
+            self._jobs.failed(handle, 0, "those who started it died in that moment: whether it ran is not known", kind="lost")
+        elif not self._yard.boxes.cgroups and any(one.session == one.pid and one.pid not in self._awaited for one in self._died.values()):
+            # Without a cgroup nothing tells whose leader it was that ended.
+            self._jobs.failed(handle, 0, "the supervisor died in the moment of its start: whether it ran is not known", kind="lost")
+        elif deposit is not None:
+            # The keeper was there and saw no process of it end, and none is there: no fork happened.
+            self._drop(handle)
+
+    def _has_ended(self, handle: str, path: str, pid: int) -> bool:
+        outcome = read_outcome(path)
+        if outcome is None:
+            return False
+        folder = run_path(self._yard.logs, pid, outcome.started_at_us, outcome.ended_at_us)
+        os.rename(path, folder)
+        if handle not in self._deposits:
+            self._yard.line.say(f"deposit {handle} {EMPTY}")
+        self._yard.line.say(f"ended {handle} {folder.rpartition('/')[2]}")
+        self._take_one_ended(handle, folder)
+        return True
+
+    def _take_running(self, file: JobFile, folder: str, pid: int, started_at_us: int, box: Box | None = None) -> None:
+        leader, stat = self._find_leader(file.handle, pid, started_at_us)
+        deposit = self._deposits.pop(file.handle, None)
+        if box is None:
+            box = self._find_box(file.handle, pid if stat else 0, deposit.cgroup if deposit else "")
+        if deposit is not None and deposit.ends:
+            ends = deposit.ends
+        else:
+            ends = find_pipes([pid, *box.pids()]) if stat else (-1, -1)
+            self._yard.line.deposit(file.handle, box.name, ends if min(ends) >= 0 else ())
+        if isinstance(leader, Fostered):
+            self._awaited.append(pid)
+        job = Job(self._yard, file, folder, started_at_us, leader, box, self._open_pumps(folder, ends))
+        self._found.append((job, age_seconds(stat.start_ticks) if stat else 0.0))
+
+    def _find_leader(self, handle: str, pid: int, started_at_us: int) -> tuple[Leader, Stat | None]:
+        """Find out what became of a leader; and what /proc says of it, if it is there."""
+        if self._rebooted:
+            return Gone(pid, "the machine was restarted while it ran"), None
+        for _ in range(2):
+            died = self._died.get(pid)
+            if died is not None:
+                return Fostered(self._yard.line, pid, died), None
+            stat = read_stat(pid)
+            try:
+                if stat is not None and stat.session == pid and stat.parent == self._yard.line.keeper:
+                    return Fostered(self._yard.line, pid, None), stat
+                if stat is not None and stat.session == pid and stat.alive and self._is_job(handle, pid, stat, started_at_us):
+                    return Stranger(pid), stat
+            except OSError:
+                # It ended between two looks.
+                pass
+            # The keeper may just have reaped it. After this we know.
+            self._died.update(self._yard.line.catch_up())
+        return Gone(pid, "it ended while neither the supervisor nor its keeper was there"), None
+
+    def _is_job(self, handle: str, pid: int, stat: Stat, started_at_us: int) -> bool:
+        # Its variable tells for sure; but some programs write their title over their environment.
+        return has_variable(pid, f"{MARK}={self._jobs.mark(handle)}".encode()) or started_about(stat.start_ticks, started_at_us)
+
+    def _find_box(self, handle: str, pid: int, name: str) -> Box:
+        mark = self._jobs.mark(handle)
+        if pid:
+            # It may have been started where cgroups could not be used.
+            return self._yard.boxes.of_process(pid, mark) or Sessions(self._yard.line.keeper).of_process(pid, mark)
+        return (None if self._rebooted else self._yard.boxes.of_job(handle, mark, name)) or NoBox()
+
+    def _open_pumps(self, folder: str, ends: tuple[int, ...]) -> list[Pump]:
+        pumps = []
+        for name, end in zip(STREAMS, ends, strict=True):
+            file = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+            # Not O_APPEND, which splice refuses.
+            pumps.append(Pump(self._yard.loop, end, file, os.lseek(file, 0, os.SEEK_END)))
+        return pumps
+
+    def _take_ended(self) -> None:
+        unknown = {handle for handle, deposit in self._deposits.items() if not deposit.folder}
+        found = find_ended(self._yard.logs, unknown) if unknown else {}
+        for handle, deposit in list(self._deposits.items()):
+            folder = f"{self._yard.logs}/{deposit.folder}" if deposit.folder else found.get(handle, "")
+            try:
+                self._take_one_ended(handle, folder)
+            except OSError:
+                log_exception()
+                self._drop(handle)
+
+    def _take_one_ended(self, handle: str, folder: str) -> None:
+        deposit = self._deposits.pop(handle, None)
+        if deposit is not None and deposit.ends:
+            # Something that escaped may still write.
+            pumps = self._open_pumps(folder, deposit.ends)
+            for pump in pumps:
+                pump.begin()
+            self._yard.pump_on(handle, pumps)
+        outcome = read_outcome(folder)
+        if outcome is not None and not (deposit is not None and deposit.settled):
+            self._jobs.add_ended(handle, ended_fact(handle, outcome_text(outcome), Use()))
+
+    def _drop(self, handle: str) -> None:
+        deposit = self._deposits.pop(handle, None)
+        for end in deposit.ends if deposit is not None else ():
+            os.close(end)
+        self._yard.line.say(f"drained {handle}")
+        self._yard.line.say(f"settled {handle}")

@@ -1,0 +1,266 @@
+"""Boxes that are cgroups (version 2): nothing leaves them, and one write kills all. See cgroups(7).
+
+They are kept in a pool: making, opening and removing one for each job would be the dearest part of a start. Beneath the cgroup that this
+process is in stands one for the state folder, and in that one for each job that runs.
+"""
+
+# pathlib is not light.
+# ruff: noqa: PTH102, PTH106, PTH208
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Callable
+
+from ..keeper_loop import say
+from .containment import signal_members
+from .loop import Loop
+from .processes import cgroup_of
+
+_MOST_KEPT = 64
+# Which job is in it; another process of ours can read that after a crash.
+_MARK = "user.jobwire.job"
+_PREFIX = "job-"
+_MOST_KILL_ROUNDS = 1000
+
+
+class Cgroup:
+    """One box."""
+
+    def __init__(self, pool: Cgroups, path: str) -> None:
+        self._pool = pool
+        self._disturbed = False
+        self.path = path
+        self.name = path.rpartition("/")[2]
+        self._procs = os.open(f"{path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        self._events = os.open(f"{path}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+
+    def enter(self) -> None:
+        """Move this process in, so that what it spawns is in from its first instruction on."""
+        os.write(self._procs, b"0")
+
+    def leave(self) -> None:
+        """Move this process back."""
+        self._pool.go_home()
+
+    def lead(self, pid: int) -> None:
+        """Nothing to remember: who leads is one of the members."""
+
+    def pids(self) -> list[int]:
+        """List what still runs, also in cgroups that the job made beneath its own."""
+        found = []
+        for folder, _, _ in os.walk(self.path):
+            try:
+                with open(f"{folder}/cgroup.procs") as file:  # noqa: PTH123 -- as above
+                    found += [int(line) for line in file]
+            except OSError:
+                # The job removed it meanwhile, or made a threaded one, whose processes its parent lists.
+                continue
+        return found
+
+    def is_empty(self) -> bool:
+        """Tell whether nothing runs any more; a zombie does not run."""
+        return b"populated 0" in os.pread(self._events, 256, 0)
+
+    def send(self, number: int) -> None:
+        """Send a signal to every process."""
+        self._disturbed = True
+        signal_members(self.pids(), number, lambda pid: f"{self._pool.tree.folder_of(pid)}/".startswith(f"{self.path}/"))
+
+    def kill(self) -> None:
+        """Send SIGKILL to every process, also to those being forked just now."""
+        self._disturbed = True
+        try:
+            with open(f"{self.path}/cgroup.kill", "w") as file:  # noqa: PTH123 -- as above
+                file.write("1")
+        except FileNotFoundError:
+            # Before Linux 5.14: until no new ones appear.
+            killed: set[int] = set()
+            for _ in range(_MOST_KILL_ROUNDS):
+                new = set(self.pids()) - killed
+                if not new:
+                    return
+                self.send(signal.SIGKILL)
+                killed |= new
+
+    def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
+        """Call back once, when nothing runs any more; perhaps at once."""
+
+        def look(_events: int) -> None:
+            if self.is_empty():
+                loop.unwatch(self._events)
+                callback()
+
+        # The kernel raises EPOLLPRI when the file has changed since it was last read through this descriptor.
+        loop.watch(self._events, select.EPOLLPRI, look)
+        look(0)
+
+    def release(self) -> None:
+        """Give it back to the pool; nothing runs in it any more."""
+        # A job may have frozen its own cgroup, and then only a kill ended it. Who enters a frozen cgroup stops, and we would.
+        if self._disturbed or not self._pool.keep(self):
+            self.remove()
+
+    def remove(self) -> None:
+        """Remove it, with what the job made beneath it."""
+        os.close(self._procs)
+        os.close(self._events)
+        _remove_tree(self.path)
+
+    def mark(self, handle: str) -> None:
+        """Write on it whose it is."""
+        try:
+            os.setxattr(self.path, _MARK, handle.encode())
+        except OSError:
+            # Before Linux 5.7. Then only the keeper knows, and the mark in the environment of the job's processes.
+            return
+
+
+class Tree:
+    """Where the cgroups are mounted. What is mounted may be a part of the tree: it begins at `root`."""
+
+    def __init__(self, mount: str, root: str) -> None:
+        self._mount = mount
+        self._root = root
+
+    def folder_of(self, pid: int) -> str:
+        """Say in which folder the cgroup of a process is."""
+        return f"{self._mount}{cgroup_of(pid).removeprefix(self._root)}".rstrip("/")
+
+
+class Cgroups:
+    """The pool of them, for one state folder."""
+
+    cgroups = True
+
+    def __init__(self, tree: Tree, name: str) -> None:
+        self.tree = tree
+        self._name = name
+        home = tree.folder_of(os.getpid())
+        self._base = f"{home}/{name}"
+        os.makedirs(self._base, exist_ok=True)  # noqa: PTH103 -- as above
+        self._home = os.open(f"{home}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        self._free: list[Cgroup] = []
+        self._next = max((int(one.removeprefix(_PREFIX)) for one in self._names()), default=0) + 1
+
+    def take(self, handle: str, mark: str) -> Cgroup:
+        """Get a box for a job that is about to be spawned, and write on it whose it is."""
+        del mark
+        box = self._free.pop() if self._free else self._make()
+        box.mark(handle)
+        return box
+
+    def of_process(self, pid: int, mark: str) -> Cgroup | None:
+        """Get the box again that a process runs in; None if it is in none of these."""
+        del mark
+        # The state folder's cgroup may stand elsewhere than now, if another service started the job.
+        above, base, below = self.tree.folder_of(pid).partition(f"/{self._name}/")
+        return self._open(f"{above}{base}{below.partition('/')[0]}") if base else None
+
+    def of_job(self, handle: str, mark: str, name: str) -> Cgroup | None:
+        """Get the box again of a job, whose name the keeper may know; None if nothing of it runs."""
+        del mark
+        for one in self._names():
+            whose = _marked(f"{self._base}/{one}")
+            if whose == handle or (whose is None and one == name):
+                return self._open(f"{self._base}/{one}")
+        return None
+
+    def keep(self, box: Cgroup) -> bool:
+        """Keep an empty box for the next job; False if there are enough, or it stands elsewhere."""
+        if len(self._free) >= _MOST_KEPT or not box.path.startswith(f"{self._base}/"):
+            return False
+        self._free.append(box)
+        return True
+
+    def go_home(self) -> None:
+        """Move this process where it was started."""
+        os.write(self._home, b"0")
+
+    def remove_empty(self) -> None:
+        """Remove what another supervisor left behind."""
+        kept = {box.name for box in self._free}
+        for name in self._names():
+            if name not in kept:
+                try:
+                    os.rmdir(f"{self._base}/{name}")
+                except OSError:
+                    # A job runs in it.
+                    continue
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        for box in self._free:
+            box.remove()
+        self._free = []
+        self.remove_empty()
+        _remove_tree(self._base)
+
+    def _make(self) -> Cgroup:
+        path = f"{self._base}/{_PREFIX}{self._next}"
+        self._next += 1
+        os.mkdir(path)
+        return Cgroup(self, path)
+
+    def _open(self, path: str) -> Cgroup | None:
+        try:
+            box = Cgroup(self, path)
+        except OSError:
+            return None
+        if not box.is_empty():
+            return box
+        box.remove()
+        return None
+
+    def _names(self) -> list[str]:
+        return [one for one in os.listdir(self._base) if one.removeprefix(_PREFIX).isdigit()]
+
+
+def open_cgroups(name: str) -> Cgroups | None:
+    """Find out by trying whether processes can be put into cgroups of our own; None, and a line in the log, if not."""
+    tree = _find_tree()
+    if tree is None:
+        say("there is no cgroup v2 here: jobs are held together by session and mark")
+        return None
+    try:
+        pool = Cgroups(tree, name)
+        box = pool.take("", "")
+        try:
+            box.enter()
+        finally:
+            pool.go_home()
+    except OSError as error:
+        say(f"cgroups cannot be used ({error}): jobs are held together by session and mark")
+        return None
+    box.release()
+    return pool
+
+
+def _find_tree() -> Tree | None:
+    """Find where the cgroup v2 that we are in is mounted; see proc_pid_mountinfo(5)."""
+    own = cgroup_of(os.getpid())
+    with open("/proc/self/mountinfo") as file:  # noqa: PTH123 -- as above
+        for line in file:
+            fields = line.split(" ")
+            root, mount = fields[3].rstrip("/"), fields[4].replace("\\040", " ")
+            # "/.." is a place outside of our cgroup namespace.
+            if fields[fields.index("-") + 1] == "cgroup2" and f"{own}/".startswith(f"{root}/") and "/.." not in own:
+                return Tree(mount, root)
+    return None
+
+
+def _marked(path: str) -> str | None:
+    try:
+        return os.getxattr(path, _MARK).decode()
+    except OSError:
+        return None
+
+
+def _remove_tree(path: str) -> None:
+    # Files in a cgroup's folder are the kernel's and go with it.
+    for folder, _, _ in os.walk(path, topdown=False):
+        try:
+            os.rmdir(folder)
+        except OSError as error:
+            say(f"a cgroup is left behind, {folder}: {error.strerror}")

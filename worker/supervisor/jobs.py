@@ -1,0 +1,183 @@
+"""All jobs that the supervisor knows: started, stopped, and remembered until the desk has settled their end."""
+
+# ruff: noqa: PTH104, PTH110 -- pathlib is not light
+from __future__ import annotations
+
+import os
+import resource
+
+from ..deposits import EMPTY
+from ..folders import FILE_MODE, JobFile, OutcomeFile, intent_path, outcome_text, read_job, run_path, write_outcome
+from .containment import Box
+from .job import Job, Yard
+from .leaders import Child
+from .loop import log_exception
+from .pump import Pump
+from .spawn import NOT_EXECUTABLE, CannotStart, Spawner
+
+# Of a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs some more for a moment.
+_DESCRIPTORS_A_JOB = 7
+_DESCRIPTORS_IN_RESERVE = 64
+_NEW_LOG = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+
+
+class Jobs:
+    """The table of jobs, by handle."""
+
+    def __init__(self, yard: Yard, spawner: Spawner, state_mark: str) -> None:
+        self._yard = yard
+        self._spawner = spawner
+        self._state_mark = state_mark
+        self._running: dict[str, Job] = {}
+        # The facts of those that ended and are not settled.
+        self._ended: dict[str, str] = {}
+        _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._most_running = max(1, (most_files - _DESCRIPTORS_IN_RESERVE) // _DESCRIPTORS_A_JOB)
+
+    def __len__(self) -> int:
+        """Say how many there are, those included that ended and are not settled."""
+        return len(self._running) + len(self._ended)
+
+    def mark(self, handle: str) -> str:
+        """Say the mark that this job's processes bear: another worker's job may have the same key."""
+        return f"{handle}@{self._state_mark}"
+
+    def start(self, handle: str) -> None:
+        """Start a job, unless it was; its intent is on disk. A fact tells what came of it."""
+        if handle in self._running or handle in self._ended:
+            return
+        try:
+            job = self._launch(handle)
+        except CannotStart as reason:
+            self.failed(handle, reason.status, reason.sentence)
+        except OSError as error:
+            self.failed(handle, NOT_EXECUTABLE, f"it could not be started: {error.strerror}")
+        except Exception:  # noqa: BLE001 -- whatever is wrong with this one, the desk must hear of its end
+            log_exception()
+            self.failed(handle, NOT_EXECUTABLE, "it could not be started: its job file is broken")
+        else:
+            self.add(job)
+
+    def add(self, job: Job, age_seconds: float = 0.0) -> None:
+        """Take in a job that has a process."""
+        self._running[job.handle] = job
+        self._yard.report(job.started_fact())
+        job.begin(self._job_ended, age_seconds)
+
+    def add_ended(self, handle: str, fact: str) -> None:
+        """Take in a job that ended and is not settled."""
+        self._ended[handle] = fact
+        self._yard.report(fact)
+
+    def send(self, handle: str, number: int) -> None:
+        """Send one signal to every process of a job, if it runs."""
+        job = self._running.get(handle)
+        if job is not None:
+            job.send(number)
+
+    def end(self, handle: str, number: int, grace_ms: int) -> None:
+        """End a job, if it runs."""
+        job = self._running.get(handle)
+        if job is not None:
+            job.end(number, grace_ms)
+
+    def settle(self, handle: str) -> None:
+        """Forget a job whose end is durable elsewhere."""
+        if self._ended.pop(handle, None) is not None:
+            self._yard.line.say(f"settled {handle}")
+
+    def tell_all(self) -> None:
+        """Report what is known, once more."""
+        for job in self._running.values():
+            self._yard.report(job.started_fact())
+        for fact in self._ended.values():
+            self._yard.report(fact)
+
+    def failed(self, handle: str, status: int, sentence: str, kind: str = "failed_to_start") -> None:
+        """Put down that an intent did not become a process (or `lost`: that it is not known whether it did)."""
+        started_at_us = self._yard.now_us()
+        outcome = OutcomeFile(
+            kind=kind, exit_status=status, sentence=sentence, started_at_us=started_at_us, ended_at_us=self._yard.now_us()
+        )
+        text = outcome_text(outcome)
+        path = run_path(self._yard.logs, 0, started_at_us, outcome.ended_at_us)
+        intent = intent_path(self._yard.logs, handle)
+        try:
+            write_outcome(intent, text)
+            os.rename(intent, path)
+        except OSError:
+            log_exception()
+        self._yard.line.say(f"deposit {handle} {EMPTY}")
+        self._yard.line.say(f"ended {handle} {path.rpartition('/')[2]}")
+        self.add_ended(handle, f'{{"fact":"ended","job":"{handle}",{text[1:-1]},"user_us":0,"system_us":0,"max_resident_bytes":0}}')
+
+    def _job_ended(self, job: Job, fact: str) -> None:
+        del self._running[job.handle]
+        self.add_ended(job.handle, fact)
+
+    def _launch(self, handle: str) -> Job:
+        intent = intent_path(self._yard.logs, handle)
+        if len(self._running) >= self._most_running:
+            raise CannotStart(NOT_EXECUTABLE, f"it could not be started: {len(self._running)} jobs run, and no descriptor is left for more")
+        file = read_job(intent)
+        opened: list[int] = []
+        try:
+            # From the moment `stderr` exists, a fork may have happened: the next supervisor must find out.
+            logs = [_keep(opened, os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE)) for name in ("stdout", "stderr")]
+            pipes = [_make_pipe(opened), _make_pipe(opened)]
+            box = self._yard.boxes.take(handle, self.mark(handle))
+            leader = self._spawn(file, intent, box, pipes)
+        except BaseException:
+            for fd in opened:
+                os.close(fd)
+            raise
+        for _, write_end in pipes:
+            os.close(write_end)
+        started_at_us, folder = self._rename(intent, leader.pid)
+        pumps = [Pump(self._yard.loop, read_end, log) for (read_end, _), log in zip(pipes, logs, strict=True)]
+        return Job(self._yard, file, folder, started_at_us, leader, box, pumps)
+
+    def _spawn(self, file: JobFile, intent: str, box: Box, pipes: list[tuple[int, int]]) -> Child:
+        (stdout, stdout_end), (stderr, stderr_end) = pipes
+        self._yard.line.deposit(file.handle, box.name, (stdout, stderr))
+        try:
+            pid = self._spawner.spawn(file, self.mark(file.handle), intent, (stdout_end, stderr_end), box)
+        except BaseException:
+            box.release()
+            self._yard.line.say(f"drained {file.handle}")
+            raise
+        box.lead(pid)
+        return Child(pid)
+
+    def _rename(self, intent: str, pid: int) -> tuple[int, str]:
+        while True:
+            started_at_us = self._yard.now_us()
+            folder = run_path(self._yard.logs, pid, started_at_us)
+            try:
+                os.rename(intent, folder)
+            except OSError:
+                if os.path.exists(folder):
+                    # The clock was set back, and an earlier run had this name.
+                    continue
+                log_exception()
+                return started_at_us, intent
+            return started_at_us, folder
+
+
+def _keep(opened: list[int], fd: int) -> int:
+    opened.append(fd)
+    return fd
+
+
+def _make_pipe(opened: list[int]) -> tuple[int, int]:
+    """Make a pipe: our end for reading, which does not block, and the job's.
+
+    The job's can read too: so it never gets SIGPIPE or end of file from the death of ours, but waits until it is read on. And it was
+    opened anew, because O_NONBLOCK would hold for both ends.
+    """
+    read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        opened.append(read_end)
+        return read_end, _keep(opened, os.open(f"/proc/self/fd/{write_end}", os.O_RDWR | os.O_CLOEXEC))
+    finally:
+        os.close(write_end)

@@ -1,0 +1,190 @@
+"""The supervisor's end of the line to its keeper; keeper_loop.py says what is spoken there.
+
+If the keeper dies the supervisor goes on without it: what is said then has no effect.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import select
+import signal
+import struct
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..deposits import EMPTY, ENDS
+from ..keeper_loop import LARGEST_DATAGRAM, say
+from .loop import Loop
+
+_PATIENCE_SECONDS = 10
+
+
+class Died(NamedTuple):
+    """The end of a process that the keeper reaped, and what it used."""
+
+    pid: int
+    wait_status: int
+    session: int
+    start_ticks: int
+    user_us: int
+    system_us: int
+    max_resident_bytes: int
+    cgroup: str
+
+
+class Deposited(NamedTuple):
+    """What the keeper held of one job. `folder` is empty unless its end was told; `ends` are gone once it was drained."""
+
+    handle: str
+    cgroup: str
+    folder: str
+    settled: bool
+    ends: tuple[int, ...]
+
+
+class Handover(NamedTuple):
+    """What this supervisor takes over. `first`: its keeper had none before, and did not see what happened to older jobs."""
+
+    deposits: dict[str, Deposited]
+    died: dict[int, Died]
+    first: bool
+
+
+class KeeperLine:
+    """Says what the keeper must know, and hears which of its children died."""
+
+    def __init__(self, fd: int) -> None:
+        os.set_inheritable(fd, False)  # noqa: FBT003 -- it takes no name
+        self._socket: _socket.socket | None = _socket.socket(fileno=fd)
+        self._socket.settimeout(None)
+        self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, struct.pack("ll", _PATIENCE_SECONDS, 0))
+        self.keeper = os.getppid()
+        self._lines: list[str] = []
+        self._on_death: dict[int, Callable[[Died], None]] = {}
+        self._on_loss: dict[int, Callable[[], None]] = {}
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the keeper lives."""
+        return self._socket is not None
+
+    def take_over(self) -> Handover:
+        """Wait for all that the keeper has."""
+        deposits: dict[str, Deposited] = {}
+        died: dict[int, Died] = {}
+        while self._socket is not None:
+            words, ends = self._receive()
+            match words:
+                case ["deposit", handle, cgroup, folder, settled]:
+                    deposits[handle] = Deposited(handle, cgroup, "" if folder == EMPTY else folder, settled == "1", ends)
+                case ["died", *rest]:
+                    end = _read_died(rest)
+                    died[end.pid] = end
+                case ["handed", first]:
+                    return Handover(deposits, died, first == "1")
+                case _:
+                    self._lost()
+        return Handover(deposits, died, first=True)
+
+    def catch_up(self) -> dict[int, Died]:
+        """Wait for the ends of all that the keeper has reaped until now."""
+        self.say("again")
+        self.flush()
+        return self.take_over().died
+
+    def adopted(self, loop: Loop, pids: list[int]) -> None:
+        """Say of whose ends news is wanted, and listen for it from now on."""
+        self._lines.append(" ".join(["adopted", *map(str, pids)]))
+        self.flush()
+        if self._socket is not None:
+            loop.watch(self._socket.fileno(), select.EPOLLIN, lambda _events: self._hear(loop))
+
+    def await_death(self, pid: int, on_death: Callable[[Died], None], on_loss: Callable[[], None]) -> None:
+        """Call back when the keeper's child `pid` died, or when the keeper itself is gone and cannot tell any more."""
+        self._on_death[pid] = on_death
+        self._on_loss[pid] = on_loss
+
+    def deposit(self, handle: str, cgroup: str, ends: tuple[int, ...]) -> None:
+        """Leave a job's read ends with the keeper: from now on its output survives us."""
+        self._lines.append(f"deposit {handle} {cgroup}")
+        self._send(ends)
+
+    def say(self, line: str) -> None:
+        """Say something, at the latest when `flush` is called."""
+        self._lines.append(line)
+
+    def flush(self) -> None:
+        """Send what was said."""
+        if self._lines:
+            self._send(())
+
+    def _send(self, ends: tuple[int, ...]) -> None:
+        lines, self._lines = self._lines, []
+        if self._socket is None:
+            return
+        *former, text = _in_datagrams(lines)
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, ENDS.pack(*ends))] if ends else []
+        try:
+            for one in former:
+                self._socket.send(one.encode())
+            self._socket.sendmsg([text.encode()], rights)
+        except BlockingIOError:
+            # It does nothing but listen; if it does not even do that, it is better dead: we get another one.
+            say(f"the keeper, process {self.keeper}, has not listened for {_PATIENCE_SECONDS} s and is killed")
+            if os.getppid() == self.keeper:
+                os.kill(self.keeper, signal.SIGKILL)
+        except OSError:
+            # It died; the loop hears of it in a moment.
+            return
+
+    def _receive(self) -> tuple[list[str], tuple[int, ...]]:
+        if self._socket is None:
+            return [], ()
+        try:
+            data, rights, _, _ = self._socket.recvmsg(LARGEST_DATAGRAM, _socket.CMSG_SPACE(ENDS.size), _socket.MSG_CMSG_CLOEXEC)
+        except OSError:
+            return [], ()
+        ends = ENDS.unpack(rights[0][2]) if rights and len(rights[0][2]) == ENDS.size else ()
+        return data.decode().split(" ") if data else [], ends
+
+    def _hear(self, loop: Loop) -> None:
+        words, _ = self._receive()
+        match words:
+            case ["died", *rest]:
+                end = _read_died(rest)
+                self._on_loss.pop(end.pid, None)
+                callback = self._on_death.pop(end.pid, None)
+                if callback is not None:
+                    callback(end)
+            case _:
+                if self._socket is not None:
+                    loop.unwatch(self._socket.fileno())
+                self._lost()
+
+    def _lost(self) -> None:
+        if self._socket is None:
+            return
+        self._socket.close()
+        self._socket = None
+        say(f"the keeper, process {self.keeper}, is gone; a new one comes when nothing runs")
+        callbacks, self._on_loss = list(self._on_loss.values()), {}
+        self._on_death = {}
+        for callback in callbacks:
+            callback()
+
+
+def _read_died(words: list[str]) -> Died:
+    pid, wait_status, session, start_ticks, user_us, system_us, resident = (int(word) for word in words[:7])
+    # A cgroup's name may have spaces in it.
+    return Died(pid, wait_status, session, start_ticks, user_us, system_us, resident, cgroup=" ".join(words[7:]))
+
+
+def _in_datagrams(lines: list[str]) -> list[str]:
+    texts = [lines[0]]
+    for line in lines[1:]:
+        if len(texts[-1]) + len(line) < LARGEST_DATAGRAM:
+            texts[-1] = f"{texts[-1]}\n{line}"
+        else:
+            texts.append(line)
+    return texts

@@ -1,0 +1,215 @@
+"""A job's first process: how we learn that and how it ended depends on whose child it is.
+
+Ours usually. The keeper's, if we were not yet there when it was started. A stranger's, if both of us were not.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import struct
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from .keeper_line import Died, KeeperLine
+from .loop import Loop
+from .processes import read_stat
+
+# ioctl(2) on a pidfd, Linux 6.15: struct pidfd_info, its exit status at the end, bit 3 of the mask says that it is there.
+_PIDFD_GET_INFO = 0xC040FF0B
+_PIDFD_INFO = struct.Struct("Q52xi")
+_INFO_EXIT = 1 << 3
+
+OnEnd = Callable[[int | None], None]
+
+
+class Use(NamedTuple):
+    """What the leader and the children it waited for used; see getrusage(2)."""
+
+    user_us: int = 0
+    system_us: int = 0
+    max_resident_bytes: int = 0
+
+
+class Leader(Protocol):
+    """The first process of a job."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        ...
+
+    @property
+    def why_unknown(self) -> str:
+        """Why its wait status is None, where it is."""
+        ...
+
+    def await_end(self, loop: Loop, callback: OnEnd) -> None:
+        """Call back once when it ended, with its wait status, or None where that cannot be known."""
+        ...
+
+    def kill(self) -> None:
+        """Send SIGKILL to it, wherever it may have moved."""
+        ...
+
+    def reap(self) -> Use:
+        """Let the system forget it; its outcome is on disk."""
+        ...
+
+
+class Child:
+    """Our own child. It stays a zombie until its outcome is on disk: should we die before, the keeper inherits it with its status."""
+
+    __slots__ = ("_callback", "_loop", "_pidfd", "pid")
+
+    why_unknown = ""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._pidfd = os.pidfd_open(pid)
+
+    def await_end(self, loop: Loop, callback: OnEnd) -> None:
+        """Call back once when it ended, with its wait status."""
+        self._loop = loop
+        self._callback = callback
+        loop.watch(self._pidfd, select.EPOLLIN, self._look)
+
+    def kill(self) -> None:
+        """Send SIGKILL to it, wherever it may have moved."""
+        _kill(self._pidfd)
+
+    def reap(self) -> Use:
+        """Let the system forget it; its outcome is on disk."""
+        os.close(self._pidfd)
+        _, _, use = os.wait4(self.pid, 0)
+        return Use(int(use.ru_utime * 1_000_000), int(use.ru_stime * 1_000_000), use.ru_maxrss * 1024)
+
+    def _look(self, _events: int) -> None:
+        found = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+        if found is None:
+            return
+        self._loop.unwatch(self._pidfd)
+        # As wait(2) would give it: the status in the second byte, or the signal in the first with 0x80 for a core dump.
+        exited = found.si_code == os.CLD_EXITED
+        core = 0x80 if found.si_code == os.CLD_DUMPED else 0
+        self._callback(found.si_status << 8 if exited else found.si_status | core)
+
+
+class Fostered:
+    """The keeper's child: the keeper reaps it, and remembers its end until that is on disk. Raises OSError where there is none."""
+
+    why_unknown = "its keeper died before it could tell"
+
+    def __init__(self, line: KeeperLine, pid: int, died: Died | None) -> None:
+        self.pid = pid
+        self._line = line
+        self._died = died
+        # Should the keeper die before it tells us, we must be able to find out ourselves.
+        self._stranger = None if died else Stranger(pid)
+
+    def await_end(self, loop: Loop, callback: OnEnd) -> None:
+        """Call back once when it ended, with its wait status, or None where that cannot be known."""
+        stranger = self._stranger
+        if stranger is None:
+            callback(self._died.wait_status if self._died else None)
+            return
+
+        def died(end: Died) -> None:
+            self._died = end
+            callback(end.wait_status)
+
+        self._line.await_death(self.pid, died, lambda: stranger.await_end(loop, callback))
+
+    def kill(self) -> None:
+        """Send SIGKILL to it, wherever it may have moved."""
+        if self._stranger is not None:
+            self._stranger.kill()
+
+    def reap(self) -> Use:
+        """Let the keeper forget it; its outcome is on disk."""
+        if self._stranger is not None:
+            self._stranger.reap()
+        self._line.say(f"recorded {self.pid}")
+        return Use(self._died.user_us, self._died.system_us, self._died.max_resident_bytes) if self._died else Use()
+
+
+class Stranger:
+    """A child of neither: watched through its pidfd; newer kernels tell its status. Raises OSError where there is none."""
+
+    why_unknown = "those who had started it were dead, and this kernel tells it to nobody else"
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._pidfd = os.pidfd_open(pid)
+        stat = read_stat(pid)
+        self._start_ticks = stat.start_ticks if stat else 0
+
+    def await_end(self, loop: Loop, callback: OnEnd) -> None:
+        """Call back once when it ended, with its wait status, or None where that cannot be known."""
+
+        def look(_events: int) -> None:
+            loop.unwatch(self._pidfd)
+            callback(self._wait_status())
+
+        loop.watch(self._pidfd, select.EPOLLIN, look)
+
+    def kill(self) -> None:
+        """Send SIGKILL to it, wherever it may have moved."""
+        _kill(self._pidfd)
+
+    def reap(self) -> Use:
+        """Who is its parent reaps it."""
+        os.close(self._pidfd)
+        return Use()
+
+    def _wait_status(self) -> int | None:
+        # The zombie says it, if it is still there, and if we may look: of another user's process the kernel says 0.
+        stat = read_stat(self.pid)
+        if stat is not None and not stat.alive and stat.start_ticks == self._start_ticks and _may_look(self.pid):
+            return stat.wait_status
+        # Once it was reaped, and only then, the pidfd says it.
+        info = bytearray(_PIDFD_INFO.size)
+        _PIDFD_INFO.pack_into(info, 0, _INFO_EXIT, 0)
+        try:
+            fcntl.ioctl(self._pidfd, _PIDFD_GET_INFO, info)
+        except OSError:
+            return None
+        mask, status = _PIDFD_INFO.unpack(info)
+        return status if mask & _INFO_EXIT else None
+
+
+class Gone:
+    """A leader that ended while nobody of us was there."""
+
+    def __init__(self, pid: int, why: str) -> None:
+        self.pid = pid
+        self.why_unknown = why
+
+    def await_end(self, loop: Loop, callback: OnEnd) -> None:
+        """Call back at once: its wait status cannot be known."""
+        del loop
+        callback(None)
+
+    def kill(self) -> None:
+        """Nothing to kill."""
+
+    def reap(self) -> Use:
+        """Nothing to reap."""
+        return Use()
+
+
+def _kill(pidfd: int) -> None:
+    try:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except OSError:
+        # It ended.
+        return
+
+
+def _may_look(pid: int) -> bool:
+    try:
+        return os.geteuid() in (0, os.stat(f"/proc/{pid}").st_uid)  # noqa: PTH116 -- pathlib is not light
+    except OSError:
+        return False

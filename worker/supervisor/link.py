@@ -1,0 +1,191 @@
+"""The supervisor's end of the link to the worker: one worker at a time, JSON arrays both ways, a datagram each.
+
+    worker -> supervisor                                    supervisor -> worker
+    {"do":"hello"}                                          {"fact":"hello","version","pid","keeper_pid","cgroups"}
+    {"do":"start","job"}          once for each job         {"fact":"started","job","pid","started_at_us"}
+    {"do":"signal","job","signal"}                          {"fact":"ended","job", what `outcome` says, and resources}
+    {"do":"end","job","signal","grace_ms"}                  {"fact":"stuck","job","pids"}    outlived SIGKILL
+    {"do":"settled","jobs"}
+    {"do":"recover"}              say all again             {"fact":"recovered"}
+    {"do":"retire"}               end when nothing is left; taken back by the next hello
+
+What makes no sense is logged and costs only itself.
+"""
+
+from __future__ import annotations
+
+import _socket
+import json
+import os
+import select
+import struct
+from collections import deque
+from collections.abc import Callable
+
+from ..keeper_loop import say
+from .loop import Loop, log_exception
+
+VERSION = 1
+_LARGEST_DATAGRAM = 60_000
+# So many wishes a turn: a worker that starts thousands at once must not keep the pumps from running.
+_WISHES_A_TURN = 16
+_MOST_UNSENT = 10_000
+_CREDENTIALS = struct.Struct("3i")
+
+Wish = dict[str, object]
+
+
+class Link:
+    """The listening socket and the one connection from it."""
+
+    def __init__(self, loop: Loop, listener: int, do: Callable[[Wish], None]) -> None:
+        os.set_inheritable(listener, False)  # noqa: FBT003 -- it takes no name
+        self._loop = loop
+        self._listener = _socket.socket(fileno=listener)
+        self._do = do
+        self._connection: _socket.socket | None = None
+        # Nothing is told before the worker has said hello: it asks for what happened before.
+        self._greeted = False
+        self._wishes: deque[Wish] = deque()
+        self._facts: list[str] = []
+        self._unsent: deque[bytes] = deque()
+        self._blocked = False
+
+    def open(self) -> None:
+        """Listen."""
+        self._loop.watch(self._listener.fileno(), select.EPOLLIN, self._accept)
+        self._loop.before_sleep(self._turn)
+
+    def greet(self) -> None:
+        """Send facts from now on: the worker has said hello."""
+        self._greeted = True
+
+    def tell(self, fact: str) -> None:
+        """Tell the worker something; nothing happens where there is none."""
+        if self._greeted:
+            self._facts.append(fact)
+
+    def is_quiet(self) -> bool:
+        """Tell whether nothing is left to do and to send."""
+        return not (self._wishes or self._facts or self._unsent)
+
+    def detach_listener(self) -> int:
+        """Give the listening socket away."""
+        return self._listener.detach()
+
+    def _accept(self, _events: int) -> None:
+        try:
+            fd, _ = self._listener._accept()  # type: ignore[attr-defined] # noqa: SLF001 -- its name in the C part of the module socket
+        except OSError:
+            # Gone again.
+            return
+        connection = _socket.socket(fileno=fd)
+        connection.settimeout(0)
+        size = _CREDENTIALS.size
+        _, user, _ = _CREDENTIALS.unpack(connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, size))
+        if user != os.geteuid():
+            say(f"a process of user {user} wanted to connect, and was refused")
+            connection.close()
+            return
+        self._finish_with_former()
+        self._connection = connection
+        self._loop.watch(connection.fileno(), select.EPOLLIN, self._ready)
+
+    def _finish_with_former(self) -> None:
+        # What a worker said before it died was meant.
+        while self._connection is not None and (self._wishes or self._read()):
+            while self._wishes:
+                self._do_next()
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._loop.unwatch(self._connection.fileno())
+            self._connection.close()
+        self._connection = None
+        self._greeted = False
+        self._blocked = False
+        self._facts.clear()
+        self._unsent.clear()
+
+    def _ready(self, events: int) -> None:
+        if events & select.EPOLLOUT:
+            self._send()
+        # Not while there is something to do: the socket is the queue, and the worker waits.
+        if events & ~select.EPOLLOUT and not self._wishes:
+            self._read()
+
+    def _read(self) -> bool:
+        """Take one datagram; False if there is none, and the connection is dropped at its end."""
+        if self._connection is None:
+            return False
+        try:
+            data, _, flags, _ = self._connection.recvmsg(_LARGEST_DATAGRAM)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data, flags = b"", 0
+        if not data:
+            self._drop()
+            return False
+        try:
+            wishes = json.loads(data) if not flags & _socket.MSG_TRUNC else None
+        except (ValueError, RecursionError):
+            wishes = None
+        if not isinstance(wishes, list) or not all(isinstance(wish, dict) for wish in wishes):
+            say(f"the worker sent something that is not understood: {data[:100]!r}")
+            return True
+        self._wishes.extend(wishes)
+        return True
+
+    def _do_next(self) -> None:
+        wish = self._wishes.popleft()
+        try:
+            self._do(wish)
+        except (KeyError, TypeError, ValueError) as error:
+            say(f"the worker asked for something that is not understood: {error!r:.200}")
+        except Exception:  # noqa: BLE001 -- it costs this wish
+            log_exception()
+
+    def _turn(self) -> bool:
+        for _ in range(min(len(self._wishes), _WISHES_A_TURN)):
+            self._do_next()
+        if self._facts:
+            self._pack()
+            self._send()
+        return bool(self._wishes)
+
+    def _pack(self) -> None:
+        part: list[str] = []
+        size = 2
+        for fact in self._facts:
+            if part and size + len(fact) + 1 > _LARGEST_DATAGRAM:
+                self._unsent.append(f"[{','.join(part)}]".encode())
+                part, size = [], 2
+            part.append(fact)
+            size += len(fact) + 1
+        self._unsent.append(f"[{','.join(part)}]".encode())
+        self._facts.clear()
+        if len(self._unsent) > _MOST_UNSENT:
+            say("the worker does not read: its connection is dropped")
+            self._drop()
+
+    def _send(self) -> None:
+        if self._connection is None:
+            return
+        try:
+            while self._unsent:
+                self._connection.send(self._unsent[0])
+                self._unsent.popleft()
+        except BlockingIOError:
+            self._wait_to_send(blocked=True)
+            return
+        except OSError:
+            # Not dropped here: what it said before it died is read first.
+            self._unsent.clear()
+        self._wait_to_send(blocked=False)
+
+    def _wait_to_send(self, *, blocked: bool) -> None:
+        if blocked != self._blocked and self._connection is not None:
+            self._blocked = blocked
+            self._loop.watch(self._connection.fileno(), select.EPOLLIN | (select.EPOLLOUT if blocked else 0), self._ready)

@@ -1,0 +1,120 @@
+"""Waits: descriptors through epoll, and timers that are due. Knows no job. Where nothing is to happen, it sleeps."""
+
+from __future__ import annotations
+
+import heapq
+import select
+import sys
+import time
+from collections.abc import Callable
+
+_EVENTS_A_TURN = 64
+_MOST_STALE_TIMERS = 64
+
+
+class Timer:
+    """A call in the future; `callback` is None once it happened or was cancelled."""
+
+    __slots__ = ("callback", "due")
+
+    def __init__(self, due: float, callback: Callable[[], None]) -> None:
+        self.due = due
+        self.callback: Callable[[], None] | None = callback
+
+    def __lt__(self, other: Timer) -> bool:
+        """Order by time, for the heap."""
+        return self.due < other.due
+
+
+class Loop:
+    """Calls back when a descriptor is ready or a time has come. An exception in a callback is logged, and costs only what it belongs to."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._watched: dict[int, Callable[[int], None]] = {}
+        self._timers: list[Timer] = []
+        self._stale = 0
+        self._before_sleep: list[Callable[[], bool | None]] = []
+        self._ended = False
+
+    def watch(self, fd: int, events: int, callback: Callable[[int], None]) -> None:
+        """Call back with the events whenever `fd` is ready (level-triggered); again for other events where it is watched already."""
+        if fd in self._watched:
+            self._epoll.modify(fd, events)
+        else:
+            self._epoll.register(fd, events)
+        self._watched[fd] = callback
+
+    def unwatch(self, fd: int) -> None:
+        """Call back no more. Must come before `fd` is closed: a duplicate elsewhere would keep it in the epoll."""
+        if self._watched.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    def after(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call back once, when so much of CLOCK_MONOTONIC has passed."""
+        timer = Timer(time.monotonic() + max(0.0, seconds), callback)
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    def cancel(self, timer: Timer | None) -> None:
+        """Make sure that a timer does not call back (any more)."""
+        if timer is None or timer.callback is None:
+            return
+        timer.callback = None
+        self._stale += 1
+        # Jobs end long before their time limits: without this, the heap would remember every one of them.
+        if self._stale > _MOST_STALE_TIMERS and self._stale * 2 > len(self._timers):
+            self._timers = [one for one in self._timers if one.callback is not None]
+            heapq.heapify(self._timers)
+            self._stale = 0
+
+    def before_sleep(self, callback: Callable[[], bool | None]) -> None:
+        """Call back after each turn; while it gives True there is more to do, and the loop looks at descriptors without sleeping."""
+        self._before_sleep.append(callback)
+
+    def end(self) -> None:
+        """Make `run` return after this turn."""
+        self._ended = True
+
+    def run(self) -> None:
+        """Wait and call back until told to end."""
+        while True:
+            more = [callback for callback in self._before_sleep if self._guard(callback)]
+            if self._ended:
+                return
+            for fd, events in self._epoll.poll(0 if more else self._seconds_to_sleep(), _EVENTS_A_TURN):
+                # A callback may have unwatched it, or closed it and opened another under its number: callbacks bear a call for nothing.
+                callback = self._watched.get(fd)
+                if callback is not None:
+                    try:
+                        callback(events)
+                    except Exception:  # noqa: BLE001 -- a bug in what belongs to one job must not end the others
+                        log_exception()
+            self._call_due()
+
+    def _seconds_to_sleep(self) -> float:
+        while self._timers and self._timers[0].callback is None:
+            heapq.heappop(self._timers)
+            self._stale -= 1
+        return max(0.0, self._timers[0].due - time.monotonic()) if self._timers else -1
+
+    def _call_due(self) -> None:
+        while self._timers and (self._timers[0].callback is None or self._timers[0].due <= time.monotonic()):
+            timer = heapq.heappop(self._timers)
+            callback, timer.callback = timer.callback, None
+            if callback is None:
+                self._stale -= 1
+            else:
+                self._guard(callback)
+
+    def _guard(self, callback: Callable[[], bool | None]) -> bool:
+        try:
+            return bool(callback())
+        except Exception:  # noqa: BLE001 -- as above
+            log_exception()
+            return False
+
+
+def log_exception() -> None:
+    """Write the exception being handled, with its traceback, to stderr; without the module traceback, which is not light."""
+    sys.excepthook(*sys.exc_info())

@@ -1,0 +1,145 @@
+"""The supervisor's process: puts the parts together, does what the worker wishes, and ends when it is told to and nothing is left."""
+
+# ruff: noqa: PTH116 -- pathlib is not light
+from __future__ import annotations
+
+import os
+import sys
+
+from .. import layout
+from ..folders import FOLDER_MODE, key_of, read_file, to_json, write_file
+from ..keeper_loop import command, say
+from .adopt import Adoption
+from .cgroups import open_cgroups
+from .containment import Boxes
+from .job import Yard
+from .jobs import Jobs
+from .keeper_line import KeeperLine
+from .link import VERSION, Link, Wish
+from .loop import Loop
+from .sessions import Sessions
+from .spawn import Spawner
+
+_LARGEST_SIGNAL = 64
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+class Supervisor:
+    """Does what the worker wishes."""
+
+    def __init__(self, line: int, listener: int, lock: int, files_limit: int) -> None:
+        self._lock = lock
+        self._files_limit = files_limit
+        self._retiring = False
+        self._loop = Loop()
+        self._line = KeeperLine(line)
+        self._link = Link(self._loop, listener, self._do)
+        here = os.stat(".")
+        mark = f"{here.st_dev:x}-{here.st_ino:x}"
+        self._boxes: Boxes = self._open_boxes(f"jobwire-{mark}")
+        self._yard = Yard(self._loop, self._line, self._boxes, layout.LOGS, self._link.tell)
+        self._jobs = Jobs(self._yard, Spawner(files_limit), mark)
+
+    def run(self) -> None:
+        """Take over, and serve until retired."""
+        boot = read_file(_BOOT_ID)
+        Adoption(self._yard, self._jobs, self._line.take_over(), rebooted=_last_boot() not in {b"", boot}).run()
+        write_file(layout.BOOT, boot)
+        self._boxes.remove_empty()
+        self._link.open()
+        self._loop.before_sleep(self._end_if_done)
+        self._loop.before_sleep(self._line.flush)
+        self._loop.run()
+
+    def _open_boxes(self, name: str) -> Boxes:
+        cgroups = open_cgroups(name) if os.environ.get("JOBWIRE_CGROUPS") != "off" else None
+        return cgroups or Sessions(self._line.keeper)
+
+    def _do(self, wish: Wish) -> None:
+        """Do one thing. Raises KeyError, TypeError or ValueError if it makes no sense."""
+        match wish["do"]:
+            case "hello":
+                self._retiring = False
+                self._link.greet()
+                self._tell(fact="hello", version=VERSION, pid=os.getpid(), keeper_pid=self._keeper(), cgroups=self._boxes.cgroups)
+            case "start":
+                self._jobs.start(_handle(wish["job"]))
+            case "signal":
+                self._jobs.send(_handle(wish["job"]), _number(wish["signal"], 1, _LARGEST_SIGNAL))
+            case "end":
+                grace_ms = _number(wish["grace_ms"], 0, sys.maxsize)
+                self._jobs.end(_handle(wish["job"]), _number(wish["signal"], 1, _LARGEST_SIGNAL), grace_ms)
+            case "settled":
+                for handle in _list(wish["jobs"]):
+                    self._jobs.settle(_handle(handle))
+            case "recover":
+                self._jobs.tell_all()
+                self._tell(fact="recovered")
+            case "retire":
+                self._retiring = True
+            case unknown:
+                raise ValueError(f"{unknown!r} cannot be done")
+
+    def _tell(self, **fact: object) -> None:
+        self._link.tell(to_json(fact))
+
+    def _keeper(self) -> int:
+        return self._line.keeper if self._line.is_up else 0
+
+    def _end_if_done(self) -> None:
+        if self._jobs or self._yard.lingering or not self._link.is_quiet():
+            return
+        if self._retiring:
+            self._boxes.close()
+            self._line.say("retire")
+            self._line.flush()
+            if not self._line.is_up:
+                os.unlink(layout.SOCKET)  # noqa: PTH108 -- as above
+            self._loop.end()
+        elif not self._line.is_up:
+            self._become_keeper()
+
+    def _become_keeper(self) -> None:
+        # Nothing runs: now the place of the keeper that died can be taken. The worker connects again, to the same socket.
+        say("the supervisor becomes the keeper, and starts a new supervisor")
+        self._boxes.close()
+        listener = self._link.detach_listener()
+        for fd in (listener, self._lock):
+            os.set_inheritable(fd, True)  # noqa: FBT003 -- it takes no name
+        argv = command(f"keeper import main; main('.', {self._files_limit}, {listener}, {self._lock})")
+        os.execv(sys.executable, argv)  # noqa: S606 -- no shell is wanted
+
+
+def _last_boot() -> bytes:
+    try:
+        return read_file(layout.BOOT)
+    except FileNotFoundError:
+        return b""
+
+
+def _handle(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.100} is not the handle of a job")
+    key_of(value)
+    return value
+
+
+def _number(value: object, least: int, most: int) -> int:
+    if not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{value!r:.100} is not between {least} and {most}")
+    return value
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r:.100} is not a list")
+    return value
+
+
+def main(line: int, listener: int, lock: int, files_limit: int) -> None:
+    """Run as supervisor, with what the keeper passed on."""
+    # What jobs inherit; our own files say their modes.
+    os.umask(0o022)
+    os.set_inheritable(lock, False)  # noqa: FBT003 -- it takes no name
+    os.makedirs(layout.LOGS, FOLDER_MODE, exist_ok=True)  # noqa: PTH103 -- as above
+    Supervisor(line, listener, lock, files_limit).run()

@@ -1,0 +1,54 @@
+"""Say in words and numbers how a job ended. Pure."""
+
+from __future__ import annotations
+
+import os
+from signal import SIGKILL, Signals
+
+
+def signal_name(number: int) -> str:
+    """Name a signal, `SIGTERM`; real-time signals and unknown ones by number."""
+    try:
+        return Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def seconds(milliseconds: int) -> str:
+    """Write a duration as people say it."""
+    return f"{milliseconds / 1000:g} s"
+
+
+class Verdict:
+    """How a job ended: the kind is a word of the link, numbers are as waitpid(2) tells them."""
+
+    __slots__ = ("exit_status", "kind", "sentence", "signal")
+
+    def __init__(self, kind: str, sentence: str, exit_status: int = 0, signal: int = 0) -> None:
+        self.kind = kind
+        self.sentence = sentence
+        self.exit_status = exit_status
+        self.signal = signal
+
+
+def judge(wait_status: int | None, *, why_unknown: str = "", limit_passed_ms: int = 0, killed_after_ms: int | None = None) -> Verdict:
+    """Decide from the leader's wait status; None where it cannot be known, and `why_unknown` tells why.
+
+    `limit_passed_ms` is the time limit that ended it (0: none did), `killed_after_ms` the grace after which it was killed.
+    """
+    if wait_status is None:
+        verdict = Verdict("lost", f"how it ended is not known: {why_unknown}")
+    elif os.WIFSIGNALED(wait_status):
+        number = os.WTERMSIG(wait_status)
+        core = ", and left a core dump" if os.WCOREDUMP(wait_status) else ""
+        verdict = Verdict("signaled", f"ended by {signal_name(number)}{core}", signal=number)
+        if number == SIGKILL and killed_after_ms:
+            verdict.sentence = f"did not end within {seconds(killed_after_ms)} of being told to, and was killed (SIGKILL)"
+    else:
+        status = os.WEXITSTATUS(wait_status)
+        verdict = Verdict("exited", f"exited with status {status}", exit_status=status)
+    if limit_passed_ms:
+        # We ended it: that is known, whatever its status was.
+        verdict.kind = "timed_out"
+        verdict.sentence = f"ran into its time limit of {seconds(limit_passed_ms)}, and {verdict.sentence}"
+    return verdict

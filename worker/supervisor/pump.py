@@ -1,0 +1,130 @@
+"""Empties a job's pipe into its log file, byte for byte.
+
+With splice(2): what is moved leaves the pipe and enters the file in one call, so that a supervisor killed at any moment neither loses a
+byte nor writes one twice. The file must not be opened with O_APPEND, which splice refuses.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+from collections.abc import Callable
+
+from .loop import Loop, Timer
+
+# So much a turn, so that one job that writes without end starves nobody.
+_MOST_A_TURN = 1024 * 1024
+RETRY_SECONDS = 1.0
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def _splice_is_noticed(release: str) -> bool:
+    major, minor = (int("".join(filter(str.isdigit, part)) or 0) for part in f"{release}.0".split(".")[:2])
+    return (major, minor) >= (6, 9)
+
+
+# Older kernels do not tell inotify of a splice, and those who follow a log wait for that.
+_NUDGE = not _splice_is_noticed(os.uname().release)
+
+
+class Pump:
+    """One pipe and its file. Owns both descriptors and closes them at hang-up: when nobody can write into the pipe any more."""
+
+    __slots__ = ("_file", "_loop", "_pipe", "_retry", "problem", "size", "when_closed")
+
+    def __init__(self, loop: Loop, pipe: int, file: int, size: int = 0) -> None:
+        self._loop = loop
+        # -1 once nobody can write any more, also from the beginning.
+        self._pipe = pipe
+        self._file = file
+        self._retry: Timer | None = None
+        if pipe < 0:
+            os.close(file)
+        self.size = size
+        # Why bytes were dropped, if any were.
+        self.problem = ""
+        self.when_closed: Callable[[], None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody may still write."""
+        return self._pipe >= 0
+
+    def begin(self) -> None:
+        """Pump whenever there is something."""
+        self._retry = None
+        if self._pipe >= 0:
+            self._loop.watch(self._pipe, select.EPOLLIN, self._ready)
+
+    def drain(self) -> bool:
+        """Move all that is in the pipe now; False if the disk is full and some of it is still there."""
+        if self._retry is not None:
+            self._loop.cancel(self._retry)
+            self.begin()
+        left = _MOST_A_TURN
+        while self._pipe >= 0 and left > 0:
+            moved = self._move()
+            if moved == 0:
+                return self._retry is None
+            if left == _MOST_A_TURN:
+                # A writer that escaped may never stop: what the job itself wrote is no more than the pipe holds.
+                left = fcntl.fcntl(self._pipe, fcntl.F_GETPIPE_SZ)
+            left -= moved
+        return True
+
+    def close(self) -> None:
+        """Let go of pipe and file."""
+        if self._pipe < 0:
+            return
+        self._loop.cancel(self._retry)
+        self._loop.unwatch(self._pipe)
+        os.close(self._pipe)
+        os.close(self._file)
+        self._pipe = -1
+        if self.when_closed is not None:
+            self.when_closed()
+
+    def _ready(self, _events: int) -> None:
+        self._move()
+
+    def _move(self) -> int:
+        """Move what fits into one turn; 0 if there was nothing, nobody is left to write, or the disk is full."""
+        try:
+            moved = os.splice(self._pipe, self._file, _MOST_A_TURN, flags=os.SPLICE_F_NONBLOCK)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            if error.errno in DISK_FULL:
+                self._pause()
+                return 0
+            return self._copy(error)
+        if moved == 0:
+            # Every writer has closed: without this the hang-up would be reported again and again.
+            self.close()
+            return 0
+        self.size += moved
+        if _NUDGE:
+            # Setting the size to what it is does raise IN_MODIFY, and nobody else writes to the file.
+            os.ftruncate(self._file, self.size)
+        return moved
+
+    def _pause(self) -> None:
+        # The writer stops when the pipe is full, and nothing is lost. The kernel tells nobody when there is space again.
+        self._loop.unwatch(self._pipe)
+        self._loop.cancel(self._retry)
+        self._retry = self._loop.after(RETRY_SECONDS, self.begin)
+
+    def _copy(self, error: OSError) -> int:
+        # A file system that knows no splice, or a disk that fails for good. Then the job goes on, and its outcome says what is missing.
+        data = memoryview(os.read(self._pipe, _MOST_A_TURN))
+        moved = len(data)
+        try:
+            while data:
+                written = os.write(self._file, data)
+                self.size += written
+                data = data[written:]
+        except OSError:
+            self.problem = os.strerror(error.errno or 0)
+        return moved

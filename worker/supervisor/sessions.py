@@ -1,0 +1,144 @@
+"""Boxes where there are no cgroups: a job's processes are those in its session, and those with its mark in their environment.
+
+A descendant that leaves the session and clears its environment escapes. Each look goes through all of /proc, and is saved where the keeper,
+who becomes the parent of orphans, has no other child than us.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Callable
+
+from ..deposits import EMPTY
+from .containment import signal_members
+from .loop import Loop
+from .processes import all_pids, has_variable, read_stat
+from .spawn import MARK
+
+
+class Session:
+    """One box."""
+
+    name = EMPTY
+
+    def __init__(self, boxes: Sessions, mark: str, leader: int = 0) -> None:
+        self._boxes = boxes
+        self._variable = f"{MARK}={mark}".encode()
+        self._leader = 0
+        self._leader_ticks = 0
+        self._killing = False
+        self._watched: list[int] = []
+        if leader:
+            self.lead(leader)
+
+    def enter(self) -> None:
+        """Nothing to enter: the new process makes a session of its own."""
+
+    def leave(self) -> None:
+        """Nothing to leave."""
+
+    def lead(self, pid: int) -> None:
+        """Remember whose session it is."""
+        stat = read_stat(pid)
+        self._leader, self._leader_ticks = (pid, stat.start_ticks) if stat else (0, 0)
+
+    def pids(self) -> list[int]:
+        """List what still runs."""
+        return [pid for pid in all_pids() if self._has(pid)]
+
+    def is_empty(self) -> bool:
+        """Tell whether nothing runs any more; a zombie does not run."""
+        if self._leader and self._has(self._leader):
+            return False
+        return self._boxes.no_orphans() or not self.pids()
+
+    def send(self, number: int) -> None:
+        """Send a signal to every process."""
+        signal_members(self.pids(), number, self._has)
+
+    def kill(self) -> None:
+        """Send SIGKILL to every process; those forked meanwhile get it when `await_empty` looks again."""
+        self._killing = True
+        self.send(signal.SIGKILL)
+
+    def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
+        """Call back once, when nothing runs any more; perhaps at once."""
+        self._unwatch(loop)
+        if self._killing:
+            self.send(signal.SIGKILL)
+        for pid in self.pids():
+            try:
+                pidfd = os.pidfd_open(pid)
+            except OSError:
+                continue
+            self._watched.append(pidfd)
+            # One that ended may have left children: whenever one ends, all is looked at again.
+            loop.watch(pidfd, select.EPOLLIN, lambda _events: self.await_empty(loop, callback))
+        if not self._watched:
+            callback()
+
+    def release(self) -> None:
+        """Nothing is kept."""
+
+    def _has(self, pid: int) -> bool:
+        stat = read_stat(pid)
+        if stat is None or not stat.alive or pid in self._boxes.ours:
+            return False
+        return (stat.session == self._leader != 0 and self._is_our_session()) or has_variable(pid, self._variable)
+
+    def _is_our_session(self) -> bool:
+        # While one of its session lives the leader's pid is not given away: if another process has it, the session is another's too.
+        leader = read_stat(self._leader)
+        return leader is None or leader.start_ticks == self._leader_ticks
+
+    def _unwatch(self, loop: Loop) -> None:
+        for pidfd in self._watched:
+            loop.unwatch(pidfd)
+            os.close(pidfd)
+        self._watched = []
+
+
+class Sessions:
+    """Makes such boxes."""
+
+    cgroups = False
+
+    def __init__(self, keeper: int) -> None:
+        self._keeper = keeper
+        self.ours = (os.getpid(), keeper)
+
+    def take(self, handle: str, mark: str) -> Session:
+        """Get a box for a job that is about to be spawned."""
+        del handle
+        return Session(self, mark)
+
+    def of_process(self, pid: int, mark: str) -> Session:
+        """Get the box again that a process leads."""
+        return Session(self, mark, pid)
+
+    def of_job(self, handle: str, mark: str, name: str) -> Session | None:
+        """Get the box again of a job; None if nothing of it runs."""
+        del handle, name
+        box = Session(self, mark)
+        return box if box.pids() else None
+
+    def remove_empty(self) -> None:
+        """Nothing is left behind."""
+
+    def close(self) -> None:
+        """As above."""
+
+    def no_orphans(self) -> bool:
+        """Tell whether the keeper has no child but us: then nothing that a dead leader left behind is alive.
+
+        False also where that cannot be known: the keeper died, or the kernel does not list children.
+        """
+        if os.getppid() != self._keeper:
+            return False
+        try:
+            with open(f"/proc/{self._keeper}/task/{self._keeper}/children") as file:  # noqa: PTH123 -- pathlib is not light
+                return file.read().split() == [str(os.getpid())]
+        except OSError:
+            return False

@@ -1,0 +1,152 @@
+"""Makes a process out of a job's spec: environment, working folder, program, posix_spawn.
+
+Where that is impossible the reason is told in words, with the statuses of the shell: 127 the program was not found, 126 it cannot be
+executed, or not there.
+
+A job's environment is, later ones winning:
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    HOME, USER, LOGNAME, SHELL   of the Unix user it runs as
+    LANG=C.UTF-8
+    the job's own variables
+    JOBWIRE_JOB_ID               its id, a UUID in text
+    JOBWIRE_MARK                 by which its processes are known where there are no cgroups
+It has a session of its own, umask 022, no signal blocked or ignored, and the limits of the worker that started the keeper.
+"""
+
+# ruff: noqa: PTH112 -- pathlib is not light
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import resource
+import signal
+
+from ..folders import JobFile
+from .containment import Box
+
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+MARK = "JOBWIRE_MARK"
+
+# Python ignores SIGPIPE and SIGXFSZ, and who started us may have ignored others: a job finds none ignored.
+_DEFAULT_SIGNALS = sorted({int(number) for number in signal.valid_signals()} - {signal.SIGKILL, signal.SIGSTOP})
+
+_WHY = {
+    errno.ENOEXEC: "it is neither a program for this machine nor a script that begins with #!",
+    errno.ENOENT: "the interpreter that it names does not exist",
+    errno.EACCES: "permission denied, for it or for its interpreter",
+    errno.EPERM: "the system does not permit it",
+    errno.ETXTBSY: "it is open for writing",
+    errno.E2BIG: "arguments and environment are longer than the system takes",
+    errno.ELOOP: "too many symbolic links",
+    errno.EAGAIN: "the system allows no further process",
+    errno.ENOMEM: "there is not enough memory for a further process",
+    errno.EMFILE: "no file descriptor is left",
+    errno.ENFILE: "the machine has no file descriptor left",
+}
+
+
+class CannotStart(Exception):  # noqa: N818 -- a fact about the job, not an error of ours
+    """Says with which status and sentence a job ends that has no process."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+
+
+class Spawner:
+    """Starts processes. Changes the folder, the cgroup and a limit of this very process for a moment, which must have one thread."""
+
+    def __init__(self, files_limit: int) -> None:
+        self._home = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        _, self._most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._files_limit = files_limit
+        self._environment = _base_environment()
+
+    def spawn(self, job: JobFile, mark: str, folder: str, ends: tuple[int, int], box: Box) -> int:
+        """Start the job's leader with `ends` as its stdout and stderr; gives its pid. Raises `CannotStart`."""
+        environment = {**self._environment, **dict(job.environment)}
+        environment["JOBWIRE_JOB_ID"] = _uuid(job.handle)
+        environment[MARK] = mark
+        stdin = os.open(f"{folder}/stdin", os.O_RDONLY | os.O_CLOEXEC) if job.has_stdin else self._null
+        _enter_folder(job.directory)
+        try:
+            program = find_program(job.argv[0], environment["PATH"])
+            return self._run(program, job.argv, environment, (stdin, *ends), box)
+        finally:
+            os.fchdir(self._home)
+            if stdin != self._null:
+                os.close(stdin)
+
+    def _run(self, program: str, argv: list[str], environment: dict[str, str], streams: tuple[int, int, int], box: Box) -> int:
+        box.enter()
+        # Our own limit is raised; programs that use select(2) break where theirs is.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self._files_limit, self._most_files))
+        try:
+            return os.posix_spawn(
+                program,
+                argv,
+                environment,
+                file_actions=[(os.POSIX_SPAWN_DUP2, stream, number) for number, stream in enumerate(streams)],
+                setsid=True,
+                setsigmask=(),
+                setsigdef=_DEFAULT_SIGNALS,
+            )
+        except OSError as error:
+            why = _WHY.get(error.errno or 0, error.strerror)
+            raise CannotStart(NOT_EXECUTABLE, f"the program {program!r} cannot be executed: {why}") from None
+        except ValueError as error:
+            raise CannotStart(NOT_EXECUTABLE, f"the program {program!r} cannot be executed: {error}") from None
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self._most_files, self._most_files))
+            box.leave()
+
+
+def find_program(name: str, path: str) -> str:
+    """Find what argv[0] names: a path as it stands, anything else in the job's PATH. Raises `CannotStart`."""
+    candidates = [name] if "/" in name else [f"{folder or '.'}/{name}" for folder in path.split(":")]
+    found = ""
+    for candidate in candidates:
+        if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
+            return candidate
+        if not found and os.path.lexists(candidate):
+            found = candidate
+    if not found:
+        where = "" if "/" in name else f" in {path!r}"
+        raise CannotStart(NOT_FOUND, f"the program {name!r} was not found{where}")
+    if os.path.isdir(found):
+        raise CannotStart(NOT_EXECUTABLE, f"{found!r} is a folder, not a program")
+    if not os.path.exists(found):  # noqa: PTH110 -- as above
+        raise CannotStart(NOT_FOUND, f"the program {found!r} is a symbolic link to nothing")
+    raise CannotStart(NOT_EXECUTABLE, f"the program {found!r} may not be executed")
+
+
+def _enter_folder(folder: str) -> None:
+    try:
+        os.chdir(folder)
+    except FileNotFoundError:
+        raise CannotStart(NOT_EXECUTABLE, f"the working folder {folder!r} does not exist") from None
+    except NotADirectoryError:
+        raise CannotStart(NOT_EXECUTABLE, f"the working folder {folder!r} is not a folder") from None
+    except PermissionError:
+        raise CannotStart(NOT_EXECUTABLE, f"the working folder {folder!r} may not be entered") from None
+    except OSError as error:
+        raise CannotStart(NOT_EXECUTABLE, f"the working folder {folder!r} cannot be entered: {error.strerror}") from None
+
+
+def _base_environment() -> dict[str, str]:
+    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+    try:
+        user = pwd.getpwuid(os.getuid())
+    except KeyError:
+        # A user without an entry, as in many containers.
+        return environment | {"HOME": "/", "USER": str(os.getuid()), "LOGNAME": str(os.getuid()), "SHELL": "/bin/sh"}
+    return environment | {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name, "SHELL": user.pw_shell or "/bin/sh"}
+
+
+def _uuid(handle: str) -> str:
+    digits = handle[:32]
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
