@@ -97,5 +97,6 @@ class Disconnections:
         return False
 
     def close(self) -> None:
-        """Stop the monitor."""
+        """Stop the monitor; its socket is closed here, or the context could not end."""
         self._watched.disable_monitor()
+        self.socket.close(linger=0)

@@ -1,132 +1,306 @@
 """The blocking library, in the manner of `subprocess`: `Client`, and the `Job` that it gives.
 
-SKELETON: signatures are final, bodies follow.
+    with jobwire.Client() as client:
+        print(client.run(["uname", "-a"], check=True).stdout)
+
+Knows no screen and no file format. Everything waits in the caller's thread; see connection.py for what may happen at the same time.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
-from typing import Self
+import builtins
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, Unpack
 
-from ..keys.identity import Identity
+from ..keys.identity import Identity, load
 from ..schemas.generated import request_pb2
+from ..schemas.job import EventKind, Outcome, OutcomeKind, State
+from ..schemas.naming import JobKey, new_id
+from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
-from .connection import Connection
-from .contexts import Context  # TYPE_CHECKING only, later
-from .job import Job
-from .results import BatchInfo, CompletedJob, Event, EventCursor, JobInfo
-from .specs import Duration, Text  # Text = str | bytes | os.PathLike; Duration = float | timedelta
+from .connection import CONNECT_TIMEOUT_SECONDS, Connection
+from .events import NOW, EventStream, make_filter
+from .exchange import Exchange
+from .job import Job, deadline_in, stop_request
+from .output import JobOutput
+from .results import BatchInfo, CompletedJob, Event, EventCursor, JobInfo, job_info
+from .session import Session
+from .specs import Duration, JobOptions, Text, encode, make_id, make_spec, seconds
 
-__all__ = ["Client", "CompletedJob", "Event", "EventCursor", "Job", "JobInfo"]
+if TYPE_CHECKING:
+    from .contexts import Context
+
+__all__ = [
+    "BatchInfo",
+    "Client",
+    "Code",
+    "CompletedJob",
+    "Event",
+    "EventCursor",
+    "EventKind",
+    "EventStream",
+    "Job",
+    "JobInfo",
+    "JobOutput",
+    "JobSpec",
+    "Outcome",
+    "OutcomeKind",
+    "Refused",
+    "State",
+]
+
+# A job whose `run` was interrupted or timed out is stopped; a daemon that does not answer must not hold us up for ever.
+_STOP_ACKNOWLEDGED_SECONDS = 5.0
+_STOPPED_SECONDS = 60.0
+# Beyond so many open watches `submit` opens none: a daemon bounds the streams of one connection. Waits then hear events.
+_MOST_WATCHES = 64
 
 
 class Client:
-    """A daemon, to run jobs on. Use it as a context manager, from one thread at a time; it connects at the first request.
+    """A daemon to run jobs on. A context manager; used from one thread at a time; connects at the first request.
 
-    `context`: a name, a Context, or None for the current one (none configured: the embedded worker).
+    `context` is the name of one, or a Context; None: the current one, or the private worker of this user if none is configured. `notice`
+    is told one sentence when a connection is lost, and one when it is back.
     """
 
-    connection: Connection
+    def __init__(
+        self,
+        context: str | Context | None = None,
+        *,
+        connect_timeout: Duration = CONNECT_TIMEOUT_SECONDS,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        """Read context and identity; `Refused` where there is none."""
+        if context is None or isinstance(context, str):
+            from .contexts import resolve  # noqa: PLC0415 -- who connects by address needs no files
 
-    def __init__(self, context: "str | Context | None" = None, *, connect_timeout: float = 5.0, notice=None) -> None: ...
+            context = resolve(context)
+        revive = _revive_embedded if context.embedded else None
+        self.connection = Connection(
+            context.endpoint,
+            context.server_key,
+            load(context.identity_path),
+            connect_timeout=seconds(connect_timeout),
+            revive=revive,
+            notice=notice,
+        )
+        self._session = Session(self.connection)
 
     @classmethod
-    def connect(cls, endpoint: str, server_key: bytes, identity: Identity, *, connect_timeout: float = 5.0, revive=None, notice=None) -> Self: ...
+    def connect(
+        cls,
+        endpoint: str,
+        server_key: bytes,
+        identity: Identity,
+        *,
+        connect_timeout: Duration = CONNECT_TIMEOUT_SECONDS,
+        revive: Callable[[], str | None] | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> Self:
+        """Make a client of an address: `tcp://HOST:PORT`, and the daemon's public key (32 bytes)."""
+        client = cls.__new__(cls)
+        client.connection = Connection(
+            endpoint, server_key, identity, connect_timeout=seconds(connect_timeout), revive=revive, notice=notice
+        )
+        client._session = Session(client.connection)  # noqa: SLF001 -- our own
+        return client
+
+    # --- running
 
     def run(
-        self, argv: Sequence[Text], *, check: bool = False, timeout: Duration | None = None, input: bytes | None = None,
-        cwd: Text | None = None, env: Mapping[Text, Text] | None = None, name: str = "", labels: Mapping[str, str] | None = None,
-        time_limit: Duration | None = None, stop_signal: int | None = None, grace: Duration | None = None, id: bytes | str | None = None,
-    ) -> CompletedJob: ...
+        self, argv: Sequence[Text], *, check: bool = False, timeout: Duration | None = None, **options: Unpack[JobOptions]
+    ) -> CompletedJob:
+        """Run a job to its end, and get its whole output. An exception here (Ctrl-C, say) stops it.
 
-    def submit(
-        self, argv: Sequence[Text], *, input: bytes | None = None, cwd: Text | None = None, env: Mapping[Text, Text] | None = None, name: str = "",
-        labels: Mapping[str, str] | None = None, time_limit: Duration | None = None, stop_signal: int | None = None,
-        grace: Duration | None = None, id: bytes | str | None = None, watch: bool = True,
-    ) -> Job:
-        """Returns when the job is acknowledged (durable). watch=False: nothing is kept open at the daemon for it."""
+        Raises `JobFailed` (a `subprocess.CalledProcessError`) where `check` is said and it did not return 0. When `timeout` has passed it
+        is stopped, and `JobTimeout` (a `subprocess.TimeoutExpired`) raised with the output so far.
+        """
+        deadline = deadline_in(timeout)
+        start, jobs = self._start([make_spec(argv, options)], [make_id(options.get("id"))], tail_lines=0)
+        job = jobs[0]
+        job.args = tuple(argv)
+        try:
+            self._session.acknowledged(start, [job.record], deadline)
+            with job.collect() as output:
+                try:
+                    output.finish(deadline)
+                except TimeoutError:
+                    job.stop_soon(timeout=_STOP_ACKNOWLEDGED_SECONDS)
+                    with suppress(TimeoutError):
+                        output.finish(deadline_in(_STOPPED_SECONDS + seconds(options.get("grace") or 0)))
+                    raise _timed_out(argv, timeout, output.stdout, output.stderr) from None
+                self._session.wait([job.record])
+                completed = job.completed(output.stdout, output.stderr)
+        except TimeoutError:
+            self._abandon(start, job)
+            raise _timed_out(argv, timeout) from None
+        except BaseException:
+            self._abandon(start, job)
+            raise
+        if check:
+            completed.check_returncode()
+        return completed
+
+    def submit(self, argv: Sequence[Text], *, watch: bool = True, **options: Unpack[JobOptions]) -> Job:
+        """Start a job; returns when it is certain that it will run, and survives whatever happens here.
+
+        `watch`: its end is told by itself, so that `wait` is quick; else the daemon keeps nothing open for it.
+        """
+        job = self.submit_many([make_spec(argv, options)], ids=[make_id(options.get("id"))], watch=watch)[0]
+        job.args = tuple(argv)
+        return job
 
     def submit_many(
-        self, specs: Iterable[JobSpec], *, batch: BatchInfo | None = None, ids: Sequence[bytes] | None = None, watch: bool = True,
+        self,
+        specs: Iterable[JobSpec],
+        *,
+        batch: BatchInfo | None = None,
+        ids: Sequence[bytes] | None = None,
+        watch: bool = True,
         tail_lines: int | None = None,
-    ) -> list[Job]:
-        """Accepted whole or not at all, one request. With `watch` the jobs' `started`/`finished` come by themselves during `pump`."""
+    ) -> builtins.list[Job]:
+        """Start jobs with one request, whole or not at all; `Refused.job_index` tells which one was wrong.
+
+        `ids`: one each, so that a repeated call starts nothing twice. `tail_lines`: how much of their logs comes with their ends.
+        """
+        wanted = list(specs)
+        watch = watch and self._session.watches < _MOST_WATCHES
+        start, jobs = self._start(wanted, ids or [new_id() for _ in wanted], batch=batch, watch=watch, tail_lines=tail_lines)
+        try:
+            self._session.acknowledged(start, [job.record for job in jobs], None)
+        except BaseException:
+            self.connection.forget(start)
+            raise
+        return jobs
+
+    # --- jobs
 
     def job(self, name: str) -> Job:
-        """What a person types: full id, PID@START, last, name, unambiguous prefix. `Refused(NOT_FOUND)` or as the daemon says."""
+        """Find the job that a person means: full id, PID@START, `last`, a name, or a prefix of an id that only one job has.
 
-    def job_by_key(self, owner: bytes, id: bytes) -> Job: ...
+        Raises `Refused(NOT_FOUND)`, or INVALID_ARGUMENT where several are meant.
+        """
+        found = self._session.reply(request_pb2.Request(query_one=request_pb2.QueryOne(name=name)), "query_one").query_one.job
+        job = Job(self._session, JobKey(found.key.owner, found.key.id))
+        self._session.tracking.learn_job(found)
+        return job
 
-    def list(self, all: bool = False, batch: str | bytes | None = None, owner: bytes | None = None) -> Iterator[JobInfo]: ...
+    def job_by_key(self, owner: bytes, id: bytes) -> Job:  # noqa: A002 -- it is one
+        """Get a handle of a job without asking whether there is one."""
+        return Job(self._session, JobKey(owner, id))
+
+    def list(self, all: bool = False, batch: str | bytes | None = None, owner: bytes | None = None) -> Iterator[JobInfo]:  # noqa: A002, FBT001, FBT002 -- reads as what it means: list(all=True)
+        """Iterate over jobs, oldest first: those that have not ended, or `all`; of one batch (name or id of a run), of one owner."""
+        page = b""
+        while True:
+            wanted = request_pb2.List(all=all, owner=owner or b"", page=page)
+            if isinstance(batch, bytes):
+                wanted.batch = batch
+            elif batch is not None:
+                wanted.batch_name = batch
+            reply = self._session.reply(request_pb2.Request(list=wanted), "list").list
+            yield from map(job_info, reply.jobs)
+            page = reply.next_page
+            if not page:
+                return
 
     def events(
-        self, start: "str | EventCursor" = "now", *, jobs: Iterable[Job] = (), batch: bytes | None = None, owner: bytes | None = None,
-        labels: Mapping[str, str] | None = None, timeout: Duration | None = None,
-    ) -> Iterator[Event]:
-        """Every event after `start`, in order, once. Ends only when `timeout` passes (raises TimeoutError); close() the iterator to unsubscribe."""
+        self,
+        start: str | EventCursor = NOW,
+        *,
+        jobs: Iterable[Job] = (),
+        batch: bytes | None = None,
+        owner: bytes | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout: Duration | None = None,
+    ) -> EventStream:
+        """Subscribe to events, from now on or after a cursor, of these jobs, this batch's run, this owner, or all that may be seen.
 
-    def wait(self, jobs: Iterable[Job], *, any: bool = False, timeout: Duration | None = None) -> "list[Job]":
-        """Returns those that have ended (all of them, or with `any` at least one). Raises TimeoutError."""
+        When this returns, nothing that happens from then on is missed. With `timeout`, waiting ends with TimeoutError.
+        """
+        wanted = make_filter((job.key for job in jobs), batch, owner, labels)
+        return EventStream(self._session, wanted, start, deadline_in(timeout))
 
-    def stop(self, jobs: Iterable[Job], *, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None) -> None:
-        """Stop several with one request; returns when nothing of them is left (see Job.outcome, .stdout_tail)."""
+    def wait(self, jobs: Iterable[Job], *, any: bool = False, timeout: Duration | None = None) -> builtins.list[Job]:  # noqa: A002 -- reads as what it means: wait(jobs, any=True)
+        """Wait until all jobs have ended, or with `any` one of them, also where that was long ago; get those that have.
 
-    def hello(self) -> request_pb2.HelloReply: ...
+        Raises TimeoutError.
+        """
+        wanted = builtins.list(jobs)
+        self._session.wait([job.record for job in wanted], first=any, deadline=deadline_in(timeout))
+        return [job for job in wanted if job.outcome is not None]
+
+    def stop(
+        self, jobs: Iterable[Job], *, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None
+    ) -> None:
+        """End several jobs with all that they started; returns when nothing of them is left. Raises TimeoutError."""
+        records = [job.record for job in jobs]
+        deadline = deadline_in(timeout)
+        exchange = self.connection.ask(stop_request([record.key for record in records], signal, grace))
+        self._session.acknowledged(exchange, records, deadline)
+        self._session.wait(records, deadline=deadline)
+
+    # --- the rest
+
+    def hello(self) -> request_pb2.HelloReply:
+        """Get what the daemon says of itself."""
+        return self.connection.hello()
 
     def pump(self, deadline: float | None = None, wake_fds: Sequence[int] = ()) -> bool:
-        """See Connection.pump: for programs that wait on several things at once (jobs, output, signals)."""
+        """Let come what comes, for programs that wait for several things at once; see `Connection.pump`."""
+        return self._session.pump(deadline, wake_fds)
 
-    def close(self) -> None: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *exc: object) -> None: ...
+    def close(self) -> None:
+        """Close the connection; the jobs go on."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        """Close it at the end of the block."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close it."""
+        self.close()
+
+    # --- how
+
+    def _start(
+        self,
+        specs: Sequence[JobSpec],
+        ids: Sequence[bytes],
+        *,
+        batch: BatchInfo | None = None,
+        watch: bool = True,
+        tail_lines: int | None = None,
+    ) -> tuple[Exchange, builtins.list[Job]]:
+        start = request_pb2.Start(watch=watch, tail_lines=tail_lines)
+        if batch is not None:
+            start.batch.id, start.batch.name, start.batch.parallel = batch
+        for job_id, spec in zip(ids, specs, strict=True):
+            start.jobs.append(request_pb2.NewJob(id=job_id, spec=encode(spec)))
+        owner = self.connection.identity.public
+        jobs = [Job(self._session, JobKey(owner, job_id)) for job_id in ids]
+        return self.connection.ask(request_pb2.Request(start=start)), jobs
+
+    def _abandon(self, start: Exchange, job: Job) -> None:
+        """Stop a job that nobody will wait for, as far as that goes within a few seconds."""
+        if start.refusal is not None or job.outcome is not None:
+            return
+        with suppress(Exception):
+            # Only a job that was acknowledged can be stopped.
+            self._session.acknowledged(start, [job.record], deadline_in(_STOP_ACKNOWLEDGED_SECONDS))
+            job.stop_soon(timeout=_STOP_ACKNOWLEDGED_SECONDS)
 
 
-# client/job.py
-class Job:
-    key: "JobKey"           # (owner, id)
-    id: str                 # UUID text
-    pid: int | None         # None: no process yet (or could not be started)
-    started_at_us: int | None
-    ended_at_us: int | None
-    returncode: int | None  # as subprocess gives it; None until the end is known here
-    exit_status: int | None # as a shell gives it (128+n, 124, 125)
-    outcome: "Outcome | None"
-    stdout_tail: bytes
-    stderr_tail: bytes      # the last lines, where a report brought them
-    state: "State | None"     # as far as known here
+def _revive_embedded() -> str:
+    from .embedded import revive  # noqa: PLC0415 -- only for who uses it
 
-    stdout: "JobOutput"
-    stderr: "JobOutput"       # opened at first use; from byte 0
-
-    def output(self, stream: "Literal['stdout','stderr']", start: int = 0) -> "JobOutput": ...
-    def tail(self, stream, lines: int) -> bytes: ...
-    def read_range(self, stream, start: int, length: int) -> "tuple[bytes, int]":
-        """(bytes, size of the log so far)"""
-    def info(self) -> JobInfo: ...
-    def wait(self, timeout: Duration | None = None) -> int:
-        """Raises subprocess.TimeoutExpired."""
-    def poll(self) -> int | None: ...
-    def stop(self, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None) -> CompletedJob:
-        """Ends it with all it started; returns when nothing is left: outcome, and the last lines as stdout and stderr."""
-    def stop_soon(self, signal: int | None = None, grace: Duration | None = None) -> None:
-        """Ask for the stop and return when that is acknowledged (durable)."""
-    def send_signal(self, signal: int) -> None: ...
-    def result(self, timeout: Duration | None = None) -> CompletedJob:
-        """Waits; whole stdout and stderr."""
+    return revive()
 
 
-# client/output.py
-class JobOutput:
-    position: int       # the byte reached
-    ended: bool         # the job has ended and its last byte was taken
-    def take(self) -> bytes | memoryview | None:
-        """What has arrived, without waiting; None if nothing. Grants the daemon more."""
-    def read(self, n: int = -1) -> bytes:
-        """As a pipe: waits until n bytes are there or the job's end."""
-    def read1(self, n: int = -1) -> bytes:
-        """As a pipe: at least one byte, or b"" at the end."""
-    def readline(self) -> bytes: ...
-    def __iter__(self) -> Iterator[bytes]: ...
-    def close(self) -> None: ...
+def _timed_out(argv: Sequence[Text], timeout: Duration | None, stdout: bytes = b"", stderr: bytes = b"") -> Exception:
+    from .failures import JobTimeout  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
+
+    return JobTimeout(argv, seconds(timeout or 0), stdout, stderr)

@@ -39,8 +39,10 @@ def ensure() -> Context:
     # Shared: while somebody starts a worker we wait, and never hold the worker's own lock in the moment in which it wants it.
     with _locked(folder / "starting.lock", fcntl.LOCK_SH):
         running = _running(folder)
-    if running is None:
+    # Without an identity the worker was started by hand: it does not know this user yet.
+    if running is None or not identity_path().exists():
         with _locked(folder / "starting.lock", fcntl.LOCK_EX):
+            _enroll(load_or_make(identity_path()))
             running = _running(folder) or _start(folder)
     return running
 
@@ -96,8 +98,6 @@ def _context(said: bytes) -> Context:
 
 
 def _start(folder: Path) -> Context:
-    identity = load_or_make(identity_path())
-    _enroll(identity)
     for worker in [worker for worker in _started if worker.poll() is not None]:
         _started.remove(worker)
     log_path = folder / "worker.log"

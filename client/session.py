@@ -6,7 +6,9 @@ Every wait of the library goes through `pump` here, so that whatever comes meanw
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from ..schemas.generated import event_pb2, job_pb2, request_pb2
 from ..schemas.naming import JobKey
@@ -27,9 +29,15 @@ class Session:
         self.connection = connection
         self.tracking = Tracking()
         self._watches: list[Exchange] = []
-        self._subscriptions: list[Subscription] = []
-        # Whether the watch of a job ended before the job did.
+        # What a wait for jobs that nothing else tells of hears.
+        self._hearing: Subscription | None = None
+        # A watch was refused after it was acknowledged: its jobs are watched no more.
         self._watch_lost = False
+
+    @property
+    def watches(self) -> int:
+        """How many starts and stops are watched."""
+        return len(self._watches)
 
     def pump(self, deadline: float | None = None, wake_fds: Sequence[int] = ()) -> bool:
         """See `Connection.pump`."""
@@ -45,25 +53,22 @@ class Session:
                     self.tracking.learn_reports(item.reports)
         self._watch_lost = self._watch_lost or any(exchange.refusal for exchange in self._watches)
         self._watches = [exchange for exchange in self._watches if not exchange.ended]
-        for subscription in self._subscriptions:
-            while (event := subscription.take()) is not None:
+        if self._hearing is not None:
+            while (event := self._hearing.take()) is not None:
                 self.tracking.learn_event(event)
 
     # --- requests
 
-    def ask_watched(self, request: request_pb2.Request, records: Iterable[Record], deadline: float | None) -> None:
-        """Ask for a start or stop, wait until it is acknowledged, and let its reports tell of the jobs' ends.
+    def acknowledged(self, exchange: Exchange, records: Iterable[Record], deadline: float | None) -> None:
+        """Wait until a start or stop is acknowledged; from then on its reports tell of the ends of these jobs.
 
-        Raises what was refused, and TimeoutError when the deadline has passed.
+        Raises what was refused, and TimeoutError when the deadline has passed; then it may be called again.
         """
-        exchange = self.connection.ask(request)
-        try:
-            while self.connection.next(exchange, deadline) is None:
-                raise Refused(Code.INTERNAL, "the daemon ended the request without acknowledging it")
-        except BaseException:
-            self.connection.forget(exchange)
-            raise
-        if not exchange.ended or exchange.items:
+        if exchange in self._watches:
+            return
+        if self.connection.next(exchange, deadline) is None:
+            raise Refused(Code.INTERNAL, "the daemon ended the request without acknowledging it")
+        if exchange.is_stream:
             self._watches.append(exchange)
             for record in records:
                 record.watch = exchange
@@ -71,8 +76,86 @@ class Session:
 
     def query(self, record: Record, deadline: float | None = None) -> job_pb2.Job:
         """Ask what is known of one job."""
-        reply = self.connection.call(_query(record.key), deadline)
-        if not isinstance(reply, request_pb2.Reply) or not reply.HasField("query_one"):
-            raise Refused(Code.INTERNAL, "the daemon answered another question")
-        self.tracking.learn_job(reply.query_one.job)
-        return reply.query_one.job
+        job = self.reply(query_by_key(record.key), "query_one", deadline).query_one.job
+        self.tracking.learn_job(job)
+        return job
+
+    def reply(self, request: request_pb2.Request, content: str, deadline: float | None = None) -> request_pb2.Reply:
+        """Ask, and wait for the one answer, which has this content.
+
+        Raises what was refused, and TimeoutError when the deadline has passed.
+        """
+        item = self.connection.call(request, deadline)
+        if not isinstance(item, request_pb2.Reply) or item.WhichOneof("content") != content:
+            raise Refused(Code.INTERNAL, f"the daemon did not answer with {content}")
+        return item
+
+    # --- ends of jobs
+
+    def wait(self, records: Sequence[Record], *, first: bool = False, deadline: float | None = None) -> None:
+        """Wait until all of these jobs have ended (with `first`: one of them), also where that was long ago.
+
+        Raises what was refused, and TimeoutError when the deadline has passed.
+        """
+        self.sort()
+        open_records = [record for record in records if record.outcome is None]
+        self.tracking.pending = {record.key for record in open_records}
+        if first and len(open_records) < len(records):
+            return
+        enough = max(len(self.tracking.pending) - 1, 0) if first else 0
+        while len(self.tracking.pending) > enough:
+            self._watch_lost = False
+            untold = [record for record in open_records if record.outcome is None and not record.is_watched]
+            self._query_all(untold, deadline)
+            untold = [record for record in untold if record.outcome is None]
+            if len(self.tracking.pending) > enough:
+                self._hear(untold, enough, deadline)
+
+    def _hear(self, untold: Sequence[Record], enough: int, deadline: float | None) -> None:
+        """Wait on; the ends of `untold` are heard from events, those of others from their watches."""
+        heard = self._hearing = _subscribe(untold) if untold else None
+        try:
+            if heard is not None:
+                self.connection.subscribe(heard)
+                while not heard.granted and heard.phase is not Phase.ENDED:
+                    self._step(deadline)
+                # What ended between the first query and the grant is in no event that will come.
+                self._query_all(untold, deadline)
+            while len(self.tracking.pending) > enough and not self._watch_lost:
+                if heard is not None and heard.phase is Phase.ENDED:
+                    raise heard.refusal or Refused(Code.INTERNAL, "the subscription ended without a reason")
+                self._step(deadline)
+        finally:
+            self._hearing = None
+            if heard is not None:
+                self.connection.unsubscribe(heard)
+
+    def _step(self, deadline: float | None) -> None:
+        if not self.pump(deadline) and deadline is not None and time.monotonic() >= deadline:
+            raise TimeoutError("not all jobs have ended in time")
+
+    def _query_all(self, records: Sequence[Record], deadline: float | None) -> None:
+        """Ask what is known of each; a job that the daemon does not know (any more) is refused."""
+        asked: deque[Exchange] = deque()
+        rest = iter(records)
+        try:
+            while True:
+                asked.extend(self.connection.ask(query_by_key(record.key)) for record in islice(rest, _QUERIES_AT_ONCE - len(asked)))
+                if not asked:
+                    return
+                item = self.connection.next(asked[0], deadline)
+                asked.popleft()
+                if isinstance(item, request_pb2.Reply):
+                    self.tracking.learn_job(item.query_one.job)
+        finally:
+            for exchange in asked:
+                self.connection.forget(exchange)
+
+
+def query_by_key(key: JobKey) -> request_pb2.Request:
+    """Write a question about one job."""
+    return request_pb2.Request(query_one=request_pb2.QueryOne(key=job_pb2.JobKey(owner=key.owner, id=key.id)))
+
+
+def _subscribe(records: Sequence[Record]) -> Subscription:
+    return Subscription(event_pb2.Filter(jobs=[job_pb2.JobKey(owner=record.key.owner, id=record.key.id) for record in records]))

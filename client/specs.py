@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from ..schemas.generated import job_pb2
+from ..schemas.naming import ID_BYTES, new_id, parse_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec, to_wire
 
@@ -19,35 +20,61 @@ Text: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 Duration: TypeAlias = "float | timedelta"
 
 
-def make_spec(
-    argv: Sequence[Text],
-    *,
-    input: bytes | None = None,  # noqa: A002 -- as subprocess calls it
-    cwd: Text | None = None,
-    env: Mapping[str, Text] | Mapping[bytes, Text] | None = None,
-    name: str = "",
-    labels: Mapping[str, str] | None = None,
-    time_limit: Duration | None = None,
-    stop_signal: int | None = None,
-    grace: Duration | None = None,
-) -> JobSpec:
+class JobOptions(TypedDict, total=False):
+    """What may be said about a job beside its argv.
+
+    `id`: made by the caller, 16 bytes or UUID text; a repeated call with the same id and options is the same job. `input`: its standard
+    input (default: empty). `cwd`: an absolute folder on the worker's machine (default: the worker's). `env`: added to a clean environment.
+    `time_limit`: it is ended after that. `stop_signal`, `grace`: how a stop begins, and how long until SIGKILL.
+    """
+
+    id: bytes | str | None
+    input: bytes | None
+    cwd: Text | None
+    env: Mapping[str, Text] | Mapping[bytes, Text] | None
+    name: str
+    labels: Mapping[str, str] | None
+    time_limit: Duration | None
+    stop_signal: int | None
+    grace: Duration | None
+
+
+def make_spec(argv: Sequence[Text], options: JobOptions) -> JobSpec:
     """Make a spec of the arguments of `run` and `submit`.
 
     Raises TypeError for an argv that is one string: there is no shell that would take it apart.
     """
     if isinstance(argv, str | bytes):
         raise TypeError("argv is a sequence of arguments, not one string; for a shell write ['sh', '-c', ...]")
+    cwd = options.get("cwd")
+    variables = (options.get("env") or {}).items()
     return JobSpec(
         argv=tuple(os.fsencode(argument) for argument in argv),
-        environment=tuple((os.fsencode(variable), os.fsencode(value)) for variable, value in (env or {}).items()),
+        environment=tuple((os.fsencode(variable), os.fsencode(value)) for variable, value in variables),
         directory=b"" if cwd is None else os.fsencode(cwd),
-        stdin=input,
-        name=name,
-        labels=tuple((labels or {}).items()),
-        time_limit_ms=milliseconds(time_limit),
-        stop_signal=signal.SIGTERM if stop_signal is None else stop_signal,
-        grace_ms=milliseconds(grace),
+        stdin=options.get("input"),
+        name=options.get("name", ""),
+        labels=tuple((options.get("labels") or {}).items()),
+        time_limit_ms=milliseconds(options.get("time_limit")),
+        stop_signal=options.get("stop_signal") or signal.SIGTERM,
+        grace_ms=milliseconds(options.get("grace")),
     )
+
+
+def make_id(said: bytes | str | None) -> bytes:
+    """Read an id that a caller made, or make one.
+
+    Raises `Refused(INVALID_ARGUMENT)` for what is no UUID.
+    """
+    if said is None:
+        return new_id()
+    try:
+        job_id = parse_id(said) if isinstance(said, str) else said
+    except ValueError:
+        job_id = b""
+    if len(job_id) != ID_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not the id of a job", "an id is a UUID: 16 bytes, or 32 hex digits")
+    return job_id
 
 
 def encode(spec: JobSpec) -> job_pb2.JobSpec:

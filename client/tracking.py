@@ -6,7 +6,6 @@ A record is kept as long as somebody holds the job; two handles of one job share
 from __future__ import annotations
 
 import weakref
-from collections import deque
 
 from ..schemas.generated import event_pb2, job_pb2, request_pb2
 from ..schemas.job import Outcome, State
@@ -40,10 +39,10 @@ class Record:
 
 
 class Tracking:
-    """All records of one client. `newly_ended` is filled as jobs are learnt to have ended, for whoever waits."""
+    """All records of one client. From `pending`, which whoever waits sets, jobs are taken as they are learnt to have ended."""
 
     def __init__(self) -> None:
-        self.newly_ended: deque[JobKey] = deque()
+        self.pending: set[JobKey] = set()
         self._records: weakref.WeakValueDictionary[JobKey, Record] = weakref.WeakValueDictionary()
 
     def record(self, key: JobKey) -> Record:
@@ -107,4 +106,4 @@ class Tracking:
             record.started_at_us = started_at_us
             record.ended_at_us = ended_at_us
             record.outcome = outcome_from_wire(outcome)
-            self.newly_ended.append(record.key)
+            self.pending.discard(record.key)

@@ -14,9 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from raw_client import RawClient
+
 from jobwire.client.blocking import Client
 from jobwire.keys import roster
 from jobwire.keys.identity import Identity, generate, parse_public
+from jobwire.schemas.generated import request_pb2
 
 READY_SECONDS = 20
 _Found = TypeVar("_Found")
@@ -111,14 +114,22 @@ class Worker:
     def clean(self) -> None:
         """End everything: all jobs, worker, supervisor and keeper."""
         if self.process is not None and self.process.poll() is None:
-            with self.client() as client:
-                for job in client.list():
-                    client.job(job.id).stop(grace=0)
+            self._stop_all_jobs()
             # Without jobs an ending worker lets its supervisor end too.
             self.kill(signal.SIGTERM)
         for name in ("supervisor_pid", "keeper_pid"):
             wait_until(lambda name=name: not _lives(self.described_or_last().get(name, 0)), f"{name} ends")
         shutil.rmtree(self.state, ignore_errors=True)
+
+    def _stop_all_jobs(self) -> None:
+        with RawClient(self.endpoint, self.public, self.admin) as raw:
+            raw.hello()
+            jobs = raw.ask(raw.request(list=request_pb2.List())).list.jobs
+            if jobs:
+                stop = request_pb2.Stop(keys=[job.key for job in jobs], grace_ms=0, credit_messages=1000)
+                raw.send(raw.envelope(raw.request(stop=stop)))
+                while not raw.receive().last:
+                    pass
 
     def described_or_last(self) -> dict[str, Any]:
         try:

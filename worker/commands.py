@@ -37,7 +37,7 @@ def run(
     events: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Publish events here. Default: the next port.")] = "",
     state: StateOption = None,
     roster: Annotated[Path | None, typer.Option(metavar="FILE", help="Who may come in. Default: roster.toml in the config folder.")] = None,
-    slots: Annotated[int, typer.Option(min=1, help="Jobs that run at once. Default: the number of CPUs, at least 4.")] = 0,
+    slots: Annotated[int | None, typer.Option(min=1, help="Jobs that run at once. Default: the number of CPUs, at least 4.")] = None,
     directory: Annotated[Path | None, typer.Option("--directory", metavar="DIR", help="Where jobs run that do not say where.")] = None,
     jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of others as root.")] = False,
     embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,

@@ -41,6 +41,7 @@ _HANDLE = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})")
 _WRITE_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 to_json = json.JSONEncoder(separators=(",", ":")).encode
+_from_json = json.JSONDecoder().decode
 
 
 class JobFile(NamedTuple):
@@ -246,7 +247,7 @@ def read_file(path: str) -> bytes:
 
 
 def _read_object(path: str) -> dict[str, Any]:
-    found = json.loads(read_file(path))
+    found = _from_json(read_file(path).decode("ascii"))
     if not isinstance(found, dict):
         raise ValueError(f"{path} holds no JSON object")  # noqa: TRY004 -- what was read is wrong, not what was called
     return found

@@ -77,10 +77,15 @@ def main(state: str, files_limit: int, listener: int = -1, lock: int = -1) -> No
         if os.fork():
             os._exit(0)
         os.set_inheritable(_READY_FD, False)  # noqa: FBT003 -- it takes no name
+        # What the starter itself inherited must not end up in jobs.
+        os.closerange(_READY_FD + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         lock = os.open(layout.SUPERVISOR_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # It fails, and ends us, if the starter has given up while another pair held the lock.
-        os.write(_READY_FD, _HERE)
+        try:
+            os.write(_READY_FD, _HERE)
+        except BrokenPipeError:
+            say("another pair held the lock for too long: nobody waits for this one any more")
+            return
         listener = _bind()
         os.write(_READY_FD, _LISTENING)
         os.close(_READY_FD)

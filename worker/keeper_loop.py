@@ -178,11 +178,13 @@ class Keeper:
                 self._hang_up()
                 return
             ends = ENDS.unpack(rights[0][2]) if rights and len(rights[0][2]) == ENDS.size else ()
-            for line in data.decode().split("\n"):
-                word, *rest = line.split(" ")
-                self._hear(word, rest, ends)
+            *former, last = data.decode().split("\n")
+            for line in former:
+                self._hear(line, ())
+            self._hear(last, ends)
 
-    def _hear(self, word: str, rest: list[str], ends: tuple[int, ...]) -> None:
+    def _hear(self, line: str, ends: tuple[int, ...]) -> None:
+        word, *rest = line.split(" ")
         match word:
             case "again":
                 self._outgoing.append(("handed 0", ()))

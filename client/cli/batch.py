@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.job import State
 from ...schemas.naming import format_id, new_id, parse_id, short_id
 from ...schemas.record import outcome_from_wire
 from ...schemas.refusal import Refused
@@ -20,11 +19,11 @@ from ..blocking import Client
 from . import endings
 from .arguments import understanding
 from .endings import BadInput
+from .opening import client, context_name
 from .options import surroundings
 from .progress import Progress
 from .screen import say, write
 from .sentences import command_line, failed
-from .session import client, context_name
 
 _TAIL_LINES = 5
 
@@ -97,7 +96,7 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
         try:
             while (answer := connected.connection.next(exchange)) is not None:
                 for report in answer.reports.reports if isinstance(answer, request_pb2.Reply) else ():
-                    if report.state != State.FINISHED:
+                    if report.state != job_pb2.STATE_FINISHED:
                         progress.started()
                         continue
                     outcome = outcome_from_wire(report.outcome)

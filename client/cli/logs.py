@@ -12,8 +12,8 @@ from ..job import Job
 from .arguments import JobName
 from .copying import Copy, step
 from .endings import BadInput
+from .opening import client
 from .outlet import Outlet
-from .session import client
 
 _Stream = Literal["stdout", "stderr"]
 _BLOCK = 256 * 1024
@@ -30,8 +30,9 @@ def logs(
     start: Annotated[int | None, typer.Option("--from", metavar="BYTE", min=0, help="Begin at this byte, counted from 0.")] = None,
     length: Annotated[int | None, typer.Option("--bytes", metavar="N", min=0, help="Write at most so many bytes.")] = None,
 ) -> None:
-    """Write what a job wrote: its standard output to ours, its standard error to ours, and nothing else.
+    """Write what a job wrote, byte for byte.
 
+    Its standard output goes to ours, its standard error to ours, and nothing else is written.
     --from and --bytes count in each of the two. Ctrl-C ends only this command.
     """
     if tail is not None and start is not None:

@@ -18,9 +18,12 @@ import typer.main
 
 from ... import __version__
 from ...schemas.refusal import Code, Refused
+from . import endings, screen
 from .endings import BadInput, Ending
 
 TRACEBACK_VARIABLE = "JOBWIRE_TRACEBACK"
+_DAEMONS = "jobwire.worker"
+_UNREACHABLE = {Code.UNAVAILABLE, Code.UNAUTHENTICATED, Code.INTERNAL}
 
 
 class Verb(NamedTuple):
@@ -35,15 +38,15 @@ class Verb(NamedTuple):
 VERBS = {
     "run": Verb("run", "run", "Run a command, show its output here, and end as it ended."),
     "submit": Verb("submit", "submit", "Submit a command and print the id of its job."),
-    "batch": Verb("batch", "batch", "Submit many jobs from a file, whole or not at all."),
-    "list": Verb("listing", "list_jobs", "List what waits and runs; with -a also what has ended. Also called ps."),
+    "batch": Verb("batch", "batch", "Submit many jobs from a file, whole or not at all, and wait for them."),
+    "list": Verb("listing", "list_jobs", "List what waits and runs, oldest first."),
     "ps": Verb("listing", "list_jobs", "The same as list.", hidden=True),
-    "show": Verb("listing", "show", "Tell everything about jobs, and why they wait or failed."),
+    "show": Verb("listing", "show", "Tell everything about jobs, and in one sentence why they wait or failed."),
     "logs": Verb("logs", "logs", "Write what a job wrote, byte for byte."),
     "wait": Verb("waiting", "wait", "Wait until jobs have ended."),
-    "events": Verb("events", "events", "Tell what happens, as it happens."),
+    "events": Verb("events", "events", "Tell what happens to jobs, as it happens."),
     "stop": Verb("stopping", "stop", "End jobs with all that they started."),
-    "signal": Verb("stopping", "send_signal", "Send a signal to a job without stopping it."),
+    "signal": Verb("stopping", "send_signal", "Send a signal to all processes of a job, without stopping it."),
     "keys": Verb("keys", "app", "Who am I, and who may come in."),
     "context": Verb("context", "app", "Which daemons I speak to."),
     "worker": Verb("", "worker", "Run and look after a worker on this machine."),
@@ -77,6 +80,13 @@ class Verbs(typer.core.TyperGroup):
             self.commands.update(dict.fromkeys(VERBS))  # type: ignore[arg-type] # reason: only the names are looked at
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Do what was called. A reader that is gone would be our failure to typer."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise Ending(endings.READER_GONE) from None
+
 
 def load(name: str) -> Any:
     """Import a verb and make it a command."""
@@ -88,6 +98,9 @@ def load(name: str) -> Any:
         found = app
     command = typer.main.get_command(found)
     command.name = name
+    # All modules are there: what they hold need never be looked through.
+    gc.freeze()
+    gc.enable()
     return command
 
 
@@ -109,8 +122,8 @@ def _root(
 ) -> None:
     """Run any Linux program on another machine, safely, and be told the moment it ends."""
     if version:
-        print(f"jobwire {__version__}")  # noqa: T201
-        raise Ending(0)
+        screen.write(f"jobwire {__version__}")
+        raise Ending(endings.DONE)
     if ctx.invoked_subcommand is None:
         ctx.fail("no verb was named")
     ctx.obj = context
@@ -122,66 +135,87 @@ def command_line(arguments: Sequence[str]) -> int:
         app = typer.Typer(cls=Verbs, invoke_without_command=True)
         app.callback()(_root)
         ended = typer.main.get_command(app).main(list(arguments) or ["--help"], prog_name="jobwire", standalone_mode=False)
-        # A typer.Exit comes back as its status; what a verb returns is nothing.
-        return ended if isinstance(ended, int) else 0
-    except Ending as ending:
-        return ending.status
-    except BrokenPipeError:
-        return _reader_is_gone()
-    except KeyboardInterrupt:
-        return 130
-    except BadInput as bad:
-        return _complain(str(bad), 2)
-    except Refused as refused:
-        return _complain(str(refused), 125 if refused.code in (Code.UNAVAILABLE, Code.INTERNAL) else 1)
-    except Exception as error:  # noqa: BLE001 -- the last edge
-        return _misused(error) if hasattr(error, "format_message") else _our_fault(error)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the last edge
+        return _answer(error)
+    # A typer.Exit comes back as its status; what a verb returns is nothing.
+    return ended if isinstance(ended, int) else endings.DONE
 
 
-def _complain(message: str, status: int) -> int:
-    print(f"jobwire: {message}", file=sys.stderr)  # noqa: T201
+def _answer(error: BaseException) -> int:
+    """Say what went wrong, in one message; get the exit status."""
+    message, status = "", endings.OWN_FAILURE
+    match error:
+        case Ending():
+            status = error.status
+        case KeyboardInterrupt():
+            status = endings.INTERRUPTED
+        case BadInput():
+            message, status = str(error), endings.MISUSED
+        case Refused():
+            message, status = str(error), endings.OWN_FAILURE if error.code in _UNREACHABLE else endings.REFUSED
+        case OSError() if not os.environ.get(TRACEBACK_VARIABLE):
+            # A full disk, a limit that was reached: the system says it well enough.
+            message = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+        case _ if hasattr(error, "format_message"):
+            # What typer could not understand; told by its form, for its class is another in each version.
+            message, status = _misuse(error), endings.MISUSED
+        case _:
+            message = _our_fault(error)
+    if message:
+        screen.say(message)
     return status
 
 
-def _misused(error: Any) -> int:
-    """Answer what typer could not understand; without the class, which is another in each of its versions."""
-    context = getattr(error, "ctx", None)
+def _misuse(error: Any) -> str:
+    message: str = error.format_message().strip()
     if type(error).__name__ == "NoArgsIsHelpError":
-        print(error.format_message(), file=sys.stderr)  # noqa: T201
-        return 2
-    message = error.format_message().strip().rstrip(".")
-    return _complain(f"{message[:1].lower()}{message[1:]}; see {context.command_path if context else 'jobwire'} --help", 2)
+        sys.stderr.write(message)
+        return ""
+    context = getattr(error, "ctx", None)
+    message = f"{message[:1].lower()}{message[1:]}".rstrip(".").replace(". Did you mean", "; did you mean")
+    return message if message.endswith("?") else f"{message}; see {context.command_path if context else 'jobwire'} --help"
 
 
-def _our_fault(error: Exception) -> int:
+def _our_fault(error: BaseException) -> str:
     if os.environ.get(TRACEBACK_VARIABLE):
         import traceback  # noqa: PLC0415 -- only when something is wrong
 
-        traceback.print_exc()
-        return 125
+        traceback.print_exception(error)
     what = " ".join(f"{type(error).__name__}: {error}".split())
-    return _complain(f"something unexpected went wrong ({what}); {TRACEBACK_VARIABLE}=1 in the environment shows where", 125)
+    return f"something unexpected went wrong ({what}); to see where, set {TRACEBACK_VARIABLE}=1"
 
 
-def _reader_is_gone() -> int:
-    # What still waits in the buffer must not complain again when the interpreter ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 141
+def _give_up_stdout() -> None:
+    # What still waits in the buffer must not complain again at the end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _open_missing_streams() -> None:
+    """Give a purpose to a standard descriptor that the caller closed, or the next file opened would get its number and our output."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 -- a descriptor, for as long as we live
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def main() -> NoReturn:
     """Entry of the command."""
-    # A command lives for a moment: looking for garbage while modules are loaded costs more than it finds.
+    _open_missing_streams()
+    # Looking for garbage while modules are loaded costs more than it finds; see `load` for when it begins.
     gc.disable()
     status = command_line(sys.argv[1:])
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        status = _reader_is_gone()
+        _give_up_stdout()
+        status = endings.READER_GONE
     sys.stderr.flush()
-    # Taking modules apart one by one would take longer than `true` on the worker. A daemon ends in the usual way.
-    if "jobwire.worker" in sys.modules:
+    if _DAEMONS in sys.modules:
         sys.exit(status)
+    # Taking all modules apart would take longer than `true` on the worker.
     os._exit(status)
 
 

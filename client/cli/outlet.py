@@ -15,7 +15,7 @@ from ...schemas.refusal import Code, Refused
 _PIPE_BYTES = 1024 * 1024
 
 
-class ReaderGone(BrokenPipeError):
+class ReaderGone(BrokenPipeError):  # noqa: N818 -- a fact
     """Raised when nobody reads any more: the other end of a pipe was closed, or the terminal hung up."""
 
 

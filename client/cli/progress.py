@@ -19,7 +19,7 @@ class Progress:
         self._failed = 0
         self._bar: Any = None
         if is_terminal(2):
-            self._bar = _draw(total)
+            self._bar = _draw()
             self._task = self._bar.add_task("", total=total)
             self._bar.start()
         # On a terminal the bar tells of those that went well.
@@ -62,7 +62,7 @@ class Progress:
         self.close()
 
 
-def _draw(total: int) -> Any:
+def _draw() -> Any:
     from rich.console import Console  # noqa: PLC0415 -- dear, and only a terminal needs it
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
     from rich.progress import Progress as Bar  # noqa: PLC0415

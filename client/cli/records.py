@@ -12,3 +12,85 @@ An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, 
 
 Times are ISO 8601 in UTC with microseconds. What is no UTF-8 in an argument or path is a lone surrogate, as in Python's surrogateescape.
 """
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from ...keys.identity import format_public
+from ...schemas.job import Outcome, exit_status
+from ...schemas.naming import format_id
+from ..results import Event, JobInfo
+
+Record = dict[str, Any]
+
+
+def job_record(job: JobInfo) -> Record:
+    """Write a job."""
+    return {
+        "id": job.id,
+        "name": job.name,
+        "state": job.state.name.lower(),
+        "argv": [os.fsdecode(argument) for argument in job.argv],
+        "dir": os.fsdecode(job.spec.directory),
+        "env": {os.fsdecode(name): os.fsdecode(value) for name, value in job.spec.environment},
+        "labels": job.labels,
+        "owner": format_public(job.key.owner),
+        "owner_name": job.owner_name,
+        "batch": {"id": format_id(job.batch.id), "name": job.batch.name, "parallel": job.batch.parallel} if job.batch else None,
+        "process": job.process,
+        "pid": job.pid,
+        "queued_at": time_text(job.queued_at_us),
+        "started_at": time_text(job.started_at_us),
+        "ended_at": time_text(job.ended_at_us),
+        "time_limit_ms": job.spec.time_limit_ms,
+        "grace_ms": job.spec.grace_ms,
+        "stop_signal": int(job.spec.stop_signal),
+        "waits_for": job.waits_for or None,
+        "outcome": outcome_record(job.outcome),
+    }
+
+
+def event_record(event: Event) -> Record:
+    """Write an event."""
+    return {
+        "cursor": str(event.cursor),
+        "kind": event.kind.name.lower(),
+        "at": time_text(event.at_us),
+        "id": event.id,
+        "owner": format_public(event.key.owner),
+        "name": event.name,
+        "labels": event.labels,
+        "batch": format_id(event.batch) if event.batch else None,
+        "process": event.process,
+        "pid": event.pid,
+        "sentence": event.sentence or None,
+        "outcome": outcome_record(event.outcome),
+    }
+
+
+def outcome_record(outcome: Outcome | None) -> Record | None:
+    """Write how a job ended."""
+    if outcome is None:
+        return None
+    return {
+        "kind": outcome.kind.name.lower(),
+        "exit_status": exit_status(outcome.kind, outcome.exit_status, outcome.signal),
+        "signal": outcome.signal or None,
+        "sentence": outcome.sentence,
+        "user_us": outcome.use.user_us,
+        "system_us": outcome.use.system_us,
+        "max_resident_bytes": outcome.use.max_resident_bytes,
+        "stdout_bytes": outcome.stdout_bytes,
+        "stderr_bytes": outcome.stderr_bytes,
+    }
+
+
+def time_text(at_us: int) -> str | None:
+    """Write a moment as `2026-11-24T05:39:51.123456Z`."""
+    if not at_us:
+        return None
+    seconds, micros = divmod(at_us, 1_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{micros:06d}Z"

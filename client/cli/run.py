@@ -8,9 +8,9 @@ from ...schemas.naming import format_id
 from ..job_options import Wishes
 from . import endings
 from .attending import Attendance
+from .opening import client, context_name
 from .options import Command, JobId, job_id, job_spec, takes_job_options
 from .screen import say
-from .session import client, context_name
 from .signals import Signals
 
 

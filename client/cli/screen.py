@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from typing import Any, NamedTuple
 
 _MINUTE = 60
@@ -38,15 +39,20 @@ def flush() -> None:
 
 
 def printable(text: str) -> str:
-    """Write what would drive the terminal, or is no character at all, as `\\x1b`; lines of a message stay lines."""
+    """Write what would drive the terminal, or is no character at all, as an escape; lines and tabs stay."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(char if char.isprintable() or char == "\n" else char.encode("unicode_escape", "surrogatepass").decode() for char in text)
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape", "surrogatepass").decode() for char in text
+    )
 
 
 def is_terminal(fd: int) -> bool:
     """Say whether a person looks at this descriptor."""
     return os.isatty(fd) and os.environ.get("TERM") != "dumb"
+
+
+_IN_A_CELL = str.maketrans({"\n": "\\n", "\t": "\\t"})
 
 
 class Cell(NamedTuple):
@@ -65,16 +71,18 @@ class Table:
 
     def add(self, *cells: str | Cell) -> None:
         """Add a row."""
-        self._rows.append([Cell(printable(cell)) if isinstance(cell, str) else Cell(printable(cell.text), cell.style) for cell in cells])
+        row = [Cell(cell) if isinstance(cell, str) else cell for cell in cells]
+        row = [Cell(printable(cell.text).translate(_IN_A_CELL), cell.style) for cell in row]
+        if is_terminal(1):
+            self._rows.append(row)
+        else:
+            # At once: a long history need not be held.
+            sys.stdout.write("\t".join(cell.text for cell in row) + "\n")
 
     def write(self) -> None:
-        """Write the rows; nothing if there are none."""
-        if not self._rows:
-            return
-        if is_terminal(1):
+        """Draw the rows; nothing if there are none, or they were written already."""
+        if self._rows:
             self._draw()
-        else:
-            sys.stdout.writelines("\t".join(cell.text for cell in row) + "\n" for row in self._rows)
 
     def _draw(self) -> None:
         from rich.cells import cell_len  # noqa: PLC0415
@@ -109,6 +117,4 @@ def duration(microseconds: int) -> str:
 
 def local_time(at_us: int) -> str:
     """Write a moment in the person's own time zone."""
-    import time  # noqa: PLC0415 -- built in
-
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_us / 1_000_000))

@@ -12,22 +12,21 @@ from ...schemas.job import Outcome, OutcomeKind
 
 def how_it_ended(outcome: Outcome) -> str:
     """Say how a job ended, as the rest of a sentence that begins with the job; the daemon's reason is added where it gave one."""
-    match outcome.kind:
-        case OutcomeKind.EXITED:
-            what = f"exited with status {outcome.exit_status}" if outcome.exit_status else "exited with status 0"
-        case OutcomeKind.SIGNALED:
-            what = f"was ended by {signal_name(outcome.signal)}"
-        case OutcomeKind.FAILED_TO_START:
-            what = "could not be started"
-        case OutcomeKind.TIMED_OUT:
-            what = "was ended because its time limit had passed"
-        case OutcomeKind.CANCELLED:
-            what = "was stopped before it ran"
-        case OutcomeKind.OVER_LIMIT:
-            what = "was ended because it passed a limit"
-        case OutcomeKind.LOST:
-            what = "was lost: how it ended cannot be known"
+    what = _END_OF_KIND.get(outcome.kind) or (
+        f"was ended by {signal_name(outcome.signal)}"
+        if outcome.kind is OutcomeKind.SIGNALED
+        else f"exited with status {outcome.exit_status}"
+    )
     return f"{what}: {outcome.sentence}" if outcome.sentence else what
+
+
+_END_OF_KIND = {
+    OutcomeKind.FAILED_TO_START: "could not be started",
+    OutcomeKind.TIMED_OUT: "was ended because its time limit had passed",
+    OutcomeKind.CANCELLED: "was stopped before it ran",
+    OutcomeKind.OVER_LIMIT: "was ended because it passed a limit",
+    OutcomeKind.LOST: "was lost: how it ended cannot be known",
+}
 
 
 def signal_name(number: int) -> str:

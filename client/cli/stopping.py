@@ -11,9 +11,9 @@ from ..job_options import parse_duration, parse_signal
 from .arguments import JobName, JobNames, understood
 from .choosing import unfinished_jobs
 from .endings import BadInput
+from .opening import client
 from .screen import say
 from .sentences import how_it_ended
-from .session import client
 
 
 def stop(
@@ -24,10 +24,10 @@ def stop(
     grace: Annotated[str | None, typer.Option("--grace", metavar="TIME", help="Time until SIGKILL. Default: the job's own.")] = None,
     now: Annotated[bool, typer.Option("--now", help="SIGKILL at once.")] = False,
 ) -> None:
-    """End jobs with all that they started; returns when nothing of them is left.
+    """End jobs with all that they started.
 
-    Each gets its stop signal, and after its grace SIGKILL. A job that waits for a slot is cancelled. The name or run id of a batch
-    stands for all its jobs that have not ended.
+    Returns when nothing of them is left. Each gets its stop signal, and after its grace SIGKILL. A job that waits for a slot is
+    cancelled. The name or run id of a batch stands for all its jobs that have not ended.
     """
     if now and grace is not None:
         raise BadInput("--now and --grace cannot both be said; --now means --grace 0")

@@ -11,9 +11,9 @@ from ..job_options import parse_duration
 from . import endings
 from .arguments import JobNames, understood
 from .choosing import chosen_jobs
+from .opening import client
 from .screen import say
 from .sentences import failed, how_it_ended
-from .session import client
 
 
 def wait(

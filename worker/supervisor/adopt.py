@@ -57,7 +57,7 @@ class Adoption:
                 say(f"{self._yard.logs}/{name} is left alone")
         self._take_ended()
         # From here on the keeper reaps without a word whom we do not name.
-        self._yard.line.adopted(self._yard.loop, self._awaited)
+        self._yard.line.adopted(self._awaited)
         for job, age in self._found:
             self._jobs.add(job, age)
 

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable
 
 from ..folders import STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json, write_outcome
+from ..keeper_loop import say
 from .containment import Box, Boxes
 from .keeper_line import KeeperLine
 from .leaders import Leader, Use
-from .loop import Loop, Timer, log_exception
+from .loop import Loop, Timer
 from .outcome import judge
 from .pump import DISK_FULL, RETRY_SECONDS, Pump
 
@@ -208,15 +209,15 @@ class Job:
             if error.errno in DISK_FULL:
                 return False
             # Somebody removed the folder, for instance. The fact still goes up.
-            log_exception()
+            say(f"the outcome of {self.handle} could not be written: {error}")
         return True
 
     def _rename(self, ended_at_us: int) -> str:
         path = run_path(self._yard.logs, self._leader.pid, self._started_at_us, ended_at_us)
         try:
             os.rename(self._folder, path)  # noqa: PTH104 -- pathlib is not light
-        except OSError:
-            log_exception()
+        except OSError as error:
+            say(f"the folder of {self.handle} keeps its name: {error}")
         return path.rpartition("/")[2]
 
 

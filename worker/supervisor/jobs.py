@@ -8,6 +8,7 @@ import resource
 
 from ..deposits import EMPTY
 from ..folders import FILE_MODE, JobFile, OutcomeFile, intent_path, outcome_text, read_job, run_path, write_outcome
+from ..keeper_loop import say
 from .containment import Box
 from .job import Job, Yard
 from .leaders import Child
@@ -105,8 +106,8 @@ class Jobs:
         try:
             write_outcome(intent, text)
             os.rename(intent, path)
-        except OSError:
-            log_exception()
+        except OSError as error:
+            say(f"that {handle} could not be started could not be written down: {error}")
         self._yard.line.say(f"deposit {handle} {EMPTY}")
         self._yard.line.say(f"ended {handle} {path.rpartition('/')[2]}")
         self.add_ended(handle, f'{{"fact":"ended","job":"{handle}",{text[1:-1]},"user_us":0,"system_us":0,"max_resident_bytes":0}}')
@@ -155,11 +156,11 @@ class Jobs:
             folder = run_path(self._yard.logs, pid, started_at_us)
             try:
                 os.rename(intent, folder)
-            except OSError:
+            except OSError as error:
                 if os.path.exists(folder):
                     # The clock was set back, and an earlier run had this name.
                     continue
-                log_exception()
+                say(f"the folder of {pid} keeps its name: {error}")
                 return started_at_us, intent
             return started_at_us, folder
 

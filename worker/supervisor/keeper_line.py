@@ -18,6 +18,7 @@ from ..keeper_loop import LARGEST_DATAGRAM, say
 from .loop import Loop
 
 _PATIENCE_SECONDS = 10
+_FLUSH_SECONDS = 0.05
 
 
 class Died(NamedTuple):
@@ -54,13 +55,15 @@ class Handover(NamedTuple):
 class KeeperLine:
     """Says what the keeper must know, and hears which of its children died."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, loop: Loop, fd: int) -> None:
+        self._loop = loop
         os.set_inheritable(fd, False)  # noqa: FBT003 -- it takes no name
         self._socket: _socket.socket | None = _socket.socket(fileno=fd)
         self._socket.settimeout(None)
         self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, struct.pack("ll", _PATIENCE_SECONDS, 0))
         self.keeper = os.getppid()
         self._lines: list[str] = []
+        self._flushing = False
         self._on_death: dict[int, Callable[[Died], None]] = {}
         self._on_loss: dict[int, Callable[[], None]] = {}
 
@@ -93,12 +96,12 @@ class KeeperLine:
         self.flush()
         return self.take_over().died
 
-    def adopted(self, loop: Loop, pids: list[int]) -> None:
+    def adopted(self, pids: list[int]) -> None:
         """Say of whose ends news is wanted, and listen for it from now on."""
         self._lines.append(" ".join(["adopted", *map(str, pids)]))
         self.flush()
         if self._socket is not None:
-            loop.watch(self._socket.fileno(), select.EPOLLIN, lambda _events: self._hear(loop))
+            self._loop.watch(self._socket.fileno(), select.EPOLLIN, self._hear)
 
     def await_death(self, pid: int, on_death: Callable[[Died], None], on_loss: Callable[[], None]) -> None:
         """Call back when the keeper's child `pid` died, or when the keeper itself is gone and cannot tell any more."""
@@ -111,11 +114,19 @@ class KeeperLine:
         self._send(ends)
 
     def say(self, line: str) -> None:
-        """Say something, at the latest when `flush` is called."""
+        """Say something: with the next deposit, and where none comes, in a moment.
+
+        Should we die before, the next supervisor finds the same out from the log folders, only with more work. So one waking of the
+        keeper is enough for each job.
+        """
         self._lines.append(line)
+        if not self._flushing:
+            self._flushing = True
+            self._loop.after(_FLUSH_SECONDS, self.flush)
 
     def flush(self) -> None:
         """Send what was said."""
+        self._flushing = False
         if self._lines:
             self._send(())
 
@@ -148,7 +159,7 @@ class KeeperLine:
         ends = ENDS.unpack(rights[0][2]) if rights and len(rights[0][2]) == ENDS.size else ()
         return data.decode().split(" ") if data else [], ends
 
-    def _hear(self, loop: Loop) -> None:
+    def _hear(self, _events: int) -> None:
         words, _ = self._receive()
         match words:
             case ["died", *rest]:
@@ -158,13 +169,12 @@ class KeeperLine:
                 if callback is not None:
                     callback(end)
             case _:
-                if self._socket is not None:
-                    loop.unwatch(self._socket.fileno())
                 self._lost()
 
     def _lost(self) -> None:
         if self._socket is None:
             return
+        self._loop.unwatch(self._socket.fileno())
         self._socket.close()
         self._socket = None
         say(f"the keeper, process {self.keeper}, is gone; a new one comes when nothing runs")

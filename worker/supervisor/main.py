@@ -32,7 +32,7 @@ class Supervisor:
         self._files_limit = files_limit
         self._retiring = False
         self._loop = Loop()
-        self._line = KeeperLine(line)
+        self._line = KeeperLine(self._loop, line)
         self._link = Link(self._loop, listener, self._do)
         here = os.stat(".")
         mark = f"{here.st_dev:x}-{here.st_ino:x}"
@@ -48,7 +48,6 @@ class Supervisor:
         self._boxes.remove_empty()
         self._link.open()
         self._loop.before_sleep(self._end_if_done)
-        self._loop.before_sleep(self._line.flush)
         self._loop.run()
 
     def _open_boxes(self, name: str) -> Boxes:

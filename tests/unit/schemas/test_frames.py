@@ -40,9 +40,7 @@ def test_a_code_of_a_newer_version_is_internal() -> None:
 
 
 def test_the_codes_of_code_and_schema_are_the_same() -> None:
-    assert {f"CODE_{code.name}": code.value for code in Code} == {
-        name: number for name, number in request_pb2.Code.items() if number
-    }
+    assert {f"CODE_{code.name}": code.value for code in Code} == {name: number for name, number in request_pb2.Code.items() if number}
 
 
 @given(st.sampled_from(OutcomeKind), st.integers(0, 255), st.integers(0, 64), st.text())

@@ -87,4 +87,6 @@ def test_what_no_worker_could_run_is_refused_in_one_sentence(spec: JobSpec, word
 
 def test_what_can_be_run_is_let_through() -> None:
     check(GOOD)
-    check(JobSpec((b"\xff\xfe", b"", b"x" * LONGEST_ARGUMENT), ((b"A", b"=\n"),), b"/\xff", b"\0" * 100, "fetch[0]", (("a", "b"),), 1, 64, 0))
+    check(
+        JobSpec((b"\xff\xfe", b"", b"x" * LONGEST_ARGUMENT), ((b"A", b"=\n"),), b"/\xff", b"\0" * 100, "fetch[0]", (("a", "b"),), 1, 64, 0)
+    )

@@ -1,0 +1,49 @@
+"""`jobwire events`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ...schemas.job import EventKind
+from ...schemas.naming import short_id
+from ..results import Event, EventCursor
+from .arguments import Json, understanding
+from .choosing import chosen_jobs
+from .opening import client
+from .records import event_record
+from .screen import flush, local_time, write, write_json
+from .sentences import how_it_ended
+
+
+def events(
+    ctx: typer.Context,
+    *,
+    start: Annotated[str, typer.Option("--from", metavar="now|CURSOR", help="Begin now, or after an event that --json showed.")] = "now",
+    job: Annotated[list[str] | None, typer.Option("--job", metavar="JOB", help="Only this job, or this batch; may be repeated.")] = None,
+    json: Json = False,
+) -> None:
+    """Tell what happens to jobs, as it happens.
+
+    Goes on until Ctrl-C. Nothing is missed or told twice, also when the connection is lost or the worker restarts meanwhile. With
+    --json each event has a cursor, after which a later call can go on.
+    """
+    with understanding("--from"):
+        after = start if start == "now" else EventCursor.parse(start)
+    with client(ctx) as connected:
+        jobs = chosen_jobs(connected, job or [])
+        for event in connected.events(after, jobs=jobs):
+            if json:
+                write_json(event_record(event))
+            else:
+                write(f"{local_time(event.at_us)}  {short_id(event.key.id)}  {event.name + '  ' if event.name else ''}{_what(event)}")
+            flush()
+
+
+def _what(event: Event) -> str:
+    if event.outcome is not None:
+        return how_it_ended(event.outcome)
+    what = "found again" if event.kind is EventKind.ADOPTED else event.kind.name.lower()
+    process = f" {event.process}" if event.process and event.kind is not EventKind.STOPPING else ""
+    return f"{what}{process}{': ' + event.sentence if event.sentence else ''}"

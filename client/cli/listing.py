@@ -1,0 +1,149 @@
+"""`jobwire list` and `jobwire show`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from ...schemas.job import OutcomeKind, State
+from ...schemas.naming import format_id, short_id
+from ..blocking import Client
+from ..results import JobInfo
+from .arguments import JobNames, Json
+from .choosing import batch_named
+from .opening import client
+from .screen import Cell, Table, duration, local_time, printable, say, write, write_json
+from .sentences import command_line, failed, how_it_ended, signal_name
+
+_LAST_LINES = 10
+
+
+def list_jobs(
+    ctx: typer.Context,
+    *,
+    everything: Annotated[bool, typer.Option("-a", "--all", help="Also what has ended.")] = False,
+    batch: Annotated[str | None, typer.Option("--batch", metavar="BATCH", help="Only jobs of this batch: its name, or a run id.")] = None,
+    json: Json = False,
+) -> None:
+    """List what waits and runs, oldest first.
+
+    On a terminal a table; in a pipe a line a job, with tabs between ID, NAME, STATE, TIME, OWNER and COMMAND.
+    """
+    with client(ctx) as connected:
+        jobs = connected.list(all=everything, batch=None if batch is None else batch_named(batch))
+        if json:
+            _write_records(jobs)
+            return
+        table = Table("ID", "NAME", "STATE", "TIME", "OWNER", "COMMAND")
+        some = False
+        for job in jobs:
+            some = True
+            table.add(short_id(job.key.id), job.name, _state(job), _time(job), job.owner_name, command_line(job.argv))
+        table.write()
+    if not some:
+        say("nothing of the kind" if everything else "nothing waits or runs; jobwire list -a shows what has ended")
+
+
+def _write_records(jobs: Iterable[JobInfo]) -> None:
+    from .records import job_record  # noqa: PLC0415 -- only for --json
+
+    for job in jobs:
+        write_json(job_record(job))
+
+
+_COLOURS = {State.QUEUED: "yellow", State.RUNNING: "cyan", State.STOPPING: "magenta"}
+_SHORT_ENDS = {
+    OutcomeKind.FAILED_TO_START: "not started",
+    OutcomeKind.TIMED_OUT: "timed out",
+    OutcomeKind.CANCELLED: "cancelled",
+    OutcomeKind.OVER_LIMIT: "over limit",
+    OutcomeKind.LOST: "lost",
+}
+
+
+def _state(job: JobInfo) -> Cell:
+    outcome = job.outcome
+    if outcome is None:
+        return Cell(job.state.name.lower(), _COLOURS.get(job.state, ""))
+    if outcome.kind is OutcomeKind.EXITED:
+        short = f"exit {outcome.exit_status}"
+    else:
+        short = _SHORT_ENDS.get(outcome.kind) or signal_name(outcome.signal)
+    return Cell(short, "red" if failed(outcome) else "green")
+
+
+def _time(job: JobInfo) -> str:
+    """Say how long it ran, or has been waiting or running."""
+    until = job.ended_at_us or time.time_ns() // 1000
+    return duration(max(0, until - (job.started_at_us or job.queued_at_us)))
+
+
+def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:  # noqa: FBT002
+    """Tell everything about jobs, and in one sentence why they wait or failed."""
+    with client(ctx) as connected:
+        for number, name in enumerate(names):
+            job = connected.job(name).info()
+            if json:
+                _write_records([job])
+            else:
+                if number:
+                    write("")
+                _describe(connected, job)
+
+
+def _describe(connected: Client, job: JobInfo) -> None:
+    write(f"job {job.id}{f' ({job.name})' if job.name else ''}")
+    spec = job.spec
+    facts = {
+        "state": _sentence(job),
+        "command": command_line(job.argv),
+        "folder": os.fsdecode(spec.directory) or "the worker's default",
+        "environment": " ".join(os.fsdecode(name + b"=" + value) for name, value in spec.environment),
+        "labels": " ".join(f"{name}={value}" if value else name for name, value in spec.labels),
+        "time limit": "" if spec.time_limit_ms is None else duration(spec.time_limit_ms * 1000),
+        "stop": _stop(job),
+        "batch": f"{job.batch.name} run {format_id(job.batch.id)}".strip() if job.batch else "",
+        "owner": job.owner_name,
+        "process": job.process or "",
+        "queued": local_time(job.queued_at_us),
+        "started": local_time(job.started_at_us) if job.started_at_us else "",
+        "ended": f"{local_time(job.ended_at_us)}, after {_time(job)}" if job.ended_at_us else "",
+        "used": _use(job),
+    }
+    for name, fact in facts.items():
+        if fact:
+            write(f"  {name:<12} {fact}")
+    if job.outcome is not None and failed(job.outcome):
+        last = connected.job_by_key(*job.key).tail("stderr", _LAST_LINES).decode(errors="backslashreplace").splitlines()
+        if last:
+            write("  its last words on standard error:")
+        for line in last:
+            write(f"    {printable(line)}")
+
+
+def _sentence(job: JobInfo) -> str:
+    if job.outcome is not None:
+        return how_it_ended(job.outcome)
+    return f"{job.state.name.lower()}: {job.waits_for}" if job.waits_for else job.state.name.lower()
+
+
+def _stop(job: JobInfo) -> str:
+    first = signal_name(job.spec.stop_signal)
+    if job.spec.grace_ms is not None:
+        return f"{first}, and SIGKILL after {duration(job.spec.grace_ms * 1000)}"
+    return first if first != "SIGTERM" else ""
+
+
+def _use(job: JobInfo) -> str:
+    if job.outcome is None:
+        return ""
+    use = job.outcome.use
+    written = f"{job.outcome.stdout_bytes} bytes of output, {job.outcome.stderr_bytes} of errors"
+    if not use.max_resident_bytes:
+        return written
+    cpu = duration(use.user_us + use.system_us)
+    return f"{cpu} of CPU, {use.max_resident_bytes // 1024**2} MiB of memory, {written}"

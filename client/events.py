@@ -1,0 +1,97 @@
+"""News as a user reads it: an iterator over a subscription."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+from ..schemas.generated import event_pb2, job_pb2
+from ..schemas.naming import JobKey
+from .results import Event, EventCursor, event
+from .session import Session
+from .subscription import Phase, Subscription
+
+NOW = "now"
+
+
+class EventStream:
+    """Every event after a position, in order, once; also across restarts of the daemon. It has no end of its own: `close` it.
+
+    Raises `Refused(OUT_OF_RANGE)` where events were missed because they are not kept any more, and TimeoutError at its deadline.
+    """
+
+    def __init__(self, session: Session, wanted: event_pb2.Filter, start: str | EventCursor, deadline: float | None) -> None:
+        cursor = EventCursor.parse(start) if isinstance(start, str) and start != NOW else start
+        after = event_pb2.Cursor(store=cursor.store, seq=cursor.seq) if isinstance(cursor, EventCursor) else None
+        self._session = session
+        self._deadline = deadline
+        self._subscription = Subscription(wanted, after)
+        session.connection.subscribe(self._subscription)
+        try:
+            # From here on nothing is missed; the caller may start what it wants to hear of.
+            while not self._subscription.granted and self._subscription.phase is not Phase.ENDED:
+                self._step()
+            if self._subscription.refusal is not None:
+                raise self._subscription.refusal
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def cursor(self) -> EventCursor:
+        """The position that was fetched up to; `Event.cursor` is the one to go on from after an event."""
+        at = self._subscription.cursor or event_pb2.Cursor()
+        return EventCursor(at.store, at.seq)
+
+    def take(self) -> Event | None:
+        """Get the next event that has arrived, without waiting; None if there is none.
+
+        Raises what ended the subscription.
+        """
+        while (message := self._subscription.take()) is not None:
+            known = event(self.cursor.store, message)
+            if known is not None:
+                return known
+        if self._subscription.refusal is not None:
+            raise self._subscription.refusal
+        return None
+
+    def __iter__(self) -> Self:
+        """Iterate over itself."""
+        return self
+
+    def __next__(self) -> Event:
+        """Wait for the next event."""
+        while (known := self.take()) is None:
+            if self._subscription.phase is Phase.ENDED:
+                raise StopIteration
+            self._step()
+        return known
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._session.connection.unsubscribe(self._subscription)
+
+    def __enter__(self) -> Self:
+        """Close it at the end of the block."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close it."""
+        self.close()
+
+    def _step(self) -> None:
+        if not self._session.pump(self._deadline) and self._deadline is not None and time.monotonic() >= self._deadline:
+            raise TimeoutError("no event came in time")
+
+
+def make_filter(keys: Iterable[JobKey], batch: bytes | None, owner: bytes | None, labels: Mapping[str, str] | None) -> event_pb2.Filter:
+    """Write which events are wanted."""
+    return event_pb2.Filter(
+        owner=owner or b"",
+        batch=batch or b"",
+        labels=[job_pb2.Label(name=name, value=value) for name, value in (labels or {}).items()],
+        jobs=[job_pb2.JobKey(owner=key.owner, id=key.id) for key in keys],
+    )

@@ -1,0 +1,236 @@
+"""One job, in the manner of `subprocess.Popen`: its end, its output, signals to it."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+from ..schemas.generated import job_pb2, request_pb2
+from ..schemas.job import Outcome, State, exit_status
+from ..schemas.naming import JobKey, format_id
+from ..schemas.refusal import Code, Refused
+from .collecting import Collecting
+from .exchange import Chunk
+from .output import JobOutput
+from .results import CompletedJob, JobInfo, job_info, return_code
+from .session import Session
+from .specs import Duration, Text, milliseconds, seconds
+from .tracking import Record
+
+StreamName = Literal["stdout", "stderr"]
+_STREAMS = {"stdout": request_pb2.STREAM_STDOUT, "stderr": request_pb2.STREAM_STDERR}
+
+
+class Job:
+    """A job at the daemon. It goes on when this handle, its client or this program is gone.
+
+    What is known of it here (`pid`, `returncode`, `outcome`, ...) is brought up to date by every call that waits, and by `poll`.
+    """
+
+    def __init__(self, session: Session, key: JobKey, args: tuple[Text, ...] = ()) -> None:
+        self.args = args
+        self._session = session
+        self._record = session.tracking.record(key)
+        self._stdout: JobOutput | None = None
+        self._stderr: JobOutput | None = None
+
+    def __repr__(self) -> str:
+        """Show id and state."""
+        return f"<Job {self.id} {self._record.state.name.lower() if self._record.state else 'unknown'}>"
+
+    # --- what is known here
+
+    @property
+    def record(self) -> Record:
+        """What is known of it here, shared with other handles."""
+        return self._record
+
+    @property
+    def key(self) -> JobKey:
+        """Whose it is, and its id, in bytes."""
+        return self._record.key
+
+    @property
+    def id(self) -> str:
+        """Its id as text."""
+        return format_id(self._record.key.id)
+
+    @property
+    def state(self) -> State | None:
+        """Where it is, as far as that is known here."""
+        return self._record.state
+
+    @property
+    def pid(self) -> int | None:
+        """Its process on the worker's machine; None if it has none (yet)."""
+        return self._record.pid or None
+
+    @property
+    def started_at_us(self) -> int | None:
+        """When its process was made, in microseconds UTC."""
+        return self._record.started_at_us or None
+
+    @property
+    def ended_at_us(self) -> int | None:
+        """When nothing of it was left, in microseconds UTC."""
+        return self._record.ended_at_us or None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended."""
+        return self._record.outcome
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended as `subprocess` tells it: the exit status, or the negative signal."""
+        return None if self._record.outcome is None else return_code(self._record.outcome)
+
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended as a shell tells it: 128+n for signal n, 124 over its time limit, 125 lost, 126 and 127 not started."""
+        outcome = self._record.outcome
+        return None if outcome is None else exit_status(outcome.kind, outcome.exit_status, outcome.signal)
+
+    @property
+    def stdout_tail(self) -> bytes:
+        """The last lines of its stdout, where a report of its end brought them."""
+        return self._record.stdout_tail
+
+    @property
+    def stderr_tail(self) -> bytes:
+        """The last lines of its stderr, where a report of its end brought them."""
+        return self._record.stderr_tail
+
+    # --- its end
+
+    def poll(self) -> int | None:
+        """Get its return code if it has ended; asks the daemon where nothing else would tell, else does not wait."""
+        if self._record.outcome is None:
+            self._session.pump(0)
+        if self._record.outcome is None and not self._record.is_watched:
+            self._session.query(self._record)
+        return self.returncode
+
+    def wait(self, timeout: Duration | None = None) -> int:
+        """Wait for its end, and get its return code.
+
+        Raises `JobTimeout`, a `subprocess.TimeoutExpired`.
+        """
+        try:
+            self._session.wait([self._record], deadline=deadline_in(timeout))
+        except TimeoutError:
+            from .failures import JobTimeout  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
+
+            raise JobTimeout(self.args or (self.id,), seconds(timeout or 0)) from None
+        return return_code(self._ended())
+
+    def result(self, timeout: Duration | None = None) -> CompletedJob:
+        """Wait for its end, and get its whole output.
+
+        Raises `JobTimeout`, a `subprocess.TimeoutExpired`, with the output so far.
+        """
+        deadline = deadline_in(timeout)
+        with self.collect() as output:
+            try:
+                output.finish(deadline)
+                self._session.wait([self._record], deadline=deadline)
+            except TimeoutError:
+                from .failures import JobTimeout  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
+
+                raise JobTimeout(self.args or (self.id,), seconds(timeout or 0), output.stdout, output.stderr) from None
+            return self.completed(output.stdout, output.stderr)
+
+    def stop(self, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None) -> CompletedJob:
+        """End it with all that it started: its stop signal, and after the grace SIGKILL (a grace of 0: at once).
+
+        Returns when nothing of it is left, with the last lines of its output. Raises TimeoutError when `timeout` passed before.
+        """
+        deadline = deadline_in(timeout)
+        self.stop_soon(signal, grace, timeout)
+        self._session.wait([self._record], deadline=deadline)
+        return self.completed(self.stdout_tail, self.stderr_tail)
+
+    def stop_soon(self, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None) -> None:
+        """Begin to end it; returns when that is certain to happen."""
+        exchange = self._session.connection.ask(stop_request([self.key], signal, grace))
+        self._session.acknowledged(exchange, [self._record], deadline_in(timeout))
+
+    def send_signal(self, signal: int) -> None:
+        """Send one signal to all its processes."""
+        request = request_pb2.Request(signal=request_pb2.Signal(key=_wire(self.key), signal=signal))
+        self._session.reply(request, "done")
+
+    # --- its output
+
+    @property
+    def stdout(self) -> JobOutput:
+        """Its stdout from the first byte, opened when first asked for."""
+        if self._stdout is None:
+            self._stdout = self.output("stdout")
+        return self._stdout
+
+    @property
+    def stderr(self) -> JobOutput:
+        """Its stderr from the first byte, opened when first asked for."""
+        if self._stderr is None:
+            self._stderr = self.output("stderr")
+        return self._stderr
+
+    def output(self, stream: StreamName, start: int = 0) -> JobOutput:
+        """Open a log at a byte; each one opened is read on its own."""
+        return JobOutput(self._session.connection, self._session.pump, self.key, _STREAMS[stream], start)
+
+    def collect(self) -> Collecting:
+        """Open both logs from their first byte, to gather them whole."""
+        return Collecting(self._session, self.output("stdout"), self.output("stderr"))
+
+    def tail(self, stream: StreamName, lines: int) -> bytes:
+        """Get the last lines written so far."""
+        read = request_pb2.ReadLog(key=_wire(self.key), stream=_STREAMS[stream], tail_lines=lines)
+        return self._read(read)[0]
+
+    def read_range(self, stream: StreamName, start: int, length: int) -> tuple[bytes, int]:
+        """Get a range of bytes (shorter at the end, at most 1 MiB), and how many the log has so far."""
+        part = request_pb2.ByteRange(start=start, length=length)
+        return self._read(request_pb2.ReadLog(key=_wire(self.key), stream=_STREAMS[stream], range=part))
+
+    def _read(self, read: request_pb2.ReadLog) -> tuple[bytes, int]:
+        item = self._session.connection.call(request_pb2.Request(read_log=read))
+        if not isinstance(item, Chunk):
+            raise Refused(Code.INTERNAL, "the daemon did not answer with a part of the log")
+        return bytes(item.data), item.reply.log_range.size
+
+    # --- the rest
+
+    def info(self) -> JobInfo:
+        """Ask the daemon for everything known about it."""
+        return job_info(self._session.query(self._record))
+
+    def completed(self, stdout: bytes, stderr: bytes) -> CompletedJob:
+        """Describe its end, once it has ended, with this as its output."""
+        record = self._record
+        outcome = self._ended()
+        args = self.args or (self.id,)
+        return CompletedJob(
+            args, return_code(outcome), stdout, stderr, record.key, record.pid or None, record.started_at_us, record.ended_at_us, outcome
+        )
+
+    def _ended(self) -> Outcome:
+        if self._record.outcome is None:
+            raise Refused(Code.FAILED_PRECONDITION, f"job {self.id} has not ended")
+        return self._record.outcome
+
+
+def stop_request(keys: list[JobKey], signal: int | None, grace: Duration | None) -> request_pb2.Request:
+    """Write a stop of some jobs."""
+    stop = request_pb2.Stop(keys=[_wire(key) for key in keys], signal=signal or 0, grace_ms=milliseconds(grace))
+    return request_pb2.Request(stop=stop)
+
+
+def deadline_in(timeout: Duration | None) -> float | None:
+    """Say when a timeout that begins now has passed, on `time.monotonic`."""
+    return None if timeout is None else time.monotonic() + seconds(timeout)
+
+
+def _wire(key: JobKey) -> job_pb2.JobKey:
+    return job_pb2.JobKey(owner=key.owner, id=key.id)

@@ -1,0 +1,207 @@
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import typer
+
+from jobwire.client.cli.main import VERBS, command_line, load
+from jobwire.client.contexts import list_contexts
+from jobwire.keys.identity import format_public, from_seed
+
+KEY = format_public(from_seed(bytes(32)).public)
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("JOBWIRE_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("JOBWIRE_STATE", str(tmp_path / "state"))
+    monkeypatch.delenv("JOBWIRE_CONTEXT", raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    return tmp_path
+
+
+def test_the_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name, verb in VERBS.items() if not verb.hidden)
+
+
+def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line([]) == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("jobwire ")
+
+
+@pytest.mark.parametrize("name", [name for name, verb in VERBS.items() if verb.module])
+def test_the_line_in_the_table_is_the_first_of_the_verbs_own_help(name: str) -> None:
+    verb = VERBS[name]
+    found = getattr(import_module(f"jobwire.client.cli.{verb.module}"), verb.attribute)
+    text = found.info.help if isinstance(found, typer.Typer) else found.__doc__
+    assert verb.hidden or verb.help == text.splitlines()[0]
+    assert load(name).name == name
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["lst"],
+        ["--nope"],
+        ["run"],
+        ["run", "--nope", "true"],
+        ["run", "-t", "soon", "true"],
+        ["run", "--stop-signal", "BYE", "true"],
+        ["run", "--grace", "x", "true"],
+        ["run", "--id", "x", "true"],
+        ["run", "-n", "last", "true"],
+        ["run", "-e", "=x", "true"],
+        ["run", "-e", "NOT_SET_ANYWHERE", "true"],
+        ["run", "--stdin", "/no/such/file", "true"],
+        ["run", "--", ""],
+        ["--context"],
+        ["--context", "x"],
+        ["logs", "x", "--tail", "1", "--from", "2"],
+        ["logs", "x", "--tail", "-1"],
+        ["stop", "x", "--now", "--grace", "1s"],
+        ["signal", "x", "BYE"],
+        ["wait", "x", "--timeout", "soon"],
+        ["events", "--from", "yesterday"],
+        ["batch", "/no/such/file"],
+        ["keys", "add", "me", "nokey", "--role", "admin"],
+        ["keys", "add", "me", KEY, "--role", "emperor"],
+        ["keys", "add", "me", KEY],
+        ["context", "add", "lab", "nowhere", "--key", KEY],
+        ["context", "add", "embedded", "lab:1", "--key", KEY],
+        ["keys"],
+    ],
+)
+def test_what_cannot_be_understood_ends_2_in_one_line_and_sends_nothing(
+    arguments: list[str], folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line(arguments) == 2
+    said = capsys.readouterr()
+    if arguments != ["keys"]:
+        assert said.out == ""
+        assert said.err.startswith("jobwire: ")
+        assert said.err.count("\n") == 1
+    assert not (folders / "state").exists()
+
+
+def test_a_slip_of_the_finger_is_answered_with_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    command_line(["lst"])
+    assert capsys.readouterr().err == "jobwire: no such command 'lst'; did you mean 'list'?\n"
+
+
+def test_an_unknown_context_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["--context", "nowhere", "list"]) == 1
+    assert "jobwire: there is no context 'nowhere'; jobwire context list" in capsys.readouterr().err
+
+
+def test_an_unexpected_exception_is_one_line_that_says_where_more_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("jobwire.client.contexts.list_contexts", lambda: 1 // 0)
+    assert command_line(["context", "list"]) == 125
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "JOBWIRE_TRACEBACK=1" in said
+    monkeypatch.setenv("JOBWIRE_TRACEBACK", "1")
+    assert command_line(["context", "list"]) == 125
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_keys_are_made_shown_and_let_in(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["keys", "new"]) == 0
+    key = capsys.readouterr().out.strip()
+    assert command_line(["keys", "new"]) == 1
+    assert command_line(["keys", "show"]) == 0
+    assert capsys.readouterr().out.strip() == key
+    assert command_line(["keys", "add", "laptop", key, "--role", "submitter"]) == 0
+    assert command_line(["keys", "add", "again", key, "--role", "submitter"]) == 1
+    capsys.readouterr()
+    assert command_line(["keys", "list"]) == 0
+    assert capsys.readouterr().out.split("\t")[:2] == ["laptop", "submitter"]
+    assert command_line(["keys", "list", "--json"]) == 0
+    assert f'"key":"{key}"' in capsys.readouterr().out
+    assert command_line(["keys", "list", "--roster", str(folders / "other")]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_contexts_are_added_used_and_removed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["context", "add", "lab", "lab:7341", "--key", KEY]) == 0
+    assert command_line(["context", "add", "lab", "lab:7341", "--key", KEY]) == 1
+    assert command_line(["context", "add", "farm", "farm:7341", "--key", KEY]) == 0
+    assert command_line(["context", "use", "farm"]) == 0
+    capsys.readouterr()
+    assert command_line(["context", "list"]) == 0
+    assert [line.split("\t")[:3] for line in capsys.readouterr().out.splitlines()] == [
+        ["", "embedded", "your private worker, started when needed"],
+        ["", "lab", "tcp://lab:7341"],
+        ["*", "farm", "tcp://farm:7341"],
+    ]
+    assert command_line(["context", "rm", "farm"]) == 0
+    assert command_line(["context", "rm", "farm"]) == 1
+    assert [context.name for context in list_contexts()] == ["lab"]
+
+
+def test_a_dry_run_lists_what_the_example_would_do_and_sends_nothing(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = "7f0c2f4e-0000-4000-8000-000000000001"
+    arguments = ["batch", str(REPOSITORY / "examples" / "demo.toml"), "--dry-run", "--id", run]
+    assert command_line(arguments) == 0
+    first = capsys.readouterr().out
+    assert command_line(arguments) == 0
+    assert capsys.readouterr().out == first
+    assert [line.split("\t")[1] for line in first.splitlines()] == ["hello", "where", "count", "shell", "patient"]
+    assert not (folders / "state").exists()
+
+
+def test_a_batch_with_a_mistake_ends_2_with_file_line_and_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "jobs.toml"
+    file.write_text("[[job]]\nargv = ['true']\nafter = {ok = ['x']}\n")
+    assert command_line(["batch", str(file)]) == 2
+    assert capsys.readouterr().err == f"jobwire: {file}, line 3, key 'job.after': 'after' is not there yet in this version; leave it out\n"
+
+
+def test_lines_are_read_from_standard_input(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "jobwire.client.cli.main", "batch", "--lines", "--dry-run", "-"],
+        input=b"echo 'a b'\n# none\nls -l\n",
+        capture_output=True,
+        check=True,
+    )
+    assert [line.split(b"\t")[2] for line in ended.stdout.splitlines()] == [b"echo 'a b'", b"ls -l"]
+
+
+DEAR = {"rich", "msgspec", "tomlkit", "tomllib", "asyncio", "platformdirs", "importlib.metadata", "inotify_simple", "sqlite3", "datetime"}
+
+
+@pytest.mark.parametrize("verb", ["run", "submit", "logs", "wait", "stop", "list"])
+def test_a_verb_that_speaks_to_the_worker_loads_nothing_dear(verb: str) -> None:
+    code = f"import sys; from jobwire.client.cli.main import load; load({verb!r}); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split()
+    bare = subprocess.run([sys.executable, "-c", "import sys, zmq, typer; print(*sys.modules)"], capture_output=True, check=True, text=True)
+    assert not DEAR & set(loaded) - set(bare.stdout.split())
+
+
+def test_a_closed_output_does_not_disturb() -> None:
+    code = "import os, sys; os.close(1); os.execv(sys.executable, [sys.executable, '-m', 'jobwire.client.cli.main', '--version'])"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_a_reader_that_is_gone_ends_it_quietly_with_141() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        command = [sys.executable, "-m", "jobwire.client.cli.main", "--version"]
+        ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(write)
+    assert (ended.returncode, ended.stderr) == (141, b"")
