@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 install: $(VENV)/.installed
 
 demo: install
-	$(BIN)/python examples/demo.py
+	@examples/demo.sh
 
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest -q -m "not soak"

@@ -114,5 +114,5 @@ class Attendance:
     def _ended(self) -> int:
         outcome = self._job.outcome
         if outcome is not None and outcome.kind is not OutcomeKind.EXITED:
-            say(f"job {short_id(self._job.key.id)} {how_it_ended(outcome)}")
+            say(f"job {short_id(self._job.key.id)}: {how_it_ended(outcome)}")
         return self._job.exit_status or 0

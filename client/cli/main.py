@@ -20,6 +20,7 @@ from ... import __version__
 from ...schemas.refusal import Code, Refused
 from . import endings, screen
 from .endings import BadInput, Ending
+from .texts import take_texts_as_typed
 
 TRACEBACK_VARIABLE = "JOBWIRE_TRACEBACK"
 _DAEMONS = "jobwire.worker"
@@ -132,6 +133,7 @@ def _root(
 def command_line(arguments: Sequence[str]) -> int:
     """Do what the arguments say; get the exit status."""
     try:
+        take_texts_as_typed()
         app = typer.Typer(cls=Verbs, invoke_without_command=True)
         app.callback()(_root)
         ended = typer.main.get_command(app).main(list(arguments) or ["--help"], prog_name="jobwire", standalone_mode=False)

@@ -33,7 +33,7 @@ class Progress:
     def ended(self, title: str, outcome: Outcome, stderr_tail: bytes) -> None:
         """Tell an end; of a failure, with the last lines of its standard error."""
         self._running = max(0, self._running - 1)
-        line = f"{title} {how_it_ended(outcome)}"
+        line = f"{title}: {how_it_ended(outcome)}"
         if failed(outcome):
             self._failed += 1
             last = stderr_tail.decode(errors="backslashreplace").splitlines()

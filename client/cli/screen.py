@@ -101,9 +101,11 @@ class Table:
 
 
 def duration(microseconds: int) -> str:
-    """Write a span of time as a person would say it: 0.3s, 12s, 4m05s, 3h20m, 2d04h."""
+    """Write a span of time as a person would say it: 3ms, 2.5s, 12s, 4m05s, 3h20m, 2d04h."""
     seconds = microseconds / 1_000_000
-    if seconds < 10:  # noqa: PLR2004
+    if seconds < 1:
+        return f"{microseconds // 1000}ms"
+    if seconds < 10:  # noqa: PLR2004 -- from there on tenths are noise
         return f"{seconds:.1f}s"
     whole = int(seconds)
     if whole < _MINUTE:

@@ -11,22 +11,24 @@ from ...schemas.job import Outcome, OutcomeKind
 
 
 def how_it_ended(outcome: Outcome) -> str:
-    """Say how a job ended, as the rest of a sentence that begins with the job; the daemon's reason is added where it gave one."""
-    what = _END_OF_KIND.get(outcome.kind) or (
-        f"was ended by {signal_name(outcome.signal)}"
-        if outcome.kind is OutcomeKind.SIGNALED
-        else f"exited with status {outcome.exit_status}"
-    )
-    return f"{what}: {outcome.sentence}" if outcome.sentence else what
+    """Say how a job ended: in the daemon's words where it gave some."""
+    if outcome.kind is OutcomeKind.FAILED_TO_START:
+        return f"could not be started: {outcome.sentence}" if outcome.sentence else "could not be started"
+    return outcome.sentence or _in_our_words(outcome)
 
 
-_END_OF_KIND = {
-    OutcomeKind.FAILED_TO_START: "could not be started",
-    OutcomeKind.TIMED_OUT: "was ended because its time limit had passed",
-    OutcomeKind.CANCELLED: "was stopped before it ran",
-    OutcomeKind.OVER_LIMIT: "was ended because it passed a limit",
-    OutcomeKind.LOST: "was lost: how it ended cannot be known",
+_ENDS = {
+    OutcomeKind.TIMED_OUT: "ran into its time limit",
+    OutcomeKind.CANCELLED: "stopped before it ran",
+    OutcomeKind.OVER_LIMIT: "went over a limit",
+    OutcomeKind.LOST: "lost: how it ended cannot be known",
 }
+
+
+def _in_our_words(outcome: Outcome) -> str:
+    if outcome.kind is OutcomeKind.EXITED:
+        return f"exited with status {outcome.exit_status}"
+    return _ENDS.get(outcome.kind) or f"ended by {signal_name(outcome.signal)}"
 
 
 def signal_name(number: int) -> str:

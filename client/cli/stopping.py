@@ -35,10 +35,13 @@ def stop(
     grace_ms = 0 if now else understood("--grace", parse_duration, grace)
     with client(ctx) as connected:
         jobs = unfinished_jobs(connected, names)
+        if not jobs:
+            say(f"all of {' and '.join(names)} had ended already")
+            return
         connected.stop(jobs, signal=number, grace=None if grace_ms is None else grace_ms / 1000)
         for job in jobs:
             if job.outcome is not None:
-                say(f"job {short_id(job.key.id)} {how_it_ended(job.outcome)}")
+                say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
 
 
 def send_signal(

@@ -24,7 +24,7 @@ def submit(
     id_: JobId = None,
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for its end, and end as it ended.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Show its output too; otherwise as --wait.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Show its output instead of the id; otherwise as --wait.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print the bare id and nothing else.")] = False,
     wishes: Wishes,
 ) -> None:
@@ -36,16 +36,19 @@ def submit(
     spec = job_spec(command, wishes, context_name(ctx))
     with client(ctx) as connected:
         job = connected.submit_many([spec], ids=[identifier], watch=wait or follow, tail_lines=0)[0]
-        write(format_id(identifier))
-        flush()
         name = short_id(identifier)
         if follow:
+            # Standard output is the job's now.
+            if not quiet:
+                say(f"job {format_id(identifier)}")
             with Signals() as signals:
                 raise endings.Ending(Attendance(connected, job).attend(signals))
+        write(format_id(identifier))
+        flush()
         if wait:
             job.wait()
             if not quiet and job.outcome is not None:
-                say(f"job {name} {how_it_ended(job.outcome)}")
+                say(f"job {name}: {how_it_ended(job.outcome)}")
             raise endings.Ending(job.exit_status or 0)
         if not quiet:
             say(f"job {name} is submitted; jobwire logs -f {name} shows its output, jobwire wait {name} waits for its end")

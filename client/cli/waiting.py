@@ -39,7 +39,7 @@ def wait(
     for job in ended:
         if job.outcome is not None:
             outcomes.append(job.outcome)
-            say(f"job {short_id(job.key.id)} {how_it_ended(job.outcome)}")
+            say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
     if len(jobs) == 1:
         raise endings.Ending(ended[0].exit_status or 0)
     raise endings.Ending(endings.REFUSED if any(map(failed, outcomes)) else endings.DONE)

@@ -1,181 +1,33 @@
-"""A real keeper and supervisor, and a desk that talks to them over the raw socket. No worker is needed."""
+"""A pair of keeper and supervisor for each test that asks for one; its log is shown when the test fails."""
 
-import json
 import os
-import select
 import signal
-import socket
-import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from raw_desk import RawDesk, is_alive, our_cgroups, until
 
-from jobwire.broker.engine import Launch
-from jobwire.schemas.naming import JobKey
-from jobwire.schemas.spec import JobSpec
 from jobwire.worker import folders, keeper
 
-OWNER = bytes(range(32))
-PATIENCE = 15.0
-
-Fact = dict[str, Any]
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for something in /proc or on disk, which tells nobody when it changes."""
-    deadline = time.monotonic() + PATIENCE
-    nothing = select.poll()
-    while not condition():
-        assert time.monotonic() < deadline, f"in vain waited for: {what}"
-        nothing.poll(5)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        line = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return line.rpartition(")")[2].split()[0] not in "ZX"
-
-
-def cpu_ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
-
-
-class Desk:
-    """Plays the worker's part."""
-
-    def __init__(self, state: Path) -> None:
-        self.state = state
-        self.logs = state / "logs"
-        self.facts: list[Fact] = []
-        self.supervisor = self.keeper = 0
-        self.cgroups = False
-        self.connect()
-
-    def connect(self) -> None:
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(PATIENCE)
-        folder = os.open(self.state, os.O_RDONLY)
-        try:
-            self.socket.connect(f"/proc/self/fd/{folder}/{folders.SOCKET}")
-        finally:
-            os.close(folder)
-        self.wish(do="hello")
-        hello = self.fact("hello")
-        self.supervisor, self.keeper, self.cgroups = hello["pid"], hello["keeper_pid"], hello["cgroups"]
-
-    def reconnect(self) -> None:
-        self.socket.close()
-        self.facts.clear()
-        self.connect()
-
-    def recover(self) -> None:
-        self.wish(do="recover")
-        self.fact("recovered")
-
-    def wish(self, **wish: object) -> None:
-        self.socket.send(json.dumps([wish]).encode())
-
-    def intend(self, *argv: str, **options: Any) -> str:
-        key = JobKey(OWNER, uuid.uuid4().bytes)
-        spec = JobSpec(argv=tuple(os.fsencode(one) for one in argv), **options)
-        folders.write_intent(str(self.logs), Launch(key, spec), directory=b"/", grace_ms=5000)
-        return folders.handle(key)
-
-    def start(self, *argv: str, **options: Any) -> str:
-        handle = self.intend(*argv, **options)
-        self.wish(do="start", job=handle)
-        return handle
-
-    def fact(self, kind: str, handle: str | None = None) -> Fact:
-        """Take the first fact of a kind, of a job; wait for it if it has not come yet."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            for fact in self.facts:
-                if fact["fact"] == kind and handle in {None, fact.get("job")}:
-                    self.facts.remove(fact)
-                    return fact
-            assert time.monotonic() < deadline, f"no {kind} of {handle} came"
-            datagram = self.socket.recv(65_536)
-            assert datagram, f"the line broke before {kind} of {handle} came"
-            self.facts += json.loads(datagram)
-
-    def started(self, handle: str) -> Fact:
-        return self.fact("started", handle)
-
-    def ended(self, handle: str) -> Fact:
-        return self.fact("ended", handle)
-
-    def settle(self, *handles: str) -> None:
-        self.wish(do="settled", jobs=handles)
-
-    def folder(self, fact: Fact) -> Path:
-        found = folders.find_run(str(self.logs), fact["pid"], fact["started_at_us"], fact.get("ended_at_us", 0))
-        assert found is not None
-        return Path(found)
-
-    def run(self, *argv: str, **options: Any) -> tuple[Fact, bytes, bytes]:
-        handle = self.start(*argv, **options)
-        fact = self.ended(handle)
-        self.settle(handle)
-        return fact, *self.output(fact)
-
-    def output(self, fact: Fact) -> tuple[bytes, bytes]:
-        folder = self.folder(fact)
-        return (folder / "stdout").read_bytes(), (folder / "stderr").read_bytes()
-
-    def retire(self) -> None:
-        """End the pair, which must leave nothing behind."""
-        self.reconnect()
-        self.recover()
-        for fact in [one for one in self.facts if one["fact"] == "started"]:
-            self.wish(do="end", job=fact["job"], signal=signal.SIGKILL, grace_ms=0)
-            self.ended(fact["job"])
-            self.settle(fact["job"])
-        self.settle(*[one["job"] for one in self.facts if one["fact"] == "ended"])
-        self.wish(do="retire")
-        assert self.socket.recv(65_536) == b""
-
-
-def kill_and_wait(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-    until(lambda: not is_alive(pid), f"the end of process {pid}")
-
-
-def our_cgroups(state: Path) -> list[Path]:
-    info = state.stat()
-    return [path for path in Path("/sys/fs/cgroup").rglob(f"jobwire-{info.st_dev:x}-{info.st_ino:x}") if path.is_dir()]
-
 
 @pytest.fixture
-def state(tmp_path: Path) -> Path:
-    return tmp_path
-
-
-@pytest.fixture
-def desk(state: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[RawDesk]:
     """Give a desk connected to a fresh pair; afterwards nothing of the pair is left."""
-    keeper.start(state)
-    one = Desk(state)
+    keeper.start(tmp_path)
+    one = RawDesk(tmp_path)
     try:
         yield one
         one.retire()
         until(lambda: not is_alive(one.keeper) and not is_alive(one.supervisor), "the end of keeper and supervisor")
-        assert our_cgroups(state) == []
+        assert our_cgroups(tmp_path) == []
     finally:
         one.socket.close()
         for pid in (one.keeper, one.supervisor):
             if pid and is_alive(pid):
                 os.kill(pid, signal.SIGKILL)
-        log = (state / folders.SUPERVISOR_LOG).read_text()
-        with capsys.disabled():
-            if "Traceback" in log:
-                print(log)
+        log = (tmp_path / folders.SUPERVISOR_LOG).read_text()
+        print(log)
     assert "Traceback" not in log
 
 

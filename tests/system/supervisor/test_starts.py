@@ -6,16 +6,16 @@ import resource
 import signal
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
+from raw_desk import RawDesk
 
 from jobwire.worker import keeper
 
 SH = "/bin/sh"
 
 
-def test_output_and_exit_status_are_told(desk: Any) -> None:
+def test_output_and_exit_status_are_told(desk: RawDesk) -> None:
     fact, stdout, stderr = desk.run(SH, "-c", "echo out; echo err >&2; exit 3")
     assert (stdout, stderr) == (b"out\n", b"err\n")
     assert (fact["kind"], fact["exit_status"], fact["sentence"]) == ("exited", 3, "exited with status 3")
@@ -23,7 +23,7 @@ def test_output_and_exit_status_are_told(desk: Any) -> None:
     assert fact["max_resident_bytes"] > 100_000
 
 
-def test_the_folder_explains_itself(desk: Any) -> None:
+def test_the_folder_explains_itself(desk: RawDesk) -> None:
     fact, _, _ = desk.run(SH, "-c", "exit 4", name="four")
     folder = desk.folder(fact)
     outcome = json.loads((folder / "outcome").read_text())
@@ -33,13 +33,13 @@ def test_the_folder_explains_itself(desk: Any) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
 
-def test_a_signal_death_is_told(desk: Any) -> None:
+def test_a_signal_death_is_told(desk: RawDesk) -> None:
     fact, _, _ = desk.run(SH, "-c", "kill -9 $$")
     assert (fact["kind"], fact["signal"], fact["exit_status"]) == ("signaled", signal.SIGKILL, 0)
     assert fact["sentence"] == "ended by SIGKILL"
 
 
-def test_binary_output_arrives_byte_for_byte(desk: Any, tmp_path: Path) -> None:
+def test_binary_output_arrives_byte_for_byte(desk: RawDesk, tmp_path: Path) -> None:
     data = os.urandom(3_000_001)
     (tmp_path / "data").write_bytes(data)
     fact, stdout, stderr = desk.run(SH, "-c", f"cat {tmp_path}/data; cat {tmp_path}/data >&2")
@@ -48,13 +48,13 @@ def test_binary_output_arrives_byte_for_byte(desk: Any, tmp_path: Path) -> None:
     assert fact["stdout_bytes"] == fact["stderr_bytes"] == len(data)
 
 
-def test_an_unknown_program_is_not_found(desk: Any) -> None:
+def test_an_unknown_program_is_not_found(desk: RawDesk) -> None:
     fact, stdout, _ = desk.run("no-such-program")
     assert (fact["kind"], fact["exit_status"], fact["pid"], stdout) == ("failed_to_start", 127, 0, b"")
     assert "'no-such-program' was not found" in fact["sentence"]
 
 
-def test_what_cannot_be_executed_is_told_why(desk: Any, tmp_path: Path) -> None:
+def test_what_cannot_be_executed_is_told_why(desk: RawDesk, tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("#!/bin/sh\n")
     (tmp_path / "odd").write_text("no program\n")
     (tmp_path / "orphan").write_text("#!/no/interpreter\n")
@@ -66,18 +66,18 @@ def test_what_cannot_be_executed_is_told_why(desk: Any, tmp_path: Path) -> None:
         assert words in fact["sentence"]
 
 
-def test_a_missing_working_folder_is_told(desk: Any, tmp_path: Path) -> None:
+def test_a_missing_working_folder_is_told(desk: RawDesk, tmp_path: Path) -> None:
     fact, _, _ = desk.run("true", directory=os.fsencode(tmp_path / "nowhere"))
     assert (fact["kind"], fact["exit_status"]) == ("failed_to_start", 126)
     assert fact["sentence"] == f"the working folder '{tmp_path}/nowhere' does not exist"
 
 
-def test_arguments_that_are_too_long_are_told(desk: Any) -> None:
+def test_arguments_that_are_too_long_are_told(desk: RawDesk) -> None:
     fact, _, _ = desk.run("true", *["x" * 100_000] * 40)
     assert (fact["exit_status"], "longer than the system takes" in fact["sentence"]) == (126, True)
 
 
-def test_a_start_without_intent_fails_with_a_sentence(desk: Any) -> None:
+def test_a_start_without_intent_fails_with_a_sentence(desk: RawDesk) -> None:
     handle = f"{'0' * 32}.{'1' * 64}"
     desk.wish(do="start", job=handle)
     fact = desk.ended(handle)
@@ -86,12 +86,12 @@ def test_a_start_without_intent_fails_with_a_sentence(desk: Any) -> None:
     assert "No such file" in fact["sentence"]
 
 
-def test_stdin_is_what_was_given(desk: Any) -> None:
+def test_stdin_is_what_was_given(desk: RawDesk) -> None:
     assert desk.run("cat", stdin=b"\0given\xff")[1] == b"\0given\xff"
     assert desk.run("cat")[1] == b""
 
 
-def test_environment_and_folder_are_the_documented_ones(desk: Any, tmp_path: Path) -> None:
+def test_environment_and_folder_are_the_documented_ones(desk: RawDesk, tmp_path: Path) -> None:
     fact, stdout, _ = desk.run(
         SH, "-c", "pwd; umask; env", directory=os.fsencode(tmp_path), environment=((b"OWN", b"\xff"), (b"LANG", b"de"), (b"PWD", b"x"))
     )
@@ -106,14 +106,14 @@ def test_environment_and_folder_are_the_documented_ones(desk: Any, tmp_path: Pat
     }  # fmt: skip
 
 
-def test_a_program_is_looked_up_in_the_jobs_own_path(desk: Any, tmp_path: Path) -> None:
+def test_a_program_is_looked_up_in_the_jobs_own_path(desk: RawDesk, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("#!/bin/sh\necho found $0\n")
     (tmp_path / "mine").chmod(0o755)
     assert desk.run("mine", environment=((b"PATH", os.fsencode(tmp_path)),))[1] == b"found " + os.fsencode(tmp_path / "mine") + b"\n"
     assert desk.run("./mine", directory=os.fsencode(tmp_path))[1].startswith(b"found")
 
 
-def test_a_job_has_a_session_of_its_own_and_default_signals(desk: Any) -> None:
+def test_a_job_has_a_session_of_its_own_and_default_signals(desk: RawDesk) -> None:
     fact, stdout, _ = desk.run(SH, "-c", "cat /proc/self/stat /proc/self/status")
     assert int(stdout.split(b")", 1)[1].split()[3]) == fact["pid"]
     status = dict(line.split(b":\t", 1) for line in stdout.splitlines() if b":\t" in line)
@@ -121,23 +121,23 @@ def test_a_job_has_a_session_of_its_own_and_default_signals(desk: Any) -> None:
     assert {int(status[name], 16) & ~(3 << 31) for name in (b"SigBlk", b"SigIgn", b"SigCgt")} == {0}
 
 
-def test_a_job_inherits_no_descriptor(desk: Any) -> None:
+def test_a_job_inherits_no_descriptor(desk: RawDesk) -> None:
     stdout = desk.run(SH, "-c", "exec ls -l /proc/self/fd")[1].decode()
     assert sorted(line.split()[-3] for line in stdout.splitlines()[1:] if "/proc/" not in line.split()[-1]) == ["0", "1", "2"]
 
 
-def test_the_usual_limit_of_descriptors_is_inherited(state: Path, request: pytest.FixtureRequest) -> None:
+def test_the_usual_limit_of_descriptors_is_inherited(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (777, hard))
     try:
-        desk: Any = request.getfixturevalue("desk")
+        desk: RawDesk = request.getfixturevalue("desk")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert desk.run(SH, "-c", "ulimit -Sn; ulimit -Hn")[1].split() == [b"777", str(hard).encode()]
 
 
-def test_a_second_pair_waits_for_the_first(desk: Any, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_pair_waits_for_the_first(desk: RawDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "_START_SECONDS", 0.3)
     with pytest.raises(OSError, match="no supervisor came up"):
-        keeper.start(state)
+        keeper.start(tmp_path)
     desk.recover()

@@ -1,0 +1,362 @@
+"""Supervisor and keeper are killed, in every order: no job notices, and no status and no byte is lost."""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import termios
+from pathlib import Path
+
+import pytest
+from raw_desk import RawDesk, is_alive, kill_and_wait, our_cgroups, until
+
+from jobwire.worker import folders, keeper
+
+SH = "/bin/sh"
+# Writes a line, waits for the gate to open, writes more than a pipe holds, and ends with its own status.
+WRITER = (
+    "echo begin; echo err >&2; read x < {gate}; i=0; while [ $i -lt 3000 ]; do echo line $i of a long log; i=$((i+1)); done; exit {status}"
+)
+LINES = b"begin\n" + b"".join(b"line %d of a long log\n" % number for number in range(3000))
+
+
+def start_writers(desk: RawDesk, tmp_path: Path, count: int) -> tuple[dict[str, int], Path]:
+    """Start jobs that write and wait at a gate; gives their handles with the statuses they will end with."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    writers = {desk.start(SH, "-c", WRITER.format(gate=gate, status=status)): status for status in range(1, count + 1)}
+    for handle in writers:
+        folder = desk.folder(desk.started(handle))
+        until(lambda folder=folder: (folder / "stdout").read_bytes() and (folder / "stderr").read_bytes(), "the first lines")
+    return writers, gate
+
+
+def check_writers(desk: RawDesk, writers: dict[str, int]) -> None:
+    for handle, status in writers.items():
+        fact = desk.ended(handle)
+        assert (fact["kind"], fact["exit_status"]) == ("exited", status), fact["sentence"]
+        assert desk.output(fact) == (LINES, b"err\n")
+        assert (fact["stdout_bytes"], fact["stderr_bytes"]) == (len(LINES), 4)
+
+
+def pass_gate(gate: Path, count: int) -> None:
+    """Let so many writers through: each reads one line."""
+    fd = os.open(gate, os.O_RDWR)
+    try:
+        os.write(fd, b"\n" * count)
+        until(lambda: not _bytes_in(fd), "all writers to pass")
+    finally:
+        os.close(fd)
+
+
+def _bytes_in(fd: int) -> int:
+    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"), "little")
+
+
+@pytest.mark.usefixtures("any_box")
+def test_a_killed_supervisor_loses_nothing_of_jobs_that_go_on(desk: RawDesk, tmp_path: Path) -> None:
+    writers, gate = start_writers(desk, tmp_path, 10)
+    former = desk.supervisor, desk.keeper
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    assert desk.supervisor != former[0]
+    assert desk.keeper == former[1]
+    desk.recover()
+    assert {fact["job"] for fact in desk.facts} == set(writers)
+    pass_gate(gate, len(writers))
+    check_writers(desk, writers)
+
+
+@pytest.mark.usefixtures("any_box")
+def test_a_killed_supervisor_loses_nothing_of_jobs_that_end_before_the_next(desk: RawDesk, tmp_path: Path) -> None:
+    writers, gate = start_writers(desk, tmp_path, 10)
+    # Stopped, the supervisor notices nothing; the jobs wait in full pipes, until the next one reads on.
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    pass_gate(gate, len(writers))
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    check_writers(desk, writers)
+
+
+def test_a_killed_supervisor_loses_no_status_of_jobs_already_dead(desk: RawDesk, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    jobs = {desk.start(SH, "-c", f"read x < {gate}; echo out {status}; exit {status}"): status for status in range(20)}
+    pids = [desk.started(handle)["pid"] for handle in jobs]
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    pass_gate(gate, len(jobs))
+    until(lambda: not any(is_alive(pid) for pid in pids), "the end of all jobs")
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    for handle, status in jobs.items():
+        fact = desk.ended(handle)
+        assert (fact["kind"], fact["exit_status"], desk.output(fact)) == ("exited", status, (b"out %d\n" % status, b""))
+        assert fact["max_resident_bytes"] > 0
+
+
+def test_a_supervisor_killed_again_and_again_loses_nothing(desk: RawDesk, tmp_path: Path) -> None:
+    writers, gate = start_writers(desk, tmp_path, 3)
+    for _ in range(3):
+        kill_and_wait(desk.supervisor)
+        desk.reconnect()
+    pass_gate(gate, len(writers))
+    desk.recover()
+    check_writers(desk, writers)
+
+
+@pytest.mark.usefixtures("any_box")
+def test_what_a_job_left_behind_while_the_supervisor_was_dead_is_ended(desk: RawDesk, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    leave = f"setsid sh -c 'trap \"\" TERM; echo $$; while :; do read x < /proc/self/stat; done' & read x < {gate}; exit 9"
+    handle = desk.start(SH, "-c", leave, grace_ms=100)
+    started = desk.started(handle)
+    until((desk.folder(started) / "stdout").read_bytes, "the pid of what is left behind")
+    left = int((desk.folder(started) / "stdout").read_bytes())
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    pass_gate(gate, 1)
+    until(lambda: not is_alive(started["pid"]), "the end of the leader")
+    assert is_alive(left)
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    assert desk.ended(handle)["exit_status"] == 9
+    assert not is_alive(left)
+
+
+@pytest.mark.usefixtures("any_box")
+def test_a_killed_keeper_loses_nothing_and_is_replaced_when_nothing_runs(desk: RawDesk, tmp_path: Path) -> None:
+    writers, gate = start_writers(desk, tmp_path, 3)
+    kill_and_wait(desk.keeper)
+    assert desk.run("echo", "still")[1] == b"still\n"
+    desk.wish(do="hello")
+    hello = desk.fact("hello")
+    assert (hello["pid"], hello["keeper_pid"]) == (desk.supervisor, 0)
+    pass_gate(gate, len(writers))
+    check_writers(desk, writers)
+    former = desk.supervisor
+    desk.settle(*writers)
+    assert desk.socket.recv(65_536) == b""
+    desk.reconnect()
+    assert desk.keeper == former
+    assert desk.run("echo", "again")[1] == b"again\n"
+
+
+@pytest.mark.usefixtures("any_box")
+def test_if_both_are_killed_the_next_pair_adopts_what_runs(desk: RawDesk, tmp_path: Path) -> None:
+    writers, gate = start_writers(desk, tmp_path, 3)
+    kill_and_wait(desk.keeper)
+    kill_and_wait(desk.supervisor)
+    keeper.start(tmp_path)
+    desk.reconnect()
+    desk.recover()
+    assert {fact["job"] for fact in desk.facts} == set(writers)
+    pass_gate(gate, len(writers))
+    major, minor = (int(part) for part in os.uname().release.split(".")[:2])
+    if (major, minor) >= (6, 15):
+        check_writers(desk, writers)
+
+
+@pytest.mark.usefixtures("any_box")
+def test_if_both_are_killed_what_ended_meanwhile_is_lost_in_words(desk: RawDesk, tmp_path: Path) -> None:
+    (handle,), _ = start_writers(desk, tmp_path, 1)
+    kill_and_wait(desk.keeper)
+    kill_and_wait(desk.supervisor)
+    pid = next(int(path.name.split("_")[0]) for path in desk.logs.iterdir())
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not is_alive(pid), "the end of the job")
+    keeper.start(tmp_path)
+    desk.reconnect()
+    desk.recover()
+    fact = desk.ended(handle)
+    assert (fact["kind"], fact["pid"]) == ("lost", pid)
+    assert fact["sentence"].startswith("how it ended is not known")
+    assert desk.output(fact)[0] == b"begin\n"
+
+
+def test_jobs_of_an_earlier_boot_are_lost(desk: RawDesk, tmp_path: Path) -> None:
+    writers, _ = start_writers(desk, tmp_path, 1)
+    pid = next(int(path.name.split("_")[0]) for path in desk.logs.iterdir())
+    kill_and_wait(desk.keeper)
+    kill_and_wait(desk.supervisor)
+    kill_and_wait(pid)
+    (tmp_path / "boot").write_text("another\n")
+    keeper.start(tmp_path)
+    desk.reconnect()
+    desk.recover()
+    fact = desk.ended(*writers)
+    assert (fact["kind"], fact["sentence"]) == ("lost", "how it ended is not known: the machine was restarted while it ran")
+
+
+def test_an_intent_that_may_have_been_started_is_lost_and_one_never_tried_stays(desk: RawDesk, tmp_path: Path) -> None:
+    untried, tried = desk.intend("echo", "once"), desk.intend("echo", "never")
+    kill_and_wait(desk.keeper)
+    kill_and_wait(desk.supervisor)
+    (desk.logs / f".new-{tried}" / "stderr").touch()
+    keeper.start(tmp_path)
+    desk.reconnect()
+    desk.recover()
+    fact = desk.ended(tried)
+    assert (fact["kind"], fact["pid"]) == ("lost", 0)
+    desk.wish(do="start", job=untried)
+    assert desk.output(desk.ended(untried))[0] == b"once\n"
+
+
+def test_an_intent_that_was_not_forked_is_started_on_request(desk: RawDesk) -> None:
+    handle = desk.intend("echo", "once")
+    (desk.logs / f".new-{handle}" / "stderr").touch()
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    assert desk.facts == []
+    desk.wish(do="start", job=handle)
+    assert desk.output(desk.ended(handle))[0] == b"once\n"
+
+
+def test_a_fork_whose_folder_was_not_yet_renamed_is_found(desk: RawDesk, tmp_path: Path) -> None:
+    if not desk.cgroups:
+        pytest.skip("by its cgroup")
+    handle = desk.start("sleep", "60")
+    started = desk.started(handle)
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    desk.folder(started).rename(desk.logs / f".new-{handle}")
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    assert desk.started(handle)["pid"] == started["pid"]
+    desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
+    assert desk.ended(handle)["signal"] == signal.SIGTERM
+
+
+def test_a_fork_that_ended_before_its_folder_was_renamed_keeps_its_status(desk: RawDesk, tmp_path: Path) -> None:
+    if not desk.cgroups:
+        pytest.skip("by its cgroup")
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    handle = desk.start(SH, "-c", f"echo out; read x < {gate}; exit 6")
+    started = desk.started(handle)
+    until((desk.folder(started) / "stdout").read_bytes, "the output")
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    desk.folder(started).rename(desk.logs / f".new-{handle}")
+    pass_gate(gate, 1)
+    until(lambda: not is_alive(started["pid"]), "the end of the job")
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    fact = desk.ended(handle)
+    assert (fact["pid"], fact["exit_status"], desk.output(fact)[0]) == (started["pid"], 6, b"out\n")
+
+
+def test_an_end_that_was_written_but_not_named_is_told(desk: RawDesk) -> None:
+    handle = desk.start("true")
+    fact = desk.ended(handle)
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    desk.folder(fact).rename(desk.logs / desk.folder(fact).name.rpartition("_")[0])
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    again = desk.ended(handle)
+    assert again["exit_status"] == 0
+    assert {key: again[key] for key in ("pid", "started_at_us", "ended_at_us")} == {
+        key: fact[key] for key in ("pid", "started_at_us", "ended_at_us")
+    }
+    assert desk.folder(again).exists()
+
+
+def test_unsettled_ends_are_told_again_and_settled_ones_are_not(desk: RawDesk) -> None:
+    unsettled, settled, failed = desk.start("true"), desk.start("true"), desk.start("no-such-program")
+    for handle in (unsettled, settled, failed):
+        desk.ended(handle)
+    desk.settle(settled)
+    desk.recover()
+    assert {fact["job"] for fact in desk.facts} == {unsettled, failed}
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    assert {fact["job"] for fact in desk.facts} - {settled} == {unsettled, failed}
+    assert {fact["kind"] for fact in desk.facts} == {"exited", "failed_to_start"}
+
+
+def test_time_limits_go_on_counting_across_a_death(desk: RawDesk) -> None:
+    handle = desk.start("sleep", "60", time_limit_ms=1_000)
+    started = desk.started(handle)
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    fact = desk.ended(handle)
+    assert fact["kind"] == "timed_out"
+    assert 900_000 < fact["ended_at_us"] - started["started_at_us"] < 3_000_000
+
+
+def test_a_start_that_is_repeated_starts_once(desk: RawDesk) -> None:
+    handle = desk.intend("echo", "once")
+    for _ in range(3):
+        desk.wish(do="start", job=handle)
+    desk.started(handle)
+    desk.ended(handle)
+    desk.wish(do="start", job=handle)
+    desk.wish(do="hello")
+    desk.fact("hello")
+    assert desk.facts == []
+    assert len([path for path in desk.logs.iterdir() if path.name[0] != "."]) == 1
+
+
+def test_garbage_is_survived(desk: RawDesk) -> None:
+    for datagram in (b"\xff\0", b"{}", b"[1]", b'["start"]', b'[{"do":"start"}]', b'[{"do":1}]', b"[" * 50_000, b"[{}]", b" " * 100_000):
+        desk.socket.send(datagram)
+    for wish in (
+        {"do": "start", "job": "../../etc"},
+        {"do": "start", "job": 7},
+        {"do": "end", "job": f"{'0' * 32}.{'1' * 64}", "signal": 15, "grace_ms": "soon"},
+        {"do": "signal", "job": f"{'0' * 32}.{'1' * 64}", "signal": 99},
+        {"do": "settled", "jobs": 5},
+        {"do": "explode"},
+    ):
+        desk.socket.send(json.dumps([wish]).encode())
+    assert desk.run("echo", "hi")[1] == b"hi\n"
+
+
+def test_a_new_connection_replaces_the_old_one_after_its_last_words(desk: RawDesk) -> None:
+    handle = desk.intend("echo", "said before")
+    former = desk.socket
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    former.send(json.dumps([{"do": "start", "job": handle}]).encode())
+    desk.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    desk.socket.settimeout(10)
+    desk.socket.connect(str(desk.state / folders.SOCKET))
+    os.kill(desk.supervisor, signal.SIGCONT)
+    desk.wish(do="hello")
+    desk.fact("hello")
+    desk.recover()
+    former.settimeout(10)
+    while former.recv(65_536):
+        pass
+    former.close()
+    assert desk.output(desk.ended(handle))[0] == b"said before\n"
+
+
+def test_retire_waits_for_what_runs_and_leaves_nothing(desk: RawDesk, tmp_path: Path) -> None:
+    handle = desk.start("sleep", "60")
+    desk.started(handle)
+    desk.wish(do="retire")
+    desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
+    desk.ended(handle)
+    desk.settle(handle)
+    assert desk.socket.recv(65_536) == b""
+    until(lambda: not is_alive(desk.keeper) and not is_alive(desk.supervisor), "their end")
+    assert our_cgroups(tmp_path) == []
+    assert not (tmp_path / folders.SOCKET).exists()
+    keeper.start(tmp_path)
+
+
+def test_a_hello_takes_a_retirement_back(desk: RawDesk) -> None:
+    handle = desk.start("sleep", "60")
+    desk.started(handle)
+    desk.wish(do="retire")
+    desk.reconnect()
+    desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
+    desk.ended(handle)
+    desk.settle(handle)
+    assert desk.run("echo", "hi")[1] == b"hi\n"

@@ -1,0 +1,144 @@
+"""Jobs, output and exit statuses survive the end of each of our processes. Truth is known from files that the jobs write themselves."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from daemons import Worker, wait_until
+
+# Waits for the gate without polling (opening a FIFO blocks), then writes, and ends with a status of its own.
+SCRIPT = 'echo started >> "$LEDGER"; read _ < "$GATE"; echo "line of $N"; echo "error of $N" >&2; echo ended >> "$LEDGER"; exit "$N"'
+
+
+class Jobs:
+    """A few jobs that wait at a gate each, and the ledger that they keep."""
+
+    def __init__(self, worker: Worker, folder: Path, count: int) -> None:
+        self.worker = worker
+        self.folder = folder
+        self.numbers = range(1, count + 1)
+        self.ids: dict[int, str] = {}
+        with worker.client() as client:
+            for number in self.numbers:
+                os.mkfifo(self.gate(number))
+                environment = {"GATE": str(self.gate(number)), "LEDGER": str(self.ledger(number)), "N": str(number)}
+                self.ids[number] = str(client.submit(["sh", "-c", SCRIPT], env=environment).id)
+        for number in self.numbers:
+            wait_until(self.ledger(number).exists, f"job {number} starts")
+
+    def gate(self, number: int) -> Path:
+        return self.folder / f"gate-{number}"
+
+    def ledger(self, number: int) -> Path:
+        return self.folder / f"ledger-{number}"
+
+    def open_gates(self, *numbers: int) -> None:
+        for number in numbers:
+            self.gate(number).write_bytes(b"go\n")
+
+    def check(self) -> None:
+        """Every job ran once, and its status and every byte are known."""
+        with self.worker.client() as client:
+            for number, job_id in self.ids.items():
+                result = client.job(job_id).result(timeout=20)
+                assert result.returncode == number
+                assert result.stdout == f"line of {number}\n".encode()
+                assert result.stderr == f"error of {number}\n".encode()
+                assert self.ledger(number).read_text() == "started\nended\n"
+        assert all(path.name.count("_") == 2 for path in self.worker.logs.iterdir() if not path.name.startswith("0_"))
+
+
+@pytest.fixture
+def jobs(worker: Worker, tmp_path: Path) -> Jobs:
+    return Jobs(worker, tmp_path, 4)
+
+
+def test_jobs_outlive_a_killed_worker(worker: Worker, jobs: Jobs) -> None:
+    jobs.open_gates(1)
+    worker.kill()
+    jobs.open_gates(2, 3)
+    wait_until(lambda: all(jobs.ledger(number).read_text().endswith("ended\n") for number in (1, 2, 3)), "they end alone")
+    worker.start()
+    jobs.open_gates(4)
+    jobs.check()
+
+
+def test_jobs_outlive_a_killed_supervisor(worker: Worker, jobs: Jobs) -> None:
+    before = worker.described()["supervisor_pid"]
+    jobs.open_gates(1)
+    os.kill(before, signal.SIGKILL)
+    jobs.open_gates(2, 3)
+    wait_until(lambda: worker.described()["supervisor_pid"] != before, "the worker meets the next supervisor")
+    jobs.open_gates(4)
+    jobs.check()
+
+
+def test_jobs_outlive_a_killed_keeper(worker: Worker, jobs: Jobs) -> None:
+    os.kill(worker.described()["keeper_pid"], signal.SIGKILL)
+    jobs.open_gates(1, 2, 3, 4)
+    jobs.check()
+
+
+def test_jobs_outlive_worker_and_supervisor_killed_together(worker: Worker, jobs: Jobs) -> None:
+    supervisor = worker.described()["supervisor_pid"]
+    worker.kill()
+    os.kill(supervisor, signal.SIGKILL)
+    jobs.open_gates(1, 2)
+    worker.start()
+    jobs.open_gates(3, 4)
+    jobs.check()
+
+
+def test_jobs_that_run_on_when_everything_of_ours_was_killed_are_adopted(worker: Worker, jobs: Jobs) -> None:
+    described = worker.described()
+    worker.kill()
+    os.kill(described["keeper_pid"], signal.SIGKILL)
+    os.kill(described["supervisor_pid"], signal.SIGKILL)
+    worker.start()
+    with worker.client() as client:
+        assert len(list(client.list())) == 4
+    jobs.open_gates(1, 2, 3, 4)
+    with worker.client() as client:
+        for number, job_id in jobs.ids.items():
+            result = client.job(job_id).result(timeout=20)
+            # The status of a process that is nobody's child is known only where the kernel tells (PIDFD_GET_INFO, Linux 6.15).
+            info = client.job(job_id).info()
+            assert info.outcome is not None
+            assert info.outcome.kind.name == "LOST" or result.returncode == number
+            assert result.stdout == f"line of {number}\n".encode()
+            assert jobs.ledger(number).read_text() == "started\nended\n"
+
+
+def test_queued_jobs_wait_for_the_next_worker_and_start_once(tmp_path: Path) -> None:
+    worker = Worker(tmp_path, slots=1).start()
+    try:
+        ledger = tmp_path / "ledger"
+        with worker.client() as client:
+            blocker = client.submit(["sleep", "60"])
+            queued = client.submit(["sh", "-c", f"echo ran >> {ledger}"])
+            blocker_id, queued_id = str(blocker.id), str(queued.id)
+        worker.kill()
+        worker.start()
+        assert not ledger.exists()
+        with worker.client() as client:
+            client.job(blocker_id).stop(grace=0)
+            assert client.job(queued_id).wait(timeout=20) == 0
+        assert ledger.read_text() == "ran\n"
+    finally:
+        print(worker.logged())
+        worker.clean()
+
+
+def test_a_stop_takes_everything_with_it_that_the_job_started(worker: Worker, tmp_path: Path) -> None:
+    """A descendant of its own session that ignores SIGTERM and is nobody's child any more."""
+    ready = tmp_path / "ready"
+    os.mkfifo(ready)
+    script = f"(setsid sh -c 'trap \"\" TERM; echo $$ > {ready}; while :; do sleep 1; done' &) ; sleep 60"
+    with worker.client() as client:
+        job = client.submit(["sh", "-c", script])
+        escaped = int(ready.read_text())
+        job.stop(grace=0.2)
+        assert not Path(f"/proc/{escaped}").exists()

@@ -1,0 +1,108 @@
+"""The sockets of a daemon in this process, above an engine double: what needs to look inside while somebody attacks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import zmq
+from desk_house import EngineDouble
+from raw_client import SILENCE_MS, RawClient
+
+from jobwire.broker.daemon import Daemon, Settings
+from jobwire.broker.engine import Ended
+from jobwire.keys import roster
+from jobwire.keys.identity import Identity, generate
+from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.naming import JobKey
+
+
+class Opened:
+    """A daemon with two members, spoken to from threads so that its loop goes on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.key, self.member, self.other = generate(), generate(), generate()
+        self.roster = folder / "roster.toml"
+        roster.add_member(self.roster, "member", self.member.public, "submitter")
+        roster.add_member(self.roster, "other", self.other.public, "submitter")
+        self.engine = EngineDouble()
+        self.daemon = Daemon(Settings("worker", "test", folder / "state.db", self.roster, "tcp://127.0.0.1:*"), self.key, self.engine)
+
+    def raw(self, identity: Identity, routing_id: bytes = b"") -> RawClient:
+        return RawClient(self.daemon.endpoint, self.key.public, identity, routing_id=routing_id)
+
+
+@pytest.fixture
+async def opened(tmp_path: Path) -> AsyncIterator[Opened]:
+    made = Opened(tmp_path)
+    await made.daemon.start()
+    yield made
+    made.daemon.close()
+
+
+def started_job(raw: RawClient) -> bytes:
+    raw.hello()
+    request = raw.start(b"true", watch=True)
+    assert raw.ask(request).WhichOneof("content") == "acknowledged"
+    return request.start.jobs[0].id
+
+
+async def test_a_mute_peer_that_takes_the_routing_id_of_one_that_left_gets_none_of_its_replies(opened: Opened) -> None:
+    for _ in range(10):
+        with opened.raw(opened.member) as raw:
+            job_id = await asyncio.to_thread(started_job, raw)
+            (victim,) = [peer for peer in opened.daemon._router.peers() if peer.public == opened.member.public]
+        with opened.raw(opened.other, routing_id=victim.routing_id) as mute:
+            monitor = mute.socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+            assert await asyncio.to_thread(monitor.poll, 5000)
+            mute.socket.disable_monitor()
+            monitor.close(0)
+            outcome = Outcome(OutcomeKind.EXITED, exit_status=1)
+            opened.daemon.desk.hear([Ended(JobKey(opened.member.public, job_id), 1, 2, 3, outcome)])
+            assert await asyncio.to_thread(mute.receive_frames, SILENCE_MS) is None
+        assert victim.gone
+        assert victim.streams == {}
+
+
+async def test_streams_of_a_client_that_left_are_ended_at_once(opened: Opened) -> None:
+    with opened.raw(opened.member) as raw:
+        await asyncio.to_thread(started_job, raw)
+        (peer,) = opened.daemon._router.peers()
+        assert len(peer.streams) == 1
+        (stream,) = peer.streams.values()
+        ended = asyncio.Event()
+        close = stream.close
+
+        def close_and_tell() -> None:
+            close()
+            ended.set()
+
+        stream.close = close_and_tell  # type: ignore[method-assign]
+    await asyncio.wait_for(ended.wait(), 10)
+    assert opened.daemon._router.peers() == []
+    assert not opened.daemon.desk._watchers
+
+
+async def test_a_peer_that_does_not_read_is_cut_off_and_nobody_else(opened: Opened) -> None:
+    with opened.raw(opened.member) as lazy, opened.raw(opened.other) as other:
+        await asyncio.to_thread(lazy.hello)
+        lazy.socket.setsockopt(zmq.RCVHWM, 1)
+        (peer,) = opened.daemon._router.peers()
+        reply = request_pb2.Reply(request_id=1)
+        sent = 0
+        while opened.daemon._router.send(peer, reply, bytes(256 * 1024)):
+            sent += 1
+            assert sent < 10_000
+        assert peer.gone
+        assert await asyncio.to_thread(other.hello)
+
+
+async def test_the_port_in_use_is_named(opened: Opened, tmp_path: Path) -> None:
+    settings = Settings("worker", "test", tmp_path / "other.db", opened.roster, opened.daemon.endpoint, "tcp://127.0.0.1:*")
+    second = Daemon(settings, generate(), EngineDouble())
+    with pytest.raises(Exception, match="cannot be listened on: Address already in use"):
+        await second.start()
+    second.close()

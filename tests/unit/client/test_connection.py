@@ -1,0 +1,379 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from fake_daemon import FakeDaemon
+
+from jobwire.client.connection import Connection
+from jobwire.client.exchange import Chunk, Exchange
+from jobwire.client.link import Link
+from jobwire.keys.identity import Identity, generate
+from jobwire.keys.sockets import new_context
+from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.naming import new_id
+from jobwire.schemas.refusal import Code, Refused
+
+
+def soon(seconds: float = 10) -> float:
+    return time.monotonic() + seconds
+
+
+def start(job_id: bytes, *argv: bytes, watch: bool = False) -> request_pb2.Request:
+    new = request_pb2.NewJob(id=job_id, spec=job_pb2.JobSpec(argv=argv))
+    return request_pb2.Request(start=request_pb2.Start(jobs=[new], watch=watch))
+
+
+def follow(job_id: bytes) -> request_pb2.Request:
+    key = job_pb2.JobKey(id=job_id)
+    return request_pb2.Request(follow_log=request_pb2.FollowLog(key=key, stream=request_pb2.STREAM_STDOUT))
+
+
+def listing() -> request_pb2.Request:
+    return request_pb2.Request(list=request_pb2.List())
+
+
+def read_log(connection: Connection, exchange: Exchange) -> bytes:
+    parts = []
+    while (item := connection.next(exchange, soon())) is not None:
+        if isinstance(item, Chunk):
+            parts.append(bytes(item.data))
+    return b"".join(parts)
+
+
+def until_seen(daemon: FakeDaemon, connection: Connection, verb: str) -> None:
+    """Pump until the daemon has seen a request of this verb; it wakes nobody, so its thread is asked."""
+    while verb not in daemon.do(daemon.verbs):
+        connection.pump(soon(0.01))
+
+
+def test_a_request_is_answered(connection: Connection, daemon: FakeDaemon) -> None:
+    reply = connection.call(start(new_id(), b"wait"), soon())
+
+    assert isinstance(reply, request_pb2.Reply)
+    assert reply.acknowledged.cursor.store == daemon.store
+    assert daemon.verbs() == ["hello", "start"]
+
+
+def test_nothing_connects_before_the_first_request(daemon: FakeDaemon, identity: Identity) -> None:
+    Connection(daemon.endpoint, daemon.public, identity).close()
+
+    assert daemon.requests == []
+
+
+def test_a_daemon_that_restarts_is_asked_once_more_under_its_new_nonce(connection: Connection, daemon: FakeDaemon) -> None:
+    connection.hello(soon())
+    job_id = new_id()
+    daemon.swallow["start"] = 1
+    exchange = connection.ask(start(job_id, b"wait"))
+    until_seen(daemon, connection, "start")
+
+    daemon.restart()
+
+    reply = connection.next(exchange, soon())
+    assert isinstance(reply, request_pb2.Reply)
+    # Had it been signed for the run before, it would have been refused.
+    assert reply.HasField("acknowledged")
+    assert daemon.verbs().count("start") == 2
+    assert list(daemon.jobs) == [job_id]
+
+
+def test_a_reply_that_is_lost_starts_nothing_twice(connection: Connection, daemon: FakeDaemon) -> None:
+    job_id = new_id()
+    connection.call(start(job_id, b"wait"), soon())
+    daemon.swallow["start"] = 1
+    exchange = connection.ask(start(job_id, b"wait"))
+    until_seen(daemon, connection, "start")
+    daemon.restart()
+
+    reply = connection.next(exchange, soon())
+
+    assert isinstance(reply, request_pb2.Reply)
+    assert reply.acknowledged.known == 1
+
+
+def test_a_connection_that_comes_back_is_told_of(daemon: FakeDaemon, identity: Identity) -> None:
+    told: list[str] = []
+    connection = Connection(daemon.endpoint, daemon.public, identity, notice=told.append)
+    connection.hello(soon())
+
+    daemon.restart()
+    connection.call(listing(), soon())
+    while len(told) < 2:
+        assert connection.pump(soon()) or len(told) == 2
+    connection.close()
+
+    assert "is lost" in told[0]
+    assert "again" in told[1]
+
+
+def test_a_lost_connection_is_waited_out_up_to_the_deadline(connection: Connection, daemon: FakeDaemon) -> None:
+    connection.hello(soon())
+    daemon.stop()
+
+    with pytest.raises(TimeoutError):
+        connection.call(listing(), soon(0.2))
+
+    daemon.start()
+    assert connection.call(listing(), soon())
+
+
+def test_a_lost_connection_is_revived_where_the_daemon_went(daemon: FakeDaemon, identity: Identity) -> None:
+    def revive() -> str:
+        daemon.ports = (0, 0)
+        daemon.start()
+        return daemon.endpoint
+
+    connection = Connection(daemon.endpoint, daemon.public, identity, revive=revive)
+    connection.hello(soon())
+    daemon.stop()
+
+    assert connection.call(listing(), soon())
+    assert connection.endpoint == daemon.endpoint
+    connection.close()
+
+
+def test_nobody_listening_is_told_so(identity: Identity) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        connection = Connection(f"tcp://127.0.0.1:{taken.getsockname()[1]}", generate().public, identity, connect_timeout=0.3)
+        with pytest.raises(Refused, match="refuses the connection") as caught:
+            connection.call(listing())
+        connection.close()
+
+    assert caught.value.code is Code.UNAVAILABLE
+
+
+def test_an_unknown_host_is_told_so(identity: Identity) -> None:
+    connection = Connection("tcp://no.such.host.invalid:7341", generate().public, identity, connect_timeout=0.3)
+
+    with pytest.raises(Refused, match="cannot be resolved"):
+        connection.call(listing())
+    connection.close()
+
+
+def test_a_mute_listener_is_told_so(identity: Identity) -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        connection = Connection(f"tcp://127.0.0.1:{mute.getsockname()[1]}", generate().public, identity, connect_timeout=0.3)
+        with pytest.raises(Refused, match="does not speak as a jobwire daemon"):
+            connection.call(listing())
+        connection.close()
+
+
+def test_a_wrong_server_key_is_told_so(daemon: FakeDaemon, identity: Identity) -> None:
+    connection = Connection(daemon.endpoint, generate().public, identity, connect_timeout=0.5)
+
+    with pytest.raises(Refused, match="key is another than the trusted one") as caught:
+        connection.call(listing())
+    connection.close()
+
+    assert caught.value.code is Code.UNAVAILABLE
+
+
+def test_a_refused_key_is_told_at_once(daemon: FakeDaemon) -> None:
+    connection = Connection(daemon.endpoint, daemon.public, generate(), connect_timeout=60)
+
+    with pytest.raises(Refused, match="does not let your key in") as caught:
+        connection.call(listing(), soon())
+    connection.close()
+
+    assert caught.value.code is Code.UNAUTHENTICATED
+
+
+def test_after_a_refusal_the_next_request_tries_anew(daemon: FakeDaemon) -> None:
+    late = generate()
+    connection = Connection(daemon.endpoint, daemon.public, late)
+    with pytest.raises(Refused):
+        connection.call(listing(), soon())
+
+    daemon.members.add(late.public)
+
+    assert connection.call(listing(), soon())
+    connection.close()
+
+
+def test_a_peer_that_speaks_something_else_is_tried_again(daemon: FakeDaemon, identity: Identity) -> None:
+    """libzmq gives a socket up whose peer broke the protocol, and says nothing of it."""
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+        connection = Connection(f"tcp://127.0.0.1:{port}", daemon.public, identity, connect_timeout=60)
+        exchange = connection.ask(listing())
+        peer, _ = stranger.accept()
+        peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + b"x" * 100)
+        peer.close()
+        connection.pump(soon(0.1))
+    daemon.stop()
+    daemon.ports = (port, 0)
+    daemon.start()
+
+    assert connection.next(exchange, soon()) is not None
+    connection.close()
+
+
+def test_a_malformed_endpoint_is_refused(identity: Identity) -> None:
+    connection = Connection("not an endpoint", generate().public, identity)
+
+    with pytest.raises(Refused, match="is not an endpoint"):
+        connection.call(listing())
+    connection.close()
+
+
+def test_a_slow_reader_holds_the_daemon_up(connection: Connection, daemon: FakeDaemon) -> None:
+    job_id = new_id()
+    connection.call(start(job_id, b"wait"), soon())
+    exchange = connection.ask(follow(job_id))
+    daemon.write(job_id, os.urandom(1024) * (12 * 1024))
+    daemon.finish(job_id)
+    while sum(len(item.data) for item in exchange.items if isinstance(item, Chunk)) < 4 * 1024 * 1024:
+        connection.pump(soon())
+
+    assert daemon.do(lambda: daemon.sent_bytes) == 4 * 1024 * 1024
+    assert read_log(connection, exchange) == bytes(daemon.jobs[job_id].log)
+
+
+def test_a_log_goes_on_at_the_byte_reached(connection: Connection, daemon: FakeDaemon) -> None:
+    job_id = new_id()
+    connection.call(start(job_id, b"wait"), soon())
+    exchange = connection.ask(follow(job_id))
+    daemon.write(job_id, b"before ")
+    first = connection.next(exchange, soon())
+    daemon.restart()
+    daemon.write(job_id, b"after")
+    daemon.finish(job_id)
+
+    assert isinstance(first, Chunk)
+    assert bytes(first.data) + read_log(connection, exchange) == b"before after"
+
+
+def test_reports_of_a_repeated_start_come_once(connection: Connection, daemon: FakeDaemon) -> None:
+    job_id = new_id()
+    exchange = connection.ask(start(job_id, b"wait", watch=True))
+    assert connection.next(exchange, soon()) is not None
+    assert connection.next(exchange, soon()) is not None
+    daemon.restart()
+    daemon.finish(job_id, 7)
+
+    last = connection.next(exchange, soon())
+
+    assert isinstance(last, request_pb2.Reply)
+    assert [report.outcome.exit_status for report in last.reports.reports] == [7]
+    assert connection.next(exchange, soon()) is None
+
+
+def test_a_forgotten_stream_is_cancelled_at_the_daemon(connection: Connection, daemon: FakeDaemon) -> None:
+    job_id = new_id()
+    connection.call(start(job_id, b"wait"), soon())
+    exchange = connection.ask(follow(job_id))
+    until_seen(daemon, connection, "follow_log")
+
+    connection.forget(exchange)
+    until_seen(daemon, connection, "cancel")
+
+    assert daemon.do(lambda: daemon.streams) == []
+
+
+def test_a_wake_fd_ends_the_wait(connection: Connection) -> None:
+    connection.hello(soon())
+    read, write = os.pipe()
+    os.write(write, b"!")
+
+    assert connection.pump(soon(), [read]) is False
+    os.close(read)
+    os.close(write)
+
+
+def test_an_interruption_leaves_the_connection_usable(connection: Connection, daemon: FakeDaemon) -> None:
+    connection.hello(soon())
+    daemon.swallow["list"] = 1
+    timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+
+    with pytest.raises(KeyboardInterrupt):
+        connection.call(listing(), soon())
+    timer.join()
+
+    assert connection.call(listing(), soon())
+
+
+def test_interruptions_lose_no_byte_of_a_log(connection: Connection, daemon: FakeDaemon) -> None:
+    job_id = new_id()
+    connection.call(start(job_id, b"wait"), soon())
+    daemon.chunk = 100
+    daemon.write(job_id, os.urandom(100_000))
+    daemon.finish(job_id)
+    exchange = connection.ask(follow(job_id))
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+    interruptions = 0
+    deadline = soon()
+    while not exchange.ended:
+        try:
+            connection.pump(deadline)
+        except KeyboardInterrupt:
+            interruptions += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+    assert read_log(connection, exchange) == bytes(daemon.jobs[job_id].log)
+
+
+def test_a_second_thread_is_told_to_use_its_own(connection: Connection, daemon: FakeDaemon) -> None:
+    connection.hello(soon())
+    daemon.swallow["list"] = 1
+    exchange = connection.ask(listing())
+    read, write = os.pipe()
+    thread = threading.Thread(target=connection.pump, args=(soon(), [read]))
+    thread.start()
+    while not connection._busy.locked():
+        thread.join(0.001)
+
+    with pytest.raises(RuntimeError, match="another thread"):
+        connection.take(exchange)
+
+    os.write(write, b"!")
+    thread.join()
+    os.close(read)
+    os.close(write)
+
+
+def test_a_closed_connection_says_so(connection: Connection) -> None:
+    connection.close()
+
+    with pytest.raises(RuntimeError, match="closed"):
+        connection.ask(listing())
+
+
+def test_waiting_for_nothing_is_an_error(connection: Connection) -> None:
+    with pytest.raises(RuntimeError, match="nothing to wait for"):
+        connection.pump()
+
+
+def test_a_daemon_that_ends_during_the_handshake_is_found_again(daemon: FakeDaemon, identity: Identity) -> None:
+    daemon.stop()
+    connection = Connection(daemon.endpoint, daemon.public, identity, connect_timeout=30)
+    exchange = connection.ask(listing())
+    connection.pump(soon(0.1))
+    daemon.start()
+
+    assert connection.next(exchange, soon()) is not None
+    connection.close()
+
+
+def test_a_link_that_was_never_opened_closes(identity: Identity) -> None:
+    import zmq
+
+    context = new_context()
+    link = Link(zmq.DEALER, generate().public, identity, 1)
+    link.close()
+
+    assert link.watch(0) == []
+    assert link.waited_on() == []
+    context.term()
