@@ -70,8 +70,7 @@ class Daemon:
         self._members = self._roster.roster.members
         self._closing.append(self._roster.close)
         try:
-            self._store = Store(settings.store, self._loop.call_soon_threadsafe)
-            self._store.open()
+            self._store = Store(settings.store, self._loop)
             self._closing.append(self._store.close)
             self._open_sockets(engine)
         except BaseException:

@@ -18,13 +18,14 @@ from ..schemas.job import EventKind, Outcome, OutcomeKind
 from ..schemas.naming import JobKey, format_id
 from ..schemas.record import event_kind_to_wire, outcome_to_wire
 from ..schemas.refusal import Code, Refused
-from ..schemas.spec import JobSpec, to_wire
+from ..schemas.spec import JobSpec
 from .engine import Ended, Engine, Expected, Fact, Launch, Started
 from .life import BatchRun, Happening, Job, Phase, StopOrder, advance
 from .lookup import Lookup
 from .news import News
 from .queue import Queue
-from .store import Added, AddJobs, Change, ChangeJobs, Conflict, EventRow, NewRow, Store
+from .rows import Added, AddJobs, Change, ChangeJobs, Conflict, EventRow, NewRow
+from .store import Store
 
 _log = logging.getLogger(__name__)
 
@@ -33,11 +34,12 @@ DEFAULT_GRACE_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One job as it was asked for."""
+    """One job as it was asked for: `raw` is its spec as it travelled, which is what is stored."""
 
     id: bytes
     spec: JobSpec
     digest: bytes
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class Desk:
         self._now_us = now_us
         self._queue = Queue(engine.slots)
         self._watchers: defaultdict[JobKey, list[Watcher]] = defaultdict(list)
+        self._touched: dict[Watcher, None] = {}
+        store.told = self._flush
 
     # Requests.
 
@@ -99,10 +103,8 @@ class Desk:
         ]
         told = [_event(EventKind.QUEUED, job, now) for job in jobs]
         rows = [
-            NewRow(
-                job.key, job.digest, job.spec.name, to_wire(job.spec).SerializeToString(), now, EventRow(owner, event.SerializeToString())
-            )
-            for job, event in zip(jobs, told, strict=True)
+            NewRow(job.key, job.digest, job.spec.name, one.raw, now, EventRow(owner, event.SerializeToString()))
+            for one, job, event in zip(asked, jobs, told, strict=True)
         ]
 
         def recorded(result: Added | Conflict | Refused) -> None:
@@ -296,7 +298,6 @@ class Desk:
 
     def _tell(self, told: dict[Job, list[event_pb2.Event]]) -> None:
         settled: list[JobKey] = []
-        touched: dict[Watcher, None] = {}
         for job, events in told.items():
             watchers = list(self._watchers.get(job.key, ()))
             kinds = {event.kind for event in events}
@@ -306,13 +307,17 @@ class Desk:
                 self._watchers.pop(job.key, None)
                 settled.append(job.key)
             for watcher in watchers:
-                touched[watcher] = None
+                self._touched[watcher] = None
                 if event_pb2.EVENT_KIND_STARTED in kinds:
                     watcher.started(job)
                 if job.recorded:
                     watcher.finished(job)
         if settled:
             self.engine.settled(settled)
+
+    def _flush(self) -> None:
+        """Let the streams tell their peers, once for all that became durable together."""
+        touched, self._touched = self._touched, {}
         for watcher in touched:
             watcher.flush()
 

@@ -1,10 +1,8 @@
 """The sockets of one client: a DEALER for the conversation, made at the first request, and a SUB for news, made at the first subscription.
 
-Everything happens in the caller's thread, inside `pump`: send, receive, sort in. There is no thread of our own. A second thread, or a
-signal handler, that calls in at the same time gets a RuntimeError: give each thread its own connection, they are cheap.
-
-A signal handler may raise (KeyboardInterrupt does) while a call waits: the connection stays usable. While messages are sorted in,
-signals are held back, so that none is lost halfway.
+Everything happens in the caller's thread, inside `pump`: send, receive, sort in. There is no thread of our own. A second thread that
+calls in at the same time gets a RuntimeError: give each thread its own connection, they are cheap. A signal handler must not call in;
+it may raise (as KeyboardInterrupt does), and the connection stays usable: see inside.py.
 
 Until the first handshake, `connect_timeout` bounds the wait; a connection that is lost later is waited out as long as the caller
 likes. What is unanswered is then repeated, see conversation.py.
@@ -14,7 +12,6 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -26,9 +23,9 @@ from ..keys.sockets import Context, new_context
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
 from . import diagnosis
-from .alone import Alone, Undisturbed
 from .conversation import Conversation, Exchange, Greeted, Happened, Item, greeting
 from .feed import Feed, locate
+from .inside import Inside
 from .link import Change, Link, readable
 from .subscription import Subscription
 
@@ -62,10 +59,10 @@ class Connection:
         self._link = Link(zmq.DEALER, server_key, identity, connect_timeout)
         self._feed = Feed(self._conversation, Link(zmq.SUB, server_key, identity, connect_timeout), self._get_context)
         self._unsent: deque[bytes] = deque()
-        # Told and done between turns, where signals are let through.
+        # For `_tell`: what is to be said, and whether the connection was lost.
         self._sentences: list[str] = []
         self._lost = False
-        self._busy = threading.Lock()
+        self._inside = Inside(self._mend)
         self._process = os.getpid()
         self._closed = False
 
@@ -73,7 +70,7 @@ class Connection:
 
     def ask(self, request: request_pb2.Request) -> Exchange:
         """Begin an exchange (the request's `id` is filled in); sent as soon as the daemon is greeted. Never waits."""
-        with self._alone(), Undisturbed():
+        with self._enter():
             exchange = self._conversation.ask(request)
             self._open(time.monotonic())
             self._flush()
@@ -81,7 +78,7 @@ class Connection:
 
     def take(self, exchange: Exchange) -> Item | None:
         """Get the next answer that came, a `Reply` or a `Chunk`, or None; grants more to a stream. Never waits."""
-        with self._alone(), Undisturbed():
+        with self._enter():
             item = self._conversation.take(exchange)
             self._flush()
         return item
@@ -118,7 +115,7 @@ class Connection:
         """Stop listening to an exchange; a stream is cancelled at the daemon. What came can still be taken."""
         if self._closed:
             return
-        with self._alone(), Undisturbed():
+        with self._enter():
             self._conversation.forget(exchange)
             self._flush()
 
@@ -135,7 +132,7 @@ class Connection:
 
     def subscribe(self, subscription: Subscription) -> None:
         """Drive a subscription from now on; `subscription.take` gets its events after each `pump`."""
-        with self._alone(), Undisturbed():
+        with self._enter():
             now = time.monotonic()
             self._feed.add(subscription, now)
             self._open(now)
@@ -146,7 +143,7 @@ class Connection:
         """Let go of a subscription, here and at the daemon."""
         if self._closed:
             return
-        with self._alone(), Undisturbed():
+        with self._enter():
             self._feed.remove(subscription)
             self._flush()
 
@@ -158,17 +155,14 @@ class Connection:
         What came waits in its exchanges and subscriptions; a refusal too, so none is raised here. `deadline` is on `time.monotonic`; 0
         never waits.
         """
-        with self._alone():
+        with self._enter():
             woken = False
             while True:
                 now = time.monotonic()
-                with Undisturbed():
-                    came = self._turn(now)
-                self._between_turns()
-                if came:
-                    return True
-                if woken or (deadline is not None and now >= deadline):
-                    return False
+                came = self._turn(now)
+                self._tell()
+                if came or woken or (deadline is not None and now >= deadline):
+                    return came
                 if not (self._conversation.waits or len(self._feed) or wake_fds or deadline is not None):
                     raise RuntimeError("there is nothing to wait for")
                 woken = self._wait(deadline, wake_fds)
@@ -181,17 +175,24 @@ class Connection:
         self._feed.close()
         self._link.close()
         if self._context is not None:
-            self._context.term()
+            self._context.destroy(linger=0)
             self._context = None
 
     # --- how
 
-    def _alone(self) -> Alone:
+    def _enter(self) -> Inside:
         if self._closed:
             raise RuntimeError("this connection was closed")
         if self._process != os.getpid():
             raise RuntimeError("this connection was made before a fork; the child needs its own")
-        return Alone(self._busy)
+        return self._inside
+
+    def _mend(self) -> None:
+        """Begin anew on a new connection, as after a lost one: the last caller was interrupted halfway."""
+        self._link.close()
+        self._unsent.clear()
+        self._conversation.mend()
+        self._feed.mend()
 
     def _get_context(self) -> Context:
         if self._context is None:
@@ -263,22 +264,29 @@ class Connection:
                 return
             self._unsent.popleft()
 
-    def _between_turns(self) -> None:
+    def _tell(self) -> None:
+        """Pass on what became of the connection, and have a lost one revived. Both may take long."""
         sentences, self._sentences = self._sentences, []
         lost, self._lost = self._lost, False
+        revive = self._revive if lost and not self._link.up else None
+        if not sentences and revive is None:
+            return
+        self._inside.let_signals_through()
         for sentence in sentences:
             if self._notice is not None:
                 self._notice(sentence)
-        if lost and self._revive is not None and not self._link.up:
-            endpoint = self._revive()
-            if endpoint is not None and endpoint != self.endpoint:
-                self.endpoint = endpoint
-                self._link.close()
+        endpoint = revive() if revive is not None else None
+        self._inside.hold_signals_back()
+        if endpoint is not None and endpoint != self.endpoint:
+            self.endpoint = endpoint
+            self._link.close()
 
     def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
         """Wait until something may have changed; say whether a wake fd can be read."""
         times = [at for at in (deadline, self._link.due_at(), self._feed.due_at()) if at is not None]
-        milliseconds = max(0, math.ceil((min(times) - time.monotonic()) * 1000)) if times else -1
         watched = self._link.waited_on(writable=bool(self._unsent)) + self._feed.link.waited_on()
+        self._inside.let_signals_through()
+        milliseconds = max(0, math.ceil((min(times) - time.monotonic()) * 1000)) if times else -1
         awake = zmq.zmq_poll([*watched, *((fd, zmq.POLLIN) for fd in wake_fds)], milliseconds)
+        self._inside.hold_signals_back()
         return any(isinstance(what, int) for what, _ in awake)

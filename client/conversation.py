@@ -107,6 +107,13 @@ class Conversation:
         self._in_flight.clear()
         self._hello_number = None
 
+    def mend(self) -> None:
+        """Note that a call was interrupted halfway: as `lost`, and an exchange that was ending has ended."""
+        self.lost()
+        for exchange in list(self._unanswered):
+            if exchange.ended:
+                del self._unanswered[exchange]
+
     def outgoing(self) -> list[bytes]:
         """Get the frames to send now, in order; each is one message."""
         frames = self._outgoing
@@ -129,9 +136,9 @@ class Conversation:
             return self._was_refused(exchange, refusal_from(reply.refusal))
         try:
             news, credit = exchange.receive(reply, data)
-        except ValueError as error:
+        except Refused as refused:
             self._cancel(exchange)
-            self._end(exchange, Refused(Code.INTERNAL, f"the daemon left something out: {error}"))
+            self._end(exchange, refused)
             return [exchange]
         self._grant(credit)
         if exchange.ended:
@@ -221,8 +228,8 @@ class Conversation:
             self._write(request_pb2.Request(id=self._next_number(), cancel=request_pb2.Cancel(request_id=exchange.number)))
 
     def _end(self, exchange: Exchange, refused: Refused | None = None) -> None:
-        exchange.ended = True
         exchange.refusal = refused
+        exchange.ended = True
         self._unanswered.pop(exchange, None)
         self._in_flight.pop(exchange.number, None)
 

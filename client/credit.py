@@ -1,5 +1,6 @@
 """How much a daemon may send before the reader took what came: windows for messages and for bytes. Knows no message and no socket.
 
+Both windows begin anew with each attempt, from what waits for the consumer: nothing counts that was not kept.
 A window is granted whole when a stream is asked for and again by halves, as its consumer takes: a slow reader holds up its own
 stream, and the daemon never waits for a quick one.
 """
@@ -20,9 +21,10 @@ class MessageWindow:
         self._granted = 0
         self._held = 0
 
-    def begin(self) -> int:
-        """Say the first credit of a request that is sent, or sent again."""
-        self._granted = max(self._size - self._held, 1)
+    def begin(self, held: int) -> int:
+        """Say the first credit of an attempt, where so many messages wait for their consumer."""
+        self._held = held
+        self._granted = max(self._size - held, 1)
         return self._granted
 
     def received(self) -> None:
@@ -51,22 +53,12 @@ class ByteWindow:
         self._taken_upto = start
         self.reached = start
 
-    def begin(self, size: int) -> int:
-        """Say the first credit of a stream that begins at the byte reached; `size` is the window."""
+    def begin(self, size: int, held: int) -> int:
+        """Say the first credit of an attempt, that begins at the byte reached; so many bytes wait for their consumer."""
         self._size = size
+        self.reached = self._taken_upto + held
         self._granted_upto = max(self._taken_upto + size, self.reached + 1)
         return self._granted_upto - self.reached
-
-    def received(self, start: int, size: int) -> int:
-        """Count bytes that came; say how many at their beginning were known already.
-
-        Raises ValueError where bytes before them are missing.
-        """
-        if start > self.reached:
-            raise ValueError(f"the log was at byte {self.reached}, and went on at byte {start}")
-        known = min(self.reached - start, size)
-        self.reached = max(self.reached, start + size)
-        return known
 
     def taken(self, size: int) -> int:
         """Count bytes that their consumer took; say how many to grant now, mostly 0."""

@@ -74,16 +74,21 @@ class Exchange:
         request = self.request
         request.id = number
         if self._bytes is not None:
+            held = sum(len(item.data) for item in self.items if isinstance(item, Chunk))
+            request.follow_log.credit_bytes = self._bytes.begin(min(WINDOW_BYTES, hello.limits.credit_bytes or WINDOW_BYTES), held)
             request.follow_log.start = self._bytes.reached
-            request.follow_log.credit_bytes = self._bytes.begin(min(WINDOW_BYTES, hello.limits.credit_bytes or WINDOW_BYTES))
         elif self._messages is not None:
-            (request.stop if self.verb == "stop" else request.start).credit_messages = self._messages.begin()
+            held = sum(isinstance(item, request_pb2.Reply) and item.HasField("reports") for item in self.items)
+            (request.stop if self.verb == "stop" else request.start).credit_messages = self._messages.begin(held)
         if self.verb == "start" and not request.start.first_store:
             request.start.first_store = hello.store
         return request.SerializeToString()
 
     def receive(self, reply: request_pb2.Reply, data: bytes | memoryview) -> tuple[bool, request_pb2.Credit | None]:
-        """Take an answer in; say whether there is something new to read, and what to grant."""
+        """Take an answer in; say whether there is something new to read, and what to grant.
+
+        Raises `Refused(INTERNAL)` for an answer that does not fit the request.
+        """
         grant = None
         if reply.HasField("log_chunk"):
             news = self._receive_chunk(reply, reply.log_chunk.start, data)
@@ -115,27 +120,29 @@ class Exchange:
     def _receive_chunk(self, reply: request_pb2.Reply, start: int, data: bytes | memoryview) -> bool:
         if self._bytes is None:
             raise Refused(Code.INTERNAL, "the daemon sent a piece of a log that was not asked for")
-        known = self._bytes.received(start, len(data))
+        if start > self._bytes.reached:
+            raise Refused(Code.INTERNAL, f"the daemon left out bytes {self._bytes.reached} to {start} of the log")
+        known = min(self._bytes.reached - start, len(data))
         if known == len(data):
             return False
         self.items.append(Chunk(reply, start + known, memoryview(data)[known:] if known else data))
+        self._bytes.reached = start + len(data)
         return True
 
     def _receive_reports(self, reply: request_pb2.Reply) -> tuple[bool, request_pb2.Credit | None]:
         if self._messages is None:
             raise Refused(Code.INTERNAL, "the daemon sent reports that were not asked for")
         self._messages.received()
-        new = []
-        for report in reply.reports.reports:
-            mark = (report.key.owner, report.key.id, report.state)
-            if mark not in self._seen:
-                self._seen.add(mark)
-                new.append(report)
+        new = {(report.key.owner, report.key.id, report.state): report for report in reply.reports.reports}
+        for mark in new.keys() & self._seen:
+            del new[mark]
         if not new:
             return False, self._grant(messages=self._messages.taken())
         if len(new) < len(reply.reports.reports):
-            reply = request_pb2.Reply(request_id=reply.request_id, last=reply.last, reports=request_pb2.Reports(reports=new))
+            reply = request_pb2.Reply(request_id=reply.request_id, last=reply.last, reports=request_pb2.Reports(reports=new.values()))
+        # First kept, then counted as seen: if an exception comes between, it is told twice and not lost.
         self.items.append(reply)
+        self._seen.update(new)
         return True, None
 
     def _grant(self, *, size: int = 0, messages: int = 0) -> request_pb2.Credit | None:

@@ -65,12 +65,24 @@ class Feed:
 
     def end(self, refused: Refused) -> None:
         """End all subscriptions: there is nobody to hear."""
-        for subscription in self._readers:
-            subscription.end(refused)
+        for reader in self._readers.values():
+            self._drop_request(reader)
+            reader.subscription.end(refused)
+        self._readers.clear()
 
     def close(self) -> None:
         """Close the socket."""
         self.link.close()
+
+    def mend(self) -> None:
+        """Begin anew, as after a lost connection: a turn was interrupted halfway."""
+        self.link.close()
+        for exchange in self._by_exchange:
+            self._conversation.forget(exchange)
+        self._by_exchange.clear()
+        for reader in self._readers.values():
+            reader.exchange = None
+            reader.subscription.grant_lost()
 
     # --- what happens
 
@@ -141,11 +153,11 @@ class Feed:
         for _ in range(_MESSAGES_A_TURN):
             if not readable(socket):
                 break
-            topic, frame = socket.recv_multipart(zmq.DONTWAIT)
-            reader = self._by_topic.get(topic)
+            frames = socket.recv_multipart(zmq.DONTWAIT)
+            reader = self._by_topic.get(frames[0])
             if reader is not None:
                 reader.heard_at = now
-                reader.subscription.hear(read_news(frame))
+                reader.subscription.hear(read_news(frames[-1]))
                 came = True
         return came
 

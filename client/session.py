@@ -48,9 +48,12 @@ class Session:
     def sort(self) -> None:
         """Bring what came to the jobs that it is about."""
         for exchange in self._watches:
-            while (item := self.connection.take(exchange)) is not None:
+            while exchange.items:
+                # First learnt, then taken: an exception of a signal handler in between costs nothing.
+                item = exchange.items[0]
                 if isinstance(item, request_pb2.Reply) and item.HasField("reports"):
                     self.tracking.learn_reports(item.reports)
+                self.connection.take(exchange)
         self._watch_lost = self._watch_lost or any(exchange.refusal for exchange in self._watches)
         self._watches = [exchange for exchange in self._watches if not exchange.ended]
         if self._hearing is not None:

@@ -73,6 +73,7 @@ class Subscription:
         self.refusal: Refused | None = None
         self._filter = wanted
         self._store = b"" if after is None else after.store
+        # Everything up to here was taken, or was looked at and is of no interest; see `_reached`.
         self._seq = 0 if after is None else after.seq
         # The request of this phase is still to be sent.
         self._due = True
@@ -86,7 +87,7 @@ class Subscription:
     @property
     def cursor(self) -> event_pb2.Cursor | None:
         """The position reached; None before the first grant of a subscription from now on."""
-        return event_pb2.Cursor(store=self._store, seq=self._seq) if self._store else None
+        return event_pb2.Cursor(store=self._store, seq=self._reached()) if self._store else None
 
     @property
     def granted(self) -> bool:
@@ -109,7 +110,11 @@ class Subscription:
 
     def take(self) -> event_pb2.Event | None:
         """Get the next event, or None if there is none now."""
-        return self._waiting.popleft() if self._waiting else None
+        if not self._waiting:
+            return None
+        event = self._waiting.popleft()
+        self._seq = max(self._seq, event.seq)
+        return event
 
     # --- what came
 
@@ -127,7 +132,7 @@ class Subscription:
         events = news.events.events
         if news.HasField("ready"):
             # What was published while the subscription was under way was not heard, and is not seen in the count.
-            missed = news.ready.head.seq > self._seq
+            missed = news.ready.head.seq > self._reached()
         else:
             missed = self._count is None or news.count > self._count + len(events)
         self._count = news.count
@@ -174,7 +179,8 @@ class Subscription:
 
     def _receive_replay(self, reply: request_pb2.ReplayReply) -> None:
         upto = reply.upto
-        if upto.store != self._store or upto.seq < self._seq or (reply.more and upto.seq == self._seq):
+        reached = self._reached()
+        if upto.store != self._store or upto.seq < reached or (reply.more and upto.seq == reached):
             self.end(Refused(Code.INTERNAL, "the daemon's replay of events does not go on from the cursor that was asked for"))
             return
         self._tell(reply.events)
@@ -201,9 +207,12 @@ class Subscription:
 
     def _tell(self, events: Iterable[event_pb2.Event]) -> None:
         for event in events:
-            if event.seq > self._seq:
-                self._seq = event.seq
+            if event.seq > self._reached():
                 self._waiting.append(event)
+
+    def _reached(self) -> int:
+        # Not counted apart: if an exception of a signal handler comes between keeping an event and counting it, neither is wrong.
+        return max(self._seq, self._waiting[-1].seq) if self._waiting else self._seq
 
     def _drop_grant(self) -> None:
         self.topic = b""

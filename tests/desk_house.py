@@ -72,8 +72,7 @@ class House:
     now: int = 1_000_000
 
     def open(self) -> None:
-        self.store = Store(self.path, asyncio.get_running_loop().call_soon_threadsafe)
-        self.store.open()
+        self.store = Store(self.path, asyncio.get_running_loop())
         self.news = News(self.store.id, b"n" * 16, lambda _topic, news: self.published.append(news), lambda: self.now / 1e6)
         self.desk = Desk(self.store, self.engine, self.news, lambda: self.now)
 
@@ -102,7 +101,7 @@ class House:
 
 def asked(number: int, *argv: bytes) -> Asked:
     spec = JobSpec(argv=argv or (b"true",))
-    return Asked(bytes([number]) * 16, spec, specs.digest(spec))
+    return Asked(bytes([number]) * 16, spec, specs.digest(spec), specs.to_wire(spec).SerializeToString())
 
 
 def key(number: int) -> JobKey:

@@ -86,7 +86,7 @@ def _read_jobs(request: request_pb2.Start) -> list[Asked]:
         except Refused as refused:
             refused.job_index = index
             raise
-        asked.append(Asked(job.id, spec, specs.digest(spec)))
+        asked.append(Asked(job.id, spec, specs.digest(spec), job.spec.SerializeToString()))
     return asked
 
 

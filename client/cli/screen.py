@@ -85,19 +85,20 @@ class Table:
             self._draw()
 
     def _draw(self) -> None:
-        from rich.cells import cell_len  # noqa: PLC0415
-        from rich.console import Console  # noqa: PLC0415 -- dear, and only a terminal needs it
-        from rich.table import Table as Drawn  # noqa: PLC0415
+        from rich.cells import cell_len  # noqa: PLC0415 -- dear, and only a terminal needs it
+        from rich.console import Console  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        drawn = Drawn(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for number, heading in enumerate(self._headings):
-            is_last = number == len(self._headings) - 1
-            widest = 0 if is_last else max(len(heading), *(cell_len(row[number].text) for row in self._rows))
-            drawn.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=widest)
-        for row in self._rows:
-            drawn.add_row(*(Text(cell.text, style=cell.style) for cell in row))
-        Console().print(drawn)
+        rows = [[Cell(heading, "bold") for heading in self._headings], *self._rows]
+        widths = [max(cell_len(cell.text) for cell in column) for column in zip(*rows, strict=True)]
+        console = Console()
+        for row in rows:
+            line = Text()
+            for cell, width in zip(row, widths, strict=True):
+                line.append(cell.text, None if os.environ.get("NO_COLOR") else cell.style)
+                line.append(" " * (width - cell_len(cell.text) + 2))
+            line.rstrip()
+            console.print(line, no_wrap=True, overflow="ellipsis")
 
 
 def duration(microseconds: int) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from signal import SIGKILL
-from time import monotonic_ns, perf_counter_ns
+from time import monotonic_ns, perf_counter_ns, sleep
 from types import TracebackType
 from typing import Self
 
@@ -15,14 +15,16 @@ from stage import CannotMeasure, Ground, Stage
 from table import Line, Pairs, at_most, unmeasured
 
 from jobwire.client.blocking import Client
+from jobwire.client.job import Job
 
-ACKNOWLEDGED = "submit until acknowledged durable, p50"
-END_KNOWN = "a job's last instruction until its end is known, p50"
 BESIDE_A_WRITER = "beside a job that writes without pause, p99"
 # More than it can write in one round, and no more than memory bears if it is forgotten.
 _WRITER_BYTES = 2_000_000_000
 _SLOTS = 4
+_WARM_UP = 20
 _MEDIAN, _WORST = 0.5, 0.99
+# The start of a job that ran so long is durable before it ends; of one that ends at once both are told in one breath.
+_SHORT_MS, _LONGER_MS = 0, 10
 
 
 def measure(ground: Ground) -> list[Line]:
@@ -35,30 +37,43 @@ def measure(ground: Ground) -> list[Line]:
 
 def _quiet(ground: Ground, logs: Path, *, judged: bool) -> list[Line]:
     where = "" if judged else ", logs on disk"
-    acknowledged, end_known = (ACKNOWLEDGED + where, at_most(2.0, 1.4)), (END_KNOWN + where, at_most(2.5, 1.6))
+    acknowledged, end_known = at_most(2.0, 1.4), at_most(2.5, 1.6)
+    acknowledged_what = f"submit until acknowledged durable, p50{where}"
+    end_known_whats = {
+        _LONGER_MS: f"last instruction until the end is known, job of {_LONGER_MS} ms, p50{where}",
+        _SHORT_MS: f"last instruction until the end is known, job that ends at once, p50{where}",
+    }
     try:
         program = os.fspath(ground.compiled("jobs/last_instant.c"))
     except CannotMeasure as why:
-        return [unmeasured(*line, str(why)) for line in (acknowledged, end_known)]
-    count = (100 if ground.quick else 1000) if judged else 200
-    warm_up = 20
+        return [
+            unmeasured(acknowledged_what, acknowledged, str(why)),
+            *(unmeasured(what, end_known, str(why)) for what in end_known_whats.values()),
+        ]
+    count = (50 if ground.quick else 400) if judged else 100
+    limits: dict[int, list[float]] = {milliseconds: [] for milliseconds in end_known_whats}
+    acknowledgements: list[float] = []
+    ends: dict[int, list[float]] = {milliseconds: [] for milliseconds in end_known_whats}
     with ground.stage(slots=_SLOTS, logs=logs) as stage, stage.client() as client, DurableEcho(stage.folder / "echo.db") as echo:
-        limits: list[float] = []
-        acknowledgements: list[float] = []
-        ends: list[float] = []
-        for _ in range(warm_up + count):
-            limits.append(echo.call())
-            begun = perf_counter_ns()
-            job = client.submit([program])
-            acknowledgements.append((perf_counter_ns() - begun) / 1e6)
-            job.wait()
-            known = monotonic_ns()
-            ends.append((known - int(job.stdout_tail)) / 1e6)
-    unit = "ms"
-    return [
-        Pairs(limits[warm_up:], acknowledgements[warm_up:]).line_at(_MEDIAN, acknowledged[0], unit, acknowledged[1], judged=judged),
-        Pairs(limits[warm_up:], ends[warm_up:]).line_at(_MEDIAN, end_known[0], unit, end_known[1], judged=judged),
-    ]
+        for _ in range(_WARM_UP + count):
+            for milliseconds, into in ends.items():
+                # A machine that did nothing for some milliseconds is slower, by a factor of two: then the limit is measured so too.
+                sleep(milliseconds / 1000)
+                limits[milliseconds].append(echo.call())
+                begun = perf_counter_ns()
+                job = client.submit([program, str(milliseconds)])
+                if milliseconds == _SHORT_MS:
+                    acknowledgements.append((perf_counter_ns() - begun) / 1e6)
+                job.wait()
+                known = monotonic_ns()
+                into.append((known - int(job.stdout_tail)) / 1e6)
+    note = "limit: a CURVE round trip of 200 bytes with one durable SQLite commit in it, after the same pause"
+    pairs = Pairs(limits[_SHORT_MS][_WARM_UP:], acknowledgements[_WARM_UP:])
+    lines = [pairs.line_at(_MEDIAN, acknowledged_what, "ms", acknowledged, judged=judged, note=note)]
+    for milliseconds, what in end_known_whats.items():
+        pairs = Pairs(limits[milliseconds][_WARM_UP:], ends[milliseconds][_WARM_UP:])
+        lines.append(pairs.line_at(_MEDIAN, what, "ms", end_known, judged=judged, note=note))
+    return lines
 
 
 class Writer:
@@ -92,7 +107,7 @@ class Writer:
             os.truncate(log, 0)
 
 
-def _await_start(client: Client, job: object) -> None:
+def _await_start(client: Client, job: Job) -> None:
     while job.pid is None:
         client.pump()
 

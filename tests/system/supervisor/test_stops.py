@@ -13,7 +13,8 @@ from raw_desk import RawDesk, cpu_ticks, is_alive, until
 SH = "/bin/sh"
 # Forks twice, leaves the session, closes its output, ignores SIGTERM, and tells who it is.
 DAEMON = """
-import os, signal, sys, time
+import os, signal, sys
+told, tell = os.pipe()
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
@@ -22,9 +23,10 @@ if os.fork() == 0:
         with open(sys.argv[1] + "~", "w") as file:
             file.write(str(os.getpid()))
         os.rename(sys.argv[1] + "~", sys.argv[1])
+        os.write(tell, b".")
         signal.pause()
     os._exit(0)
-os.wait()
+os.read(told, 1)
 """
 
 

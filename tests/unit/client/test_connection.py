@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+import zmq
 from fake_daemon import FakeDaemon
 
 from jobwire.client.connection import Connection
@@ -310,19 +311,36 @@ def test_interruptions_lose_no_byte_of_a_log(connection: Connection, daemon: Fak
     daemon.write(job_id, os.urandom(100_000))
     daemon.finish(job_id)
     exchange = connection.ask(follow(job_id))
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+    armed = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal armed
+        if armed:
+            armed = False
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
     interruptions = 0
-    deadline = soon()
-    while not exchange.ended:
+    parts: list[bytes] = []
+    while True:
         try:
-            connection.pump(deadline)
+            armed = True
+            connection.pump(soon())
+            armed = False
         except KeyboardInterrupt:
             interruptions += 1
+        item = connection.take(exchange)
+        if isinstance(item, Chunk):
+            parts.append(bytes(item.data))
+        elif exchange.ended:
+            break
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
-    assert read_log(connection, exchange) == bytes(daemon.jobs[job_id].log)
+    assert b"".join(parts) == bytes(daemon.jobs[job_id].log)
+    assert interruptions > 0
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
 
 
 def test_a_second_thread_is_told_to_use_its_own(connection: Connection, daemon: FakeDaemon) -> None:
@@ -332,7 +350,8 @@ def test_a_second_thread_is_told_to_use_its_own(connection: Connection, daemon: 
     read, write = os.pipe()
     thread = threading.Thread(target=connection.pump, args=(soon(), [read]))
     thread.start()
-    while not connection._busy.locked():
+    while connection._inside._busy.acquire(blocking=False):
+        connection._inside._busy.release()
         thread.join(0.001)
 
     with pytest.raises(RuntimeError, match="another thread"):
@@ -368,8 +387,6 @@ def test_a_daemon_that_ends_during_the_handshake_is_found_again(daemon: FakeDaem
 
 
 def test_a_link_that_was_never_opened_closes(identity: Identity) -> None:
-    import zmq
-
     context = new_context()
     link = Link(zmq.DEALER, generate().public, identity, 1)
     link.close()

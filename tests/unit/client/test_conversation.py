@@ -307,9 +307,9 @@ def test_credit_for_reports_is_granted_as_they_are_taken(house: House) -> None:
     while house.conversation.take(exchange) is not None:
         pass
 
-    credits = [request.credit for request in house.sent()]
-    assert sum(credit.messages for credit in credits) >= WINDOW_MESSAGES // 2
-    assert {credit.request_id for credit in credits} == {sent.id}
+    grants = [request.credit for request in house.sent()]
+    assert sum(grant.messages for grant in grants) >= WINDOW_MESSAGES // 2
+    assert {grant.request_id for grant in grants} == {sent.id}
 
 
 def test_credit_for_a_log_is_granted_by_halves_as_it_is_taken(house: House) -> None:

@@ -1,0 +1,147 @@
+"""The home of somebody who types `jobwire`: their folders, and what they see."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from daemons import Worker, wait_until
+
+from jobwire.keys import identity as identities
+from jobwire.keys.identity import Identity
+
+SECONDS = 40
+# Makes the terminal on its standard input its own, so that Ctrl-C typed there becomes a signal, and then is the command.
+_ON_A_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+
+
+class Home:
+    """Folders of one user, and commands run there."""
+
+    def __init__(self, folder: Path, name: str = "") -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        self.name = name
+        self.config = folder / "config"
+        self.state = folder / "state"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("JOBWIRE_", "XDG_"))}
+        self.env = {**kept, "JOBWIRE_CONFIG": str(self.config), "JOBWIRE_STATE": str(self.state), "TERM": "xterm", "NO_COLOR": "1"}
+
+    def use(self, worker: Worker, identity: Identity) -> None:
+        """Be somebody on a worker's roster, and speak to it."""
+        identities.save(identity, self.config / "identity")
+        key = identities.format_public(worker.public)
+        text = f'current = "lab"\n\n[contexts.lab]\nendpoint = "{worker.endpoint}"\nkey = "{key}"\n'
+        (self.config / "contexts.toml").write_text(text)
+
+    def stop_all(self) -> None:
+        """Stop what this user still runs."""
+        jobs = [job["id"] for job in self.records("list")]
+        if jobs:
+            self.jobwire("stop", "--now", *jobs)
+
+    def jobwire(self, *arguments: str, stdin: bytes = b"", status: int | None = 0) -> subprocess.CompletedProcess[bytes]:
+        """Run a command to its end, which must be the expected one."""
+        ended = subprocess.run(
+            command(*arguments), input=stdin, capture_output=True, env=self.env, cwd=self.folder, timeout=SECONDS, check=False
+        )
+        assert status is None or ended.returncode == status, f"{arguments} ended {ended.returncode}: {ended.stderr.decode()}"
+        return ended
+
+    def start(self, *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE) -> subprocess.Popen[bytes]:
+        """Start a command."""
+        return subprocess.Popen(
+            command(*arguments), stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, env=self.env, cwd=self.folder
+        )
+
+    def records(self, *arguments: str) -> list[dict[str, Any]]:
+        """Run a command with `--json`, and read what it wrote."""
+        return [json.loads(line) for line in self.jobwire(*arguments, "--json").stdout.splitlines()]
+
+    def submit(self, *arguments: str) -> str:
+        """Submit a job, and get its id."""
+        return self.jobwire("submit", "-q", *arguments).stdout.decode().strip()
+
+    def until_running(self, name: str) -> dict[str, Any]:
+        """Wait until a job runs."""
+        return wait_until(lambda: next((job for job in self.records("show", name) if job["state"] == "running"), None), f"{name} runs")
+
+
+def command(*arguments: str) -> list[str]:
+    """Write the command line of the command."""
+    return [sys.executable, "-P", "-m", "jobwire.client.cli.main", *arguments]
+
+
+def read_until(stream: IO[bytes], text: bytes) -> bytes:
+    """Read from a pipe until a text came."""
+    got = b""
+    while text not in got:
+        part = os.read(stream.fileno(), 65536)
+        assert part, f"ended before {text!r}: {got!r}"
+        got += part
+    return got
+
+
+class Terminal:
+    """A command on a terminal of its own."""
+
+    def __init__(self, home: Home, *arguments: str) -> None:
+        self.screen = b""
+        self._seen = 0
+        self._master, slave = os.openpty()
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _ON_A_TERMINAL, *command(*arguments)],
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                env=home.env,
+                cwd=home.folder,
+                start_new_session=True,
+            )
+        finally:
+            os.close(slave)
+
+    def until(self, text: str) -> None:
+        """Wait until a text was shown that was not waited for before."""
+        deadline = time.monotonic() + SECONDS
+        while (at := self.screen.find(text.encode(), self._seen)) < 0:
+            assert select.select([self._master], [], [], max(0, deadline - time.monotonic()))[0], f"no {text!r}: {self.screen!r}"
+            try:
+                self.screen += os.read(self._master, 65536)
+            except OSError:
+                raise AssertionError(f"ended before {text!r}: {self.screen!r}") from None
+        self._seen = at + len(text)
+
+    def type(self, text: bytes) -> None:
+        """Type."""
+        os.write(self._master, text)
+
+    def hang_up(self) -> None:
+        """Close the terminal, as a lost ssh connection does."""
+        os.close(self._master)
+        self._master = -1
+
+    def ended(self) -> int:
+        """Wait for the end; get the exit status."""
+        while self._master >= 0:
+            try:
+                part = os.read(self._master, 65536)
+            except OSError:
+                break
+            self.screen += part
+        return self.process.wait(SECONDS)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self._master >= 0:
+            self.hang_up()

@@ -1,0 +1,54 @@
+"""A user for each test, with nothing of anybody else's to see; one worker for all of them, as it costs a second."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from daemons import Worker
+from home import Home, Terminal
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def shared_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """Give the worker that tests share; who ends or fills a worker takes one of its own."""
+    made = Worker(tmp_path_factory.mktemp("shared"), slots=8).start()
+    yield made
+    print(made.logged())
+    made.clean()
+
+
+@pytest.fixture
+def home(shared_worker: Worker, tmp_path: Path) -> Iterator[Home]:
+    """Give the home of a submitter, who sees only what is theirs."""
+    name = f"user{next(_numbers)}"
+    made = Home(tmp_path / "home", name)
+    made.use(shared_worker, shared_worker.add(name, "submitter"))
+    yield made
+    made.stop_all()
+
+
+@pytest.fixture
+def own_home(worker: Worker, tmp_path: Path) -> Home:
+    """Give the home of the admin of a worker of its own."""
+    made = Home(tmp_path / "home", "admin")
+    made.use(worker, worker.admin)
+    return made
+
+
+@pytest.fixture
+def terminal() -> Iterator[Callable[..., Terminal]]:
+    """Run commands on terminals."""
+    opened: list[Terminal] = []
+
+    def open_terminal(home: Home, *arguments: str) -> Terminal:
+        opened.append(Terminal(home, *arguments))
+        return opened[-1]
+
+    yield open_terminal
+    for one in opened:
+        one.close()

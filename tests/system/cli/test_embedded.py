@@ -1,0 +1,88 @@
+"""The private worker: there when it is needed, once, and again after it was killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemons import wait_until
+from home import Home, read_until
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """An empty home; afterwards no process of its worker is left."""
+    made = Home(tmp_path)
+    yield made
+    if (made.state / "worker" / "worker.json").exists():
+        made.stop_all()
+        worker = made.records("worker", "status")[0]
+        made.jobwire("worker", "stop")
+        for name in ("pid", "supervisor_pid", "keeper_pid"):
+            wait_until(lambda name=name: not Path(f"/proc/{worker[name]}").exists(), f"{name} ends")
+
+
+def test_run_works_in_an_empty_home(home: Home) -> None:
+    assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"
+    assert [path.stat().st_mode & 0o077 for path in (home.config, home.state, home.config / "identity")] == [0, 0, 0]
+
+
+def test_ten_commands_at_once_start_one_worker(home: Home) -> None:
+    commands = [home.start("run", "echo", str(number)) for number in range(10)]
+    for number, one in enumerate(commands):
+        stdout, stderr = one.communicate()
+        assert (one.returncode, stdout, stderr) == (0, b"%d\n" % number, b"")
+    assert (home.state / "worker" / "worker.log").read_text().count("INFO jobwire.worker.daemon: ready") == 1
+    assert len(home.records("list", "-a")) == 10
+
+
+def test_a_job_runs_where_the_person_is(home: Home) -> None:
+    (home.folder / "sub").mkdir()
+    assert home.jobwire("run", "pwd").stdout == bytes(home.folder) + b"\n"
+    assert home.jobwire("run", "-C", "sub", "pwd").stdout == bytes(home.folder / "sub") + b"\n"
+
+
+def test_a_worker_that_was_killed_is_started_again(home: Home) -> None:
+    home.jobwire("run", "true")
+    before = home.records("worker", "status")[0]["pid"]
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: home.jobwire("worker", "status", status=None).returncode == 1, "it is gone")
+    assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"
+    assert home.records("worker", "status")[0]["pid"] != before
+
+
+def test_a_worker_that_is_killed_meanwhile_is_started_again_by_who_waits(home: Home) -> None:
+    gate = home.folder / "gate"
+    os.mkfifo(gate)
+    with home.start("run", "sh", "-c", f"echo up; read x < {gate}; exit 9") as run:
+        assert run.stdout
+        assert run.stderr
+        read_until(run.stdout, b"up\n")
+        os.kill(home.records("worker", "status")[0]["pid"], signal.SIGKILL)
+        read_until(run.stderr, b"is lost")
+        gate.write_text("\n")
+        assert run.wait() == 9
+
+
+def test_a_worker_that_cannot_start_says_why_in_its_own_words(home: Home) -> None:
+    folder = home.state / "worker"
+    folder.mkdir(parents=True)
+    (folder / "state.db").write_text("this is no database")
+    said = home.jobwire("run", "true", status=125).stderr.decode()
+    assert said.startswith(f"jobwire: your private worker did not start; the last lines of {folder}/worker.log:\n")
+    assert "state.db" in said
+    assert "Traceback" not in said
+
+
+def test_a_state_folder_that_cannot_be_made_is_told(home: Home) -> None:
+    home.env["JOBWIRE_STATE"] = "/proc/none"
+    assert b"/proc/none/worker cannot be used" in home.jobwire("run", "true", status=125).stderr
+
+
+def test_an_identity_that_is_new_is_let_in_by_the_worker_that_runs(home: Home) -> None:
+    home.jobwire("run", "true")
+    (home.config / "identity").unlink()
+    assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"

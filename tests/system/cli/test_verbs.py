@@ -1,0 +1,285 @@
+"""What a person at the command line sees, with a real worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from daemons import Worker, wait_until
+from home import Home, command, read_until
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def slow(home: Home) -> str:
+    """A job that runs until it is stopped."""
+    return home.submit("-n", "slow", "--", "sleep", "600")
+
+
+def test_run_ends_as_the_job_ended_and_says_why(home: Home) -> None:
+    assert home.jobwire("run", "true").stderr == b""
+    assert home.jobwire("run", "--", "sh", "-c", "exit 7", status=7).stderr == b""
+    assert b"SIGKILL" in home.jobwire("run", "sh", "-c", "kill -9 $$", status=137).stderr
+    assert b"time limit" in home.jobwire("run", "-t", "100ms", "sleep", "60", status=124).stderr
+    assert b"could not be started" in home.jobwire("run", "/etc/passwd", status=126).stderr
+    assert b"'no-such-program' was not found" in home.jobwire("run", "no-such-program", status=127).stderr
+
+
+def test_run_keeps_every_byte_and_each_stream_apart(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(os.urandom(3_000_000))
+    ended = home.jobwire("run", "sh", "-c", f"cat {tmp_path}/data; head -c 100000 {tmp_path}/data >&2")
+    assert ended.stdout == (tmp_path / "data").read_bytes()
+    assert ended.stderr == (tmp_path / "data").read_bytes()[:100_000]
+
+
+def test_options_end_where_the_command_begins(home: Home) -> None:
+    assert home.jobwire("run", "-n", "x", "echo", "-n", "a", "--help").stdout == b"a --help"
+    assert home.jobwire("run", "-n", "y", "--", "echo", "--", "-n").stdout == b"-- -n\n"
+
+
+def test_job_options_reach_the_job(home: Home) -> None:
+    script = "pwd; echo $A; cat"
+    given = ("-C", "/", "-e", "A=1=2", "--stdin", "-", "-l", "team=x", "-l", "night", "-t", "1h", "--stop-signal", "INT", "--grace", "3s")
+    assert home.jobwire("run", "-n", "opts", *given, "sh", "-c", script, stdin=b"\xff\0").stdout == b"/\n1=2\n\xff\0"
+    job = home.records("show", "opts")[0]
+    assert job["labels"] == {"team": "x", "night": ""}
+    assert (job["time_limit_ms"], job["stop_signal"], job["grace_ms"]) == (3_600_000, 2, 3000)
+    assert job["env"] == {"A": "1=2"}
+
+
+def test_arguments_need_not_be_text(home: Home) -> None:
+    arguments = [*map(os.fsencode, command("run", "printf", "%s")), b"a\xffb"]
+    ended = subprocess.run(arguments, env=home.env, capture_output=True, check=True)
+    assert ended.stdout == b"a\xffb"
+    assert home.records("show", "last")[0]["argv"] == ["printf", "%s", "a\udcffb"]
+    assert rb"a\udcffb" in home.jobwire("show", "last").stdout
+
+
+def test_submit_prints_the_id_and_wait_ends_as_the_job(home: Home) -> None:
+    said = home.jobwire("submit", "sh", "-c", "exit 3")
+    job = said.stdout.decode().strip()
+    assert job[:8] in said.stderr.decode()
+    home.jobwire("wait", job, status=3)
+    home.jobwire("wait", job[:8], status=3)
+    assert home.jobwire("submit", "-q", "--wait", "sh", "-c", "exit 4", status=4).stderr == b""
+    assert home.jobwire("submit", "--follow", "sh", "-c", "echo x; exit 5", status=5).stdout == b"x\n"
+
+
+def test_the_same_id_starts_one_job_and_another_job_is_refused_it(home: Home) -> None:
+    for _ in range(2):
+        assert (
+            home.jobwire("run", "-C", str(home.folder), "--id", NOBODY, "sh", "-c", "echo once >> ledger; cat ledger").stdout == b"once\n"
+        )
+    assert len(home.records("list", "-a")) == 1
+    assert b"was given to another job" in home.jobwire("run", "--id", NOBODY, "false", status=1).stderr
+
+
+def test_the_json_of_a_job_has_the_documented_fields(home: Home) -> None:
+    home.jobwire("run", "-n", "one", "echo", "hi")
+    (job,) = home.records("list", "-a")
+    assert set(job) == {
+        *("id", "name", "state", "argv", "dir", "env", "labels", "owner", "owner_name", "batch", "process", "pid"),
+        *("queued_at", "started_at", "ended_at", "time_limit_ms", "grace_ms", "stop_signal", "waits_for", "outcome"),
+    }
+    assert set(job["outcome"]) == {
+        *("kind", "exit_status", "signal", "sentence", "user_us", "system_us", "max_resident_bytes", "stdout_bytes", "stderr_bytes"),
+    }
+    assert (job["state"], job["outcome"]["kind"], job["outcome"]["stdout_bytes"], job["owner_name"]) == ("finished", "exited", 3, home.name)
+    assert job["queued_at"] <= job["started_at"] <= job["ended_at"]
+    assert home.records("show", job["process"]) == [job]
+
+
+def test_list_shows_what_runs_and_with_a_what_has_ended(home: Home, slow: str) -> None:
+    home.jobwire("run", "-n", "done", "true")
+    home.until_running(slow)
+    assert [line.split("\t")[1:3] for line in home.jobwire("list").stdout.decode().splitlines()] == [["slow", "running"]]
+    assert [line.split("\t")[1:3] for line in home.jobwire("ps", "-a").stdout.decode().splitlines()] == [
+        ["slow", "running"],
+        ["done", "exit 0"],
+    ]
+
+
+def test_show_says_in_a_sentence_why_a_job_failed_with_its_last_words(home: Home) -> None:
+    home.jobwire("run", "-n", "bad", "sh", "-c", "echo the reason >&2; exit 2", status=2)
+    shown = home.jobwire("show", "bad").stdout.decode()
+    assert "exited with status 2" in shown
+    assert "    the reason\n" in shown
+
+
+def test_a_job_that_is_not_there_is_refused_by_every_verb(home: Home) -> None:
+    for arguments in (["show", "no"], ["logs", "no"], ["wait", "no"], ["stop", "no"], ["signal", "no", "TERM"], ["events", "--job", "no"]):
+        assert home.jobwire(*arguments, status=1).stderr.startswith(b"jobwire: there is no job no; ")
+
+
+def test_logs_are_cut_as_asked(home: Home) -> None:
+    home.jobwire("run", "-n", "talk", "sh", "-c", "seq 100000; seq 3 >&2")
+    whole = b"".join(b"%d\n" % number for number in range(1, 100_001))
+    assert home.jobwire("logs", "talk").stdout == whole
+    assert home.jobwire("logs", "talk").stderr == b"1\n2\n3\n"
+    assert home.jobwire("logs", "-f", "talk", "--stdout").stderr == b""
+    assert home.jobwire("logs", "talk", "--stderr").stdout == b""
+    for lines in (0, 1, 2, 5000, 60_000, 100_000, 200_000):
+        expected = b"".join(whole.splitlines(keepends=True)[-lines:]) if lines else b""
+        assert home.jobwire("logs", "talk", "--tail", str(lines), "--stdout").stdout == expected
+    assert home.jobwire("logs", "talk", "--stdout", "--from", "588800").stdout == whole[588_800:]
+    assert home.jobwire("logs", "talk", "--stdout", "--from", "10", "--bytes", "7").stdout == whole[10:17]
+    assert home.jobwire("logs", "talk", "--stdout", "--from", "99999999").stdout == b""
+    assert home.jobwire("logs", "-f", "talk", "--tail", "1").stdout == b"100000\n"
+
+
+def test_logs_of_what_has_no_last_newline(home: Home) -> None:
+    home.jobwire("run", "-n", "cut", "printf", "a\nb\nc")
+    assert home.jobwire("logs", "cut", "--tail", "2").stdout == b"b\nc"
+    assert home.jobwire("logs", "cut", "--tail", "1").stdout == b"c"
+
+
+def test_logs_of_a_running_job_end_now_and_with_f_at_its_end(home: Home, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    job = home.submit("sh", "-c", f"echo first; read x < {gate}; echo $x")
+    with home.start("logs", "-f", job) as follower:
+        assert follower.stdout
+        read_until(follower.stdout, b"first\n")
+        assert home.jobwire("logs", job).stdout == b"first\n"
+        gate.write_text("second\n")
+        assert follower.stdout.read() == b"second\n"
+        assert follower.wait() == 0
+
+
+def test_logs_f_that_is_interrupted_leaves_the_job_alone(home: Home) -> None:
+    job = home.submit("sh", "-c", "echo up; exec sleep 600")
+    with home.start("logs", "-f", job) as follower:
+        assert follower.stdout
+        read_until(follower.stdout, b"up\n")
+        follower.send_signal(signal.SIGINT)
+        assert follower.wait() == 130
+        assert follower.stderr
+        assert follower.stderr.read() == b""
+    assert home.records("show", job)[0]["state"] == "running"
+
+
+def test_wait_gives_up_after_its_timeout(home: Home, slow: str) -> None:
+    assert b"goes on" in home.jobwire("wait", "slow", "--timeout", "50ms", status=124).stderr
+    home.jobwire("run", "-n", "done", "true")
+    home.jobwire("wait", slow, "done", "--timeout", "50ms", status=124)
+    home.jobwire("wait", slow, "done", "--any")
+
+
+def test_wait_for_several_ends_1_if_any_failed(home: Home) -> None:
+    good, bad = home.submit("true"), home.submit("false")
+    home.jobwire("wait", good, good)
+    home.jobwire("wait", good, bad, status=1)
+
+
+def test_stop_ends_a_job_and_signal_only_tells_it(home: Home) -> None:
+    job = home.submit("sh", "-c", "trap 'echo told' USR1; echo up; while :; do sleep 600 & wait $!; done")
+    wait_until(lambda: home.jobwire("logs", job).stdout == b"up\n", "it is up")
+    home.jobwire("signal", job, "SIGUSR1")
+    wait_until(lambda: b"told" in home.jobwire("logs", job).stdout, "it was told")
+    assert f"stopped by {home.name}" in home.jobwire("stop", job).stderr.decode()
+    assert home.records("show", job)[0]["outcome"]["exit_status"] == 143
+    home.jobwire("signal", job, "TERM", status=1)
+    home.jobwire("stop", job)
+
+
+def test_stop_can_name_the_signal_and_be_at_once(home: Home) -> None:
+    script = "trap '' TERM; trap 'exit 9' INT; echo up; while :; do sleep 600 & wait $!; done"
+    for arguments, status in ((["--signal", "INT", "--grace", "100ms"], 9), (["--now"], 137), (["--grace", "100ms"], 137)):
+        job = home.submit("sh", "-c", script)
+        wait_until(lambda job=job: home.jobwire("logs", job).stdout == b"up\n", "it is up")
+        home.jobwire("stop", *arguments, job)
+        assert home.records("show", job)[0]["outcome"]["exit_status"] == status
+
+
+def test_events_are_told_as_they_happen_and_go_on_after_a_cursor(home: Home) -> None:
+    with home.start("events", "--json") as listener:
+        assert listener.stdout
+        # Somebody who listens already hears all; this tells when that is so.
+        marker = wait_until(lambda: home.jobwire("run", "true") and select_line(listener), "it listens")
+        listener.send_signal(signal.SIGINT)
+        assert listener.wait() == 130
+    first = json.loads(marker)
+    home.jobwire("run", "-n", "named", "sh", "-c", "exit 3", status=3)
+    job = home.records("show", "named")[0]
+    with home.start("events", "--json", "--from", first["cursor"], "--job", "named") as listener:
+        assert listener.stdout
+        events = [json.loads(listener.stdout.readline()) for _ in range(3)]
+        listener.kill()
+    assert [event["kind"] for event in events] == ["queued", "started", "finished"]
+    assert {event["id"] for event in events} == {job["id"]}
+    assert events[2]["outcome"] == job["outcome"]
+    assert set(events[0]) == {
+        *("cursor", "kind", "at", "id", "owner", "name", "labels", "batch", "process", "pid", "sentence", "outcome"),
+    }
+
+
+def select_line(listener: subprocess.Popen[bytes]) -> bytes | None:
+    assert listener.stdout
+    return listener.stdout.readline() if select.select([listener.stdout], [], [], 0)[0] else None
+
+
+BATCH = b"""
+[batch]
+name = "pair"
+[[job]]
+name = "good"
+argv = ["sh", "-c", "echo ran >> LEDGER"]
+[[job]]
+name = "bad"
+argv = ["sh", "-c", "echo the reason >&2; exit 3"]
+"""
+
+
+def test_a_batch_tells_each_end_and_ends_1_if_any_failed(home: Home, tmp_path: Path) -> None:
+    text = BATCH.replace(b"LEDGER", bytes(tmp_path / "ledger"))
+    ended = home.jobwire("batch", "-", stdin=text, status=1)
+    assert b" good: exited with status 0\n" in ended.stdout
+    assert b" bad: exited with status 3\n    the reason\n" in ended.stderr
+    home.jobwire("wait", "pair", status=1)
+    assert len(home.records("list", "-a", "--batch", "pair")) == 2
+    assert home.jobwire("batch", "-", stdin=text.replace(b"exit 3", b"exit 0")).returncode == 0
+
+
+def test_a_run_that_is_repeated_starts_each_job_once(home: Home, tmp_path: Path) -> None:
+    text = BATCH.replace(b"LEDGER", bytes(tmp_path / "ledger"))
+    assert home.jobwire("batch", "-", "--id", NOBODY, "--no-wait", stdin=text).stdout.decode().strip() == NOBODY
+    home.jobwire("wait", NOBODY, status=1)
+    home.jobwire("batch", "-", "--id", NOBODY, stdin=text, status=1)
+    assert (tmp_path / "ledger").read_text() == "ran\n"
+    refused = home.jobwire("batch", "-", "--id", NOBODY, stdin=text.replace(b"exit 3", b"exit 4"), status=1)
+    assert b"job 2 (bad): the id" in refused.stderr
+
+
+def test_a_batch_runs_no_more_at_once_than_it_says(home: Home, tmp_path: Path) -> None:
+    line = f"mkdir {tmp_path}/only && sleep 0.05 && rmdir {tmp_path}/only"
+    lines = "".join(f"sh -c '{line}'\n" for _ in range(5))
+    home.jobwire("batch", "--lines", "--parallel", "1", "-", stdin=lines.encode())
+
+
+def test_a_batch_can_be_stopped_by_its_name(home: Home) -> None:
+    home.jobwire(
+        "batch", "-", "--no-wait", stdin=b"[batch]\nname = 'many'\n[[job]]\nargv = ['sleep', '600']\n[[job]]\nargv = ['sleep', '601']"
+    )
+    home.jobwire("stop", "many")
+    assert [job["outcome"]["exit_status"] for job in home.records("list", "-a")] == [143, 143]
+    assert b"had ended already" in home.jobwire("stop", "many").stderr
+
+
+def test_a_daemon_that_cannot_be_reached_is_told_apart_and_ends_125(own_home: Home, worker: Worker) -> None:
+    worker.kill()
+    said = own_home.jobwire("list", status=125).stderr
+    assert said.startswith(b"jobwire: no connection to ")
+    assert said.count(b"\n") == 1
+    worker.start()
+
+
+def test_somebody_who_is_not_on_the_roster_does_not_come_in(home: Home) -> None:
+    (home.config / "identity").unlink()
+    home.jobwire("keys", "new")
+    assert b"does not let your key in" in home.jobwire("list", status=125).stderr

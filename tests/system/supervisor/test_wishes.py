@@ -1,0 +1,97 @@
+"""What the desk may say, in which order and how often; connections that come and go; retirement."""
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+from raw_desk import RawDesk, is_alive, kill_and_wait, our_cgroups, until
+
+from jobwire.worker import folders, keeper
+
+
+def test_unsettled_ends_are_told_again_and_settled_ones_are_not(desk: RawDesk) -> None:
+    unsettled, settled, failed = desk.start("true"), desk.start("true"), desk.start("no-such-program")
+    for handle in (unsettled, settled, failed):
+        desk.ended(handle)
+    desk.settle(settled)
+    desk.recover()
+    assert {fact["job"] for fact in desk.facts} == {unsettled, failed}
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    assert {fact["job"] for fact in desk.facts} - {settled} == {unsettled, failed}
+    assert {fact["kind"] for fact in desk.facts} == {"exited", "failed_to_start"}
+
+
+def test_a_start_that_is_repeated_starts_once(desk: RawDesk) -> None:
+    handle = desk.intend("echo", "once")
+    for _ in range(3):
+        desk.wish(do="start", job=handle)
+    desk.started(handle)
+    desk.ended(handle)
+    desk.wish(do="start", job=handle)
+    desk.wish(do="hello")
+    desk.fact("hello")
+    assert desk.facts == []
+    assert len([path for path in desk.logs.iterdir() if path.name[0] != "."]) == 1
+
+
+def test_garbage_is_survived(desk: RawDesk) -> None:
+    for datagram in (b"\xff\0", b"{}", b"[1]", b'["start"]', b'[{"do":"start"}]', b'[{"do":1}]', b"[" * 50_000, b"[{}]", b" " * 100_000):
+        desk.socket.send(datagram)
+    for wish in (
+        {"do": "start", "job": "../../etc"},
+        {"do": "start", "job": 7},
+        {"do": "end", "job": f"{'0' * 32}.{'1' * 64}", "signal": 15, "grace_ms": "soon"},
+        {"do": "signal", "job": f"{'0' * 32}.{'1' * 64}", "signal": 99},
+        {"do": "settled", "jobs": 5},
+        {"do": "explode"},
+    ):
+        desk.socket.send(json.dumps([wish]).encode())
+    assert desk.run("echo", "hi")[1] == b"hi\n"
+
+
+def test_a_new_connection_replaces_the_old_one_after_its_last_words(desk: RawDesk) -> None:
+    handle = desk.intend("echo", "said before")
+    former = desk.socket
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    former.send(json.dumps([{"do": "start", "job": handle}]).encode())
+    desk.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    desk.socket.settimeout(10)
+    desk.socket.connect(str(desk.state / folders.SOCKET))
+    os.kill(desk.supervisor, signal.SIGCONT)
+    desk.wish(do="hello")
+    desk.fact("hello")
+    desk.recover()
+    former.settimeout(10)
+    while former.recv(65_536):
+        pass
+    former.close()
+    assert desk.output(desk.ended(handle))[0] == b"said before\n"
+
+
+def test_retire_waits_for_what_runs_and_leaves_nothing(desk: RawDesk, tmp_path: Path) -> None:
+    handle = desk.start("sleep", "60")
+    desk.started(handle)
+    desk.wish(do="retire")
+    desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
+    desk.ended(handle)
+    desk.settle(handle)
+    assert desk.socket.recv(65_536) == b""
+    until(lambda: not is_alive(desk.keeper) and not is_alive(desk.supervisor), "their end")
+    assert our_cgroups(tmp_path) == []
+    assert not (tmp_path / folders.SOCKET).exists()
+    keeper.start(tmp_path)
+
+
+def test_a_hello_takes_a_retirement_back(desk: RawDesk) -> None:
+    handle = desk.start("sleep", "60")
+    desk.started(handle)
+    desk.wish(do="retire")
+    desk.reconnect()
+    desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
+    desk.ended(handle)
+    desk.settle(handle)
+    assert desk.run("echo", "hi")[1] == b"hi\n"
