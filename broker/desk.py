@@ -6,7 +6,6 @@ engine, the news are published and the waiting streams are told. Facts come up f
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +15,6 @@ from typing import Protocol
 from ..schemas.generated import event_pb2
 from ..schemas.job import EventKind, Outcome, OutcomeKind
 from ..schemas.naming import JobKey, format_id
-from ..schemas.record import event_kind_to_wire, outcome_to_wire
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
 from .engine import Ended, Engine, Expected, Fact, Launch, Started
@@ -24,7 +22,8 @@ from .life import BatchRun, Happening, Job, Phase, StopOrder, advance
 from .lookup import Lookup
 from .news import News
 from .queue import Queue
-from .rows import Added, AddJobs, Change, ChangeJobs, Conflict, EventRow, NewRow
+from .record import change_of, event_of, explained
+from .rows import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
 from .store import Store
 
 _log = logging.getLogger(__name__)
@@ -101,7 +100,7 @@ class Desk:
             Job(0, JobKey(owner, one.id), one.spec, one.digest, batch, Phase.QUEUED, queued_at_us=now)  # its row comes with the commit
             for one in asked
         ]
-        told = [_event(EventKind.QUEUED, job, now) for job in jobs]
+        told = [event_of(EventKind.QUEUED, job, now) for job in jobs]
         rows = [
             NewRow(job.key, job.digest, job.spec.name, one.raw, now, EventRow(owner, event.SerializeToString()))
             for one, job, event in zip(asked, jobs, told, strict=True)
@@ -143,9 +142,9 @@ class Desk:
                 self._queue.withdraw(job.key)
                 job.ended_at_us = now
                 job.outcome = Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {order.asked_by} before it started")
-                turn.events[job] = [_event(EventKind.FINISHED, job, now)]
+                turn.events[job] = [event_of(EventKind.FINISHED, job, now)]
             else:
-                turn.events[job] = [_event(EventKind.STOPPING, job, now, f"stopped by {order.asked_by}")]
+                turn.events[job] = [event_of(EventKind.STOPPING, job, now, f"stopped by {order.asked_by}")]
                 ending.append((job, order))
 
         def recorded() -> None:
@@ -171,7 +170,7 @@ class Desk:
             watcher.finished(job)
             return
         self._watchers[job.key].append(watcher)
-        if job.started_at_us and job.pid:
+        if job.start_recorded:
             watcher.started(job)
 
     def unwatch(self, job: Job, watcher: Watcher) -> None:
@@ -192,7 +191,7 @@ class Desk:
         """Take up where the last run of this daemon ended: what runs is adopted, what ended meanwhile is recorded, the rest is queued."""
         for job in self.lookup.alive():
             self.live[job.key] = job
-        expected = [Expected(job.key, job.pid, job.started_at_us) for job in self.live.values()]
+        expected = [Expected(job.key, job.pid, job.started_at_us, job.queued_at_us) for job in self.live.values()]
         facts = await self.engine.recover(expected)
         known = {fact.key for fact in facts}
         for job in self.live.values():
@@ -237,18 +236,18 @@ class Desk:
         job.phase = advance(job.phase, Happening.STARTED)
         job.pid, job.started_at_us = fact.pid, fact.started_at_us
         if not again:
-            events.append(_event(EventKind.STARTED, job, fact.started_at_us))
+            events.append(event_of(EventKind.STARTED, job, fact.started_at_us))
         if fact.adopted:
-            events.append(_event(EventKind.ADOPTED, job, self._now_us()))
+            events.append(event_of(EventKind.ADOPTED, job, self._now_us()))
 
     def _hear_ended(self, job: Job, fact: Ended, events: list[event_pb2.Event]) -> None:
         if fact.pid and not job.pid:
             job.pid, job.started_at_us = fact.pid, fact.started_at_us
-            events.append(_event(EventKind.STARTED, job, fact.started_at_us))
+            events.append(event_of(EventKind.STARTED, job, fact.started_at_us))
         job.phase = advance(job.phase, Happening.ENDED)
         job.pid, job.started_at_us, job.ended_at_us = fact.pid, fact.started_at_us, fact.ended_at_us
-        job.outcome = _explained(job, fact.outcome)
-        events.append(_event(EventKind.FINISHED, job, fact.ended_at_us))
+        job.outcome = explained(job, fact.outcome)
+        events.append(event_of(EventKind.FINISHED, job, fact.ended_at_us))
         self._queue.release(job.key)
 
     # From decision to effect.
@@ -280,7 +279,7 @@ class Desk:
             self.engine.start(launches)
 
     def _record(self, turn: _Turn, then: Callable[[], None] | None = None) -> None:
-        changes = [_change(job, events, turn.proof) for job, events in turn.events.items()]
+        changes = [change_of(job, events, turn.proof) for job, events in turn.events.items()]
 
         def recorded(first_seq: int) -> None:
             told: list[event_pb2.Event] = []
@@ -301,6 +300,7 @@ class Desk:
         for job, events in told.items():
             watchers = list(self._watchers.get(job.key, ()))
             kinds = {event.kind for event in events}
+            job.start_recorded |= event_pb2.EVENT_KIND_STARTED in kinds
             if event_pb2.EVENT_KIND_FINISHED in kinds:
                 job.recorded = True
                 del self.live[job.key]
@@ -320,48 +320,3 @@ class Desk:
         touched, self._touched = self._touched, {}
         for watcher in touched:
             watcher.flush()
-
-
-def _event(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event_pb2.Event:
-    event = event_pb2.Event(
-        kind=event_kind_to_wire(kind), at_us=at_us, name=job.spec.name, sentence=sentence, pid=job.pid, started_at_us=job.started_at_us
-    )
-    event.key.owner, event.key.id = job.key
-    if job.batch is not None:
-        event.batch = job.batch.id
-    for label, value in job.spec.labels:
-        event.labels.add(name=label, value=value)
-    if kind is EventKind.FINISHED and job.outcome is not None:
-        event.outcome.CopyFrom(outcome_to_wire(job.outcome))
-        event.sentence = job.outcome.sentence
-    return event
-
-
-def _change(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) -> Change:
-    return Change(
-        row=job.row,
-        state=job.state,
-        events=[EventRow(job.key.owner, event.SerializeToString()) for event in events],
-        pid=job.pid,
-        started_at_us=job.started_at_us,
-        ended_at_us=job.ended_at_us,
-        outcome=outcome_to_wire(job.outcome).SerializeToString() if job.outcome is not None else None,
-        stop=json.dumps({"signal": job.stop.signal, "grace_ms": job.stop.grace_ms, "asked_by": job.stop.asked_by}) if job.stop else None,
-        stop_proof=proof,
-    )
-
-
-def _explained(job: Job, outcome: Outcome) -> Outcome:
-    """Add who asked for the end, which the engine does not know."""
-    if job.stop is None or outcome.kind not in (OutcomeKind.EXITED, OutcomeKind.SIGNALED):
-        return outcome
-    said = outcome.sentence or "ended"
-    return Outcome(
-        outcome.kind,
-        outcome.exit_status,
-        outcome.signal,
-        f"{said}; stopped by {job.stop.asked_by}",
-        outcome.use,
-        outcome.stdout_bytes,
-        outcome.stderr_bytes,
-    )

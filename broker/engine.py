@@ -61,11 +61,12 @@ Fact = Started | Ended
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A job that the desk believes not to have ended: queued (pid 0) or running."""
+    """A job that the desk believes not to have ended: queued (pid 0) or running. It cannot have started before it was queued."""
 
     key: JobKey
     pid: int
     started_at_us: int
+    queued_at_us: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,8 @@ class Job:
     ended_at_us: int = 0
     outcome: Outcome | None = None
     stop: StopOrder | None = None
-    # Whether its end is durable; before that nobody is told.
+    # Whether its start, and its end, are durable; before that nobody is told.
+    start_recorded: bool = False
     recorded: bool = False
 
     @property

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 
 from ..keys.rights import Member, Right, may, no_such_job
-from ..schemas.generated import event_pb2, job_pb2
-from ..schemas.job import State
+from ..schemas.generated import event_pb2
 from ..schemas.naming import JobKey, Typed, format_id, parse_typed, prefix_of
-from ..schemas.record import outcome_from_wire
 from ..schemas.refusal import Code, Refused
-from ..schemas.spec import from_wire
-from .life import BatchRun, Job, StopOrder, phase_of
+from .life import Job
+from .record import read_row
 from .store import Row, Store
 
 _COLUMNS = (
@@ -23,26 +20,6 @@ _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 _MOST_CANDIDATES = 5
 # Events looked at for one replay, so that a narrow filter over a long history comes in parts too.
 _REPLAY_ROWS = 4096
-
-
-def read_row(row: Row) -> Job:
-    """Make a job of a row of the store."""
-    number, owner, job_id, digest, state, spec, queued_at, started_at, ended_at, pid, outcome, stop, batch_id, batch_name, parallel = row
-    return Job(
-        row=number,
-        key=JobKey(owner, job_id),
-        spec=from_wire(job_pb2.JobSpec.FromString(spec)),
-        digest=digest,
-        batch=BatchRun(batch_id, batch_name, parallel) if batch_id is not None else None,
-        phase=phase_of(State(state)),
-        queued_at_us=queued_at,
-        pid=pid,
-        started_at_us=started_at,
-        ended_at_us=ended_at,
-        outcome=outcome_from_wire(job_pb2.Outcome.FromString(outcome)) if outcome is not None else None,
-        stop=StopOrder(**json.loads(stop)) if stop is not None else None,
-        recorded=state == State.FINISHED,
-    )
 
 
 class Lookup:

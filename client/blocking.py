@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
@@ -26,6 +25,7 @@ from .exchange import Exchange
 from .job import Job, deadline_in, stop_request
 from .output import JobOutput
 from .results import BatchInfo, CompletedJob, Event, EventCursor, JobInfo, job_info
+from .running import run_to_end
 from .session import Session
 from .specs import Duration, JobOptions, Text, encode, make_id, make_spec, seconds
 
@@ -51,9 +51,6 @@ __all__ = [
     "State",
 ]
 
-# A job whose `run` was interrupted or timed out is stopped; a daemon that does not answer must not hold us up for ever.
-_STOP_ACKNOWLEDGED_SECONDS = 5.0
-_STOPPED_SECONDS = 60.0
 # Beyond so many open watches `submit` opens none: a daemon bounds the streams of one connection. Waits then hear events.
 _MOST_WATCHES = 64
 
@@ -117,28 +114,9 @@ class Client:
         Raises `JobFailed` (a `subprocess.CalledProcessError`) where `check` is said and it did not return 0. When `timeout` has passed it
         is stopped, and `JobTimeout` (a `subprocess.TimeoutExpired`) raised with the output so far.
         """
-        deadline = deadline_in(timeout)
         start, jobs = self._start([make_spec(argv, options)], [make_id(options.get("id"))], tail_lines=0)
-        job = jobs[0]
-        job.args = tuple(argv)
-        try:
-            self._session.acknowledged(start, [job.record], deadline)
-            with job.collect() as output:
-                try:
-                    output.finish(deadline)
-                except TimeoutError:
-                    job.stop_soon(timeout=_STOP_ACKNOWLEDGED_SECONDS)
-                    with suppress(TimeoutError):
-                        output.finish(deadline_in(_STOPPED_SECONDS + seconds(options.get("grace") or 0)))
-                    raise _timed_out(argv, timeout, output.stdout, output.stderr) from None
-                self._session.wait([job.record])
-                completed = job.completed(output.stdout, output.stderr)
-        except TimeoutError:
-            self._abandon(start, job)
-            raise _timed_out(argv, timeout) from None
-        except BaseException:
-            self._abandon(start, job)
-            raise
+        jobs[0].args = tuple(argv)
+        completed = run_to_end(self._session, start, jobs[0], timeout, options.get("grace"))
         if check:
             completed.check_returncode()
         return completed
@@ -284,23 +262,8 @@ class Client:
         jobs = [Job(self._session, JobKey(owner, job_id)) for job_id in ids]
         return self.connection.ask(request_pb2.Request(start=start)), jobs
 
-    def _abandon(self, start: Exchange, job: Job) -> None:
-        """Stop a job that nobody will wait for, as far as that goes within a few seconds."""
-        if start.refusal is not None or job.outcome is not None:
-            return
-        with suppress(Exception):
-            # Only a job that was acknowledged can be stopped.
-            self._session.acknowledged(start, [job.record], deadline_in(_STOP_ACKNOWLEDGED_SECONDS))
-            job.stop_soon(timeout=_STOP_ACKNOWLEDGED_SECONDS)
-
 
 def _revive_embedded() -> str:
     from .embedded import revive  # noqa: PLC0415 -- only for who uses it
 
     return revive()
-
-
-def _timed_out(argv: Sequence[Text], timeout: Duration | None, stdout: bytes = b"", stderr: bytes = b"") -> Exception:
-    from .failures import JobTimeout  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
-
-    return JobTimeout(argv, seconds(timeout or 0), stdout, stderr)

@@ -78,7 +78,11 @@ class Exchange:
             request.follow_log.credit_bytes = self._bytes.begin(min(WINDOW_BYTES, hello.limits.credit_bytes or WINDOW_BYTES), held)
             request.follow_log.start = self._bytes.reached
         elif self._messages is not None:
-            held = sum(isinstance(item, request_pb2.Reply) and item.HasField("reports") for item in self.items)
+            held = 0
+            for item in self.items:
+                if isinstance(item, request_pb2.Reply) and item.HasField("reports"):
+                    held += 1
+                    self._seen.update(_by_mark(item.reports))
             (request.stop if self.verb == "stop" else request.start).credit_messages = self._messages.begin(held)
         if self.verb == "start" and not request.start.first_store:
             request.start.first_store = hello.store
@@ -133,14 +137,14 @@ class Exchange:
         if self._messages is None:
             raise Refused(Code.INTERNAL, "the daemon sent reports that were not asked for")
         self._messages.received()
-        new = {(report.key.owner, report.key.id, report.state): report for report in reply.reports.reports}
+        new = _by_mark(reply.reports)
         for mark in new.keys() & self._seen:
             del new[mark]
         if not new:
             return False, self._grant(messages=self._messages.taken())
         if len(new) < len(reply.reports.reports):
             reply = request_pb2.Reply(request_id=reply.request_id, last=reply.last, reports=request_pb2.Reports(reports=new.values()))
-        # First kept, then counted as seen: if an exception comes between, it is told twice and not lost.
+        # First kept, then counted as seen, which `prepare` makes up for where an exception of a signal handler comes between.
         self.items.append(reply)
         self._seen.update(new)
         return True, None
@@ -149,3 +153,8 @@ class Exchange:
         if self.ended or not (size or messages):
             return None
         return request_pb2.Credit(request_id=self.number, bytes=size, messages=messages)
+
+
+def _by_mark(reports: request_pb2.Reports) -> dict[tuple[bytes, bytes, int], request_pb2.Report]:
+    """Tell reports apart: of each job one that it started, and one that it finished."""
+    return {(report.key.owner, report.key.id, report.state): report for report in reports.reports}

@@ -119,9 +119,7 @@ class Job:
         try:
             self._session.wait([self._record], deadline=deadline_in(timeout))
         except TimeoutError:
-            from .failures import JobTimeout  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
-
-            raise JobTimeout(self.args or (self.id,), seconds(timeout or 0)) from None
+            raise self.timed_out(timeout) from None
         return return_code(self._ended())
 
     def result(self, timeout: Duration | None = None) -> CompletedJob:
@@ -135,9 +133,7 @@ class Job:
                 output.finish(deadline)
                 self._session.wait([self._record], deadline=deadline)
             except TimeoutError:
-                from .failures import JobTimeout  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
-
-                raise JobTimeout(self.args or (self.id,), seconds(timeout or 0), output.stdout, output.stderr) from None
+                raise self.timed_out(timeout, output.stdout, output.stderr) from None
             return self.completed(output.stdout, output.stderr)
 
     def stop(self, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None) -> CompletedJob:
@@ -214,6 +210,12 @@ class Job:
         return CompletedJob(
             args, return_code(outcome), stdout, stderr, record.key, record.pid or None, record.started_at_us, record.ended_at_us, outcome
         )
+
+    def timed_out(self, timeout: Duration | None, stdout: bytes = b"", stderr: bytes = b"") -> Exception:
+        """Make the exception that tells that `timeout` has passed, with this as the output so far."""
+        from .failures import JobTimeout  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
+
+        return JobTimeout(self.args or (self.id,), seconds(timeout or 0), stdout, stderr)
 
     def _ended(self) -> Outcome:
         if self._record.outcome is None:

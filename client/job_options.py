@@ -164,6 +164,9 @@ def _name(said: str) -> str:
 def _labels(said: Iterable[str] | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     # Of two words on one label the last counts.
     pairs = said if isinstance(said, Mapping) else {name: value for name, _, value in (item.partition("=") for item in said)}
+    for pair in pairs.items():
+        if not "".join(pair).isprintable():
+            raise Refused(Code.INVALID_ARGUMENT, f"the label {'='.join(pair)!r} is no printable text")
     return tuple(pairs.items())
 
 

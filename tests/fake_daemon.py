@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -158,6 +159,8 @@ class FakeDaemon:
         return next((Member("x", key, "admin") for key in self.members if curve_public_of(key) == curve_public), None)
 
     def _loop(self) -> None:
+        # As if it were another process: signals are for the client under test.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         sockets = (self._handshake.socket, self._router, self._publisher)
         watched = [*((socket, zmq.POLLIN) for socket in sockets), (self._wake_read, zmq.POLLIN)]
         while self._running:

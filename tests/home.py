@@ -24,14 +24,22 @@ _ON_A_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCT
 class Home:
     """Folders of one user, and commands run there."""
 
-    def __init__(self, folder: Path, name: str = "") -> None:
+    def __init__(self, folder: Path, bytecode: Path, name: str = "") -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.name = name
         self.config = folder / "config"
         self.state = folder / "state"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("JOBWIRE_", "XDG_"))}
-        self.env = {**kept, "JOBWIRE_CONFIG": str(self.config), "JOBWIRE_STATE": str(self.state), "TERM": "xterm", "NO_COLOR": "1"}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("JOBWIRE_", "XDG_", "PYTHONDONTWRITE"))}
+        self.env = {
+            **kept,
+            "JOBWIRE_CONFIG": str(self.config),
+            "JOBWIRE_STATE": str(self.state),
+            # Compiled once for all tests of a session, and not beside the sources.
+            "PYTHONPYCACHEPREFIX": str(bytecode),
+            "TERM": "xterm",
+            "NO_COLOR": "1",
+        }
 
     def use(self, worker: Worker, identity: Identity) -> None:
         """Be somebody on a worker's roster, and speak to it."""

@@ -1,4 +1,4 @@
-"""What the keeper holds of each job: the read ends of its pipes, its cgroup, and where its logs are once it ended.
+"""What the keeper holds of each job: the read ends of its pipes, and where its logs are once it ended.
 
 It has nothing but what the supervisor said, and says the same to the next supervisor. The lines are described in keeper_loop.py.
 """
@@ -15,10 +15,9 @@ EMPTY = "-"
 class Deposit:
     """What is kept of one job."""
 
-    __slots__ = ("cgroup", "ends", "folder", "settled")
+    __slots__ = ("ends", "folder", "settled")
 
-    def __init__(self, cgroup: str, ends: tuple[int, ...]) -> None:
-        self.cgroup = cgroup
+    def __init__(self, ends: tuple[int, ...]) -> None:
         self.ends = ends
         self.folder = EMPTY
         self.settled = False
@@ -47,7 +46,7 @@ class Deposits:
         if word == "deposit":
             if kept is not None:
                 kept.drop()
-            self._kept[handle] = Deposit(rest[1], ends)
+            self._kept[handle] = Deposit(ends)
             return
         if kept is None:
             return
@@ -62,4 +61,4 @@ class Deposits:
 
     def told_again(self) -> list[tuple[str, tuple[int, ...]]]:
         """Say all of it, as lines with the descriptors that go with them."""
-        return [(f"deposit {handle} {kept.cgroup} {kept.folder} {int(kept.settled)}", kept.ends) for handle, kept in self._kept.items()]
+        return [(f"deposit {handle} {kept.folder} {int(kept.settled)}", kept.ends) for handle, kept in self._kept.items()]

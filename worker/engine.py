@@ -143,7 +143,7 @@ class LocalEngine:
         facts = await self._ask_supervisor()
         told = {fact.key for fact in facts}
         missing = {folders.handle(one.key): one for one in expected if one.key not in told}
-        ended = folders.find_ended(self._logs, set(missing)) if missing else {}
+        ended = folders.find_ended(self._logs, set(missing), min(one.queued_at_us for one in missing.values())) if missing else {}
         for handle, folder in ended.items():
             outcome = folders.read_outcome(folder)
             if outcome is not None:
@@ -254,7 +254,7 @@ class LocalEngine:
         handle = message["job"]
         adopted = self._starting.pop(handle, None) is None
         fact = Started(folders.key_of(handle), message["pid"], message["started_at_us"], adopted)
-        self._running[handle] = Expected(fact.key, fact.pid, fact.started_at_us)
+        self._running[handle] = Expected(fact.key, fact.pid, fact.started_at_us, fact.started_at_us)
         return fact
 
     def _ended(self, message: Message) -> Ended:

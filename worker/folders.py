@@ -21,7 +21,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..schemas.naming import JobKey, format_folder, parse_folder
+from ..schemas.naming import JobKey, format_folder, format_time, parse_folder
 from . import layout
 
 if TYPE_CHECKING:
@@ -204,9 +204,17 @@ def find_run(logs: str, pid: int, started_at_us: int, ended_at_us: int = 0) -> s
     return None
 
 
-def find_ended(logs: str, handles: set[str]) -> dict[str, str]:
-    """Find the folders of jobs that ended, by handle: the newest are looked at first, until all are found."""
-    ended = [name for name in os.listdir(logs) if (parsed := parse_folder(name)) is not None and parsed.ended_at_us]
+def find_ended(logs: str, handles: set[str], since_us: int = 0) -> dict[str, str]:
+    """Find the folders of jobs that ended, by handle: the newest are looked at first, until all are found.
+
+    None that started before `since_us` is looked into: a job does not start before it was accepted.
+    """
+    since = format_time(since_us)
+    ended = [
+        name
+        for name in os.listdir(logs)
+        if name.count("_") == 2 and name.split("_")[1] >= since and parse_folder(name) is not None  # noqa: PLR2004 -- pid, start, end
+    ]
     # The end is the last part of the name, and times sort as text.
     ended.sort(key=lambda name: name.rpartition("_")[2], reverse=True)
     found: dict[str, str] = {}

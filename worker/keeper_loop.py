@@ -6,7 +6,7 @@ When the supervisor dies it reaps what ends meanwhile, starts the next one, and 
 They talk in lines of words, several a datagram, over a SOCK_SEQPACKET pair ("-" is an empty word):
 
     supervisor -> keeper
-    deposit HANDLE CGROUP       a fork comes next; the last line of its datagram, with the two read ends
+    deposit HANDLE              a fork comes next; the last line of its datagram, with the two read ends
     ended HANDLE FOLDER         its logs are there now
     drained HANDLE              nobody writes into its pipes any more
     settled HANDLE              the desk knows how it ended
@@ -16,8 +16,8 @@ They talk in lines of words, several a datagram, over a SOCK_SEQPACKET pair ("-"
     retire                      end when the supervisor ends
 
     keeper -> supervisor
-    deposit HANDLE CGROUP FOLDER SETTLED       with the read ends, unless it is drained
-    died PID STATUS SESSION TICKS USER_US SYSTEM_US RESIDENT_BYTES CGROUP
+    deposit HANDLE FOLDER SETTLED              with the read ends, unless it is drained
+    died PID STATUS MARK SESSION TICKS USER_US SYSTEM_US RESIDENT_BYTES
     handed FIRST                that was all; FIRST is 1 if this keeper had no supervisor before
 """
 
@@ -31,8 +31,8 @@ import select
 import sys
 import time
 
-from .deposits import EMPTY, ENDS, Deposits
-from .supervisor.processes import cgroup_of, read_stat
+from .deposits import ENDS, Deposits
+from .supervisor.processes import mark_of, read_stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ else:
     import _signal as signal
 
 LARGEST_DATAGRAM = 60_000
-_CRASH_SECONDS = 10
+_CRASH_SECONDS = 1
 _CRASHES_WITHOUT_PAUSE = 2
 _SHORTEST_PAUSE_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 10
+_LONGEST_PAUSE_SECONDS = 5
 
 
 class Keeper:
@@ -138,12 +138,12 @@ class Keeper:
     def _record(self, pid: int) -> None:
         # Looked at while it is a zombie: nothing of it is left once it is reaped.
         stat = read_stat(pid)
-        cgroup = cgroup_of(pid) or EMPTY
+        mark = mark_of(pid)
         _, status, use = os.wait4(pid, 0)
         if stat is None:
             return
         used = f"{int(use.ru_utime * 1_000_000)} {int(use.ru_stime * 1_000_000)} {use.ru_maxrss * 1024}"
-        end = f"died {pid} {status} {stat.session} {stat.start_ticks} {used} {cgroup}"
+        end = f"died {pid} {status} {mark} {stat.session} {stat.start_ticks} {used}"
         self._died[pid] = end
         if self._awaited is not None:
             self._awaited.discard(pid)
@@ -187,6 +187,7 @@ class Keeper:
         word, *rest = line.split(" ")
         match word:
             case "again":
+                self._reap()
                 self._outgoing.append(("handed 0", ()))
                 self._flush()
             case "adopted":

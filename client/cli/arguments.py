@@ -11,10 +11,12 @@ import typer
 from ...schemas.refusal import Code, Refused
 from .endings import BadInput
 
+# Positions in a log are 64 bits wide.
+_MOST_DIGITS = 18
 _HOW_TO_NAME = "An id, the beginning of one (4 digits or more), PID@START, a name, or last."
 
 JobName = Annotated[str, typer.Argument(metavar="JOB", help=_HOW_TO_NAME)]
-JobNames = Annotated[list[str], typer.Argument(metavar="JOB...", help=_HOW_TO_NAME)]
+JobNames = Annotated[list[str], typer.Argument(metavar="JOB", help=_HOW_TO_NAME)]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, one object a line.")]
 
 
@@ -41,3 +43,13 @@ def understood(flag: str, read: Callable[[str], int], typed: str | None) -> int 
         return None
     with understanding(flag):
         return read(typed)
+
+
+def parse_count(text: str) -> int:
+    """Read a number that is not negative.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
+        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a number from 0 on")
+    return int(text)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ...schemas.frames import MOST_JOBS_PER_START
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.naming import format_id, new_id, parse_id, short_id
 from ...schemas.record import outcome_from_wire
@@ -17,7 +18,7 @@ from ...schemas.spec import JobSpec, to_wire
 from ..batch_file import Batch, read_batch
 from ..blocking import Client
 from . import endings
-from .arguments import understanding
+from .arguments import parse_count, understanding, understood
 from .endings import BadInput
 from .opening import client, context_name
 from .options import surroundings
@@ -34,7 +35,9 @@ def batch(
     *,
     lines: Annotated[bool, typer.Option("--lines", help="The file holds one command a line, split like a shell splits words.")] = False,
     id_: Annotated[str | None, typer.Option("--id", metavar="RUN", help="Run id: a run that is repeated starts each job once.")] = None,
-    parallel: Annotated[int | None, typer.Option("--parallel", metavar="N", min=1, help="At most so many of its jobs at once.")] = None,
+    parallel: Annotated[
+        str | None, typer.Option("--parallel", metavar="N", help="At most so many of its jobs at once; 0 for no bound.")
+    ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the run id and end when the batch is recorded.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and list its jobs; send nothing.")] = False,
 ) -> None:
@@ -44,6 +47,7 @@ def batch(
     with its line and key, before anything is sent.
     """
     run = _run_id(id_)
+    width = understood("--parallel", parse_count, parallel)
     plan = _read(file, context_name(ctx), lines=lines)
     ids = plan.ids(run)
     if dry_run:
@@ -52,7 +56,9 @@ def batch(
         say(f"{len(ids)} jobs; nothing was sent")
         return
     request = request_pb2.Start(
-        batch=job_pb2.Batch(id=run, name=plan.name, parallel=parallel or plan.parallel), watch=not no_wait, tail_lines=_TAIL_LINES
+        batch=job_pb2.Batch(id=run, name=plan.name, parallel=plan.parallel if width is None else min(width, MOST_JOBS_PER_START)),
+        watch=not no_wait,
+        tail_lines=_TAIL_LINES,
     )
     for job_id, job in zip(ids, plan.jobs, strict=True):
         request.jobs.add(id=job_id, spec=to_wire(job))

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ...schemas.naming import parse_id
+from ...schemas.naming import parse_id, parse_typed
 from ...schemas.refusal import Code, Refused
 from ..blocking import Client
 from ..job import Job
 from ..results import JobInfo
 
 
+def one_job(client: Client, name: str) -> Job:
+    """Find the one job that is named.
+
+    Raises Refused as the daemon does for a job that is not there, or is not the only one.
+    """
+    _check(name)
+    return client.job(name)
+
+
 def chosen_jobs(client: Client, names: Iterable[str]) -> list[Job]:
     """Find jobs by name; the name of a batch stands for all jobs of its newest run, a run id for all of that run.
 
-    Raises Refused as the daemon does for a job that is not there, or is not the only one.
+    Raises Refused as `one_job` does.
     """
     return _unique(job for name in names for job in _job_or_batch(client, name, everything=True))
 
@@ -22,22 +31,31 @@ def chosen_jobs(client: Client, names: Iterable[str]) -> list[Job]:
 def unfinished_jobs(client: Client, names: Iterable[str]) -> list[Job]:
     """Find jobs by name; the name or run id of a batch stands for all its jobs that have not ended.
 
-    Raises Refused as `chosen_jobs` does.
+    Raises Refused as `one_job` does.
     """
     return _unique(job for name in names for job in _job_or_batch(client, name, everything=False))
 
 
 def batch_named(typed: str) -> str | bytes:
     """Take what was typed for a run id, or else for the name of a batch."""
+    _check(typed)
     try:
         return parse_id(typed)
     except ValueError:
         return typed
 
 
+def _check(typed: str) -> None:
+    # Here, as what is no text at all cannot even be sent.
+    try:
+        parse_typed(typed)
+    except ValueError as error:
+        raise Refused(Code.INVALID_ARGUMENT, str(error)) from None
+
+
 def _job_or_batch(client: Client, name: str, *, everything: bool) -> Iterator[Job]:
     try:
-        yield client.job(name)
+        yield one_job(client, name)
     except Refused as refused:
         if refused.code is not Code.NOT_FOUND:
             raise

@@ -17,7 +17,7 @@ from .screen import Table, say, write, write_json
 app = typer.Typer(help="Who am I, and who may come in.", no_args_is_help=True, add_completion=False)
 
 RosterPath = Annotated[
-    Path | None,
+    str | None,
     typer.Option("--roster", metavar="FILE", help="The roster to look at. Default: that of your own workers.", show_default=False),
 ]
 
@@ -48,7 +48,7 @@ def _tell(identity: Identity) -> None:
 @app.command("list")
 def list_members(path: RosterPath = None, json: Json = False) -> None:  # noqa: FBT002
     """List who may come in."""
-    members = roster.list_members(path or roster_path())
+    members = roster.list_members(_path(path))
     if json:
         for member in members:
             write_json({"name": member.name, "role": member.role, "key": format_public(member.key), "fingerprint": fingerprint(member.key)})
@@ -69,8 +69,12 @@ def add(
     path: RosterPath = None,
 ) -> None:
     """Let somebody in, at once and without a restart."""
-    path = path or roster_path()
+    file = _path(path)
     with understanding():
         public = identities.parse_public(key)
-        roster.add_member(path, name, public, role)
-    say(f"{name} may come in as {role} ({path}); their fingerprint is {fingerprint(public)}")
+        roster.add_member(file, name, public, role)
+    say(f"{name} may come in as {role} ({file}); their fingerprint is {fingerprint(public)}")
+
+
+def _path(typed: str | None) -> Path:
+    return roster_path() if typed is None else Path(typed)

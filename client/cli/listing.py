@@ -14,7 +14,7 @@ from ...schemas.naming import format_id, short_id
 from ..blocking import Client
 from ..results import JobInfo
 from .arguments import JobNames, Json
-from .choosing import batch_named
+from .choosing import batch_named, one_job
 from .opening import client
 from .screen import Cell, Table, duration, local_time, printable, say, write, write_json
 from .sentences import command_line, failed, how_it_ended, signal_name
@@ -86,7 +86,7 @@ def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:  # no
     """Tell everything about jobs, and in one sentence why they wait or failed."""
     with client(ctx) as connected:
         for number, name in enumerate(names):
-            job = connected.job(name).info()
+            job = one_job(connected, name).info()
             if json:
                 _write_records([job])
             else:

@@ -9,7 +9,8 @@ import typer
 
 from ..blocking import Client
 from ..job import Job
-from .arguments import JobName
+from .arguments import JobName, parse_count, understood
+from .choosing import one_job
 from .copying import Copy, step
 from .endings import BadInput
 from .opening import client
@@ -24,11 +25,11 @@ def logs(
     name: JobName,
     *,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job has ended.")] = False,
-    tail: Annotated[int | None, typer.Option("--tail", metavar="N", min=0, help="Begin with the last N lines.")] = None,
+    tail: Annotated[str | None, typer.Option("--tail", metavar="N", help="Begin with the last N lines.")] = None,
     stdout: Annotated[bool, typer.Option("--stdout", help="Only what it wrote to its standard output.")] = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Only what it wrote to its standard error.")] = False,
-    start: Annotated[int | None, typer.Option("--from", metavar="BYTE", min=0, help="Begin at this byte, counted from 0.")] = None,
-    length: Annotated[int | None, typer.Option("--bytes", metavar="N", min=0, help="Write at most so many bytes.")] = None,
+    start: Annotated[str | None, typer.Option("--from", metavar="BYTE", help="Begin at this byte, counted from 0.")] = None,
+    length: Annotated[str | None, typer.Option("--bytes", metavar="N", help="Write at most so many bytes.")] = None,
 ) -> None:
     """Write what a job wrote, byte for byte.
 
@@ -37,14 +38,17 @@ def logs(
     """
     if tail is not None and start is not None:
         raise BadInput("--tail and --from cannot both be said: each says where to begin")
+    lines = understood("--tail", parse_count, tail)
+    first = understood("--from", parse_count, start) or 0
+    most = understood("--bytes", parse_count, length)
     streams: list[_Stream] = ["stdout"] if stdout and not stderr else ["stderr"] if stderr and not stdout else ["stdout", "stderr"]
     with client(ctx) as connected:
-        job = connected.job(name)
+        job = one_job(connected, name)
         copies = []
         for stream in streams:
             _, size = job.read_range(stream, 0, 0)
-            begin = start or 0 if tail is None else _last_lines(job, stream, tail, size)
-            ends = [end for end in (None if follow else size, None if length is None else begin + length) if end is not None]
+            begin = first if lines is None else _last_lines(job, stream, lines, size)
+            ends = [end for end in (None if follow else size, None if most is None else begin + most) if end is not None]
             upto = min(ends, default=None)
             if upto is None or begin < upto:
                 copies.append(_copy(job, stream, begin, upto))

@@ -95,7 +95,8 @@ def load(name: str) -> Any:
     found = getattr(import_module(f".{verb.module}", __package__), verb.attribute) if verb.module else _of_a_daemon(verb.attribute)
     if not isinstance(found, typer.Typer):
         app = typer.Typer(add_completion=False)
-        app.command(name, context_settings={"allow_interspersed_args": name not in _TAKES_A_COMMAND})(found)
+        settings = {"allow_interspersed_args": name not in _TAKES_A_COMMAND}
+        app.command(name, help=_reflow(found.__doc__ or ""), context_settings=settings)(found)
         found = app
     command = typer.main.get_command(found)
     command.name = name
@@ -103,6 +104,11 @@ def load(name: str) -> Any:
     gc.freeze()
     gc.enable()
     return command
+
+
+def _reflow(text: str) -> str:
+    """Join the lines of each paragraph: they were broken for who reads the source."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _of_a_daemon(name: str) -> Any:

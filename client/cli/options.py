@@ -20,7 +20,7 @@ from ..job_options import OPTIONS, Misunderstood, Option, Surroundings, Wishes, 
 from .arguments import understanding
 from .endings import BadInput
 
-Command = Annotated[list[str], typer.Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; never a shell.")]
+Command = Annotated[list[str], typer.Argument(metavar="COMMAND", help="The program and its arguments; never a shell.")]
 JobId = Annotated[str | None, typer.Option("--id", metavar="UUID", help="Id of the job: the same id never starts a second one.")]
 
 

@@ -9,7 +9,7 @@ import typer
 from ...schemas.naming import short_id
 from ..job_options import parse_duration, parse_signal
 from .arguments import JobName, JobNames, understood
-from .choosing import unfinished_jobs
+from .choosing import one_job, unfinished_jobs
 from .endings import BadInput
 from .opening import client
 from .screen import say
@@ -52,4 +52,4 @@ def send_signal(
     """Send a signal to all processes of a job, without stopping it."""
     number = understood("SIGNAL", parse_signal, signal)
     with client(ctx) as connected:
-        connected.job(name).send_signal(number or 0)
+        one_job(connected, name).send_signal(number or 0)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 
 from ...schemas.naming import parse_folder
-from ..deposits import EMPTY
 from ..folders import FILE_MODE, INTENT_PREFIX, STREAMS, JobFile, find_ended, outcome_text, read_job, read_outcome, run_path
 from ..keeper_loop import say
 from .containment import Box, NoBox
@@ -25,11 +24,10 @@ from .jobs import Jobs
 from .keeper_line import Handover
 from .leaders import Fostered, Gone, Leader, Stranger, Use
 from .loop import log_exception
-from .processes import Stat, age_seconds, has_variable, read_stat
+from .processes import Stat, age_seconds, mark_of, read_stat
 from .pump import Pump
 from .sessions import Sessions
-from .spawn import MARK
-from .traces import find_pipes, oldest_session_leader, started_about
+from .traces import find_leader, find_pipes, marked_processes, started_about
 
 
 class Adoption:
@@ -40,6 +38,7 @@ class Adoption:
         self._jobs = jobs
         self._handover = handover
         self._rebooted = rebooted
+        self._seen = {} if rebooted else marked_processes()
         self._died = dict(handover.died)
         self._deposits = dict(handover.deposits)
         self._found: list[tuple[Job, float]] = []
@@ -47,9 +46,7 @@ class Adoption:
 
     def run(self) -> None:
         """Take in whatever there is; what cannot be understood is left alone, with a line in the log."""
-        names = os.listdir(self._yard.logs)
-        # Intents last: a process that leads a running job does not lead one of them.
-        for name in sorted(names, reverse=True):
+        for name in os.listdir(self._yard.logs):
             try:
                 self._look_at(name)
             except Exception:  # noqa: BLE001 -- one broken folder must not cost the other jobs
@@ -78,21 +75,17 @@ class Adoption:
         if self._has_ended(handle, path, 0):
             return
         mark = self._jobs.mark(handle)
-        deposit = self._deposits.get(handle)
-        box = None if self._rebooted else self._yard.boxes.of_job(handle, mark, deposit.cgroup if deposit else "")
-        died = [one for one in self._died.values() if deposit is not None and deposit.cgroup in one.cgroup.split("/")]
-        pid = oldest_session_leader(box.pids() if box else [], died)
+        # Whoever was gone when we looked at /proc is known to the keeper by now.
+        self._died.update(self._yard.line.catch_up())
+        pid = find_leader(self._seen.get(mark, {}), [one for one in self._died.values() if one.mark == mark])
         if pid:
             started_at_us = self._yard.now_us()
             folder = run_path(self._yard.logs, pid, started_at_us)
             os.rename(path, folder)
-            self._take_running(read_job(folder), folder, pid, started_at_us, box)
+            self._take_running(read_job(folder), folder, pid, started_at_us)
         elif self._handover.first:
             self._jobs.failed(handle, 0, "those who started it died in that moment: whether it ran is not known", kind="lost")
-        elif not self._yard.boxes.cgroups and any(one.session == one.pid and one.pid not in self._awaited for one in self._died.values()):
-            # Without a cgroup nothing tells whose leader it was that ended.
-            self._jobs.failed(handle, 0, "the supervisor died in the moment of its start: whether it ran is not known", kind="lost")
-        elif deposit is not None:
+        else:
             # The keeper was there and saw no process of it end, and none is there: no fork happened.
             self._drop(handle)
 
@@ -103,27 +96,28 @@ class Adoption:
         folder = run_path(self._yard.logs, pid, outcome.started_at_us, outcome.ended_at_us)
         os.rename(path, folder)
         if handle not in self._deposits:
-            self._yard.line.say(f"deposit {handle} {EMPTY}")
+            self._yard.line.say(f"deposit {handle}")
         self._yard.line.say(f"ended {handle} {folder.rpartition('/')[2]}")
         self._take_one_ended(handle, folder)
         return True
 
-    def _take_running(self, file: JobFile, folder: str, pid: int, started_at_us: int, box: Box | None = None) -> None:
-        leader, stat = self._find_leader(file.handle, pid, started_at_us)
+    def _take_running(self, file: JobFile, folder: str, pid: int, started_at_us: int) -> None:
+        mark = self._jobs.mark(file.handle)
+        leader, stat = self._find_leader(mark, pid, started_at_us)
+        members = [*([pid] if stat else []), *self._seen.get(mark, {})]
+        box = self._find_box(members, mark)
         deposit = self._deposits.pop(file.handle, None)
-        if box is None:
-            box = self._find_box(file.handle, pid if stat else 0, deposit.cgroup if deposit else "")
         if deposit is not None and deposit.ends:
             ends = deposit.ends
         else:
-            ends = find_pipes([pid, *box.pids()]) if stat else (-1, -1)
-            self._yard.line.deposit(file.handle, box.name, ends if min(ends) >= 0 else ())
+            ends = find_pipes(members)
+            self._yard.line.deposit(file.handle, ends if min(ends) >= 0 else ())
         if isinstance(leader, Fostered):
             self._awaited.append(pid)
         job = Job(self._yard, file, folder, started_at_us, leader, box, self._open_pumps(folder, ends))
         self._found.append((job, age_seconds(stat.start_ticks) if stat else 0.0))
 
-    def _find_leader(self, handle: str, pid: int, started_at_us: int) -> tuple[Leader, Stat | None]:
+    def _find_leader(self, mark: int, pid: int, started_at_us: int) -> tuple[Leader, Stat | None]:
         """Find out what became of a leader; and what /proc says of it, if it is there."""
         if self._rebooted:
             return Gone(pid, "the machine was restarted while it ran"), None
@@ -133,9 +127,9 @@ class Adoption:
                 return Fostered(self._yard.line, pid, died), None
             stat = read_stat(pid)
             try:
-                if stat is not None and stat.session == pid and stat.parent == self._yard.line.keeper:
+                if stat is not None and stat.parent == self._yard.line.keeper:
                     return Fostered(self._yard.line, pid, None), stat
-                if stat is not None and stat.session == pid and stat.alive and self._is_job(handle, pid, stat, started_at_us):
+                if stat is not None and stat.alive and (mark == mark_of(pid) or started_about(stat.start_ticks, started_at_us)):
                     return Stranger(pid), stat
             except OSError:
                 # It ended between two looks.
@@ -144,16 +138,13 @@ class Adoption:
             self._died.update(self._yard.line.catch_up())
         return Gone(pid, "it ended while neither the supervisor nor its keeper was there"), None
 
-    def _is_job(self, handle: str, pid: int, stat: Stat, started_at_us: int) -> bool:
-        # Its variable tells for sure; but some programs write their title over their environment.
-        return has_variable(pid, f"{MARK}={self._jobs.mark(handle)}".encode()) or started_about(stat.start_ticks, started_at_us)
-
-    def _find_box(self, handle: str, pid: int, name: str) -> Box:
-        mark = self._jobs.mark(handle)
-        if pid:
-            # It may have been started where cgroups could not be used.
-            return self._yard.boxes.of_process(pid, mark) or Sessions(self._yard.line.keeper).of_process(pid, mark)
-        return (None if self._rebooted else self._yard.boxes.of_job(handle, mark, name)) or NoBox()
+    def _find_box(self, members: list[int], mark: int) -> Box:
+        for pid in members:
+            box = self._yard.boxes.of_process(pid, mark)
+            if box is not None:
+                return box
+        # It may have been started when cgroups could not be used.
+        return Sessions(self._yard.line.keeper).of_process(members[0], mark) if members else NoBox()
 
     def _open_pumps(self, folder: str, ends: tuple[int, ...]) -> list[Pump]:
         pumps = []

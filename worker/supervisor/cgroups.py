@@ -19,8 +19,6 @@ from .loop import Loop
 from .processes import cgroup_of
 
 _MOST_KEPT = 64
-# Which job is in it; another process of ours can read that after a crash.
-_MARK = "user.jobwire.job"
 _PREFIX = "job-"
 _MOST_KILL_ROUNDS = 1000
 
@@ -32,7 +30,6 @@ class Cgroup:
         self._pool = pool
         self._disturbed = False
         self.path = path
-        self.name = path.rpartition("/")[2]
         self._procs = os.open(f"{path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
         self._events = os.open(f"{path}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
 
@@ -108,14 +105,6 @@ class Cgroup:
         os.close(self._events)
         _remove_tree(self.path)
 
-    def mark(self, handle: str) -> None:
-        """Write on it whose it is."""
-        try:
-            os.setxattr(self.path, _MARK, handle.encode())
-        except OSError:
-            # Before Linux 5.7. Then only the keeper knows, and the mark in the environment of the job's processes.
-            return
-
 
 class Tree:
     """Where the cgroups are mounted. What is mounted may be a part of the tree: it begins at `root`."""
@@ -144,28 +133,20 @@ class Cgroups:
         self._free: list[Cgroup] = []
         self._next = max((int(one.removeprefix(_PREFIX)) for one in self._names()), default=0) + 1
 
-    def take(self, handle: str, mark: str) -> Cgroup:
-        """Get a box for a job that is about to be spawned, and write on it whose it is."""
+    def take(self, mark: int) -> Cgroup:
+        """Get a box for a job that is about to be spawned."""
         del mark
-        box = self._free.pop() if self._free else self._make()
-        box.mark(handle)
-        return box
+        return self._free.pop() if self._free else self._make()
 
-    def of_process(self, pid: int, mark: str) -> Cgroup | None:
-        """Get the box again that a process runs in; None if it is in none of these."""
+    def of_process(self, pid: int, mark: int) -> Cgroup | None:
+        """Get the box again that a process of the job runs in; None if it is in none of these."""
         del mark
         # The state folder's cgroup may stand elsewhere than now, if another service started the job.
         above, base, below = self.tree.folder_of(pid).partition(f"/{self._name}/")
-        return self._open(f"{above}{base}{below.partition('/')[0]}") if base else None
-
-    def of_job(self, handle: str, mark: str, name: str) -> Cgroup | None:
-        """Get the box again of a job, whose name the keeper may know; None if nothing of it runs."""
-        del mark
-        for one in self._names():
-            whose = _marked(f"{self._base}/{one}")
-            if whose == handle or (whose is None and one == name):
-                return self._open(f"{self._base}/{one}")
-        return None
+        try:
+            return Cgroup(self, f"{above}{base}{below.partition('/')[0]}") if base else None
+        except OSError:
+            return None
 
     def keep(self, box: Cgroup) -> bool:
         """Keep an empty box for the next job; False if there are enough, or it stands elsewhere."""
@@ -180,11 +161,11 @@ class Cgroups:
 
     def remove_empty(self) -> None:
         """Remove what another supervisor left behind."""
-        kept = {box.name for box in self._free}
-        for name in self._names():
-            if name not in kept:
+        kept = {box.path for box in self._free}
+        for path in (f"{self._base}/{name}" for name in self._names()):
+            if path not in kept:
                 try:
-                    os.rmdir(f"{self._base}/{name}")
+                    os.rmdir(path)
                 except OSError:
                     # A job runs in it.
                     continue
@@ -203,16 +184,6 @@ class Cgroups:
         os.mkdir(path)
         return Cgroup(self, path)
 
-    def _open(self, path: str) -> Cgroup | None:
-        try:
-            box = Cgroup(self, path)
-        except OSError:
-            return None
-        if not box.is_empty():
-            return box
-        box.remove()
-        return None
-
     def _names(self) -> list[str]:
         return [one for one in os.listdir(self._base) if one.removeprefix(_PREFIX).isdigit()]
 
@@ -225,7 +196,7 @@ def open_cgroups(name: str) -> Cgroups | None:
         return None
     try:
         pool = Cgroups(tree, name)
-        box = pool.take("", "")
+        box = pool.take(0)
         try:
             box.enter()
         finally:
@@ -248,13 +219,6 @@ def _find_tree() -> Tree | None:
             if fields[fields.index("-") + 1] == "cgroup2" and f"{own}/".startswith(f"{root}/") and "/.." not in own:
                 return Tree(mount, root)
     return None
-
-
-def _marked(path: str) -> str | None:
-    try:
-        return os.getxattr(path, _MARK).decode()
-    except OSError:
-        return None
 
 
 def _remove_tree(path: str) -> None:

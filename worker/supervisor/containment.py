@@ -1,6 +1,6 @@
 """Holds the processes of a job together, so that all of them can be signalled, killed, and seen to be gone.
 
-A `Box` holds one job. With cgroups (cgroups.py) nothing leaves it; without (sessions.py) as far as session and marker reach.
+A `Box` holds one job. With cgroups (cgroups.py) nothing leaves it; without (sessions.py) as far as session and mark reach.
 """
 
 from __future__ import annotations
@@ -10,17 +10,11 @@ import signal
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from ..deposits import EMPTY
 from .loop import Loop
 
 
 class Box(Protocol):
     """What holds the processes of one job."""
-
-    @property
-    def name(self) -> str:
-        """One word for the keeper, by which the next supervisor finds it again."""
-        ...
 
     def enter(self) -> None:
         """Move this process in, so that what it spawns is in from its first instruction on."""
@@ -67,16 +61,12 @@ class Boxes(Protocol):
         """Whether boxes are cgroups."""
         ...
 
-    def take(self, handle: str, mark: str) -> Box:
+    def take(self, mark: int) -> Box:
         """Get a box for a job that is about to be spawned."""
         ...
 
-    def of_process(self, pid: int, mark: str) -> Box | None:
-        """Get the box again that a process runs in; None if it is in none of these."""
-        ...
-
-    def of_job(self, handle: str, mark: str, name: str) -> Box | None:
-        """Get the box again of a job, whose name the keeper may know; None if nothing of it runs."""
+    def of_process(self, pid: int, mark: int) -> Box | None:
+        """Get the box again that a process of the job runs in; None if it is in none of these."""
         ...
 
     def remove_empty(self) -> None:
@@ -90,8 +80,6 @@ class Boxes(Protocol):
 
 class NoBox:
     """What is left of a box in which nothing runs any more."""
-
-    name = EMPTY
 
     def enter(self) -> None:
         """Nothing is spawned any more."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import resource
 
-from ..deposits import EMPTY
 from ..folders import FILE_MODE, JobFile, OutcomeFile, intent_path, outcome_text, read_job, run_path, write_outcome
 from ..keeper_loop import say
 from .containment import Box
@@ -14,7 +13,7 @@ from .job import Job, Yard
 from .leaders import Child
 from .loop import log_exception
 from .pump import Pump
-from .spawn import NOT_EXECUTABLE, CannotStart, Spawner
+from .spawn import NOT_EXECUTABLE, CannotStart, Spawner, mark_for
 
 # Of a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs some more for a moment.
 _DESCRIPTORS_A_JOB = 7
@@ -25,10 +24,10 @@ _NEW_LOG = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 class Jobs:
     """The table of jobs, by handle."""
 
-    def __init__(self, yard: Yard, spawner: Spawner, state_mark: str) -> None:
+    def __init__(self, yard: Yard, spawner: Spawner, state: str) -> None:
         self._yard = yard
         self._spawner = spawner
-        self._state_mark = state_mark
+        self._state = state
         self._running: dict[str, Job] = {}
         # The facts of those that ended and are not settled.
         self._ended: dict[str, str] = {}
@@ -39,9 +38,9 @@ class Jobs:
         """Say how many there are, those included that ended and are not settled."""
         return len(self._running) + len(self._ended)
 
-    def mark(self, handle: str) -> str:
-        """Say the mark that this job's processes bear: another worker's job may have the same key."""
-        return f"{handle}@{self._state_mark}"
+    def mark(self, handle: str) -> int:
+        """Say the mark that this job's processes bear."""
+        return mark_for(self._state, handle)
 
     def start(self, handle: str) -> None:
         """Start a job, unless it was; its intent is on disk. A fact tells what came of it."""
@@ -108,7 +107,7 @@ class Jobs:
             os.rename(intent, path)
         except OSError as error:
             say(f"that {handle} could not be started could not be written down: {error}")
-        self._yard.line.say(f"deposit {handle} {EMPTY}")
+        self._yard.line.say(f"deposit {handle}")
         self._yard.line.say(f"ended {handle} {path.rpartition('/')[2]}")
         self.add_ended(handle, f'{{"fact":"ended","job":"{handle}",{text[1:-1]},"user_us":0,"system_us":0,"max_resident_bytes":0}}')
 
@@ -126,8 +125,9 @@ class Jobs:
             # From the moment `stderr` exists, a fork may have happened: the next supervisor must find out.
             logs = [_keep(opened, os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE)) for name in ("stdout", "stderr")]
             pipes = [_make_pipe(opened), _make_pipe(opened)]
-            box = self._yard.boxes.take(handle, self.mark(handle))
-            leader = self._spawn(file, intent, box, pipes)
+            mark = self.mark(handle)
+            box = self._yard.boxes.take(mark)
+            leader = self._spawn(file, mark, intent, box, pipes)
         except BaseException:
             for fd in opened:
                 os.close(fd)
@@ -138,11 +138,11 @@ class Jobs:
         pumps = [Pump(self._yard.loop, read_end, log) for (read_end, _), log in zip(pipes, logs, strict=True)]
         return Job(self._yard, file, folder, started_at_us, leader, box, pumps)
 
-    def _spawn(self, file: JobFile, intent: str, box: Box, pipes: list[tuple[int, int]]) -> Child:
+    def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, pipes: list[tuple[int, int]]) -> Child:
         (stdout, stdout_end), (stderr, stderr_end) = pipes
-        self._yard.line.deposit(file.handle, box.name, (stdout, stderr))
+        self._yard.line.deposit(file.handle, (stdout, stderr))
         try:
-            pid = self._spawner.spawn(file, self.mark(file.handle), intent, (stdout_end, stderr_end), box)
+            pid = self._spawner.spawn(file, mark, intent, (stdout_end, stderr_end), box)
         except BaseException:
             box.release()
             self._yard.line.say(f"drained {file.handle}")

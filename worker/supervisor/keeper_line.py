@@ -26,19 +26,18 @@ class Died(NamedTuple):
 
     pid: int
     wait_status: int
+    mark: int
     session: int
     start_ticks: int
     user_us: int
     system_us: int
     max_resident_bytes: int
-    cgroup: str
 
 
 class Deposited(NamedTuple):
     """What the keeper held of one job. `folder` is empty unless its end was told; `ends` are gone once it was drained."""
 
     handle: str
-    cgroup: str
     folder: str
     settled: bool
     ends: tuple[int, ...]
@@ -79,8 +78,8 @@ class KeeperLine:
         while self._socket is not None:
             words, ends = self._receive()
             match words:
-                case ["deposit", handle, cgroup, folder, settled]:
-                    deposits[handle] = Deposited(handle, cgroup, "" if folder == EMPTY else folder, settled == "1", ends)
+                case ["deposit", handle, folder, settled]:
+                    deposits[handle] = Deposited(handle, "" if folder == EMPTY else folder, settled == "1", ends)
                 case ["died", *rest]:
                     end = _read_died(rest)
                     died[end.pid] = end
@@ -91,7 +90,7 @@ class KeeperLine:
         return Handover(deposits, died, first=True)
 
     def catch_up(self) -> dict[int, Died]:
-        """Wait for the ends of all that the keeper has reaped until now."""
+        """Wait for the ends of all its children that are dead by now."""
         self.say("again")
         self.flush()
         return self.take_over().died
@@ -108,9 +107,9 @@ class KeeperLine:
         self._on_death[pid] = on_death
         self._on_loss[pid] = on_loss
 
-    def deposit(self, handle: str, cgroup: str, ends: tuple[int, ...]) -> None:
+    def deposit(self, handle: str, ends: tuple[int, ...]) -> None:
         """Leave a job's read ends with the keeper: from now on its output survives us."""
-        self._lines.append(f"deposit {handle} {cgroup}")
+        self._lines.append(f"deposit {handle}")
         self._send(ends)
 
     def say(self, line: str) -> None:
@@ -185,9 +184,8 @@ class KeeperLine:
 
 
 def _read_died(words: list[str]) -> Died:
-    pid, wait_status, session, start_ticks, user_us, system_us, resident = (int(word) for word in words[:7])
-    # A cgroup's name may have spaces in it.
-    return Died(pid, wait_status, session, start_ticks, user_us, system_us, resident, cgroup=" ".join(words[7:]))
+    pid, wait_status, mark, session, start_ticks, user_us, system_us, resident = map(int, words)
+    return Died(pid, wait_status, mark, session, start_ticks, user_us, system_us, resident)
 
 
 def _in_datagrams(lines: list[str]) -> list[str]:

@@ -35,10 +35,10 @@ class Supervisor:
         self._line = KeeperLine(self._loop, line)
         self._link = Link(self._loop, listener, self._do)
         here = os.stat(".")
-        mark = f"{here.st_dev:x}-{here.st_ino:x}"
-        self._boxes: Boxes = self._open_boxes(f"jobwire-{mark}")
+        name = f"jobwire-{here.st_dev:x}-{here.st_ino:x}"
+        self._boxes: Boxes = self._open_boxes(name)
         self._yard = Yard(self._loop, self._line, self._boxes, layout.LOGS, self._link.tell)
-        self._jobs = Jobs(self._yard, Spawner(files_limit), mark)
+        self._jobs = Jobs(self._yard, Spawner(files_limit), name)
 
     def run(self) -> None:
         """Take over, and serve until retired."""

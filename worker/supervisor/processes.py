@@ -43,9 +43,13 @@ def cgroup_of(pid: int) -> str:
     return ""
 
 
-def has_variable(pid: int, variable: bytes) -> bool:
-    """Tell whether a process was started with `NAME=value` in its environment; False where we may not look."""
-    return variable in _read(f"/proc/{pid}/environ").split(b"\0")
+def mark_of(pid: int) -> int:
+    """Read the mark that a job's processes bear, also zombies; 0 where there is none. spawn.py tells what it is."""
+    for line in _read(f"/proc/{pid}/limits").splitlines():
+        if line.startswith(b"Max realtime timeout"):
+            soft = line.split()[3]
+            return int(soft) if soft.isdigit() else 0
+    return 0
 
 
 def all_pids() -> list[int]:

@@ -1,7 +1,7 @@
-"""Boxes where there are no cgroups: a job's processes are those in its session, and those with its mark in their environment.
+"""Boxes where there are no cgroups: a job's processes are those in its session, and those that bear its mark.
 
-A descendant that leaves the session and clears its environment escapes. Each look goes through all of /proc, and is saved where the keeper,
-who becomes the parent of orphans, has no other child than us.
+Descendants inherit the mark (spawn.py tells what it is). One that leaves the session and sets that limit itself escapes. Each look goes
+through all of /proc, and is saved where the keeper, who becomes the parent of orphans, has no other child than us.
 """
 
 from __future__ import annotations
@@ -11,21 +11,17 @@ import select
 import signal
 from collections.abc import Callable
 
-from ..deposits import EMPTY
 from .containment import signal_members
 from .loop import Loop
-from .processes import all_pids, has_variable, read_stat
-from .spawn import MARK
+from .processes import all_pids, mark_of, read_stat
 
 
 class Session:
     """One box."""
 
-    name = EMPTY
-
-    def __init__(self, boxes: Sessions, mark: str, leader: int = 0) -> None:
+    def __init__(self, boxes: Sessions, mark: int, leader: int = 0) -> None:
         self._boxes = boxes
-        self._variable = f"{MARK}={mark}".encode()
+        self._mark = mark
         self._leader = 0
         self._leader_ticks = 0
         self._killing = False
@@ -86,7 +82,7 @@ class Session:
         stat = read_stat(pid)
         if stat is None or not stat.alive or pid in self._boxes.ours:
             return False
-        return (stat.session == self._leader != 0 and self._is_our_session()) or has_variable(pid, self._variable)
+        return (stat.session == self._leader != 0 and self._is_our_session()) or 0 != self._mark == mark_of(pid)
 
     def _is_our_session(self) -> bool:
         # While one of its session lives the leader's pid is not given away: if another process has it, the session is another's too.
@@ -109,20 +105,13 @@ class Sessions:
         self._keeper = keeper
         self.ours = (os.getpid(), keeper)
 
-    def take(self, handle: str, mark: str) -> Session:
+    def take(self, mark: int) -> Session:
         """Get a box for a job that is about to be spawned."""
-        del handle
         return Session(self, mark)
 
-    def of_process(self, pid: int, mark: str) -> Session:
-        """Get the box again that a process leads."""
+    def of_process(self, pid: int, mark: int) -> Session:
+        """Get the box again that a process of the job runs in; it leads, if it has a session of its own."""
         return Session(self, mark, pid)
-
-    def of_job(self, handle: str, mark: str, name: str) -> Session | None:
-        """Get the box again of a job; None if nothing of it runs."""
-        del handle, name
-        box = Session(self, mark)
-        return box if box.pids() else None
 
     def remove_empty(self) -> None:
         """Nothing is left behind."""

@@ -9,8 +9,11 @@ A job's environment is, later ones winning:
     LANG=C.UTF-8
     the job's own variables
     JOBWIRE_JOB_ID               its id, a UUID in text
-    JOBWIRE_MARK                 by which its processes are known where there are no cgroups
 It has a session of its own, umask 022, no signal blocked or ignored, and the limits of the worker that started the keeper.
+
+Except one: its soft RLIMIT_RTTIME (setrlimit(2)) is its mark, a number of more than a hundred thousand years. That limit is hardly ever
+used, it is there from the moment of the fork, all descendants inherit it, and /proc shows it even of a zombie. By it a supervisor tells
+which job a process belongs to that its predecessor started in the moment it was killed, and it holds jobs together without cgroups.
 """
 
 # ruff: noqa: PTH112 -- pathlib is not light
@@ -21,13 +24,15 @@ import os
 import pwd
 import resource
 import signal
+from _blake2 import blake2b
 
 from ..folders import JobFile
 from .containment import Box
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
-MARK = "JOBWIRE_MARK"
+_LEAST_MARK = 1 << 62
+_MARK_BYTES = 7
 
 # Python ignores SIGPIPE and SIGXFSZ, and who started us may have ignored others: a job finds none ignored.
 _DEFAULT_SIGNALS = sorted({int(number) for number in signal.valid_signals()} - {signal.SIGKILL, signal.SIGSTOP})
@@ -64,22 +69,29 @@ class Spawner:
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         _, self._most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._files_limit = files_limit
+        self._own_mark, self._most_mark = resource.getrlimit(resource.RLIMIT_RTTIME)
         self._environment = _base_environment()
 
-    def spawn(self, job: JobFile, mark: str, folder: str, ends: tuple[int, int], box: Box) -> int:
+    def spawn(self, job: JobFile, mark: int, folder: str, ends: tuple[int, int], box: Box) -> int:
         """Start the job's leader with `ends` as its stdout and stderr; gives its pid. Raises `CannotStart`."""
         environment = {**self._environment, **dict(job.environment)}
         environment["JOBWIRE_JOB_ID"] = _uuid(job.handle)
-        environment[MARK] = mark
         stdin = os.open(f"{folder}/stdin", os.O_RDONLY | os.O_CLOEXEC) if job.has_stdin else self._null
         _enter_folder(job.directory)
         try:
             program = find_program(job.argv[0], environment["PATH"])
+            self._set_mark(mark)
             return self._run(program, job.argv, environment, (stdin, *ends), box)
         finally:
+            self._set_mark(self._own_mark)
             os.fchdir(self._home)
             if stdin != self._null:
                 os.close(stdin)
+
+    def _set_mark(self, mark: int) -> None:
+        # Where somebody has set a hard limit no mark can be given: then what is known of a job is its cgroup, or its session.
+        if self._most_mark == resource.RLIM_INFINITY:
+            resource.setrlimit(resource.RLIMIT_RTTIME, (mark, self._most_mark))
 
     def _run(self, program: str, argv: list[str], environment: dict[str, str], streams: tuple[int, int, int], box: Box) -> int:
         box.enter()
@@ -103,6 +115,12 @@ class Spawner:
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (self._most_files, self._most_files))
             box.leave()
+
+
+def mark_for(state: str, handle: str) -> int:
+    """Make the mark of a job. Another worker's may have the same key, and nobody can choose an id whose mark is that of another's job."""
+    digest = blake2b(handle.encode(), digest_size=_MARK_BYTES, key=state.encode()).digest()
+    return _LEAST_MARK | int.from_bytes(digest, "big")
 
 
 def find_program(name: str, path: str) -> str:

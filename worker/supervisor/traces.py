@@ -1,29 +1,37 @@
-"""Finds what a job left in /proc: which process leads it, and the pipes that it writes into."""
+"""Finds what jobs left in /proc: their processes, which of them leads, and the pipes that they write into."""
 
 # ruff: noqa: PTH116 -- pathlib is not light
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable
+from stat import S_ISFIFO
 
 from .keeper_line import Died
-from .processes import read_stat, started_at_us
+from .processes import Stat, all_pids, mark_of, read_stat, started_at_us
 
 _CLOCK_TOLERANCE_US = 2_000_000
 
 
-def oldest_session_leader(alive: Iterable[int], died: Iterable[Died]) -> int:
-    """Tell which of a job's processes leads it; 0 if none can.
+def marked_processes() -> dict[int, dict[int, Stat]]:
+    """Look at all processes that bear the mark of a job: by mark and pid."""
+    found: dict[int, dict[int, Stat]] = {}
+    for pid in all_pids():
+        mark = mark_of(pid)
+        stat = read_stat(pid) if mark else None
+        if stat is not None:
+            found.setdefault(mark, {})[pid] = stat
+    return found
 
-    The leader began with a session of its own, and before all its descendants, of which others may have made sessions too.
+
+def find_leader(seen: dict[int, Stat], died: Iterable[Died]) -> int:
+    """Tell which of a job's processes leads it, 0 if there was none: it was there before all its descendants.
+
+    It has a session of its own, or it is in its very first moments, and then it is alone.
     """
-    leaders = [(one.start_ticks, one.pid) for one in died if one.session == one.pid]
-    for pid in alive:
-        found = read_stat(pid)
-        if found is not None and found.session == pid:
-            leaders.append((found.start_ticks, pid))
-    return min(leaders)[1] if leaders else 0
+    leaders = [(stat.session != pid, stat.start_ticks, pid) for pid, stat in seen.items()]
+    leaders += [(one.session != one.pid, one.start_ticks, one.pid) for one in died]
+    return min(leaders)[2] if leaders else 0
 
 
 def started_about(start_ticks: int, at_us: int) -> bool:
@@ -46,7 +54,7 @@ def find_pipes(pids: Iterable[int]) -> tuple[int, int]:
 def _open_pipe(pid: int, number: int) -> int:
     path = f"/proc/{pid}/fd/{number}"
     try:
-        if not stat.S_ISFIFO(os.stat(path).st_mode) or not _is_read_write(pid, number):
+        if not S_ISFIFO(os.stat(path).st_mode) or not _is_read_write(pid, number):
             return -1
         return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -22,20 +22,26 @@ def shared_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     made.clean()
 
 
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that commands leave their compiled modules in."""
+    return tmp_path_factory.mktemp("bytecode")
+
+
 @pytest.fixture
-def home(shared_worker: Worker, tmp_path: Path) -> Iterator[Home]:
+def home(shared_worker: Worker, tmp_path: Path, bytecode: Path) -> Iterator[Home]:
     """Give the home of a submitter, who sees only what is theirs."""
     name = f"user{next(_numbers)}"
-    made = Home(tmp_path / "home", name)
+    made = Home(tmp_path / "home", bytecode, name)
     made.use(shared_worker, shared_worker.add(name, "submitter"))
     yield made
     made.stop_all()
 
 
 @pytest.fixture
-def own_home(worker: Worker, tmp_path: Path) -> Home:
+def own_home(worker: Worker, tmp_path: Path, bytecode: Path) -> Home:
     """Give the home of the admin of a worker of its own."""
-    made = Home(tmp_path / "home", "admin")
+    made = Home(tmp_path / "home", bytecode, "admin")
     made.use(worker, worker.admin)
     return made
 

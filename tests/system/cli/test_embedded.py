@@ -13,9 +13,9 @@ from home import Home, read_until
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def home(tmp_path: Path, bytecode: Path) -> Iterator[Home]:
     """An empty home; afterwards no process of its worker is left."""
-    made = Home(tmp_path)
+    made = Home(tmp_path, bytecode)
     yield made
     if (made.state / "worker" / "worker.json").exists():
         made.stop_all()

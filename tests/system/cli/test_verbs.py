@@ -117,6 +117,12 @@ def test_a_job_that_is_not_there_is_refused_by_every_verb(home: Home) -> None:
         assert home.jobwire(*arguments, status=1).stderr.startswith(b"jobwire: there is no job no; ")
 
 
+def test_what_cannot_name_a_job_is_refused_by_every_verb(home: Home) -> None:
+    for name in ("", "a b", "a\udcffb", "1@x"):
+        for arguments in (["show"], ["logs"], ["wait"], ["stop"], ["events", "--job"], ["list", "--batch"]):
+            assert b" names no job: " in home.jobwire(*arguments, name, status=1).stderr
+
+
 def test_logs_are_cut_as_asked(home: Home) -> None:
     home.jobwire("run", "-n", "talk", "sh", "-c", "seq 100000; seq 3 >&2")
     whole = b"".join(b"%d\n" % number for number in range(1, 100_001))
@@ -279,7 +285,7 @@ def test_a_daemon_that_cannot_be_reached_is_told_apart_and_ends_125(own_home: Ho
     worker.start()
 
 
-def test_somebody_who_is_not_on_the_roster_does_not_come_in(home: Home) -> None:
-    (home.config / "identity").unlink()
-    home.jobwire("keys", "new")
-    assert b"does not let your key in" in home.jobwire("list", status=125).stderr
+def test_somebody_who_is_not_on_the_roster_does_not_come_in(own_home: Home) -> None:
+    (own_home.config / "identity").unlink()
+    own_home.jobwire("keys", "new")
+    assert b"does not let your key in" in own_home.jobwire("list", status=125).stderr

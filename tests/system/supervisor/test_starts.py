@@ -102,7 +102,7 @@ def test_environment_and_folder_are_the_documented_ones(desk: RawDesk, tmp_path:
     assert (variables[b"OWN"], variables[b"LANG"]) == (b"\xff", b"de")
     assert variables[b"JOBWIRE_JOB_ID"].decode().replace("-", "") == json.loads((desk.folder(fact) / "job").read_text())["id"]
     assert set(variables) - {b"_", b"SHLVL", b"OLDPWD"} == {
-        b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"LANG", b"OWN", b"PWD", b"JOBWIRE_JOB_ID", b"JOBWIRE_MARK",
+        b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"LANG", b"OWN", b"PWD", b"JOBWIRE_JOB_ID",
     }  # fmt: skip
 
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 import time
+from types import FrameType
 
 import pytest
 import zmq
@@ -13,9 +15,10 @@ from fake_daemon import FakeDaemon
 from jobwire.client.connection import Connection
 from jobwire.client.exchange import Chunk, Exchange
 from jobwire.client.link import Link
+from jobwire.client.subscription import Subscription
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.sockets import new_context
-from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
 from jobwire.schemas.refusal import Code, Refused
 
@@ -341,6 +344,58 @@ def test_interruptions_lose_no_byte_of_a_log(connection: Connection, daemon: Fak
     assert b"".join(parts) == bytes(daemon.jobs[job_id].log)
     assert interruptions > 0
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
+
+
+@pytest.mark.parametrize("step", range(1, 700, 41))
+def test_an_exception_at_any_line_of_a_turn_loses_nothing(connection: Connection, daemon: FakeDaemon, step: int) -> None:
+    """A handler of a signal that another thread took may raise anywhere."""
+    job_id = new_id()
+    daemon.chunk = 1000
+    reports = connection.ask(start(job_id, b"wait", watch=True))
+    connection.next(reports, soon())
+    subscription = Subscription(event_pb2.Filter())
+    connection.subscribe(subscription)
+    while not subscription.granted:
+        connection.pump(soon())
+    exchange = connection.ask(follow(job_id))
+    daemon.write(job_id, os.urandom(5000))
+    daemon.finish(job_id, 3)
+    countdown = step
+
+    def trace(frame: FrameType, event: str, _: object) -> object:
+        nonlocal countdown
+        if "jobwire/client/" not in frame.f_code.co_filename or frame.f_code.co_filename.endswith("inside.py"):
+            return None
+        if event == "line":
+            countdown -= 1
+            if countdown == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        while countdown > 0 and not exchange.ended:
+            connection.pump(soon())
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(None)
+
+    assert read_log(connection, exchange) == bytes(daemon.jobs[job_id].log)
+    ends = []
+    while (item := connection.next(reports, soon())) is not None:
+        assert isinstance(item, request_pb2.Reply)
+        ends += [report.outcome.exit_status for report in item.reports.reports if report.state == job_pb2.STATE_FINISHED]
+    assert ends == [3]
+    daemon.tell(event_pb2.EVENT_KIND_QUEUED)
+    seqs: list[int] = []
+    while len(seqs) < 2:
+        event = subscription.take()
+        if event is not None:
+            seqs.append(event.seq)
+        else:
+            connection.pump(soon())
+    assert seqs == [2, 3]
 
 
 def test_a_second_thread_is_told_to_use_its_own(connection: Connection, daemon: FakeDaemon) -> None:

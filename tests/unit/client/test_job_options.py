@@ -95,3 +95,9 @@ def test_standard_input_that_is_missing_or_too_large_is_refused(tmp_path: Path) 
 
 def test_labels_may_have_no_value() -> None:
     assert spec_from(["true"], Wishes(labels=["a", "b=1"]), AROUND).labels == (("a", ""), ("b", "1"))
+
+
+def test_a_label_is_printable_text() -> None:
+    for label in ("a\udcff", "a=\n"):
+        with pytest.raises(Misunderstood, match="no printable text"):
+            spec_from(["true"], Wishes(labels=[label]), AROUND)

@@ -391,5 +391,5 @@ class EveryEventOnce(RuleBasedStateMachine):
         assert self.told == self.daemon.matching
 
 
-EveryEventOnce.TestCase.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+EveryEventOnce.TestCase.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
 TestEveryEventOnce = EveryEventOnce.TestCase

@@ -1,0 +1,83 @@
+"""What is recorded of a job: the events that tell of it, and its row in the store, written and read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from ..schemas.generated import event_pb2, job_pb2
+from ..schemas.job import EventKind, Outcome, OutcomeKind, State
+from ..schemas.naming import JobKey
+from ..schemas.record import event_kind_to_wire, outcome_from_wire, outcome_to_wire
+from ..schemas.spec import from_wire
+from .life import BatchRun, Job, StopOrder, phase_of
+from .rows import Change, EventRow
+from .store import Row
+
+
+def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event_pb2.Event:
+    """Make an event of what the job is now; its seq comes with the commit."""
+    event = event_pb2.Event(
+        kind=event_kind_to_wire(kind), at_us=at_us, name=job.spec.name, sentence=sentence, pid=job.pid, started_at_us=job.started_at_us
+    )
+    event.key.owner, event.key.id = job.key
+    if job.batch is not None:
+        event.batch = job.batch.id
+    for label, value in job.spec.labels:
+        event.labels.add(name=label, value=value)
+    if kind is EventKind.FINISHED and job.outcome is not None:
+        event.outcome.CopyFrom(outcome_to_wire(job.outcome))
+        event.sentence = job.outcome.sentence
+    return event
+
+
+def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) -> Change:
+    """Make the change that brings the job's row up to date."""
+    return Change(
+        row=job.row,
+        state=job.state,
+        events=[EventRow(job.key.owner, event.SerializeToString()) for event in events],
+        pid=job.pid,
+        started_at_us=job.started_at_us,
+        ended_at_us=job.ended_at_us,
+        outcome=outcome_to_wire(job.outcome).SerializeToString() if job.outcome is not None else None,
+        stop=json.dumps({"signal": job.stop.signal, "grace_ms": job.stop.grace_ms, "asked_by": job.stop.asked_by}) if job.stop else None,
+        stop_proof=proof,
+    )
+
+
+def explained(job: Job, outcome: Outcome) -> Outcome:
+    """Add who asked for the end, which the engine does not know."""
+    if job.stop is None or outcome.kind not in (OutcomeKind.EXITED, OutcomeKind.SIGNALED):
+        return outcome
+    said = outcome.sentence or "ended"
+    return Outcome(
+        outcome.kind,
+        outcome.exit_status,
+        outcome.signal,
+        f"{said}; stopped by {job.stop.asked_by}",
+        outcome.use,
+        outcome.stdout_bytes,
+        outcome.stderr_bytes,
+    )
+
+
+def read_row(row: Row) -> Job:
+    """Make a job of a row of the store."""
+    number, owner, job_id, digest, state, spec, queued_at, started_at, ended_at, pid, outcome, stop, batch_id, batch_name, parallel = row
+    return Job(
+        row=number,
+        key=JobKey(owner, job_id),
+        spec=from_wire(job_pb2.JobSpec.FromString(spec)),
+        digest=digest,
+        batch=BatchRun(batch_id, batch_name, parallel) if batch_id is not None else None,
+        phase=phase_of(State(state)),
+        queued_at_us=queued_at,
+        pid=pid,
+        started_at_us=started_at,
+        ended_at_us=ended_at,
+        outcome=outcome_from_wire(job_pb2.Outcome.FromString(outcome)) if outcome is not None else None,
+        stop=StopOrder(**json.loads(stop)) if stop is not None else None,
+        start_recorded=pid > 0,
+        recorded=state == State.FINISHED,
+    )

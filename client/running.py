@@ -1,0 +1,60 @@
+"""A job that is run to its end by a caller who waits for nothing else: what `Client.run` does.
+
+Whatever ends the wait early also ends the job, as with `subprocess.run`.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from .collecting import Collecting
+from .exchange import Exchange
+from .job import Job, deadline_in
+from .results import CompletedJob
+from .session import Session
+from .specs import Duration, seconds
+
+# A daemon that does not answer must not hold up an interruption for ever.
+_STOP_ACKNOWLEDGED_SECONDS = 5.0
+# After the grace: so long may it take until nothing of a stopped job is left.
+_STOPPED_SECONDS = 60.0
+
+
+def run_to_end(session: Session, start: Exchange, job: Job, timeout: Duration | None, grace: Duration | None) -> CompletedJob:
+    """Wait for the end of a job that was just asked for, and get its output.
+
+    Raises what was refused, and `JobTimeout` with the output so far when `timeout` has passed.
+    """
+    deadline = deadline_in(timeout)
+    output: Collecting | None = None
+    try:
+        session.acknowledged(start, [job.record], deadline)
+        output = job.collect()
+        output.finish(deadline)
+        session.wait([job.record])
+        return job.completed(output.stdout, output.stderr)
+    except TimeoutError:
+        if _stop(session, start, job) and output is not None:
+            with suppress(TimeoutError):
+                output.finish(deadline_in(_STOPPED_SECONDS + seconds(grace or 0)))
+        so_far = (output.stdout, output.stderr) if output is not None else (b"", b"")
+        raise job.timed_out(timeout, *so_far) from None
+    except BaseException:
+        _stop(session, start, job)
+        raise
+    finally:
+        if output is not None:
+            output.close()
+
+
+def _stop(session: Session, start: Exchange, job: Job) -> bool:
+    """Stop a job that nobody waits for any more, as far as that goes within a few seconds; say whether it will end."""
+    if start.refusal is not None:
+        return False
+    with suppress(Exception):
+        # Only a job that was acknowledged can be stopped, and it may still be under way.
+        session.acknowledged(start, [job.record], deadline_in(_STOP_ACKNOWLEDGED_SECONDS))
+        if job.outcome is None:
+            job.stop_soon(timeout=_STOP_ACKNOWLEDGED_SECONDS)
+        return True
+    return False

@@ -1,0 +1,411 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fake_daemon import FakeDaemon
+
+from jobwire.client.blocking import BatchInfo, Client, Code, Job, Refused, State
+from jobwire.client.failures import JobFailed
+from jobwire.client.specs import make_spec
+from jobwire.keys.identity import Identity
+from jobwire.schemas.generated import event_pb2, job_pb2
+from jobwire.schemas.naming import new_id
+
+
+class Later:
+    """Does something in another thread as soon as the daemon has seen a request; the client under test waits meanwhile."""
+
+    def __init__(self, daemon: FakeDaemon, verb: str, then: Callable[[], object], count: int = 1) -> None:
+        self._thread = threading.Thread(target=self._watch, args=(daemon, verb, then, count))
+        self._thread.start()
+
+    def _watch(self, daemon: FakeDaemon, verb: str, then: Callable[[], object], count: int) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        deadline = time.monotonic() + 10
+        while daemon.do(daemon.verbs).count(verb) < count:
+            assert time.monotonic() < deadline
+        then()
+
+    def join(self) -> None:
+        self._thread.join()
+
+
+def the_job(daemon: FakeDaemon) -> bytes:
+    return next(iter(daemon.jobs))
+
+
+def test_run_gives_what_subprocess_would(client: Client) -> None:
+    done = client.run(["echo", b"hello", Path("there")])
+
+    assert done.args == ("echo", b"hello", Path("there"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"hello there\n", b"")
+    assert done.check_returncode() is None
+
+
+def test_everything_that_was_said_about_a_job_is_asked_for(client: Client, daemon: FakeDaemon) -> None:
+    client.run(
+        ["echo"],
+        input=b"in",
+        cwd="/srv",
+        env={"A": b"\xff"},
+        name="n",
+        labels={"k": "v"},
+        time_limit=timedelta(minutes=1),
+        stop_signal=signal.SIGINT,
+        grace=0.0001,
+        id="00000000-0000-0000-0000-000000000001",
+    )
+
+    assert the_job(daemon) == bytes(15) + b"\1"
+    assert daemon.jobs[the_job(daemon)].spec == job_pb2.JobSpec(
+        argv=[b"echo"],
+        stdin=b"in",
+        directory=b"/srv",
+        environment=[job_pb2.EnvironmentVariable(name=b"A", value=b"\xff")],
+        name="n",
+        labels=[job_pb2.Label(name="k", value="v")],
+        time_limit_ms=60_000,
+        stop_signal=2,
+        grace_ms=1,
+    )
+
+
+def test_check_raises_an_error_that_subprocess_users_know(client: Client, daemon: FakeDaemon) -> None:
+    later = Later(daemon, "follow_log", lambda: daemon.finish(the_job(daemon), 3), 2)
+
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        client.run(["wait"], check=True)
+    later.join()
+
+    assert isinstance(caught.value, JobFailed)
+    assert (caught.value.returncode, caught.value.cmd, caught.value.stdout) == (3, ["wait"], b"")
+
+
+def test_a_run_that_takes_too_long_is_stopped_and_its_output_given(client: Client, daemon: FakeDaemon) -> None:
+    later = Later(daemon, "follow_log", lambda: daemon.write(the_job(daemon), b"so far"), 2)
+
+    with pytest.raises(subprocess.TimeoutExpired) as caught:
+        client.run(["wait"], timeout=0.3)
+    later.join()
+
+    assert (caught.value.output, caught.value.timeout) == (b"so far", 0.3)
+    assert daemon.jobs[the_job(daemon)].outcome is not None
+
+
+def test_an_interrupted_run_stops_its_job(client: Client, daemon: FakeDaemon) -> None:
+    later = Later(daemon, "follow_log", lambda: os.kill(os.getpid(), signal.SIGINT), 2)
+
+    with pytest.raises(KeyboardInterrupt):
+        client.run(["wait"])
+    later.join()
+
+    assert daemon.jobs[the_job(daemon)].outcome is not None
+    assert client.run(["echo", "usable"]).stdout == b"usable\n"
+
+
+def test_a_refused_run_tells_which_and_why(client: Client) -> None:
+    with pytest.raises(Refused, match="not this") as caught:
+        client.run(["refuse"])
+
+    assert caught.value.job_index == 0
+
+
+def test_a_lost_connection_in_the_middle_of_a_run_changes_nothing(client: Client, daemon: FakeDaemon) -> None:
+    def trouble() -> None:
+        daemon.write(the_job(daemon), b"before ")
+        daemon.restart()
+        daemon.write(the_job(daemon), b"after")
+        daemon.restart()
+        daemon.finish(the_job(daemon), 5)
+
+    later = Later(daemon, "follow_log", trouble, 2)
+    done = client.run(["wait"])
+    later.join()
+
+    assert (done.returncode, done.stdout) == (5, b"before after")
+    assert len(daemon.jobs) == 1
+
+
+def test_one_string_is_no_argv(client: Client) -> None:
+    with pytest.raises(TypeError, match="for a shell"):
+        client.run("echo hi")
+
+
+@pytest.mark.parametrize("wrong", ["no id", b"short"])
+def test_a_wrong_id_is_refused(client: Client, wrong: str | bytes) -> None:
+    with pytest.raises(Refused, match="is not the id"):
+        client.submit(["echo"], id=wrong)
+
+
+def test_a_name_that_is_no_unicode_is_refused(client: Client) -> None:
+    with pytest.raises(Refused, match="cannot be described"):
+        client.submit(["echo"], labels={"\udcff": ""})
+
+
+def test_a_job_is_followed_from_start_to_end(client: Client, daemon: FakeDaemon) -> None:
+    job = client.submit(["wait"])
+    assert job.poll() is None
+    while job.pid is None:
+        client.pump(time.monotonic() + 1)
+    assert (job.state, job.returncode) == (State.RUNNING, None)
+
+    daemon.finish(job.key.id, 4)
+
+    assert job.wait(timeout=10) == 4
+    assert (job.state, job.exit_status, job.returncode, job.poll()) == (State.FINISHED, 4, 4, 4)
+    assert job.result().returncode == 4
+
+
+def test_waiting_can_time_out(client: Client) -> None:
+    job = client.submit(["wait"])
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        job.wait(timeout=0.05)
+    with pytest.raises(TimeoutError):
+        client.wait([job], timeout=0.05)
+    with pytest.raises(subprocess.TimeoutExpired):
+        job.result(timeout=timedelta(seconds=0.05))
+
+
+def test_lines_come_while_the_job_runs(client: Client, daemon: FakeDaemon) -> None:
+    job = client.submit(["wait"])
+    lines = iter(job.stdout)
+    daemon.write(job.key.id, b"one\ntw")
+    assert next(lines) == b"one\n"
+    daemon.write(job.key.id, b"o\nthree")
+    assert next(lines) == b"two\n"
+    daemon.finish(job.key.id)
+
+    assert list(lines) == [b"three"]
+    assert job.stdout.ended
+    assert job.stdout.position == 13
+
+
+def test_output_is_read_like_a_pipe(client: Client, daemon: FakeDaemon) -> None:
+    job = client.submit(["wait"])
+    daemon.write(job.key.id, b"0123456789")
+    daemon.finish(job.key.id)
+    out = job.output("stdout", 2)
+
+    assert out.read(3) == b"234"
+    assert out.read1(1) == b"5"
+    assert out.take() == b"6789"
+    assert out.read() == b""
+    assert out.ended
+    assert job.stderr.read() == b""
+    assert job.read_range("stdout", 4, 2) == (b"45", 10)
+    out.close()
+    with pytest.raises(ValueError, match="closed"):
+        out.read()
+
+
+def test_a_log_that_is_refused_says_so_where_it_is_read(client: Client) -> None:
+    with pytest.raises(Refused, match="no such job"):
+        client.job_by_key(b"o" * 32, new_id()).stdout.read()
+
+
+def test_a_stopped_job_tells_how_it_ended(client: Client, daemon: FakeDaemon) -> None:
+    job = client.submit(["wait"])
+    daemon.write(job.key.id, b"last words")
+
+    done = job.stop(signal.SIGINT, grace=1)
+
+    assert (done.returncode, done.stdout, job.exit_status) == (-2, b"last words", 130)
+    assert daemon.requests[-1].stop.grace_ms == 1000
+
+
+def test_a_signal_is_sent(client: Client, daemon: FakeDaemon) -> None:
+    job = client.submit(["wait"], watch=False)
+    job.send_signal(signal.SIGUSR1)
+
+    assert daemon.requests[-1].signal.signal == signal.SIGUSR1
+
+
+def test_many_jobs_start_with_one_request(client: Client, daemon: FakeDaemon) -> None:
+    batch = BatchInfo(new_id(), "night", 2)
+    jobs = client.submit_many([make_spec(["echo", str(n)], {}) for n in range(5)], batch=batch)
+
+    assert client.wait(jobs) == jobs
+    assert daemon.verbs() == ["hello", "start"]
+    assert daemon.requests[1].start.batch.name == "night"
+
+
+def test_waiting_for_any_returns_those_that_have_ended(client: Client, daemon: FakeDaemon) -> None:
+    jobs = [client.submit(["wait"]) for _ in range(3)]
+    daemon.finish(jobs[1].key.id)
+
+    assert client.wait(jobs, any=True, timeout=10) == [jobs[1]]
+    assert client.wait(jobs, any=True) == [jobs[1]]
+
+
+def test_a_job_that_ended_long_ago_is_waited_for(client: Client, daemon: FakeDaemon, identity: Identity) -> None:
+    job_id = new_id()
+    client.run(["echo"], id=job_id)
+    with Client.connect(daemon.endpoint, daemon.public, identity) as other:
+        job = other.job_by_key(identity.public, job_id)
+
+        assert job.wait() == 0
+        assert job.poll() == 0
+
+
+@pytest.mark.parametrize("lose", [False, True])
+def test_a_job_that_nobody_watches_is_waited_for_through_events(client: Client, daemon: FakeDaemon, *, lose: bool) -> None:
+    jobs = [client.submit(["wait"], watch=False) for _ in range(70)]
+
+    def end() -> None:
+        for job in jobs[1:]:
+            daemon.finish(job.key.id)
+        if lose:
+            daemon.restart()
+        daemon.finish(jobs[0].key.id, 9)
+
+    later = Later(daemon, "query_one", end, 140)
+
+    assert client.wait(jobs, timeout=20) == jobs
+    later.join()
+    assert jobs[0].returncode == 9
+
+
+def test_a_job_that_ends_between_question_and_grant_is_not_missed(client: Client, daemon: FakeDaemon) -> None:
+    job = client.submit(["wait"], watch=False)
+    daemon.swallow["subscribe"] = 1
+
+    def end() -> None:
+        daemon.finish(job.key.id)
+        daemon.restart()
+
+    later = Later(daemon, "subscribe", end)
+
+    assert job.wait(timeout=20) == 0
+    later.join()
+
+
+def test_beyond_some_watches_none_are_opened(client: Client, daemon: FakeDaemon) -> None:
+    for _ in range(65):
+        client.submit(["wait"])
+
+    starts = [request.start.watch for request in daemon.requests if request.HasField("start")]
+    assert starts == [True] * 64 + [False]
+
+
+def test_jobs_are_listed_page_by_page(client: Client, daemon: FakeDaemon) -> None:
+    names = [f"job-{n}" for n in range(5)]
+    for name in names:
+        client.submit(["echo"], name=name)
+
+    listed = list(client.list(all=True))
+
+    assert [info.name for info in listed] == names
+    assert listed[0].argv == (b"echo",)
+    assert listed[0].returncode == 0
+    assert daemon.verbs().count("list") == 3
+
+
+def test_a_job_is_found_by_what_a_person_types(client: Client) -> None:
+    submitted = client.submit(["wait"], name="mine")
+    found = client.job("mine")
+
+    assert found.key == submitted.key
+    assert found.state is State.RUNNING
+    assert found.info().name == "mine"
+    with pytest.raises(Refused) as caught:
+        client.job("nobody")
+    assert caught.value.code is Code.NOT_FOUND
+
+
+def test_two_handles_of_one_job_know_the_same(client: Client, daemon: FakeDaemon) -> None:
+    submitted = client.submit(["wait"], name="mine")
+    found: Job = client.job("mine")
+    daemon.finish(submitted.key.id, 2)
+    submitted.wait()
+
+    assert found.returncode == 2
+
+
+def test_events_from_now_on_tell_what_happens_after_the_call(client: Client, daemon: FakeDaemon) -> None:
+    client.run(["echo"])
+    events = client.events(timeout=10)
+    job = client.submit(["wait"])
+    daemon.finish(job.key.id, 1)
+
+    told = [next(events) for _ in range(2)]
+    events.close()
+
+    assert [(event.kind.name, event.key.id) for event in told] == [("STARTED", job.key.id), ("FINISHED", job.key.id)]
+    assert told[1].outcome is not None
+
+
+def test_events_go_on_after_a_cursor(client: Client, daemon: FakeDaemon) -> None:
+    daemon.tell(*[event_pb2.EVENT_KIND_STARTED] * 10)
+    with client.events(f"{daemon.store.hex()}:0") as events:
+        first = next(events)
+    with client.events(str(first.cursor), timeout=10) as events:
+        assert [next(events).cursor.seq for _ in range(9)] == list(range(2, 11))
+        with pytest.raises(Refused, match="is not a cursor"):
+            client.events("nonsense")
+
+
+def test_a_cursor_of_another_store_is_refused_at_once(client: Client) -> None:
+    with pytest.raises(Refused) as caught:
+        client.events(f"{bytes(16).hex()}:0")
+
+    assert caught.value.code is Code.OUT_OF_RANGE
+
+
+def test_lost_news_are_replayed(client: Client, daemon: FakeDaemon) -> None:
+    with client.events(timeout=20) as events:
+        daemon.tell(event_pb2.EVENT_KIND_STARTED)
+        assert next(events).cursor.seq == 1
+        daemon.tell(event_pb2.EVENT_KIND_STARTED, event_pb2.EVENT_KIND_STARTED, deaf=True)
+        daemon.beat()
+
+        assert [next(events).cursor.seq for _ in range(2)] == [2, 3]
+
+
+def test_news_survive_restarts_of_the_daemon(client: Client, daemon: FakeDaemon) -> None:
+    with client.events(timeout=20) as events:
+        for seq in range(1, 6, 2):
+            daemon.tell(event_pb2.EVENT_KIND_STARTED)
+            daemon.restart()
+            daemon.tell(event_pb2.EVENT_KIND_STARTED)
+
+            assert [next(events).cursor.seq for _ in range(2)] == [seq, seq + 1]
+
+
+def test_events_of_a_kind_that_is_not_known_are_left_out(client: Client, daemon: FakeDaemon) -> None:
+    with client.events(timeout=20) as events:
+        daemon.tell(99, event_pb2.EVENT_KIND_STARTED)  # type: ignore[arg-type]
+
+        assert next(events).cursor.seq == 2
+
+
+def test_a_closed_event_stream_gives_its_grant_back(client: Client, daemon: FakeDaemon) -> None:
+    events = client.events()
+    events.close()
+    client.hello()
+    list(client.list())
+
+    assert daemon.do(lambda: daemon.grants) == {}
+    assert list(events) == []
+
+
+def test_events_can_be_limited_in_time(client: Client) -> None:
+    with client.events(timeout=0.05) as events, pytest.raises(TimeoutError):
+        next(events)
+
+
+def test_a_client_is_made_of_a_context(daemon: FakeDaemon, identity: Identity, tmp_path: Path) -> None:
+    from jobwire.client.contexts import Context
+    from jobwire.keys.identity import save
+
+    save(identity, tmp_path / "identity")
+    with Client(Context("lab", daemon.endpoint, daemon.public, tmp_path / "identity")) as client:
+        assert client.hello().kind == "worker"

@@ -1,0 +1,105 @@
+import fcntl
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobwire.client.cli.outlet import Outlet, ReaderGone
+from jobwire.client.cli.screen import Table, duration, printable
+from jobwire.client.cli.sentences import command_line, failed, how_it_ended, signal_name
+from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.refusal import Refused
+
+
+@given(st.text(st.characters()))
+def test_nothing_that_drives_a_terminal_is_shown(text: str) -> None:
+    shown = printable(text)
+    assert all(char.isprintable() or char in "\n\t" for char in shown)
+    shown.encode()
+
+
+def test_text_is_shown_as_it_is() -> None:
+    assert printable("Grüße, 世界\n\tand more") == "Grüße, 世界\n\tand more"
+    assert printable("\x1b[2J\r\udcff") == r"\x1b[2J\r\udcff"
+
+
+def test_a_cell_stays_in_its_row(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("A", "B")
+    table.add("one\ntwo", "three\tfour")
+    table.write()
+    assert capsys.readouterr().out == "one\\ntwo\tthree\\tfour\n"
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "text"),
+    [
+        (0, "0ms"),
+        (3_200, "3ms"),
+        (2_500_000, "2.5s"),
+        (12_900_000, "12s"),
+        (245_000_000, "4m05s"),
+        (12_000_000_000, "3h20m"),
+        (187_200_000_000, "2d04h"),
+    ],
+)
+def test_a_span_of_time_is_short(microseconds: int, text: str) -> None:
+    assert duration(microseconds) == text
+
+
+@pytest.mark.parametrize("kind", OutcomeKind)
+def test_every_end_has_a_sentence(kind: OutcomeKind) -> None:
+    assert how_it_ended(Outcome(kind, exit_status=3, signal=9))
+    assert "the reason" in how_it_ended(Outcome(kind, sentence="the reason"))
+    assert failed(Outcome(kind, exit_status=0)) == (kind is not OutcomeKind.EXITED)
+    assert failed(Outcome(kind, exit_status=1))
+
+
+def test_a_signal_has_its_name_or_number() -> None:
+    assert signal_name(9) == "SIGKILL"
+    assert signal_name(33) == "signal 33"
+
+
+def test_a_command_is_shown_as_one_would_type_it() -> None:
+    assert command_line([b"sh", b"-c", b"echo a; b"]) == "sh -c 'echo a; b'"
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe whose reading end the test closes."""
+    read, write = os.pipe()
+    yield read, write
+    os.close(write)
+
+
+def test_a_slow_reader_does_not_hold_up_and_shares_nothing(pipe: tuple[int, int]) -> None:
+    read, write = pipe
+    outlet = Outlet(write)
+    written = 0
+    while count := outlet.write(bytes(1 << 18)):
+        written += count
+    assert written >= 1 << 16
+    assert not fcntl.fcntl(write, fcntl.F_GETFL) & os.O_NONBLOCK
+    assert len(os.read(read, 1 << 20)) > 0
+    assert outlet.write(b"x") == 1
+    outlet.close()
+    os.close(read)
+
+
+def test_a_reader_that_is_gone_is_told(pipe: tuple[int, int]) -> None:
+    read, write = pipe
+    outlet = Outlet(write)
+    os.close(read)
+    with pytest.raises(ReaderGone):
+        outlet.write(b"x")
+    outlet.close()
+
+
+def test_a_full_disk_is_refused_in_words() -> None:
+    fd = os.open("/dev/full", os.O_WRONLY)
+    outlet = Outlet(fd)
+    with pytest.raises(Refused, match="No space left"):
+        outlet.write(b"x")
+    outlet.close()
+    os.close(fd)
