@@ -58,6 +58,7 @@ class Conversation:
         self._last_number = 0
         # None: there is no `hello` under way. (A daemon answers a frame that it could not read under the number 0.)
         self._hello_number: int | None = None
+        self._connected = False
 
     @property
     def waits(self) -> bool:
@@ -72,6 +73,9 @@ class Conversation:
         self._unanswered[exchange] = None
         if self.greeted:
             self._send(exchange)
+        elif self._connected and self._hello_number is None:
+            # The last one was refused; perhaps this one is not.
+            self._say_hello()
         return exchange
 
     def take(self, exchange: Exchange) -> Item | None:
@@ -98,10 +102,12 @@ class Conversation:
     def connected(self) -> None:
         """Note that a handshake was made: a new connection, perhaps to a new run of the daemon."""
         self.lost()
+        self._connected = True
         self._say_hello()
 
     def lost(self) -> None:
         """Note that the connection is gone; nothing can be sent until `connected`."""
+        self._connected = False
         self.greeted = False
         self._outgoing.clear()
         self._in_flight.clear()
@@ -156,6 +162,7 @@ class Conversation:
     def _answered_hello(self, reply: request_pb2.Reply) -> list[Happened]:
         refused = self._why_not(reply)
         if refused is not None:
+            self.greeted = False
             return self.fail(refused)
         before, self.hello = self.hello, reply.hello
         new_run = before is not None and before.nonce != reply.hello.nonce

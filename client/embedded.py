@@ -1,6 +1,6 @@
 """The private worker of this user: found where it runs, started where it does not.
 
-Knows its state folder and how it is started; not how it works. Nothing here waits with a clock: locks and a pipe tell.
+Knows its state folder and how it is started; not how it works. Nothing here looks again and again: locks, a pipe and inotify tell.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import pwd
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,8 +24,10 @@ from ..keys.places import identity_path, roster_path, worker_folder
 from ..schemas.refusal import Code, Refused
 from .contexts import EMBEDDED, Context
 
-LAST_LOG_LINES = 8
+_LAST_LOG_LINES = 8
 _LARGEST_LOG_TAIL = 4096
+_LONGEST_PID = 32
+_READY_SECONDS = 20
 
 # Workers that this process started: asked for at the next start, so that none stays a zombie.
 _started: list[subprocess.Popen[bytes]] = []
@@ -74,7 +77,15 @@ def _open_private(path: Path, flags: int) -> int:
 
 
 def _running(folder: Path) -> Context | None:
-    """Read who runs; None where nobody does. The lock tells whether it lives, for a file stays behind after a `kill -9`."""
+    """Find who runs, once it is ready; None where nobody does."""
+    holder = _holder(folder)
+    if holder is None:
+        return None
+    return _described(folder, holder) or _await_ready(folder)
+
+
+def _holder(folder: Path) -> str | None:
+    """Read the pid of the worker that holds the folder. Its lock tells that it lives: files stay behind after a `kill -9`."""
     try:
         fd = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -82,17 +93,47 @@ def _running(folder: Path) -> Context | None:
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _context((folder / "worker.json").read_bytes())
+        return os.read(fd, _LONGEST_PID).decode(errors="replace").strip()
     finally:
         os.close(fd)
     return None
 
 
-def _context(said: bytes) -> Context:
-    """Understand what a worker says of itself, in `worker.json` and when it is ready."""
+def _described(folder: Path, holder: str) -> Context | None:
+    """Read what the holder says of itself; None where it is not ready, and only its predecessor's words are there."""
+    try:
+        said = (folder / "worker.json").read_bytes()
+    except FileNotFoundError:
+        return None
+    pid, context = _understand(said)
+    return context if str(pid) == holder else None
+
+
+def _await_ready(folder: Path) -> Context | None:
+    """Wait for a worker that somebody just starts by hand, or for the end of one that ends; None where nobody is left."""
+    from inotify_simple import INotify, flags  # type: ignore[import-untyped] # noqa: PLC0415 -- reason: untyped; rarely needed
+
+    deadline = time.monotonic() + _READY_SECONDS
+    with INotify() as watch:
+        # Its description is moved into its place; the lock that it wrote to is closed at its end.
+        watch.add_watch(folder, flags.MOVED_TO | flags.CLOSE_WRITE)
+        while (holder := _holder(folder)) is not None:
+            if found := _described(folder, holder):
+                return found
+            if not watch.read(timeout=max(0, int((deadline - time.monotonic()) * 1000))):
+                raise Refused(
+                    Code.UNAVAILABLE,
+                    f"your private worker (pid {holder}) is not ready after {_READY_SECONDS} s",
+                    f"see what it does: tail {folder / 'worker.log'}; or end it: kill {holder}",
+                )
+    return None
+
+
+def _understand(said: bytes) -> tuple[int, Context]:
+    """Understand what a worker says of itself, in `worker.json` and when it is ready: its pid, and how to reach it."""
     try:
         fields: dict[str, Any] = json.loads(said)
-        return Context(EMBEDDED, fields["endpoint"], parse_public(fields["key"]), identity_path(), embedded=True)
+        return fields["pid"], Context(EMBEDDED, fields["endpoint"], parse_public(fields["key"]), identity_path(), embedded=True)
     except (ValueError, KeyError, TypeError) as error:
         raise Refused(Code.INTERNAL, f"the embedded worker says of itself what cannot be understood: {error!r}") from None
 
@@ -127,7 +168,7 @@ def _start(folder: Path) -> Context:
     _started.append(worker)
     if not said.endswith(b"\n"):
         raise _failed(log_path)
-    return _context(said)
+    return _understand(said)[1]
 
 
 def _enroll(identity: Identity) -> None:
@@ -153,7 +194,7 @@ def _enroll(identity: Identity) -> None:
 def _failed(log_path: Path) -> Refused:
     with log_path.open("rb") as log:
         log.seek(max(0, log.seek(0, os.SEEK_END) - _LARGEST_LOG_TAIL))
-        lines = log.read().decode(errors="replace").splitlines()[-LAST_LOG_LINES:]
+        lines = log.read().decode(errors="replace").splitlines()[-_LAST_LOG_LINES:]
     return Refused(
         Code.UNAVAILABLE,
         "\n  ".join([f"your private worker did not start; the last lines of {log_path}:", *lines]),

@@ -98,9 +98,11 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
     run = format_id(request.batch.id)
     exchange = connected.connection.ask(request_pb2.Request(start=request))
     failures = 0
+    is_submitted = False
     with Progress(len(jobs)) as progress:
         try:
             while (answer := connected.connection.next(exchange)) is not None:
+                is_submitted = True
                 for report in answer.reports.reports if isinstance(answer, request_pb2.Reply) else ():
                     if report.state != job_pb2.STATE_FINISHED:
                         progress.started()
@@ -111,7 +113,10 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
                     progress.ended(title, outcome, report.stderr_tail)
         except KeyboardInterrupt:
             progress.close()
-            say(f"the jobs go on; jobwire wait {run} waits for them, jobwire stop {run} ends them")
+            if is_submitted:
+                say(f"the jobs go on; jobwire wait {run} waits for them, jobwire stop {run} ends them")
+            else:
+                say(f"interrupted before the batch was acknowledged; repeat it with --id {run}, and no job starts twice")
             raise endings.Ending(endings.INTERRUPTED) from None
         except Refused as refused:
             raise _about_job(refused, request, jobs) from None

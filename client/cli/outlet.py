@@ -6,6 +6,7 @@ Knows descriptors and their kinds; not what is written.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -48,7 +49,7 @@ class Outlet:
             return 0
         except OSError as error:
             # EIO: the terminal hung up. Python ignores SIGPIPE, so a closed pipe shows here.
-            if isinstance(error, BrokenPipeError) or error.errno == 5:  # noqa: PLR2004
+            if isinstance(error, BrokenPipeError) or error.errno == errno.EIO:
                 raise ReaderGone from None
             raise Refused(Code.INTERNAL, f"the output cannot be written: {error.strerror}") from None
 

@@ -6,6 +6,7 @@ works as before, only slower.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import typer.core
@@ -23,6 +24,7 @@ class _AsTyped:
         return value
 
 
+@cache
 def take_texts_as_typed() -> None:
     """Do so for flags, texts and lists of texts, from now on."""
     parameter: Any = getattr(typer.core, "_TyperParameter", None)

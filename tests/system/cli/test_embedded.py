@@ -86,3 +86,17 @@ def test_an_identity_that_is_new_is_let_in_by_the_worker_that_runs(home: Home) -
     home.jobwire("run", "true")
     (home.config / "identity").unlink()
     assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"
+
+
+def test_a_worker_that_somebody_just_starts_by_hand_is_waited_for(home: Home) -> None:
+    home.jobwire("run", "true")
+    home.jobwire("worker", "stop")
+    lock = home.state / "worker" / "lock"
+    with home.start("worker", "run") as worker:
+        # It holds its folder, and the description there is still its predecessor's.
+        wait_until(lambda: lock.read_text().strip() == str(worker.pid), "it holds the folder")
+        assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"
+        assert home.records("worker", "status")[0]["pid"] == worker.pid
+        home.jobwire("worker", "stop")
+        assert worker.wait() == 0
+    home.jobwire("run", "true")

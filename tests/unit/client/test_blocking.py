@@ -13,9 +13,10 @@ import pytest
 from fake_daemon import FakeDaemon
 
 from jobwire.client.blocking import BatchInfo, Client, Code, Job, Refused, State
+from jobwire.client.contexts import Context
 from jobwire.client.failures import JobFailed
 from jobwire.client.specs import make_spec
-from jobwire.keys.identity import Identity
+from jobwire.keys.identity import Identity, save
 from jobwire.schemas.generated import event_pb2, job_pb2
 from jobwire.schemas.naming import new_id
 
@@ -403,9 +404,6 @@ def test_events_can_be_limited_in_time(client: Client) -> None:
 
 
 def test_a_client_is_made_of_a_context(daemon: FakeDaemon, identity: Identity, tmp_path: Path) -> None:
-    from jobwire.client.contexts import Context
-    from jobwire.keys.identity import save
-
     save(identity, tmp_path / "identity")
     with Client(Context("lab", daemon.endpoint, daemon.public, tmp_path / "identity")) as client:
         assert client.hello().kind == "worker"

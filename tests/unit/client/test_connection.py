@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 import pytest
 import zmq
@@ -346,6 +349,27 @@ def test_interruptions_lose_no_byte_of_a_log(connection: Connection, daemon: Fak
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
 
 
+@contextlib.contextmanager
+def interrupted_at_line(count: int) -> Iterator[None]:
+    """Raise KeyboardInterrupt at the count-th line of the client that runs; not in inside.py, which holds signals back."""
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal count
+        if "jobwire/client/" not in frame.f_code.co_filename or frame.f_code.co_filename.endswith("inside.py"):
+            return None
+        count -= event == "line"
+        if count == 0:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(None)
+
+
 @pytest.mark.parametrize("step", range(1, 700, 41))
 def test_an_exception_at_any_line_of_a_turn_loses_nothing(connection: Connection, daemon: FakeDaemon, step: int) -> None:
     """A handler of a signal that another thread took may raise anywhere."""
@@ -360,26 +384,9 @@ def test_an_exception_at_any_line_of_a_turn_loses_nothing(connection: Connection
     exchange = connection.ask(follow(job_id))
     daemon.write(job_id, os.urandom(5000))
     daemon.finish(job_id, 3)
-    countdown = step
-
-    def trace(frame: FrameType, event: str, _: object) -> object:
-        nonlocal countdown
-        if "jobwire/client/" not in frame.f_code.co_filename or frame.f_code.co_filename.endswith("inside.py"):
-            return None
-        if event == "line":
-            countdown -= 1
-            if countdown == 0:
-                raise KeyboardInterrupt
-        return trace
-
-    sys.settrace(trace)
-    try:
-        while countdown > 0 and not exchange.ended:
+    with contextlib.suppress(KeyboardInterrupt), interrupted_at_line(step):
+        while not exchange.ended:
             connection.pump(soon())
-    except KeyboardInterrupt:
-        pass
-    finally:
-        sys.settrace(None)
 
     assert read_log(connection, exchange) == bytes(daemon.jobs[job_id].log)
     ends = []

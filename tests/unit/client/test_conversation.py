@@ -256,6 +256,20 @@ def test_a_refused_hello_ends_everything_that_waits() -> None:
     assert str(exchange.refusal) == "expired"
 
 
+def test_after_a_refused_hello_the_next_request_says_it_again() -> None:
+    house = House()
+    house.conversation.connected()
+    (hello,) = house.sent()
+    house.refuse(hello, Refused(Code.UNAVAILABLE, "not yet"))
+    house.conversation.ask(listing())
+    house.conversation.ask(listing())
+
+    (again,) = house.sent()
+    house.greet(again)
+
+    assert [request.WhichOneof("verb") for request in house.sent()] == ["list", "list"]
+
+
 @pytest.mark.parametrize(("field", "value"), [("version", 2), ("daemon", b"z" * 32)])
 def test_a_hello_of_another_kind_ends_everything_that_waits(field: str, value: object) -> None:
     house = House()

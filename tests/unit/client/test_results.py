@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, datetime
+
+import pytest
+
+import jobwire
+from jobwire.client.blocking import Client
+from jobwire.client.failures import JobFailed, JobTimeout
+from jobwire.client.results import CompletedJob, EventCursor, event, job_info, moment, return_code
+from jobwire.client.specs import milliseconds
+from jobwire.schemas.generated import event_pb2, job_pb2
+from jobwire.schemas.job import Outcome, OutcomeKind, State
+from jobwire.schemas.naming import JobKey
+from jobwire.schemas.refusal import Refused
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (Outcome(OutcomeKind.EXITED, 3), 3),
+        (Outcome(OutcomeKind.FAILED_TO_START, 127), 127),
+        (Outcome(OutcomeKind.SIGNALED, signal=9), -9),
+        (Outcome(OutcomeKind.TIMED_OUT, signal=15), -15),
+        # It caught the signal and exited with 0: that is no success.
+        (Outcome(OutcomeKind.TIMED_OUT, 0), 124),
+        (Outcome(OutcomeKind.CANCELLED), -15),
+        (Outcome(OutcomeKind.OVER_LIMIT, 0), 125),
+        (Outcome(OutcomeKind.LOST), 125),
+    ],
+)
+def test_a_return_code_is_what_subprocess_gives_and_0_only_for_success(outcome: Outcome, expected: int) -> None:
+    assert return_code(outcome) == expected
+
+
+def test_a_cursor_is_written_and_read() -> None:
+    cursor = EventCursor(bytes(range(16)), 7)
+
+    assert str(cursor) == "000102030405060708090a0b0c0d0e0f:7"
+    assert EventCursor.parse(str(cursor)) == cursor
+
+
+@pytest.mark.parametrize("text", ["", "now", "00:1", "000102030405060708090a0b0c0d0e0f", "000102030405060708090a0b0c0d0e0f:-1"])
+def test_what_is_no_cursor_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match="is not a cursor"):
+        EventCursor.parse(text)
+
+
+def test_a_job_of_a_newer_daemon_can_be_read() -> None:
+    spec = job_pb2.JobSpec.FromString(job_pb2.JobSpec(argv=[b"x"]).SerializeToString() + b"\xf8\x3f\x01")
+    info = job_info(
+        job_pb2.Job(key=job_pb2.JobKey(owner=b"o" * 32, id=b"i" * 16), spec=spec, state=77, queued_at_us=1, pid=5, started_at_us=2)
+    )
+
+    assert info.state is State.RUNNING
+    assert info.argv == (b"x",)
+    assert info.process == "5@19700101T000000.000002Z"
+    assert info.queued_at == datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC)
+    assert (info.ended_at, info.returncode, info.labels, info.name) == (None, None, {}, "")
+    assert info.id == "69696969-6969-6969-6969-696969696969"
+
+
+def test_an_event_of_a_newer_daemon_is_left_out() -> None:
+    assert event(b"s" * 16, event_pb2.Event(kind=99)) is None
+    known = event(b"s" * 16, event_pb2.Event(kind=2, seq=4, at_us=1_000_000, pid=9, started_at_us=1))
+    assert known is not None
+    assert (known.cursor.seq, known.process, known.at) == (4, "9@19700101T000000.000001Z", moment(1_000_000))
+
+
+def test_failures_survive_pickling() -> None:
+    done = CompletedJob(["a"], 2, b"o", b"e", JobKey(b"o" * 32, b"i" * 16), 1, 2, 3, Outcome(OutcomeKind.EXITED, 2, sentence="why"))
+    failed = pickle.loads(pickle.dumps(JobFailed(done)))
+    late = pickle.loads(pickle.dumps(JobTimeout(["a"], 1.5, b"o", b"e")))
+
+    assert failed.job == done
+    assert str(failed).endswith("status 2. why")
+    assert (late.cmd, late.timeout, late.output, late.stderr) == (["a"], 1.5, b"o", b"e")
+
+
+@pytest.mark.parametrize(("duration", "expected"), [(0, 0), (0.0001, 1), (1, 1000), (1.0005, 1001), (None, None)])
+def test_what_is_short_is_not_nothing(duration: float | None, expected: int | None) -> None:
+    assert milliseconds(duration) == expected
+
+
+@pytest.mark.parametrize("duration", [-1, float("inf"), float("nan")])
+def test_what_is_no_duration_is_refused(duration: float) -> None:
+    with pytest.raises(Refused, match="is not a duration"):
+        milliseconds(duration)
+
+
+def test_the_public_client_is_this_one() -> None:
+    assert jobwire.Client is Client

@@ -1,0 +1,42 @@
+import signal
+
+import pytest
+
+from jobwire.worker.supervisor.outcome import judge, signal_name
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "exit_status", "number", "sentence"),
+    [
+        (0, "exited", 0, 0, "exited with status 0"),
+        (3 << 8, "exited", 3, 0, "exited with status 3"),
+        (signal.SIGTERM, "signaled", 0, 15, "ended by SIGTERM"),
+        (signal.SIGSEGV | 0x80, "signaled", 0, 11, "ended by SIGSEGV, and left a core dump"),
+    ],
+)
+def test_a_wait_status_is_told_in_words(status: int, kind: str, exit_status: int, number: int, sentence: str) -> None:
+    verdict = judge(status)
+    assert (verdict.kind, verdict.exit_status, verdict.signal, verdict.sentence) == (kind, exit_status, number, sentence)
+
+
+def test_a_job_killed_after_its_grace_says_so() -> None:
+    assert judge(9, killed_after_ms=1500).sentence == "did not end within 1.5 s of being told to, and was killed (SIGKILL)"
+    assert judge(9, killed_after_ms=0).sentence == "ended by SIGKILL"
+    assert judge(15, killed_after_ms=1500).sentence == "ended by SIGTERM"
+
+
+def test_a_time_limit_is_the_kind_whatever_the_status() -> None:
+    for status in (0, 9, None):
+        verdict = judge(status, limit_passed_ms=2000, why_unknown="nobody saw it")
+        assert verdict.kind == "timed_out"
+        assert verdict.sentence.startswith("ran into its time limit of 2 s, and ")
+
+
+def test_an_unknown_status_is_lost() -> None:
+    verdict = judge(None, why_unknown="nobody saw it")
+    assert (verdict.kind, verdict.exit_status, verdict.sentence) == ("lost", 0, "how it ended is not known: nobody saw it")
+
+
+def test_every_signal_has_a_name() -> None:
+    assert signal_name(9) == "SIGKILL"
+    assert signal_name(40) == "signal 40"

@@ -1,0 +1,140 @@
+import errno
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from inotify_simple import INotify, flags
+
+from jobwire.worker.supervisor import pump as pumps
+from jobwire.worker.supervisor.loop import Loop
+from jobwire.worker.supervisor.pump import Pump
+
+
+class Job:
+    """The writing end of a pipe, its pump, and the log."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.loop = Loop()
+        self.log = tmp_path / "stdout"
+        read_end, self.end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.pump = Pump(self.loop, read_end, os.open(self.log, os.O_WRONLY | os.O_CREAT))
+        self.pump.begin()
+
+    def close(self) -> None:
+        if self.end >= 0:
+            os.close(self.end)
+            self.end = -1
+
+    def run_until(self, condition: Callable[[], bool]) -> None:
+        def look() -> None:
+            if condition():
+                self.loop.end()
+
+        self.loop.before_sleep(look)
+        self.loop.after(10, lambda: pytest.fail("in vain waited"))
+        self.loop.run()
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return Job(tmp_path)
+
+
+def test_bytes_arrive_and_hang_up_closes(job: Job) -> None:
+    data = os.urandom(10_000)
+    os.write(job.end, data)
+    job.close()
+    job.run_until(lambda: not job.pump.is_open)
+    assert job.log.read_bytes() == data
+    assert job.pump.size == len(data)
+
+
+def test_draining_takes_all_that_is_there_and_keeps_the_pipe(job: Job) -> None:
+    fcntl.fcntl(job.end, fcntl.F_SETPIPE_SZ, 1 << 20)
+    data = b"x" * os.write(job.end, b"x" * (1 << 20))
+    assert job.pump.drain()
+    assert job.log.read_bytes() == data
+    assert job.pump.is_open
+    job.close()
+    assert job.pump.drain()
+    assert not job.pump.is_open
+
+
+def test_a_pump_adopted_goes_on_at_the_end_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "stdout").write_bytes(b"before ")
+    read_end, end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    file = os.open(tmp_path / "stdout", os.O_WRONLY)
+    pump = Pump(Loop(), read_end, file, os.lseek(file, 0, os.SEEK_END))
+    os.write(end, b"after")
+    os.close(end)
+    assert pump.drain()
+    pump.close()
+    assert (tmp_path / "stdout").read_bytes() == b"before after"
+    assert pump.size == 12
+
+
+def test_a_full_disk_pauses_and_loses_nothing(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    splice, full = os.splice, [errno.ENOSPC]
+
+    def limited(*args: int, **options: int) -> int:
+        if full:
+            raise OSError(full[0], "full")
+        return splice(*args, **options)
+
+    monkeypatch.setattr(os, "splice", limited)
+    monkeypatch.setattr(pumps, "RETRY_SECONDS", 0.01)
+    os.write(job.end, b"data")
+    assert not job.pump.drain()
+    job.loop.after(0.05, full.clear)
+    job.run_until(lambda: job.pump.size == 4)
+    assert job.log.read_bytes() == b"data"
+    job.close()
+    assert job.pump.drain()
+
+
+def test_a_file_system_without_splice_is_written_to(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_args: int, **_options: int) -> int:
+        raise OSError(errno.EINVAL, "no splice")
+
+    monkeypatch.setattr(os, "splice", refused)
+    os.write(job.end, b"data")
+    job.run_until(lambda: job.pump.size == 4)
+    assert (job.log.read_bytes(), job.pump.problem) == (b"data", "")
+    job.close()
+    job.pump.close()
+
+
+def test_a_disk_that_fails_is_told_and_the_job_goes_on(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failed(*_args: object, **_options: object) -> int:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "splice", failed)
+    monkeypatch.setattr(os, "write", failed)
+    with open(job.end, "wb", buffering=0, closefd=False) as end:
+        end.write(b"data")
+    job.run_until(lambda: bool(job.pump.problem))
+    assert job.pump.problem == "Input/output error"
+    job.close()
+    job.pump.close()
+
+
+@pytest.mark.parametrize("nudge", [False, True])
+def test_followers_are_told_by_inotify(job: Job, monkeypatch: pytest.MonkeyPatch, nudge: bool) -> None:  # noqa: FBT001 -- a parameter of the test
+    if not nudge and pumps._NUDGE:
+        pytest.skip("this kernel tells inotify of no splice")
+    monkeypatch.setattr(pumps, "_NUDGE", nudge)
+    with INotify() as watch:
+        watch.add_watch(job.log, flags.MODIFY)
+        os.write(job.end, b"data")
+        assert job.pump.drain()
+        assert watch.read(timeout=5000)[0].mask & flags.MODIFY
+    assert job.log.read_bytes() == b"data"
+    job.close()
+    job.pump.close()
+
+
+@pytest.mark.parametrize(("release", "noticed"), [("6.18.44-fc-v669", True), ("6.9", True), ("6.8.0-1-amd64", False), ("5.15+", False)])
+def test_kernels_are_told_apart(release: str, noticed: bool) -> None:  # noqa: FBT001 -- a parameter of the test
+    assert pumps._splice_is_noticed(release) is noticed

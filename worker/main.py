@@ -1,0 +1,46 @@
+"""The worker's process: what `jobwire worker run` becomes. Knows no command line; it is told one JSON object."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..schemas.job import OWN_FAILURE_STATUS
+from ..schemas.refusal import Code, Refused
+from .daemon import WorkerSettings, serve
+
+_OUR_FAILURE = {Code.UNAVAILABLE, Code.INTERNAL}
+_REFUSED_STATUS = 1
+
+
+def main(told: dict[str, Any]) -> int:
+    """Serve until told to end; get the exit status.
+
+    `settings` are those of WorkerSettings; `ready_fd` gets the description when ready, if it is not -1; else `announce` prints a line.
+    """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    fields = told["settings"]
+    settings = WorkerSettings(**{**fields, **{name: Path(fields[name]) for name in ("state", "roster", "directory")}})
+
+    def ready(description: dict[str, Any]) -> None:
+        if told["ready_fd"] >= 0:
+            os.write(told["ready_fd"], json.dumps(description).encode() + b"\n")
+            os.close(told["ready_fd"])
+        elif told["announce"]:
+            print(f"worker ready at {description['endpoint']}, key {description['key']}", flush=True)  # noqa: T201 -- a result
+
+    try:
+        asyncio.run(serve(settings, ready))
+    except Refused as refused:
+        print(f"jobwire: {refused}", file=sys.stderr)  # noqa: T201 -- a message
+        return OWN_FAILURE_STATUS if refused.code in _OUR_FAILURE else _REFUSED_STATUS
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(json.loads(sys.argv[1])))
