@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 
 .PHONY: install demo test check bench soak schemas format clean
 
+# Compiled here: where PYTHONDONTWRITEBYTECODE is set, every command would compile what it imports anew, which takes it half its time.
 install: $(VENV)/.installed
+	@$(BIN)/python -m compileall -q broker client keys schemas worker src/jobwire/__init__.py
 
 demo: install
 	@examples/demo.sh
@@ -21,7 +23,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/python schemas/generate.py --check
 	$(BIN)/buf lint schemas/proto
 
-bench: $(VENV)/.installed-dev
+bench: $(VENV)/.installed-dev install
 	$(BIN)/python tests/benchmarks/run.py
 
 soak: $(VENV)/.installed-dev

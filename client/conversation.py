@@ -198,7 +198,7 @@ class Conversation:
         return []
 
     def _send(self, exchange: Exchange) -> None:
-        # It may have slipped onto this very connection before its handshake was noticed: then the daemon would serve two.
+        # What was queued when the last connection was lost goes out on this one: without this the daemon would serve two streams.
         self._cancel(exchange)
         self._in_flight.pop(exchange.number, None)
         number = self._next_number()

@@ -59,7 +59,7 @@ def key_refused(endpoint: str, public: bytes) -> Refused:
     return Refused(
         Code.UNAUTHENTICATED,
         f"the daemon at {endpoint} is up and is the trusted one, but does not let your key in ({fingerprint(public)})",
-        "have it invited with 'jobwire worker invite' there, or added to its roster",
+        "have it added to the roster there: jobwire keys add NAME KEY --role ROLE",
     )
 
 

@@ -2,6 +2,10 @@
 
 libzmq connects again by itself after most losses, but not after a refused key or a peer that speaks something else: then the link
 is `stalled`, and only a new one helps. See zmq_socket_monitor(3).
+
+ZMQ_IMMEDIATE is not set, though what was queued for a lost connection then goes out on the next one, before `hello`: with it, libzmq
+drops at a reconnect what was received and not yet read, also the second frame of a message whose first was read, and may abort the
+process over that (zeromq/libzmq issue 2163). What goes out late is known by its number, see conversation.py.
 """
 
 from __future__ import annotations
@@ -45,8 +49,6 @@ _OPTIONS = (
     (zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS),
     (zmq.RCVHWM, _READ_AHEAD_MESSAGES),
     (zmq.SNDHWM, 0),
-    # What was queued for a connection is lost with it: everything unanswered is repeated, signed anew, on the next.
-    (zmq.IMMEDIATE, 1),
 )
 _FAILED_HANDSHAKES = (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
 _EVENT_FORM = struct.Struct("=Hi")

@@ -6,7 +6,6 @@ serialized message: protobuf is not canonical.
 
 from __future__ import annotations
 
-import hashlib
 import signal
 from dataclasses import dataclass
 
@@ -99,6 +98,9 @@ def _check_labels(labels: tuple[tuple[str, str], ...]) -> None:
 
 def digest(spec: JobSpec) -> bytes:
     """Hash the spec's fields (BLAKE2b, 16 bytes). Order of labels and of environment variables does not count."""
+    # Only a daemon needs it, and it takes 2 ms to import.
+    import hashlib  # noqa: PLC0415
+
     hasher = hashlib.blake2b(digest_size=16)
 
     def put(field: int, *parts: bytes) -> None:

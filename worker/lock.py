@@ -37,13 +37,16 @@ class StateLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(self._file, 32).decode(errors="replace").strip() or "unknown"
-            os.close(self._file)
-            raise Refused(
-                Code.FAILED_PRECONDITION,
-                f"another worker (pid {holder}) holds the state folder {state}",
-                f"jobwire worker stop --state {state}",
-            ) from None
+            holder = os.read(self._file, 32).decode(errors="replace").strip()
+            if holder.isdecimal() and Path(f"/proc/{holder}").exists():
+                os.close(self._file)
+                raise Refused(
+                    Code.FAILED_PRECONDITION,
+                    f"another worker (pid {holder}) holds the state folder {state}",
+                    f"jobwire worker stop --state {state}",
+                ) from None
+            # Not a worker, but somebody who looks whether there is one: gone in a moment.
+            fcntl.flock(self._file, fcntl.LOCK_EX)
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 

@@ -39,7 +39,6 @@ class Adoption:
         self._handover = handover
         self._rebooted = rebooted
         self._seen = {} if rebooted else marked_processes()
-        self._died = dict(handover.died)
         self._deposits = dict(handover.deposits)
         self._found: list[tuple[Job, float]] = []
         self._awaited: list[int] = []
@@ -57,6 +56,7 @@ class Adoption:
         self._yard.line.adopted(self._awaited)
         for job, age in self._found:
             self._jobs.add(job, age)
+        self._yard.line.died.clear()
 
     def _look_at(self, name: str) -> None:
         path = f"{self._yard.logs}/{name}"
@@ -76,8 +76,8 @@ class Adoption:
             return
         mark = self._jobs.mark(handle)
         # Whoever was gone when we looked at /proc is known to the keeper by now.
-        self._died.update(self._yard.line.catch_up())
-        pid = find_leader(self._seen.get(mark, {}), [one for one in self._died.values() if one.mark == mark])
+        self._yard.line.catch_up()
+        pid = find_leader(self._seen.get(mark, {}), [one for one in self._yard.line.died.values() if one.mark == mark])
         if pid:
             started_at_us = self._yard.now_us()
             folder = run_path(self._yard.logs, pid, started_at_us)
@@ -121,21 +121,21 @@ class Adoption:
         """Find out what became of a leader; and what /proc says of it, if it is there."""
         if self._rebooted:
             return Gone(pid, "the machine was restarted while it ran"), None
+        line = self._yard.line
         for _ in range(2):
-            died = self._died.get(pid)
-            if died is not None:
-                return Fostered(self._yard.line, pid, died), None
+            if pid in line.died:
+                return Fostered(line, pid), None
             stat = read_stat(pid)
             try:
-                if stat is not None and stat.parent == self._yard.line.keeper:
-                    return Fostered(self._yard.line, pid, None), stat
+                if stat is not None and stat.parent == line.keeper:
+                    return Fostered(line, pid), stat
                 if stat is not None and stat.alive and (mark == mark_of(pid) or started_about(stat.start_ticks, started_at_us)):
                     return Stranger(pid), stat
             except OSError:
                 # It ended between two looks.
                 pass
             # The keeper may just have reaped it. After this we know.
-            self._died.update(self._yard.line.catch_up())
+            line.catch_up()
         return Gone(pid, "it ended while neither the supervisor nor its keeper was there"), None
 
     def _find_box(self, members: list[int], mark: int) -> Box:

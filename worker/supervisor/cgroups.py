@@ -35,7 +35,12 @@ class Cgroup:
 
     def enter(self) -> None:
         """Move this process in, so that what it spawns is in from its first instruction on."""
-        os.write(self._procs, b"0")
+        try:
+            os.write(self._procs, b"0")
+        except OSError:
+            # Somebody removed it. It must not go back to the pool.
+            self._disturbed = True
+            raise
 
     def leave(self) -> None:
         """Move this process back."""
@@ -157,7 +162,12 @@ class Cgroups:
 
     def go_home(self) -> None:
         """Move this process where it was started."""
-        os.write(self._home, b"0")
+        try:
+            os.write(self._home, b"0")
+        except OSError as error:
+            # In a job's cgroup we would be killed with it. The next supervisor starts at home, and adopts.
+            say(f"cannot leave a job's cgroup: {error}")
+            os._exit(1)
 
     def remove_empty(self) -> None:
         """Remove what another supervisor left behind."""

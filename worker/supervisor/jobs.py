@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 
 from ..folders import FILE_MODE, JobFile, OutcomeFile, intent_path, outcome_text, read_job, run_path, write_outcome
 from ..keeper_loop import say
@@ -143,12 +144,12 @@ class Jobs:
         self._yard.line.deposit(file.handle, (stdout, stderr))
         try:
             pid = self._spawner.spawn(file, mark, intent, (stdout_end, stderr_end), box)
+            box.lead(pid)
+            return _watch(pid)
         except BaseException:
             box.release()
             self._yard.line.say(f"drained {file.handle}")
             raise
-        box.lead(pid)
-        return Child(pid)
 
     def _rename(self, intent: str, pid: int) -> tuple[int, str]:
         while True:
@@ -163,6 +164,16 @@ class Jobs:
                 say(f"the folder of {pid} keeps its name: {error}")
                 return started_at_us, intent
             return started_at_us, folder
+
+
+def _watch(pid: int) -> Child:
+    try:
+        return Child(pid)
+    except OSError as error:
+        # Its pid is still ours to signal: nobody has reaped it.
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise CannotStart(NOT_EXECUTABLE, f"it was killed at once, because it could not be watched: {error.strerror}") from None
 
 
 def _keep(opened: list[int], fd: int) -> int:

@@ -47,7 +47,6 @@ class Handover(NamedTuple):
     """What this supervisor takes over. `first`: its keeper had none before, and did not see what happened to older jobs."""
 
     deposits: dict[str, Deposited]
-    died: dict[int, Died]
     first: bool
 
 
@@ -63,6 +62,8 @@ class KeeperLine:
         self.keeper = os.getppid()
         self._lines: list[str] = []
         self._flushing = False
+        # Who died before anybody asked.
+        self.died: dict[int, Died] = {}
         self._on_death: dict[int, Callable[[Died], None]] = {}
         self._on_loss: dict[int, Callable[[], None]] = {}
 
@@ -74,7 +75,6 @@ class KeeperLine:
     def take_over(self) -> Handover:
         """Wait for all that the keeper has."""
         deposits: dict[str, Deposited] = {}
-        died: dict[int, Died] = {}
         while self._socket is not None:
             words, ends = self._receive()
             match words:
@@ -82,18 +82,18 @@ class KeeperLine:
                     deposits[handle] = Deposited(handle, "" if folder == EMPTY else folder, settled == "1", ends)
                 case ["died", *rest]:
                     end = _read_died(rest)
-                    died[end.pid] = end
+                    self.died[end.pid] = end
                 case ["handed", first]:
-                    return Handover(deposits, died, first == "1")
+                    return Handover(deposits, first == "1")
                 case _:
                     self._lost()
-        return Handover(deposits, died, first=True)
+        return Handover(deposits, first=True)
 
-    def catch_up(self) -> dict[int, Died]:
-        """Wait for the ends of all its children that are dead by now."""
+    def catch_up(self) -> None:
+        """Wait until all of the keeper's children that are dead by now are in `died`."""
         self.say("again")
         self.flush()
-        return self.take_over().died
+        self.take_over()
 
     def adopted(self, pids: list[int]) -> None:
         """Say of whose ends news is wanted, and listen for it from now on."""
@@ -104,6 +104,10 @@ class KeeperLine:
 
     def await_death(self, pid: int, on_death: Callable[[Died], None], on_loss: Callable[[], None]) -> None:
         """Call back when the keeper's child `pid` died, or when the keeper itself is gone and cannot tell any more."""
+        end = self.died.pop(pid, None)
+        if end is not None:
+            on_death(end)
+            return
         self._on_death[pid] = on_death
         self._on_loss[pid] = on_loss
 

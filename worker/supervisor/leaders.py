@@ -102,25 +102,25 @@ class Fostered:
 
     why_unknown = "its keeper died before it could tell"
 
-    def __init__(self, line: KeeperLine, pid: int, died: Died | None) -> None:
+    def __init__(self, line: KeeperLine, pid: int) -> None:
         self.pid = pid
         self._line = line
-        self._died = died
+        self._use = Use()
         # Should the keeper die before it tells us, we must be able to find out ourselves.
-        self._stranger = None if died else Stranger(pid)
+        self._stranger = None if pid in line.died else Stranger(pid)
 
     def await_end(self, loop: Loop, callback: OnEnd) -> None:
         """Call back once when it ended, with its wait status, or None where that cannot be known."""
-        stranger = self._stranger
-        if stranger is None:
-            callback(self._died.wait_status if self._died else None)
-            return
 
         def died(end: Died) -> None:
-            self._died = end
+            self._use = Use(end.user_us, end.system_us, end.max_resident_bytes)
             callback(end.wait_status)
 
-        self._line.await_death(self.pid, died, lambda: stranger.await_end(loop, callback))
+        def keeper_lost() -> None:
+            if self._stranger is not None:
+                self._stranger.await_end(loop, callback)
+
+        self._line.await_death(self.pid, died, keeper_lost)
 
     def kill(self) -> None:
         """Send SIGKILL to it, wherever it may have moved."""
@@ -132,7 +132,7 @@ class Fostered:
         if self._stranger is not None:
             self._stranger.reap()
         self._line.say(f"recorded {self.pid}")
-        return Use(self._died.user_us, self._died.system_us, self._died.max_resident_bytes) if self._died else Use()
+        return self._use
 
 
 class Stranger:

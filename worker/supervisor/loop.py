@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 _EVENTS_A_TURN = 64
 _MOST_STALE_TIMERS = 64
+# epoll counts milliseconds in an int, which is less than the longest time limit.
+_LONGEST_SLEEP_SECONDS = 1_000_000
 
 
 class Timer:
@@ -96,7 +98,7 @@ class Loop:
         while self._timers and self._timers[0].callback is None:
             heapq.heappop(self._timers)
             self._stale -= 1
-        return max(0.0, self._timers[0].due - time.monotonic()) if self._timers else -1
+        return min(max(0.0, self._timers[0].due - time.monotonic()), _LONGEST_SLEEP_SECONDS) if self._timers else -1
 
     def _call_due(self) -> None:
         while self._timers and (self._timers[0].callback is None or self._timers[0].due <= time.monotonic()):
