@@ -175,7 +175,9 @@ def _bind(bind: Callable[[str], str], endpoint: str) -> str:
         return bind(endpoint)
     except zmq.ZMQError as error:
         raise Refused(
-            Code.UNAVAILABLE, f"{endpoint} cannot be listened on: {error.strerror}", "name another with --listen, or end what uses it"
+            Code.UNAVAILABLE,
+            f"{endpoint} cannot be listened on: {zmq.strerror(error.errno or 0)}",
+            "name another with --listen, or end what uses it",
         ) from error
 
 

@@ -177,6 +177,7 @@ class Connection:
         if self._context is not None:
             self._context.destroy(linger=0)
             self._context = None
+        self._inside.close()
 
     # --- how
 
@@ -285,8 +286,9 @@ class Connection:
         """Wait until something may have changed; say whether a wake fd can be read."""
         times = [at for at in (deadline, self._link.due_at(), self._feed.due_at()) if at is not None]
         watched = self._link.waited_on(writable=bool(self._unsent)) + self._feed.link.waited_on()
-        self._inside.let_signals_through()
         milliseconds = max(0, math.ceil((min(times) - time.monotonic()) * 1000)) if times else -1
-        awake = zmq.zmq_poll([*watched, *((fd, zmq.POLLIN) for fd in wake_fds)], milliseconds)
-        self._inside.hold_signals_back()
-        return any(isinstance(what, int) for what, _ in awake)
+        signals = self._inside.begin_wait()
+        awake = zmq.zmq_poll([*watched, *((fd, zmq.POLLIN) for fd in (*wake_fds, *signals))], milliseconds)
+        readable_fds = {what for what, _ in awake if isinstance(what, int)}
+        self._inside.end_wait(signal_came=not readable_fds.isdisjoint(signals))
+        return not readable_fds.isdisjoint(wake_fds)

@@ -111,10 +111,13 @@ class Feed:
 
     def turn(self, now: float) -> bool:
         """Hear what came and ask for what is due; say whether anything came."""
-        if not self._readers:
-            return False
         came = self._hear(now)
         self._watch(now)
+        if not self._readers:
+            # A connection is kept for the next reader; none is made for nobody.
+            if not self.link.up:
+                self.link.close()
+            return came
         if self.link.socket is None and self._endpoint:
             self._open(now)
         for reader in self._readers.values():

@@ -3,22 +3,29 @@
 Handlers run between two bytecodes of the main thread and may raise, as Python's own for SIGINT does. So signals are held back here, and
 let through where the caller waits. A signal that another thread of the process took cannot be held back: what it interrupts is mended
 at the next entry.
+
+A signal that comes in the moment before poll(2) would not end the wait: Python notes it and goes on. While the main thread waits here,
+Python therefore writes to a pipe (signal.set_wakeup_fd) that is polled too, unless the program has such a pipe of its own.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
 
 # Those that a program may have handlers for.
 _HANDLED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2}
+_NO_FD = -1
+# Signals that may have come during one wait.
+_MANY = 4096
 
 
 class Inside:
     """A context manager for everything that changes a connection. `mend` is called where the one before was interrupted."""
 
-    __slots__ = ("_before", "_busy", "_mend", "_whole")
+    __slots__ = ("_before", "_busy", "_mend", "_pipe", "_waits", "_whole")
 
     def __init__(self, mend: Callable[[], None]) -> None:
         self._mend = mend
@@ -26,6 +33,8 @@ class Inside:
         self._busy = threading.RLock()
         self._before: set[int] = set()
         self._whole = True
+        self._pipe: tuple[int, int] | None = None
+        self._waits = False
 
     def __enter__(self) -> None:
         """Go in.
@@ -49,16 +58,53 @@ class Inside:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Go out; handlers that are due run now."""
+        self._end_wait()
         self._whole = self._whole or kind is None
         self._busy.release()
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
     def let_signals_through(self) -> None:
-        """Begin to wait; handlers that are due run now."""
+        """Begin something that takes long; handlers that are due run now."""
         self._whole = True
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
+    def begin_wait(self) -> list[int]:
+        """Let signals through, and get what to poll beside everything else: it can be read when a signal came."""
+        pipe = self._begin_wait() if threading.current_thread() is threading.main_thread() else []
+        self.let_signals_through()
+        return pipe
+
     def hold_signals_back(self) -> None:
-        """Go on after a wait."""
+        """Go on after something that took long."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         self._whole = False
+
+    def end_wait(self, *, signal_came: bool) -> None:
+        """Go on after a wait; `signal_came`: what `begin_wait` gave can be read."""
+        self.hold_signals_back()
+        self._end_wait()
+        if signal_came and self._pipe is not None:
+            os.read(self._pipe[0], _MANY)
+
+    def close(self) -> None:
+        """Close the pipe."""
+        if self._pipe is not None:
+            for fd in self._pipe:
+                os.close(fd)
+            self._pipe = None
+
+    def _begin_wait(self) -> list[int]:
+        if self._pipe is None:
+            self._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        read, write = self._pipe
+        other = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        if other != _NO_FD:
+            signal.set_wakeup_fd(other)
+            return []
+        self._waits = True
+        return [read]
+
+    def _end_wait(self) -> None:
+        if self._waits:
+            self._waits = False
+            signal.set_wakeup_fd(_NO_FD)

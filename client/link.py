@@ -1,7 +1,7 @@
 """One connecting socket and its monitor: whether there is a connection, and what was seen of it where there is none.
 
-libzmq connects again by itself after most losses, but not after a refused key or a peer that speaks something else: then the link
-is `stalled`, and only a new one helps. See zmq_socket_monitor(3).
+libzmq connects again by itself after most losses, but not after a refused key or a peer that speaks something else: then only a new
+socket helps. See zmq_socket_monitor(3).
 
 ZMQ_IMMEDIATE is not set, though what was queued for a lost connection then goes out on the next one, before `hello`: with it, libzmq
 drops at a reconnect what was received and not yet read, also the second frame of a message whose first was read, and may abort the

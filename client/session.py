@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 from ..schemas.generated import event_pb2, job_pb2, request_pb2
+from ..schemas.job import State
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Refused
 from .connection import Connection
@@ -62,7 +63,7 @@ class Session:
 
     # --- requests
 
-    def acknowledged(self, exchange: Exchange, records: Iterable[Record], deadline: float | None) -> None:
+    def acknowledged(self, exchange: Exchange, records: Sequence[Record], deadline: float | None) -> None:
         """Wait until a start or stop is acknowledged; from then on its reports tell of the ends of these jobs.
 
         Raises what was refused, and TimeoutError when the deadline has passed; then it may be called again.
@@ -71,6 +72,9 @@ class Session:
             return
         if self.connection.next(exchange, deadline) is None:
             raise Refused(Code.INTERNAL, "the daemon ended the request without acknowledging it")
+        if exchange.verb == "start":
+            for record in records:
+                record.state = record.state or State.QUEUED
         if exchange.is_stream:
             self._watches.append(exchange)
             for record in records:

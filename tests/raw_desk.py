@@ -7,7 +7,8 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,26 @@ def kill_and_wait(pid: int) -> None:
 def our_cgroups(state: Path) -> list[Path]:
     info = state.stat()
     return [path for path in Path("/sys/fs/cgroup").rglob(f"jobwire-{info.st_dev:x}-{info.st_ino:x}") if path.is_dir()]
+
+
+@contextmanager
+def serving(state: Path) -> Iterator[RawDesk]:
+    """Give a desk connected to the pair that was started for this folder; afterwards nothing of the pair is left."""
+    one = RawDesk(state)
+    try:
+        yield one
+        one.retire()
+        until(lambda: not is_alive(one.keeper) and not is_alive(one.supervisor), "the end of keeper and supervisor")
+        assert our_cgroups(state) == []
+    finally:
+        one.socket.close()
+        for pid in (one.keeper, one.supervisor):
+            if pid and is_alive(pid):
+                kill_and_wait(pid)
+        for path in our_cgroups(state):
+            for folder in [*path.iterdir(), path]:
+                with suppress(OSError):
+                    folder.rmdir()
+        log = (state / folders.SUPERVISOR_LOG).read_text()
+        print(log)
+    assert "Traceback" not in log

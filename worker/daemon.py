@@ -6,6 +6,7 @@ Ending a worker ends no job: supervisor and keeper go on, and the next worker ta
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import logging
 import os
@@ -26,7 +27,7 @@ from .lock import StateLock, last_description
 
 _log = logging.getLogger(__name__)
 
-ANY_LOOPBACK_PORT = "tcp://127.0.0.1:*"
+ANY_LOOPBACK = "tcp://127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,10 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         ready(description)
         _log.info("ready: %s", json.dumps(description))
         await ended.wait()
-        if not daemon.desk.live:
-            engine.retire()
     finally:
+        if engine is not None and (daemon is None or not daemon.desk.live):
+            # Nobody needs the supervisor for now; it takes this back when the next worker says hello.
+            engine.retire()
         # The engine first: facts that come now are told again to the next worker, none is heard by a desk that closes.
         if engine is not None:
             engine.close()
@@ -82,13 +84,13 @@ async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngin
     last = last_description(settings.state) or {} if not settings.listen else {}
     listen, event_listen = str(last.get("endpoint", "")), str(last.get("event_endpoint", ""))
     try:
-        if listen.startswith("tcp://127.0.0.1:"):
+        if listen.startswith(f"{ANY_LOOPBACK}:"):
             return await _open_at(settings, identity, engine, listen, event_listen)
     except Refused as refused:
         if refused.code is not Code.UNAVAILABLE:
             raise
         _log.info("the ports of the last run are taken: %s", refused)
-    return await _open_at(settings, identity, engine, settings.listen or ANY_LOOPBACK_PORT, settings.event_listen)
+    return await _open_at(settings, identity, engine, settings.listen or f"{ANY_LOOPBACK}:*", settings.event_listen)
 
 
 async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEngine, listen: str, event_listen: str) -> Daemon:
@@ -120,14 +122,19 @@ def _describe(settings: WorkerSettings, identity: Identity, engine: LocalEngine,
 
 
 def _check_root(settings: WorkerSettings) -> None:
-    host = urlsplit(settings.listen).hostname or "127.0.0.1"
-    private = host in {"127.0.0.1", "::1", "localhost"}
-    if os.geteuid() == 0 and not private and not settings.jobs_as_root:
+    if os.geteuid() == 0 and not settings.jobs_as_root and not _is_loopback(urlsplit(settings.listen or ANY_LOOPBACK).hostname or ""):
         raise Refused(
             Code.FAILED_PRECONDITION,
             f"this worker would listen for others at {settings.listen} and run their jobs as root",
             "run it as another user, or say --jobs-as-root if that is what you want",
         )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def raise_descriptor_limit() -> None:

@@ -7,11 +7,23 @@ import os
 import resource
 import signal
 
-from ..folders import FILE_MODE, JobFile, OutcomeFile, intent_path, outcome_text, read_job, run_path, write_outcome
+from ..folders import (
+    FILE_MODE,
+    STREAMS,
+    JobFile,
+    OutcomeFile,
+    find_ended,
+    intent_path,
+    outcome_text,
+    read_job,
+    read_outcome,
+    run_path,
+    write_outcome,
+)
 from ..keeper_loop import say
 from .containment import Box
-from .job import Job, Yard
-from .leaders import Child
+from .job import Job, Yard, ended_fact
+from .leaders import Child, Use
 from .loop import log_exception
 from .pump import Pump
 from .spawn import NOT_EXECUTABLE, CannotStart, Spawner, mark_for
@@ -52,6 +64,8 @@ class Jobs:
         except CannotStart as reason:
             self.failed(handle, reason.status, reason.sentence)
         except OSError as error:
+            if not os.path.exists(intent_path(self._yard.logs, handle)) and self._ended_before(handle):
+                return
             self.failed(handle, NOT_EXECUTABLE, f"it could not be started: {error.strerror}")
         except Exception:  # noqa: BLE001 -- whatever is wrong with this one, the desk must hear of its end
             log_exception()
@@ -104,13 +118,25 @@ class Jobs:
         path = run_path(self._yard.logs, 0, started_at_us, outcome.ended_at_us)
         intent = intent_path(self._yard.logs, handle)
         try:
+            # Whoever reads its logs finds them: empty, or with what a lost job wrote.
+            for name in STREAMS:
+                os.close(os.open(f"{intent}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
             write_outcome(intent, text)
             os.rename(intent, path)
         except OSError as error:
             say(f"that {handle} could not be started could not be written down: {error}")
         self._yard.line.say(f"deposit {handle}")
         self._yard.line.say(f"ended {handle} {path.rpartition('/')[2]}")
-        self.add_ended(handle, f'{{"fact":"ended","job":"{handle}",{text[1:-1]},"user_us":0,"system_us":0,"max_resident_bytes":0}}')
+        self.add_ended(handle, ended_fact(handle, text, Use()))
+
+    def _ended_before(self, handle: str) -> bool:
+        # It ran, and whoever knew of its end died before that was settled.
+        folder = find_ended(self._yard.logs, {handle}).get(handle, "")
+        outcome = read_outcome(folder)
+        if outcome is None:
+            return False
+        self.add_ended(handle, ended_fact(handle, outcome_text(outcome), Use()))
+        return True
 
     def _job_ended(self, job: Job, fact: str) -> None:
         del self._running[job.handle]
@@ -124,7 +150,7 @@ class Jobs:
         opened: list[int] = []
         try:
             # From the moment `stderr` exists, a fork may have happened: the next supervisor must find out.
-            logs = [_keep(opened, os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE)) for name in ("stdout", "stderr")]
+            logs = [_keep(opened, os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE)) for name in STREAMS]
             pipes = [_make_pipe(opened), _make_pipe(opened)]
             mark = self.mark(handle)
             box = self._yard.boxes.take(mark)

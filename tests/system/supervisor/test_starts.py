@@ -5,10 +5,12 @@ import os
 import resource
 import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from raw_desk import RawDesk
+from raw_desk import RawDesk, serving
 
 from jobwire.worker import keeper
 
@@ -141,3 +143,17 @@ def test_a_second_pair_waits_for_the_first(desk: RawDesk, tmp_path: Path, monkey
     with pytest.raises(OSError, match="no supervisor came up"):
         keeper.start(tmp_path)
     desk.recover()
+
+
+def test_starts_are_refused_before_descriptors_are_spent(tmp_path: Path, desk: RawDesk) -> None:
+    (tmp_path / "small").mkdir()
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))"
+    start = f"{limited}; from jobwire.worker import keeper; keeper.start(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", start, tmp_path / "small"], check=True)
+    with serving(tmp_path / "small") as small:
+        jobs = [small.start("sleep", "60") for _ in range(2)]
+        for handle in jobs:
+            small.started(handle)
+        refused, _, _ = small.run("true")
+    assert (refused["kind"], "no descriptor is left for more" in refused["sentence"]) == ("failed_to_start", True)
+    assert desk.run("true")[0]["kind"] == "exited"

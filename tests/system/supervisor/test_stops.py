@@ -127,7 +127,7 @@ def test_closing_its_output_early_ends_nothing_and_spins_nothing(desk: RawDesk) 
 
 
 def test_an_idle_pair_with_a_running_job_uses_no_cpu(desk: RawDesk) -> None:
-    handle = desk.start("sleep", "60", time_limit_ms=3_600_000)
+    handle = desk.start("sleep", "60", time_limit_ms=86_400_000_000)
     desk.started(handle)
     before = cpu_ticks(desk.supervisor), cpu_ticks(desk.keeper)
     assert select.select([desk.socket], [], [], 0.5)[0] == []

@@ -35,6 +35,9 @@ def test_a_start_that_is_repeated_starts_once(desk: RawDesk) -> None:
     desk.wish(do="hello")
     desk.fact("hello")
     assert desk.facts == []
+    desk.settle(handle)
+    desk.wish(do="start", job=handle)
+    assert desk.ended(handle)["kind"] == "exited"
     assert len([path for path in desk.logs.iterdir() if path.name[0] != "."]) == 1
 
 

@@ -108,7 +108,7 @@ def test_an_interrupted_run_stops_its_job(client: Client, daemon: FakeDaemon) ->
         client.run(["wait"])
     later.join()
 
-    assert daemon.jobs[the_job(daemon)].outcome is not None
+    assert daemon.do(lambda: daemon.jobs[the_job(daemon)].outcome) is not None
     assert client.run(["echo", "usable"]).stdout == b"usable\n"
 
 
@@ -152,6 +152,8 @@ def test_a_name_that_is_no_unicode_is_refused(client: Client) -> None:
 
 
 def test_a_job_is_followed_from_start_to_end(client: Client, daemon: FakeDaemon) -> None:
+    job = client.submit(["wait"], watch=False)
+    assert job.state is State.QUEUED
     job = client.submit(["wait"])
     assert job.poll() is None
     while job.pid is None:
@@ -399,8 +401,8 @@ def test_a_closed_event_stream_gives_its_grant_back(client: Client, daemon: Fake
 
 
 def test_events_can_be_limited_in_time(client: Client) -> None:
-    with client.events(timeout=0.05) as events, pytest.raises(TimeoutError):
-        next(events)
+    with pytest.raises(TimeoutError):
+        next(client.events(timeout=0.05))
 
 
 def test_a_client_is_made_of_a_context(daemon: FakeDaemon, identity: Identity, tmp_path: Path) -> None:

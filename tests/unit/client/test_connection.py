@@ -287,6 +287,34 @@ def test_a_forgotten_stream_is_cancelled_at_the_daemon(connection: Connection, d
     assert daemon.do(lambda: daemon.streams) == []
 
 
+@pytest.mark.parametrize("go_away", [False, True])
+def test_a_wait_for_nothing_much_costs_nothing(
+    connection: Connection, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch, *, go_away: bool
+) -> None:
+    subscription = Subscription(event_pb2.Filter())
+    connection.subscribe(subscription)
+    while not subscription.granted:
+        connection.pump(soon())
+    connection.unsubscribe(subscription)
+    daemon.tell(event_pb2.EVENT_KIND_STARTED)
+    until_seen(daemon, connection, "unsubscribe")
+    if go_away:
+        daemon.stop()
+    waits = []
+    real_poll = zmq.zmq_poll
+    monkeypatch.setattr(zmq, "zmq_poll", lambda *args: waits.append(args) or real_poll(*args))
+    read, write = os.pipe()
+
+    end = soon(0.5)
+    while time.monotonic() < end:
+        connection.pump(end, [read])
+
+    os.close(read)
+    os.close(write)
+    # A connection that is lost is tried for again, in growing intervals, of which the monitor tells.
+    assert len(waits) < (40 if go_away else 8)
+
+
 def test_a_wake_fd_ends_the_wait(connection: Connection) -> None:
     connection.hello(soon())
     read, write = os.pipe()
@@ -363,11 +391,13 @@ def interrupted_at_line(count: int) -> Iterator[None]:
             raise KeyboardInterrupt
         return trace
 
+    # Whoever else traces (coverage does) gets its place back.
+    before = sys.gettrace()
     sys.settrace(trace)
     try:
         yield
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
 
 
 @pytest.mark.parametrize("step", range(1, 700, 41))

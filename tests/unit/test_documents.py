@@ -1,0 +1,123 @@
+"""The tables of the documents are those of the code, and every file and function that they name is there."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+import tomllib
+from pathlib import Path
+
+from jobwire.broker.life import NEXT
+from jobwire.client.cli import endings
+from jobwire.client.cli.main import VERBS, load
+from jobwire.client.cli.records import event_record, job_record, outcome_record
+from jobwire.client.job_options import OPTIONS
+from jobwire.client.results import Event, EventCursor, JobInfo
+from jobwire.keys import identity as identities
+from jobwire.keys import signature
+from jobwire.schemas.frames import limits
+from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.job import EventKind, Outcome, OutcomeKind, State
+from jobwire.schemas.naming import JobKey
+from jobwire.schemas.refusal import Code
+from jobwire.schemas.spec import JobSpec
+from jobwire.worker.folders import JobFile, OutcomeFile
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def definitions(file: Path) -> set[str]:
+    """Name the functions, classes, methods and constants of a module."""
+    names = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.ClassDef):
+            names |= {f"{node.name}.{part.name}" for part in node.body if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)}
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+    return names
+
+
+def test_every_file_and_function_that_the_architecture_names_exists() -> None:
+    for line in (ROOT / "docs/architecture.md").read_text().splitlines():
+        paths = [ROOT / name for name in re.findall(r"`((?:worker|broker|client|keys|schemas|tests)/[\w./]*)`", line)]
+        for path in paths:
+            assert path.exists(), path
+        known = set().union(*(definitions(path) for path in paths if path.suffix == ".py"))
+        for name in re.findall(r"`([\w.]+)\(\)`", line):
+            assert name in known, f"{name} is not in {paths}"
+
+
+def cells(document: str, heading: str) -> list[list[str]]:
+    """Read the rows of the first table below a heading, without the table's own."""
+    text = (ROOT / document).read_text().split(f"\n{heading}\n", 1)[1]
+    rows = itertools.dropwhile(lambda line: not line.startswith("|"), text.splitlines())
+    table = [[cell.strip() for cell in row[1:-1].split("|")] for row in itertools.takewhile(lambda line: line.startswith("|"), rows)]
+    return [table[0], *table[2:]]
+
+
+def words(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_the_table_of_a_jobs_life_is_the_one_in_the_code() -> None:
+    happenings, *rows = cells("docs/architecture.md", "## A job's life")
+    shown = {(row[0], what): phase for row in rows for what, phase in zip(happenings[1:], row[1:], strict=True) if phase}
+    assert shown == {(before.name, what.name): after.name for (before, what), after in NEXT.items()}
+
+
+def test_the_protocol_page_has_all_limits_codes_and_verbs() -> None:
+    table = cells("docs/protocol.md", "## Limits")[1:]
+    assert {words(row[0])[0]: int(row[1]) for row in table} == {field.name: value for field, value in limits().ListFields()}
+    assert {words(row[0])[0]: int(row[1]) for row in cells("docs/protocol.md", "## Refusals")[1:]} == {
+        code.name: code.value for code in Code
+    }
+    verbs = [field.name for field in request_pb2.Request.DESCRIPTOR.oneofs_by_name["verb"].fields]
+    assert [words(row[0])[0] for row in cells("docs/protocol.md", "## Requests")[1:]] == verbs
+    keys = {words(row[0])[0]: set(words(row[1])) for row in cells("docs/protocol.md", "## Log folders")[1:]}
+    assert keys["outcome"] == {"version", *OutcomeFile._fields}
+    assert keys["job"] == {"version", "owner", "id", *JobFile._fields} - {"handle"}
+
+
+def test_the_protocol_pages_keys_and_signature_are_right() -> None:
+    shown = tomllib.loads((ROOT / "docs/protocol.md").read_text().split("```toml\n")[1].split("```")[0])
+    identity = identities.from_seed(bytes.fromhex(shown["seed"]))
+    assert [identity.public.hex(), identity.curve_public.hex(), identity.curve_secret.hex()] == [
+        shown[name] for name in ("public", "curve_public", "curve_secret")
+    ]
+    assert (identities.format_public(identity.public), identities.fingerprint(identity.public)) == (shown["printed"], shown["fingerprint"])
+    request, audience, nonce = (bytes.fromhex(shown[name]) for name in ("request", "audience", "nonce"))
+    assert signature.sign(identity, audience, nonce, request).signature.hex() == shown["signature"]
+    assert request_pb2.Request.FromString(request).signal.signal == 15
+
+
+def flags_of(table: list[list[str]]) -> set[str]:
+    return {word.split()[0] for row in table for word in words(row[0])}
+
+
+def test_every_verb_has_a_section_with_all_its_options() -> None:
+    of_jobs = {flag for option in OPTIONS for flag in option.flags} | {"--id"}
+    assert flags_of(cells("docs/commands.md", "## Options of a job")[1:]) == of_jobs
+    for name in (name for name, verb in VERBS.items() if not verb.hidden):
+        command = load(name)
+        for part, leaf in getattr(command, "commands", {"": command}).items():
+            options = [param for param in leaf.params if param.param_type_name == "option" and not getattr(param, "hidden", False)]
+            flags = {flag for option in options for flag in option.opts} - {"--help", "--install-completion", "--show-completion"}
+            section = f"## {name} {part}".strip()
+            table = cells("docs/commands.md", section)[1:] if flags - of_jobs or name == "batch" else []
+            assert flags_of(table) | (of_jobs if name in ("run", "submit") else set()) == flags, section
+
+
+def test_the_commands_page_has_all_statuses_and_json_fields() -> None:
+    told = {row[0] for row in cells("docs/commands.md", "## Exit statuses")[1:]}
+    assert told >= {str(value) for name, value in vars(endings).items() if name.isupper()}
+    tables = (ROOT / "docs/commands.md").read_text().split("## JSON\n")[1].split("## Batch files")[0]
+    fields = [
+        set(words("".join(row.split("|")[1] for row in rows)))
+        for rows in (re.findall(r"^\|.*$", part, re.MULTILINE) for part in re.split(r"^An ", tables, flags=re.MULTILINE))
+    ]
+    outcome = Outcome(OutcomeKind.EXITED)
+    key = JobKey(bytes(32), bytes(16))
+    job = JobInfo(key, JobSpec((b"x",)), State.QUEUED, "", None, 1, 0, 0, None, None, "")
+    event = Event(EventCursor(bytes(16), 1), EventKind.QUEUED, key, 1, "", {}, b"", None, 0, None, "")
+    assert fields == [set(job_record(job)), set(outcome_record(outcome) or {}), set(event_record(event))]

@@ -1,0 +1,161 @@
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jobwire.worker.folders import JobFile
+from jobwire.worker.supervisor import job as jobs
+from jobwire.worker.supervisor.job import Job, Yard
+from jobwire.worker.supervisor.leaders import Use
+from jobwire.worker.supervisor.loop import Loop
+from jobwire.worker.supervisor.pump import Pump
+
+HANDLE = f"{'1' * 32}.{'2' * 64}"
+FILE = JobFile(HANDLE, ["true"], [], "/", False, "", [], None, 15, 50)  # noqa: FBT003 -- as in the file
+
+
+class Leader:
+    pid = 7
+    why_unknown = ""
+
+    def __init__(self, box: "Box") -> None:
+        self.box = box
+        self.end: Callable[[int | None], None] = lambda _status: None
+
+    def await_end(self, loop: Loop, callback: Callable[[int | None], None]) -> None:
+        del loop
+        self.end = callback
+
+    def kill(self) -> None:
+        self.box.done.append("kill leader")
+
+    def reap(self) -> Use:
+        self.box.done.append("reap")
+        return Use(1, 2, 3)
+
+
+class Box:
+    """Records what is done to it; it is empty when the test says so."""
+
+    def __init__(self) -> None:
+        self.done: list[object] = []
+        self.members = [7, 8]
+        self.emptied: Callable[[], None] = lambda: None
+
+    def enter(self) -> None:
+        raise AssertionError
+
+    leave = enter
+
+    def lead(self, pid: int) -> None:
+        raise AssertionError(pid)
+
+    def pids(self) -> list[int]:
+        return self.members
+
+    def is_empty(self) -> bool:
+        return not self.members
+
+    def send(self, number: int) -> None:
+        self.done.append(int(number))
+
+    def kill(self) -> None:
+        self.done.append("kill")
+
+    def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
+        del loop
+        self.emptied = callback
+
+    def release(self) -> None:
+        self.done.append("release")
+
+
+class Line:
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.said.append(line.split(maxsplit=1)[0])
+
+
+class House:
+    def __init__(self, tmp_path: Path) -> None:
+        self.loop, self.line, self.box = Loop(), Line(), Box()
+        self.leader = Leader(self.box)
+        self.reports: list[dict[str, object]] = []
+        self.ended: list[dict[str, object]] = []
+        self.folder = tmp_path / "7_start"
+        self.folder.mkdir()
+        yard = Yard(self.loop, self.line, None, str(tmp_path), lambda fact: self.reports.append(json.loads(fact)))  # type: ignore[arg-type] # reason: doubles
+        pumps = [Pump(self.loop, -1, os.open(self.folder / name, os.O_CREAT | os.O_WRONLY)) for name in ("stdout", "stderr")]
+        self.job = Job(yard, FILE, str(self.folder), 1, self.leader, self.box, pumps)
+        self.job.begin(lambda _job, fact: self.ended.append(json.loads(fact)))
+
+    def run(self, seconds: float) -> None:
+        self.loop.after(seconds, self.loop.end)
+        self.loop.run()
+        self.loop._ended = False
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def test_a_leader_that_ends_alone_is_written_reaped_and_released(house: House) -> None:
+    house.box.members.clear()
+    house.leader.end(3 << 8)
+    assert house.box.done == ["reap", "release"]
+    assert house.line.said == ["ended", "drained"]
+    (fact,) = house.ended
+    assert (fact["kind"], fact["exit_status"], fact["user_us"], fact["max_resident_bytes"]) == ("exited", 3, 1, 3)
+
+
+def test_what_is_left_behind_gets_the_stop_signal_and_then_is_killed(house: House) -> None:
+    house.leader.end(0)
+    assert house.box.done == [15, 18]
+    house.run(0.08)
+    assert house.box.done == [15, 18, "kill", "kill leader"]
+    assert house.ended == []
+    house.box.members.clear()
+    house.box.emptied()
+    assert house.ended[0]["kind"] == "exited"
+
+
+def test_what_sigkill_does_not_end_is_named_once_and_may_still_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_STUCK_SECONDS", 0.02)
+    house.job.end(9, 0)
+    house.run(0.05)
+    assert house.reports == [{"fact": "stuck", "job": HANDLE, "pids": [7, 8]}]
+    house.box.members.clear()
+    house.leader.end(9)
+    assert house.ended[0]["sentence"] == "ended by SIGKILL"
+
+
+def test_an_end_can_only_come_nearer(house: House) -> None:
+    house.job.end(15, 20)
+    house.job.end(2, 60_000)
+    house.run(0.05)
+    assert house.box.done == [15, 18, 2, 18, "kill", "kill leader"]
+    house.job.end(15, 5)
+    assert house.box.done.count("kill") == 1
+
+
+def test_an_outcome_that_cannot_be_written_for_lack_of_space_is_tried_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, full = jobs.write_outcome, [OSError(28, "full")]
+
+    def limited(folder: str, text: str) -> None:
+        if full:
+            raise full.pop()
+        write(folder, text)
+
+    monkeypatch.setattr(jobs, "write_outcome", limited)
+    monkeypatch.setattr(jobs, "RETRY_SECONDS", 0.01)
+    house.box.members.clear()
+    house.leader.end(0)
+    assert house.box.done == []
+    house.run(0.05)
+    assert house.box.done == ["reap", "release"]
+    assert house.ended[0]["exit_status"] == 0
