@@ -6,6 +6,7 @@ engine, the news are published and the waiting streams are told. Facts come up f
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -87,6 +88,8 @@ class Desk:
         self._queue = Queue(engine.slots)
         self._watchers: defaultdict[JobKey, list[Watcher]] = defaultdict(list)
         self._touched: dict[Watcher, None] = {}
+        # Free slots that jobs on their way into the store count on.
+        self._promised = 0
         store.told = self._flush
 
     # Requests.
@@ -100,13 +103,19 @@ class Desk:
             Job(0, JobKey(owner, one.id), one.spec, one.digest, batch, Phase.QUEUED, queued_at_us=now)  # its row comes with the commit
             for one in asked
         ]
+        # Those that will start at once are recorded as launched now: one commit less before their start.
+        promised = min(len(jobs), max(0, self._queue.room - self._promised), (batch and batch.parallel) or len(jobs))
+        self._promised += promised
+        for job in jobs[:promised]:
+            job.launched = True
         told = [event_of(EventKind.QUEUED, job, now) for job in jobs]
         rows = [
-            NewRow(job.key, job.digest, job.spec.name, one.raw, now, EventRow(owner, event.SerializeToString()))
+            NewRow(job.key, job.digest, job.spec.name, one.raw, now, EventRow(owner, event.SerializeToString()), job.launched)
             for one, job, event in zip(asked, jobs, told, strict=True)
         ]
 
         def recorded(result: Added | Conflict | Refused) -> None:
+            self._promised -= promised
             if isinstance(result, Added):
                 done(self._take_on(jobs, told, result))
                 self._dispatch()
@@ -141,7 +150,7 @@ class Desk:
             if job.phase is Phase.FINISHED:
                 self._queue.withdraw(job.key)
                 job.ended_at_us = now
-                job.outcome = Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {order.asked_by} before it started")
+                job.outcome = _cancelled(job, now).outcome
                 turn.events[job] = [event_of(EventKind.FINISHED, job, now)]
             else:
                 turn.events[job] = [event_of(EventKind.STOPPING, job, now, f"stopped by {order.asked_by}")]
@@ -191,7 +200,7 @@ class Desk:
         """Take up where the last run of this daemon ended: what runs is adopted, what ended meanwhile is recorded, the rest is queued."""
         for job in self.lookup.alive():
             self.live[job.key] = job
-        expected = [Expected(job.key, job.pid, job.started_at_us, job.queued_at_us) for job in self.live.values()]
+        expected = [Expected(job.key, job.pid, job.started_at_us, job.queued_at_us, job.launched) for job in self.live.values()]
         facts = await self.engine.recover(expected)
         known = {fact.key for fact in facts}
         for job in self.live.values():
@@ -203,8 +212,12 @@ class Desk:
         self.hear(facts)
         for job in list(self.live.values()):
             if job.phase is Phase.STOPPING and job.stop is not None:
-                self.engine.end(job.key, job.stop.signal, job.stop.grace_ms)
-        self._dispatch()
+                if job.key in known:
+                    self.engine.end(job.key, job.stop.signal, job.stop.grace_ms)
+                else:
+                    # It was stopped while it was being started, and that never came to be.
+                    self.hear([_cancelled(job, self._now_us())])
+        await self._durable()
 
     def hear(self, facts: Iterable[Fact]) -> None:
         """Take facts from the engine; they are told to others once they are durable."""
@@ -226,10 +239,7 @@ class Desk:
                 self._hear_ended(job, fact, events)
         if settled:
             self.engine.settled(settled)
-        if turn.events:
-            self._record(turn)
-        # The room of what ended is free before that is durable: a slot does not wait for the disk.
-        self._dispatch()
+        self._dispatch(turn)
 
     def _hear_started(self, job: Job, fact: Started, events: list[event_pb2.Event]) -> None:
         again = job.pid == fact.pid and job.started_at_us == fact.started_at_us
@@ -269,14 +279,29 @@ class Desk:
             self.news.publish(fresh)
         return Accepted(taken, len(result.known), result.first_seq - 1)
 
-    def _dispatch(self) -> None:
-        launches = []
-        for key in self._queue.take():
-            job = self.live[key]
+    def _dispatch(self, turn: _Turn | None = None) -> None:
+        """Start what may start; `turn` is what else is to be recorded. That a job is launched is durable before it is."""
+        turn = turn or _Turn({})
+        chosen = [self.live[key] for key in self._queue.take()]
+        to_record = [job for job in chosen if not job.launched]
+        for job in chosen:
             job.phase = advance(job.phase, Happening.LAUNCHED)
-            launches.append(Launch(key, job.spec))
-        if launches:
-            self.engine.start(launches)
+        self._launch([job for job in chosen if job.launched])
+        for job in to_record:
+            job.launched = True
+            turn.events.setdefault(job, [])
+        if turn.events:
+            self._record(turn, lambda: self._launch(to_record))
+
+    def _launch(self, jobs: Sequence[Job]) -> None:
+        if jobs:
+            self.engine.start([Launch(job.key, job.spec) for job in jobs])
+
+    async def _durable(self) -> None:
+        """Wait until all that was decided so far is on disk."""
+        done = asyncio.get_running_loop().create_future()
+        self.store.submit(ChangeJobs([], lambda _: done.set_result(None)))
+        await done
 
     def _record(self, turn: _Turn, then: Callable[[], None] | None = None) -> None:
         changes = [change_of(job, events, turn.proof) for job, events in turn.events.items()]
@@ -320,3 +345,8 @@ class Desk:
         touched, self._touched = self._touched, {}
         for watcher in touched:
             watcher.flush()
+
+
+def _cancelled(job: Job, now_us: int) -> Ended:
+    asked_by = job.stop.asked_by if job.stop is not None else ""
+    return Ended(job.key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {asked_by} before it started"))

@@ -61,12 +61,16 @@ Fact = Started | Ended
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A job that the desk believes not to have ended: queued (pid 0) or running. It cannot have started before it was queued."""
+    """A job that the desk believes not to have ended: queued (pid 0) or running. It cannot have started before it was queued.
+
+    `launched`: a start may have been asked for, of which nothing was heard yet.
+    """
 
     key: JobKey
     pid: int
     started_at_us: int
     queued_at_us: int
+    launched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +121,8 @@ class Engine(Protocol):
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         """Say what became of these, and of all others that the engine knows of.
 
-        A job with a pid of which nothing can be found is reported `Ended` as lost; one without that never reached the engine is not
-        reported.
+        A job with a pid of which nothing can be found is reported `Ended` as lost; so is one that was launched, if the engine cannot
+        exclude that it ran. One that never reached the engine is not reported.
         """
         ...
 

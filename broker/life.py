@@ -134,6 +134,8 @@ class Job:
     ended_at_us: int = 0
     outcome: Outcome | None = None
     stop: StopOrder | None = None
+    # Whether it is durable that it may have been started: without that, a power loss could make it run twice.
+    launched: bool = False
     # Whether its start, and its end, are durable; before that nobody is told.
     start_recorded: bool = False
     recorded: bool = False

@@ -13,7 +13,7 @@ from .record import read_row
 from .store import Row, Store
 
 _COLUMNS = (
-    "jobs.row, jobs.owner, jobs.id, digest, state, spec, queued_at, started_at, ended_at, pid, outcome, stop,"
+    "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, queued_at, started_at, ended_at, pid, outcome, stop,"
     " batches.id, batches.name, batches.parallel"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"

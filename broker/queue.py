@@ -53,6 +53,11 @@ class Queue:
         """Count the jobs that wait."""
         return sum(owner.waiting for owner in self._owners.values())
 
+    @property
+    def room(self) -> int:
+        """Count the slots that are free for jobs to come, if none of those that wait is held up by its batch."""
+        return max(0, self.slots - self.running - len(self))
+
     def add(self, key: JobKey, batch: BatchRun | None) -> None:
         """Put a job at the end."""
         owner, lane, batch_id = self._place(key, batch)

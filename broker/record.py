@@ -36,6 +36,7 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
     return Change(
         row=job.row,
         state=job.state,
+        launched=job.launched,
         events=[EventRow(job.key.owner, event.SerializeToString()) for event in events],
         pid=job.pid,
         started_at_us=job.started_at_us,
@@ -64,7 +65,24 @@ def explained(job: Job, outcome: Outcome) -> Outcome:
 
 def read_row(row: Row) -> Job:
     """Make a job of a row of the store."""
-    number, owner, job_id, digest, state, spec, queued_at, started_at, ended_at, pid, outcome, stop, batch_id, batch_name, parallel = row
+    (
+        number,
+        owner,
+        job_id,
+        digest,
+        state,
+        spec,
+        launched,
+        queued_at,
+        started_at,
+        ended_at,
+        pid,
+        outcome,
+        stop,
+        batch_id,
+        batch_name,
+        parallel,
+    ) = row
     return Job(
         row=number,
         key=JobKey(owner, job_id),
@@ -73,6 +91,7 @@ def read_row(row: Row) -> Job:
         batch=BatchRun(batch_id, batch_name, parallel) if batch_id is not None else None,
         phase=phase_of(State(state)),
         queued_at_us=queued_at,
+        launched=bool(launched),
         pid=pid,
         started_at_us=started_at,
         ended_at_us=ended_at,

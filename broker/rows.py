@@ -32,6 +32,7 @@ class NewRow:
     spec: bytes
     queued_at_us: int
     event: EventRow
+    launched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Change:
     row: int
     state: int
     events: Sequence[EventRow]
+    launched: bool = True
     pid: int = 0
     started_at_us: int = 0
     ended_at_us: int = 0
@@ -132,9 +134,9 @@ class Rows:
                 rows[position] = self.next_row
                 self.next_row += 1
                 execute(
-                    "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, queued_at)"
-                    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",
-                    (rows[position], *job.key, job.digest, job.name, batch, proof, job.spec, job.queued_at_us),
+                    "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, queued_at)"
+                    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)",
+                    (rows[position], *job.key, job.digest, job.name, batch, proof, job.spec, job.launched, job.queued_at_us),
                 )
                 self._add_event(job.event)
         write.result = Added(rows, frozenset(known), first_seq)
@@ -158,10 +160,11 @@ class Rows:
         for change in write.changes:
             stop_proof = self._add_proof(change.stop_proof) if change.stop_proof is not None else None
             self._execute(
-                "UPDATE jobs SET state = ?, pid = ?, started_at = ?, ended_at = ?, outcome = ?, stop = coalesce(?, stop),"
+                "UPDATE jobs SET state = ?, launched = ?, pid = ?, started_at = ?, ended_at = ?, outcome = ?, stop = coalesce(?, stop),"
                 " stop_proof = coalesce(?, stop_proof) WHERE row = ?",
                 (
                     change.state,
+                    change.launched,
                     change.pid,
                     change.started_at_us,
                     change.ended_at_us,

@@ -21,11 +21,11 @@ _STEPS = (
         UNIQUE (owner, id)
     );
     CREATE TABLE proofs (row INTEGER PRIMARY KEY, envelope BLOB NOT NULL);
-    -- Times are microseconds UTC, 0 for not yet. state: schemas/job.py. outcome: protobuf.
+    -- Times are microseconds UTC, 0 for not yet. state: schemas/job.py. launched: it may have been started. outcome: protobuf.
     CREATE TABLE jobs (
         row INTEGER PRIMARY KEY, owner BLOB NOT NULL, id BLOB NOT NULL, digest BLOB NOT NULL, state INTEGER NOT NULL,
         name TEXT NOT NULL, batch INTEGER, proof INTEGER NOT NULL, spec BLOB NOT NULL,
-        queued_at INTEGER NOT NULL, started_at INTEGER NOT NULL DEFAULT 0, ended_at INTEGER NOT NULL DEFAULT 0,
+        launched INTEGER NOT NULL, queued_at INTEGER NOT NULL, started_at INTEGER NOT NULL DEFAULT 0, ended_at INTEGER NOT NULL DEFAULT 0,
         pid INTEGER NOT NULL DEFAULT 0, outcome BLOB, stop TEXT, stop_proof INTEGER
     );
     CREATE UNIQUE INDEX jobs_by_key ON jobs (owner, id);

@@ -88,16 +88,17 @@ class Connection:
 
         `deadline` is on `time.monotonic`. Raises what was refused, and TimeoutError when the deadline has passed.
         """
-        while True:
-            item = self.take(exchange)
-            if item is not None:
-                return item
-            if exchange.ended:
-                if exchange.refusal is not None:
-                    raise exchange.refusal
-                return None
-            if not self.pump(deadline) and deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError("the daemon did not answer in time")
+        with self._enter():
+            while True:
+                item = self._conversation.take(exchange)
+                if item is not None or exchange.ended:
+                    break
+                if not self._pump(deadline, ()) and deadline is not None and time.monotonic() >= deadline:
+                    raise TimeoutError("the daemon did not answer in time")
+            self._flush()
+        if item is None and exchange.refusal is not None:
+            raise exchange.refusal
+        return item
 
     def call(self, request: request_pb2.Request, deadline: float | None = None) -> Item:
         """Ask, and wait for the one answer. Raises as `next` does."""
@@ -156,16 +157,7 @@ class Connection:
         never waits.
         """
         with self._enter():
-            woken = False
-            while True:
-                now = time.monotonic()
-                came = self._turn(now)
-                self._tell()
-                if came or woken or (deadline is not None and now >= deadline):
-                    return came
-                if not (self._conversation.waits or len(self._feed) or wake_fds or deadline is not None):
-                    raise RuntimeError("there is nothing to wait for")
-                woken = self._wait(deadline, wake_fds)
+            return self._pump(deadline, wake_fds)
 
     def close(self) -> None:
         """Close the sockets; the jobs go on."""
@@ -203,6 +195,19 @@ class Connection:
     def _open(self, now: float) -> None:
         if self._link.socket is None:
             self._link.open(self._get_context(), self.endpoint, now)
+
+    def _pump(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
+        woken = False
+        while True:
+            now = time.monotonic()
+            came = self._turn(now)
+            moved = self._tell()
+            if came or woken or (deadline is not None and now >= deadline):
+                return came
+            if not (self._conversation.waits or len(self._feed) or wake_fds or deadline is not None):
+                raise RuntimeError("there is nothing to wait for")
+            if not moved:
+                woken = self._wait(deadline, wake_fds)
 
     def _turn(self, now: float) -> bool:
         """Take in all that came, and send all that is due; never waits."""
@@ -265,22 +270,24 @@ class Connection:
                 return
             self._unsent.popleft()
 
-    def _tell(self) -> None:
-        """Pass on what became of the connection, and have a lost one revived. Both may take long."""
+    def _tell(self) -> bool:
+        """Pass on what became of the connection, and have a lost one revived, which both may take long; say whether it is elsewhere now."""
         sentences, self._sentences = self._sentences, []
         lost, self._lost = self._lost, False
         revive = self._revive if lost and not self._link.up else None
         if not sentences and revive is None:
-            return
+            return False
         self._inside.let_signals_through()
         for sentence in sentences:
             if self._notice is not None:
                 self._notice(sentence)
         endpoint = revive() if revive is not None else None
         self._inside.hold_signals_back()
-        if endpoint is not None and endpoint != self.endpoint:
-            self.endpoint = endpoint
-            self._link.close()
+        if endpoint is None or endpoint == self.endpoint:
+            return False
+        self.endpoint = endpoint
+        self._link.close()
+        return True
 
     def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
         """Wait until something may have changed; say whether a wake fd can be read."""

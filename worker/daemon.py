@@ -49,7 +49,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     Raises Refused if it cannot start.
     """
     _check_root(settings)
-    raise_descriptor_limit()
+    files_limit = raise_descriptor_limit()
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -59,7 +59,8 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     daemon: Daemon | None = None
     try:
         identity = load_or_make(settings.state / "identity")
-        engine = LocalEngine(settings.state, settings.slots, os.fsencode(settings.directory))
+        rebooted = (last_description(settings.state) or {}).get("boot_id") != _boot_id()
+        engine = LocalEngine(settings.state, settings.slots, os.fsencode(settings.directory), files_limit=files_limit, rebooted=rebooted)
         daemon = await _open(settings, identity, engine)
         description = _describe(settings, identity, engine, daemon)
         lock.describe(description)
@@ -118,6 +119,7 @@ def _describe(settings: WorkerSettings, identity: Identity, engine: LocalEngine,
         "supervisor_pid": engine.supervisor_pid,
         "keeper_pid": engine.keeper_pid,
         "cgroups": engine.cgroups,
+        "boot_id": _boot_id(),
     }
 
 
@@ -137,7 +139,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def raise_descriptor_limit() -> None:
-    """Take as many descriptors as the system gives: each connection and each followed log holds one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def raise_descriptor_limit() -> int:
+    """Take as many descriptors as the system gives: each connection and each followed log holds one. Say what the limit was."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return soft

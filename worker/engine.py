@@ -41,13 +41,19 @@ _KINDS = {
 
 
 class LocalEngine:
-    """Jobs of this machine, through the supervisor of one state folder. `directory` is where jobs run that do not say where."""
+    """Jobs of this machine, through the supervisor of one state folder.
 
-    def __init__(self, state: Path, slots: int, directory: bytes) -> None:
+    `directory` is where jobs run that do not say where, `files_limit` their soft RLIMIT_NOFILE. `rebooted`: the machine was restarted
+    since the last worker ran, so that what is not on disk proves nothing.
+    """
+
+    def __init__(self, state: Path, slots: int, directory: bytes, *, files_limit: int = 0, rebooted: bool = False) -> None:
         self._state = state
         self._logs = str(state / folders.LOGS)
         self._slots = slots
         self._directory = directory
+        self._files_limit = files_limit
+        self._rebooted = rebooted
         self._loop = asyncio.get_running_loop()
         self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
         self._link: Link | None = None
@@ -149,7 +155,7 @@ class LocalEngine:
             if outcome is not None:
                 facts.append(_ended(handle, outcome._asdict()))
                 del missing[handle]
-        facts += [_lost(one) for one in missing.values() if one.pid]
+        facts += [_lost(one) for one in missing.values() if one.pid or (one.launched and self._rebooted)]
         return facts
 
     # Logs.
@@ -185,7 +191,7 @@ class LocalEngine:
         try:
             connection = connect(self._state, folders.SOCKET)
         except OSError:
-            keeper.start(self._state)
+            keeper.start(self._state, self._files_limit)
             connection = connect(self._state, folders.SOCKET)
         self._link = Link(connection, self._loop, self._take, self._line_lost)
         self._say([{"do": "hello"}])
@@ -254,7 +260,7 @@ class LocalEngine:
         handle = message["job"]
         adopted = self._starting.pop(handle, None) is None
         fact = Started(folders.key_of(handle), message["pid"], message["started_at_us"], adopted)
-        self._running[handle] = Expected(fact.key, fact.pid, fact.started_at_us, fact.started_at_us)
+        self._running[handle] = Expected(fact.key, fact.pid, fact.started_at_us, fact.started_at_us, launched=True)
         return fact
 
     def _ended(self, message: Message) -> Ended:
@@ -285,7 +291,10 @@ def _could_not_start(key: JobKey, sentence: str) -> Ended:
 
 
 def _lost(one: Expected) -> Ended:
-    sentence = "its end was not seen: supervisor and keeper were both gone, and neither the process nor an outcome is there"
+    if one.pid:
+        sentence = "its end was not seen: supervisor and keeper were both gone, and neither the process nor an outcome is there"
+    else:
+        sentence = "the machine was restarted when it was about to start, and whether it ran cannot be known"
     return Ended(one.key, one.pid, one.started_at_us, time.time_ns() // 1000, Outcome(OutcomeKind.LOST, sentence=sentence))
 
 

@@ -58,6 +58,7 @@ async def test_the_same_id_with_the_same_spec_is_the_same_job(house: House) -> N
     again = await house.accept(asked(1), asked(2))
     assert again.known == 1
     assert again.jobs[0] is first
+    await house.durable()
     house.engine.expect(("start", key(1)), ("start", key(2)))
 
 
@@ -162,6 +163,31 @@ async def test_after_a_restart_a_stop_that_was_promised_is_repeated(house: House
     await house.restart()
     await house.durable()
     house.engine.expect(("recover", key(1)), ("end", key(1), 15, 777))
+
+
+async def test_that_a_job_is_launched_is_durable_before_it_is(house: House) -> None:
+    """Else a power loss right after the start would leave it queued, and it would run once more."""
+    await house.accept(asked(1), asked(2), asked(3))
+    house.engine.expect(("start", key(1)), ("start", key(2)))
+    assert house.store.read("SELECT launched FROM jobs ORDER BY row") == [(1,), (1,), (0,)]
+    house.desk.hear([started(1), ended(1)])
+    house.engine.expect()
+    await house.durable()
+    assert house.store.read("SELECT launched FROM jobs ORDER BY row") == [(1,), (1,), (1,)]
+    house.engine.expect(("start", key(3)), ("settled", key(1)))
+
+
+async def test_a_job_that_was_stopped_while_it_was_being_started_and_never_was_is_cancelled(house: House) -> None:
+    job = await house.accept_one()
+    house.desk.stop([job], [StopOrder(15, 777, "somebody")], b"proof", lambda: None)
+    await house.durable()
+    house.engine.effects.clear()
+    await house.restart()
+    house.engine.expect(("recover", key(1)), ("settled", key(1)))
+    found = house.desk.lookup.job(key(1))
+    assert found is not None
+    assert found.outcome is not None
+    assert found.outcome.kind is OutcomeKind.CANCELLED
 
 
 async def test_a_signal_needs_a_process(house: House) -> None:
