@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..keys.rights import Member
+from ..schemas.frames import MOST_STREAMS
 from ..schemas.generated import request_pb2
-from ..schemas.refusal import Refused
+from ..schemas.refusal import Code, Refused
 from .peers import Ending, Peer
 
 
@@ -35,6 +36,14 @@ class Call:
     def refuse(self, refused: Refused) -> None:
         """Answer no."""
         self._refuse(self.peer, self.request.id, refused)
+
+    def demand_stream(self) -> None:
+        """Go on only if this connection may have one more stream.
+
+        Raises Refused(RESOURCE_EXHAUSTED).
+        """
+        if len(self.peer.streams) >= MOST_STREAMS:
+            raise Refused(Code.RESOURCE_EXHAUSTED, f"this connection has {MOST_STREAMS} streams open, which is the limit", "end some")
 
     def open_stream(self, stream: Ending) -> None:
         """Let the stream end with its peer; a request that is repeated replaces its first stream."""

@@ -69,7 +69,8 @@ class Grant:
     public: bytes
     filter: NewsFilter
     count: int = 0
-    subscribed: bool = False
+    # How many connections are subscribed: after a reconnect the new one may arrive before the old one is known to have left.
+    subscribed: int = 0
     unsubscribed_at: float = 0.0
     pending: list[event_pb2.Event] = field(default_factory=list)
 
@@ -93,7 +94,7 @@ class News:
     @property
     def heard(self) -> bool:
         """Say whether anybody is subscribed."""
-        return any(grant.subscribed for grant in self._grants.values())
+        return any(grant.subscribed > 0 for grant in self._grants.values())
 
     def grant(self, public: bytes, wanted: NewsFilter) -> bytes:
         """Make a grant and return its topic.
@@ -141,14 +142,14 @@ class News:
     def arrived(self, topic: bytes) -> None:
         """Tell the subscriber that from now on it misses nothing that is published."""
         grant = self._grants[topic]
-        grant.subscribed = True
+        grant.subscribed += 1
         self._publish(grant, event_pb2.News(ready=event_pb2.Ready(head=self._cursor())))
 
     def left(self, topic: bytes) -> None:
         """Remember since when nobody is subscribed."""
         grant = self._grants.get(topic)
         if grant is not None:
-            grant.subscribed = False
+            grant.subscribed = max(0, grant.subscribed - 1)
             grant.unsubscribed_at = self._now()
 
     def publish(self, events: Sequence[event_pb2.Event]) -> None:

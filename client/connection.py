@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 import zmq
 
 from ..keys.identity import Identity
-from ..keys.sockets import Context, new_context
+from ..keys.sockets import new_context
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
 from . import diagnosis
@@ -36,8 +36,8 @@ _MESSAGES_A_TURN = 256
 class Connection:
     """One daemon, spoken to from one thread at a time. Connects at the first request, not before.
 
-    `revive` is called when a connection that was up is lost; it may start the daemon anew and return its endpoint. `notice` is told one
-    sentence when a connection is lost, and one when it is back.
+    `revive` is called when a connection is lost; it may start the daemon anew and return its endpoint. `notice` is told one sentence
+    when a connection is lost, and one when it is back.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class Connection:
         self._revive = revive
         self._notice = notice
         self._conversation = Conversation(identity, server_key)
-        self._context: Context | None = None
+        self._context = new_context()
         self._link = Link(zmq.DEALER, server_key, identity, connect_timeout)
-        self._feed = Feed(self._conversation, Link(zmq.SUB, server_key, identity, connect_timeout), self._get_context)
+        self._feed = Feed(self._conversation, Link(zmq.SUB, server_key, identity, connect_timeout), self._context)
         self._unsent: deque[bytes] = deque()
         # For `_tell`: what is to be said, and whether the connection was lost.
         self._sentences: list[str] = []
@@ -89,16 +89,19 @@ class Connection:
         `deadline` is on `time.monotonic`. Raises what was refused, and TimeoutError when the deadline has passed.
         """
         with self._enter():
-            while True:
+            item = self._conversation.take(exchange)
+            late = False
+            while item is None and not exchange.ended and not late:
+                late = not self._pump(deadline, ()) and deadline is not None and time.monotonic() >= deadline
                 item = self._conversation.take(exchange)
-                if item is not None or exchange.ended:
-                    break
-                if not self._pump(deadline, ()) and deadline is not None and time.monotonic() >= deadline:
-                    raise TimeoutError("the daemon did not answer in time")
             self._flush()
-        if item is None and exchange.refusal is not None:
+        if item is not None:
+            return item
+        if not exchange.ended:
+            raise TimeoutError("the daemon did not answer in time")
+        if exchange.refusal is not None:
             raise exchange.refusal
-        return item
+        return None
 
     def call(self, request: request_pb2.Request, deadline: float | None = None) -> Item:
         """Ask, and wait for the one answer. Raises as `next` does."""
@@ -166,9 +169,7 @@ class Connection:
             return
         self._feed.close()
         self._link.close()
-        if self._context is not None:
-            self._context.destroy(linger=0)
-            self._context = None
+        self._context.destroy(linger=0)
         self._inside.close()
 
     # --- how
@@ -187,14 +188,9 @@ class Connection:
         self._conversation.mend()
         self._feed.mend()
 
-    def _get_context(self) -> Context:
-        if self._context is None:
-            self._context = new_context()
-        return self._context
-
     def _open(self, now: float) -> None:
         if self._link.socket is None:
-            self._link.open(self._get_context(), self.endpoint, now)
+            self._link.open(self._context, self.endpoint, now)
 
     def _pump(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
         woken = False

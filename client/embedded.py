@@ -10,19 +10,21 @@ import json
 import os
 import pwd
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..keys import private_files
 from ..keys.identity import Identity, fingerprint, load_or_make, parse_public
 from ..keys.places import identity_path, roster_path, worker_folder
 from ..schemas.refusal import Code, Refused
 from .contexts import EMBEDDED, Context
+
+if TYPE_CHECKING:
+    import subprocess
 
 _LAST_LOG_LINES = 8
 _LARGEST_LOG_TAIL = 4096
@@ -139,6 +141,8 @@ def _understand(said: bytes) -> tuple[int, Context]:
 
 
 def _start(folder: Path) -> Context:
+    import subprocess  # noqa: PLC0415 -- 20 ms that only the command pays that starts the worker
+
     for worker in [worker for worker in _started if worker.poll() is not None]:
         _started.remove(worker)
     log_path = folder / "worker.log"

@@ -5,8 +5,6 @@ Decides nothing about events: that is subscription.py. Here its requests are ask
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import zmq
 
 from ..keys.sockets import Context
@@ -35,9 +33,9 @@ class _Reader:
 
 
 class Feed:
-    """What one connection hears. `link` is the event socket; `context` is called for where it is opened."""
+    """What one connection hears. `link` is the event socket, opened in `context`."""
 
-    def __init__(self, conversation: Conversation, link: Link, context: Callable[[], Context]) -> None:
+    def __init__(self, conversation: Conversation, link: Link, context: Context) -> None:
         self.link = link
         self._conversation = conversation
         self._context = context
@@ -143,7 +141,7 @@ class Feed:
     # --- how
 
     def _open(self, now: float) -> None:
-        self.link.open(self._context(), self._endpoint, now)
+        self.link.open(self._context, self._endpoint, now)
         self._by_topic.clear()
         for reader in self._readers.values():
             reader.topic = b""

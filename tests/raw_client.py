@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import zmq
 
@@ -33,7 +34,7 @@ class RawClient:
         self._next_id = 1
         self._endpoint = endpoint
 
-    def __enter__(self) -> RawClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -19,7 +19,7 @@ from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
 from .lock import running
 
-app = typer.Typer(no_args_is_help=True, help="Run and watch the worker of this machine.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and watch the worker of this machine.")
 
 _LEAST_SLOTS = 4
 _STOP_SECONDS = 30
@@ -91,7 +91,7 @@ def stop(*, state: StateOption = None) -> None:
     folder = (state or worker_folder()).absolute()
     found = running(folder)
     if found is None:
-        typer.echo(f"no worker runs on {folder}", err=True)
+        typer.echo(f"jobwire: no worker runs on {folder}", err=True)
         return
     try:
         process = os.pidfd_open(int(found["pid"]))
@@ -105,20 +105,20 @@ def stop(*, state: StateOption = None) -> None:
     if not ended:
         typer.echo(f"jobwire: worker {found['pid']} did not end within {_STOP_SECONDS} s; kill -9 it, its jobs go on", err=True)
         raise typer.Exit(OWN_FAILURE_STATUS)
-    typer.echo(f"worker {found['pid']} stopped", err=True)
+    typer.echo(f"jobwire: worker {found['pid']} stopped", err=True)
     _tell_what_goes_on(_jobs(folder, "2, 3"), len(_jobs(folder, "1")))
 
 
 def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int) -> None:
     if going_on:
-        typer.echo(f"{len(going_on)} jobs go on without it:", err=True)
+        typer.echo(f"jobwire: {len(going_on)} jobs go on without it:", err=True)
         for job_id, name, pid in going_on[:_JOBS_SHOWN]:
             typer.echo(f"  {short_id(job_id)}  pid {pid}  {name}", err=True)
         if len(going_on) > _JOBS_SHOWN:
             typer.echo(f"  and {len(going_on) - _JOBS_SHOWN} more", err=True)
-        typer.echo("to end them: jobwire stop JOB... (starts the worker again)", err=True)
+        typer.echo("jobwire: to end them: jobwire stop JOB... (starts the worker again)", err=True)
     if queued:
-        typer.echo(f"{queued} queued jobs start when the worker runs again", err=True)
+        typer.echo(f"jobwire: {queued} queued jobs start when the worker runs again", err=True)
 
 
 def _jobs(state: Path, states: str) -> list[tuple[bytes, str, int]]:
@@ -136,7 +136,10 @@ def _jobs(state: Path, states: str) -> list[tuple[bytes, str, int]]:
 
 
 def _checked(endpoint: str, option: str) -> str:
-    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
-    if endpoint and not (endpoint.startswith("tcp://") and host and (port == "*" or port.isdecimal())):
-        raise Refused(Code.INVALID_ARGUMENT, f"{option} {endpoint!r} is not an endpoint", "write it like tcp://0.0.0.0:7711")
-    return endpoint
+    if not endpoint:
+        return ""
+    address = endpoint.removeprefix("tcp://")
+    host, _, port = address.rpartition(":")
+    if not host or not (port == "*" or port.isdecimal()):
+        raise typer.BadParameter(f"{endpoint!r} is not an endpoint; write it like tcp://0.0.0.0:7711", param_hint=option)
+    return f"tcp://{address}"

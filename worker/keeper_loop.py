@@ -72,8 +72,11 @@ class Keeper:
         self._poll.register(self._wakeup, select.POLLIN)
 
     def run(self) -> None:
-        """Keep a supervisor running until it retires."""
+        """Keep a supervisor running until it retires, or somebody has removed the state folder: then there is nothing to keep."""
         while self._supervisor or self._deposits or not self._retiring:
+            if not self._supervisor and os.stat(".").st_nlink == 0:  # noqa: PTH116 -- pathlib is not light
+                say("the state folder is gone, and so is its keeper")
+                return
             if not self._supervisor and time.monotonic() >= self._start_at:
                 self._start_supervisor()
             for fd, events in self._poll.poll(self._pause_ms()):

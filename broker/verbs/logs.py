@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...schemas.frames import LARGEST_RANGE, MOST_STREAMS, MOST_TAIL_LINES
+from ...schemas.frames import LARGEST_RANGE, MOST_TAIL_LINES
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..call import Call
@@ -37,8 +37,7 @@ def follow_log(call: Call, desk: Desk, turns: Turns) -> None:
     request = call.request.follow_log
     stream = _stream(request.stream)
     job = desk.lookup.visible_job(read_key(request.key, call.member), call.member)
-    if len(call.peer.streams) >= MOST_STREAMS:
-        raise Refused(Code.RESOURCE_EXHAUSTED, f"this connection has {MOST_STREAMS} streams open, which is the limit", "end some")
+    call.demand_stream()
 
     def ended() -> None:
         call.stream_ended()

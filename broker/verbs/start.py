@@ -20,6 +20,8 @@ def start(call: Call, desk: Desk) -> None:
     """Check every job, have all of them recorded, acknowledge, and watch them where that was asked for."""
     demand(call.member, Right.SUBMIT, call.member.key)
     request = call.request.start
+    if request.watch:
+        call.demand_stream()
     if request.first_store and request.first_store != desk.store.id:
         raise Refused(
             Code.FAILED_PRECONDITION,

@@ -19,6 +19,7 @@ from .start import DEFAULT_TAIL_LINES, watch
 def stop(call: Call, desk: Desk) -> None:
     """Check all jobs first, so that a stop of several is carried out for all or for none."""
     request = call.request.stop
+    call.demand_stream()
     if not request.keys:
         raise Refused(Code.INVALID_ARGUMENT, "the stop names no job")
     if request.signal >= signal.NSIG:

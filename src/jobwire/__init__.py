@@ -8,27 +8,59 @@ from __future__ import annotations
 # Type checkers take this name for true; importing it from typing would cost the keeper a megabyte.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .client.blocking import Client, CompletedJob, Job
-    from .schemas.refusal import Refused
+    from .client.blocking import (
+        BatchInfo,
+        Client,
+        Code,
+        CompletedJob,
+        Event,
+        EventCursor,
+        EventKind,
+        EventStream,
+        Job,
+        JobInfo,
+        JobOutput,
+        JobSpec,
+        Outcome,
+        OutcomeKind,
+        Refused,
+        State,
+    )
+    from .client.failures import JobFailed, JobTimeout
 
 __version__ = "0.1.0"
-__all__ = ["Client", "CompletedJob", "Job", "Refused", "__version__"]
+__all__ = [
+    "BatchInfo",
+    "Client",
+    "Code",
+    "CompletedJob",
+    "Event",
+    "EventCursor",
+    "EventKind",
+    "EventStream",
+    "Job",
+    "JobFailed",
+    "JobInfo",
+    "JobOutput",
+    "JobSpec",
+    "JobTimeout",
+    "Outcome",
+    "OutcomeKind",
+    "Refused",
+    "State",
+    "__version__",
+]
 
-_HOMES = {
-    "Client": ".client.blocking",
-    "CompletedJob": ".client.blocking",
-    "Job": ".client.blocking",
-    "Refused": ".schemas.refusal",
-}
+_HOMES = {"JobFailed": ".client.failures", "JobTimeout": ".client.failures"}
+_HOME = ".client.blocking"
 
 
 def __getattr__(name: str) -> object:
     """Import a public name at its first use (PEP 562)."""
-    home = _HOMES.get(name)
-    if home is None:
+    if name not in __all__:
         raise AttributeError(f"module 'jobwire' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 -- kept out of the start-up of those that need no public name
 
-    value = getattr(import_module(home, __name__), name)
+    value = getattr(import_module(_HOMES.get(name, _HOME), __name__), name)
     globals()[name] = value
     return value

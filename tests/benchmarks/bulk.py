@@ -14,12 +14,14 @@ from table import Line, in_turns, share
 from jobwire.client.blocking import Client
 
 CHUNK_BYTES = 256 * 1024
+# As much as a pipe holds by default.
+BLOCK_BYTES = 64 * 1024
 _PIPE_READ_BYTES = 1024 * 1024
 
 
 def measure(ground: Ground) -> list[Line]:
     """Measure writing first; what was written last is then read."""
-    blocks, rounds = (800, 2) if ground.quick else (4000, 5)
+    blocks, rounds = (3200, 2) if ground.quick else (16_000, 5)
     lines = []
     with ground.stage(slots=2) as stage, stage.client() as client:
         straight = ground.memory / "straight"
@@ -44,15 +46,15 @@ def _on_disk(ground: Ground, blocks: int) -> Line:
 
 
 def _program(blocks: int) -> list[str]:
-    return ["/bin/dd", "if=/dev/zero", f"bs={CHUNK_BYTES}", f"count={blocks}", "status=none"]
+    return ["/bin/dd", "if=/dev/zero", f"bs={BLOCK_BYTES}", f"count={blocks}", "status=none"]
 
 
 def _size(blocks: int) -> str:
-    return f"{blocks * CHUNK_BYTES / 1e9:.2g} GB"
+    return f"{blocks * BLOCK_BYTES / 1e9:.2g} GB"
 
 
 def _rate(blocks: int, seconds: float) -> float:
-    return blocks * CHUNK_BYTES / seconds / 1e6
+    return blocks * BLOCK_BYTES / seconds / 1e6
 
 
 def _write_straight(path: Path, blocks: int) -> float:
@@ -70,7 +72,7 @@ def _write_by_job(client: Client, stage: Stage, blocks: int) -> float:
     job.wait()
     taken = perf_counter() - begun
     log = _log_of(stage, job.pid)
-    if log.stat().st_size != blocks * CHUNK_BYTES:
+    if log.stat().st_size != blocks * BLOCK_BYTES:
         raise RuntimeError(f"{log} has {log.stat().st_size} bytes")
     os.truncate(log, 0)
     return _rate(blocks, taken)

@@ -47,8 +47,8 @@ def fill(state: Path, admin: Identity, count: int) -> None:
     store.execute("BEGIN IMMEDIATE")
     store.execute("INSERT INTO proofs (row, envelope) VALUES (1, ?)", (bytes(300),))
     store.executemany(
-        "INSERT INTO jobs (row, owner, id, digest, state, name, proof, spec, queued_at, started_at, ended_at, pid, outcome)"
-        f" VALUES (?, ?, ?, ?, {State.FINISHED.value}, '', 1, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO jobs (row, owner, id, digest, state, name, proof, spec, launched, queued_at, started_at, ended_at, pid, outcome)"
+        f" VALUES (?, ?, ?, ?, {State.FINISHED.value}, '', 1, ?, 1, ?, ?, ?, ?, ?)",
         ((row, *key, hashed, wire, *_times(row), _pid(row), outcome_bytes) for row, key in enumerate(keys, 1)),
     )
     kinds = (EventKind.QUEUED, EventKind.STARTED, EventKind.FINISHED)

@@ -67,12 +67,12 @@ def _quiet(ground: Ground, logs: Path, *, judged: bool) -> list[Line]:
                 job.wait()
                 known = monotonic_ns()
                 into.append((known - int(job.stdout_tail)) / 1e6)
-    note = "limit: a CURVE round trip of 200 bytes with one durable SQLite commit in it, after the same pause"
+    note = "limit here and below: a CURVE round trip of 200 bytes with one durable SQLite commit in it" if judged else ""
     pairs = Pairs(limits[_SHORT_MS][_WARM_UP:], acknowledgements[_WARM_UP:])
     lines = [pairs.line_at(_MEDIAN, acknowledged_what, "ms", acknowledged, judged=judged, note=note)]
     for milliseconds, what in end_known_whats.items():
         pairs = Pairs(limits[milliseconds][_WARM_UP:], ends[milliseconds][_WARM_UP:])
-        lines.append(pairs.line_at(_MEDIAN, what, "ms", end_known, judged=judged, note=note))
+        lines.append(pairs.line_at(_MEDIAN, what, "ms", end_known, judged=judged))
     return lines
 
 

@@ -12,7 +12,9 @@ from stage import CannotMeasure, Ground
 from table import Line, Pairs, Promise, in_turns, share, unmeasured
 
 from jobwire.client.blocking import Client
-from jobwire.schemas.generated import request_pb2
+from jobwire.client.connection import Connection
+from jobwire.client.exchange import Exchange, Item
+from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
 from jobwire.schemas.spec import JobSpec, to_wire
 
@@ -70,7 +72,7 @@ def launch_singly(client: Client, count: int) -> float:
     """Start jobs with one request each, so many in flight, and wait for the last end; get jobs per second."""
     connection = client.connection
     spec = to_wire(JobSpec((PROGRAM,)))
-    flying = []
+    flying: list[Exchange] = []
     asked = finished = 0
     begun = monotonic()
     deadline = begun + _DEADLINE_SECONDS
@@ -80,23 +82,31 @@ def launch_singly(client: Client, count: int) -> float:
             flying.append(connection.ask(request_pb2.Request(start=start)))
             asked += 1
         connection.pump(deadline)
-        still = []
-        for exchange in flying:
-            if not exchange.ended:
-                still.append(exchange)
-                continue
-            if exchange.refusal is not None:
-                raise exchange.refusal
+        for exchange in [one for one in flying if one.ended]:
+            flying.remove(exchange)
+            _check_end(connection, exchange)
             finished += 1
         if monotonic() > deadline:
             raise TimeoutError(f"{finished} of {count} jobs finished within {_DEADLINE_SECONDS} s")
-        flying = still
     return count / (monotonic() - begun)
+
+
+def _check_end(connection: Connection, exchange: Exchange) -> None:
+    """Take what was answered to one start; its last report must tell of a job that exited with status 0."""
+    last: Item | None = None
+    while (item := connection.take(exchange)) is not None:
+        last = item
+    if exchange.refusal is not None:
+        raise exchange.refusal
+    outcome = last.reports.reports[-1].outcome if isinstance(last, request_pb2.Reply) and last.HasField("reports") else None
+    if outcome is None or outcome.kind != job_pb2.OUTCOME_KIND_EXITED or outcome.exit_status:
+        raise RuntimeError(f"a job did not end as it should: {last}")
 
 
 def spawn_limit(ground: Ground, root: Path, count: int) -> float:
     """Run the limit's program; get jobs per second."""
-    command = [ground.compiled("limits/spawn_limit.c"), str(count), str(_LIMIT_IN_FLIGHT), ground.fresh(root, "limit"), PROGRAM.decode()]
+    program, folder = ground.compiled("limits/spawn_limit.c"), ground.fresh(root, "limit")
+    command = [str(program), str(count), str(_LIMIT_IN_FLIGHT), str(folder), PROGRAM.decode()]
     return float(subprocess.run(command, env={"PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE, check=True).stdout)
 
 

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -45,16 +46,23 @@ def main() -> int:
     if unknown := set(options.groups) - GROUPS.keys():
         parser.error(f"there is no group {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
     lines: list[Line] = []
+    failed: list[str] = []
     with Ground(options.disk, quick=options.quick) as ground:
         for name in options.groups or GROUPS:
             begun = perf_counter()
-            lines += GROUPS[name](ground)
+            try:
+                lines += GROUPS[name](ground)
+            except Exception:  # noqa: BLE001 -- what else was measured is still worth telling
+                traceback.print_exc()
+                failed.append(name)
             print(f"{name}: {perf_counter() - begun:.0f} s", file=sys.stderr)
     print(f"\n{os.uname().sysname} {os.uname().release}, {os.cpu_count()} cores, Python {sys.version.split()[0]}; medians\n")
     print(draw(lines))
     if options.json:
         options.json.write_text("".join(json.dumps(line.fields()) + "\n" for line in lines))
-    return int(any(line.verdict is Verdict.MISSED for line in lines))
+    if failed:
+        print(f"\nnot measured, see above: {', '.join(failed)}")
+    return int(bool(failed) or any(line.verdict is Verdict.MISSED for line in lines))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class Ground:
         compiler = shutil.which("cc")
         if compiler is None:
             raise CannotMeasure("there is no C compiler (cc) on this machine")
-        path = Path(__file__).with_name(source.split("/", maxsplit=1)[0]) / source.rpartition("/")[2]
+        path = Path(__file__).parent / source
         program = self.disk / path.stem
         if not program.exists():
             subprocess.run([compiler, "-O2", "-Wall", "-o", str(program), str(path)], check=True)

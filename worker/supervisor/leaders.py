@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import select
 import signal
 import struct
@@ -26,7 +27,7 @@ OnEnd = Callable[[int | None], None]
 
 
 class Use(NamedTuple):
-    """What the leader and the children it waited for used; see getrusage(2)."""
+    """What the leader and the children it waited for used; see getrusage(2). 0 for what is not known."""
 
     user_us: int = 0
     system_us: int = 0
@@ -84,7 +85,10 @@ class Child:
         """Let the system forget it; its outcome is on disk."""
         os.close(self._pidfd)
         _, _, use = os.wait4(self.pid, 0)
-        return Use(int(use.ru_utime * 1_000_000), int(use.ru_stime * 1_000_000), use.ru_maxrss * 1024)
+        # Until it calls exec a child shares our memory, and the kernel counts that as its own: what is not more than ours says nothing.
+        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        resident = use.ru_maxrss * 1024 if use.ru_maxrss > ours else 0
+        return Use(int(use.ru_utime * 1_000_000), int(use.ru_stime * 1_000_000), resident)
 
     def _look(self, _events: int) -> None:
         found = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)

@@ -22,7 +22,14 @@ def test_output_and_exit_status_are_told(desk: RawDesk) -> None:
     assert (stdout, stderr) == (b"out\n", b"err\n")
     assert (fact["kind"], fact["exit_status"], fact["sentence"]) == ("exited", 3, "exited with status 3")
     assert (fact["stdout_bytes"], fact["stderr_bytes"]) == (4, 4)
-    assert fact["max_resident_bytes"] > 100_000
+
+
+def test_memory_is_told_where_it_is_the_jobs_own(desk: RawDesk) -> None:
+    """A process that has not called exec yet shares the supervisor's memory, and the kernel counts that in."""
+    small, _, _ = desk.run(SH, "-c", "exit 0")
+    assert small["max_resident_bytes"] == 0
+    large, _, _ = desk.run(sys.executable, "-S", "-c", "bytearray(60_000_000)")
+    assert 60_000_000 < large["max_resident_bytes"] < 120_000_000
 
 
 def test_the_folder_explains_itself(desk: RawDesk) -> None:

@@ -64,6 +64,16 @@ def test_the_count_is_dense_and_goes_on_while_nobody_listens() -> None:
     assert [(news.WhichOneof("content"), news.count) for _, news in paper.sent] == [("events", 2), ("ready", 3)]
 
 
+def test_a_connection_that_is_known_to_have_left_late_does_not_silence_the_next_one() -> None:
+    paper = Paper()
+    topic = paper.subscribed(NewsFilter())
+    paper.news.arrived(topic)
+    paper.news.left(topic)
+    paper.sent.clear()
+    paper.news.publish([event(1)])
+    assert paper.seqs(topic) == [1]
+
+
 def test_a_heartbeat_tells_the_count_to_those_who_listen() -> None:
     paper = Paper()
     paper.subscribed(NewsFilter())

@@ -17,7 +17,7 @@ from jobwire.client.contexts import Context
 from jobwire.client.failures import JobFailed
 from jobwire.client.specs import make_spec
 from jobwire.keys.identity import Identity, save
-from jobwire.schemas.generated import event_pb2, job_pb2
+from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
 
 
@@ -167,7 +167,7 @@ def test_a_job_is_followed_from_start_to_end(client: Client, daemon: FakeDaemon)
     assert job.result().returncode == 4
 
 
-def test_waiting_can_time_out(client: Client) -> None:
+def test_waiting_can_time_out_and_costs_no_connection(client: Client, daemon: FakeDaemon) -> None:
     job = client.submit(["wait"])
 
     with pytest.raises(subprocess.TimeoutExpired):
@@ -176,6 +176,11 @@ def test_waiting_can_time_out(client: Client) -> None:
         client.wait([job], timeout=0.05)
     with pytest.raises(subprocess.TimeoutExpired):
         job.result(timeout=timedelta(seconds=0.05))
+    daemon.swallow["list"] = 1
+    with pytest.raises(TimeoutError):
+        client.connection.call(request_pb2.Request(list=request_pb2.List()), time.monotonic() + 0.05)
+    assert list(client.list(all=True))
+    assert daemon.verbs().count("hello") == 1
 
 
 def test_lines_come_while_the_job_runs(client: Client, daemon: FakeDaemon) -> None:
