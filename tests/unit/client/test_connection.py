@@ -338,45 +338,6 @@ def test_an_interruption_leaves_the_connection_usable(connection: Connection, da
     assert connection.call(listing(), soon())
 
 
-def test_interruptions_lose_no_byte_of_a_log(connection: Connection, daemon: FakeDaemon) -> None:
-    job_id = new_id()
-    connection.call(start(job_id, b"wait"), soon())
-    daemon.chunk = 100
-    daemon.write(job_id, os.urandom(100_000))
-    daemon.finish(job_id)
-    exchange = connection.ask(follow(job_id))
-    armed = False
-
-    def interrupt(*_: object) -> None:
-        nonlocal armed
-        if armed:
-            armed = False
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
-    interruptions = 0
-    parts: list[bytes] = []
-    while True:
-        try:
-            armed = True
-            connection.pump(soon())
-            armed = False
-        except KeyboardInterrupt:
-            interruptions += 1
-        item = connection.take(exchange)
-        if isinstance(item, Chunk):
-            parts.append(bytes(item.data))
-        elif exchange.ended:
-            break
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-
-    assert b"".join(parts) == bytes(daemon.jobs[job_id].log)
-    assert interruptions > 0
-    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
-
-
 @contextlib.contextmanager
 def interrupted_at_line(count: int) -> Iterator[None]:
     """Raise KeyboardInterrupt at the count-th line of the client that runs; not in inside.py, which holds signals back."""
