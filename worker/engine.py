@@ -25,6 +25,7 @@ from .logs import Follower, Growth, read_range, tail
 _log = logging.getLogger(__name__)
 
 _HANDLES_A_WORD = 200
+_SETTLE_SECONDS = 0.05
 _RECONNECT_SECONDS = 1.0
 # A folder can be renamed between finding and opening it, once in its life.
 _LOOKS = 3
@@ -63,6 +64,9 @@ class LocalEngine:
         self._starting: dict[str, Message] = {}
         self._ending: dict[str, Message] = {}
         self._running: dict[str, Expected] = {}
+        # Handles of ends that are durable, said together.
+        self._settled: list[str] = []
+        self._settling: asyncio.TimerHandle | None = None
         # While it is asked what is known, facts are held back; None: they go up at once.
         self._recovered: asyncio.Future[None] | None = None
         self._held: list[Fact] = []
@@ -95,6 +99,8 @@ class LocalEngine:
 
     def close(self) -> None:
         """Let go; the supervisor and its jobs go on."""
+        if self._settling is not None:
+            self._say_settled()
         if self._link is not None:
             self._link.close()
             self._link = None
@@ -105,6 +111,7 @@ class LocalEngine:
 
     def retire(self) -> None:
         """Tell the supervisor to end as soon as nothing runs."""
+        self._say_settled()
         self._say([{"do": "retire"}])
 
     # Effects.
@@ -141,7 +148,18 @@ class LocalEngine:
 
     def settled(self, keys: Sequence[JobKey]) -> None:
         """Let the supervisor forget."""
-        handles = [folders.handle(key) for key in keys]
+        self._settled += [folders.handle(key) for key in keys]
+        # Nobody waits for this: one waking of the supervisor for many.
+        if len(self._settled) >= _HANDLES_A_WORD:
+            self._say_settled()
+        elif self._settling is None:
+            self._settling = self._loop.call_later(_SETTLE_SECONDS, self._say_settled)
+
+    def _say_settled(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+        handles, self._settled = self._settled, []
         self._say([{"do": "settled", "jobs": handles[at : at + _HANDLES_A_WORD]} for at in range(0, len(handles), _HANDLES_A_WORD)])
 
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:

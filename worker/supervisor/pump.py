@@ -16,6 +16,10 @@ from .loop import Loop, Timer
 
 # So much a turn, so that one job that writes without end starves nobody.
 _MOST_A_TURN = 1024 * 1024
+# After so many turns in which the pipe was full, its job is taken for one that writes much.
+_FULL_MOVES = 16
+_USUAL_PIPE_BYTES = 65_536
+_WIDE_PIPE_BYTES = 262_144
 RETRY_SECONDS = 1.0
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -32,7 +36,7 @@ _NUDGE = not _splice_is_noticed(os.uname().release)
 class Pump:
     """One pipe and its file. Owns both descriptors and closes them at hang-up: when nobody can write into the pipe any more."""
 
-    __slots__ = ("_file", "_loop", "_pipe", "_retry", "problem", "size", "when_closed")
+    __slots__ = ("_file", "_full_moves", "_loop", "_pipe", "_retry", "problem", "size", "when_closed")
 
     def __init__(self, loop: Loop, pipe: int, file: int, size: int = 0) -> None:
         self._loop = loop
@@ -43,6 +47,7 @@ class Pump:
         if pipe < 0:
             os.close(file)
         self.size = size
+        self._full_moves = 0
         # Why bytes were dropped, if any were.
         self.problem = ""
         self.when_closed: Callable[[], None] | None = None
@@ -105,10 +110,22 @@ class Pump:
             self.close()
             return 0
         self.size += moved
+        if moved >= _USUAL_PIPE_BYTES and self._full_moves < _FULL_MOVES:
+            self._full_moves += 1
+            if self._full_moves == _FULL_MOVES:
+                self._widen()
         if _NUDGE:
             # Setting the size to what it is does raise IN_MODIFY, and nobody else writes to the file.
             os.ftruncate(self._file, self.size)
         return moved
+
+    def _widen(self) -> None:
+        """Let the pipe of a job that writes much hold more: fewer turns, fewer wake-ups of the job."""
+        try:
+            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _WIDE_PIPE_BYTES)
+        except OSError:
+            # See pipe(7): an unprivileged user has only so much.
+            return
 
     def _pause(self) -> None:
         # The writer stops when the pipe is full, and nothing is lost. The kernel tells nobody when there is space again.
