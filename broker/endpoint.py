@@ -95,7 +95,7 @@ class Endpoint:
         if bulk is not None:
             frames.append(bulk)
         try:
-            self._socket.send_multipart(frames, zmq.DONTWAIT, copy=bulk is None)
+            self._socket.send_multipart(frames, zmq.DONTWAIT)
         except zmq.Again:
             _log.warning("peer %s does not read its replies and was cut off", peer.public.hex()[:8])
             self._forget(peer)

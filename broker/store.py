@@ -40,7 +40,6 @@ class Store:
         self._path = path
         self._loop = loop
         self._waiting: list[Write] = []
-        self._scheduled = False
         # What the thread commits just now.
         self._committing: list[Write] = []
         self._retry: asyncio.TimerHandle | None = None
@@ -85,17 +84,15 @@ class Store:
     def submit(self, write: Write) -> None:
         """Hand over a write; its `done` is called once it is durable."""
         self._waiting.append(write)
-        # In the next turn: all that is decided in this one is committed together.
-        if not self._scheduled and not self._committing and self._retry is None:
-            self._scheduled = True
-            self._loop.call_soon(self._begin)
+        # At once: what is submitted while the disk works on this one goes into the next commit together.
+        if not self._committing and self._retry is None:
+            self._begin()
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Run one query to its end, so that no read transaction stays open and the WAL can be checkpointed."""
         return self._reads.execute(sql, parameters).fetchall()
 
     def _begin(self) -> None:
-        self._scheduled = False
         self._retry = None
         if not self._waiting or self._committing:
             return
