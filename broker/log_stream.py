@@ -17,6 +17,10 @@ from .life import Job
 
 # Then other requests have their turn.
 _CHUNKS_A_TURN = 8
+# Credit counts bytes, but a peer's pipe counts messages: a job that writes line by line to a reader that is slow would fill it. After so
+# many chunks without new credit, what is written is gathered for a moment. A log read in large chunks never comes to that.
+_CHUNKS_UNGATHERED = 64
+_GATHER_SECONDS = 0.05
 
 
 class Turns(Protocol):
@@ -24,6 +28,10 @@ class Turns(Protocol):
 
     def call_soon(self, callback: Callable[[], object], /) -> object:
         """Call in the next turn."""
+        ...
+
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> object:
+        """Call after so many seconds."""
         ...
 
 
@@ -57,6 +65,8 @@ class LogStream:
         self._reader: LogReader | None = None
         self._closed = False
         self._scheduled = False
+        self._chunks = 0
+        self._gathering = False
 
     def started(self, job: Job) -> None:
         """Open the log: now there is one."""
@@ -75,6 +85,7 @@ class LogStream:
     def grant(self, amount: int) -> None:
         """Take credit for so many more bytes."""
         self._credit = min(self._credit + amount, LARGEST_CREDIT)
+        self._chunks = 0
         self.pump()
 
     def close(self) -> None:
@@ -92,6 +103,8 @@ class LogStream:
         for _ in range(_CHUNKS_A_TURN):
             # Looked at before reading: whatever was written before the end was recorded is then read.
             over = self._job.recorded
+            if self._gathering and not over:
+                return
             data = b""
             if self._reader is not None and self._credit > 0:
                 data = self._reader.read(min(self._credit, LARGEST_CHUNK))
@@ -105,9 +118,17 @@ class LogStream:
             if not self._send(reply, data):
                 self.close()
                 return
+            self._chunks += 1
+            if self._chunks > _CHUNKS_UNGATHERED and not self._gathering:
+                self._gathering = True
+                self._turns.call_later(_GATHER_SECONDS, self._gathered)
         if not self._scheduled:
             self._scheduled = True
             self._turns.call_soon(self._next_turn)
+
+    def _gathered(self) -> None:
+        self._gathering = False
+        self.pump()
 
     def _next_turn(self) -> None:
         self._scheduled = False

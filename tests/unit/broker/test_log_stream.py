@@ -1,0 +1,123 @@
+from collections.abc import Callable
+
+from desk_house import EngineDouble, asked, key
+
+from jobwire.broker.engine import LogReader, Run, StreamName
+from jobwire.broker.life import Job, Phase
+from jobwire.broker.log_stream import LogStream
+from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.job import Outcome, OutcomeKind
+
+
+class Growing(EngineDouble):
+    """An engine with one log that grows on demand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.position = 0
+        self.closed = 0
+        self.on_growth: Callable[[], None] = lambda: None
+
+    def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
+        self.position, self.on_growth = start, on_growth
+        return self
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+        self.on_growth()
+
+    def read(self, length: int) -> bytes:
+        data = self.written[self.position : self.position + length]
+        self.position += len(data)
+        return data
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Followed:
+    """A stream of a running job; turns and timers are run by hand."""
+
+    def __init__(self, credit: int) -> None:
+        one = asked(1)
+        self.job = Job(1, key(1), one.spec, one.digest, None, Phase.RUNNING, 1, pid=5, started_at_us=2)
+        self.engine = Growing()
+        self.sent: list[tuple[request_pb2.Reply, bytes | None]] = []
+        self.later: list[Callable[[], object]] = []
+        self.ended = 0
+        self.stream = LogStream(
+            7, self.job, "stdout", 0, self.engine, self, credit=credit, send=self.send, refuse=lambda _: None, ended=self.end
+        )
+        self.stream.started(self.job)
+
+    def call_soon(self, callback: Callable[[], object], /) -> None:
+        self.later.append(callback)
+
+    def call_later(self, _delay: float, callback: Callable[[], object], /) -> None:
+        self.later.append(callback)
+
+    def send(self, reply: request_pb2.Reply, bulk: bytes | None) -> bool:
+        self.sent.append((reply, bulk))
+        return True
+
+    def end(self) -> None:
+        self.ended += 1
+
+    def pass_time(self) -> None:
+        due, self.later = self.later, []
+        for callback in due:
+            callback()
+
+    def bytes(self) -> bytes:
+        return b"".join(data for _, data in self.sent if data)
+
+    def finish(self) -> None:
+        self.job.phase, self.job.outcome, self.job.recorded = Phase.FINISHED, Outcome(OutcomeKind.EXITED), True
+        self.stream.finished(self.job)
+        self.stream.flush()
+
+
+def test_nothing_is_sent_beyond_the_credit_and_the_end_waits_for_it() -> None:
+    followed = Followed(credit=4)
+    followed.engine.write(b"0123456789")
+    assert followed.bytes() == b"0123"
+    followed.finish()
+    assert followed.ended == 0
+    followed.stream.grant(100)
+    assert followed.bytes() == b"0123456789"
+    assert followed.sent[-1][0].log_end.size == 10
+    assert (followed.ended, followed.engine.closed) == (1, 1)
+
+
+def test_the_end_of_the_file_is_not_the_end_of_the_log() -> None:
+    followed = Followed(credit=100)
+    followed.engine.write(b"one")
+    followed.engine.on_growth()
+    assert followed.ended == 0
+    followed.engine.write(b"two")
+    followed.finish()
+    assert followed.bytes() == b"onetwo"
+
+
+def test_small_writes_are_gathered_when_no_new_credit_comes() -> None:
+    followed = Followed(credit=1_000_000)
+    for _ in range(1000):
+        followed.engine.write(b"up\n")
+    assert len(followed.sent) < 100
+    followed.pass_time()
+    assert followed.bytes() == b"up\n" * 1000
+    sent = len(followed.sent)
+    for _ in range(1000):
+        followed.engine.write(b"up\n")
+    followed.pass_time()
+    assert len(followed.sent) == sent + 1
+
+
+def test_what_was_gathered_is_sent_at_the_end() -> None:
+    followed = Followed(credit=1_000_000)
+    for _ in range(200):
+        followed.engine.write(b"up\n")
+    followed.finish()
+    assert followed.bytes() == b"up\n" * 200
+    assert followed.sent[-1][0].last
