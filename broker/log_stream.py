@@ -69,7 +69,7 @@ class LogStream:
         self._gathering = False
 
     def started(self, job: Job) -> None:
-        """Open the log: now there is one."""
+        """Open the log: now there is one. Sent it is in `flush`: a peer is told that its job started before it sees what the job wrote."""
         if not self._closed and self._reader is None:
             self._open(job)
 
@@ -141,8 +141,6 @@ class LogStream:
         except Refused as refused:
             self._refuse(refused)
             self.close()
-        else:
-            self.pump()
 
     def _finish(self) -> None:
         end = request_pb2.LogEnd(size=self._position)

@@ -50,6 +50,7 @@ class Followed:
             7, self.job, "stdout", 0, self.engine, self, credit=credit, send=self.send, refuse=lambda _: None, ended=self.end
         )
         self.stream.started(self.job)
+        self.stream.flush()
 
     def call_soon(self, callback: Callable[[], object], /) -> None:
         self.later.append(callback)
