@@ -24,7 +24,7 @@ if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' plain=$'\e[0m'; fi
 say() { printf '\n%s$ %s%s\n' "$bold" "$1" "$plain"; }
 
 show() {
-    say "${*@Q}"
+    say "$(python -c 'import shlex, sys; print(shlex.join(sys.argv[1:]))' "$@")"
     "$@"
 }
 
