@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from ..schemas.generated import event_pb2
 from ..schemas.job import EventKind, Outcome, OutcomeKind
@@ -26,6 +24,7 @@ from .queue import Queue
 from .record import change_of, event_of, explained
 from .rows import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
 from .store import Store
+from .watchers import Watchers
 
 _log = logging.getLogger(__name__)
 
@@ -51,22 +50,6 @@ class Accepted:
     seq: int
 
 
-class Watcher(Protocol):
-    """A stream that is told what becomes of a job, when it is durable."""
-
-    def started(self, job: Job) -> None:
-        """Take note that the job has a process."""
-        ...
-
-    def finished(self, job: Job) -> None:
-        """Take note that the job has its outcome."""
-        ...
-
-    def flush(self) -> None:
-        """Tell the peer, now that all that became durable together was noted."""
-        ...
-
-
 @dataclass(slots=True)
 class _Turn:
     """What one turn of decisions wants recorded: jobs with their events, and the proof of who asked."""
@@ -86,11 +69,10 @@ class Desk:
         self.store = store
         self._now_us = now_us
         self._queue = Queue(engine.slots)
-        self._watchers: defaultdict[JobKey, list[Watcher]] = defaultdict(list)
-        self._touched: dict[Watcher, None] = {}
+        self.watchers = Watchers()
         # Free slots that jobs on their way into the store count on.
         self._promised = 0
-        store.told = self._flush
+        store.told = self.watchers.flush
 
     # Requests.
 
@@ -172,23 +154,6 @@ class Desk:
             state = "has ended" if job.phase is Phase.FINISHED else "has not started"
             raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(job.key.id)} {state} and takes no signal")
         self.engine.signal(job.key, number)
-
-    def watch(self, job: Job, watcher: Watcher) -> None:
-        """Tell the watcher what is durable about the job, now and from now on."""
-        if job.recorded:
-            watcher.finished(job)
-            return
-        self._watchers[job.key].append(watcher)
-        if job.start_recorded:
-            watcher.started(job)
-
-    def unwatch(self, job: Job, watcher: Watcher) -> None:
-        """Tell the watcher no more."""
-        watchers = self._watchers.get(job.key)
-        if watchers and watcher in watchers:
-            watchers.remove(watcher)
-            if not watchers:
-                del self._watchers[job.key]
 
     def why_waiting(self, job: Job) -> str:
         """Say in words why a job does not run yet; empty if it does not wait."""
@@ -323,28 +288,17 @@ class Desk:
     def _tell(self, told: dict[Job, list[event_pb2.Event]]) -> None:
         settled: list[JobKey] = []
         for job, events in told.items():
-            watchers = list(self._watchers.get(job.key, ()))
             kinds = {event.kind for event in events}
-            job.start_recorded |= event_pb2.EVENT_KIND_STARTED in kinds
+            if event_pb2.EVENT_KIND_STARTED in kinds:
+                job.start_recorded = True
+                self.watchers.started(job)
             if event_pb2.EVENT_KIND_FINISHED in kinds:
                 job.recorded = True
                 del self.live[job.key]
-                self._watchers.pop(job.key, None)
                 settled.append(job.key)
-            for watcher in watchers:
-                self._touched[watcher] = None
-                if event_pb2.EVENT_KIND_STARTED in kinds:
-                    watcher.started(job)
-                if job.recorded:
-                    watcher.finished(job)
+                self.watchers.finished(job)
         if settled:
             self.engine.settled(settled)
-
-    def _flush(self) -> None:
-        """Let the streams tell their peers, once for all that became durable together."""
-        touched, self._touched = self._touched, {}
-        for watcher in touched:
-            watcher.flush()
 
 
 def _cancelled(job: Job, now_us: int) -> Ended:

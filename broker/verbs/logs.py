@@ -42,7 +42,7 @@ def follow_log(call: Call, desk: Desk, turns: Turns) -> None:
     def ended() -> None:
         call.stream_ended()
         if not job.recorded:
-            desk.unwatch(job, followed)
+            desk.watchers.unwatch(job, followed)
 
     followed = LogStream(
         call.request.id,
@@ -57,7 +57,7 @@ def follow_log(call: Call, desk: Desk, turns: Turns) -> None:
         ended=ended,
     )
     call.open_stream(followed)
-    desk.watch(job, followed)
+    desk.watchers.watch(job, followed)
     followed.flush()
 
 

@@ -58,7 +58,7 @@ def watch(call: Call, desk: Desk, accepted: Accepted, tail_lines: int, credit: i
     call.open_stream(reports)
     reports.expect(len(accepted.jobs))
     for job in accepted.jobs:
-        desk.watch(job, reports)
+        desk.watchers.watch(job, reports)
     reports.flush()
 
 
@@ -66,7 +66,7 @@ def _leave(call: Call, desk: Desk, accepted: Accepted, reports: Reports) -> None
     call.stream_ended()
     for job in accepted.jobs:
         if not job.recorded:
-            desk.unwatch(job, reports)
+            desk.watchers.unwatch(job, reports)
 
 
 def _read_jobs(request: request_pb2.Start) -> list[Asked]:

@@ -41,7 +41,7 @@ async def test_a_whole_life_is_told_when_it_is_durable(house: House) -> None:
     job = await house.accept_one()
     house.engine.expect(("start", key(1)))
     watching = Watching()
-    house.desk.watch(job, watching)
+    house.desk.watchers.watch(job, watching)
     house.desk.hear([started(1)])
     assert watching.seen == []
     await house.durable()
