@@ -139,17 +139,17 @@ def test_keys_are_made_shown_and_let_in(folders: Path, capsys: pytest.CaptureFix
 def test_contexts_are_added_used_and_removed(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["context", "add", "lab", "lab:7341", "--key", KEY]) == 0
     assert command_line(["context", "add", "lab", "lab:7341", "--key", KEY]) == 1
-    assert command_line(["context", "add", "farm", "farm:7341", "--key", KEY]) == 0
-    assert command_line(["context", "use", "farm"]) == 0
+    assert command_line(["context", "add", "shed", "shed:7341", "--key", KEY]) == 0
+    assert command_line(["context", "use", "shed"]) == 0
     capsys.readouterr()
     assert command_line(["context", "list"]) == 0
     assert [line.split("\t")[:3] for line in capsys.readouterr().out.splitlines()] == [
         ["", "embedded", "your private worker, started when needed"],
         ["", "lab", "tcp://lab:7341"],
-        ["*", "farm", "tcp://farm:7341"],
+        ["*", "shed", "tcp://shed:7341"],
     ]
-    assert command_line(["context", "rm", "farm"]) == 0
-    assert command_line(["context", "rm", "farm"]) == 1
+    assert command_line(["context", "rm", "shed"]) == 0
+    assert command_line(["context", "rm", "shed"]) == 1
     assert [context.name for context in list_contexts()] == ["lab"]
 
 

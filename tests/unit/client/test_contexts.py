@@ -36,15 +36,15 @@ def test_the_first_context_is_used_and_found_again(config: Path) -> None:
 
 def test_a_second_one_is_used_only_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
     contexts.add("lab", "lab:1", KEY)
-    assert not contexts.add("farm", "farm:1", KEY)
+    assert not contexts.add("shed", "shed:1", KEY)
     assert contexts.resolve().name == "lab"
-    assert contexts.resolve("farm").name == "farm"
-    monkeypatch.setenv("JOBWIRE_CONTEXT", "farm")
-    assert contexts.resolve().name == "farm"
+    assert contexts.resolve("shed").name == "shed"
+    monkeypatch.setenv("JOBWIRE_CONTEXT", "shed")
+    assert contexts.resolve().name == "shed"
     assert contexts.resolve("lab").name == "lab"
     monkeypatch.delenv("JOBWIRE_CONTEXT")
-    contexts.use("farm")
-    assert contexts.resolve().name == "farm"
+    contexts.use("shed")
+    assert contexts.resolve().name == "shed"
 
 
 def test_file_and_folder_are_private(config: Path) -> None:
@@ -55,19 +55,19 @@ def test_file_and_folder_are_private(config: Path) -> None:
 
 def test_comments_stay_when_the_file_is_changed(config: Path) -> None:
     write(config, f'# mine\n\n[contexts.lab] # the old one\nendpoint = "lab:1"\nkey = "{format_public(KEY)}"\n')
-    contexts.add("farm", "farm:1", KEY)
-    contexts.use("farm")
+    contexts.add("shed", "shed:1", KEY)
+    contexts.use("shed")
     text = (config / "contexts.toml").read_text()
     assert "# mine" in text
     assert "# the old one" in text
-    assert [context.name for context in contexts.list_contexts()] == ["lab", "farm"]
-    assert contexts.current_name() == "farm"
+    assert [context.name for context in contexts.list_contexts()] == ["lab", "shed"]
+    assert contexts.current_name() == "shed"
 
 
 def test_the_one_in_use_that_is_removed_leaves_the_embedded_worker() -> None:
     contexts.add("lab", "lab:1", KEY)
-    contexts.add("farm", "farm:1", KEY)
-    assert not contexts.remove("farm")
+    contexts.add("shed", "shed:1", KEY)
+    assert not contexts.remove("shed")
     assert contexts.remove("lab")
     assert contexts.current_name() == "embedded"
 
@@ -116,7 +116,7 @@ GOOD = f'[contexts.lab]\nendpoint = "lab:1"\nkey = "{format_public(KEY)}"\n'
         (GOOD.replace("lab:1", "lab"), "line 1, key 'contexts.lab': 'lab' is not an endpoint"),
         (GOOD.replace("key-", "kay-"), "line 1, key 'contexts.lab': a public key begins with"),
         (GOOD.replace('"lab:1"', "1"), "line 1, key 'contexts.lab': 'endpoint' is not text"),
-        ("current = 'farm'\n" + GOOD, "line 1, key 'current': there is no context 'farm'"),
+        ("current = 'shed'\n" + GOOD, "line 1, key 'current': there is no context 'shed'"),
         ("current = 1\n" + GOOD, "line 1, key 'current'"),
         ("contexts = 1\n", "line 1, key 'contexts': this is not a table"),
         ("\nothers = 1\n", "line 2, key 'others': there is no such key"),
