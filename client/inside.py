@@ -25,13 +25,15 @@ _MANY = 4096
 class Inside:
     """A context manager for everything that changes a connection. `mend` is called where the one before was interrupted."""
 
-    __slots__ = ("_before", "_busy", "_mend", "_pipe", "_waits", "_whole")
+    __slots__ = ("_before", "_busy", "_masked", "_mend", "_pipe", "_waits", "_whole")
 
     def __init__(self, mend: Callable[[], None]) -> None:
         self._mend = mend
         # Reentrant: a handler may come between acquire and the `with` that would release it, and must not lock its own thread out.
         self._busy = threading.RLock()
-        self._before: set[int] = set()
+        # The mask to go back to; still that of the last call where that was interrupted before it went back.
+        self._before: set[int] = set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        self._masked = False
         self._whole = True
         self._pipe: tuple[int, int] | None = None
         self._waits = False
@@ -42,11 +44,14 @@ class Inside:
         Raises RuntimeError where another thread is in: it could be told to wait, but perhaps for ever.
         """
         try:
-            self._before = set(signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK))
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
+            if not self._masked:
+                self._before = set(before)
+                self._masked = True
             if not self._busy.acquire(blocking=False):
                 raise RuntimeError("another thread uses this connection at this moment; give each thread its own")
         except BaseException:
-            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+            self._unmask()
             raise
         if not self._whole:
             try:
@@ -61,7 +66,7 @@ class Inside:
         self._end_wait()
         self._whole = self._whole or kind is None
         self._busy.release()
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+        self._unmask()
 
     def let_signals_through(self) -> None:
         """Begin something that takes long; handlers that are due run now."""
@@ -92,6 +97,10 @@ class Inside:
             for fd in self._pipe:
                 os.close(fd)
             self._pipe = None
+
+    def _unmask(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+        self._masked = False
 
     def _begin_wait(self) -> list[int]:
         if self._pipe is None:

@@ -24,6 +24,7 @@ from ..keys.identity import Identity, format_public, load_or_make
 from ..schemas.refusal import Code, Refused
 from .engine import LocalEngine
 from .lock import StateLock, last_description
+from .priority import answer_first
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         description = _describe(settings, identity, engine, daemon)
         lock.describe(description)
         engine.on_hello = lambda: lock.describe(_describe(settings, identity, engine, daemon))
+        answer_first()
         ready(description)
         _log.info("ready: %s", json.dumps(description))
         await ended.wait()

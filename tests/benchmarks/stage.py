@@ -124,7 +124,14 @@ class Stage:
         command += ["--roster", str(self.roster), "--slots", str(self.slots), "--ready-fd", str(told)]
         with (self.folder / "worker.log").open("wb") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, cwd=self.folder, pass_fds=[told]
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                cwd=self.folder,
+                pass_fds=[told],
+                start_new_session=True,
             )
         os.close(told)
         with os.fdopen(ready, "rb") as pipe:
