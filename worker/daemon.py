@@ -24,6 +24,7 @@ from ..keys.identity import Identity, format_public, load_or_make
 from ..schemas.refusal import Code, Refused
 from .engine import LocalEngine
 from .lock import StateLock, last_description
+from .memory import reuse_buffers
 from .priority import answer_first
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     Raises Refused if it cannot start.
     """
     _check_root(settings)
+    reuse_buffers()
     files_limit = raise_descriptor_limit()
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
