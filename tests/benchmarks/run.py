@@ -22,6 +22,7 @@ import history
 import idle
 import latency
 import launching
+import recovery
 from stage import Ground
 from table import Line, Verdict, draw
 
@@ -32,6 +33,7 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "launching": launching.measure,
     "history": history.measure,
     "bulk": bulk.measure,
+    "recovery": recovery.measure,
 }
 
 
