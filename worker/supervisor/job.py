@@ -145,7 +145,7 @@ class Job:
                     self._finish()
 
     def _let_grace_run(self, grace_ms: int) -> None:
-        if self._kill is None or self._kill.due > time.monotonic() + grace_ms / 1000:
+        if self._kill is None or self._kill.due > self._yard.loop.now() + grace_ms / 1000:
             self._yard.loop.cancel(self._kill)
             self._kill = self._yard.loop.after(grace_ms / 1000, lambda: self._happen(Happening.GRACE_PASSED, 0, grace_ms))
 
