@@ -12,7 +12,7 @@ from pathlib import Path
 
 from desk_house import EngineDouble
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from machines import at_length, briefly
 
 from jobwire.broker.desk import Accepted, Asked, Desk
@@ -30,7 +30,6 @@ from jobwire.worker.facts import lost, why_lost
 
 OWNERS = (b"a" * 32, b"b" * 32)
 SPECS = (JobSpec(argv=(b"true",)), JobSpec(argv=(b"false",)))
-SLOTS = 2
 EXITED = Outcome(OutcomeKind.EXITED)
 
 # How an event moves a job on, for one that reads the events only.
@@ -73,7 +72,7 @@ class HonestEngine(EngineDouble):
     """Starts what it is told to, tells what happened until that is settled, and outlives every desk."""
 
     def __init__(self) -> None:
-        super().__init__(slots=SLOTS)
+        super().__init__(slots=1)
         self.now = 1_000_000
         self.launched: Counter[JobKey] = Counter()
         self.running: dict[JobKey, Started] = {}
@@ -90,7 +89,7 @@ class HonestEngine(EngineDouble):
             self.now += 1
             self.running[launch.key] = fact = Started(launch.key, 100 + len(self.launched), self.now)
             self.untold.append(fact)
-        assert len(self.running) <= SLOTS
+        assert len(self.running) <= self.slots
 
     def end(self, key: JobKey, number: int, grace_ms: int) -> None:
         self.to_end.add(key)
@@ -135,6 +134,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         # A desk that is killed at every turn gets nowhere.
         self.steps = 0
         self.open()
+        self.the_disk_has_written()
 
     # --- the desk's own life
 
@@ -147,6 +147,11 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         self.desk = Desk(self.store, self.engine, self, lambda: self.engine.now)  # type: ignore[arg-type] # reason: publish() is all it needs
         self.recovery = self.loop.create_task(self.desk.recover())
         self.turn()
+
+    @initialize(numbers=st.sampled_from(([1], [1, 2], [1, 2, 3])), width=st.sampled_from((None, None, 1)))
+    def some_jobs_are_there(self, numbers: list[int], width: int | None) -> None:
+        self.somebody_starts_jobs(OWNERS[0], numbers, SPECS[0], width)
+        self.the_disk_has_written()
 
     def turn(self) -> None:
         self.loop.run_until_complete(asyncio.sleep(0))
