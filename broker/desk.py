@@ -12,16 +12,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..schemas.generated import event_pb2
-from ..schemas.job import EventKind, Outcome, OutcomeKind
+from ..schemas.job import EventKind
 from ..schemas.naming import JobKey, format_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
-from .engine import Ended, Engine, Expected, Fact, Launch, Started
-from .life import BatchRun, Happening, Job, Phase, StopOrder, advance
+from .engine import Ended, Engine, Expected, Fact, Launch
+from .facts import cancelled, take_in
+from .life import RECOVERED, BatchRun, Happening, Job, Phase, StopOrder, TakeUp, advance
 from .lookup import Lookup
 from .news import News
 from .queue import Queue
-from .record import change_of, event_of, explained
+from .record import change_of, event_of
 from .rows import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
 from .store import Store
 from .watchers import Watchers
@@ -132,7 +133,7 @@ class Desk:
             if job.phase is Phase.FINISHED:
                 self._queue.withdraw(job.key)
                 job.ended_at_us = now
-                job.outcome = _cancelled(job, now).outcome
+                job.outcome = cancelled(job, now).outcome
                 turn.events[job] = [event_of(EventKind.FINISHED, job, now)]
             else:
                 turn.events[job] = [event_of(EventKind.STOPPING, job, now, f"stopped by {order.asked_by}")]
@@ -168,20 +169,19 @@ class Desk:
         expected = [Expected(job.key, job.pid, job.started_at_us, job.queued_at_us, job.launched) for job in self.live.values()]
         facts = await self.engine.recover(expected)
         known = {fact.key for fact in facts}
-        for job in self.live.values():
-            if job.phase is not Phase.QUEUED or job.key in known:
-                self._queue.add_running(job.key, job.batch)
-            else:
+        ways = {job: RECOVERED[job.phase, job.key in known] for job in self.live.values()}
+        for job, way in ways.items():
+            if way is TakeUp.QUEUE:
                 self._queue.add(job.key, job.batch)
-        _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(self.live), len(known))
+            else:
+                self._queue.add_running(job.key, job.batch)
+        _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(ways), len(known))
         self.hear(facts)
-        for job in list(self.live.values()):
-            if job.phase is Phase.STOPPING and job.stop is not None:
-                if job.key in known:
-                    self.engine.end(job.key, job.stop.signal, job.stop.grace_ms)
-                else:
-                    # It was stopped while it was being started, and that never came to be.
-                    self.hear([_cancelled(job, self._now_us())])
+        for job, way in ways.items():
+            if way is TakeUp.REPEAT_STOP and job.stop is not None and job.phase is Phase.STOPPING:
+                self.engine.end(job.key, job.stop.signal, job.stop.grace_ms)
+            elif way is TakeUp.CANCEL:
+                self.hear([cancelled(job, self._now_us())])
         await self._durable()
 
     def hear(self, facts: Iterable[Fact]) -> None:
@@ -197,33 +197,12 @@ class Desk:
                 continue
             if job.phase is Phase.FINISHED:
                 continue
-            events = turn.events.setdefault(job, [])
-            if isinstance(fact, Started):
-                self._hear_started(job, fact, events)
-            else:
-                self._hear_ended(job, fact, events)
+            turn.events.setdefault(job, []).extend(take_in(job, fact, self._now_us()))
+            if isinstance(fact, Ended):
+                self._queue.release(job.key)
         if settled:
             self.engine.settled(settled)
         self._dispatch(turn)
-
-    def _hear_started(self, job: Job, fact: Started, events: list[event_pb2.Event]) -> None:
-        again = job.pid == fact.pid and job.started_at_us == fact.started_at_us
-        job.phase = advance(job.phase, Happening.STARTED)
-        job.pid, job.started_at_us = fact.pid, fact.started_at_us
-        if not again:
-            events.append(event_of(EventKind.STARTED, job, fact.started_at_us))
-        if fact.adopted:
-            events.append(event_of(EventKind.ADOPTED, job, self._now_us()))
-
-    def _hear_ended(self, job: Job, fact: Ended, events: list[event_pb2.Event]) -> None:
-        if fact.pid and not job.pid:
-            job.pid, job.started_at_us = fact.pid, fact.started_at_us
-            events.append(event_of(EventKind.STARTED, job, fact.started_at_us))
-        job.phase = advance(job.phase, Happening.ENDED)
-        job.pid, job.started_at_us, job.ended_at_us = fact.pid, fact.started_at_us, fact.ended_at_us
-        job.outcome = explained(job, fact.outcome)
-        events.append(event_of(EventKind.FINISHED, job, fact.ended_at_us))
-        self._queue.release(job.key)
 
     # From decision to effect.
 
@@ -299,8 +278,3 @@ class Desk:
                 self.watchers.finished(job)
         if settled:
             self.engine.settled(settled)
-
-
-def _cancelled(job: Job, now_us: int) -> Ended:
-    asked_by = job.stop.asked_by if job.stop is not None else ""
-    return Ended(job.key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {asked_by} before it started"))

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from ..broker.desk import DEFAULT_GRACE_MS
 from ..broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
-from ..schemas.job import Outcome, OutcomeKind, ResourceUse
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Refused
 from . import folders, keeper
+from .facts import could_not_start, lost, read_ended, why_lost
 from .link import Link, Message, connect
 from .logs import Follower, Growth, read_range, tail
 
@@ -30,15 +29,6 @@ _RECONNECT_SECONDS = 1.0
 # A folder can be renamed between finding and opening it, once in its life.
 _LOOKS = 3
 _Read = TypeVar("_Read")
-
-_KINDS = {
-    "exited": OutcomeKind.EXITED,
-    "signaled": OutcomeKind.SIGNALED,
-    "failed_to_start": OutcomeKind.FAILED_TO_START,
-    "timed_out": OutcomeKind.TIMED_OUT,
-    "over_limit": OutcomeKind.OVER_LIMIT,
-    "lost": OutcomeKind.LOST,
-}
 
 
 class LocalEngine:
@@ -125,7 +115,7 @@ class LocalEngine:
             try:
                 folders.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
             except OSError as error:
-                failed.append(_could_not_start(launch.key, f"its log folder could not be made: {error.strerror}"))
+                failed.append(could_not_start(launch.key, f"its log folder could not be made: {error.strerror}"))
                 continue
             word: Message = {"do": "start", "job": handle}
             self._starting[handle] = word
@@ -171,9 +161,9 @@ class LocalEngine:
         for handle, folder in ended.items():
             outcome = folders.read_outcome(folder)
             if outcome is not None:
-                facts.append(_ended(handle, outcome._asdict()))
+                facts.append(read_ended(handle, outcome._asdict()))
                 del missing[handle]
-        facts += [_lost(one) for one in missing.values() if one.pid or (one.launched and self._rebooted)]
+        facts += [lost(one, sentence) for one in missing.values() if (sentence := why_lost(one, rebooted=self._rebooted))]
         return facts
 
     # Logs.
@@ -285,35 +275,7 @@ class LocalEngine:
         handle = message["job"]
         for known in (self._starting, self._ending, self._running):
             known.pop(handle, None)
-        return _ended(handle, message)
-
-
-def _ended(handle: str, fields: Message) -> Ended:
-    """Read how a job ended, from a fact or from its outcome file."""
-    use = ResourceUse(fields["user_us"], fields["system_us"], fields["max_resident_bytes"])
-    outcome = Outcome(
-        _KINDS.get(fields["kind"], OutcomeKind.LOST),
-        fields["exit_status"],
-        fields["signal"],
-        fields["sentence"],
-        use,
-        fields["stdout_bytes"],
-        fields["stderr_bytes"],
-    )
-    return Ended(folders.key_of(handle), fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome)
-
-
-def _could_not_start(key: JobKey, sentence: str) -> Ended:
-    now = time.time_ns() // 1000
-    return Ended(key, 0, now, now, Outcome(OutcomeKind.FAILED_TO_START, exit_status=126, sentence=sentence))
-
-
-def _lost(one: Expected) -> Ended:
-    if one.pid:
-        sentence = "its end was not seen: supervisor and keeper were both gone, and neither the process nor an outcome is there"
-    else:
-        sentence = "the machine was restarted when it was about to start, and whether it ran cannot be known"
-    return Ended(one.key, one.pid, one.started_at_us, time.time_ns() // 1000, Outcome(OutcomeKind.LOST, sentence=sentence))
+        return read_ended(handle, message)
 
 
 def _nobody_hears(facts: Sequence[Fact]) -> None:

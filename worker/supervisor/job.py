@@ -14,6 +14,7 @@ from collections.abc import Callable
 from ..folders import STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json, write_outcome
 from ..keeper_loop import say
 from .containment import Box, Boxes
+from .ending import TABLE, Effect, Happening, Stage
 from .keeper_line import KeeperLine
 from .leaders import Leader, Use
 from .loop import Loop, Timer
@@ -72,6 +73,7 @@ class Job:
         "_limit_passed_ms",
         "_on_end",
         "_pumps",
+        "_stage",
         "_started_at_us",
         "_stop_signal",
         "_stuck",
@@ -92,6 +94,7 @@ class Job:
         self._leader = leader
         self._box = box
         self._pumps = pumps
+        self._stage = Stage.RUNS
         self._wait_status: int | None = None
         self._limit: Timer | None = None
         self._limit_passed_ms = 0
@@ -106,7 +109,7 @@ class Job:
         for pump in self._pumps:
             pump.begin()
         if self._time_limit_ms is not None:
-            self._limit = self._yard.loop.after(self._time_limit_ms / 1000 - age_seconds, self._limit_passed)
+            self._limit = self._yard.loop.after(self._time_limit_ms / 1000 - age_seconds, lambda: self._happen(Happening.LIMIT_PASSED))
         self._leader.await_end(self._yard.loop, self._leader_ended)
 
     def started_fact(self) -> str:
@@ -119,21 +122,35 @@ class Job:
 
     def end(self, number: int, grace_ms: int) -> None:
         """End it: a signal to every process, and SIGKILL after the grace. Said again, it can only become shorter."""
-        if grace_ms > 0:
-            self._box.send(number)
-            # A stopped process would not get to see the signal.
-            self._box.send(signal.SIGCONT)
-        due = time.monotonic() + grace_ms / 1000
-        if self._stuck is not None or (self._kill is not None and self._kill.due <= due):
-            return
-        self._yard.loop.cancel(self._kill)
-        self._kill = None
-        if grace_ms > 0:
-            self._kill = self._yard.loop.after(grace_ms / 1000, lambda: self._kill_all(grace_ms))
-        else:
-            self._kill_all(0)
+        self._happen(Happening.STOPPED if grace_ms > 0 else Happening.STOPPED_NOW, number, grace_ms)
+
+    def _happen(self, what: Happening, number: int = 0, grace_ms: int = 0) -> None:
+        """Move on in the table of ending.py and carry its effects out; `number` and `grace_ms` are those of this stop."""
+        self._stage, effects = TABLE[self._stage, what]
+        for effect in effects:
+            match effect:
+                case Effect.SIGNAL:
+                    self._box.send(number)
+                    # A stopped process would not get to see the signal.
+                    self._box.send(signal.SIGCONT)
+                case Effect.LET_GRACE_RUN:
+                    self._let_grace_run(grace_ms)
+                case Effect.KILL:
+                    self._kill_all(grace_ms)
+                case Effect.STOP_AS_AGREED:
+                    self.end(self._stop_signal, self._grace_ms)
+                case Effect.BLAME_LIMIT:
+                    self._limit_passed_ms = self._time_limit_ms or 0
+                case Effect.FINISH:
+                    self._finish()
+
+    def _let_grace_run(self, grace_ms: int) -> None:
+        if self._kill is None or self._kill.due > self._yard.loop.now() + grace_ms / 1000:
+            self._yard.loop.cancel(self._kill)
+            self._kill = self._yard.loop.after(grace_ms / 1000, lambda: self._happen(Happening.GRACE_PASSED, 0, grace_ms))
 
     def _kill_all(self, grace_ms: int) -> None:
+        self._yard.loop.cancel(self._kill)
         self._killed_after_ms = grace_ms
         self._stuck = self._yard.loop.after(_STUCK_SECONDS, self._report_stuck)
         self._box.kill()
@@ -143,21 +160,18 @@ class Job:
         pids = sorted({*self._box.pids(), self._leader.pid} if self._wait_status is None else self._box.pids())
         self._yard.report(to_json({"fact": "stuck", "job": self.handle, "pids": pids}))
 
-    def _limit_passed(self) -> None:
-        if self._kill is None and self._stuck is None:
-            self._limit_passed_ms = self._time_limit_ms or 0
-        self.end(self._stop_signal, self._grace_ms)
-
     def _leader_ended(self, wait_status: int | None) -> None:
         self._wait_status = wait_status
         # A limit that passes while the remains are cleared away did not end the job.
         self._yard.loop.cancel(self._limit)
         if self._box.is_empty():
-            self._finish()
+            self._nothing_left()
             return
-        if self._kill is None and self._stuck is None:
-            self.end(self._stop_signal, self._grace_ms)
-        self._box.await_empty(self._yard.loop, self._finish)
+        self._happen(Happening.LEADER_ENDED)
+        self._box.await_empty(self._yard.loop, self._nothing_left)
+
+    def _nothing_left(self) -> None:
+        self._happen(Happening.NOTHING_LEFT)
 
     def _finish(self) -> None:
         drained = [pump.drain() for pump in self._pumps]
