@@ -11,7 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import zmq
@@ -30,6 +30,8 @@ from .engine import Engine
 from .news import News
 from .publisher import Publisher
 from .reception import Reception
+from .retention import Keep, Retention
+from .room import Room
 from .store import Store
 from .verbs.hello import Introduction
 from .verbs.table import handlers
@@ -43,7 +45,8 @@ _HEARTBEAT_SECONDS = 5.0
 class Settings:
     """What a daemon is told: kind ("worker" or "broker"), software, store, roster file, and endpoints with `*` for any port.
 
-    `event_listen` empty: the port after the one of `listen`, or any if that is any.
+    `event_listen` empty: the port after the one of `listen`, or any if that is any. `keep`: how much of what has ended is kept;
+    `keep_free_bytes`: with less free room beside the store no new job is taken on.
     """
 
     kind: str
@@ -52,6 +55,8 @@ class Settings:
     roster: Path
     listen: str
     event_listen: str = ""
+    keep: Keep = field(default_factory=Keep)
+    keep_free_bytes: int = 0
 
 
 class Daemon:
@@ -91,6 +96,10 @@ class Daemon:
         )
         self._closing.append(self._publisher.close)
         self.desk = Desk(self._store, engine, self.news, now_us)
+        self.desk.shortage = Room(self._settings.store.parent, self._settings.keep_free_bytes).shortage
+        self._retention = Retention(self._settings.keep, self._store, self.desk.forgetting, self.desk.watchers, self._loop, now_us)
+        self.desk.ended = self.desk.watchers.released = self._retention.look_soon
+        self._closing.append(self._retention.close)
         self._reception = Reception(self._identity.public, self._nonce, self.member_of, {})
         self._router = Endpoint(context, self._identity, self._loop, self._reception.take)
         self._reception.endpoint = self._router
@@ -116,6 +125,7 @@ class Daemon:
         )
         self._reception.handlers = handlers(self.desk, introduction, self.member_of, self._loop)
         self.endpoint = _bind(self._router.bind, self._settings.listen)
+        self._retention.open()
 
     def close(self) -> None:
         """Close everything in the reverse order; jobs go on."""

@@ -18,11 +18,12 @@ from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
 from .engine import Ended, Engine, Expected, Fact, Launch
 from .facts import cancelled, take_in
+from .forgetting import Forgetting
 from .life import RECOVERED, BatchRun, Happening, Job, Phase, StopOrder, TakeUp, advance
 from .lookup import Lookup
 from .news import News
 from .queue import Queue
-from .record import change_of, event_of
+from .record import change_of, event_of, id_taken
 from .rows import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
 from .store import Store
 from .watchers import Watchers
@@ -74,6 +75,11 @@ class Desk:
         # Free slots that jobs on their way into the store count on.
         self._promised = 0
         store.told = self.watchers.flush
+        self.forgetting = Forgetting(store, engine)
+        # Called when ends of jobs were recorded and told.
+        self.ended: Callable[[], None] = _nothing
+        # Says why no new job is taken on just now, if so.
+        self.shortage: Callable[[], Refused | None] = _nothing
 
     # Requests.
 
@@ -103,19 +109,11 @@ class Desk:
                 done(self._take_on(jobs, told, result))
                 self._dispatch()
             elif isinstance(result, Conflict):
-                job_id = format_id(asked[result.position].id)
-                done(
-                    Refused(
-                        Code.ALREADY_EXISTS,
-                        f"the id {job_id} was given to another job before",
-                        "leave --id out, or repeat the very same job",
-                        result.position,
-                    )
-                )
+                done(id_taken(asked[result.position].id, result))
             else:
                 done(result)
 
-        self.store.submit(AddJobs(rows, batch, proof, recorded))
+        self.store.submit(AddJobs(rows, batch, proof, recorded, self.shortage()))
 
     def stop(self, jobs: Sequence[Job], orders: Sequence[StopOrder], proof: bytes, done: Callable[[], None]) -> None:
         """End jobs with all that they started; `done` is called when the wish is durable. Watchers are told when each has ended."""
@@ -211,7 +209,7 @@ class Desk:
         fresh: list[event_pb2.Event] = []
         for position, job in enumerate(jobs):
             if position in result.known:
-                taken.append(self.lookup.job(job.key) or job)
+                taken.append(self.lookup.job(job.key) or _forgotten_meanwhile(job))
                 continue
             job.row = result.rows[position]
             self.live[job.key] = job
@@ -278,3 +276,14 @@ class Desk:
                 self.watchers.finished(job)
         if settled:
             self.engine.settled(settled)
+            self.ended()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _forgotten_meanwhile(job: Job) -> Job:
+    """Take a job that was known when it was asked for again, and forgotten in the same commit, for what it was: ended."""
+    job.phase, job.recorded = Phase.FINISHED, True
+    return job

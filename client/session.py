@@ -130,6 +130,9 @@ class Session:
                 self._query_all(untold, deadline)
             while len(self.tracking.pending) > enough and not self._watch_lost:
                 if heard is not None and heard.phase is Phase.ENDED:
+                    if heard.refusal is not None and heard.refusal.code is Code.OUT_OF_RANGE:
+                        # Events were missed: whoever called asks how the jobs are now.
+                        return
                     raise heard.refusal or Refused(Code.INTERNAL, "the subscription ended without a reason")
                 self._step(deadline)
         finally:

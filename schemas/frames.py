@@ -22,6 +22,7 @@ STORE_ID_BYTES = 16
 # A spec may hold 2 MiB of arguments and 1 MiB of stdin; a request of many jobs is cut by this too.
 LARGEST_MESSAGE = 8 * 1024 * 1024
 MOST_JOBS_PER_START = 20_000
+MOST_JOBS_PER_FORGET = 1000
 MOST_FRAMES = 2
 LARGEST_CHUNK = 256 * 1024
 LARGEST_RANGE = 1024 * 1024

@@ -8,8 +8,9 @@ import select
 import signal
 import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -17,6 +18,7 @@ from ..keys.places import roster_path, worker_folder
 from ..schemas.job import OWN_FAILURE_STATUS
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
+from . import keeping
 from .lock import running
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and watch the worker of this machine.")
@@ -29,7 +31,7 @@ StateOption = Annotated[Path | None, typer.Option("--state", metavar="DIR", help
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913 -- an argument for each option
     *,
     listen: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Listen here for others. Default: loopback, any port.")] = "",
     events: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Publish events here. Default: the next port.")] = "",
@@ -37,6 +39,10 @@ def run(
     roster: Annotated[Path | None, typer.Option(metavar="FILE", help="Who may come in. Default: roster.toml in the config folder.")] = None,
     slots: Annotated[int | None, typer.Option(min=1, help="Jobs that run at once. Default: the number of CPUs, at least 4.")] = None,
     directory: Annotated[Path | None, typer.Option("--directory", metavar="DIR", help="Where jobs run that do not say where.")] = None,
+    keep_for: Annotated[str, typer.Option(metavar="AGE", help="Keep what has ended for so long, or all.")] = "30d",
+    keep_jobs: Annotated[str, typer.Option(metavar="N", help="Keep so many jobs that have ended, or all.")] = "100000",
+    keep_bytes: Annotated[str, typer.Option(metavar="SIZE", help="Keep so much of their logs, or all.")] = "10G",
+    keep_free: Annotated[str, typer.Option(metavar="SIZE", help="With less free disk no new job is taken on; 0: never mind.")] = "100M",
     jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of others as root.")] = False,
     embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
     ready_fd: Annotated[int, typer.Option("--ready-fd", hidden=True)] = -1,
@@ -50,6 +56,10 @@ def run(
         "listen": _checked(listen, "--listen"),
         "event_listen": _checked(events, "--events"),
         "jobs_as_root": jobs_as_root,
+        "keep_seconds": _read(keeping.parse_age, keep_for, "--keep-for"),
+        "keep_jobs": _read(keeping.parse_count, keep_jobs, "--keep-jobs"),
+        "keep_bytes": _read(keeping.parse_bytes, keep_bytes, "--keep-bytes"),
+        "keep_free_bytes": _read(_parse_floor, keep_free, "--keep-free"),
     }
     told = {"settings": settings, "ready_fd": ready_fd, "announce": not embedded}
     # The daemon lives long and needs nothing of the command line: in an interpreter of its own it takes 10 MB less.
@@ -133,6 +143,23 @@ def _jobs(state: Path, states: str) -> list[tuple[bytes, str, int]]:
         return []
     finally:
         store.close()
+
+
+_Value = TypeVar("_Value")
+
+
+def _read(parse: Callable[[str], _Value], text: str, option: str) -> _Value:
+    try:
+        return parse(text)
+    except Refused as refused:
+        raise typer.BadParameter(str(refused), param_hint=option) from None
+
+
+def _parse_floor(text: str) -> int:
+    found = keeping.size(text)
+    if found is None:
+        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a size", "write it like 100M, or 0")
+    return found
 
 
 def _checked(endpoint: str, option: str) -> str:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from .. import __version__
 from ..broker.daemon import Daemon, Settings
+from ..broker.retention import Keep
 from ..keys.identity import Identity, format_public, load_or_make
 from ..schemas.refusal import Code, Refused
 from .engine import LocalEngine
@@ -43,6 +44,11 @@ class WorkerSettings:
     listen: str = ""
     event_listen: str = ""
     jobs_as_root: bool = False
+    # How much of what has ended is kept, None: without limit; and how much of the disk stays free.
+    keep_seconds: float | None = None
+    keep_jobs: int | None = None
+    keep_bytes: int | None = None
+    keep_free_bytes: int = 0
 
 
 async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None]) -> None:
@@ -99,7 +105,16 @@ async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngin
 
 
 async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEngine, listen: str, event_listen: str) -> Daemon:
-    desk_settings = Settings("worker", f"jobwire {__version__}", settings.state / "state.db", settings.roster, listen, event_listen)
+    desk_settings = Settings(
+        "worker",
+        f"jobwire {__version__}",
+        settings.state / "state.db",
+        settings.roster,
+        listen,
+        event_listen,
+        Keep(settings.keep_seconds, settings.keep_jobs, settings.keep_bytes),
+        settings.keep_free_bytes,
+    )
     daemon = Daemon(desk_settings, identity, engine)
     try:
         engine.open(daemon.desk.hear)

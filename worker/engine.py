@@ -20,6 +20,7 @@ from . import folders, keeper
 from .facts import could_not_start, lost, read_ended, why_lost
 from .link import Link, Message, connect
 from .logs import Follower, Growth, read_range, tail
+from .sweeping import Sweeper
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class LocalEngine:
         self._files_limit = files_limit
         self._rebooted = rebooted
         self._loop = asyncio.get_running_loop()
+        self._sweeper = Sweeper(Path(self._logs), self._loop)
         self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
         self._link: Link | None = None
         self._growth = Growth()
@@ -98,6 +100,7 @@ class LocalEngine:
             self._reconnecting.cancel()
         self._loop.remove_reader(self._growth.fileno())
         self._growth.close()
+        self._sweeper.close()
 
     def retire(self) -> None:
         """Tell the supervisor to end as soon as nothing runs."""
@@ -151,6 +154,10 @@ class LocalEngine:
             self._settling = None
         handles, self._settled = self._settled, []
         self._say([{"do": "settled", "jobs": handles[at : at + _HANDLES_A_WORD]} for at in range(0, len(handles), _HANDLES_A_WORD)])
+
+    def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
+        """Remove the log folders of runs, aside."""
+        self._sweeper.sweep(runs, done)
 
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         """Ask the supervisor, and the log folders for what it does not know."""

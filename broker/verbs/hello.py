@@ -10,7 +10,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..call import Call
 
-FEATURES = ("start", "logs", "events", "batch")
+FEATURES = ("start", "logs", "events", "batch", "forget")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from ..desk import Desk
 from ..news import read_filter
 
 _MOST_EVENTS = 1000
+_GO_ON = "list the jobs as they are now, and go on from the head of a new subscription"
 
 
 def subscribe(call: Call, desk: Desk) -> None:
@@ -29,14 +30,15 @@ def replay(call: Call, desk: Desk) -> None:
     request = call.request.replay
     after = request.after.seq
     if request.after.store and request.after.store != desk.store.id:
-        raise Refused(Code.OUT_OF_RANGE, "the cursor belongs to another store, which is gone", "start from now: jobwire events --from now")
-    oldest = desk.lookup.oldest_seq()
-    if after + 1 < oldest:
-        raise Refused(Code.OUT_OF_RANGE, f"events before {oldest} are not kept any more", "start from now: jobwire events --from now")
+        raise Refused(Code.OUT_OF_RANGE, "the cursor belongs to another store, which is gone", _GO_ON)
     wanted = read_filter(request.filter, call.member)
     limit = min(request.limit or _MOST_EVENTS, _MOST_EVENTS)
     head = desk.store.head
     events, upto = desk.lookup.replay(after, head, wanted.owner)
+    # Asked after the events were read: what was dropped in between would be missing without a word.
+    oldest = desk.lookup.oldest_seq()
+    if after + 1 < oldest:
+        raise Refused(Code.OUT_OF_RANGE, f"events before {oldest} are not kept any more, and the cursor is at {after}", _GO_ON)
     chosen = [event for event in events if wanted.lets_through(event)]
     if len(chosen) > limit:
         chosen = chosen[:limit]

@@ -48,6 +48,7 @@ VERBS = {
     "events": Verb("events", "events", "Tell what happens to jobs, as it happens."),
     "stop": Verb("stopping", "stop", "End jobs with all that they started."),
     "signal": Verb("stopping", "send_signal", "Send a signal to all processes of a job, without stopping it."),
+    "forget": Verb("forgetting", "forget", "Drop jobs that have ended, with their logs."),
     "keys": Verb("keys", "app", "Who am I, and who may come in."),
     "context": Verb("context", "app", "Which daemons I speak to."),
     "worker": Verb("", "worker", "Run and look after a worker on this machine."),
