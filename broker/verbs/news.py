@@ -14,7 +14,7 @@ _MOST_EVENTS = 1000
 def subscribe(call: Call, desk: Desk) -> None:
     """Check the filter once and answer with the topic to subscribe to."""
     wanted = read_filter(call.request.subscribe.filter, call.member)
-    topic = desk.news.grant(call.peer.public, wanted)
+    topic = desk.news.grant(call.peer.public, wanted, call.member.limits.grants)
     call.reply(request_pb2.Reply(subscribe=request_pb2.SubscribeReply(topic=topic, head=_cursor(desk, desk.store.head))))
 
 
