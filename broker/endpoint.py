@@ -41,6 +41,7 @@ _PEER_MESSAGES = 256
 _TURN_SECONDS = 0.002
 # So long a connection that is one too many can read why.
 _FAREWELL_SECONDS = 1.0
+_CUT_OFF_REMEMBERED = 1024
 
 
 class Endpoint:
@@ -60,6 +61,8 @@ class Endpoint:
         self._accounts: dict[bytes, Account] = {}
         # By cookie: those over the bound of their identity, for as long as they are told so.
         self._unwelcome: dict[bytes, Peer] = {}
+        # Routing ids of those that were cut off, oldest first: what they asked before waits in libzmq still, and would be worked on.
+        self._cut_off: dict[bytes, None] = {}
         self._by_id: dict[bytes, Peer] = {}
         self._by_descriptor: dict[int, Peer] = {}
         self.malformed = 0
@@ -97,8 +100,7 @@ class Endpoint:
         """Shut down all connections of one identity."""
         for peer in self.peers():
             if peer.public == public:
-                self._forget(peer)
-                peer.cut_off()
+                self._cut_off_for(peer, "has other rights than before")
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         """Send one reply; False if the peer is gone or was cut off because it does not read."""
@@ -111,9 +113,7 @@ class Endpoint:
         try:
             self._socket.send_multipart(frames, zmq.DONTWAIT)
         except zmq.Again:
-            _log.warning("peer %s does not read its replies and was cut off", peer.public.hex()[:8])
-            self._forget(peer)
-            peer.cut_off()
+            self._cut_off_for(peer, "does not read its replies")
             return False
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
@@ -149,6 +149,8 @@ class Endpoint:
         return True
 
     def _receive(self, routing_id: bytes, frame: zmq.Frame, more: int) -> None:
+        if routing_id in self._cut_off:
+            return
         peer = self._peer(routing_id, frame)
         if peer is None:
             return
@@ -156,9 +158,7 @@ class Endpoint:
             self.malformed += 1
             self.refuse(peer, 0, Refused(Code.INVALID_ARGUMENT, f"a request is one frame, not {1 + more}"))
             if more >= MOST_FRAMES:
-                _log.warning("peer %s sent %d frames in one message and was cut off", peer.public.hex()[:8], 1 + more)
-                self._forget(peer)
-                peer.cut_off()
+                self._cut_off_for(peer, f"sent {1 + more} frames in one message")
             return
         self._take(peer, frame.bytes)
 
@@ -206,13 +206,19 @@ class Endpoint:
         self._unwelcome.pop(peer.meter.cookie, None)
         peer.cut_off()
 
+    def _cut_off_for(self, peer: Peer, reason: str) -> None:
+        _log.warning("peer %s %s and was cut off", peer.public.hex()[:8], reason)
+        self._cut_off[peer.routing_id] = None
+        if len(self._cut_off) > _CUT_OFF_REMEMBERED:
+            del self._cut_off[next(iter(self._cut_off))]
+        self._forget(peer)
+        peer.cut_off()
+
     def _cut_off_laziest(self, account: Account) -> None:
         meter = account.largest()
         peer = self._by_descriptor.get(meter.descriptor) if meter is not None else None
         if meter is not None and peer is not None and peer.meter is meter:
-            _log.warning("%d bytes lie unread for peer %s: its connection was cut off", meter.unread, peer.public.hex()[:8])
-            self._forget(peer)
-            peer.cut_off()
+            self._cut_off_for(peer, f"has {meter.unread} bytes unread")
 
     def _forget_descriptor(self, descriptor: int) -> None:
         peer = self._by_descriptor.get(descriptor)
