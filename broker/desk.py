@@ -11,11 +11,13 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ..keys.limits import EVERYBODYS, Limits
 from ..schemas.generated import event_pb2
 from ..schemas.job import EventKind
 from ..schemas.naming import JobKey, format_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
+from .admission import Admission
 from .engine import Ended, Engine, Expected, Fact, Launch
 from .facts import cancelled, take_in
 from .forgetting import Forgetting
@@ -63,17 +65,25 @@ class _Turn:
 class Desk:
     """All jobs that have not ended, what waits and what runs. `now_us` is the wall clock in microseconds."""
 
-    def __init__(self, store: Store, engine: Engine, news: News, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        news: News,
+        now_us: Callable[[], int],
+        limits_of: Callable[[bytes], Limits] = lambda _: EVERYBODYS,
+    ) -> None:
         self.engine = engine
         self.news = news
         self.live: dict[JobKey, Job] = {}
         self.lookup = Lookup(store, self.live)
         self.store = store
         self._now_us = now_us
-        self._queue = Queue(engine.slots)
+        self._queue = Queue(engine.slots, lambda owner: limits_of(owner).running_jobs)
         self.watchers = Watchers()
         # Free slots that jobs on their way into the store count on.
         self._promised = 0
+        self._admission = Admission(limits_of, self._queue.waiting_of, self._unknown)
         store.told = self.watchers.flush
         self.forgetting = Forgetting(store, engine)
         # Called when ends of jobs were recorded and told.
@@ -86,14 +96,18 @@ class Desk:
     def accept(
         self, owner: bytes, asked: Sequence[Asked], batch: BatchRun | None, proof: bytes, done: Callable[[Accepted | Refused], None]
     ) -> None:
-        """Take jobs on, whole or not at all; `done` is called when they are durable, before any of them starts."""
+        """Take jobs on, whole or not at all; `done` is called when they are durable, before any of them starts.
+
+        Raises Refused(RESOURCE_EXHAUSTED) if more would wait than the owner may have.
+        """
+        self._admission.enter(owner, [one.id for one in asked])
         now = self._now_us()
         jobs = [
             Job(0, JobKey(owner, one.id), one.spec, one.digest, batch, Phase.QUEUED, queued_at_us=now)  # its row comes with the commit
             for one in asked
         ]
         # Those that will start at once are recorded as launched now: one commit less before their start.
-        promised = min(len(jobs), max(0, self._queue.room - self._promised), (batch and batch.parallel) or len(jobs))
+        promised = min(len(jobs), max(0, self._queue.room_of(owner) - self._promised), (batch and batch.parallel) or len(jobs))
         self._promised += promised
         for job in jobs[:promised]:
             job.launched = True
@@ -105,6 +119,7 @@ class Desk:
 
         def recorded(result: Added | Conflict | Refused) -> None:
             self._promised -= promised
+            self._admission.leave(owner, len(asked))
             if isinstance(result, Added):
                 done(self._take_on(jobs, told, result))
                 self._dispatch()
@@ -153,6 +168,10 @@ class Desk:
             state = "has ended" if job.phase is Phase.FINISHED else "has not started"
             raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(job.key.id)} {state} and takes no signal")
         self.engine.signal(job.key, number)
+
+    def reconsider(self) -> None:
+        """Start what may start now that limits have changed."""
+        self._dispatch()
 
     def why_waiting(self, job: Job) -> str:
         """Say in words why a job does not run yet; empty if it does not wait."""
@@ -203,6 +222,9 @@ class Desk:
         self._dispatch(turn)
 
     # From decision to effect.
+
+    def _unknown(self, owner: bytes, ids: Iterable[bytes]) -> int:
+        return sum(self.lookup.job(JobKey(owner, job_id)) is None for job_id in ids)
 
     def _take_on(self, jobs: Sequence[Job], told: Sequence[event_pb2.Event], result: Added) -> Accepted:
         taken: list[Job] = []

@@ -15,7 +15,7 @@ _GO_ON = "list the jobs as they are now, and go on from the head of a new subscr
 def subscribe(call: Call, desk: Desk) -> None:
     """Check the filter once and answer with the topic to subscribe to."""
     wanted = read_filter(call.request.subscribe.filter, call.member)
-    topic = desk.news.grant(call.peer.public, wanted)
+    topic = desk.news.grant(call.peer.public, wanted, call.member.limits.grants)
     call.reply(request_pb2.Reply(subscribe=request_pb2.SubscribeReply(topic=topic, head=_cursor(desk, desk.store.head))))
 
 
