@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ..schemas import faults
 from ..schemas.generated import event_pb2
 from ..schemas.job import EventKind, Outcome, OutcomeKind
 from ..schemas.naming import JobKey, format_id
@@ -99,7 +100,10 @@ class Desk:
         def recorded(result: Added | Conflict | Refused) -> None:
             self._promised -= promised
             if isinstance(result, Added):
-                done(self._take_on(jobs, told, result))
+                accepted = self._take_on(jobs, told, result)
+                if faults.ARMED:
+                    faults.reach("after-commit-before-reply")
+                done(accepted)
                 self._dispatch()
             elif isinstance(result, Conflict):
                 job_id = format_id(asked[result.position].id)
@@ -167,6 +171,8 @@ class Desk:
             self.live[job.key] = job
         expected = [Expected(job.key, job.pid, job.started_at_us, job.queued_at_us, job.launched) for job in self.live.values()]
         facts = await self.engine.recover(expected)
+        if faults.ARMED:
+            faults.reach("during-recovery")
         known = {fact.key for fact in facts}
         for job in self.live.values():
             if job.phase is not Phase.QUEUED or job.key in known:
@@ -278,6 +284,8 @@ class Desk:
                     event.seq = first_seq + len(told)
                     told.append(event)
             if told:
+                if faults.ARMED:
+                    faults.reach("after-commit-before-publish")
                 self.news.publish(told)
             if then is not None:
                 then()
