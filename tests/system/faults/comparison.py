@@ -1,10 +1,11 @@
-"""After the faults: hold against each other what jobs wrote down, what the store says, what is listed, the logs, and what subscribers heard.
+"""After the faults: hold against each other what jobs wrote down, what is stored and listed, the logs, and what subscribers heard.
 
 Gives every difference as a sentence. A job may be `lost` only where it touches a gap in which supervisor and keeper were both dead.
 """
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -86,7 +87,9 @@ def compare(
 
 def _read_store(path: Path) -> tuple[list[Row], list[tuple[int, event_pb2.Event]]]:
     with closing(sqlite3.connect(path)) as connection:
-        found = connection.execute("SELECT id, owner, state, pid, queued_at, started_at, ended_at, outcome FROM jobs ORDER BY row").fetchall()
+        found = connection.execute(
+            "SELECT id, owner, state, pid, queued_at, started_at, ended_at, outcome FROM jobs ORDER BY row"
+        ).fetchall()
         rows = [Row(*fields, _outcome(raw)) for *fields, raw in found]
         events = [(seq, event_pb2.Event.FromString(raw)) for seq, raw in connection.execute("SELECT seq, event FROM events ORDER BY seq")]
     return rows, events
@@ -116,7 +119,7 @@ def _check_job(account: Account, house: House, order: Order, row: Row, written: 
         say(f"it ended {outcome}, which it did not")
     if not outcome.sentence:
         say("its end has no sentence")
-    ran_to_end = outcome.kind is OutcomeKind.EXITED or (outcome.kind is OutcomeKind.SIGNALED and order.deed is Deed.KILL_ITSELF)
+    ran_to_end = outcome.kind is OutcomeKind.EXITED or (order.deed is Deed.KILL_ITSELF and outcome.signal == signal.SIGKILL)
     if (starts and not row.pid and outcome.kind is not OutcomeKind.LOST) or (starts and row.pid and starts != [row.pid]):
         say(f"it ran as {starts}")
     if ran_to_end and (not starts or written.ends[name] != 1):

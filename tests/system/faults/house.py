@@ -18,7 +18,7 @@ from daemons import Worker, wait_until
 
 from jobwire.client.blocking import Client
 from jobwire.keys.identity import Identity
-from jobwire.worker.supervisor.processes import read_stat, started_at_us
+from jobwire.worker.supervisor.processes import all_pids, read_stat, started_at_us
 
 PATIENCE_SECONDS = 120.0
 _SCHEDULING_SECONDS = 20.0
@@ -86,14 +86,12 @@ class House:
     def _find(self, call: bytes) -> dict[int, int]:
         found: dict[int, int] = {}
         state = str(self.worker.state)
-        for name in os.listdir("/proc"):
-            if not name.isdecimal():
-                continue
+        for pid in all_pids():
             with suppress(OSError):
-                if call in Path(f"/proc/{name}/cmdline").read_bytes() and os.readlink(f"/proc/{name}/cwd") == state:
-                    stat = read_stat(int(name))
+                if call in Path(f"/proc/{pid}/cmdline").read_bytes() and str(Path(f"/proc/{pid}/cwd").readlink()) == state:
+                    stat = read_stat(pid)
                     if stat is not None and stat.alive:
-                        found[int(name)] = stat.parent
+                        found[pid] = stat.parent
         return found
 
     # --- what is done to them
@@ -168,10 +166,9 @@ class House:
         def endpoint() -> str:
             return str(self.worker.described_or_last()["endpoint"])
 
-        client = Client.connect(
+        return Client.connect(
             endpoint(), self.worker.public, identity or self.worker.admin, connect_timeout=PATIENCE_SECONDS, revive=endpoint
         )
-        return client
 
     def clean(self) -> None:
         """End everything, also after a test that failed in the middle."""

@@ -167,11 +167,15 @@ class Scene:
 
     def await_started(self, orders: Sequence[Order]) -> None:
         """Wait until these jobs say that they run."""
-        wait_until(lambda: {order.text_id for order in orders} <= ledgers.read(self.ledger).starts.keys(), "the start of jobs", PATIENCE_SECONDS)
+        wait_until(
+            lambda: {order.text_id for order in orders} <= ledgers.read(self.ledger).starts.keys(), "the start of jobs", PATIENCE_SECONDS
+        )
 
     def await_writing(self, orders: Sequence[Order]) -> None:
         """Wait until these jobs have written something."""
-        wait_until(lambda: {order.text_id for order in orders} <= ledgers.read(self.ledger).wrote.keys(), "jobs that write", PATIENCE_SECONDS)
+        wait_until(
+            lambda: {order.text_id for order in orders} <= ledgers.read(self.ledger).wrote.keys(), "jobs that write", PATIENCE_SECONDS
+        )
 
     def await_quiet(self) -> None:
         """Wait until every wish is done, every job has ended, and supervisor and keeper are both there."""
@@ -193,9 +197,7 @@ class Scene:
             witness.go_on()
         for witness in self.witnesses:
             wait_until(lambda witness=witness: self._has_caught_up(witness), f"{witness.wanted.name} hears the rest", PATIENCE_SECONDS)
-        account = compare(
-            self.house, list(self.orders.values()), self.acknowledged.jobs, self.stopped, self.ledger, self.witnesses
-        )
+        account = compare(self.house, list(self.orders.values()), self.acknowledged.jobs, self.stopped, self.ledger, self.witnesses)
         account.problems += self.acknowledged.refusals
         return account
 

@@ -33,9 +33,7 @@ def _name(victims: Sequence[Victim]) -> str:
 
 def _cases() -> list[object]:
     return [
-        pytest.param(
-            victims, moment, id=f"{_name(victims)}-{moment}", marks=() if (_name(victims), moment) in _OFTEN else pytest.mark.soak
-        )
+        pytest.param(victims, moment, id=f"{_name(victims)}-{moment}", marks=() if (_name(victims), moment) in _OFTEN else pytest.mark.soak)
         for victims in _SETS
         for moment in _MOMENTS
     ]

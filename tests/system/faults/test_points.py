@@ -77,6 +77,7 @@ def test_a_worker_that_dies_during_recovery_loses_nothing(stage: Callable[..., S
     scene.house.worker.env = _env(tmp_path, "during-recovery")
     with pytest.raises(AssertionError, match="ended instead of getting ready"):
         scene.house.start()
+    scene.house.await_death_of_worker()
     scene.house.start()
     scene.open_gate()
     _check(scene)

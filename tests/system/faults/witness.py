@@ -103,9 +103,7 @@ class Witness:
 
     def _write_down(self, event: Event) -> None:
         outcome = event.outcome and (int(event.outcome.kind), event.outcome.exit_status, event.outcome.signal)
-        self.heard.append(
-            Heard(event.cursor.seq, int(event.kind), event.key.owner, event.key.id, event.pid or 0, outcome or None)
-        )
+        self.heard.append(Heard(event.cursor.seq, int(event.kind), event.key.owner, event.key.id, event.pid or 0, outcome or None))
         self._cursor = event.cursor
         if event.kind is EventKind.FINISHED:
             self.finished.add(event.key.id.hex())
