@@ -24,6 +24,8 @@ from jobwire.schemas.naming import format_folder, format_id
 from jobwire.schemas.record import outcome_from_wire
 
 _Say = Callable[[str], None]
+# Between the last deed of a job and its exit.
+_EXIT_US = 1_000_000
 
 
 @dataclass(slots=True)
@@ -112,8 +114,11 @@ def _check_job(account: Account, house: House, order: Order, row: Row, written: 
         return
     outcome = row.outcome
     if outcome.kind is OutcomeKind.LOST:
-        if not any(gap.touches(row.queued_at_us, row.ended_at_us) for gap in house.gaps):
-            say(f"it is lost, though supervisor and keeper were never dead together: {outcome.sentence}")
+        # What it was when it was seen the last time is known of those that came to their end.
+        left_at_us = written.ended_at_us.get(name, 0)
+        latest_us = left_at_us + _EXIT_US if left_at_us else row.ended_at_us
+        if not any(gap.touches(left_at_us or row.queued_at_us, latest_us) for gap in house.gaps):
+            say(f"it is lost, though supervisor and keeper were not both dead then: {outcome.sentence}")
         account.honestly_lost += 1
     elif not order.allows(outcome, stopped=stopped):
         say(f"it ended {outcome}, which it did not")

@@ -16,6 +16,12 @@ class Ledger:
     # The last line number of which its own program knows that it was written.
     wrote: dict[str, int] = field(default_factory=dict)
     ends: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    ended_at_us: dict[str, int] = field(default_factory=dict)
+
+
+def ends(path: Path) -> Path:
+    """Say where jobs leave a file each when they end."""
+    return path.with_name(f"{path.name}.ends")
 
 
 def read(path: Path) -> Ledger:
@@ -30,6 +36,8 @@ def read(path: Path) -> Ledger:
                 found.wrote[job_id] = int(rest[0])
             case "end":
                 found.ends[job_id] += 1
+    for mark in ends(path).iterdir():
+        found.ended_at_us[mark.name] = mark.stat().st_mtime_ns // 1000
     return found
 
 

@@ -1,7 +1,8 @@
 """What the jobs of these tests do, and what must be known of each afterwards. Pure, but for the text of their program.
 
 Every job writes into one ledger (O_APPEND, a line a write): `start ID PID`, `wrote ID LINES`, `end ID`; and known lines, the same ones, to
-stdout and to stderr. So it can be told from files that no daemon of ours ever touches how often it ran, and what its logs must hold.
+stdout and to stderr. Its last deed is to make the file `LEDGER.ends/ID`, whose age tells when it ended. So it can be told from files that
+no daemon of ours ever touches how often it ran, until when, and what its logs must hold.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ while [ "$round" -lt "$ROUNDS" ]; do
   round=$((round + 1))
 done
 echo "end $JOBWIRE_JOB_ID" >> "$LEDGER"
+: > "$LEDGER.ends/$JOBWIRE_JOB_ID"
 eval "$LAST"
 """
 GRACE_SECONDS = 20

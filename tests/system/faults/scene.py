@@ -78,6 +78,7 @@ class Scene:
         self.folder = folder
         self.house = House(folder / "house", slots=slots, env=env).start()
         self.ledger = folder / "ledger"
+        ledgers.ends(self.ledger).mkdir()
         self.acknowledged = ledgers.Acknowledgements(folder / "acknowledged")
         self.orders: dict[str, Order] = {}
         self.stopped: set[str] = set()

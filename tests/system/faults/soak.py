@@ -95,8 +95,8 @@ class Soak:
     def _step(self) -> None:
         deed = self._random.choices(list(_DEEDS), list(_DEEDS.values()))[0]
         self.scene.look()
+        self.scene.house.close_gap()
         if self._calm and self.scene.outstanding() == 0 and self.scene.house.is_whole():
-            self.scene.house.close_gap()
             self._calm = False
         kind, _, what = deed.partition(" ")
         match kind:
@@ -229,10 +229,8 @@ def _report(soak: Soak, account: Account, seed: int, seconds: float) -> dict[str
     }
     shown = ", ".join(f"{count} of {who}" for who, count in kills.items())
     print(f"seed {seed}: {account.jobs} jobs, {sum(kills.values())} kills ({shown})")
-    print(
-        f"{account.log_bytes} bytes in logs, {account.events} events stored and heard, {len(soak.scene.house.gaps)} times nobody held the jobs"
-    )
-    print(f"honestly lost then: {account.honestly_lost}; wrong: {len(account.problems)}")
+    print(f"{account.log_bytes} bytes in logs, {account.events} events stored and heard; wrong: {len(account.problems)}")
+    print(f"nobody held the jobs {len(soak.scene.house.gaps)} times; honestly lost then: {account.honestly_lost}")
     return result
 
 
