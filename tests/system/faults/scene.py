@@ -36,7 +36,7 @@ class Submitter:
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        paths = os.pathsep.join([str(_TESTS), str(Path(__file__).parent)])
+        paths = os.pathsep.join(filter(None, [str(_TESTS), str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
         with self._log.open("ab") as log:
             return subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": paths, "PYTHONSAFEPATH": "1"}
