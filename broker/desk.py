@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..keys.limits import EVERYBODYS, Limits
+from ..schemas import faults
 from ..schemas.generated import event_pb2
 from ..schemas.job import EventKind
 from ..schemas.naming import JobKey, format_id
@@ -121,7 +122,10 @@ class Desk:
             self._promised -= promised
             self._admission.leave(owner, len(asked))
             if isinstance(result, Added):
-                done(self._take_on(jobs, told, result))
+                accepted = self._take_on(jobs, told, result)
+                if faults.ARMED:
+                    faults.reach("after-commit-before-reply")
+                done(accepted)
                 self._dispatch()
             elif isinstance(result, Conflict):
                 done(id_taken(asked[result.position].id, result))
@@ -185,6 +189,8 @@ class Desk:
             self.live[job.key] = job
         expected = [Expected(job.key, job.pid, job.started_at_us, job.queued_at_us, job.launched) for job in self.live.values()]
         facts = await self.engine.recover(expected)
+        if faults.ARMED:
+            faults.reach("during-recovery")
         known = {fact.key for fact in facts}
         ways = {job: RECOVERED[job.phase, job.key in known] for job in self.live.values()}
         for job, way in ways.items():
@@ -277,6 +283,8 @@ class Desk:
                     event.seq = first_seq + len(told)
                     told.append(event)
             if told:
+                if faults.ARMED:
+                    faults.reach("after-commit-before-publish")
                 self.news.publish(told)
             if then is not None:
                 then()

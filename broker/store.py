@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..schemas import faults
 from ..schemas.refusal import Code, Refused
 from . import ballast, schema
 from .rows import Added, AddJobs, ChangeJobs, DropJobs, Rows, Write
@@ -106,6 +107,8 @@ class Store:
         except sqlite3.Error as error:
             self._give_way(group, error)
         else:
+            if faults.ARMED:
+                faults.reach("in-group-commit")
             self._committing = group
             self._commits.put(group)
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from ..broker.desk import DEFAULT_GRACE_MS
 from ..broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
+from ..schemas import faults
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Refused
 from . import folders, keeper
@@ -123,6 +124,8 @@ class LocalEngine:
             word: Message = {"do": "start", "job": handle}
             self._starting[handle] = word
             words.append(word)
+        if faults.ARMED:
+            faults.reach("after-intent-before-start")
         self._say(words)
         if failed:
             # Not at once: the desk is in the middle of deciding.

@@ -31,6 +31,7 @@ import select
 import sys
 import time
 
+from ..schemas import faults
 from .deposits import ENDS, Deposits
 from .supervisor.processes import mark_of, read_stat
 
@@ -92,6 +93,8 @@ class Keeper:
         return None if self._supervisor else max(0, int((self._start_at - time.monotonic()) * 1000) + 1)
 
     def _start_supervisor(self) -> None:
+        if faults.ARMED and self._supervisors:
+            faults.reach("before-next-supervisor")
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         ours.settimeout(0)
         listener, lock, files_limit = self._inherited
@@ -203,6 +206,8 @@ class Keeper:
                 self._retiring = True
             case _:
                 self._deposits.hear(word, rest, ends)
+                if faults.ARMED and word == "deposit":
+                    faults.reach("after-deposit")
 
     def _hang_up(self) -> None:
         if self._line is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from ...schemas import faults
 from ...schemas.naming import parse_folder
 from ..folders import FILE_MODE, INTENT_PREFIX, STREAMS, JobFile, find_ended, outcome_text, read_job, read_outcome, run_path
 from ..keeper_loop import say
@@ -114,6 +115,8 @@ class Adoption:
             self._awaited.append(pid)
         job = Job(self._yard, file, folder, started_at_us, leader, box, self._open_pumps(folder, ends))
         self._found.append((job, age_seconds(stat.start_ticks) if stat else 0.0))
+        if faults.ARMED:
+            faults.reach("during-adoption")
 
     def _find_leader(self, mark: int, pid: int, started_at_us: int) -> tuple[Leader, Stat | None]:
         """Find out what became of a leader; and what /proc says of it, if it is there."""

@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from ...schemas import faults
 from ..folders import STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json, write_outcome
 from ..keeper_loop import say
 from .containment import Box, Boxes
@@ -175,6 +176,8 @@ class Job:
 
     def _finish(self) -> None:
         drained = [pump.drain() for pump in self._pumps]
+        if faults.ARMED:
+            faults.reach("after-exit-before-outcome")
         outcome = self._outcome()
         text = outcome_text(outcome)
         if not all(drained) or not self._write(text):
@@ -185,8 +188,14 @@ class Job:
         self._yard.loop.cancel(self._stuck)
         # Written, then reaped, then renamed: killed in between, the next of us finds either the outcome or the zombie with its status
         # (by its keeper), and by the name it knows that the pid was not yet given away when the outcome was missing.
+        if faults.ARMED:
+            faults.reach("after-outcome-before-reap")
         use = self._leader.reap()
+        if faults.ARMED:
+            faults.reach("after-outcome-before-rename")
         folder = self._rename(outcome.ended_at_us)
+        if faults.ARMED:
+            faults.reach("after-rename-before-report")
         self._box.release()
         self._yard.line.say(f"ended {self.handle} {folder}")
         self._yard.pump_on(self.handle, self._pumps)
