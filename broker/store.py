@@ -90,7 +90,11 @@ class Store:
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Run one query to its end, so that no read transaction stays open and the WAL can be checkpointed."""
-        return self._reads.execute(sql, parameters).fetchall()
+        try:
+            return self._reads.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            _log.error("store: a query failed: %s", error)
+            raise Refused(Code.INTERNAL, f"the store cannot be read: {error}", _next_step(error)) from error
 
     def _begin(self) -> None:
         self._retry = None
@@ -147,9 +151,8 @@ class Store:
         _log.error("store: a commit failed: %s", error)
         with contextlib.suppress(sqlite3.Error):
             self._writes.execute("ROLLBACK")
-        refused = Refused(
-            Code.RESOURCE_EXHAUSTED, f"the worker cannot record new jobs: {error}", "make room on the disk of its state folder"
-        )
+        code = Code.INTERNAL if _is_damage(error) else Code.RESOURCE_EXHAUSTED
+        refused = Refused(code, f"the worker cannot record new jobs: {error}", _next_step(error))
         fresh = [write for write in group if isinstance(write, AddJobs)]
         self._waiting[:0] = [write for write in group if isinstance(write, ChangeJobs)]
         if fresh or ballast.drop(self._ballast):
@@ -159,6 +162,16 @@ class Store:
             self._retry = self._loop.call_later(_RETRY_SECONDS, self._begin)
         for write in fresh:
             write.done(refused)
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _next_step(error: sqlite3.Error) -> str:
+    if _is_damage(error):
+        return "on its machine: jobwire worker stop, then jobwire worker rebuild"
+    return "make room on the disk of its state folder"
 
 
 def _nothing() -> None:

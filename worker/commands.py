@@ -8,6 +8,7 @@ import select
 import signal
 import sqlite3
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -107,6 +108,32 @@ def stop(*, state: StateOption = None) -> None:
         raise typer.Exit(OWN_FAILURE_STATUS)
     typer.echo(f"jobwire: worker {found['pid']} stopped", err=True)
     _tell_what_goes_on(_jobs(folder, "2, 3"), len(_jobs(folder, "1")))
+
+
+@app.command()
+def rebuild(
+    *,
+    state: StateOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Also where the store is whole; it is put away.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Make a lost or damaged store anew from the log folders. The old one is kept; no worker may run."""
+    from .rebuild import rebuild as rebuild_store  # noqa: PLC0415 -- brings the desk, which the other commands do not need
+
+    folder = (state or worker_folder()).absolute()
+    found = rebuild_store(folder, force=force)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    typer.echo(f"jobwire: {found.damage or 'the store was whole'}", err=True)
+    if found.kept:
+        typer.echo(f"jobwire: the old store is kept: {folder / found.kept}", err=True)
+    counts = {"ended": found.ended, "running": found.running, "starting": found.starting, "lost": found.lost}
+    for name, count in (counts | {"left out": len(found.left_out)}).items():
+        typer.echo(f"{name:<12} {count}")
+    for name in found.left_out[:_JOBS_SHOWN]:
+        typer.echo(f"jobwire: no job can be read from {folder / 'logs' / name}; it is left as it is", err=True)
+    typer.echo("jobwire: jobs that waited in the queue are forgotten; start the worker, and submit them anew", err=True)
 
 
 def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int) -> None:

@@ -25,6 +25,7 @@ from ..schemas.refusal import Code, Refused
 from .engine import LocalEngine
 from .lock import StateLock, last_description
 from .priority import answer_first
+from .rebuild import STORE, demand_sound
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     engine: LocalEngine | None = None
     daemon: Daemon | None = None
     try:
+        demand_sound(settings.state)
         identity = load_or_make(settings.state / "identity")
         rebooted = (last_description(settings.state) or {}).get("boot_id") != _boot_id()
         engine = LocalEngine(settings.state, settings.slots, os.fsencode(settings.directory), files_limit=files_limit, rebooted=rebooted)
@@ -97,7 +99,7 @@ async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngin
 
 
 async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEngine, listen: str, event_listen: str) -> Daemon:
-    desk_settings = Settings("worker", f"jobwire {__version__}", settings.state / "state.db", settings.roster, listen, event_listen)
+    desk_settings = Settings("worker", f"jobwire {__version__}", settings.state / STORE, settings.roster, listen, event_listen)
     daemon = Daemon(desk_settings, identity, engine)
     try:
         engine.open(daemon.desk.hear)

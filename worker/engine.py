@@ -173,7 +173,7 @@ class LocalEngine:
             if outcome is not None:
                 facts.append(_ended(handle, outcome._asdict()))
                 del missing[handle]
-        facts += [_lost(one) for one in missing.values() if one.pid or (one.launched and self._rebooted)]
+        facts += [_lost(one, rebooted=self._rebooted) for one in missing.values() if one.pid or (one.launched and self._rebooted)]
         return facts
 
     # Logs.
@@ -289,18 +289,20 @@ class LocalEngine:
 
 
 def _ended(handle: str, fields: Message) -> Ended:
-    """Read how a job ended, from a fact or from its outcome file."""
-    use = ResourceUse(fields["user_us"], fields["system_us"], fields["max_resident_bytes"])
-    outcome = Outcome(
+    return Ended(folders.key_of(handle), fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome_of(fields))
+
+
+def outcome_of(fields: Message) -> Outcome:
+    """Read how a job ended, from a fact or from its outcome file, which does not tell what it used."""
+    return Outcome(
         _KINDS.get(fields["kind"], OutcomeKind.LOST),
         fields["exit_status"],
         fields["signal"],
         fields["sentence"],
-        use,
+        ResourceUse(fields.get("user_us", 0), fields.get("system_us", 0), fields.get("max_resident_bytes", 0)),
         fields["stdout_bytes"],
         fields["stderr_bytes"],
     )
-    return Ended(folders.key_of(handle), fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome)
 
 
 def _could_not_start(key: JobKey, sentence: str) -> Ended:
@@ -308,8 +310,10 @@ def _could_not_start(key: JobKey, sentence: str) -> Ended:
     return Ended(key, 0, now, now, Outcome(OutcomeKind.FAILED_TO_START, exit_status=126, sentence=sentence))
 
 
-def _lost(one: Expected) -> Ended:
-    if one.pid:
+def _lost(one: Expected, *, rebooted: bool) -> Ended:
+    if one.pid and rebooted:
+        sentence = "how it ended is not known: the machine was restarted while it ran"
+    elif one.pid:
         sentence = "its end was not seen: supervisor and keeper were both gone, and neither the process nor an outcome is there"
     else:
         sentence = "the machine was restarted when it was about to start, and whether it ran cannot be known"
