@@ -21,6 +21,7 @@ from . import folders, keeper
 from .facts import could_not_start, lost, read_ended, why_lost
 from .link import Link, Message, connect
 from .logs import Follower, Growth, read_range, tail
+from .supervisor.link import VERSION
 from .sweeping import Sweeper
 
 _log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ _log = logging.getLogger(__name__)
 _HANDLES_A_WORD = 200
 _SETTLE_SECONDS = 0.05
 _RECONNECT_SECONDS = 1.0
+_RELOAD_SECONDS = 10
 # A folder can be renamed between finding and opening it, once in its life.
 _LOOKS = 3
 _Read = TypeVar("_Read")
@@ -67,7 +69,10 @@ class LocalEngine:
         self.supervisor_pid = 0
         self.keeper_pid = 0
         self.cgroups = False
-        self.on_hello: Callable[[], None] = _nothing
+        # In which form the keeper can hand over; 0: supervisor and keeper stay what they are.
+        self.handover = 0
+        self._making_way: asyncio.Future[None] | None = None
+        self.on_hello: Callable[[], object] = _nothing
 
     @property
     def slots(self) -> int:
@@ -107,6 +112,21 @@ class LocalEngine:
         """Tell the supervisor to end as soon as nothing runs."""
         self._say_settled()
         self._say([{"do": "retire"}])
+
+    async def reload(self) -> str:
+        """Have supervisor and keeper become the version on the disk, and let go; say in words why not, where they stay what they are."""
+        if not self.handover or self._link is None:
+            return "supervisor and keeper stay what they are until nothing runs: " + (
+                "they cannot hand over" if self.keeper_pid else "the keeper was killed"
+            )
+        self._making_way = self._loop.create_future()
+        self._say_settled()
+        self._say([{"do": "reload"}])
+        try:
+            await asyncio.wait_for(self._making_way, _RELOAD_SECONDS)
+        except TimeoutError:
+            return f"supervisor and keeper stay what they are: they did not make way within {_RELOAD_SECONDS} s"
+        return ""
 
     # Effects.
 
@@ -220,6 +240,11 @@ class LocalEngine:
 
     def _line_lost(self) -> None:
         self._link = None
+        if self._making_way is not None:
+            # As it was asked to; the next worker connects to the next supervisor.
+            if not self._making_way.done():
+                self._making_way.set_result(None)
+            return
         self._reconnecting = self._loop.create_task(self._reconnect())
 
     async def _reconnect(self) -> None:
@@ -257,9 +282,7 @@ class LocalEngine:
                 case "ended":
                     facts.append(self._ended(message))
                 case "hello":
-                    self.supervisor_pid, self.keeper_pid = message["pid"], message["keeper_pid"]
-                    self.cgroups = message["cgroups"]
-                    self.on_hello()
+                    self._greeted(message)
                 case "recovered":
                     if self._recovered is not None and not self._recovered.done():
                         self._held += facts
@@ -273,6 +296,21 @@ class LocalEngine:
             self._held += facts
         elif facts:
             self._hear(facts)
+
+    def _greeted(self, message: Message) -> None:
+        if message["version"] > VERSION and self._recovered is not None and not self._recovered.done():
+            self._recovered.set_exception(
+                Refused(
+                    Code.FAILED_PRECONDITION,
+                    f"the supervisor of {self._state}, pid {message['pid']}, is of a newer jobwire and speaks version {message['version']};"
+                    f" this one speaks {VERSION}",
+                    "start the newer jobwire, or wait until nothing runs",
+                )
+            )
+        # An older one says less.
+        self.supervisor_pid, self.keeper_pid = message["pid"], message["keeper_pid"]
+        self.cgroups, self.handover = message["cgroups"], message.get("handover", 0)
+        self.on_hello()
 
     def _started(self, message: Message) -> Started:
         handle = message["job"]

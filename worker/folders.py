@@ -57,6 +57,8 @@ class JobFile(NamedTuple):
     time_limit_ms: int | None
     stop_signal: int
     grace_ms: int
+    # Which of the fields the spec did not say: what stands there is the worker's own choice.
+    left_open: tuple[str, ...] = ()
 
 
 class OutcomeFile(NamedTuple):
@@ -126,6 +128,7 @@ def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) 
         "time_limit_ms": spec.time_limit_ms,
         "stop_signal": int(spec.stop_signal),
         "grace_ms": grace_ms if spec.grace_ms is None else spec.grace_ms,
+        "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
     }
     write_file(f"{folder}/job", to_json(fields).encode())
 
@@ -148,25 +151,26 @@ def read_job(folder: str) -> JobFile:
             time_limit_ms=fields["time_limit_ms"],
             stop_signal=fields["stop_signal"],
             grace_ms=fields["grace_ms"],
+            left_open=tuple(fields.get("left_open", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}/job is broken: {error!r}") from None
 
 
 def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
-    """Make the spec that a `job` file was written from, with folder and grace filled in."""
+    """Make the very spec that a `job` file was written from."""
     from ..schemas.spec import JobSpec  # noqa: PLC0415 -- brings protobuf, which the supervisor must not load
 
     return JobSpec(
         argv=tuple(_bytes(argument) for argument in job.argv),
         environment=tuple((_bytes(name), _bytes(value)) for name, value in job.environment),
-        directory=_bytes(job.directory),
+        directory=b"" if "directory" in job.left_open else _bytes(job.directory),
         stdin=stdin,
         name=job.name,
         labels=tuple((name, value) for name, value in job.labels),
         time_limit_ms=job.time_limit_ms,
         stop_signal=job.stop_signal,
-        grace_ms=job.grace_ms,
+        grace_ms=None if "grace_ms" in job.left_open else job.grace_ms,
     )
 
 
