@@ -22,6 +22,7 @@ import history
 import idle
 import latency
 import launching
+import memory
 from stage import Ground
 from table import Line, Verdict, draw
 
@@ -31,6 +32,7 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "latency": latency.measure,
     "launching": launching.measure,
     "history": history.measure,
+    "memory": memory.measure,
     "bulk": bulk.measure,
 }
 

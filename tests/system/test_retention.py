@@ -1,4 +1,4 @@
-"""What has ended long ago is dropped by a real worker, and whoever reads news from before is told so. Jobs are made old between two runs."""
+"""What has ended long ago is dropped by a real worker, and whoever reads news from before is told so. Jobs are aged between two runs."""
 
 from __future__ import annotations
 
@@ -21,12 +21,10 @@ def make_old(worker: Worker) -> None:
     """Let everything have happened forty days earlier, while the worker does not run."""
     store = sqlite3.connect(worker.state / "state.db")
     for row, pid, started_at, ended_at in store.execute("SELECT row, pid, started_at, ended_at FROM jobs").fetchall():
-        was, now = (
-            folders.run_path(str(worker.logs), pid, *times)
-            for times in ((started_at, ended_at), (started_at - _DAYS_US, ended_at - _DAYS_US))
-        )
+        then = started_at - _DAYS_US, ended_at - _DAYS_US
+        was, now = (folders.run_path(str(worker.logs), pid, *times) for times in ((started_at, ended_at), then))
         (worker.logs / was).rename(now)
-        store.execute("UPDATE jobs SET started_at = ?, ended_at = ? WHERE row = ?", (started_at - _DAYS_US, ended_at - _DAYS_US, row))
+        store.execute("UPDATE jobs SET started_at = ?, ended_at = ? WHERE row = ?", (*then, row))
     for seq, payload in store.execute("SELECT seq, event FROM events").fetchall():
         event = event_pb2.Event.FromString(payload)
         event.at_us -= _DAYS_US
@@ -38,9 +36,8 @@ def make_old(worker: Worker) -> None:
 def counts(worker: Worker) -> tuple[int, ...]:
     store = sqlite3.connect(f"file:{worker.state / 'state.db'}?mode=ro", uri=True)
     try:
-        return tuple(
-            store.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("jobs", "events", "leftovers", "tombstones")
-        )
+        tables = ("jobs", "events", "leftovers", "tombstones")
+        return tuple(store.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)
     finally:
         store.close()
 
@@ -79,7 +76,7 @@ def test_a_cursor_from_before_is_answered_with_how_to_go_on(worker: Worker, curs
         assert [job.id for job in gap.jobs()] == [lives.id]
         with client.events(gap.cursor) as events:
             lives.stop(grace=0)
-            assert [next(events).kind for _ in range(2)][-1] in (EventKind.STOPPING, EventKind.FINISHED)
+            assert EventKind.FINISHED in (event.kind for event in events)
 
 
 def test_a_folder_that_was_not_removed_before_a_crash_is_removed_after_it(worker: Worker) -> None:

@@ -87,6 +87,26 @@ async def test_a_start_that_does_not_fit_costs_no_other_start_in_its_group(house
     house.engine.effects.clear()
 
 
+async def test_while_nothing_can_be_written_who_asks_is_answered_and_ends_are_recorded_when_there_is_room(house: House) -> None:
+    """An index that refuses every row stands for a disk that is full to the last page; the ballast is used up."""
+    await house.accept(asked(1))
+    (house.path.parent / "ballast").unlink()
+    for table, what in (("jobs", "INSERT"), ("jobs", "UPDATE"), ("jobs", "DELETE")):
+        fails = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        house.store._writes.execute(f"CREATE TRIGGER full_{what} BEFORE {what} ON {table} {fails}")
+    house.desk.hear([started(1), ended(1)])
+    new, known = await asyncio.gather(house.accept(asked(2)), house.accept(asked(1)), return_exceptions=True)
+    assert isinstance(new, Refused)
+    assert new.code is Code.RESOURCE_EXHAUSTED
+    assert not isinstance(known, BaseException)
+    assert house.store.read("SELECT state FROM jobs") == [(1,)]
+    for what in ("INSERT", "UPDATE", "DELETE"):
+        house.store._writes.execute(f"DROP TRIGGER full_{what}")
+    await house.durable()
+    assert house.store.read("SELECT state FROM jobs") == [(4,)]
+    house.engine.expect(("start", key(1)), ("settled", key(1)))
+
+
 async def test_below_the_floor_only_what_is_known_is_answered(house: House) -> None:
     await house.accept(asked(1))
     house.desk.shortage = Room(house.path.parent, 1 << 62).shortage
