@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from ..schemas.naming import JobKey
 from .life import BatchRun
 
+_MOST_WITHDRAWN = 1000
+
 
 @dataclass(slots=True, eq=False)
 class _Lane:
@@ -90,6 +92,9 @@ class Queue:
         owner, _, _ = self._lane_of.pop(key)
         owner.waiting -= 1
         self._withdrawn.add(key)
+        # A queue that stands still must not grow with all that is put in and taken out again.
+        if len(self._withdrawn) > _MOST_WITHDRAWN + len(self):
+            self._forget_withdrawn()
 
     def release(self, key: JobKey) -> None:
         """Free the room of a job that ran and has ended."""
@@ -152,6 +157,16 @@ class Queue:
             del owner.lanes[batch_id]
             if not owner.lanes:
                 del self._owners[public]
+
+    def _forget_withdrawn(self) -> None:
+        for public, owner in list(self._owners.items()):
+            owner.heads.clear()
+            for batch_id, lane in list(owner.lanes.items()):
+                lane.waiting = deque(place for place in lane.waiting if place[1] not in self._withdrawn)
+                lane.listed = False
+                self._list(owner, lane, batch_id)
+                self._tidy(public, owner, lane, batch_id)
+        self._withdrawn.clear()
 
     @staticmethod
     def _list(owner: _Owner, lane: _Lane, batch_id: bytes) -> None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,7 +41,7 @@ def wait_until(look: Callable[[], _Found | None], what: str, seconds: float = 15
 class Worker:
     """One worker of its own state folder, with the identities of an admin and of whoever is added."""
 
-    def __init__(self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None, options: Sequence[str] = ()) -> None:
         self.folder = folder
         self.state = folder / "state"
         self.roster = folder / "roster.toml"
@@ -50,6 +50,7 @@ class Worker:
         self.env = env or {}
         # What the worker is started with, `prlimit` for instance.
         self.prefix: list[str] = []
+        self.options = list(options)
         self.admin = self.add("admin", "admin")
         self.process: subprocess.Popen[bytes] | None = None
         self.description: dict[str, Any] = {}
@@ -63,7 +64,7 @@ class Worker:
     def start(self) -> Worker:
         """Start it, and return when it can be spoken to."""
         read, write = os.pipe()
-        command = self.argv("run", "--roster", str(self.roster), "--slots", str(self.slots), "--ready-fd", str(write))
+        command = self.argv("run", "--roster", str(self.roster), "--slots", str(self.slots), "--ready-fd", str(write), *self.options)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.prefix, *command],

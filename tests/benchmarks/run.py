@@ -22,6 +22,7 @@ import history
 import idle
 import latency
 import launching
+import memory
 import recovery
 from stage import Ground
 from table import Line, Verdict, draw
@@ -32,6 +33,7 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "latency": latency.measure,
     "launching": launching.measure,
     "history": history.measure,
+    "memory": memory.measure,
     "bulk": bulk.measure,
     "recovery": recovery.measure,
 }

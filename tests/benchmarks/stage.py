@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -48,10 +48,20 @@ class Ground:
         folder.mkdir(mode=0o700)
         return folder
 
-    def stage(self, *, slots: int, logs: Path | None = None, before: Callable[[Path, Identity], None] | None = None) -> Stage:
-        """Prepare a worker: its state on disk, its logs below `logs` (None: in memory). `before(state, admin)` may fill the state."""
+    def stage(
+        self,
+        *,
+        slots: int,
+        logs: Path | None = None,
+        before: Callable[[Path, Identity], None] | None = None,
+        options: Sequence[str] = (),
+    ) -> Stage:
+        """Prepare a worker: its state on disk, its logs below `logs` (None: in memory). `before(state, admin)` may fill the state.
+
+        `options` are more of those of `worker run`.
+        """
         logs_folder = self.fresh(self.memory if logs is None else logs, "logs")
-        return Stage(self.fresh(self.disk, "stage"), logs_folder, slots, before)
+        return Stage(self.fresh(self.disk, "stage"), logs_folder, slots, before, options)
 
     def compiled(self, source: str) -> Path:
         """Compile a C program that stands beside this file.
@@ -82,8 +92,11 @@ class Ground:
 class Stage:
     """A private worker while it is entered: worker, supervisor and keeper have ended when it is left."""
 
-    def __init__(self, folder: Path, logs: Path, slots: int, before: Callable[[Path, Identity], None] | None) -> None:
+    def __init__(
+        self, folder: Path, logs: Path, slots: int, before: Callable[[Path, Identity], None] | None, options: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
+        self.options = list(options)
         self.logs = logs
         self.slots = slots
         self.state = folder / "state" / "worker"
@@ -154,7 +167,7 @@ class Stage:
     def _start(self) -> None:
         ready, told = os.pipe()
         command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--state", str(self.state)]
-        command += ["--roster", str(self.roster), "--slots", str(self.slots), "--ready-fd", str(told)]
+        command += ["--roster", str(self.roster), "--slots", str(self.slots), "--ready-fd", str(told), *self.options]
         with (self.folder / "worker.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
