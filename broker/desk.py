@@ -16,10 +16,11 @@ from ..schemas.job import EventKind, Outcome, OutcomeKind
 from ..schemas.naming import JobKey, format_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
-from .engine import Ended, Engine, Expected, Fact, Launch, Started
+from .engine import Delayed, Ended, Engine, Expected, Fact, Launch, Paused, Started
 from .life import BatchRun, Happening, Job, Phase, StopOrder, advance
 from .lookup import Lookup
 from .news import News
+from .pauses import Pauses
 from .queue import Queue
 from .record import change_of, event_of, explained
 from .rows import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
@@ -70,6 +71,7 @@ class Desk:
         self._now_us = now_us
         self._queue = Queue(engine.slots)
         self.watchers = Watchers()
+        self.pauses = Pauses(engine)
         # Free slots that jobs on their way into the store count on.
         self._promised = 0
         store.told = self.watchers.flush
@@ -157,6 +159,8 @@ class Desk:
 
     def why_waiting(self, job: Job) -> str:
         """Say in words why a job does not run yet; empty if it does not wait."""
+        if job.phase is Phase.STARTING:
+            return job.delayed_by
         return self._queue.why_waiting(job.key) if job.phase is Phase.QUEUED and job.key in self.live else ""
 
     # Facts.
@@ -197,11 +201,15 @@ class Desk:
                 continue
             if job.phase is Phase.FINISHED:
                 continue
-            events = turn.events.setdefault(job, [])
-            if isinstance(fact, Started):
-                self._hear_started(job, fact, events)
-            else:
-                self._hear_ended(job, fact, events)
+            match fact:
+                case Started():
+                    self._hear_started(job, fact, turn.events.setdefault(job, []))
+                case Ended():
+                    self._hear_ended(job, fact, turn.events.setdefault(job, []))
+                case Paused():
+                    self.pauses.hear(job, paused=fact.paused)
+                case Delayed():
+                    job.delayed_by = fact.why
         if settled:
             self.engine.settled(settled)
         self._dispatch(turn)
@@ -209,7 +217,7 @@ class Desk:
     def _hear_started(self, job: Job, fact: Started, events: list[event_pb2.Event]) -> None:
         again = job.pid == fact.pid and job.started_at_us == fact.started_at_us
         job.phase = advance(job.phase, Happening.STARTED)
-        job.pid, job.started_at_us = fact.pid, fact.started_at_us
+        job.pid, job.started_at_us, job.paused = fact.pid, fact.started_at_us, fact.paused
         if not again:
             events.append(event_of(EventKind.STARTED, job, fact.started_at_us))
         if fact.adopted:
@@ -224,6 +232,7 @@ class Desk:
         job.outcome = explained(job, fact.outcome)
         events.append(event_of(EventKind.FINISHED, job, fact.ended_at_us))
         self._queue.release(job.key)
+        self.pauses.hear(job, paused=False)
 
     # From decision to effect.
 

@@ -22,7 +22,7 @@ from ..schemas.spec import JobSpec
 from .connection import CONNECT_TIMEOUT_SECONDS, Connection
 from .events import NOW, EventStream, make_filter
 from .exchange import Exchange
-from .job import Job, deadline_in, stop_request
+from .job import Job, deadline_in, pause_request, stop_request
 from .output import JobOutput
 from .results import BatchInfo, CompletedJob, Event, EventCursor, JobInfo, job_info
 from .running import run_to_end
@@ -219,6 +219,14 @@ class Client:
         exchange = self.connection.ask(stop_request([record.key for record in records], signal, grace))
         self._session.acknowledged(exchange, records, deadline)
         self._session.wait(records, deadline=deadline)
+
+    def pause(self, jobs: Iterable[Job]) -> None:
+        """Let several jobs stand still, all or none; returns when they do."""
+        self._session.reply(pause_request([job.key for job in jobs], paused=True), "done")
+
+    def resume(self, jobs: Iterable[Job]) -> None:
+        """Let several jobs go on, all or none."""
+        self._session.reply(pause_request([job.key for job in jobs], paused=False), "done")
 
     # --- the rest
 

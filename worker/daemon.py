@@ -65,7 +65,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         daemon = await _open(settings, identity, engine)
         description = _describe(settings, identity, engine, daemon)
         lock.describe(description)
-        engine.on_hello = lambda: lock.describe(_describe(settings, identity, engine, daemon))
+        engine.on_hello = lambda: _describe_again(lock, _describe(settings, identity, engine, daemon))
         answer_first()
         ready(description)
         _log.info("ready: %s", json.dumps(description))
@@ -123,6 +123,14 @@ def _describe(settings: WorkerSettings, identity: Identity, engine: LocalEngine,
         "cgroups": engine.cgroups,
         "boot_id": _boot_id(),
     }
+
+
+def _describe_again(lock: StateLock, description: dict[str, Any]) -> None:
+    try:
+        lock.describe(description)
+    except OSError as error:
+        # The disk is full, for instance: only the pids of supervisor and keeper are out of date then.
+        _log.warning("%s could not be brought up to date: %s", error.filename or "the description", error.strerror)
 
 
 def _check_root(settings: WorkerSettings) -> None:

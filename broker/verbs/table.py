@@ -12,6 +12,7 @@ from .hello import Introduction, hello
 from .jobs import list_jobs, query_one
 from .logs import cancel, credit, follow_log, read_log
 from .news import replay, subscribe, unsubscribe
+from .pausing import pause, resume
 from .signal import signal
 from .start import start
 from .stop import stop
@@ -33,4 +34,6 @@ def handlers(desk: Desk, introduction: Introduction, member_of: Callable[[bytes]
         "subscribe": lambda call: subscribe(call, desk),
         "unsubscribe": lambda call: unsubscribe(call, desk),
         "replay": lambda call: replay(call, desk),
+        "pause": lambda call: pause(call, desk),
+        "resume": lambda call: resume(call, desk),
     }

@@ -12,13 +12,13 @@ from ..keeper_loop import command, say
 from .adopt import Adoption
 from .cgroups import open_cgroups
 from .containment import Boxes
-from .job import Yard
 from .jobs import Jobs
 from .keeper_line import KeeperLine
 from .link import VERSION, Link, Wish
 from .loop import Loop
 from .sessions import Sessions
 from .spawn import Spawner
+from .yard import Yard
 
 _LARGEST_SIGNAL = 64
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -42,9 +42,11 @@ class Supervisor:
 
     def run(self) -> None:
         """Take over, and serve until retired."""
-        boot = read_file(_BOOT_ID)
-        Adoption(self._yard, self._jobs, self._line.take_over(), rebooted=_last_boot() not in {b"", boot}).run()
-        write_file(layout.BOOT, boot)
+        boot, last_boot = read_file(_BOOT_ID), _last_boot()
+        Adoption(self._yard, self._jobs, self._line.take_over(), rebooted=last_boot not in {b"", boot}).run()
+        if last_boot != boot:
+            # Once a boot: on a disk that is full by now it could not be written again.
+            write_file(layout.BOOT, boot)
         self._boxes.remove_empty()
         self._link.open()
         self._loop.before_sleep(self._end_if_done)
@@ -68,6 +70,8 @@ class Supervisor:
             case "end":
                 grace_ms = _number(wish["grace_ms"], 0, sys.maxsize)
                 self._jobs.end(_handle(wish["job"]), _number(wish["signal"], 1, _LARGEST_SIGNAL), grace_ms)
+            case "pause" | "resume" as which:
+                self._jobs.pause(_handle(wish["job"]), paused=which == "pause")
             case "settled":
                 for handle in _list(wish["jobs"]):
                     self._jobs.settle(_handle(handle))
