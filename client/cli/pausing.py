@@ -13,8 +13,8 @@ from .screen import say
 def pause(ctx: typer.Context, names: JobNames) -> None:
     """Let jobs stand still, with all that they started.
 
-    They do until resume. A paused job keeps its slot and its memory, and its time limit goes on. A stop ends it all the same. The name or run id of a batch
-    stands for its jobs that run.
+    They do until resume. A paused job keeps its slot and its memory, and its time limit goes on. A stop ends it all the same.
+    The name or run id of a batch stands for its jobs that run.
     """
     with client(ctx) as connected:
         jobs = running_jobs(connected, names)
