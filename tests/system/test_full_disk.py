@@ -95,8 +95,6 @@ def test_a_writer_waits_for_room_and_loses_nothing(small_logs: Worker) -> None:
 
 def test_ends_are_told_and_starts_wait_while_the_logs_have_no_room(small_logs: Worker) -> None:
     with small_logs.client() as client:
-        silent = client.submit(["sh", "-c", "read x; exit 3"], input=b"")
-        silent.wait(timeout=20)
         gate = small_logs.folder / "gate"
         os.mkfifo(gate)
         silent = client.submit(["sh", "-c", f"read x < {gate}; exit 3"])
@@ -108,7 +106,7 @@ def test_ends_are_told_and_starts_wait_while_the_logs_have_no_room(small_logs: W
         stopped = loud.stop(grace=0, timeout=20)
         assert stopped.outcome.kind is OutcomeKind.SIGNALED
         assert "the disk is full" in stopped.outcome.sentence
-        assert not (folder_of(small_logs, silent.pid) / "outcome").exists() or not outcome_of(small_logs, silent.pid)
+        assert not outcome_of(small_logs, silent.pid)
         waiting, cancelled = client.submit(["echo", "at last"]), client.submit(["true"])
         wait_until(lambda: waiting.info().waits_for == "the disk that its logs go to is full", "its start is delayed")
         assert waiting.info().state is State.QUEUED
@@ -136,17 +134,26 @@ def test_an_end_that_was_told_is_written_down_by_the_next_supervisor(small_logs:
 
 def test_all_goes_on_after_a_disk_that_was_full_for_everything(small_state: Worker) -> None:
     with small_state.client() as client:
-        jobs = [client.submit(write_megabytes(4, status)) for status in (1, 2)]
+        gates = [small_state.folder / f"gate-{number}" for number in (1, 2)]
+        for gate in gates:
+            os.mkfifo(gate)
+        jobs = [
+            client.submit(["sh", "-c", f'read x < {gate}; exec "$@"', "sh", *write_megabytes(6, status)])
+            for status, gate in enumerate(gates, 1)
+        ]
         silent = client.submit(["sleep", "60"])
         wait_until(lambda: silent.info().pid, "it runs")
         filler = fill(small_state.state)
+        for gate in gates:
+            gate.write_bytes(b"go\n")
         kill_supervisor_unseen(small_state)
         # What is stopped ends: that is recorded in the room that was kept for it.
         assert silent.stop(timeout=30).returncode == -signal.SIGTERM
+        assert [job.info().state for job in jobs] == [State.RUNNING] * 2
         filler.unlink()
         for status, job in enumerate(jobs, 1):
             result = job.result(timeout=30)
-            assert (result.returncode, result.stdout) == (status, megabytes_of(4))
+            assert (result.returncode, result.stdout) == (status, megabytes_of(6))
         assert client.run(["echo", "on"], timeout=20).stdout == b"on\n"
 
 

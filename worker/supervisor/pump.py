@@ -21,6 +21,10 @@ _MOST_A_TURN = 1024 * 1024
 _FULL_MOVES = 16
 _USUAL_PIPE_BYTES = 65_536
 _WIDE_PIPE_BYTES = 262_144
+# A writer that found the disk full goes on only when there is so much room, or an eighth of a smaller disk: the little that is given
+# back on a full disk is for recording how jobs end.
+_ROOM_BYTES = 16 * 1024 * 1024
+_ROOM_PART = 8
 
 
 def _splice_is_noticed(release: str) -> bool:
@@ -84,6 +88,8 @@ class Pump:
     def drain(self) -> bool:
         """Move all that is in the pipe now; False if the disk is full and some of it is still there."""
         if self._retry is not None:
+            if not self._has_room():
+                return False
             self._loop.cancel(self._retry)
             self.begin()
         left = _MOST_A_TURN
@@ -153,7 +159,17 @@ class Pump:
         # The writer stops when the pipe is full, and nothing is lost. The kernel tells nobody when there is space again.
         self._loop.unwatch(self._pipe)
         self._loop.cancel(self._retry)
-        self._retry = self._loop.after(RETRY_SECONDS, self.begin)
+        self._retry = self._loop.after(RETRY_SECONDS, self._try_again)
+
+    def _try_again(self) -> None:
+        if self._has_room():
+            self.begin()
+        else:
+            self._pause()
+
+    def _has_room(self) -> bool:
+        disk = os.fstatvfs(self._file)
+        return disk.f_bavail * disk.f_frsize >= min(_ROOM_BYTES, disk.f_blocks * disk.f_frsize // _ROOM_PART)
 
     def _drop(self) -> int:
         # Read, and not left in the pipe: whoever writes is being told to end, and must not hang in a write meanwhile.
