@@ -19,12 +19,13 @@ from ..schemas.naming import JobKey, format_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
 from .admission import Admission
-from .engine import Ended, Engine, Expected, Fact, Launch
+from .engine import Delayed, Ended, Engine, Expected, Fact, Launch, Paused
 from .facts import cancelled, take_in
 from .forgetting import Forgetting
 from .life import RECOVERED, BatchRun, Happening, Job, Phase, StopOrder, TakeUp, advance
 from .lookup import Lookup
 from .news import News
+from .pauses import Pauses
 from .queue import Queue
 from .record import change_of, event_of, id_taken
 from .rows import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
@@ -82,6 +83,7 @@ class Desk:
         self._now_us = now_us
         self._queue = Queue(engine.slots, lambda owner: limits_of(owner).running_jobs)
         self.watchers = Watchers()
+        self.pauses = Pauses(engine)
         # Free slots that jobs on their way into the store count on.
         self._promised = 0
         self._admission = Admission(limits_of, self._queue.waiting_of, self._unknown)
@@ -179,6 +181,8 @@ class Desk:
 
     def why_waiting(self, job: Job) -> str:
         """Say in words why a job does not run yet; empty if it does not wait."""
+        if job.phase is Phase.STARTING:
+            return job.delayed_by
         return self._queue.why_waiting(job.key) if job.phase is Phase.QUEUED and job.key in self.live else ""
 
     # Facts.
@@ -220,9 +224,16 @@ class Desk:
                 continue
             if job.phase is Phase.FINISHED:
                 continue
-            turn.events.setdefault(job, []).extend(take_in(job, fact, self._now_us()))
-            if isinstance(fact, Ended):
-                self._queue.release(job.key)
+            match fact:
+                case Paused():
+                    self.pauses.hear(job, paused=fact.paused)
+                case Delayed():
+                    job.delayed_by = fact.why
+                case _:
+                    turn.events.setdefault(job, []).extend(take_in(job, fact, self._now_us()))
+                    if isinstance(fact, Ended):
+                        self._queue.release(job.key)
+                        self.pauses.hear(job, paused=False)
         if settled:
             self.engine.settled(settled)
         self._dispatch(turn)

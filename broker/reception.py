@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 Handler = Callable[[Call], None]
 
 # What changes something must be signed by the identity that the connection belongs to.
-SIGNED = frozenset({"start", "stop", "signal", "forget"})
+SIGNED = frozenset({"start", "stop", "signal", "forget", "pause", "resume"})
 
 
 @dataclass(slots=True)

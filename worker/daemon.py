@@ -85,12 +85,11 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         def describe(now: Reloads | None = None) -> dict[str, Any]:
             nonlocal reloads
             reloads = now or reloads
-            description = _describe(settings, identity, engine, daemon, reloads)
-            lock.describe(description)
-            return description
+            return _describe(settings, identity, engine, daemon, reloads)
 
         description = describe()
-        engine.on_hello = describe
+        lock.describe(description)
+        engine.on_hello = lambda: _describe_again(lock, describe())
         answer_first()
         ready(description)
         _log.info("ready: %s", json.dumps(description))
@@ -190,6 +189,14 @@ def _describe(settings: WorkerSettings, identity: Identity, engine: LocalEngine,
         "boot_id": _boot_id(),
         "reloads": asdict(reloads),
     }
+
+
+def _describe_again(lock: StateLock, description: dict[str, Any]) -> None:
+    try:
+        lock.describe(description)
+    except OSError as error:
+        # The disk is full, for instance: only the pids of supervisor and keeper are out of date then.
+        _log.warning("%s could not be brought up to date: %s", error.filename or "the description", error.strerror)
 
 
 def _check_root(settings: WorkerSettings) -> None:

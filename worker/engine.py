@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ..broker.desk import DEFAULT_GRACE_MS
-from ..broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
+from ..broker.engine import Delayed, Ended, Expected, Fact, Launch, LogPart, LogReader, Paused, Run, Started, StreamName
 from ..schemas import faults
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Refused
 from . import folders, keeper
-from .facts import could_not_start, lost, read_ended, why_lost
+from .facts import lost, read_ended, why_lost
+from .intents import WHY_DELAYED, Intents
 from .link import Link, Message, connect
 from .logs import Follower, Growth, read_range, tail
 from .supervisor.link import VERSION
@@ -46,18 +46,19 @@ class LocalEngine:
         self._state = state
         self._logs = str(state / folders.LOGS)
         self._slots = slots
-        self._directory = directory
         self._files_limit = files_limit
         self._rebooted = rebooted
         self._loop = asyncio.get_running_loop()
         self._sweeper = Sweeper(Path(self._logs), self._loop)
         self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
+        self._intents = Intents(self._logs, directory, self._loop, self._start_written, self._tell)
         self._link: Link | None = None
         self._growth = Growth()
         self._loop.add_reader(self._growth.fileno(), self._growth.drain)
         # Said and not yet answered by a fact, so said again on a new line.
         self._starting: dict[str, Message] = {}
         self._ending: dict[str, Message] = {}
+        self._pausing: dict[str, Message] = {}
         self._running: dict[str, Expected] = {}
         # Handles of ends that are durable, said together.
         self._settled: list[str] = []
@@ -97,6 +98,7 @@ class LocalEngine:
 
     def close(self) -> None:
         """Let go; the supervisor and its jobs go on."""
+        self._intents.close()
         if self._settling is not None:
             self._say_settled()
         if self._link is not None:
@@ -131,32 +133,31 @@ class LocalEngine:
     # Effects.
 
     def start(self, launches: Sequence[Launch]) -> None:
-        """Write the intents and tell the supervisor; an intent that cannot be written is a job that cannot start."""
-        words: list[Message] = []
-        failed: list[Fact] = []
-        for launch in launches:
-            handle = folders.handle(launch.key)
-            try:
-                folders.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
-            except OSError as error:
-                failed.append(could_not_start(launch.key, f"its log folder could not be made: {error.strerror}"))
-                continue
-            word: Message = {"do": "start", "job": handle}
-            self._starting[handle] = word
-            words.append(word)
+        """Write the intents and tell the supervisor."""
+        self._intents.write(launches)
+
+    def _start_written(self, handles: Sequence[str]) -> None:
+        words: list[Message] = [{"do": "start", "job": handle} for handle in handles]
+        self._starting.update(zip(handles, words, strict=True))
         if faults.ARMED:
             faults.reach("after-intent-before-start")
         self._say(words)
-        if failed:
-            # Not at once: the desk is in the middle of deciding.
-            self._loop.call_soon(self._hear, failed)
 
     def signal(self, key: JobKey, number: int) -> None:
         """Have one signal sent."""
         self._say([{"do": "signal", "job": folders.handle(key), "signal": number}])
 
+    def pause(self, key: JobKey, *, paused: bool) -> None:
+        """Have the job stand still, or go on."""
+        handle = folders.handle(key)
+        word: Message = {"do": "pause" if paused else "resume", "job": handle}
+        self._pausing[handle] = word
+        self._say([word])
+
     def end(self, key: JobKey, number: int, grace_ms: int) -> None:
         """Have the job ended."""
+        if self._intents.withdraw(key):
+            return
         handle = folders.handle(key)
         word: Message = {"do": "end", "job": handle, "signal": number, "grace_ms": grace_ms}
         self._ending[handle] = word
@@ -256,7 +257,7 @@ class LocalEngine:
             self._loop.call_later(_RECONNECT_SECONDS, self._line_lost)
             return
         self._hear(await self.recover(list(self._running.values())))
-        self._say([*self._starting.values(), *self._ending.values()])
+        self._say([*self._starting.values(), *self._pausing.values(), *self._ending.values()])
 
     async def _ask_supervisor(self) -> list[Fact]:
         self._recovered = self._loop.create_future()
@@ -277,10 +278,6 @@ class LocalEngine:
         facts: list[Fact] = []
         for message in messages:
             match message.get("fact"):
-                case "started":
-                    facts.append(self._started(message))
-                case "ended":
-                    facts.append(self._ended(message))
                 case "hello":
                     self._greeted(message)
                 case "recovered":
@@ -290,11 +287,15 @@ class LocalEngine:
                         self._recovered.set_result(None)
                 case "stuck":
                     _log.error("job %s: SIGKILL did not end the processes %s", message["job"], message["pids"])
-                case other:
-                    _log.warning("the supervisor told an unknown fact: %s", other)
+                case kind:
+                    facts += self._facts(kind, message)
+        if facts:
+            self._tell(facts)
+
+    def _tell(self, facts: Sequence[Fact]) -> None:
         if self._recovered is not None:
             self._held += facts
-        elif facts:
+        else:
             self._hear(facts)
 
     def _greeted(self, message: Message) -> None:
@@ -312,16 +313,32 @@ class LocalEngine:
         self.cgroups, self.handover = message["cgroups"], message.get("handover", 0)
         self.on_hello()
 
+    def _facts(self, kind: object, message: Message) -> list[Fact]:
+        match kind:
+            case "started":
+                return [self._started(message)]
+            case "ended":
+                return [self._ended(message)]
+            case "paused":
+                self._pausing.pop(message["job"], None)
+                return [Paused(folders.key_of(message["job"]), message["paused"])]
+            case "delayed":
+                return [Delayed(folders.key_of(message["job"]), WHY_DELAYED)]
+            case _:
+                _log.warning("the supervisor told an unknown fact: %s", kind)
+                return []
+
     def _started(self, message: Message) -> Started:
         handle = message["job"]
         adopted = self._starting.pop(handle, None) is None
-        fact = Started(folders.key_of(handle), message["pid"], message["started_at_us"], adopted)
+        paused = message.get("paused", False)
+        fact = Started(folders.key_of(handle), message["pid"], message["started_at_us"], adopted, paused)
         self._running[handle] = Expected(fact.key, fact.pid, fact.started_at_us, fact.started_at_us, launched=True)
         return fact
 
     def _ended(self, message: Message) -> Ended:
         handle = message["job"]
-        for known in (self._starting, self._ending, self._running):
+        for known in (self._starting, self._pausing, self._ending, self._running):
             known.pop(handle, None)
         return read_ended(handle, message)
 

@@ -16,6 +16,7 @@ _KINDS = {
     "signaled": OutcomeKind.SIGNALED,
     "failed_to_start": OutcomeKind.FAILED_TO_START,
     "timed_out": OutcomeKind.TIMED_OUT,
+    "cancelled": OutcomeKind.CANCELLED,
     "over_limit": OutcomeKind.OVER_LIMIT,
     "lost": OutcomeKind.LOST,
 }

@@ -266,7 +266,11 @@ def _next_zombie() -> int:
 
 def say(sentence: str) -> None:
     """Write a line into the log that keeper and supervisor share."""
-    print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"[{os.getpid()}]", sentence, file=sys.stderr, flush=True)  # noqa: T201 -- the log
+    try:
+        print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"[{os.getpid()}]", sentence, file=sys.stderr, flush=True)  # noqa: T201 -- the log
+    except OSError:
+        # The disk is full, for instance: who keeps jobs must not die of what cannot be said.
+        return
 
 
 def command(call: str) -> list[str]:

@@ -5,6 +5,8 @@
     {"do":"start","job"}          once for each job         {"fact":"started","job","pid","started_at_us"}
     {"do":"signal","job","signal"}                          {"fact":"ended","job", what `outcome` says, and resources}
     {"do":"end","job","signal","grace_ms"}                  {"fact":"stuck","job","pids"}    outlived SIGKILL
+    {"do":"pause","job"}          let it stand still        {"fact":"paused","job","paused"}     so it is now; also in `started`, where true
+    {"do":"resume","job"}         let it go on              {"fact":"delayed","job"}         the disk is full; tried again
     {"do":"settled","jobs"}
     {"do":"recover"}              say all again             {"fact":"recovered"}
     {"do":"retire"}               end when nothing is left; taken back by the next hello

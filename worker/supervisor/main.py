@@ -12,13 +12,13 @@ from ..keeper_loop import command, say
 from .adopt import Adoption
 from .cgroups import open_cgroups
 from .containment import Boxes
-from .job import Yard
 from .jobs import Jobs
 from .keeper_line import KeeperLine
 from .link import VERSION, Link, Wish
 from .loop import Loop
 from .sessions import Sessions
 from .spawn import Spawner
+from .yard import Yard
 
 _LARGEST_SIGNAL = 64
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -44,9 +44,11 @@ class Supervisor:
 
     def run(self) -> None:
         """Take over, and serve until retired."""
-        boot = read_file(_BOOT_ID)
-        Adoption(self._yard, self._jobs, self._line.take_over(), rebooted=_last_boot() not in {b"", boot}).run()
-        write_file(layout.BOOT, boot)
+        boot, last_boot = read_file(_BOOT_ID), _last_boot()
+        Adoption(self._yard, self._jobs, self._line.take_over(), rebooted=last_boot not in {b"", boot}).run()
+        if last_boot != boot:
+            # Once a boot: on a disk that is full by now it could not be written again.
+            write_file(layout.BOOT, boot)
         self._boxes.remove_empty()
         self._link.open()
         self._loop.before_sleep(self._end_if_done)
@@ -58,18 +60,14 @@ class Supervisor:
 
     def _do(self, wish: Wish) -> None:
         """Do one thing. Raises KeyError, TypeError or ValueError if it makes no sense."""
+        if "job" in wish:
+            self._do_to_job(wish["do"], _handle(wish["job"]), wish)
+            return
         match wish["do"]:
             case "hello":
                 self._retiring = False
                 self._link.greet()
                 self._say_hello()
-            case "start":
-                self._jobs.start(_handle(wish["job"]))
-            case "signal":
-                self._jobs.send(_handle(wish["job"]), _number(wish["signal"], 1, _LARGEST_SIGNAL))
-            case "end":
-                grace_ms = _number(wish["grace_ms"], 0, sys.maxsize)
-                self._jobs.end(_handle(wish["job"]), _number(wish["signal"], 1, _LARGEST_SIGNAL), grace_ms)
             case "settled":
                 for handle in _list(wish["jobs"]):
                     self._jobs.settle(_handle(handle))
@@ -82,6 +80,19 @@ class Supervisor:
                 self._make_way()
             case unknown:
                 raise ValueError(f"{unknown!r} cannot be done")
+
+    def _do_to_job(self, what: object, handle: str, wish: Wish) -> None:
+        match what:
+            case "start":
+                self._jobs.start(handle)
+            case "signal":
+                self._jobs.send(handle, _number(wish["signal"], 1, _LARGEST_SIGNAL))
+            case "end":
+                self._jobs.end(handle, _number(wish["signal"], 1, _LARGEST_SIGNAL), _number(wish["grace_ms"], 0, sys.maxsize))
+            case "pause" | "resume":
+                self._jobs.pause(handle, paused=what == "pause")
+            case unknown:
+                raise ValueError(f"{unknown!r} cannot be done to a job")
 
     def _say_hello(self) -> None:
         handing = self._handover if self._line.is_up else 0
