@@ -18,6 +18,7 @@ import zmq
 
 from ..keys.handshake import Handshake
 from ..keys.identity import Identity
+from ..keys.limits import EVERYBODYS, Limits
 from ..keys.rights import Member
 from ..keys.roster import Roster, RosterFile
 from ..keys.sockets import new_context
@@ -92,16 +93,22 @@ class Daemon:
         self.news = News(self._store.id, self._nonce, self._publish, time.monotonic)
         self.news.head = self._store.head
         self._publisher = Publisher(
-            context, self._identity, self._loop, wanted=self._wanted, arrived=self._subscriber_arrived, left=self.news.left
+            context,
+            self._identity,
+            self._loop,
+            wanted=self._wanted,
+            arrived=self._subscriber_arrived,
+            left=self.news.left,
+            limits_of=self._limits_of,
         )
         self._closing.append(self._publisher.close)
-        self.desk = Desk(self._store, engine, self.news, now_us)
+        self.desk = Desk(self._store, engine, self.news, now_us, self._limits_of)
         self.desk.shortage = Room(self._settings.store.parent, self._settings.keep_free_bytes).shortage
         self._retention = Retention(self._settings.keep, self._store, self.desk.forgetting, self.desk.watchers, self._loop, now_us)
         self.desk.ended = self.desk.watchers.released = self._retention.look_soon
         self._closing.append(self._retention.close)
         self._reception = Reception(self._identity.public, self._nonce, self.member_of, {})
-        self._router = Endpoint(context, self._identity, self._loop, self._reception.take)
+        self._router = Endpoint(context, self._identity, self._loop, self._reception.take, self._limits_of)
         self._reception.endpoint = self._router
         self._closing.append(self._router.close)
 
@@ -138,6 +145,10 @@ class Daemon:
         """Look a public key up in the roster that is in force now."""
         return self._roster.roster.member(public)
 
+    def _limits_of(self, public: bytes) -> Limits:
+        member = self.member_of(public)
+        return member.limits if member is not None else EVERYBODYS
+
     def _stop_watching_roster(self) -> None:
         self._loop.remove_reader(self._roster.fileno())
 
@@ -170,9 +181,10 @@ class Daemon:
         before, self._members = self._members, after.members
         for member in before:
             if after.member(member.key) != member:
-                _log.info("roster: %s is off, or has another name or role", member.name)
+                _log.info("roster: %s is off, or has another name, role or limit", member.name)
                 self.news.revoke_all(member.key)
                 self._router.cut_off(member.key)
+        self.desk.reconsider()
 
 
 def now_us() -> int:

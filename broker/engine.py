@@ -37,12 +37,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The job has a process. `adopted`: it was found again after a restart."""
+    """The job has a process. `adopted`: it was found again after a restart. `paused`: all of it stands still."""
 
     key: JobKey
     pid: int
     started_at_us: int
     adopted: bool = False
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,23 @@ class Ended:
     outcome: Outcome
 
 
-Fact = Started | Ended
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """All processes of a job that runs stand still now, or (`paused` False) go on."""
+
+    key: JobKey
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delayed:
+    """The start of a job was tried and must wait for something that only the engine sees; it is tried again by itself."""
+
+    key: JobKey
+    why: str
+
+
+Fact = Started | Ended | Paused | Delayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +125,10 @@ class Engine(Protocol):
 
     def signal(self, key: JobKey, number: int) -> None:
         """Send one signal to all processes of a job."""
+        ...
+
+    def pause(self, key: JobKey, *, paused: bool) -> None:
+        """Let a job that runs stand still, or go on; `Paused` or `Ended` comes."""
         ...
 
     def end(self, key: JobKey, number: int, grace_ms: int) -> None:

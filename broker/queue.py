@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..schemas.naming import JobKey
@@ -43,8 +44,10 @@ class _Owner:
 class Queue:
     """The jobs that wait, and the room there is."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, most_of: Callable[[bytes], int] = lambda _: 0) -> None:
+        """`most_of` tells how many jobs of an owner may run at once; 0: as many as there are slots."""
         self.slots = slots
+        self._most_of = most_of
         self.running = 0
         self._order = 0
         self._owners: dict[bytes, _Owner] = {}
@@ -59,6 +62,17 @@ class Queue:
     def room(self) -> int:
         """Count the slots that are free for jobs to come, if none of those that wait is held up by its batch."""
         return max(0, self.slots - self.running - len(self))
+
+    def room_of(self, public: bytes) -> int:
+        """Count the slots that are free for jobs to come of this owner."""
+        most, owner = self._most_of(public), self._owners.get(public)
+        own = most - owner.running - owner.waiting if most and owner else most or self.slots
+        return max(0, min(self.room, own))
+
+    def waiting_of(self, public: bytes) -> int:
+        """Count the jobs of this owner that wait."""
+        owner = self._owners.get(public)
+        return owner.waiting if owner else 0
 
     def add(self, key: JobKey, batch: BatchRun | None) -> None:
         """Put a job at the end."""
@@ -95,7 +109,8 @@ class Queue:
         """Choose what starts now, as far as there is room; the chosen count as running."""
         chosen: list[JobKey] = []
         while self.running < self.slots:
-            owner = min((o for o in self._owners.values() if o.heads), key=lambda o: (o.running, o.heads[0]), default=None)
+            ready = (owner for public, owner in self._owners.items() if owner.heads and self._may_run_more(public, owner))
+            owner = min(ready, key=lambda o: (o.running, o.heads[0]), default=None)
             if owner is None:
                 break
             _, batch_id = heapq.heappop(owner.heads)
@@ -114,10 +129,16 @@ class Queue:
 
     def why_waiting(self, key: JobKey) -> str:
         """Say in words why a job that waits does not run."""
-        _, lane, _ = self._lane_of[key]
+        owner, lane, _ = self._lane_of[key]
         if lane.width and lane.running >= lane.width:
             return f"its batch runs {lane.running} jobs at once, as many as it may"
+        if not self._may_run_more(key.owner, owner):
+            return f"its owner runs {owner.running} jobs at once, as many as the roster allows"
         return f"all {self.slots} slots are in use" if self.running >= self.slots else "it is about to start"
+
+    def _may_run_more(self, public: bytes, owner: _Owner) -> bool:
+        most = self._most_of(public)
+        return not most or owner.running < most
 
     def _place(self, key: JobKey, batch: BatchRun | None) -> tuple[_Owner, _Lane, bytes]:
         batch_id = batch.id if batch else b""

@@ -95,7 +95,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
         raise Refused(
             Code.INTERNAL,
             f"{path} cannot be used as a store: {error}",
-            "move it away; the logs folder still holds every job's spec, output and outcome",
+            "make it anew from the logs: jobwire worker rebuild",
         ) from error
 
 

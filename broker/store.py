@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..schemas import faults
 from ..schemas.refusal import Code, Refused
 from . import ballast, schema
 from .rows import Added, AddJobs, ChangeJobs, DropJobs, Rows, Write
@@ -92,7 +93,11 @@ class Store:
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Run one query to its end, so that no read transaction stays open and the WAL can be checkpointed."""
-        return self._reads.execute(sql, parameters).fetchall()
+        try:
+            return self._reads.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            _log.error("store: a query failed: %s", error)
+            raise Refused(Code.INTERNAL, f"the store cannot be read: {error}", _next_step(error)) from error
 
     def _begin(self) -> None:
         self._retry = None
@@ -106,6 +111,8 @@ class Store:
         except sqlite3.Error as error:
             self._give_way(group, error)
         else:
+            if faults.ARMED:
+                faults.reach("in-group-commit")
             self._committing = group
             self._commits.put(group)
 
@@ -154,9 +161,8 @@ class Store:
         with contextlib.suppress(sqlite3.Error):
             self._writes.execute("ROLLBACK")
         write, others = group[0], self._waiting
-        refused = Refused(
-            Code.RESOURCE_EXHAUSTED, f"the daemon cannot record this: {error}", "make room on the disk of its state folder, then try again"
-        )
+        code = Code.INTERNAL if _is_damage(error) else Code.RESOURCE_EXHAUSTED
+        refused = Refused(code, f"the daemon cannot record this: {error}", _next_step(error))
         if len(group) > 1:
             self._one_by_one = True
             self._waiting = [*group, *others]
@@ -176,6 +182,16 @@ class Store:
                 self._retry = self._loop.call_later(_RETRY_SECONDS, self._begin)
                 return
         self._loop.call_soon(self._begin)
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _next_step(error: sqlite3.Error) -> str:
+    if _is_damage(error):
+        return "on its machine: jobwire worker stop, then jobwire worker rebuild"
+    return "make room on the disk of its state folder, then try again"
 
 
 def _nothing() -> None:

@@ -24,7 +24,7 @@ from .events import NOW, EventStream, make_filter
 from .exchange import Exchange
 from .forgetting import Forgotten, forget
 from .gaps import CursorTooOld
-from .job import Job, deadline_in, stop_request
+from .job import Job, deadline_in, pause_request, stop_request
 from .output import JobOutput
 from .results import BatchInfo, CompletedJob, Event, EventCursor, JobInfo, job_info
 from .running import run_to_end
@@ -230,6 +230,14 @@ class Client:
         Raises `Refused(FAILED_PRECONDITION)` if one has not ended; of a thousand jobs either all are dropped or none.
         """
         return forget(self._session, [job.key for job in jobs])
+
+    def pause(self, jobs: Iterable[Job]) -> None:
+        """Let several jobs stand still, all or none; returns when they do."""
+        self._session.reply(pause_request([job.key for job in jobs], paused=True), "done")
+
+    def resume(self, jobs: Iterable[Job]) -> None:
+        """Let several jobs go on, all or none."""
+        self._session.reply(pause_request([job.key for job in jobs], paused=False), "done")
 
     # --- the rest
 

@@ -47,6 +47,11 @@ class EventStream:
         at = self._subscription.cursor or event_pb2.Cursor()
         return EventCursor(at.store, at.seq)
 
+    @property
+    def ended(self) -> bool:
+        """Whether no more events will come."""
+        return self._subscription.phase is Phase.ENDED
+
     def take(self) -> Event | None:
         """Get the next event that has arrived, without waiting; None if there is none.
 
@@ -66,7 +71,7 @@ class EventStream:
     def __next__(self) -> Event:
         """Wait for the next event."""
         while (known := self.take()) is None:
-            if self._subscription.phase is Phase.ENDED:
+            if self.ended:
                 raise StopIteration
             self._step()
         return known

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _SIGTERM = 15
+# What travels as a seq.
+_LARGEST_SEQ = 2**64 - 1
 
 
 class BatchInfo(NamedTuple):
@@ -53,7 +55,7 @@ class EventCursor(NamedTuple):
             cursor = cls(bytes.fromhex(store), int(seq))
         except ValueError:
             cursor = cls(b"", -1)
-        if len(cursor.store) != STORE_ID_BYTES or cursor.seq < 0:
+        if len(cursor.store) != STORE_ID_BYTES or not 0 <= cursor.seq <= _LARGEST_SEQ:
             raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a cursor", "write 'now', or STORE:SEQ as an event shows it")
         return cursor
 
@@ -76,6 +78,8 @@ class JobInfo:
     outcome: Outcome | None
     # Why it waits, in words; empty unless it does.
     waits_for: str
+    # It runs, but all its processes stand still until it is resumed.
+    paused: bool = False
 
     @property
     def id(self) -> str:
@@ -207,6 +211,7 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         pid=message.pid or None,
         outcome=outcome_from_wire(message.outcome) if message.HasField("outcome") else None,
         waits_for=message.waits_for,
+        paused=message.paused,
     )
 
 

@@ -113,7 +113,10 @@ class Session:
         while len(self.tracking.pending) > enough:
             self._watch_lost = False
             untold = [record for record in open_records if record.outcome is None and not record.is_watched]
-            self._query_all(untold, deadline)
+            try:
+                self._query_all(untold, deadline)
+            except Refused as refused:
+                raise _first_refusal(untold) or refused from None
             untold = [record for record in untold if record.outcome is None]
             if len(self.tracking.pending) > enough:
                 self._hear(untold, enough, deadline)
@@ -160,6 +163,11 @@ class Session:
         finally:
             for exchange in asked:
                 self.connection.forget(exchange)
+
+
+def _first_refusal(records: Sequence[Record]) -> Refused | None:
+    """Say why one of these is watched no more: of a job that a rebuilt store does not know, that says more than "there is none"."""
+    return next((record.watch.refusal for record in records if record.watch is not None and record.watch.refusal is not None), None)
 
 
 def query_by_key(key: JobKey) -> request_pb2.Request:

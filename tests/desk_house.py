@@ -36,6 +36,9 @@ class EngineDouble:
     def signal(self, key: JobKey, number: int) -> None:
         self.effects.append(("signal", key, number))
 
+    def pause(self, key: JobKey, *, paused: bool) -> None:
+        self.effects.append(("pause", key, paused))
+
     def end(self, key: JobKey, number: int, grace_ms: int) -> None:
         self.effects.append(("end", key, number, grace_ms))
 

@@ -87,7 +87,7 @@ class FakeDesk:
             self.swallow[verb] -= 1
             return
         try:
-            if verb in ("start", "stop", "signal", "forget"):
+            if verb in ("start", "stop", "signal", "forget", "pause", "resume"):
                 signature.check(envelope, self.public, self.nonce)
             getattr(self, f"_{verb}")(peer, request, getattr(request, verb))
         except Refused as refused:
@@ -134,6 +134,12 @@ class FakeDesk:
         self._watch(peer, request.id, stop.credit_messages, jobs)
 
     def _signal(self, peer: bytes, request: request_pb2.Request, _: request_pb2.Signal) -> None:
+        self._send(peer, request.id, last=True, done=request_pb2.Done())
+
+    def _pause(self, peer: bytes, request: request_pb2.Request, _: request_pb2.Pause) -> None:
+        self._send(peer, request.id, last=True, done=request_pb2.Done())
+
+    def _resume(self, peer: bytes, request: request_pb2.Request, _: request_pb2.Resume) -> None:
         self._send(peer, request.id, last=True, done=request_pb2.Done())
 
     def _query_one(self, peer: bytes, request: request_pb2.Request, query: request_pb2.QueryOne) -> None:

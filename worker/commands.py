@@ -8,9 +8,11 @@ import select
 import signal
 import sqlite3
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -19,12 +21,13 @@ from ..schemas.job import OWN_FAILURE_STATUS
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
 from . import keeping
-from .lock import running
+from .lock import last_description, running
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and watch the worker of this machine.")
 
 _LEAST_SLOTS = 4
 _STOP_SECONDS = 30
+_RELOAD_SECONDS = 60
 _JOBS_SHOWN = 10
 
 StateOption = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="State folder. Default: this user's own worker.")]
@@ -117,6 +120,77 @@ def stop(*, state: StateOption = None) -> None:
         raise typer.Exit(OWN_FAILURE_STATUS)
     typer.echo(f"jobwire: worker {found['pid']} stopped", err=True)
     _tell_what_goes_on(_jobs(folder, "2, 3"), len(_jobs(folder, "1")))
+
+
+@app.command()
+def reload(*, state: StateOption = None) -> None:
+    """Let the worker become the version that is installed now, with supervisor and keeper; jobs go on. Ends 1 if it cannot."""
+    from inotify_simple import INotify, flags  # type: ignore[import-untyped] # noqa: PLC0415 -- reason: untyped; rarely needed
+
+    folder = (state or worker_folder()).absolute()
+    before = running(folder)
+    if before is None:
+        raise Refused(Code.NOT_FOUND, f"no worker runs on {folder}", "there is nothing to reload")
+    if "reloads" not in before:
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"worker {before['pid']} is of jobwire {before['version']}, which cannot reload",
+            f"jobwire worker stop --state {folder}, and start it again; its jobs go on",
+        )
+    process = os.pidfd_open(int(before["pid"]))
+    try:
+        # Its description is moved into its place.
+        with INotify() as watch:
+            watch.add_watch(folder, flags.MOVED_TO)
+            signal.pidfd_send_signal(process, signal.SIGHUP)
+            after = _await_reload(folder, process, watch.fileno(), before["reloads"]["count"])
+    finally:
+        os.close(process)
+    if after["reloads"]["problem"]:
+        raise Refused(Code.FAILED_PRECONDITION, after["reloads"]["problem"])
+    typer.echo(f"jobwire: worker {after['pid']} is jobwire {after['version']} now, it was {before['version']}", err=True)
+    if after["reloads"]["note"]:
+        typer.echo(f"jobwire: {after['reloads']['note']}", err=True)
+
+
+def _await_reload(folder: Path, process: int, watch: int, count: int) -> dict[str, Any]:
+    """Wait until the worker has written down what came of it."""
+    deadline = time.monotonic() + _RELOAD_SECONDS
+    while True:
+        found = last_description(folder) or {}
+        if found.get("reloads", {}).get("count", 0) > count:
+            return found
+        ready, _, _ = select.select([process, watch], [], [], max(0, deadline - time.monotonic()))
+        if not ready or process in ready:
+            what = "has ended" if ready else f"did not reload within {_RELOAD_SECONDS} s"
+            raise Refused(Code.UNAVAILABLE, f"the worker {what}; its jobs go on", "look into its log, and start it again")
+        os.read(watch, 65536)
+
+
+@app.command()
+def rebuild(
+    *,
+    state: StateOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Also where the store is whole; it is put away.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Make a lost or damaged store anew from the log folders. The old one is kept; no worker may run."""
+    from .rebuild import rebuild as rebuild_store  # noqa: PLC0415 -- brings the desk, which the other commands do not need
+
+    folder = (state or worker_folder()).absolute()
+    found = rebuild_store(folder, force=force)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    typer.echo(f"jobwire: {found.damage or 'the store was whole'}", err=True)
+    if found.kept:
+        typer.echo(f"jobwire: the old store is kept: {folder / found.kept}", err=True)
+    counts = {"ended": found.ended, "running": found.running, "starting": found.starting, "lost": found.lost}
+    for name, count in (counts | {"left out": len(found.left_out)}).items():
+        typer.echo(f"{name:<12} {count}")
+    for name in found.left_out[:_JOBS_SHOWN]:
+        typer.echo(f"jobwire: no job can be read from {folder / 'logs' / name}; it is left as it is", err=True)
+    typer.echo("jobwire: jobs that waited in the queue are forgotten; start the worker, and submit them anew", err=True)
 
 
 def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int) -> None:

@@ -47,6 +47,8 @@ VERBS = {
     "wait": Verb("waiting", "wait", "Wait until jobs have ended."),
     "events": Verb("events", "events", "Tell what happens to jobs, as it happens."),
     "stop": Verb("stopping", "stop", "End jobs with all that they started."),
+    "pause": Verb("pausing", "pause", "Let jobs stand still, with all that they started."),
+    "resume": Verb("pausing", "resume", "Let paused jobs go on."),
     "signal": Verb("stopping", "send_signal", "Send a signal to all processes of a job, without stopping it."),
     "forget": Verb("forgetting", "forget", "Drop jobs that have ended, with their logs."),
     "keys": Verb("keys", "app", "Who am I, and who may come in."),

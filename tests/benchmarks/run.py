@@ -23,6 +23,7 @@ import idle
 import latency
 import launching
 import memory
+import recovery
 from stage import Ground
 from table import Line, Verdict, draw
 
@@ -34,6 +35,7 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "history": history.measure,
     "memory": memory.measure,
     "bulk": bulk.measure,
+    "recovery": recovery.measure,
 }
 
 

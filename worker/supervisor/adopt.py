@@ -1,12 +1,6 @@
 """Takes over what was started before this supervisor: from what the keeper held, the log folders, and /proc.
 
-What an earlier supervisor may have left, in the order in which it does things:
-    .new-<handle> without `stderr`            never tried: it stays, and is started when that is asked for again
-    .new-<handle> with `stderr`               a fork may have happened: its process is looked for
-    <pid>_<start>                             it runs, or ended meanwhile
-    .new-<handle>, <pid>_<start> with `outcome`     it ended, only the new name is missing
-    <pid>_<start>_<end>                       the keeper knows whether the desk has settled it
-
+What is done about which folder, and why: the tables in remains.py.
 As long as the keeper lived nothing is lost: whoever ended was reaped by it, with its status.
 """
 
@@ -15,19 +9,35 @@ from __future__ import annotations
 
 import os
 
+from ...schemas import faults
 from ...schemas.naming import parse_folder
-from ..folders import FILE_MODE, INTENT_PREFIX, STREAMS, JobFile, find_ended, outcome_text, read_job, read_outcome, run_path
+from ..folders import (
+    FILE_MODE,
+    INTENT_PREFIX,
+    STREAMS,
+    JobFile,
+    OutcomeFile,
+    find_ended,
+    is_over_limit,
+    outcome_text,
+    read_job,
+    read_outcome,
+    run_path,
+)
 from ..keeper_loop import say
 from .containment import Box, NoBox
-from .job import Job, Yard, ended_fact
+from .job import Job, ended_fact
 from .jobs import Jobs
 from .keeper_line import Handover
 from .leaders import Fostered, Gone, Leader, Stranger, Use
 from .loop import log_exception
+from .outcome import judge
 from .processes import Stat, age_seconds, mark_of, read_stat
-from .pump import Pump
+from .pump import Pump, Quota
+from .remains import OF_FOLDER, OF_TRY, Deed, left, witness
 from .sessions import Sessions
 from .traces import find_leader, find_pipes, marked_processes, started_about
+from .yard import Yard
 
 
 class Adoption:
@@ -60,46 +70,49 @@ class Adoption:
 
     def _look_at(self, name: str) -> None:
         path = f"{self._yard.logs}/{name}"
-        if name.startswith(INTENT_PREFIX):
-            if os.path.exists(f"{path}/stderr"):
-                self._look_at_tried(name.removeprefix(INTENT_PREFIX), path)
+        deed = OF_FOLDER[left(name, lambda: os.path.exists(f"{path}/stderr"), lambda: read_outcome(path) is not None)]
+        if deed is Deed.LEAVE:
             return
-        parsed = parse_folder(name) if name.count("_") == 1 else None
-        if parsed is None:
-            return
-        file = read_job(path)
-        if not self._has_ended(file.handle, path, parsed.pid):
-            self._take_running(file, path, parsed.pid, parsed.started_at_us)
+        parsed = parse_folder(name)
+        # The `job` file of an intent may be what is wrong with it.
+        handle = read_job(path).handle if parsed is not None else name.removeprefix(INTENT_PREFIX)
+        pid, started_at_us = (parsed.pid, parsed.started_at_us) if parsed is not None else (0, 0)
+        if deed is Deed.ASK_FOR_WITNESS:
+            pid = self._find_process(handle)
+            deed = OF_TRY[witness(pid, keeper_is_new=self._handover.first)]
+        match deed:
+            case Deed.TAKE_OVER:
+                if not started_at_us:
+                    started_at_us = self._yard.now_us()
+                    tried, path = path, run_path(self._yard.logs, pid, started_at_us)
+                    os.rename(tried, path)
+                self._take_running(read_job(path), path, pid, started_at_us)
+            case Deed.NAME:
+                self._name(handle, path, pid)
+            case Deed.FORGET_TRY:
+                self._drop(handle)
+            case Deed.CALL_LOST:
+                why = "those who started it died in that moment: whether it ran is not known"
+                self._jobs.failed(handle, 0, why, kind="lost")
+            case Deed.LEAVE | Deed.ASK_FOR_WITNESS:
+                pass
 
-    def _look_at_tried(self, handle: str, path: str) -> None:
-        if self._has_ended(handle, path, 0):
-            return
+    def _find_process(self, handle: str) -> int:
         mark = self._jobs.mark(handle)
         # Whoever was gone when we looked at /proc is known to the keeper by now.
         self._yard.line.catch_up()
-        pid = find_leader(self._seen.get(mark, {}), [one for one in self._yard.line.died.values() if one.mark == mark])
-        if pid:
-            started_at_us = self._yard.now_us()
-            folder = run_path(self._yard.logs, pid, started_at_us)
-            os.rename(path, folder)
-            self._take_running(read_job(folder), folder, pid, started_at_us)
-        elif self._handover.first:
-            self._jobs.failed(handle, 0, "those who started it died in that moment: whether it ran is not known", kind="lost")
-        else:
-            # The keeper was there and saw no process of it end, and none is there: no fork happened.
-            self._drop(handle)
+        return find_leader(self._seen.get(mark, {}), [one for one in self._yard.line.died.values() if one.mark == mark])
 
-    def _has_ended(self, handle: str, path: str, pid: int) -> bool:
+    def _name(self, handle: str, path: str, pid: int) -> None:
         outcome = read_outcome(path)
         if outcome is None:
-            return False
+            return
         folder = run_path(self._yard.logs, pid, outcome.started_at_us, outcome.ended_at_us)
         os.rename(path, folder)
         if handle not in self._deposits:
             self._yard.line.say(f"deposit {handle}")
         self._yard.line.say(f"ended {handle} {folder.rpartition('/')[2]}")
         self._take_one_ended(handle, folder)
-        return True
 
     def _take_running(self, file: JobFile, folder: str, pid: int, started_at_us: int) -> None:
         mark = self._jobs.mark(file.handle)
@@ -114,8 +127,11 @@ class Adoption:
             self._yard.line.deposit(file.handle, ends if min(ends) >= 0 else ())
         if isinstance(leader, Fostered):
             self._awaited.append(pid)
-        job = Job(self._yard, file, folder, started_at_us, leader, box, self._open_pumps(folder, ends))
+        pumps = self._open_pumps(file, folder, ends)
+        job = Job(self._yard, file, folder, started_at_us, leader, box, pumps, paused=box.is_frozen())
         self._found.append((job, age_seconds(stat.start_ticks) if stat else 0.0))
+        if faults.ARMED:
+            faults.reach("during-adoption")
 
     def _find_leader(self, mark: int, pid: int, started_at_us: int) -> tuple[Leader, Stat | None]:
         """Find out what became of a leader; and what /proc says of it, if it is there."""
@@ -146,13 +162,13 @@ class Adoption:
         # It may have been started when cgroups could not be used.
         return Sessions(self._yard.line.keeper).of_process(members[0], mark) if members else NoBox()
 
-    def _open_pumps(self, folder: str, ends: tuple[int, ...]) -> list[Pump]:
-        pumps = []
-        for name, end in zip(STREAMS, ends, strict=True):
-            file = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-            # Not O_APPEND, which splice refuses.
-            pumps.append(Pump(self._yard.loop, end, file, os.lseek(file, 0, os.SEEK_END)))
-        return pumps
+    def _open_pumps(self, file: JobFile, folder: str, ends: tuple[int, ...]) -> list[Pump]:
+        # Not O_APPEND, which splice refuses.
+        logs = [os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE) for name in STREAMS]
+        sizes = [os.lseek(log, 0, os.SEEK_END) for log in logs]
+        quota = Quota() if file.output_limit_bytes is None else Quota(file.output_limit_bytes - sum(sizes))
+        quota.is_exceeded = is_over_limit(folder)
+        return [Pump(self._yard.loop, end, log, size, quota) for end, log, size in zip(ends, logs, sizes, strict=True)]
 
     def _take_ended(self) -> None:
         unknown = {handle for handle, deposit in self._deposits.items() if not deposit.folder}
@@ -169,13 +185,38 @@ class Adoption:
         deposit = self._deposits.pop(handle, None)
         if deposit is not None and deposit.ends:
             # Something that escaped may still write.
-            pumps = self._open_pumps(folder, deposit.ends)
+            pumps = self._open_pumps(read_job(folder), folder, deposit.ends)
             for pump in pumps:
                 pump.begin()
             self._yard.pump_on(handle, pumps)
-        outcome = read_outcome(folder)
+        outcome = read_outcome(folder) or self._make_outcome(handle, folder)
         if outcome is not None and not (deposit is not None and deposit.settled):
             self._jobs.add_ended(handle, ended_fact(handle, outcome_text(outcome), Use()))
+
+    def _make_outcome(self, handle: str, folder: str) -> OutcomeFile | None:
+        """Make the outcome anew that the disk had no room for; as far as the keeper, who reaped the leader, can tell."""
+        name = folder.rpartition("/")[2]
+        parsed = parse_folder(name) if name.count("_") == len(("pid", "start")) else None
+        if parsed is None:
+            return None
+        died = self._yard.line.died.get(parsed.pid)
+        verdict = judge(
+            died.wait_status if died else None, why_unknown="the disk was full when it ended, and the supervisor died after that"
+        )
+        sizes = [os.stat(f"{folder}/{stream}").st_size for stream in STREAMS]  # noqa: PTH116 -- as above
+        outcome = OutcomeFile(
+            verdict.kind,
+            verdict.exit_status,
+            verdict.signal,
+            verdict.sentence,
+            parsed.pid,
+            parsed.started_at_us,
+            parsed.ended_at_us,
+            *sizes,
+        )
+        if not self._yard.write(handle, folder, text := outcome_text(outcome)):
+            self._yard.write_later(handle, folder, text, lambda: None)
+        return outcome
 
     def _drop(self, handle: str) -> None:
         deposit = self._deposits.pop(handle, None)
