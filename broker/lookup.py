@@ -54,6 +54,10 @@ class Lookup:
             raise no_such_job(format_id(key.id))
         return job
 
+    def has_ended(self, key: JobKey) -> bool:
+        """Say whether there is such a job, and its end is durable and told."""
+        return key not in self._live and bool(self._store.read("SELECT 1 FROM jobs WHERE owner = ? AND id = ? AND state = 4", key))
+
     def forgotten(self, key: JobKey) -> bool:
         """Say whether there was such a job."""
         return bool(self._store.read("SELECT 1 FROM tombstones WHERE mark = ?", (mark_of(key),)))
