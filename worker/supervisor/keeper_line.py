@@ -19,6 +19,7 @@ from .loop import Loop
 
 _PATIENCE_SECONDS = 10
 _FLUSH_SECONDS = 0.05
+_CREDENTIALS = struct.Struct("3i")
 
 
 class Died(NamedTuple):
@@ -59,7 +60,8 @@ class KeeperLine:
         self._socket: _socket.socket | None = _socket.socket(fileno=fd)
         self._socket.settimeout(None)
         self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, struct.pack("ll", _PATIENCE_SECONDS, 0))
-        self.keeper = os.getppid()
+        # Not getppid: if it died meanwhile that would be somebody else. A pair of sockets names who made it.
+        self.keeper, _, _ = _CREDENTIALS.unpack(self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size))
         self._lines: list[str] = []
         self._flushing = False
         # Who died before anybody asked.
@@ -107,6 +109,10 @@ class KeeperLine:
         end = self.died.pop(pid, None)
         if end is not None:
             on_death(end)
+            return
+        if self._socket is None:
+            # It died while we took over, and nobody will say so again.
+            on_loss()
             return
         self._on_death[pid] = on_death
         self._on_loss[pid] = on_loss
