@@ -10,6 +10,7 @@ import pytest
 from raw_desk import RawDesk, is_alive, kill_and_wait, until
 
 from jobwire.worker import keeper
+from jobwire.worker.supervisor import cgroups
 
 SH = "/bin/sh"
 # Writes a line, waits for the gate to open, writes more than a pipe holds, and ends with its own status.
@@ -246,6 +247,26 @@ def test_a_fork_that_ended_before_its_folder_was_renamed_keeps_its_status(desk: 
     desk.recover()
     fact = desk.ended(handle)
     assert (fact["pid"], fact["exit_status"], desk.output(fact)[0]) == (started["pid"], 6, b"out\n")
+
+
+def test_a_job_ends_though_somebody_removed_its_cgroup(desk: RawDesk, tmp_path: Path) -> None:
+    """As a supervisor does that clears up after another one while a job that it has adopted is just ending."""
+    if not desk.cgroups:
+        pytest.skip("it has none")
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    handle = desk.start(SH, "-c", f"echo out; read x < {gate}; exit 6")
+    started = desk.started(handle)
+    until((desk.folder(started) / "stdout").read_bytes, "the output")
+    tree = cgroups.find_tree()
+    assert tree is not None
+    own = Path(tree.folder_of(started["pid"]))
+    (Path(tree.folder_of(desk.supervisor)) / "cgroup.procs").write_text(str(started["pid"]))
+    own.rmdir()
+    pass_gate(gate, 1)
+    assert desk.ended(handle)["exit_status"] == 6
+    # The removed one is not given to another job.
+    assert desk.run("echo", "next")[1] == b"next\n"
 
 
 def test_an_end_that_was_written_but_not_named_is_told(desk: RawDesk) -> None:
