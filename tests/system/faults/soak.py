@@ -185,6 +185,7 @@ def main() -> int:
         signal.signal(number, lambda *_: interrupted.set())
     soak = Soak(folder, seed, asked.seconds, interrupted)
     account = Account()
+    result: dict[str, object] = {}
     kept = folder.with_name(f"{folder.name}-state")
     try:
         try:
@@ -195,9 +196,9 @@ def main() -> int:
             # What is cleaned up next is what there is to study.
             shutil.copytree(soak.scene.house.worker.state, kept, ignore=lambda *_: ["supervisor.sock"])
             (kept / "said").write_text(soak.scene.logged())
+        result = _report(soak, account, seed, asked.seconds)
     finally:
         soak.scene.close()
-    result = _report(soak, account, seed, asked.seconds)
     if asked.json is not None:
         asked.json.write_text(json.dumps(result, indent=1) + "\n")
     if not account.problems:
