@@ -191,7 +191,8 @@ def main() -> int:
         try:
             account = soak.run()
         except AssertionError as failed:
-            account.problems.append(str(failed))
+            account = soak.scene.compare()
+            account.problems.insert(0, str(failed))
         if account.problems:
             # What is cleaned up next is what there is to study.
             shutil.copytree(soak.scene.house.worker.state, kept, ignore=lambda *_: ["supervisor.sock"])
@@ -204,8 +205,6 @@ def main() -> int:
     if not account.problems:
         shutil.rmtree(folder)
         return 0
-    for problem in account.problems:
-        print(f"- {problem}", file=sys.stderr)
     print(f"{len(account.problems)} problems; seed {seed}; left for study: {folder} and {kept}", file=sys.stderr)
     return 1
 
@@ -232,6 +231,8 @@ def _report(soak: Soak, account: Account, seed: int, seconds: float) -> dict[str
     print(f"seed {seed}: {account.jobs} jobs, {sum(kills.values())} kills ({shown})")
     print(f"{account.log_bytes} bytes in logs, {account.events} events stored and heard; wrong: {len(account.problems)}")
     print(f"nobody held the jobs {len(soak.scene.house.gaps)} times; honestly lost then: {account.honestly_lost}")
+    for problem in account.problems:
+        print(f"- {problem}", file=sys.stderr, flush=True)
     return result
 
 
