@@ -26,7 +26,7 @@ def test_the_keeper_is_who_made_the_line_even_if_it_is_not_the_parent() -> None:
     with ours:
         assert line.keeper == os.getpid() != os.getppid()
         ours.send(b"handed 1")
-        assert line.take_over() == Handover({}, first=True)
+        assert line.take_over() == Handover({}, {}, first=True)
     line.take_over()
 
 
@@ -34,7 +34,7 @@ def test_a_keeper_that_died_before_the_handover_leaves_nobody_waiting_for_its_wo
     ours, line = _line()
     ours.send(DEATH.encode())
     ours.close()
-    assert line.take_over() == Handover({}, first=True)
+    assert line.take_over() == Handover({}, {}, first=True)
     assert not line.is_up
     # What it said before still counts; of others it can tell nothing any more.
     assert _ask(line, 7) == [Died(7, 256, 1, 7, 99, 5, 6, 4096)]
