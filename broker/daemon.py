@@ -173,6 +173,7 @@ class Daemon:
             if after.member(member.key) != member:
                 _log.info("roster: %s is off, or has another name, role or limit", member.name)
                 self.news.revoke_all(member.key)
+                self._publisher.cut_off(member.key)
                 self._router.cut_off(member.key)
         self.desk.reconsider()
 

@@ -9,6 +9,8 @@ from ..desk import Desk
 from ..news import read_filter
 
 _MOST_EVENTS = 1000
+# A reply is one message; events with long labels make it shorter.
+_MOST_BYTES = 1024 * 1024
 
 
 def subscribe(call: Call, desk: Desk) -> None:
@@ -37,10 +39,16 @@ def replay(call: Call, desk: Desk) -> None:
     limit = min(request.limit or _MOST_EVENTS, _MOST_EVENTS)
     head = desk.store.head
     events, upto = desk.lookup.replay(after, head, wanted.owner)
-    chosen = [event for event in events if wanted.lets_through(event)]
-    if len(chosen) > limit:
-        chosen = chosen[:limit]
-        upto = chosen[-1].seq
+    chosen: list[event_pb2.Event] = []
+    size = 0
+    for event in events:
+        if not wanted.lets_through(event):
+            continue
+        size += event.ByteSize()
+        if chosen and (len(chosen) == limit or size > _MOST_BYTES):
+            upto = chosen[-1].seq
+            break
+        chosen.append(event)
     reply = request_pb2.ReplayReply(events=chosen, upto=_cursor(desk, max(upto, after)), more=upto < head)
     call.reply(request_pb2.Reply(replay=reply))
 
