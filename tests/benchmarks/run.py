@@ -19,6 +19,7 @@ from time import perf_counter
 import bulk
 import command
 import history
+import hostile
 import idle
 import latency
 import launching
@@ -32,6 +33,7 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "launching": launching.measure,
     "history": history.measure,
     "bulk": bulk.measure,
+    "hostile": hostile.measure,
 }
 
 
