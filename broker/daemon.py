@@ -32,6 +32,7 @@ from .news import News
 from .publisher import Publisher
 from .reception import Reception
 from .store import Store
+from .turns import Turns
 from .verbs.hello import Introduction
 from .verbs.table import handlers
 
@@ -121,7 +122,7 @@ class Daemon:
             _told_endpoint(self.event_endpoint),
             self.desk.engine.slots,
         )
-        self._reception.handlers = handlers(self.desk, introduction, self.member_of, self._loop)
+        self._reception.handlers = handlers(self.desk, introduction, self.member_of, Turns(self._loop))
         self.endpoint = _bind(self._router.bind, self._settings.listen)
 
     def close(self) -> None:
