@@ -41,7 +41,7 @@ _PEER_MESSAGES = 256
 _TURN_SECONDS = 0.002
 # So long a connection that is one too many can read why.
 _FAREWELL_SECONDS = 1.0
-_CUT_OFF_REMEMBERED = 1024
+_GONE_REMEMBERED = 1024
 
 
 class Endpoint:
@@ -61,8 +61,8 @@ class Endpoint:
         self._accounts: dict[bytes, Account] = {}
         # By cookie: those over the bound of their identity, for as long as they are told so.
         self._unwelcome: dict[bytes, Peer] = {}
-        # Routing ids of those that were cut off, oldest first: what they asked before waits in libzmq still, and would be worked on.
-        self._cut_off: dict[bytes, None] = {}
+        # Routing ids of those that are gone, oldest first: what they asked before waits in libzmq still, and would be worked on.
+        self._gone: dict[bytes, None] = {}
         self._by_id: dict[bytes, Peer] = {}
         self._by_descriptor: dict[int, Peer] = {}
         self.malformed = 0
@@ -149,7 +149,7 @@ class Endpoint:
         return True
 
     def _receive(self, routing_id: bytes, frame: zmq.Frame, more: int) -> None:
-        if routing_id in self._cut_off:
+        if routing_id in self._gone:
             return
         peer = self._peer(routing_id, frame)
         if peer is None:
@@ -169,6 +169,10 @@ class Endpoint:
             return peer
         public = bytes.fromhex(str(frame.get("User-Id")))
         cookie = cookie_of(descriptor)
+        holder = self._by_descriptor.get(descriptor)
+        if not cookie or (holder is not None and holder.meter.cookie == cookie):
+            # The connection that sent this is gone, and its descriptor closed, or given to another one, which must not suffer for it.
+            return None
         chosen = ""
         with contextlib.suppress(zmq.ZMQError):
             chosen = str(frame.get("Identity"))
@@ -204,13 +208,10 @@ class Endpoint:
 
     def _hang_up(self, peer: Peer) -> None:
         self._unwelcome.pop(peer.meter.cookie, None)
-        peer.cut_off()
+        self._cut_off_for(peer, "is one connection too many")
 
     def _cut_off_for(self, peer: Peer, reason: str) -> None:
         _log.warning("peer %s %s and was cut off", peer.public.hex()[:8], reason)
-        self._cut_off[peer.routing_id] = None
-        if len(self._cut_off) > _CUT_OFF_REMEMBERED:
-            del self._cut_off[next(iter(self._cut_off))]
         self._forget(peer)
         peer.cut_off()
 
@@ -227,6 +228,9 @@ class Endpoint:
             peer.end()
 
     def _forget(self, peer: Peer) -> None:
+        self._gone[peer.routing_id] = None
+        if len(self._gone) > _GONE_REMEMBERED:
+            del self._gone[next(iter(self._gone))]
         if self._by_id.get(peer.routing_id) is peer:
             del self._by_id[peer.routing_id]
         if self._by_descriptor.get(peer.descriptor) is peer:
