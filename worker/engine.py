@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from ..broker.engine import Delayed, Ended, Expected, Fact, Launch, LogPart, LogReader, Paused, Run, Started, StreamName
-from ..schemas.job import Outcome, OutcomeKind, ResourceUse
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Refused
 from . import folders, keeper
+from .facts import ended, lost
 from .intents import WHY_DELAYED, Intents
 from .link import Link, Message, connect
 from .logs import Follower, Growth, read_range, tail
@@ -30,16 +29,6 @@ _RECONNECT_SECONDS = 1.0
 # A folder can be renamed between finding and opening it, once in its life.
 _LOOKS = 3
 _Read = TypeVar("_Read")
-
-_KINDS = {
-    "exited": OutcomeKind.EXITED,
-    "signaled": OutcomeKind.SIGNALED,
-    "failed_to_start": OutcomeKind.FAILED_TO_START,
-    "timed_out": OutcomeKind.TIMED_OUT,
-    "cancelled": OutcomeKind.CANCELLED,
-    "over_limit": OutcomeKind.OVER_LIMIT,
-    "lost": OutcomeKind.LOST,
-}
 
 
 class LocalEngine:
@@ -169,13 +158,13 @@ class LocalEngine:
         facts = await self._ask_supervisor()
         told = {fact.key for fact in facts}
         missing = {folders.handle(one.key): one for one in expected if one.key not in told}
-        ended = folders.find_ended(self._logs, set(missing), min(one.queued_at_us for one in missing.values())) if missing else {}
-        for handle, folder in ended.items():
+        found = folders.find_ended(self._logs, set(missing), min(one.queued_at_us for one in missing.values())) if missing else {}
+        for handle, folder in found.items():
             outcome = folders.read_outcome(folder)
             if outcome is not None:
-                facts.append(_ended(handle, outcome._asdict()))
+                facts.append(ended(handle, outcome._asdict()))
                 del missing[handle]
-        facts += [_lost(one) for one in missing.values() if one.pid or (one.launched and self._rebooted)]
+        facts += [lost(one) for one in missing.values() if one.pid or (one.launched and self._rebooted)]
         return facts
 
     # Logs.
@@ -303,30 +292,7 @@ class LocalEngine:
         handle = message["job"]
         for known in (self._starting, self._pausing, self._ending, self._running):
             known.pop(handle, None)
-        return _ended(handle, message)
-
-
-def _ended(handle: str, fields: Message) -> Ended:
-    """Read how a job ended, from a fact or from its outcome file."""
-    use = ResourceUse(fields["user_us"], fields["system_us"], fields["max_resident_bytes"])
-    outcome = Outcome(
-        _KINDS.get(fields["kind"], OutcomeKind.LOST),
-        fields["exit_status"],
-        fields["signal"],
-        fields["sentence"],
-        use,
-        fields["stdout_bytes"],
-        fields["stderr_bytes"],
-    )
-    return Ended(folders.key_of(handle), fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome)
-
-
-def _lost(one: Expected) -> Ended:
-    if one.pid:
-        sentence = "its end was not seen: supervisor and keeper were both gone, and neither the process nor an outcome is there"
-    else:
-        sentence = "the machine was restarted when it was about to start, and whether it ran cannot be known"
-    return Ended(one.key, one.pid, one.started_at_us, time.time_ns() // 1000, Outcome(OutcomeKind.LOST, sentence=sentence))
+        return ended(handle, message)
 
 
 def _nobody_hears(facts: Sequence[Fact]) -> None:

@@ -114,6 +114,17 @@ def test_jobs_that_run_on_when_everything_of_ours_was_killed_are_adopted(worker:
             assert jobs.ledger(number).read_text() == "started\nended\n"
 
 
+def test_what_ended_before_everything_of_ours_was_killed_is_read_from_its_folder(worker: Worker, jobs: Jobs) -> None:
+    described = worker.described()
+    worker.kill()
+    jobs.open_gates(1, 2, 3, 4)
+    wait_until(lambda: len(list(worker.logs.glob("*_*_*/outcome"))) == 4, "their ends are written down")
+    os.kill(described["keeper_pid"], signal.SIGKILL)
+    os.kill(described["supervisor_pid"], signal.SIGKILL)
+    worker.start()
+    jobs.check()
+
+
 def test_queued_jobs_wait_for_the_next_worker_and_start_once(tmp_path: Path) -> None:
     worker = Worker(tmp_path, slots=1).start()
     try:
