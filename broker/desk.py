@@ -11,18 +11,23 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ..keys.limits import EVERYBODYS, Limits
+from ..schemas import faults
 from ..schemas.generated import event_pb2
-from ..schemas.job import EventKind, Outcome, OutcomeKind
+from ..schemas.job import EventKind
 from ..schemas.naming import JobKey, format_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
-from .engine import Delayed, Ended, Engine, Expected, Fact, Launch, Paused, Started
-from .life import BatchRun, Happening, Job, Phase, StopOrder, advance
+from .admission import Admission
+from .engine import Delayed, Ended, Engine, Expected, Fact, Launch, Paused
+from .facts import cancelled, take_in
+from .forgetting import Forgetting
+from .life import RECOVERED, BatchRun, Happening, Job, Phase, StopOrder, TakeUp, advance
 from .lookup import Lookup
 from .news import News
 from .pauses import Pauses
 from .queue import Queue
-from .record import change_of, event_of, explained
+from .record import change_of, event_of, id_taken
 from .rows import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
 from .store import Store
 from .watchers import Watchers
@@ -62,33 +67,50 @@ class _Turn:
 class Desk:
     """All jobs that have not ended, what waits and what runs. `now_us` is the wall clock in microseconds."""
 
-    def __init__(self, store: Store, engine: Engine, news: News, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        news: News,
+        now_us: Callable[[], int],
+        limits_of: Callable[[bytes], Limits] = lambda _: EVERYBODYS,
+    ) -> None:
         self.engine = engine
         self.news = news
         self.live: dict[JobKey, Job] = {}
         self.lookup = Lookup(store, self.live)
         self.store = store
         self._now_us = now_us
-        self._queue = Queue(engine.slots)
+        self._queue = Queue(engine.slots, lambda owner: limits_of(owner).running_jobs)
         self.watchers = Watchers()
         self.pauses = Pauses(engine)
         # Free slots that jobs on their way into the store count on.
         self._promised = 0
+        self._admission = Admission(limits_of, self._queue.waiting_of, self._unknown)
         store.told = self.watchers.flush
+        self.forgetting = Forgetting(store, engine)
+        # Called when ends of jobs were recorded and told.
+        self.ended: Callable[[], None] = _nothing
+        # Says why no new job is taken on just now, if so.
+        self.shortage: Callable[[], Refused | None] = _nothing
 
     # Requests.
 
     def accept(
         self, owner: bytes, asked: Sequence[Asked], batch: BatchRun | None, proof: bytes, done: Callable[[Accepted | Refused], None]
     ) -> None:
-        """Take jobs on, whole or not at all; `done` is called when they are durable, before any of them starts."""
+        """Take jobs on, whole or not at all; `done` is called when they are durable, before any of them starts.
+
+        Raises Refused(RESOURCE_EXHAUSTED) if more would wait than the owner may have.
+        """
+        self._admission.enter(owner, [one.id for one in asked])
         now = self._now_us()
         jobs = [
             Job(0, JobKey(owner, one.id), one.spec, one.digest, batch, Phase.QUEUED, queued_at_us=now)  # its row comes with the commit
             for one in asked
         ]
         # Those that will start at once are recorded as launched now: one commit less before their start.
-        promised = min(len(jobs), max(0, self._queue.room - self._promised), (batch and batch.parallel) or len(jobs))
+        promised = min(len(jobs), max(0, self._queue.room_of(owner) - self._promised), (batch and batch.parallel) or len(jobs))
         self._promised += promised
         for job in jobs[:promised]:
             job.launched = True
@@ -100,23 +122,19 @@ class Desk:
 
         def recorded(result: Added | Conflict | Refused) -> None:
             self._promised -= promised
+            self._admission.leave(owner, len(asked))
             if isinstance(result, Added):
-                done(self._take_on(jobs, told, result))
+                accepted = self._take_on(jobs, told, result)
+                if faults.ARMED:
+                    faults.reach("after-commit-before-reply")
+                done(accepted)
                 self._dispatch()
             elif isinstance(result, Conflict):
-                job_id = format_id(asked[result.position].id)
-                done(
-                    Refused(
-                        Code.ALREADY_EXISTS,
-                        f"the id {job_id} was given to another job before",
-                        "leave --id out, or repeat the very same job",
-                        result.position,
-                    )
-                )
+                done(id_taken(asked[result.position].id, result))
             else:
                 done(result)
 
-        self.store.submit(AddJobs(rows, batch, proof, recorded))
+        self.store.submit(AddJobs(rows, batch, proof, recorded, self.shortage()))
 
     def stop(self, jobs: Sequence[Job], orders: Sequence[StopOrder], proof: bytes, done: Callable[[], None]) -> None:
         """End jobs with all that they started; `done` is called when the wish is durable. Watchers are told when each has ended."""
@@ -134,7 +152,7 @@ class Desk:
             if job.phase is Phase.FINISHED:
                 self._queue.withdraw(job.key)
                 job.ended_at_us = now
-                job.outcome = _cancelled(job, now).outcome
+                job.outcome = cancelled(job, now).outcome
                 turn.events[job] = [event_of(EventKind.FINISHED, job, now)]
             else:
                 turn.events[job] = [event_of(EventKind.STOPPING, job, now, f"stopped by {order.asked_by}")]
@@ -157,6 +175,10 @@ class Desk:
             raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(job.key.id)} {state} and takes no signal")
         self.engine.signal(job.key, number)
 
+    def reconsider(self) -> None:
+        """Start what may start now that limits have changed."""
+        self._dispatch()
+
     def why_waiting(self, job: Job) -> str:
         """Say in words why a job does not run yet; empty if it does not wait."""
         if job.phase is Phase.STARTING:
@@ -171,21 +193,22 @@ class Desk:
             self.live[job.key] = job
         expected = [Expected(job.key, job.pid, job.started_at_us, job.queued_at_us, job.launched) for job in self.live.values()]
         facts = await self.engine.recover(expected)
+        if faults.ARMED:
+            faults.reach("during-recovery")
         known = {fact.key for fact in facts}
-        for job in self.live.values():
-            if job.phase is not Phase.QUEUED or job.key in known:
-                self._queue.add_running(job.key, job.batch)
-            else:
+        ways = {job: RECOVERED[job.phase, job.key in known] for job in self.live.values()}
+        for job, way in ways.items():
+            if way is TakeUp.QUEUE:
                 self._queue.add(job.key, job.batch)
-        _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(self.live), len(known))
+            else:
+                self._queue.add_running(job.key, job.batch)
+        _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(ways), len(known))
         self.hear(facts)
-        for job in list(self.live.values()):
-            if job.phase is Phase.STOPPING and job.stop is not None:
-                if job.key in known:
-                    self.engine.end(job.key, job.stop.signal, job.stop.grace_ms)
-                else:
-                    # It was stopped while it was being started, and that never came to be.
-                    self.hear([_cancelled(job, self._now_us())])
+        for job, way in ways.items():
+            if way is TakeUp.REPEAT_STOP and job.stop is not None and job.phase is Phase.STOPPING:
+                self.engine.end(job.key, job.stop.signal, job.stop.grace_ms)
+            elif way is TakeUp.CANCEL:
+                self.hear([cancelled(job, self._now_us())])
         await self._durable()
 
     def hear(self, facts: Iterable[Fact]) -> None:
@@ -202,46 +225,30 @@ class Desk:
             if job.phase is Phase.FINISHED:
                 continue
             match fact:
-                case Started():
-                    self._hear_started(job, fact, turn.events.setdefault(job, []))
-                case Ended():
-                    self._hear_ended(job, fact, turn.events.setdefault(job, []))
                 case Paused():
                     self.pauses.hear(job, paused=fact.paused)
                 case Delayed():
                     job.delayed_by = fact.why
+                case _:
+                    turn.events.setdefault(job, []).extend(take_in(job, fact, self._now_us()))
+                    if isinstance(fact, Ended):
+                        self._queue.release(job.key)
+                        self.pauses.hear(job, paused=False)
         if settled:
             self.engine.settled(settled)
         self._dispatch(turn)
 
-    def _hear_started(self, job: Job, fact: Started, events: list[event_pb2.Event]) -> None:
-        again = job.pid == fact.pid and job.started_at_us == fact.started_at_us
-        job.phase = advance(job.phase, Happening.STARTED)
-        job.pid, job.started_at_us, job.paused = fact.pid, fact.started_at_us, fact.paused
-        if not again:
-            events.append(event_of(EventKind.STARTED, job, fact.started_at_us))
-        if fact.adopted:
-            events.append(event_of(EventKind.ADOPTED, job, self._now_us()))
-
-    def _hear_ended(self, job: Job, fact: Ended, events: list[event_pb2.Event]) -> None:
-        if fact.pid and not job.pid:
-            job.pid, job.started_at_us = fact.pid, fact.started_at_us
-            events.append(event_of(EventKind.STARTED, job, fact.started_at_us))
-        job.phase = advance(job.phase, Happening.ENDED)
-        job.pid, job.started_at_us, job.ended_at_us = fact.pid, fact.started_at_us, fact.ended_at_us
-        job.outcome = explained(job, fact.outcome)
-        events.append(event_of(EventKind.FINISHED, job, fact.ended_at_us))
-        self._queue.release(job.key)
-        self.pauses.hear(job, paused=False)
-
     # From decision to effect.
+
+    def _unknown(self, owner: bytes, ids: Iterable[bytes]) -> int:
+        return sum(self.lookup.job(JobKey(owner, job_id)) is None for job_id in ids)
 
     def _take_on(self, jobs: Sequence[Job], told: Sequence[event_pb2.Event], result: Added) -> Accepted:
         taken: list[Job] = []
         fresh: list[event_pb2.Event] = []
         for position, job in enumerate(jobs):
             if position in result.known:
-                taken.append(self.lookup.job(job.key) or job)
+                taken.append(self.lookup.job(job.key) or _forgotten_meanwhile(job))
                 continue
             job.row = result.rows[position]
             self.live[job.key] = job
@@ -287,6 +294,8 @@ class Desk:
                     event.seq = first_seq + len(told)
                     told.append(event)
             if told:
+                if faults.ARMED:
+                    faults.reach("after-commit-before-publish")
                 self.news.publish(told)
             if then is not None:
                 then()
@@ -308,8 +317,14 @@ class Desk:
                 self.watchers.finished(job)
         if settled:
             self.engine.settled(settled)
+            self.ended()
 
 
-def _cancelled(job: Job, now_us: int) -> Ended:
-    asked_by = job.stop.asked_by if job.stop is not None else ""
-    return Ended(job.key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {asked_by} before it started"))
+def _nothing() -> None:
+    pass
+
+
+def _forgotten_meanwhile(job: Job) -> Job:
+    """Take a job that was known when it was asked for again, and forgotten in the same commit, for what it was: ended."""
+    job.phase, job.recorded = Phase.FINISHED, True
+    return job

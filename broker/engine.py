@@ -139,6 +139,10 @@ class Engine(Protocol):
         """Say that the `Ended` facts of these are durable; the engine may forget them."""
         ...
 
+    def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
+        """Remove the logs of runs that have ended; `done` gets those that are gone. Waits for no disk."""
+        ...
+
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         """Say what became of these, and of all others that the engine knows of.
 

@@ -58,6 +58,30 @@ NEXT: dict[tuple[Phase, Happening], Phase] = {
     (Phase.FINISHED, Happening.ENDED): Phase.FINISHED,
 }
 
+
+class TakeUp(enum.Enum):
+    """What a desk does with a job that had not ended when it was last there."""
+
+    QUEUE = enum.auto()
+    COUNT_AS_RUNNING = enum.auto()
+    # It is counted as running, and ended as it was promised.
+    REPEAT_STOP = enum.auto()
+    # It was stopped while it was being started, and that never came to be.
+    CANCEL = enum.auto()
+
+
+# By the phase in which it was stored, and whether the engine knows of it.
+RECOVERED: dict[tuple[Phase, bool], TakeUp] = {
+    (Phase.QUEUED, False): TakeUp.QUEUE,
+    # It was launched, and the fact had not arrived or was not durable.
+    (Phase.QUEUED, True): TakeUp.COUNT_AS_RUNNING,
+    # An engine never forgets a job with a process: it calls it lost at least.
+    (Phase.RUNNING, False): TakeUp.COUNT_AS_RUNNING,
+    (Phase.RUNNING, True): TakeUp.COUNT_AS_RUNNING,
+    (Phase.STOPPING, False): TakeUp.CANCEL,
+    (Phase.STOPPING, True): TakeUp.REPEAT_STOP,
+}
+
 _STATES = {
     Phase.QUEUED: State.QUEUED,
     Phase.STARTING: State.QUEUED,

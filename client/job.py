@@ -11,6 +11,7 @@ from ..schemas.naming import JobKey, format_id
 from ..schemas.refusal import Code, Refused
 from .collecting import Collecting
 from .exchange import Chunk
+from .forgetting import Forgotten, forget
 from .output import JobOutput
 from .results import CompletedJob, JobInfo, job_info, return_code
 from .session import Session
@@ -158,6 +159,10 @@ class Job:
         """Send one signal to all its processes."""
         request = request_pb2.Request(signal=request_pb2.Signal(key=_wire(self.key), signal=signal))
         self._session.reply(request, "done")
+
+    def forget(self) -> Forgotten:
+        """Drop it with its logs, once it has ended; its id is never run again. Raises `Refused(FAILED_PRECONDITION)` before its end."""
+        return forget(self._session, [self.key])
 
     def pause(self) -> None:
         """Let all its processes stand still; returns when they do. Its time limit goes on, and its slot stays taken."""

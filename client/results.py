@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _SIGTERM = 15
+# What travels as a seq.
+_LARGEST_SEQ = 2**64 - 1
 
 
 class BatchInfo(NamedTuple):
@@ -53,7 +55,7 @@ class EventCursor(NamedTuple):
             cursor = cls(bytes.fromhex(store), int(seq))
         except ValueError:
             cursor = cls(b"", -1)
-        if len(cursor.store) != STORE_ID_BYTES or cursor.seq < 0:
+        if len(cursor.store) != STORE_ID_BYTES or not 0 <= cursor.seq <= _LARGEST_SEQ:
             raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a cursor", "write 'now', or STORE:SEQ as an event shows it")
         return cursor
 

@@ -19,9 +19,11 @@ SHORT_ID_DIGITS = 8
 SHORTEST_PREFIX = 4
 LONGEST_NAME = 128
 
-_TIME = r"\d{8}T\d{6}\.\d{6}Z"
-_PID_AT_START = re.compile(rf"(\d{{1,10}})@({_TIME})")
-_FOLDER = re.compile(rf"(\d{{1,10}})_({_TIME})(?:_({_TIME}))?")
+# Only what is written here: no other digits of Unicode, no leading zeros, no leap second, no year that strftime writes shorter.
+_TIME = r"[1-9]\d{7}T\d{4}[0-5]\d\.\d{6}Z"
+_PID = r"0|[1-9]\d{0,9}"
+_PID_AT_START = re.compile(rf"({_PID})@({_TIME})", re.ASCII)
+_FOLDER = re.compile(rf"({_PID})_({_TIME})(?:_({_TIME}))?", re.ASCII)
 _HEX_PREFIX = re.compile(r"[0-9a-f]{4,32}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\[\]:+-]{0,127}")
 

@@ -45,6 +45,10 @@ class EngineDouble:
     def settled(self, keys: Sequence[JobKey]) -> None:
         self.effects += [("settled", key) for key in keys]
 
+    def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
+        self.effects += [("discard", run.key) for run in runs]
+        done(runs)
+
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         self.effects.append(("recover", *sorted(one.key for one in expected)))
         return self.known

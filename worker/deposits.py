@@ -59,6 +59,16 @@ class Deposits:
         if kept.settled and not kept.ends:
             del self._kept[handle]
 
+    def hand_over(self) -> list[tuple[str, str, bool, tuple[int, ...]]]:
+        """Give all of it to whom we become by exec."""
+        return [(handle, kept.folder, kept.settled, kept.ends) for handle, kept in self._kept.items()]
+
+    def take_over(self, handed: list[tuple[str, str, bool, tuple[int, ...]]]) -> None:
+        """Take what `hand_over` gave."""
+        for handle, folder, settled, ends in handed:
+            kept = self._kept[handle] = Deposit(ends)
+            kept.folder, kept.settled = folder, settled
+
     def told_again(self) -> list[tuple[str, tuple[int, ...]]]:
         """Say all of it, as lines with the descriptors that go with them."""
         return [(f"deposit {handle} {kept.folder} {int(kept.settled)}", kept.ends) for handle, kept in self._kept.items()]

@@ -13,19 +13,23 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..broker.engine import Delayed, Ended, Expected, Fact, Launch, LogPart, LogReader, Paused, Run, Started, StreamName
+from ..schemas import faults
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Refused
 from . import folders, keeper
-from .facts import ended, lost
+from .facts import lost, read_ended, why_lost
 from .intents import WHY_DELAYED, Intents
 from .link import Link, Message, connect
 from .logs import Follower, Growth, read_range, tail
+from .supervisor.link import VERSION
+from .sweeping import Sweeper
 
 _log = logging.getLogger(__name__)
 
 _HANDLES_A_WORD = 200
 _SETTLE_SECONDS = 0.05
 _RECONNECT_SECONDS = 1.0
+_RELOAD_SECONDS = 10
 # A folder can be renamed between finding and opening it, once in its life.
 _LOOKS = 3
 _Read = TypeVar("_Read")
@@ -45,6 +49,7 @@ class LocalEngine:
         self._files_limit = files_limit
         self._rebooted = rebooted
         self._loop = asyncio.get_running_loop()
+        self._sweeper = Sweeper(Path(self._logs), self._loop)
         self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
         self._intents = Intents(self._logs, directory, self._loop, self._start_written, self._tell)
         self._link: Link | None = None
@@ -65,7 +70,10 @@ class LocalEngine:
         self.supervisor_pid = 0
         self.keeper_pid = 0
         self.cgroups = False
-        self.on_hello: Callable[[], None] = _nothing
+        # In which form the keeper can hand over; 0: supervisor and keeper stay what they are.
+        self.handover = 0
+        self._making_way: asyncio.Future[None] | None = None
+        self.on_hello: Callable[[], object] = _nothing
 
     @property
     def slots(self) -> int:
@@ -100,11 +108,27 @@ class LocalEngine:
             self._reconnecting.cancel()
         self._loop.remove_reader(self._growth.fileno())
         self._growth.close()
+        self._sweeper.close()
 
     def retire(self) -> None:
         """Tell the supervisor to end as soon as nothing runs."""
         self._say_settled()
         self._say([{"do": "retire"}])
+
+    async def reload(self) -> str:
+        """Have supervisor and keeper become the version on the disk, and let go; say in words why not, where they stay what they are."""
+        if not self.handover or self._link is None:
+            return "supervisor and keeper stay what they are until nothing runs: " + (
+                "they cannot hand over" if self.keeper_pid else "the keeper was killed"
+            )
+        self._making_way = self._loop.create_future()
+        self._say_settled()
+        self._say([{"do": "reload"}])
+        try:
+            await asyncio.wait_for(self._making_way, _RELOAD_SECONDS)
+        except TimeoutError:
+            return f"supervisor and keeper stay what they are: they did not make way within {_RELOAD_SECONDS} s"
+        return ""
 
     # Effects.
 
@@ -115,6 +139,8 @@ class LocalEngine:
     def _start_written(self, handles: Sequence[str]) -> None:
         words: list[Message] = [{"do": "start", "job": handle} for handle in handles]
         self._starting.update(zip(handles, words, strict=True))
+        if faults.ARMED:
+            faults.reach("after-intent-before-start")
         self._say(words)
 
     def signal(self, key: JobKey, number: int) -> None:
@@ -153,18 +179,22 @@ class LocalEngine:
         handles, self._settled = self._settled, []
         self._say([{"do": "settled", "jobs": handles[at : at + _HANDLES_A_WORD]} for at in range(0, len(handles), _HANDLES_A_WORD)])
 
+    def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
+        """Remove the log folders of runs, aside."""
+        self._sweeper.sweep(runs, done)
+
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         """Ask the supervisor, and the log folders for what it does not know."""
         facts = await self._ask_supervisor()
         told = {fact.key for fact in facts}
         missing = {folders.handle(one.key): one for one in expected if one.key not in told}
-        found = folders.find_ended(self._logs, set(missing), min(one.queued_at_us for one in missing.values())) if missing else {}
-        for handle, folder in found.items():
+        ended = folders.find_ended(self._logs, set(missing), min(one.queued_at_us for one in missing.values())) if missing else {}
+        for handle, folder in ended.items():
             outcome = folders.read_outcome(folder)
             if outcome is not None:
-                facts.append(ended(handle, outcome._asdict()))
+                facts.append(read_ended(handle, outcome._asdict()))
                 del missing[handle]
-        facts += [lost(one) for one in missing.values() if one.pid or (one.launched and self._rebooted)]
+        facts += [lost(one, sentence) for one in missing.values() if (sentence := why_lost(one, rebooted=self._rebooted))]
         return facts
 
     # Logs.
@@ -211,6 +241,11 @@ class LocalEngine:
 
     def _line_lost(self) -> None:
         self._link = None
+        if self._making_way is not None:
+            # As it was asked to; the next worker connects to the next supervisor.
+            if not self._making_way.done():
+                self._making_way.set_result(None)
+            return
         self._reconnecting = self._loop.create_task(self._reconnect())
 
     async def _reconnect(self) -> None:
@@ -244,9 +279,7 @@ class LocalEngine:
         for message in messages:
             match message.get("fact"):
                 case "hello":
-                    self.supervisor_pid, self.keeper_pid = message["pid"], message["keeper_pid"]
-                    self.cgroups = message["cgroups"]
-                    self.on_hello()
+                    self._greeted(message)
                 case "recovered":
                     if self._recovered is not None and not self._recovered.done():
                         self._held += facts
@@ -264,6 +297,21 @@ class LocalEngine:
             self._held += facts
         else:
             self._hear(facts)
+
+    def _greeted(self, message: Message) -> None:
+        if message["version"] > VERSION and self._recovered is not None and not self._recovered.done():
+            self._recovered.set_exception(
+                Refused(
+                    Code.FAILED_PRECONDITION,
+                    f"the supervisor of {self._state}, pid {message['pid']}, is of a newer jobwire and speaks version {message['version']};"
+                    f" this one speaks {VERSION}",
+                    "start the newer jobwire, or wait until nothing runs",
+                )
+            )
+        # An older one says less.
+        self.supervisor_pid, self.keeper_pid = message["pid"], message["keeper_pid"]
+        self.cgroups, self.handover = message["cgroups"], message.get("handover", 0)
+        self.on_hello()
 
     def _facts(self, kind: object, message: Message) -> list[Fact]:
         match kind:
@@ -292,7 +340,7 @@ class LocalEngine:
         handle = message["job"]
         for known in (self._starting, self._pausing, self._ending, self._running):
             known.pop(handle, None)
-        return ended(handle, message)
+        return read_ended(handle, message)
 
 
 def _nobody_hears(facts: Sequence[Fact]) -> None:

@@ -1,12 +1,14 @@
-"""Reads facts of the supervisor, and outcome files, as what the seam to the desk says. Pure, but for the time of a loss."""
+"""Facts of the seam, made of what the supervisor says, what an outcome file holds, or what is missing. Knows no socket and no folder."""
 
 from __future__ import annotations
 
+import enum
 import time
 
 from ..broker.engine import Ended, Expected
 from ..schemas.job import Outcome, OutcomeKind, ResourceUse
-from . import folders
+from ..schemas.naming import JobKey
+from .folders import key_of
 from .link import Message
 
 _KINDS = {
@@ -20,26 +22,61 @@ _KINDS = {
 }
 
 
-def ended(handle: str, fields: Message) -> Ended:
+class _Trace(enum.Enum):
+    """What the desk knows of a job that the supervisor does not know, and that left no outcome."""
+
+    HAD_A_PROCESS = enum.auto()
+    MAY_HAVE_BEEN_LAUNCHED = enum.auto()
+    QUEUED = enum.auto()
+
+
+_UNSEEN = "its end was not seen: supervisor and keeper were both gone, and neither the process nor an outcome is there"
+_RESTARTED = "how it ended is not known: the machine was restarted while it ran"
+_UNKNOWN = "the machine was restarted when it was about to start, and whether it ran cannot be known"
+# By trace, and whether the machine was restarted: why it is lost, or that it is not.
+_LOST: dict[tuple[_Trace, bool], str] = {
+    (_Trace.HAD_A_PROCESS, False): _UNSEEN,
+    (_Trace.HAD_A_PROCESS, True): _RESTARTED,
+    # The supervisor would know of it, or its folder: the word never arrived. It can be said again.
+    (_Trace.MAY_HAVE_BEEN_LAUNCHED, False): "",
+    # Folders are not synced to the disk: that there is none proves nothing now.
+    (_Trace.MAY_HAVE_BEEN_LAUNCHED, True): _UNKNOWN,
+    (_Trace.QUEUED, False): "",
+    (_Trace.QUEUED, True): "",
+}
+
+
+def read_ended(handle: str, fields: Message) -> Ended:
     """Read how a job ended, from a fact or from its outcome file."""
-    # The file does not have these: they are known only after it was written.
-    use = ResourceUse(fields.get("user_us", 0), fields.get("system_us", 0), fields.get("max_resident_bytes", 0))
-    outcome = Outcome(
+    return Ended(key_of(handle), fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome_of(fields))
+
+
+def outcome_of(fields: Message) -> Outcome:
+    """Read the outcome alone; see `read_ended`."""
+    return Outcome(
         _KINDS.get(fields["kind"], OutcomeKind.LOST),
         fields["exit_status"],
         fields["signal"],
         fields["sentence"],
-        use,
+        # An outcome file is written before the leader is reaped, and only then the system tells what was used.
+        ResourceUse(fields.get("user_us", 0), fields.get("system_us", 0), fields.get("max_resident_bytes", 0)),
         fields["stdout_bytes"],
         fields["stderr_bytes"],
     )
-    return Ended(folders.key_of(handle), fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome)
 
 
-def lost(one: Expected) -> Ended:
-    """Say that nothing can be found of a job that may have run."""
-    if one.pid:
-        sentence = "its end was not seen: supervisor and keeper were both gone, and neither the process nor an outcome is there"
-    else:
-        sentence = "the machine was restarted when it was about to start, and whether it ran cannot be known"
+def could_not_start(key: JobKey, sentence: str) -> Ended:
+    """Say that a job never had a process."""
+    now = time.time_ns() // 1000
+    return Ended(key, 0, now, now, Outcome(OutcomeKind.FAILED_TO_START, exit_status=126, sentence=sentence))
+
+
+def why_lost(one: Expected, *, rebooted: bool) -> str:
+    """Say why a job of which nothing can be found is lost; empty if it is not, and can be started."""
+    trace = _Trace.HAD_A_PROCESS if one.pid else _Trace.MAY_HAVE_BEEN_LAUNCHED if one.launched else _Trace.QUEUED
+    return _LOST[trace, rebooted]
+
+
+def lost(one: Expected, sentence: str) -> Ended:
+    """Say that how a job ended, or whether it ran, is not known."""
     return Ended(one.key, one.pid, one.started_at_us, time.time_ns() // 1000, Outcome(OutcomeKind.LOST, sentence=sentence))

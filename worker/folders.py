@@ -63,6 +63,8 @@ class JobFile(NamedTuple):
     grace_ms: int
     output_limit_bytes: int | None = None
     linger: bool = False
+    # Which of the fields the spec did not say: what stands there is the worker's own choice.
+    left_open: tuple[str, ...] = ()
 
 
 class OutcomeFile(NamedTuple):
@@ -134,6 +136,7 @@ def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) 
         "grace_ms": grace_ms if spec.grace_ms is None else spec.grace_ms,
         "output_limit_bytes": spec.output_limit_bytes,
         "linger": spec.linger,
+        "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
     }
     write_file(f"{folder}/job", to_json(fields).encode())
 
@@ -159,25 +162,26 @@ def read_job(folder: str) -> JobFile:
             # Not there in what an earlier version wrote.
             output_limit_bytes=fields.get("output_limit_bytes"),
             linger=fields.get("linger", False),
+            left_open=tuple(fields.get("left_open", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}/job is broken: {error!r}") from None
 
 
 def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
-    """Make the spec that a `job` file was written from, with folder and grace filled in."""
+    """Make the very spec that a `job` file was written from."""
     from ..schemas.spec import JobSpec  # noqa: PLC0415 -- brings protobuf, which the supervisor must not load
 
     return JobSpec(
         argv=tuple(_bytes(argument) for argument in job.argv),
         environment=tuple((_bytes(name), _bytes(value)) for name, value in job.environment),
-        directory=_bytes(job.directory),
+        directory=b"" if "directory" in job.left_open else _bytes(job.directory),
         stdin=stdin,
         name=job.name,
         labels=tuple((name, value) for name, value in job.labels),
         time_limit_ms=job.time_limit_ms,
         stop_signal=job.stop_signal,
-        grace_ms=job.grace_ms,
+        grace_ms=None if "grace_ms" in job.left_open else job.grace_ms,
         output_limit_bytes=job.output_limit_bytes,
         linger=job.linger,
     )

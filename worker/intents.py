@@ -15,6 +15,7 @@ from ..broker.engine import Delayed, Ended, Fact, Launch
 from ..schemas.job import Outcome, OutcomeKind
 from ..schemas.naming import JobKey
 from . import folders
+from .facts import could_not_start
 
 WHY_DELAYED = "the disk that its logs go to is full"
 
@@ -47,7 +48,7 @@ class Intents:
                 folders.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
             except OSError as error:
                 if error.errno not in folders.DISK_FULL:
-                    facts.append(_could_not_start(launch.key, f"its log folder could not be made: {error.strerror}"))
+                    facts.append(could_not_start(launch.key, f"its log folder could not be made: {error.strerror}"))
                 elif launch.key not in self._waiting:
                     self._waiting[launch.key] = launch
                     facts.append(Delayed(launch.key, WHY_DELAYED))
@@ -79,8 +80,3 @@ class Intents:
     def _write_again(self) -> None:
         self._retry = None
         self.write(list(self._waiting.values()))
-
-
-def _could_not_start(key: JobKey, sentence: str) -> Ended:
-    now = time.time_ns() // 1000
-    return Ended(key, 0, now, now, Outcome(OutcomeKind.FAILED_TO_START, exit_status=126, sentence=sentence))

@@ -14,6 +14,7 @@ They talk in lines of words, several a datagram, over a SOCK_SEQPACKET pair ("-"
     adopted PID...              the handover is over: of what ends from now on, only these matter
     recorded PID                its end is on disk
     retire                      end when the supervisor ends
+    reload                      when the supervisor ends become the version on the disk, and start the next one
 
     keeper -> supervisor
     deposit HANDLE FOLDER SETTLED              with the read ends, unless it is drained
@@ -31,6 +32,8 @@ import select
 import sys
 import time
 
+from ..schemas import faults
+from . import handover
 from .deposits import ENDS, Deposits
 from .supervisor.processes import mark_of, read_stat
 
@@ -65,18 +68,36 @@ class Keeper:
         self._born = 0.0
         self._start_at = 0.0
         self._retiring = False
+        self._reloading = False
         self._wakeup, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakeup)
         self._poll = select.poll()
         self._poll.register(self._wakeup, select.POLLIN)
 
+    def take_over(self, file: int) -> None:
+        """Go on where this process was before it became this version."""
+        try:
+            handed = handover.read(file)
+        except ValueError as error:
+            # Its children are there all the same, and the supervisor opens their pipes anew.
+            say(f"what this keeper held cannot be read: {error}")
+            self._supervisors = 1
+            return
+        self._supervisors = handed.supervisors
+        self._deposits.take_over(handed.deposits)
+        self._died = {int(end.split(" ")[1]): end for end in handed.died}
+
     def run(self) -> None:
         """Keep a supervisor running until it retires, or somebody has removed the state folder: then there is nothing to keep."""
+        # After an exec: nothing told of whom died meanwhile.
+        self._reap()
         while self._supervisor or self._deposits or not self._retiring:
             if not self._supervisor and os.stat(".").st_nlink == 0:  # noqa: PTH116 -- pathlib is not light
                 say("the state folder is gone, and so is its keeper")
                 return
+            if not self._supervisor and self._reloading:
+                self._become_anew()
             if not self._supervisor and time.monotonic() >= self._start_at:
                 self._start_supervisor()
             for fd, events in self._poll.poll(self._pause_ms()):
@@ -92,13 +113,16 @@ class Keeper:
         return None if self._supervisor else max(0, int((self._start_at - time.monotonic()) * 1000) + 1)
 
     def _start_supervisor(self) -> None:
+        if faults.ARMED and self._supervisors:
+            faults.reach("before-next-supervisor")
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         ours.settimeout(0)
         listener, lock, files_limit = self._inherited
         for fd in (theirs.fileno(), listener, lock):
             os.set_inheritable(fd, True)  # noqa: FBT003 -- it takes no name
         call = f"supervisor.main import main; main({theirs.fileno()}, {listener}, {lock}, {files_limit})"
-        self._supervisor = os.posix_spawn(sys.executable, command(call), os.environ)
+        environment = {**os.environ, handover.VARIABLE: str(handover.VERSION)}
+        self._supervisor = os.posix_spawn(sys.executable, command(call), environment)
         theirs.close()
         self._line = ours
         self._poll.register(ours.fileno(), select.POLLIN)
@@ -108,6 +132,22 @@ class Keeper:
         self._outgoing.append((f"handed {int(self._supervisors == 0)}", ()))
         self._supervisors += 1
         self._flush()
+
+    def _become_anew(self) -> None:
+        self._reloading = False
+        handed = handover.Handed()
+        handed.supervisors = self._supervisors
+        handed.deposits = self._deposits.hand_over()
+        handed.died = list(self._died.values())
+        file = handover.write(handed)
+        listener, lock, files_limit = self._inherited
+        for fd in (listener, lock):
+            os.set_inheritable(fd, True)  # noqa: FBT003 -- it takes no name
+        try:
+            os.execv(sys.executable, command(f"keeper import main; main('.', {files_limit}, {listener}, {lock}, {file})"))  # noqa: S606 -- no shell is wanted
+        except OSError as error:
+            say(f"the keeper stays of the version that it is: {error}")
+            handover.take_back(handed, file)
 
     def _reap(self) -> None:
         while pid := _next_zombie():
@@ -133,7 +173,7 @@ class Keeper:
         excess = self._crashes - _CRASHES_WITHOUT_PAUSE
         pause = min(_SHORTEST_PAUSE_SECONDS * 2**excess, _LONGEST_PAUSE_SECONDS) if excess > 0 else 0
         self._start_at = time.monotonic() + pause
-        if not self._retiring:
+        if not self._retiring and not self._reloading:
             say(f"the supervisor, process {self._supervisor}, died after {lived:.1f} s")
         self._supervisor = 0
         self._awaited = None
@@ -201,8 +241,12 @@ class Keeper:
                 self._died.pop(int(rest[0]), None)
             case "retire":
                 self._retiring = True
+            case "reload":
+                self._reloading = True
             case _:
                 self._deposits.hear(word, rest, ends)
+                if faults.ARMED and word == "deposit":
+                    faults.reach("after-deposit")
 
     def _hang_up(self) -> None:
         if self._line is not None:

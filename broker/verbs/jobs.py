@@ -18,6 +18,8 @@ from .keys import read_key
 
 _PAGE = 200
 _ROW_BYTES = 8
+# What SQLite can number.
+_LAST_ROW = 2**63 - 1
 # A page is one message; specs with long argument lists make it shorter.
 _PAGE_BYTES = 1024 * 1024
 
@@ -42,7 +44,8 @@ def query_one(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None
 def list_jobs(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None]) -> None:
     """Answer with one page of jobs, oldest first; what has not ended unless all are asked for."""
     request = call.request.list
-    if request.page and len(request.page) != _ROW_BYTES:
+    after = int.from_bytes(request.page, "big")
+    if request.page and (len(request.page) != _ROW_BYTES or after > _LAST_ROW):
         raise Refused(Code.INVALID_ARGUMENT, "the page cursor is none of this daemon's")
     limit = min(request.limit or _PAGE, _PAGE)
     jobs = desk.lookup.page(
@@ -51,7 +54,7 @@ def list_jobs(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None
         owner=request.owner,
         batch=request.batch,
         batch_name=request.batch_name,
-        after=int.from_bytes(request.page, "big"),
+        after=after,
         limit=limit,
     )
     reply = request_pb2.ListReply()

@@ -8,6 +8,7 @@ from ...keys.rights import Member
 from ..desk import Desk
 from ..log_stream import Turns
 from ..reception import Handler
+from .forget import forget
 from .hello import Introduction, hello
 from .jobs import list_jobs, query_one
 from .logs import cancel, credit, follow_log, read_log
@@ -34,6 +35,7 @@ def handlers(desk: Desk, introduction: Introduction, member_of: Callable[[bytes]
         "subscribe": lambda call: subscribe(call, desk),
         "unsubscribe": lambda call: unsubscribe(call, desk),
         "replay": lambda call: replay(call, desk),
+        "forget": lambda call: forget(call, desk),
         "pause": lambda call: pause(call, desk),
         "resume": lambda call: resume(call, desk),
     }

@@ -50,6 +50,7 @@ VERBS = {
     "pause": Verb("pausing", "pause", "Let jobs stand still, with all that they started."),
     "resume": Verb("pausing", "resume", "Let paused jobs go on."),
     "signal": Verb("stopping", "send_signal", "Send a signal to all processes of a job, without stopping it."),
+    "forget": Verb("forgetting", "forget", "Drop jobs that have ended, with their logs."),
     "keys": Verb("keys", "app", "Who am I, and who may come in."),
     "context": Verb("context", "app", "Which daemons I speak to."),
     "worker": Verb("", "worker", "Run and look after a worker on this machine."),

@@ -1,12 +1,6 @@
 """Takes over what was started before this supervisor: from what the keeper held, the log folders, and /proc.
 
-What an earlier supervisor may have left, in the order in which it does things:
-    .new-<handle> without `stderr`            never tried: it stays, and is started when that is asked for again
-    .new-<handle> with `stderr`               a fork may have happened: its process is looked for
-    <pid>_<start>                             it runs, or ended meanwhile
-    .new-<handle>, <pid>_<start> with `outcome`     it ended, only the new name is missing
-    <pid>_<start>_<end>                       the keeper knows whether the desk has settled it; without `outcome` the disk was full
-
+What is done about which folder, and why: the tables in remains.py.
 As long as the keeper lived nothing is lost: whoever ended was reaped by it, with its status.
 """
 
@@ -15,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from ...schemas import faults
 from ...schemas.naming import parse_folder
 from ..folders import (
     FILE_MODE,
@@ -39,6 +34,7 @@ from .loop import log_exception
 from .outcome import judge
 from .processes import Stat, age_seconds, mark_of, read_stat
 from .pump import Pump, Quota
+from .remains import OF_FOLDER, OF_TRY, Deed, left, witness
 from .sessions import Sessions
 from .traces import find_leader, find_pipes, marked_processes, started_about
 from .yard import Yard
@@ -74,46 +70,49 @@ class Adoption:
 
     def _look_at(self, name: str) -> None:
         path = f"{self._yard.logs}/{name}"
-        if name.startswith(INTENT_PREFIX):
-            if os.path.exists(f"{path}/stderr"):
-                self._look_at_tried(name.removeprefix(INTENT_PREFIX), path)
+        deed = OF_FOLDER[left(name, lambda: os.path.exists(f"{path}/stderr"), lambda: read_outcome(path) is not None)]
+        if deed is Deed.LEAVE:
             return
-        parsed = parse_folder(name) if name.count("_") == 1 else None
-        if parsed is None:
-            return
-        file = read_job(path)
-        if not self._has_ended(file.handle, path, parsed.pid):
-            self._take_running(file, path, parsed.pid, parsed.started_at_us)
+        parsed = parse_folder(name)
+        # The `job` file of an intent may be what is wrong with it.
+        handle = read_job(path).handle if parsed is not None else name.removeprefix(INTENT_PREFIX)
+        pid, started_at_us = (parsed.pid, parsed.started_at_us) if parsed is not None else (0, 0)
+        if deed is Deed.ASK_FOR_WITNESS:
+            pid = self._find_process(handle)
+            deed = OF_TRY[witness(pid, keeper_is_new=self._handover.first)]
+        match deed:
+            case Deed.TAKE_OVER:
+                if not started_at_us:
+                    started_at_us = self._yard.now_us()
+                    tried, path = path, run_path(self._yard.logs, pid, started_at_us)
+                    os.rename(tried, path)
+                self._take_running(read_job(path), path, pid, started_at_us)
+            case Deed.NAME:
+                self._name(handle, path, pid)
+            case Deed.FORGET_TRY:
+                self._drop(handle)
+            case Deed.CALL_LOST:
+                why = "those who started it died in that moment: whether it ran is not known"
+                self._jobs.failed(handle, 0, why, kind="lost")
+            case Deed.LEAVE | Deed.ASK_FOR_WITNESS:
+                pass
 
-    def _look_at_tried(self, handle: str, path: str) -> None:
-        if self._has_ended(handle, path, 0):
-            return
+    def _find_process(self, handle: str) -> int:
         mark = self._jobs.mark(handle)
         # Whoever was gone when we looked at /proc is known to the keeper by now.
         self._yard.line.catch_up()
-        pid = find_leader(self._seen.get(mark, {}), [one for one in self._yard.line.died.values() if one.mark == mark])
-        if pid:
-            started_at_us = self._yard.now_us()
-            folder = run_path(self._yard.logs, pid, started_at_us)
-            os.rename(path, folder)
-            self._take_running(read_job(folder), folder, pid, started_at_us)
-        elif self._handover.first:
-            self._jobs.failed(handle, 0, "those who started it died in that moment: whether it ran is not known", kind="lost")
-        else:
-            # The keeper was there and saw no process of it end, and none is there: no fork happened.
-            self._drop(handle)
+        return find_leader(self._seen.get(mark, {}), [one for one in self._yard.line.died.values() if one.mark == mark])
 
-    def _has_ended(self, handle: str, path: str, pid: int) -> bool:
+    def _name(self, handle: str, path: str, pid: int) -> None:
         outcome = read_outcome(path)
         if outcome is None:
-            return False
+            return
         folder = run_path(self._yard.logs, pid, outcome.started_at_us, outcome.ended_at_us)
         os.rename(path, folder)
         if handle not in self._deposits:
             self._yard.line.say(f"deposit {handle}")
         self._yard.line.say(f"ended {handle} {folder.rpartition('/')[2]}")
         self._take_one_ended(handle, folder)
-        return True
 
     def _take_running(self, file: JobFile, folder: str, pid: int, started_at_us: int) -> None:
         mark = self._jobs.mark(file.handle)
@@ -131,6 +130,8 @@ class Adoption:
         pumps = self._open_pumps(file, folder, ends)
         job = Job(self._yard, file, folder, started_at_us, leader, box, pumps, paused=box.is_frozen())
         self._found.append((job, age_seconds(stat.start_ticks) if stat else 0.0))
+        if faults.ARMED:
+            faults.reach("during-adoption")
 
     def _find_leader(self, mark: int, pid: int, started_at_us: int) -> tuple[Leader, Stat | None]:
         """Find out what became of a leader; and what /proc says of it, if it is there."""

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 
+from ...schemas import faults
 from ..folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, mark_over_limit, outcome_text, run_path, to_json
 from ..keeper_loop import say
 from .containment import Box
+from .ending import TABLE, Effect, Happening, Stage
 from .leaders import Leader, Use
 from .loop import Timer
 from .outcome import judge
@@ -43,6 +44,7 @@ class Job:
         "_paused",
         "_pumps",
         "_reason",
+        "_stage",
         "_started_at_us",
         "_stop_signal",
         "_stuck",
@@ -76,6 +78,7 @@ class Job:
         self._leader = leader
         self._box = box
         self._pumps = pumps
+        self._stage = Stage.RUNS
         self._wait_status: int | None = None
         self._limit: Timer | None = None
         self._paused = paused
@@ -96,7 +99,7 @@ class Job:
             # It was being ended for it when the former supervisor died.
             self._over_limit()
         if self._time_limit_ms is not None:
-            self._limit = self._yard.loop.after(self._time_limit_ms / 1000 - age_seconds, self._limit_passed)
+            self._limit = self._yard.loop.after(self._time_limit_ms / 1000 - age_seconds, lambda: self._happen(Happening.LIMIT_PASSED))
         self._leader.await_end(self._yard.loop, self._leader_ended)
 
     def started_fact(self) -> str:
@@ -110,7 +113,7 @@ class Job:
 
     def pause(self) -> None:
         """Let all of it stand still, unless it is being ended; its limit of time goes on. A fact tells whether it is paused now."""
-        if not self._is_being_ended():
+        if self._stage is Stage.RUNS:
             self._box.freeze()
             self._paused = True
         self._tell_whether_paused()
@@ -124,11 +127,44 @@ class Job:
 
     def end(self, number: int, grace_ms: int) -> None:
         """End it: a signal to every process, and SIGKILL after the grace. Said again, it can only become shorter."""
-        self._reason = self._reason or "asked"
-        self._end(number, grace_ms)
+        self._blame("asked")
+        self._stop(number, grace_ms)
 
-    def _is_being_ended(self) -> bool:
-        return self._kill is not None or self._stuck is not None
+    def _stop(self, number: int, grace_ms: int) -> None:
+        self._happen(Happening.STOPPED if grace_ms > 0 else Happening.STOPPED_NOW, number, grace_ms)
+
+    def _happen(self, what: Happening, number: int = 0, grace_ms: int = 0) -> None:
+        """Move on in the table of ending.py and carry its effects out; `number` and `grace_ms` are those of this stop."""
+        self._stage, effects = TABLE[self._stage, what]
+        for effect in effects:
+            match effect:
+                case Effect.SIGNAL:
+                    self._box.send(number)
+                    # A stopped process would not get to see the signal. One that stands still sees it before anything else.
+                    self._box.send(signal.SIGCONT)
+                    self._thaw()
+                case Effect.LET_GRACE_RUN:
+                    self._let_grace_run(grace_ms)
+                case Effect.KILL:
+                    self._kill_all(grace_ms)
+                case Effect.STOP_AS_AGREED:
+                    self._stop(self._stop_signal, self._grace_ms)
+                case Effect.BLAME_TIME:
+                    self._blame("time")
+                case Effect.BLAME_OUTPUT:
+                    self._blame("output")
+                case Effect.THAW:
+                    self._thaw()
+                case Effect.FINISH:
+                    self._finish()
+
+    def _blame(self, reason: str) -> None:
+        self._reason = self._reason or reason
+
+    def _let_grace_run(self, grace_ms: int) -> None:
+        if self._kill is None or self._kill.due > self._yard.loop.now() + grace_ms / 1000:
+            self._yard.loop.cancel(self._kill)
+            self._kill = self._yard.loop.after(grace_ms / 1000, lambda: self._happen(Happening.GRACE_PASSED, 0, grace_ms))
 
     def _thaw(self) -> None:
         if self._paused:
@@ -139,23 +175,8 @@ class Job:
     def _tell_whether_paused(self) -> None:
         self._yard.report(to_json({"fact": "paused", "job": self.handle, "paused": self._paused}))
 
-    def _end(self, number: int, grace_ms: int) -> None:
-        if grace_ms > 0:
-            self._box.send(number)
-            # A stopped process would not get to see the signal. One that stands still sees it before anything else.
-            self._box.send(signal.SIGCONT)
-            self._thaw()
-        due = time.monotonic() + grace_ms / 1000
-        if self._stuck is not None or (self._kill is not None and self._kill.due <= due):
-            return
-        self._yard.loop.cancel(self._kill)
-        self._kill = None
-        if grace_ms > 0:
-            self._kill = self._yard.loop.after(grace_ms / 1000, lambda: self._kill_all(grace_ms))
-        else:
-            self._kill_all(0)
-
     def _kill_all(self, grace_ms: int) -> None:
+        self._yard.loop.cancel(self._kill)
         self._killed_after_ms = grace_ms
         self._stuck = self._yard.loop.after(_STUCK_SECONDS, self._report_stuck)
         self._box.kill()
@@ -165,15 +186,10 @@ class Job:
         pids = sorted({*self._box.pids(), self._leader.pid} if self._wait_status is None else self._box.pids())
         self._yard.report(to_json({"fact": "stuck", "job": self.handle, "pids": pids}))
 
-    def _limit_passed(self) -> None:
-        self._reason = self._reason or "time"
-        self._end(self._stop_signal, self._grace_ms)
-
     def _over_limit(self) -> None:
-        self._reason = self._reason or "output"
         # Should we die before it has ended, the next of us must know: what was dropped left no trace.
         mark_over_limit(self._folder)
-        self._end(self._stop_signal, self._grace_ms)
+        self._happen(Happening.OUTPUT_PASSED)
 
     def _leader_ended(self, wait_status: int | None) -> None:
         self._wait_status = wait_status
@@ -183,16 +199,14 @@ class Job:
 
     def _wind_up(self) -> None:
         if self._box.is_empty():
-            self._finish()
+            self._nothing_left()
             return
-        if self._linger and not self._is_being_ended():
-            # Only a kill ends a leader that stands still. Nobody could let the others go on later.
-            self._thaw()
-            self._finish()
-            return
-        if not self._is_being_ended():
-            self._end(self._stop_signal, self._grace_ms)
-        self._box.await_empty(self._yard.loop, self._finish)
+        self._happen(Happening.LINGERERS_LEFT if self._linger else Happening.REMAINS_LEFT)
+        if self._stage is not Stage.OVER:
+            self._box.await_empty(self._yard.loop, self._nothing_left)
+
+    def _nothing_left(self) -> None:
+        self._happen(Happening.NOTHING_LEFT)
 
     def _finish(self) -> None:
         # Both, also where the first cannot be drained.
@@ -204,14 +218,22 @@ class Job:
             return
         self._yard.loop.cancel(self._kill)
         self._yard.loop.cancel(self._stuck)
+        if faults.ARMED:
+            faults.reach("after-exit-before-outcome")
         outcome = self._outcome(drained=drained)
         text = outcome_text(outcome)
         # Written, then reaped, then renamed: killed in between, the next of us finds either the outcome or the zombie with its status
         # (by its keeper), and by the name it knows that the pid was not yet given away when the outcome was missing. Where there is no
         # room to write, nobody has to wait for that: it is told, and the zombie is kept until the outcome is on disk too.
         written = self._yard.write(self.handle, self._folder, text)
+        if faults.ARMED:
+            faults.reach("after-outcome-before-reap")
         use = self._leader.reap() if written else Use()
+        if faults.ARMED:
+            faults.reach("after-outcome-before-rename")
         self._rename(outcome.ended_at_us)
+        if faults.ARMED:
+            faults.reach("after-rename-before-report")
         if written:
             self._leave()
         else:

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 
+from ...schemas import faults
 from ..folders import (
     DISK_FULL,
     FILE_MODE,
@@ -186,6 +187,8 @@ class Jobs:
             raise
         for _, write_end in pipes:
             os.close(write_end)
+        if faults.ARMED:
+            faults.reach("after-fork-before-record")
         started_at_us, folder = self._rename(intent, leader.pid)
         quota = Quota() if file.output_limit_bytes is None else Quota(file.output_limit_bytes)
         pumps = [Pump(self._yard.loop, read_end, log, quota=quota) for (read_end, _), log in zip(pipes, logs, strict=True)]
@@ -194,6 +197,8 @@ class Jobs:
     def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, pipes: list[tuple[int, int]]) -> Child:
         (stdout, stdout_end), (stderr, stderr_end) = pipes
         self._yard.line.deposit(file.handle, (stdout, stderr))
+        if faults.ARMED:
+            faults.reach("after-intent-before-fork")
         try:
             pid = self._spawner.spawn(file, mark, intent, (stdout_end, stderr_end), box)
             box.lead(pid)

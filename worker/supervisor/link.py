@@ -1,7 +1,7 @@
 """The supervisor's end of the link to the worker: one worker at a time, JSON arrays both ways, a datagram each.
 
     worker -> supervisor                                    supervisor -> worker
-    {"do":"hello"}                                          {"fact":"hello","version","pid","keeper_pid","cgroups"}
+    {"do":"hello"}                                          {"fact":"hello","version","pid","keeper_pid","cgroups","handover"}
     {"do":"start","job"}          once for each job         {"fact":"started","job","pid","started_at_us"}
     {"do":"signal","job","signal"}                          {"fact":"ended","job", what `outcome` says, and resources}
     {"do":"end","job","signal","grace_ms"}                  {"fact":"stuck","job","pids"}    outlived SIGKILL
@@ -10,6 +10,9 @@
     {"do":"settled","jobs"}
     {"do":"recover"}              say all again             {"fact":"recovered"}
     {"do":"retire"}               end when nothing is left; taken back by the next hello
+    {"do":"reload"}               make way for a supervisor of the version on the disk; only where `handover` is not 0
+
+A higher `version` of the supervisor's is one that an older worker must not speak to. New words and keys do not raise it.
 
 What makes no sense is logged and costs only itself.
 """

@@ -52,9 +52,13 @@ class Loop:
         if self._watched.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
+    def now(self) -> float:
+        """Say what time timers go by: seconds of CLOCK_MONOTONIC, which nobody sets."""
+        return time.monotonic()
+
     def after(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """Call back once, when so much of CLOCK_MONOTONIC has passed."""
-        timer = Timer(time.monotonic() + max(0.0, seconds), callback)
+        timer = Timer(self.now() + max(0.0, seconds), callback)
         heapq.heappush(self._timers, timer)
         return timer
 
@@ -98,10 +102,10 @@ class Loop:
         while self._timers and self._timers[0].callback is None:
             heapq.heappop(self._timers)
             self._stale -= 1
-        return min(max(0.0, self._timers[0].due - time.monotonic()), _LONGEST_SLEEP_SECONDS) if self._timers else -1
+        return min(max(0.0, self._timers[0].due - self.now()), _LONGEST_SLEEP_SECONDS) if self._timers else -1
 
     def _call_due(self) -> None:
-        while self._timers and (self._timers[0].callback is None or self._timers[0].due <= time.monotonic()):
+        while self._timers and (self._timers[0].callback is None or self._timers[0].due <= self.now()):
             timer = heapq.heappop(self._timers)
             callback, timer.callback = timer.callback, None
             if callback is None:

@@ -203,3 +203,43 @@ def test_no_bytes_do_more_than_be_refused(text: bytes, lines: bool) -> None:  # 
 def attempt(text: bytes, *, lines: bool = False) -> None:
     with contextlib.suppress(Refused):
         assert read(text, lines=lines).jobs
+
+
+# What can stand in a TOML file: strings that look like something else, and values that no JSON has.
+TOKENS = [
+    *'[]{}=,#. "',
+    "'",
+    "\n",
+    "\\",
+    '"""',
+    "'''",
+    "[[job]]\n",
+    "[defaults]\n",
+    "[batch]\n",
+    "argv = ['a']\n",
+    "x = 1\n",
+    "nan",
+    "-inf",
+    "1e400",
+]
+TOKENS += ["time_limit", "stop", "env", "1979-05-27", "07:32:00", "\ufeff", "\r", "\u2028", "\\ud800", "9" * 20]
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=25), st.booleans())
+def test_no_pieces_of_toml_do_more_than_be_refused(pieces: list[str], begun: bool) -> None:  # noqa: FBT001
+    attempt((("[[job]]\nargv = ['a']\n" if begun else "") + "".join(pieces)).encode())
+
+
+@given(
+    st.sampled_from(["time_limit", "stop", "env", "dir", "stdin", "name", "labels"]),
+    st.sampled_from(TOKENS),
+    st.sampled_from(["", "unknown = 1\n"]),
+)
+def test_no_value_that_only_toml_has_does_more_than_be_refused(key: str, value: str, then: str) -> None:
+    attempt(f"[[job]]\nargv = ['a']\n{key} = {value}\n{then}".encode())
+
+
+@given(st.text(alphabet=st.characters(), max_size=6), st.sampled_from(["argv", "name", "dir", "stdin", "env", "labels", "x"]))
+def test_no_text_in_json_does_more_than_be_refused(text: str, key: str) -> None:
+    value = {"argv": [text], "env": {text: text}, "labels": [text]}.get(key, text)
+    attempt(json.dumps({"argv": ["a"], key: value}).encode())

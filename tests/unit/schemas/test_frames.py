@@ -1,11 +1,14 @@
 import contextlib
 import pickle
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import messages
 
 from jobwire.schemas.frames import read_envelope, read_news, read_reply, refusal_from, refusal_message
-from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.generated import event_pb2, request_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind, ResourceUse, exit_status
 from jobwire.schemas.record import outcome_from_wire, outcome_to_wire
 from jobwire.schemas.refusal import Code, Refused
@@ -16,6 +19,32 @@ def test_no_bytes_do_more_than_be_refused(data: bytes) -> None:
     for read in (read_envelope, read_reply, read_news):
         with contextlib.suppress(Refused):
             read(data)
+
+
+@given(messages(request_pb2.Request), messages(request_pb2.Reply), messages(event_pb2.News), st.data())
+def test_no_mutation_of_a_sound_frame_does_more_than_be_refused(
+    request: request_pb2.Request, reply: request_pb2.Reply, news: event_pb2.News, data: st.DataObject
+) -> None:
+    envelope = request_pb2.Envelope(request=mutated(request.SerializeToString(), data))
+    frames = [(read_envelope, envelope.SerializeToString()), (read_reply, reply.SerializeToString()), (read_news, news.SerializeToString())]
+    for read, frame in frames:
+        with contextlib.suppress(Refused):
+            read(mutated(frame, data))
+
+
+def mutated(frame: bytes, data: st.DataObject) -> bytes:
+    at, length = data.draw(st.integers(0, len(frame))), data.draw(st.integers(0, 3))
+    return frame[:at] + data.draw(st.binary(max_size=3)) + frame[at + length :]
+
+
+@pytest.mark.parametrize("frame", [b"\x0a\xff\xff\xff\xff\x07", b"\x12" * 100_000, b"\x0b" * 1_000_000, b"\x0a\x80" * 500_000])
+def test_a_hostile_frame_is_refused_at_once(frame: bytes) -> None:
+    """Lengths that are not there, groups within groups, numbers without end."""
+    began = time.monotonic()
+    for read in (read_envelope, read_reply, read_news):
+        with contextlib.suppress(Refused):
+            read(frame)
+    assert time.monotonic() - began < 1
 
 
 def test_an_envelope_gives_the_request_and_the_bytes_that_were_signed() -> None:

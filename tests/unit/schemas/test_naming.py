@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +40,22 @@ def test_a_folder_name_reads_back(pid: int, start: int, end: int | None) -> None
 def test_any_other_folder_name_is_none_of_ours(name: str) -> None:
     found = parse_folder(name)
     assert found is None or format_folder(*found) == name
+
+
+@given(
+    st.from_regex(r"\A\d{1,3}_\d{8}T\d{6}\.\d{6}Z(_\d{8}T\d{6}\.\d{6}Z)?\Z")
+    | st.from_regex(r"\A7_202[0-9][01]\d[0-3]\dT[0-2]\d[0-6]\d[0-6]\d\.\d{6}Z\Z")
+)
+def test_what_looks_like_a_folder_name_reads_back_or_is_none(name: str) -> None:
+    found = parse_folder(name)
+    assert found is None or format_folder(*found) == name
+
+
+@given(st.from_regex(r"\A\d{1,11}@\d{8}T\d{6}\.\d{6}Z\Z") | st.text(max_size=40))
+def test_whatever_is_typed_names_a_job_or_is_an_error_in_words(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        typed = parse_typed(text)
+        assert sum(map(bool, (typed.full_id, typed.process[0], typed.last, typed.name_or_prefix))) == 1
 
 
 def test_folder_names_sort_by_their_times() -> None:

@@ -4,6 +4,7 @@ import signal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import messages
 
 from jobwire.schemas.generated import job_pb2
 from jobwire.schemas.refusal import Code, Refused
@@ -47,6 +48,26 @@ def test_two_specs_have_one_digest_only_if_they_ask_for_the_same(one: JobSpec, t
         return dataclasses.replace(spec, environment=tuple(sorted(spec.environment)), labels=tuple(sorted(spec.labels)))
 
     assert (digest(one) == digest(two)) == (ordered(one) == ordered(two))
+
+
+@given(messages(job_pb2.JobSpec))
+def test_any_spec_off_the_wire_can_be_run_or_is_refused(message: job_pb2.JobSpec) -> None:
+    """And what is let through is the same when it is stored and read again."""
+    refusal = problem_of(message)
+    if refusal is not None:
+        assert refusal.code in (Code.INVALID_ARGUMENT, Code.UNIMPLEMENTED)
+        assert "\n" not in str(refusal)
+        return
+    spec = from_wire(message)
+    assert digest(from_wire(job_pb2.JobSpec.FromString(to_wire(spec).SerializeToString()))) == digest(spec)
+
+
+def problem_of(message: job_pb2.JobSpec) -> Refused | None:
+    try:
+        check(from_wire(message))
+    except Refused as refused:
+        return refused
+    return None
 
 
 def test_the_digest_does_not_change_with_the_version_of_the_code() -> None:

@@ -96,6 +96,31 @@ def test_any_tail_is_what_splitting_lines_gives(
     assert logs.tail(path, lines, most_bytes) == LogPart(len(content) - len(expected), expected, len(content))
 
 
+@given(st.binary(max_size=60), st.integers(0, 70) | st.integers(0, 2**64 - 1), st.integers(0, 2**20))
+def test_any_range_is_what_slicing_gives(tmp_path_factory: pytest.TempPathFactory, content: bytes, start: int, length: int) -> None:
+    path = tmp_path_factory.getbasetemp() / "any range"
+    path.write_bytes(content)
+    assert logs.read_range(path, start, length) == LogPart(start, content[start : start + length], len(content))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([b"\n", b"a", b"\r\n", b"\0"]), st.integers(1, 9000)), max_size=6),
+    st.integers(0, 5),
+    st.integers(0, 40_000),
+)
+def test_any_tail_over_many_windows_is_what_splitting_lines_gives(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[tuple[bytes, int]], lines: int, most_bytes: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any long log"
+    content = b"".join(piece * times for piece, times in pieces)
+    path.write_bytes(content)
+    split = content.split(b"\n")
+    whole = [piece + b"\n" for piece in split[:-1]] + ([split[-1]] if split[-1] else [])
+    expected = b"".join(whole[-lines:] if lines else [])
+    expected = expected[-most_bytes:] if most_bytes else b""
+    assert logs.tail(path, lines, most_bytes) == LogPart(len(content) - len(expected), expected, len(content))
+
+
 @pytest.mark.parametrize("length", [4095, 4096, 4097, 40_000])
 def test_a_tail_of_lines_longer_than_a_window_is_whole(tmp_path: Path, length: int) -> None:
     path = tmp_path / "stdout"

@@ -1,0 +1,42 @@
+"""What a fact of the engine changes about a job, and which events tell of it. Knows no store and no engine."""
+
+from __future__ import annotations
+
+from ..schemas.generated import event_pb2
+from ..schemas.job import EventKind, Outcome, OutcomeKind
+from .engine import Ended, Started
+from .life import Happening, Job, advance
+from .record import event_of, explained
+
+
+def take_in(job: Job, fact: Started | Ended, now_us: int) -> list[event_pb2.Event]:
+    """Move a job on by a fact, and make the events that tell of it; none for what was told before."""
+    return _hear_started(job, fact, now_us) if isinstance(fact, Started) else _hear_ended(job, fact)
+
+
+def cancelled(job: Job, now_us: int) -> Ended:
+    """Say that a job was stopped before it had a process."""
+    asked_by = job.stop.asked_by if job.stop is not None else ""
+    return Ended(job.key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {asked_by} before it started"))
+
+
+def _hear_started(job: Job, fact: Started, now_us: int) -> list[event_pb2.Event]:
+    again = job.pid == fact.pid and job.started_at_us == fact.started_at_us
+    job.phase = advance(job.phase, Happening.STARTED)
+    job.pid, job.started_at_us, job.paused = fact.pid, fact.started_at_us, fact.paused
+    events = [] if again else [event_of(EventKind.STARTED, job, fact.started_at_us)]
+    if fact.adopted:
+        events.append(event_of(EventKind.ADOPTED, job, now_us))
+    return events
+
+
+def _hear_ended(job: Job, fact: Ended) -> list[event_pb2.Event]:
+    events = []
+    if fact.pid and not job.pid:
+        job.pid, job.started_at_us = fact.pid, fact.started_at_us
+        events.append(event_of(EventKind.STARTED, job, fact.started_at_us))
+    job.phase = advance(job.phase, Happening.ENDED)
+    job.pid, job.started_at_us, job.ended_at_us = fact.pid, fact.started_at_us, fact.ended_at_us
+    job.outcome = explained(job, fact.outcome)
+    events.append(event_of(EventKind.FINISHED, job, fact.ended_at_us))
+    return events

@@ -1,0 +1,30 @@
+"""How much is tried of a state machine or a property: the same few each time, and with `make soak` many others."""
+
+from __future__ import annotations
+
+import unittest
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine
+
+# The machine is busy with other things, too.
+_PATIENT = (HealthCheck.too_slow,)
+
+
+def briefly(examples: int = 60, steps: int = 30) -> settings:
+    """Try so many of so many steps, the same each time."""
+    return settings(
+        max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=True, database=None, suppress_health_check=_PATIENT
+    )
+
+
+def at_length(machine: type[RuleBasedStateMachine], examples: int = 1000, steps: int = 60) -> type[unittest.TestCase]:
+    """Make a soak test that tries many others."""
+    longer: type[unittest.TestCase] = type(f"{machine.__name__}AtLength", (machine.TestCase,), {})
+    longer.settings = settings(  # type: ignore[attr-defined] # reason: hypothesis looks for it
+        max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=_PATIENT
+    )
+    soak = pytest.mark.timeout(900)(pytest.mark.soak(longer))
+    assert isinstance(soak, type)
+    return soak

@@ -1,0 +1,106 @@
+"""Whatever a member asks, however absurd: it is answered or refused, and no handler fails."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from desk_house import OWNER, EngineDouble, House, asked, ended, started
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from machines import briefly
+from messages import messages
+
+from jobwire.broker.peers import Peer
+from jobwire.broker.reception import SIGNED, Reception
+from jobwire.broker.verbs.hello import Introduction
+from jobwire.broker.verbs.table import handlers
+from jobwire.keys import identity, signature
+from jobwire.keys.rights import Member
+from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.refusal import Code, Refused
+
+DAEMON = identity.from_seed(b"d" * 32)
+CLIENT = identity.from_seed(b"c" * 32)
+NONCE = b"n" * 16
+IDS = st.sampled_from([CLIENT.public, OWNER, *(bytes([number]) * 16 for number in range(1, 5))])
+REQUESTS = messages(request_pb2.Request, ids=IDS)
+
+
+class Endpoint:
+    """Takes answers, as they would be written."""
+
+    def __init__(self) -> None:
+        self.refused: list[Refused] = []
+
+    def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None) -> bool:
+        reply.SerializeToString()
+        return True
+
+    def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
+        self.refused.append(refused)
+
+
+class Engine(EngineDouble):
+    def follow_log(self, *_: object) -> None:  # type: ignore[override] # reason: there are no logs here
+        raise Refused(Code.NOT_FOUND, "no log")
+
+
+async def ask(requests: list[request_pb2.Request], role: str) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="jobwire-any-"))
+    house = House(folder / "state.db", Engine(slots=4))
+    house.open()
+    try:
+        await house.accept(asked(1), asked(2), owner=CLIENT.public)
+        await house.accept(asked(1))
+        house.desk.hear([started(1), ended(1)])
+        introduction = Introduction("worker", "", DAEMON.public, house.store.id, NONCE, "", 1)
+        member = Member("somebody", CLIENT.public, role)
+        table = handlers(house.desk, introduction, lambda _: member, asyncio.get_running_loop())
+        endpoint = Endpoint()
+        reception = Reception(DAEMON.public, NONCE, lambda _: member, table, endpoint)  # type: ignore[arg-type] # reason: a double
+        peer = Peer(b"r", -1, b"", CLIENT.public)
+        for request in requests:
+            if request.HasField("start"):
+                request.start.first_store = house.store.id
+            if request.HasField("replay"):
+                request.replay.after.store = house.store.id
+            raw = request.SerializeToString()
+            proof = signature.sign(CLIENT, DAEMON.public, NONCE, raw) if request.WhichOneof("verb") in SIGNED else None
+            reception.take(peer, request_pb2.Envelope(request=raw, proof=proof).SerializeToString())
+        await house.durable()
+        # What waits in the queue, and a stream that waits for its start.
+        await house.accept(asked(5), asked(6))
+        peer.end()
+        assert not [refused for refused in endpoint.refused if refused.code is Code.INTERNAL]
+    finally:
+        house.store.close()
+        shutil.rmtree(folder)
+
+
+@settings(briefly(120))
+@given(st.lists(REQUESTS, min_size=1, max_size=8), st.sampled_from(("admin", "viewer", "submitter")))
+def test_any_request_is_answered_or_refused(requests: list[request_pb2.Request], role: str) -> None:
+    asyncio.run(ask(requests, role))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@settings(max_examples=3000, deadline=None)
+@given(st.lists(REQUESTS, min_size=1, max_size=8), st.sampled_from(("admin", "viewer", "submitter")))
+def test_any_request_is_answered_or_refused_at_length(requests: list[request_pb2.Request], role: str) -> None:
+    asyncio.run(ask(requests, role))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        request_pb2.Request(replay=request_pb2.Replay(after={"seq": 2**64 - 1})),
+        request_pb2.Request(list=request_pb2.List(page=b"\xff" * 8)),
+    ],
+)
+def test_numbers_that_no_store_can_hold_are_refused(request_: request_pb2.Request) -> None:
+    asyncio.run(ask([request_], "admin"))

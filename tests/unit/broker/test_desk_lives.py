@@ -1,0 +1,339 @@
+"""A desk that is killed at any moment, between a real store and an engine that answers honestly, against what always holds."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from desk_house import EngineDouble
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from machines import at_length, briefly
+
+from jobwire.broker.desk import Accepted, Asked, Desk
+from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
+from jobwire.broker.life import BatchRun, Phase, StopOrder
+from jobwire.broker.rows import Write
+from jobwire.broker.store import Store
+from jobwire.schemas import spec as specs
+from jobwire.schemas.generated import event_pb2
+from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.naming import JobKey
+from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.spec import JobSpec
+from jobwire.worker.facts import lost, why_lost
+
+OWNERS = (b"a" * 32, b"b" * 32)
+SPECS = (JobSpec(argv=(b"true",)), JobSpec(argv=(b"false",)))
+EXITED = Outcome(OutcomeKind.EXITED)
+
+# How an event moves a job on, for one that reads the events only.
+ALLOWED = {
+    ("", "QUEUED"): "QUEUED",
+    ("QUEUED", "STARTED"): "RUNNING",
+    ("QUEUED", "STOPPING"): "STOPPING",
+    ("QUEUED", "FINISHED"): "FINISHED",
+    ("RUNNING", "ADOPTED"): "RUNNING",
+    ("RUNNING", "STOPPING"): "STOPPING",
+    ("RUNNING", "FINISHED"): "FINISHED",
+    ("STOPPING", "STARTED"): "STOPPING",
+    ("STOPPING", "ADOPTED"): "STOPPING",
+    ("STOPPING", "FINISHED"): "FINISHED",
+}
+
+
+class Gate:
+    """Stands before the disk: a group of writes is committed when the test says so."""
+
+    def __init__(self, disk: queue.SimpleQueue[Sequence[Write] | None]) -> None:
+        self._disk = disk
+        self.group: Sequence[Write] | None = None
+
+    def put(self, group: Sequence[Write] | None) -> None:
+        if group is None:
+            self._disk.put(None)
+        else:
+            self.group = group
+
+    def get(self) -> Sequence[Write] | None:
+        return self._disk.get()
+
+    def open(self) -> None:
+        group, self.group = self.group, None
+        self._disk.put(group)
+
+
+class HonestEngine(EngineDouble):
+    """Starts what it is told to, tells what happened until that is settled, and outlives every desk."""
+
+    def __init__(self) -> None:
+        super().__init__(slots=1)
+        self.now = 1_000_000
+        self.launched: Counter[JobKey] = Counter()
+        self.running: dict[JobKey, Started] = {}
+        self.ended: dict[JobKey, Ended] = {}
+        self.to_end: set[JobKey] = set()
+        self.untold: list[Fact] = []
+        self.rebooted = False
+
+    def start(self, launches: Sequence[Launch]) -> None:
+        for launch in launches:
+            if launch.key in self.running or launch.key in self.ended:
+                continue
+            self.launched[launch.key] += 1
+            self.now += 1
+            self.running[launch.key] = fact = Started(launch.key, 100 + len(self.launched), self.now)
+            self.untold.append(fact)
+        assert len(self.running) <= self.slots
+
+    def end(self, key: JobKey, number: int, grace_ms: int) -> None:
+        self.to_end.add(key)
+
+    def settled(self, keys: Sequence[JobKey]) -> None:
+        for key in keys:
+            assert key not in self.running
+            self.ended.pop(key, None)
+
+    async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
+        self.untold.clear()
+        facts: list[Fact] = [Started(fact.key, fact.pid, fact.started_at_us, adopted=True) for fact in self.running.values()]
+        facts += self.ended.values()
+        told = {fact.key for fact in facts}
+        missing = [one for one in expected if one.key not in told]
+        facts += [lost(one, why) for one in missing if (why := why_lost(one, rebooted=self.rebooted))]
+        return facts
+
+    def finish(self, key: JobKey, *, failed: bool = False) -> None:
+        started = self.running.pop(key)
+        self.now += 1
+        pid = 0 if failed else started.pid
+        if failed and started in self.untold:
+            self.untold.remove(started)
+        self.ended[key] = Ended(key, pid, started.started_at_us, self.now, EXITED)
+        self.untold.append(self.ended[key])
+
+
+class WhatAlwaysHolds(RuleBasedStateMachine):
+    """Acknowledged is there, nothing is launched twice, each job ends once, and events are told in order when they are durable."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="jobwire-lives-"))
+        self.loop = asyncio.new_event_loop()
+        self.engine = HonestEngine()
+        # Specs by key: of those that were acknowledged, and of all that were ever asked for.
+        self.acknowledged: dict[JobKey, JobSpec] = {}
+        self.asked: dict[JobKey, set[JobSpec]] = {}
+        self.stops: set[JobKey] = set()
+        self.published: list[int] = []
+        # A desk that is killed at every turn gets nowhere.
+        self.steps = 0
+        self.open()
+        self.the_disk_has_written()
+
+    # --- the desk's own life
+
+    def open(self) -> None:
+        self.store = Store(self.folder / "state.db", self.loop)
+        self.gate = Gate(self.store._commits)
+        # The thread waits in the queue behind the gate already.
+        self.store._commits = self.gate  # type: ignore[assignment] # reason: a double
+        self.published.clear()
+        self.desk = Desk(self.store, self.engine, self, lambda: self.engine.now)  # type: ignore[arg-type] # reason: publish() is all it needs
+        self.recovery = self.loop.create_task(self.desk.recover())
+        self.turn()
+
+    @initialize(numbers=st.sampled_from(([1], [1, 2], [1, 2, 3])), width=st.sampled_from((None, None, 1)))
+    def some_jobs_are_there(self, numbers: list[int], width: int | None) -> None:
+        self.somebody_starts_jobs(OWNERS[0], numbers, SPECS[0], width)
+        self.the_disk_has_written()
+
+    def turn(self) -> None:
+        self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.run_until_complete(asyncio.sleep(0))
+
+    def publish(self, events: Sequence[event_pb2.Event]) -> None:
+        seqs = [event.seq for event in events]
+        assert self.store.read("SELECT count(*) FROM events WHERE seq BETWEEN ? AND ?", (seqs[0], seqs[-1])) == [(len(seqs),)]
+        self.published += seqs
+        assert self.published == list(range(self.published[0], self.published[-1] + 1))
+
+    @precondition(lambda self: self.gate.group)
+    @rule()
+    def the_disk_has_written(self) -> None:
+        told = self.loop.create_future()
+        committed = self.store._committed
+
+        def and_tell(failed: Exception | None) -> None:
+            del self.store._committed
+            assert failed is None
+            committed(None)
+            told.set_result(None)
+
+        self.store._committed = and_tell  # type: ignore[method-assign] # reason: to hear of it
+        self.gate.open()
+        self.loop.run_until_complete(asyncio.wait_for(told, 20))
+        self.turn()
+
+    @precondition(lambda self: self.steps % 5 == 0)
+    @rule(written=st.booleans(), rebooted=st.sampled_from((False, False, True)))
+    def the_desk_is_killed(self, *, written: bool, rebooted: bool) -> None:
+        self.kill(written=written)
+        self.engine.rebooted = rebooted
+        if rebooted:
+            # Nothing runs, and no folder was synced.
+            for forgotten in (self.engine.running, self.engine.ended, self.engine.to_end, self.engine.untold):
+                forgotten.clear()
+        self.open()
+
+    def kill(self, *, written: bool) -> None:
+        """With a group on its way to the disk, which arrives or does not; nobody hears of either."""
+        self.store._committed = lambda _: None  # type: ignore[method-assign] # reason: the process is gone
+        if written and self.gate.group is not None:
+            self.gate.open()
+        self.gate.put(None)
+        self.store._thread.join()
+        if self.store._retry is not None:
+            self.store._retry.cancel()
+        self.store._reads.close()
+        self.store._writes.close()
+        self.recovery.cancel()
+        self.loop.run_until_complete(asyncio.wait([self.recovery]))
+
+    def ready(self) -> bool:
+        return self.recovery.done()
+
+    # --- requests
+
+    @precondition(ready)
+    @rule(
+        owner=st.sampled_from(OWNERS),
+        numbers=st.lists(st.integers(1, 4), min_size=1, max_size=3, unique=True),
+        spec=st.sampled_from(SPECS),
+        width=st.sampled_from((None, None, 1)),
+    )
+    def somebody_starts_jobs(self, owner: bytes, numbers: list[int], spec: JobSpec, width: int | None) -> None:
+        keys = [JobKey(owner, bytes([number]) * 16) for number in numbers]
+        for key in keys:
+            self.asked.setdefault(key, set()).add(spec)
+
+        def done(result: Accepted | Refused) -> None:
+            if isinstance(result, Refused):
+                assert result.code is Code.ALREADY_EXISTS
+                assert result.job_index is not None
+                assert self.asked[keys[result.job_index]] - {spec}
+                return
+            assert [job.key for job in result.jobs] == keys
+            assert [job.spec for job in result.jobs] == [spec] * len(keys)
+            for key in keys:
+                assert self.acknowledged.setdefault(key, spec) == spec
+
+        asked = [Asked(key.id, spec, specs.digest(spec), specs.to_wire(spec).SerializeToString()) for key in keys]
+        self.desk.accept(owner, asked, BatchRun(bytes(numbers[:1]) * 16, "b", width) if width else None, b"proof", done)
+
+    @precondition(lambda self: self.ready() and self.acknowledged)
+    @rule(data=st.data(), grace_ms=st.sampled_from((0, 10)))
+    def somebody_stops_a_job(self, data: st.DataObject, grace_ms: int) -> None:
+        key = data.draw(st.sampled_from(sorted(self.acknowledged)))
+        job = self.desk.lookup.job(key)
+        assert job is not None
+        self.desk.stop([job], [StopOrder(15, grace_ms, "somebody")], b"proof", lambda: self.stops.add(key))
+
+    # --- facts
+
+    @precondition(lambda self: self.engine.running)
+    @rule(data=st.data(), failed=st.sampled_from((False, False, True)))
+    def a_job_ends(self, data: st.DataObject, *, failed: bool) -> None:
+        key = data.draw(st.sampled_from(sorted(self.engine.running)))
+        # What was told to run did start.
+        self.engine.finish(key, failed=failed and self.engine.running[key] in self.engine.untold)
+
+    @precondition(lambda self: self.engine.untold)
+    @rule(count=st.integers(1, 3))
+    def facts_arrive(self, count: int) -> None:
+        told, self.engine.untold = self.engine.untold[:count], self.engine.untold[count:]
+        self.desk.hear(told)
+
+    @precondition(lambda self: not self.engine.untold)
+    @rule()
+    def the_engine_tells_all_again(self) -> None:
+        """As it does when the line to the supervisor broke."""
+        self.desk.hear([*self.engine.running.values(), *self.engine.ended.values()])
+
+    # --- what holds
+
+    def events(self) -> list[event_pb2.Event]:
+        found, _ = self.desk.lookup.replay(0, 1 << 40, b"")
+        return found
+
+    @invariant()
+    def what_was_acknowledged_is_there(self) -> None:
+        for key, spec in self.acknowledged.items():
+            assert self.store.read("SELECT digest FROM jobs WHERE owner = ? AND id = ?", key) == [(specs.digest(spec),)]
+
+    @invariant()
+    def time_goes_on(self) -> None:
+        self.steps += 1
+
+    @invariant()
+    def nothing_is_launched_twice(self) -> None:
+        assert all(times == 1 for times in self.engine.launched.values())
+        assert self.engine.launched.keys() <= self.asked.keys()
+
+    @invariant()
+    def events_are_dense_and_each_life_is_one_of_the_table(self) -> None:
+        lives: dict[JobKey, str] = {}
+        found = self.events()
+        assert [event.seq for event in found] == list(range(1, len(found) + 1))
+        for event in found:
+            key = JobKey(event.key.owner, event.key.id)
+            kind = event_pb2.EventKind.Name(event.kind).removeprefix("EVENT_KIND_")
+            lives[key] = ALLOWED[lives.get(key, ""), kind]
+
+    # --- in the end
+
+    def teardown(self) -> None:
+        """Nothing goes wrong any more."""
+        try:
+            self.settle(set[JobKey])
+            # Acknowledged, or durable when somebody killed the desk.
+            stops = self.stops | {job.key for job in self.desk.live.values() if job.phase is Phase.STOPPING}
+            self.settle(lambda: self.engine.to_end & self.engine.running.keys())
+            for key in stops:
+                job = self.desk.lookup.job(key)
+                assert job is not None
+                assert job.phase is Phase.FINISHED, "a stop that was acknowledged was forgotten"
+            self.settle(lambda: set(self.engine.running))
+            assert not self.desk.live
+            assert not self.engine.ended
+            for check in (self.what_was_acknowledged_is_there, self.nothing_is_launched_twice):
+                check()
+            finished = Counter(event.key.SerializeToString() for event in self.events() if event.kind == event_pb2.EVENT_KIND_FINISHED)
+            assert len(finished) == self.store.read("SELECT count(*) FROM jobs")[0][0]
+            assert set(finished.values()) <= {1}
+        finally:
+            self.kill(written=False)
+            self.loop.close()
+            shutil.rmtree(self.folder)
+
+    def settle(self, ending: Callable[[], set[JobKey]]) -> None:
+        for _ in range(200):
+            if not (ending() or self.engine.untold or self.gate.group):
+                return
+            for key in ending():
+                self.engine.finish(key)
+            if self.engine.untold:
+                self.facts_arrive(len(self.engine.untold))
+            if self.gate.group:
+                self.the_disk_has_written()
+        raise AssertionError("it does not come to rest")
+
+
+WhatAlwaysHolds.TestCase.settings = briefly(100, 40)
+TestWhatAlwaysHolds = WhatAlwaysHolds.TestCase
+TestWhatAlwaysHoldsAtLength = at_length(WhatAlwaysHolds, 400, 80)
