@@ -195,6 +195,9 @@ class Job:
         self._wait_status = wait_status
         # A limit that passes while the remains are cleared away did not end the job.
         self._yard.loop.cancel(self._limit)
+        self._wind_up()
+
+    def _wind_up(self) -> None:
         if self._box.is_empty():
             self._nothing_left()
             return
@@ -211,7 +214,7 @@ class Job:
         drained = stdout and stderr
         if not drained and not self._reason:
             # The disk is full: the zombie and its pipes keep what we cannot write.
-            self._yard.loop.after(RETRY_SECONDS, self._finish)
+            self._yard.loop.after(RETRY_SECONDS, self._wind_up)
             return
         self._yard.loop.cancel(self._kill)
         self._yard.loop.cancel(self._stuck)

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import signal
+import subprocess
 import termios
 from pathlib import Path
 
@@ -323,3 +324,26 @@ def test_time_limits_go_on_counting_across_a_death(desk: RawDesk) -> None:
     fact = desk.ended(handle)
     assert fact["kind"] == "timed_out"
     assert 900_000 < fact["ended_at_us"] - started["started_at_us"] < 3_000_000
+
+
+def test_a_process_under_the_pid_of_a_stale_record_is_never_signalled(desk: RawDesk, tmp_path: Path) -> None:
+    """A record says that a job runs as this pid; but the pid was given to somebody else since."""
+    (handle,), _ = start_writers(desk, tmp_path, 1)
+    kill_and_wait(desk.keeper)
+    kill_and_wait(desk.supervisor)
+    (folder,) = desk.logs.iterdir()
+    kill_and_wait(int(folder.name.split("_")[0]))
+    innocent = subprocess.Popen(["sleep", "60"])
+    try:
+        folder.rename(desk.logs / f"{innocent.pid}_20200101T000000.000000Z")
+        keeper.start(tmp_path)
+        desk.reconnect()
+        desk.wish(do="signal", job=handle, signal=signal.SIGKILL)
+        desk.wish(do="pause", job=handle)
+        desk.wish(do="end", job=handle, signal=signal.SIGKILL, grace_ms=0)
+        desk.recover()
+        assert desk.ended(handle)["kind"] == "lost"
+        assert innocent.poll() is None
+    finally:
+        innocent.kill()
+        innocent.wait()
