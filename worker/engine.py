@@ -208,7 +208,8 @@ class LocalEngine:
 
     def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
         """Read on from `start`."""
-        return self._on_log(run, stream, lambda path: Follower(path, start, self._growth, on_growth))
+        growth = None if run.ended_at_us else self._growth
+        return self._on_log(run, stream, lambda path: Follower(path, start, growth, on_growth))
 
     def _on_log(self, run: Run, stream: StreamName, do: Callable[[str], _Read]) -> _Read:
         """Do something with a log, wherever its folder is just now: it is renamed when the job ends."""
