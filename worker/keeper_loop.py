@@ -50,6 +50,7 @@ _CRASH_SECONDS = 1
 _CRASHES_WITHOUT_PAUSE = 2
 _SHORTEST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5
+_SHORTAGE_SECONDS = 1
 
 
 class Keeper:
@@ -120,6 +121,14 @@ class Keeper:
     def _start_supervisor(self) -> None:
         if faults.ARMED and self._supervisors:
             faults.reach("before-next-supervisor")
+        try:
+            self._spawn_supervisor()
+        except OSError as error:
+            # No process or no descriptor is left, and nothing tells when one is again. Jobs wait in their pipes.
+            say(f"no supervisor can be started: {error.strerror}; trying again")
+            self._start_at = time.monotonic() + _SHORTAGE_SECONDS
+
+    def _spawn_supervisor(self) -> None:
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         ours.settimeout(0)
         listener, lock, files_limit = self._inherited
