@@ -115,9 +115,9 @@ class LocalEngine:
             try:
                 folders.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
             except OSError as error:
-                failed.append(could_not_start(launch.key, f"its log folder could not be made: {error.strerror}"))
+                failed.append(could_not_start(launch, f"its log folder could not be made: {error.strerror}"))
                 continue
-            word: Message = {"do": "start", "job": handle}
+            word: Message = {"do": "start", "job": handle, "queued_at_us": launch.queued_at_us}
             self._starting[handle] = word
             words.append(word)
         self._say(words)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 
+from ...broker.clock import Clock
 from ..folders import STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json, write_outcome
 from ..keeper_loop import say
 from .containment import Box, Boxes
@@ -35,12 +35,7 @@ class Yard:
         self.report = report
         # Jobs that ended, but into whose pipes something may still write.
         self.lingering: set[str] = set()
-        self._last_us = 0
-
-    def now_us(self) -> int:
-        """Say the time, UTC, each time a later one: names of folders are made of it, and the clock may be set back."""
-        self._last_us = max(self._last_us + 1, time.time_ns() // 1000)
-        return self._last_us
+        self.clock = Clock()
 
     def pump_on(self, handle: str, pumps: list[Pump]) -> None:
         """Tell the keeper when a job that ended is drained: at once, usually.
@@ -211,7 +206,7 @@ class Job:
             sentence=verdict.sentence,
             pid=self._leader.pid,
             started_at_us=self._started_at_us,
-            ended_at_us=self._yard.now_us(),
+            ended_at_us=self._yard.clock.now_us(),
             stdout_bytes=stdout.size,
             stderr_bytes=stderr.size,
         )

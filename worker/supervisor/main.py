@@ -62,7 +62,7 @@ class Supervisor:
                 self._link.greet()
                 self._tell(fact="hello", version=VERSION, pid=os.getpid(), keeper_pid=self._keeper(), cgroups=self._boxes.cgroups)
             case "start":
-                self._jobs.start(_handle(wish["job"]))
+                self._jobs.start(_handle(wish["job"]), _number(wish.get("queued_at_us", 0), 0, sys.maxsize))
             case "signal":
                 self._jobs.send(_handle(wish["job"]), _number(wish["signal"], 1, _LARGEST_SIGNAL))
             case "end":
