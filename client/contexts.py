@@ -180,7 +180,11 @@ def _context(name: str, table: Any, folder: Path) -> Context:
     for key, value in said.items():
         if not isinstance(value, str):
             raise Refused(Code.FAILED_PRECONDITION, f"'{key}' is not text")
-    identity = folder / Path(said["identity"] or "identity").expanduser()
+    try:
+        identity = folder / Path(said["identity"] or "identity").expanduser()
+    except RuntimeError:
+        # pathlib, of `~somebody`.
+        raise Refused(Code.FAILED_PRECONDITION, f"'identity' names the home of a user who does not exist: {said['identity']}") from None
     return Context(name, parse_endpoint(said["endpoint"]), parse_public(said["key"]), identity)
 
 
