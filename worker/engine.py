@@ -136,9 +136,13 @@ class LocalEngine:
         """Write the intents and tell the supervisor."""
         self._intents.write(launches)
 
-    def _start_written(self, handles: Sequence[str]) -> None:
-        words: list[Message] = [{"do": "start", "job": handle} for handle in handles]
-        self._starting.update(zip(handles, words, strict=True))
+    def _start_written(self, launches: Sequence[Launch]) -> None:
+        words: list[Message] = []
+        for launch in launches:
+            handle = folders.handle(launch.key)
+            word: Message = {"do": "start", "job": handle, "queued_at_us": launch.queued_at_us}
+            self._starting[handle] = word
+            words.append(word)
         if faults.ARMED:
             faults.reach("after-intent-before-start")
         self._say(words)

@@ -82,13 +82,14 @@ class Adoption:
         # The `job` file of an intent may be what is wrong with it.
         handle = read_job(path).handle if parsed is not None else name.removeprefix(INTENT_PREFIX)
         pid, started_at_us = (parsed.pid, parsed.started_at_us) if parsed is not None else (0, 0)
+        self._yard.clock.not_before(started_at_us)
         if deed is Deed.ASK_FOR_WITNESS:
             pid = self._find_process(handle)
             deed = OF_TRY[witness(pid, keeper_is_new=self._handover.first)]
         match deed:
             case Deed.TAKE_OVER:
                 if not started_at_us:
-                    started_at_us = self._yard.now_us()
+                    started_at_us = self._yard.clock.now_us()
                     tried, path = path, run_path(self._yard.logs, pid, started_at_us)
                     os.rename(tried, path)
                 self._take_running(read_job(path), path, pid, started_at_us)
