@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def pass_gate(gate: Path, count: int) -> None:
         until(lambda: not _bytes_in(fd), "all writers to pass")
     finally:
         os.close(fd)
+
+
+def _holds_pidfds(pid: int) -> bool:
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        # It may be closed between two looks.
+        with suppress(FileNotFoundError):
+            if "pidfd" in str(fd.readlink()):
+                return True
+    return False
 
 
 def _bytes_in(fd: int) -> int:
@@ -185,9 +195,7 @@ def test_after_both_were_killed_the_next_supervisor_may_be_killed_too(desk: RawD
         fact = desk.ended(handle)
         assert (fact["kind"], fact["exit_status"], desk.output(fact)) == ("exited", status, (b"out\n", b"")), fact["sentence"]
     desk.settle(*jobs)
-    until(
-        lambda: not any("pidfd" in str(fd.readlink()) for fd in Path(f"/proc/{desk.keeper}/fd").iterdir()), "the keeper to let go of them"
-    )
+    until(lambda: not _holds_pidfds(desk.keeper), "the keeper to let go of them")
 
 
 @pytest.mark.usefixtures("any_box")
