@@ -26,7 +26,7 @@ from ..schemas.frames import LARGEST_MESSAGE, MOST_FRAMES, refusal_message
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
 from .accounts import Account, Meter
-from .connection import cookie_of
+from .connection import Gone, cookie_of
 from .edge import EdgeReader
 from .peers import Disconnections, Peer
 
@@ -34,11 +34,14 @@ _log = logging.getLogger(__name__)
 
 # An envelope around the largest request: proof and protobuf framing.
 _ENVELOPE_BYTES = 1024
-# Messages that wait for one peer, in each direction.
+# Replies that wait for one peer, and requests that wait of it.
 _PEER_MESSAGES = 256
+_PEER_REQUESTS = 64
+# How often it is looked after whether somebody who asks a lot is there still.
+_LOOK_SECONDS = 0.02
 # Then what else waits for the loop (a commit, a job's end) has its turn: libzmq takes from each peer in turn, but this would be nothing
 # worth if one that asks for a thousand long lists held up everything behind the sockets.
-_TURN_SECONDS = 0.002
+_TURN_SECONDS = 0.001
 # So long a connection that is one too many can read why.
 _FAREWELL_SECONDS = 1.0
 _GONE_REMEMBERED = 1024
@@ -70,7 +73,7 @@ class Endpoint:
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE + _ENVELOPE_BYTES)
         self._socket.setsockopt(zmq.SNDHWM, _PEER_MESSAGES)
-        self._socket.setsockopt(zmq.RCVHWM, _PEER_MESSAGES)
+        self._socket.setsockopt(zmq.RCVHWM, _PEER_REQUESTS)
         self._disconnections = Disconnections(self._socket, self._forget_descriptor)
         self._readers: list[EdgeReader] = []
 
@@ -152,7 +155,7 @@ class Endpoint:
         if routing_id in self._gone:
             return
         peer = self._peer(routing_id, frame)
-        if peer is None:
+        if peer is None or not self._is_there(peer):
             return
         if more:
             self.malformed += 1
@@ -161,6 +164,20 @@ class Endpoint:
                 self._cut_off_for(peer, f"sent {1 + more} frames in one message")
             return
         self._take(peer, frame.bytes)
+
+    def _is_there(self, peer: Peer) -> bool:
+        now = time.monotonic()
+        if now < peer.look_at:
+            return True
+        peer.look_at = now + _LOOK_SECONDS
+        try:
+            peer.meter.look()
+        except Gone:
+            # Its requests of before would be worked on for nobody.
+            self._forget(peer)
+            peer.end()
+            return False
+        return True
 
     def _peer(self, routing_id: bytes, frame: zmq.Frame) -> Peer | None:
         descriptor = int(frame.get(zmq.SRCFD))

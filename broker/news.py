@@ -119,8 +119,9 @@ class News:
         own = list(self._owned.get(public, {}).values())
         idle = [grant for grant in own if not grant.subscribed]
         patience = _GRANT_SECONDS_UNSUBSCRIBED if len(own) < most else _GRANT_SECONDS_AT_THE_BOUND
+        now = self._now()
         for old in idle:
-            if self._now() - old.unsubscribed_at > patience:
+            if now - old.unsubscribed_at > patience:
                 self.revoke(old.topic)
                 own.remove(old)
         if len(own) >= most:

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-_TURN_SECONDS = 0.002
+_TURN_SECONDS = 0.001
 
 
 class Turns:
