@@ -1,6 +1,9 @@
 # Everything that can be done with a checkout. Needs python3 (3.11 or newer) with pip, and make.
 PYTHON ?= python3
 VENV := .venv
+# Of `make soak`: for how long random faults are tried, and the seed of an earlier run.
+SECONDS ?= 600
+SEED ?=
 BIN := $(VENV)/bin
 
 .PHONY: install demo test check bench soak schemas format clean
@@ -28,6 +31,7 @@ bench: $(VENV)/.installed-dev install
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/pytest -q -m soak --timeout 900
+	$(BIN)/python tests/system/faults/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 schemas: $(VENV)/.installed-dev
 	$(BIN)/python schemas/generate.py

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..keys.rights import Member
-from ..schemas.frames import MOST_STREAMS
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
 from .peers import Ending, Peer
@@ -38,12 +37,17 @@ class Call:
         self._refuse(self.peer, self.request.id, refused)
 
     def demand_stream(self) -> None:
-        """Go on only if this connection may have one more stream.
+        """Go on only if who asks may have one more stream.
 
         Raises Refused(RESOURCE_EXHAUSTED).
         """
-        if len(self.peer.streams) >= MOST_STREAMS:
-            raise Refused(Code.RESOURCE_EXHAUSTED, f"this connection has {MOST_STREAMS} streams open, which is the limit", "end some")
+        most = self.member.limits.streams
+        if self.peer.account.streams >= most:
+            raise Refused(
+                Code.RESOURCE_EXHAUSTED,
+                f"{self.member.name} has {most} streams open, which is the limit",
+                "end some",
+            )
 
     def open_stream(self, stream: Ending) -> None:
         """Let the stream end with its peer; a request that is repeated replaces its first stream."""
@@ -51,7 +55,9 @@ class Call:
         if old is not None:
             old.close()
         self.peer.streams[self.request.id] = stream
+        self.peer.account.streams += 1
 
     def stream_ended(self) -> None:
         """Forget the stream of this request."""
-        self.peer.streams.pop(self.request.id, None)
+        if self.peer.streams.pop(self.request.id, None) is not None:
+            self.peer.account.streams -= 1

@@ -11,13 +11,14 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import zmq
 
 from ..keys.handshake import Handshake
 from ..keys.identity import Identity
+from ..keys.limits import EVERYBODYS, Limits
 from ..keys.rights import Member
 from ..keys.roster import Roster, RosterFile
 from ..keys.sockets import new_context
@@ -30,6 +31,8 @@ from .engine import Engine
 from .news import News
 from .publisher import Publisher
 from .reception import Reception
+from .retention import Keep, Retention
+from .room import Room
 from .store import Store
 from .verbs.hello import Introduction
 from .verbs.table import handlers
@@ -43,7 +46,8 @@ _HEARTBEAT_SECONDS = 5.0
 class Settings:
     """What a daemon is told: kind ("worker" or "broker"), software, store, roster file, and endpoints with `*` for any port.
 
-    `event_listen` empty: the port after the one of `listen`, or any if that is any.
+    `event_listen` empty: the port after the one of `listen`, or any if that is any. `keep`: how much of what has ended is kept;
+    `keep_free_bytes`: with less free room beside the store no new job is taken on.
     """
 
     kind: str
@@ -52,6 +56,8 @@ class Settings:
     roster: Path
     listen: str
     event_listen: str = ""
+    keep: Keep = field(default_factory=Keep)
+    keep_free_bytes: int = 0
 
 
 class Daemon:
@@ -87,12 +93,22 @@ class Daemon:
         self.news = News(self._store.id, self._nonce, self._publish, time.monotonic)
         self.news.head = self._store.head
         self._publisher = Publisher(
-            context, self._identity, self._loop, wanted=self._wanted, arrived=self._subscriber_arrived, left=self.news.left
+            context,
+            self._identity,
+            self._loop,
+            wanted=self._wanted,
+            arrived=self._subscriber_arrived,
+            left=self.news.left,
+            limits_of=self._limits_of,
         )
         self._closing.append(self._publisher.close)
-        self.desk = Desk(self._store, engine, self.news, now_us)
+        self.desk = Desk(self._store, engine, self.news, now_us, self._limits_of)
+        self.desk.shortage = Room(self._settings.store.parent, self._settings.keep_free_bytes).shortage
+        self._retention = Retention(self._settings.keep, self._store, self.desk.forgetting, self.desk.watchers, self._loop, now_us)
+        self.desk.ended = self.desk.watchers.released = self._retention.look_soon
+        self._closing.append(self._retention.close)
         self._reception = Reception(self._identity.public, self._nonce, self.member_of, {})
-        self._router = Endpoint(context, self._identity, self._loop, self._reception.take)
+        self._router = Endpoint(context, self._identity, self._loop, self._reception.take, self._limits_of)
         self._reception.endpoint = self._router
         self._closing.append(self._router.close)
 
@@ -116,6 +132,7 @@ class Daemon:
         )
         self._reception.handlers = handlers(self.desk, introduction, self.member_of, self._loop)
         self.endpoint = _bind(self._router.bind, self._settings.listen)
+        self._retention.open()
 
     def close(self) -> None:
         """Close everything in the reverse order; jobs go on."""
@@ -127,6 +144,10 @@ class Daemon:
     def member_of(self, public: bytes) -> Member | None:
         """Look a public key up in the roster that is in force now."""
         return self._roster.roster.member(public)
+
+    def _limits_of(self, public: bytes) -> Limits:
+        member = self.member_of(public)
+        return member.limits if member is not None else EVERYBODYS
 
     def _stop_watching_roster(self) -> None:
         self._loop.remove_reader(self._roster.fileno())
@@ -160,9 +181,10 @@ class Daemon:
         before, self._members = self._members, after.members
         for member in before:
             if after.member(member.key) != member:
-                _log.info("roster: %s is off, or has another name or role", member.name)
+                _log.info("roster: %s is off, or has another name, role or limit", member.name)
                 self.news.revoke_all(member.key)
                 self._router.cut_off(member.key)
+        self.desk.reconsider()
 
 
 def now_us() -> int:

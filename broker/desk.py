@@ -11,19 +11,24 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ..keys.limits import EVERYBODYS, Limits
+from ..schemas import faults
 from ..schemas.generated import event_pb2
 from ..schemas.job import EventKind
 from ..schemas.naming import JobKey, format_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
+from .admission import Admission
 from .clock import Clock
-from .engine import Ended, Engine, Expected, Fact, Launch
+from .engine import Delayed, Ended, Engine, Expected, Fact, Launch, Paused
 from .facts import cancelled, take_in
+from .forgetting import Forgetting
 from .life import RECOVERED, BatchRun, Happening, Job, Phase, StopOrder, TakeUp, advance
 from .lookup import Lookup
 from .news import News
+from .pauses import Pauses
 from .queue import Queue
-from .record import change_of, event_of
+from .record import change_of, event_of, id_taken
 from .rows import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
 from .store import Store
 from .watchers import Watchers
@@ -63,7 +68,14 @@ class _Turn:
 class Desk:
     """All jobs that have not ended, what waits and what runs. `now_us` is the wall clock in microseconds."""
 
-    def __init__(self, store: Store, engine: Engine, news: News, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        news: News,
+        now_us: Callable[[], int],
+        limits_of: Callable[[bytes], Limits] = lambda _: EVERYBODYS,
+    ) -> None:
         self.engine = engine
         self.news = news
         self.live: dict[JobKey, Job] = {}
@@ -71,25 +83,36 @@ class Desk:
         self.store = store
         self._clock = Clock(now_us)
         self._now_us = self._clock.now_us
-        self._queue = Queue(engine.slots)
+        self._queue = Queue(engine.slots, lambda owner: limits_of(owner).running_jobs)
         self.watchers = Watchers()
+        self.pauses = Pauses(engine)
         # Free slots that jobs on their way into the store count on.
         self._promised = 0
+        self._admission = Admission(limits_of, self._queue.waiting_of, self._unknown)
         store.told = self.watchers.flush
+        self.forgetting = Forgetting(store, engine)
+        # Called when ends of jobs were recorded and told.
+        self.ended: Callable[[], None] = _nothing
+        # Says why no new job is taken on just now, if so.
+        self.shortage: Callable[[], Refused | None] = _nothing
 
     # Requests.
 
     def accept(
         self, owner: bytes, asked: Sequence[Asked], batch: BatchRun | None, proof: bytes, done: Callable[[Accepted | Refused], None]
     ) -> None:
-        """Take jobs on, whole or not at all; `done` is called when they are durable, before any of them starts."""
+        """Take jobs on, whole or not at all; `done` is called when they are durable, before any of them starts.
+
+        Raises Refused(RESOURCE_EXHAUSTED) if more would wait than the owner may have.
+        """
+        self._admission.enter(owner, [one.id for one in asked])
         now = self._now_us()
         jobs = [
             Job(0, JobKey(owner, one.id), one.spec, one.digest, batch, Phase.QUEUED, queued_at_us=now)  # its row comes with the commit
             for one in asked
         ]
         # Those that will start at once are recorded as launched now: one commit less before their start.
-        promised = min(len(jobs), max(0, self._queue.room - self._promised), (batch and batch.parallel) or len(jobs))
+        promised = min(len(jobs), max(0, self._queue.room_of(owner) - self._promised), (batch and batch.parallel) or len(jobs))
         self._promised += promised
         for job in jobs[:promised]:
             job.launched = True
@@ -101,23 +124,19 @@ class Desk:
 
         def recorded(result: Added | Conflict | Refused) -> None:
             self._promised -= promised
+            self._admission.leave(owner, len(asked))
             if isinstance(result, Added):
-                done(self._take_on(jobs, told, result))
+                accepted = self._take_on(jobs, told, result)
+                if faults.ARMED:
+                    faults.reach("after-commit-before-reply")
+                done(accepted)
                 self._dispatch()
             elif isinstance(result, Conflict):
-                job_id = format_id(asked[result.position].id)
-                done(
-                    Refused(
-                        Code.ALREADY_EXISTS,
-                        f"the id {job_id} was given to another job before",
-                        "leave --id out, or repeat the very same job",
-                        result.position,
-                    )
-                )
+                done(id_taken(asked[result.position].id, result))
             else:
                 done(result)
 
-        self.store.submit(AddJobs(rows, batch, proof, recorded))
+        self.store.submit(AddJobs(rows, batch, proof, recorded, self.shortage()))
 
     def stop(self, jobs: Sequence[Job], orders: Sequence[StopOrder], proof: bytes, done: Callable[[], None]) -> None:
         """End jobs with all that they started; `done` is called when the wish is durable. Watchers are told when each has ended."""
@@ -158,8 +177,14 @@ class Desk:
             raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(job.key.id)} {state} and takes no signal")
         self.engine.signal(job.key, number)
 
+    def reconsider(self) -> None:
+        """Start what may start now that limits have changed."""
+        self._dispatch()
+
     def why_waiting(self, job: Job) -> str:
         """Say in words why a job does not run yet; empty if it does not wait."""
+        if job.phase is Phase.STARTING:
+            return job.delayed_by
         return self._queue.why_waiting(job.key) if job.phase is Phase.QUEUED and job.key in self.live else ""
 
     # Facts.
@@ -171,6 +196,8 @@ class Desk:
             self._clock.not_before(max(job.queued_at_us, job.started_at_us))
         expected = [Expected(job.key, job.pid, job.started_at_us, job.queued_at_us, job.launched) for job in self.live.values()]
         facts = await self.engine.recover(expected)
+        if faults.ARMED:
+            faults.reach("during-recovery")
         known = {fact.key for fact in facts}
         ways = {job: RECOVERED[job.phase, job.key in known] for job in self.live.values()}
         for job, way in ways.items():
@@ -192,7 +219,6 @@ class Desk:
         turn = _Turn({})
         settled: list[JobKey] = []
         for fact in facts:
-            self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
             job = self.live.get(fact.key)
             if job is None:
                 if isinstance(fact, Ended):
@@ -201,21 +227,32 @@ class Desk:
                 continue
             if job.phase is Phase.FINISHED:
                 continue
-            turn.events.setdefault(job, []).extend(take_in(job, fact, self._now_us()))
-            if isinstance(fact, Ended):
-                self._queue.release(job.key)
+            match fact:
+                case Paused():
+                    self.pauses.hear(job, paused=fact.paused)
+                case Delayed():
+                    job.delayed_by = fact.why
+                case _:
+                    self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
+                    turn.events.setdefault(job, []).extend(take_in(job, fact, self._now_us()))
+                    if isinstance(fact, Ended):
+                        self._queue.release(job.key)
+                        self.pauses.hear(job, paused=False)
         if settled:
             self.engine.settled(settled)
         self._dispatch(turn)
 
     # From decision to effect.
 
+    def _unknown(self, owner: bytes, ids: Iterable[bytes]) -> int:
+        return sum(self.lookup.job(JobKey(owner, job_id)) is None for job_id in ids)
+
     def _take_on(self, jobs: Sequence[Job], told: Sequence[event_pb2.Event], result: Added) -> Accepted:
         taken: list[Job] = []
         fresh: list[event_pb2.Event] = []
         for position, job in enumerate(jobs):
             if position in result.known:
-                taken.append(self.lookup.job(job.key) or job)
+                taken.append(self.lookup.job(job.key) or _forgotten_meanwhile(job))
                 continue
             job.row = result.rows[position]
             self.live[job.key] = job
@@ -261,6 +298,8 @@ class Desk:
                     event.seq = first_seq + len(told)
                     told.append(event)
             if told:
+                if faults.ARMED:
+                    faults.reach("after-commit-before-publish")
                 self.news.publish(told)
             if then is not None:
                 then()
@@ -282,3 +321,14 @@ class Desk:
                 self.watchers.finished(job)
         if settled:
             self.engine.settled(settled)
+            self.ended()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _forgotten_meanwhile(job: Job) -> Job:
+    """Take a job that was known when it was asked for again, and forgotten in the same commit, for what it was: ended."""
+    job.phase, job.recorded = Phase.FINISHED, True
+    return job

@@ -1,7 +1,8 @@
 """The ROUTER: bytes in, bounded; replies out, never waiting. Knows no job.
 
 What is read is handed to `take` with the peer it came from. Sends never block (DONTWAIT, ROUTER_MANDATORY): a peer whose pipe is
-full is cut off, reconnects, and asks again for what it misses. Rules that keep one peer from another's replies:
+full is cut off, reconnects, and asks again for what it misses; so is the connection of an identity over which the most is unread, when
+that is more than it may be (accounts.py). Rules that keep one peer from another's replies:
 
 - A routing id that the peer chose itself (metadata `Identity` not empty) is refused.
 - Before each send the monitor is drained, and the streams of connections that are gone are ended. A mute peer that took the
@@ -13,29 +14,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 
 import zmq
 
 from ..keys.identity import Identity
+from ..keys.limits import Limits
 from ..keys.sockets import server_socket
 from ..schemas.frames import LARGEST_MESSAGE, MOST_FRAMES, refusal_message
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
+from .accounts import Account, Meter
+from .connection import cookie_of
 from .edge import EdgeReader
-from .peers import Disconnections, Peer, cookie_of
+from .peers import Disconnections, Peer
 
 _log = logging.getLogger(__name__)
 
 # An envelope around the largest request: proof and protobuf framing.
 _ENVELOPE_BYTES = 1024
-# Messages that wait for one peer: chunks of 256 KiB make this 64 MiB at the very most, for a peer that grants and does not read.
+# Messages that wait for one peer, in each direction.
 _PEER_MESSAGES = 256
-_MESSAGES_A_TURN = 64
+# Then what else waits for the loop (a commit, a job's end) has its turn: libzmq takes from each peer in turn, but this would be nothing
+# worth if one that asks for a thousand long lists held up everything behind the sockets.
+_TURN_SECONDS = 0.002
+# So long a connection that is one too many can read why.
+_FAREWELL_SECONDS = 1.0
+_CUT_OFF_REMEMBERED = 1024
 
 
 class Endpoint:
-    """One ROUTER socket with its peers. `take(peer, frame)` is called for every message."""
+    """One ROUTER socket with its peers. `take(peer, frame)` is called for every message; `limits_of(public)` tells those of now."""
 
     def __init__(
         self,
@@ -43,9 +53,16 @@ class Endpoint:
         identity: Identity,
         loop: asyncio.AbstractEventLoop,
         take: Callable[[Peer, bytes], None],
+        limits_of: Callable[[bytes], Limits],
     ) -> None:
         self._loop = loop
         self._take = take
+        self._limits_of = limits_of
+        self._accounts: dict[bytes, Account] = {}
+        # By cookie: those over the bound of their identity, for as long as they are told so.
+        self._unwelcome: dict[bytes, Peer] = {}
+        # Routing ids of those that were cut off, oldest first: what they asked before waits in libzmq still, and would be worked on.
+        self._cut_off: dict[bytes, None] = {}
         self._by_id: dict[bytes, Peer] = {}
         self._by_descriptor: dict[int, Peer] = {}
         self.malformed = 0
@@ -83,8 +100,7 @@ class Endpoint:
         """Shut down all connections of one identity."""
         for peer in self.peers():
             if peer.public == public:
-                self._forget(peer)
-                peer.cut_off()
+                self._cut_off_for(peer, "has other rights than before")
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         """Send one reply; False if the peer is gone or was cut off because it does not read."""
@@ -97,9 +113,7 @@ class Endpoint:
         try:
             self._socket.send_multipart(frames, zmq.DONTWAIT)
         except zmq.Again:
-            _log.warning("peer %s does not read its replies and was cut off", peer.public.hex()[:8])
-            self._forget(peer)
-            peer.cut_off()
+            self._cut_off_for(peer, "does not read its replies")
             return False
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
@@ -109,14 +123,18 @@ class Endpoint:
             return False
         finally:
             self._readers[0].touch()
-        return True
+        peer.account.count(peer.meter, frames[1:])
+        if peer.account.is_over(self._limits_of(peer.public).unread_bytes):
+            self._cut_off_laziest(peer.account)
+        return not peer.gone
 
     def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
         """Send a refusal, which ends the request."""
         self.send(peer, request_pb2.Reply(request_id=request_id, last=True, refusal=refusal_message(refused)))
 
     def _drain(self) -> bool:
-        for _ in range(_MESSAGES_A_TURN):
+        until = time.monotonic() + _TURN_SECONDS
+        while time.monotonic() < until:
             try:
                 routing_id = self._socket.recv(zmq.DONTWAIT)
             except zmq.Again:
@@ -131,6 +149,8 @@ class Endpoint:
         return True
 
     def _receive(self, routing_id: bytes, frame: zmq.Frame, more: int) -> None:
+        if routing_id in self._cut_off:
+            return
         peer = self._peer(routing_id, frame)
         if peer is None:
             return
@@ -138,9 +158,7 @@ class Endpoint:
             self.malformed += 1
             self.refuse(peer, 0, Refused(Code.INVALID_ARGUMENT, f"a request is one frame, not {1 + more}"))
             if more >= MOST_FRAMES:
-                _log.warning("peer %s sent %d frames in one message and was cut off", peer.public.hex()[:8], 1 + more)
-                self._forget(peer)
-                peer.cut_off()
+                self._cut_off_for(peer, f"sent {1 + more} frames in one message")
             return
         self._take(peer, frame.bytes)
 
@@ -150,24 +168,57 @@ class Endpoint:
         if peer is not None and peer.descriptor == descriptor:
             return peer
         public = bytes.fromhex(str(frame.get("User-Id")))
-        newcomer = Peer(routing_id, descriptor, cookie_of(descriptor), public)
+        cookie = cookie_of(descriptor)
         chosen = ""
         with contextlib.suppress(zmq.ZMQError):
             chosen = str(frame.get("Identity"))
         if chosen:
             self.malformed += 1
-            self.send(
-                newcomer,
-                request_pb2.Reply(last=True, refusal=refusal_message(Refused(Code.INVALID_ARGUMENT, "a routing id cannot be chosen"))),
-            )
-            newcomer.cut_off()
+            refused = Peer(routing_id, Meter(descriptor, cookie), Account(public))
+            self.refuse(refused, 0, Refused(Code.INVALID_ARGUMENT, "a routing id cannot be chosen"))
+            refused.cut_off()
             return None
         for old in (peer, self._by_descriptor.get(descriptor)):
             if old is not None:
                 self._forget(old)
                 old.end()
+        self._disconnections.drain()
+        account = self._accounts.get(public) or Account(public)
+        if len(account.meters) >= self._limits_of(public).connections:
+            return self._unwelcome_peer(routing_id, descriptor, cookie, public)
+        self._accounts[public] = account
+        newcomer = Peer(routing_id, account.meter(descriptor, cookie), account)
         self._by_id[routing_id] = self._by_descriptor[descriptor] = newcomer
         return newcomer
+
+    def _unwelcome_peer(self, routing_id: bytes, descriptor: int, cookie: bytes, public: bytes) -> Peer:
+        """Let one connection too many be told why, whatever it asks, and cut it off when it could read that."""
+        peer = self._unwelcome.get(cookie)
+        if peer is None:
+            most = self._limits_of(public).connections
+            peer = Peer(routing_id, Meter(descriptor, cookie), Account(public))
+            peer.unwelcome = Refused(Code.RESOURCE_EXHAUSTED, f"{most} connections of this key are open, which is the limit", "close some")
+            self._unwelcome[cookie] = peer
+            self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer)
+        return peer
+
+    def _hang_up(self, peer: Peer) -> None:
+        self._unwelcome.pop(peer.meter.cookie, None)
+        peer.cut_off()
+
+    def _cut_off_for(self, peer: Peer, reason: str) -> None:
+        _log.warning("peer %s %s and was cut off", peer.public.hex()[:8], reason)
+        self._cut_off[peer.routing_id] = None
+        if len(self._cut_off) > _CUT_OFF_REMEMBERED:
+            del self._cut_off[next(iter(self._cut_off))]
+        self._forget(peer)
+        peer.cut_off()
+
+    def _cut_off_laziest(self, account: Account) -> None:
+        meter = account.largest()
+        peer = self._by_descriptor.get(meter.descriptor) if meter is not None else None
+        if meter is not None and peer is not None and peer.meter is meter:
+            self._cut_off_for(peer, f"has {meter.unread} bytes unread")
 
     def _forget_descriptor(self, descriptor: int) -> None:
         peer = self._by_descriptor.get(descriptor)
@@ -180,3 +231,6 @@ class Endpoint:
             del self._by_id[peer.routing_id]
         if self._by_descriptor.get(peer.descriptor) is peer:
             del self._by_descriptor[peer.descriptor]
+        peer.account.forget(peer.meter)
+        if not peer.account.meters and self._accounts.get(peer.public) is peer.account:
+            del self._accounts[peer.public]

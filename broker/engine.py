@@ -38,12 +38,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The job has a process. `adopted`: it was found again after a restart."""
+    """The job has a process. `adopted`: it was found again after a restart. `paused`: all of it stands still."""
 
     key: JobKey
     pid: int
     started_at_us: int
     adopted: bool = False
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,23 @@ class Ended:
     outcome: Outcome
 
 
-Fact = Started | Ended
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """All processes of a job that runs stand still now, or (`paused` False) go on."""
+
+    key: JobKey
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delayed:
+    """The start of a job was tried and must wait for something that only the engine sees; it is tried again by itself."""
+
+    key: JobKey
+    why: str
+
+
+Fact = Started | Ended | Paused | Delayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +128,20 @@ class Engine(Protocol):
         """Send one signal to all processes of a job."""
         ...
 
+    def pause(self, key: JobKey, *, paused: bool) -> None:
+        """Let a job that runs stand still, or go on; `Paused` or `Ended` comes."""
+        ...
+
     def end(self, key: JobKey, number: int, grace_ms: int) -> None:
         """Send `number` to the whole job and SIGKILL after the grace (0: at once); `Ended` comes when nothing is left."""
         ...
 
     def settled(self, keys: Sequence[JobKey]) -> None:
         """Say that the `Ended` facts of these are durable; the engine may forget them."""
+        ...
+
+    def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
+        """Remove the logs of runs that have ended; `done` gets those that are gone. Waits for no disk."""
         ...
 
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ..schemas.generated import event_pb2
 from ..schemas.job import EventKind, Outcome, OutcomeKind
-from .engine import Ended, Fact, Started
+from .engine import Ended, Started
 from .life import Happening, Job, advance
 from .record import event_of, explained
 
 
-def take_in(job: Job, fact: Fact, now_us: int) -> list[event_pb2.Event]:
+def take_in(job: Job, fact: Started | Ended, now_us: int) -> list[event_pb2.Event]:
     """Move a job on by a fact, and make the events that tell of it; none for what was told before."""
     return _hear_started(job, fact, now_us) if isinstance(fact, Started) else _hear_ended(job, fact)
 
@@ -23,7 +23,7 @@ def cancelled(job: Job, now_us: int) -> Ended:
 def _hear_started(job: Job, fact: Started, now_us: int) -> list[event_pb2.Event]:
     again = job.pid == fact.pid and job.started_at_us == fact.started_at_us
     job.phase = advance(job.phase, Happening.STARTED)
-    job.pid, job.started_at_us = fact.pid, fact.started_at_us
+    job.pid, job.started_at_us, job.paused = fact.pid, fact.started_at_us, fact.paused
     events = [] if again else [event_of(EventKind.STARTED, job, fact.started_at_us)]
     if fact.adopted:
         events.append(event_of(EventKind.ADOPTED, job, now_us))

@@ -163,6 +163,10 @@ class Job:
     # Whether its start, and its end, are durable; before that nobody is told.
     start_recorded: bool = False
     recorded: bool = False
+    # Whether all its processes stand still, while it runs.
+    paused: bool = False
+    # Why its start is delayed, while it is STARTING; empty unless it is.
+    delayed_by: str = ""
 
     @property
     def state(self) -> State:

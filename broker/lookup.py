@@ -10,6 +10,7 @@ from ..schemas.naming import JobKey, Typed, format_id, parse_typed, prefix_of
 from ..schemas.refusal import Code, Refused
 from .life import Job
 from .record import read_row
+from .rows import mark_of
 from .store import Row, Store
 
 _COLUMNS = (
@@ -48,8 +49,18 @@ class Lookup:
         """
         job = self.job(key) if may(member, Right.SEE, key.owner) else None
         if job is None:
+            if may(member, Right.SEE, key.owner) and self.forgotten(key):
+                raise Refused(Code.NOT_FOUND, f"the job {format_id(key.id)} has ended and was forgotten", "it is never run again")
             raise no_such_job(format_id(key.id))
         return job
+
+    def has_ended(self, key: JobKey) -> bool:
+        """Say whether there is such a job, and its end is durable and told."""
+        return key not in self._live and bool(self._store.read("SELECT 1 FROM jobs WHERE owner = ? AND id = ? AND state = 4", key))
+
+    def forgotten(self, key: JobKey) -> bool:
+        """Say whether there was such a job."""
+        return bool(self._store.read("SELECT 1 FROM tombstones WHERE mark = ?", (mark_of(key),)))
 
     def named(self, text: str, member: Member) -> Job:
         """Find the one job that a person means: full id, PID@START, last, a name, a prefix of an id.
@@ -61,6 +72,8 @@ class Lookup:
         except ValueError as error:
             raise Refused(Code.INVALID_ARGUMENT, str(error)) from None
         candidates = list(self._candidates(typed, member))
+        if not candidates and typed.full_id:
+            self.visible_job(JobKey(member.key, typed.full_id), member)
         if not candidates:
             raise no_such_job(text)
         if len(candidates) > 1:
@@ -132,8 +145,8 @@ class Lookup:
         return events, int(rows[-1][0]) if len(rows) == _REPLAY_ROWS else upto
 
     def oldest_seq(self) -> int:
-        """Say the seq of the oldest event that is kept; 0 if there is none."""
-        return int(self._store.read("SELECT coalesce(min(seq), 0) FROM events")[0][0])
+        """Say the seq from which on no event is missing."""
+        return int(self._store.read("SELECT first_seq FROM kept")[0][0])
 
     def _select(self, where: str, *parameters: object) -> list[Row]:
         return self._store.read(f"SELECT {_COLUMNS} {_FROM} {where}", parameters)

@@ -11,15 +11,21 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ..keys.identity import KEY_BYTES
 from ..keys.rights import Member, Right, may
 from ..schemas.frames import MOST_GRANTS, TOPIC_BYTES
 from ..schemas.generated import event_pb2
-from ..schemas.naming import JobKey
+from ..schemas.naming import ID_BYTES, JobKey
 from ..schemas.refusal import Code, Refused
+from ..schemas.spec import LONGEST_LABEL, MOST_LABELS
 
 # Events in one published message: what a subscriber's pipe can hold is bounded in messages.
 _EVENTS_A_MESSAGE = 64
 _GRANT_SECONDS_UNSUBSCRIBED = 60.0
+# Named one by one in all grants of one identity. Each costs an entry in the index.
+_JOBS_AN_IDENTITY = 100_000
+# More than one there is only for a while, after a reconnect. Each has a queue of its own in libzmq.
+_SUBSCRIBERS_A_GRANT = 4
 _EVERYTHING = (b"", b"")
 
 
@@ -46,8 +52,14 @@ class NewsFilter:
 def read_filter(message: event_pb2.Filter, member: Member) -> NewsFilter:
     """Read a filter as it came in, narrowed to what the member may see; owners left out of job keys are the member's own.
 
-    Raises Refused(PERMISSION_DENIED) if it asks for what the member may not see.
+    Raises Refused: PERMISSION_DENIED if it asks for what the member may not see, INVALID_ARGUMENT if it is none.
     """
+    if len(message.owner) not in (0, KEY_BYTES) or len(message.batch) not in (0, ID_BYTES) or len(message.labels) > MOST_LABELS:
+        raise Refused(Code.INVALID_ARGUMENT, "the filter names an owner or a batch that cannot be, or too many labels")
+    if any(len(label.name) + len(label.value) > LONGEST_LABEL for label in message.labels):
+        raise Refused(Code.INVALID_ARGUMENT, f"a label of the filter is longer than {LONGEST_LABEL} characters")
+    if any(len(key.owner) not in (0, KEY_BYTES) or len(key.id) != ID_BYTES for key in message.jobs):
+        raise Refused(Code.INVALID_ARGUMENT, "a job of the filter is named by what is no id")
     owner = message.owner
     if not may(member, Right.SEE_OTHERS, b""):
         if owner and owner != member.key:
@@ -85,6 +97,7 @@ class News:
         self._now = now
         self.head = 0
         self._grants: dict[bytes, Grant] = {}
+        self._owned: defaultdict[bytes, dict[bytes, Grant]] = defaultdict(dict)
         self._index: defaultdict[tuple[bytes, bytes], set[Grant]] = defaultdict(set)
 
     def __len__(self) -> int:
@@ -96,23 +109,27 @@ class News:
         """Say whether anybody is subscribed."""
         return any(grant.subscribed > 0 for grant in self._grants.values())
 
-    def grant(self, public: bytes, wanted: NewsFilter) -> bytes:
+    def grant(self, public: bytes, wanted: NewsFilter, most: int = MOST_GRANTS) -> bytes:
         """Make a grant and return its topic.
 
-        Raises Refused(RESOURCE_EXHAUSTED) over the bound of one identity, when none of its grants lies unused.
+        Raises Refused(RESOURCE_EXHAUSTED) if the identity has `most`, and none of them lies unused.
         """
-        own = [grant for grant in self._grants.values() if grant.public == public]
+        own = list(self._owned.get(public, {}).values())
         idle = [grant for grant in own if not grant.subscribed]
         for old in idle:
             if self._now() - old.unsubscribed_at > _GRANT_SECONDS_UNSUBSCRIBED:
                 self.revoke(old.topic)
                 own.remove(old)
-        if len(own) >= MOST_GRANTS:
+        if len(own) >= most:
+            raise Refused(Code.RESOURCE_EXHAUSTED, f"{len(own)} subscriptions are open for this key, the limit is {most}", "close some")
+        if len(wanted.jobs) + sum(len(grant.filter.jobs) for grant in own) > _JOBS_AN_IDENTITY:
             raise Refused(
-                Code.RESOURCE_EXHAUSTED, f"{len(own)} subscriptions are open for this key, the limit is {MOST_GRANTS}", "close some"
+                Code.RESOURCE_EXHAUSTED,
+                f"the subscriptions of this key would name more than {_JOBS_AN_IDENTITY} jobs",
+                "subscribe to a batch, or to all of an owner",
             )
         made = Grant(secrets.token_bytes(TOPIC_BYTES), public, wanted, unsubscribed_at=self._now())
-        self._grants[made.topic] = made
+        self._grants[made.topic] = self._owned[public][made.topic] = made
         for entry in _entries(wanted):
             self._index[entry].add(made)
         return made.topic
@@ -123,6 +140,9 @@ class News:
         if grant is None or (public is not None and grant.public != public):
             return False
         del self._grants[topic]
+        del self._owned[grant.public][topic]
+        if not self._owned[grant.public]:
+            del self._owned[grant.public]
         for entry in _entries(grant.filter):
             self._index[entry].discard(grant)
             if not self._index[entry]:
@@ -131,13 +151,13 @@ class News:
 
     def revoke_all(self, public: bytes) -> None:
         """Delete all grants of one identity."""
-        for topic in [grant.topic for grant in self._grants.values() if grant.public == public]:
+        for topic in list(self._owned.get(public, ())):
             self.revoke(topic)
 
     def wanted(self, topic: bytes, public: bytes) -> bool:
         """Say whether this identity may subscribe to this topic."""
         grant = self._grants.get(topic)
-        return grant is not None and grant.public == public
+        return grant is not None and grant.public == public and grant.subscribed < _SUBSCRIBERS_A_GRANT
 
     def arrived(self, topic: bytes) -> None:
         """Tell the subscriber that from now on it misses nothing that is published."""

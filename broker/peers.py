@@ -1,15 +1,12 @@
 """Who is connected to a server socket: from the monitor's events and the metadata of frames, and how to cut one off.
 
 A routing id can be chosen by a peer and used again by another. What identifies a connection is the TCP descriptor that libzmq
-reports with each message (ZMQ_SRCFD) and, when it is gone, in the monitor (ZMQ_EVENT_DISCONNECTED). Descriptors are reused too:
-the kernel's socket cookie (SO_COOKIE, socket(7)) tells two connections apart.
+reports with each message (ZMQ_SRCFD) and, when it is gone, in the monitor (ZMQ_EVENT_DISCONNECTED), with the kernel's cookie
+(connection.py).
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,10 +14,10 @@ from typing import Protocol
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+from ..schemas.refusal import Refused
+from .accounts import Account, Meter
+from .connection import shut_down
 from .edge import readable
-
-_SO_COOKIE = 57  # asm-generic/socket.h; not in Python's socket module
-_COOKIE_BYTES = 8
 
 
 class Ending(Protocol):
@@ -33,15 +30,26 @@ class Ending(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Peer:
-    """One connection: its routing id, its descriptor in libzmq with the kernel's cookie, and the identity behind it."""
+    """One connection: its routing id, what is known of it as one of libzmq's, and the identity behind it with all its connections."""
 
     routing_id: bytes
-    descriptor: int
-    cookie: bytes
-    public: bytes
+    meter: Meter
+    account: Account
     # By request id.
     streams: dict[int, Ending] = field(default_factory=dict)
     gone: bool = False
+    # Why all its requests are refused, where they are.
+    unwelcome: Refused | None = None
+
+    @property
+    def descriptor(self) -> int:
+        """Say which descriptor of libzmq's it is."""
+        return self.meter.descriptor
+
+    @property
+    def public(self) -> bytes:
+        """Say whose it is."""
+        return self.account.public
 
     def end(self) -> None:
         """Close all streams; nothing is sent to this connection any more."""
@@ -53,31 +61,7 @@ class Peer:
     def cut_off(self) -> None:
         """Shut the connection down, if the descriptor is still this very one."""
         self.end()
-        shut_down(self.descriptor, self.cookie)
-
-
-def cookie_of(descriptor: int) -> bytes:
-    """Ask the kernel for the cookie of a socket; empty if the descriptor is none (any more)."""
-    try:
-        duplicate = os.dup(descriptor)
-    except OSError:
-        return b""
-    try:
-        with socket.socket(fileno=duplicate) as connection:
-            duplicate = -1
-            return connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES)
-    except OSError:
-        if duplicate >= 0:
-            os.close(duplicate)
-        return b""
-
-
-def shut_down(descriptor: int, cookie: bytes) -> None:
-    """Shut down the connection behind a descriptor of libzmq's, unless that number means another connection by now."""
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
-        # The duplicate keeps the connection from being replaced between the comparison and the shutdown.
-        if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
-            connection.shutdown(socket.SHUT_RDWR)
+        shut_down(self.meter.descriptor, self.meter.cookie)
 
 
 class Disconnections:

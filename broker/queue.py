@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..schemas.naming import JobKey
 from .life import BatchRun
+
+_MOST_WITHDRAWN = 1000
 
 
 @dataclass(slots=True, eq=False)
@@ -41,8 +44,10 @@ class _Owner:
 class Queue:
     """The jobs that wait, and the room there is."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, most_of: Callable[[bytes], int] = lambda _: 0) -> None:
+        """`most_of` tells how many jobs of an owner may run at once; 0: as many as there are slots."""
         self.slots = slots
+        self._most_of = most_of
         self.running = 0
         self._order = 0
         self._owners: dict[bytes, _Owner] = {}
@@ -57,6 +62,17 @@ class Queue:
     def room(self) -> int:
         """Count the slots that are free for jobs to come, if none of those that wait is held up by its batch."""
         return max(0, self.slots - self.running - len(self))
+
+    def room_of(self, public: bytes) -> int:
+        """Count the slots that are free for jobs to come of this owner."""
+        most, owner = self._most_of(public), self._owners.get(public)
+        own = most - owner.running - owner.waiting if most and owner else most or self.slots
+        return max(0, min(self.room, own))
+
+    def waiting_of(self, public: bytes) -> int:
+        """Count the jobs of this owner that wait."""
+        owner = self._owners.get(public)
+        return owner.waiting if owner else 0
 
     def add(self, key: JobKey, batch: BatchRun | None) -> None:
         """Put a job at the end."""
@@ -76,6 +92,9 @@ class Queue:
         owner, _, _ = self._lane_of.pop(key)
         owner.waiting -= 1
         self._withdrawn.add(key)
+        # A queue that stands still must not grow with all that is put in and taken out again.
+        if len(self._withdrawn) > _MOST_WITHDRAWN + len(self):
+            self._forget_withdrawn()
 
     def release(self, key: JobKey) -> None:
         """Free the room of a job that ran and has ended."""
@@ -90,7 +109,8 @@ class Queue:
         """Choose what starts now, as far as there is room; the chosen count as running."""
         chosen: list[JobKey] = []
         while self.running < self.slots:
-            owner = min((o for o in self._owners.values() if o.heads), key=lambda o: (o.running, o.heads[0]), default=None)
+            ready = (owner for public, owner in self._owners.items() if owner.heads and self._may_run_more(public, owner))
+            owner = min(ready, key=lambda o: (o.running, o.heads[0]), default=None)
             if owner is None:
                 break
             _, batch_id = heapq.heappop(owner.heads)
@@ -109,10 +129,16 @@ class Queue:
 
     def why_waiting(self, key: JobKey) -> str:
         """Say in words why a job that waits does not run."""
-        _, lane, _ = self._lane_of[key]
+        owner, lane, _ = self._lane_of[key]
         if lane.width and lane.running >= lane.width:
             return f"its batch runs {lane.running} jobs at once, as many as it may"
+        if not self._may_run_more(key.owner, owner):
+            return f"its owner runs {owner.running} jobs at once, as many as the roster allows"
         return f"all {self.slots} slots are in use" if self.running >= self.slots else "it is about to start"
+
+    def _may_run_more(self, public: bytes, owner: _Owner) -> bool:
+        most = self._most_of(public)
+        return not most or owner.running < most
 
     def _place(self, key: JobKey, batch: BatchRun | None) -> tuple[_Owner, _Lane, bytes]:
         batch_id = batch.id if batch else b""
@@ -131,6 +157,16 @@ class Queue:
             del owner.lanes[batch_id]
             if not owner.lanes:
                 del self._owners[public]
+
+    def _forget_withdrawn(self) -> None:
+        for public, owner in list(self._owners.items()):
+            owner.heads.clear()
+            for batch_id, lane in list(owner.lanes.items()):
+                lane.waiting = deque(place for place in lane.waiting if place[1] not in self._withdrawn)
+                lane.listed = False
+                self._list(owner, lane, batch_id)
+                self._tidy(public, owner, lane, batch_id)
+        self._withdrawn.clear()
 
     @staticmethod
     def _list(owner: _Owner, lane: _Lane, batch_id: bytes) -> None:

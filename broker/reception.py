@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 Handler = Callable[[Call], None]
 
 # What changes something must be signed by the identity that the connection belongs to.
-SIGNED = frozenset({"start", "stop", "signal"})
+SIGNED = frozenset({"start", "stop", "signal", "forget", "pause", "resume"})
 
 
 @dataclass(slots=True)
@@ -45,6 +45,8 @@ class Reception:
         try:
             request, envelope = read_envelope(frame)
             request_id = request.id
+            if peer.unwelcome is not None:
+                raise peer.unwelcome
             call = Call(self._member(peer), peer, request, frame, self.endpoint.send, self.endpoint.refuse)
             verb = request.WhichOneof("verb")
             if verb is None or verb not in self.handlers:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from ..schemas.generated import event_pb2, job_pb2
 from ..schemas.job import EventKind, Outcome, OutcomeKind, State
-from ..schemas.naming import JobKey
+from ..schemas.naming import JobKey, format_id
 from ..schemas.record import event_kind_to_wire, outcome_from_wire, outcome_to_wire
+from ..schemas.refusal import Code, Refused
 from ..schemas.spec import from_wire
 from .life import BatchRun, Job, StopOrder, phase_of
-from .rows import Change, EventRow
+from .rows import Change, Conflict, EventRow
 from .store import Row
 
 
@@ -44,6 +45,7 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
         outcome=outcome_to_wire(job.outcome).SerializeToString() if job.outcome is not None else None,
         stop=json.dumps({"signal": job.stop.signal, "grace_ms": job.stop.grace_ms, "asked_by": job.stop.asked_by}) if job.stop else None,
         stop_proof=proof,
+        log_bytes=job.outcome.stdout_bytes + job.outcome.stderr_bytes if job.outcome is not None else 0,
     )
 
 
@@ -61,6 +63,15 @@ def explained(job: Job, outcome: Outcome) -> Outcome:
         outcome.stdout_bytes,
         outcome.stderr_bytes,
     )
+
+
+def id_taken(job_id: bytes, conflict: Conflict) -> Refused:
+    """Say why an id cannot be given to a new job."""
+    if conflict.forgotten:
+        what, next_step = "belongs to a job that has ended and was forgotten; it is never run again", "submit it under a new id"
+    else:
+        what, next_step = "was given to another job before", "leave --id out, or repeat the very same job"
+    return Refused(Code.ALREADY_EXISTS, f"the id {format_id(job_id)} {what}", next_step, conflict.position)
 
 
 def read_row(row: Row) -> Job:

@@ -6,9 +6,11 @@ Knows rows, not what they mean, and nothing of commits.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
+from ..schemas.job import State
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Refused
 from .life import BatchRun
@@ -49,6 +51,8 @@ class Change:
     outcome: bytes | None = None
     stop: str | None = None
     stop_proof: bytes | None = None
+    # What its logs take, once it has ended.
+    log_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +66,25 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Nothing was added: the job at `position` is there with another spec."""
+    """Nothing was added: the job at `position` is there with another spec, or it has ended and was `forgotten`."""
 
     position: int
+    forgotten: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class AddJobs:
-    """Add jobs whole or not at all; an id that is there with the same digest is no conflict and is not added again."""
+    """Add jobs whole or not at all; an id that is there with the same digest is no conflict and is not added again.
+
+    `shortage` is the answer if any of them is new: what is known is known, however full the disk is.
+    """
 
     jobs: Sequence[NewRow]
     batch: BatchRun | None
     proof: bytes
     done: Callable[[Added | Conflict | Refused], None]
-    result: Added | Conflict | None = None
+    shortage: Refused | None = None
+    result: Added | Conflict | Refused | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -87,7 +96,43 @@ class ChangeJobs:
     first_seq: int = 0
 
 
-Write = AddJobs | ChangeJobs
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """One job that was dropped: where its logs are, and what they take. Without a start it has none."""
+
+    key: JobKey
+    pid: int
+    started_at_us: int
+    ended_at_us: int
+    log_bytes: int
+
+
+@dataclass(slots=True, eq=False)
+class DropJobs:
+    """Drop jobs that have ended, leaving tombstones, and events up to a seq. What is gone already, or has not ended, is passed over."""
+
+    keys: Sequence[JobKey]
+    events_upto: int
+    done: Callable[[Sequence[Dropped] | Refused], None]
+    result: Sequence[Dropped] = ()
+
+
+@dataclass(slots=True, eq=False)
+class LogsGone:
+    """Note that the log folders of forgotten jobs are gone."""
+
+    keys: Sequence[JobKey]
+
+
+Write = AddJobs | ChangeJobs | DropJobs | LogsGone
+
+# With what SQLite adds, a tombstone takes about 32 bytes on the disk.
+_MARK_BYTES = 16
+
+
+def mark_of(key: JobKey) -> bytes:
+    """Say what stays of a job for ever, so that its id is never run again."""
+    return blake2b(key.owner + key.id, digest_size=_MARK_BYTES).digest()
 
 
 class Rows:
@@ -97,18 +142,25 @@ class Rows:
         self._execute = connection.execute
         (last_seq,) = self._execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()
         (last_row,) = self._execute("SELECT coalesce(max(row), 0) FROM jobs").fetchone()
-        self.next_seq = int(last_seq) + 1
-        self.next_row = int(last_row) + 1
+        first_seq, last_dropped = self._execute("SELECT first_seq, last_row FROM kept").fetchone()
+        self.next_seq = max(int(last_seq) + 1, first_seq)
+        self.next_row = max(int(last_row), last_dropped) + 1
 
     def apply(self, write: Write) -> None:
         """Carry out one write; its result or first seq is filled in.
 
         Raises sqlite3.Error.
         """
-        if isinstance(write, ChangeJobs):
-            self._change(write)
-        else:
-            self._add(write)
+        match write:
+            case ChangeJobs():
+                self._change(write)
+            case AddJobs():
+                self._add(write)
+            case DropJobs():
+                self._drop(write)
+            case LogsGone():
+                for key in write.keys:
+                    self._execute("DELETE FROM leftovers WHERE owner = ? AND id = ?", key)
 
     def _add(self, write: AddJobs) -> None:
         execute = self._execute
@@ -116,6 +168,9 @@ class Rows:
         known: set[int] = set()
         for position, job in enumerate(write.jobs):
             found = execute("SELECT row, digest FROM jobs WHERE owner = ? AND id = ?", job.key).fetchone()
+            if found is None and execute("SELECT 1 FROM tombstones WHERE mark = ?", (mark_of(job.key),)).fetchone():
+                write.result = Conflict(position, forgotten=True)
+                return
             if found is None:
                 rows.append(0)
             elif found[1] == job.digest:
@@ -126,6 +181,9 @@ class Rows:
                 return
         first_seq = self.next_seq
         if len(known) < len(rows):
+            if write.shortage is not None:
+                write.result = write.shortage
+                return
             proof = self._add_proof(write.proof)
             batch = self._add_batch(write.jobs[0].key.owner, write.batch) if write.batch else None
             for position, job in enumerate(write.jobs):
@@ -157,11 +215,13 @@ class Rows:
 
     def _change(self, write: ChangeJobs) -> None:
         write.first_seq = self.next_seq
+        # A stop of many jobs has one proof.
+        proofs = {proof: self._add_proof(proof) for proof in {change.stop_proof for change in write.changes} if proof is not None}
         for change in write.changes:
-            stop_proof = self._add_proof(change.stop_proof) if change.stop_proof is not None else None
+            stop_proof = proofs[change.stop_proof] if change.stop_proof is not None else None
             self._execute(
-                "UPDATE jobs SET state = ?, launched = ?, pid = ?, started_at = ?, ended_at = ?, outcome = ?, stop = coalesce(?, stop),"
-                " stop_proof = coalesce(?, stop_proof) WHERE row = ?",
+                "UPDATE jobs SET state = ?, launched = ?, pid = ?, started_at = ?, ended_at = ?, outcome = ?, log_bytes = ?,"
+                " stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof) WHERE row = ?",
                 (
                     change.state,
                     change.launched,
@@ -169,6 +229,7 @@ class Rows:
                     change.started_at_us,
                     change.ended_at_us,
                     change.outcome,
+                    change.log_bytes,
                     change.stop,
                     stop_proof,
                     change.row,
@@ -176,3 +237,54 @@ class Rows:
             )
             for event in change.events:
                 self._add_event(event)
+        ended = [change.log_bytes for change in write.changes if change.state == State.FINISHED]
+        if ended:
+            self._count(len(ended), sum(ended))
+
+    def _drop(self, write: DropJobs) -> None:
+        execute = self._execute
+        dropped: list[Dropped] = []
+        proofs: set[int] = set()
+        batches: set[int] = set()
+        last_row = 0
+        for key in write.keys:
+            found = execute(
+                "SELECT row, pid, started_at, ended_at, log_bytes, proof, stop_proof, batch FROM jobs"
+                " WHERE owner = ? AND id = ? AND state = 4",
+                key,
+            ).fetchone()
+            if found is None:
+                continue
+            row, pid, started_at, ended_at, log_bytes, *uses, batch = found
+            execute("DELETE FROM jobs WHERE row = ?", (row,))
+            last_row = max(last_row, row)
+            proofs.update(use for use in uses if use is not None)
+            batches.update([batch] if batch is not None else ())
+            dropped.append(Dropped(key, pid, started_at, ended_at, log_bytes))
+            execute("INSERT OR IGNORE INTO tombstones (mark) VALUES (?)", (mark_of(key),))
+            if started_at:
+                execute(
+                    "INSERT OR REPLACE INTO leftovers (pid, started_at, ended_at, owner, id) VALUES (?, ?, ?, ?, ?)",
+                    (pid, started_at, ended_at, *key),
+                )
+        self._drop_unused(proofs, batches)
+        if dropped:
+            self._count(-len(dropped), -sum(one.log_bytes for one in dropped))
+            execute("UPDATE kept SET last_row = max(last_row, ?)", (last_row,))
+        if write.events_upto:
+            execute("DELETE FROM events WHERE seq <= ?", (write.events_upto,))
+            execute("UPDATE kept SET first_seq = max(first_seq, ?)", (write.events_upto + 1,))
+        write.result = dropped
+
+    def _drop_unused(self, proofs: Iterable[int], batches: Iterable[int]) -> None:
+        for proof in proofs:
+            self._execute(
+                "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1)"
+                " AND NOT EXISTS (SELECT 1 FROM jobs WHERE stop_proof = ?1)",
+                (proof,),
+            )
+        for batch in batches:
+            self._execute("DELETE FROM batches WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch = ?1)", (batch,))
+
+    def _count(self, ended: int, log_bytes: int) -> None:
+        self._execute("UPDATE kept SET ended = ended + ?, log_bytes = log_bytes + ?", (ended, log_bytes))

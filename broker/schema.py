@@ -7,6 +7,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from ..schemas.frames import STORE_ID_BYTES
+from ..schemas.generated import job_pb2
 from ..schemas.refusal import Code, Refused
 
 if TYPE_CHECKING:
@@ -36,6 +37,25 @@ _STEPS = (
     -- event: protobuf, without its seq.
     CREATE TABLE events (seq INTEGER PRIMARY KEY, owner BLOB NOT NULL, event BLOB NOT NULL);
     """,
+    # Jobs that have ended are dropped now. log_bytes_of reads a stored outcome; see `prepare`.
+    """
+    -- Ids that are taken though their job is forgotten: a digest of owner and id, see rows.py.
+    CREATE TABLE tombstones (mark BLOB PRIMARY KEY) WITHOUT ROWID;
+    -- Runs of forgotten jobs whose log folders may still be there.
+    CREATE TABLE leftovers (
+        pid INTEGER NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL, owner BLOB NOT NULL, id BLOB NOT NULL,
+        PRIMARY KEY (owner, id)
+    ) WITHOUT ROWID;
+    ALTER TABLE jobs ADD COLUMN log_bytes INTEGER NOT NULL DEFAULT 0;
+    UPDATE jobs SET log_bytes = log_bytes_of(outcome) WHERE state = 4;
+    CREATE INDEX jobs_ended ON jobs (ended_at) WHERE state = 4;
+    CREATE INDEX jobs_by_proof ON jobs (proof);
+    CREATE INDEX jobs_by_stop_proof ON jobs (stop_proof) WHERE stop_proof IS NOT NULL;
+    -- One row: how many jobs have ended and are kept, what their logs take, the first event from which on none is missing, and the
+    -- highest row of a job that was dropped: numbers are not given twice.
+    CREATE TABLE kept (ended INTEGER NOT NULL, log_bytes INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_row INTEGER NOT NULL);
+    INSERT INTO kept SELECT count(*), coalesce(sum(log_bytes), 0), coalesce((SELECT min(seq) FROM events), 1), 0 FROM jobs WHERE state = 4;
+    """,
 )
 VERSION = len(_STEPS)
 
@@ -62,6 +82,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
                 f"{path} was written by a newer jobwire (store version {version}, this one knows {VERSION})",
                 "start the newer jobwire, or give another --state folder",
             )
+        connection.create_function("log_bytes_of", 1, _log_bytes_of, deterministic=True)
         for step in range(version, VERSION):
             connection.executescript(f"BEGIN IMMEDIATE; {_STEPS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
         found = connection.execute("SELECT id FROM store").fetchone()
@@ -74,5 +95,10 @@ def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
         raise Refused(
             Code.INTERNAL,
             f"{path} cannot be used as a store: {error}",
-            "move it away; the logs folder still holds every job's spec, output and outcome",
+            "make it anew from the logs: jobwire worker rebuild",
         ) from error
+
+
+def _log_bytes_of(outcome: bytes | None) -> int:
+    message = job_pb2.Outcome.FromString(outcome or b"")
+    return message.stdout_bytes + message.stderr_bytes

@@ -18,9 +18,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..schemas import faults
 from ..schemas.refusal import Code, Refused
 from . import ballast, schema
-from .rows import Added, AddJobs, ChangeJobs, Rows, Write
+from .rows import Added, AddJobs, ChangeJobs, DropJobs, Rows, Write
 
 # What SQLite gives has no static type; schema.py says what stands where.
 Row = tuple[Any, ...]
@@ -43,6 +44,8 @@ class Store:
         # What the thread commits just now.
         self._committing: list[Write] = []
         self._retry: asyncio.TimerHandle | None = None
+        # The disk is full: each write has a commit of its own, so that one that does not fit costs no other.
+        self._one_by_one = False
         # Called when everything that became durable together was told.
         self.told: Callable[[], None] = _nothing
         try:
@@ -90,18 +93,26 @@ class Store:
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Run one query to its end, so that no read transaction stays open and the WAL can be checkpointed."""
-        return self._reads.execute(sql, parameters).fetchall()
+        try:
+            return self._reads.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            _log.error("store: a query failed: %s", error)
+            raise Refused(Code.INTERNAL, f"the store cannot be read: {error}", _next_step(error)) from error
 
     def _begin(self) -> None:
         self._retry = None
         if not self._waiting or self._committing:
             return
-        group, self._waiting = self._waiting, []
+        most = 1 if self._one_by_one else len(self._waiting)
+        group, self._waiting = self._waiting[:most], self._waiting[most:]
+        self._one_by_one = self._one_by_one and bool(self._waiting)
         try:
             self._apply(group)
         except sqlite3.Error as error:
             self._give_way(group, error)
         else:
+            if faults.ARMED:
+                faults.reach("in-group-commit")
             self._committing = group
             self._commits.put(group)
 
@@ -137,28 +148,50 @@ class Store:
         if isinstance(write, ChangeJobs):
             self.head = max(self.head, write.first_seq + sum(len(change.events) for change in write.changes) - 1)
             write.done(write.first_seq)
-        elif write.result is not None:
+        elif isinstance(write, DropJobs):
+            write.done(write.result)
+        elif isinstance(write, AddJobs) and write.result is not None:
             if isinstance(write.result, Added):
                 self.head = max(self.head, write.result.first_seq + len(write.jobs) - len(write.result.known) - 1)
             write.done(write.result)
 
     def _give_way(self, group: list[Write], error: sqlite3.Error) -> None:
-        """Refuse what can be refused; what happened to jobs is tried until it is written."""
+        """Refuse what can be refused, once it was tried alone; what happened to jobs is tried until it is written."""
         _log.error("store: a commit failed: %s", error)
         with contextlib.suppress(sqlite3.Error):
             self._writes.execute("ROLLBACK")
-        refused = Refused(
-            Code.RESOURCE_EXHAUSTED, f"the worker cannot record new jobs: {error}", "make room on the disk of its state folder"
-        )
-        fresh = [write for write in group if isinstance(write, AddJobs)]
-        self._waiting[:0] = [write for write in group if isinstance(write, ChangeJobs)]
-        if fresh or ballast.drop(self._ballast):
-            self._loop.call_soon(self._begin)
-        else:
-            # Nothing tells when a disk has room again.
-            self._retry = self._loop.call_later(_RETRY_SECONDS, self._begin)
-        for write in fresh:
+        write, others = group[0], self._waiting
+        code = Code.INTERNAL if _is_damage(error) else Code.RESOURCE_EXHAUSTED
+        refused = Refused(code, f"the daemon cannot record this: {error}", _next_step(error))
+        if len(group) > 1:
+            self._one_by_one = True
+            self._waiting = [*group, *others]
+        elif isinstance(write, AddJobs):
             write.done(refused)
+        elif ballast.drop(self._ballast):
+            self._waiting = [write, *others]
+        elif isinstance(write, DropJobs):
+            write.done(refused)
+        else:
+            # Whoever waits for an answer gets one before this is tried again.
+            asking = [other for other in others if isinstance(other, AddJobs | DropJobs)]
+            self._one_by_one = True
+            self._waiting = [*asking, write, *(other for other in others if not isinstance(other, AddJobs | DropJobs))]
+            if not asking:
+                # Nothing tells when a disk has room again.
+                self._retry = self._loop.call_later(_RETRY_SECONDS, self._begin)
+                return
+        self._loop.call_soon(self._begin)
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _next_step(error: sqlite3.Error) -> str:
+    if _is_damage(error):
+        return "on its machine: jobwire worker stop, then jobwire worker rebuild"
+    return "make room on the disk of its state folder, then try again"
 
 
 def _nothing() -> None:

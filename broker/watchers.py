@@ -5,7 +5,8 @@ They hear only of what is durable, and are flushed once for all that became dura
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Protocol
 
 from ..schemas.naming import JobKey
@@ -34,6 +35,9 @@ class Watchers:
     def __init__(self) -> None:
         self._watching: defaultdict[JobKey, list[Watcher]] = defaultdict(list)
         self._touched: dict[Watcher, None] = {}
+        # Jobs whose logs are being followed, and by how many: they are not dropped to make room.
+        self.held: Counter[JobKey] = Counter()
+        self.released: Callable[[], None] = _nothing
 
     def __len__(self) -> int:
         """Count the jobs that somebody watches."""
@@ -56,6 +60,17 @@ class Watchers:
             if not watching:
                 del self._watching[job.key]
 
+    def hold(self, key: JobKey) -> None:
+        """Note that the logs of a job are being followed, until `release`."""
+        self.held[key] += 1
+
+    def release(self, key: JobKey) -> None:
+        """Note that one of those who followed its logs does so no more."""
+        self.held[key] -= 1
+        if not self.held[key]:
+            del self.held[key]
+            self.released()
+
     def started(self, job: Job) -> None:
         """Tell those who watch it that the job has a process."""
         for watcher in list(self._watching.get(job.key, ())):
@@ -73,3 +88,7 @@ class Watchers:
         touched, self._touched = self._touched, {}
         for watcher in touched:
             watcher.flush()
+
+
+def _nothing() -> None:
+    pass

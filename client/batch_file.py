@@ -25,9 +25,7 @@ from .job_options import Misunderstood, Surroundings, Wishes, spec_from
 from .line_finder import Path, Place, place_of
 
 # Planned, and worth another answer than a typing error.
-_PLANNED_OF_JOBS = frozenset(
-    ("for_each", "after", "retry", "priority", "memory", "cpus", "gpus", "user", "at", "array", "script", "output_limit", "linger")
-)
+_PLANNED_OF_JOBS = frozenset(("for_each", "after", "retry", "priority", "memory", "cpus", "gpus", "user", "at", "array", "script"))
 _PLANNED_OF_BATCHES = frozenset(["on_failure"])
 
 
@@ -52,6 +50,8 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     stdin: str | StdinText | None = None
     time_limit: str | int | float | None = None
     stop: Stop | None = None
+    output_limit: str | int | None = None
+    linger: bool | None = None
     labels: dict[str, str] | list[str] | None = None
 
 
@@ -279,6 +279,8 @@ def _wishes(job: JobTable, defaults: Defaults) -> Wishes:
         time_limit=_first(job.time_limit, defaults.time_limit),
         stop_signal=_first(stop.signal, stop_default.signal),
         grace=_first(stop.grace, stop_default.grace),
+        output_limit=_first(job.output_limit, defaults.output_limit),
+        linger=_first(job.linger, defaults.linger) or False,
         labels=_table(defaults.labels) | _table(job.labels),
     )
 

@@ -22,7 +22,9 @@ from ..schemas.spec import JobSpec
 from .connection import CONNECT_TIMEOUT_SECONDS, Connection
 from .events import NOW, EventStream, make_filter
 from .exchange import Exchange
-from .job import Job, deadline_in, stop_request
+from .forgetting import Forgotten, forget
+from .gaps import CursorTooOld
+from .job import Job, deadline_in, pause_request, stop_request
 from .output import JobOutput
 from .results import BatchInfo, CompletedJob, Event, EventCursor, JobInfo, job_info
 from .running import run_to_end
@@ -37,10 +39,12 @@ __all__ = [
     "Client",
     "Code",
     "CompletedJob",
+    "CursorTooOld",
     "Event",
     "EventCursor",
     "EventKind",
     "EventStream",
+    "Forgotten",
     "Job",
     "JobInfo",
     "JobOutput",
@@ -219,6 +223,21 @@ class Client:
         exchange = self.connection.ask(stop_request([record.key for record in records], signal, grace))
         self._session.acknowledged(exchange, records, deadline)
         self._session.wait(records, deadline=deadline)
+
+    def forget(self, jobs: Iterable[Job]) -> Forgotten:
+        """Drop jobs that have ended, with their logs; their ids are never run again.
+
+        Raises `Refused(FAILED_PRECONDITION)` if one has not ended; of a thousand jobs either all are dropped or none.
+        """
+        return forget(self._session, [job.key for job in jobs])
+
+    def pause(self, jobs: Iterable[Job]) -> None:
+        """Let several jobs stand still, all or none; returns when they do."""
+        self._session.reply(pause_request([job.key for job in jobs], paused=True), "done")
+
+    def resume(self, jobs: Iterable[Job]) -> None:
+        """Let several jobs go on, all or none."""
+        self._session.reply(pause_request([job.key for job in jobs], paused=False), "done")
 
     # --- the rest
 

@@ -9,6 +9,8 @@ from typing import Self
 
 from ..schemas.generated import event_pb2, job_pb2
 from ..schemas.naming import JobKey
+from ..schemas.refusal import Code
+from .gaps import CursorTooOld
 from .results import Event, EventCursor, event
 from .session import Session
 from .subscription import Phase, Subscription
@@ -19,13 +21,14 @@ NOW = "now"
 class EventStream:
     """Every event after a position, in order, once; also across restarts of the daemon. It has no end of its own: `close` it.
 
-    Raises `Refused(OUT_OF_RANGE)` where events were missed because they are not kept any more, and TimeoutError at its deadline.
+    Raises `CursorTooOld` where events were missed because they are not kept any more, and TimeoutError at its deadline.
     """
 
     def __init__(self, session: Session, wanted: event_pb2.Filter, start: str | EventCursor, deadline: float | None) -> None:
         cursor = EventCursor.parse(start) if isinstance(start, str) and start != NOW else start
         after = event_pb2.Cursor(store=cursor.store, seq=cursor.seq) if isinstance(cursor, EventCursor) else None
         self._session = session
+        self._wanted = wanted
         self._deadline = deadline
         self._subscription = Subscription(wanted, after)
         session.connection.subscribe(self._subscription)
@@ -33,8 +36,7 @@ class EventStream:
             # From here on nothing is missed; the caller may start what it wants to hear of.
             while not self._subscription.granted and self._subscription.phase is not Phase.ENDED:
                 self._step()
-            if self._subscription.refusal is not None:
-                raise self._subscription.refusal
+            self._raise_refusal()
         except BaseException:
             self.close()
             raise
@@ -45,6 +47,11 @@ class EventStream:
         at = self._subscription.cursor or event_pb2.Cursor()
         return EventCursor(at.store, at.seq)
 
+    @property
+    def ended(self) -> bool:
+        """Whether no more events will come."""
+        return self._subscription.phase is Phase.ENDED
+
     def take(self) -> Event | None:
         """Get the next event that has arrived, without waiting; None if there is none.
 
@@ -54,8 +61,7 @@ class EventStream:
             known = event(self.cursor.store, message)
             if known is not None:
                 return known
-        if self._subscription.refusal is not None:
-            raise self._subscription.refusal
+        self._raise_refusal()
         return None
 
     def __iter__(self) -> Self:
@@ -65,7 +71,7 @@ class EventStream:
     def __next__(self) -> Event:
         """Wait for the next event."""
         while (known := self.take()) is None:
-            if self._subscription.phase is Phase.ENDED:
+            if self.ended:
                 raise StopIteration
             self._step()
         return known
@@ -81,6 +87,13 @@ class EventStream:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close it."""
         self.close()
+
+    def _raise_refusal(self) -> None:
+        refused, head = self._subscription.refusal, self._subscription.head
+        if refused is not None and refused.code is Code.OUT_OF_RANGE and head is not None:
+            raise CursorTooOld(refused, EventCursor(head.store, head.seq), self._session, self._wanted)
+        if refused is not None:
+            raise refused
 
     def _step(self) -> None:
         if not self._session.pump(self._deadline) and self._deadline is not None and time.monotonic() >= self._deadline:

@@ -13,7 +13,7 @@ from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
 from .credit import WINDOW_BYTES, ByteWindow, MessageWindow
 
-SIGNED_VERBS = frozenset({"start", "stop", "signal"})
+SIGNED_VERBS = frozenset({"start", "stop", "signal", "forget", "pause", "resume"})
 
 
 class Chunk(NamedTuple):

@@ -13,10 +13,15 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
 
-# Those whose handlers often raise. Few, because each costs half a microsecond; others are mended.
-_HELD_BACK = {signal.SIGINT, signal.SIGTERM, signal.SIGALRM}
+# signal.pthread_sigmask makes an enum of each number, which takes longer than the call itself.
+from _signal import pthread_sigmask  # type: ignore[import-not-found]
+from collections.abc import Callable
+from signal import SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM
+
+# Those that programs have handlers for, which may raise. What others interrupt is mended.
+_HELD_BACK = {int(number) for number in (SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGVTALRM, SIGPROF)}
+_BLOCK, _SET = int(signal.SIG_BLOCK), int(signal.SIG_SETMASK)
 _NO_FD = -1
 # Signals that may have come during one wait.
 _MANY = 4096
@@ -32,7 +37,7 @@ class Inside:
         # Reentrant: a handler may come between acquire and the `with` that would release it, and must not lock its own thread out.
         self._busy = threading.RLock()
         # The mask to go back to; still that of the last call where that was interrupted before it went back.
-        self._before: set[int] = set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        self._before: set[int] = set(pthread_sigmask(_BLOCK, ()))
         self._masked = False
         self._whole = True
         self._pipe: tuple[int, int] | None = None
@@ -44,7 +49,7 @@ class Inside:
         Raises RuntimeError where another thread is in: it could be told to wait, but perhaps for ever.
         """
         try:
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
+            before = pthread_sigmask(_BLOCK, _HELD_BACK)
             if not self._masked:
                 self._before = set(before)
                 self._masked = True
@@ -71,7 +76,7 @@ class Inside:
     def let_signals_through(self) -> None:
         """Begin something that takes long; handlers that are due run now."""
         self._whole = True
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+        pthread_sigmask(_SET, self._before)
 
     def begin_wait(self) -> list[int]:
         """Let signals through, and get what to poll beside everything else: it can be read when a signal came."""
@@ -81,7 +86,7 @@ class Inside:
 
     def hold_signals_back(self) -> None:
         """Go on after something that took long."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
+        pthread_sigmask(_BLOCK, _HELD_BACK)
         self._whole = False
 
     def end_wait(self, *, signal_came: bool) -> None:
@@ -99,7 +104,7 @@ class Inside:
             self._pipe = None
 
     def _unmask(self) -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+        pthread_sigmask(_SET, self._before)
         self._masked = False
 
     def _begin_wait(self) -> list[int]:

@@ -11,6 +11,7 @@ from ..schemas.naming import JobKey, format_id
 from ..schemas.refusal import Code, Refused
 from .collecting import Collecting
 from .exchange import Chunk
+from .forgetting import Forgotten, forget
 from .output import JobOutput
 from .results import CompletedJob, JobInfo, job_info, return_code
 from .session import Session
@@ -87,7 +88,10 @@ class Job:
 
     @property
     def exit_status(self) -> int | None:
-        """How it ended as a shell tells it: 128+n for signal n, 124 over its time limit, 125 lost, 126 and 127 not started."""
+        """How it ended as a shell tells it: 128+n for signal n, 124 over its time limit, 125 lost, 126 and 127 not started.
+
+        153: over another limit.
+        """
         outcome = self._record.outcome
         return None if outcome is None else exit_status(outcome.kind, outcome.exit_status, outcome.signal)
 
@@ -155,6 +159,18 @@ class Job:
         """Send one signal to all its processes."""
         request = request_pb2.Request(signal=request_pb2.Signal(key=_wire(self.key), signal=signal))
         self._session.reply(request, "done")
+
+    def forget(self) -> Forgotten:
+        """Drop it with its logs, once it has ended; its id is never run again. Raises `Refused(FAILED_PRECONDITION)` before its end."""
+        return forget(self._session, [self.key])
+
+    def pause(self) -> None:
+        """Let all its processes stand still; returns when they do. Its time limit goes on, and its slot stays taken."""
+        self._session.reply(pause_request([self.key], paused=True), "done")
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._session.reply(pause_request([self.key], paused=False), "done")
 
     # --- its output
 
@@ -227,6 +243,12 @@ def stop_request(keys: list[JobKey], signal: int | None, grace: Duration | None)
     """Write a stop of some jobs."""
     stop = request_pb2.Stop(keys=[_wire(key) for key in keys], signal=signal or 0, grace_ms=milliseconds(grace))
     return request_pb2.Request(stop=stop)
+
+
+def pause_request(keys: list[JobKey], *, paused: bool) -> request_pb2.Request:
+    """Write a pause of some jobs, or that they go on."""
+    wire = [_wire(key) for key in keys]
+    return request_pb2.Request(pause=request_pb2.Pause(keys=wire)) if paused else request_pb2.Request(resume=request_pb2.Resume(keys=wire))
 
 
 def deadline_in(timeout: Duration | None) -> float | None:

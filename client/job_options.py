@@ -23,13 +23,17 @@ _STDIN = 0
 
 
 class Option(NamedTuple):
-    """One thing that may be said: its key in a batch file, and its flags, placeholder and help on the command line."""
+    """One thing that may be said: its key in a batch file, and its flags, placeholder and help on the command line.
+
+    `many`: it may be said again and again. `switch`: it is said or not, and has no value.
+    """
 
     key: str
     flags: tuple[str, ...]
     placeholder: str
     help: str
     many: bool = False
+    switch: bool = False
 
 
 OPTIONS = (
@@ -40,6 +44,8 @@ OPTIONS = (
     Option("time_limit", ("-t", "--time-limit"), "TIME", "End the job after this time: 90, 10s, 1h30m. Default: never."),
     Option("stop_signal", ("--stop-signal",), "SIGNAL", "What a stop sends first. Default: TERM."),
     Option("grace", ("--grace",), "TIME", "Time between that signal and SIGKILL. Default: the worker's."),
+    Option("output_limit", ("--output-limit",), "BYTES", "End the job when it has written more than this: 500K, 10M, 1G. Default: never."),
+    Option("linger", ("--linger",), "", "Let what the job leaves behind go on when it ends by itself.", switch=True),
     Option("labels", ("-l", "--label"), "K[=V]", "A label, for finding the job again.", many=True),
 )
 
@@ -55,6 +61,8 @@ class Wishes:
     time_limit: str | float | None = None
     stop_signal: str | int | None = None
     grace: str | float | None = None
+    output_limit: str | int | None = None
+    linger: bool = False
     labels: Iterable[str] | Mapping[str, str] = ()
 
 
@@ -89,6 +97,8 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         time_limit_ms=_understand("time_limit", parse_duration, wishes.time_limit),
         stop_signal=_understand("stop_signal", parse_signal, wishes.stop_signal) or signal.SIGTERM,
         grace_ms=_understand("grace", parse_duration, wishes.grace),
+        output_limit_bytes=_understand("output_limit", parse_size, wishes.output_limit),
+        linger=wishes.linger,
     )
 
 
@@ -133,6 +143,22 @@ def parse_duration(said: str | float) -> int:
 
 def _whole_ms(milliseconds: float) -> int:
     return int(milliseconds) if milliseconds == int(milliseconds) else int(milliseconds) + 1
+
+
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,6})?)\s?([KMGT]?)(?:iB|B)?", re.ASCII | re.IGNORECASE)
+_SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def parse_size(said: str | int) -> int:
+    """Read `10M`, `1.5G`, `500KiB` (units are powers of 1024), or plain bytes; get bytes.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    found = _SIZE.fullmatch(str(said).strip())
+    if found is None:
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a size", "write it like 500K, 10M, 1G, or as bytes")
+    number, unit = found[1], _SIZE_UNITS[found[2].upper()]
+    return int(float(number) * unit) if "." in number else int(number) * unit
 
 
 def parse_signal(said: str | int) -> int:

@@ -78,6 +78,8 @@ class JobInfo:
     outcome: Outcome | None
     # Why it waits, in words; empty unless it does.
     waits_for: str
+    # It runs, but all its processes stand still until it is resumed.
+    paused: bool = False
 
     @property
     def id(self) -> str:
@@ -209,6 +211,7 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         pid=message.pid or None,
         outcome=outcome_from_wire(message.outcome) if message.HasField("outcome") else None,
         waits_for=message.waits_for,
+        paused=message.paused,
     )
 
 

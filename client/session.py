@@ -113,7 +113,10 @@ class Session:
         while len(self.tracking.pending) > enough:
             self._watch_lost = False
             untold = [record for record in open_records if record.outcome is None and not record.is_watched]
-            self._query_all(untold, deadline)
+            try:
+                self._query_all(untold, deadline)
+            except Refused as refused:
+                raise _first_refusal(untold) or refused from None
             untold = [record for record in untold if record.outcome is None]
             if len(self.tracking.pending) > enough:
                 self._hear(untold, enough, deadline)
@@ -130,6 +133,9 @@ class Session:
                 self._query_all(untold, deadline)
             while len(self.tracking.pending) > enough and not self._watch_lost:
                 if heard is not None and heard.phase is Phase.ENDED:
+                    if heard.refusal is not None and heard.refusal.code is Code.OUT_OF_RANGE:
+                        # Events were missed: whoever called asks how the jobs are now.
+                        return
                     raise heard.refusal or Refused(Code.INTERNAL, "the subscription ended without a reason")
                 self._step(deadline)
         finally:
@@ -157,6 +163,11 @@ class Session:
         finally:
             for exchange in asked:
                 self.connection.forget(exchange)
+
+
+def _first_refusal(records: Sequence[Record]) -> Refused | None:
+    """Say why one of these is watched no more: of a job that a rebuilt store does not know, that says more than "there is none"."""
+    return next((record.watch.refusal for record in records if record.watch is not None and record.watch.refusal is not None), None)
 
 
 def query_by_key(key: JobKey) -> request_pb2.Request:

@@ -25,7 +25,8 @@ class JobOptions(TypedDict, total=False):
 
     `id`: made by the caller, 16 bytes or UUID text; a repeated call with the same id and options is the same job. `input`: its standard
     input (default: empty). `cwd`: an absolute folder on the worker's machine (default: the worker's). `env`: added to a clean environment.
-    `time_limit`: it is ended after that. `stop_signal`, `grace`: how a stop begins, and how long until SIGKILL.
+    `time_limit`: it is ended after that. `stop_signal`, `grace`: how a stop begins, and how long until SIGKILL. `output_limit`: it is
+    ended when it has written more bytes than that. `linger`: what it leaves behind goes on.
     """
 
     id: bytes | str | None
@@ -37,6 +38,8 @@ class JobOptions(TypedDict, total=False):
     time_limit: Duration | None
     stop_signal: int | None
     grace: Duration | None
+    output_limit: int | None
+    linger: bool
 
 
 def make_spec(argv: Sequence[Text], options: JobOptions) -> JobSpec:
@@ -58,6 +61,8 @@ def make_spec(argv: Sequence[Text], options: JobOptions) -> JobSpec:
         time_limit_ms=milliseconds(options.get("time_limit")),
         stop_signal=options.get("stop_signal") or signal.SIGTERM,
         grace_ms=milliseconds(options.get("grace")),
+        output_limit_bytes=options.get("output_limit"),
+        linger=options.get("linger", False),
     )
 
 

@@ -71,6 +71,8 @@ class Subscription:
         self.phase = Phase.ASKING
         self.topic = b""
         self.refusal: Refused | None = None
+        # Where the daemon's news were when the last grant was given: where to go on if this is refused.
+        self.head: event_pb2.Cursor | None = None
         self._filter = wanted
         self._store = b"" if after is None else after.store
         # Everything up to here was taken, or was looked at and is of no interest; see `_reached`.
@@ -164,7 +166,7 @@ class Subscription:
         self.phase = TABLE[self.phase, what]
 
     def _receive_grant(self, reply: request_pb2.SubscribeReply) -> None:
-        head = reply.head
+        head = self.head = reply.head
         if not self._store:
             self._store, self._seq = head.store, head.seq
         refused = _cursor_problem(self._store, self._seq, head)

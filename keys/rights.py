@@ -9,6 +9,7 @@ import enum
 from dataclasses import dataclass
 
 from ..schemas.refusal import Code, Refused
+from .limits import EVERYBODYS, Limits
 
 
 class Right(enum.Enum):
@@ -48,6 +49,7 @@ class Member:
     name: str
     key: bytes
     role: str
+    limits: Limits = EVERYBODYS
 
 
 def may(member: Member, right: Right, owner: bytes) -> bool:

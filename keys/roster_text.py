@@ -4,6 +4,7 @@
     name = "ada"
     key = "jobwire-key-..."
     role = "submitter"
+    running_jobs = 2    # limits, where this member's are others than those of everybody (limits.py)
 
 Pure: knows neither the file (roster.py) nor what the roles allow (rights.py).
 """
@@ -19,11 +20,12 @@ import msgspec
 
 from ..schemas.refusal import Code, Refused
 from .identity import curve_public_of, parse_public
+from .limits import NAMES, Limits, limit_problem
 from .rights import RESERVED_ROLES, ROLES, Member
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 # Limits that are planned; one who writes them must not believe that they hold.
-_NOT_YET = frozenset({"executables", "user", "folders", "slots", "queued", "priority", "expires"})
+_NOT_YET = frozenset({"executables", "user", "folders", "priority", "expires"})
 _HEADER = re.compile(r"\s*\[\[\s*[\"']?member[\"']?\s*\]\]")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 # How msgspec's sentences end that are about a key.
@@ -109,6 +111,7 @@ def _roster(document: Mapping[str, object]) -> Roster:
 
 
 def _member(raw: object, index: int) -> tuple[Member, bytes]:
+    limits = _limits(raw, index)
     entry = _entry(raw, index)
     if problem := name_problem(entry.name):
         raise _Wrong(problem, index, "name")
@@ -116,12 +119,22 @@ def _member(raw: object, index: int) -> tuple[Member, bytes]:
         raise _Wrong(problem, index, "role")
     try:
         public = parse_public(entry.key)
-        return Member(entry.name, public, entry.role), curve_public_of(public)
+        return Member(entry.name, public, entry.role, limits), curve_public_of(public)
     except Refused as refused:
         raise _Wrong(refused.message, index, "key") from None
 
 
+def _limits(raw: object, index: int) -> Limits:
+    given = {name: raw[name] for name in NAMES if name in raw} if isinstance(raw, dict) else {}
+    for name, value in given.items():
+        if problem := limit_problem(name, value):
+            raise _Wrong(problem, index, name)
+    return Limits(**given)
+
+
 def _entry(raw: object, index: int) -> _Entry:
+    if isinstance(raw, dict):
+        raw = {name: value for name, value in raw.items() if name not in NAMES}
     try:
         return msgspec.convert(raw, _Entry)
     except msgspec.ValidationError as error:

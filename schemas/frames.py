@@ -22,20 +22,26 @@ STORE_ID_BYTES = 16
 # A spec may hold 2 MiB of arguments and 1 MiB of stdin; a request of many jobs is cut by this too.
 LARGEST_MESSAGE = 8 * 1024 * 1024
 MOST_JOBS_PER_START = 20_000
+MOST_JOBS_PER_FORGET = 1000
 MOST_FRAMES = 2
 LARGEST_CHUNK = 256 * 1024
 LARGEST_RANGE = 1024 * 1024
 MOST_TAIL_LINES = 1000
 LARGEST_TAIL = 64 * 1024
 LARGEST_CREDIT = 16 * 1024 * 1024
+# Of one identity, where its line of the roster says nothing else (keys/limits.py).
+MOST_CONNECTIONS = 64
 MOST_STREAMS = 256
 MOST_GRANTS = 64
+# Twice the credit that one stream can have, so that no honest reader comes to it with one.
+MOST_UNREAD_BYTES = 2 * LARGEST_CREDIT
+MOST_QUEUED_JOBS = 100_000
 # libzmq: a CURVE client cannot shake hands with an XPUB that takes less than 292 bytes; a topic needs 17.
 LARGEST_SUBSCRIPTION = 512
 
 
 def limits() -> request_pb2.Limits:
-    """Say the bounds, as `hello` tells them."""
+    """Say the bounds of somebody for whom the roster has none of their own, as `hello` tells them."""
     return request_pb2.Limits(
         message_bytes=LARGEST_MESSAGE,
         jobs_per_start=MOST_JOBS_PER_START,
@@ -46,6 +52,9 @@ def limits() -> request_pb2.Limits:
         credit_bytes=LARGEST_CREDIT,
         streams=MOST_STREAMS,
         grants=MOST_GRANTS,
+        connections=MOST_CONNECTIONS,
+        unread_bytes=MOST_UNREAD_BYTES,
+        queued_jobs=MOST_QUEUED_JOBS,
     )
 
 

@@ -78,10 +78,12 @@ class Event:
 
 TIMED_OUT_STATUS = 124
 OWN_FAILURE_STATUS = 125
+# What a shell tells of a program that the kernel ended because its file grew too large: 128 + SIGXFSZ.
+OVER_LIMIT_STATUS = 128 + 25
 
 
 def exit_status(kind: int, status: int, signal: int) -> int:
-    """Say the exit status a command ends with that ends as the job did: 128+n for a signal, 124 over its time limit.
+    """Say the exit status a command ends with that ends as the job did: 128+n for a signal, 124 over its time limit, 153 over another.
 
     The numbers are those of the shell, timeout(1) and docker-run(1).
     """
@@ -90,8 +92,10 @@ def exit_status(kind: int, status: int, signal: int) -> int:
             return status
         case OutcomeKind.TIMED_OUT:
             return TIMED_OUT_STATUS
-        case OutcomeKind.SIGNALED | OutcomeKind.OVER_LIMIT:
+        case OutcomeKind.SIGNALED:
             return 128 + signal if signal else status
+        case OutcomeKind.OVER_LIMIT:
+            return OVER_LIMIT_STATUS
         case OutcomeKind.CANCELLED:
             return 128 + 15
         case _:

@@ -22,12 +22,14 @@ LONGEST_PATH = 4_095
 MOST_LABELS = 64
 LONGEST_LABEL = 256
 LONGEST_DURATION_MS = 1000 * 86_400 * 1000
+# More is no file size: a file offset has 63 bits.
+LARGEST_OUTPUT_LIMIT = (1 << 63) - 1
 _POINTER = 8
 
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """What to run. Durations in milliseconds; None means not said."""
+    """What to run. Durations in milliseconds, sizes in bytes; None means not said."""
 
     argv: tuple[bytes, ...]
     environment: tuple[tuple[bytes, bytes], ...] = ()
@@ -38,6 +40,8 @@ class JobSpec:
     time_limit_ms: int | None = None
     stop_signal: int = signal.SIGTERM
     grace_ms: int | None = None
+    output_limit_bytes: int | None = None
+    linger: bool = False
 
 
 def _refuse(message: str) -> Refused:
@@ -66,6 +70,8 @@ def check(spec: JobSpec) -> None:
             raise _refuse(f"the {what} is longer than 1000 days")
     if spec.time_limit_ms == 0:
         raise _refuse("a time limit of 0 would never let the job run")
+    if spec.output_limit_bytes is not None and spec.output_limit_bytes > LARGEST_OUTPUT_LIMIT:
+        raise _refuse(f"the output limit of {spec.output_limit_bytes} bytes is more than any file can hold")
 
 
 def _check_arguments(spec: JobSpec) -> None:
@@ -123,6 +129,10 @@ def digest(spec: JobSpec) -> bytes:
     put(8, b"%d" % spec.stop_signal)
     if spec.grace_ms is not None:
         put(9, b"%d" % spec.grace_ms)
+    if spec.output_limit_bytes is not None:
+        put(10, b"%d" % spec.output_limit_bytes)
+    if spec.linger:
+        put(11)
     return hasher.digest()
 
 
@@ -149,6 +159,8 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         time_limit_ms=message.time_limit_ms if message.HasField("time_limit_ms") else None,
         stop_signal=message.stop_signal or signal.SIGTERM,
         grace_ms=message.grace_ms if message.HasField("grace_ms") else None,
+        output_limit_bytes=message.output_limit_bytes if message.HasField("output_limit_bytes") else None,
+        linger=message.linger,
     )
 
 
@@ -162,6 +174,8 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         stdin=spec.stdin,
         time_limit_ms=spec.time_limit_ms,
         grace_ms=spec.grace_ms,
+        output_limit_bytes=spec.output_limit_bytes,
+        linger=spec.linger,
     )
     for name, value in spec.environment:
         message.environment.add(name=name, value=value)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,13 +41,16 @@ def wait_until(look: Callable[[], _Found | None], what: str, seconds: float = 15
 class Worker:
     """One worker of its own state folder, with the identities of an admin and of whoever is added."""
 
-    def __init__(self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None, options: Sequence[str] = ()) -> None:
         self.folder = folder
         self.state = folder / "state"
         self.roster = folder / "roster.toml"
         self.log = folder / "worker.log"
         self.slots = slots
         self.env = env or {}
+        # What the worker is started with, `prlimit` for instance.
+        self.prefix: list[str] = []
+        self.options = list(options)
         self.admin = self.add("admin", "admin")
         self.process: subprocess.Popen[bytes] | None = None
         self.description: dict[str, Any] = {}
@@ -61,11 +64,16 @@ class Worker:
     def start(self) -> Worker:
         """Start it, and return when it can be spoken to."""
         read, write = os.pipe()
-        command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--state", str(self.state)]
-        command += ["--roster", str(self.roster), "--slots", str(self.slots), "--ready-fd", str(write)]
+        command = self.argv("run", "--roster", str(self.roster), "--slots", str(self.slots), "--ready-fd", str(write), *self.options)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, env={**os.environ, **self.env}, pass_fds=[write]
+                [*self.prefix, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={**os.environ, **self.env},
+                pass_fds=[write],
             )
         os.close(write)
         with os.fdopen(read, "rb") as ready:
@@ -74,6 +82,28 @@ class Worker:
         assert line, f"the worker ended instead of getting ready:\n{self.logged()}"
         self.description = json.loads(line)
         return self
+
+    def argv(self, *words: str) -> list[str]:
+        """Write a command line of `jobwire worker` for this state folder."""
+        return [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", words[0], "--state", str(self.state), *words[1:]]
+
+    def command(self, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run `jobwire worker WORDS` to its end, which must be the expected one."""
+        ended = subprocess.run(
+            [*self.prefix, *self.argv(*words)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **self.env},
+            timeout=READY_SECONDS,
+            check=False,
+        )
+        assert ended.returncode == status, f"{words} ended {ended.returncode}: {ended.stderr}"
+        return ended
+
+    def refusal(self, status: int = 1) -> str:
+        """Start it where it must not start; get the last line that it says."""
+        return self.command("run", "--roster", str(self.roster), status=status).stderr.splitlines()[-1]
 
     @property
     def endpoint(self) -> str:

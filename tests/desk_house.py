@@ -36,11 +36,18 @@ class EngineDouble:
     def signal(self, key: JobKey, number: int) -> None:
         self.effects.append(("signal", key, number))
 
+    def pause(self, key: JobKey, *, paused: bool) -> None:
+        self.effects.append(("pause", key, paused))
+
     def end(self, key: JobKey, number: int, grace_ms: int) -> None:
         self.effects.append(("end", key, number, grace_ms))
 
     def settled(self, keys: Sequence[JobKey]) -> None:
         self.effects += [("settled", key) for key in keys]
+
+    def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
+        self.effects += [("discard", run.key) for run in runs]
+        done(runs)
 
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         self.effects.append(("recover", *sorted(one.key for one in expected)))

@@ -64,6 +64,8 @@ class FakeDesk:
         self.events: list[event_pb2.Event] = []
         self.streams: list[FakeStream] = []
         self.grants: dict[bytes, int] = {}
+        # Events before this one are not kept.
+        self.first_seq = 1
 
     @property
     def public(self) -> bytes:
@@ -85,7 +87,7 @@ class FakeDesk:
             self.swallow[verb] -= 1
             return
         try:
-            if verb in ("start", "stop", "signal"):
+            if verb in ("start", "stop", "signal", "forget", "pause", "resume"):
                 signature.check(envelope, self.public, self.nonce)
             getattr(self, f"_{verb}")(peer, request, getattr(request, verb))
         except Refused as refused:
@@ -134,6 +136,12 @@ class FakeDesk:
     def _signal(self, peer: bytes, request: request_pb2.Request, _: request_pb2.Signal) -> None:
         self._send(peer, request.id, last=True, done=request_pb2.Done())
 
+    def _pause(self, peer: bytes, request: request_pb2.Request, _: request_pb2.Pause) -> None:
+        self._send(peer, request.id, last=True, done=request_pb2.Done())
+
+    def _resume(self, peer: bytes, request: request_pb2.Request, _: request_pb2.Resume) -> None:
+        self._send(peer, request.id, last=True, done=request_pb2.Done())
+
     def _query_one(self, peer: bytes, request: request_pb2.Request, query: request_pb2.QueryOne) -> None:
         named = [job for job in self.jobs.values() if job.key.id == query.key.id or (query.name and job.spec.name == query.name)]
         if not named:
@@ -146,6 +154,11 @@ class FakeDesk:
         page = [self._describe(job) for job in jobs[first : first + 2]]
         more = b"%d" % (first + 2) if first + 2 < len(jobs) else b""
         self._send(peer, request.id, last=True, list=request_pb2.ListReply(jobs=page, next_page=more))
+
+    def _forget(self, peer: bytes, request: request_pb2.Request, forget: request_pb2.Forget) -> None:
+        dropped = [job for key in forget.keys if (job := self.jobs.pop(key.id, None)) is not None]
+        reply = request_pb2.ForgetReply(jobs=len(dropped), log_bytes=sum(len(job.log) for job in dropped))
+        self._send(peer, request.id, last=True, forget=reply)
 
     def _read_log(self, peer: bytes, request: request_pb2.Request, read: request_pb2.ReadLog) -> None:
         job = self.jobs[read.key.id]
@@ -183,6 +196,8 @@ class FakeDesk:
     def _replay(self, peer: bytes, request: request_pb2.Request, replay: request_pb2.Replay) -> None:
         if replay.after.store != self.store:
             raise Refused(Code.OUT_OF_RANGE, "another store")
+        if replay.after.seq + 1 < self.first_seq:
+            raise Refused(Code.OUT_OF_RANGE, "not kept any more")
         events = self.events[replay.after.seq : replay.after.seq + 3]
         upto = event_pb2.Cursor(store=self.store, seq=replay.after.seq + len(events))
         reply = request_pb2.ReplayReply(events=events, upto=upto, more=upto.seq < len(self.events))

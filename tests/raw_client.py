@@ -21,13 +21,17 @@ SILENCE_MS = 300
 class RawClient:
     """One DEALER and, when asked for, one SUB, with the keys of an identity."""
 
-    def __init__(self, endpoint: str, server: bytes, identity: Identity, *, routing_id: bytes = b"") -> None:
+    def __init__(self, endpoint: str, server: bytes, identity: Identity, *, routing_id: bytes = b"", lazy: bool = False) -> None:
+        """`lazy`: it takes as little as it can, and stays away once it was cut off."""
         self.identity = identity
         self.server = server
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(1)
         self.socket = client_socket(self.context, zmq.DEALER, identity, server)
         if routing_id:
             self.socket.setsockopt(zmq.ROUTING_ID, routing_id)
+        if lazy:
+            for option, value in ((zmq.RCVHWM, 1), (zmq.RCVBUF, 4096), (zmq.RECONNECT_IVL, -1)):
+                self.socket.setsockopt(option, value)
         self.socket.connect(endpoint)
         self.nonce = b""
         self.event_endpoint = ""

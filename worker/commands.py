@@ -8,8 +8,11 @@ import select
 import signal
 import sqlite3
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -17,19 +20,21 @@ from ..keys.places import roster_path, worker_folder
 from ..schemas.job import OWN_FAILURE_STATUS
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
-from .lock import running
+from . import keeping
+from .lock import last_description, running
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and watch the worker of this machine.")
 
 _LEAST_SLOTS = 4
 _STOP_SECONDS = 30
+_RELOAD_SECONDS = 60
 _JOBS_SHOWN = 10
 
 StateOption = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="State folder. Default: this user's own worker.")]
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913 -- an argument for each option
     *,
     listen: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Listen here for others. Default: loopback, any port.")] = "",
     events: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Publish events here. Default: the next port.")] = "",
@@ -37,6 +42,10 @@ def run(
     roster: Annotated[Path | None, typer.Option(metavar="FILE", help="Who may come in. Default: roster.toml in the config folder.")] = None,
     slots: Annotated[int | None, typer.Option(min=1, help="Jobs that run at once. Default: the number of CPUs, at least 4.")] = None,
     directory: Annotated[Path | None, typer.Option("--directory", metavar="DIR", help="Where jobs run that do not say where.")] = None,
+    keep_for: Annotated[str, typer.Option(metavar="AGE", help="Keep what has ended for so long, or all.")] = "30d",
+    keep_jobs: Annotated[str, typer.Option(metavar="N", help="Keep so many jobs that have ended, or all.")] = "100000",
+    keep_bytes: Annotated[str, typer.Option(metavar="SIZE", help="Keep so much of their logs, or all.")] = "10G",
+    keep_free: Annotated[str, typer.Option(metavar="SIZE", help="With less free disk no new job is taken on; 0: never mind.")] = "100M",
     jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of others as root.")] = False,
     embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
     ready_fd: Annotated[int, typer.Option("--ready-fd", hidden=True)] = -1,
@@ -50,6 +59,10 @@ def run(
         "listen": _checked(listen, "--listen"),
         "event_listen": _checked(events, "--events"),
         "jobs_as_root": jobs_as_root,
+        "keep_seconds": _read(keeping.parse_age, keep_for, "--keep-for"),
+        "keep_jobs": _read(keeping.parse_count, keep_jobs, "--keep-jobs"),
+        "keep_bytes": _read(keeping.parse_bytes, keep_bytes, "--keep-bytes"),
+        "keep_free_bytes": _read(_parse_floor, keep_free, "--keep-free"),
     }
     told = {"settings": settings, "ready_fd": ready_fd, "announce": not embedded}
     # The daemon lives long and needs nothing of the command line: in an interpreter of its own it takes 10 MB less.
@@ -109,6 +122,77 @@ def stop(*, state: StateOption = None) -> None:
     _tell_what_goes_on(_jobs(folder, "2, 3"), len(_jobs(folder, "1")))
 
 
+@app.command()
+def reload(*, state: StateOption = None) -> None:
+    """Let the worker become the version that is installed now, with supervisor and keeper; jobs go on. Ends 1 if it cannot."""
+    from inotify_simple import INotify, flags  # type: ignore[import-untyped] # noqa: PLC0415 -- reason: untyped; rarely needed
+
+    folder = (state or worker_folder()).absolute()
+    before = running(folder)
+    if before is None:
+        raise Refused(Code.NOT_FOUND, f"no worker runs on {folder}", "there is nothing to reload")
+    if "reloads" not in before:
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"worker {before['pid']} is of jobwire {before['version']}, which cannot reload",
+            f"jobwire worker stop --state {folder}, and start it again; its jobs go on",
+        )
+    process = os.pidfd_open(int(before["pid"]))
+    try:
+        # Its description is moved into its place.
+        with INotify() as watch:
+            watch.add_watch(folder, flags.MOVED_TO)
+            signal.pidfd_send_signal(process, signal.SIGHUP)
+            after = _await_reload(folder, process, watch.fileno(), before["reloads"]["count"])
+    finally:
+        os.close(process)
+    if after["reloads"]["problem"]:
+        raise Refused(Code.FAILED_PRECONDITION, after["reloads"]["problem"])
+    typer.echo(f"jobwire: worker {after['pid']} is jobwire {after['version']} now, it was {before['version']}", err=True)
+    if after["reloads"]["note"]:
+        typer.echo(f"jobwire: {after['reloads']['note']}", err=True)
+
+
+def _await_reload(folder: Path, process: int, watch: int, count: int) -> dict[str, Any]:
+    """Wait until the worker has written down what came of it."""
+    deadline = time.monotonic() + _RELOAD_SECONDS
+    while True:
+        found = last_description(folder) or {}
+        if found.get("reloads", {}).get("count", 0) > count:
+            return found
+        ready, _, _ = select.select([process, watch], [], [], max(0, deadline - time.monotonic()))
+        if not ready or process in ready:
+            what = "has ended" if ready else f"did not reload within {_RELOAD_SECONDS} s"
+            raise Refused(Code.UNAVAILABLE, f"the worker {what}; its jobs go on", "look into its log, and start it again")
+        os.read(watch, 65536)
+
+
+@app.command()
+def rebuild(
+    *,
+    state: StateOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Also where the store is whole; it is put away.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Make a lost or damaged store anew from the log folders. The old one is kept; no worker may run."""
+    from .rebuild import rebuild as rebuild_store  # noqa: PLC0415 -- brings the desk, which the other commands do not need
+
+    folder = (state or worker_folder()).absolute()
+    found = rebuild_store(folder, force=force)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    typer.echo(f"jobwire: {found.damage or 'the store was whole'}", err=True)
+    if found.kept:
+        typer.echo(f"jobwire: the old store is kept: {folder / found.kept}", err=True)
+    counts = {"ended": found.ended, "running": found.running, "starting": found.starting, "lost": found.lost}
+    for name, count in (counts | {"left out": len(found.left_out)}).items():
+        typer.echo(f"{name:<12} {count}")
+    for name in found.left_out[:_JOBS_SHOWN]:
+        typer.echo(f"jobwire: no job can be read from {folder / 'logs' / name}; it is left as it is", err=True)
+    typer.echo("jobwire: jobs that waited in the queue are forgotten; start the worker, and submit them anew", err=True)
+
+
 def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int) -> None:
     if going_on:
         typer.echo(f"jobwire: {len(going_on)} jobs go on without it:", err=True)
@@ -133,6 +217,23 @@ def _jobs(state: Path, states: str) -> list[tuple[bytes, str, int]]:
         return []
     finally:
         store.close()
+
+
+_Value = TypeVar("_Value")
+
+
+def _read(parse: Callable[[str], _Value], text: str, option: str) -> _Value:
+    try:
+        return parse(text)
+    except Refused as refused:
+        raise typer.BadParameter(str(refused), param_hint=option) from None
+
+
+def _parse_floor(text: str) -> int:
+    found = keeping.size(text)
+    if found is None:
+        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a size", "write it like 100M, or 0")
+    return found
 
 
 def _checked(endpoint: str, option: str) -> str:

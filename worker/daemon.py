@@ -13,18 +13,23 @@ import os
 import resource
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from .. import __version__
 from ..broker.daemon import Daemon, Settings
+from ..broker.retention import Keep
 from ..keys.identity import Identity, format_public, load_or_make
 from ..schemas.refusal import Code, Refused
+from . import reload
 from .engine import LocalEngine
 from .lock import StateLock, last_description
+from .memory import reuse_buffers
 from .priority import answer_first
+from .rebuild import STORE, demand_sound
+from .reload import Reloads, Resumed
 
 _log = logging.getLogger(__name__)
 
@@ -42,36 +47,59 @@ class WorkerSettings:
     listen: str = ""
     event_listen: str = ""
     jobs_as_root: bool = False
+    # How much of what has ended is kept, None: without limit; and how much of the disk stays free.
+    keep_seconds: float | None = None
+    keep_jobs: int | None = None
+    keep_bytes: int | None = None
+    keep_free_bytes: int = 0
 
 
-async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None]) -> None:
+async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None], resumed: Resumed | None = None) -> Resumed | None:
     """Run a worker until SIGTERM or SIGINT; `ready` gets what it says of itself once it can be spoken to.
 
+    After SIGHUP it gives what the process has to pass on when it executes itself, with signals held back; reload.py tells more.
     Raises Refused if it cannot start.
     """
     _check_root(settings)
+    reuse_buffers()
+    # Until it is ready, so that threads that are started meanwhile never take them.
+    reload.hold_signals_back()
     files_limit = raise_descriptor_limit()
+    files_limit = resumed.files_limit if resumed else files_limit
     loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    lock = StateLock(settings.state)
+    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, signals.put_nowait, number)
+    lock = StateLock(settings.state, resumed.lock if resumed else -1)
+    reloads = resumed.reloads if resumed else Reloads()
+    passed_on: Resumed | None = None
     engine: LocalEngine | None = None
     daemon: Daemon | None = None
     try:
+        demand_sound(settings.state)
         identity = load_or_make(settings.state / "identity")
         rebooted = (last_description(settings.state) or {}).get("boot_id") != _boot_id()
         engine = LocalEngine(settings.state, settings.slots, os.fsencode(settings.directory), files_limit=files_limit, rebooted=rebooted)
         daemon = await _open(settings, identity, engine)
-        description = _describe(settings, identity, engine, daemon)
+
+        def describe(now: Reloads | None = None) -> dict[str, Any]:
+            nonlocal reloads
+            reloads = now or reloads
+            return _describe(settings, identity, engine, daemon, reloads)
+
+        description = describe()
         lock.describe(description)
-        engine.on_hello = lambda: lock.describe(_describe(settings, identity, engine, daemon))
+        engine.on_hello = lambda: _describe_again(lock, describe())
         answer_first()
         ready(description)
         _log.info("ready: %s", json.dumps(description))
-        await ended.wait()
+        made_way = await _until_told(signals, engine, reloads, describe)
+        if made_way is not None:
+            at = (daemon.endpoint, daemon.event_endpoint) if settings.listen else ("", "")
+            passed_on = Resumed(lock.fileno(), files_limit, made_way, *at)
+        return passed_on
     finally:
-        if engine is not None and (daemon is None or not daemon.desk.live):
+        if engine is not None and passed_on is None and (daemon is None or not daemon.desk.live):
             # Nobody needs the supervisor for now; it takes this back when the next worker says hello.
             engine.retire()
         # The engine first: facts that come now are told again to the next worker, none is heard by a desk that closes.
@@ -79,7 +107,35 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
             engine.close()
         if daemon is not None:
             daemon.close()
-        lock.release()
+        if passed_on is None:
+            lock.release()
+
+
+async def _until_told(
+    signals: asyncio.Queue[signal.Signals], engine: LocalEngine, reloads: Reloads, describe: Callable[[Reloads], object]
+) -> Reloads | None:
+    """Wait until the worker is told to end (None), or to become another one: the supervisor has made way then."""
+    has_terminal = reload.on_a_terminal()
+    reload.let_signals_in()
+    while await signals.get() is signal.SIGHUP and reload.on_a_terminal() == has_terminal:
+        try:
+            await reload.demand_successor(engine.handover)
+        except Refused as refused:
+            _log.error("not reloaded: %s", refused)
+            reloads = Reloads(reloads.count + 1, problem=str(refused))
+            describe(reloads)
+            continue
+        reload.hold_signals_back()
+        # Whoever wanted it to end meanwhile is not overheard; another wish to reload is fulfilled by this one.
+        if _told_to_end(signals):
+            return None
+        made_way = Reloads(reloads.count + 1, note=await engine.reload())
+        return None if _told_to_end(signals) else made_way
+    return None
+
+
+def _told_to_end(signals: asyncio.Queue[signal.Signals]) -> bool:
+    return any(signals.get_nowait() is not signal.SIGHUP for _ in range(signals.qsize()))
 
 
 async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngine) -> Daemon:
@@ -97,7 +153,16 @@ async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngin
 
 
 async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEngine, listen: str, event_listen: str) -> Daemon:
-    desk_settings = Settings("worker", f"jobwire {__version__}", settings.state / "state.db", settings.roster, listen, event_listen)
+    desk_settings = Settings(
+        "worker",
+        f"jobwire {__version__}",
+        settings.state / STORE,
+        settings.roster,
+        listen,
+        event_listen,
+        Keep(settings.keep_seconds, settings.keep_jobs, settings.keep_bytes),
+        settings.keep_free_bytes,
+    )
     daemon = Daemon(desk_settings, identity, engine)
     try:
         engine.open(daemon.desk.hear)
@@ -108,7 +173,7 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
     return daemon
 
 
-def _describe(settings: WorkerSettings, identity: Identity, engine: LocalEngine, daemon: Daemon) -> dict[str, Any]:
+def _describe(settings: WorkerSettings, identity: Identity, engine: LocalEngine, daemon: Daemon, reloads: Reloads) -> dict[str, Any]:
     return {
         "pid": os.getpid(),
         "endpoint": daemon.endpoint,
@@ -122,7 +187,16 @@ def _describe(settings: WorkerSettings, identity: Identity, engine: LocalEngine,
         "keeper_pid": engine.keeper_pid,
         "cgroups": engine.cgroups,
         "boot_id": _boot_id(),
+        "reloads": asdict(reloads),
     }
+
+
+def _describe_again(lock: StateLock, description: dict[str, Any]) -> None:
+    try:
+        lock.describe(description)
+    except OSError as error:
+        # The disk is full, for instance: only the pids of supervisor and keeper are out of date then.
+        _log.warning("%s could not be brought up to date: %s", error.filename or "the description", error.strerror)
 
 
 def _check_root(settings: WorkerSettings) -> None:

@@ -8,8 +8,18 @@ from __future__ import annotations
 import os
 import struct
 
-ENDS = struct.Struct("2i")
+MOST_DESCRIPTORS_BYTES = struct.calcsize("2i")
 EMPTY = "-"
+
+
+def pack(descriptors: tuple[int, ...]) -> bytes:
+    """Write descriptors as SCM_RIGHTS takes them."""
+    return struct.pack(f"{len(descriptors)}i", *descriptors)
+
+
+def unpack(rights: list[tuple[int, int, bytes]]) -> tuple[int, ...]:
+    """Read the descriptors that came with a datagram; none is usual."""
+    return struct.unpack(f"{len(rights[0][2]) // struct.calcsize('i')}i", rights[0][2]) if rights else ()
 
 
 class Deposit:
@@ -58,6 +68,16 @@ class Deposits:
             kept.settled = True
         if kept.settled and not kept.ends:
             del self._kept[handle]
+
+    def hand_over(self) -> list[tuple[str, str, bool, tuple[int, ...]]]:
+        """Give all of it to whom we become by exec."""
+        return [(handle, kept.folder, kept.settled, kept.ends) for handle, kept in self._kept.items()]
+
+    def take_over(self, handed: list[tuple[str, str, bool, tuple[int, ...]]]) -> None:
+        """Take what `hand_over` gave."""
+        for handle, folder, settled, ends in handed:
+            kept = self._kept[handle] = Deposit(ends)
+            kept.folder, kept.settled = folder, settled
 
     def told_again(self) -> list[tuple[str, tuple[int, ...]]]:
         """Say all of it, as lines with the descriptors that go with them."""

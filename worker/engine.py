@@ -12,20 +12,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ..broker.desk import DEFAULT_GRACE_MS
-from ..broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
+from ..broker.engine import Delayed, Ended, Expected, Fact, Launch, LogPart, LogReader, Paused, Run, Started, StreamName
+from ..schemas import faults
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Refused
 from . import folders, keeper
-from .facts import could_not_start, lost, read_ended, why_lost
+from .facts import lost, read_ended, why_lost
+from .intents import WHY_DELAYED, Intents
 from .link import Link, Message, connect
 from .logs import Follower, Growth, read_range, tail
+from .supervisor.link import VERSION
+from .sweeping import Sweeper
 
 _log = logging.getLogger(__name__)
 
 _HANDLES_A_WORD = 200
 _SETTLE_SECONDS = 0.05
 _RECONNECT_SECONDS = 1.0
+_RELOAD_SECONDS = 10
 # A folder can be renamed between finding and opening it, once in its life.
 _LOOKS = 3
 _Read = TypeVar("_Read")
@@ -42,17 +46,19 @@ class LocalEngine:
         self._state = state
         self._logs = str(state / folders.LOGS)
         self._slots = slots
-        self._directory = directory
         self._files_limit = files_limit
         self._rebooted = rebooted
         self._loop = asyncio.get_running_loop()
+        self._sweeper = Sweeper(Path(self._logs), self._loop)
         self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
+        self._intents = Intents(self._logs, directory, self._loop, self._start_written, self._tell)
         self._link: Link | None = None
         self._growth = Growth()
         self._loop.add_reader(self._growth.fileno(), self._growth.drain)
         # Said and not yet answered by a fact, so said again on a new line.
         self._starting: dict[str, Message] = {}
         self._ending: dict[str, Message] = {}
+        self._pausing: dict[str, Message] = {}
         self._running: dict[str, Expected] = {}
         # Handles of ends that are durable, said together.
         self._settled: list[str] = []
@@ -64,7 +70,10 @@ class LocalEngine:
         self.supervisor_pid = 0
         self.keeper_pid = 0
         self.cgroups = False
-        self.on_hello: Callable[[], None] = _nothing
+        # In which form the keeper can hand over; 0: supervisor and keeper stay what they are.
+        self.handover = 0
+        self._making_way: asyncio.Future[None] | None = None
+        self.on_hello: Callable[[], object] = _nothing
 
     @property
     def slots(self) -> int:
@@ -89,6 +98,7 @@ class LocalEngine:
 
     def close(self) -> None:
         """Let go; the supervisor and its jobs go on."""
+        self._intents.close()
         if self._settling is not None:
             self._say_settled()
         if self._link is not None:
@@ -98,39 +108,60 @@ class LocalEngine:
             self._reconnecting.cancel()
         self._loop.remove_reader(self._growth.fileno())
         self._growth.close()
+        self._sweeper.close()
 
     def retire(self) -> None:
         """Tell the supervisor to end as soon as nothing runs."""
         self._say_settled()
         self._say([{"do": "retire"}])
 
+    async def reload(self) -> str:
+        """Have supervisor and keeper become the version on the disk, and let go; say in words why not, where they stay what they are."""
+        if not self.handover or self._link is None:
+            return "supervisor and keeper stay what they are until nothing runs: " + (
+                "they cannot hand over" if self.keeper_pid else "the keeper was killed"
+            )
+        self._making_way = self._loop.create_future()
+        self._say_settled()
+        self._say([{"do": "reload"}])
+        try:
+            await asyncio.wait_for(self._making_way, _RELOAD_SECONDS)
+        except TimeoutError:
+            return f"supervisor and keeper stay what they are: they did not make way within {_RELOAD_SECONDS} s"
+        return ""
+
     # Effects.
 
     def start(self, launches: Sequence[Launch]) -> None:
-        """Write the intents and tell the supervisor; an intent that cannot be written is a job that cannot start."""
+        """Write the intents and tell the supervisor."""
+        self._intents.write(launches)
+
+    def _start_written(self, launches: Sequence[Launch]) -> None:
         words: list[Message] = []
-        failed: list[Fact] = []
         for launch in launches:
             handle = folders.handle(launch.key)
-            try:
-                folders.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
-            except OSError as error:
-                failed.append(could_not_start(launch, f"its log folder could not be made: {error.strerror}"))
-                continue
             word: Message = {"do": "start", "job": handle, "queued_at_us": launch.queued_at_us}
             self._starting[handle] = word
             words.append(word)
+        if faults.ARMED:
+            faults.reach("after-intent-before-start")
         self._say(words)
-        if failed:
-            # Not at once: the desk is in the middle of deciding.
-            self._loop.call_soon(self._hear, failed)
 
     def signal(self, key: JobKey, number: int) -> None:
         """Have one signal sent."""
         self._say([{"do": "signal", "job": folders.handle(key), "signal": number}])
 
+    def pause(self, key: JobKey, *, paused: bool) -> None:
+        """Have the job stand still, or go on."""
+        handle = folders.handle(key)
+        word: Message = {"do": "pause" if paused else "resume", "job": handle}
+        self._pausing[handle] = word
+        self._say([word])
+
     def end(self, key: JobKey, number: int, grace_ms: int) -> None:
         """Have the job ended."""
+        if self._intents.withdraw(key):
+            return
         handle = folders.handle(key)
         word: Message = {"do": "end", "job": handle, "signal": number, "grace_ms": grace_ms}
         self._ending[handle] = word
@@ -151,6 +182,10 @@ class LocalEngine:
             self._settling = None
         handles, self._settled = self._settled, []
         self._say([{"do": "settled", "jobs": handles[at : at + _HANDLES_A_WORD]} for at in range(0, len(handles), _HANDLES_A_WORD)])
+
+    def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
+        """Remove the log folders of runs, aside."""
+        self._sweeper.sweep(runs, done)
 
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         """Ask the supervisor, and the log folders for what it does not know."""
@@ -210,6 +245,11 @@ class LocalEngine:
 
     def _line_lost(self) -> None:
         self._link = None
+        if self._making_way is not None:
+            # As it was asked to; the next worker connects to the next supervisor.
+            if not self._making_way.done():
+                self._making_way.set_result(None)
+            return
         self._reconnecting = self._loop.create_task(self._reconnect())
 
     async def _reconnect(self) -> None:
@@ -221,7 +261,7 @@ class LocalEngine:
             self._loop.call_later(_RECONNECT_SECONDS, self._line_lost)
             return
         self._hear(await self.recover(list(self._running.values())))
-        self._say([*self._starting.values(), *self._ending.values()])
+        self._say([*self._starting.values(), *self._pausing.values(), *self._ending.values()])
 
     async def _ask_supervisor(self) -> list[Fact]:
         self._recovered = self._loop.create_future()
@@ -242,14 +282,8 @@ class LocalEngine:
         facts: list[Fact] = []
         for message in messages:
             match message.get("fact"):
-                case "started":
-                    facts.append(self._started(message))
-                case "ended":
-                    facts.append(self._ended(message))
                 case "hello":
-                    self.supervisor_pid, self.keeper_pid = message["pid"], message["keeper_pid"]
-                    self.cgroups = message["cgroups"]
-                    self.on_hello()
+                    self._greeted(message)
                 case "recovered":
                     if self._recovered is not None and not self._recovered.done():
                         self._held += facts
@@ -257,23 +291,58 @@ class LocalEngine:
                         self._recovered.set_result(None)
                 case "stuck":
                     _log.error("job %s: SIGKILL did not end the processes %s", message["job"], message["pids"])
-                case other:
-                    _log.warning("the supervisor told an unknown fact: %s", other)
+                case kind:
+                    facts += self._facts(kind, message)
+        if facts:
+            self._tell(facts)
+
+    def _tell(self, facts: Sequence[Fact]) -> None:
         if self._recovered is not None:
             self._held += facts
-        elif facts:
+        else:
             self._hear(facts)
+
+    def _greeted(self, message: Message) -> None:
+        if message["version"] > VERSION and self._recovered is not None and not self._recovered.done():
+            self._recovered.set_exception(
+                Refused(
+                    Code.FAILED_PRECONDITION,
+                    f"the supervisor of {self._state}, pid {message['pid']}, is of a newer jobwire and speaks version {message['version']};"
+                    f" this one speaks {VERSION}",
+                    "start the newer jobwire, or wait until nothing runs",
+                )
+            )
+        # An older one says less.
+        self.supervisor_pid, self.keeper_pid = message["pid"], message["keeper_pid"]
+        self.cgroups, self.handover = message["cgroups"], message.get("handover", 0)
+        self.on_hello()
+
+    def _facts(self, kind: object, message: Message) -> list[Fact]:
+        match kind:
+            case "started":
+                return [self._started(message)]
+            case "ended":
+                return [self._ended(message)]
+            case "paused":
+                self._pausing.pop(message["job"], None)
+                return [Paused(folders.key_of(message["job"]), message["paused"])]
+            case "delayed":
+                return [Delayed(folders.key_of(message["job"]), WHY_DELAYED)]
+            case _:
+                _log.warning("the supervisor told an unknown fact: %s", kind)
+                return []
 
     def _started(self, message: Message) -> Started:
         handle = message["job"]
         adopted = self._starting.pop(handle, None) is None
-        fact = Started(folders.key_of(handle), message["pid"], message["started_at_us"], adopted)
+        paused = message.get("paused", False)
+        fact = Started(folders.key_of(handle), message["pid"], message["started_at_us"], adopted, paused)
         self._running[handle] = Expected(fact.key, fact.pid, fact.started_at_us, fact.started_at_us, launched=True)
         return fact
 
     def _ended(self, message: Message) -> Ended:
         handle = message["job"]
-        for known in (self._starting, self._ending, self._running):
+        for known in (self._starting, self._pausing, self._ending, self._running):
             known.pop(handle, None)
         return read_ended(handle, message)
 

@@ -15,6 +15,7 @@ _KINDS = {
     "signaled": OutcomeKind.SIGNALED,
     "failed_to_start": OutcomeKind.FAILED_TO_START,
     "timed_out": OutcomeKind.TIMED_OUT,
+    "cancelled": OutcomeKind.CANCELLED,
     "over_limit": OutcomeKind.OVER_LIMIT,
     "lost": OutcomeKind.LOST,
 }
@@ -29,11 +30,12 @@ class _Trace(enum.Enum):
 
 
 _UNSEEN = "its end was not seen: supervisor and keeper were both gone, and neither the process nor an outcome is there"
+_RESTARTED = "how it ended is not known: the machine was restarted while it ran"
 _UNKNOWN = "the machine was restarted when it was about to start, and whether it ran cannot be known"
 # By trace, and whether the machine was restarted: why it is lost, or that it is not.
 _LOST: dict[tuple[_Trace, bool], str] = {
     (_Trace.HAD_A_PROCESS, False): _UNSEEN,
-    (_Trace.HAD_A_PROCESS, True): _UNSEEN,
+    (_Trace.HAD_A_PROCESS, True): _RESTARTED,
     # The supervisor would know of it, or its folder: the word never arrived. It can be said again.
     (_Trace.MAY_HAVE_BEEN_LAUNCHED, False): "",
     # Folders are not synced to the disk: that there is none proves nothing now.
@@ -45,18 +47,21 @@ _LOST: dict[tuple[_Trace, bool], str] = {
 
 def read_ended(handle: str, fields: Message) -> Ended:
     """Read how a job ended, from a fact or from its outcome file."""
-    # An outcome file is written before the leader is reaped, and only then the system tells what was used.
-    use = ResourceUse(fields.get("user_us", 0), fields.get("system_us", 0), fields.get("max_resident_bytes", 0))
-    outcome = Outcome(
+    return Ended(key_of(handle), fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome_of(fields))
+
+
+def outcome_of(fields: Message) -> Outcome:
+    """Read the outcome alone; see `read_ended`."""
+    return Outcome(
         _KINDS.get(fields["kind"], OutcomeKind.LOST),
         fields["exit_status"],
         fields["signal"],
         fields["sentence"],
-        use,
+        # An outcome file is written before the leader is reaped, and only then the system tells what was used.
+        ResourceUse(fields.get("user_us", 0), fields.get("system_us", 0), fields.get("max_resident_bytes", 0)),
         fields["stdout_bytes"],
         fields["stderr_bytes"],
     )
-    return Ended(key_of(handle), fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome)
 
 
 def could_not_start(launch: Launch, sentence: str) -> Ended:

@@ -16,6 +16,7 @@ here either; what must survive power loss stands in the desk's store.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -36,6 +37,9 @@ STREAMS = ("stdout", "stderr")
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 VERSION = 1
+# The disk is full. Nothing tells when there is room again, so what failed is tried again so often.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+RETRY_SECONDS = 1.0
 
 _HANDLE = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})")
 _WRITE_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
@@ -57,6 +61,10 @@ class JobFile(NamedTuple):
     time_limit_ms: int | None
     stop_signal: int
     grace_ms: int
+    output_limit_bytes: int | None = None
+    linger: bool = False
+    # Which of the fields the spec did not say: what stands there is the worker's own choice.
+    left_open: tuple[str, ...] = ()
 
 
 class OutcomeFile(NamedTuple):
@@ -126,6 +134,9 @@ def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) 
         "time_limit_ms": spec.time_limit_ms,
         "stop_signal": int(spec.stop_signal),
         "grace_ms": grace_ms if spec.grace_ms is None else spec.grace_ms,
+        "output_limit_bytes": spec.output_limit_bytes,
+        "linger": spec.linger,
+        "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
     }
     write_file(f"{folder}/job", to_json(fields).encode())
 
@@ -148,25 +159,31 @@ def read_job(folder: str) -> JobFile:
             time_limit_ms=fields["time_limit_ms"],
             stop_signal=fields["stop_signal"],
             grace_ms=fields["grace_ms"],
+            # Not there in what an earlier version wrote.
+            output_limit_bytes=fields.get("output_limit_bytes"),
+            linger=fields.get("linger", False),
+            left_open=tuple(fields.get("left_open", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}/job is broken: {error!r}") from None
 
 
 def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
-    """Make the spec that a `job` file was written from, with folder and grace filled in."""
+    """Make the very spec that a `job` file was written from."""
     from ..schemas.spec import JobSpec  # noqa: PLC0415 -- brings protobuf, which the supervisor must not load
 
     return JobSpec(
         argv=tuple(_bytes(argument) for argument in job.argv),
         environment=tuple((_bytes(name), _bytes(value)) for name, value in job.environment),
-        directory=_bytes(job.directory),
+        directory=b"" if "directory" in job.left_open else _bytes(job.directory),
         stdin=stdin,
         name=job.name,
         labels=tuple((name, value) for name, value in job.labels),
         time_limit_ms=job.time_limit_ms,
         stop_signal=job.stop_signal,
-        grace_ms=job.grace_ms,
+        grace_ms=None if "grace_ms" in job.left_open else job.grace_ms,
+        output_limit_bytes=job.output_limit_bytes,
+        linger=job.linger,
     )
 
 
@@ -180,6 +197,17 @@ def write_outcome(folder: str, text: str) -> None:
     write_file(f"{folder}/outcome", text.encode())
 
 
+def mark_over_limit(folder: str) -> None:
+    """Note that the job of a folder wrote more than its output limit; without room on the disk it stays unnoted."""
+    with contextlib.suppress(OSError):
+        write_file(f"{folder}/over_limit", b"")
+
+
+def is_over_limit(folder: str) -> bool:
+    """Tell whether that was noted."""
+    return os.path.lexists(f"{folder}/over_limit")
+
+
 def read_outcome(folder: str) -> OutcomeFile | None:
     """Read the `outcome` file of a folder; None where there is none, or only a beginning of it."""
     try:
@@ -191,12 +219,13 @@ def read_outcome(folder: str) -> OutcomeFile | None:
 
 def find_run(logs: str, pid: int, started_at_us: int, ended_at_us: int = 0) -> str | None:
     """Find the folder of a run by its process and start; the end need not be known. None where there is none."""
-    if ended_at_us:
-        path = run_path(logs, pid, started_at_us, ended_at_us)
-        return path if os.path.isdir(path) else None
-    path = run_path(logs, pid, started_at_us)
+    path = run_path(logs, pid, started_at_us, ended_at_us)
     if os.path.isdir(path):
         return path
+    if ended_at_us:
+        # It may not have been possible to give it its last name.
+        path = run_path(logs, pid, started_at_us)
+        return path if os.path.isdir(path) else None
     beginning = f"{format_folder(pid, started_at_us)}_"
     for name in os.listdir(logs):
         if name.startswith(beginning):

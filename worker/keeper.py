@@ -68,8 +68,12 @@ def _hears_listening(ready: int) -> bool:
     return False
 
 
-def main(state: str, files_limit: int, listener: int = -1, lock: int = -1) -> None:
-    """Run as keeper. `listener` and `lock` are passed on by a supervisor that lost its keeper and becomes the next one."""
+def main(state: str, files_limit: int, listener: int = -1, lock: int = -1, handed: int = -1) -> None:
+    """Run as keeper.
+
+    `listener` and `lock` are passed on by a supervisor that lost its keeper and becomes the next one, or, with what it holds in `handed`,
+    by this very process when it was of another version.
+    """
     os.umask(0o077)
     os.chdir(state)
     if listener < 0:
@@ -92,7 +96,10 @@ def main(state: str, files_limit: int, listener: int = -1, lock: int = -1) -> No
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     _become_reaper_of_orphans()
-    Keeper(listener, lock, files_limit).run()
+    keeper = Keeper(listener, lock, files_limit)
+    if handed >= 0:
+        keeper.take_over(handed)
+    keeper.run()
     os.unlink(layout.SOCKET)
 
 

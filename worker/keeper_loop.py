@@ -12,11 +12,14 @@ They talk in lines of words, several a datagram, over a SOCK_SEQPACKET pair ("-"
     settled HANDLE              the desk knows how it ended
     again                       say `handed` once more, behind all that is known by now
     adopted PID...              the handover is over: of what ends from now on, only these matter
+    stranger PID                a leader that has another parent than us, with its pidfd, which will tell its status
     recorded PID                its end is on disk
     retire                      end when the supervisor ends
+    reload                      when the supervisor ends become the version on the disk, and start the next one
 
     keeper -> supervisor
     deposit HANDLE FOLDER SETTLED              with the read ends, unless it is drained
+    stranger PID                               with the pidfd
     died PID STATUS MARK SESSION TICKS USER_US SYSTEM_US RESIDENT_BYTES
     handed FIRST                that was all; FIRST is 1 if this keeper had no supervisor before
 """
@@ -31,7 +34,9 @@ import select
 import sys
 import time
 
-from .deposits import ENDS, Deposits
+from ..schemas import faults
+from . import handover
+from .deposits import MOST_DESCRIPTORS_BYTES, Deposits, pack, unpack
 from .supervisor.processes import mark_of, read_stat
 
 TYPE_CHECKING = False
@@ -55,6 +60,8 @@ class Keeper:
         self._deposits = Deposits()
         # The ends of leaders, until the supervisor has written them down.
         self._died: dict[int, str] = {}
+        # The pidfds of leaders that are nobody's children, because a keeper was killed together with its supervisor.
+        self._strangers: dict[int, int] = {}
         # Whose end matters; None: everyone's, because no supervisor was there to see it.
         self._awaited: set[int] | None = None
         self._outgoing: list[tuple[str, tuple[int, ...]]] = []
@@ -65,18 +72,37 @@ class Keeper:
         self._born = 0.0
         self._start_at = 0.0
         self._retiring = False
+        self._reloading = False
         self._wakeup, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakeup)
         self._poll = select.poll()
         self._poll.register(self._wakeup, select.POLLIN)
 
+    def take_over(self, file: int) -> None:
+        """Go on where this process was before it became this version."""
+        try:
+            handed = handover.read(file)
+        except ValueError as error:
+            # Its children are there all the same, and the supervisor opens their pipes anew.
+            say(f"what this keeper held cannot be read: {error}")
+            self._supervisors = 1
+            return
+        self._supervisors = handed.supervisors
+        self._deposits.take_over(handed.deposits)
+        self._died = {int(end.split(" ")[1]): end for end in handed.died}
+        self._strangers = handed.strangers
+
     def run(self) -> None:
         """Keep a supervisor running until it retires, or somebody has removed the state folder: then there is nothing to keep."""
+        # After an exec: nothing told of whom died meanwhile.
+        self._reap()
         while self._supervisor or self._deposits or not self._retiring:
             if not self._supervisor and os.stat(".").st_nlink == 0:  # noqa: PTH116 -- pathlib is not light
                 say("the state folder is gone, and so is its keeper")
                 return
+            if not self._supervisor and self._reloading:
+                self._become_anew()
             if not self._supervisor and time.monotonic() >= self._start_at:
                 self._start_supervisor()
             for fd, events in self._poll.poll(self._pause_ms()):
@@ -92,22 +118,43 @@ class Keeper:
         return None if self._supervisor else max(0, int((self._start_at - time.monotonic()) * 1000) + 1)
 
     def _start_supervisor(self) -> None:
+        if faults.ARMED and self._supervisors:
+            faults.reach("before-next-supervisor")
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         ours.settimeout(0)
         listener, lock, files_limit = self._inherited
         for fd in (theirs.fileno(), listener, lock):
             os.set_inheritable(fd, True)  # noqa: FBT003 -- it takes no name
         call = f"supervisor.main import main; main({theirs.fileno()}, {listener}, {lock}, {files_limit})"
-        self._supervisor = os.posix_spawn(sys.executable, command(call), os.environ)
+        environment = {**os.environ, handover.VARIABLE: str(handover.VERSION)}
+        self._supervisor = os.posix_spawn(sys.executable, command(call), environment)
         theirs.close()
         self._line = ours
         self._poll.register(ours.fileno(), select.POLLIN)
         self._born = time.monotonic()
         self._retiring = False
-        self._outgoing = [*self._deposits.told_again(), *((end, ()) for end in self._died.values())]
+        self._outgoing = [*self._deposits.told_again(), *((f"stranger {pid}", (fd,)) for pid, fd in self._strangers.items())]
+        self._outgoing += [(end, ()) for end in self._died.values()]
         self._outgoing.append((f"handed {int(self._supervisors == 0)}", ()))
         self._supervisors += 1
         self._flush()
+
+    def _become_anew(self) -> None:
+        self._reloading = False
+        handed = handover.Handed()
+        handed.supervisors = self._supervisors
+        handed.deposits = self._deposits.hand_over()
+        handed.died = list(self._died.values())
+        handed.strangers = self._strangers
+        file = handover.write(handed)
+        listener, lock, files_limit = self._inherited
+        for fd in (listener, lock):
+            os.set_inheritable(fd, True)  # noqa: FBT003 -- it takes no name
+        try:
+            os.execv(sys.executable, command(f"keeper import main; main('.', {files_limit}, {listener}, {lock}, {file})"))  # noqa: S606 -- no shell is wanted
+        except OSError as error:
+            say(f"the keeper stays of the version that it is: {error}")
+            handover.take_back(handed, file)
 
     def _reap(self) -> None:
         while pid := _next_zombie():
@@ -133,7 +180,7 @@ class Keeper:
         excess = self._crashes - _CRASHES_WITHOUT_PAUSE
         pause = min(_SHORTEST_PAUSE_SECONDS * 2**excess, _LONGEST_PAUSE_SECONDS) if excess > 0 else 0
         self._start_at = time.monotonic() + pause
-        if not self._retiring:
+        if not self._retiring and not self._reloading:
             say(f"the supervisor, process {self._supervisor}, died after {lived:.1f} s")
         self._supervisor = 0
         self._awaited = None
@@ -157,7 +204,7 @@ class Keeper:
     def _flush(self) -> None:
         while self._outgoing and self._line is not None:
             text, ends = self._outgoing[0]
-            rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, ENDS.pack(*ends))] if ends else []
+            rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, pack(ends))] if ends else []
             try:
                 self._line.sendmsg([text.encode()], rights)
             except BlockingIOError:
@@ -172,7 +219,9 @@ class Keeper:
     def _listen(self) -> None:
         while self._line is not None:
             try:
-                data, rights, _, _ = self._line.recvmsg(LARGEST_DATAGRAM, _socket.CMSG_SPACE(ENDS.size), _socket.MSG_CMSG_CLOEXEC)
+                data, rights, _, _ = self._line.recvmsg(
+                    LARGEST_DATAGRAM, _socket.CMSG_SPACE(MOST_DESCRIPTORS_BYTES), _socket.MSG_CMSG_CLOEXEC
+                )
             except BlockingIOError:
                 return
             except OSError:
@@ -180,7 +229,7 @@ class Keeper:
             if not data:
                 self._hang_up()
                 return
-            ends = ENDS.unpack(rights[0][2]) if rights and len(rights[0][2]) == ENDS.size else ()
+            ends = unpack(rights)
             *former, last = data.decode().split("\n")
             for line in former:
                 self._hear(line, ())
@@ -197,12 +246,20 @@ class Keeper:
                 pids = {int(pid) for pid in rest}
                 self._died = {pid: end for pid, end in self._died.items() if pid in pids}
                 self._awaited = pids - self._died.keys()
+            case "stranger":
+                self._strangers[int(rest[0])] = ends[0]
             case "recorded":
                 self._died.pop(int(rest[0]), None)
+                if int(rest[0]) in self._strangers:
+                    os.close(self._strangers.pop(int(rest[0])))
             case "retire":
                 self._retiring = True
+            case "reload":
+                self._reloading = True
             case _:
                 self._deposits.hear(word, rest, ends)
+                if faults.ARMED and word == "deposit":
+                    faults.reach("after-deposit")
 
     def _hang_up(self) -> None:
         if self._line is not None:
@@ -222,7 +279,11 @@ def _next_zombie() -> int:
 
 def say(sentence: str) -> None:
     """Write a line into the log that keeper and supervisor share."""
-    print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"[{os.getpid()}]", sentence, file=sys.stderr, flush=True)  # noqa: T201 -- the log
+    try:
+        print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"[{os.getpid()}]", sentence, file=sys.stderr, flush=True)  # noqa: T201 -- the log
+    except OSError:
+        # The disk is full, for instance: who keeps jobs must not die of what cannot be said.
+        return
 
 
 def command(call: str) -> list[str]:

@@ -21,12 +21,16 @@ _DESCRIPTION = "worker.json"
 class StateLock:
     """The state folder of one worker, made private and locked until `release` or the end of the process."""
 
-    def __init__(self, state: Path) -> None:
-        """Take it.
+    def __init__(self, state: Path, inherited: int = -1) -> None:
+        """Take it; `inherited` is the lock itself, of the worker that this process was before it executed itself.
 
         Raises Refused(FAILED_PRECONDITION) if another worker holds it, or the folder cannot be used.
         """
         self._state = state
+        if inherited >= 0:
+            os.set_inheritable(inherited, False)  # noqa: FBT003 -- it takes no name
+            self._file = inherited
+            return
         try:
             private_files.make_folder(state)
             self._file = os.open(state / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -53,6 +57,10 @@ class StateLock:
     def describe(self, description: dict[str, Any]) -> None:
         """Write down what this worker is, for those who look for it."""
         private_files.replace(self._state / _DESCRIPTION, json.dumps(description).encode() + b"\n")
+
+    def fileno(self) -> int:
+        """Get the descriptor that holds the lock."""
+        return self._file
 
     def release(self) -> None:
         """Let go."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..schemas.job import OWN_FAILURE_STATUS
 from ..schemas.refusal import Code, Refused
+from . import reload
 from .daemon import WorkerSettings, serve
 
 _OUR_FAILURE = {Code.UNAVAILABLE, Code.INTERNAL}
@@ -22,6 +23,7 @@ def main(told: dict[str, Any]) -> int:
     """Serve until told to end; get the exit status.
 
     `settings` are those of WorkerSettings; `ready_fd` gets the description when ready, if it is not -1; else `announce` prints a line.
+    `resumed`, where it is told: this process was the worker before, and executed itself.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     fields = told["settings"]
@@ -35,7 +37,9 @@ def main(told: dict[str, Any]) -> int:
             print(f"worker ready at {description['endpoint']}, key {description['key']}", flush=True)  # noqa: T201 -- a result
 
     try:
-        asyncio.run(serve(settings, ready))
+        resumed = asyncio.run(serve(settings, ready, reload.from_json(told.get("resumed"))))
+        if resumed is not None:
+            reload.become_anew({**fields, "listen": resumed.listen, "event_listen": resumed.event_listen}, resumed)
     except Refused as refused:
         print(f"jobwire: {refused}", file=sys.stderr)  # noqa: T201 -- a message
         return OWN_FAILURE_STATUS if refused.code in _OUR_FAILURE else _REFUSED_STATUS
@@ -43,4 +47,4 @@ def main(told: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(json.loads(sys.argv[1])))
+    sys.exit(reload.probe() if sys.argv[1] == reload.PROBE else main(json.loads(sys.argv[1])))

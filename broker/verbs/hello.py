@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from ...keys.limits import NAMES
 from ...schemas.frames import PROTOCOL_VERSION, limits
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..call import Call
 
-FEATURES = ("start", "logs", "events", "batch")
+FEATURES = ("start", "logs", "events", "batch", "forget")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,9 @@ def hello(call: Call, introduction: Introduction) -> None:
             f"this daemon speaks version {PROTOCOL_VERSION}, the client {asked.oldest_version} to {asked.newest_version}",
             "upgrade the older of the two",
         )
+    bounds = limits()
+    for name in NAMES:
+        setattr(bounds, name, getattr(call.member.limits, name))
     call.reply(
         request_pb2.Reply(
             hello=request_pb2.HelloReply(
@@ -45,7 +49,7 @@ def hello(call: Call, introduction: Introduction) -> None:
                 store=introduction.store_id,
                 nonce=introduction.nonce,
                 event_endpoint=introduction.event_endpoint,
-                limits=limits(),
+                limits=bounds,
                 features=FEATURES,
                 your_name=call.member.name,
                 your_role=call.member.role,

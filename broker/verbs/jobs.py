@@ -13,7 +13,7 @@ from ...schemas.spec import to_wire
 from ..call import Call
 from ..desk import Desk
 from ..engine import LogPart, Run, StreamName
-from ..life import Job
+from ..life import Job, Phase
 from .keys import read_key
 
 _PAGE = 200
@@ -84,6 +84,7 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None]) 
         ended_at_us=job.ended_at_us,
         pid=job.pid,
         waits_for=desk.why_waiting(job),
+        paused=job.paused and job.phase is Phase.RUNNING,
     )
     shown.spec.ClearField("stdin")
     if job.batch is not None:

@@ -41,6 +41,7 @@ def follow_log(call: Call, desk: Desk, turns: Turns) -> None:
 
     def ended() -> None:
         call.stream_ended()
+        desk.watchers.release(job.key)
         if not job.recorded:
             desk.watchers.unwatch(job, followed)
 
@@ -57,6 +58,7 @@ def follow_log(call: Call, desk: Desk, turns: Turns) -> None:
         ended=ended,
     )
     call.open_stream(followed)
+    desk.watchers.hold(job.key)
     desk.watchers.watch(job, followed)
     followed.flush()
 

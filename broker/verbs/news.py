@@ -9,12 +9,13 @@ from ..desk import Desk
 from ..news import read_filter
 
 _MOST_EVENTS = 1000
+_GO_ON = "list the jobs as they are now, and go on from the head of a new subscription"
 
 
 def subscribe(call: Call, desk: Desk) -> None:
     """Check the filter once and answer with the topic to subscribe to."""
     wanted = read_filter(call.request.subscribe.filter, call.member)
-    topic = desk.news.grant(call.peer.public, wanted)
+    topic = desk.news.grant(call.peer.public, wanted, call.member.limits.grants)
     call.reply(request_pb2.Reply(subscribe=request_pb2.SubscribeReply(topic=topic, head=_cursor(desk, desk.store.head))))
 
 
@@ -29,10 +30,7 @@ def replay(call: Call, desk: Desk) -> None:
     request = call.request.replay
     after = request.after.seq
     if request.after.store and request.after.store != desk.store.id:
-        raise Refused(Code.OUT_OF_RANGE, "the cursor belongs to another store, which is gone", "start from now: jobwire events --from now")
-    oldest = desk.lookup.oldest_seq()
-    if after + 1 < oldest:
-        raise Refused(Code.OUT_OF_RANGE, f"events before {oldest} are not kept any more", "start from now: jobwire events --from now")
+        raise Refused(Code.OUT_OF_RANGE, "the cursor belongs to another store, which is gone", _GO_ON)
     wanted = read_filter(request.filter, call.member)
     limit = min(request.limit or _MOST_EVENTS, _MOST_EVENTS)
     head = desk.store.head
@@ -41,6 +39,10 @@ def replay(call: Call, desk: Desk) -> None:
             Code.OUT_OF_RANGE, f"the cursor is at event {after} and the newest is {head}", "start from now: jobwire events --from now"
         )
     events, upto = desk.lookup.replay(after, head, wanted.owner)
+    # Asked after the events were read: what was dropped in between would be missing without a word.
+    oldest = desk.lookup.oldest_seq()
+    if after + 1 < oldest:
+        raise Refused(Code.OUT_OF_RANGE, f"events before {oldest} are not kept any more, and the cursor is at {after}", _GO_ON)
     chosen = [event for event in events if wanted.lets_through(event)]
     if len(chosen) > limit:
         chosen = chosen[:limit]

@@ -6,7 +6,7 @@ from ...keys.rights import Right, demand
 from ...schemas import spec as specs
 from ...schemas.frames import LARGEST_TAIL, MOST_JOBS_PER_START, MOST_TAIL_LINES
 from ...schemas.generated import event_pb2, request_pb2
-from ...schemas.naming import ID_BYTES, name_problem
+from ...schemas.naming import ID_BYTES, JobKey, name_problem
 from ...schemas.refusal import Code, Refused
 from ..call import Call
 from ..desk import Accepted, Asked, Desk
@@ -22,13 +22,9 @@ def start(call: Call, desk: Desk) -> None:
     request = call.request.start
     if request.watch:
         call.demand_stream()
-    if request.first_store and request.first_store != desk.store.id:
-        raise Refused(
-            Code.FAILED_PRECONDITION,
-            "the first attempt of this start went to another store, which is gone; the job may have run",
-            "look at its effects, then submit it anew",
-        )
     asked = _read_jobs(request)
+    if request.first_store and request.first_store != desk.store.id:
+        _demand_known(call.member.key, asked, desk)
     batch = _read_batch(request)
 
     def done(result: Accepted | Refused) -> None:
@@ -42,6 +38,19 @@ def start(call: Call, desk: Desk) -> None:
             watch(call, desk, result, tail_lines, request.credit_messages)
 
     desk.accept(call.member.key, asked, batch, call.proof, done)
+
+
+def _demand_known(owner: bytes, asked: list[Asked], desk: Desk) -> None:
+    """Let a start that was first tried against another store in only where the logs told of every job of it: then nothing is started."""
+    for index, one in enumerate(asked):
+        job = desk.lookup.job(JobKey(owner, one.id))
+        if job is None or job.digest != one.digest:
+            raise Refused(
+                Code.FAILED_PRECONDITION,
+                "the first attempt of this start went to another store, which is gone; the job may have run",
+                "look at its effects, then submit it anew",
+                index,
+            )
 
 
 def watch(call: Call, desk: Desk, accepted: Accepted, tail_lines: int, credit: int) -> None:

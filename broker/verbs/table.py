@@ -8,10 +8,12 @@ from ...keys.rights import Member
 from ..desk import Desk
 from ..log_stream import Turns
 from ..reception import Handler
+from .forget import forget
 from .hello import Introduction, hello
 from .jobs import list_jobs, query_one
 from .logs import cancel, credit, follow_log, read_log
 from .news import replay, subscribe, unsubscribe
+from .pausing import pause, resume
 from .signal import signal
 from .start import start
 from .stop import stop
@@ -33,4 +35,7 @@ def handlers(desk: Desk, introduction: Introduction, member_of: Callable[[bytes]
         "subscribe": lambda call: subscribe(call, desk),
         "unsubscribe": lambda call: unsubscribe(call, desk),
         "replay": lambda call: replay(call, desk),
+        "forget": lambda call: forget(call, desk),
+        "pause": lambda call: pause(call, desk),
+        "resume": lambda call: resume(call, desk),
     }

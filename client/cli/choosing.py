@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from ...schemas.job import State
 from ...schemas.naming import parse_id, parse_typed
 from ...schemas.refusal import Code, Refused
 from ..blocking import Client
@@ -25,7 +26,7 @@ def chosen_jobs(client: Client, names: Iterable[str]) -> list[Job]:
 
     Raises Refused as `one_job` does.
     """
-    return _unique(job for name in names for job in _job_or_batch(client, name, everything=True))
+    return _unique(job for name in names for job in _job_or_batch(client, name, _newest_run))
 
 
 def unfinished_jobs(client: Client, names: Iterable[str]) -> list[Job]:
@@ -33,7 +34,15 @@ def unfinished_jobs(client: Client, names: Iterable[str]) -> list[Job]:
 
     Raises Refused as `one_job` does.
     """
-    return _unique(job for name in names for job in _job_or_batch(client, name, everything=False))
+    return _unique(job for name in names for job in _job_or_batch(client, name, _unfinished))
+
+
+def running_jobs(client: Client, names: Iterable[str]) -> list[Job]:
+    """Find jobs by name; the name or run id of a batch stands for all its jobs that run.
+
+    Raises Refused as `one_job` does.
+    """
+    return _unique(job for name in names for job in _job_or_batch(client, name, _running))
 
 
 def batch_named(typed: str) -> str | bytes:
@@ -53,7 +62,7 @@ def _check(typed: str) -> None:
         raise Refused(Code.INVALID_ARGUMENT, str(error)) from None
 
 
-def _job_or_batch(client: Client, name: str, *, everything: bool) -> Iterator[Job]:
+def _job_or_batch(client: Client, name: str, of_interest: Callable[[list[JobInfo]], list[JobInfo]]) -> Iterator[Job]:
     try:
         yield one_job(client, name)
     except Refused as refused:
@@ -62,12 +71,18 @@ def _job_or_batch(client: Client, name: str, *, everything: bool) -> Iterator[Jo
         found = list(client.list(all=True, batch=batch_named(name)))
         if not found:
             raise
-        yield from (client.job_by_key(*info.key) for info in _of_interest(found, everything=everything))
+        yield from (client.job_by_key(*info.key) for info in of_interest(found))
 
 
-def _of_interest(found: list[JobInfo], *, everything: bool) -> list[JobInfo]:
-    if not everything:
-        return [info for info in found if info.outcome is None]
+def _unfinished(found: list[JobInfo]) -> list[JobInfo]:
+    return [info for info in found if info.outcome is None]
+
+
+def _running(found: list[JobInfo]) -> list[JobInfo]:
+    return [info for info in found if info.state is State.RUNNING]
+
+
+def _newest_run(found: list[JobInfo]) -> list[JobInfo]:
     newest = found[-1].batch
     return [info for info in found if info.batch == newest]
 

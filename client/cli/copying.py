@@ -79,9 +79,17 @@ def step(client: Client, copies: Sequence[Copy], wake_fds: Sequence[int] = (), d
             poll.register(fd, select.POLLOUT)
         poll.poll()
         return
-    pipes = [copy.outlet.fd for copy in copies if copy.outlet.is_pipe]
+    pump_for_readers(client, [copy.outlet.fd for copy in copies if copy.outlet.is_pipe], wake_fds, deadline)
+
+
+def pump_for_readers(client: Client, pipes: Sequence[int], wake_fds: Sequence[int] = (), deadline: float | None = None) -> None:
+    """Let come what comes, for somebody who reads these pipes.
+
+    Raises ReaderGone as soon as one of them has no reader any more, though there is nothing to write.
+    """
     client.pump(deadline, [*wake_fds, *pipes])
     # The end that is written to is never readable. If it woke us, then because nobody reads it any more.
+    poll = select.poll()
     for fd in pipes:
         poll.register(fd, 0)
     if poll.poll(0):

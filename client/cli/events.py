@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import sys
 from typing import Annotated
 
 import typer
@@ -11,6 +14,7 @@ from ...schemas.naming import short_id
 from ..results import Event, EventCursor
 from .arguments import Json, understanding
 from .choosing import chosen_jobs
+from .copying import pump_for_readers
 from .opening import client
 from .records import event_record
 from .screen import flush, local_time, write, write_json
@@ -26,19 +30,29 @@ def events(
 ) -> None:
     """Tell what happens to jobs, as it happens.
 
-    Goes on until Ctrl-C. Nothing is missed or told twice, also when the connection is lost or the worker restarts meanwhile. With
-    --json each event has a cursor, after which a later call can go on.
+    Goes on until Ctrl-C, or until nobody reads its output any more. Nothing is missed or told twice, also when the connection is lost or
+    the worker restarts meanwhile. With --json each event has a cursor, after which a later call can go on.
     """
     with understanding("--from"):
         after = start if start == "now" else EventCursor.parse(start)
     with client(ctx) as connected:
         jobs = chosen_jobs(connected, job or [])
-        for event in connected.events(after, jobs=jobs):
-            if json:
-                write_json(event_record(event))
-            else:
-                write(f"{local_time(event.at_us)}  {short_id(event.key.id)}  {event.name + '  ' if event.name else ''}{_what(event)}")
-            flush()
+        with connected.events(after, jobs=jobs) as stream:
+            pipes = [fd for fd in (sys.stdout.fileno(),) if stat.S_ISFIFO(os.fstat(fd).st_mode)]
+            while True:
+                while (event := stream.take()) is not None:
+                    _tell(event, json=json)
+                if stream.ended:
+                    return
+                pump_for_readers(connected, pipes)
+
+
+def _tell(event: Event, *, json: bool) -> None:
+    if json:
+        write_json(event_record(event))
+    else:
+        write(f"{local_time(event.at_us)}  {short_id(event.key.id)}  {event.name + '  ' if event.name else ''}{_what(event)}")
+    flush()
 
 
 def _what(event: Event) -> str:

@@ -68,7 +68,7 @@ _SHORT_ENDS = {
 def _state(job: JobInfo) -> Cell:
     outcome = job.outcome
     if outcome is None:
-        return Cell(job.state.name.lower(), _COLOURS.get(job.state, ""))
+        return Cell("paused", "yellow") if job.paused else Cell(job.state.name.lower(), _COLOURS.get(job.state, ""))
     if outcome.kind is OutcomeKind.EXITED:
         short = f"exit {outcome.exit_status}"
     else:
@@ -105,7 +105,9 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "environment": " ".join(os.fsdecode(name + b"=" + value) for name, value in spec.environment),
         "labels": " ".join(f"{name}={value}" if value else name for name, value in spec.labels),
         "time limit": "" if spec.time_limit_ms is None else duration(spec.time_limit_ms * 1000),
+        "output limit": "" if spec.output_limit_bytes is None else f"{spec.output_limit_bytes} bytes",
         "stop": _stop(job),
+        "linger": "what it leaves behind goes on" if spec.linger else "",
         "batch": f"{job.batch.name} run {format_id(job.batch.id)}".strip() if job.batch else "",
         "owner": job.owner_name,
         "process": job.process or "",
@@ -128,6 +130,8 @@ def _describe(connected: Client, job: JobInfo) -> None:
 def _sentence(job: JobInfo) -> str:
     if job.outcome is not None:
         return how_it_ended(job.outcome)
+    if job.paused:
+        return f"paused: all its processes stand still; jobwire resume {short_id(job.key.id)} lets them go on"
     return f"{job.state.name.lower()}: {job.waits_for}" if job.waits_for else job.state.name.lower()
 
 

@@ -40,8 +40,8 @@ def takes_job_options(verb: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameter(option: Option) -> inspect.Parameter:
-    kind: Any = list[str] | None if option.many else str | None
-    annotation = Annotated[kind, typer.Option(*option.flags, metavar=option.placeholder, help=option.help)]
+    kind: Any = bool | None if option.switch else list[str] | None if option.many else str | None
+    annotation = Annotated[kind, typer.Option(*option.flags, metavar=option.placeholder or None, help=option.help)]
     return inspect.Parameter(option.key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 

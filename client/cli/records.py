@@ -2,7 +2,8 @@
 
 A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `dir`, `env`, `labels`, `owner` (public key),
 `owner_name`, `batch` ({`id`, `name`, `parallel`} or null), `process` (PID@START or null), `pid` (or null), `queued_at`, `started_at`,
-`ended_at` (or null), `time_limit_ms`, `grace_ms` (or null), `stop_signal`, `waits_for` (why it waits, or null) and `outcome` (or null).
+`ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`, `stop_signal`, `paused`, `waits_for` (why it
+waits, or null) and `outcome` (or null).
 
 An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, over_limit, lost), `exit_status` (as a shell would tell it:
 128+N for signal N), `signal` (or null), `sentence`, `user_us`, `system_us`, `max_resident_bytes`, `stdout_bytes`, `stderr_bytes`.
@@ -47,7 +48,10 @@ def job_record(job: JobInfo) -> Record:
         "ended_at": time_text(job.ended_at_us),
         "time_limit_ms": job.spec.time_limit_ms,
         "grace_ms": job.spec.grace_ms,
+        "output_limit_bytes": job.spec.output_limit_bytes,
+        "linger": job.spec.linger,
         "stop_signal": int(job.spec.stop_signal),
+        "paused": job.paused,
         "waits_for": job.waits_for or None,
         "outcome": outcome_record(job.outcome),
     }

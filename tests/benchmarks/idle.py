@@ -25,7 +25,7 @@ def measure(ground: Ground) -> list[Line]:
         if stage.wait_for_end_of("worker", seconds):
             raise RuntimeError(f"the worker ended:\n{stage.logged()}")
         spent = {name: ticks - before[name] for name, ticks in _ticks(stage).items()}
-        resident = {name: _kilobytes(pid, "Rss") / 1000 for name, pid in stage.pids.items()}
+        resident = {name: resident_megabytes(pid) for name, pid in stage.pids.items()}
         shared_out = {name: _kilobytes(pid, "Pss") / 1000 for name, pid in stage.pids.items()}
     return [
         amount(f"idle for {seconds} s, processor time", sum(spent.values()), at_most(0, 0, "ticks"), note=_each(spent)),
@@ -48,6 +48,11 @@ def _kilobytes(pid: int, what: str) -> float:
         if line.startswith(f"{what}:"):
             return int(line.split()[1]) * 1.024
     raise RuntimeError(f"the kernel does not tell {what} of {pid}")
+
+
+def resident_megabytes(pid: int) -> float:
+    """Get the resident memory of a process, in millions of bytes."""
+    return _kilobytes(pid, "Rss") / 1000
 
 
 def _each(amounts: dict[str, float] | dict[str, int]) -> str:

@@ -22,6 +22,8 @@ import history
 import idle
 import latency
 import launching
+import memory
+import recovery
 from stage import Ground
 from table import Line, Verdict, draw
 
@@ -31,7 +33,9 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "latency": latency.measure,
     "launching": launching.measure,
     "history": history.measure,
+    "memory": memory.measure,
     "bulk": bulk.measure,
+    "recovery": recovery.measure,
 }
 
 

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -48,10 +48,20 @@ class Ground:
         folder.mkdir(mode=0o700)
         return folder
 
-    def stage(self, *, slots: int, logs: Path | None = None, before: Callable[[Path, Identity], None] | None = None) -> Stage:
-        """Prepare a worker: its state on disk, its logs below `logs` (None: in memory). `before(state, admin)` may fill the state."""
+    def stage(
+        self,
+        *,
+        slots: int,
+        logs: Path | None = None,
+        before: Callable[[Path, Identity], None] | None = None,
+        options: Sequence[str] = (),
+    ) -> Stage:
+        """Prepare a worker: its state on disk, its logs below `logs` (None: in memory). `before(state, admin)` may fill the state.
+
+        `options` are more of those of `worker run`.
+        """
         logs_folder = self.fresh(self.memory if logs is None else logs, "logs")
-        return Stage(self.fresh(self.disk, "stage"), logs_folder, slots, before)
+        return Stage(self.fresh(self.disk, "stage"), logs_folder, slots, before, options)
 
     def compiled(self, source: str) -> Path:
         """Compile a C program that stands beside this file.
@@ -82,8 +92,11 @@ class Ground:
 class Stage:
     """A private worker while it is entered: worker, supervisor and keeper have ended when it is left."""
 
-    def __init__(self, folder: Path, logs: Path, slots: int, before: Callable[[Path, Identity], None] | None) -> None:
+    def __init__(
+        self, folder: Path, logs: Path, slots: int, before: Callable[[Path, Identity], None] | None, options: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
+        self.options = list(options)
         self.logs = logs
         self.slots = slots
         self.state = folder / "state" / "worker"
@@ -119,30 +132,15 @@ class Stage:
         return [str(script), *words] if script.exists() else [sys.executable, "-m", "jobwire.client.cli.main", *words]
 
     def __enter__(self) -> Self:
-        ready, told = os.pipe()
-        command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--state", str(self.state)]
-        command += ["--roster", str(self.roster), "--slots", str(self.slots), "--ready-fd", str(told)]
-        with (self.folder / "worker.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self.environment,
-                cwd=self.folder,
-                pass_fds=[told],
-                start_new_session=True,
-            )
-        os.close(told)
-        with os.fdopen(ready, "rb") as pipe:
-            line = pipe.readline() if select.select([pipe], [], [], _READY_SECONDS)[0] else b""
-        if not line.endswith(b"\n"):
-            self._process.kill()
-            self._process.wait()
-            raise RuntimeError(f"the worker did not get ready:\n{self.logged()}")
-        self.description = json.loads(line)
-        self._pidfds = {name: os.pidfd_open(pid) for name, pid in self.pids.items()}
+        self._start()
         return self
+
+    def restart(self) -> None:
+        """Kill the worker with SIGKILL and start the next one; its supervisor and keeper go on. Gives back when it is ready."""
+        self._process.kill()
+        self._process.wait()
+        os.close(self._pidfds.pop("worker"))
+        self._start()
 
     def __exit__(self, *exc: object) -> None:
         with suppress(Refused, TimeoutError):
@@ -165,6 +163,33 @@ class Stage:
         """Read what the daemons had to say."""
         paths = (self.folder / "worker.log", self.state / "supervisor.log")
         return "\n--\n".join(path.read_text(errors="replace") for path in paths if path.exists())
+
+    def _start(self) -> None:
+        ready, told = os.pipe()
+        command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--state", str(self.state)]
+        command += ["--roster", str(self.roster), "--slots", str(self.slots), "--ready-fd", str(told), *self.options]
+        with (self.folder / "worker.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                cwd=self.folder,
+                pass_fds=[told],
+                start_new_session=True,
+            )
+        os.close(told)
+        with os.fdopen(ready, "rb") as pipe:
+            line = pipe.readline() if select.select([pipe], [], [], _READY_SECONDS)[0] else b""
+        if not line.endswith(b"\n"):
+            self._process.kill()
+            self._process.wait()
+            raise RuntimeError(f"the worker did not get ready:\n{self.logged()}")
+        self.description = json.loads(line)
+        for name, pid in self.pids.items():
+            if name not in self._pidfds:
+                self._pidfds[name] = os.pidfd_open(pid)
 
     def _end_jobs(self) -> None:
         with self.client() as client:

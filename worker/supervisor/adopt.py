@@ -9,20 +9,35 @@ from __future__ import annotations
 
 import os
 
+from ...schemas import faults
 from ...schemas.naming import parse_folder
-from ..folders import FILE_MODE, INTENT_PREFIX, STREAMS, JobFile, find_ended, outcome_text, read_job, read_outcome, run_path
+from ..folders import (
+    FILE_MODE,
+    INTENT_PREFIX,
+    STREAMS,
+    JobFile,
+    OutcomeFile,
+    find_ended,
+    is_over_limit,
+    outcome_text,
+    read_job,
+    read_outcome,
+    run_path,
+)
 from ..keeper_loop import say
 from .containment import Box, NoBox
-from .job import Job, Yard, ended_fact
+from .job import Job, ended_fact
 from .jobs import Jobs
 from .keeper_line import Handover
 from .leaders import Fostered, Gone, Leader, Stranger, Use
 from .loop import log_exception
+from .outcome import judge
 from .processes import Stat, age_seconds, mark_of, read_stat
-from .pump import Pump
+from .pump import Pump, Quota
 from .remains import OF_FOLDER, OF_TRY, Deed, left, witness
 from .sessions import Sessions
 from .traces import find_leader, find_pipes, marked_processes, started_about
+from .yard import Yard
 
 
 class Adoption:
@@ -35,6 +50,7 @@ class Adoption:
         self._rebooted = rebooted
         self._seen = {} if rebooted else marked_processes()
         self._deposits = dict(handover.deposits)
+        self._strangers = dict(handover.strangers)
         self._found: list[tuple[Job, float]] = []
         self._awaited: list[int] = []
 
@@ -47,6 +63,10 @@ class Adoption:
                 log_exception()
                 say(f"{self._yard.logs}/{name} is left alone")
         self._take_ended()
+        for pid, pidfd in self._strangers.items():
+            # Its end is on disk, and only the keeper was not told.
+            os.close(pidfd)
+            self._yard.line.say(f"recorded {pid}")
         # From here on the keeper reaps without a word whom we do not name.
         self._yard.line.adopted(self._awaited)
         for job, age in self._found:
@@ -113,14 +133,21 @@ class Adoption:
             self._yard.line.deposit(file.handle, ends if min(ends) >= 0 else ())
         if isinstance(leader, Fostered):
             self._awaited.append(pid)
-        job = Job(self._yard, file, folder, started_at_us, leader, box, self._open_pumps(folder, ends))
+        pumps = self._open_pumps(file, folder, ends)
+        job = Job(self._yard, file, folder, started_at_us, leader, box, pumps, paused=box.is_frozen())
         self._found.append((job, age_seconds(stat.start_ticks) if stat else 0.0))
+        if faults.ARMED:
+            faults.reach("during-adoption")
 
     def _find_leader(self, mark: int, pid: int, started_at_us: int) -> tuple[Leader, Stat | None]:
         """Find out what became of a leader; and what /proc says of it, if it is there."""
         if self._rebooted:
             return Gone(pid, "the machine was restarted while it ran"), None
         line = self._yard.line
+        pidfd = self._strangers.pop(pid, -1)
+        if pidfd >= 0:
+            stat = read_stat(pid)
+            return Stranger(pid, line, pidfd), stat if stat is not None and stat.alive else None
         for _ in range(2):
             if pid in line.died:
                 return Fostered(line, pid), None
@@ -129,7 +156,7 @@ class Adoption:
                 if stat is not None and stat.parent == line.keeper:
                     return Fostered(line, pid), stat
                 if stat is not None and stat.alive and (mark == mark_of(pid) or started_about(stat.start_ticks, started_at_us)):
-                    return Stranger(pid), stat
+                    return Stranger(pid, line), stat
             except OSError:
                 # It ended between two looks.
                 pass
@@ -145,13 +172,13 @@ class Adoption:
         # It may have been started when cgroups could not be used.
         return Sessions(self._yard.line.keeper).of_process(members[0], mark) if members else NoBox()
 
-    def _open_pumps(self, folder: str, ends: tuple[int, ...]) -> list[Pump]:
-        pumps = []
-        for name, end in zip(STREAMS, ends, strict=True):
-            file = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-            # Not O_APPEND, which splice refuses.
-            pumps.append(Pump(self._yard.loop, end, file, os.lseek(file, 0, os.SEEK_END)))
-        return pumps
+    def _open_pumps(self, file: JobFile, folder: str, ends: tuple[int, ...]) -> list[Pump]:
+        # Not O_APPEND, which splice refuses.
+        logs = [os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE) for name in STREAMS]
+        sizes = [os.lseek(log, 0, os.SEEK_END) for log in logs]
+        quota = Quota() if file.output_limit_bytes is None else Quota(file.output_limit_bytes - sum(sizes))
+        quota.is_exceeded = is_over_limit(folder)
+        return [Pump(self._yard.loop, end, log, size, quota) for end, log, size in zip(ends, logs, sizes, strict=True)]
 
     def _take_ended(self) -> None:
         unknown = {handle for handle, deposit in self._deposits.items() if not deposit.folder}
@@ -168,13 +195,38 @@ class Adoption:
         deposit = self._deposits.pop(handle, None)
         if deposit is not None and deposit.ends:
             # Something that escaped may still write.
-            pumps = self._open_pumps(folder, deposit.ends)
+            pumps = self._open_pumps(read_job(folder), folder, deposit.ends)
             for pump in pumps:
                 pump.begin()
             self._yard.pump_on(handle, pumps)
-        outcome = read_outcome(folder)
+        outcome = read_outcome(folder) or self._make_outcome(handle, folder)
         if outcome is not None and not (deposit is not None and deposit.settled):
             self._jobs.add_ended(handle, ended_fact(handle, outcome_text(outcome), Use()))
+
+    def _make_outcome(self, handle: str, folder: str) -> OutcomeFile | None:
+        """Make the outcome anew that the disk had no room for; as far as the keeper, who reaped the leader, can tell."""
+        name = folder.rpartition("/")[2]
+        parsed = parse_folder(name) if name.count("_") == len(("pid", "start")) else None
+        if parsed is None:
+            return None
+        died = self._yard.line.died.get(parsed.pid)
+        verdict = judge(
+            died.wait_status if died else None, why_unknown="the disk was full when it ended, and the supervisor died after that"
+        )
+        sizes = [os.stat(f"{folder}/{stream}").st_size for stream in STREAMS]  # noqa: PTH116 -- as above
+        outcome = OutcomeFile(
+            verdict.kind,
+            verdict.exit_status,
+            verdict.signal,
+            verdict.sentence,
+            parsed.pid,
+            parsed.started_at_us,
+            parsed.ended_at_us,
+            *sizes,
+        )
+        if not self._yard.write(handle, folder, text := outcome_text(outcome)):
+            self._yard.write_later(handle, folder, text, lambda: None)
+        return outcome
 
     def _drop(self, handle: str) -> None:
         deposit = self._deposits.pop(handle, None)

@@ -14,13 +14,12 @@ import signal
 from collections.abc import Callable
 
 from ..keeper_loop import say
-from .containment import signal_members
+from .containment import all_stopped, signal_members, signal_until_none_is_new
 from .loop import Loop
 from .processes import cgroup_of
 
 _MOST_KEPT = 64
 _PREFIX = "job-"
-_MOST_KILL_ROUNDS = 1000
 
 
 class Cgroup:
@@ -63,7 +62,13 @@ class Cgroup:
 
     def is_empty(self) -> bool:
         """Tell whether nothing runs any more; a zombie does not run."""
-        return b"populated 0" in os.pread(self._events, 256, 0)
+        try:
+            return b"populated 0" in os.pread(self._events, 256, 0)
+        except OSError:
+            # ENODEV: somebody removed it, perhaps we, after a supervisor that died; which nobody can while something runs in it. It must
+            # not go back to the pool.
+            self._disturbed = True
+            return True
 
     def send(self, number: int) -> None:
         """Send a signal to every process."""
@@ -77,14 +82,36 @@ class Cgroup:
             with open(f"{self.path}/cgroup.kill", "w") as file:  # noqa: PTH123 -- as above
                 file.write("1")
         except FileNotFoundError:
-            # Before Linux 5.14: until no new ones appear.
-            killed: set[int] = set()
-            for _ in range(_MOST_KILL_ROUNDS):
-                new = set(self.pids()) - killed
-                if not new:
-                    return
-                self.send(signal.SIGKILL)
-                killed |= new
+            # Before Linux 5.14.
+            signal_until_none_is_new(self.pids, lambda: self.send(signal.SIGKILL))
+
+    def freeze(self) -> None:
+        """Let every process stand still, as soon as each leaves the kernel, until `thaw`."""
+        if not self._write_freeze("1"):
+            signal_until_none_is_new(self.pids, lambda: self.send(signal.SIGSTOP))
+
+    def thaw(self) -> None:
+        """Let every process go on."""
+        if not self._write_freeze("0"):
+            self.send(signal.SIGCONT)
+
+    def is_frozen(self) -> bool:
+        """Tell whether all stand still; the kernel knows, whoever asked for it."""
+        try:
+            with open(f"{self.path}/cgroup.freeze") as file:  # noqa: PTH123 -- as above
+                return file.read().strip() == "1"
+        except FileNotFoundError:
+            return all_stopped(self.pids())
+
+    def _write_freeze(self, value: str) -> bool:
+        self._disturbed = True
+        try:
+            with open(f"{self.path}/cgroup.freeze", "w") as file:  # noqa: PTH123 -- as above
+                file.write(value)
+        except FileNotFoundError:
+            # Before Linux 5.2.
+            return False
+        return True
 
     def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
         """Call back once, when nothing runs any more; perhaps at once."""
@@ -100,7 +127,7 @@ class Cgroup:
 
     def release(self) -> None:
         """Give it back to the pool; nothing runs in it any more."""
-        # A job may have frozen its own cgroup, and then only a kill ended it. Who enters a frozen cgroup stops, and we would.
+        # It may be frozen, by us or by the job itself, and then only a kill ended it. Who enters a frozen cgroup stops, and we would.
         if self._disturbed or not self._pool.keep(self):
             self.remove()
 
@@ -200,7 +227,7 @@ class Cgroups:
 
 def open_cgroups(name: str) -> Cgroups | None:
     """Find out by trying whether processes can be put into cgroups of our own; None, and a line in the log, if not."""
-    tree = _find_tree()
+    tree = find_tree()
     if tree is None:
         say("there is no cgroup v2 here: jobs are held together by session and mark")
         return None
@@ -218,7 +245,7 @@ def open_cgroups(name: str) -> Cgroups | None:
     return pool
 
 
-def _find_tree() -> Tree | None:
+def find_tree() -> Tree | None:
     """Find where the cgroup v2 that we are in is mounted; see proc_pid_mountinfo(5)."""
     own = cgroup_of(os.getpid())
     with open("/proc/self/mountinfo") as file:  # noqa: PTH123 -- as above

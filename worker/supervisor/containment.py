@@ -11,6 +11,10 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from .loop import Loop
+from .processes import read_stat
+
+_MOST_ROUNDS = 1000
+_STOPPED = b"T"
 
 
 class Box(Protocol):
@@ -42,6 +46,18 @@ class Box(Protocol):
 
     def kill(self) -> None:
         """Send SIGKILL to every process, also to those being forked just now."""
+        ...
+
+    def freeze(self) -> None:
+        """Let every process stand still, as soon as each leaves the kernel, until `thaw`."""
+        ...
+
+    def thaw(self) -> None:
+        """Let every process go on."""
+        ...
+
+    def is_frozen(self) -> bool:
+        """Tell whether all stand still; the kernel knows, whoever asked for it."""
         ...
 
     def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
@@ -104,6 +120,16 @@ class NoBox:
     def kill(self) -> None:
         """As above."""
 
+    def freeze(self) -> None:
+        """As above."""
+
+    def thaw(self) -> None:
+        """As above."""
+
+    def is_frozen(self) -> bool:
+        """Tell that nothing stands still."""
+        return False
+
     def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
         """Call back at once."""
         del loop
@@ -111,6 +137,23 @@ class NoBox:
 
     def release(self) -> None:
         """Nothing to let go of."""
+
+
+def signal_until_none_is_new(pids: Callable[[], list[int]], send: Callable[[], None]) -> None:
+    """Send SIGKILL or SIGSTOP to all processes, and again until no new ones appear: who has got one of these forks no more."""
+    reached: set[int] = set()
+    for _ in range(_MOST_ROUNDS):
+        new = set(pids()) - reached
+        if not new:
+            return
+        send()
+        reached |= new
+
+
+def all_stopped(pids: Iterable[int]) -> bool:
+    """Tell whether there are processes, and all of them were stopped by a signal."""
+    states = {stat.state for pid in pids if (stat := read_stat(pid)) is not None and stat.alive}
+    return states == {_STOPPED}
 
 
 def signal_members(pids: Iterable[int], number: int, is_member: Callable[[int], bool]) -> None:

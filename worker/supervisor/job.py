@@ -2,6 +2,9 @@
 
 It has ended when its leader ended, its box is empty, and what was in its pipes is in its logs; never at the end of file of a pipe, which a
 descendant can put off. What the leader left behind is ended as a stop does it: the job's stop signal, its grace, SIGKILL.
+
+If the job lingers and its leader ended by itself, it has ended then; what is left goes on, and is pumped until it hangs up. If the disk
+is full it has ended when there is room for all its output; but one that was told to end is waited for only until nothing of it runs.
 """
 
 from __future__ import annotations
@@ -10,48 +13,18 @@ import os
 import signal
 from collections.abc import Callable
 
-from ...broker.clock import Clock
-from ..folders import STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json, write_outcome
+from ...schemas import faults
+from ..folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, mark_over_limit, outcome_text, run_path, to_json
 from ..keeper_loop import say
-from .containment import Box, Boxes
+from .containment import Box
 from .ending import TABLE, Effect, Happening, Stage
-from .keeper_line import KeeperLine
 from .leaders import Leader, Use
-from .loop import Loop, Timer
+from .loop import Timer
 from .outcome import judge
-from .pump import DISK_FULL, RETRY_SECONDS, Pump
+from .pump import Pump
+from .yard import Yard
 
 _STUCK_SECONDS = 10
-
-
-class Yard:
-    """What all jobs share."""
-
-    def __init__(self, loop: Loop, line: KeeperLine, boxes: Boxes, logs: str, report: Callable[[str], None]) -> None:
-        self.loop = loop
-        self.line = line
-        self.boxes = boxes
-        self.logs = logs
-        self.report = report
-        # Jobs that ended, but into whose pipes something may still write.
-        self.lingering: set[str] = set()
-        self.clock = Clock()
-
-    def pump_on(self, handle: str, pumps: list[Pump]) -> None:
-        """Tell the keeper when a job that ended is drained: at once, usually.
-
-        A process that escaped may still write. Then it is pumped until it hangs up, or it would wait for ever.
-        """
-
-        def look() -> None:
-            if not any(pump.is_open for pump in pumps):
-                self.lingering.discard(handle)
-                self.line.say(f"drained {handle}")
-
-        self.lingering.add(handle)
-        for pump in pumps:
-            pump.when_closed = look
-        look()
 
 
 class Job:
@@ -65,9 +38,12 @@ class Job:
         "_killed_after_ms",
         "_leader",
         "_limit",
-        "_limit_passed_ms",
+        "_linger",
         "_on_end",
+        "_output_limit_bytes",
+        "_paused",
         "_pumps",
+        "_reason",
         "_stage",
         "_started_at_us",
         "_stop_signal",
@@ -78,12 +54,25 @@ class Job:
         "handle",
     )
 
-    def __init__(self, yard: Yard, file: JobFile, folder: str, started_at_us: int, leader: Leader, box: Box, pumps: list[Pump]) -> None:
+    def __init__(
+        self,
+        yard: Yard,
+        file: JobFile,
+        folder: str,
+        started_at_us: int,
+        leader: Leader,
+        box: Box,
+        pumps: list[Pump],
+        *,
+        paused: bool = False,
+    ) -> None:
         self.handle = file.handle
         self._yard = yard
         self._stop_signal = file.stop_signal
         self._grace_ms = file.grace_ms
         self._time_limit_ms = file.time_limit_ms
+        self._output_limit_bytes = file.output_limit_bytes
+        self._linger = file.linger
         self._folder = folder
         self._started_at_us = started_at_us
         self._leader = leader
@@ -92,7 +81,9 @@ class Job:
         self._stage = Stage.RUNS
         self._wait_status: int | None = None
         self._limit: Timer | None = None
-        self._limit_passed_ms = 0
+        self._paused = paused
+        # Who wanted its end first: `asked`, `time` or `output`; empty: nobody.
+        self._reason = ""
         self._kill: Timer | None = None
         self._killed_after_ms: int | None = None
         self._stuck: Timer | None = None
@@ -102,21 +93,44 @@ class Job:
         """Pump, watch, and call back with the fact `ended` when nothing is left."""
         self._on_end = on_end
         for pump in self._pumps:
+            pump.quota.on_exceeded = self._over_limit
             pump.begin()
+        if self._pumps[0].quota.is_exceeded:
+            # It was being ended for it when the former supervisor died.
+            self._over_limit()
         if self._time_limit_ms is not None:
             self._limit = self._yard.loop.after(self._time_limit_ms / 1000 - age_seconds, lambda: self._happen(Happening.LIMIT_PASSED))
         self._leader.await_end(self._yard.loop, self._leader_ended)
 
     def started_fact(self) -> str:
         """Say that it has a process."""
-        return f'{{"fact":"started","job":"{self.handle}","pid":{self._leader.pid},"started_at_us":{self._started_at_us}}}'
+        paused = ',"paused":true' if self._paused else ""
+        return f'{{"fact":"started","job":"{self.handle}","pid":{self._leader.pid},"started_at_us":{self._started_at_us}{paused}}}'
 
     def send(self, number: int) -> None:
         """Send one signal to every process of it."""
         self._box.send(number)
 
+    def pause(self) -> None:
+        """Let all of it stand still, unless it is being ended; its limit of time goes on. A fact tells whether it is paused now."""
+        if self._stage is Stage.RUNS:
+            self._box.freeze()
+            self._paused = True
+        self._tell_whether_paused()
+
+    def resume(self) -> None:
+        """Let it go on; a fact tells that it does."""
+        if self._paused:
+            self._thaw()
+        else:
+            self._tell_whether_paused()
+
     def end(self, number: int, grace_ms: int) -> None:
         """End it: a signal to every process, and SIGKILL after the grace. Said again, it can only become shorter."""
+        self._blame("asked")
+        self._stop(number, grace_ms)
+
+    def _stop(self, number: int, grace_ms: int) -> None:
         self._happen(Happening.STOPPED if grace_ms > 0 else Happening.STOPPED_NOW, number, grace_ms)
 
     def _happen(self, what: Happening, number: int = 0, grace_ms: int = 0) -> None:
@@ -126,23 +140,40 @@ class Job:
             match effect:
                 case Effect.SIGNAL:
                     self._box.send(number)
-                    # A stopped process would not get to see the signal.
+                    # A stopped process would not get to see the signal. One that stands still sees it before anything else.
                     self._box.send(signal.SIGCONT)
+                    self._thaw()
                 case Effect.LET_GRACE_RUN:
                     self._let_grace_run(grace_ms)
                 case Effect.KILL:
                     self._kill_all(grace_ms)
                 case Effect.STOP_AS_AGREED:
-                    self.end(self._stop_signal, self._grace_ms)
-                case Effect.BLAME_LIMIT:
-                    self._limit_passed_ms = self._time_limit_ms or 0
+                    self._stop(self._stop_signal, self._grace_ms)
+                case Effect.BLAME_TIME:
+                    self._blame("time")
+                case Effect.BLAME_OUTPUT:
+                    self._blame("output")
+                case Effect.THAW:
+                    self._thaw()
                 case Effect.FINISH:
                     self._finish()
+
+    def _blame(self, reason: str) -> None:
+        self._reason = self._reason or reason
 
     def _let_grace_run(self, grace_ms: int) -> None:
         if self._kill is None or self._kill.due > self._yard.loop.now() + grace_ms / 1000:
             self._yard.loop.cancel(self._kill)
             self._kill = self._yard.loop.after(grace_ms / 1000, lambda: self._happen(Happening.GRACE_PASSED, 0, grace_ms))
+
+    def _thaw(self) -> None:
+        if self._paused:
+            self._box.thaw()
+            self._paused = False
+            self._tell_whether_paused()
+
+    def _tell_whether_paused(self) -> None:
+        self._yard.report(to_json({"fact": "paused", "job": self.handle, "paused": self._paused}))
 
     def _kill_all(self, grace_ms: int) -> None:
         self._yard.loop.cancel(self._kill)
@@ -155,6 +186,11 @@ class Job:
         pids = sorted({*self._box.pids(), self._leader.pid} if self._wait_status is None else self._box.pids())
         self._yard.report(to_json({"fact": "stuck", "job": self.handle, "pids": pids}))
 
+    def _over_limit(self) -> None:
+        # Should we die before it has ended, the next of us must know: what was dropped left no trace.
+        mark_over_limit(self._folder)
+        self._happen(Happening.OUTPUT_PASSED)
+
     def _leader_ended(self, wait_status: int | None) -> None:
         self._wait_status = wait_status
         # A limit that passes while the remains are cleared away did not end the job.
@@ -162,40 +198,72 @@ class Job:
         if self._box.is_empty():
             self._nothing_left()
             return
-        self._happen(Happening.LEADER_ENDED)
-        self._box.await_empty(self._yard.loop, self._nothing_left)
+        self._happen(Happening.LINGERERS_LEFT if self._linger else Happening.REMAINS_LEFT)
+        if self._stage is not Stage.OVER:
+            self._box.await_empty(self._yard.loop, self._nothing_left)
 
     def _nothing_left(self) -> None:
         self._happen(Happening.NOTHING_LEFT)
 
     def _finish(self) -> None:
-        drained = [pump.drain() for pump in self._pumps]
-        outcome = self._outcome()
-        text = outcome_text(outcome)
-        if not all(drained) or not self._write(text):
+        # Both, also where the first cannot be drained.
+        stdout, stderr = (pump.drain() for pump in self._pumps)
+        drained = stdout and stderr
+        if not drained and not self._reason:
             # The disk is full: the zombie and its pipes keep what we cannot write.
             self._yard.loop.after(RETRY_SECONDS, self._finish)
             return
         self._yard.loop.cancel(self._kill)
         self._yard.loop.cancel(self._stuck)
+        if faults.ARMED:
+            faults.reach("after-exit-before-outcome")
+        outcome = self._outcome(drained=drained)
+        text = outcome_text(outcome)
         # Written, then reaped, then renamed: killed in between, the next of us finds either the outcome or the zombie with its status
-        # (by its keeper), and by the name it knows that the pid was not yet given away when the outcome was missing.
-        use = self._leader.reap()
-        folder = self._rename(outcome.ended_at_us)
-        self._box.release()
-        self._yard.line.say(f"ended {self.handle} {folder}")
-        self._yard.pump_on(self.handle, self._pumps)
+        # (by its keeper), and by the name it knows that the pid was not yet given away when the outcome was missing. Where there is no
+        # room to write, nobody has to wait for that: it is told, and the zombie is kept until the outcome is on disk too.
+        written = self._yard.write(self.handle, self._folder, text)
+        if faults.ARMED:
+            faults.reach("after-outcome-before-reap")
+        use = self._leader.reap() if written else Use()
+        if faults.ARMED:
+            faults.reach("after-outcome-before-rename")
+        self._rename(outcome.ended_at_us)
+        if faults.ARMED:
+            faults.reach("after-rename-before-report")
+        if written:
+            self._leave()
+        else:
+            self._yard.write_later(self.handle, self._folder, text, self._reap_and_leave)
         if self._on_end is not None:
             self._on_end(self, ended_fact(self.handle, text, use))
 
-    def _outcome(self) -> OutcomeFile:
+    def _reap_and_leave(self) -> None:
+        self._leader.reap()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._linger:
+            self._box.await_empty(self._yard.loop, self._box.release)
+        else:
+            self._box.release()
+        self._yard.pump_on(self.handle, self._pumps)
+
+    def _outcome(self, *, drained: bool) -> OutcomeFile:
         verdict = judge(
             self._wait_status,
             why_unknown=self._leader.why_unknown,
-            limit_passed_ms=self._limit_passed_ms,
+            limit_passed_ms=(self._time_limit_ms or 0) if self._reason == "time" else 0,
+            output_limit_bytes=self._output_limit_bytes if self._reason == "output" else None,
             killed_after_ms=self._killed_after_ms,
         )
         stdout, stderr = self._pumps
+        if stdout.quota.is_exceeded and self._reason != "output":
+            verdict.sentence += "; what it wrote beyond its output limit was dropped"
+        if self._linger and not self._box.is_empty():
+            verdict.sentence += "; what it left behind goes on"
+        if not drained:
+            verdict.sentence += "; the disk is full, and the last of its output comes into its log when there is room"
         for name, pump in zip(STREAMS, self._pumps, strict=True):
             if pump.problem:
                 verdict.sentence += f"; its {name} is not whole: {pump.problem}"
@@ -211,23 +279,14 @@ class Job:
             stderr_bytes=stderr.size,
         )
 
-    def _write(self, text: str) -> bool:
-        try:
-            write_outcome(self._folder, text)
-        except OSError as error:
-            if error.errno in DISK_FULL:
-                return False
-            # Somebody removed the folder, for instance. The fact still goes up.
-            say(f"the outcome of {self.handle} could not be written: {error}")
-        return True
-
-    def _rename(self, ended_at_us: int) -> str:
+    def _rename(self, ended_at_us: int) -> None:
         path = run_path(self._yard.logs, self._leader.pid, self._started_at_us, ended_at_us)
         try:
             os.rename(self._folder, path)  # noqa: PTH104 -- pathlib is not light
+            self._folder = path
         except OSError as error:
             say(f"the folder of {self.handle} keeps its name: {error}")
-        return path.rpartition("/")[2]
+        self._yard.line.say(f"ended {self.handle} {self._folder.rpartition('/')[2]}")
 
 
 def ended_fact(handle: str, outcome: str, use: Use) -> str:

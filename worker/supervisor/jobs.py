@@ -7,8 +7,11 @@ import os
 import resource
 import signal
 
+from ...schemas import faults
 from ..folders import (
+    DISK_FULL,
     FILE_MODE,
+    RETRY_SECONDS,
     STREAMS,
     JobFile,
     OutcomeFile,
@@ -18,15 +21,17 @@ from ..folders import (
     read_job,
     read_outcome,
     run_path,
+    to_json,
     write_outcome,
 )
 from ..keeper_loop import say
 from .containment import Box
-from .job import Job, Yard, ended_fact
+from .job import Job, ended_fact
 from .leaders import Child, Use
-from .loop import log_exception
-from .pump import Pump
+from .loop import Timer, log_exception
+from .pump import Pump, Quota
 from .spawn import NOT_EXECUTABLE, CannotStart, Spawner, mark_for
+from .yard import Yard
 
 # Of a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs some more for a moment.
 _DESCRIPTORS_A_JOB = 7
@@ -44,6 +49,8 @@ class Jobs:
         self._running: dict[str, Job] = {}
         # The facts of those that ended and are not settled.
         self._ended: dict[str, str] = {}
+        # Those for whose logs the disk has no room, with the timer of the next attempt.
+        self._delayed: dict[str, Timer] = {}
         _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most_running = max(1, (most_files - _DESCRIPTORS_IN_RESERVE) // _DESCRIPTORS_A_JOB)
 
@@ -61,11 +68,18 @@ class Jobs:
         self._yard.clock.not_before(queued_at_us)
         if handle in self._running or handle in self._ended:
             return
+        delayed = self._delayed.pop(handle, None)
+        self._yard.loop.cancel(delayed)
         try:
             job = self._launch(handle)
         except CannotStart as reason:
             self.failed(handle, reason.status, reason.sentence)
         except OSError as error:
+            if error.errno in DISK_FULL:
+                if delayed is None:
+                    self._yard.report(to_json({"fact": "delayed", "job": handle}))
+                self._delayed[handle] = self._yard.loop.after(RETRY_SECONDS, lambda: self.start(handle))
+                return
             if not os.path.exists(intent_path(self._yard.logs, handle)) and self._ended_before(handle):
                 return
             self.failed(handle, NOT_EXECUTABLE, f"it could not be started: {error.strerror}")
@@ -93,10 +107,22 @@ class Jobs:
             job.send(number)
 
     def end(self, handle: str, number: int, grace_ms: int) -> None:
-        """End a job, if it runs."""
+        """End a job, if it runs; one for which there was no room yet does not come to run."""
         job = self._running.get(handle)
         if job is not None:
             job.end(number, grace_ms)
+        elif handle in self._delayed:
+            self._yard.loop.cancel(self._delayed.pop(handle))
+            self.failed(handle, 0, "stopped before it could start", kind="cancelled")
+
+    def pause(self, handle: str, *, paused: bool) -> None:
+        """Let a job stand still, or go on, if it runs."""
+        job = self._running.get(handle)
+        if job is not None:
+            if paused:
+                job.pause()
+            else:
+                job.resume()
 
     def settle(self, handle: str) -> None:
         """Forget a job whose end is durable elsewhere."""
@@ -146,7 +172,7 @@ class Jobs:
 
     def _launch(self, handle: str) -> Job:
         intent = intent_path(self._yard.logs, handle)
-        if len(self._running) >= self._most_running:
+        if len(self._running) + len(self._yard.lingering) >= self._most_running:
             raise CannotStart(NOT_EXECUTABLE, f"it could not be started: {len(self._running)} jobs run, and no descriptor is left for more")
         file = read_job(intent)
         opened: list[int] = []
@@ -163,13 +189,18 @@ class Jobs:
             raise
         for _, write_end in pipes:
             os.close(write_end)
+        if faults.ARMED:
+            faults.reach("after-fork-before-record")
         started_at_us, folder = self._rename(intent, leader.pid)
-        pumps = [Pump(self._yard.loop, read_end, log) for (read_end, _), log in zip(pipes, logs, strict=True)]
+        quota = Quota() if file.output_limit_bytes is None else Quota(file.output_limit_bytes)
+        pumps = [Pump(self._yard.loop, read_end, log, quota=quota) for (read_end, _), log in zip(pipes, logs, strict=True)]
         return Job(self._yard, file, folder, started_at_us, leader, box, pumps)
 
     def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, pipes: list[tuple[int, int]]) -> Child:
         (stdout, stdout_end), (stderr, stderr_end) = pipes
         self._yard.line.deposit(file.handle, (stdout, stderr))
+        if faults.ARMED:
+            faults.reach("after-intent-before-fork")
         try:
             pid = self._spawner.spawn(file, mark, intent, (stdout_end, stderr_end), box)
             box.lead(pid)

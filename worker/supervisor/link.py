@@ -1,13 +1,18 @@
 """The supervisor's end of the link to the worker: one worker at a time, JSON arrays both ways, a datagram each.
 
     worker -> supervisor                                    supervisor -> worker
-    {"do":"hello"}                                          {"fact":"hello","version","pid","keeper_pid","cgroups"}
+    {"do":"hello"}                                          {"fact":"hello","version","pid","keeper_pid","cgroups","handover"}
     {"do":"start","job","queued_at_us"}   once for each     {"fact":"started","job","pid","started_at_us"}
     {"do":"signal","job","signal"}                          {"fact":"ended","job", what `outcome` says, and resources}
     {"do":"end","job","signal","grace_ms"}                  {"fact":"stuck","job","pids"}    outlived SIGKILL
+    {"do":"pause","job"}          let it stand still        {"fact":"paused","job","paused"}     so it is now; also in `started`, where true
+    {"do":"resume","job"}         let it go on              {"fact":"delayed","job"}         the disk is full; tried again
     {"do":"settled","jobs"}
     {"do":"recover"}              say all again             {"fact":"recovered"}
     {"do":"retire"}               end when nothing is left; taken back by the next hello
+    {"do":"reload"}               make way for a supervisor of the version on the disk; only where `handover` is not 0
+
+A higher `version` of the supervisor's is one that an older worker must not speak to. New words and keys do not raise it.
 
 What makes no sense is logged and costs only itself.
 """

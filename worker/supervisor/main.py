@@ -6,19 +6,19 @@ from __future__ import annotations
 import os
 import sys
 
-from .. import layout
+from .. import handover, layout
 from ..folders import FOLDER_MODE, key_of, read_file, to_json, write_file
 from ..keeper_loop import command, say
 from .adopt import Adoption
 from .cgroups import open_cgroups
 from .containment import Boxes
-from .job import Yard
 from .jobs import Jobs
 from .keeper_line import KeeperLine
 from .link import VERSION, Link, Wish
 from .loop import Loop
 from .sessions import Sessions
 from .spawn import Spawner
+from .yard import Yard
 
 _LARGEST_SIGNAL = 64
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -31,6 +31,8 @@ class Supervisor:
         self._lock = lock
         self._files_limit = files_limit
         self._retiring = False
+        # Taken out, for nobody else is to inherit it.
+        self._handover = int(os.environ.pop(handover.VARIABLE, "0"))
         self._loop = Loop()
         self._line = KeeperLine(self._loop, line)
         self._link = Link(self._loop, listener, self._do)
@@ -42,9 +44,11 @@ class Supervisor:
 
     def run(self) -> None:
         """Take over, and serve until retired."""
-        boot = read_file(_BOOT_ID)
-        Adoption(self._yard, self._jobs, self._line.take_over(), rebooted=_last_boot() not in {b"", boot}).run()
-        write_file(layout.BOOT, boot)
+        boot, last_boot = read_file(_BOOT_ID), _last_boot()
+        Adoption(self._yard, self._jobs, self._line.take_over(), rebooted=last_boot not in {b"", boot}).run()
+        if last_boot != boot:
+            # Once a boot: on a disk that is full by now it could not be written again.
+            write_file(layout.BOOT, boot)
         self._boxes.remove_empty()
         self._link.open()
         self._loop.before_sleep(self._end_if_done)
@@ -56,18 +60,14 @@ class Supervisor:
 
     def _do(self, wish: Wish) -> None:
         """Do one thing. Raises KeyError, TypeError or ValueError if it makes no sense."""
+        if "job" in wish:
+            self._do_to_job(wish["do"], _handle(wish["job"]), wish)
+            return
         match wish["do"]:
             case "hello":
                 self._retiring = False
                 self._link.greet()
-                self._tell(fact="hello", version=VERSION, pid=os.getpid(), keeper_pid=self._keeper(), cgroups=self._boxes.cgroups)
-            case "start":
-                self._jobs.start(_handle(wish["job"]), _number(wish.get("queued_at_us", 0), 0, sys.maxsize))
-            case "signal":
-                self._jobs.send(_handle(wish["job"]), _number(wish["signal"], 1, _LARGEST_SIGNAL))
-            case "end":
-                grace_ms = _number(wish["grace_ms"], 0, sys.maxsize)
-                self._jobs.end(_handle(wish["job"]), _number(wish["signal"], 1, _LARGEST_SIGNAL), grace_ms)
+                self._say_hello()
             case "settled":
                 for handle in _list(wish["jobs"]):
                     self._jobs.settle(_handle(handle))
@@ -76,14 +76,39 @@ class Supervisor:
                 self._tell(fact="recovered")
             case "retire":
                 self._retiring = True
+            case "reload":
+                self._make_way()
             case unknown:
                 raise ValueError(f"{unknown!r} cannot be done")
 
+    def _do_to_job(self, what: object, handle: str, wish: Wish) -> None:
+        match what:
+            case "start":
+                self._jobs.start(handle, _number(wish.get("queued_at_us", 0), 0, sys.maxsize))
+            case "signal":
+                self._jobs.send(handle, _number(wish["signal"], 1, _LARGEST_SIGNAL))
+            case "end":
+                self._jobs.end(handle, _number(wish["signal"], 1, _LARGEST_SIGNAL), _number(wish["grace_ms"], 0, sys.maxsize))
+            case "pause" | "resume":
+                self._jobs.pause(handle, paused=what == "pause")
+            case unknown:
+                raise ValueError(f"{unknown!r} cannot be done to a job")
+
+    def _say_hello(self) -> None:
+        handing = self._handover if self._line.is_up else 0
+        keeper = self._line.keeper if self._line.is_up else 0
+        self._tell(fact="hello", version=VERSION, pid=os.getpid(), keeper_pid=keeper, cgroups=self._boxes.cgroups, handover=handing)
+
+    def _make_way(self) -> None:
+        """End for a supervisor of the version on the disk: in order, but otherwise as if killed. The keeper holds what jobs need of us."""
+        if not self._handover or not self._line.is_up:
+            raise ValueError("there is no keeper that could go on with another supervisor")
+        self._line.say("reload")
+        self._line.flush()
+        self._loop.end()
+
     def _tell(self, **fact: object) -> None:
         self._link.tell(to_json(fact))
-
-    def _keeper(self) -> int:
-        return self._line.keeper if self._line.is_up else 0
 
     def _end_if_done(self) -> None:
         if self._jobs or self._yard.lingering or not self._link.is_quiet():

@@ -19,6 +19,14 @@ def seconds(milliseconds: int) -> str:
     return f"{milliseconds / 1000:g} s"
 
 
+def amount(size_bytes: int) -> str:
+    """Write a size as people say it, and exactly."""
+    for name, unit in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size_bytes >= unit and size_bytes % unit == 0:
+            return f"{size_bytes // unit} {name}"
+    return f"{size_bytes} byte{'' if size_bytes == 1 else 's'}"
+
+
 class Verdict:
     """How a job ended: the kind is a word of the link, numbers are as waitpid(2) tells them."""
 
@@ -31,10 +39,18 @@ class Verdict:
         self.signal = signal
 
 
-def judge(wait_status: int | None, *, why_unknown: str = "", limit_passed_ms: int = 0, killed_after_ms: int | None = None) -> Verdict:
+def judge(
+    wait_status: int | None,
+    *,
+    why_unknown: str = "",
+    limit_passed_ms: int = 0,
+    output_limit_bytes: int | None = None,
+    killed_after_ms: int | None = None,
+) -> Verdict:
     """Decide from the leader's wait status; None where it cannot be known, and `why_unknown` tells why.
 
-    `limit_passed_ms` is the time limit that ended it (0: none did), `killed_after_ms` the grace after which it was killed.
+    `limit_passed_ms` is the time limit that ended it (0: none did), `output_limit_bytes` the output limit that did (None: none),
+    `killed_after_ms` the grace after which it was killed.
     """
     if wait_status is None:
         verdict = Verdict("lost", f"how it ended is not known: {why_unknown}")
@@ -51,4 +67,7 @@ def judge(wait_status: int | None, *, why_unknown: str = "", limit_passed_ms: in
         # We ended it: that is known, whatever its status was.
         verdict.kind = "timed_out"
         verdict.sentence = f"ran into its time limit of {seconds(limit_passed_ms)}, and {verdict.sentence}"
+    elif output_limit_bytes is not None:
+        verdict.kind = "over_limit"
+        verdict.sentence = f"wrote more than its output limit of {amount(output_limit_bytes)}, and {verdict.sentence}"
     return verdict

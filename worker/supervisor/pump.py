@@ -6,12 +6,13 @@ byte nor writes one twice. The file must not be opened with O_APPEND, which spli
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import select
+import sys
 from collections.abc import Callable
 
+from ..folders import DISK_FULL, RETRY_SECONDS
 from .loop import Loop, Timer
 
 # So much a turn, so that one job that writes without end starves nobody.
@@ -20,8 +21,10 @@ _MOST_A_TURN = 1024 * 1024
 _FULL_MOVES = 16
 _USUAL_PIPE_BYTES = 65_536
 _WIDE_PIPE_BYTES = 262_144
-RETRY_SECONDS = 1.0
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+# A writer that found the disk full goes on only when there is so much room, or an eighth of a smaller disk: the little that is given
+# back on a full disk is for recording how jobs end.
+_ROOM_BYTES = 16 * 1024 * 1024
+_ROOM_PART = 8
 
 
 def _splice_is_noticed(release: str) -> bool:
@@ -33,12 +36,30 @@ def _splice_is_noticed(release: str) -> bool:
 _NUDGE = not _splice_is_noticed(os.uname().release)
 
 
+class Quota:
+    """How many bytes the pumps of one job may still write between them. What comes beyond is dropped."""
+
+    __slots__ = ("is_exceeded", "left", "on_exceeded")
+
+    def __init__(self, left: int = sys.maxsize) -> None:
+        self.left = max(0, left)
+        self.is_exceeded = False
+        self.on_exceeded: Callable[[], None] | None = None
+
+    def exceed(self) -> None:
+        """Say that there was more; called back once."""
+        if not self.is_exceeded:
+            self.is_exceeded = True
+            if self.on_exceeded is not None:
+                self.on_exceeded()
+
+
 class Pump:
     """One pipe and its file. Owns both descriptors and closes them at hang-up: when nobody can write into the pipe any more."""
 
-    __slots__ = ("_file", "_full_moves", "_loop", "_pipe", "_retry", "problem", "size", "when_closed")
+    __slots__ = ("_file", "_full_moves", "_loop", "_pipe", "_retry", "problem", "quota", "size", "when_closed")
 
-    def __init__(self, loop: Loop, pipe: int, file: int, size: int = 0) -> None:
+    def __init__(self, loop: Loop, pipe: int, file: int, size: int = 0, quota: Quota | None = None) -> None:
         self._loop = loop
         # -1 once nobody can write any more, also from the beginning.
         self._pipe = pipe
@@ -47,6 +68,7 @@ class Pump:
         if pipe < 0:
             os.close(file)
         self.size = size
+        self.quota = quota or Quota()
         self._full_moves = 0
         # Why bytes were dropped, if any were.
         self.problem = ""
@@ -66,6 +88,8 @@ class Pump:
     def drain(self) -> bool:
         """Move all that is in the pipe now; False if the disk is full and some of it is still there."""
         if self._retry is not None:
+            if not self._has_room():
+                return False
             self._loop.cancel(self._retry)
             self.begin()
         left = _MOST_A_TURN
@@ -96,20 +120,24 @@ class Pump:
 
     def _move(self) -> int:
         """Move what fits into one turn; 0 if there was nothing, nobody is left to write, or the disk is full."""
+        most = min(_MOST_A_TURN, self.quota.left)
+        if not most:
+            return self._drop()
         try:
-            moved = os.splice(self._pipe, self._file, _MOST_A_TURN, flags=os.SPLICE_F_NONBLOCK)
+            moved = os.splice(self._pipe, self._file, most, flags=os.SPLICE_F_NONBLOCK)
         except BlockingIOError:
             return 0
         except OSError as error:
             if error.errno in DISK_FULL:
                 self._pause()
                 return 0
-            return self._copy(error)
+            return self._copy(most, error)
         if moved == 0:
             # Every writer has closed: without this the hang-up would be reported again and again.
             self.close()
             return 0
         self.size += moved
+        self.quota.left -= moved
         if moved >= _USUAL_PIPE_BYTES and self._full_moves < _FULL_MOVES:
             self._full_moves += 1
             if self._full_moves == _FULL_MOVES:
@@ -131,12 +159,35 @@ class Pump:
         # The writer stops when the pipe is full, and nothing is lost. The kernel tells nobody when there is space again.
         self._loop.unwatch(self._pipe)
         self._loop.cancel(self._retry)
-        self._retry = self._loop.after(RETRY_SECONDS, self.begin)
+        self._retry = self._loop.after(RETRY_SECONDS, self._try_again)
 
-    def _copy(self, error: OSError) -> int:
+    def _try_again(self) -> None:
+        if self._has_room():
+            self.begin()
+        else:
+            self._pause()
+
+    def _has_room(self) -> bool:
+        disk = os.fstatvfs(self._file)
+        return disk.f_bavail * disk.f_frsize >= min(_ROOM_BYTES, disk.f_blocks * disk.f_frsize // _ROOM_PART)
+
+    def _drop(self) -> int:
+        # Read, and not left in the pipe: whoever writes is being told to end, and must not hang in a write meanwhile.
+        try:
+            dropped = len(os.read(self._pipe, _MOST_A_TURN))
+        except BlockingIOError:
+            return 0
+        if dropped:
+            self.quota.exceed()
+        else:
+            self.close()
+        return dropped
+
+    def _copy(self, most: int, error: OSError) -> int:
         # A file system that knows no splice, or a disk that fails for good. Then the job goes on, and its outcome says what is missing.
-        data = memoryview(os.read(self._pipe, _MOST_A_TURN))
+        data = memoryview(os.read(self._pipe, most))
         moved = len(data)
+        self.quota.left -= moved
         try:
             while data:
                 written = os.write(self._file, data)

@@ -11,7 +11,7 @@ import select
 import signal
 from collections.abc import Callable
 
-from .containment import signal_members
+from .containment import all_stopped, signal_members, signal_until_none_is_new
 from .loop import Loop
 from .processes import all_pids, mark_of, read_stat
 
@@ -58,6 +58,18 @@ class Session:
         """Send SIGKILL to every process; those forked meanwhile get it when `await_empty` looks again."""
         self._killing = True
         self.send(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Let every process stand still until `thaw`. Their parents hear of it, unlike where there are cgroups."""
+        signal_until_none_is_new(self.pids, lambda: self.send(signal.SIGSTOP))
+
+    def thaw(self) -> None:
+        """Let every process go on."""
+        self.send(signal.SIGCONT)
+
+    def is_frozen(self) -> bool:
+        """Tell whether all stand still; the kernel knows, whoever asked for it."""
+        return all_stopped(self.pids())
 
     def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
         """Call back once, when nothing runs any more; perhaps at once."""

@@ -170,6 +170,28 @@ def test_logs_f_that_is_interrupted_leaves_the_job_alone(home: Home) -> None:
     assert home.records("show", job)[0]["state"] == "running"
 
 
+def test_events_and_logs_f_end_when_their_reader_does_though_nothing_happens(home: Home) -> None:
+    job = home.submit("-n", "quiet", "sh", "-c", "echo up; exec sleep 600")
+    with home.start("logs", "-f", job) as follower:
+        assert follower.stdout
+        read_until(follower.stdout, b"up\n")
+        follower.stdout.close()
+        assert follower.wait() == 141
+    assert home.records("show", job)[0]["state"] == "running"
+    with home.start("events", "--json") as listener:
+        assert listener.stdout
+        marker = wait_until(lambda: home.jobwire("run", "true") and select_line(listener), "it listens")
+        listener.kill()
+    quiet = home.submit("sleep", "600")
+    with home.start("events", "--from", json.loads(marker)["cursor"], "--job", quiet) as listener:
+        assert listener.stdout
+        read_until(listener.stdout, b"started")
+        listener.stdout.close()
+        assert listener.wait() == 141
+        assert listener.stderr
+        assert listener.stderr.read() == b""
+
+
 def test_wait_gives_up_after_its_timeout(home: Home, slow: str) -> None:
     assert b"goes on" in home.jobwire("wait", "slow", "--timeout", "50ms", status=124).stderr
     home.jobwire("run", "-n", "done", "true")

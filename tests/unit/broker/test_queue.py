@@ -4,6 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from jobwire.broker import queue as queue_module
 from jobwire.broker.life import BatchRun
 from jobwire.broker.queue import Queue
 from jobwire.schemas.naming import JobKey
@@ -21,6 +22,26 @@ def test_jobs_start_in_the_order_they_came_as_far_as_there_are_slots() -> None:
     assert queue.take() == []
     queue.release(key(0))
     assert queue.take() == [key(2)]
+
+
+def test_a_queue_that_stands_still_does_not_grow_with_what_was_taken_out_of_it() -> None:
+    queue = Queue(1)
+    narrow = BatchRun(b"b" * 16, "narrow", 1)
+    queue.add(key(0), None)
+    assert queue.take() == [key(0)]
+    for number in range(1, 10_001):
+        queue.add(key(number, owner=number % 3), narrow if number % 2 else None)
+        if number > 10:
+            queue.withdraw(key(number, owner=number % 3))
+    held = sum(len(lane.waiting) for owner in queue._owners.values() for lane in owner.lanes.values())
+    assert held <= 10 + queue_module._MOST_WITHDRAWN + 11
+    taken: list[JobKey] = []
+    for _ in range(10):
+        queue.release(taken[-1] if taken else key(0))
+        taken += queue.take()
+    assert sorted(one.id for one in taken) == [key(number).id for number in range(1, 11)]
+    assert queue.take() == []
+    assert len(queue) == 0
 
 
 def test_a_batch_keeps_its_width_and_others_pass_it() -> None:

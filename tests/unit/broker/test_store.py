@@ -1,3 +1,4 @@
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -5,6 +6,8 @@ import pytest
 from desk_house import EngineDouble, House, asked, ended, key, started
 
 from jobwire.broker import schema
+from jobwire.broker.room import Room
+from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
 
 
@@ -66,6 +69,74 @@ async def test_reads_leave_no_transaction_open(house: House) -> None:
     house.desk.lookup.alive()
     assert not house.store._reads.in_transaction
     house.engine.expect(("start", key(1)))
+
+
+async def test_a_start_that_does_not_fit_costs_no_other_start_in_its_group(house: House) -> None:
+    await house.accept(asked(1))
+    await house.accept(asked(2))
+    (pages,) = house.store._writes.execute("PRAGMA page_count").fetchone()
+    house.store._writes.execute(f"PRAGMA max_page_count = {pages + 1}")
+    results = await asyncio.gather(
+        house.accept(asked(3, b"true", b"x" * 100_000)), house.accept(asked(4)), house.accept(asked(1)), return_exceptions=True
+    )
+    assert isinstance(results[0], Refused)
+    assert results[0].code is Code.RESOURCE_EXHAUSTED
+    assert not isinstance(results[1], BaseException)
+    assert not isinstance(results[2], BaseException)
+    assert results[2].known == 1
+    house.engine.effects.clear()
+
+
+async def test_while_nothing_can_be_written_who_asks_is_answered_and_ends_are_recorded_when_there_is_room(house: House) -> None:
+    """An index that refuses every row stands for a disk that is full to the last page; the ballast is used up."""
+    await house.accept(asked(1))
+    (house.path.parent / "ballast").unlink()
+    for table, what in (("jobs", "INSERT"), ("jobs", "UPDATE"), ("jobs", "DELETE")):
+        fails = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        house.store._writes.execute(f"CREATE TRIGGER full_{what} BEFORE {what} ON {table} {fails}")
+    house.desk.hear([started(1), ended(1)])
+    new, known = await asyncio.gather(house.accept(asked(2)), house.accept(asked(1)), return_exceptions=True)
+    assert isinstance(new, Refused)
+    assert new.code is Code.RESOURCE_EXHAUSTED
+    assert not isinstance(known, BaseException)
+    assert house.store.read("SELECT state FROM jobs") == [(1,)]
+    for what in ("INSERT", "UPDATE", "DELETE"):
+        house.store._writes.execute(f"DROP TRIGGER full_{what}")
+    await house.durable()
+    assert house.store.read("SELECT state FROM jobs") == [(4,)]
+    house.engine.expect(("start", key(1)), ("settled", key(1)))
+
+
+async def test_below_the_floor_only_what_is_known_is_answered(house: House) -> None:
+    await house.accept(asked(1))
+    house.desk.shortage = Room(house.path.parent, 1 << 62).shortage
+    with pytest.raises(Refused, match="stay free") as refused:
+        await house.accept(asked(2))
+    assert refused.value.code is Code.RESOURCE_EXHAUSTED
+    assert (await house.accept(asked(1))).known == 1
+    house.engine.expect(("start", key(1)))
+
+
+async def test_a_store_of_the_first_version_is_brought_up_to_date_with_all_that_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    old = sqlite3.connect(path)
+    old.executescript((Path(__file__).parent / "store_v1.sql").read_text())
+    events = old.execute("SELECT count(*) FROM events").fetchone()
+    old.close()
+    house = House(path, EngineDouble())
+    house.open()
+    await house.desk.recover()
+    assert house.store.id.hex() == "d6463e2bbbff3bee40c71e1e5dc72f2b"
+    assert house.store.read("SELECT ended, log_bytes, first_seq, last_row FROM kept") == [(4, 13, 1, 0)]
+    assert house.store.read("SELECT name, log_bytes FROM jobs ORDER BY row LIMIT 2") == [("first", 11), ("second", 0)]
+    assert house.store.read("SELECT count(*) FROM events") == [events]
+    owner, job_id = house.store.read("SELECT owner, id FROM jobs WHERE name = 'first'")[0]
+    found = house.desk.lookup.job(JobKey(owner, job_id))
+    assert found is not None
+    assert found.outcome is not None
+    assert found.outcome.sentence == "exited with status 0"
+    house.engine.expect(("recover",))
+    house.store.close()
 
 
 def test_each_migration_step_ends_at_its_version(tmp_path: Path) -> None:

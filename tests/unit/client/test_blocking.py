@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from fake_daemon import FakeDaemon
 
-from jobwire.client.blocking import BatchInfo, Client, Code, Job, Refused, State
+from jobwire.client.blocking import BatchInfo, Client, Code, CursorTooOld, EventCursor, Forgotten, Job, Refused, State
 from jobwire.client.contexts import Context
 from jobwire.client.failures import JobFailed
 from jobwire.client.specs import make_spec
@@ -366,6 +367,64 @@ def test_a_cursor_of_another_store_is_refused_at_once(client: Client) -> None:
         client.events(f"{bytes(16).hex()}:0")
 
     assert caught.value.code is Code.OUT_OF_RANGE
+
+
+def test_a_cursor_that_is_too_old_says_where_to_go_on_and_how_the_jobs_are(client: Client, daemon: FakeDaemon) -> None:
+    client.run(["echo", "1"], name="one", labels={"team": "blue"})
+    client.run(["echo", "2"], name="two")
+    before = EventCursor(daemon.store, 1)
+    daemon.do(lambda: setattr(daemon, "first_seq", 3))
+    with pytest.raises(CursorTooOld) as caught:
+        next(client.events(before))
+    assert caught.value.cursor == EventCursor(daemon.store, 4)
+    assert f"events --from {caught.value.cursor}" in str(caught.value)
+    assert [job.name for job in caught.value.jobs()] == ["one", "two"]
+    with client.events(caught.value.cursor) as events:
+        client.run(["echo", "3"])
+        assert next(events).cursor.seq == 5
+    with pytest.raises(CursorTooOld) as caught:
+        next(client.events(before, labels={"team": "blue"}))
+    assert [job.name for job in caught.value.jobs()] == ["one"]
+    one, gone = client.job("one"), client.job_by_key(b"o" * 32, bytes(16))
+    with pytest.raises(CursorTooOld) as caught:
+        next(client.events(before, jobs=[one, gone]))
+    assert [job.name for job in caught.value.jobs()] == ["one"]
+    assert type(pickle.loads(pickle.dumps(caught.value))) is Refused
+
+
+def test_a_wait_that_missed_events_asks_how_its_jobs_are(client: Client, daemon: FakeDaemon) -> None:
+    client.submit(["sleep"])
+    job_id = the_job(daemon)
+    other = Client.connect(client.connection.endpoint, daemon.public, client.connection.identity)
+    job = other.job_by_key(client.connection.identity.public, job_id)
+
+    def end_unheard() -> None:
+        def end() -> None:
+            daemon.grants.clear()
+            daemon._finish(daemon.jobs[job_id], job_pb2.Outcome(kind=job_pb2.OUTCOME_KIND_EXITED, exit_status=3))
+            daemon.first_seq = len(daemon.events) + 1
+
+        daemon.do(end)
+        daemon.restart()
+
+    later = Later(daemon, "subscribe", end_unheard)
+    with other:
+        assert job.wait(timeout=20) == 3
+    later.join()
+
+
+def test_jobs_are_forgotten_as_many_a_request_as_it_may_hold(client: Client, daemon: FakeDaemon) -> None:
+    jobs = [client.submit(["echo", "x"]) for _ in range(2)]
+    client.wait(jobs)
+    assert jobs[0].forget() == Forgotten(1, 2)
+    assert client.forget(jobs) == Forgotten(1, 2)
+    assert client.forget(jobs * 600) == Forgotten(0, 0)
+    assert [len(request.forget.keys) for request in daemon.do(lambda: list(daemon.requests)) if request.HasField("forget")] == [
+        1,
+        2,
+        1000,
+        200,
+    ]
 
 
 def test_lost_news_are_replayed(client: Client, daemon: FakeDaemon) -> None:

@@ -26,7 +26,7 @@ from jobwire.schemas.refusal import Refused
         # It caught the signal and exited with 0: that is no success.
         (Outcome(OutcomeKind.TIMED_OUT, 0), 124),
         (Outcome(OutcomeKind.CANCELLED), -15),
-        (Outcome(OutcomeKind.OVER_LIMIT, 0), 125),
+        (Outcome(OutcomeKind.OVER_LIMIT, 0), 153),
         (Outcome(OutcomeKind.LOST), 125),
     ],
 )

@@ -73,7 +73,7 @@ def changed(old: str, new: str) -> str:
         (changed(BOB_KEY, BOB_KEY[:-3]), 9, "is cut off"),
         (changed(BOB_KEY, identity.format_public(bytes(32))), 9, "no Ed25519 public key"),
         (changed('role = "submitter"', 'role = "submitter"\nuser = "bob"'), 11, "unknown key 'user': such a limit is not there yet"),
-        (changed('role = "submitter"', 'role = "submitter"\nslots = 3'), 11, "such a limit is not there yet"),
+        (changed('role = "submitter"', 'role = "submitter"\nrunning_jobs = 0'), 11, "running_jobs is a whole number from 1 to"),
         (changed('role = "submitter"', 'role = "submitter"\nexecutables = ["/bin/true"]'), 11, "such a limit is not there yet"),
         (changed('role = "submitter"', 'role = "submitter"\nrolle = "x"'), 11, "unknown field `rolle`"),
         ("a = 1\n" + SOUND, 1, "unknown key 'a'"),

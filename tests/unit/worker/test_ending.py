@@ -12,9 +12,11 @@ from machines import at_length, briefly
 
 from jobwire.worker.folders import JobFile
 from jobwire.worker.supervisor.ending import TABLE, Effect, Happening, Stage
-from jobwire.worker.supervisor.job import Job, Yard
+from jobwire.worker.supervisor.job import Job
 from jobwire.worker.supervisor.leaders import Use
 from jobwire.worker.supervisor.loop import Loop
+from jobwire.worker.supervisor.pump import Quota
+from jobwire.worker.supervisor.yard import Yard
 
 HANDLE = f"{'1' * 32}.{'2' * 64}"
 LIMIT_SECONDS = 5.5
@@ -66,6 +68,7 @@ class Processes:
     is_open = False
 
     def __init__(self) -> None:
+        self.quota = Quota()
         self.done: list[object] = []
         self.left = True
         self.leader_ends: Callable[[int | None], None] = lambda _: None
@@ -102,14 +105,17 @@ class Processes:
     def say(self, line: str) -> None: ...
 
 
-class PaperlessJob(Job):
+class PaperlessYard(Yard):
     """Writes nothing to the disk."""
 
-    def _write(self, text: str) -> bool:
+    def write(self, handle: str, folder: str, text: str) -> bool:
         return True
 
-    def _rename(self, ended_at_us: int) -> str:
-        return ""
+
+class PaperlessJob(Job):
+    """Renames nothing on the disk."""
+
+    def _rename(self, ended_at_us: int) -> None: ...
 
 
 class Model:
@@ -175,7 +181,7 @@ class AnEndIsBroughtAbout(RuleBasedStateMachine):
         self.facts: list[dict[str, object]] = []
         self.stuck: list[str] = []
         file = JobFile(HANDLE, ["true"], [], "/", False, "", [], int(LIMIT_SECONDS * 1000) if limited else None, 15, grace * 1000)  # noqa: FBT003 -- as in the file
-        yard = Yard(self.clock, self.processes, None, "", self.stuck.append)  # type: ignore[arg-type] # reason: doubles
+        yard = PaperlessYard(self.clock, self.processes, None, "", self.stuck.append)  # type: ignore[arg-type] # reason: doubles
         self.job = PaperlessJob(yard, file, "", 1, self.processes, self.processes, [self.processes, self.processes])  # type: ignore[arg-type,list-item] # reason: doubles
         self.job.begin(lambda _, fact: self.facts.append(json.loads(fact)))
 

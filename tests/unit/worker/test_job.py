@@ -7,10 +7,12 @@ import pytest
 
 from jobwire.worker.folders import JobFile
 from jobwire.worker.supervisor import job as jobs
-from jobwire.worker.supervisor.job import Job, Yard
+from jobwire.worker.supervisor import yard as yards
+from jobwire.worker.supervisor.job import Job
 from jobwire.worker.supervisor.leaders import Use
 from jobwire.worker.supervisor.loop import Loop
 from jobwire.worker.supervisor.pump import Pump
+from jobwire.worker.supervisor.yard import Yard
 
 HANDLE = f"{'1' * 32}.{'2' * 64}"
 FILE = JobFile(HANDLE, ["true"], [], "/", False, "", [], None, 15, 50)  # noqa: FBT003 -- as in the file
@@ -64,6 +66,15 @@ class Box:
     def kill(self) -> None:
         self.done.append("kill")
 
+    def freeze(self) -> None:
+        self.done.append("freeze")
+
+    def thaw(self) -> None:
+        self.done.append("thaw")
+
+    def is_frozen(self) -> bool:
+        raise AssertionError
+
     def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
         del loop
         self.emptied = callback
@@ -81,16 +92,16 @@ class Line:
 
 
 class House:
-    def __init__(self, tmp_path: Path) -> None:
+    def __init__(self, tmp_path: Path, file: JobFile = FILE) -> None:
         self.loop, self.line, self.box = Loop(), Line(), Box()
         self.leader = Leader(self.box)
         self.reports: list[dict[str, object]] = []
         self.ended: list[dict[str, object]] = []
         self.folder = tmp_path / "7_start"
         self.folder.mkdir()
-        yard = Yard(self.loop, self.line, None, str(tmp_path), lambda fact: self.reports.append(json.loads(fact)))  # type: ignore[arg-type] # reason: doubles
+        self.yard = Yard(self.loop, self.line, None, str(tmp_path), lambda fact: self.reports.append(json.loads(fact)))  # type: ignore[arg-type] # reason: doubles
         pumps = [Pump(self.loop, -1, os.open(self.folder / name, os.O_CREAT | os.O_WRONLY)) for name in ("stdout", "stderr")]
-        self.job = Job(yard, FILE, str(self.folder), 1, self.leader, self.box, pumps)
+        self.job = Job(self.yard, file, str(self.folder), 1, self.leader, self.box, pumps)
         self.job.begin(lambda _job, fact: self.ended.append(json.loads(fact)))
 
     def run(self, seconds: float) -> None:
@@ -143,19 +154,62 @@ def test_an_end_can_only_come_nearer(house: House) -> None:
     assert house.box.done.count("kill") == 1
 
 
-def test_an_outcome_that_cannot_be_written_for_lack_of_space_is_tried_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, full = jobs.write_outcome, [OSError(28, "full")]
+def test_an_end_is_told_while_its_outcome_waits_for_room_on_the_disk_and_the_zombie_is_kept_until_then(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, full = yards.write_outcome, [OSError(28, "full")]
 
     def limited(folder: str, text: str) -> None:
         if full:
             raise full.pop()
         write(folder, text)
 
-    monkeypatch.setattr(jobs, "write_outcome", limited)
-    monkeypatch.setattr(jobs, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(yards, "write_outcome", limited)
+    monkeypatch.setattr(yards, "RETRY_SECONDS", 0.01)
     house.box.members.clear()
     house.leader.end(0)
+    assert house.ended[0]["exit_status"] == 0
     assert house.box.done == []
+    assert house.yard.lingering
     house.run(0.05)
     assert house.box.done == ["reap", "release"]
-    assert house.ended[0]["exit_status"] == 0
+    assert not house.yard.lingering
+    (folder,) = house.folder.parent.iterdir()
+    assert folder.name.count("_") == 2
+    assert json.loads((folder / "outcome").read_text())["exit_status"] == 0
+
+
+def test_a_job_that_lingers_has_ended_with_its_leader_and_its_box_is_kept_until_it_is_empty(tmp_path: Path) -> None:
+    house = House(tmp_path, FILE._replace(linger=True))
+    house.leader.end(0)
+    assert house.ended[0]["sentence"] == "exited with status 0; what it left behind goes on"
+    assert house.box.done == ["reap"]
+    house.box.emptied()
+    assert house.box.done == ["reap", "release"]
+
+
+def test_a_job_that_lingers_is_gone_whole_after_an_end(tmp_path: Path) -> None:
+    house = House(tmp_path, FILE._replace(linger=True))
+    house.job.end(15, 20)
+    house.leader.end(15)
+    assert house.ended == []
+    house.run(0.05)
+    assert house.box.done == [15, 18, "kill", "kill leader"]
+
+
+def test_a_paused_job_is_thawed_by_an_end_after_the_signal_that_it_is_to_see_first(house: House) -> None:
+    house.job.pause()
+    house.job.pause()
+    assert '"paused":true' in house.job.started_fact()
+    house.job.end(15, 60_000)
+    assert house.box.done == ["freeze", "freeze", 15, 18, "thaw"]
+    house.job.pause()
+    house.job.resume()
+    assert house.box.done[5:] == []
+    assert [fact["paused"] for fact in house.reports] == [True, True, False, False, False]
+
+
+def test_an_end_at_once_kills_a_paused_job_without_letting_it_go_on(house: House) -> None:
+    house.job.pause()
+    house.job.end(9, 0)
+    assert house.box.done == ["freeze", "kill", "kill leader"]

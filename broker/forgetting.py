@@ -1,0 +1,85 @@
+"""Jobs that have ended are dropped: rows and log folders; what stays is a tombstone, so that the id never runs again.
+
+The order is: in one commit the tombstone is laid, the row goes, and its log folder is noted as a leftover; then the folder is removed,
+and then the note. Whatever is cut short in between is taken up at the next start. Only folders that such a note names are
+ever removed: what else lies beside them is somebody else's.
+
+Events are not dropped with a job of their own: a hole in the middle could not be told from silence. They go oldest first, see
+retention.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..schemas.naming import JobKey
+from ..schemas.refusal import Refused
+from .engine import Engine, Run
+from .rows import DropJobs, Dropped, LogsGone
+from .store import Store
+
+_JOBS_A_STEP = 50
+_LEFTOVERS_A_TURN = 200
+_FIRST = JobKey(b"", b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many jobs were dropped, and what their logs took."""
+
+    jobs: int
+    log_bytes: int
+
+
+_NOTHING = Forgotten(0, 0)
+
+
+class Forgetting:
+    """Drops jobs of one desk."""
+
+    def __init__(self, store: Store, engine: Engine) -> None:
+        self._store = store
+        self._engine = engine
+
+    def forget(
+        self, keys: Sequence[JobKey], done: Callable[[Forgotten | Refused], None], *, events_upto: int = 0, so_far: Forgotten = _NOTHING
+    ) -> None:
+        """Drop jobs, and events up to a seq; `done` is called when that is durable. Jobs that have not ended are passed over.
+
+        Many go a step after the other, so that no other request waits for all of them.
+        """
+        rest = keys[_JOBS_A_STEP:]
+
+        def dropped(result: Sequence[Dropped] | Refused) -> None:
+            if isinstance(result, Refused):
+                done(result)
+                return
+            self._discard([Run(one.key, one.pid, one.started_at_us, one.ended_at_us) for one in result if one.started_at_us])
+            now = Forgotten(so_far.jobs + len(result), so_far.log_bytes + sum(one.log_bytes for one in result))
+            if rest:
+                self.forget(rest, done, so_far=now)
+            else:
+                done(now)
+
+        self._store.submit(DropJobs(keys[:_JOBS_A_STEP], events_upto, dropped))
+
+    def take_up(self, after: JobKey = _FIRST) -> None:
+        """Remove the log folders that an earlier run of this daemon left behind."""
+        rows = self._store.read(
+            "SELECT owner, id, pid, started_at, ended_at FROM leftovers WHERE (owner, id) > (?, ?) ORDER BY owner, id LIMIT ?",
+            (*after, _LEFTOVERS_A_TURN),
+        )
+        if rows:
+            last = JobKey(*rows[-1][:2])
+            self._discard([Run(JobKey(owner, job_id), *run) for owner, job_id, *run in rows], lambda: self.take_up(last))
+
+    def _discard(self, runs: Sequence[Run], then: Callable[[], None] | None = None) -> None:
+        def discarded(gone: Sequence[Run]) -> None:
+            if gone:
+                self._store.submit(LogsGone([run.key for run in gone]))
+            if then is not None:
+                then()
+
+        if runs:
+            self._engine.discard(runs, discarded)

@@ -1,0 +1,169 @@
+"""How long what has ended is kept. `choose` decides, without clock or store; `Retention` carries it out in small steps.
+
+The oldest end goes first, until age, number and bytes of logs are all within their limits. Events go oldest first too, so that what
+is kept has no hole: they may be as old as jobs may be, and a few for each job that may be kept.
+
+Driven by ends of jobs and by one timer for the next age. What is over a limit is dropped a few jobs a turn, so that no request waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..schemas.generated import event_pb2
+from ..schemas.naming import JobKey
+from ..schemas.refusal import Refused
+from .forgetting import Forgetting, Forgotten
+from .store import Store
+from .watchers import Watchers
+
+_log = logging.getLogger(__name__)
+
+DAY_SECONDS = 24 * 3600
+# Whoever asked for a job can still ask how it ended, however little is kept.
+LEAST_AGE_US = 60_000_000
+# Queued, started, stopping, finished.
+_EVENTS_A_JOB = 4
+_JOBS_A_STEP = 50
+_EVENTS_A_STEP = 200
+# Between steps others have their turn; jobs that end together are looked at together.
+_PAUSE_SECONDS = 0.02
+_GATHER_SECONDS = 1.0
+_TRY_AGAIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How much of what has ended is kept; None: without limit."""
+
+    seconds: float | None = 30.0 * DAY_SECONDS
+    jobs: int | None = 100_000
+    log_bytes: int | None = 10 * 1024**3
+
+    def over(self, jobs: int, log_bytes: int) -> bool:
+        """Say whether so much is more than is to be kept, whatever its age."""
+        return (self.jobs is not None and jobs > self.jobs) or (self.log_bytes is not None and log_bytes > self.log_bytes)
+
+    def due_us(self, ended_at_us: int) -> int | None:
+        """Say when a thing of then is too old; None: never."""
+        return None if self.seconds is None else ended_at_us + max(LEAST_AGE_US, int(self.seconds * 1_000_000))
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """A job that has ended."""
+
+    key: JobKey
+    ended_at_us: int
+    log_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is dropped now, and when to look again; None: when another job has ended."""
+
+    drop: Sequence[JobKey]
+    next_us: int | None
+
+
+def choose(keep: Keep, oldest: Sequence[Old], jobs: int, log_bytes: int, now_us: int) -> Choice:
+    """Choose among the `oldest` jobs, of `jobs` in all whose logs take `log_bytes`."""
+    drop: list[JobKey] = []
+    for one in oldest:
+        due_us = one.ended_at_us + LEAST_AGE_US if keep.over(jobs, log_bytes) else keep.due_us(one.ended_at_us)
+        if due_us is None or due_us > now_us:
+            return Choice(drop, due_us)
+        drop.append(one.key)
+        jobs -= 1
+        log_bytes -= one.log_bytes
+    return Choice(drop, None)
+
+
+class Retention:
+    """Keeps the store of one desk within its limits. `now_us` is the wall clock in microseconds."""
+
+    def __init__(
+        self,
+        keep: Keep,
+        store: Store,
+        forgetting: Forgetting,
+        watchers: Watchers,
+        loop: asyncio.AbstractEventLoop,
+        now_us: Callable[[], int],
+    ) -> None:
+        self._keep = keep
+        self._store = store
+        self._forgetting = forgetting
+        self._watchers = watchers
+        self._loop = loop
+        self._now_us = now_us
+        self._timer: asyncio.TimerHandle | None = None
+        # A step is on its way to the disk.
+        self._dropping = False
+
+    def open(self) -> None:
+        """Begin, with what an earlier run left behind."""
+        self._forgetting.take_up()
+        self._look_in(0)
+
+    def close(self) -> None:
+        """Drop no more."""
+        self._dropping = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def look_soon(self) -> None:
+        """Note that jobs have ended, or that one is not read any more."""
+        if not self._dropping and (self._timer is None or self._timer.when() > self._loop.time() + _GATHER_SECONDS):
+            self._look_in(_GATHER_SECONDS)
+
+    def _look_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now_us = self._now_us()
+        jobs, log_bytes, first_seq = self._store.read("SELECT ended, log_bytes, first_seq FROM kept")[0]
+        # What is read just now is passed over; how much that is, is bounded by the streams that there are.
+        held = self._watchers.held
+        rows = self._store.read(
+            "SELECT owner, id, ended_at, log_bytes FROM jobs WHERE state = 4 ORDER BY ended_at LIMIT ?", (_JOBS_A_STEP + len(held),)
+        )
+        oldest = [Old(JobKey(owner, job_id), *rest) for owner, job_id, *rest in rows]
+        chosen = choose(self._keep, [one for one in oldest if one.key not in held], jobs, log_bytes, now_us)
+        events_upto, events_due_us = self._choose_events(first_seq, now_us)
+        if chosen.drop or events_upto:
+            self._dropping = True
+            self._forgetting.forget(chosen.drop, self._dropped, events_upto=events_upto)
+            return
+        due = [at for at in (chosen.next_us, events_due_us) if at is not None]
+        if due:
+            self._look_in(max(_GATHER_SECONDS, (min(due) - now_us) / 1e6))
+
+    def _choose_events(self, first_seq: int, now_us: int) -> tuple[int, int | None]:
+        """Say up to which seq events are dropped now (0: none), and when the next one is too old."""
+        excess = 0
+        if self._keep.jobs is not None:
+            excess = self._store.head + 1 - first_seq - _EVENTS_A_JOB * self._keep.jobs
+        upto = first_seq - 1 + min(max(excess, 0), _EVENTS_A_STEP)
+        rows = self._store.read("SELECT seq, event FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (upto, _EVENTS_A_STEP))
+        next_us: int | None = None
+        for seq, payload in rows:
+            next_us = self._keep.due_us(event_pb2.Event.FromString(payload).at_us)
+            if next_us is None or next_us > now_us:
+                break
+            upto = seq
+        return (upto if upto >= first_seq else 0), next_us
+
+    def _dropped(self, result: Forgotten | Refused) -> None:
+        self._dropping = False
+        if isinstance(result, Refused):
+            _log.warning("what is over the limits of retention cannot be dropped: %s", result)
+            self._look_in(_TRY_AGAIN_SECONDS)
+        else:
+            self._look_in(_PAUSE_SECONDS)

@@ -1,0 +1,36 @@
+"""Whether there is room for new jobs: below a floor of free disk none is taken on, so that those that run can go on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..schemas.refusal import Code, Refused
+
+_MEGABYTE = 1_000_000
+
+
+class Room:
+    """The file system of a folder, and how many bytes of it stay free."""
+
+    def __init__(self, folder: Path, floor_bytes: int) -> None:
+        self._folder = folder
+        self._floor_bytes = floor_bytes
+
+    def shortage(self) -> Refused | None:
+        """Say why no new job is taken on; None: there is room. One statvfs(3), some microseconds."""
+        if not self._floor_bytes:
+            return None
+        try:
+            found = os.statvfs(self._folder)
+        except OSError:
+            # Then nothing can be recorded either, and that is told.
+            return None
+        free_bytes = found.f_bavail * found.f_frsize
+        if free_bytes >= self._floor_bytes:
+            return None
+        return Refused(
+            Code.RESOURCE_EXHAUSTED,
+            f"the disk of the state folder has {free_bytes / _MEGABYTE:.0f} MB free, and {self._floor_bytes / _MEGABYTE:.0f} MB stay free",
+            "make room (jobwire forget drops jobs that have ended, with their logs), then try again",
+        )

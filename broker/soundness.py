@@ -1,0 +1,115 @@
+"""Is a store whole? Looks at the files, and changes none of them: what is broken must be kept as it was found.
+
+SQLite itself finds damage in its pages, but takes a write-ahead log from the first damaged place on for one that was never written, and
+so would forget commits that were acknowledged. That is looked for here; https://www.sqlite.org/fileformat2.html tells how a log looks.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+import sys
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+
+# `quick_check` reads all of it, 64 MiB in a few tenths of a second. At a start no more than that is read in advance.
+MOST_BYTES_AT_A_START = 64 * 1024 * 1024
+
+_WAL_HEADER = struct.Struct(">8I")
+_FRAME_HEADER = struct.Struct(">6I")
+# The lowest bit tells in which byte order the words of the checksums are.
+_WAL_MAGIC = 0x377F0682
+_CHECKED_OF_HEADER = 24
+_CHECKED_OF_FRAME_HEADER = 8
+_WORD = 0xFFFFFFFF
+
+
+def exists(path: Path) -> bool:
+    """Tell whether there is a store, broken or not; SQLite takes an empty file for one that is still to be made."""
+    try:
+        return path.stat().st_size > 0 and _ask(path, "PRAGMA user_version") != 0
+    except FileNotFoundError:
+        return False
+    except (OSError, sqlite3.Error):
+        return True
+
+
+def find_damage(path: Path, most_bytes: int = sys.maxsize) -> str:
+    """Say in words what is wrong with a store; empty if nothing is. A larger one is not read whole."""
+    try:
+        damage = _damage_of_log(_read(path.with_name(f"{path.name}-wal")))
+        whole = path.stat().st_size <= most_bytes
+        return damage or _damage_of_pages(path, whole=whole)
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+
+
+def _damage_of_pages(path: Path, *, whole: bool) -> str:
+    try:
+        found = _ask(path, "PRAGMA quick_check(1)" if whole else "SELECT min('ok') FROM sqlite_schema")
+    except sqlite3.Error as error:
+        return str(error)
+    return "" if found == "ok" else " ".join(str(found).split())
+
+
+def _ask(path: Path, question: str) -> object:
+    # Read only: closing it must not write the log into it.
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        return connection.execute(question).fetchone()[0]
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """The running checksum of a log, from which each frame goes on."""
+
+    first: int
+    second: int
+
+    def over(self, data: bytes, *, big: bool) -> _Sum:
+        words = array("I", data)
+        if big != (sys.byteorder == "big"):
+            words.byteswap()
+        first, second = self.first, self.second
+        pairs = iter(words)
+        for one, other in zip(pairs, pairs, strict=True):
+            first = (first + one + second) & _WORD
+            second = (second + other + first) & _WORD
+        return _Sum(first, second)
+
+
+def _damage_of_log(log: bytes) -> str:
+    """Find commits behind a damaged place.
+
+    The last one may be there in parts: the power went before it was acknowledged. Anything behind that was not.
+    """
+    if len(log) < _WAL_HEADER.size or not any(log[: _WAL_HEADER.size]):
+        return ""
+    magic, _, page_bytes, _, *salts, first, second = _WAL_HEADER.unpack_from(log)
+    big = bool(magic & 1)
+    running = _Sum(0, 0).over(log[:_CHECKED_OF_HEADER], big=big)
+    if magic & ~1 != _WAL_MAGIC or running != _Sum(first, second):
+        return "the header of its write-ahead log is damaged"
+    broken = False
+    behind = 0
+    step = _FRAME_HEADER.size + page_bytes
+    for at in range(_WAL_HEADER.size, len(log) - step + 1, step):
+        _, committed, *salts_here, first, second = _FRAME_HEADER.unpack_from(log, at)
+        if salts_here == salts and not broken:
+            running = running.over(log[at : at + _CHECKED_OF_FRAME_HEADER] + log[at + _FRAME_HEADER.size : at + step], big=big)
+            broken = running != _Sum(first, second)
+        else:
+            # A frame of an earlier round of the log has other salts.
+            broken = True
+            behind += salts_here == salts and committed > 0
+    return f"its write-ahead log is damaged before its last {behind} commits" if behind > 1 else ""
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""

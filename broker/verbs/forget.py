@@ -1,0 +1,41 @@
+"""forget: drop jobs that have ended, with their logs; for all that are named, or for none."""
+
+from __future__ import annotations
+
+from ...keys.rights import Right, demand
+from ...schemas.frames import MOST_JOBS_PER_FORGET
+from ...schemas.generated import request_pb2
+from ...schemas.naming import JobKey, format_id
+from ...schemas.refusal import Code, Refused
+from ..call import Call
+from ..desk import Desk
+from ..forgetting import Forgotten
+from .keys import read_key
+
+
+def forget(call: Call, desk: Desk) -> None:
+    """Check all jobs first; answered when nothing but their tombstones is on disk. One that was forgotten before is no mistake."""
+    named = call.request.forget.keys
+    if not named:
+        raise Refused(Code.INVALID_ARGUMENT, "the forget names no job")
+    if len(named) > MOST_JOBS_PER_FORGET:
+        raise Refused(Code.INVALID_ARGUMENT, f"{len(named)} jobs in one forget, the limit is {MOST_JOBS_PER_FORGET}")
+    keys: list[JobKey] = []
+    for message in named:
+        key = read_key(message, call.member)
+        demand(call.member, Right.STOP, key.owner, format_id(key.id))
+        # A repeated request finds what the first one did.
+        if desk.lookup.forgotten(key):
+            continue
+        if not desk.lookup.has_ended(key):
+            desk.lookup.visible_job(key, call.member)
+            raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} has not ended", "jobwire stop it first")
+        keys.append(key)
+
+    def done(result: Forgotten | Refused) -> None:
+        if isinstance(result, Refused):
+            call.refuse(result)
+        else:
+            call.reply(request_pb2.Reply(forget=request_pb2.ForgetReply(jobs=result.jobs, log_bytes=result.log_bytes)))
+
+    desk.forgetting.forget(keys, done)

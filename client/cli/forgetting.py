@@ -1,0 +1,79 @@
+"""`jobwire forget`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from ..blocking import Client, Job
+from ..forgetting import Forgotten
+from ..job_options import parse_duration
+from ..results import JobInfo
+from .arguments import Json, understood
+from .choosing import chosen_jobs
+from .endings import BadInput
+from .opening import client
+from .screen import say, write_json
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+_THOUSAND = 1000
+
+
+def forget(
+    ctx: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="As in show; a batch stands for all its jobs.")] = None,
+    *,
+    all_ended: Annotated[bool, typer.Option("--all-ended", help="All jobs of yours that have ended.")] = False,
+    older_than: Annotated[str | None, typer.Option("--older-than", metavar="TIME", help="Only those that ended so long ago.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Drop nothing, and tell what would be dropped.")] = False,
+    json: Json = False,
+) -> None:
+    """Drop jobs that have ended, with their logs.
+
+    Nothing is asked: what is dropped is gone. Jobs that are named must have ended. An id that is forgotten is never run again.
+    --older-than alone means --all-ended --older-than.
+    """
+    age_ms = understood("--older-than", parse_duration, older_than)
+    if names and all_ended:
+        raise BadInput("jobs and --all-ended cannot both be said; --all-ended means all of yours")
+    if not names and not all_ended and age_ms is None:
+        raise BadInput("name jobs, or say --all-ended or --older-than")
+    with client(ctx) as connected:
+        jobs = chosen_jobs(connected, names or [])
+        if not names or age_ms is not None or dry_run:
+            known = [job.info() for job in jobs] if names else connected.list(all=True, owner=connected.connection.identity.public)
+            chosen = [info for info in known if info.outcome is not None and _is_older(info, age_ms)]
+            jobs = [connected.job_by_key(*info.key) for info in chosen]
+            if dry_run:
+                _tell(Forgotten(len(chosen), sum(_log_bytes(info) for info in chosen)), "would be forgotten", json=json)
+                return
+        _tell(_forget(connected, jobs), "forgotten", json=json)
+
+
+def _forget(connected: Client, jobs: list[Job]) -> Forgotten:
+    return connected.forget(jobs) if jobs else Forgotten(0, 0)
+
+
+def _is_older(info: JobInfo, age_ms: int | None) -> bool:
+    return info.ended_at_us <= time.time_ns() // 1000 - (age_ms or 0) * 1000
+
+
+def _log_bytes(info: JobInfo) -> int:
+    return 0 if info.outcome is None else info.outcome.stdout_bytes + info.outcome.stderr_bytes
+
+
+def _tell(forgotten: Forgotten, what: str, *, json: bool) -> None:
+    if json:
+        write_json({"jobs": forgotten.jobs, "log_bytes": forgotten.log_bytes})
+    else:
+        say(f"{forgotten.jobs} job{'' if forgotten.jobs == 1 else 's'} {what}, {_size(forgotten.log_bytes)} of logs")
+
+
+def _size(amount: float) -> str:
+    unit = 0
+    while amount >= _THOUSAND and unit < len(_UNITS) - 1:
+        amount /= _THOUSAND
+        unit += 1
+    return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{amount:.0f} bytes"

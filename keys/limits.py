@@ -1,0 +1,44 @@
+"""How much one member may take up at once, over all its connections: what a line of the roster may narrow or widen.
+
+Pure: knows no roster's file (roster_text.py reads it) and counts nothing; each limit is held where what it bounds is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from ..schemas.frames import MOST_CONNECTIONS, MOST_GRANTS, MOST_QUEUED_JOBS, MOST_STREAMS, MOST_UNREAD_BYTES
+
+# More would not be a limit of this program but of the machine.
+_MOST = 1_000_000_000
+_FEWEST_UNREAD_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one member; what a roster's line leaves out is as here.
+
+    `connections`, for requests. `streams`: watched starts and stops, and followed logs. `grants`: subscriptions to events.
+    `unread_bytes`: what was sent and its machine did not take yet, of replies and of events each. `queued_jobs` wait, `running_jobs`
+    run (0: as many as there are slots).
+    """
+
+    connections: int = MOST_CONNECTIONS
+    streams: int = MOST_STREAMS
+    grants: int = MOST_GRANTS
+    unread_bytes: int = MOST_UNREAD_BYTES
+    queued_jobs: int = MOST_QUEUED_JOBS
+    running_jobs: int = 0
+
+
+EVERYBODYS = Limits()
+NAMES = tuple(field.name for field in fields(Limits))
+
+
+def limit_problem(name: str, value: object) -> str:
+    """Say what is wrong with a limit as a roster gives it; nothing if it is sound."""
+    fewest = _FEWEST_UNREAD_BYTES if name == "unread_bytes" else 1
+    # True is a number too.
+    if isinstance(value, int) and not isinstance(value, bool) and fewest <= value <= _MOST:
+        return ""
+    return f"{name} is a whole number from {fewest} to {_MOST}"

@@ -1,0 +1,107 @@
+"""Points at which a daemon can be made to die, by name, for tests that ask what survives. Off unless the environment says otherwise.
+
+    JOBWIRE_FAULT=in-group-commit                   SIGKILL to itself, the first time it passes this point
+    JOBWIRE_FAULT=in-group-commit:3,during-adoption:stop      the third time; SIGSTOP to itself, and it goes on after SIGCONT
+    JOBWIRE_FAULT_SPENT=FOLDER                      what happened leaves a file of its name there, and does not happen again
+
+Without the folder it happens once in each process that comes to the point, so again in the one that is started in its place.
+
+Stands in the lowest storey because all daemons pass here; it knows none of them, and imports next to nothing: the keeper stays small.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal
+
+POINTS = {
+    # The worker.
+    "in-group-commit": "the statements of a group were run, its COMMIT was not",
+    "after-commit-before-reply": "jobs are durable and their `queued` told to subscribers, the start is not acknowledged",
+    "after-commit-before-publish": "what happened to jobs is durable, and nobody was told",
+    "after-intent-before-start": "the folders of jobs that may start are made, the supervisor was not told",
+    "during-recovery": "the engine said what it knows, the desk has recorded nothing of it",
+    # The supervisor.
+    "after-intent-before-fork": "logs and pipes are made and deposited, no process is",
+    "after-fork-before-record": "the process is there, its folder has not its name yet",
+    "after-exit-before-outcome": "the job ended and its pipes are drained, its outcome is not written",
+    "after-outcome-before-reap": "the outcome is written, the leader is still a zombie",
+    "after-outcome-before-rename": "the leader is reaped, its folder still bears the name of one that runs",
+    "after-rename-before-report": "all of the end is on disk, neither keeper nor worker was told",
+    "during-adoption": "one job that ran was taken over, the others were not",
+    # The keeper.
+    "after-deposit": "a deposit arrived, the fork that it is for may or may not follow",
+    "before-next-supervisor": "the supervisor is dead, the next one was not started",
+}
+
+_FAULT = "JOBWIRE_FAULT"
+_SPENT = "JOBWIRE_FAULT_SPENT"
+
+
+class Fault:
+    """What happens at one point."""
+
+    __slots__ = ("passes_left", "signal")
+
+    def __init__(self, passes: int, number: int) -> None:
+        self.passes_left = passes
+        self.signal = number
+
+
+def parse(text: str) -> dict[str, Fault]:
+    """Read what `JOBWIRE_FAULT` says.
+
+    Raises ValueError for an unknown point or a wrong number.
+    """
+    found: dict[str, Fault] = {}
+    for part in filter(None, text.split(",")):
+        name, *rest = part.split(":")
+        if name not in POINTS:
+            raise ValueError(f"{name!r} is no fault point; there are {', '.join(POINTS)}")
+        number = signal.SIGKILL
+        if rest[-1:] == ["stop"]:
+            number = signal.SIGSTOP
+            del rest[-1]
+        passes = rest.pop() if rest else "1"
+        if rest or not passes.isdecimal() or passes == "0":
+            raise ValueError(f"{part!r} is no fault: it is written POINT, POINT:N, POINT:stop or POINT:N:stop")
+        found[name] = Fault(int(passes), number)
+    return found
+
+
+def _armed() -> dict[str, Fault]:
+    try:
+        return parse(os.environ.get(_FAULT, ""))
+    except ValueError as error:
+        # A test that injects nothing would pass: better no daemon at all.
+        raise SystemExit(f"{_FAULT}: {error}") from None
+
+
+# Asked before every `reach`: `if faults.ARMED: faults.reach(...)`.
+ARMED = _armed()
+
+
+def reach(point: str) -> None:
+    """Come to a point: die or stop there if that was ordered."""
+    fault = ARMED.get(point)
+    if fault is None:
+        return
+    fault.passes_left -= 1
+    if fault.passes_left == 0 and _is_unspent(point):
+        os.kill(os.getpid(), fault.signal)
+
+
+def _is_unspent(point: str) -> bool:
+    folder = os.environ.get(_SPENT)
+    if not folder:
+        return True
+    try:
+        os.close(os.open(f"{folder}/{point}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return False
+    return True

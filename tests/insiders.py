@@ -1,0 +1,70 @@
+"""What somebody on the roster does who wants to harm the worker, for tests and for measurements: each attack goes on until `over`."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import zmq
+from raw_client import RawClient
+
+from jobwire.schemas.frames import LARGEST_CREDIT
+from jobwire.schemas.generated import job_pb2, request_pb2
+
+
+def peak_bytes(pid: int) -> int:
+    """Read how much memory a process ever held at once."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
+@contextmanager
+def watched(raw: RawClient) -> Iterator[zmq.Socket[bytes]]:
+    """Watch the connection of a client that reads; the socket tells when it was cut off."""
+    monitor = raw.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+    try:
+        yield monitor
+    finally:
+        raw.socket.disable_monitor()
+        monitor.close(0)
+
+
+def follow(raw: RawClient, key: job_pb2.JobKey, count: int) -> None:
+    """Follow a log many times, and take nothing of it."""
+    for _ in range(count):
+        wanted = request_pb2.FollowLog(key=key, stream=request_pb2.STREAM_STDOUT, credit_bytes=LARGEST_CREDIT)
+        raw.send(raw.envelope(raw.request(follow_log=wanted)))
+
+
+def list_all(raw: RawClient, count: int) -> int:
+    """Ask for all jobs many times, as long as that can be sent; say how often it was."""
+    frame = raw.envelope(raw.request(list=request_pb2.List(all=True)))
+    raw.socket.setsockopt(zmq.SNDTIMEO, 1000)
+    for sent in range(count):
+        try:
+            raw.send(frame)
+        except zmq.Again:
+            return sent
+    return count
+
+
+@contextmanager
+def mute_connections(endpoint: str, count: int) -> Iterator[list[socket.socket]]:
+    """Connect many times, and say nothing."""
+    address = urlsplit(endpoint)
+    connections: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            connections.append(socket.create_connection((address.hostname, address.port), timeout=10))  # noqa: PERF401 -- those made are closed
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def descriptors(pid: int) -> int:
+    """Count what a process has open."""
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())

@@ -1,0 +1,209 @@
+"""After the faults: hold against each other what jobs wrote down, what is stored and listed, the logs, and what subscribers heard.
+
+Gives every difference as a sentence. A job may be `lost` only where it touches a gap in which supervisor and keeper were both dead.
+"""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ledger as ledgers
+from house import House
+from orders import Deed, Order
+from witness import Heard, Witness
+
+from jobwire.schemas.generated import event_pb2, job_pb2
+from jobwire.schemas.job import EventKind, JobKey, Outcome, OutcomeKind, State
+from jobwire.schemas.naming import format_folder, format_id
+from jobwire.schemas.record import outcome_from_wire
+
+_Say = Callable[[str], None]
+# Between the last deed of a job and its exit.
+_EXIT_US = 1_000_000
+
+
+@dataclass(slots=True)
+class Account:
+    """What was compared, and each sentence that should not be there."""
+
+    jobs: int = 0
+    events: int = 0
+    log_bytes: int = 0
+    # Ended while nobody could see it, and said so.
+    honestly_lost: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One job of the store."""
+
+    id: bytes
+    owner: bytes
+    state: int
+    pid: int
+    queued_at_us: int
+    started_at_us: int
+    ended_at_us: int
+    outcome: Outcome | None
+
+
+def compare(
+    house: House, orders: Sequence[Order], acknowledged: set[str], stopped: set[str], ledger: Path, witnesses: Sequence[Witness]
+) -> Account:
+    """Compare when everything has ended. `acknowledged` and `stopped` are ids in hex; a stop counts from when it was sent."""
+    account = Account()
+    rows, events = _read_store(house.worker.state / "state.db")
+    by_id = {row.id: row for row in rows}
+    written = ledgers.read(ledger)
+    known = {order.text_id for order in orders}
+    say = account.problems.append
+    for stranger in (written.starts.keys() | {format_id(row.id) for row in rows}) - known:
+        say(f"{stranger} ran or is stored, and nobody ordered it")
+    for order in orders:
+        row = by_id.get(order.key_id)
+        if row is None:
+            if order.id in acknowledged:
+                say(f"{order.text_id} was acknowledged, and is not in the store")
+            if order.text_id in written.starts:
+                say(f"{order.text_id} ran, and is not in the store")
+            continue
+        account.jobs += 1
+        _check_job(account, house, order, row, written, stopped=order.id in stopped)
+    account.events = len(events)
+    _check_lives(events, by_id, say)
+    for witness in witnesses:
+        _check_witness(witness, events, say)
+    _check_listing(house, rows, say)
+    for path in house.worker.logs.iterdir():
+        if path.name.count("_") != 2:  # pid, start, end
+            say(f"the folder {path.name} is still there, and nothing runs")
+    return account
+
+
+def _read_store(path: Path) -> tuple[list[Row], list[tuple[int, event_pb2.Event]]]:
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute(
+            "SELECT id, owner, state, pid, queued_at, started_at, ended_at, outcome FROM jobs ORDER BY row"
+        ).fetchall()
+        rows = [Row(*fields, _outcome(raw)) for *fields, raw in found]
+        events = [(seq, event_pb2.Event.FromString(raw)) for seq, raw in connection.execute("SELECT seq, event FROM events ORDER BY seq")]
+    return rows, events
+
+
+def _outcome(raw: bytes | None) -> Outcome | None:
+    return None if raw is None else outcome_from_wire(job_pb2.Outcome.FromString(raw))
+
+
+def _check_job(account: Account, house: House, order: Order, row: Row, written: ledgers.Ledger, *, stopped: bool) -> None:
+    name, starts = order.text_id, written.starts.get(order.text_id, [])
+
+    def say(sentence: str) -> None:
+        account.problems.append(f"{name} ({order.deed.value}, {row.pid}): {sentence}")
+
+    if len(starts) > 1:
+        say(f"it ran {len(starts)} times, as {starts}")
+    if row.state != State.FINISHED or row.outcome is None:
+        say(f"it is in state {State(row.state).name}, and all should have ended")
+        return
+    outcome = row.outcome
+    if outcome.kind is OutcomeKind.LOST:
+        # What it was when it was seen the last time is known of those that came to their end.
+        left_at_us = written.ended_at_us.get(name, 0)
+        latest_us = left_at_us + _EXIT_US if left_at_us else row.ended_at_us
+        if not any(gap.touches(left_at_us or row.queued_at_us, latest_us) for gap in house.gaps):
+            say(f"it is lost, though supervisor and keeper were not both dead then: {outcome.sentence}")
+        account.honestly_lost += 1
+    elif not order.allows(outcome, stopped=stopped):
+        say(f"it ended {outcome}, which it did not")
+    if not outcome.sentence:
+        say("its end has no sentence")
+    ran_to_end = outcome.kind is OutcomeKind.EXITED or (order.deed is Deed.KILL_ITSELF and outcome.signal == signal.SIGKILL)
+    if (starts and not row.pid and outcome.kind is not OutcomeKind.LOST) or (starts and row.pid and starts != [row.pid]):
+        say(f"it ran as {starts}")
+    if ran_to_end and (not starts or written.ends[name] != 1):
+        say(f"it is said to have ended by itself, and wrote down {len(starts)} starts and {written.ends[name]} ends")
+    _check_logs(account, house, order, row, written.wrote.get(name, 0) if not ran_to_end else order.rounds * order.lines, say)
+
+
+def _check_logs(account: Account, house: House, order: Order, row: Row, lines: int, say: _Say) -> None:
+    if row.outcome is None or row.outcome.kind is OutcomeKind.CANCELLED:
+        return
+    folder = house.worker.logs / format_folder(row.pid, row.started_at_us, row.ended_at_us)
+    if row.outcome.kind is OutcomeKind.LOST and not folder.exists():
+        return
+    whole = order.written() if order.deed is not Deed.NO_PROGRAM else b""
+    for stream, told in (("stdout", row.outcome.stdout_bytes), ("stderr", row.outcome.stderr_bytes)):
+        path = folder / stream
+        if not path.exists():
+            say(f"it has no {stream} in {folder.name}")
+            continue
+        data = path.read_bytes()
+        account.log_bytes += len(data)
+        if not whole.startswith(data):
+            say(f"its {stream} holds what it did not write, {len(data)} bytes")
+        elif data.count(b"\n") < lines and row.outcome.kind is not OutcomeKind.LOST:
+            say(f"its {stream} holds {len(data)} bytes, not all of the {lines} lines that it wrote")
+        if told != len(data) and row.outcome.kind is not OutcomeKind.LOST:
+            say(f"its {stream} holds {len(data)} bytes, and its outcome says {told}")
+
+
+def _check_lives(events: Sequence[tuple[int, event_pb2.Event]], by_id: dict[bytes, Row], say: _Say) -> None:
+    """Hold the events of each job against the one order in which they can come."""
+    lives: dict[bytes, list[EventKind]] = {}
+    for seq, event in events:
+        if seq < 1 or not event.key.id:
+            continue
+        lives.setdefault(event.key.id, []).append(EventKind(event.kind))
+    for job_id, row in by_id.items():
+        life = lives.get(job_id, [])
+        once = [kind for kind in life if kind is not EventKind.ADOPTED]
+        expected = [EventKind.QUEUED, *([EventKind.STARTED] if row.pid else []), EventKind.FINISHED]
+        if [kind for kind in once if kind is not EventKind.STOPPING] != expected or once.count(EventKind.STOPPING) > 1:
+            say(f"{format_id(job_id)} has the events {[kind.name for kind in life]}")
+        elif life[-1] is not EventKind.FINISHED:
+            say(f"{format_id(job_id)} has events after its end: {[kind.name for kind in life]}")
+
+
+def _check_witness(witness: Witness, events: Sequence[tuple[int, event_pb2.Event]], say: _Say) -> None:
+    name = witness.wanted.name
+    if witness.failure is not None:
+        say(f"the subscriber {name} failed: {witness.failure!r}")
+    expected = [_heard(seq, event) for seq, event in events if seq > witness.first_seq and witness.wanted.lets_through(event)]
+    if witness.heard == expected:
+        return
+    for number, (heard, wanted) in enumerate(zip(witness.heard, expected, strict=False)):
+        if heard != wanted:
+            say(f"the subscriber {name} heard {heard} as number {number}, and {wanted} is stored")
+            return
+    say(f"the subscriber {name} heard {len(witness.heard)} events of {len(expected)}")
+
+
+def _heard(seq: int, event: event_pb2.Event) -> Heard:
+    outcome = outcome_from_wire(event.outcome) if event.HasField("outcome") else None
+    told: Any = outcome and (int(outcome.kind), outcome.exit_status, outcome.signal)
+    return Heard(seq, event.kind, event.key.owner, event.key.id, event.pid, told or None)
+
+
+def _check_listing(house: House, rows: Sequence[Row], say: _Say) -> None:
+    """What a user is shown is what is stored."""
+    with house.connect() as client:
+        listed = list(client.list(all=True))
+        if [job.key for job in listed] != [JobKey(row.owner, row.id) for row in rows]:
+            say(f"{len(listed)} jobs are listed, and {len(rows)} are stored")
+            return
+        for job, row in zip(listed, rows, strict=True):
+            if (job.state, job.pid or 0, job.outcome) != (State(row.state), row.pid, row.outcome):
+                say(f"{job.id} is listed as {job.state.name} {job.outcome}, and stored as {row.outcome}")
+        if list(client.list()):
+            say("jobs are listed as running, and none should run")
+        for row in rows[:: max(1, len(rows) // 20)]:
+            shown = client.job_by_key(row.owner, row.id).info()
+            if shown.outcome != row.outcome:
+                say(f"{shown.id} is shown as {shown.outcome}, and stored as {row.outcome}")

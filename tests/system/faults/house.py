@@ -1,0 +1,202 @@
+"""A worker with its supervisor and keeper as victims: found by the kernel's word, killed and stopped by pid, and started again.
+
+Knows when supervisor and keeper were dead together, because only then a job may be lost.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import select
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemons import Worker, wait_until
+
+from jobwire.client.blocking import Client
+from jobwire.keys.identity import Identity
+from jobwire.worker.supervisor.processes import all_pids, read_stat, started_at_us
+
+PATIENCE_SECONDS = 120.0
+_SCHEDULING_SECONDS = 20.0
+# What /proc tells of a start is rounded to ticks.
+_TICK_US = 20_000
+
+
+class Victim(enum.Enum):
+    """Who may be killed."""
+
+    WORKER = "worker"
+    SUPERVISOR = "supervisor"
+    KEEPER = "keeper"
+
+
+_CALLS = {Victim.SUPERVISOR: b"supervisor.main import main", Victim.KEEPER: b"keeper import main"}
+
+
+@dataclass(slots=True)
+class Gap:
+    """A time in which neither supervisor nor keeper held the jobs; 0: it has not ended."""
+
+    begin_us: int
+    end_us: int = 0
+
+    def touches(self, begin_us: int, end_us: int) -> bool:
+        return begin_us <= (self.end_us or end_us) and end_us >= self.begin_us
+
+
+class House:
+    """One worker, its state folder, and who may speak to it."""
+
+    def __init__(self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None) -> None:
+        folder.mkdir(exist_ok=True)
+        self.worker = Worker(folder, slots=slots, env=env)
+        self.other = self.worker.add("other", "submitter")
+        self.gaps: list[Gap] = []
+        self._supervisor_killed_us = 0
+
+    # --- who is there
+
+    def pid_of(self, victim: Victim) -> int:
+        """Find a process of ours; 0 if there is none."""
+        if victim is Victim.WORKER:
+            process = self.worker.process
+            return process.pid if process is not None and process.poll() is None else 0
+        found = self._find(_CALLS[victim])
+        # Between fork and exec a child looks as its parent does.
+        return next((pid for pid, parent in found.items() if parent not in found), 0)
+
+    def is_whole(self) -> bool:
+        """Tell whether keeper and supervisor are there, and the supervisor has taken over what the one before it left."""
+        keeper, supervisor = self.pid_of(Victim.KEEPER), self.pid_of(Victim.SUPERVISOR)
+        stat = read_stat(supervisor) if supervisor else None
+        return bool(keeper) and stat is not None and stat.parent == keeper and self._has_adopted(supervisor)
+
+    def _has_adopted(self, supervisor: int) -> bool:
+        stat = read_stat(supervisor)
+        with suppress(OSError):
+            # Written when everything was taken over.
+            written_us = (self.worker.state / "boot").stat().st_mtime_ns // 1000
+            return stat is not None and stat.alive and written_us >= started_at_us(stat.start_ticks) + _TICK_US
+        return False
+
+    def _find(self, call: bytes) -> dict[int, int]:
+        found: dict[int, int] = {}
+        state = str(self.worker.state)
+        for pid in all_pids():
+            with suppress(OSError):
+                if call in Path(f"/proc/{pid}/cmdline").read_bytes() and str(Path(f"/proc/{pid}/cwd").readlink()) == state:
+                    stat = read_stat(pid)
+                    if stat is not None and stat.alive:
+                        found[pid] = stat.parent
+        return found
+
+    # --- what is done to them
+
+    def kill(self, *victims: Victim) -> None:
+        """Kill them together, and return when they are dead."""
+        adopted = self._has_adopted(self.pid_of(Victim.SUPERVISOR))
+        now_us = time.time_ns() // 1000
+        pidfds = [os.pidfd_open(pid) for victim in victims if (pid := self.pid_of(victim))]
+        for pidfd in pidfds:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        for pidfd in pidfds:
+            await_end(pidfd)
+        if Victim.WORKER in victims and self.worker.process is not None:
+            self.worker.process.wait()
+        self._note(set(victims), now_us, adopted=adopted)
+
+    def _note(self, victims: set[Victim], now_us: int, *, adopted: bool) -> None:
+        """Keep account of when nobody held the jobs."""
+        self.close_gap()
+        begin_us = now_us
+        if Victim.SUPERVISOR in victims:
+            unheld = Victim.KEEPER in victims or not self.pid_of(Victim.KEEPER)
+            self._supervisor_killed_us = now_us
+        elif Victim.KEEPER in victims:
+            # Its supervisor goes on alone. One that had not yet taken over has nobody to take over from.
+            unheld = not (adopted and self.pid_of(Victim.SUPERVISOR))
+            begin_us = self._supervisor_killed_us or now_us
+        else:
+            return
+        if unheld and not (self.gaps and not self.gaps[-1].end_us):
+            self.gaps.append(Gap(begin_us))
+
+    def allow_loss_until_whole(self) -> None:
+        """Say that both die by what the test ordered."""
+        self.gaps.append(Gap(time.time_ns() // 1000))
+
+    def close_gap(self) -> None:
+        """End the gap, if somebody holds the jobs again."""
+        if self.gaps and not self.gaps[-1].end_us and self.is_whole():
+            self.gaps[-1].end_us = time.time_ns() // 1000
+
+    def await_whole(self) -> None:
+        """Wait until keeper and supervisor are both there."""
+        wait_until(self.is_whole, "a supervisor that has taken over", PATIENCE_SECONDS)
+        self.close_gap()
+
+    def signal(self, victim: Victim, number: int) -> None:
+        """Send one signal, if it is there."""
+        pid = self.pid_of(victim)
+        with suppress(ProcessLookupError):
+            if pid:
+                os.kill(pid, number)
+
+    def start(self) -> House:
+        """Start the worker, if it does not run."""
+        if not self.pid_of(Victim.WORKER):
+            self.worker.start()
+        return self
+
+    def await_death_of_worker(self) -> None:
+        """Wait until the worker has killed itself."""
+        assert self.worker.process is not None
+        assert self.worker.process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
+
+    # --- who speaks to it
+
+    def connect(self, identity: Identity | None = None) -> Client:
+        """Connect, also while it is dead: its place is known."""
+
+        def endpoint() -> str:
+            return str(self.worker.described_or_last()["endpoint"])
+
+        return Client.connect(
+            endpoint(), self.worker.public, identity or self.worker.admin, connect_timeout=PATIENCE_SECONDS, revive=endpoint
+        )
+
+    def clean(self) -> None:
+        """End everything, also after a test that failed in the middle."""
+        for victim in Victim:
+            self.signal(victim, signal.SIGCONT)
+        self.worker.env = {}
+        try:
+            if self.worker.process is not None:
+                # All jobs can be stopped only by one that runs.
+                self.start()
+            self.worker.clean()
+        except BaseException:
+            self._clean_by_force()
+            raise
+
+    def _clean_by_force(self) -> None:
+        self.kill(*Victim)
+        mark = f"LEDGER={self.worker.folder.parent}/".encode()
+        for pid in all_pids():
+            with suppress(OSError):
+                if mark in Path(f"/proc/{pid}/environ").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+
+
+def await_end(pidfd: int) -> None:
+    """Wait for the end of a process that need not be a child, and close its pidfd."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    ended = poll.poll(_SCHEDULING_SECONDS * 1000)
+    os.close(pidfd)
+    assert ended, "a process outlived SIGKILL"

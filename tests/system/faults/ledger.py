@@ -1,0 +1,87 @@
+"""Read the ledger that the jobs keep, and the one of what clients were acknowledged: both are only ever appended to."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What jobs say of themselves, by id as text."""
+
+    starts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    # The last line number of which its own program knows that it was written.
+    wrote: dict[str, int] = field(default_factory=dict)
+    ends: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    ended_at_us: dict[str, int] = field(default_factory=dict)
+
+
+def ends(path: Path) -> Path:
+    """Say where jobs leave a file each when they end."""
+    return path.with_name(f"{path.name}.ends")
+
+
+def read(path: Path) -> Ledger:
+    """Read what jobs wrote so far."""
+    found = Ledger()
+    for line in path.read_text().splitlines() if path.exists() else ():
+        word, job_id, *rest = line.split(" ")
+        match word:
+            case "start":
+                found.starts[job_id].append(int(rest[0]))
+            case "wrote":
+                found.wrote[job_id] = int(rest[0])
+            case "end":
+                found.ends[job_id] += 1
+    for mark in ends(path).iterdir():
+        found.ended_at_us[mark.name] = mark.stat().st_mtime_ns // 1000
+    return found
+
+
+class Acknowledgements:
+    """What clients were promised. Read on from where the last look ended."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+        self._rest = b""
+        self.jobs: set[str] = set()
+        # Asked to be stopped; a wish counts from the moment it was sent, an acknowledgement of it is another matter.
+        self.stops: set[str] = set()
+        self.done: set[int] = set()
+        self.refusals: list[str] = []
+
+    def look(self) -> Acknowledgements:
+        if self._path.exists():
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                data = file.read()
+            self._read += len(data)
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            for line in lines:
+                self._take(line.decode())
+        return self
+
+    def _take(self, line: str) -> None:
+        word, _, rest = line.partition(" ")
+        match word:
+            case "job":
+                self.jobs.add(rest)
+            case "stop":
+                self.stops.add(rest)
+            case "done":
+                self.done.add(int(rest))
+            case _:
+                self.refusals.append(line)
+
+
+def append(path: Path, *lines: str) -> None:
+    """Add whole lines with one write."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(file, "".join(f"{line}\n" for line in lines).encode())
+    finally:
+        os.close(file)

@@ -1,0 +1,104 @@
+"""What the jobs of these tests do, and what must be known of each afterwards. Pure, but for the text of their program.
+
+Every job writes into one ledger (O_APPEND, a line a write): `start ID PID`, `wrote ID LINES`, `end ID`; and known lines, the same ones, to
+stdout and to stderr. Its last deed is to make the file `LEDGER.ends/ID`, whose age tells when it ended. So it can be told from files that
+no daemon of ours ever touches how often it ran, until when, and what its logs must hold.
+"""
+
+from __future__ import annotations
+
+import enum
+import signal
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from jobwire.client.specs import make_spec
+from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.naming import format_id
+from jobwire.schemas.spec import JobSpec
+
+_PROGRAM = """
+echo "start $JOBWIRE_JOB_ID $$" >> "$LEDGER"
+[ -z "$GATE" ] || read _ < "$GATE"
+round=0
+while [ "$round" -lt "$ROUNDS" ]; do
+  first=$((round * LINES + 1)); last=$((round * LINES + LINES))
+  seq -f "$JOBWIRE_JOB_ID %.0f" "$first" "$last"
+  seq -f "$JOBWIRE_JOB_ID %.0f" "$first" "$last" >&2
+  echo "wrote $JOBWIRE_JOB_ID $last" >> "$LEDGER"
+  [ -z "$PAUSE" ] || sleep "$PAUSE"
+  round=$((round + 1))
+done
+echo "end $JOBWIRE_JOB_ID" >> "$LEDGER"
+: > "$LEDGER.ends/$JOBWIRE_JOB_ID"
+eval "$LAST"
+"""
+GRACE_SECONDS = 20
+
+
+class Deed(enum.Enum):
+    """How a job ends, if nobody stops it."""
+
+    EXIT = "exit"
+    KILL_ITSELF = "kill-itself"
+    NO_PROGRAM = "no-program"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One job. `pause` between its rounds in seconds, `gate` a FIFO that it waits at before it writes."""
+
+    id: str
+    deed: Deed = Deed.EXIT
+    status: int = 0
+    rounds: int = 1
+    lines: int = 3
+    pause: float = 0
+    gate: str = ""
+    label: str = ""
+
+    @property
+    def key_id(self) -> bytes:
+        return bytes.fromhex(self.id)
+
+    @property
+    def text_id(self) -> str:
+        return format_id(self.key_id)
+
+    @property
+    def log_bytes(self) -> int:
+        """How many bytes it may write to each stream."""
+        return len(self.written()) if self.deed is not Deed.NO_PROGRAM else 0
+
+    def written(self) -> bytes:
+        """What it writes to each stream if it comes to its end."""
+        name = self.text_id
+        return b"".join(b"%s %d\n" % (name.encode(), number) for number in range(1, self.rounds * self.lines + 1))
+
+    def spec(self, ledger: str) -> JobSpec:
+        last = 'kill -KILL "$$"' if self.deed is Deed.KILL_ITSELF else f"exit {self.status}"
+        environment = {"LEDGER": ledger, "GATE": self.gate, "ROUNDS": str(self.rounds), "LINES": str(self.lines), "LAST": last}
+        environment["PAUSE"] = str(self.pause) if self.pause else ""
+        argv = ["/nonexistent/program"] if self.deed is Deed.NO_PROGRAM else ["sh", "-c", _PROGRAM]
+        return make_spec(argv, {"env": environment, "labels": {"group": self.label}, "name": self.deed.value, "grace": GRACE_SECONDS})
+
+    def allows(self, outcome: Outcome, *, stopped: bool) -> bool:
+        """Tell whether it may have ended so. `lost` is judged elsewhere."""
+        ended = (outcome.kind, outcome.exit_status, outcome.signal)
+        match self.deed:
+            case Deed.EXIT:
+                natural = (OutcomeKind.EXITED, self.status, 0)
+            case Deed.KILL_ITSELF:
+                natural = (OutcomeKind.SIGNALED, 0, signal.SIGKILL)
+            case Deed.NO_PROGRAM:
+                natural = (OutcomeKind.FAILED_TO_START, 127, 0)
+        by_stop = (outcome.kind is OutcomeKind.SIGNALED and outcome.signal == signal.SIGTERM) or outcome.kind is OutcomeKind.CANCELLED
+        return ended == natural or (stopped and by_stop)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"deed": self.deed.value}
+
+
+def from_json(fields: dict[str, Any]) -> Order:
+    """Read an order that came to another process."""
+    return Order(**{**fields, "deed": Deed(fields["deed"])})

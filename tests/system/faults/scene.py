@@ -1,0 +1,235 @@
+"""One act of faults: a house, client processes that can be killed, witnesses, and the comparison at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import ledger as ledgers
+from comparison import Account, compare
+from daemons import wait_until
+from house import PATIENCE_SECONDS, House
+from orders import Order
+from witness import Wanted, Witness
+
+from jobwire.keys import identity as identities
+from jobwire.keys.identity import Identity
+
+_TESTS = Path(__file__).parents[2]
+
+
+class Submitter:
+    """A client process, and the wishes that it has not done yet."""
+
+    def __init__(self, house: House, identity: Identity, acknowledged: Path, ledger: Path, file: Path) -> None:
+        identities.save(identity, file)
+        self._command = [sys.executable, "-P", str(Path(__file__).with_name("submitter.py"))]
+        self._command += [str(house.worker.state / "worker.json"), str(file), str(acknowledged), str(ledger)]
+        self._log = file.with_suffix(".log")
+        self.open_wishes: dict[int, dict[str, Any]] = {}
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        paths = os.pathsep.join(filter(None, [str(_TESTS), str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": paths, "PYTHONSAFEPATH": "1"}
+            )
+
+    @property
+    def _stdin(self) -> IO[bytes]:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    def send(self, wish: dict[str, Any]) -> None:
+        """Hand it a wish."""
+        self.open_wishes[wish["number"]] = wish
+        self._stdin.write(json.dumps(wish).encode() + b"\n")
+        self._stdin.flush()
+
+    def kill_and_replace(self) -> None:
+        """Kill it, and give what it had not done to the next one, under the same ids."""
+        self.close(kill=True)
+        self._process = self._start()
+        for wish in list(self.open_wishes.values()):
+            self.send(wish)
+
+    def close(self, *, kill: bool = False) -> None:
+        """End it; it has nothing to do any more, or is killed."""
+        if kill:
+            self._process.kill()
+        self._stdin.close()
+        self._process.wait(PATIENCE_SECONDS)
+
+    def logged(self) -> str:
+        return self._log.read_text(errors="replace")
+
+
+class Scene:
+    """Everything of one run of faults."""
+
+    def __init__(self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None, submitters: int = 1) -> None:
+        self.folder = folder
+        self.house = House(folder / "house", slots=slots, env=env).start()
+        self.ledger = folder / "ledger"
+        ledgers.ends(self.ledger).mkdir()
+        self.acknowledged = ledgers.Acknowledgements(folder / "acknowledged")
+        self.orders: dict[str, Order] = {}
+        self.stopped: set[str] = set()
+        self._wishes = 0
+        self._gate = -1
+        self._gated = 0
+        self.submitters: list[Submitter] = []
+        self.witnesses: list[Witness] = []
+        try:
+            for number in range(submitters):
+                identity = self.house.other if number else self.house.worker.admin
+                file = folder / f"client-{number}"
+                self.submitters.append(Submitter(self.house, identity, folder / "acknowledged", self.ledger, file))
+            self.everything = self.witness(Wanted("everything"))
+        except BaseException:
+            self.close()
+            raise
+
+    # --- what is asked
+
+    def witness(self, wanted: Wanted) -> Witness:
+        """Have somebody listen from now on."""
+        witness = Witness(self.house.connect, wanted)
+        self.witnesses.append(witness)
+        return witness.go_on(wait=True)
+
+    def submit(self, *orders: Order, by: int = 0, batch: bytes = b"") -> None:
+        """Send jobs with one request; does not wait."""
+        self.orders.update((order.id, order) for order in orders)
+        self._send(by, {"do": "start", "orders": [order.to_json() for order in orders], "batch": batch.hex()})
+
+    def stop(self, order: Order, *, by: int = 0) -> None:
+        """Ask for a job's end; does not wait."""
+        self.stopped.add(order.id)
+        self._send(by, {"do": "stop", "id": order.id})
+
+    def _send(self, by: int, wish: dict[str, Any]) -> None:
+        self._wishes += 1
+        self.submitters[by].send({"number": self._wishes, **wish})
+
+    def look(self) -> None:
+        """Learn what clients were acknowledged."""
+        done = self.acknowledged.look().done
+        for submitter in self.submitters:
+            for number in submitter.open_wishes.keys() & done:
+                del submitter.open_wishes[number]
+
+    def outstanding(self) -> int:
+        """Say how many jobs were ordered, and have not been heard to end."""
+        return len(self.orders) - len(self.everything.finished)
+
+    def run_gated(self, count: int) -> list[Order]:
+        """Have jobs run that wait for `open_gate` before they write."""
+        orders = [self.gated(status) for status in range(count)]
+        self.submit(*orders)
+        self.await_started(orders)
+        return orders
+
+    def gated(self, status: int) -> Order:
+        """Make a job that waits for `open_gate`."""
+        if self._gate < 0:
+            os.mkfifo(self.folder / "gate")
+            # Open for both: nobody waits in open(2), and nobody who comes late finds the end of the file.
+            self._gate = os.open(self.folder / "gate", os.O_RDWR)
+        self._gated += 1
+        return new_order(gate=str(self.folder / "gate"), status=status)
+
+    def open_gate(self) -> None:
+        """Let all of them through, those too that are still to come."""
+        if self._gated:
+            os.write(self._gate, b"\n" * self._gated)
+            self._gated = 0
+
+    # --- waiting
+
+    def await_acknowledged(self, orders: Iterable[Order] = ()) -> None:
+        """Wait until these jobs are acknowledged; none: until every wish is done."""
+        wanted = {order.id for order in orders}
+
+        def look() -> bool:
+            self.look()
+            if wanted:
+                return wanted <= self.acknowledged.jobs
+            return not any(submitter.open_wishes for submitter in self.submitters)
+
+        wait_until(look, "the acknowledgement of jobs", PATIENCE_SECONDS)
+
+    def await_started(self, orders: Sequence[Order]) -> None:
+        """Wait until these jobs say that they run."""
+        wait_until(
+            lambda: {order.text_id for order in orders} <= ledgers.read(self.ledger).starts.keys(), "the start of jobs", PATIENCE_SECONDS
+        )
+
+    def await_writing(self, orders: Sequence[Order]) -> None:
+        """Wait until these jobs have written something."""
+        wait_until(
+            lambda: {order.text_id for order in orders} <= ledgers.read(self.ledger).wrote.keys(), "jobs that write", PATIENCE_SECONDS
+        )
+
+    def await_quiet(self) -> None:
+        """Wait until every wish is done, every job has ended, and supervisor and keeper are both there."""
+        self.await_acknowledged()
+
+        def has_ended() -> bool:
+            if self.everything.failure is not None:
+                raise AssertionError(f"the subscriber failed: {self.everything.failure!r}")
+            return self.acknowledged.jobs <= self.everything.finished
+
+        wait_until(has_ended, "the end of all jobs", PATIENCE_SECONDS)
+        self.house.await_whole()
+
+    def account(self) -> Account:
+        """Wait for quiet, and compare."""
+        self.await_quiet()
+        # The last event of each: some finish later than others.
+        for witness in self.witnesses:
+            witness.go_on()
+        for witness in self.witnesses:
+            wait_until(lambda witness=witness: self._has_caught_up(witness), f"{witness.wanted.name} hears the rest", PATIENCE_SECONDS)
+        return self.compare()
+
+    def compare(self) -> Account:
+        """Compare as things are."""
+        self.look()
+        account = compare(self.house, list(self.orders.values()), self.acknowledged.jobs, self.stopped, self.ledger, self.witnesses)
+        account.problems += self.acknowledged.refusals
+        return account
+
+    def _has_caught_up(self, witness: Witness) -> bool:
+        last = self.everything.heard[-1:]
+        mine = [heard for heard in self.everything.heard if self._concerns(witness, heard.id, heard.owner)]
+        return bool(last) and (witness.failure is not None or not mine or witness.last_seq >= mine[-1].seq)
+
+    def _concerns(self, witness: Witness, job_id: bytes, owner: bytes) -> bool:
+        wanted = witness.wanted
+        return (not wanted.owner or owner == wanted.owner) and (not wanted.label or self.orders[job_id.hex()].label == wanted.label)
+
+    def close(self) -> None:
+        """End everything."""
+        for submitter in self.submitters:
+            submitter.close(kill=True)
+        for witness in self.witnesses:
+            witness.pause()
+        if self._gate >= 0:
+            os.close(self._gate)
+        self.house.clean()
+
+    def logged(self) -> str:
+        return "\n".join([self.house.worker.logged(), *(submitter.logged() for submitter in self.submitters)])
+
+
+def new_order(**fields: Any) -> Order:
+    """Make one with an id of its own."""
+    return Order(secrets.token_hex(16), **fields)

@@ -1,0 +1,240 @@
+"""Random faults over a random stream of jobs, for as long as is said; then quiet, and the comparison. Ends 1 where anything was lost.
+
+    python tests/system/faults/soak.py --seconds S [--seed N] [--json FILE]
+
+Everything that is drawn comes from the seed, printed first: the jobs, who is killed and how often. At which instruction a kill arrives is
+the machine's to decide, so a seed brings back the kind of run, not the very run. A run that failed leaves its folder for study.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[2]))
+
+from comparison import Account
+from house import Victim
+from orders import Deed, Order
+from scene import Scene
+from witness import Wanted
+
+_SLOTS = 5
+_MOST_AT_ONCE = 10
+_SUBMITTERS = 3
+_GROUPS = ("red", "blue", "green")
+# A log folder takes some 20 kB of disk, whatever is in it, and what is written comes on top.
+_MOST_JOBS = 12_000
+_MOST_LOG_BYTES = 150_000_000
+_LONGEST_PAUSE_SECONDS = 0.15
+_LONGEST_STILL_SECONDS = 2.0
+_PROGRESS_SECONDS = 10.0
+_WORKER, _SUPERVISOR, _KEEPER = Victim.WORKER, Victim.SUPERVISOR, Victim.KEEPER
+
+# What happens next, and how often among a hundred or so.
+_DEEDS = {
+    "submit": 110,
+    "batch": 15,
+    "resend": 8,
+    "stop": 10,
+    "kill worker": 5,
+    "kill supervisor": 6,
+    "kill keeper": 2,
+    "kill worker+supervisor": 2,
+    "kill worker+keeper": 1,
+    "kill supervisor+keeper": 1,
+    "kill worker+supervisor+keeper": 1,
+    "kill client": 4,
+    "still": 3,
+    "wander": 4,
+}
+
+
+class Soak:
+    """One run."""
+
+    def __init__(self, folder: Path, seed: int, seconds: float, interrupted: threading.Event) -> None:
+        self.scene = Scene(folder, slots=_SLOTS, submitters=_SUBMITTERS)
+        self.counts: Counter[str] = Counter()
+        self._random = random.Random(seed)
+        self._seconds = seconds
+        self._interrupted = interrupted
+        self._log_bytes = 0
+        self._sent: list[tuple[int, list[Order], bytes]] = []
+        # Nothing new is sent until nothing runs: only then a killed keeper is replaced.
+        self._calm = False
+        self._wanderer = self.scene.witness(Wanted("wanderer"))
+        self.scene.witness(Wanted("owner", owner=self.scene.house.other.public))
+        self.scene.witness(Wanted("label", label=_GROUPS[0]))
+
+    def run(self) -> Account:
+        """Do damage until the time is over, then compare."""
+        begun = time.monotonic()
+        said = begun
+        while (now := time.monotonic()) < begun + self._seconds and not self._interrupted.is_set():
+            if now - said > _PROGRESS_SECONDS:
+                said = now
+                self._say_progress(now - begun)
+            self._step()
+            # Between two deeds time passes, as long as was drawn.
+            least = self._seconds / _MOST_JOBS
+            self._interrupted.wait(self._random.uniform(least, max(least, _LONGEST_PAUSE_SECONDS)))
+        print("quiet: waiting for what still runs", flush=True)
+        return self.scene.account()
+
+    def _step(self) -> None:
+        deed = self._random.choices(list(_DEEDS), list(_DEEDS.values()))[0]
+        self.scene.look()
+        self.scene.house.close_gap()
+        if self._calm and self.scene.outstanding() == 0 and self.scene.house.is_whole():
+            self._calm = False
+        kind, _, what = deed.partition(" ")
+        match kind:
+            case "submit" | "batch":
+                if self._calm or self.scene.outstanding() >= _MOST_AT_ONCE:
+                    return
+                self._submit([self._draw() for _ in range(1 if kind == "submit" else self._random.randint(2, 4))], batch=kind == "batch")
+            case "resend":
+                if self._sent:
+                    by, orders, batch = self._random.choice(self._sent[-20:])
+                    self.scene.submit(*orders, by=by, batch=batch)
+            case "stop":
+                self._stop()
+            case "kill" if what == "client":
+                self._random.choice(self.scene.submitters).kill_and_replace()
+            case "kill":
+                self._kill(tuple(Victim(name) for name in what.split("+")))
+            case "still":
+                self._stand_still()
+            case _:
+                self._wanderer.pause()
+                self._wanderer.go_on()
+        self.counts[deed] += 1
+
+    def _draw(self) -> Order:
+        draw = self._random
+        deed = draw.choices(list(Deed), [90, 5, 5])[0]
+        fields = {"deed": deed, "status": draw.choice([0, 0, 0, 1, 3, 77, 255]), "label": draw.choice(_GROUPS)}
+        shape = draw.random()
+        if shape < 0.5:  # half of them are short
+            fields |= {"rounds": draw.randint(0, 2), "lines": draw.randint(1, 10)}
+        elif shape < 0.8 or self._log_bytes > _MOST_LOG_BYTES:
+            fields |= {"rounds": draw.randint(1, 8), "lines": draw.randint(1, 200), "pause": round(draw.uniform(0.02, 0.3), 3)}
+        else:
+            fields |= {"rounds": draw.randint(1, 5), "lines": draw.randint(1000, 10_000)}
+        return Order(draw.randbytes(16).hex(), **fields)
+
+    def _submit(self, orders: list[Order], *, batch: bool) -> None:
+        by = self._random.randrange(_SUBMITTERS)
+        run = self._random.randbytes(16) if batch else b""
+        self._log_bytes += sum(2 * order.log_bytes for order in orders)
+        self._sent.append((by, orders, run))
+        del self._sent[:-100]
+        self.scene.submit(*orders, by=by, batch=run)
+
+    def _stop(self) -> None:
+        open_orders = [
+            (by, order) for by, orders, _ in self._sent[-10:] for order in orders if order.id not in self.scene.everything.finished
+        ]
+        if open_orders:
+            by, order = self._random.choice(open_orders)
+            self.scene.stop(order, by=by)
+
+    def _kill(self, victims: tuple[Victim, ...]) -> None:
+        self.scene.house.kill(*victims)
+        if self._random.random() < 0.5:  # at once, or a moment later
+            self._interrupted.wait(self._random.uniform(0, 0.5))
+        self.scene.house.start()
+        if _KEEPER in victims:
+            self._calm = self._random.random() < 0.8  # sometimes the supervisor is left alone for longer
+
+    def _stand_still(self) -> None:
+        victim = self._random.choice(list(Victim))
+        self.scene.house.signal(victim, signal.SIGSTOP)
+        self._interrupted.wait(self._random.uniform(0.05, _LONGEST_STILL_SECONDS))
+        self.scene.house.signal(victim, signal.SIGCONT)
+
+    def _say_progress(self, seconds: float) -> None:
+        heard = len(self.scene.everything.heard)
+        kills = sum(count for deed, count in self.counts.items() if deed.startswith("kill"))
+        print(f"{seconds:5.0f} s: {len(self.scene.orders)} jobs, {kills} kills, {heard} events", flush=True)
+
+
+def main() -> int:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description="Random faults over a random stream of jobs.")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--json", type=Path, default=None, help="also write the result into this file")
+    asked = parser.parse_args()
+    seed = secrets.randbits(32) if asked.seed is None else asked.seed
+    folder = Path(tempfile.mkdtemp(prefix="jobwire-soak-"))
+    print(f"seed {seed}, {asked.seconds:g} s, in {folder}", flush=True)
+    interrupted = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: interrupted.set())
+    soak = Soak(folder, seed, asked.seconds, interrupted)
+    account = Account()
+    result: dict[str, object] = {}
+    kept = folder.with_name(f"{folder.name}-state")
+    try:
+        try:
+            account = soak.run()
+        except AssertionError as failed:
+            account = soak.scene.compare()
+            account.problems.insert(0, str(failed))
+        if account.problems:
+            # What is cleaned up next is what there is to study.
+            shutil.copytree(soak.scene.house.worker.state, kept, ignore=lambda *_: ["supervisor.sock"])
+            (kept / "said").write_text(soak.scene.logged())
+        result = _report(soak, account, seed, asked.seconds)
+    finally:
+        soak.scene.close()
+    if asked.json is not None:
+        asked.json.write_text(json.dumps(result, indent=1) + "\n")
+    if not account.problems:
+        shutil.rmtree(folder)
+        return 0
+    print(f"{len(account.problems)} problems; seed {seed}; left for study: {folder} and {kept}", file=sys.stderr)
+    return 1
+
+
+def _report(soak: Soak, account: Account, seed: int, seconds: float) -> dict[str, object]:
+    kills = {deed.removeprefix("kill "): count for deed, count in sorted(soak.counts.items()) if deed.startswith("kill")}
+    result: dict[str, object] = {
+        "seed": seed,
+        "seconds": seconds,
+        "jobs": account.jobs,
+        "acknowledged": len(soak.scene.acknowledged.jobs),
+        "stopped": len(soak.scene.stopped),
+        "resent": soak.counts["resend"],
+        "batches": soak.counts["batch"],
+        "kills": kills,
+        "stood_still": soak.counts["still"],
+        "log_bytes": account.log_bytes,
+        "events": account.events,
+        "lost_honestly": account.honestly_lost,
+        "gaps": len(soak.scene.house.gaps),
+        "problems": account.problems,
+    }
+    shown = ", ".join(f"{count} of {who}" for who, count in kills.items())
+    print(f"seed {seed}: {account.jobs} jobs, {sum(kills.values())} kills ({shown})")
+    print(f"{account.log_bytes} bytes in logs, {account.events} events stored and heard; wrong: {len(account.problems)}")
+    print(f"nobody held the jobs {len(soak.scene.house.gaps)} times; honestly lost then: {account.honestly_lost}")
+    for problem in account.problems:
+        print(f"- {problem}", file=sys.stderr, flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

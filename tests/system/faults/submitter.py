@@ -1,0 +1,58 @@
+"""A client process: does the wishes that come on its standard input, a JSON object a line, and writes down what was acknowledged.
+
+    {"number":1,"do":"start","orders":[...],"batch":"HEX or empty"}      one request
+    {"number":2,"do":"stop","id":"HEX"}                                  answered when it is certain to happen
+
+It can be killed at any moment; whoever sent the wish sends it again through another one.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ledger import append
+from orders import from_json
+
+from jobwire.client.blocking import BatchInfo, Client
+from jobwire.keys.identity import load, parse_public
+from jobwire.schemas.refusal import Code, Refused
+
+_PATIENCE_SECONDS = 120
+
+
+def main(worker: str, identity: str, acknowledged: str, ledger: str) -> None:
+    """Serve until standard input ends. `worker` is the file in which the worker says where it is."""
+
+    def endpoint() -> str:
+        return str(json.loads(Path(worker).read_bytes())["endpoint"])
+
+    public = parse_public(json.loads(Path(worker).read_bytes())["key"])
+    with Client.connect(endpoint(), public, load(Path(identity)), connect_timeout=_PATIENCE_SECONDS, revive=endpoint) as client:
+        for line in sys.stdin:
+            wish = json.loads(line)
+            lines = _do(client, wish, ledger)
+            append(Path(acknowledged), *lines, f"done {wish['number']}")
+
+
+def _do(client: Client, wish: dict[str, Any], ledger: str) -> list[str]:
+    if wish["do"] == "stop":
+        try:
+            client.job_by_key(client.connection.identity.public, bytes.fromhex(wish["id"])).stop_soon()
+        except Refused as refused:
+            # It may not have arrived yet, if its client was killed.
+            return [f"{refused.code.name} {refused}"] if refused.code is not Code.NOT_FOUND else []
+        return [f"stop {wish['id']}"]
+    orders = [from_json(fields) for fields in wish["orders"]]
+    batch = BatchInfo(bytes.fromhex(wish["batch"]), "batch", 0) if wish["batch"] else None
+    try:
+        client.submit_many([order.spec(ledger) for order in orders], ids=[order.key_id for order in orders], batch=batch, watch=False)
+    except Refused as refused:
+        return [f"{refused.code.name} {refused}"]
+    return [f"job {order.id}" for order in orders]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

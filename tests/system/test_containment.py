@@ -1,0 +1,175 @@
+"""A stopped job is gone with all that it started, with cgroups and without; and how a stop is answered whenever it comes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+from daemons import Worker, wait_until
+
+from jobwire.schemas.job import OutcomeKind
+
+WITH_AND_WITHOUT = pytest.mark.parametrize("worker", [{}, {"env": {"JOBWIRE_CGROUPS": "off"}}], ids=["cgroups", "sessions"], indirect=True)
+# Forks twice, leaves the session, ignores SIGTERM, closes its descriptors and clears its environment; then it forks on and on.
+# argv: a name to be recognised by, a file to be made when it is there, and what the leader does then.
+ESCAPE = """
+import os, signal, sys
+name, ready, then = sys.argv[1:]
+if os.fork() == 0:
+    os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if os.fork() == 0:
+        forks = 'while :; do (sleep 60 &); : ; sleep 0.01; done'
+        os.closerange(0, 256)
+        open(ready, 'w').close()
+        os.closerange(0, 256)
+        os.execve('/bin/sh', ['sh', '-c', forks, name], {})
+    os._exit(0)
+if then == 'wait':
+    while True:
+        signal.pause()
+"""
+
+
+def alive_with(name: str) -> list[int]:
+    """Find the processes that have this among their arguments."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if name.encode() in arguments:
+            found.append(int(folder.name))
+    return found
+
+
+def escape(worker: Worker, tmp_path: Path, then: str) -> tuple[str, str]:
+    """Start a job that does all it can to stay; give its id and its name."""
+    name, ready = f"escape-{uuid.uuid4()}", tmp_path / "ready"
+    with worker.client() as client:
+        job = client.submit([sys.executable, "-S", "-c", ESCAPE, name, ready, then], grace=0.3)
+        wait_until(ready.exists, "it has forked")
+        return str(job.id), name
+
+
+@WITH_AND_WITHOUT
+def test_who_does_all_to_stay_is_gone_when_the_stop_answers(worker: Worker, tmp_path: Path) -> None:
+    job_id, name = escape(worker, tmp_path, "wait")
+    assert alive_with(name)
+    with worker.client() as client:
+        ended = client.job(job_id).stop(timeout=30)
+    assert alive_with(name) == []
+    assert ended.outcome.kind is OutcomeKind.SIGNALED
+
+
+@WITH_AND_WITHOUT
+def test_who_does_all_to_stay_is_gone_when_a_leader_has_ended_by_itself(worker: Worker, tmp_path: Path) -> None:
+    job_id, name = escape(worker, tmp_path, "end")
+    with worker.client() as client:
+        assert client.job(job_id).wait(timeout=30) == 0
+    assert alive_with(name) == []
+
+
+@pytest.mark.parametrize("worker", [{"slots": 1}], indirect=True)
+def test_a_stop_while_queued_cancels(worker: Worker) -> None:
+    with worker.client() as client:
+        first, second = client.submit(["sleep", "60"]), client.submit(["touch", "must-not-be"])
+        ended = second.stop(timeout=20)
+        assert (ended.outcome.kind, ended.pid) == (OutcomeKind.CANCELLED, None)
+        first.stop(grace=0, timeout=20)
+    assert not (worker.folder / "must-not-be").exists()
+
+
+@pytest.mark.parametrize("worker", [{"slots": 20}], indirect=True)
+def test_a_stop_while_starting_leaves_nothing(worker: Worker) -> None:
+    naps = f"60.{uuid.uuid4().int % 10**9}"
+    with worker.client() as client:
+        jobs = [client.submit(["sleep", naps]) for _ in range(20)]
+        client.stop(jobs, timeout=30)
+        assert {job.outcome.kind for job in jobs if job.outcome} <= {OutcomeKind.CANCELLED, OutcomeKind.SIGNALED}
+    assert alive_with(naps) == []
+
+
+def test_two_stops_at_once_are_both_answered(worker: Worker) -> None:
+    with worker.client() as client:
+        job_id = str(client.submit(["sleep", "60"]).id)
+    returned: list[int] = []
+
+    def stop() -> None:
+        with worker.client() as client:
+            returned.append(client.job(job_id).stop(timeout=20).returncode)
+
+    threads = [threading.Thread(target=stop) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert returned == [-15, -15]
+
+
+def test_a_stop_of_a_job_that_has_ended_tells_how_it_ended(worker: Worker) -> None:
+    with worker.client() as client:
+        job = client.submit(["sh", "-c", "exit 3"])
+        job.wait(timeout=20)
+        assert job.stop(timeout=20).returncode == 3
+
+
+@WITH_AND_WITHOUT
+def test_what_lingers_goes_on_and_its_output_arrives_across_a_death_of_the_supervisor(worker: Worker, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    with worker.client() as client:
+        job = client.submit(["sh", "-c", f"(read x < {gate}; echo later) & echo now; exit 4"], linger=True)
+        assert job.wait(timeout=20) == 4
+        assert job.result().stdout == b"now\n"
+        assert job.info().outcome == job.outcome
+        assert job.outcome is not None
+        assert job.outcome.sentence == "exited with status 4; what it left behind goes on"
+        kill_supervisor(worker)
+        gate.write_bytes(b"go\n")
+        wait_until(lambda: job.read_range("stdout", 0, 100)[0] == b"now\nlater\n", "its later output")
+
+
+@WITH_AND_WITHOUT
+def test_a_stop_ends_also_what_would_have_lingered(worker: Worker) -> None:
+    naps = f"60.{uuid.uuid4().int % 10**9}"
+    with worker.client() as client:
+        job = client.submit(["sh", "-c", f"setsid sleep {naps} & sleep {naps}"], linger=True)
+        wait_until(lambda: len(alive_with(naps)) == 2, "both run")
+        job.stop(grace=1, timeout=20)
+    assert alive_with(naps) == []
+
+
+def test_an_output_limit_keeps_the_first_bytes_of_both_streams_and_ends_the_job(worker: Worker) -> None:
+    with worker.client() as client:
+        result = client.run(["sh", "-c", "echo 12345; echo 678 >&2; echo 90abc; sleep 60"], output_limit=12, timeout=20)
+        assert (len(result.stdout) + len(result.stderr), result.stdout[:6]) == (12, b"12345\n")
+        assert (result.outcome.kind, result.outcome.signal) == (OutcomeKind.OVER_LIMIT, 15)
+        assert result.outcome.sentence == "wrote more than its output limit of 12 bytes, and ended by SIGTERM"
+        exact = client.run(["printf", "123456"], output_limit=6, timeout=20)
+        assert (exact.returncode, exact.stdout) == (0, b"123456")
+        endless = client.run(["yes"], output_limit=3 << 20, timeout=20)
+        assert endless.stdout == b"y\n" * (3 << 19)
+
+
+def test_that_a_job_went_over_its_output_limit_is_known_after_a_death_of_the_supervisor(worker: Worker) -> None:
+    with worker.client() as client:
+        job = client.submit(["sh", "-c", "trap '' TERM; echo too much; while :; do sleep 0.1; done"], output_limit=3, grace=1.5)
+        wait_until(lambda: list(worker.logs.glob("*/over_limit")), "the limit is noticed")
+        kill_supervisor(worker)
+        job.wait(timeout=20)
+        assert job.outcome is not None
+        assert (job.outcome.kind, job.outcome.stdout_bytes, job.exit_status) == (OutcomeKind.OVER_LIMIT, 3, 153)
+
+
+def kill_supervisor(worker: Worker) -> None:
+    """Kill it, and wait until the worker has met the next one."""
+    before = worker.described()["supervisor_pid"]
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: worker.described()["supervisor_pid"] != before, "the worker meets the next supervisor")

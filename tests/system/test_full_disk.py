@@ -1,0 +1,181 @@
+"""A disk that is full: jobs wait and lose nothing, their ends are known, and all goes on when there is room."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from daemons import Worker, wait_until
+
+from jobwire.schemas.job import OutcomeKind, State
+
+MEGABYTE = 1 << 20
+Mount = Callable[[Path, int], None]
+
+
+@pytest.fixture
+def mount() -> Iterator[Mount]:
+    """Give small disks, which are gone afterwards."""
+    mounted: list[Path] = []
+
+    def make(folder: Path, megabytes: int) -> None:
+        folder.mkdir(parents=True, mode=0o700)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no disk can be mounted here: {done.stderr.decode()}")
+        mounted.append(folder)
+
+    yield make
+    for folder in mounted:
+        # Whatever still holds a file there must not keep the mount.
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture
+def small_logs(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
+    """Give a worker whose logs have a disk of four megabytes of their own."""
+    mount(tmp_path / "state" / "logs", 4)
+    yield from serving(tmp_path)
+
+
+@pytest.fixture
+def small_state(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
+    """Give a worker with one small disk for all that it has."""
+    mount(tmp_path / "state", 24)
+    yield from serving(tmp_path)
+
+
+def serving(folder: Path) -> Iterator[Worker]:
+    made = Worker(folder).start()
+    yield made
+    print(made.logged())
+    made.clean()
+
+
+def fill(folder: Path) -> Path:
+    """Take all the room there is; get the file to be removed."""
+    path = folder / "filler"
+    file = os.open(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        while True:
+            try:
+                os.write(file, bytes(4096))
+            except OSError:
+                return path
+    finally:
+        os.close(file)
+
+
+def write_megabytes(megabytes: int, status: int) -> list[str]:
+    script = f"import os\nfor number in range({megabytes} * 16): os.write(1, (b'%015d\\n' % number) * 4096)\nos._exit({status})"
+    return [sys.executable, "-S", "-c", script]
+
+
+def megabytes_of(megabytes: int) -> bytes:
+    return b"".join((b"%015d\n" % number) * 4096 for number in range(megabytes * 16))
+
+
+def test_a_writer_waits_for_room_and_loses_nothing(small_logs: Worker) -> None:
+    filler = fill(small_logs.logs)
+    filler.write_bytes(bytes(MEGABYTE))
+    with small_logs.client() as client:
+        job = client.submit(write_megabytes(3, 7))
+        wait_until(lambda: job.read_range("stdout", 0, 0)[1] >= 2 * MEGABYTE + MEGABYTE // 2, "the disk is full")
+        kill_supervisor(small_logs)
+        filler.unlink()
+        result = job.result(timeout=30)
+        assert (result.returncode, result.outcome.stdout_bytes) == (7, 3 * MEGABYTE)
+        assert result.stdout == megabytes_of(3)
+
+
+def test_ends_are_told_and_starts_wait_while_the_logs_have_no_room(small_logs: Worker) -> None:
+    with small_logs.client() as client:
+        gate = small_logs.folder / "gate"
+        os.mkfifo(gate)
+        silent = client.submit(["sh", "-c", f"read x < {gate}; exit 3"])
+        loud = client.submit(["sh", "-c", "echo begin; exec cat /dev/zero"])
+        wait_until(lambda: silent.info().pid and loud.info().pid, "both run")
+        filler = fill(small_logs.logs)
+        gate.write_bytes(b"go\n")
+        assert silent.wait(timeout=20) == 3
+        stopped = loud.stop(grace=0, timeout=20)
+        assert stopped.outcome.kind is OutcomeKind.SIGNALED
+        assert "the disk is full" in stopped.outcome.sentence
+        assert not outcome_of(small_logs, silent.pid)
+        waiting, cancelled = client.submit(["echo", "at last"]), client.submit(["true"])
+        wait_until(lambda: waiting.info().waits_for == "the disk that its logs go to is full", "its start is delayed")
+        assert waiting.info().state is State.QUEUED
+        assert cancelled.stop(timeout=20).outcome.kind is OutcomeKind.CANCELLED
+        filler.unlink()
+        (folder_of(small_logs, loud.pid) / "stdout").write_bytes(b"")
+        assert waiting.result(timeout=20).stdout == b"at last\n"
+        wait_until(lambda: outcome_of(small_logs, silent.pid), "the outcome is written")
+
+
+def test_an_end_that_was_told_is_written_down_by_the_next_supervisor(small_logs: Worker) -> None:
+    with small_logs.client() as client:
+        gate = small_logs.folder / "gate"
+        os.mkfifo(gate)
+        job = client.submit(["sh", "-c", f"read x < {gate}; exit 3"])
+        wait_until(lambda: job.info().pid, "it runs")
+        filler = fill(small_logs.logs)
+        gate.write_bytes(b"go\n")
+        assert job.wait(timeout=20) == 3
+        kill_supervisor(small_logs)
+        filler.unlink()
+        assert b'"exit_status":3' in wait_until(lambda: outcome_of(small_logs, job.pid), "the outcome is written")
+        assert job.read_range("stdout", 0, 10) == (b"", 0)
+
+
+def test_all_goes_on_after_a_disk_that_was_full_for_everything(small_state: Worker) -> None:
+    with small_state.client() as client:
+        gates = [small_state.folder / f"gate-{number}" for number in (1, 2)]
+        for gate in gates:
+            os.mkfifo(gate)
+        jobs = [
+            client.submit(["sh", "-c", f'read x < {gate}; exec "$@"', "sh", *write_megabytes(6, status)])
+            for status, gate in enumerate(gates, 1)
+        ]
+        silent = client.submit(["sleep", "60"])
+        wait_until(lambda: silent.info().pid, "it runs")
+        filler = fill(small_state.state)
+        for gate in gates:
+            gate.write_bytes(b"go\n")
+        kill_supervisor_unseen(small_state)
+        # What is stopped ends: that is recorded in the room that was kept for it.
+        assert silent.stop(timeout=30).returncode == -signal.SIGTERM
+        assert [job.info().state for job in jobs] == [State.RUNNING] * 2
+        filler.unlink()
+        for status, job in enumerate(jobs, 1):
+            result = job.result(timeout=30)
+            assert (result.returncode, result.stdout) == (status, megabytes_of(6))
+        assert client.run(["echo", "on"], timeout=20).stdout == b"on\n"
+
+
+def folder_of(worker: Worker, pid: int | None) -> Path:
+    (found,) = worker.logs.glob(f"{pid}_*")
+    return found
+
+
+def outcome_of(worker: Worker, pid: int | None) -> bytes:
+    try:
+        return (folder_of(worker, pid) / "outcome").read_bytes()
+    except OSError:
+        return b""
+
+
+def kill_supervisor(worker: Worker) -> None:
+    """Kill it, and wait until the worker has met the next one."""
+    before = worker.described()["supervisor_pid"]
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: worker.described()["supervisor_pid"] != before, "the worker meets the next supervisor")
+
+
+def kill_supervisor_unseen(worker: Worker) -> None:
+    """Kill it on a disk on which the worker cannot write down that there is another one."""
+    os.kill(worker.described()["supervisor_pid"], signal.SIGKILL)

@@ -1,0 +1,198 @@
+"""Members of the roster who take what they can get.
+
+Each time the worker stays small, others are served, and the offender is told or cut off.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import zmq
+from daemons import Worker, wait_until
+from insiders import descriptors, follow, list_all, mute_connections, peak_bytes, watched
+from raw_client import RawClient, news
+
+from jobwire.keys.identity import Identity
+from jobwire.schemas.frames import MOST_GRANTS, MOST_STREAMS
+from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
+from jobwire.schemas.spec import JobSpec
+
+MOST_BYTES = 256 * 1024 * 1024
+# Not a measurement (tests/benchmarks/hostile.py is one): what would be noticed as standing still.
+SERVED_SECONDS = 5
+
+
+@pytest.fixture
+def insider(worker: Worker) -> Identity:
+    identity = worker.add("insider", "submitter")
+    wait_until(lambda: _lets_in(worker, identity), "the roster is in force")
+    return identity
+
+
+def _lets_in(worker: Worker, identity: Identity) -> bool:
+    with RawClient(worker.endpoint, worker.public, identity) as raw:
+        raw.send(raw.envelope(raw.request(hello=request_pb2.Hello(oldest_version=1, newest_version=1))))
+        return raw.receive_frames(1000) is not None
+
+
+@contextmanager
+def attacked(worker: Worker, identity: Identity) -> Iterator[RawClient]:
+    """Somebody attacks; afterwards the worker is small, and has answered others meanwhile."""
+    with (
+        RawClient(worker.endpoint, worker.public, worker.admin) as other,
+        RawClient(worker.endpoint, worker.public, identity, lazy=True) as raw,
+    ):
+        other.hello()
+        raw.hello()
+        yield raw
+        begun = time.monotonic()
+        assert other.ask(other.request(list=request_pb2.List())).WhichOneof("content") == "list"
+        assert other.ask(other.start(b"true")).WhichOneof("content") == "acknowledged"
+        assert time.monotonic() - begun < SERVED_SECONDS
+        assert worker.process is not None
+        assert peak_bytes(worker.process.pid) < MOST_BYTES
+
+
+def writing_job(raw: RawClient) -> job_pb2.JobKey:
+    """A job that writes 200 MB and goes on."""
+    start = raw.start(b"sh", b"-c", b"head -c 200000000 /dev/zero; sleep 60")
+    assert raw.ask(start).WhichOneof("content") == "acknowledged"
+    return job_pb2.JobKey(owner=raw.identity.public, id=start.start.jobs[0].id)
+
+
+def code(reply: request_pb2.Reply) -> int:
+    return reply.refusal.code if reply.HasField("refusal") else 0
+
+
+def await_cut_off(worker: Worker) -> None:
+    """Read it in the worker's log: who reads nothing does not notice it."""
+    wait_until(lambda: "was cut off" in worker.logged(), "the one who reads nothing is cut off")
+
+
+def test_who_follows_two_hundred_logs_and_reads_none_is_cut_off(worker: Worker, insider: Identity) -> None:
+    with attacked(worker, insider) as raw:
+        follow(raw, writing_job(raw), 200)
+        await_cut_off(worker)
+
+
+def test_streams_are_counted_over_all_connections(worker: Worker, insider: Identity) -> None:
+    with attacked(worker, insider) as raw, RawClient(worker.endpoint, worker.public, insider) as second:
+        second.hello()
+        start = raw.start(b"sleep", b"60")
+        raw.ask(start)
+        key = job_pb2.JobKey(owner=insider.public, id=start.start.jobs[0].id)
+        follow(raw, key, MOST_STREAMS)
+        raw.ask(raw.request(list=request_pb2.List()))
+        refused = second.ask(second.request(follow_log=request_pb2.FollowLog(key=key, stream=request_pb2.STREAM_STDOUT, credit_bytes=1)))
+        assert code(refused) == request_pb2.CODE_RESOURCE_EXHAUSTED
+        raw.send(raw.envelope(raw.request(cancel=request_pb2.Cancel(request_id=raw._next_id - 2))))
+
+
+def test_who_subscribes_without_end_is_refused(worker: Worker, insider: Identity) -> None:
+    with attacked(worker, insider) as raw:
+        codes = [code(raw.ask(raw.request(subscribe=request_pb2.Subscribe()))) for _ in range(MOST_GRANTS + 50)]
+        assert codes == [0] * MOST_GRANTS + [request_pb2.CODE_RESOURCE_EXHAUSTED] * 50
+
+
+def test_grants_cannot_name_jobs_without_end(worker: Worker, insider: Identity) -> None:
+    jobs = [job_pb2.JobKey(id=number.to_bytes(16, "big")) for number in range(60_000)]
+    with attacked(worker, insider) as raw:
+        wanted = request_pb2.Subscribe(filter=event_pb2.Filter(jobs=jobs))
+        assert [code(raw.ask(raw.request(subscribe=wanted))) for _ in range(2)] == [0, request_pb2.CODE_RESOURCE_EXHAUSTED]
+        for filter_ in (event_pb2.Filter(batch=bytes(1_000_000)), event_pb2.Filter(labels=[job_pb2.Label(name="x" * 1_000_000)])):
+            refused = raw.ask(raw.request(subscribe=request_pb2.Subscribe(filter=filter_)))
+            assert code(refused) == request_pb2.CODE_INVALID_ARGUMENT
+
+
+def test_subscriptions_of_grants_that_were_given_back_do_not_pile_up(worker: Worker, insider: Identity) -> None:
+    with attacked(worker, insider) as raw:
+        hoarder = raw.subscriber()
+        for number in range(2 * MOST_GRANTS + 1):
+            topic = raw.grant()
+            hoarder.setsockopt(zmq.SUBSCRIBE, topic)
+            ready = news(hoarder, 10_000 if number < 2 * MOST_GRANTS else 300)
+            assert (ready is not None) is (number < 2 * MOST_GRANTS)
+            raw.ask(raw.request(unsubscribe=request_pb2.Unsubscribe(topic=topic)))
+
+
+def test_a_grant_is_not_for_a_crowd(worker: Worker, insider: Identity) -> None:
+    with attacked(worker, insider) as raw:
+        topic = raw.grant()
+        crowd = [raw.subscriber() for _ in range(6)]
+        for one in crowd:
+            one.setsockopt(zmq.SUBSCRIBE, topic)
+        assert news(crowd[0]) is not None
+        raw.ask(raw.start(b"true"))
+        wait_until(lambda: sum(one.poll(0) > 0 for one in crowd) == 4, "four of them hear")
+
+
+def test_who_sends_six_hundred_frames_in_one_message_is_cut_off(worker: Worker, insider: Identity) -> None:
+    with attacked(worker, insider) as raw, watched(raw) as cut_off:
+        raw.send(*[bytes(64 * 1024)] * 600)
+        assert cut_off.poll(10_000), "still connected"
+
+
+def test_two_thousand_connections_that_never_shake_hands_are_hung_up_on(worker: Worker, insider: Identity) -> None:
+    assert worker.process is not None
+    pid = worker.process.pid
+    with attacked(worker, insider):
+        before = descriptors(pid)
+        with mute_connections(worker.endpoint, 2000), worker.client() as client:
+            assert client.hello().kind == "worker"
+            wait_until(lambda: descriptors(pid) < before + 50, "they are hung up on")
+
+
+def test_who_asks_for_ten_thousand_lists_and_reads_none_is_cut_off(worker: Worker, insider: Identity) -> None:
+    with attacked(worker, insider) as raw:
+        with worker.client(insider) as client:
+            client.submit_many([JobSpec((b"true", b"x" * 400))] * 200)
+        list_all(raw, 10_000)
+        await_cut_off(worker)
+
+
+def test_one_connection_too_many_is_told_why_and_cut_off(worker: Worker) -> None:
+    worker.roster.write_text(worker.roster.read_text() + "connections = 2\n")
+    with (
+        RawClient(worker.endpoint, worker.public, worker.admin) as first,
+        RawClient(worker.endpoint, worker.public, worker.admin) as second,
+    ):
+        first.hello()
+        wait_until(lambda: first.hello().limits.connections == 2, "the roster is in force")
+        second.hello()
+        with RawClient(worker.endpoint, worker.public, worker.admin) as third, watched(third) as cut_off:
+            for _ in range(3):
+                refused = third.ask(third.request(list=request_pb2.List()))
+                assert code(refused) == request_pb2.CODE_RESOURCE_EXHAUSTED
+                assert "2 connections" in refused.refusal.message
+            assert cut_off.poll(10_000), "still connected"
+    # What was closed is counted no more.
+    with RawClient(worker.endpoint, worker.public, worker.admin) as raw:
+        wait_until(lambda: code(raw.ask(raw.request(list=request_pb2.List()))) == 0, "a place is free")
+
+
+def test_a_members_jobs_are_bounded_and_a_changed_bound_counts_at_once(worker: Worker, insider: Identity) -> None:
+    before = worker.roster.read_text()
+    worker.roster.write_text(before + "running_jobs = 1\nqueued_jobs = 2\n")
+    with RawClient(worker.endpoint, worker.public, insider) as raw:
+        wait_until(lambda: raw.hello().limits.running_jobs == 1, "the roster is in force")
+        assert raw.hello().limits.queued_jobs == 2
+        starts = [raw.start(b"sleep", b"60") for _ in range(4)]
+        codes = []
+        for start in starts:
+            codes.append(code(raw.ask(start)))
+            wait_until(lambda: _states(raw)[:1] == [job_pb2.STATE_RUNNING], "the first runs")
+        assert codes == [0, 0, 0, request_pb2.CODE_RESOURCE_EXHAUSTED]
+        assert code(raw.ask(starts[1])) == 0, "a start that is repeated is answered as before"
+        waits = raw.ask(raw.request(list=request_pb2.List())).list.jobs[1].waits_for
+        assert waits == "its owner runs 1 jobs at once, as many as the roster allows"
+    worker.roster.write_text(before)
+    with RawClient(worker.endpoint, worker.public, insider) as raw:
+        raw.hello()
+        wait_until(lambda: _states(raw) == [job_pb2.STATE_RUNNING] * 3, "all run now")
+
+
+def _states(raw: RawClient) -> list[int]:
+    return [job.state for job in raw.ask(raw.request(list=request_pb2.List())).list.jobs]

@@ -1,0 +1,195 @@
+"""A store that is gone or broken is made anew from the logs; nothing goes on silently, and nothing runs twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from daemons import Worker, wait_until
+from raw_client import RawClient
+
+from jobwire.client.blocking import Client, Job
+from jobwire.schemas.generated import event_pb2, request_pb2
+from jobwire.schemas.job import EventKind, OutcomeKind
+from jobwire.schemas.naming import new_id, parse_id
+from jobwire.schemas.refusal import Code, Refused
+
+
+def store(worker: Worker) -> Path:
+    return worker.state / "state.db"
+
+
+def rebuild(worker: Worker, *options: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(worker.command("rebuild", "--json", *options).stdout)
+    return found
+
+
+def overwrite(path: Path, at: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b"\xff" * 512)
+
+
+def gated(client: Client, gate: Path, status: int) -> Job:
+    os.mkfifo(gate)
+    return client.submit(["sh", "-c", f"echo out; read _ < {gate}; exit {status}"], name=gate.name)
+
+
+@pytest.mark.parametrize("damage", ["gone", "header", "page", "truncated", "empty"])
+def test_a_lost_store_is_made_anew_from_the_logs(worker: Worker, tmp_path: Path, damage: str) -> None:
+    with worker.client() as client:
+        done = client.submit(["sh", "-c", "echo words; exit 7"])
+        assert done.wait(10) == 7
+        failed = client.submit(["/no/such/program"])
+        assert failed.wait(10) == 127
+        running = gated(client, tmp_path / "gate", 9)
+        ids = [job.id for job in (done, failed, running)]
+        wait_until(lambda: client.job(ids[2]).info().pid, "it runs")
+    with RawClient(worker.endpoint, worker.public, worker.admin) as raw:
+        old_store = raw.hello().store
+    # All of it is in the file then, and nothing in the log beside it.
+    worker.kill(signal.SIGTERM)
+    size = store(worker).stat().st_size
+    match damage:
+        case "gone":
+            store(worker).unlink()
+        case "header":
+            overwrite(store(worker), 0)
+        case "page":
+            overwrite(store(worker), size // 2 // 4096 * 4096)
+        case "truncated":
+            os.truncate(store(worker), size // 2)
+        case "empty":
+            os.truncate(store(worker), 0)
+    said = worker.refusal()
+    assert "state.db cannot be used" in said
+    assert f"jobwire worker rebuild --state {worker.state}" in said
+
+    found = rebuild(worker)
+    assert (found["ended"], found["running"], found["starting"], found["lost"], found["left_out"]) == (2, 1, 0, 0, [])
+    assert (worker.state / str(found["kept"])).is_file() == (damage != "gone")
+    worker.start()
+    with worker.client() as client:
+        assert client.job(ids[0]).result(5).stdout == b"words\n"
+        assert client.job(ids[0]).result(5).returncode == 7
+        assert client.job(ids[1]).wait(5) == 127
+        (tmp_path / "gate").write_bytes(b"go\n")
+        assert client.job(ids[2]).result(10).returncode == 9
+        assert client.job(ids[2]).result(10).stdout == b"out\n"
+    with RawClient(worker.endpoint, worker.public, worker.admin) as raw:
+        assert raw.hello().store != old_store
+        replayed = raw.ask(raw.request(replay=request_pb2.Replay(after=event_pb2.Cursor(seq=0)))).replay.events
+        assert [event.kind for event in replayed if event.key.id == parse_id(ids[2])] == [
+            EventKind.QUEUED,
+            EventKind.STARTED,
+            EventKind.ADOPTED,
+            EventKind.FINISHED,
+        ]
+        start = raw.start(b"touch", os.fsencode(tmp_path / "ran"), job_id=new_id())
+        start.start.first_store = old_store
+        refused = raw.ask(start).refusal
+        assert (refused.code, "may have run" in refused.message) == (Code.FAILED_PRECONDITION, True)
+        stale = raw.ask(raw.request(replay=request_pb2.Replay(after=event_pb2.Cursor(store=old_store, seq=1)))).refusal
+        assert (stale.code, "another store" in stale.message) == (Code.OUT_OF_RANGE, True)
+        # The very same job again is known, and another one under its id is not taken.
+        again = raw.ask(raw.start(b"sh", b"-c", b"echo words; exit 7", job_id=parse_id(ids[0])))
+        assert again.acknowledged.known == 1
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_start_that_was_queued_in_the_lost_store_is_never_run(tmp_path: Path) -> None:
+    """The client repeats it by itself, to the rebuilt store, and is told."""
+    worker = Worker(tmp_path, slots=1).start()
+    try:
+        with worker.client() as client:
+            running = gated(client, tmp_path / "gate", 5)
+            queued = client.submit(["touch", str(tmp_path / "ran")])
+            assert not queued.info().pid
+            worker.kill()
+            store(worker).unlink()
+            rebuild(worker)
+            worker.start()
+            with pytest.raises(Refused, match="may have run") as refused:
+                queued.wait(20)
+            assert refused.value.code is Code.FAILED_PRECONDITION
+            (tmp_path / "gate").write_bytes(b"go\n")
+            # Known again from its log folder, so its end reaches who waited for it before.
+            assert running.wait(20) == 5
+        assert not (tmp_path / "ran").exists()
+    finally:
+        print(worker.logged())
+        worker.clean()
+
+
+def test_a_subscriber_of_the_lost_store_is_told(worker: Worker) -> None:
+    with worker.client() as client, client.events() as events:
+        client.run(["true"])
+        assert next(events).kind is EventKind.QUEUED
+        worker.kill()
+        store(worker).unlink()
+        rebuild(worker)
+        worker.start()
+        with pytest.raises(Refused, match="another store") as refused:
+            for _ in events:
+                pass
+        assert refused.value.code is Code.OUT_OF_RANGE
+
+
+def test_intents_without_a_process_are_lost_and_never_started(worker: Worker, tmp_path: Path) -> None:
+    with worker.client() as client:
+        client.run(["true"])
+        done = client.submit(["touch", str(tmp_path / "ran")])
+        done.wait(10)
+    worker.kill(signal.SIGTERM)
+    (tmp_path / "ran").unlink()
+    folder = max(worker.logs.iterdir(), key=lambda path: path.name.split("_")[1])
+    for name in ("stdout", "stderr", "outcome"):
+        (folder / name).unlink()
+    folder.rename(worker.logs / f".new-{parse_id(done.id).hex()}.{worker.admin.public.hex()}")
+    store(worker).unlink()
+    found = rebuild(worker)
+    assert (found["ended"], found["lost"]) == (1, 1)
+    worker.start()
+    with worker.client() as client:
+        outcome = client.job(done.id).info().outcome
+        assert outcome is not None
+        assert outcome.kind is OutcomeKind.LOST
+        assert "not started before the store was lost" in outcome.sentence
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_sound_store_is_left_alone_unless_forced_and_a_running_worker_too(worker: Worker) -> None:
+    with worker.client() as client:
+        client.run(["true"])
+    assert "another worker" in worker.command("rebuild", status=1).stderr
+    worker.kill(signal.SIGTERM)
+    assert "is whole" in worker.command("rebuild", status=1).stderr
+    said = worker.command("rebuild", "--force")
+    assert "ended        1" in said.stdout
+    assert "the old store is kept" in said.stderr
+    worker.start()
+
+
+def test_foreign_and_broken_folders_are_left_out_and_left_alone(worker: Worker) -> None:
+    with worker.client() as client:
+        client.run(["true"])
+    worker.kill(signal.SIGTERM)
+    (folder,) = worker.logs.iterdir()
+    (worker.logs / "notes").mkdir()
+    broken = worker.logs / "77_20261124T053951.123456Z_20261124T053951.123457Z"
+    broken.mkdir()
+    (broken / "job").write_text("{")
+    copy = worker.logs / "78_20261124T053951.123456Z_20261124T053951.123457Z"
+    copy.mkdir()
+    (copy / "job").write_bytes((folder / "job").read_bytes())
+    store(worker).write_bytes(b"")
+    found = rebuild(worker)
+    # The copy looks older, and does not count.
+    assert (found["ended"], found["lost"]) == (1, 0)
+    assert min(found["left_out"]) == broken.name  # type: ignore[call-overload]
+    assert len(found["left_out"]) == 2  # type: ignore[arg-type]
+    assert (worker.logs / "notes").is_dir()
+    worker.start()

@@ -1,0 +1,147 @@
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+from desk_house import OWNER, EngineDouble, House, asked, ended, key, started
+
+from jobwire.broker.engine import Run
+from jobwire.broker.forgetting import Forgotten
+from jobwire.broker.life import BatchRun, StopOrder
+from jobwire.keys.rights import Member
+from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.naming import JobKey
+from jobwire.schemas.refusal import Code, Refused
+
+
+async def forget(house: House, *keys: JobKey) -> Forgotten:
+    done: asyncio.Future[Forgotten | Refused] = asyncio.get_running_loop().create_future()
+    house.desk.forgetting.forget(keys, done.set_result)
+    result = await done
+    assert isinstance(result, Forgotten)
+    return result
+
+
+async def end(house: House, *numbers: int, log_bytes: int = 0) -> None:
+    outcome = Outcome(OutcomeKind.EXITED, stdout_bytes=log_bytes)
+    for number in numbers:
+        house.desk.hear([started(number), replace(ended(number), outcome=outcome)])
+    await house.durable()
+    house.engine.effects.clear()
+
+
+def kept(house: House) -> tuple[int, int]:
+    ended_jobs, log_bytes = house.store.read("SELECT ended, log_bytes FROM kept")[0]
+    return ended_jobs, log_bytes
+
+
+def count(house: House, table: str) -> int:
+    return int(house.store.read(f"SELECT count(*) FROM {table}")[0][0])
+
+
+async def test_a_forgotten_id_is_never_run_again_not_even_after_a_restart(house: House) -> None:
+    await house.accept(asked(1))
+    await end(house, 1, log_bytes=7)
+    assert kept(house) == (1, 7)
+    assert await forget(house, key(1)) == Forgotten(1, 7)
+    house.engine.expect(("discard", key(1)))
+    assert kept(house) == (0, 0)
+    for _ in range(2):
+        with pytest.raises(Refused, match="forgotten") as refused:
+            await house.accept(asked(1))
+        assert refused.value.code is Code.ALREADY_EXISTS
+        assert refused.value.job_index == 0
+        await house.restart()
+        house.engine.expect(("recover",))
+
+
+async def test_of_a_start_with_a_forgotten_id_nothing_is_taken_on(house: House) -> None:
+    await house.accept(asked(1))
+    await end(house, 1)
+    await forget(house, key(1))
+    house.engine.effects.clear()
+    with pytest.raises(Refused) as refused:
+        await house.accept(asked(2), asked(1))
+    assert refused.value.job_index == 1
+    assert count(house, "jobs") == 0
+
+
+async def test_the_same_id_of_another_owner_is_another_job(house: House) -> None:
+    await house.accept(asked(1))
+    await end(house, 1)
+    await forget(house, key(1))
+    await house.accept(asked(1), owner=b"p" * 32)
+    house.engine.expect(("discard", key(1)), ("start", JobKey(b"p" * 32, key(1).id)))
+
+
+async def test_what_has_not_ended_is_passed_over(house: House) -> None:
+    await house.accept(asked(1))
+    assert await forget(house, key(1), key(9)) == Forgotten(0, 0)
+    assert not house.desk.lookup.forgotten(key(1))
+    house.engine.expect(("start", key(1)))
+
+
+async def test_only_the_owner_and_who_sees_others_jobs_hear_that_it_was_forgotten(house: House) -> None:
+    await house.accept(asked(1))
+    await end(house, 1)
+    await forget(house, key(1))
+    house.engine.effects.clear()
+    asking = ((OWNER, "submitter", "forgotten"), (b"q" * 32, "operator", "forgotten"), (b"q" * 32, "submitter", "no job"))
+    for key_of_member, role, word in asking:
+        with pytest.raises(Refused, match=word) as refused:
+            house.desk.lookup.visible_job(key(1), Member("x", key_of_member, role))
+        assert refused.value.code is Code.NOT_FOUND
+
+
+async def test_proofs_and_batches_go_with_their_last_job(house: House) -> None:
+    await house.accept(asked(1), asked(2), batch=BatchRun(b"b" * 16, "nightly", 0))
+    house.engine.effects.clear()
+    done = asyncio.Event()
+    house.desk.stop([house.desk.live[key(1)], house.desk.live[key(2)]], [StopOrder(15, 0, "me")] * 2, b"stop", done.set)
+    await done.wait()
+    await end(house, 1, 2)
+    assert (count(house, "proofs"), count(house, "batches")) == (2, 1)
+    await forget(house, key(1))
+    assert (count(house, "proofs"), count(house, "batches")) == (2, 1)
+    await forget(house, key(2))
+    assert (count(house, "proofs"), count(house, "batches")) == (0, 0)
+    house.engine.effects.clear()
+
+
+async def test_the_row_of_a_forgotten_job_is_not_given_again(house: House) -> None:
+    await house.accept(asked(1))
+    await end(house, 1)
+    await forget(house, key(1))
+    await house.restart()
+    house.engine.effects.clear()
+    assert (await house.accept(asked(2))).jobs[0].row == 2
+    house.engine.effects.clear()
+
+
+class Forgetful(EngineDouble):
+    """Is killed before it has removed anything."""
+
+    def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
+        self.effects += [("discard", run.key) for run in runs]
+
+
+async def test_folders_that_a_crash_left_behind_are_removed_after_the_next_start(house: House) -> None:
+    await house.accept(asked(1))
+    await end(house, 1)
+    house.desk.forgetting._engine = Forgetful()
+    await forget(house, key(1))
+    assert count(house, "leftovers") == 1
+    await house.restart()
+    house.desk.forgetting.take_up()
+    await house.durable()
+    house.engine.expect(("recover",), ("discard", key(1)))
+    assert count(house, "leftovers") == 0
+
+
+async def test_a_start_that_meets_the_end_of_its_job_in_one_commit_is_told_that_it_ended(house: House) -> None:
+    await house.accept(asked(1))
+    await end(house, 1)
+    again, gone = asyncio.ensure_future(house.accept(asked(1))), asyncio.ensure_future(forget(house, key(1)))
+    assert (await again).jobs[0].recorded
+    assert (await gone).jobs == 1
+    house.engine.effects.clear()

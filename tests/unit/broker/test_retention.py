@@ -1,0 +1,133 @@
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from desk_house import House, asked, ended, key, started
+
+from jobwire.broker.retention import LEAST_AGE_US, Keep, Old, Retention, choose
+from jobwire.schemas.naming import JobKey
+
+DAY_US = 24 * 3600 * 1_000_000
+NOW_US = 100 * DAY_US
+# Ended so long ago that no limit of age spares it.
+LONG_AGO_US = 3_000_000 + 2 * LEAST_AGE_US
+
+
+def old(number: int, days_ago: float, log_bytes: int = 0) -> Old:
+    return Old(key(number), int(NOW_US - days_ago * DAY_US), log_bytes)
+
+
+def test_what_is_too_old_goes_and_the_next_one_is_waited_for() -> None:
+    keep = Keep(seconds=30 * 86400.0, jobs=None, log_bytes=None)
+    chosen = choose(keep, [old(1, 40), old(2, 31), old(3, 29)], 3, 0, NOW_US)
+    assert chosen.drop == [key(1), key(2)]
+    assert chosen.next_us == NOW_US + DAY_US
+
+
+def test_the_oldest_go_until_their_number_is_within_the_limit() -> None:
+    chosen = choose(Keep(None, 2, None), [old(1, 3), old(2, 2), old(3, 1)], 4, 0, NOW_US)
+    assert chosen.drop == [key(1), key(2)]
+    assert chosen.next_us is None
+
+
+def test_the_oldest_go_until_their_logs_are_within_the_limit() -> None:
+    chosen = choose(Keep(None, None, 100), [old(1, 3, 30), old(2, 2, 0), old(3, 1, 90)], 3, 120, NOW_US)
+    assert chosen.drop == [key(1)]
+
+
+def test_nothing_goes_within_a_minute_of_its_end_however_little_is_kept() -> None:
+    chosen = choose(Keep(1.0, 1, 1), [Old(key(1), NOW_US - 59_000_000, 10)], 9, 90, NOW_US)
+    assert chosen.drop == []
+    assert chosen.next_us == NOW_US + 1_000_000
+
+
+def test_without_limits_nothing_goes_and_nothing_is_waited_for() -> None:
+    chosen = choose(Keep(None, None, None), [old(1, 10_000, 10**15)], 10**9, 10**15, NOW_US)
+    assert (chosen.drop, chosen.next_us) == ([], None)
+
+
+@dataclass
+class Kept:
+    """A house with a retention that was not opened yet."""
+
+    house: House
+    retention: Retention
+
+    async def until_idle(self) -> None:
+        """Wait until nothing more is due."""
+        async with asyncio.timeout(10):
+            while self.retention._dropping or self.retention._timer is not None:
+                await self.house.durable()
+
+    def ids(self) -> set[JobKey]:
+        return {JobKey(*row) for row in self.house.store.read("SELECT owner, id FROM jobs")}
+
+
+async def keep_in(house: House, keep: Keep, jobs: int) -> Kept:
+    for number in range(1, jobs + 1):
+        await house.accept_one(number)
+        house.desk.hear([started(number), ended(number)])
+    await house.durable()
+    house.engine.effects.clear()
+    house.now = LONG_AGO_US
+    loop = asyncio.get_running_loop()
+    made = Retention(keep, house.store, house.desk.forgetting, house.desk.watchers, loop, lambda: house.now)
+    house.desk.watchers.released = made.look_soon
+    return Kept(house, made)
+
+
+@pytest.fixture
+async def five_of_which_two_are_kept(house: House) -> AsyncIterator[Kept]:
+    made = await keep_in(house, Keep(None, 2, None), 5)
+    yield made
+    made.retention.close()
+
+
+async def test_jobs_over_the_limit_are_dropped_and_their_ids_stay_taken(five_of_which_two_are_kept: Kept) -> None:
+    kept = five_of_which_two_are_kept
+    kept.retention.open()
+    await kept.until_idle()
+    assert kept.ids() == {key(4), key(5)}
+    assert all(kept.house.desk.lookup.forgotten(key(number)) for number in (1, 2, 3))
+    kept.house.engine.expect(("discard", key(1)), ("discard", key(2)), ("discard", key(3)))
+
+
+async def test_what_is_followed_is_spared_until_it_is_let_go(five_of_which_two_are_kept: Kept) -> None:
+    kept = five_of_which_two_are_kept
+    kept.house.desk.watchers.hold(key(1))
+    kept.retention.open()
+    await kept.until_idle()
+    assert kept.ids() == {key(1), key(5)}
+    kept.house.desk.watchers.release(key(1))
+    await kept.house.accept_one(6)
+    kept.house.desk.hear([started(6), ended(6)])
+    await kept.house.durable()
+    kept.house.now += 2 * LEAST_AGE_US
+    await kept.until_idle()
+    assert kept.ids() == {key(5), key(6)}
+    kept.house.engine.effects.clear()
+
+
+async def test_events_go_oldest_first_and_what_is_left_has_no_hole(house: House) -> None:
+    """Two jobs are kept, and with them eight events of the fifteen that there were."""
+    kept = await keep_in(house, Keep(None, 2, None), 5)
+    kept.retention.open()
+    await kept.until_idle()
+    assert house.desk.lookup.oldest_seq() == 8
+    assert [seq for (seq,) in house.store.read("SELECT seq FROM events ORDER BY seq")] == list(range(8, 16))
+    house.engine.effects.clear()
+    kept.retention.close()
+
+
+async def test_events_that_are_too_old_go_all_and_their_numbers_are_not_given_again(house: House) -> None:
+    kept = await keep_in(house, Keep(60.0, None, None), 2)
+    kept.retention.open()
+    await kept.until_idle()
+    assert house.store.read("SELECT count(*) FROM events") == [(0,)]
+    await house.restart()
+    assert house.desk.lookup.oldest_seq() == 7
+    accepted = await house.accept(asked(3))
+    assert (accepted.seq, accepted.jobs[0].row) == (6, 3)
+    house.engine.effects.clear()
+    kept.retention.close()

@@ -1,0 +1,100 @@
+"""The engine over supervisors of other versions: what each says, and what may be asked of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from jobwire.schemas.refusal import Code, Refused
+from jobwire.worker import folders
+from jobwire.worker.engine import LocalEngine
+from jobwire.worker.supervisor import link
+
+
+class OtherSupervisor:
+    """Says hello in its own way, and remembers what it was asked."""
+
+    def __init__(self, state: Path, **hello: object) -> None:
+        self.asked: list[str] = []
+        self._hello = {"fact": "hello", "version": 1, "pid": 7, "keeper_pid": 6, "cgroups": False, **hello}
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._listener.bind(str(state / folders.SOCKET))
+        self._listener.listen()
+        self._listener.settimeout(0)
+        self._connection: socket.socket | None = None
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._listener, self._accept)
+
+    def _accept(self) -> None:
+        self._connection, _ = self._listener.accept()
+        self._connection.settimeout(0)
+        self._loop.add_reader(self._connection, self._read)
+
+    def _read(self) -> None:
+        assert self._connection is not None
+        data = self._connection.recv(65536)
+        for wish in json.loads(data) if data else []:
+            self.asked.append(wish["do"])
+            answer = {"hello": self._hello, "recover": {"fact": "recovered"}}.get(wish["do"])
+            if answer is not None:
+                self._connection.send(json.dumps([answer]).encode())
+            if wish["do"] == "reload":
+                data = b""
+        if not data:
+            self.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._loop.remove_reader(self._connection)
+            self._connection.close()
+            self._connection = None
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[LocalEngine]:
+    made = LocalEngine(tmp_path, 1, b"/")
+    yield made
+    made.close()
+
+
+async def open_over(engine: LocalEngine, state: Path, **hello: object) -> OtherSupervisor:
+    supervisor = OtherSupervisor(state, **hello)
+    engine.open(lambda _: None)
+    await engine.recover([])
+    return supervisor
+
+
+async def test_a_supervisor_that_cannot_hand_over_is_left_alone(engine: LocalEngine, tmp_path: Path) -> None:
+    supervisor = await open_over(engine, tmp_path)
+    assert engine.supervisor_pid == 7
+    assert "they cannot hand over" in await engine.reload()
+    assert "reload" not in supervisor.asked
+    supervisor.close()
+
+
+async def test_a_supervisor_without_a_keeper_is_left_alone(engine: LocalEngine, tmp_path: Path) -> None:
+    supervisor = await open_over(engine, tmp_path, keeper_pid=0, handover=0)
+    assert "the keeper was killed" in await engine.reload()
+    supervisor.close()
+
+
+async def test_a_supervisor_that_can_makes_way_and_no_other_line_is_taken_up(engine: LocalEngine, tmp_path: Path) -> None:
+    supervisor = await open_over(engine, tmp_path, handover=1)
+    assert await engine.reload() == ""
+    assert supervisor.asked == ["hello", "recover", "reload"]
+
+
+async def test_a_supervisor_of_a_newer_line_is_refused_in_words(engine: LocalEngine, tmp_path: Path) -> None:
+    supervisor = OtherSupervisor(tmp_path, version=link.VERSION + 1)
+    engine.open(lambda _: None)
+    with pytest.raises(Refused, match="is of a newer jobwire and speaks version") as refused:
+        await engine.recover([])
+    assert refused.value.code is Code.FAILED_PRECONDITION
+    supervisor.close()

@@ -1,0 +1,55 @@
+"""What an installation must be able to do before a worker gives its place to it."""
+
+import os
+
+import pytest
+
+from jobwire.broker import schema
+from jobwire.schemas.refusal import Code, Refused
+from jobwire.worker import handover, reload
+from jobwire.worker.supervisor import link
+
+
+def test_an_installation_like_this_one_or_newer_can_take_over() -> None:
+    reload.judge("1.0", schema.VERSION, link.VERSION, list(handover.READABLE), handover.VERSION)
+    reload.judge("2.0", schema.VERSION + 1, link.VERSION + 1, [*handover.READABLE, handover.VERSION + 1], handover.VERSION)
+    # A keeper that does not hand over stays what it is, whatever is installed.
+    reload.judge("3.0", schema.VERSION, link.VERSION, [handover.VERSION + 2], 0)
+
+
+@pytest.mark.parametrize(
+    ("store", "spoken", "handovers", "words"),
+    [
+        (schema.VERSION - 1, link.VERSION, [handover.VERSION], "knows store version"),
+        (schema.VERSION, link.VERSION - 1, [handover.VERSION], "to its supervisor, and this one speaks"),
+        (schema.VERSION, link.VERSION, [handover.VERSION + 1], "does not read what the keeper hands over"),
+    ],
+    ids=["older store", "older link", "other handover"],
+)
+def test_an_installation_that_lacks_something_is_refused_in_words(store: int, spoken: int, handovers: list[int], words: str) -> None:
+    with pytest.raises(Refused, match=words) as refused:
+        reload.judge("0.0.1", store, spoken, handovers, handover.VERSION)
+    assert refused.value.code is Code.FAILED_PRECONDITION
+    assert "jobwire 0.0.1" in refused.value.message
+
+
+def test_what_a_keeper_hands_over_comes_back() -> None:
+    ends = os.pipe()
+    handed = handover.Handed()
+    handed.supervisors = 3
+    handed.deposits = [("one", "-", False, ends), ("two", "0_x_y", True, ())]
+    handed.died = ["died 7 0 0 7 1 2 3 4"]
+    file = handover.write(handed)
+    assert all(os.get_inheritable(end) for end in (*ends, file))
+    back = handover.read(file)
+    assert (back.supervisors, back.deposits, back.died) == (handed.supervisors, handed.deposits, handed.died)
+    assert not any(os.get_inheritable(end) for end in ends)
+    for end in ends:
+        os.close(end)
+
+
+def test_a_form_of_another_version_is_not_read() -> None:
+    file = os.memfd_create("test")
+    os.write(file, b"jobwire-handover 99\nsupervisors 1")
+    with pytest.raises(ValueError, match="is no form"):
+        handover.read(file)

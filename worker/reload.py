@@ -1,0 +1,143 @@
+"""How a worker becomes the version that is installed now, with its jobs going on: on SIGHUP, which `jobwire worker reload` sends.
+
+    1  the installation is asked what it can take over, by running it: one that is broken or too old is refused, and nothing has happened
+    2  the supervisor makes way, the keeper executes itself anew, and starts the next supervisor, which adopts what runs
+    3  the worker closes its sockets, and executes itself: same pid, same lock, same endpoints
+
+Steps 2 and 3 lose no more than a `kill -9` of each would: nothing. Between them jobs run on, and wait only where they fill their pipes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..broker import schema
+from ..schemas.refusal import Code, Refused
+from .keeper_loop import command
+from .supervisor.link import VERSION as LINK_VERSION
+
+PROBE = "probe"
+_PROBE_SECONDS = 30
+# Held back while the process starts or executes itself, so that none meets a process that does not yet know what to do with it.
+_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Reloads:
+    """How often this worker was told to reload, and what came of the last time, in words where there is something to say."""
+
+    count: int = 0
+    problem: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What a worker that executes itself tells the next one: the lock it holds, the limit of descriptors for jobs, its endpoints."""
+
+    lock: int
+    files_limit: int
+    reloads: Reloads
+    listen: str
+    event_listen: str
+
+
+def from_json(fields: dict[str, Any] | None) -> Resumed | None:
+    """Read what `become_anew` wrote."""
+    return None if fields is None else Resumed(**{**fields, "reloads": Reloads(**fields["reloads"])})
+
+
+def probe() -> int:
+    """Run in the new installation: load what a worker, a keeper and a supervisor are made of, and say what it can take over."""
+    told = subprocess.run(command("handover import tell; tell()"), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if told.returncode:
+        print(told.stderr, file=sys.stderr)  # noqa: T201 -- the answer
+        return 1
+    answer = {"version": __version__, "store": schema.VERSION, "link": LINK_VERSION, "handovers": [int(one) for one in told.stdout.split()]}
+    print(json.dumps(answer))  # noqa: T201 -- the answer
+    return 0
+
+
+async def demand_successor(keeper_form: int) -> None:
+    """Make sure that the installation on the disk can go on where we are.
+
+    `keeper_form`: in which form our keeper hands over; 0: not at all. Raises Refused(FAILED_PRECONDITION).
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *_python(PROBE), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        try:
+            said, complaint = await asyncio.wait_for(process.communicate(), _PROBE_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise _refuse(f"it does not start within {_PROBE_SECONDS} s") from None
+    except OSError as error:
+        raise _refuse(f"{sys.executable} cannot be executed: {error.strerror}") from error
+    try:
+        answer = json.loads(said)
+        version, store, link, handovers = (answer[name] for name in ("version", "store", "link", "handovers"))
+    except (ValueError, KeyError, TypeError):
+        lines = complaint.decode(errors="replace").strip().splitlines() or [f"exit status {process.returncode}"]
+        raise _refuse(f"it does not start: {lines[-1]}") from None
+    judge(version, store, link, handovers, keeper_form)
+
+
+def judge(version: str, store: int, link: int, handovers: list[int], keeper_form: int) -> None:
+    """Decide whether that version can go on where we are.
+
+    Raises Refused(FAILED_PRECONDITION).
+    """
+    if store < schema.VERSION:
+        raise _refuse(f"jobwire {version} knows store version {store}, and the store has version {schema.VERSION}")
+    if link < LINK_VERSION:
+        raise _refuse(f"jobwire {version} speaks version {link} to its supervisor, and this one speaks {LINK_VERSION}")
+    if keeper_form and keeper_form not in handovers:
+        raise _refuse(f"jobwire {version} does not read what the keeper hands over, which has form {keeper_form}")
+
+
+def become_anew(settings: dict[str, str | int | bool], resumed: Resumed) -> None:
+    """Execute the version that is installed now; does not return."""
+    os.set_inheritable(resumed.lock, True)  # noqa: FBT003 -- it takes no name
+    told = {"settings": settings, "ready_fd": -1, "announce": False, "resumed": asdict(resumed)}
+    os.execv(sys.executable, _python(json.dumps(told)))  # noqa: S606 -- no shell is wanted
+
+
+def hold_signals_back() -> None:
+    """Let signals wait until `let_signals_in`, also across an exec."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
+def let_signals_in() -> None:
+    """Take signals, and those that waited."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def on_a_terminal() -> bool:
+    """Tell whether this process has a terminal: SIGHUP comes from it too, when it is closed, and then it is gone."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def _python(word: str) -> list[str]:
+    return [sys.executable, "-P", "-m", f"{__package__}.main", word]
+
+
+def _refuse(reason: str) -> Refused:
+    home = Path(sys.prefix)
+    return Refused(
+        Code.FAILED_PRECONDITION, f"what is installed in {home} cannot take over: {reason}", "install another version; this one goes on"
+    )
