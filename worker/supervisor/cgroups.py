@@ -5,7 +5,7 @@ process is in stands one for the state folder, and in that one for each job that
 """
 
 # pathlib is not light.
-# ruff: noqa: PTH102, PTH106, PTH208
+# ruff: noqa: PTH103, PTH106, PTH112, PTH208
 from __future__ import annotations
 
 import os
@@ -160,7 +160,7 @@ class Cgroups:
         self._name = name
         home = tree.folder_of(os.getpid())
         self._base = f"{home}/{name}"
-        os.makedirs(self._base, exist_ok=True)  # noqa: PTH103 -- as above
+        os.makedirs(self._base, exist_ok=True)
         self._home = os.open(f"{home}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
         self._free: list[Cgroup] = []
         self._next = max((int(one.removeprefix(_PREFIX)) for one in self._names()), default=0) + 1
@@ -168,7 +168,13 @@ class Cgroups:
     def take(self, mark: int) -> Cgroup:
         """Get a box for a job that is about to be spawned."""
         del mark
-        return self._free.pop() if self._free else self._make()
+        while self._free:
+            box = self._free.pop()
+            if os.path.isdir(box.path):
+                return box
+            # Somebody cleared away what was empty.
+            box.remove()
+        return self._make()
 
     def of_process(self, pid: int, mark: int) -> Cgroup | None:
         """Get the box again that a process of the job runs in; None if it is in none of these."""
@@ -218,11 +224,15 @@ class Cgroups:
     def _make(self) -> Cgroup:
         path = f"{self._base}/{_PREFIX}{self._next}"
         self._next += 1
-        os.mkdir(path)
+        os.makedirs(path)
         return Cgroup(self, path)
 
     def _names(self) -> list[str]:
-        return [one for one in os.listdir(self._base) if one.removeprefix(_PREFIX).isdigit()]
+        try:
+            return [one for one in os.listdir(self._base) if one.removeprefix(_PREFIX).isdigit()]
+        except FileNotFoundError:
+            # As above: it was empty.
+            return []
 
 
 def open_cgroups(name: str) -> Cgroups | None:

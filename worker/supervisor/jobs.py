@@ -31,6 +31,7 @@ from .leaders import Child, Use
 from .loop import Timer, log_exception
 from .pump import Pump, Quota
 from .spawn import NOT_EXECUTABLE, CannotStart, Spawner, mark_for
+from .traces import PIPE_MODES
 from .yard import Yard
 
 # Of a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs some more for a moment.
@@ -179,7 +180,7 @@ class Jobs:
         try:
             # From the moment `stderr` exists, a fork may have happened: the next supervisor must find out.
             logs = [_keep(opened, os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE)) for name in STREAMS]
-            pipes = [_make_pipe(opened), _make_pipe(opened)]
+            pipes = [_make_pipe(opened, mode) for mode in PIPE_MODES]
             mark = self.mark(handle)
             box = self._yard.boxes.take(mark)
             leader = self._spawn(file, mark, intent, box, pipes)
@@ -240,7 +241,7 @@ def _keep(opened: list[int], fd: int) -> int:
     return fd
 
 
-def _make_pipe(opened: list[int]) -> tuple[int, int]:
+def _make_pipe(opened: list[int], mode: int) -> tuple[int, int]:
     """Make a pipe: our end for reading, which does not block, and the job's.
 
     The job's can read too: so it never gets SIGPIPE or end of file from the death of ours, but waits until it is read on. And it was
@@ -249,6 +250,7 @@ def _make_pipe(opened: list[int]) -> tuple[int, int]:
     read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         opened.append(read_end)
+        os.fchmod(read_end, mode)
         return read_end, _keep(opened, os.open(f"/proc/self/fd/{write_end}", os.O_RDWR | os.O_CLOEXEC))
     finally:
         os.close(write_end)

@@ -308,6 +308,21 @@ def test_a_job_ends_though_somebody_removed_its_cgroup(desk: RawDesk, tmp_path: 
     assert desk.run("echo", "next")[1] == b"next\n"
 
 
+def test_cgroups_that_somebody_cleared_away_are_made_again(desk: RawDesk) -> None:
+    if not desk.cgroups:
+        pytest.skip("it has none")
+    assert desk.run("echo", "first")[1] == b"first\n"
+    tree = cgroups.find_tree()
+    assert tree is not None
+    here = desk.state.stat()
+    base = Path(tree.folder_of(desk.supervisor)) / f"jobwire-{here.st_dev:x}-{here.st_ino:x}"
+    for box in [path for path in base.iterdir() if path.is_dir()]:
+        box.rmdir()
+    base.rmdir()
+    assert desk.run("echo", "next")[1] == b"next\n"
+    assert base.is_dir()
+
+
 def test_an_end_that_was_written_but_not_named_is_told(desk: RawDesk) -> None:
     handle = desk.start("true")
     fact = desk.ended(handle)
