@@ -202,7 +202,7 @@ class Job:
             self._nothing_left()
             return
         self._happen(Happening.LINGERERS_LEFT if self._linger else Happening.REMAINS_LEFT)
-        if self._stage is not Stage.OVER:
+        if self._stage in (Stage.TOLD, Stage.KILLED):
             self._box.await_empty(self._yard.loop, self._nothing_left)
 
     def _nothing_left(self) -> None:
@@ -212,12 +212,14 @@ class Job:
         # Both, also where the first cannot be drained.
         stdout, stderr = (pump.drain() for pump in self._pumps)
         drained = stdout and stderr
-        if not drained and not self._reason:
-            # The disk is full: the zombie and its pipes keep what we cannot write.
-            self._yard.loop.after(RETRY_SECONDS, self._wind_up)
-            return
         self._yard.loop.cancel(self._kill)
         self._yard.loop.cancel(self._stuck)
+        if not drained and not self._reason:
+            # The zombie and its pipes keep what we cannot write.
+            self._kill = None
+            self._happen(Happening.ROOM_MISSING)
+            self._yard.loop.after(RETRY_SECONDS, self._wind_up)
+            return
         if faults.ARMED:
             faults.reach("after-exit-before-outcome")
         outcome = self._outcome(drained=drained)
