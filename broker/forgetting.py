@@ -19,6 +19,7 @@ from .engine import Engine, Run
 from .rows import DropJobs, Dropped, LogsGone
 from .store import Store
 
+_JOBS_A_STEP = 50
 _LEFTOVERS_A_TURN = 200
 _FIRST = JobKey(b"", b"")
 
@@ -31,6 +32,9 @@ class Forgotten:
     log_bytes: int
 
 
+_NOTHING = Forgotten(0, 0)
+
+
 class Forgetting:
     """Drops jobs of one desk."""
 
@@ -38,17 +42,27 @@ class Forgetting:
         self._store = store
         self._engine = engine
 
-    def forget(self, keys: Sequence[JobKey], done: Callable[[Forgotten | Refused], None], *, events_upto: int = 0) -> None:
-        """Drop jobs, and events up to a seq; `done` is called when that is durable. Jobs that have not ended are passed over."""
+    def forget(
+        self, keys: Sequence[JobKey], done: Callable[[Forgotten | Refused], None], *, events_upto: int = 0, so_far: Forgotten = _NOTHING
+    ) -> None:
+        """Drop jobs, and events up to a seq; `done` is called when that is durable. Jobs that have not ended are passed over.
+
+        Many go a step after the other, so that no other request waits for all of them.
+        """
+        rest = keys[_JOBS_A_STEP:]
 
         def dropped(result: Sequence[Dropped] | Refused) -> None:
             if isinstance(result, Refused):
                 done(result)
                 return
             self._discard([Run(one.key, one.pid, one.started_at_us, one.ended_at_us) for one in result if one.started_at_us])
-            done(Forgotten(len(result), sum(one.log_bytes for one in result)))
+            now = Forgotten(so_far.jobs + len(result), so_far.log_bytes + sum(one.log_bytes for one in result))
+            if rest:
+                self.forget(rest, done, so_far=now)
+            else:
+                done(now)
 
-        self._store.submit(DropJobs(keys, events_upto, dropped))
+        self._store.submit(DropJobs(keys[:_JOBS_A_STEP], events_upto, dropped))
 
     def take_up(self, after: JobKey = _FIRST) -> None:
         """Remove the log folders that an earlier run of this daemon left behind."""

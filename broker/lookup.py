@@ -19,8 +19,8 @@ _COLUMNS = (
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 _MOST_CANDIDATES = 5
-# Events looked at for one replay, so that a narrow filter over a long history comes in parts too.
-_REPLAY_ROWS = 4096
+# Events looked at for one replay, so that a narrow filter over a long history comes in parts too, and others have their turn.
+_REPLAY_ROWS = 1024
 
 
 class Lookup:
@@ -53,6 +53,10 @@ class Lookup:
                 raise Refused(Code.NOT_FOUND, f"the job {format_id(key.id)} has ended and was forgotten", "it is never run again")
             raise no_such_job(format_id(key.id))
         return job
+
+    def has_ended(self, key: JobKey) -> bool:
+        """Say whether there is such a job, and its end is durable and told."""
+        return key not in self._live and bool(self._store.read("SELECT 1 FROM jobs WHERE owner = ? AND id = ? AND state = 4", key))
 
     def forgotten(self, key: JobKey) -> bool:
         """Say whether there was such a job."""

@@ -91,7 +91,9 @@ class Feed:
             self._endpoint = event_endpoint
         if greeted.new_run:
             for subscription in self._readers:
-                subscription.grant_lost()
+                # One that asks just now is answered by this run: to ask twice would leave a grant behind that nobody uses.
+                if subscription.granted:
+                    subscription.grant_lost()
 
     def answered(self, exchange: Exchange) -> bool:
         """Take in an answer if it is to a request of a subscription; say whether it was."""

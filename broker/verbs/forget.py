@@ -27,7 +27,8 @@ def forget(call: Call, desk: Desk) -> None:
         # A repeated request finds what the first one did.
         if desk.lookup.forgotten(key):
             continue
-        if not desk.lookup.visible_job(key, call.member).recorded:
+        if not desk.lookup.has_ended(key):
+            desk.lookup.visible_job(key, call.member)
             raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} has not ended", "jobwire stop it first")
         keys.append(key)
 

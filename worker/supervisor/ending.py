@@ -34,8 +34,6 @@ class Happening(enum.Enum):
     REMAINS_LEFT = enum.auto()
     LINGERERS_LEFT = enum.auto()
     NOTHING_LEFT = enum.auto()
-    # The disk is full: its last output does not get into its log, and nobody had asked for its end.
-    ROOM_MISSING = enum.auto()
 
 
 class Effect(enum.Enum):
@@ -87,6 +85,4 @@ TABLE: dict[tuple[Stage, Happening], tuple[Stage, tuple[Effect, ...]]] = {
     (Stage.OVER, Happening.STOPPED_NOW): (Stage.OVER, ()),
     (Stage.OVER, Happening.GRACE_PASSED): (Stage.OVER, ()),
     (Stage.OVER, Happening.OUTPUT_PASSED): (Stage.OVER, (Effect.BLAME_OUTPUT,)),
-    # It is looked at again after a while. A stop that comes meanwhile ends what lingers, and does not wait for room.
-    (Stage.OVER, Happening.ROOM_MISSING): (Stage.RUNS, ()),
 }

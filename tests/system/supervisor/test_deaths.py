@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from raw_desk import RawDesk, is_alive, kill_and_wait, until
 
 from jobwire.worker import keeper
+from jobwire.worker.supervisor import cgroups
 
 SH = "/bin/sh"
 # Writes a line, waits for the gate to open, writes more than a pipe holds, and ends with its own status.
@@ -47,6 +49,15 @@ def pass_gate(gate: Path, count: int) -> None:
         until(lambda: not _bytes_in(fd), "all writers to pass")
     finally:
         os.close(fd)
+
+
+def _holds_pidfds(pid: int) -> bool:
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        # It may be closed between two looks.
+        with suppress(FileNotFoundError):
+            if "pidfd" in str(fd.readlink()):
+                return True
+    return False
 
 
 def _bytes_in(fd: int) -> int:
@@ -160,6 +171,34 @@ def test_if_both_are_killed_the_next_pair_adopts_what_runs(desk: RawDesk, tmp_pa
 
 
 @pytest.mark.usefixtures("any_box")
+def test_after_both_were_killed_the_next_supervisor_may_be_killed_too(desk: RawDesk, tmp_path: Path) -> None:
+    """The jobs are nobody's children then, and the keeper holds what tells of their ends."""
+    if tuple(int(part) for part in os.uname().release.split(".")[:2]) < (6, 15):
+        pytest.skip("this kernel tells the status of a process to its parent only")
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    jobs = {desk.start(SH, "-c", f"read x < {gate}; echo out; exit {status}"): status for status in range(3)}
+    pids = [desk.started(handle)["pid"] for handle in jobs]
+    kill_and_wait(desk.keeper)
+    kill_and_wait(desk.supervisor)
+    keeper.start(tmp_path)
+    desk.reconnect()
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    pass_gate(gate, len(jobs))
+    until(lambda: not any(is_alive(pid) for pid in pids), "the end of all jobs")
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    for handle, status in jobs.items():
+        fact = desk.ended(handle)
+        assert (fact["kind"], fact["exit_status"], desk.output(fact)) == ("exited", status, (b"out\n", b"")), fact["sentence"]
+    desk.settle(*jobs)
+    until(lambda: not _holds_pidfds(desk.keeper), "the keeper to let go of them")
+
+
+@pytest.mark.usefixtures("any_box")
 def test_if_both_are_killed_what_ended_meanwhile_is_lost_in_words(desk: RawDesk, tmp_path: Path) -> None:
     (handle,), _ = start_writers(desk, tmp_path, 1)
     kill_and_wait(desk.keeper)
@@ -247,6 +286,26 @@ def test_a_fork_that_ended_before_its_folder_was_renamed_keeps_its_status(desk: 
     desk.recover()
     fact = desk.ended(handle)
     assert (fact["pid"], fact["exit_status"], desk.output(fact)[0]) == (started["pid"], 6, b"out\n")
+
+
+def test_a_job_ends_though_somebody_removed_its_cgroup(desk: RawDesk, tmp_path: Path) -> None:
+    """As a supervisor does that clears up after another one while a job that it has adopted is just ending."""
+    if not desk.cgroups:
+        pytest.skip("it has none")
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    handle = desk.start(SH, "-c", f"echo out; read x < {gate}; exit 6")
+    started = desk.started(handle)
+    until((desk.folder(started) / "stdout").read_bytes, "the output")
+    tree = cgroups.find_tree()
+    assert tree is not None
+    own = Path(tree.folder_of(started["pid"]))
+    (Path(tree.folder_of(desk.supervisor)) / "cgroup.procs").write_text(str(started["pid"]))
+    own.rmdir()
+    pass_gate(gate, 1)
+    assert desk.ended(handle)["exit_status"] == 6
+    # The removed one is not given to another job.
+    assert desk.run("echo", "next")[1] == b"next\n"
 
 
 def test_an_end_that_was_written_but_not_named_is_told(desk: RawDesk) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from machines import briefly
 from messages import messages
 
+from jobwire.broker.accounts import Account, Meter
 from jobwire.broker.peers import Peer
 from jobwire.broker.reception import SIGNED, Reception
 from jobwire.broker.verbs.hello import Introduction
@@ -62,7 +63,7 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
         table = handlers(house.desk, introduction, lambda _: member, asyncio.get_running_loop())
         endpoint = Endpoint()
         reception = Reception(DAEMON.public, NONCE, lambda _: member, table, endpoint)  # type: ignore[arg-type] # reason: a double
-        peer = Peer(b"r", -1, b"", CLIENT.public)
+        peer = Peer(b"r", Meter(-1, b""), Account(CLIENT.public))
         for request in requests:
             if request.HasField("start"):
                 request.start.first_store = house.store.id

@@ -35,9 +35,9 @@ class House:
         monkeypatch.setattr(folders, "RETRY_SECONDS", 0.01)
         self.intents = Intents(str(tmp_path), b"/", asyncio.get_running_loop(), self.start, self.tell)
 
-    def start(self, handles: Sequence[str]) -> None:
-        self.written += handles
-        if handles:
+    def start(self, launches: Sequence[Launch]) -> None:
+        self.written += [folders.handle(launch.key) for launch in launches]
+        if launches:
             self.came.set()
 
     def tell(self, facts: Sequence[Fact]) -> None:

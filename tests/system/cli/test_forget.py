@@ -1,0 +1,52 @@
+"""What a person sees of jobs that are dropped, with a real worker."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from home import Home
+
+
+@pytest.fixture
+def ended(home: Home) -> list[str]:
+    """Two jobs that ended, the first of which wrote six bytes, and a third that runs."""
+    jobs = [home.submit("-n", "first", "echo", "hello"), home.submit("-n", "second", "true")]
+    home.jobwire("wait", *jobs)
+    home.submit("-n", "slow", "sleep", "600")
+    return jobs
+
+
+def names(home: Home) -> list[str]:
+    return [job["name"] for job in home.records("list", "-a")]
+
+
+def test_a_job_is_forgotten_by_name_and_its_id_stays_taken(home: Home, ended: list[str]) -> None:
+    assert home.jobwire("forget", "first").stderr == b"jobwire: 1 job forgotten, 6 bytes of logs\n"
+    assert names(home) == ["second", "slow"]
+    assert b"has ended and was forgotten" in home.jobwire("show", ended[0], status=1).stderr
+    assert b"was forgotten; it is never run again" in home.jobwire("run", "--id", ended[0], "echo", "hello", status=1).stderr
+
+
+def test_what_runs_is_refused_and_then_nothing_is_forgotten(home: Home, ended: list[str]) -> None:
+    assert b"has not ended; jobwire stop it first" in home.jobwire("forget", *ended, "slow", status=1).stderr
+    assert names(home) == ["first", "second", "slow"]
+
+
+def test_all_that_ended_is_forgotten_as_a_dry_run_has_told(home: Home, ended: list[str]) -> None:
+    assert b"2 jobs would be forgotten, 6 bytes" in home.jobwire("forget", "--all-ended", "--dry-run").stderr
+    assert json.loads(home.jobwire("forget", "--older-than", "1h", "--json").stdout) == {"jobs": 0, "log_bytes": 0}
+    assert names(home) == ["first", "second", "slow"]
+    assert json.loads(home.jobwire("forget", "--older-than", "0", "--json").stdout) == {"jobs": 2, "log_bytes": 6}
+    assert names(home) == ["slow"]
+
+
+def test_it_must_be_said_what_is_to_be_forgotten(home: Home) -> None:
+    assert b"name jobs" in home.jobwire("forget", status=2).stderr
+    assert b"cannot both be said" in home.jobwire("forget", "--all-ended", "last", status=2).stderr
+    assert b"--older-than" in home.jobwire("forget", "--older-than", "soon", status=2).stderr
+
+
+def test_a_cursor_that_is_of_no_use_is_answered_with_what_to_type(home: Home) -> None:
+    said = home.jobwire("events", "--from", f"{'0' * 32}:1", status=1).stderr.decode()
+    assert "jobwire list -a; then go on with: jobwire events --from " in said
