@@ -26,7 +26,8 @@ from ..folders import (
 )
 from ..keeper_loop import say
 from .containment import Box
-from .job import Job, ended_fact
+from .facts import ended_fact
+from .job import Job
 from .leaders import Child, Use
 from .loop import Timer, log_exception
 from .pump import Pump, Quota
