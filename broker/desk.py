@@ -205,7 +205,8 @@ class Desk:
                 self._queue.add(job.key, job.batch)
             else:
                 self._queue.add_running(job.key, job.batch)
-        _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(ways), len(known))
+        if ways:
+            _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(ways), len(known))
         self.hear(facts)
         for job, way in ways.items():
             if way is TakeUp.REPEAT_STOP and job.stop is not None and job.phase is Phase.STOPPING:

@@ -36,6 +36,16 @@ def server_socket(context: Context, socket_type: int, identity: Identity) -> Soc
     return socket
 
 
+def bind(socket: Socket, endpoint: str) -> str:
+    """Bind; say the endpoint as it was asked for, with its real port. Raises zmq.ZMQError."""
+    # Only there: with it, libzmq takes and tells also what is IPv4 as a mapped address.
+    socket.set(zmq.IPV6, int("[" in endpoint))
+    socket.bind(endpoint)
+    host, _, _ = endpoint.rpartition(":")
+    _, _, port = socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")
+    return f"{host}:{port}"
+
+
 def client_socket(context: Context, socket_type: int, identity: Identity, server_public: bytes) -> Socket:
     """Make a socket to connect; it speaks only to the daemon with the Ed25519 public key `server_public`.
 
@@ -44,6 +54,8 @@ def client_socket(context: Context, socket_type: int, identity: Identity, server
     server_curve = curve_public_of(server_public)
     socket = _new_socket(context, socket_type, identity)
     socket.set(zmq.CURVE_SERVERKEY, server_curve)
+    # Takes IPv4 addresses and names all the same.
+    socket.set(zmq.IPV6, 1)
     return socket
 
 

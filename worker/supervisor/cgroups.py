@@ -29,17 +29,37 @@ class Cgroup:
         self._pool = pool
         self._disturbed = False
         self.path = path
-        self._procs = os.open(f"{path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
-        self._events = os.open(f"{path}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+        self._open()
+
+    def _open(self) -> None:
+        self._procs = os.open(f"{self.path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            self._events = os.open(f"{self.path}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            os.close(self._procs)
+            raise
 
     def enter(self) -> None:
-        """Move this process in, so that what it spawns is in from its first instruction on."""
+        """Move this process in, so that what it spawns is in from its first instruction on. Raises OSError with words."""
         try:
             os.write(self._procs, b"0")
         except OSError:
-            # Somebody removed it. It must not go back to the pool.
-            self._disturbed = True
-            raise
+            self._make_again()
+
+    def _make_again(self) -> None:
+        """Somebody removed it while it was in the pool: whatever else stands under its name now, nothing of ours runs in it."""
+        # Until it is known to be whole it must not go back to the pool.
+        self._disturbed = True
+        try:
+            os.makedirs(self.path, exist_ok=True)
+            former = self._procs, self._events
+            self._open()
+            for fd in former:
+                os.close(fd)
+            os.write(self._procs, b"0")
+        except OSError as error:
+            raise _in_words(self.path, error) from error
+        self._disturbed = False
 
     def leave(self) -> None:
         """Move this process back."""
@@ -224,14 +244,18 @@ class Cgroups:
     def _make(self) -> Cgroup:
         path = f"{self._base}/{_PREFIX}{self._next}"
         self._next += 1
-        os.makedirs(path)
-        return Cgroup(self, path)
+        try:
+            # With the one above it, should somebody have removed that.
+            os.makedirs(path)
+            return Cgroup(self, path)
+        except OSError as error:
+            raise _in_words(path, error) from error
 
     def _names(self) -> list[str]:
         try:
             return [one for one in os.listdir(self._base) if one.removeprefix(_PREFIX).isdigit()]
         except FileNotFoundError:
-            # As above: it was empty.
+            # Somebody removed it; it is made again with the next one in it.
             return []
 
 
@@ -266,6 +290,10 @@ def find_tree() -> Tree | None:
             if fields[fields.index("-") + 1] == "cgroup2" and f"{own}/".startswith(f"{root}/") and "/.." not in own:
                 return Tree(mount, root)
     return None
+
+
+def _in_words(path: str, error: OSError) -> OSError:
+    return OSError(error.errno, f"its cgroup {path} cannot be used: {error.strerror}")
 
 
 def _remove_tree(path: str) -> None:
