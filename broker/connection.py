@@ -13,8 +13,9 @@ import struct
 
 _SO_COOKIE = 57  # asm-generic/socket.h; not in Python's socket module
 _COOKIE_BYTES = 8
-# Of struct tcp_info, linux/tcp.h: tcpi_bytes_acked stands behind 8 bytes, 24 fields of 4 bytes and 2 of 8.
+# Of struct tcp_info, linux/tcp.h: tcpi_state stands first; tcpi_bytes_acked stands behind 8 bytes, 24 fields of 4 bytes and 2 of 8.
 _BYTES_ACKED = struct.Struct("=120xQ")
+_ESTABLISHED = 1  # net/tcp_states.h
 
 
 class Gone(Exception):  # noqa: N818 -- a fact
@@ -47,7 +48,7 @@ def shut_down(descriptor: int, cookie: bytes) -> None:
 def acknowledged_bytes(descriptor: int, cookie: bytes) -> int | None:
     """Say how many bytes the other side's kernel has taken over this connection so far; None where it is not TCP.
 
-    Raises Gone.
+    Raises Gone, also where the other side has closed it: libzmq notices that only when it reads, which it does not while requests wait.
     """
     try:
         with socket.socket(fileno=os.dup(descriptor)) as connection:
@@ -58,5 +59,7 @@ def acknowledged_bytes(descriptor: int, cookie: bytes) -> int | None:
             info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.size)
     except OSError:
         raise Gone from None
+    if info[0] != _ESTABLISHED:
+        raise Gone
     # A kernel before 4.1 tells less.
     return int(_BYTES_ACKED.unpack(info)[0]) if len(info) == _BYTES_ACKED.size else None

@@ -34,6 +34,7 @@ from .reception import Reception
 from .retention import Keep, Retention
 from .room import Room
 from .store import Store
+from .turns import Turns
 from .verbs.hello import Introduction
 from .verbs.table import handlers
 
@@ -130,7 +131,7 @@ class Daemon:
             _told_endpoint(self.event_endpoint),
             self.desk.engine.slots,
         )
-        self._reception.handlers = handlers(self.desk, introduction, self.member_of, self._loop)
+        self._reception.handlers = handlers(self.desk, introduction, self.member_of, Turns(self._loop))
         self.endpoint = _bind(self._router.bind, self._settings.listen)
         self._retention.open()
 
@@ -183,6 +184,7 @@ class Daemon:
             if after.member(member.key) != member:
                 _log.info("roster: %s is off, or has another name, role or limit", member.name)
                 self.news.revoke_all(member.key)
+                self._publisher.cut_off(member.key)
                 self._router.cut_off(member.key)
         self.desk.reconsider()
 

@@ -19,7 +19,8 @@ from ..schemas.naming import JobKey, format_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
 from .admission import Admission
-from .engine import Delayed, Ended, Engine, Expected, Fact, Launch, Paused
+from .clock import Clock
+from .engine import Delayed, Ended, Engine, Expected, Fact, Launch, Paused, Started
 from .facts import cancelled, take_in
 from .forgetting import Forgetting
 from .life import RECOVERED, BatchRun, Happening, Job, Phase, StopOrder, TakeUp, advance
@@ -80,7 +81,8 @@ class Desk:
         self.live: dict[JobKey, Job] = {}
         self.lookup = Lookup(store, self.live)
         self.store = store
-        self._now_us = now_us
+        self._clock = Clock(now_us)
+        self._now_us = self._clock.now_us
         self._queue = Queue(engine.slots, lambda owner: limits_of(owner).running_jobs)
         self.watchers = Watchers()
         self.pauses = Pauses(engine)
@@ -191,6 +193,7 @@ class Desk:
         """Take up where the last run of this daemon ended: what runs is adopted, what ended meanwhile is recorded, the rest is queued."""
         for job in self.lookup.alive():
             self.live[job.key] = job
+            self._clock.not_before(max(job.queued_at_us, job.started_at_us))
         expected = [Expected(job.key, job.pid, job.started_at_us, job.queued_at_us, job.launched) for job in self.live.values()]
         facts = await self.engine.recover(expected)
         if faults.ARMED:
@@ -216,6 +219,8 @@ class Desk:
         turn = _Turn({})
         settled: list[JobKey] = []
         for fact in facts:
+            if isinstance(fact, Started | Ended):
+                self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
             job = self.live.get(fact.key)
             if job is None:
                 if isinstance(fact, Ended):
@@ -276,7 +281,7 @@ class Desk:
 
     def _launch(self, jobs: Sequence[Job]) -> None:
         if jobs:
-            self.engine.start([Launch(job.key, job.spec) for job in jobs])
+            self.engine.start([Launch(job.key, job.spec, job.queued_at_us) for job in jobs])
 
     async def _durable(self) -> None:
         """Wait until all that was decided so far is on disk."""

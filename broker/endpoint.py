@@ -26,7 +26,7 @@ from ..schemas.frames import LARGEST_MESSAGE, MOST_FRAMES, refusal_message
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
 from .accounts import Account, Meter
-from .connection import cookie_of
+from .connection import Gone, cookie_of
 from .edge import EdgeReader
 from .peers import Disconnections, Peer
 
@@ -34,14 +34,17 @@ _log = logging.getLogger(__name__)
 
 # An envelope around the largest request: proof and protobuf framing.
 _ENVELOPE_BYTES = 1024
-# Messages that wait for one peer, in each direction.
+# Replies that wait for one peer, and requests that wait of it.
 _PEER_MESSAGES = 256
+_PEER_REQUESTS = 64
+# How often it is looked after whether somebody who asks a lot is there still.
+_LOOK_SECONDS = 0.02
 # Then what else waits for the loop (a commit, a job's end) has its turn: libzmq takes from each peer in turn, but this would be nothing
 # worth if one that asks for a thousand long lists held up everything behind the sockets.
-_TURN_SECONDS = 0.002
+_TURN_SECONDS = 0.001
 # So long a connection that is one too many can read why.
 _FAREWELL_SECONDS = 1.0
-_CUT_OFF_REMEMBERED = 1024
+_GONE_REMEMBERED = 1024
 
 
 class Endpoint:
@@ -61,8 +64,8 @@ class Endpoint:
         self._accounts: dict[bytes, Account] = {}
         # By cookie: those over the bound of their identity, for as long as they are told so.
         self._unwelcome: dict[bytes, Peer] = {}
-        # Routing ids of those that were cut off, oldest first: what they asked before waits in libzmq still, and would be worked on.
-        self._cut_off: dict[bytes, None] = {}
+        # Routing ids of those that are gone, oldest first: what they asked before waits in libzmq still, and would be worked on.
+        self._gone: dict[bytes, None] = {}
         self._by_id: dict[bytes, Peer] = {}
         self._by_descriptor: dict[int, Peer] = {}
         self.malformed = 0
@@ -70,7 +73,7 @@ class Endpoint:
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE + _ENVELOPE_BYTES)
         self._socket.setsockopt(zmq.SNDHWM, _PEER_MESSAGES)
-        self._socket.setsockopt(zmq.RCVHWM, _PEER_MESSAGES)
+        self._socket.setsockopt(zmq.RCVHWM, _PEER_REQUESTS)
         self._disconnections = Disconnections(self._socket, self._forget_descriptor)
         self._readers: list[EdgeReader] = []
 
@@ -149,10 +152,10 @@ class Endpoint:
         return True
 
     def _receive(self, routing_id: bytes, frame: zmq.Frame, more: int) -> None:
-        if routing_id in self._cut_off:
+        if routing_id in self._gone:
             return
         peer = self._peer(routing_id, frame)
-        if peer is None:
+        if peer is None or not self._is_there(peer):
             return
         if more:
             self.malformed += 1
@@ -162,6 +165,20 @@ class Endpoint:
             return
         self._take(peer, frame.bytes)
 
+    def _is_there(self, peer: Peer) -> bool:
+        now = time.monotonic()
+        if now < peer.look_at:
+            return True
+        peer.look_at = now + _LOOK_SECONDS
+        try:
+            peer.meter.look()
+        except Gone:
+            # Its requests of before would be worked on for nobody.
+            self._forget(peer)
+            peer.end()
+            return False
+        return True
+
     def _peer(self, routing_id: bytes, frame: zmq.Frame) -> Peer | None:
         descriptor = int(frame.get(zmq.SRCFD))
         peer = self._by_id.get(routing_id)
@@ -169,6 +186,10 @@ class Endpoint:
             return peer
         public = bytes.fromhex(str(frame.get("User-Id")))
         cookie = cookie_of(descriptor)
+        holder = self._by_descriptor.get(descriptor)
+        if not cookie or (holder is not None and holder.meter.cookie == cookie):
+            # The connection that sent this is gone, and its descriptor closed, or given to another one, which must not suffer for it.
+            return None
         chosen = ""
         with contextlib.suppress(zmq.ZMQError):
             chosen = str(frame.get("Identity"))
@@ -204,13 +225,10 @@ class Endpoint:
 
     def _hang_up(self, peer: Peer) -> None:
         self._unwelcome.pop(peer.meter.cookie, None)
-        peer.cut_off()
+        self._cut_off_for(peer, "is one connection too many")
 
     def _cut_off_for(self, peer: Peer, reason: str) -> None:
         _log.warning("peer %s %s and was cut off", peer.public.hex()[:8], reason)
-        self._cut_off[peer.routing_id] = None
-        if len(self._cut_off) > _CUT_OFF_REMEMBERED:
-            del self._cut_off[next(iter(self._cut_off))]
         self._forget(peer)
         peer.cut_off()
 
@@ -227,6 +245,9 @@ class Endpoint:
             peer.end()
 
     def _forget(self, peer: Peer) -> None:
+        self._gone[peer.routing_id] = None
+        if len(self._gone) > _GONE_REMEMBERED:
+            del self._gone[next(iter(self._gone))]
         if self._by_id.get(peer.routing_id) is peer:
             del self._by_id[peer.routing_id]
         if self._by_descriptor.get(peer.descriptor) is peer:

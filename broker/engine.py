@@ -19,10 +19,11 @@ StreamName = Literal["stdout", "stderr"]
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A job to start."""
+    """A job to start; it does not start before it was queued, whatever became of the clock meanwhile."""
 
     key: JobKey
     spec: JobSpec
+    queued_at_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,6 @@ from ..schemas.refusal import Refused
 from .engine import Engine, LogReader, Run, StreamName
 from .life import Job
 
-# Then other requests have their turn.
-_CHUNKS_A_TURN = 8
 # Credit counts bytes, but a peer's pipe counts messages: a job that writes line by line to a reader that is slow would fill it. After so
 # many chunks without new credit, what is written is gathered for a moment. A log read in large chunks never comes to that.
 _CHUNKS_UNGATHERED = 64
@@ -24,10 +22,14 @@ _GATHER_SECONDS = 0.05
 
 
 class Turns(Protocol):
-    """The part of a loop that is needed here."""
+    """What is needed here of turns.py."""
+
+    def time_left(self) -> bool:
+        """Say whether there is time in this turn, or others shall have theirs."""
+        ...
 
     def call_soon(self, callback: Callable[[], object], /) -> object:
-        """Call in the next turn."""
+        """Call in a later turn, when those who came before had theirs."""
         ...
 
     def call_later(self, delay: float, callback: Callable[[], object], /) -> object:
@@ -97,10 +99,10 @@ class LogStream:
             self._ended()
 
     def pump(self) -> None:
-        """Send chunks as far as there are bytes and credit."""
-        if self._closed:
+        """Send chunks as far as there are bytes, credit and time; without time, in a later turn."""
+        if self._closed or self._scheduled:
             return
-        for _ in range(_CHUNKS_A_TURN):
+        while self._turns.time_left():
             # Looked at before reading: whatever was written before the end was recorded is then read.
             over = self._job.recorded
             if self._gathering and not over:
@@ -122,9 +124,8 @@ class LogStream:
             if self._chunks > _CHUNKS_UNGATHERED and not self._gathering:
                 self._gathering = True
                 self._turns.call_later(_GATHER_SECONDS, self._gathered)
-        if not self._scheduled:
-            self._scheduled = True
-            self._turns.call_soon(self._next_turn)
+        self._scheduled = True
+        self._turns.call_soon(self._next_turn)
 
     def _gathered(self) -> None:
         self._gathering = False

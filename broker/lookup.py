@@ -19,8 +19,8 @@ _COLUMNS = (
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 _MOST_CANDIDATES = 5
-# Events looked at for one replay, so that a narrow filter over a long history comes in parts too.
-_REPLAY_ROWS = 4096
+# Events looked at for one replay, so that a narrow filter over a long history comes in parts too, and others have their turn.
+_REPLAY_ROWS = 1024
 
 
 class Lookup:

@@ -22,6 +22,8 @@ from ..schemas.spec import LONGEST_LABEL, MOST_LABELS
 # Events in one published message: what a subscriber's pipe can hold is bounded in messages.
 _EVENTS_A_MESSAGE = 64
 _GRANT_SECONDS_UNSUBSCRIBED = 60.0
+# Where an identity has as many as it may. A subscription arrives in less, if it comes at all.
+_GRANT_SECONDS_AT_THE_BOUND = 5.0
 # Named one by one in all grants of one identity. Each costs an entry in the index.
 _JOBS_AN_IDENTITY = 100_000
 # More than one there is only for a while, after a reconnect. Each has a queue of its own in libzmq.
@@ -116,8 +118,10 @@ class News:
         """
         own = list(self._owned.get(public, {}).values())
         idle = [grant for grant in own if not grant.subscribed]
+        patience = _GRANT_SECONDS_UNSUBSCRIBED if len(own) < most else _GRANT_SECONDS_AT_THE_BOUND
+        now = self._now()
         for old in idle:
-            if self._now() - old.unsubscribed_at > _GRANT_SECONDS_UNSUBSCRIBED:
+            if now - old.unsubscribed_at > patience:
                 self.revoke(old.topic)
                 own.remove(old)
         if len(own) >= most:

@@ -38,6 +38,8 @@ class Peer:
     # By request id.
     streams: dict[int, Ending] = field(default_factory=dict)
     gone: bool = False
+    # When to ask the kernel next whether it is there still.
+    look_at: float = 0.0
     # Why all its requests are refused, where they are.
     unwelcome: Refused | None = None
 

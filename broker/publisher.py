@@ -92,6 +92,12 @@ class Publisher:
             self._reader.close()
         self._socket.close(linger=0)
 
+    def cut_off(self, public: bytes) -> None:
+        """Shut down all connections of one identity that are subscribed to something; its client then asks for new grants at once."""
+        account = self._accounts.get(public)
+        for meter in list(account.meters.values()) if account is not None else ():
+            shut_down(meter.descriptor, meter.cookie)
+
     def publish(self, topic: bytes, news: bytes) -> None:
         """Send to whoever subscribed to the topic; never waits."""
         subscribers = self._subscribers.get(topic, ())

@@ -14,6 +14,7 @@ from ..schemas.record import outcome_to_wire
 from ..schemas.refusal import Refused
 from .engine import Engine, Run, StreamName
 from .life import Job
+from .log_stream import Turns
 
 _REPORTS_A_MESSAGE = 256
 _BYTES_A_MESSAGE = 512 * 1024
@@ -30,6 +31,7 @@ class Reports:
         tail_lines: int,
         tail_bytes: int,
         credit: int,
+        turns: Turns,
         send: Callable[[request_pb2.Reply], bool],
         ended: Callable[[], None],
     ) -> None:
@@ -38,6 +40,8 @@ class Reports:
         self._tail_lines = tail_lines
         self._tail_bytes = tail_bytes
         self._credit = credit
+        self._turns = turns
+        self._scheduled = False
         self._send = send
         self._ended = ended
         self._due: deque[tuple[Job, bool]] = deque()
@@ -73,8 +77,17 @@ class Reports:
             self._ended()
 
     def flush(self) -> None:
-        """Send what is due, as far as there is credit."""
+        """Send what is due, as far as there is credit and time; without time, in a later turn."""
+        if self._scheduled:
+            return
+        first = True
         while not self._closed and self._credit > 0 and self._due:
+            # Asked only of who has much to say: a look costs the loop a turn.
+            if not first and not self._turns.time_left():
+                self._scheduled = True
+                self._turns.call_soon(self._next_turn)
+                return
+            first = False
             reply = request_pb2.Reply(request_id=self._request_id)
             size = 0
             while self._due and len(reply.reports.reports) < _REPORTS_A_MESSAGE and size < _BYTES_A_MESSAGE:
@@ -87,6 +100,10 @@ class Reports:
             self._credit -= 1
             if not self._send(reply) or reply.last:
                 self.close()
+
+    def _next_turn(self) -> None:
+        self._scheduled = False
+        self.flush()
 
     def _write(self, report: request_pb2.Report, job: Job, *, finished: bool) -> None:
         report.key.owner, report.key.id = job.key

@@ -41,11 +41,12 @@ _STEPS = (
     """
     -- Ids that are taken though their job is forgotten: a digest of owner and id, see rows.py.
     CREATE TABLE tombstones (mark BLOB PRIMARY KEY) WITHOUT ROWID;
-    -- Runs of forgotten jobs whose log folders may still be there.
+    -- Runs of forgotten jobs whose log folders may still be there. With rowids: without them `quick_check` of some versions of SQLite
+    -- finds NULL in columns before the key.
     CREATE TABLE leftovers (
-        pid INTEGER NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL, owner BLOB NOT NULL, id BLOB NOT NULL,
+        owner BLOB NOT NULL, id BLOB NOT NULL, pid INTEGER NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,
         PRIMARY KEY (owner, id)
-    ) WITHOUT ROWID;
+    );
     ALTER TABLE jobs ADD COLUMN log_bytes INTEGER NOT NULL DEFAULT 0;
     UPDATE jobs SET log_bytes = log_bytes_of(outcome) WHERE state = 4;
     CREATE INDEX jobs_ended ON jobs (ended_at) WHERE state = 4;

@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,28 +18,20 @@ from ..keys import private_files
 from ..keys.identity import format_public, parse_public
 from ..keys.places import config_folder
 from ..schemas.refusal import Code, Refused
+from .addressee import EMBEDDED, Context
+
+__all__ = ["CONTEXT_VARIABLE", "EMBEDDED", "Context", "add", "contexts_path", "current_name", "list_contexts", "parse_endpoint", "remove"]
+__all__ += ["resolve", "use"]
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
-EMBEDDED = "embedded"
 CONTEXT_VARIABLE = "JOBWIRE_CONTEXT"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
 # A host name, an IPv4 address, or an IPv6 address in brackets.
 _ENDPOINT = re.compile(r"(?:tcp://)?(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]):(?P<port>\d{1,5})", re.ASCII)
 _LARGEST_PORT = 65_535
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """A daemon to speak to. `server_key` is its Ed25519 public key; `embedded`: it is this user's private worker."""
-
-    name: str
-    endpoint: str
-    server_key: bytes
-    identity_path: Path
-    embedded: bool = False
 
 
 def contexts_path() -> Path:
@@ -74,7 +65,7 @@ def resolve(name: str | None = None) -> Context:
     current, contexts = _read()
     name = name or os.environ.get(CONTEXT_VARIABLE) or current
     if name == EMBEDDED:
-        from .embedded import ensure  # noqa: PLC0415 -- it stands on this module
+        from .embedded import ensure  # noqa: PLC0415 -- who speaks to another daemon need not wait for it
 
         return ensure()
     if name not in contexts:
@@ -189,7 +180,11 @@ def _context(name: str, table: Any, folder: Path) -> Context:
     for key, value in said.items():
         if not isinstance(value, str):
             raise Refused(Code.FAILED_PRECONDITION, f"'{key}' is not text")
-    identity = folder / Path(said["identity"] or "identity").expanduser()
+    try:
+        identity = folder / Path(said["identity"] or "identity").expanduser()
+    except RuntimeError:
+        # pathlib, of `~somebody`.
+        raise Refused(Code.FAILED_PRECONDITION, f"'identity' names the home of a user who does not exist: {said['identity']}") from None
     return Context(name, parse_endpoint(said["endpoint"]), parse_public(said["key"]), identity)
 
 

@@ -21,7 +21,7 @@ from ..keys import private_files
 from ..keys.identity import Identity, fingerprint, load_or_make, parse_public
 from ..keys.places import identity_path, roster_path, worker_folder
 from ..schemas.refusal import Code, Refused
-from .contexts import EMBEDDED, Context
+from .addressee import EMBEDDED, Context
 
 if TYPE_CHECKING:
     import subprocess

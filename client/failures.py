@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..schemas.refusal import Refused
-from .results import CompletedJob
 from .specs import Text
+
+if TYPE_CHECKING:
+    # At run time it is the other way round.
+    from .results import CompletedJob
 
 __all__ = ["JobFailed", "JobTimeout", "Refused"]
 

@@ -92,11 +92,12 @@ class Feed:
             self.link.close()
             self._endpoint = event_endpoint
         for reader in self._readers.values():
-            if greeted.new_run:
-                reader.subscription.grant_lost()
-            else:
+            if not greeted.new_run:
                 # The connection may have been cut because the roster gives us other rights: then the grants went with it.
                 self._renew(reader)
+            elif reader.subscription.granted:
+                # One that asks just now is answered by this run: to ask twice would leave a grant behind that nobody uses.
+                reader.subscription.grant_lost()
 
     def answered(self, exchange: Exchange) -> bool:
         """Take in an answer if it is to a request of a subscription; say whether it was."""

@@ -11,7 +11,8 @@ from ..schemas.frames import MOST_CONNECTIONS, MOST_GRANTS, MOST_QUEUED_JOBS, MO
 
 # More would not be a limit of this program but of the machine.
 _MOST = 1_000_000_000
-_FEWEST_UNREAD_BYTES = 65_536
+# More than the largest single reply: two ranges of a log behind a job with two MiB of arguments.
+_FEWEST_UNREAD_BYTES = 5 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Knows how the file changes, not what it may say (roster_text.py) nor what the ro
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shlex
@@ -136,7 +137,10 @@ class RosterFile:
         self._on_change = on_change
         self._on_problem = on_problem
         self._problem = ""
-        self._inotify = INotify(nonblocking=True)
+        try:
+            self._inotify = INotify(nonblocking=True)
+        except OSError as error:
+            raise _cannot_watch(path, error) from None
         try:
             private_files.make_folder(path.parent)
             self._watch()
@@ -144,7 +148,7 @@ class RosterFile:
             self.roster = parse(self._text, str(path))
         except OSError as error:
             self.close()
-            raise Refused(Code.FAILED_PRECONDITION, f"the folder of {path} cannot be watched: {error.strerror}") from None
+            raise _cannot_watch(path, error) from None
         except Refused:
             self.close()
             raise
@@ -212,3 +216,12 @@ class RosterFile:
     def _concerns_us(self, events: Sequence[Event]) -> bool:
         # Reading without need could meet a file that is half written. Events without a name are about a folder, or some were lost.
         return any(event.name in ("", self._path.name) for event in events) or self._path.is_symlink()
+
+
+def _cannot_watch(path: Path, error: OSError) -> Refused:
+    # inotify(7): these are the limits of a user.
+    reason, step = {
+        errno.EMFILE: ("this user has too many watches open", "raise fs.inotify.max_user_instances"),
+        errno.ENOSPC: ("no more files can be watched", "raise fs.inotify.max_user_watches"),
+    }.get(error.errno or 0, (error.strerror, ""))
+    return Refused(Code.FAILED_PRECONDITION, f"the folder of {path} cannot be watched: {reason}", step)

@@ -61,6 +61,17 @@ class Worker:
         roster.add_member(self.roster, name, identity.public, role)
         return identity
 
+    def admit(self, name: str, role: str) -> Identity:
+        """Put somebody new on the roster of a worker that runs, and return when they may come in."""
+        identity = self.add(name, role)
+        wait_until(lambda: self._lets_in(identity), "the roster is in force")
+        return identity
+
+    def _lets_in(self, identity: Identity) -> bool:
+        with RawClient(self.endpoint, self.public, identity) as raw:
+            raw.send(raw.envelope(raw.request(hello=request_pb2.Hello(oldest_version=1, newest_version=1))))
+            return raw.receive_frames(1000) is not None
+
     def start(self) -> Worker:
         """Start it, and return when it can be spoken to."""
         read, write = os.pipe()
@@ -87,7 +98,7 @@ class Worker:
         """Write a command line of `jobwire worker` for this state folder."""
         return [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", words[0], "--state", str(self.state), *words[1:]]
 
-    def command(self, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run `jobwire worker WORDS` to its end, which must be the expected one."""
         ended = subprocess.run(
             [*self.prefix, *self.argv(*words)],
@@ -98,7 +109,7 @@ class Worker:
             timeout=READY_SECONDS,
             check=False,
         )
-        assert ended.returncode == status, f"{words} ended {ended.returncode}: {ended.stderr}"
+        assert status is None or ended.returncode == status, f"{words} ended {ended.returncode}: {ended.stderr}"
         return ended
 
     def refusal(self, status: int = 1) -> str:

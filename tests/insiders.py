@@ -39,10 +39,10 @@ def follow(raw: RawClient, key: job_pb2.JobKey, count: int) -> None:
         raw.send(raw.envelope(raw.request(follow_log=wanted)))
 
 
-def list_all(raw: RawClient, count: int) -> int:
+def list_all(raw: RawClient, count: int, *, patience_ms: int = 1000) -> int:
     """Ask for all jobs many times, as long as that can be sent; say how often it was."""
     frame = raw.envelope(raw.request(list=request_pb2.List(all=True)))
-    raw.socket.setsockopt(zmq.SNDTIMEO, 1000)
+    raw.socket.setsockopt(zmq.SNDTIMEO, patience_ms)
     for sent in range(count):
         try:
             raw.send(frame)

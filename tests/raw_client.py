@@ -36,7 +36,7 @@ class RawClient:
         self.nonce = b""
         self.event_endpoint = ""
         self._next_id = 1
-        self._endpoint = endpoint
+        self.endpoint = endpoint
 
     def __enter__(self) -> Self:
         return self
@@ -74,7 +74,7 @@ class RawClient:
         reply = self.ask(self.request(hello=request_pb2.Hello(oldest_version=1, newest_version=1, software="raw")))
         assert reply.WhichOneof("content") == "hello", reply
         self.nonce = reply.hello.nonce
-        self.event_endpoint = reply.hello.event_endpoint.replace("*", self._endpoint.removeprefix("tcp://").rpartition(":")[0])
+        self.event_endpoint = reply.hello.event_endpoint.replace("*", self.endpoint.removeprefix("tcp://").rpartition(":")[0])
         return reply.hello
 
     def start(self, *argv: bytes, watch: bool = False, job_id: bytes = b"") -> request_pb2.Request:

@@ -33,6 +33,7 @@ from .reload import Reloads, Resumed
 
 _log = logging.getLogger(__name__)
 
+_LEAST_DESCRIPTORS = 128
 ANY_LOOPBACK = "tcp://127.0.0.1"
 
 
@@ -220,7 +221,16 @@ def _boot_id() -> str:
 
 
 def raise_descriptor_limit() -> int:
-    """Take as many descriptors as the system gives: each connection and each followed log holds one. Say what the limit was."""
+    """Take as many descriptors as the system gives: each connection and each followed log holds one. Say what the limit was.
+
+    Raises Refused(FAILED_PRECONDITION) where that is next to none: ZeroMQ ends a process that has none left.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < _LEAST_DESCRIPTORS:
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"only {hard} file descriptors are allowed here, and a worker needs {_LEAST_DESCRIPTORS}, and 7 more for each job",
+            "raise the limit: ulimit -n, or LimitNOFILE= of the service",
+        )
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return soft

@@ -8,8 +8,18 @@ from __future__ import annotations
 import os
 import struct
 
-ENDS = struct.Struct("2i")
+MOST_DESCRIPTORS_BYTES = struct.calcsize("2i")
 EMPTY = "-"
+
+
+def pack(descriptors: tuple[int, ...]) -> bytes:
+    """Write descriptors as SCM_RIGHTS takes them."""
+    return struct.pack(f"{len(descriptors)}i", *descriptors)
+
+
+def unpack(rights: list[tuple[int, int, bytes]]) -> tuple[int, ...]:
+    """Read the descriptors that came with a datagram; none is usual."""
+    return struct.unpack(f"{len(rights[0][2]) // struct.calcsize('i')}i", rights[0][2]) if rights else ()
 
 
 class Deposit:

@@ -118,9 +118,9 @@ class LocalEngine:
     async def reload(self) -> str:
         """Have supervisor and keeper become the version on the disk, and let go; say in words why not, where they stay what they are."""
         if not self.handover or self._link is None:
-            return "supervisor and keeper stay what they are until nothing runs: " + (
-                "they cannot hand over" if self.keeper_pid else "the keeper was killed"
-            )
+            if self.keeper_pid:
+                return "supervisor and keeper cannot hand over, and stay what they are until the worker is stopped while nothing runs"
+            return "the keeper was killed, so the supervisor stays what it is until nothing runs"
         self._making_way = self._loop.create_future()
         self._say_settled()
         self._say([{"do": "reload"}])
@@ -136,9 +136,13 @@ class LocalEngine:
         """Write the intents and tell the supervisor."""
         self._intents.write(launches)
 
-    def _start_written(self, handles: Sequence[str]) -> None:
-        words: list[Message] = [{"do": "start", "job": handle} for handle in handles]
-        self._starting.update(zip(handles, words, strict=True))
+    def _start_written(self, launches: Sequence[Launch]) -> None:
+        words: list[Message] = []
+        for launch in launches:
+            handle = folders.handle(launch.key)
+            word: Message = {"do": "start", "job": handle, "queued_at_us": launch.queued_at_us}
+            self._starting[handle] = word
+            words.append(word)
         if faults.ARMED:
             faults.reach("after-intent-before-start")
         self._say(words)
@@ -209,7 +213,8 @@ class LocalEngine:
 
     def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
         """Read on from `start`."""
-        return self._on_log(run, stream, lambda path: Follower(path, start, self._growth, on_growth))
+        growth = None if run.ended_at_us else self._growth
+        return self._on_log(run, stream, lambda path: Follower(path, start, growth, on_growth))
 
     def _on_log(self, run: Run, stream: StreamName, do: Callable[[str], _Read]) -> _Read:
         """Do something with a log, wherever its folder is just now: it is renamed when the job ends."""
@@ -255,6 +260,11 @@ class LocalEngine:
             _log.exception("the supervisor cannot be reached; trying again")
             # The keeper starts the next supervisor; nothing tells when the keeper itself can be started again.
             self._loop.call_later(_RECONNECT_SECONDS, self._line_lost)
+            return
+        if self._recovered is not None and not self._recovered.done():
+            # The line broke while somebody waits for what is known: who waits is answered over the new one.
+            self._held = []
+            self._say([{"do": "recover"}])
             return
         self._hear(await self.recover(list(self._running.values())))
         self._say([*self._starting.values(), *self._pausing.values(), *self._ending.values()])

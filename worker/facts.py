@@ -5,9 +5,8 @@ from __future__ import annotations
 import enum
 import time
 
-from ..broker.engine import Ended, Expected
+from ..broker.engine import Ended, Expected, Launch
 from ..schemas.job import Outcome, OutcomeKind, ResourceUse
-from ..schemas.naming import JobKey
 from .folders import key_of
 from .link import Message
 
@@ -65,10 +64,10 @@ def outcome_of(fields: Message) -> Outcome:
     )
 
 
-def could_not_start(key: JobKey, sentence: str) -> Ended:
+def could_not_start(launch: Launch, sentence: str) -> Ended:
     """Say that a job never had a process."""
-    now = time.time_ns() // 1000
-    return Ended(key, 0, now, now, Outcome(OutcomeKind.FAILED_TO_START, exit_status=126, sentence=sentence))
+    now = max(time.time_ns() // 1000, launch.queued_at_us)
+    return Ended(launch.key, 0, now, now, Outcome(OutcomeKind.FAILED_TO_START, exit_status=126, sentence=sentence))
 
 
 def why_lost(one: Expected, *, rebooted: bool) -> str:
@@ -79,4 +78,5 @@ def why_lost(one: Expected, *, rebooted: bool) -> str:
 
 def lost(one: Expected, sentence: str) -> Ended:
     """Say that how a job ended, or whether it ran, is not known."""
-    return Ended(one.key, one.pid, one.started_at_us, time.time_ns() // 1000, Outcome(OutcomeKind.LOST, sentence=sentence))
+    now = max(time.time_ns() // 1000, one.started_at_us, one.queued_at_us)
+    return Ended(one.key, one.pid, one.started_at_us, now, Outcome(OutcomeKind.LOST, sentence=sentence))

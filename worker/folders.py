@@ -12,7 +12,7 @@ here either; what must survive power loss stands in the desk's store.
 """
 
 # pathlib would cost the supervisor a megabyte, and each start some microseconds.
-# ruff: noqa: PTH102, PTH112, PTH208
+# ruff: noqa: PTH102, PTH103, PTH112, PTH208
 from __future__ import annotations
 
 import contextlib
@@ -118,7 +118,11 @@ def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) 
     key, spec = launch.key, launch.spec
     folder = intent_path(logs, handle(key))
     with contextlib.suppress(FileExistsError):
-        os.mkdir(folder, FOLDER_MODE)
+        try:
+            os.mkdir(folder, FOLDER_MODE)
+        except FileNotFoundError:
+            # Somebody has removed all logs.
+            os.makedirs(folder, FOLDER_MODE)
     if spec.stdin is not None:
         write_file(f"{folder}/stdin", spec.stdin)
     fields = {
@@ -227,9 +231,10 @@ def find_run(logs: str, pid: int, started_at_us: int, ended_at_us: int = 0) -> s
         path = run_path(logs, pid, started_at_us)
         return path if os.path.isdir(path) else None
     beginning = f"{format_folder(pid, started_at_us)}_"
-    for name in os.listdir(logs):
-        if name.startswith(beginning):
-            return f"{logs}/{name}"
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(logs):
+            if name.startswith(beginning):
+                return f"{logs}/{name}"
     return None
 
 

@@ -6,6 +6,7 @@ All of it is lines in a file in memory, the first one with the version of this f
     supervisors COUNT                              how many this keeper has started
     deposit HANDLE FOLDER SETTLED STDOUT STDERR    as in keeper_loop.py, with the read ends; none once it was drained
     died PID ...                                   as in keeper_loop.py: not yet on disk
+    stranger PID PIDFD                             as in keeper_loop.py
 
 Before anything is done the installation on the disk is asked, by running it, what it can take over: see reload.py.
 """
@@ -26,13 +27,15 @@ _TITLE = "jobwire-handover"
 class Handed:
     """What was handed over."""
 
-    __slots__ = ("deposits", "died", "supervisors")
+    __slots__ = ("deposits", "died", "strangers", "supervisors")
 
     def __init__(self) -> None:
         self.supervisors = 0
         # Handle, folder, settled, read ends.
         self.deposits: list[tuple[str, str, bool, tuple[int, ...]]] = []
         self.died: list[str] = []
+        # The pidfds, by pid.
+        self.strangers: dict[int, int] = {}
 
 
 def write(handed: Handed) -> int:
@@ -40,6 +43,7 @@ def write(handed: Handed) -> int:
     lines = [f"{_TITLE} {VERSION}", f"supervisors {handed.supervisors}", *handed.died]
     for handle, folder, settled, ends in handed.deposits:
         lines.append(" ".join(["deposit", handle, folder, str(int(settled)), *map(str, ends)]))
+    lines += [f"stranger {pid} {pidfd}" for pid, pidfd in handed.strangers.items()]
     file = os.memfd_create("jobwire-handover")
     data = memoryview("\n".join(lines).encode())
     while data:
@@ -75,6 +79,8 @@ def read(file: int) -> Handed:
                 handed.supervisors = int(count)
             case ["deposit", handle, folder, settled, *ends]:
                 handed.deposits.append((handle, folder, settled == "1", tuple(map(int, ends))))
+            case ["stranger", pid, pidfd]:
+                handed.strangers[int(pid)] = int(pidfd)
             case ["died", *_]:
                 handed.died.append(line)
             case _:
@@ -88,6 +94,8 @@ def _inherit(handed: Handed, *, inheritable: bool) -> None:
     for _, _, _, ends in handed.deposits:
         for end in ends:
             os.set_inheritable(end, inheritable)
+    for pidfd in handed.strangers.values():
+        os.set_inheritable(pidfd, inheritable)
 
 
 def tell() -> None:

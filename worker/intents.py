@@ -21,14 +21,14 @@ WHY_DELAYED = "the disk that its logs go to is full"
 
 
 class Intents:
-    """`written` gets the handles of intents that may be started now, `tell` facts about the others, never during a call of `write`."""
+    """`written` gets those that may be started now, `tell` facts about the others, never during a call of `write`."""
 
     def __init__(
         self,
         logs: str,
         directory: bytes,
         loop: asyncio.AbstractEventLoop,
-        written: Callable[[Sequence[str]], None],
+        written: Callable[[Sequence[Launch]], None],
         tell: Callable[[Sequence[Fact]], None],
     ) -> None:
         self._logs = logs
@@ -41,21 +41,21 @@ class Intents:
 
     def write(self, launches: Sequence[Launch]) -> None:
         """Write them; one that cannot be written is a job that cannot start."""
-        handles: list[str] = []
+        written: list[Launch] = []
         facts: list[Fact] = []
         for launch in launches:
             try:
                 folders.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
             except OSError as error:
                 if error.errno not in folders.DISK_FULL:
-                    facts.append(could_not_start(launch.key, f"its log folder could not be made: {error.strerror}"))
+                    facts.append(could_not_start(launch, f"its log folder could not be made: {error.strerror}"))
                 elif launch.key not in self._waiting:
                     self._waiting[launch.key] = launch
                     facts.append(Delayed(launch.key, WHY_DELAYED))
                 continue
             self._waiting.pop(launch.key, None)
-            handles.append(folders.handle(launch.key))
-        self._written(handles)
+            written.append(launch)
+        self._written(written)
         if facts:
             # Not at once: the desk is in the middle of deciding.
             self._loop.call_soon(self._tell, facts)

@@ -12,12 +12,14 @@ They talk in lines of words, several a datagram, over a SOCK_SEQPACKET pair ("-"
     settled HANDLE              the desk knows how it ended
     again                       say `handed` once more, behind all that is known by now
     adopted PID...              the handover is over: of what ends from now on, only these matter
+    stranger PID                a leader that has another parent than us, with its pidfd, which will tell its status
     recorded PID                its end is on disk
     retire                      end when the supervisor ends
     reload                      when the supervisor ends become the version on the disk, and start the next one
 
     keeper -> supervisor
     deposit HANDLE FOLDER SETTLED              with the read ends, unless it is drained
+    stranger PID                               with the pidfd
     died PID STATUS MARK SESSION TICKS USER_US SYSTEM_US RESIDENT_BYTES
     handed FIRST                that was all; FIRST is 1 if this keeper had no supervisor before
 """
@@ -34,7 +36,7 @@ import time
 
 from ..schemas import faults
 from . import handover
-from .deposits import ENDS, Deposits
+from .deposits import MOST_DESCRIPTORS_BYTES, Deposits, pack, unpack
 from .supervisor.processes import mark_of, read_stat
 
 TYPE_CHECKING = False
@@ -48,6 +50,7 @@ _CRASH_SECONDS = 1
 _CRASHES_WITHOUT_PAUSE = 2
 _SHORTEST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5
+_SHORTAGE_SECONDS = 1
 
 
 class Keeper:
@@ -58,6 +61,8 @@ class Keeper:
         self._deposits = Deposits()
         # The ends of leaders, until the supervisor has written them down.
         self._died: dict[int, str] = {}
+        # The pidfds of leaders that are nobody's children, because a keeper was killed together with its supervisor.
+        self._strangers: dict[int, int] = {}
         # Whose end matters; None: everyone's, because no supervisor was there to see it.
         self._awaited: set[int] | None = None
         self._outgoing: list[tuple[str, tuple[int, ...]]] = []
@@ -87,6 +92,7 @@ class Keeper:
         self._supervisors = handed.supervisors
         self._deposits.take_over(handed.deposits)
         self._died = {int(end.split(" ")[1]): end for end in handed.died}
+        self._strangers = handed.strangers
 
     def run(self) -> None:
         """Keep a supervisor running until it retires, or somebody has removed the state folder: then there is nothing to keep."""
@@ -115,6 +121,14 @@ class Keeper:
     def _start_supervisor(self) -> None:
         if faults.ARMED and self._supervisors:
             faults.reach("before-next-supervisor")
+        try:
+            self._spawn_supervisor()
+        except OSError as error:
+            # No process or no descriptor is left, and nothing tells when one is again. Jobs wait in their pipes.
+            say(f"no supervisor can be started: {error.strerror}; trying again")
+            self._start_at = time.monotonic() + _SHORTAGE_SECONDS
+
+    def _spawn_supervisor(self) -> None:
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         ours.settimeout(0)
         listener, lock, files_limit = self._inherited
@@ -128,7 +142,8 @@ class Keeper:
         self._poll.register(ours.fileno(), select.POLLIN)
         self._born = time.monotonic()
         self._retiring = False
-        self._outgoing = [*self._deposits.told_again(), *((end, ()) for end in self._died.values())]
+        self._outgoing = [*self._deposits.told_again(), *((f"stranger {pid}", (fd,)) for pid, fd in self._strangers.items())]
+        self._outgoing += [(end, ()) for end in self._died.values()]
         self._outgoing.append((f"handed {int(self._supervisors == 0)}", ()))
         self._supervisors += 1
         self._flush()
@@ -139,6 +154,7 @@ class Keeper:
         handed.supervisors = self._supervisors
         handed.deposits = self._deposits.hand_over()
         handed.died = list(self._died.values())
+        handed.strangers = self._strangers
         file = handover.write(handed)
         listener, lock, files_limit = self._inherited
         for fd in (listener, lock):
@@ -197,7 +213,7 @@ class Keeper:
     def _flush(self) -> None:
         while self._outgoing and self._line is not None:
             text, ends = self._outgoing[0]
-            rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, ENDS.pack(*ends))] if ends else []
+            rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, pack(ends))] if ends else []
             try:
                 self._line.sendmsg([text.encode()], rights)
             except BlockingIOError:
@@ -212,7 +228,9 @@ class Keeper:
     def _listen(self) -> None:
         while self._line is not None:
             try:
-                data, rights, _, _ = self._line.recvmsg(LARGEST_DATAGRAM, _socket.CMSG_SPACE(ENDS.size), _socket.MSG_CMSG_CLOEXEC)
+                data, rights, _, _ = self._line.recvmsg(
+                    LARGEST_DATAGRAM, _socket.CMSG_SPACE(MOST_DESCRIPTORS_BYTES), _socket.MSG_CMSG_CLOEXEC
+                )
             except BlockingIOError:
                 return
             except OSError:
@@ -220,7 +238,7 @@ class Keeper:
             if not data:
                 self._hang_up()
                 return
-            ends = ENDS.unpack(rights[0][2]) if rights and len(rights[0][2]) == ENDS.size else ()
+            ends = unpack(rights)
             *former, last = data.decode().split("\n")
             for line in former:
                 self._hear(line, ())
@@ -237,8 +255,12 @@ class Keeper:
                 pids = {int(pid) for pid in rest}
                 self._died = {pid: end for pid, end in self._died.items() if pid in pids}
                 self._awaited = pids - self._died.keys()
+            case "stranger":
+                self._strangers[int(rest[0])] = ends[0]
             case "recorded":
                 self._died.pop(int(rest[0]), None)
+                if int(rest[0]) in self._strangers:
+                    os.close(self._strangers.pop(int(rest[0])))
             case "retire":
                 self._retiring = True
             case "reload":

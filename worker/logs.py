@@ -5,6 +5,7 @@ Bytes are never decoded. Knows no job and no folder layout: it is given paths.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,7 +96,12 @@ class Growth:
     """Tells when files grow: one inotify instance for all that are followed. The loop reads `fileno` and calls `drain`."""
 
     def __init__(self) -> None:
-        self._inotify = INotify(nonblocking=True)
+        try:
+            self._inotify = INotify(nonblocking=True)
+        except OSError as error:
+            raise Refused(
+                Code.FAILED_PRECONDITION, f"growing logs cannot be watched: {error.strerror}", "raise fs.inotify.max_user_instances"
+            ) from None
         # The kernel gives one descriptor a file, however often it is watched. A dict, as an ordered set.
         self._watches: dict[int, dict[Watch, None]] = {}
 
@@ -144,22 +150,22 @@ class Growth:
 class Follower:
     """Reads one log on from a position; the `LogReader` of broker/engine.py.
 
-    Raises `Refused`: NOT_FOUND where there is no log, OUT_OF_RANGE for a position behind its end, RESOURCE_EXHAUSTED.
+    Without `growth` it is not watched: nobody writes into it any more. Raises `Refused`: NOT_FOUND where there is no log, OUT_OF_RANGE for
+    a position behind its end, RESOURCE_EXHAUSTED.
     """
 
-    def __init__(self, path: str | Path, start: int, growth: Growth, on_growth: Callable[[], None]) -> None:
+    def __init__(self, path: str | Path, start: int, growth: Growth | None, on_growth: Callable[[], None]) -> None:
         self._fd = _open_from(path, start)
         self._position = start
         self._growth = growth
         try:
             # By the descriptor and not by the path: the folder may be renamed at any moment, as the job ends.
-            self._watch = growth.watch(f"/proc/self/fd/{self._fd}", on_growth)
+            self._watch = growth.watch(f"/proc/self/fd/{self._fd}", on_growth) if growth is not None else None
         except OSError as error:
             os.close(self._fd)
             # inotify(7): the number of watches is limited for each user.
-            raise Refused(
-                Code.RESOURCE_EXHAUSTED, f"the log cannot be followed: {error.strerror}", "raise fs.inotify.max_user_watches"
-            ) from None
+            reason = "no more files can be watched" if error.errno == errno.ENOSPC else error.strerror
+            raise Refused(Code.RESOURCE_EXHAUSTED, f"the log cannot be followed: {reason}", "raise fs.inotify.max_user_watches") from None
 
     def read(self, length: int) -> bytes:
         """Get the next bytes, at most `length`; empty if there are none now."""
@@ -170,6 +176,7 @@ class Follower:
     def close(self) -> None:
         """Let go of file and watch."""
         if self._fd >= 0:
-            self._growth.unwatch(self._watch)
+            if self._growth is not None and self._watch is not None:
+                self._growth.unwatch(self._watch)
             os.close(self._fd)
             self._fd = -1

@@ -10,6 +10,8 @@ from ..news import read_filter
 
 _MOST_EVENTS = 1000
 _GO_ON = "list the jobs as they are now, and go on from the head of a new subscription"
+# A reply is one message; events with long labels make it shorter.
+_MOST_BYTES = 1024 * 1024
 
 
 def subscribe(call: Call, desk: Desk) -> None:
@@ -43,11 +45,17 @@ def replay(call: Call, desk: Desk) -> None:
     oldest = desk.lookup.oldest_seq()
     if after + 1 < oldest:
         raise Refused(Code.OUT_OF_RANGE, f"events before {oldest} are not kept any more, and the cursor is at {after}", _GO_ON)
-    chosen = [event for event in events if wanted.lets_through(event)]
-    if len(chosen) > limit:
-        chosen = chosen[:limit]
-        upto = chosen[-1].seq
-    reply = request_pb2.ReplayReply(events=chosen, upto=_cursor(desk, upto), more=upto < head)
+    chosen: list[event_pb2.Event] = []
+    size = 0
+    for event in events:
+        if not wanted.lets_through(event):
+            continue
+        size += event.ByteSize()
+        if chosen and (len(chosen) == limit or size > _MOST_BYTES):
+            upto = chosen[-1].seq
+            break
+        chosen.append(event)
+    reply = request_pb2.ReplayReply(events=chosen, upto=_cursor(desk, max(upto, after)), more=upto < head)
     call.reply(request_pb2.Reply(replay=reply))
 
 

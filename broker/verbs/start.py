@@ -11,12 +11,13 @@ from ...schemas.refusal import Code, Refused
 from ..call import Call
 from ..desk import Accepted, Asked, Desk
 from ..life import BatchRun
+from ..log_stream import Turns
 from ..reports import Reports
 
 DEFAULT_TAIL_LINES = 10
 
 
-def start(call: Call, desk: Desk) -> None:
+def start(call: Call, desk: Desk, turns: Turns) -> None:
     """Check every job, have all of them recorded, acknowledge, and watch them where that was asked for."""
     demand(call.member, Right.SUBMIT, call.member.key)
     request = call.request.start
@@ -35,7 +36,7 @@ def start(call: Call, desk: Desk) -> None:
         acknowledged = request_pb2.Acknowledged(cursor=cursor, known=result.known)
         if call.reply(request_pb2.Reply(acknowledged=acknowledged), last=not request.watch) and request.watch:
             tail_lines = request.tail_lines if request.HasField("tail_lines") else DEFAULT_TAIL_LINES
-            watch(call, desk, result, tail_lines, request.credit_messages)
+            watch(call, desk, turns, result, tail_lines, request.credit_messages)
 
     desk.accept(call.member.key, asked, batch, call.proof, done)
 
@@ -53,7 +54,7 @@ def _demand_known(owner: bytes, asked: list[Asked], desk: Desk) -> None:
             )
 
 
-def watch(call: Call, desk: Desk, accepted: Accepted, tail_lines: int, credit: int) -> None:
+def watch(call: Call, desk: Desk, turns: Turns, accepted: Accepted, tail_lines: int, credit: int) -> None:
     """Open the stream that reports these jobs until all have finished."""
     reports = Reports(
         call.request.id,
@@ -61,6 +62,7 @@ def watch(call: Call, desk: Desk, accepted: Accepted, tail_lines: int, credit: i
         tail_lines=min(tail_lines, MOST_TAIL_LINES),
         tail_bytes=LARGEST_TAIL,
         credit=credit,
+        turns=turns,
         send=call.send,
         ended=lambda: _leave(call, desk, accepted, reports),
     )

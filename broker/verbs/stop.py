@@ -12,11 +12,12 @@ from ...schemas.spec import LONGEST_DURATION_MS
 from ..call import Call
 from ..desk import DEFAULT_GRACE_MS, Accepted, Desk
 from ..life import Job, StopOrder
+from ..log_stream import Turns
 from .keys import read_key
 from .start import DEFAULT_TAIL_LINES, watch
 
 
-def stop(call: Call, desk: Desk) -> None:
+def stop(call: Call, desk: Desk, turns: Turns) -> None:
     """Check all jobs first, so that a stop of several is carried out for all or for none."""
     request = call.request.stop
     call.demand_stream()
@@ -39,7 +40,7 @@ def stop(call: Call, desk: Desk) -> None:
         cursor = event_pb2.Cursor(store=desk.store.id, seq=desk.store.head)
         if call.reply(request_pb2.Reply(acknowledged=request_pb2.Acknowledged(cursor=cursor)), last=False):
             tail_lines = request.tail_lines if request.HasField("tail_lines") else DEFAULT_TAIL_LINES
-            watch(call, desk, Accepted(jobs, 0, 0), tail_lines, request.credit_messages)
+            watch(call, desk, turns, Accepted(jobs, 0, 0), tail_lines, request.credit_messages)
 
     desk.stop(jobs, orders, call.proof, done)
 

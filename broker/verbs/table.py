@@ -23,8 +23,8 @@ def handlers(desk: Desk, introduction: Introduction, member_of: Callable[[bytes]
     """Bind the handlers to their daemon."""
     return {
         "hello": lambda call: hello(call, introduction),
-        "start": lambda call: start(call, desk),
-        "stop": lambda call: stop(call, desk),
+        "start": lambda call: start(call, desk, turns),
+        "stop": lambda call: stop(call, desk, turns),
         "signal": lambda call: signal(call, desk),
         "query_one": lambda call: query_one(call, desk, member_of),
         "list": lambda call: list_jobs(call, desk, member_of),

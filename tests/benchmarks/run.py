@@ -19,6 +19,7 @@ from time import perf_counter
 import bulk
 import command
 import history
+import hostile
 import idle
 import latency
 import launching
@@ -36,6 +37,7 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "memory": memory.measure,
     "bulk": bulk.measure,
     "recovery": recovery.measure,
+    "hostile": hostile.measure,
 }
 
 

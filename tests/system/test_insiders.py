@@ -27,15 +27,7 @@ SERVED_SECONDS = 5
 
 @pytest.fixture
 def insider(worker: Worker) -> Identity:
-    identity = worker.add("insider", "submitter")
-    wait_until(lambda: _lets_in(worker, identity), "the roster is in force")
-    return identity
-
-
-def _lets_in(worker: Worker, identity: Identity) -> bool:
-    with RawClient(worker.endpoint, worker.public, identity) as raw:
-        raw.send(raw.envelope(raw.request(hello=request_pb2.Hello(oldest_version=1, newest_version=1))))
-        return raw.receive_frames(1000) is not None
+    return worker.admit("insider", "submitter")
 
 
 @contextmanager

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 from daemons import Worker, wait_until
+from raw_desk import is_alive
 
 # Waits for the gate without polling (opening a FIFO blocks), then writes, and ends with a status of its own.
 SCRIPT = 'echo started >> "$LEDGER"; read _ < "$GATE"; echo "line of $N"; echo "error of $N" >&2; echo ended >> "$LEDGER"; exit "$N"'
@@ -112,6 +114,17 @@ def test_jobs_that_run_on_when_everything_of_ours_was_killed_are_adopted(worker:
             assert jobs.ledger(number).read_text() == "started\nended\n"
 
 
+def test_what_ended_before_everything_of_ours_was_killed_is_read_from_its_folder(worker: Worker, jobs: Jobs) -> None:
+    described = worker.described()
+    worker.kill()
+    jobs.open_gates(1, 2, 3, 4)
+    wait_until(lambda: len(list(worker.logs.glob("*_*_*/outcome"))) == 4, "their ends are written down")
+    os.kill(described["keeper_pid"], signal.SIGKILL)
+    os.kill(described["supervisor_pid"], signal.SIGKILL)
+    worker.start()
+    jobs.check()
+
+
 def test_queued_jobs_wait_for_the_next_worker_and_start_once(tmp_path: Path) -> None:
     worker = Worker(tmp_path, slots=1).start()
     try:
@@ -141,4 +154,32 @@ def test_a_stop_takes_everything_with_it_that_the_job_started(worker: Worker, tm
         job = client.submit(["sh", "-c", script])
         escaped = int(ready.read_text())
         job.stop(grace=0.2)
-        assert not Path(f"/proc/{escaped}").exists()
+        # Its keeper may not have reaped it yet.
+        assert not is_alive(escaped)
+
+
+def test_jobs_that_write_a_hundred_megabytes_while_worker_and_supervisor_are_killed_lose_no_byte(worker: Worker) -> None:
+    """They write in portions, so that there is always one in the middle of it; SIGPIPE or a failed write would show in the status."""
+    script = (
+        "import os, sys, time\n"
+        "for number in range(100):\n"
+        "    part = memoryview((b'%s %013d\\n' % (os.fsencode(sys.argv[1]), number)) * 62_500)\n"
+        "    while part: part = part[os.write(1, part):]\n"
+        "    time.sleep(0.02)\n"
+        "os._exit(9)"
+    )
+    with worker.client() as client:
+        jobs = {name: client.submit([sys.executable, "-S", "-c", script, name]) for name in "ab"}
+        (log,) = wait_until(lambda: list(worker.logs.glob(f"{jobs['a'].info().pid}_*/stdout")), "the first log")
+        for megabytes in (5, 40):
+            wait_until(lambda megabytes=megabytes: log.stat().st_size > megabytes * 1_000_000, "it has written that much")
+            supervisor = worker.described()["supervisor_pid"]
+            os.kill(supervisor, signal.SIGKILL)
+            assert log.stat().st_size < 100_000_000
+            wait_until(lambda supervisor=supervisor: worker.described()["supervisor_pid"] != supervisor, "the next supervisor")
+            worker.kill()
+            worker.start()
+        for name, job in jobs.items():
+            result = job.result(timeout=30)
+            assert result.returncode == 9
+            assert result.stdout == b"".join(b"%s %013d\n" % (name.encode(), number) * 62_500 for number in range(100))

@@ -50,6 +50,7 @@ class Adoption:
         self._rebooted = rebooted
         self._seen = {} if rebooted else marked_processes()
         self._deposits = dict(handover.deposits)
+        self._strangers = dict(handover.strangers)
         self._found: list[tuple[Job, float]] = []
         self._awaited: list[int] = []
 
@@ -62,6 +63,10 @@ class Adoption:
                 log_exception()
                 say(f"{self._yard.logs}/{name} is left alone")
         self._take_ended()
+        for pid, pidfd in self._strangers.items():
+            # Its end is on disk, and only the keeper was not told.
+            os.close(pidfd)
+            self._yard.line.say(f"recorded {pid}")
         # From here on the keeper reaps without a word whom we do not name.
         self._yard.line.adopted(self._awaited)
         for job, age in self._found:
@@ -77,13 +82,14 @@ class Adoption:
         # The `job` file of an intent may be what is wrong with it.
         handle = read_job(path).handle if parsed is not None else name.removeprefix(INTENT_PREFIX)
         pid, started_at_us = (parsed.pid, parsed.started_at_us) if parsed is not None else (0, 0)
+        self._yard.clock.not_before(started_at_us)
         if deed is Deed.ASK_FOR_WITNESS:
             pid = self._find_process(handle)
             deed = OF_TRY[witness(pid, keeper_is_new=self._handover.first)]
         match deed:
             case Deed.TAKE_OVER:
                 if not started_at_us:
-                    started_at_us = self._yard.now_us()
+                    started_at_us = self._yard.clock.now_us()
                     tried, path = path, run_path(self._yard.logs, pid, started_at_us)
                     os.rename(tried, path)
                 self._take_running(read_job(path), path, pid, started_at_us)
@@ -138,6 +144,10 @@ class Adoption:
         if self._rebooted:
             return Gone(pid, "the machine was restarted while it ran"), None
         line = self._yard.line
+        pidfd = self._strangers.pop(pid, -1)
+        if pidfd >= 0:
+            stat = read_stat(pid)
+            return Stranger(pid, line, pidfd), stat if stat is not None and stat.alive else None
         for _ in range(2):
             if pid in line.died:
                 return Fostered(line, pid), None
@@ -146,7 +156,7 @@ class Adoption:
                 if stat is not None and stat.parent == line.keeper:
                     return Fostered(line, pid), stat
                 if stat is not None and stat.alive and (mark == mark_of(pid) or started_about(stat.start_ticks, started_at_us)):
-                    return Stranger(pid), stat
+                    return Stranger(pid, line), stat
             except OSError:
                 # It ended between two looks.
                 pass

@@ -62,7 +62,13 @@ class Cgroup:
 
     def is_empty(self) -> bool:
         """Tell whether nothing runs any more; a zombie does not run."""
-        return b"populated 0" in os.pread(self._events, 256, 0)
+        try:
+            return b"populated 0" in os.pread(self._events, 256, 0)
+        except OSError:
+            # ENODEV: somebody removed it, perhaps we, after a supervisor that died; which nobody can while something runs in it. It must
+            # not go back to the pool.
+            self._disturbed = True
+            return True
 
     def send(self, number: int) -> None:
         """Send a signal to every process."""
@@ -221,7 +227,7 @@ class Cgroups:
 
 def open_cgroups(name: str) -> Cgroups | None:
     """Find out by trying whether processes can be put into cgroups of our own; None, and a line in the log, if not."""
-    tree = _find_tree()
+    tree = find_tree()
     if tree is None:
         say("there is no cgroup v2 here: jobs are held together by session and mark")
         return None
@@ -239,7 +245,7 @@ def open_cgroups(name: str) -> Cgroups | None:
     return pool
 
 
-def _find_tree() -> Tree | None:
+def find_tree() -> Tree | None:
     """Find where the cgroup v2 that we are in is mounted; see proc_pid_mountinfo(5)."""
     own = cgroup_of(os.getpid())
     with open("/proc/self/mountinfo") as file:  # noqa: PTH123 -- as above

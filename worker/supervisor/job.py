@@ -32,6 +32,7 @@ class Job:
 
     __slots__ = (
         "_box",
+        "_drained",
         "_folder",
         "_grace_ms",
         "_kill",
@@ -79,6 +80,7 @@ class Job:
         self._box = box
         self._pumps = pumps
         self._stage = Stage.RUNS
+        self._drained = False
         self._wait_status: int | None = None
         self._limit: Timer | None = None
         self._paused = paused
@@ -195,29 +197,33 @@ class Job:
         self._wait_status = wait_status
         # A limit that passes while the remains are cleared away did not end the job.
         self._yard.loop.cancel(self._limit)
-        if self._box.is_empty():
-            self._nothing_left()
-            return
-        self._happen(Happening.LINGERERS_LEFT if self._linger else Happening.REMAINS_LEFT)
-        if self._stage is not Stage.OVER:
-            self._box.await_empty(self._yard.loop, self._nothing_left)
+        self._wind_up()
 
-    def _nothing_left(self) -> None:
-        self._happen(Happening.NOTHING_LEFT)
+    def _wind_up(self) -> None:
+        nothing_left = self._box.is_empty()
+        may_finish = nothing_left or (self._linger and self._stage is Stage.RUNS)
+        if may_finish and not self._drain() and not self._reason:
+            # The disk is full: the zombie and its pipes keep what we cannot write.
+            self._yard.loop.after(RETRY_SECONDS, self._wind_up)
+        elif nothing_left:
+            self._happen(Happening.NOTHING_LEFT)
+        else:
+            self._happen(Happening.LINGERERS_LEFT if self._linger else Happening.REMAINS_LEFT)
+            if self._stage is not Stage.OVER:
+                self._box.await_empty(self._yard.loop, self._wind_up)
 
-    def _finish(self) -> None:
+    def _drain(self) -> bool:
         # Both, also where the first cannot be drained.
         stdout, stderr = (pump.drain() for pump in self._pumps)
-        drained = stdout and stderr
-        if not drained and not self._reason:
-            # The disk is full: the zombie and its pipes keep what we cannot write.
-            self._yard.loop.after(RETRY_SECONDS, self._finish)
-            return
+        self._drained = stdout and stderr
+        return self._drained
+
+    def _finish(self) -> None:
         self._yard.loop.cancel(self._kill)
         self._yard.loop.cancel(self._stuck)
         if faults.ARMED:
             faults.reach("after-exit-before-outcome")
-        outcome = self._outcome(drained=drained)
+        outcome = self._outcome()
         text = outcome_text(outcome)
         # Written, then reaped, then renamed: killed in between, the next of us finds either the outcome or the zombie with its status
         # (by its keeper), and by the name it knows that the pid was not yet given away when the outcome was missing. Where there is no
@@ -249,7 +255,7 @@ class Job:
             self._box.release()
         self._yard.pump_on(self.handle, self._pumps)
 
-    def _outcome(self, *, drained: bool) -> OutcomeFile:
+    def _outcome(self) -> OutcomeFile:
         verdict = judge(
             self._wait_status,
             why_unknown=self._leader.why_unknown,
@@ -262,7 +268,7 @@ class Job:
             verdict.sentence += "; what it wrote beyond its output limit was dropped"
         if self._linger and not self._box.is_empty():
             verdict.sentence += "; what it left behind goes on"
-        if not drained:
+        if not self._drained:
             verdict.sentence += "; the disk is full, and the last of its output comes into its log when there is room"
         for name, pump in zip(STREAMS, self._pumps, strict=True):
             if pump.problem:
@@ -274,7 +280,7 @@ class Job:
             sentence=verdict.sentence,
             pid=self._leader.pid,
             started_at_us=self._started_at_us,
-            ended_at_us=self._yard.now_us(),
+            ended_at_us=self._yard.clock.now_us(),
             stdout_bytes=stdout.size,
             stderr_bytes=stderr.size,
         )

@@ -62,8 +62,10 @@ class Jobs:
         """Say the mark that this job's processes bear."""
         return mark_for(self._state, handle)
 
-    def start(self, handle: str) -> None:
+    def start(self, handle: str, queued_at_us: int = 0) -> None:
         """Start a job, unless it was; its intent is on disk. A fact tells what came of it."""
+        # By its folder's name it is looked for: it must not seem to be older than the job.
+        self._yard.clock.not_before(queued_at_us)
         if handle in self._running or handle in self._ended:
             return
         delayed = self._delayed.pop(handle, None)
@@ -136,9 +138,9 @@ class Jobs:
 
     def failed(self, handle: str, status: int, sentence: str, kind: str = "failed_to_start") -> None:
         """Put down that an intent did not become a process (or `lost`: that it is not known whether it did)."""
-        started_at_us = self._yard.now_us()
+        started_at_us = self._yard.clock.now_us()
         outcome = OutcomeFile(
-            kind=kind, exit_status=status, sentence=sentence, started_at_us=started_at_us, ended_at_us=self._yard.now_us()
+            kind=kind, exit_status=status, sentence=sentence, started_at_us=started_at_us, ended_at_us=self._yard.clock.now_us()
         )
         text = outcome_text(outcome)
         path = run_path(self._yard.logs, 0, started_at_us, outcome.ended_at_us)
@@ -210,13 +212,13 @@ class Jobs:
 
     def _rename(self, intent: str, pid: int) -> tuple[int, str]:
         while True:
-            started_at_us = self._yard.now_us()
+            started_at_us = self._yard.clock.now_us()
             folder = run_path(self._yard.logs, pid, started_at_us)
             try:
                 os.rename(intent, folder)
             except OSError as error:
                 if os.path.exists(folder):
-                    # The clock was set back, and an earlier run had this name.
+                    # The clock was set back when we were not there, and an earlier run had this name.
                     continue
                 say(f"the folder of {pid} keeps its name: {error}")
                 return started_at_us, intent

@@ -13,12 +13,13 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..deposits import EMPTY, ENDS
+from ..deposits import EMPTY, MOST_DESCRIPTORS_BYTES, pack, unpack
 from ..keeper_loop import LARGEST_DATAGRAM, say
 from .loop import Loop
 
 _PATIENCE_SECONDS = 10
 _FLUSH_SECONDS = 0.05
+_CREDENTIALS = struct.Struct("3i")
 
 
 class Died(NamedTuple):
@@ -44,9 +45,13 @@ class Deposited(NamedTuple):
 
 
 class Handover(NamedTuple):
-    """What this supervisor takes over. `first`: its keeper had none before, and did not see what happened to older jobs."""
+    """What this supervisor takes over. `first`: its keeper had none before, and did not see what happened to older jobs.
+
+    `strangers` are the pidfds of leaders that are not the keeper's children.
+    """
 
     deposits: dict[str, Deposited]
+    strangers: dict[int, int]
     first: bool
 
 
@@ -59,7 +64,8 @@ class KeeperLine:
         self._socket: _socket.socket | None = _socket.socket(fileno=fd)
         self._socket.settimeout(None)
         self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, struct.pack("ll", _PATIENCE_SECONDS, 0))
-        self.keeper = os.getppid()
+        # Not getppid: if it died meanwhile that would be somebody else. A pair of sockets names who made it.
+        self.keeper, _, _ = _CREDENTIALS.unpack(self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size))
         self._lines: list[str] = []
         self._flushing = False
         # Who died before anybody asked.
@@ -75,19 +81,22 @@ class KeeperLine:
     def take_over(self) -> Handover:
         """Wait for all that the keeper has."""
         deposits: dict[str, Deposited] = {}
+        strangers: dict[int, int] = {}
         while self._socket is not None:
             words, ends = self._receive()
             match words:
                 case ["deposit", handle, folder, settled]:
                     deposits[handle] = Deposited(handle, "" if folder == EMPTY else folder, settled == "1", ends)
+                case ["stranger", pid]:
+                    strangers[int(pid)] = ends[0]
                 case ["died", *rest]:
                     end = _read_died(rest)
                     self.died[end.pid] = end
                 case ["handed", first]:
-                    return Handover(deposits, first == "1")
+                    return Handover(deposits, strangers, first == "1")
                 case _:
                     self._lost()
-        return Handover(deposits, first=True)
+        return Handover(deposits, strangers, first=True)
 
     def catch_up(self) -> None:
         """Wait until all of the keeper's children that are dead by now are in `died`."""
@@ -108,6 +117,10 @@ class KeeperLine:
         if end is not None:
             on_death(end)
             return
+        if self._socket is None:
+            # It died while we took over, and nobody will say so again.
+            on_loss()
+            return
         self._on_death[pid] = on_death
         self._on_loss[pid] = on_loss
 
@@ -115,6 +128,11 @@ class KeeperLine:
         """Leave a job's read ends with the keeper: from now on its output survives us."""
         self._lines.append(f"deposit {handle}")
         self._send(ends)
+
+    def hold(self, pid: int, pidfd: int) -> None:
+        """Leave the pidfd of somebody else's child with the keeper: whoever holds it can be told its status."""
+        self._lines.append(f"stranger {pid}")
+        self._send((pidfd,))
 
     def say(self, line: str) -> None:
         """Say something: with the next deposit, and where none comes, in a moment.
@@ -138,7 +156,7 @@ class KeeperLine:
         if self._socket is None:
             return
         *former, text = _in_datagrams(lines)
-        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, ENDS.pack(*ends))] if ends else []
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, pack(ends))] if ends else []
         try:
             for one in former:
                 self._socket.send(one.encode())
@@ -156,11 +174,12 @@ class KeeperLine:
         if self._socket is None:
             return [], ()
         try:
-            data, rights, _, _ = self._socket.recvmsg(LARGEST_DATAGRAM, _socket.CMSG_SPACE(ENDS.size), _socket.MSG_CMSG_CLOEXEC)
+            data, rights, _, _ = self._socket.recvmsg(
+                LARGEST_DATAGRAM, _socket.CMSG_SPACE(MOST_DESCRIPTORS_BYTES), _socket.MSG_CMSG_CLOEXEC
+            )
         except OSError:
             return [], ()
-        ends = ENDS.unpack(rights[0][2]) if rights and len(rights[0][2]) == ENDS.size else ()
-        return data.decode().split(" ") if data else [], ends
+        return data.decode().split(" ") if data else [], unpack(rights)
 
     def _hear(self, _events: int) -> None:
         words, _ = self._receive()

@@ -140,15 +140,22 @@ class Fostered:
 
 
 class Stranger:
-    """A child of neither: watched through its pidfd; newer kernels tell its status. Raises OSError where there is none."""
+    """A child of neither: watched through its pidfd; newer kernels tell its status. Raises OSError where there is none.
+
+    With a line its keeper holds the pidfd too, so that it need not be here at the very end. `pidfd` is what the keeper held of it.
+    """
 
     why_unknown = "those who had started it were dead, and this kernel tells it to nobody else"
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, line: KeeperLine | None = None, pidfd: int = -1) -> None:
         self.pid = pid
-        self._pidfd = os.pidfd_open(pid)
+        self._line = line
+        self._pidfd = pidfd if pidfd >= 0 else os.pidfd_open(pid)
         stat = read_stat(pid)
-        self._start_ticks = stat.start_ticks if stat else 0
+        # If it is there still, the pid has not been given away.
+        self._start_ticks = stat.start_ticks if stat and _is_there(self._pidfd) else 0
+        if line is not None and pidfd < 0:
+            line.hold(pid, self._pidfd)
 
     def await_end(self, loop: Loop, callback: OnEnd) -> None:
         """Call back once when it ended, with its wait status, or None where that cannot be known."""
@@ -164,8 +171,10 @@ class Stranger:
         _kill(self._pidfd)
 
     def reap(self) -> Use:
-        """Who is its parent reaps it."""
+        """Who is its parent reaps it; the keeper can let go."""
         os.close(self._pidfd)
+        if self._line is not None:
+            self._line.say(f"recorded {self.pid}")
         return Use()
 
     def _wait_status(self) -> int | None:
@@ -202,6 +211,18 @@ class Gone:
     def reap(self) -> Use:
         """Nothing to reap."""
         return Use()
+
+
+def _is_there(pidfd: int) -> bool:
+    """Tell whether a process runs or is a zombie."""
+    try:
+        signal.pidfd_send_signal(pidfd, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # It is another user's.
+        return True
+    return True
 
 
 def _kill(pidfd: int) -> None:

@@ -2,7 +2,7 @@
 
     worker -> supervisor                                    supervisor -> worker
     {"do":"hello"}                                          {"fact":"hello","version","pid","keeper_pid","cgroups","handover"}
-    {"do":"start","job"}          once for each job         {"fact":"started","job","pid","started_at_us"}
+    {"do":"start","job","queued_at_us"}   once for each     {"fact":"started","job","pid","started_at_us"}
     {"do":"signal","job","signal"}                          {"fact":"ended","job", what `outcome` says, and resources}
     {"do":"end","job","signal","grace_ms"}                  {"fact":"stuck","job","pids"}    outlived SIGKILL
     {"do":"pause","job"}          let it stand still        {"fact":"paused","job","paused"}     so it is now; also in `started`, where true

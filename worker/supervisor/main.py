@@ -84,7 +84,7 @@ class Supervisor:
     def _do_to_job(self, what: object, handle: str, wish: Wish) -> None:
         match what:
             case "start":
-                self._jobs.start(handle)
+                self._jobs.start(handle, _number(wish.get("queued_at_us", 0), 0, sys.maxsize))
             case "signal":
                 self._jobs.send(handle, _number(wish["signal"], 1, _LARGEST_SIGNAL))
             case "end":

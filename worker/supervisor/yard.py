@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
+from ...broker.clock import Clock
 from ..folders import DISK_FULL, RETRY_SECONDS, write_outcome
 from ..keeper_loop import say
 from .containment import Boxes
@@ -24,12 +24,7 @@ class Yard:
         self.report = report
         # Jobs that ended, but into whose pipes something may still write, or whose outcome is not on disk yet.
         self.lingering: set[str] = set()
-        self._last_us = 0
-
-    def now_us(self) -> int:
-        """Say the time, UTC, each time a later one: names of folders are made of it, and the clock may be set back."""
-        self._last_us = max(self._last_us + 1, time.time_ns() // 1000)
-        return self._last_us
+        self.clock = Clock()
 
     def write(self, handle: str, folder: str, text: str) -> bool:
         """Write an outcome; False if the disk is full."""

@@ -175,10 +175,22 @@ class House:
         for victim in Victim:
             self.signal(victim, signal.SIGCONT)
         self.worker.env = {}
-        if self.worker.process is not None:
-            # All jobs can be stopped only by one that runs.
-            self.start()
-        self.worker.clean()
+        try:
+            if self.worker.process is not None:
+                # All jobs can be stopped only by one that runs.
+                self.start()
+            self.worker.clean()
+        except BaseException:
+            self._clean_by_force()
+            raise
+
+    def _clean_by_force(self) -> None:
+        self.kill(*Victim)
+        mark = f"LEDGER={self.worker.folder.parent}/".encode()
+        for pid in all_pids():
+            with suppress(OSError):
+                if mark in Path(f"/proc/{pid}/environ").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
 
 
 def await_end(pidfd: int) -> None:

@@ -198,6 +198,11 @@ class Scene:
             witness.go_on()
         for witness in self.witnesses:
             wait_until(lambda witness=witness: self._has_caught_up(witness), f"{witness.wanted.name} hears the rest", PATIENCE_SECONDS)
+        return self.compare()
+
+    def compare(self) -> Account:
+        """Compare as things are."""
+        self.look()
         account = compare(self.house, list(self.orders.values()), self.acknowledged.jobs, self.stopped, self.ledger, self.witnesses)
         account.problems += self.acknowledged.refusals
         return account

@@ -185,26 +185,26 @@ def main() -> int:
         signal.signal(number, lambda *_: interrupted.set())
     soak = Soak(folder, seed, asked.seconds, interrupted)
     account = Account()
+    result: dict[str, object] = {}
     kept = folder.with_name(f"{folder.name}-state")
     try:
         try:
             account = soak.run()
         except AssertionError as failed:
-            account.problems.append(str(failed))
+            account = soak.scene.compare()
+            account.problems.insert(0, str(failed))
         if account.problems:
             # What is cleaned up next is what there is to study.
             shutil.copytree(soak.scene.house.worker.state, kept, ignore=lambda *_: ["supervisor.sock"])
             (kept / "said").write_text(soak.scene.logged())
+        result = _report(soak, account, seed, asked.seconds)
     finally:
         soak.scene.close()
-    result = _report(soak, account, seed, asked.seconds)
     if asked.json is not None:
         asked.json.write_text(json.dumps(result, indent=1) + "\n")
     if not account.problems:
         shutil.rmtree(folder)
         return 0
-    for problem in account.problems:
-        print(f"- {problem}", file=sys.stderr)
     print(f"{len(account.problems)} problems; seed {seed}; left for study: {folder} and {kept}", file=sys.stderr)
     return 1
 
@@ -231,6 +231,8 @@ def _report(soak: Soak, account: Account, seed: int, seconds: float) -> dict[str
     print(f"seed {seed}: {account.jobs} jobs, {sum(kills.values())} kills ({shown})")
     print(f"{account.log_bytes} bytes in logs, {account.events} events stored and heard; wrong: {len(account.problems)}")
     print(f"nobody held the jobs {len(soak.scene.house.gaps)} times; honestly lost then: {account.honestly_lost}")
+    for problem in account.problems:
+        print(f"- {problem}", file=sys.stderr, flush=True)
     return result
 
 

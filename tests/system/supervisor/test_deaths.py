@@ -3,13 +3,16 @@
 import fcntl
 import os
 import signal
+import subprocess
 import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from raw_desk import RawDesk, is_alive, kill_and_wait, until
 
 from jobwire.worker import keeper
+from jobwire.worker.supervisor import cgroups
 
 SH = "/bin/sh"
 # Writes a line, waits for the gate to open, writes more than a pipe holds, and ends with its own status.
@@ -46,6 +49,15 @@ def pass_gate(gate: Path, count: int) -> None:
         until(lambda: not _bytes_in(fd), "all writers to pass")
     finally:
         os.close(fd)
+
+
+def _holds_pidfds(pid: int) -> bool:
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        # It may be closed between two looks.
+        with suppress(FileNotFoundError):
+            if "pidfd" in str(fd.readlink()):
+                return True
+    return False
 
 
 def _bytes_in(fd: int) -> int:
@@ -159,6 +171,34 @@ def test_if_both_are_killed_the_next_pair_adopts_what_runs(desk: RawDesk, tmp_pa
 
 
 @pytest.mark.usefixtures("any_box")
+def test_after_both_were_killed_the_next_supervisor_may_be_killed_too(desk: RawDesk, tmp_path: Path) -> None:
+    """The jobs are nobody's children then, and the keeper holds what tells of their ends."""
+    if tuple(int(part) for part in os.uname().release.split(".")[:2]) < (6, 15):
+        pytest.skip("this kernel tells the status of a process to its parent only")
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    jobs = {desk.start(SH, "-c", f"read x < {gate}; echo out; exit {status}"): status for status in range(3)}
+    pids = [desk.started(handle)["pid"] for handle in jobs]
+    kill_and_wait(desk.keeper)
+    kill_and_wait(desk.supervisor)
+    keeper.start(tmp_path)
+    desk.reconnect()
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    pass_gate(gate, len(jobs))
+    until(lambda: not any(is_alive(pid) for pid in pids), "the end of all jobs")
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    for handle, status in jobs.items():
+        fact = desk.ended(handle)
+        assert (fact["kind"], fact["exit_status"], desk.output(fact)) == ("exited", status, (b"out\n", b"")), fact["sentence"]
+    desk.settle(*jobs)
+    until(lambda: not _holds_pidfds(desk.keeper), "the keeper to let go of them")
+
+
+@pytest.mark.usefixtures("any_box")
 def test_if_both_are_killed_what_ended_meanwhile_is_lost_in_words(desk: RawDesk, tmp_path: Path) -> None:
     (handle,), _ = start_writers(desk, tmp_path, 1)
     kill_and_wait(desk.keeper)
@@ -248,6 +288,26 @@ def test_a_fork_that_ended_before_its_folder_was_renamed_keeps_its_status(desk: 
     assert (fact["pid"], fact["exit_status"], desk.output(fact)[0]) == (started["pid"], 6, b"out\n")
 
 
+def test_a_job_ends_though_somebody_removed_its_cgroup(desk: RawDesk, tmp_path: Path) -> None:
+    """As a supervisor does that clears up after another one while a job that it has adopted is just ending."""
+    if not desk.cgroups:
+        pytest.skip("it has none")
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    handle = desk.start(SH, "-c", f"echo out; read x < {gate}; exit 6")
+    started = desk.started(handle)
+    until((desk.folder(started) / "stdout").read_bytes, "the output")
+    tree = cgroups.find_tree()
+    assert tree is not None
+    own = Path(tree.folder_of(started["pid"]))
+    (Path(tree.folder_of(desk.supervisor)) / "cgroup.procs").write_text(str(started["pid"]))
+    own.rmdir()
+    pass_gate(gate, 1)
+    assert desk.ended(handle)["exit_status"] == 6
+    # The removed one is not given to another job.
+    assert desk.run("echo", "next")[1] == b"next\n"
+
+
 def test_an_end_that_was_written_but_not_named_is_told(desk: RawDesk) -> None:
     handle = desk.start("true")
     fact = desk.ended(handle)
@@ -272,3 +332,26 @@ def test_time_limits_go_on_counting_across_a_death(desk: RawDesk) -> None:
     fact = desk.ended(handle)
     assert fact["kind"] == "timed_out"
     assert 900_000 < fact["ended_at_us"] - started["started_at_us"] < 3_000_000
+
+
+def test_a_process_under_the_pid_of_a_stale_record_is_never_signalled(desk: RawDesk, tmp_path: Path) -> None:
+    """A record says that a job runs as this pid; but the pid was given to somebody else since."""
+    (handle,), _ = start_writers(desk, tmp_path, 1)
+    kill_and_wait(desk.keeper)
+    kill_and_wait(desk.supervisor)
+    (folder,) = desk.logs.iterdir()
+    kill_and_wait(int(folder.name.split("_")[0]))
+    innocent = subprocess.Popen(["sleep", "60"])
+    try:
+        folder.rename(desk.logs / f"{innocent.pid}_20200101T000000.000000Z")
+        keeper.start(tmp_path)
+        desk.reconnect()
+        desk.wish(do="signal", job=handle, signal=signal.SIGKILL)
+        desk.wish(do="pause", job=handle)
+        desk.wish(do="end", job=handle, signal=signal.SIGKILL, grace_ms=0)
+        desk.recover()
+        assert desk.ended(handle)["kind"] == "lost"
+        assert innocent.poll() is None
+    finally:
+        innocent.kill()
+        innocent.wait()

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 from desk_house import OWNER, House, asked, ended, key, started
 
+from jobwire.broker.engine import Delayed, Paused
 from jobwire.broker.life import BatchRun, Job, Phase, StopOrder
 from jobwire.broker.news import NewsFilter
 from jobwire.schemas.generated import event_pb2
@@ -219,3 +220,32 @@ async def test_news_are_published_only_of_what_is_durable(house: House) -> None:
     (event,) = event_pb2.News.FromString(message).events.events
     assert (event.seq, event.kind) == (1, event_pb2.EVENT_KIND_QUEUED)
     house.engine.expect(("start", key(1)))
+
+
+async def test_a_pause_is_answered_when_the_engine_says_that_all_stand_still(house: House) -> None:
+    first, second = await house.accept_one(1), await house.accept_one(2)
+    house.desk.hear([started(1), started(2)])
+    done: list[str] = []
+    house.desk.pauses.ask([first, second], lambda: done.append("paused"), paused=True)
+    house.engine.expect(("start", key(1)), ("start", key(2)), ("pause", key(1), True), ("pause", key(2), True))
+    house.desk.hear([Paused(key(1), paused=True)])
+    assert (done, first.paused, second.paused) == ([], True, False)
+    house.desk.hear([ended(2)])
+    assert done == ["paused"]
+    house.desk.pauses.ask([first], lambda: done.append("goes on"), paused=False)
+    house.desk.hear([Paused(key(1), paused=False)])
+    assert (done, first.paused) == (["paused", "goes on"], False)
+    with pytest.raises(Refused, match="has ended and cannot be paused"):
+        house.desk.pauses.ask([first, second], lambda: None, paused=True)
+    await house.durable()
+    house.engine.expect(("pause", key(1), False), ("settled", key(2)))
+    assert kinds(house).count("STARTED") == 2
+
+
+async def test_why_a_start_is_delayed_is_told_until_it_comes(house: House) -> None:
+    job = await house.accept_one()
+    house.engine.expect(("start", key(1)))
+    house.desk.hear([Delayed(key(1), "no room")])
+    assert house.desk.why_waiting(job) == "no room"
+    house.desk.hear([started(1)])
+    assert house.desk.why_waiting(job) == ""

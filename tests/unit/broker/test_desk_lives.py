@@ -183,8 +183,9 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
     @precondition(lambda self: self.steps % 5 == 0)
     @rule(written=st.booleans(), rebooted=st.sampled_from((False, False, True)))
     def the_desk_is_killed(self, *, written: bool, rebooted: bool) -> None:
+        # A worker puts down that it saw this boot when its recovery is durable.
+        self.engine.rebooted = rebooted or (self.engine.rebooted and not self.recovery.done())
         self.kill(written=written)
-        self.engine.rebooted = rebooted
         if rebooted:
             # Nothing runs, and no folder was synced.
             for forgotten in (self.engine.running, self.engine.ended, self.engine.to_end, self.engine.untold):

@@ -131,6 +131,7 @@ async def test_folders_that_a_crash_left_behind_are_removed_after_the_next_start
     house.desk.forgetting._engine = Forgetful()
     await forget(house, key(1))
     assert count(house, "leftovers") == 1
+    assert house.store.read("PRAGMA quick_check") == [("ok",)]
     await house.restart()
     house.desk.forgetting.take_up()
     await house.durable()

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from jobwire.broker.life import NEXT, Happening, Impossible, Phase, advance, phase_of, state_of
+from jobwire.broker.life import NEXT, RECOVERED, Happening, Impossible, Phase, TakeUp, advance, phase_of, state_of
 from jobwire.schemas.job import State
 
 
@@ -29,3 +29,9 @@ def test_only_a_launch_out_of_the_queue_is_a_launch() -> None:
 def test_facts_and_stops_are_answered_in_every_phase() -> None:
     told = {Happening.STARTED, Happening.STOP_ASKED, Happening.ENDED}
     assert all(pair in NEXT for pair in itertools.product(Phase, told))
+
+
+def test_whatever_had_not_ended_is_taken_up_and_only_what_nobody_knows_is_started() -> None:
+    stored = {phase_of(state) for state in State} - {Phase.FINISHED}
+    assert RECOVERED.keys() == set(itertools.product(stored, (False, True)))
+    assert {pair for pair, way in RECOVERED.items() if way is TakeUp.QUEUE} == {(Phase.QUEUED, False)}

@@ -46,11 +46,15 @@ class Followed:
         self.sent: list[tuple[request_pb2.Reply, bytes | None]] = []
         self.later: list[Callable[[], object]] = []
         self.ended = 0
+        self.hurry = False
         self.stream = LogStream(
             7, self.job, "stdout", 0, self.engine, self, credit=credit, send=self.send, refuse=lambda _: None, ended=self.end
         )
         self.stream.started(self.job)
         self.stream.flush()
+
+    def time_left(self) -> bool:
+        return not self.hurry
 
     def call_soon(self, callback: Callable[[], object], /) -> None:
         self.later.append(callback)
@@ -113,6 +117,18 @@ def test_small_writes_are_gathered_when_no_new_credit_comes() -> None:
         followed.engine.write(b"up\n")
     followed.pass_time()
     assert len(followed.sent) == sent + 1
+
+
+def test_without_time_in_this_turn_it_goes_on_in_the_next() -> None:
+    followed = Followed(credit=100)
+    followed.hurry = True
+    followed.engine.write(b"one")
+    followed.engine.write(b"two")
+    assert followed.sent == []
+    assert len(followed.later) == 1
+    followed.hurry = False
+    followed.pass_time()
+    assert followed.bytes() == b"onetwo"
 
 
 def test_what_was_gathered_is_sent_at_the_end() -> None:

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 from desk_house import EngineDouble, asked, key
 
 from jobwire.broker.life import Job, Phase
@@ -12,8 +14,19 @@ class Stream:
         self.sent: list[request_pb2.Reply] = []
         self.ended = 0
         self.there = True
-        self.reports = Reports(5, self.engine, tail_lines=2, tail_bytes=100, credit=credit, send=self.send, ended=self.end)
+        self.hurry = False
+        self.later: list[Callable[[], object]] = []
+        self.reports = Reports(5, self.engine, tail_lines=2, tail_bytes=100, credit=credit, turns=self, send=self.send, ended=self.end)
         self.reports.expect(jobs)
+
+    def time_left(self) -> bool:
+        return not self.hurry
+
+    def call_soon(self, callback: Callable[[], object], /) -> None:
+        self.later.append(callback)
+
+    def call_later(self, _delay: float, callback: Callable[[], object], /) -> None:
+        raise AssertionError("nothing here waits for a time")
 
     def send(self, reply: request_pb2.Reply) -> bool:
         self.sent.append(reply)
@@ -46,6 +59,21 @@ def test_reports_of_several_jobs_travel_in_one_message() -> None:
     assert stream.ended == 1
     running, finished = job_pb2.STATE_RUNNING, job_pb2.STATE_FINISHED
     assert stream.told() == [(1, running), (1, finished), (2, running), (2, finished)]
+
+
+def test_much_that_is_due_is_told_over_several_turns() -> None:
+    stream = Stream(credit=9, jobs=600)
+    for number in range(600):
+        stream.finish(job := stream.job(number % 200))
+        assert job.outcome
+    stream.hurry = True
+    stream.reports.flush()
+    stream.reports.flush()
+    assert (len(stream.sent), len(stream.later)) == (1, 1)
+    stream.hurry = False
+    stream.later.pop()()
+    assert len(stream.told()) == 600
+    assert stream.sent[-1].last
 
 
 def test_a_start_is_reported_once() -> None:

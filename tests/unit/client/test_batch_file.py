@@ -135,6 +135,13 @@ def test_a_key_that_is_planned_is_refused_as_not_there_yet(key: str) -> None:
     )
 
 
+def test_an_output_limit_and_lingering_are_understood_and_a_jobs_own_word_counts() -> None:
+    text = b"[defaults]\noutput_limit = '2K'\nlinger = true\n[[job]]\nargv = ['a']\n[[job]]\nargv = ['b']\noutput_limit = 5\nlinger = false"
+    jobs = read_batch(text, "jobs.toml", AROUND).jobs
+    assert [(job.output_limit_bytes, job.linger) for job in jobs] == [(2048, True), (5, False)]
+    assert "line 3, key 'job.output_limit': 'lots' is not a size" in refusal(b"[[job]]\nargv = ['a']\noutput_limit = 'lots'")
+
+
 def test_on_failure_is_not_there_yet() -> None:
     assert "line 2, key 'batch.on_failure': 'on_failure' is not there yet" in refusal(
         b"[batch]\non_failure='cancel-rest'\n[[job]]\nargv=['a']"

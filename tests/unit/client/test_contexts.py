@@ -1,8 +1,11 @@
+import contextlib
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobwire.client import contexts
 from jobwire.keys.identity import format_public, from_seed
@@ -144,3 +147,50 @@ def test_contexts_added_at_once_are_all_kept() -> None:
         list(pool.map(lambda name: contexts.add(name, "lab:1", KEY), names))
     assert sorted(context.name for context in contexts.list_contexts()) == sorted(names)
     assert contexts.current_name() in names
+
+
+@given(st.text(max_size=40) | st.from_regex(r"(tcp://)?([0-9a-fA-F:.%]{0,12}|[\w.-]{0,12}|\[[0-9a-f:]{0,9}\]):\d{0,7}", fullmatch=True))
+def test_any_text_is_an_endpoint_or_refused(text: str) -> None:
+    with contextlib.suppress(Refused):
+        whole = contexts.parse_endpoint(text)
+        assert contexts.parse_endpoint(whole) == whole
+        assert whole.startswith("tcp://")
+        assert whole.isascii()
+
+
+PIECES = [
+    "[",
+    "]",
+    "[contexts.lab]\n",
+    "[[contexts]]\n",
+    "current",
+    "endpoint",
+    "key",
+    "identity",
+    " = ",
+    "'lab:1'",
+    '"',
+    "'",
+    "\n",
+    "1",
+    "nan",
+    "{",
+    "}",
+    ".",
+    ",",
+]
+PIECES += [f"'{format_public(KEY)}'", "1979-05-27", "~", "'~nobody/x'", "'~no-such-user/x'", "'\\0'", "\\u0000"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=20))
+def test_any_contexts_are_understood_or_refused_with_their_line(pieces: list[str]) -> None:
+    with contextlib.suppress(Refused):
+        contexts._understand("".join(pieces), Path("/home/ada/contexts.toml"))
+
+
+@given(st.sampled_from(["endpoint", "key", "identity"]), st.sampled_from(PIECES))
+def test_any_value_in_a_context_is_understood_or_refused(key: str, value: str) -> None:
+    said = {"endpoint": "'lab:1'", "key": f"'{format_public(KEY)}'"} | {key: value}
+    text = "[contexts.lab]\n" + "".join(f"{name} = {one}\n" for name, one in said.items())
+    with contextlib.suppress(Refused):
+        contexts._understand(text, Path("/home/ada/contexts.toml"))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.client.job_options import OPTIONS, Misunderstood, Surroundings, Wishes, parse_duration, parse_signal, spec_from
+from jobwire.client.job_options import OPTIONS, Misunderstood, Surroundings, Wishes, parse_duration, parse_signal, parse_size, spec_from
 from jobwire.schemas.refusal import Refused
 
 AROUND = Surroundings(Path("/tmp"))
@@ -101,3 +101,17 @@ def test_a_label_is_printable_text() -> None:
     for label in ("a\udcff", "a=\n"):
         with pytest.raises(Misunderstood, match="no printable text"):
             spec_from(["true"], Wishes(labels=[label]), AROUND)
+
+
+@pytest.mark.parametrize(
+    ("said", "size"),
+    [("0", 0), ("10", 10), (10, 10), ("10K", 10_240), ("10k", 10_240), ("1.5M", 1_572_864), ("2 GiB", 2 << 30), ("1TB", 1 << 40)],
+)
+def test_a_size_is_read_as_bytes(said: str | int, size: int) -> None:
+    assert parse_size(said) == size
+
+
+@pytest.mark.parametrize("said", ["", "M", "-1", -1, "1e3", "1X", "1 0", "٣"])
+def test_what_is_no_size_is_refused(said: str | int) -> None:
+    with pytest.raises(Refused, match="is not a size"):
+        parse_size(said)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from machines import at_length
 
 from jobwire.client import subscription as rules
 from jobwire.client.subscription import TABLE, Input, Phase, Subscription
@@ -244,6 +245,7 @@ class Daemon:
     """As much of a daemon as publishes: durable events, one grant, and messages under way that may be lost."""
 
     def __init__(self) -> None:
+        self.store = STORE
         self.head = 0
         self.published = 0
         self.matching: list[int] = []
@@ -265,10 +267,10 @@ class Daemon:
 
     def ready(self) -> None:
         self.arrived = True
-        self._send(ready=event_pb2.Ready(head=cursor(self.published)))
+        self._send(ready=event_pb2.Ready(head=cursor(self.published, self.store)))
 
     def beat(self) -> None:
-        self._send(heartbeat=event_pb2.Heartbeat(head=cursor(self.head)))
+        self._send(heartbeat=event_pb2.Heartbeat(head=cursor(self.head, self.store)))
 
     def answer(self, request: request_pb2.Request, page: int) -> request_pb2.Reply:
         if request.HasField("subscribe"):
@@ -276,7 +278,7 @@ class Daemon:
             self.count = 0
             self.arrived = False
             self.wire.clear()
-            return request_pb2.Reply(subscribe=request_pb2.SubscribeReply(topic=self.topic, head=cursor(self.head)))
+            return request_pb2.Reply(subscribe=request_pb2.SubscribeReply(topic=self.topic, head=cursor(self.head, self.store)))
         after = request.replay.after.seq
         found = [seq for seq in self.matching if seq > after]
         more = len(found) > page
@@ -299,6 +301,8 @@ class EveryEventOnce(RuleBasedStateMachine):
         self.subscription = Subscription(event_pb2.Filter(), cursor(0))
         self.answers: list[tuple[bytes, request_pb2.Reply]] = []
         self.told: list[int] = []
+        # Of the store that was lost.
+        self.before: list[int] = []
 
     @rule(matching=st.booleans())
     def something_happens(self, *, matching: bool) -> None:
@@ -360,6 +364,16 @@ class EveryEventOnce(RuleBasedStateMachine):
         self.subscription.grant_lost()
         self.answers.clear()
 
+    @precondition(lambda self: self.daemon.store == STORE and self.daemon.head > 3)
+    @rule()
+    def the_store_is_lost_and_rebuilt(self) -> None:
+        """What happens from here on can not be told to who was with the old one: it must be told that, not other events."""
+        self.daemon.restart()
+        self.daemon.store, self.daemon.head, self.daemon.published = b"r" * 16, 0, 0
+        self.before, self.daemon.matching = self.daemon.matching, []
+        self.subscription.grant_lost()
+        self.answers.clear()
+
     @rule()
     def the_reader_reads(self) -> None:
         self.told += taken(self.subscription)
@@ -367,7 +381,7 @@ class EveryEventOnce(RuleBasedStateMachine):
     @invariant()
     def what_was_told_is_a_beginning_of_what_happened(self) -> None:
         told = self.told + [event.seq for event in self.subscription._waiting]
-        assert told == self.daemon.matching[: len(told)]
+        assert told == (self.before or self.daemon.matching)[: len(told)]
 
     def teardown(self) -> None:
         """Nothing goes wrong any more: then everything is told."""
@@ -384,12 +398,17 @@ class EveryEventOnce(RuleBasedStateMachine):
                 self.daemon.beat()
                 while self.daemon.wire:
                     self.a_message_arrives()
-                if self.subscription.phase is Phase.LIVE:
+                if self.subscription.phase in (Phase.LIVE, Phase.ENDED):
                     break
         self.the_reader_reads()
+        if self.daemon.store != STORE:
+            assert self.subscription.refusal is not None
+            assert self.subscription.refusal.code is Code.OUT_OF_RANGE
+            return
         assert self.subscription.refusal is None
         assert self.told == self.daemon.matching
 
 
 EveryEventOnce.TestCase.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
 TestEveryEventOnce = EveryEventOnce.TestCase
+TestEveryEventOnceAtLength = at_length(EveryEventOnce, 1000, 150)

@@ -127,3 +127,27 @@ values = st.recursive(
 def test_any_value_of_a_key_is_parsed_or_refused(key: str, value: object) -> None:
     toml = str(value).lower() if isinstance(value, bool) else repr(value).replace("True", "true").replace("False", "false")
     parsed_or_refused(f"[[member]]\n{key} = {toml}\n")
+
+
+PIECES = [
+    "[[member]]\n",
+    "[member]\n",
+    "member",
+    "name",
+    "key",
+    "role",
+    " = ",
+    "'ada'",
+    f"'{ADA_KEY}'",
+    f"'{NEGATIVE_KEY}'",
+    "'viewer'",
+    "\n",
+    "nan",
+    "07:32:00",
+]
+PIECES += ["1979-05-27T07:32:00Z", "{", "}", "[", "]", '"""', "'''", "\\", "#", "\r\n", "\ufeff", "\0", "1e400", "0x" + "f" * 5000, "."]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30))
+def test_any_pieces_of_a_roster_are_parsed_or_refused(pieces: list[str]) -> None:
+    parsed_or_refused("".join(pieces))

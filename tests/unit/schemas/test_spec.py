@@ -31,6 +31,8 @@ specs = st.builds(
     time_limit_ms=st.none() | st.integers(0, 2**40),
     stop_signal=st.integers(1, 64),
     grace_ms=st.none() | st.integers(0, 2**40),
+    output_limit_bytes=st.none() | st.integers(0, 2**40),
+    linger=st.booleans(),
 )
 GOOD = JobSpec(argv=(b"true",))
 
@@ -97,6 +99,7 @@ def test_stdin_that_is_empty_is_not_no_stdin() -> None:
         (JobSpec((b"a",), time_limit_ms=0), "never let the job run"),
         (JobSpec((b"a",), time_limit_ms=2**62), "1000 days"),
         (JobSpec((b"a",), grace_ms=2**62), "1000 days"),
+        (JobSpec((b"a",), output_limit_bytes=2**63), "more than any file can hold"),
     ],
 )
 def test_what_no_worker_could_run_is_refused_in_one_sentence(spec: JobSpec, words: str) -> None:

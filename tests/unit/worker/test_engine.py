@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from jobwire.broker.engine import Ended, Expected, Launch
+from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.spec import JobSpec
 from jobwire.worker import folders
 from jobwire.worker.engine import LocalEngine
+from jobwire.worker.folders import OutcomeFile
 from jobwire.worker.supervisor import link
 
 
 class OtherSupervisor:
     """Says hello in its own way, and remembers what it was asked."""
 
-    def __init__(self, state: Path, **hello: object) -> None:
+    def __init__(self, state: Path, *, dies_at_first: bool = False, **hello: object) -> None:
         self.asked: list[str] = []
+        self._dies = dies_at_first
         self._hello = {"fact": "hello", "version": 1, "pid": 7, "keeper_pid": 6, "cgroups": False, **hello}
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._listener.bind(str(state / folders.SOCKET))
@@ -45,14 +52,21 @@ class OtherSupervisor:
                 self._connection.send(json.dumps([answer]).encode())
             if wish["do"] == "reload":
                 data = b""
+            if wish["do"] == "hello" and self._dies:
+                self._dies = False
+                self._hang_up()
+                return
         if not data:
             self.close()
 
-    def close(self) -> None:
+    def _hang_up(self) -> None:
         if self._connection is not None:
             self._loop.remove_reader(self._connection)
             self._connection.close()
             self._connection = None
+
+    def close(self) -> None:
+        self._hang_up()
         self._loop.remove_reader(self._listener)
         self._listener.close()
 
@@ -74,7 +88,7 @@ async def open_over(engine: LocalEngine, state: Path, **hello: object) -> OtherS
 async def test_a_supervisor_that_cannot_hand_over_is_left_alone(engine: LocalEngine, tmp_path: Path) -> None:
     supervisor = await open_over(engine, tmp_path)
     assert engine.supervisor_pid == 7
-    assert "they cannot hand over" in await engine.reload()
+    assert "cannot hand over" in await engine.reload()
     assert "reload" not in supervisor.asked
     supervisor.close()
 
@@ -97,4 +111,28 @@ async def test_a_supervisor_of_a_newer_line_is_refused_in_words(engine: LocalEng
     with pytest.raises(Refused, match="is of a newer jobwire and speaks version") as refused:
         await engine.recover([])
     assert refused.value.code is Code.FAILED_PRECONDITION
+    supervisor.close()
+
+
+async def test_who_asks_what_is_known_is_answered_though_the_line_breaks(engine: LocalEngine, tmp_path: Path) -> None:
+    """A supervisor that just retires takes the line of the next worker with it."""
+    supervisor = OtherSupervisor(tmp_path, dies_at_first=True)
+    engine.open(lambda _: None)
+    assert await asyncio.wait_for(engine.recover([]), 10) == []
+    supervisor.close()
+
+
+async def test_an_end_that_only_the_log_folder_knows_is_recovered(engine: LocalEngine, tmp_path: Path) -> None:
+    key = JobKey(b"o" * 32, b"i" * 16)
+    logs = str(tmp_path / "logs")
+    supervisor = OtherSupervisor(tmp_path)
+    engine.open(lambda _: None)
+    folders.write_intent(logs, Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=1)
+    intent = folders.intent_path(logs, folders.handle(key))
+    outcome = OutcomeFile("exited", exit_status=3, pid=9, started_at_us=10, ended_at_us=20, stdout_bytes=5)
+    folders.write_outcome(intent, folders.outcome_text(outcome))
+    os.rename(intent, folders.run_path(logs, 9, 10, 20))  # noqa: PTH104 -- it does not wait for anything
+    (fact,) = await engine.recover([Expected(key, 9, 10, 5, launched=True)])
+    assert isinstance(fact, Ended)
+    assert (fact.outcome.kind, fact.outcome.exit_status, fact.outcome.stdout_bytes) == (OutcomeKind.EXITED, 3, 5)
     supervisor.close()

@@ -213,3 +213,19 @@ def test_an_end_at_once_kills_a_paused_job_without_letting_it_go_on(house: House
     house.job.pause()
     house.job.end(9, 0)
     assert house.box.done == ["freeze", "kill", "kill leader"]
+
+
+def test_a_stop_ends_what_a_job_left_behind_that_waits_for_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pump, "drain", lambda _pump: False)
+    monkeypatch.setattr(jobs, "RETRY_SECONDS", 0.01)
+    house = House(tmp_path, FILE._replace(linger=True))
+    house.leader.end(0)
+    house.run(0.03)
+    assert (house.ended, house.box.done) == ([], [])
+    house.job.end(15, 20)
+    house.run(0.05)
+    assert house.box.done == [15, 18, "kill", "kill leader"]
+    assert house.ended == []
+    house.box.members.clear()
+    house.box.emptied()
+    assert "the disk is full" in str(house.ended[0]["sentence"])

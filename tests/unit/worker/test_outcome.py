@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from jobwire.worker.supervisor.outcome import judge, signal_name
+from jobwire.worker.supervisor.outcome import amount, judge, signal_name
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,14 @@ def test_an_unknown_status_is_lost() -> None:
 def test_every_signal_has_a_name() -> None:
     assert signal_name(9) == "SIGKILL"
     assert signal_name(40) == "signal 40"
+
+
+def test_an_output_limit_is_the_kind_whatever_the_status() -> None:
+    verdict = judge(0, output_limit_bytes=10 << 20)
+    assert (verdict.kind, verdict.sentence) == ("over_limit", "wrote more than its output limit of 10 MiB, and exited with status 0")
+    assert judge(15, output_limit_bytes=1).sentence == "wrote more than its output limit of 1 byte, and ended by SIGTERM"
+
+
+@pytest.mark.parametrize(("size", "said"), [(0, "0 bytes"), (1024, "1 KiB"), (1025, "1025 bytes"), (3 << 30, "3 GiB")])
+def test_a_size_is_said_exactly(size: int, said: str) -> None:
+    assert amount(size) == said

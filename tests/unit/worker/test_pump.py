@@ -9,7 +9,7 @@ from inotify_simple import INotify, flags
 
 from jobwire.worker.supervisor import pump as pumps
 from jobwire.worker.supervisor.loop import Loop
-from jobwire.worker.supervisor.pump import Pump
+from jobwire.worker.supervisor.pump import Pump, Quota
 
 
 class Job:
@@ -138,3 +138,45 @@ def test_followers_are_told_by_inotify(job: Job, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(("release", "noticed"), [("6.18.44-fc-v669", True), ("6.9", True), ("6.8.0-1-amd64", False), ("5.15+", False)])
 def test_kernels_are_told_apart(release: str, noticed: bool) -> None:  # noqa: FBT001 -- a parameter of the test
     assert pumps._splice_is_noticed(release) is noticed
+
+
+def test_no_more_than_the_quota_gets_into_the_logs_and_what_comes_beyond_is_dropped_and_told_once(tmp_path: Path) -> None:
+    loop, told, quota = Loop(), [], Quota(10)
+    quota.on_exceeded = lambda: told.append("exceeded")
+    pipes = [os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) for _ in range(2)]
+    files = [tmp_path / name for name in ("stdout", "stderr")]
+    pumps = [Pump(loop, read, os.open(file, os.O_WRONLY | os.O_CREAT), quota=quota) for (read, _), file in zip(pipes, files, strict=True)]
+    (_, stdout), (_, stderr) = pipes
+    for end, data in ((stdout, b"123456"), (stderr, b"7890")):
+        os.write(end, data)
+        assert [pump.drain() for pump in pumps] == [True, True]
+    assert told == []
+    for end in (stdout, stderr):
+        os.write(end, b"more")
+        assert [pump.drain() for pump in pumps] == [True, True]
+        os.close(end)
+    assert told == ["exceeded"]
+    assert [pump.drain() for pump in pumps] == [True, True]
+    assert [file.read_bytes() for file in files] == [b"123456", b"7890"]
+    assert not any(pump.is_open for pump in pumps)
+
+
+def test_what_was_paused_by_a_full_disk_leaves_the_first_room_to_others(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    splice, full = os.splice, [errno.ENOSPC]
+
+    def limited(*args: int, **options: int) -> int:
+        if full:
+            raise OSError(full.pop(), "full")
+        return splice(*args, **options)
+
+    monkeypatch.setattr(os, "splice", limited)
+    os.write(job.end, b"data")
+    assert not job.pump.drain()
+    with monkeypatch.context() as little:
+        little.setattr(pumps, "_ROOM_BYTES", 1 << 62)
+        little.setattr(pumps, "_ROOM_PART", 1)
+        assert not job.pump.drain()
+    assert job.pump.drain()
+    assert job.log.read_bytes() == b"data"
+    job.close()
+    assert job.pump.drain()

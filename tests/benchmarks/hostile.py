@@ -1,0 +1,91 @@
+"""What others notice of a member that attacks: how long a list and a start take meanwhile, and how large the worker becomes."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter_ns
+
+from stage import Ground, Stage
+from table import Line, Pairs, amount, at_most
+
+# Beside the folder of this file, as pytest finds it.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from insiders import peak_bytes
+
+from jobwire.client.blocking import Client
+from jobwire.keys import roster
+from jobwire.keys.identity import from_seed
+
+_SLOTS = 4
+_WORST = 0.99
+_MOST_MB = 256
+_END_SECONDS = 10
+_WHATS = {
+    "follow": "one follows 200 logs and reads none",
+    "subscribe": "one subscribes without end",
+    "frames": "one sends messages of 600 frames",
+    "strangers": "2,000 connections never shake hands",
+    "lists": "one asks for 10,000 lists and reads none",
+}
+
+
+def measure(ground: Ground) -> list[Line]:
+    """Measure each attack on a worker of its own, in turns with quiet."""
+    return [line for attack, what in _WHATS.items() for line in _one(ground, attack, what)]
+
+
+def _one(ground: Ground, attack: str, what: str) -> list[Line]:
+    rounds, count = (2, 50) if ground.quick else (4, 150)
+    seed = secrets.token_bytes(32)
+    stage = ground.stage(slots=_SLOTS)
+    roster.add_member(stage.roster, "insider", from_seed(seed).public, "submitter")
+    quiet: list[float] = []
+    beside: list[float] = []
+    with stage, stage.client() as client:
+        _sample(client, 20)
+        for _ in range(rounds):
+            quiet += _sample(client, count)
+            with attacking(stage, attack, seed):
+                beside += _sample(client, count)
+        peak = peak_bytes(stage.pids["worker"]) / 1e6
+    note = f"{len(quiet)} samples; limit: the same on a quiet worker"
+    return [
+        Pairs(quiet, beside).line_at(_WORST, f"a list and a start while {what}, p99", "ms", at_most(3, 2), note=note),
+        amount(f"largest RSS of a worker while {what}", peak, at_most(_MOST_MB, _MOST_MB / 2, "MB")),
+    ]
+
+
+@contextmanager
+def attacking(stage: Stage, attack: str, seed: bytes) -> Iterator[None]:
+    """Somebody attacks meanwhile."""
+    endpoint, key = str(stage.description["endpoint"]), str(stage.description["key"])
+    command = [sys.executable, str(Path(__file__).with_name("attacker.py")), attack, endpoint, key, seed.hex()]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        if process.stdout.readline() != b"begun\n":
+            raise RuntimeError(f"the attack {attack} did not begin")
+        yield
+        still_attacks = process.poll() is None
+        process.stdin.close()
+        process.wait(_END_SECONDS)
+    if not still_attacks:
+        raise RuntimeError(f"the attack {attack} ended by itself")
+
+
+def _sample(client: Client, count: int) -> list[float]:
+    """Time a list and the durable acknowledgement of a start, in milliseconds."""
+    times = []
+    for _ in range(count):
+        begun = perf_counter_ns()
+        next(client.list(), None)
+        job = client.submit(["/bin/true"])
+        times.append((perf_counter_ns() - begun) / 1e6)
+        job.wait()
+    return times

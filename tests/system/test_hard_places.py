@@ -1,0 +1,216 @@
+"""Where something that every program needs is not there: a clear sentence, the right refusal, nothing else lost, and the daemon goes on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemons import Worker, wait_until
+
+from jobwire.client.blocking import Client
+from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.refusal import Code, Refused
+
+PIDS = Path("/sys/fs/cgroup/pids")
+
+
+def works(client: Client) -> None:
+    assert client.run(["echo", "on"]).stdout == b"on\n"
+
+
+def in_own_namespace(*limits: str) -> list[str]:
+    """Start something with limits of a user namespace of its own: inotify(7), namespaces(7)."""
+    lines = "".join(f"echo {limit.partition('=')[2]} > /proc/sys/user/{limit.partition('=')[0]}; " for limit in limits)
+    return ["unshare", "--user", "--map-root-user", "sh", "-c", f'{lines} exec "$@"', "sh"]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Worker]:
+    """Give a worker that a test starts itself, in its own way."""
+    one = Worker(tmp_path)
+    yield one
+    print(one.logged())
+    if one.process is not None:
+        if one.process.poll() is not None:
+            one.prefix = []
+            one.start()
+        one.clean()
+
+
+def test_a_state_folder_that_cannot_be_written_is_refused(made: Worker) -> None:
+    made.start()
+    made.kill(signal.SIGTERM)
+    made.prefix = ["unshare", "--mount", "sh", "-c", f'mount -o bind,ro "{made.state}" "{made.state}" && exec "$@"', "sh"]
+    assert f"the state folder {made.state} cannot be used: Read-only file system" in made.refusal()
+
+
+def test_a_log_folder_that_was_removed_costs_its_logs_only(worker: Worker, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    with worker.client() as client:
+        job = client.submit(["sh", "-c", f"echo out; read _ < {gate}; exit 4"])
+        wait_until(lambda: client.job(job.id).info().pid, "it runs")
+        shutil.rmtree(next(worker.logs.iterdir()))
+        gate.write_bytes(b"go\n")
+        assert job.wait(10) == 4
+        with pytest.raises(Refused, match="the logs of this job are not there any more") as refused:
+            job.result(5)
+        assert refused.value.code is Code.NOT_FOUND
+        works(client)
+
+
+def test_all_log_folders_removed_cost_their_logs_only(worker: Worker) -> None:
+    with worker.client() as client:
+        old = client.submit(["echo", "old"])
+        assert old.wait(10) == 0
+        shutil.rmtree(worker.logs)
+        with pytest.raises(Refused, match="the logs of this job are not there any more"):
+            old.result(5)
+        works(client)
+
+
+def test_foreign_things_among_the_logs_are_left_alone(worker: Worker, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    with worker.client() as client:
+        job = client.submit(["sh", "-c", f"read _ < {gate}; exit 4"])
+        wait_until(lambda: client.job(job.id).info().pid, "it runs")
+    owner = worker.admin.public.hex()
+    at = "20261124T053951.123456Z"
+    foreign = ["notes", f"1_{at}", f"2_{at}_{at}", f".new-{'0' * 32}.{owner}", ".new-x"]
+    for name in foreign:
+        (worker.logs / name).mkdir()
+    (worker.logs / foreign[1] / "job").write_text("[]")
+    (worker.logs / foreign[3] / "stderr").touch()
+    (worker.logs / f"3_{at}").write_text("a file")
+    (worker.logs / f"4_{at}").symlink_to("/proc")
+    told = worker.described()
+    worker.kill()
+    os.kill(told["supervisor_pid"], signal.SIGKILL)
+    worker.start()
+    gate.write_bytes(b"go\n")
+    with worker.client() as client:
+        assert client.job(job.id).wait(10) == 4
+        works(client)
+    assert all((worker.logs / name).is_dir() for name in (*foreign[:3], ".new-x"))
+
+
+def test_without_descriptors_left_jobs_are_refused_and_the_others_go_on(made: Worker) -> None:
+    made.slots = 10
+    made.prefix = ["prlimit", "--nofile=128:128"]
+    made.start()
+    with made.client() as client:
+        jobs = [client.submit(["sleep", "60"]) for _ in range(10)]
+        wait_until(lambda: not [job for job in client.list() if job.pid is None], "each is started or refused")
+        outcomes = [job.outcome for job in client.list(all=True) if job.outcome is not None]
+        assert 0 < len(outcomes) < 10
+        assert {outcome.kind for outcome in outcomes} == {OutcomeKind.FAILED_TO_START}
+        assert all("no descriptor is left" in outcome.sentence for outcome in outcomes), outcomes
+        client.stop(jobs, grace=0)
+        works(client)
+
+
+def test_with_next_to_no_descriptors_a_worker_says_why_it_does_not_start(made: Worker) -> None:
+    made.prefix = ["prlimit", "--nofile=100:100"]
+    assert "only 100 file descriptors are allowed here" in made.refusal()
+
+
+@pytest.fixture
+def narrow() -> Iterator[Path]:
+    """Give a cgroup in which no process can be made."""
+    if not os.access(PIDS, os.W_OK):
+        pytest.skip("needs the pids controller of cgroup v1")
+    group = PIDS / f"jobwire-test-{os.getpid()}"
+    group.mkdir()
+    (group / "pids.max").write_text("0")
+    yield group
+    for pid in (group / "cgroup.procs").read_text().split():
+        (PIDS / "cgroup.procs").write_text(pid)
+    group.rmdir()
+
+
+def test_without_processes_left_a_start_fails_in_words_and_the_others_go_on(worker: Worker, narrow: Path) -> None:
+    with worker.client() as client:
+        running = client.submit(["sleep", "60"])
+        wait_until(lambda: client.job(running.id).info().pid, "it runs")
+        (narrow / "cgroup.procs").write_text(str(worker.described()["supervisor_pid"]))
+        failed = client.submit(["true"])
+        assert failed.wait(10) == 126
+        assert "the system allows no further process" in failed.info().outcome.sentence  # type: ignore[union-attr]
+        (narrow / "pids.max").write_text("max")
+        works(client)
+        running.stop(grace=0)
+
+
+def test_without_processes_left_a_keeper_waits_until_it_can_start_the_next_supervisor(worker: Worker, narrow: Path) -> None:
+    told = worker.described()
+    with worker.client() as client:
+        running = client.submit(["sh", "-c", "echo out; sleep 60"])
+        wait_until(lambda: client.job(running.id).info().pid, "it runs")
+        (narrow / "cgroup.procs").write_text(str(told["keeper_pid"]))
+        os.kill(told["supervisor_pid"], signal.SIGKILL)
+        log = worker.state / "supervisor.log"
+        wait_until(lambda: "no supervisor can be started: Resource temporarily unavailable" in log.read_text(), "it says so")
+        # The worker goes on meanwhile.
+        assert client.job(running.id).info().pid
+        (narrow / "pids.max").write_text("max")
+        works(client)
+        assert running.stop(grace=0).stdout == b"out\n"
+    assert worker.described()["keeper_pid"] == told["keeper_pid"]
+
+
+@pytest.mark.parametrize("limit", ["max_inotify_instances=0", "max_inotify_watches=0"])
+def test_without_inotify_a_worker_says_why_it_does_not_start(made: Worker, limit: str) -> None:
+    made.prefix = in_own_namespace(limit)
+    assert "watch" in made.refusal()
+
+
+def test_without_watches_left_no_log_is_followed_and_all_else_goes_on(made: Worker) -> None:
+    # One for the folder of the roster.
+    made.prefix = in_own_namespace("max_inotify_watches=1")
+    made.start()
+    with made.client() as client:
+        job = client.submit(["sleep", "60"])
+        wait_until(lambda: client.job(job.id).info().pid, "it runs")
+        with pytest.raises(Refused, match="cannot be followed") as refused:
+            job.stdout.read()
+        assert refused.value.code is Code.RESOURCE_EXHAUSTED
+        # What ended is not watched, only read.
+        other = client.submit(["echo", "on"])
+        assert other.wait(10) == 0
+        assert other.result(10).stdout == b"on\n"
+        job.stop(grace=0)
+
+
+def test_a_store_that_breaks_while_it_is_used_refuses_in_words(worker: Worker) -> None:
+    with worker.client() as client:
+        running = client.submit(["sleep", "60"])
+        for _ in range(30):
+            client.submit(["true"], labels={"l": "x" * 200}).wait(10)
+    worker.kill(signal.SIGTERM)
+    worker.start()
+    path = worker.state / "state.db"
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+    with worker.client() as client:
+        with pytest.raises(Refused) as refused:
+            list(client.list(all=True))
+        assert refused.value.code is Code.INTERNAL
+        assert "worker rebuild" in refused.value.next_step
+        with pytest.raises(Refused) as refused:
+            client.submit(["true"])
+        assert "worker rebuild" in refused.value.next_step
+    assert worker.process is not None
+    assert worker.process.poll() is None
+    worker.kill(signal.SIGTERM)
+    assert "state.db cannot be used" in worker.refusal()
+    worker.command("rebuild")
+    worker.start()
+    with worker.client() as client:
+        client.job(running.id).stop(grace=0)
+        works(client)

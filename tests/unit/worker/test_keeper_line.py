@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import os
+import socket
+
+from jobwire.worker.supervisor.keeper_line import Died, Handover, KeeperLine
+from jobwire.worker.supervisor.loop import Loop
+
+DEATH = "died 7 256 1 7 99 5 6 4096"
+
+
+def _line() -> tuple[socket.socket, KeeperLine]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    return ours, KeeperLine(Loop(), theirs.detach())
+
+
+def _ask(line: KeeperLine, pid: int) -> list[object]:
+    """Await a death; what was called back."""
+    heard: list[object] = []
+    line.await_death(pid, heard.append, lambda: heard.append("lost"))
+    return heard
+
+
+def test_the_keeper_is_who_made_the_line_even_if_it_is_not_the_parent() -> None:
+    ours, line = _line()
+    with ours:
+        assert line.keeper == os.getpid() != os.getppid()
+        ours.send(b"handed 1")
+        assert line.take_over() == Handover({}, {}, first=True)
+    line.take_over()
+
+
+def test_a_keeper_that_died_before_the_handover_leaves_nobody_waiting_for_its_word() -> None:
+    ours, line = _line()
+    ours.send(DEATH.encode())
+    ours.close()
+    assert line.take_over() == Handover({}, {}, first=True)
+    assert not line.is_up
+    # What it said before still counts; of others it can tell nothing any more.
+    assert _ask(line, 7) == [Died(7, 256, 1, 7, 99, 5, 6, 4096)]
+    assert _ask(line, 8) == ["lost"]
