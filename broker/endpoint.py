@@ -21,7 +21,7 @@ import zmq
 
 from ..keys.identity import Identity
 from ..keys.limits import Limits
-from ..keys.sockets import server_socket
+from ..keys.sockets import listen, server_socket
 from ..schemas.frames import LARGEST_MESSAGE, MOST_FRAMES, refusal_message
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
@@ -79,12 +79,12 @@ class Endpoint:
 
     def bind(self, endpoint: str) -> str:
         """Bind and begin to read; say the endpoint with its real port. Raises zmq.ZMQError if that is not to be had."""
-        self._socket.bind(endpoint)
+        real = listen(self._socket, endpoint)
         self._readers = [
             EdgeReader(self._loop, self._socket, self._drain),
             EdgeReader(self._loop, self._disconnections.socket, self._disconnections.drain),
         ]
-        return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        return real
 
     def close(self) -> None:
         """End all streams and close the socket."""

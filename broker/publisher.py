@@ -20,7 +20,7 @@ import zmq
 
 from ..keys.identity import Identity
 from ..keys.limits import Limits
-from ..keys.sockets import server_socket
+from ..keys.sockets import listen, server_socket
 from ..schemas.frames import LARGEST_SUBSCRIPTION
 from .accounts import Account, Meter
 from .connection import cookie_of, shut_down
@@ -82,9 +82,9 @@ class Publisher:
 
     def bind(self, endpoint: str) -> str:
         """Bind and begin to read; say the endpoint with its real port. Raises zmq.ZMQError if that is not to be had."""
-        self._socket.bind(endpoint)
+        real = listen(self._socket, endpoint)
         self._reader = EdgeReader(self._loop, self._socket, self._drain)
-        return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        return real
 
     def close(self) -> None:
         """Close the socket."""
