@@ -19,9 +19,9 @@ from collections.abc import Callable
 
 import zmq
 
-from ..keys import sockets
 from ..keys.identity import Identity
 from ..keys.limits import Limits
+from ..keys.sockets import listen, server_socket
 from ..schemas.frames import LARGEST_MESSAGE, MOST_FRAMES, refusal_message
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
@@ -69,7 +69,7 @@ class Endpoint:
         self._by_id: dict[bytes, Peer] = {}
         self._by_descriptor: dict[int, Peer] = {}
         self.malformed = 0
-        self._socket = sockets.server_socket(context, zmq.ROUTER, identity)
+        self._socket = server_socket(context, zmq.ROUTER, identity)
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE + _ENVELOPE_BYTES)
         self._socket.setsockopt(zmq.SNDHWM, _PEER_MESSAGES)
@@ -79,12 +79,12 @@ class Endpoint:
 
     def bind(self, endpoint: str) -> str:
         """Bind and begin to read; say the endpoint with its real port. Raises zmq.ZMQError if that is not to be had."""
-        bound = sockets.bind(self._socket, endpoint)
+        real = listen(self._socket, endpoint)
         self._readers = [
             EdgeReader(self._loop, self._socket, self._drain),
             EdgeReader(self._loop, self._disconnections.socket, self._disconnections.drain),
         ]
-        return bound
+        return real
 
     def close(self) -> None:
         """End all streams and close the socket."""

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import zmq
 
-from ..keys import sockets
 from ..keys.identity import Identity
 from ..keys.limits import Limits
+from ..keys.sockets import listen, server_socket
 from ..schemas.frames import LARGEST_SUBSCRIPTION
 from .accounts import Account, Meter
 from .connection import cookie_of, shut_down
@@ -73,7 +73,7 @@ class Publisher:
         self._subscribers: dict[bytes, list[Subscriber]] = {}
         self.refused = 0
         self.withheld = 0
-        self._socket = sockets.server_socket(context, zmq.XPUB, identity)
+        self._socket = server_socket(context, zmq.XPUB, identity)
         self._socket.setsockopt(zmq.XPUB_MANUAL, 1)
         self._socket.setsockopt(zmq.XPUB_VERBOSER, 1)
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)
@@ -82,9 +82,9 @@ class Publisher:
 
     def bind(self, endpoint: str) -> str:
         """Bind and begin to read; say the endpoint with its real port. Raises zmq.ZMQError if that is not to be had."""
-        bound = sockets.bind(self._socket, endpoint)
+        real = listen(self._socket, endpoint)
         self._reader = EdgeReader(self._loop, self._socket, self._drain)
-        return bound
+        return real
 
     def close(self) -> None:
         """Close the socket."""

@@ -29,7 +29,7 @@ from .output import JobOutput
 from .results import BatchInfo, CompletedJob, Event, EventCursor, JobInfo, job_info
 from .running import run_to_end
 from .session import Session
-from .specs import Duration, JobOptions, Text, encode, make_id, make_spec, seconds
+from .specs import Duration, JobOptions, Text, as_spec, encode, job_spec, make_id, make_spec, seconds
 
 if TYPE_CHECKING:
     from .contexts import Context
@@ -53,6 +53,7 @@ __all__ = [
     "OutcomeKind",
     "Refused",
     "State",
+    "job_spec",
 ]
 
 # Beyond so many open watches `submit` opens none: a daemon bounds the streams of one connection. Waits then hear events.
@@ -136,7 +137,7 @@ class Client:
 
     def submit_many(
         self,
-        specs: Iterable[JobSpec],
+        specs: Iterable[JobSpec | Sequence[Text]],
         *,
         batch: BatchInfo | None = None,
         ids: Sequence[bytes] | None = None,
@@ -145,9 +146,10 @@ class Client:
     ) -> builtins.list[Job]:
         """Start jobs with one request, whole or not at all; `Refused.job_index` tells which one was wrong.
 
-        `ids`: one each, so that a repeated call starts nothing twice. `tail_lines`: how much of their logs comes with their ends.
+        `specs`: what `jobwire.job_spec` makes, or a bare argv where there is nothing else to say. `ids`: one each, so that
+        a repeated call starts nothing twice. `tail_lines`: how much of their logs comes with their ends.
         """
-        wanted = list(specs)
+        wanted = [as_spec(spec) for spec in specs]
         watch = watch and self._session.watches < _MOST_WATCHES
         start, jobs = self._start(wanted, ids or [new_id() for _ in wanted], batch=batch, watch=watch, tail_lines=tail_lines)
         try:

@@ -239,6 +239,7 @@ class Connection:
     def _watch(self, now: float) -> bool:
         """Tell the conversation what became of the connection; say whether that ended anything."""
         failed: list[Happened] = []
+        ended = False
         for change in self._link.watch(now):
             self._unsent.clear()
             if change is Change.UP:
@@ -252,8 +253,8 @@ class Connection:
                 self._sentences.append(diagnosis.lost(self.endpoint))
             if change is Change.FAILED and self._link.refusal is not None:
                 failed += self._conversation.fail(self._link.refusal)
-                self._feed.end(self._link.refusal)
-        return self._sort(failed) or bool(failed)
+                ended |= self._feed.end(self._link.refusal)
+        return self._sort(failed) or ended
 
     def _flush(self) -> None:
         self._unsent.extend(self._conversation.outgoing())

@@ -25,8 +25,8 @@ class JobFailed(subprocess.CalledProcessError):
 
     def __str__(self) -> str:
         """Say what ended how, and why where that was told."""
-        said = super().__str__()
-        return f"{said} {self.job.outcome.sentence}" if self.job.outcome.sentence else said
+        sentence = self.job.outcome.sentence
+        return f"Command {self.cmd!r} failed: {sentence}" if sentence else super().__str__()
 
     def __reduce__(self) -> tuple[type[JobFailed], tuple[CompletedJob]]:
         """Survive pickling."""

@@ -61,12 +61,14 @@ class Feed:
             self._drop_request(reader)
             self._set_topic(reader)
 
-    def end(self, refused: Refused) -> None:
-        """End all subscriptions: there is nobody to hear."""
+    def end(self, refused: Refused) -> bool:
+        """End all subscriptions: there is nobody to hear. Say whether there was any."""
+        ended = bool(self._readers)
         for reader in self._readers.values():
             self._drop_request(reader)
             reader.subscription.end(refused)
         self._readers.clear()
+        return ended
 
     def close(self) -> None:
         """Close the socket."""
@@ -89,11 +91,13 @@ class Feed:
         if event_endpoint != self._endpoint:
             self.link.close()
             self._endpoint = event_endpoint
-        if greeted.new_run:
-            for subscription in self._readers:
+        for reader in self._readers.values():
+            if not greeted.new_run:
+                # The connection may have been cut because the roster gives us other rights: then the grants went with it.
+                self._renew(reader)
+            elif reader.subscription.granted:
                 # One that asks just now is answered by this run: to ask twice would leave a grant behind that nobody uses.
-                if subscription.granted:
-                    subscription.grant_lost()
+                reader.subscription.grant_lost()
 
     def answered(self, exchange: Exchange) -> bool:
         """Take in an answer if it is to a request of a subscription; say whether it was."""
@@ -110,9 +114,9 @@ class Feed:
         return True
 
     def turn(self, now: float) -> bool:
-        """Hear what came and ask for what is due; say whether anything came."""
+        """Hear what came and ask for what is due; say whether anything came, or ended."""
         came = self._hear(now)
-        self._watch(now)
+        came |= self._watch(now)
         if not self._readers:
             # A connection is kept for the next reader; none is made for nobody.
             if not self.link.up:
@@ -164,7 +168,9 @@ class Feed:
                 came = True
         return came
 
-    def _watch(self, now: float) -> None:
+    def _watch(self, now: float) -> bool:
+        """Tell the subscriptions what became of the connection; say whether that ended any."""
+        ended = False
         for change in self.link.watch(now):
             if change is Change.DOWN:
                 # New grants, not the old ones on the next connection: the daemon may notice the end of this one after the beginning
@@ -172,7 +178,8 @@ class Feed:
                 for reader in self._readers.values():
                     self._renew(reader)
             elif change is Change.FAILED and self.link.refusal is not None:
-                self.end(self.link.refusal)
+                ended |= self.end(self.link.refusal)
+        return ended
 
     def _renew(self, reader: _Reader) -> None:
         if reader.subscription.granted:

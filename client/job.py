@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal as signals
 import time
 from typing import Literal
 
@@ -154,6 +155,14 @@ class Job:
         """Begin to end it; returns when that is certain to happen."""
         exchange = self._session.connection.ask(stop_request([self.key], signal, grace))
         self._session.acknowledged(exchange, [self._record], deadline_in(timeout))
+
+    def terminate(self) -> None:
+        """Begin to end it with SIGTERM, and SIGKILL after its grace; does nothing if it has ended, as in `subprocess`."""
+        self.stop_soon(signals.SIGTERM)
+
+    def kill(self) -> None:
+        """Begin to end it with SIGKILL; does nothing if it has ended, as in `subprocess`."""
+        self.stop_soon(grace=0)
 
     def send_signal(self, signal: int) -> None:
         """Send one signal to all its processes."""

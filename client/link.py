@@ -16,7 +16,7 @@ import struct
 import zmq
 
 from ..keys.identity import Identity
-from ..keys.sockets import Context, Socket, client_socket
+from ..keys.sockets import Context, Socket, client_socket, connect
 from ..schemas.refusal import Code, Refused
 from . import diagnosis
 
@@ -86,6 +86,7 @@ class Link:
         self._give_up_at: float | None = None
         # When to make a new socket, because libzmq is done with a connection and has not said that it tries again.
         self._stalled_at: float | None = None
+        self._names_mean_ipv6 = False
         self._sight = diagnosis.Sight()
 
     def open(self, context: Context, endpoint: str, now: float) -> Socket:
@@ -104,7 +105,7 @@ class Link:
             self._give_up_at = now + self._connect_timeout
             self._sight = diagnosis.Sight()
         try:
-            socket.connect(endpoint)
+            connect(socket, endpoint, names_mean_ipv6=self._names_mean_ipv6)
         except zmq.ZMQError as error:
             self.close()
             raise Refused(Code.INVALID_ARGUMENT, f"{endpoint!r} is not an endpoint: {error.strerror}") from None
@@ -135,6 +136,9 @@ class Link:
             changes.append(self._fail(reason))
         elif self._stalled_at is not None and now >= self._stalled_at:
             self.close()
+            if not self._was_up:
+                # A host that is named may have an address of the other kind only, or listen at that one only.
+                self._names_mean_ipv6 = not self._names_mean_ipv6
         return changes
 
     def due_at(self) -> float | None:
@@ -167,6 +171,8 @@ class Link:
             self._stalled_at = None
             self._sight.connected += event == zmq.EVENT_CONNECTED
             self._sight.tried_again += event == zmq.EVENT_CONNECT_RETRIED
+            if event == zmq.EVENT_CONNECT_RETRIED and not self._was_up and _is_named(self.endpoint):
+                self._stalled_at = now + _RECONNECT_MS / 1000
         return change
 
     def _fail(self, refusal: Refused) -> Change:
@@ -175,6 +181,11 @@ class Link:
         self._give_up_at = None
         self._was_up = False
         return Change.FAILED
+
+
+def _is_named(endpoint: str) -> bool:
+    host = endpoint.removeprefix("tcp://").rpartition(":")[0]
+    return not host.startswith("[") and not host.replace(".", "").isdecimal()
 
 
 def readable(socket: Socket) -> bool:

@@ -162,7 +162,7 @@ class Event:
         return moment(self.at_us)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CompletedJob:
     """A job that has ended, in the manner of `subprocess.CompletedProcess`."""
 
@@ -176,6 +176,10 @@ class CompletedJob:
     started_at_us: int
     ended_at_us: int
     outcome: Outcome
+
+    def __repr__(self) -> str:
+        """Show what `subprocess.CompletedProcess` shows."""
+        return f"CompletedJob(args={list(self.args)!r}, returncode={self.returncode}, stdout={self.stdout!r}, stderr={self.stderr!r})"
 
     def check_returncode(self) -> None:
         """Raise `JobFailed`, a `subprocess.CalledProcessError`, if the return code is not 0."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias, TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack
 
 from ..schemas.generated import job_pb2
 from ..schemas.naming import ID_BYTES, new_id, parse_id
@@ -14,6 +15,7 @@ from ..schemas.spec import JobSpec, to_wire
 
 if TYPE_CHECKING:
     from datetime import timedelta
+    from types import UnionType
 
 Text: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 # Seconds, where it is a number.
@@ -42,20 +44,55 @@ class JobOptions(TypedDict, total=False):
     linger: bool
 
 
+_UNDECODED = "output is bytes, decode it: job.stdout.decode()"
+_GATHERED = "the output of a job is always kept: see stdout and stderr of the result, or of the job while it runs"
+# Arguments of `subprocess.run` that fingers type, and that mean nothing here: what to do instead.
+_INSTEAD = {
+    "stdin": "give the bytes as input=",
+    "text": _UNDECODED,
+    "universal_newlines": _UNDECODED,
+    "encoding": _UNDECODED,
+    "errors": _UNDECODED,
+    "capture_output": _GATHERED,
+    "stdout": _GATHERED,
+    "stderr": _GATHERED,
+    "shell": "write the shell as the program: ['sh', '-c', ...]",
+}
+
+
+def job_spec(argv: Sequence[Text], **options: Unpack[JobOptions]) -> JobSpec:
+    """Describe a job for `submit_many`; the options are those of `run` and `submit`, but for `id`.
+
+    Raises TypeError and `Refused(INVALID_ARGUMENT)` as these do.
+    """
+    if "id" in options:
+        raise TypeError("an id belongs to one submission and not to a spec: submit_many takes ids=")
+    return make_spec(argv, options)
+
+
 def make_spec(argv: Sequence[Text], options: JobOptions) -> JobSpec:
     """Make a spec of the arguments of `run` and `submit`.
 
-    Raises TypeError for an argv that is one string: there is no shell that would take it apart.
+    Raises TypeError for an option that there is not, and for an argv that is one string: no shell would take it apart.
     """
-    if isinstance(argv, str | bytes):
-        raise TypeError("argv is a sequence of arguments, not one string; for a shell write ['sh', '-c', ...]")
+    for option in options:
+        if option not in JobOptions.__annotations__:
+            hint = f": {_INSTEAD[option]}" if option in _INSTEAD else ""
+            raise TypeError(f"unexpected keyword argument {option!r}{hint}")
+    _must_be("name", options.get("name", ""), str, "text")
+    _must_be("input", options.get("input"), bytes | bytearray | memoryview | None, "bytes; encode a text: text.encode()")
+    for variable, value in (options.get("env") or {}).items():
+        _must_be(f"env[{variable!r}]", value, str | bytes | os.PathLike, "text or bytes")
+    for label, value in (options.get("labels") or {}).items():
+        _must_be(f"labels[{label!r}]", value, str, "text")
+    given = options.get("input")
     cwd = options.get("cwd")
     variables = (options.get("env") or {}).items()
     return JobSpec(
-        argv=tuple(os.fsencode(argument) for argument in argv),
+        argv=_arguments(argv),
         environment=tuple((os.fsencode(variable), os.fsencode(value)) for variable, value in variables),
         directory=b"" if cwd is None else os.fsencode(cwd),
-        stdin=options.get("input"),
+        stdin=None if given is None else bytes(given),
         name=options.get("name", ""),
         labels=tuple((options.get("labels") or {}).items()),
         time_limit_ms=milliseconds(options.get("time_limit")),
@@ -64,6 +101,35 @@ def make_spec(argv: Sequence[Text], options: JobOptions) -> JobSpec:
         output_limit_bytes=options.get("output_limit"),
         linger=options.get("linger", False),
     )
+
+
+def as_spec(job: JobSpec | Sequence[Text]) -> JobSpec:
+    """Take one of the jobs of `submit_many`: a spec, in which text may stand for bytes, or a bare argv.
+
+    Raises TypeError that says what is wrong with it.
+    """
+    if not isinstance(job, JobSpec):
+        return make_spec(job, {})
+    return replace(
+        job,
+        argv=_arguments(job.argv),
+        environment=tuple((os.fsencode(name), os.fsencode(value)) for name, value in job.environment),
+        directory=os.fsencode(job.directory),
+    )
+
+
+def _arguments(argv: Sequence[Text]) -> tuple[bytes, ...]:
+    if isinstance(argv, str | bytes) or not isinstance(argv, Iterable):
+        raise TypeError("argv is a sequence of arguments, not one string; for a shell write ['sh', '-c', ...]")
+    arguments = tuple(argv)
+    for position, argument in enumerate(arguments):
+        _must_be(f"argv[{position}]", argument, str | bytes | os.PathLike, "text, bytes or a path")
+    return tuple(os.fsencode(argument) for argument in arguments)
+
+
+def _must_be(what: str, value: object, kinds: type | UnionType, in_words: str) -> None:
+    if not isinstance(value, kinds):
+        raise TypeError(f"{what} must be {in_words}, not {type(value).__name__}")
 
 
 def make_id(said: bytes | str | None) -> bytes:

@@ -14,6 +14,8 @@ HANDSHAKE_MS = 3000
 # Any name will do, but without one there is nothing to enforce.
 ZAP_DOMAIN = b"jobwire"
 
+_IPV6_LISTENERS = ("tcp://*:", "tcp://[")
+
 Context = zmq.Context[zmq.Socket[bytes]]
 Socket = zmq.Socket[bytes]
 
@@ -36,14 +38,27 @@ def server_socket(context: Context, socket_type: int, identity: Identity) -> Soc
     return socket
 
 
-def bind(socket: Socket, endpoint: str) -> str:
-    """Bind; say the endpoint as it was asked for, with its real port. Raises zmq.ZMQError."""
-    # Only there: with it, libzmq takes and tells also what is IPv4 as a mapped address.
-    socket.set(zmq.IPV6, int("[" in endpoint))
+def listen(socket: Socket, endpoint: str) -> str:
+    """Bind; say the endpoint as it was asked for, with its real port. `tcp://*:PORT` takes both IPv4 and IPv6 where the machine has them.
+
+    Raises zmq.ZMQError if that is not to be had.
+    """
+    # Not for other hosts: libzmq would call 127.0.0.1 [::ffff:127.0.0.1] then.
+    socket.set(zmq.IPV6, endpoint.startswith(_IPV6_LISTENERS))
     socket.bind(endpoint)
     host, _, _ = endpoint.rpartition(":")
-    _, _, port = socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")
+    _, _, port = socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")
     return f"{host}:{port}"
+
+
+def connect(socket: Socket, endpoint: str, *, names_mean_ipv6: bool = False) -> None:
+    """Connect; nothing is waited for. `names_mean_ipv6`: to the IPv6 address of a host that is named, else to its IPv4 address.
+
+    Raises zmq.ZMQError for what is no endpoint.
+    """
+    # Of a name with addresses of both kinds libzmq tries one only: with IPV6 that of IPv6, though the daemon may not listen there.
+    socket.set(zmq.IPV6, names_mean_ipv6 or endpoint.startswith("tcp://["))
+    socket.connect(endpoint)
 
 
 def client_socket(context: Context, socket_type: int, identity: Identity, server_public: bytes) -> Socket:

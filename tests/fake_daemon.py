@@ -19,7 +19,7 @@ from fake_desk import FakeDesk
 from jobwire.keys.handshake import Handshake
 from jobwire.keys.identity import curve_public_of
 from jobwire.keys.rights import Member
-from jobwire.keys.sockets import new_context, server_socket
+from jobwire.keys.sockets import listen, new_context, server_socket
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 
 _Result = TypeVar("_Result")
@@ -28,8 +28,9 @@ _Result = TypeVar("_Result")
 class FakeDaemon(FakeDesk):
     """A fake desk at real sockets; `do` and what stands on it may be called while it runs."""
 
-    def __init__(self, *members: bytes) -> None:
+    def __init__(self, *members: bytes, host: str = "127.0.0.1") -> None:
         super().__init__(*members)
+        self._host = host
         self._orders: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._wake_read, self._wake_write = os.pipe()
         self._thread: threading.Thread | None = None
@@ -39,7 +40,7 @@ class FakeDaemon(FakeDesk):
 
     @property
     def endpoint(self) -> str:
-        return f"tcp://127.0.0.1:{self.ports[0]}"
+        return f"tcp://{self._host}:{self.ports[0]}"
 
     def start(self) -> None:
         self.nonce = secrets.token_bytes(16)
@@ -99,9 +100,11 @@ class FakeDaemon(FakeDesk):
         self._router.set(zmq.ROUTER_MANDATORY, 1)
         self._publisher = server_socket(self._context, zmq.XPUB, self.identity)
         self._publisher.set(zmq.XPUB_VERBOSE, 1)
-        self._router.bind(f"tcp://127.0.0.1:{self.ports[0]}")
-        self._publisher.bind(f"tcp://127.0.0.1:{self.ports[1]}")
-        self.ports = tuple(int(socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2]) for socket in (self._router, self._publisher))
+        bound = [
+            listen(socket, f"tcp://{self._host}:{port or '*'}")
+            for socket, port in zip((self._router, self._publisher), self.ports, strict=True)
+        ]
+        self.ports = tuple(int(endpoint.rpartition(":")[2]) for endpoint in bound)
 
     def _admit(self, curve_public: bytes) -> Member | None:
         return next((Member("x", key, "admin") for key in self.members if curve_public_of(key) == curve_public), None)

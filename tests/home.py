@@ -96,6 +96,12 @@ def read_until(stream: IO[bytes], text: bytes) -> bytes:
     return got
 
 
+def select_line(listener: subprocess.Popen[bytes]) -> bytes | None:
+    """Read a line of its output if there is one."""
+    assert listener.stdout
+    return listener.stdout.readline() if select.select([listener.stdout], [], [], 0)[0] else None
+
+
 class Terminal:
     """A command on a terminal of its own."""
 

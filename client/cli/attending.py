@@ -70,6 +70,10 @@ class Attendance:
                 self._stop()
             self._hear_answers()
             self._tell_of_waiting()
+            if all(copy.is_done for copy in copies) and not self._job.record.is_watched:
+                # The watch was refused after a lost connection, to somebody who may start nothing any more, say. Its log has ended,
+                # so the job has or is about to.
+                self._job.wait()
 
     def _heed(self, number: int) -> None:
         # SIGTERM and SIGHUP mean what a second Ctrl-C means; and each of them after that, a third.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         OutcomeKind,
         Refused,
         State,
+        job_spec,
     )
     from .client.failures import JobFailed, JobTimeout
 
@@ -53,6 +54,7 @@ __all__ = [
     "Refused",
     "State",
     "__version__",
+    "job_spec",
 ]
 
 _HOMES = {"JobFailed": ".client.failures", "JobTimeout": ".client.failures"}
@@ -68,3 +70,8 @@ def __getattr__(name: str) -> object:
     value = getattr(import_module(_HOMES.get(name, _HOME), __name__), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, also those that were not used yet."""
+    return [*globals(), *(name for name in __all__ if name not in globals())]

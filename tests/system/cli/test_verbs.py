@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 from daemons import Worker, wait_until
-from home import Home, command, read_until
+from home import Home, command, read_until, select_line
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
@@ -246,11 +245,6 @@ def test_events_are_told_as_they_happen_and_go_on_after_a_cursor(home: Home) -> 
     assert set(events[0]) == {
         *("cursor", "kind", "at", "id", "owner", "name", "labels", "batch", "process", "pid", "sentence", "outcome"),
     }
-
-
-def select_line(listener: subprocess.Popen[bytes]) -> bytes | None:
-    assert listener.stdout
-    return listener.stdout.readline() if select.select([listener.stdout], [], [], 0)[0] else None
 
 
 BATCH = b"""

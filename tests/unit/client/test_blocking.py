@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_daemon import FakeDaemon
 
-from jobwire.client.blocking import BatchInfo, Client, Code, CursorTooOld, EventCursor, Forgotten, Job, Refused, State
+import jobwire
+from jobwire.client.blocking import BatchInfo, Client, Code, CursorTooOld, EventCursor, Forgotten, Job, JobSpec, Refused, State
 from jobwire.client.contexts import Context
 from jobwire.client.failures import JobFailed
 from jobwire.client.specs import make_spec
@@ -136,6 +138,52 @@ def test_a_lost_connection_in_the_middle_of_a_run_changes_nothing(client: Client
     assert len(daemon.jobs) == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"time_limt": 1}, "'time_limt'"),
+        ({"stdin": b"abc"}, "'stdin'.*input="),
+        ({"text": True}, "'text'.*decode"),
+        ({"capture_output": True}, "'capture_output'.*always kept"),
+        ({"shell": True}, r"'shell'.*\['sh', '-c'"),
+        ({"input": "abc"}, "input must be bytes.*not str"),
+        ({"name": 3}, "name must be text"),
+        ({"env": {"A": 1}}, r"env\['A'\] must be text or bytes, not int"),
+        ({"labels": {"a": 1}}, r"labels\['a'\] must be text"),
+    ],
+)
+def test_what_is_no_option_of_a_job_is_a_type_error_that_names_it(
+    client: Client, daemon: FakeDaemon, options: dict[str, object], said: str
+) -> None:
+    run: Callable[..., object]
+    for run in (client.run, client.submit, jobwire.job_spec):
+        with pytest.raises(TypeError, match=said):
+            run(["true"], **options)
+    assert daemon.verbs() == []
+
+
+def test_an_argument_that_is_no_text_is_named_by_its_place(client: Client) -> None:
+    wrong: Any = ["sleep", 3]
+    with pytest.raises(TypeError, match=r"argv\[1\] must be text, bytes or a path, not int"):
+        client.run(wrong)
+    with pytest.raises(TypeError, match="not one string"):
+        client.submit_many(["true"])
+
+
+def test_many_jobs_are_told_as_argv_or_spec_in_text_or_bytes(client: Client, daemon: FakeDaemon) -> None:
+    as_typed: Any = JobSpec(argv=("echo", b"c"), environment=(("A", "1"),), directory="/")
+    client.submit_many([["echo", "a"], jobwire.job_spec(["echo", Path("b")], env={"A": "1"}, cwd="/"), as_typed])
+
+    specs = [job.spec for job in daemon.requests[-1].start.jobs]
+    assert [list(spec.argv) for spec in specs] == [[b"echo", b"a"], [b"echo", b"b"], [b"echo", b"c"]]
+    assert specs[1].environment == specs[2].environment
+
+
+def test_a_spec_has_no_id() -> None:
+    with pytest.raises(TypeError, match="ids="):
+        jobwire.job_spec(["true"], id=new_id())
+
+
 def test_one_string_is_no_argv(client: Client) -> None:
     with pytest.raises(TypeError, match="for a shell"):
         client.run("echo hi")
@@ -229,6 +277,18 @@ def test_a_stopped_job_tells_how_it_ended(client: Client, daemon: FakeDaemon) ->
 
     assert (done.returncode, done.stdout, job.exit_status) == (-2, b"last words", 130)
     assert daemon.requests[-1].stop.grace_ms == 1000
+
+
+def test_kill_and_terminate_are_those_of_subprocess(client: Client, daemon: FakeDaemon) -> None:
+    killed, terminated = client.submit(["wait"]), client.submit(["wait"])
+    killed.kill()
+    assert daemon.requests[-1].stop.grace_ms == 0
+    assert daemon.requests[-1].stop.HasField("grace_ms")
+    terminated.terminate()
+    assert daemon.requests[-1].stop.signal == signal.SIGTERM
+    client.wait([killed, terminated], timeout=10)
+    killed.kill()
+    assert set(jobwire.__all__) <= set(dir(jobwire))
 
 
 def test_a_signal_is_sent(client: Client, daemon: FakeDaemon) -> None:

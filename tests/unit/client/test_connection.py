@@ -16,11 +16,13 @@ import pytest
 import zmq
 from fake_daemon import FakeDaemon
 
+from jobwire.client import link
 from jobwire.client.connection import Connection
 from jobwire.client.exchange import Chunk, Exchange
 from jobwire.client.link import Link
-from jobwire.client.subscription import Subscription
+from jobwire.client.subscription import Phase, Subscription
 from jobwire.keys.identity import Identity, generate
+from jobwire.keys.sockets import connect as keys_connect
 from jobwire.keys.sockets import new_context
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
@@ -65,6 +67,54 @@ def test_a_request_is_answered(connection: Connection, daemon: FakeDaemon) -> No
     assert isinstance(reply, request_pb2.Reply)
     assert reply.acknowledged.cursor.store == daemon.store
     assert daemon.verbs() == ["hello", "start"]
+
+
+def _has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as tried:
+        tried.bind(("::1", 0))
+        return True
+    return False
+
+
+needs_ipv6 = pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
+
+
+@needs_ipv6
+@pytest.mark.parametrize(("listens_at", "reached_at"), [("[::1]", "[::1]"), ("*", "[::1]"), ("*", "127.0.0.1"), ("127.0.0.1", "localhost")])
+def test_a_daemon_is_reached_by_ipv6_and_ipv4(identity: Identity, listens_at: str, reached_at: str) -> None:
+    daemon = FakeDaemon(identity.public, host=listens_at)
+    connection = Connection(f"tcp://{reached_at}:{daemon.ports[0]}", daemon.public, identity)
+    try:
+        subscription = Subscription(event_pb2.Filter())
+        connection.subscribe(subscription)
+        while subscription.phase is not Phase.LIVE:
+            assert connection.pump(soon())
+        daemon.tell(event_pb2.EVENT_KIND_QUEUED)
+        while subscription.take() is None:
+            assert connection.pump(soon())
+    finally:
+        connection.close()
+        daemon.close()
+
+
+@needs_ipv6
+def test_a_host_that_is_named_is_tried_by_either_kind_of_address(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if IPv4 had been meant by the name at first, and nothing listened there.
+    tried = []
+
+    def connect(one: zmq.Socket[bytes], endpoint: str, *, names_mean_ipv6: bool) -> None:
+        tried.append(names_mean_ipv6)
+        keys_connect(one, endpoint.replace("localhost", "[::1]" if names_mean_ipv6 else "127.0.0.1"))
+
+    monkeypatch.setattr(link, "connect", connect)
+    daemon = FakeDaemon(identity.public, host="[::1]")
+    connection = Connection(f"tcp://localhost:{daemon.ports[0]}", daemon.public, identity)
+    try:
+        assert connection.call(listing(), soon())
+    finally:
+        connection.close()
+        daemon.close()
+    assert tried[:2] == [False, True]
 
 
 def test_nothing_connects_before_the_first_request(daemon: FakeDaemon, identity: Identity) -> None:

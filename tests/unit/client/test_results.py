@@ -74,7 +74,8 @@ def test_failures_survive_pickling() -> None:
     late = pickle.loads(pickle.dumps(JobTimeout(["a"], 1.5, b"o", b"e")))
 
     assert failed.job == done
-    assert str(failed).endswith("status 2. why")
+    assert repr(done) == "CompletedJob(args=['a'], returncode=2, stdout=b'o', stderr=b'e')"
+    assert str(failed) == "Command ['a'] failed: why"
     assert (late.cmd, late.timeout, late.output, late.stderr) == (["a"], 1.5, b"o", b"e")
 
 

@@ -1,0 +1,83 @@
+"""Somebody's line of the roster changes while their commands wait."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from daemons import Worker, wait_until
+from home import SECONDS, Home, read_until, select_line
+
+
+def _alter(worker: Worker, name: str, role: str | None) -> str:
+    """Give somebody another role, or (None) take them off; get the roster as it was."""
+    before = worker.roster.read_text()
+    first, *members = before.split("[[member]]")
+    own = next(member for member in members if f'name = "{name}"' in member)
+    if role is None:
+        members.remove(own)
+    else:
+        members[members.index(own)] = own.replace('"submitter"', f'"{role}"')
+    worker.roster.write_text("[[member]]".join([first, *members]))
+    return before
+
+
+_UNTIL_A_FILE = 'echo begun; until [ -e "$0" ]; do sleep 0.05; done; echo done; exit 4'
+_STATUS = 4
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_who_has_another_role_goes_on_waiting_as_after_a_lost_connection(
+    home: Home, shared_worker: Worker, tmp_path: Path, role: str
+) -> None:
+    go_on = tmp_path / "go on"
+    script = ("--", "sh", "-c", _UNTIL_A_FILE, str(go_on))
+    name = home.submit(*script)
+    waiting = home.start("wait", name)
+    running = home.start("run", *script)
+    submitted = home.start("submit", "-q", "--wait", *script)
+    listening = home.start("events", "--json")
+    commands = [waiting, running, submitted, listening]
+    assert running.stdout
+    assert submitted.stdout
+    assert listening.stdout
+    read_until(running.stdout, b"begun\n")
+    submitted.stdout.readline()
+    wait_until(lambda: home.jobwire("run", "true") and select_line(listening), "it listens")
+    _alter(shared_worker, home.name, role)
+    for command in (running, submitted, listening):
+        assert command.stderr
+        read_until(command.stderr, b"again\n")
+    go_on.touch()
+    try:
+        assert [command.wait(10) for command in (waiting, running, submitted)] == [_STATUS] * 3
+        heard = (json.loads(line) for line in iter(listening.stdout.readline, b""))
+        ended = (event for event in heard if event["kind"] == "finished" and event["outcome"]["exit_status"] == _STATUS)
+        assert len({next(ended)["id"] for _ in range(3)}) == 3
+    finally:
+        for command in commands:
+            command.kill()
+            command.communicate()
+
+
+def test_who_is_taken_off_is_told_so_by_every_verb_that_waits(home: Home, shared_worker: Worker) -> None:
+    script = ("--", "sh", "-c", "echo begun; exec sleep 600")
+    name = home.submit(*script)
+    listening = home.start("events", "--json")
+    following = home.start("logs", "-f", name)
+    submitted = home.start("submit", "-q", "--wait", *script)
+    assert following.stdout
+    assert submitted.stdout
+    read_until(following.stdout, b"begun\n")
+    other = submitted.stdout.readline().decode().strip()
+    wait_until(lambda: home.jobwire("run", "true") and select_line(listening), "it listens")
+    before = _alter(shared_worker, home.name, None)
+    for command in (listening, following, submitted):
+        _, said = command.communicate(timeout=SECONDS)
+        assert b"does not let your key in" in said
+        assert command.returncode == 125
+    with shared_worker.client() as admin:
+        for job in (name, other):
+            admin.job(job).stop(grace=0)
+    shared_worker.roster.write_text(before)
