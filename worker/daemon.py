@@ -93,7 +93,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         answer_first()
         ready(description)
         _log.info("ready: %s", json.dumps(description))
-        made_way = await _until_told(signals, engine, reloads, describe)
+        made_way = await _until_told(signals, engine, reloads, lambda now: _describe_again(lock, describe(now)))
         if made_way is not None:
             at = (daemon.endpoint, daemon.event_endpoint) if settings.listen else ("", "")
             passed_on = Resumed(lock.fileno(), files_limit, made_way, *at)
