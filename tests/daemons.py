@@ -165,8 +165,8 @@ class Worker:
     def _stop_all_jobs(self) -> None:
         with RawClient(self.endpoint, self.public, self.admin) as raw:
             raw.hello()
-            jobs = raw.ask(raw.request(list=request_pb2.List())).list.jobs
-            if jobs:
+            # A page at a time.
+            while jobs := raw.ask(raw.request(list=request_pb2.List())).list.jobs:
                 stop = request_pb2.Stop(keys=[job.key for job in jobs], grace_ms=0, credit_messages=1000)
                 raw.send(raw.envelope(raw.request(stop=stop)))
                 while not raw.receive().last:
