@@ -182,10 +182,10 @@ class Desk:
         self._dispatch()
 
     def why_waiting(self, job: Job) -> str:
-        """Say in words why a job does not run yet; empty if it does not wait."""
-        if job.phase is Phase.STARTING:
-            return job.delayed_by
-        return self._queue.why_waiting(job.key) if job.phase is Phase.QUEUED and job.key in self.live else ""
+        """Say in words why a job does not run yet, or not on; empty if it does not wait."""
+        if job.phase is Phase.QUEUED:
+            return self._queue.why_waiting(job.key) if job.key in self.live else ""
+        return job.delayed_by if job.phase is not Phase.FINISHED else ""
 
     # Facts.
 

@@ -18,7 +18,7 @@ from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Refused
 from . import folders, keeper
 from .facts import lost, read_ended, why_lost
-from .intents import WHY_DELAYED, Intents
+from .intents import WHY_DELAYED, WHY_STANDING, Intents
 from .link import Link, Message, connect
 from .logs import Follower, Growth, read_range, tail
 from .supervisor.link import VERSION
@@ -326,17 +326,23 @@ class LocalEngine:
     def _facts(self, kind: object, message: Message) -> list[Fact]:
         match kind:
             case "started":
-                return [self._started(message)]
+                waits = [self._standing(message)] if message.get("waits") else []
+                return [self._started(message), *waits]
             case "ended":
                 return [self._ended(message)]
             case "paused":
                 self._pausing.pop(message["job"], None)
                 return [Paused(folders.key_of(message["job"]), message["paused"])]
+            case "waits":
+                return [self._standing(message)]
             case "delayed":
                 return [Delayed(folders.key_of(message["job"]), WHY_DELAYED)]
             case _:
                 _log.warning("the supervisor told an unknown fact: %s", kind)
                 return []
+
+    def _standing(self, message: Message) -> Delayed:
+        return Delayed(folders.key_of(message["job"]), WHY_STANDING if message["waits"] else "")
 
     def _started(self, message: Message) -> Started:
         handle = message["job"]

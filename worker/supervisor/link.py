@@ -7,7 +7,7 @@
     {"do":"end","job","signal","grace_ms"}                  {"fact":"stuck","job","pids"}    outlived SIGKILL
     {"do":"pause","job"}          let it stand still        {"fact":"paused","job","paused"}     so it is now; also in `started`, where true
     {"do":"resume","job"}         let it go on              {"fact":"delayed","job"}         the disk is full; tried again
-    {"do":"settled","jobs"}
+    {"do":"settled","jobs"}                                 {"fact":"waits","job","waits"}   in its writes, for room; also in `started`
     {"do":"recover"}              say all again             {"fact":"recovered"}
     {"do":"retire"}               end when nothing is left, without waiting a minute for a worker; taken back by the next hello
     {"do":"reload"}               make way for a supervisor of the version on the disk; only where `handover` is not 0
