@@ -106,7 +106,7 @@ class Daemon:
         self.desk = Desk(self._store, engine, self.news, now_us, self._limits_of)
         self.desk.shortage = Room(self._settings.store.parent, self._settings.keep_free_bytes).shortage
         self._retention = Retention(self._settings.keep, self._store, self.desk.forgetting, self.desk.watchers, self._loop, now_us)
-        self.desk.ended = self.desk.watchers.released = self._retention.look_soon
+        self.desk.recording.ended = self.desk.watchers.released = self._retention.look_soon
         self._closing.append(self._retention.close)
         self._reception = Reception(self._identity.public, self._nonce, self.member_of, {})
         self._router = Endpoint(context, self._identity, self._loop, self._reception.take, self._limits_of)

@@ -6,7 +6,6 @@ engine, the news are published and the waiting streams are told. Facts come up f
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,8 +27,9 @@ from .lookup import Lookup
 from .news import News
 from .pauses import Pauses
 from .queue import Queue
-from .record import change_of, event_of, id_taken
-from .rows import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
+from .record import event_of, id_taken
+from .recording import Recording, Turn
+from .rows import Added, AddJobs, Conflict, EventRow, NewRow
 from .store import Store
 from .watchers import Watchers
 
@@ -55,14 +55,6 @@ class Accepted:
     jobs: Sequence[Job]
     known: int
     seq: int
-
-
-@dataclass(slots=True)
-class _Turn:
-    """What one turn of decisions wants recorded: jobs with their events, and the proof of who asked."""
-
-    events: dict[Job, list[event_pb2.Event]]
-    proof: bytes | None = None
 
 
 class Desk:
@@ -91,8 +83,7 @@ class Desk:
         self._admission = Admission(limits_of, self._queue.waiting_of, self._unknown)
         store.told = self.watchers.flush
         self.forgetting = Forgetting(store, engine)
-        # Called when ends of jobs were recorded and told.
-        self.ended: Callable[[], None] = _nothing
+        self.recording = Recording(store, news, self.watchers, engine, self.live)
         # Says why no new job is taken on just now, if so.
         self.shortage: Callable[[], Refused | None] = _nothing
 
@@ -140,7 +131,7 @@ class Desk:
 
     def stop(self, jobs: Sequence[Job], orders: Sequence[StopOrder], proof: bytes, done: Callable[[], None]) -> None:
         """End jobs with all that they started; `done` is called when the wish is durable. Watchers are told when each has ended."""
-        turn = _Turn({}, proof)
+        turn = Turn({}, proof)
         ending: list[tuple[Job, StopOrder]] = []
         now = self._now_us()
         for job, order in zip(jobs, orders, strict=True):
@@ -165,7 +156,7 @@ class Desk:
             for job, order in ending:
                 self.engine.end(job.key, order.signal, order.grace_ms)
 
-        self._record(turn, recorded)
+        self.recording.record(turn, recorded)
 
     def signal(self, job: Job, number: int) -> None:
         """Send one signal to all processes of a job.
@@ -182,10 +173,10 @@ class Desk:
         self._dispatch()
 
     def why_waiting(self, job: Job) -> str:
-        """Say in words why a job does not run yet; empty if it does not wait."""
-        if job.phase is Phase.STARTING:
-            return job.delayed_by
-        return self._queue.why_waiting(job.key) if job.phase is Phase.QUEUED and job.key in self.live else ""
+        """Say in words why a job does not run yet, or not on; empty if it does not wait."""
+        if job.phase is Phase.QUEUED:
+            return self._queue.why_waiting(job.key) if job.key in self.live else ""
+        return job.delayed_by if job.phase is not Phase.FINISHED else ""
 
     # Facts.
 
@@ -213,11 +204,11 @@ class Desk:
                 self.engine.end(job.key, job.stop.signal, job.stop.grace_ms)
             elif way is TakeUp.CANCEL:
                 self.hear([cancelled(job, self._now_us())])
-        await self._durable()
+        await self.recording.durable()
 
     def hear(self, facts: Iterable[Fact]) -> None:
         """Take facts from the engine; they are told to others once they are durable."""
-        turn = _Turn({})
+        turn = Turn({})
         settled: list[JobKey] = []
         for fact in facts:
             job = self.live.get(fact.key)
@@ -265,9 +256,9 @@ class Desk:
             self.news.publish(fresh)
         return Accepted(taken, len(result.known), result.first_seq - 1)
 
-    def _dispatch(self, turn: _Turn | None = None) -> None:
+    def _dispatch(self, turn: Turn | None = None) -> None:
         """Start what may start; `turn` is what else is to be recorded. That a job is launched is durable before it is."""
-        turn = turn or _Turn({})
+        turn = turn or Turn({})
         chosen = [self.live[key] for key in self._queue.take()]
         to_record = [job for job in chosen if not job.launched]
         for job in chosen:
@@ -277,52 +268,11 @@ class Desk:
             job.launched = True
             turn.events.setdefault(job, [])
         if turn.events:
-            self._record(turn, lambda: self._launch(to_record))
+            self.recording.record(turn, lambda: self._launch(to_record))
 
     def _launch(self, jobs: Sequence[Job]) -> None:
         if jobs:
             self.engine.start([Launch(job.key, job.spec, job.queued_at_us) for job in jobs])
-
-    async def _durable(self) -> None:
-        """Wait until all that was decided so far is on disk."""
-        done = asyncio.get_running_loop().create_future()
-        self.store.submit(ChangeJobs([], lambda _: done.set_result(None)))
-        await done
-
-    def _record(self, turn: _Turn, then: Callable[[], None] | None = None) -> None:
-        changes = [change_of(job, events, turn.proof) for job, events in turn.events.items()]
-
-        def recorded(first_seq: int) -> None:
-            told: list[event_pb2.Event] = []
-            for events in turn.events.values():
-                for event in events:
-                    event.seq = first_seq + len(told)
-                    told.append(event)
-            if told:
-                if faults.ARMED:
-                    faults.reach("after-commit-before-publish")
-                self.news.publish(told)
-            if then is not None:
-                then()
-            self._tell(turn.events)
-
-        self.store.submit(ChangeJobs(changes, recorded))
-
-    def _tell(self, told: dict[Job, list[event_pb2.Event]]) -> None:
-        settled: list[JobKey] = []
-        for job, events in told.items():
-            kinds = {event.kind for event in events}
-            if event_pb2.EVENT_KIND_STARTED in kinds:
-                job.start_recorded = True
-                self.watchers.started(job)
-            if event_pb2.EVENT_KIND_FINISHED in kinds:
-                job.recorded = True
-                del self.live[job.key]
-                settled.append(job.key)
-                self.watchers.finished(job)
-        if settled:
-            self.engine.settled(settled)
-            self.ended()
 
 
 def _nothing() -> None:

@@ -68,7 +68,10 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Delayed:
-    """The start of a job was tried and must wait for something that only the engine sees; it is tried again by itself."""
+    """A job must wait for something that only the engine sees: its start, which was tried, or in its writes. It goes on by itself.
+
+    `why` empty: it waits no more. A job that has started does not wait, unless that is said again.
+    """
 
     key: JobKey
     why: str

@@ -24,6 +24,7 @@ def _hear_started(job: Job, fact: Started, now_us: int) -> list[event_pb2.Event]
     again = job.pid == fact.pid and job.started_at_us == fact.started_at_us
     job.phase = advance(job.phase, Happening.STARTED)
     job.pid, job.started_at_us, job.paused = fact.pid, fact.started_at_us, fact.paused
+    job.delayed_by = ""
     events = [] if again else [event_of(EventKind.STARTED, job, fact.started_at_us)]
     if fact.adopted:
         events.append(event_of(EventKind.ADOPTED, job, now_us))

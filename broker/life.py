@@ -165,7 +165,7 @@ class Job:
     recorded: bool = False
     # Whether all its processes stand still, while it runs.
     paused: bool = False
-    # Why its start is delayed, while it is STARTING; empty unless it is.
+    # Why its start, or its output while it runs, must wait; empty unless it does.
     delayed_by: str = ""
 
     @property

@@ -69,8 +69,6 @@ def client_socket(context: Context, socket_type: int, identity: Identity, server
     server_curve = curve_public_of(server_public)
     socket = _new_socket(context, socket_type, identity)
     socket.set(zmq.CURVE_SERVERKEY, server_curve)
-    # Takes IPv4 addresses and names all the same.
-    socket.set(zmq.IPV6, 1)
     return socket
 
 

@@ -9,7 +9,7 @@ import zmq
 
 from jobwire.keys import signature
 from jobwire.keys.identity import Identity
-from jobwire.keys.sockets import client_socket
+from jobwire.keys.sockets import client_socket, connect
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
 
@@ -32,7 +32,7 @@ class RawClient:
         if lazy:
             for option, value in ((zmq.RCVHWM, 1), (zmq.RCVBUF, 4096), (zmq.RECONNECT_IVL, -1)):
                 self.socket.setsockopt(option, value)
-        self.socket.connect(endpoint)
+        connect(self.socket, endpoint)
         self.nonce = b""
         self.event_endpoint = ""
         self._next_id = 1
@@ -88,7 +88,7 @@ class RawClient:
 
     def subscriber(self, kind: int = zmq.SUB) -> zmq.Socket[bytes]:
         socket = client_socket(self.context, kind, self.identity, self.server)
-        socket.connect(self.event_endpoint)
+        connect(socket, self.event_endpoint)
         return socket
 
 

@@ -81,6 +81,8 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         raise Refused(
             Code.NOT_FOUND, f"no worker runs on {folder}", "jobwire run starts your own; jobwire worker run starts one for others"
         )
+    disk = os.statvfs(folder)
+    found["free_bytes"] = disk.f_bavail * disk.f_frsize
     found["jobs"] = {"running": len(_jobs(folder, "2, 3")), "queued": len(_jobs(folder, "1"))}
     if as_json:
         typer.echo(json.dumps(found))
@@ -94,6 +96,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         "state": found["state"],
         "roster": found["roster"],
         "slots": f"{found['slots']}, {found['jobs']['running']} jobs running, {found['jobs']['queued']} queued",
+        "disk": f"{found['free_bytes'] / 1_000_000:.0f} MB free",
         "supervisor": f"pid {found['supervisor_pid']}, keeper pid {found['keeper_pid']}",
         "containment": containment,
     }

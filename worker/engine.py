@@ -10,19 +10,19 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from ..broker.engine import Delayed, Ended, Expected, Fact, Launch, LogPart, LogReader, Paused, Run, Started, StreamName
+from ..broker.engine import Expected, Fact, Launch, LogPart, LogReader, Run, StreamName
 from ..schemas import faults
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Refused
 from . import folders, keeper
-from .facts import lost, read_ended, why_lost
-from .intents import WHY_DELAYED, Intents
+from .intents import Intents
 from .link import Link, Message, connect
 from .logs import Follower, Growth, read_range, tail
+from .runs import at_log, ends_of
 from .supervisor.link import VERSION
 from .sweeping import Sweeper
+from .unanswered import Unanswered
 
 _log = logging.getLogger(__name__)
 
@@ -30,9 +30,6 @@ _HANDLES_A_WORD = 200
 _SETTLE_SECONDS = 0.05
 _RECONNECT_SECONDS = 1.0
 _RELOAD_SECONDS = 10
-# A folder can be renamed between finding and opening it, once in its life.
-_LOOKS = 3
-_Read = TypeVar("_Read")
 
 
 class LocalEngine:
@@ -55,11 +52,7 @@ class LocalEngine:
         self._link: Link | None = None
         self._growth = Growth()
         self._loop.add_reader(self._growth.fileno(), self._growth.drain)
-        # Said and not yet answered by a fact, so said again on a new line.
-        self._starting: dict[str, Message] = {}
-        self._ending: dict[str, Message] = {}
-        self._pausing: dict[str, Message] = {}
-        self._running: dict[str, Expected] = {}
+        self._unanswered = Unanswered()
         # Handles of ends that are durable, said together.
         self._settled: list[str] = []
         self._settling: asyncio.TimerHandle | None = None
@@ -137,12 +130,7 @@ class LocalEngine:
         self._intents.write(launches)
 
     def _start_written(self, launches: Sequence[Launch]) -> None:
-        words: list[Message] = []
-        for launch in launches:
-            handle = folders.handle(launch.key)
-            word: Message = {"do": "start", "job": handle, "queued_at_us": launch.queued_at_us}
-            self._starting[handle] = word
-            words.append(word)
+        words = self._unanswered.start(launches)
         if faults.ARMED:
             faults.reach("after-intent-before-start")
         self._say(words)
@@ -153,19 +141,12 @@ class LocalEngine:
 
     def pause(self, key: JobKey, *, paused: bool) -> None:
         """Have the job stand still, or go on."""
-        handle = folders.handle(key)
-        word: Message = {"do": "pause" if paused else "resume", "job": handle}
-        self._pausing[handle] = word
-        self._say([word])
+        self._say([self._unanswered.pause(folders.handle(key), paused=paused)])
 
     def end(self, key: JobKey, number: int, grace_ms: int) -> None:
         """Have the job ended."""
-        if self._intents.withdraw(key):
-            return
-        handle = folders.handle(key)
-        word: Message = {"do": "end", "job": handle, "signal": number, "grace_ms": grace_ms}
-        self._ending[handle] = word
-        self._say([word])
+        if not self._intents.withdraw(key):
+            self._say([self._unanswered.end(folders.handle(key), number, grace_ms)])
 
     def settled(self, keys: Sequence[JobKey]) -> None:
         """Let the supervisor forget."""
@@ -191,43 +172,23 @@ class LocalEngine:
         """Ask the supervisor, and the log folders for what it does not know."""
         facts = await self._ask_supervisor()
         told = {fact.key for fact in facts}
-        missing = {folders.handle(one.key): one for one in expected if one.key not in told}
-        ended = folders.find_ended(self._logs, set(missing), min(one.queued_at_us for one in missing.values())) if missing else {}
-        for handle, folder in ended.items():
-            outcome = folders.read_outcome(folder)
-            if outcome is not None:
-                facts.append(read_ended(handle, outcome._asdict()))
-                del missing[handle]
-        facts += [lost(one, sentence) for one in missing.values() if (sentence := why_lost(one, rebooted=self._rebooted))]
-        return facts
+        unknown = [one for one in expected if one.key not in told]
+        return [*facts, *ends_of(self._logs, unknown, rebooted=self._rebooted)]
 
     # Logs.
 
     def read_log(self, run: Run, stream: StreamName, start: int, length: int) -> LogPart:
         """Read a range."""
-        return self._on_log(run, stream, lambda path: read_range(path, start, length))
+        return at_log(self._logs, run, stream, lambda path: read_range(path, start, length))
 
     def tail_log(self, run: Run, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
         """Read the last lines."""
-        return self._on_log(run, stream, lambda path: tail(path, lines, most_bytes))
+        return at_log(self._logs, run, stream, lambda path: tail(path, lines, most_bytes))
 
     def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
         """Read on from `start`."""
         growth = None if run.ended_at_us else self._growth
-        return self._on_log(run, stream, lambda path: Follower(path, start, growth, on_growth))
-
-    def _on_log(self, run: Run, stream: StreamName, do: Callable[[str], _Read]) -> _Read:
-        """Do something with a log, wherever its folder is just now: it is renamed when the job ends."""
-        for _ in range(_LOOKS):
-            folder = folders.find_run(self._logs, run.pid, run.started_at_us, run.ended_at_us)
-            if folder is None:
-                break
-            try:
-                return do(f"{folder}/{stream}")
-            except Refused as refused:
-                if refused.code is not Code.NOT_FOUND:
-                    raise
-        raise Refused(Code.NOT_FOUND, "the logs of this job are not there any more")
+        return at_log(self._logs, run, stream, lambda path: Follower(path, start, growth, on_growth))
 
     # The line.
 
@@ -266,8 +227,8 @@ class LocalEngine:
             self._held = []
             self._say([{"do": "recover"}])
             return
-        self._hear(await self.recover(list(self._running.values())))
-        self._say([*self._starting.values(), *self._pausing.values(), *self._ending.values()])
+        self._hear(await self.recover(self._unanswered.running()))
+        self._say(self._unanswered.again())
 
     async def _ask_supervisor(self) -> list[Fact]:
         self._recovered = self._loop.create_future()
@@ -297,8 +258,8 @@ class LocalEngine:
                         self._recovered.set_result(None)
                 case "stuck":
                     _log.error("job %s: SIGKILL did not end the processes %s", message["job"], message["pids"])
-                case kind:
-                    facts += self._facts(kind, message)
+                case _:
+                    facts += self._unanswered.read(message)
         if facts:
             self._tell(facts)
 
@@ -322,35 +283,6 @@ class LocalEngine:
         self.supervisor_pid, self.keeper_pid = message["pid"], message["keeper_pid"]
         self.cgroups, self.handover = message["cgroups"], message.get("handover", 0)
         self.on_hello()
-
-    def _facts(self, kind: object, message: Message) -> list[Fact]:
-        match kind:
-            case "started":
-                return [self._started(message)]
-            case "ended":
-                return [self._ended(message)]
-            case "paused":
-                self._pausing.pop(message["job"], None)
-                return [Paused(folders.key_of(message["job"]), message["paused"])]
-            case "delayed":
-                return [Delayed(folders.key_of(message["job"]), WHY_DELAYED)]
-            case _:
-                _log.warning("the supervisor told an unknown fact: %s", kind)
-                return []
-
-    def _started(self, message: Message) -> Started:
-        handle = message["job"]
-        adopted = self._starting.pop(handle, None) is None
-        paused = message.get("paused", False)
-        fact = Started(folders.key_of(handle), message["pid"], message["started_at_us"], adopted, paused)
-        self._running[handle] = Expected(fact.key, fact.pid, fact.started_at_us, fact.started_at_us, launched=True)
-        return fact
-
-    def _ended(self, message: Message) -> Ended:
-        handle = message["job"]
-        for known in (self._starting, self._pausing, self._ending, self._running):
-            known.pop(handle, None)
-        return read_ended(handle, message)
 
 
 def _nobody_hears(facts: Sequence[Fact]) -> None:

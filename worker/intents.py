@@ -18,6 +18,7 @@ from . import folders
 from .facts import could_not_start
 
 WHY_DELAYED = "the disk that its logs go to is full"
+WHY_STANDING = "its output waits for room on the worker's disk"
 
 
 class Intents:

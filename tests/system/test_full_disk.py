@@ -86,7 +86,10 @@ def test_a_writer_waits_for_room_and_loses_nothing(small_logs: Worker) -> None:
     with small_logs.client() as client:
         job = client.submit(write_megabytes(3, 7))
         wait_until(lambda: job.read_range("stdout", 0, 0)[1] >= 2 * MEGABYTE + MEGABYTE // 2, "the disk is full")
+        waiting = "its output waits for room on the worker's disk"
+        wait_until(lambda: job.info().waits_for == waiting, "it says so")
         kill_supervisor(small_logs)
+        wait_until(lambda: job.info().waits_for == waiting, "it says so again")
         filler.unlink()
         result = job.result(timeout=30)
         assert (result.returncode, result.outcome.stdout_bytes) == (7, 3 * MEGABYTE)

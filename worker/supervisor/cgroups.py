@@ -5,7 +5,7 @@ process is in stands one for the state folder, and in that one for each job that
 """
 
 # pathlib is not light.
-# ruff: noqa: PTH103, PTH106, PTH112, PTH208
+# ruff: noqa: PTH103, PTH106, PTH208
 from __future__ import annotations
 
 import os
@@ -188,13 +188,7 @@ class Cgroups:
     def take(self, mark: int) -> Cgroup:
         """Get a box for a job that is about to be spawned."""
         del mark
-        while self._free:
-            box = self._free.pop()
-            if os.path.isdir(box.path):
-                return box
-            # Somebody cleared away what was empty.
-            box.remove()
-        return self._make()
+        return self._free.pop() if self._free else self._make()
 
     def of_process(self, pid: int, mark: int) -> Cgroup | None:
         """Get the box again that a process of the job runs in; None if it is in none of these."""

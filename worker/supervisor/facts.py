@@ -6,9 +6,9 @@ from ..folders import to_json
 from .leaders import Use
 
 
-def started_fact(handle: str, pid: int, started_at_us: int, *, paused: bool) -> str:
-    """Say that a job has a process."""
-    standing = ',"paused":true' if paused else ""
+def started_fact(handle: str, pid: int, started_at_us: int, *, paused: bool, waits: bool) -> str:
+    """Say that a job has a process; whether it was paused, and whether it waits for room on the disk."""
+    standing = (',"paused":true' if paused else "") + (',"waits":true' if waits else "")
     return f'{{"fact":"started","job":"{handle}","pid":{pid},"started_at_us":{started_at_us}{standing}}}'
 
 

@@ -98,6 +98,7 @@ class Job:
     def begin(self, on_end: Callable[[Job, str], None], age_seconds: float = 0.0) -> None:
         """Pump, watch, and call back with the fact `ended` when nothing is left."""
         self._on_end = on_end
+        self._yard.tell_of_waiting(self.handle, self._pumps)
         for pump in self._pumps:
             pump.quota.on_exceeded = self._over_limit
             pump.begin()
@@ -110,7 +111,8 @@ class Job:
 
     def started_fact(self) -> str:
         """Say that it has a process."""
-        return started_fact(self.handle, self._leader.pid, self._started_at_us, paused=self._paused)
+        waits = any(pump.waits for pump in self._pumps)
+        return started_fact(self.handle, self._leader.pid, self._started_at_us, paused=self._paused, waits=waits)
 
     def send(self, number: int) -> None:
         """Send one signal to every process of it."""
@@ -217,9 +219,7 @@ class Job:
                 self._box.await_empty(self._yard.loop, self._wind_up)
 
     def _drain(self) -> bool:
-        # Both, also where the first cannot be drained.
-        stdout, stderr = (pump.drain() for pump in self._pumps)
-        self._drained = stdout and stderr
+        self._drained = all([pump.drain() for pump in self._pumps])  # noqa: C419 -- both, also where the first cannot be drained
         return self._drained
 
     def _finish(self) -> None:

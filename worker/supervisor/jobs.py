@@ -57,8 +57,8 @@ class Jobs:
         self._most_running = max(1, (most_files - _DESCRIPTORS_IN_RESERVE) // _DESCRIPTORS_A_JOB)
 
     def __len__(self) -> int:
-        """Say how many there are, those included that ended and are not settled."""
-        return len(self._running) + len(self._ended)
+        """Say how many there are, those included that ended and are not settled, or wait for room."""
+        return len(self._running) + len(self._ended) + len(self._delayed)
 
     def mark(self, handle: str) -> int:
         """Say the mark that this job's processes bear."""

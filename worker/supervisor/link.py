@@ -7,9 +7,9 @@
     {"do":"end","job","signal","grace_ms"}                  {"fact":"stuck","job","pids"}    outlived SIGKILL
     {"do":"pause","job"}          let it stand still        {"fact":"paused","job","paused"}     so it is now; also in `started`, where true
     {"do":"resume","job"}         let it go on              {"fact":"delayed","job"}         the disk is full; tried again
-    {"do":"settled","jobs"}
+    {"do":"settled","jobs"}                                 {"fact":"waits","job","waits"}   in its writes, for room; also in `started`
     {"do":"recover"}              say all again             {"fact":"recovered"}
-    {"do":"retire"}               end when nothing is left; taken back by the next hello
+    {"do":"retire"}               end when nothing is left, without waiting a minute for a worker; taken back by the next hello
     {"do":"reload"}               make way for a supervisor of the version on the disk; only where `handover` is not 0
 
 A higher `version` of the supervisor's is one that an older worker must not speak to. New words and keys do not raise it.
@@ -69,6 +69,11 @@ class Link:
         """Tell the worker something; nothing happens where there is none."""
         if self._greeted:
             self._facts.append(fact)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a worker."""
+        return self._connection is not None
 
     def is_quiet(self) -> bool:
         """Tell whether nothing is left to do and to send."""

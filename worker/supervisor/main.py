@@ -1,4 +1,7 @@
-"""The supervisor's process: puts the parts together, does what the worker wishes, and ends when it is told to and nothing is left."""
+"""The supervisor's process: puts the parts together, does what the worker wishes, and ends when nobody needs it.
+
+That is when nothing is left, and either it is told to end or no worker has come for a minute.
+"""
 
 # ruff: noqa: PTH116 -- pathlib is not light
 from __future__ import annotations
@@ -15,12 +18,15 @@ from .containment import Boxes
 from .jobs import Jobs
 from .keeper_line import KeeperLine
 from .link import VERSION, Link, Wish
-from .loop import Loop
+from .loop import Loop, Timer
 from .sessions import Sessions
 from .spawn import Spawner
 from .yard import Yard
 
 _LARGEST_SIGNAL = 64
+# Who kills a worker to start it again does so sooner.
+_ALONE_SECONDS = 60
+_ALONE_VARIABLE = "JOBWIRE_ALONE_SECONDS"
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -31,6 +37,10 @@ class Supervisor:
         self._lock = lock
         self._files_limit = files_limit
         self._retiring = False
+        # Runs while there is nothing to do and no worker.
+        self._alone: Timer | None = None
+        told = os.environ.get(_ALONE_VARIABLE, "")
+        self._alone_seconds = int(told) if told.isdecimal() else _ALONE_SECONDS
         # Taken out, for nobody else is to inherit it.
         self._handover = int(os.environ.pop(handover.VARIABLE, "0"))
         self._loop = Loop()
@@ -114,7 +124,9 @@ class Supervisor:
         self._link.tell(to_json(fact))
 
     def _end_if_done(self) -> None:
-        if self._jobs or self._yard.lingering or not self._link.is_quiet():
+        nothing_left = not (self._jobs or self._yard.lingering) and self._link.is_quiet()
+        self._wait_for_a_worker(needed=not nothing_left or self._link.is_connected)
+        if not nothing_left:
             return
         if self._retiring:
             self._boxes.close()
@@ -125,6 +137,18 @@ class Supervisor:
             self._loop.end()
         elif not self._line.is_up:
             self._become_keeper()
+
+    def _wait_for_a_worker(self, *, needed: bool) -> None:
+        """See to it that this ends when nobody needs it for a while: a worker that was killed could not tell it to."""
+        if needed:
+            self._loop.cancel(self._alone)
+            self._alone = None
+        elif self._alone is None:
+            self._alone = self._loop.after(self._alone_seconds, self._retire_alone)
+
+    def _retire_alone(self) -> None:
+        # It may have connected in this very turn.
+        self._retiring = self._retiring or not self._link.is_connected
 
     def _become_keeper(self) -> None:
         # Nothing runs: now the place of the keeper that died can be taken. The worker connects again, to the same socket.

@@ -57,7 +57,7 @@ class Quota:
 class Pump:
     """One pipe and its file. Owns both descriptors and closes them at hang-up: when nobody can write into the pipe any more."""
 
-    __slots__ = ("_file", "_full_moves", "_loop", "_pipe", "_retry", "problem", "quota", "size", "when_closed")
+    __slots__ = ("_file", "_full_moves", "_loop", "_pipe", "_retry", "on_waiting", "problem", "quota", "size", "when_closed")
 
     def __init__(self, loop: Loop, pipe: int, file: int, size: int = 0, quota: Quota | None = None) -> None:
         self._loop = loop
@@ -73,15 +73,22 @@ class Pump:
         # Why bytes were dropped, if any were.
         self.problem = ""
         self.when_closed: Callable[[], None] | None = None
+        # Called when it begins to wait for room on the disk, and when it no longer does.
+        self.on_waiting: Callable[[], None] | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether somebody may still write."""
         return self._pipe >= 0
 
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for room on the disk."""
+        return self._retry is not None
+
     def begin(self) -> None:
         """Pump whenever there is something."""
-        self._retry = None
+        self._set_retry(None)
         if self._pipe >= 0:
             self._loop.watch(self._pipe, select.EPOLLIN, self._ready)
 
@@ -159,7 +166,12 @@ class Pump:
         # The writer stops when the pipe is full, and nothing is lost. The kernel tells nobody when there is space again.
         self._loop.unwatch(self._pipe)
         self._loop.cancel(self._retry)
-        self._retry = self._loop.after(RETRY_SECONDS, self._try_again)
+        self._set_retry(self._loop.after(RETRY_SECONDS, self._try_again))
+
+    def _set_retry(self, timer: Timer | None) -> None:
+        waited, self._retry = self.waits, timer
+        if self.waits != waited and self.on_waiting is not None:
+            self.on_waiting()
 
     def _try_again(self) -> None:
         if self._has_room():

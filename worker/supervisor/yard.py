@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...broker.clock import Clock
-from ..folders import DISK_FULL, RETRY_SECONDS, write_outcome
+from ..folders import DISK_FULL, RETRY_SECONDS, to_json, write_outcome
 from ..keeper_loop import say
 from .containment import Boxes
 from .keeper_line import KeeperLine
@@ -50,6 +50,20 @@ class Yard:
 
         self.lingering.add(unwritten)
         self.loop.after(RETRY_SECONDS, again)
+
+    def tell_of_waiting(self, handle: str, pumps: list[Pump]) -> None:
+        """Report whenever a job begins to stand still in its writes because the disk is full, and when it goes on."""
+        told = False
+
+        def look() -> None:
+            nonlocal told
+            waits = any(pump.waits for pump in pumps)
+            if waits != told:
+                told = waits
+                self.report(to_json({"fact": "waits", "job": handle, "waits": waits}))
+
+        for pump in pumps:
+            pump.on_waiting = look
 
     def pump_on(self, handle: str, pumps: list[Pump]) -> None:
         """Tell the keeper when a job that ended is drained: at once, usually.

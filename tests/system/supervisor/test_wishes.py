@@ -2,10 +2,12 @@
 
 import json
 import os
+import select
 import signal
 import socket
 from pathlib import Path
 
+import pytest
 from raw_desk import RawDesk, is_alive, kill_and_wait, our_cgroups, until
 
 from jobwire.worker import folders, keeper
@@ -98,3 +100,34 @@ def test_a_hello_takes_a_retirement_back(desk: RawDesk) -> None:
     desk.ended(handle)
     desk.settle(handle)
     assert desk.run("echo", "hi")[1] == b"hi\n"
+
+
+def test_a_pair_ends_that_no_worker_needs_but_not_before_all_it_knows_is_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBWIRE_ALONE_SECONDS", "1")
+    keeper.start(tmp_path)
+    desk = RawDesk(tmp_path)
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    handle = desk.start("/bin/sh", "-c", f"read x < {gate}; exit 7")
+    desk.started(handle)
+    desk.socket.close()
+    # Longer than it waits: while the job runs, and while its end is not settled.
+    stays_for(desk, 1.3)
+    gate.write_bytes(b"go\n")
+    stays_for(desk, 1.3)
+    desk.connect()
+    desk.recover()
+    assert desk.ended(handle)["exit_status"] == 7
+    desk.settle(handle)
+    desk.socket.close()
+    until(lambda: not is_alive(desk.keeper) and not is_alive(desk.supervisor), "their end")
+    assert our_cgroups(tmp_path) == []
+    assert not (tmp_path / folders.SOCKET).exists()
+
+
+def stays_for(desk: RawDesk, seconds: float) -> None:
+    process = os.pidfd_open(desk.supervisor)
+    try:
+        assert not select.select([process], [], [], seconds)[0]
+    finally:
+        os.close(process)

@@ -17,6 +17,7 @@ from messages import messages
 from jobwire.broker.accounts import Account, Meter
 from jobwire.broker.peers import Peer
 from jobwire.broker.reception import SIGNED, Reception
+from jobwire.broker.turns import Turns
 from jobwire.broker.verbs.hello import Introduction
 from jobwire.broker.verbs.table import handlers
 from jobwire.keys import identity, signature
@@ -60,7 +61,7 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
         house.desk.hear([started(1), ended(1)])
         introduction = Introduction("worker", "", DAEMON.public, house.store.id, NONCE, "", 1)
         member = Member("somebody", CLIENT.public, role)
-        table = handlers(house.desk, introduction, lambda _: member, asyncio.get_running_loop())
+        table = handlers(house.desk, introduction, lambda _: member, Turns(asyncio.get_running_loop()))
         endpoint = Endpoint()
         reception = Reception(DAEMON.public, NONCE, lambda _: member, table, endpoint)  # type: ignore[arg-type] # reason: a double
         peer = Peer(b"r", Meter(-1, b""), Account(CLIENT.public))

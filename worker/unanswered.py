@@ -1,0 +1,90 @@
+"""What was said to the supervisor about jobs and not yet answered by a fact: it is said again on a new line. And what runs, as far as told.
+
+Knows the words and facts of supervisor/link.py, and no socket.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from ..broker.engine import Delayed, Ended, Expected, Fact, Launch, Paused, Started
+from . import folders
+from .facts import read_ended
+from .intents import WHY_DELAYED, WHY_STANDING
+from .link import Message
+
+_log = logging.getLogger(__name__)
+
+
+class Unanswered:
+    """Words by handle. Each is made here, to be said at once."""
+
+    def __init__(self) -> None:
+        self._starting: dict[str, Message] = {}
+        self._pausing: dict[str, Message] = {}
+        self._ending: dict[str, Message] = {}
+        self._running: dict[str, Expected] = {}
+
+    def start(self, launches: Sequence[Launch]) -> list[Message]:
+        """Say that jobs are to be started; their intents are on disk."""
+        words: dict[str, Message] = {}
+        for launch in launches:
+            handle = folders.handle(launch.key)
+            words[handle] = {"do": "start", "job": handle, "queued_at_us": launch.queued_at_us}
+        self._starting |= words
+        return list(words.values())
+
+    def pause(self, handle: str, *, paused: bool) -> Message:
+        """Say that a job is to stand still, or to go on."""
+        word = self._pausing[handle] = {"do": "pause" if paused else "resume", "job": handle}
+        return word
+
+    def end(self, handle: str, number: int, grace_ms: int) -> Message:
+        """Say that a job is to end."""
+        word = self._ending[handle] = {"do": "end", "job": handle, "signal": number, "grace_ms": grace_ms}
+        return word
+
+    def again(self) -> list[Message]:
+        """Say all of it once more, in an order that makes sense."""
+        return [*self._starting.values(), *self._pausing.values(), *self._ending.values()]
+
+    def running(self) -> list[Expected]:
+        """Say which jobs have started, and of whose end nothing was heard."""
+        return list(self._running.values())
+
+    def read(self, message: Message) -> list[Fact]:
+        """Read what the supervisor tells of a job, which answers what was said about it."""
+        match message.get("fact"):
+            case "started":
+                return [self._started(message), *([_standing(message)] if message.get("waits") else [])]
+            case "ended":
+                return [self._ended(message)]
+            case "paused":
+                self._pausing.pop(message["job"], None)
+                return [Paused(folders.key_of(message["job"]), message["paused"])]
+            case "waits":
+                return [_standing(message)]
+            case "delayed":
+                return [Delayed(folders.key_of(message["job"]), WHY_DELAYED)]
+            case unknown:
+                _log.warning("the supervisor told an unknown fact: %s", unknown)
+                return []
+
+    def _started(self, message: Message) -> Started:
+        handle = message["job"]
+        adopted = self._starting.pop(handle, None) is None
+        paused = message.get("paused", False)
+        fact = Started(folders.key_of(handle), message["pid"], message["started_at_us"], adopted, paused)
+        self._running[handle] = Expected(fact.key, fact.pid, fact.started_at_us, fact.started_at_us, launched=True)
+        return fact
+
+    def _ended(self, message: Message) -> Ended:
+        handle = message["job"]
+        for known in (self._starting, self._pausing, self._ending, self._running):
+            known.pop(handle, None)
+        return read_ended(handle, message)
+
+
+def _standing(message: Message) -> Delayed:
+    return Delayed(folders.key_of(message["job"]), WHY_STANDING if message["waits"] else "")
