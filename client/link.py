@@ -69,10 +69,11 @@ class Change(enum.Enum):
 class Link:
     """A socket of `kind` that connects to one endpoint and listens only to the daemon with the public key `server_key`.
 
+    `private`: that is this user's own worker.
     Until it was up once it is given up after `connect_timeout` seconds; later it tries for ever. After FAILED it may be opened again.
     """
 
-    def __init__(self, kind: int, server_key: bytes, identity: Identity, connect_timeout: float) -> None:
+    def __init__(self, kind: int, server_key: bytes, identity: Identity, connect_timeout: float, *, private: bool = False) -> None:
         self.endpoint = ""
         self.socket: Socket | None = None
         self.up = False
@@ -81,6 +82,7 @@ class Link:
         self._server_key = server_key
         self._identity = identity
         self._connect_timeout = connect_timeout
+        self._private = private
         self._monitor: Socket | None = None
         self._was_up = False
         self._give_up_at: float | None = None
@@ -132,7 +134,7 @@ class Link:
             if change is not None:
                 changes.append(change)
         if self._give_up_at is not None and now >= self._give_up_at:
-            reason = diagnosis.no_connection(self.endpoint, self._server_key, self._connect_timeout, self._sight)
+            reason = diagnosis.no_connection(self.endpoint, self._server_key, self._connect_timeout, self._sight, private=self._private)
             changes.append(self._fail(reason))
         elif self._stalled_at is not None and now >= self._stalled_at:
             self.close()
