@@ -138,7 +138,7 @@ class Link:
             changes.append(self._fail(reason))
         elif self._stalled_at is not None and now >= self._stalled_at:
             self.close()
-            if not self._was_up:
+            if not self._was_up and _is_named(self.endpoint):
                 # A host that is named may have an address of the other kind only, or listen at that one only.
                 self._names_mean_ipv6 = not self._names_mean_ipv6
         return changes

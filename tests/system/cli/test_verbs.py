@@ -45,7 +45,7 @@ def test_options_end_where_the_command_begins(home: Home) -> None:
 
 def test_job_options_reach_the_job(home: Home) -> None:
     script = "pwd; echo $A; cat"
-    given = ("-C", "/", "-e", "A=1=2", "--stdin", "-", "-l", "team=x", "-l", "night", "-t", "1h", "--stop-signal", "INT", "--grace", "3s")
+    given = ("-C", "/", "-e", "A=1=2", "--stdin", "-", "-l", "team=x", "-l", "night=", "-t", "1h", "--stop-signal", "INT", "--grace", "3s")
     assert home.jobwire("run", "-n", "opts", *given, "sh", "-c", script, stdin=b"\xff\0").stdout == b"/\n1=2\n\xff\0"
     job = home.records("show", "opts")[0]
     assert job["labels"] == {"team": "x", "night": ""}
@@ -86,6 +86,7 @@ def test_the_json_of_a_job_has_the_documented_fields(home: Home) -> None:
     assert set(job) == {
         *("id", "name", "state", "argv", "dir", "env", "labels", "owner", "owner_name", "batch", "process", "pid"),
         *("queued_at", "started_at", "ended_at", "time_limit_ms", "grace_ms", "stop_signal", "waits_for", "outcome"),
+        *("output_limit_bytes", "linger", "paused"),
     }
     assert set(job["outcome"]) == {
         *("kind", "exit_status", "signal", "sentence", "user_us", "system_us", "max_resident_bytes", "stdout_bytes", "stderr_bytes"),
