@@ -422,6 +422,15 @@ def test_events_go_on_after_a_cursor(client: Client, daemon: FakeDaemon) -> None
             client.events("nonsense")
 
 
+def test_who_is_let_in_no_more_is_told_so_by_what_waits(client: Client, daemon: FakeDaemon, identity: Identity) -> None:
+    with client.events() as events:
+        daemon.members.remove(identity.public)
+        daemon.stop()
+        daemon.start()
+        with pytest.raises(Refused, match="does not let your key in"):
+            next(events)
+
+
 def test_a_cursor_of_another_store_is_refused_at_once(client: Client) -> None:
     with pytest.raises(Refused) as caught:
         client.events(f"{bytes(16).hex()}:0")
