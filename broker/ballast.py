@@ -11,25 +11,42 @@ _log = logging.getLogger(__name__)
 BALLAST_BYTES = 8 * 1024 * 1024
 
 
-def lay(path: Path) -> None:
-    """Reserve the room; without it all goes on, only a full disk is felt earlier."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        _log.warning("no ballast file: %s", error)
-        return
-    try:
-        os.posix_fallocate(descriptor, 0, BALLAST_BYTES)
-    except OSError as error:
-        _log.warning("no ballast file: %s", error)
-    finally:
-        os.close(descriptor)
+class Ballast:
+    """The file that takes the room, laid at once; without it all goes on, only a full disk is felt earlier."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        # Whether it is to be laid when there is room.
+        self._missing = False
+        self._lay()
 
-def drop(path: Path) -> bool:
-    """Give the room back; False if that was done before."""
-    try:
-        path.unlink()
-    except FileNotFoundError:
-        return False
-    return True
+    def drop(self) -> bool:
+        """Give the room back; False if that was done before."""
+        self._missing = True
+        try:
+            self._path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def restore(self) -> None:
+        """Lay it again where it is missing and the disk has twice its room: the other half is for what is recorded meanwhile."""
+        if not self._missing:
+            return
+        disk = os.statvfs(self._path.parent)
+        if disk.f_bavail * disk.f_frsize >= 2 * BALLAST_BYTES:
+            # One attempt: where it fails for another reason than room, a warning with each commit would not help.
+            self._missing = False
+            self._lay()
+
+    def _lay(self) -> None:
+        try:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(descriptor, 0, BALLAST_BYTES)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            _log.warning("no ballast file: %s", error)
+            # What little it took is worth nothing.
+            self.drop()

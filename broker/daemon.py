@@ -121,7 +121,7 @@ class Daemon:
         self._loop.add_reader(self._roster.fileno(), self._roster.drain)
         self._closing.append(self._stop_watching_roster)
         await self.desk.recover()
-        self.event_endpoint = _bind(self._publisher.bind, self._settings.event_listen or _next_port(self._settings.listen))
+        self.event_endpoint = _bind(self._publisher.bind, self._settings.event_listen or _next_port(self._settings.listen), "--events")
         introduction = Introduction(
             self._settings.kind,
             self._settings.software,
@@ -132,7 +132,7 @@ class Daemon:
             self.desk.engine.slots,
         )
         self._reception.handlers = handlers(self.desk, introduction, self.member_of, Turns(self._loop))
-        self.endpoint = _bind(self._router.bind, self._settings.listen)
+        self.endpoint = _bind(self._router.bind, self._settings.listen, "--listen")
         self._retention.open()
 
     def close(self) -> None:
@@ -194,14 +194,14 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-def _bind(bind: Callable[[str], str], endpoint: str) -> str:
+def _bind(bind: Callable[[str], str], endpoint: str, option: str) -> str:
     try:
         return bind(endpoint)
     except zmq.ZMQError as error:
         raise Refused(
             Code.UNAVAILABLE,
             f"{endpoint} cannot be listened on: {zmq.strerror(error.errno or 0)}",
-            "name another with --listen, or end what uses it",
+            f"name another with {option}, or end what uses it",
         ) from error
 
 

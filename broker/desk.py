@@ -20,7 +20,7 @@ from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
 from .admission import Admission
 from .clock import Clock
-from .engine import Delayed, Ended, Engine, Expected, Fact, Launch, Paused, Started
+from .engine import Delayed, Ended, Engine, Expected, Fact, Launch, Paused
 from .facts import cancelled, take_in
 from .forgetting import Forgetting
 from .life import RECOVERED, BatchRun, Happening, Job, Phase, StopOrder, TakeUp, advance
@@ -205,7 +205,8 @@ class Desk:
                 self._queue.add(job.key, job.batch)
             else:
                 self._queue.add_running(job.key, job.batch)
-        _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(ways), len(known))
+        if ways:
+            _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(ways), len(known))
         self.hear(facts)
         for job, way in ways.items():
             if way is TakeUp.REPEAT_STOP and job.stop is not None and job.phase is Phase.STOPPING:
@@ -219,8 +220,6 @@ class Desk:
         turn = _Turn({})
         settled: list[JobKey] = []
         for fact in facts:
-            if isinstance(fact, Started | Ended):
-                self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
             job = self.live.get(fact.key)
             if job is None:
                 if isinstance(fact, Ended):
@@ -235,6 +234,7 @@ class Desk:
                 case Delayed():
                     job.delayed_by = fact.why
                 case _:
+                    self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
                     turn.events.setdefault(job, []).extend(take_in(job, fact, self._now_us()))
                     if isinstance(fact, Ended):
                         self._queue.release(job.key)

@@ -23,7 +23,7 @@ _JOBS_A_WRITE = 500
 def restore(path: Path, jobs: Iterable[Job]) -> None:
     """Write a new store with these jobs, in their order.
 
-    Raises sqlite3.Error, and then what was written does not count.
+    Raises sqlite3.Error or OSError, and then what was written does not count.
     """
     connection = schema.connect(path)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
 from typing import TYPE_CHECKING
@@ -62,7 +63,16 @@ VERSION = len(_STEPS)
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the file for one thread at a time; WAL and synchronous FULL, so that a commit survives power loss."""
+    """Open the file for one thread at a time, made for us alone; WAL and synchronous FULL, so that a commit survives power loss.
+
+    Raises sqlite3.Error, or OSError where it cannot be made.
+    """
+    # SQLite gives the files beside it (-wal, -shm) the mode that it has when they are made.
+    try:
+        # Never opened where it is there: to close it would let go of the locks of another connection, see fcntl(2).
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        path.chmod(0o600)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")

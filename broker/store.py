@@ -20,7 +20,8 @@ from typing import Any
 
 from ..schemas import faults
 from ..schemas.refusal import Code, Refused
-from . import ballast, schema
+from . import schema
+from .ballast import Ballast
 from .rows import Added, AddJobs, ChangeJobs, DropJobs, Rows, Write
 
 # What SQLite gives has no static type; schema.py says what stands where.
@@ -50,7 +51,7 @@ class Store:
         self.told: Callable[[], None] = _nothing
         try:
             self._writes = schema.connect(path)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise Refused(
                 Code.INTERNAL, f"{path} cannot be opened as a store: {error}", "look at the disk and the folder's rights"
             ) from error
@@ -61,10 +62,8 @@ class Store:
         except BaseException:
             self._writes.close()
             raise
-        path.chmod(0o600)
         self.head = self._rows.next_seq - 1
-        self._ballast = path.with_name("ballast")
-        ballast.lay(self._ballast)
+        self._ballast = Ballast(path.with_name("ballast"))
         self._commits: queue.SimpleQueue[Sequence[Write] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._commit_when_told, name="store")
         self._thread.start()
@@ -143,6 +142,7 @@ class Store:
         for write in group:
             self._tell(write)
         self.told()
+        self._ballast.restore()
 
     def _tell(self, write: Write) -> None:
         if isinstance(write, ChangeJobs):
@@ -168,7 +168,7 @@ class Store:
             self._waiting = [*group, *others]
         elif isinstance(write, AddJobs):
             write.done(refused)
-        elif ballast.drop(self._ballast):
+        elif self._ballast.drop():
             self._waiting = [write, *others]
         elif isinstance(write, DropJobs):
             write.done(refused)

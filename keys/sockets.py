@@ -39,14 +39,16 @@ def server_socket(context: Context, socket_type: int, identity: Identity) -> Soc
 
 
 def listen(socket: Socket, endpoint: str) -> str:
-    """Bind; get the endpoint with its real port. `tcp://*:PORT` takes both IPv4 and IPv6 where the machine has them.
+    """Bind; say the endpoint as it was asked for, with its real port. `tcp://*:PORT` takes both IPv4 and IPv6 where the machine has them.
 
     Raises zmq.ZMQError if that is not to be had.
     """
     # Not for other hosts: libzmq would call 127.0.0.1 [::ffff:127.0.0.1] then.
     socket.set(zmq.IPV6, endpoint.startswith(_IPV6_LISTENERS))
     socket.bind(endpoint)
-    return socket.get_string(zmq.LAST_ENDPOINT)
+    host, _, _ = endpoint.rpartition(":")
+    _, _, port = socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")
+    return f"{host}:{port}"
 
 
 def connect(socket: Socket, endpoint: str, *, names_mean_ipv6: bool = False) -> None:
@@ -67,6 +69,8 @@ def client_socket(context: Context, socket_type: int, identity: Identity, server
     server_curve = curve_public_of(server_public)
     socket = _new_socket(context, socket_type, identity)
     socket.set(zmq.CURVE_SERVERKEY, server_curve)
+    # Takes IPv4 addresses and names all the same.
+    socket.set(zmq.IPV6, 1)
     return socket
 
 

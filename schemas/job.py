@@ -52,7 +52,7 @@ class ResourceUse:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended. `exit_status` as waitpid(2) tells it; 127 or 126 where it could not be started."""
+    """How a job ended. `exit_status` as waitpid(2) tells it; 127, 126 or 125 where it could not be started."""
 
     kind: OutcomeKind
     exit_status: int = 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import repeat
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,22 +34,26 @@ def watched(raw: RawClient) -> Iterator[zmq.Socket[bytes]]:
 
 
 def follow(raw: RawClient, key: job_pb2.JobKey, count: int) -> None:
-    """Follow a log many times, and take nothing of it."""
-    for _ in range(count):
-        wanted = request_pb2.FollowLog(key=key, stream=request_pb2.STREAM_STDOUT, credit_bytes=LARGEST_CREDIT)
-        raw.send(raw.envelope(raw.request(follow_log=wanted)))
+    """Follow a log many times, and take nothing of it; until it is cut off."""
+    wanted = request_pb2.FollowLog(key=key, stream=request_pb2.STREAM_STDOUT, credit_bytes=LARGEST_CREDIT)
+    _send_all(raw, (raw.envelope(raw.request(follow_log=wanted)) for _ in range(count)))
 
 
-def list_all(raw: RawClient, count: int, *, patience_ms: int = 1000) -> int:
-    """Ask for all jobs many times, as long as that can be sent; say how often it was."""
-    frame = raw.envelope(raw.request(list=request_pb2.List(all=True)))
-    raw.socket.setsockopt(zmq.SNDTIMEO, patience_ms)
-    for sent in range(count):
-        try:
+def list_all(raw: RawClient, count: int) -> None:
+    """Ask for all jobs many times, and take no answer; until it is cut off."""
+    _send_all(raw, repeat(raw.envelope(raw.request(list=request_pb2.List(all=True))), count))
+
+
+def subscribe_all(raw: RawClient, count: int) -> None:
+    """Ask for grants many times, and take no answer; until it is cut off."""
+    _send_all(raw, repeat(raw.envelope(raw.request(subscribe=request_pb2.Subscribe())), count))
+
+
+def _send_all(raw: RawClient, frames: Iterable[bytes]) -> None:
+    raw.socket.setsockopt(zmq.SNDTIMEO, 200)
+    with suppress(zmq.Again):
+        for frame in frames:
             raw.send(frame)
-        except zmq.Again:
-            return sent
-    return count
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from ..schemas.job import OWN_FAILURE_STATUS
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
 from . import keeping
+from .listening import has_next_port, read_endpoint
 from .lock import last_description, running
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and watch the worker of this machine.")
@@ -55,15 +56,17 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "state": str((state or worker_folder()).absolute()),
         "roster": str((roster or roster_path()).absolute()),
         "slots": slots or max(_LEAST_SLOTS, os.cpu_count() or 1),
-        "directory": str((directory or Path.cwd()).absolute()),
-        "listen": _checked(listen, "--listen"),
-        "event_listen": _checked(events, "--events"),
+        "directory": str(_existing(directory or Path.cwd())),
+        "listen": _read(read_endpoint, listen, "--listen") if listen else "",
+        "event_listen": _read(read_endpoint, events, "--events") if events else "",
         "jobs_as_root": jobs_as_root,
         "keep_seconds": _read(keeping.parse_age, keep_for, "--keep-for"),
         "keep_jobs": _read(keeping.parse_count, keep_jobs, "--keep-jobs"),
         "keep_bytes": _read(keeping.parse_bytes, keep_bytes, "--keep-bytes"),
         "keep_free_bytes": _read(_parse_floor, keep_free, "--keep-free"),
     }
+    if not events and not has_next_port(listen):
+        raise typer.BadParameter(f"there is no port after that of {listen}; say where events are to be published", param_hint="--events")
     told = {"settings": settings, "ready_fd": ready_fd, "announce": not embedded}
     # The daemon lives long and needs nothing of the command line: in an interpreter of its own it takes 10 MB less.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "jobwire.worker.main", json.dumps(told)])  # noqa: S606 -- no shell is wanted
@@ -229,18 +232,16 @@ def _read(parse: Callable[[str], _Value], text: str, option: str) -> _Value:
         raise typer.BadParameter(str(refused), param_hint=option) from None
 
 
+def _existing(directory: Path) -> Path:
+    """Refuse a folder in which no job could start."""
+    if not (directory.is_dir() and os.access(directory, os.X_OK)):
+        what = "may not be entered" if directory.is_dir() else "is not a folder" if directory.exists() else "does not exist"
+        raise Refused(Code.FAILED_PRECONDITION, f"the working folder {directory} {what}", "name another with --directory")
+    return directory.absolute()
+
+
 def _parse_floor(text: str) -> int:
     found = keeping.size(text)
     if found is None:
         raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a size", "write it like 100M, or 0")
     return found
-
-
-def _checked(endpoint: str, option: str) -> str:
-    if not endpoint:
-        return ""
-    address = endpoint.removeprefix("tcp://")
-    host, _, port = address.rpartition(":")
-    if not host or not (port == "*" or port.isdecimal()):
-        raise typer.BadParameter(f"{endpoint!r} is not an endpoint; write it like tcp://0.0.0.0:7711", param_hint=option)
-    return f"tcp://{address}"

@@ -6,7 +6,6 @@ Ending a worker ends no job: supervisor and keeper go on, and the next worker ta
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
 import os
@@ -16,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from .. import __version__
 from ..broker.daemon import Daemon, Settings
@@ -25,6 +23,7 @@ from ..keys.identity import Identity, format_public, load_or_make
 from ..schemas.refusal import Code, Refused
 from . import reload
 from .engine import LocalEngine
+from .listening import is_loopback
 from .lock import StateLock, last_description
 from .memory import reuse_buffers
 from .priority import answer_first
@@ -201,19 +200,12 @@ def _describe_again(lock: StateLock, description: dict[str, Any]) -> None:
 
 
 def _check_root(settings: WorkerSettings) -> None:
-    if os.geteuid() == 0 and not settings.jobs_as_root and not _is_loopback(urlsplit(settings.listen or ANY_LOOPBACK).hostname or ""):
+    if os.geteuid() == 0 and not settings.jobs_as_root and settings.listen and not is_loopback(settings.listen):
         raise Refused(
             Code.FAILED_PRECONDITION,
             f"this worker would listen for others at {settings.listen} and run their jobs as root",
             "run it as another user, or say --jobs-as-root if that is what you want",
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _boot_id() -> str:

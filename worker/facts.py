@@ -6,7 +6,7 @@ import enum
 import time
 
 from ..broker.engine import Ended, Expected, Launch
-from ..schemas.job import Outcome, OutcomeKind, ResourceUse
+from ..schemas.job import OWN_FAILURE_STATUS, Outcome, OutcomeKind, ResourceUse
 from .folders import key_of
 from .link import Message
 
@@ -65,9 +65,9 @@ def outcome_of(fields: Message) -> Outcome:
 
 
 def could_not_start(launch: Launch, sentence: str) -> Ended:
-    """Say that a job never had a process."""
+    """Say that a job never had a process, for which its program is not at fault."""
     now = max(time.time_ns() // 1000, launch.queued_at_us)
-    return Ended(launch.key, 0, now, now, Outcome(OutcomeKind.FAILED_TO_START, exit_status=126, sentence=sentence))
+    return Ended(launch.key, 0, now, now, Outcome(OutcomeKind.FAILED_TO_START, exit_status=OWN_FAILURE_STATUS, sentence=sentence))
 
 
 def why_lost(one: Expected, *, rebooted: bool) -> str:

@@ -64,10 +64,11 @@ class Intents:
 
     def withdraw(self, key: JobKey) -> bool:
         """Forget one that waits for room, whose job thereby ends; False if there is no such one."""
-        if self._waiting.pop(key, None) is None:
+        launch = self._waiting.pop(key, None)
+        if launch is None:
             return False
         shutil.rmtree(folders.intent_path(self._logs, folders.handle(key)), ignore_errors=True)
-        now = time.time_ns() // 1000
+        now = max(time.time_ns() // 1000, launch.queued_at_us)
         outcome = Outcome(OutcomeKind.CANCELLED, sentence="stopped before it could start")
         self._loop.call_soon(self._tell, [Ended(key, 0, now, now, outcome)])
         return True

@@ -12,12 +12,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import zmq
-from insiders import follow, list_all, mute_connections
+from insiders import follow, list_all, mute_connections, subscribe_all
 from raw_client import RawClient
 
 from jobwire.keys.identity import from_seed, parse_public
-from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.generated import job_pb2
 
 _LISTED_JOBS = 200
 Connect = Callable[[], RawClient]
@@ -39,13 +38,7 @@ def subscribe(connect: Connect) -> None:
     """Ask for grants, and read no answer."""
     while goes_on(0):
         with connect() as raw:
-            frame = raw.envelope(raw.request(subscribe=request_pb2.Subscribe()))
-            raw.socket.setsockopt(zmq.SNDTIMEO, 200)
-            try:
-                for _ in range(10_000):
-                    raw.send(frame)
-            except zmq.Again:
-                pass
+            subscribe_all(raw, 10_000)
 
 
 def frames(connect: Connect) -> None:
@@ -72,7 +65,7 @@ def lists(connect: Connect) -> None:
         raw.ask(start)
     while goes_on(0.05):
         with connect() as raw:
-            list_all(raw, 10_000, patience_ms=200)
+            list_all(raw, 10_000)
 
 
 ATTACKS = {"follow": follow_logs, "subscribe": subscribe, "frames": frames, "strangers": strangers, "lists": lists}

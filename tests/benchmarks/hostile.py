@@ -71,10 +71,13 @@ def attacking(stage: Stage, attack: str, seed: bytes) -> Iterator[None]:
         assert process.stdout
         if process.stdout.readline() != b"begun\n":
             raise RuntimeError(f"the attack {attack} did not begin")
-        yield
-        still_attacks = process.poll() is None
-        process.stdin.close()
-        process.wait(_END_SECONDS)
+        try:
+            yield
+            still_attacks = process.poll() is None
+            process.stdin.close()
+            process.wait(_END_SECONDS)
+        finally:
+            process.kill()
     if not still_attacks:
         raise RuntimeError(f"the attack {attack} ended by itself")
 

@@ -51,7 +51,7 @@ def small_state(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
 
 
 def serving(folder: Path) -> Iterator[Worker]:
-    made = Worker(folder).start()
+    made = Worker(folder, options=["--keep-free", "0"]).start()
     yield made
     print(made.logged())
     made.clean()

@@ -38,7 +38,11 @@ def gated(client: Client, gate: Path, status: int) -> Job:
     return client.submit(["sh", "-c", f"echo out; read _ < {gate}; exit {status}"], name=gate.name)
 
 
-@pytest.mark.parametrize("damage", ["gone", "header", "page", "truncated", "empty"])
+# Each kind of damage is a unit test of broker/soundness.py too.
+@pytest.mark.parametrize(
+    "damage",
+    ["gone", "page", pytest.param("header", marks=pytest.mark.soak), pytest.param("truncated", marks=pytest.mark.soak), "empty"],
+)
 def test_a_lost_store_is_made_anew_from_the_logs(worker: Worker, tmp_path: Path, damage: str) -> None:
     with worker.client() as client:
         done = client.submit(["sh", "-c", "echo words; exit 7"])

@@ -26,7 +26,8 @@ from ..folders import (
 )
 from ..keeper_loop import say
 from .containment import Box, NoBox
-from .job import Job, ended_fact
+from .facts import ended_fact
+from .job import Job
 from .jobs import Jobs
 from .keeper_line import Handover
 from .leaders import Fostered, Gone, Leader, Stranger, Use

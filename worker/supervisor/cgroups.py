@@ -5,7 +5,7 @@ process is in stands one for the state folder, and in that one for each job that
 """
 
 # pathlib is not light.
-# ruff: noqa: PTH102, PTH106, PTH208
+# ruff: noqa: PTH103, PTH106, PTH112, PTH208
 from __future__ import annotations
 
 import os
@@ -29,17 +29,37 @@ class Cgroup:
         self._pool = pool
         self._disturbed = False
         self.path = path
-        self._procs = os.open(f"{path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
-        self._events = os.open(f"{path}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+        self._open()
+
+    def _open(self) -> None:
+        self._procs = os.open(f"{self.path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            self._events = os.open(f"{self.path}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            os.close(self._procs)
+            raise
 
     def enter(self) -> None:
-        """Move this process in, so that what it spawns is in from its first instruction on."""
+        """Move this process in, so that what it spawns is in from its first instruction on. Raises OSError with words."""
         try:
             os.write(self._procs, b"0")
         except OSError:
-            # Somebody removed it. It must not go back to the pool.
-            self._disturbed = True
-            raise
+            self._make_again()
+
+    def _make_again(self) -> None:
+        """Somebody removed it while it was in the pool: whatever else stands under its name now, nothing of ours runs in it."""
+        # Until it is known to be whole it must not go back to the pool.
+        self._disturbed = True
+        try:
+            os.makedirs(self.path, exist_ok=True)
+            former = self._procs, self._events
+            self._open()
+            for fd in former:
+                os.close(fd)
+            os.write(self._procs, b"0")
+        except OSError as error:
+            raise _in_words(self.path, error) from error
+        self._disturbed = False
 
     def leave(self) -> None:
         """Move this process back."""
@@ -160,7 +180,7 @@ class Cgroups:
         self._name = name
         home = tree.folder_of(os.getpid())
         self._base = f"{home}/{name}"
-        os.makedirs(self._base, exist_ok=True)  # noqa: PTH103 -- as above
+        os.makedirs(self._base, exist_ok=True)
         self._home = os.open(f"{home}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
         self._free: list[Cgroup] = []
         self._next = max((int(one.removeprefix(_PREFIX)) for one in self._names()), default=0) + 1
@@ -168,7 +188,13 @@ class Cgroups:
     def take(self, mark: int) -> Cgroup:
         """Get a box for a job that is about to be spawned."""
         del mark
-        return self._free.pop() if self._free else self._make()
+        while self._free:
+            box = self._free.pop()
+            if os.path.isdir(box.path):
+                return box
+            # Somebody cleared away what was empty.
+            box.remove()
+        return self._make()
 
     def of_process(self, pid: int, mark: int) -> Cgroup | None:
         """Get the box again that a process of the job runs in; None if it is in none of these."""
@@ -218,11 +244,19 @@ class Cgroups:
     def _make(self) -> Cgroup:
         path = f"{self._base}/{_PREFIX}{self._next}"
         self._next += 1
-        os.mkdir(path)
-        return Cgroup(self, path)
+        try:
+            # With the one above it, should somebody have removed that.
+            os.makedirs(path)
+            return Cgroup(self, path)
+        except OSError as error:
+            raise _in_words(path, error) from error
 
     def _names(self) -> list[str]:
-        return [one for one in os.listdir(self._base) if one.removeprefix(_PREFIX).isdigit()]
+        try:
+            return [one for one in os.listdir(self._base) if one.removeprefix(_PREFIX).isdigit()]
+        except FileNotFoundError:
+            # Somebody removed it; it is made again with the next one in it.
+            return []
 
 
 def open_cgroups(name: str) -> Cgroups | None:
@@ -256,6 +290,10 @@ def find_tree() -> Tree | None:
             if fields[fields.index("-") + 1] == "cgroup2" and f"{own}/".startswith(f"{root}/") and "/.." not in own:
                 return Tree(mount, root)
     return None
+
+
+def _in_words(path: str, error: OSError) -> OSError:
+    return OSError(error.errno, f"its cgroup {path} cannot be used: {error.strerror}")
 
 
 def _remove_tree(path: str) -> None:

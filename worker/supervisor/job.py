@@ -18,6 +18,7 @@ from ..folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, mark_over_li
 from ..keeper_loop import say
 from .containment import Box
 from .ending import TABLE, Effect, Happening, Stage
+from .facts import ended_fact, started_fact
 from .leaders import Leader, Use
 from .loop import Timer
 from .outcome import judge
@@ -33,6 +34,7 @@ class Job:
     __slots__ = (
         "_box",
         "_drained",
+        "_ended_at_us",
         "_folder",
         "_grace_ms",
         "_kill",
@@ -81,6 +83,8 @@ class Job:
         self._pumps = pumps
         self._stage = Stage.RUNS
         self._drained = False
+        # Since when nothing was left but output that is not in its logs yet; 0: something is.
+        self._ended_at_us = 0
         self._wait_status: int | None = None
         self._limit: Timer | None = None
         self._paused = paused
@@ -106,8 +110,7 @@ class Job:
 
     def started_fact(self) -> str:
         """Say that it has a process."""
-        paused = ',"paused":true' if self._paused else ""
-        return f'{{"fact":"started","job":"{self.handle}","pid":{self._leader.pid},"started_at_us":{self._started_at_us}{paused}}}'
+        return started_fact(self.handle, self._leader.pid, self._started_at_us, paused=self._paused)
 
     def send(self, number: int) -> None:
         """Send one signal to every process of it."""
@@ -202,6 +205,7 @@ class Job:
     def _wind_up(self) -> None:
         nothing_left = self._box.is_empty()
         may_finish = nothing_left or (self._linger and self._stage is Stage.RUNS)
+        self._ended_at_us = (self._ended_at_us or self._yard.clock.now_us()) if may_finish else 0
         if may_finish and not self._drain() and not self._reason:
             # The disk is full: the zombie and its pipes keep what we cannot write.
             self._yard.loop.after(RETRY_SECONDS, self._wind_up)
@@ -280,7 +284,7 @@ class Job:
             sentence=verdict.sentence,
             pid=self._leader.pid,
             started_at_us=self._started_at_us,
-            ended_at_us=self._yard.clock.now_us(),
+            ended_at_us=self._ended_at_us,
             stdout_bytes=stdout.size,
             stderr_bytes=stderr.size,
         )
@@ -293,8 +297,3 @@ class Job:
         except OSError as error:
             say(f"the folder of {self.handle} keeps its name: {error}")
         self._yard.line.say(f"ended {self.handle} {self._folder.rpartition('/')[2]}")
-
-
-def ended_fact(handle: str, outcome: str, use: Use) -> str:
-    """Make the fact `ended` out of the text of an outcome."""
-    return f'{{"fact":"ended","job":"{handle}",{outcome[1:-1]},{to_json(use._asdict())[1:]}'

@@ -26,11 +26,13 @@ from ..folders import (
 )
 from ..keeper_loop import say
 from .containment import Box
-from .job import Job, ended_fact
+from .facts import ended_fact
+from .job import Job
 from .leaders import Child, Use
 from .loop import Timer, log_exception
 from .pump import Pump, Quota
-from .spawn import NOT_EXECUTABLE, CannotStart, Spawner, mark_for
+from .spawn import OWN_FAILURE, CannotStart, Spawner, mark_for
+from .traces import PIPE_MODES
 from .yard import Yard
 
 # Of a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs some more for a moment.
@@ -82,10 +84,11 @@ class Jobs:
                 return
             if not os.path.exists(intent_path(self._yard.logs, handle)) and self._ended_before(handle):
                 return
-            self.failed(handle, NOT_EXECUTABLE, f"it could not be started: {error.strerror}")
+            where = f": {error.filename}" if error.filename else ""
+            self.failed(handle, OWN_FAILURE, f"{error.strerror}{where}")
         except Exception:  # noqa: BLE001 -- whatever is wrong with this one, the desk must hear of its end
             log_exception()
-            self.failed(handle, NOT_EXECUTABLE, "it could not be started: its job file is broken")
+            self.failed(handle, OWN_FAILURE, "its job file is broken")
         else:
             self.add(job)
 
@@ -173,13 +176,13 @@ class Jobs:
     def _launch(self, handle: str) -> Job:
         intent = intent_path(self._yard.logs, handle)
         if len(self._running) + len(self._yard.lingering) >= self._most_running:
-            raise CannotStart(NOT_EXECUTABLE, f"it could not be started: {len(self._running)} jobs run, and no descriptor is left for more")
+            raise CannotStart(OWN_FAILURE, f"{len(self._running)} jobs run, and no descriptor is left for more")
         file = read_job(intent)
         opened: list[int] = []
         try:
             # From the moment `stderr` exists, a fork may have happened: the next supervisor must find out.
             logs = [_keep(opened, os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE)) for name in STREAMS]
-            pipes = [_make_pipe(opened), _make_pipe(opened)]
+            pipes = [_make_pipe(opened, mode) for mode in PIPE_MODES]
             mark = self.mark(handle)
             box = self._yard.boxes.take(mark)
             leader = self._spawn(file, mark, intent, box, pipes)
@@ -232,7 +235,7 @@ def _watch(pid: int) -> Child:
         # Its pid is still ours to signal: nobody has reaped it.
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        raise CannotStart(NOT_EXECUTABLE, f"it was killed at once, because it could not be watched: {error.strerror}") from None
+        raise CannotStart(OWN_FAILURE, f"it was killed at once, because it could not be watched: {error.strerror}") from None
 
 
 def _keep(opened: list[int], fd: int) -> int:
@@ -240,7 +243,7 @@ def _keep(opened: list[int], fd: int) -> int:
     return fd
 
 
-def _make_pipe(opened: list[int]) -> tuple[int, int]:
+def _make_pipe(opened: list[int], mode: int) -> tuple[int, int]:
     """Make a pipe: our end for reading, which does not block, and the job's.
 
     The job's can read too: so it never gets SIGPIPE or end of file from the death of ours, but waits until it is read on. And it was
@@ -249,6 +252,7 @@ def _make_pipe(opened: list[int]) -> tuple[int, int]:
     read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         opened.append(read_end)
+        os.fchmod(read_end, mode)
         return read_end, _keep(opened, os.open(f"/proc/self/fd/{write_end}", os.O_RDWR | os.O_CLOEXEC))
     finally:
         os.close(write_end)

@@ -49,6 +49,9 @@ class Supervisor:
         if last_boot != boot:
             # Once a boot: on a disk that is full by now it could not be written again.
             write_file(layout.BOOT, boot)
+        else:
+            # Its time says since when everything is taken over.
+            os.utime(layout.BOOT)
         self._boxes.remove_empty()
         self._link.open()
         self._loop.before_sleep(self._end_if_done)

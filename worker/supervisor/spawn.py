@@ -1,7 +1,7 @@
 """Makes a process out of a job's spec: environment, working folder, program, posix_spawn.
 
 Where that is impossible the reason is told in words, with the statuses of the shell: 127 the program was not found, 126 it cannot be
-executed, or not there.
+executed, or not there; and 125 where the program is not at fault, but this machine or we.
 
 A job's environment is, later ones winning:
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -31,6 +31,7 @@ from .containment import Box
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
+OWN_FAILURE = 125
 _LEAST_MARK = 1 << 62
 _MARK_BYTES = 7
 
@@ -50,6 +51,8 @@ _WHY = {
     errno.EMFILE: "no file descriptor is left",
     errno.ENFILE: "the machine has no file descriptor left",
 }
+# Of those, what says nothing about the program.
+_SHORTAGES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
 class CannotStart(Exception):  # noqa: N818 -- a fact about the job, not an error of ours
@@ -109,7 +112,8 @@ class Spawner:
             )
         except OSError as error:
             why = _WHY.get(error.errno or 0, error.strerror)
-            raise CannotStart(NOT_EXECUTABLE, f"the program {program!r} cannot be executed: {why}") from None
+            status = OWN_FAILURE if error.errno in _SHORTAGES else NOT_EXECUTABLE
+            raise CannotStart(status, f"the program {program!r} cannot be executed: {why}") from None
         except ValueError as error:
             raise CannotStart(NOT_EXECUTABLE, f"the program {program!r} cannot be executed: {error}") from None
         finally:

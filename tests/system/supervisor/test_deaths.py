@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from raw_desk import RawDesk, is_alive, kill_and_wait, until
+from raw_desk import RawDesk, is_alive, kill_and_wait, our_cgroups, until
 
 from jobwire.worker import keeper
 from jobwire.worker.supervisor import cgroups
@@ -306,6 +306,41 @@ def test_a_job_ends_though_somebody_removed_its_cgroup(desk: RawDesk, tmp_path: 
     assert desk.ended(handle)["exit_status"] == 6
     # The removed one is not given to another job.
     assert desk.run("echo", "next")[1] == b"next\n"
+
+
+def test_all_goes_on_after_somebody_removed_the_cgroup_of_the_state_folder(desk: RawDesk) -> None:
+    if not desk.cgroups:
+        pytest.skip("it has none")
+    assert desk.run("true")[0]["kind"] == "exited"
+    for _ in range(2):
+        remove_cgroups(desk)
+        assert desk.run("echo", "on")[1] == b"on\n"
+    # It also ends without it: the fixture sees to that.
+    remove_cgroups(desk)
+
+
+def test_a_cgroup_that_cannot_be_made_again_is_named(desk: RawDesk) -> None:
+    if not desk.cgroups:
+        pytest.skip("it has none")
+    assert desk.run("true")[0]["kind"] == "exited"
+    (base,) = remove_cgroups(desk)
+    # Beneath one that may have no descendants none can be made.
+    base.mkdir()
+    (base / "cgroup.max.descendants").write_text("0")
+    fact, _, _ = desk.run("true")
+    assert (fact["kind"], fact["exit_status"]) == ("failed_to_start", 125)
+    assert fact["sentence"].startswith(f"its cgroup {base}/job-")
+    (base / "cgroup.max.descendants").write_text("max")
+    assert desk.run("echo", "on")[1] == b"on\n"
+
+
+def remove_cgroups(desk: RawDesk) -> list[Path]:
+    """Remove the cgroup of the state folder with all in it, as an administrator may who tidies up."""
+    found = our_cgroups(desk.state)
+    for base in found:
+        for folder in [*(path for path in base.iterdir() if path.is_dir()), base]:
+            folder.rmdir()
+    return found
 
 
 def test_an_end_that_was_written_but_not_named_is_told(desk: RawDesk) -> None:

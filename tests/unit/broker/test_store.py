@@ -1,10 +1,12 @@
 import asyncio
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
 from desk_house import EngineDouble, House, asked, ended, key, started
 
+from jobwire.broker import ballast as ballasts
 from jobwire.broker import schema
 from jobwire.broker.room import Room
 from jobwire.schemas.naming import JobKey
@@ -144,3 +146,35 @@ def test_each_migration_step_ends_at_its_version(tmp_path: Path) -> None:
     schema.prepare(connection, tmp_path)
     assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
     connection.close()
+
+
+async def test_nobody_else_may_read_any_file_of_a_store(house: House) -> None:
+    await house.accept(asked(1))
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in house.path.parent.iterdir() if path.name.startswith("state.db")}
+    assert modes == dict.fromkeys(("state.db", "state.db-wal", "state.db-shm"), 0o600)
+    house.engine.effects.clear()
+
+
+async def test_a_ballast_that_was_used_comes_again_with_a_commit_that_finds_room(house: House) -> None:
+    ballast = house.path.parent / "ballast"
+    await house.accept(asked(1))
+    house.store._writes.execute("CREATE TRIGGER full BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
+    house.desk.hear([started(1)])
+    assert not ballast.exists()
+    house.store._writes.execute("DROP TRIGGER full")
+    await house.durable()
+    assert ballast.stat().st_size == ballasts.BALLAST_BYTES
+    house.engine.effects.clear()
+
+
+def test_a_ballast_waits_until_there_is_room_for_more_than_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "ballast"
+    monkeypatch.setattr(ballasts, "BALLAST_BYTES", 1 << 62)
+    ballast = ballasts.Ballast(path)
+    assert not path.exists()
+    ballast.restore()
+    assert not path.exists()
+    monkeypatch.setattr(ballasts, "BALLAST_BYTES", 4096)
+    ballast.restore()
+    assert path.stat().st_size == 4096
+    assert [ballast.drop(), ballast.drop()] == [True, False]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -401,6 +402,16 @@ def test_an_interruption_leaves_the_connection_usable(connection: Connection, da
     assert connection.call(listing(), soon())
 
 
+@pytest.fixture
+def _no_collector_callbacks() -> Iterator[None]:
+    """Let an interruption never come in one of hypothesis' callbacks of the garbage collector, where it would be dropped."""
+    kept = gc.callbacks[:]
+    gc.callbacks.clear()
+    yield
+    gc.callbacks[:] = kept
+
+
+@pytest.mark.usefixtures("_no_collector_callbacks")
 def test_interruptions_lose_no_byte_of_a_log(connection: Connection, daemon: FakeDaemon) -> None:
     job_id = new_id()
     connection.call(start(job_id, b"wait"), soon())

@@ -67,72 +67,78 @@ class OtherSupervisor:
 
     def close(self) -> None:
         self._hang_up()
-        self._loop.remove_reader(self._listener)
-        self._listener.close()
+        if self._listener.fileno() >= 0:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
+
+
+class Pair:
+    """An engine and the supervisor that it will meet. The engine lets go first: who loses its line starts a real pair."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.engine = LocalEngine(state, 1, b"/")
+        self.supervisor: OtherSupervisor | None = None
+
+    def meet(self, *, dies_at_first: bool = False, **hello: object) -> OtherSupervisor:
+        self.supervisor = OtherSupervisor(self.state, dies_at_first=dies_at_first, **hello)
+        self.engine.open(lambda _: None)
+        return self.supervisor
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[LocalEngine]:
-    made = LocalEngine(tmp_path, 1, b"/")
+async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+    made = Pair(tmp_path)
     yield made
-    made.close()
+    made.engine.close()
+    if made.supervisor is not None:
+        made.supervisor.close()
+    assert not (tmp_path / folders.SUPERVISOR_LOG).exists(), "a real pair was started"
 
 
-async def open_over(engine: LocalEngine, state: Path, **hello: object) -> OtherSupervisor:
-    supervisor = OtherSupervisor(state, **hello)
-    engine.open(lambda _: None)
-    await engine.recover([])
-    return supervisor
-
-
-async def test_a_supervisor_that_cannot_hand_over_is_left_alone(engine: LocalEngine, tmp_path: Path) -> None:
-    supervisor = await open_over(engine, tmp_path)
-    assert engine.supervisor_pid == 7
-    assert "cannot hand over" in await engine.reload()
+async def test_a_supervisor_that_cannot_hand_over_is_left_alone(pair: Pair) -> None:
+    supervisor = pair.meet()
+    await pair.engine.recover([])
+    assert pair.engine.supervisor_pid == 7
+    assert "cannot hand over" in await pair.engine.reload()
     assert "reload" not in supervisor.asked
-    supervisor.close()
 
 
-async def test_a_supervisor_without_a_keeper_is_left_alone(engine: LocalEngine, tmp_path: Path) -> None:
-    supervisor = await open_over(engine, tmp_path, keeper_pid=0, handover=0)
-    assert "the keeper was killed" in await engine.reload()
-    supervisor.close()
+async def test_a_supervisor_without_a_keeper_is_left_alone(pair: Pair) -> None:
+    pair.meet(keeper_pid=0, handover=0)
+    await pair.engine.recover([])
+    assert "the keeper was killed" in await pair.engine.reload()
 
 
-async def test_a_supervisor_that_can_makes_way_and_no_other_line_is_taken_up(engine: LocalEngine, tmp_path: Path) -> None:
-    supervisor = await open_over(engine, tmp_path, handover=1)
-    assert await engine.reload() == ""
+async def test_a_supervisor_that_can_makes_way_and_no_other_line_is_taken_up(pair: Pair) -> None:
+    supervisor = pair.meet(handover=1)
+    await pair.engine.recover([])
+    assert await pair.engine.reload() == ""
     assert supervisor.asked == ["hello", "recover", "reload"]
 
 
-async def test_a_supervisor_of_a_newer_line_is_refused_in_words(engine: LocalEngine, tmp_path: Path) -> None:
-    supervisor = OtherSupervisor(tmp_path, version=link.VERSION + 1)
-    engine.open(lambda _: None)
+async def test_a_supervisor_of_a_newer_line_is_refused_in_words(pair: Pair) -> None:
+    pair.meet(version=link.VERSION + 1)
     with pytest.raises(Refused, match="is of a newer jobwire and speaks version") as refused:
-        await engine.recover([])
+        await pair.engine.recover([])
     assert refused.value.code is Code.FAILED_PRECONDITION
-    supervisor.close()
 
 
-async def test_who_asks_what_is_known_is_answered_though_the_line_breaks(engine: LocalEngine, tmp_path: Path) -> None:
+async def test_who_asks_what_is_known_is_answered_though_the_line_breaks(pair: Pair) -> None:
     """A supervisor that just retires takes the line of the next worker with it."""
-    supervisor = OtherSupervisor(tmp_path, dies_at_first=True)
-    engine.open(lambda _: None)
-    assert await asyncio.wait_for(engine.recover([]), 10) == []
-    supervisor.close()
+    pair.meet(dies_at_first=True)
+    assert await asyncio.wait_for(pair.engine.recover([]), 10) == []
 
 
-async def test_an_end_that_only_the_log_folder_knows_is_recovered(engine: LocalEngine, tmp_path: Path) -> None:
+async def test_an_end_that_only_the_log_folder_knows_is_recovered(pair: Pair) -> None:
     key = JobKey(b"o" * 32, b"i" * 16)
-    logs = str(tmp_path / "logs")
-    supervisor = OtherSupervisor(tmp_path)
-    engine.open(lambda _: None)
+    logs = str(pair.state / "logs")
+    pair.meet()
     folders.write_intent(logs, Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=1)
     intent = folders.intent_path(logs, folders.handle(key))
     outcome = OutcomeFile("exited", exit_status=3, pid=9, started_at_us=10, ended_at_us=20, stdout_bytes=5)
     folders.write_outcome(intent, folders.outcome_text(outcome))
     os.rename(intent, folders.run_path(logs, 9, 10, 20))  # noqa: PTH104 -- it does not wait for anything
-    (fact,) = await engine.recover([Expected(key, 9, 10, 5, launched=True)])
+    (fact,) = await pair.engine.recover([Expected(key, 9, 10, 5, launched=True)])
     assert isinstance(fact, Ended)
     assert (fact.outcome.kind, fact.outcome.exit_status, fact.outcome.stdout_bytes) == (OutcomeKind.EXITED, 3, 5)
-    supervisor.close()

@@ -89,4 +89,4 @@ async def test_what_cannot_be_written_for_another_reason_cannot_start(tmp_path: 
     await house.until_it_comes()
     (end,) = house.facts
     assert isinstance(end, Ended)
-    assert (end.outcome.kind, end.outcome.exit_status) == (OutcomeKind.FAILED_TO_START, 126)
+    assert (end.outcome.kind, end.outcome.exit_status) == (OutcomeKind.FAILED_TO_START, 125)

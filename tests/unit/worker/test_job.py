@@ -229,3 +229,21 @@ def test_a_stop_ends_what_a_job_left_behind_that_waits_for_room_on_the_disk(tmp_
     house.box.members.clear()
     house.box.emptied()
     assert "the disk is full" in str(house.ended[0]["sentence"])
+
+
+def test_a_job_has_ended_when_nothing_was_left_of_it_however_late_its_output_finds_room(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room: list[bool] = []
+    monkeypatch.setattr(Pump, "drain", lambda _pump: bool(room))
+    monkeypatch.setattr(jobs, "RETRY_SECONDS", 0.01)
+    house.box.members.clear()
+    before = house.yard.clock.now_us()
+    house.leader.end(0)
+    after = house.yard.clock.now_us()
+    house.run(0.05)
+    assert house.ended == []
+    room.append(True)
+    house.run(0.05)
+    (fact,) = house.ended
+    assert before < fact["ended_at_us"] < after  # type: ignore[operator] # reason: a number

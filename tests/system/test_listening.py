@@ -1,0 +1,80 @@
+"""Where a worker listens, and what it says where it cannot, or where something that it is told is not there."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemons import Worker
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Worker]:
+    """Give a worker that a test starts itself."""
+    one = Worker(tmp_path)
+    yield one
+    print(one.logged())
+    if one.process is not None:
+        one.clean()
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """Give a port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback")
+def test_a_worker_listens_on_ipv6_and_tells_so(made: Worker) -> None:
+    made.options = ["--listen", "tcp://[::1]:0"]
+    made.start()
+    for endpoint in (made.endpoint, made.event_endpoint):
+        host, _, port = endpoint.rpartition(":")
+        assert host == "tcp://[::1]"
+        socket.create_connection(("::1", int(port)), 5).close()
+    assert made.endpoint in made.command("status").stdout
+
+
+def test_an_ipv4_endpoint_is_told_as_it_was_asked_for(made: Worker) -> None:
+    made.options = ["--listen", "tcp://127.0.0.1:0"]
+    made.start()
+    assert made.endpoint.startswith("tcp://127.0.0.1:")
+    assert made.event_endpoint.startswith("tcp://127.0.0.1:")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only for root")
+def test_root_does_not_listen_for_others_on_ipv6_either(made: Worker) -> None:
+    assert "run their jobs as root" in made.command("run", "--listen", "tcp://[::]:0", status=1).stderr
+
+
+def test_a_port_that_there_is_not_is_a_wrong_usage(made: Worker) -> None:
+    for option in ("--listen", "--events"):
+        assert "no port 99999" in made.command("run", option, "tcp://127.0.0.1:99999", status=2).stderr
+    assert "--events" in made.command("run", "--listen", "tcp://127.0.0.1:65535", status=2).stderr
+
+
+def test_the_option_is_named_whose_port_is_taken(made: Worker, taken: int) -> None:
+    events = made.command("run", "--listen", "tcp://127.0.0.1:0", "--events", f"tcp://127.0.0.1:{taken}", status=125).stderr
+    assert f":{taken} cannot be listened on: Address already in use" in events
+    assert "name another with --events" in events
+    requests = made.command("run", "--listen", f"tcp://127.0.0.1:{taken}", "--events", "tcp://127.0.0.1:0", status=125).stderr
+    assert "name another with --listen" in requests
+    # It says that, and nothing of what went well before.
+    assert "INFO" not in requests
+
+
+def test_a_working_folder_that_is_not_there_is_refused(made: Worker) -> None:
+    said = made.command("run", "--directory", "/nowhere", status=1).stderr
+    assert said == "jobwire: the working folder /nowhere does not exist; name another with --directory\n"

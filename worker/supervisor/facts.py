@@ -1,0 +1,17 @@
+"""Facts about jobs, as the link carries them: texts of JSON. Knows no job; link.py lists them."""
+
+from __future__ import annotations
+
+from ..folders import to_json
+from .leaders import Use
+
+
+def started_fact(handle: str, pid: int, started_at_us: int, *, paused: bool) -> str:
+    """Say that a job has a process."""
+    standing = ',"paused":true' if paused else ""
+    return f'{{"fact":"started","job":"{handle}","pid":{pid},"started_at_us":{started_at_us}{standing}}}'
+
+
+def ended_fact(handle: str, outcome: str, use: Use) -> str:
+    """Make the fact `ended` out of the text of an outcome."""
+    return f'{{"fact":"ended","job":"{handle}",{outcome[1:-1]},{to_json(use._asdict())[1:]}'
