@@ -62,6 +62,8 @@ class Change(enum.Enum):
 
     UP = enum.auto()
     DOWN = enum.auto()
+    # It was tried once more after that, in vain.
+    STILL_DOWN = enum.auto()
     # It will not come about: `refusal` says why.
     FAILED = enum.auto()
 
@@ -173,7 +175,10 @@ class Link:
             self._stalled_at = None
             self._sight.connected += event == zmq.EVENT_CONNECTED
             self._sight.tried_again += event == zmq.EVENT_CONNECT_RETRIED
-            if event == zmq.EVENT_CONNECT_RETRIED and not self._was_up and _is_named(self.endpoint):
+            if event == zmq.EVENT_CONNECT_RETRIED and self._was_up:
+                # A worker that is killed may hold its lock a moment longer than its connections: it can be revived only then.
+                change = Change.STILL_DOWN
+            elif event == zmq.EVENT_CONNECT_RETRIED and _is_named(self.endpoint):
                 self._stalled_at = now + _RECONNECT_MS / 1000
         return change
 
