@@ -21,6 +21,7 @@ from ..schemas.frames import MOST_JOBS_PER_START
 from ..schemas.naming import batch_job_id, name_problem
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
+from .complaints import FIELD, in_words, take_apart
 from .job_options import Misunderstood, Surroundings, Wishes, spec_from
 from .line_finder import Path, Place, place_of
 
@@ -143,7 +144,7 @@ def _convert(tables: dict[str, Any], file: str, find: _Finder) -> BatchFile:
     try:
         return msgspec.convert(tables, BatchFile)
     except msgspec.ValidationError as error:
-        what, path = _take_apart(str(error))
+        what, path = take_apart(str(error))
         raise _complaint(file, find(path), path, what) from None
 
 
@@ -156,7 +157,7 @@ def _read_json_lines(text: str, file: str) -> tuple[BatchFile, _Finder]:
         except RecursionError:
             raise _wrong(file, Place(number), "this is nested too deeply") from None
         except msgspec.ValidationError as error:
-            what, path = _take_apart(str(error))
+            what, path = take_apart(str(error))
             raise _complaint(file, Place(number, _dotted(path)), ("job", 0, *path), what) from None
         except (msgspec.DecodeError, ValueError) as error:
             raise _wrong(file, Place(number), f"this is not JSON: {error}") from None
@@ -187,33 +188,15 @@ def _numbered(text: str) -> Iterator[tuple[int, str]]:
     return ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
 
 
-# msgspec: "Expected `str`, got `int` - at `$.job[0].argv[1]`", or "... - at `key` in `$.job[0].env`" where a key is wrong.
-_AT = re.compile(r" - at (?:`key` in )?`\$(?P<path>[^`]*)`$")
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
-_FIELD = re.compile(r"(?:unknown|required) field `([^`]*)`")
-
-
-def _take_apart(message: str) -> tuple[str, Path]:
-    """Divide a message of msgspec into what is wrong and where."""
-    at = _AT.search(message)
-    # `[...]` stands for any key of a table.
-    steps = _STEP.findall(at["path"].replace("[...]", "")) if at else []
-    path = tuple(key or int(index) for key, index in steps)
-    what = message[: at.start()] if at else message
-    if (field := _FIELD.search(what)) and "unknown" in what:
-        path = (*path, field[1])
-    return what, path
-
-
 def _complaint(file: str, place: Place, path: Path, what: str) -> Refused:
     if "unknown field" in what:
         key, (known, planned) = path[-1], _keys_of(path[:-1])
         if key in planned:
             return _wrong(file, place, f"'{key}' is not there yet in this version", "leave it out")
         return _wrong(file, place, f"there is no key '{key}' here", f"known are {', '.join(sorted(known.__struct_fields__))}")
-    if field := _FIELD.search(what):
+    if field := FIELD.search(what):
         return _wrong(file, place, f"the key '{field[1]}' is missing")
-    return _wrong(file, place, what[0].lower() + what[1:].replace("`", "'").replace("object", "table").replace("array", "list"))
+    return _wrong(file, place, in_words(what))
 
 
 def _keys_of(table: Path) -> tuple[type[msgspec.Struct], frozenset[str]]:
@@ -281,8 +264,16 @@ def _wishes(job: JobTable, defaults: Defaults) -> Wishes:
         grace=_first(stop.grace, stop_default.grace),
         output_limit=_first(job.output_limit, defaults.output_limit),
         linger=_first(job.linger, defaults.linger) or False,
-        labels=_table(defaults.labels) | _table(job.labels),
+        labels=_labels(defaults.labels) | _labels(job.labels),
     )
+
+
+def _labels(said: dict[str, str] | list[str] | None) -> dict[str, str]:
+    if isinstance(said, list):
+        for item in said:
+            if "=" not in item:
+                raise Misunderstood("labels", Refused(Code.INVALID_ARGUMENT, f"the label {item!r} has no value", "write it like team=blue"))
+    return _table(said)
 
 
 def _first(said: _Value, default: _Value) -> _Value:

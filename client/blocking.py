@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-from ..keys.identity import Identity, load
+from ..keys.identity import Identity, load, load_or_make
+from ..keys.places import identity_path
 from ..schemas.generated import request_pb2
 from ..schemas.job import EventKind, Outcome, OutcomeKind, State
 from ..schemas.naming import JobKey, new_id
@@ -74,7 +75,7 @@ class Client:
         connect_timeout: Duration = CONNECT_TIMEOUT_SECONDS,
         notice: Callable[[str], None] | None = None,
     ) -> None:
-        """Read context and identity; `Refused` where there is none."""
+        """Read context and identity; `Refused` where there is none. The user's own identity is made where there is none yet."""
         if context is None or isinstance(context, str):
             from .contexts import resolve  # noqa: PLC0415 -- who connects by address needs no files
 
@@ -83,7 +84,7 @@ class Client:
         self.connection = Connection(
             context.endpoint,
             context.server_key,
-            load(context.identity_path),
+            load_or_make(context.identity_path) if context.identity_path == identity_path() else load(context.identity_path),
             connect_timeout=seconds(connect_timeout),
             revive=revive,
             notice=notice,
@@ -200,7 +201,9 @@ class Client:
         labels: Mapping[str, str] | None = None,
         timeout: Duration | None = None,
     ) -> EventStream:
-        """Subscribe to events, from now on or after a cursor, of these jobs, this batch's run, this owner, or all that may be seen.
+        """Subscribe to events of these jobs, this batch's run, this owner, or all that may be seen.
+
+        `start`: from "now" on, from the "start" of what is kept, or after a cursor.
 
         When this returns, nothing that happens from then on is missed. With `timeout`, waiting ends with TimeoutError.
         """

@@ -56,8 +56,10 @@ class Connection:
         self._notice = notice
         self._conversation = Conversation(identity, server_key)
         self._context = new_context()
-        self._link = Link(zmq.DEALER, server_key, identity, connect_timeout)
-        self._feed = Feed(self._conversation, Link(zmq.SUB, server_key, identity, connect_timeout), self._context)
+        # Only one's own worker can be revived.
+        links = [Link(kind, server_key, identity, connect_timeout, private=revive is not None) for kind in (zmq.DEALER, zmq.SUB)]
+        self._link = links[0]
+        self._feed = Feed(self._conversation, links[1], self._context)
         self._unsent: deque[bytes] = deque()
         # For `_tell`: what is to be said, and whether the connection was lost.
         self._sentences: list[str] = []

@@ -117,8 +117,12 @@ def use(name: str) -> None:
 def remove(name: str) -> bool:
     """Take a context away; says whether it was in use, and the embedded worker is meant from now on.
 
-    Raises `Refused(NOT_FOUND)`.
+    Raises `Refused`: NOT_FOUND, and INVALID_ARGUMENT for the embedded worker, which is always there.
     """
+    if name == EMBEDDED:
+        raise Refused(
+            Code.INVALID_ARGUMENT, f"{EMBEDDED!r} is built in: it is your private worker", "jobwire context use speaks to another"
+        )
     with _edit() as document:
         if name not in document.get("contexts", {}):
             raise _no_such(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..keys.identity import fingerprint
+from ..keys.identity import fingerprint, format_public
 from ..schemas.refusal import Code, Refused
 
 _PROBE_SECONDS = 1.0
@@ -23,15 +23,22 @@ class Sight:
     failed_handshakes: int = 0
 
 
-def no_connection(endpoint: str, server_key: bytes, seconds: float, sight: Sight) -> Refused:
-    """Explain a connection that did not come about within `seconds`."""
+def no_connection(endpoint: str, server_key: bytes, seconds: float, sight: Sight, *, private: bool = False) -> Refused:
+    """Explain a connection that did not come about within `seconds`; `private`: to this user's own worker, whose key cannot be wrong."""
     no_answer = f"no connection to {endpoint} within {seconds:g} s: "
+    if private and (sight.failed_handshakes or sight.connected):
+        return Refused(
+            Code.UNAVAILABLE,
+            f"{no_answer}your private worker runs and does not answer: it hangs or is overloaded",
+            "jobwire worker status tells its pid; if you kill -9 that, its jobs go on, and the next command starts it again",
+        )
     if sight.failed_handshakes:
         return Refused(
             Code.UNAVAILABLE,
-            f"{no_answer}the host is up and something answers there, but the handshake fails, as it does when the daemon's key is another"
-            f" than the trusted one ({fingerprint(server_key)}); a daemon that refused your key would have said so",
-            "compare that with what 'jobwire worker status' shows on that machine",
+            f"{no_answer}the host is up and something answers there, but the handshake fails, as it does when the daemon hangs or is"
+            f" overloaded, or when its key is another than the trusted one ({fingerprint(server_key)}); a daemon that refused your"
+            " key would have said so",
+            "look there whether it answers, and compare the key: jobwire worker status on that machine",
         )
     if sight.connected:
         return Refused(
@@ -44,7 +51,7 @@ def no_connection(endpoint: str, server_key: bytes, seconds: float, sight: Sight
         return Refused(
             Code.UNAVAILABLE,
             f"{no_answer}{_ask_host(endpoint)}; neither the daemon's key nor yours came into play",
-            "check the address, and whether the daemon runs: jobwire worker status",
+            "check the address, and whether the daemon runs: jobwire worker status on that machine",
         )
     return Refused(
         Code.UNAVAILABLE,
@@ -59,7 +66,7 @@ def key_refused(endpoint: str, public: bytes) -> Refused:
     return Refused(
         Code.UNAUTHENTICATED,
         f"the daemon at {endpoint} is up and is the trusted one, but does not let your key in ({fingerprint(public)})",
-        "have it added to the roster there: jobwire keys add NAME KEY --role ROLE",
+        f"have it added to the roster there: jobwire keys add NAME {format_public(public)} --role ROLE",
     )
 
 

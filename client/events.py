@@ -7,15 +7,16 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from ..schemas.generated import event_pb2, job_pb2
+from ..schemas.generated import event_pb2, job_pb2, request_pb2
 from ..schemas.naming import JobKey
-from ..schemas.refusal import Code
+from ..schemas.refusal import Code, Refused
 from .gaps import CursorTooOld
 from .results import Event, EventCursor, event
 from .session import Session
 from .subscription import Phase, Subscription
 
 NOW = "now"
+START = "start"
 
 
 class EventStream:
@@ -25,7 +26,9 @@ class EventStream:
     """
 
     def __init__(self, session: Session, wanted: event_pb2.Filter, start: str | EventCursor, deadline: float | None) -> None:
-        cursor = EventCursor.parse(start) if isinstance(start, str) and start != NOW else start
+        cursor = EventCursor.parse(start) if isinstance(start, str) and start not in (NOW, START) else start
+        if cursor == START:
+            cursor = _oldest(session, wanted)
         after = event_pb2.Cursor(store=cursor.store, seq=cursor.seq) if isinstance(cursor, EventCursor) else None
         self._session = session
         self._wanted = wanted
@@ -98,6 +101,35 @@ class EventStream:
     def _step(self) -> None:
         if not self._session.pump(self._deadline) and self._deadline is not None and time.monotonic() >= self._deadline:
             raise TimeoutError("no event came in time")
+
+
+def _oldest(session: Session, wanted: event_pb2.Filter) -> EventCursor:
+    """Find the position after which no event is missing."""
+    granted = session.reply(request_pb2.Request(subscribe=request_pb2.Subscribe(filter=wanted)), "subscribe").subscribe
+    session.reply(request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=granted.topic)), "done")
+    store, kept = granted.head.store, granted.head.seq
+    if _keeps(session, wanted, store, 0):
+        return EventCursor(store, 0)
+    # The daemon says only whether it keeps all that came after a position. By halves, as it may keep millions.
+    missing = 0
+    while kept - missing > 1:
+        middle = (missing + kept) // 2
+        if _keeps(session, wanted, store, middle):
+            kept = middle
+        else:
+            missing = middle
+    return EventCursor(store, kept)
+
+
+def _keeps(session: Session, wanted: event_pb2.Filter, store: bytes, seq: int) -> bool:
+    replay = request_pb2.Replay(filter=wanted, after=event_pb2.Cursor(store=store, seq=seq), limit=1)
+    try:
+        session.reply(request_pb2.Request(replay=replay), "replay")
+    except Refused as refused:
+        if refused.code is not Code.OUT_OF_RANGE:
+            raise
+        return False
+    return True
 
 
 def make_filter(keys: Iterable[JobKey], batch: bytes | None, owner: bytes | None, labels: Mapping[str, str] | None) -> event_pb2.Filter:

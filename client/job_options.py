@@ -46,7 +46,7 @@ OPTIONS = (
     Option("grace", ("--grace",), "TIME", "Time between that signal and SIGKILL. Default: the worker's."),
     Option("output_limit", ("--output-limit",), "BYTES", "End the job when it has written more than this: 500K, 10M, 1G. Default: never."),
     Option("linger", ("--linger",), "", "Let what the job leaves behind go on when it ends by itself.", switch=True),
-    Option("labels", ("-l", "--label"), "K[=V]", "A label, for finding the job again.", many=True),
+    Option("labels", ("-l", "--label"), "K=V", "A label, for finding the job again.", many=True),
 )
 
 
@@ -189,11 +189,18 @@ def _name(said: str) -> str:
 
 def _labels(said: Iterable[str] | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     # Of two words on one label the last counts.
-    pairs = said if isinstance(said, Mapping) else {name: value for name, _, value in (item.partition("=") for item in said)}
+    pairs = said if isinstance(said, Mapping) else dict(map(_label, said))
     for pair in pairs.items():
         if not "".join(pair).isprintable():
             raise Refused(Code.INVALID_ARGUMENT, f"the label {'='.join(pair)!r} is no printable text")
     return tuple(pairs.items())
+
+
+def _label(item: str) -> tuple[str, str]:
+    name, is_set, value = item.partition("=")
+    if not is_set:
+        raise Refused(Code.INVALID_ARGUMENT, f"the label {item!r} has no value", "write it like team=blue")
+    return name, value
 
 
 def _variables(said: Iterable[str] | Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:

@@ -62,6 +62,8 @@ class Change(enum.Enum):
 
     UP = enum.auto()
     DOWN = enum.auto()
+    # It was tried once more after that, in vain.
+    STILL_DOWN = enum.auto()
     # It will not come about: `refusal` says why.
     FAILED = enum.auto()
 
@@ -69,10 +71,11 @@ class Change(enum.Enum):
 class Link:
     """A socket of `kind` that connects to one endpoint and listens only to the daemon with the public key `server_key`.
 
+    `private`: that is this user's own worker.
     Until it was up once it is given up after `connect_timeout` seconds; later it tries for ever. After FAILED it may be opened again.
     """
 
-    def __init__(self, kind: int, server_key: bytes, identity: Identity, connect_timeout: float) -> None:
+    def __init__(self, kind: int, server_key: bytes, identity: Identity, connect_timeout: float, *, private: bool = False) -> None:
         self.endpoint = ""
         self.socket: Socket | None = None
         self.up = False
@@ -81,6 +84,7 @@ class Link:
         self._server_key = server_key
         self._identity = identity
         self._connect_timeout = connect_timeout
+        self._private = private
         self._monitor: Socket | None = None
         self._was_up = False
         self._give_up_at: float | None = None
@@ -132,11 +136,11 @@ class Link:
             if change is not None:
                 changes.append(change)
         if self._give_up_at is not None and now >= self._give_up_at:
-            reason = diagnosis.no_connection(self.endpoint, self._server_key, self._connect_timeout, self._sight)
+            reason = diagnosis.no_connection(self.endpoint, self._server_key, self._connect_timeout, self._sight, private=self._private)
             changes.append(self._fail(reason))
         elif self._stalled_at is not None and now >= self._stalled_at:
             self.close()
-            if not self._was_up:
+            if not self._was_up and _is_named(self.endpoint):
                 # A host that is named may have an address of the other kind only, or listen at that one only.
                 self._names_mean_ipv6 = not self._names_mean_ipv6
         return changes
@@ -171,7 +175,10 @@ class Link:
             self._stalled_at = None
             self._sight.connected += event == zmq.EVENT_CONNECTED
             self._sight.tried_again += event == zmq.EVENT_CONNECT_RETRIED
-            if event == zmq.EVENT_CONNECT_RETRIED and not self._was_up and _is_named(self.endpoint):
+            if event == zmq.EVENT_CONNECT_RETRIED and self._was_up:
+                # A worker that is killed may hold its lock a moment longer than its connections: it can be revived only then.
+                change = Change.STILL_DOWN
+            elif event == zmq.EVENT_CONNECT_RETRIED and _is_named(self.endpoint):
                 self._stalled_at = now + _RECONNECT_MS / 1000
         return change
 

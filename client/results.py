@@ -56,7 +56,7 @@ class EventCursor(NamedTuple):
         except ValueError:
             cursor = cls(b"", -1)
         if len(cursor.store) != STORE_ID_BYTES or not 0 <= cursor.seq <= _LARGEST_SEQ:
-            raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a cursor", "write 'now', or STORE:SEQ as an event shows it")
+            raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a cursor", "write 'now', 'start', or STORE:SEQ as an event shows it")
         return cursor
 
 

@@ -56,7 +56,8 @@ printf '\n'
 jobwire list --all --json | python -c '
 import collections, json, sys
 jobs = [json.loads(line) for line in sys.stdin]
-ends = collections.Counter(job["outcome"]["kind"] + (" well" if job["outcome"]["exit_status"] == 0 and job["outcome"]["kind"] == "exited" else "") for job in jobs)
+words = {("exited", True): "went well", ("exited", False): "failed"}
+ends = collections.Counter(words.get((end["kind"], end["exit_status"] == 0), end["kind"].replace("_", " ")) for end in (job["outcome"] for job in jobs))
 print(f"{len(jobs)} jobs:", ", ".join(f"{count} {kind}" for kind, count in sorted(ends.items())))'
 
 show jobwire worker stop

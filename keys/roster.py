@@ -74,8 +74,10 @@ def list_members(path: Path) -> tuple[Member, ...]:
     return read(path).members
 
 
-def add_member(path: Path, name: str, public: bytes, role: str) -> None:
+def add_member(path: Path, name: str, public: bytes, role: str) -> bool:
     """Write one more member into a roster's file, made if it is missing; what stands there stays as it is, comments too.
+
+    Says whether that was needed: False where this very member stands there already.
 
     Raises `Refused`: ALREADY_EXISTS where the name or the key is there, INVALID_ARGUMENT, FAILED_PRECONDITION where it cannot be written.
     """
@@ -91,12 +93,16 @@ def add_member(path: Path, name: str, public: bytes, role: str) -> None:
             # The folder is locked, not the file: another file takes its place.
             fcntl.flock(folder, fcntl.LOCK_EX)
             text = _read_text(path)
-            _refuse_known(parse(text, str(path)), path, name, curve)
+            known = parse(text, str(path))
+            if any((member.name, member.key, member.role) == (name, public, role) for member in known.members):
+                return False
+            _refuse_known(known, path, name, curve)
             private_files.replace(path, _with_member(text, path, name, public, role).encode())
         finally:
             os.close(folder)
     except OSError as error:
         raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {error.strerror}") from None
+    return True
 
 
 def _refuse_known(roster: Roster, path: Path, name: str, curve: bytes) -> None:

@@ -84,7 +84,7 @@ def parse(text: str, path: str) -> Roster:
 
 def refused_at(path: str, line: int, reason: str) -> Refused:
     """Make the refusal of a roster that is wrong at a line."""
-    return Refused(Code.INVALID_ARGUMENT, f"{path}, line {line}: {reason}")
+    return Refused(Code.INVALID_ARGUMENT, f"{path}, line {line}: {reason}", "mend that line")
 
 
 def _roster(document: Mapping[str, object]) -> Roster:

@@ -1,7 +1,7 @@
 """Staying with one job: its output here, our signals there, and its end as our end. `run` and `submit --follow` do it.
 
-Ctrl-C sends SIGINT to the job, the second one stops it, the third leaves it alone and ends only us. SIGTERM, SIGHUP, and nobody
-reading the output any more, stop the job.
+Ctrl-C sends SIGINT to the job, the second one stops it, the third does not wait for that and ends only us. SIGQUIT goes to the job,
+as a terminal would send it. SIGTERM, SIGHUP, and nobody reading the output any more, stop the job.
 """
 
 from __future__ import annotations
@@ -76,16 +76,22 @@ class Attendance:
                 self._job.wait()
 
     def _heed(self, number: int) -> None:
+        if number == signal.SIGQUIT:
+            self._pass_on(signal.SIGQUIT)
+            return
         # SIGTERM and SIGHUP mean what a second Ctrl-C means; and each of them after that, a third.
         self._interrupts = self._interrupts + 1 if number == signal.SIGINT else max(_STOPPING, self._interrupts + 1)
         if self._interrupts > _STOPPING:
             name = short_id(self._job.key.id)
-            say(f"left job {name} alone, it goes on; come back with: jobwire logs -f {name}")
+            say(f"job {name} is being stopped, and left alone; jobwire wait {name} waits for its end")
             raise endings.Ending(128 + number)
         if self._interrupts == _STOPPING or self._job.state == State.QUEUED:
             self._stop()
         else:
-            self._ask(request_pb2.Request(signal=request_pb2.Signal(key=self._key, signal=signal.SIGINT)))
+            self._pass_on(signal.SIGINT)
+
+    def _pass_on(self, number: int) -> None:
+        self._ask(request_pb2.Request(signal=request_pb2.Signal(key=self._key, signal=number)))
 
     def _stop(self) -> None:
         if not self._is_stopping:

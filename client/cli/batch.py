@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sized
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -53,7 +54,7 @@ def batch(
     if dry_run:
         for job_id, job in zip(ids, plan.jobs, strict=True):
             write(f"{format_id(job_id)}\t{job.name}\t{command_line(job.argv)}")
-        say(f"{len(ids)} jobs; nothing was sent")
+        say(f"{_count(ids)}; nothing was sent")
         return
     request = request_pb2.Start(
         batch=job_pb2.Batch(id=run, name=plan.name, parallel=plan.parallel if width is None else min(width, MOST_JOBS_PER_START)),
@@ -62,14 +63,21 @@ def batch(
     )
     for job_id, job in zip(ids, plan.jobs, strict=True):
         request.jobs.add(id=job_id, spec=to_wire(job))
+    jobs = dict(zip(ids, plan.jobs, strict=True))
     with client(ctx) as connected:
+        # Only a run whose id was said can be known.
+        known = 0 if id_ is None else len(jobs.keys() & {info.key.id for info in connected.list(all=True, batch=run)})
+        repeated = f", {known if known < len(jobs) else 'all'} of them known already" if known else ""
         if no_wait:
-            connected.connection.call(request_pb2.Request(start=request))
+            try:
+                connected.connection.call(request_pb2.Request(start=request))
+            except Refused as refused:
+                raise _about_job(refused, request, jobs) from None
             write(format_id(run))
-            say(f"{len(ids)} jobs are submitted; jobwire wait {format_id(run)} waits for their end")
+            say(f"{_count(jobs)} submitted{repeated}; jobwire wait {format_id(run)} waits for their end")
             return
-        say(f"run {format_id(run)}: {len(ids)} jobs")
-        raise endings.Ending(_watch(connected, request, dict(zip(ids, plan.jobs, strict=True))))
+        say(f"run {format_id(run)}: {_count(jobs)}{repeated}")
+        raise endings.Ending(_watch(connected, request, jobs))
 
 
 def _run_id(typed: str | None) -> bytes:
@@ -119,9 +127,12 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
                 say(f"interrupted before the batch was acknowledged; repeat it with --id {run}, and no job starts twice")
             raise endings.Ending(endings.INTERRUPTED) from None
         except Refused as refused:
+            if is_submitted:
+                # It may start nothing any more, say; what was started goes on.
+                raise
             raise _about_job(refused, request, jobs) from None
     if failures:
-        say(f"{failures} of {len(jobs)} jobs failed; jobwire list -a --batch {run} shows all")
+        say(f"{failures} of {_count(jobs)} failed; jobwire list -a --batch {run} shows all")
     return endings.REFUSED if failures else endings.DONE
 
 
@@ -130,6 +141,10 @@ def _about_job(refused: Refused, request: request_pb2.Start, jobs: dict[bytes, J
         return refused
     title = _title(jobs[request.jobs[refused.job_index].id])
     return Refused(refused.code, f"job {refused.job_index + 1} ({title}): {refused.message}; none was submitted", refused.next_step)
+
+
+def _count(jobs: Sized) -> str:
+    return f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}"
 
 
 def _title(job: JobSpec) -> str:

@@ -21,20 +21,36 @@ def one_job(client: Client, name: str) -> Job:
     return client.job(name)
 
 
+def one_unfinished_job(client: Client, name: str) -> Job:
+    """Find the one job that is named; of several with that name the one that has not ended.
+
+    Raises Refused as `one_job` does.
+    """
+    try:
+        return one_job(client, name)
+    except Refused as refused:
+        if refused.code is not Code.INVALID_ARGUMENT:
+            raise
+        named = [info for info in client.list() if info.name == name]
+        if len(named) != 1:
+            raise
+        return client.job_by_key(*named[0].key)
+
+
 def chosen_jobs(client: Client, names: Iterable[str]) -> list[Job]:
     """Find jobs by name; the name of a batch stands for all jobs of its newest run, a run id for all of that run.
 
     Raises Refused as `one_job` does.
     """
-    return _unique(job for name in names for job in _job_or_batch(client, name, _newest_run))
+    return _unique(job for name in names for job in _job_or_batch(client, name, one_job, _newest_run))
 
 
 def unfinished_jobs(client: Client, names: Iterable[str]) -> list[Job]:
     """Find jobs by name; the name or run id of a batch stands for all its jobs that have not ended.
 
-    Raises Refused as `one_job` does.
+    Raises Refused as `one_unfinished_job` does.
     """
-    return _unique(job for name in names for job in _job_or_batch(client, name, _unfinished))
+    return _unique(job for name in names for job in _job_or_batch(client, name, one_unfinished_job, _unfinished))
 
 
 def running_jobs(client: Client, names: Iterable[str]) -> list[Job]:
@@ -42,7 +58,7 @@ def running_jobs(client: Client, names: Iterable[str]) -> list[Job]:
 
     Raises Refused as `one_job` does.
     """
-    return _unique(job for name in names for job in _job_or_batch(client, name, _running))
+    return _unique(job for name in names for job in _job_or_batch(client, name, one_unfinished_job, _running))
 
 
 def batch_named(typed: str) -> str | bytes:
@@ -62,9 +78,11 @@ def _check(typed: str) -> None:
         raise Refused(Code.INVALID_ARGUMENT, str(error)) from None
 
 
-def _job_or_batch(client: Client, name: str, of_interest: Callable[[list[JobInfo]], list[JobInfo]]) -> Iterator[Job]:
+def _job_or_batch(
+    client: Client, name: str, find: Callable[[Client, str], Job], of_interest: Callable[[list[JobInfo]], list[JobInfo]]
+) -> Iterator[Job]:
     try:
-        yield one_job(client, name)
+        yield find(client, name)
     except Refused as refused:
         if refused.code is not Code.NOT_FOUND:
             raise

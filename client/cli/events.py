@@ -11,6 +11,7 @@ import typer
 
 from ...schemas.job import EventKind
 from ...schemas.naming import short_id
+from ..events import NOW, START
 from ..results import Event, EventCursor
 from .arguments import Json, understanding
 from .choosing import chosen_jobs
@@ -24,7 +25,10 @@ from .sentences import how_it_ended
 def events(
     ctx: typer.Context,
     *,
-    start: Annotated[str, typer.Option("--from", metavar="now|CURSOR", help="Begin now, or after an event that --json showed.")] = "now",
+    start: Annotated[
+        str,
+        typer.Option("--from", metavar="now|start|CURSOR", help="Begin now, with the oldest event kept, or after one that --json showed."),
+    ] = NOW,
     job: Annotated[list[str] | None, typer.Option("--job", metavar="JOB", help="Only this job, or this batch; may be repeated.")] = None,
     json: Json = False,
 ) -> None:
@@ -34,7 +38,7 @@ def events(
     the worker restarts meanwhile. With --json each event has a cursor, after which a later call can go on.
     """
     with understanding("--from"):
-        after = start if start == "now" else EventCursor.parse(start)
+        after = start if start in (NOW, START) else EventCursor.parse(start)
     with client(ctx) as connected:
         jobs = chosen_jobs(connected, job or [])
         with connected.events(after, jobs=jobs) as stream:

@@ -11,7 +11,9 @@ from ...keys import identity as identities
 from ...keys import roster
 from ...keys.identity import Identity, fingerprint, format_public
 from ...keys.places import identity_path, roster_path
+from ...keys.roster_text import name_problem, role_problem
 from .arguments import Json, understanding
+from .endings import BadInput
 from .screen import Table, say, write, write_json
 
 app = typer.Typer(help="Who am I, and who may come in.", no_args_is_help=True, add_completion=False)
@@ -72,8 +74,10 @@ def add(
     file = _path(path)
     with understanding():
         public = identities.parse_public(key)
-        roster.add_member(file, name, public, role)
-    say(f"{name} may come in as {role} ({file}); their fingerprint is {fingerprint(public)}")
+    if problem := name_problem(name) or role_problem(role):
+        raise BadInput(problem)
+    is_new = roster.add_member(file, name, public, role)
+    say(f"{name} may come in as {role}{'' if is_new else ' already'} ({file}); their fingerprint is {fingerprint(public)}")
 
 
 def _path(typed: str | None) -> Path:

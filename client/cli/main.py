@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -55,6 +56,7 @@ VERBS = {
     "context": Verb("context", "app", "Which daemons I speak to."),
     "worker": Verb("", "worker", "Run and look after a worker on this machine."),
 }
+_GROUPS = {"keys", "context", "worker"}
 # Their arguments are a command of the user's own: our options end where it begins.
 _TAKES_A_COMMAND = {"run", "submit"}
 
@@ -147,12 +149,12 @@ def command_line(arguments: Sequence[str]) -> int:
         app.callback()(_root)
         ended = typer.main.get_command(app).main(list(arguments) or ["--help"], prog_name="jobwire", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the last edge
-        return _answer(error)
+        return _answer(error, arguments)
     # A typer.Exit comes back as its status; what a verb returns is nothing.
     return ended if isinstance(ended, int) else endings.DONE
 
 
-def _answer(error: BaseException) -> int:
+def _answer(error: BaseException, arguments: Sequence[str]) -> int:
     """Say what went wrong, in one message; get the exit status."""
     message, status = "", endings.OWN_FAILURE
     match error:
@@ -169,7 +171,7 @@ def _answer(error: BaseException) -> int:
             message = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
         case _ if hasattr(error, "format_message"):
             # What typer could not understand; told by its form, for its class is another in each version.
-            message, status = _misuse(error), endings.MISUSED
+            message, status = _misuse(error, arguments), endings.MISUSED
         case _:
             message = _our_fault(error)
     if message:
@@ -177,14 +179,34 @@ def _answer(error: BaseException) -> int:
     return status
 
 
-def _misuse(error: Any) -> str:
+def _misuse(error: Any, arguments: Sequence[str]) -> str:
     message: str = error.format_message().strip()
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stderr.write(message)
         return ""
     context = getattr(error, "ctx", None)
     message = f"{message[:1].lower()}{message[1:]}".rstrip(".").replace(". Did you mean", "; did you mean")
-    return message if message.endswith("?") else f"{message}; see {context.command_path if context else 'jobwire'} --help"
+    for pattern, words in _PYDANTIC:
+        message = re.sub(pattern, words, message)
+    return message if message.endswith("?") else f"{message}; see {context.command_path if context else _command_path(arguments)} --help"
+
+
+# What typer passes on of a number that is none, or out of its bounds.
+_PYDANTIC = (
+    (r"Input should be a valid integer.*", "it is not a whole number"),
+    (r"Input should be greater than or equal to (\S+)", r"it must be at least \1"),
+    (r"Input should be less than or equal to (\S+)", r"it must be at most \1"),
+)
+
+
+def _command_path(arguments: Sequence[str]) -> str:
+    """Say which command was called; where the parser itself gave up it does not tell."""
+    path = ["jobwire"]
+    for word in arguments[:2]:
+        if word.startswith("-") or (len(path) == 1 and word not in VERBS) or (len(path) == 2 and path[1] not in _GROUPS):  # noqa: PLR2004 -- jobwire and a verb
+            break
+        path.append(word)
+    return " ".join(path)
 
 
 def _our_fault(error: BaseException) -> str:

@@ -18,10 +18,10 @@ from .signals import Signals
 def run(ctx: typer.Context, command: Command, id_: JobId = None, *, wishes: Wishes) -> None:
     """Run a command, show its output here, and end as it ended.
 
-    Ctrl-C sends SIGINT to the job, the second one stops it, the third leaves it alone. SIGTERM, SIGHUP and a closed output stop it. If
-    the connection is lost it is waited for; if this command is killed the job goes on. Your private worker runs it in the current
-    folder. It reads nothing unless --stdin says what. Ends as the job: 128+N for signal N, 124 over its time limit, 126 or 127 if it
-    could not be started.
+    Ctrl-C sends SIGINT to the job, the second one stops it, the third does not wait for that. SIGQUIT goes to the job. SIGTERM, SIGHUP
+    and a closed output stop it. If the connection is lost it is waited for; if this command is killed the job goes on. Your private
+    worker runs it in the current folder. It reads nothing unless --stdin says what. Ends as the job: 128+N for signal N, 124 over its
+    time limit, 126 or 127 if it could not be started.
     """
     identifier = job_id(id_)
     spec = job_spec(command, wishes, context_name(ctx))

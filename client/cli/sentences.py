@@ -13,7 +13,9 @@ from ...schemas.job import Outcome, OutcomeKind
 def how_it_ended(outcome: Outcome) -> str:
     """Say how a job ended: in the daemon's words where it gave some."""
     if outcome.kind is OutcomeKind.FAILED_TO_START:
-        return f"could not be started: {outcome.sentence}" if outcome.sentence else "could not be started"
+        # Where the worker has nothing more to say than that, it says that itself.
+        reason = outcome.sentence.removeprefix("it could not be started: ")
+        return f"could not be started: {reason}" if reason else "could not be started"
     return outcome.sentence or _in_our_words(outcome)
 
 

@@ -7,11 +7,11 @@ import signal
 from types import FrameType, TracebackType
 from typing import Self
 
-TAKEN = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+TAKEN = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Signals:
-    """A context in which SIGINT, SIGTERM and SIGHUP are noted. `fd` is readable when one came; then `take` tells which.
+    """A context in which SIGINT, SIGQUIT, SIGTERM and SIGHUP are noted. `fd` is readable when one came; then `take` tells which.
 
     One that was ignored stays ignored: so `nohup` and a shell's background jobs want it.
     """

@@ -9,7 +9,7 @@ import typer
 from ...schemas.naming import short_id
 from ..job_options import parse_duration, parse_signal
 from .arguments import JobName, JobNames, understood
-from .choosing import one_job, unfinished_jobs
+from .choosing import one_unfinished_job, unfinished_jobs
 from .endings import BadInput
 from .opening import client
 from .screen import say
@@ -34,9 +34,14 @@ def stop(
     number = understood("--signal", parse_signal, signal)
     grace_ms = 0 if now else understood("--grace", parse_duration, grace)
     with client(ctx) as connected:
-        jobs = unfinished_jobs(connected, names)
-        if not jobs:
+        found = unfinished_jobs(connected, names)
+        jobs = [job for job in found if job.outcome is None]
+        for job in found:
+            if job.outcome is not None:
+                say(f"job {short_id(job.key.id)} had ended already: {how_it_ended(job.outcome)}")
+        if not found:
             say(f"all of {' and '.join(names)} had ended already")
+        if not jobs:
             return
         connected.stop(jobs, signal=number, grace=None if grace_ms is None else grace_ms / 1000)
         for job in jobs:
@@ -52,4 +57,4 @@ def send_signal(
     """Send a signal to all processes of a job, without stopping it."""
     number = understood("SIGNAL", parse_signal, signal)
     with client(ctx) as connected:
-        one_job(connected, name).send_signal(number or 0)
+        one_unfinished_job(connected, name).send_signal(number or 0)

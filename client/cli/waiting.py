@@ -12,7 +12,7 @@ from . import endings
 from .arguments import JobNames, understood
 from .choosing import chosen_jobs
 from .opening import client
-from .screen import say
+from .screen import duration, say
 from .sentences import failed, how_it_ended
 
 
@@ -33,7 +33,8 @@ def wait(
         try:
             ended = connected.wait(jobs, any=any_, timeout=None if milliseconds is None else milliseconds / 1000)
         except TimeoutError:
-            say(f"{timeout} passed, and the job goes on" if len(jobs) == 1 else f"{timeout} passed, and not all have ended")
+            passed = duration((milliseconds or 0) * 1000)
+            say(f"{passed} passed, and the job goes on" if len(jobs) == 1 else f"{passed} passed, and not all have ended")
             raise endings.Ending(endings.TIMED_OUT) from None
     outcomes = []
     for job in ended:

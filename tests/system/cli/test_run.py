@@ -39,6 +39,17 @@ def test_the_second_ctrl_c_stops_it(home: Home, terminal: OpenTerminal) -> None:
     assert screen.ended() == 6
 
 
+def test_sigquit_is_passed_on(home: Home) -> None:
+    with home.start("run", "sh", "-c", "trap 'echo threads' QUIT; echo up; while :; do sleep 600 & wait $!; done") as running:
+        assert running.stdout
+        read_until(running.stdout, b"up\n")
+        for _ in range(3):
+            running.send_signal(signal.SIGQUIT)
+            read_until(running.stdout, b"threads\n")
+        running.send_signal(signal.SIGTERM)
+        assert running.wait() == 143
+
+
 def test_the_third_ctrl_c_leaves_it_alone(home: Home, terminal: OpenTerminal) -> None:
     screen = terminal(home, "run", "--grace", "10m", "sh", "-c", STUBBORN)
     screen.until("up")
@@ -47,7 +58,7 @@ def test_the_third_ctrl_c_leaves_it_alone(home: Home, terminal: OpenTerminal) ->
     screen.type(b"\x03")
     screen.until("told TERM")
     screen.type(b"\x03")
-    screen.until("come back with: jobwire logs -f")
+    screen.until("is being stopped, and left alone; jobwire wait")
     assert screen.ended() == 130
     assert last(home)["state"] == "stopping"
 

@@ -26,6 +26,7 @@ def test_run_ends_as_the_job_ended_and_says_why(home: Home) -> None:
     assert home.jobwire("run", "--", "sh", "-c", "exit 7", status=7).stderr == b""
     assert b"SIGKILL" in home.jobwire("run", "sh", "-c", "kill -9 $$", status=137).stderr
     assert b"time limit" in home.jobwire("run", "-t", "100ms", "sleep", "60", status=124).stderr
+    assert home.jobwire("run", "/etc/passwd", status=126).stderr.count(b"could not be started") == 1
     assert b"could not be started" in home.jobwire("run", "/etc/passwd", status=126).stderr
     assert b"'no-such-program' was not found" in home.jobwire("run", "no-such-program", status=127).stderr
 
@@ -44,7 +45,7 @@ def test_options_end_where_the_command_begins(home: Home) -> None:
 
 def test_job_options_reach_the_job(home: Home) -> None:
     script = "pwd; echo $A; cat"
-    given = ("-C", "/", "-e", "A=1=2", "--stdin", "-", "-l", "team=x", "-l", "night", "-t", "1h", "--stop-signal", "INT", "--grace", "3s")
+    given = ("-C", "/", "-e", "A=1=2", "--stdin", "-", "-l", "team=x", "-l", "night=", "-t", "1h", "--stop-signal", "INT", "--grace", "3s")
     assert home.jobwire("run", "-n", "opts", *given, "sh", "-c", script, stdin=b"\xff\0").stdout == b"/\n1=2\n\xff\0"
     job = home.records("show", "opts")[0]
     assert job["labels"] == {"team": "x", "night": ""}
@@ -193,7 +194,7 @@ def test_events_and_logs_f_end_when_their_reader_does_though_nothing_happens(hom
 
 
 def test_wait_gives_up_after_its_timeout(home: Home, slow: str) -> None:
-    assert b"goes on" in home.jobwire("wait", "slow", "--timeout", "50ms", status=124).stderr
+    assert b"50ms passed, and the job goes on" in home.jobwire("wait", "slow", "--timeout", "0.05", status=124).stderr
     home.jobwire("run", "-n", "done", "true")
     home.jobwire("wait", slow, "done", "--timeout", "50ms", status=124)
     home.jobwire("wait", slow, "done", "--any")
@@ -213,7 +214,22 @@ def test_stop_ends_a_job_and_signal_only_tells_it(home: Home) -> None:
     assert f"stopped by {home.name}" in home.jobwire("stop", job).stderr.decode()
     assert home.records("show", job)[0]["outcome"]["exit_status"] == 143
     home.jobwire("signal", job, "TERM", status=1)
-    home.jobwire("stop", job)
+    assert b"had ended already: ended by SIGTERM" in home.jobwire("stop", job).stderr
+
+
+def test_a_name_means_the_only_job_that_has_not_ended_where_that_matters(home: Home) -> None:
+    home.jobwire("run", "-n", "nightly", "true")
+    job = home.submit("-n", "nightly", "sleep", "600")
+    home.until_running(job)
+    home.jobwire("show", "nightly", status=1)
+    home.jobwire("pause", "nightly")
+    home.jobwire("resume", "nightly")
+    home.jobwire("signal", "nightly", "CONT")
+    other = home.submit("-n", "nightly", "sleep", "600")
+    assert b"names more than one job" in home.jobwire("stop", "nightly", status=1).stderr
+    home.jobwire("stop", other)
+    home.jobwire("stop", "nightly")
+    assert home.records("show", job)[0]["outcome"]["exit_status"] == 143
 
 
 def test_stop_can_name_the_signal_and_be_at_once(home: Home) -> None:
@@ -277,6 +293,9 @@ def test_a_run_that_is_repeated_starts_each_job_once(home: Home, tmp_path: Path)
     assert (tmp_path / "ledger").read_text() == "ran\n"
     refused = home.jobwire("batch", "-", "--id", NOBODY, stdin=text.replace(b"exit 3", b"exit 4"), status=1)
     assert b"job 2 (bad): the id" in refused.stderr
+    refused = home.jobwire("batch", "-", "--id", NOBODY, "--no-wait", stdin=text.replace(b"exit 3", b"exit 4"), status=1)
+    assert b"job 2 (bad): the id" in refused.stderr
+    assert b"2 jobs submitted, all of them known already;" in home.jobwire("batch", "-", "--id", NOBODY, "--no-wait", stdin=text).stderr
 
 
 def test_a_batch_runs_no_more_at_once_than_it_says(home: Home, tmp_path: Path) -> None:

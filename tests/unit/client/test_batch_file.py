@@ -21,7 +21,7 @@ parallel = 4
 [defaults]
 time_limit = "30m"
 env = { LANG = "C.UTF-8", A = "default" }
-labels = ["night"]
+labels = ["night=yes"]
 
 [[job]]
 name = "fetch"
@@ -59,7 +59,7 @@ def test_a_whole_file_is_understood() -> None:
     assert fetch.time_limit_ms == 1_800_000
     assert (load.directory, load.stdin, load.time_limit_ms) == (b"/srv", b"yes\n", 90_000)
     assert (load.stop_signal, load.grace_ms) == (2, 20_000)
-    assert dict(load.labels) == {"night": "", "team": "x"}
+    assert dict(load.labels) == {"night": "yes", "team": "x"}
 
 
 def test_json_lines_say_the_same() -> None:
@@ -168,6 +168,24 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=8,
 )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("name = 3", "key 'job.name': expected a text, got a whole number"),
+        ("time_limit = []", "key 'job.time_limit': expected a number or a text, got a list"),
+        ("env = 3", "key 'job.env': expected a table or a list, got a whole number"),
+        ('linger = "yes"', "key 'job.linger': expected true or false, got a text"),
+        ('labels = ["blue"]', "key 'job.labels': the label 'blue' has no value"),
+    ],
+)
+def test_a_wrong_type_is_told_in_plain_words(line: str, said: str) -> None:
+    with pytest.raises(Refused) as caught:
+        read_batch(f'[[job]]\nargv = ["true"]\n{line}\n'.encode(), "f.toml", Surroundings(Path("/")))
+    assert f"f.toml, line 3, {said}" in str(caught.value)
+
+
 KEYS = st.sampled_from(["argv", "name", "env", "dir", "stdin", "time_limit", "stop", "labels", "after", "x"])
 JOBS = st.fixed_dictionaries({"argv": st.lists(st.text(max_size=4), max_size=3) | VALUES}) | st.dictionaries(KEYS, VALUES, max_size=5)
 

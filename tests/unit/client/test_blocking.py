@@ -19,7 +19,7 @@ from jobwire.client.blocking import BatchInfo, Client, Code, CursorTooOld, Event
 from jobwire.client.contexts import Context
 from jobwire.client.failures import JobFailed
 from jobwire.client.specs import make_spec
-from jobwire.keys.identity import Identity, save
+from jobwire.keys.identity import Identity, load, save
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
 
@@ -422,11 +422,44 @@ def test_events_go_on_after_a_cursor(client: Client, daemon: FakeDaemon) -> None
             client.events("nonsense")
 
 
+def test_who_is_let_in_no_more_is_told_so_by_what_waits(client: Client, daemon: FakeDaemon, identity: Identity) -> None:
+    with client.events() as events:
+        daemon.members.remove(identity.public)
+        daemon.stop()
+        daemon.start()
+        with pytest.raises(Refused, match="does not let your key in"):
+            next(events)
+
+
 def test_a_cursor_of_another_store_is_refused_at_once(client: Client) -> None:
     with pytest.raises(Refused) as caught:
         client.events(f"{bytes(16).hex()}:0")
 
     assert caught.value.code is Code.OUT_OF_RANGE
+
+
+@pytest.mark.parametrize("first_seq", [1, 2, 3, 4, 6])
+def test_events_are_told_from_the_oldest_that_is_kept(client: Client, daemon: FakeDaemon, first_seq: int) -> None:
+    client.run(["echo", "1"])
+    client.run(["echo", "2"])
+    client.run(["echo", "3"])
+    daemon.do(lambda: setattr(daemon, "first_seq", first_seq))
+    with client.events("start") as events:
+        assert next(events).cursor.seq == first_seq
+
+
+def test_the_identity_of_the_user_is_made_where_it_is_needed_and_another_is_not(
+    daemon: FakeDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBWIRE_CONFIG", str(tmp_path))
+    with (
+        Client(Context("lab", daemon.endpoint, daemon.public, tmp_path / "identity")) as stranger,
+        pytest.raises(Refused, match="keys add NAME jobwire-key-"),
+    ):
+        stranger.run(["true"])
+    assert load(tmp_path / "identity")
+    with pytest.raises(Refused, match="there is no identity"):
+        Client(Context("lab", daemon.endpoint, daemon.public, tmp_path / "other"))
 
 
 def test_a_cursor_that_is_too_old_says_where_to_go_on_and_how_the_jobs_are(client: Client, daemon: FakeDaemon) -> None:

@@ -101,6 +101,32 @@ def test_a_slip_of_the_finger_is_answered_with_what_was_meant(capsys: pytest.Cap
     assert capsys.readouterr().err == "jobwire: no such command 'lst'; did you mean 'list'?\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["context", "add", "lab", "lab:1", "--key"], 2, "option '--key' requires an argument; see jobwire context add --help"),
+        (["wait", "x", "--timeout"], 2, "option '--timeout' requires an argument; see jobwire wait --help"),
+        (["worker", "run", "--slots", "0"], 2, "invalid value for '--slots': it must be at least 1; see jobwire worker run --help"),
+        (["worker", "run", "--slots", "x"], 2, "invalid value for '--slots': it is not a whole number; see jobwire worker run --help"),
+        (["run", "-l", "blue", "true"], 2, "-l/--label: the label 'blue' has no value; write it like team=blue"),
+        (["context", "rm", "embedded"], 1, "'embedded' is built in: it is your private worker; jobwire context use speaks to another"),
+    ],
+)
+def test_a_mistake_is_answered_in_plain_words(arguments: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(arguments) == status
+    assert capsys.readouterr().err == f"jobwire: {said}\n"
+
+
+def test_a_broken_roster_is_told_the_same_to_who_reads_and_who_writes_it(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = folders / "roster.toml"
+    broken.write_text("[[member]\n")
+    for arguments in (["list"], ["add", "me", KEY, "--role", "viewer"]):
+        assert command_line(["keys", *arguments, "--roster", str(broken)]) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"jobwire: {broken}, line 1: ")
+        assert said.endswith("; mend that line\n")
+
+
 def test_an_unknown_context_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["--context", "nowhere", "list"]) == 1
     assert "jobwire: there is no context 'nowhere'; jobwire context list" in capsys.readouterr().err
@@ -126,6 +152,9 @@ def test_keys_are_made_shown_and_let_in(folders: Path, capsys: pytest.CaptureFix
     assert command_line(["keys", "show"]) == 0
     assert capsys.readouterr().out.strip() == key
     assert command_line(["keys", "add", "laptop", key, "--role", "submitter"]) == 0
+    assert command_line(["keys", "add", "laptop", key, "--role", "submitter"]) == 0
+    assert "laptop may come in as submitter already" in capsys.readouterr().err
+    assert command_line(["keys", "add", "laptop", key, "--role", "admin"]) == 1
     assert command_line(["keys", "add", "again", key, "--role", "submitter"]) == 1
     capsys.readouterr()
     assert command_line(["keys", "list"]) == 0

@@ -224,10 +224,23 @@ def test_a_mute_listener_is_told_so(identity: Identity) -> None:
         connection.close()
 
 
+def test_ones_own_worker_that_hangs_is_told_so_without_a_word_of_keys(identity: Identity) -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        endpoint = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+        connection = Connection(endpoint, generate().public, identity, connect_timeout=0.3, revive=lambda: None)
+        with pytest.raises(Refused, match="your private worker runs and does not answer: it hangs or is overloaded") as caught:
+            connection.call(listing())
+        connection.close()
+
+    assert "key" not in str(caught.value)
+
+
 def test_a_wrong_server_key_is_told_so(daemon: FakeDaemon, identity: Identity) -> None:
     connection = Connection(daemon.endpoint, generate().public, identity, connect_timeout=0.5)
 
-    with pytest.raises(Refused, match="key is another than the trusted one") as caught:
+    with pytest.raises(Refused, match="hangs or is overloaded, or when its key is another than the trusted one") as caught:
         connection.call(listing())
     connection.close()
 

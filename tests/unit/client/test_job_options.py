@@ -93,12 +93,14 @@ def test_standard_input_that_is_missing_or_too_large_is_refused(tmp_path: Path) 
         assert problem.value.key == "stdin"
 
 
-def test_labels_may_have_no_value() -> None:
-    assert spec_from(["true"], Wishes(labels=["a", "b=1"]), AROUND).labels == (("a", ""), ("b", "1"))
+def test_a_label_has_a_value_which_may_be_empty() -> None:
+    assert spec_from(["true"], Wishes(labels=["a=", "b=1"]), AROUND).labels == (("a", ""), ("b", "1"))
+    with pytest.raises(Misunderstood, match="the label 'a' has no value; write it like team=blue"):
+        spec_from(["true"], Wishes(labels=["a"]), AROUND)
 
 
 def test_a_label_is_printable_text() -> None:
-    for label in ("a\udcff", "a=\n"):
+    for label in ("a\udcff=", "a=\n"):
         with pytest.raises(Misunderstood, match="no printable text"):
             spec_from(["true"], Wishes(labels=[label]), AROUND)
 
