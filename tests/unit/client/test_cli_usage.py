@@ -229,8 +229,8 @@ DEAR = {"pydantic", "rich", "msgspec", "tomlkit", "asyncio", "platformdirs", "im
 )
 def test_a_verb_that_speaks_to_the_worker_loads_nothing_dear(arguments: list[str], folders: Path) -> None:
     (folders / "config").mkdir()
-    # What it says goes nowhere, but until then all is loaded.
-    text = f'current = "lab"\n[contexts.lab]\nendpoint = "lab:1"\nkey = "{KEY}"\n'
+    # There is no such identity, but until that shows all is loaded.
+    text = f'current = "lab"\n[contexts.lab]\nendpoint = "lab:1"\nkey = "{KEY}"\nidentity = "/nowhere/identity"\n'
     (folders / "config" / "contexts.toml").write_text(text)
     code = f"import sys; from jobwire.client.cli.main import command_line; command_line({arguments!r}); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split()

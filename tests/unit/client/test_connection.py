@@ -55,9 +55,9 @@ def read_log(connection: Connection, exchange: Exchange) -> bytes:
     return b"".join(parts)
 
 
-def until_seen(daemon: FakeDaemon, connection: Connection, verb: str) -> None:
-    """Pump until the daemon has seen a request of this verb; it wakes nobody, so its thread is asked."""
-    while verb not in daemon.do(daemon.verbs):
+def until_seen(daemon: FakeDaemon, connection: Connection, verb: str, times: int = 1) -> None:
+    """Pump until the daemon has seen so many requests of this verb; it wakes nobody, so its thread is asked."""
+    while daemon.do(daemon.verbs).count(verb) < times:
         connection.pump(soon(0.01))
 
 
@@ -145,7 +145,7 @@ def test_a_reply_that_is_lost_starts_nothing_twice(connection: Connection, daemo
     connection.call(start(job_id, b"wait"), soon())
     daemon.swallow["start"] = 1
     exchange = connection.ask(start(job_id, b"wait"))
-    until_seen(daemon, connection, "start")
+    until_seen(daemon, connection, "start", 2)
     daemon.restart()
 
     reply = connection.next(exchange, soon())
