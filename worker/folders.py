@@ -27,7 +27,6 @@ from . import layout
 
 if TYPE_CHECKING:
     from ..broker.engine import Launch
-    from ..schemas.spec import JobSpec
 
 LOGS = layout.LOGS
 SOCKET = layout.SOCKET
@@ -172,25 +171,6 @@ def read_job(folder: str) -> JobFile:
         raise ValueError(f"{folder}/job is broken: {error!r}") from None
 
 
-def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
-    """Make the very spec that a `job` file was written from."""
-    from ..schemas.spec import JobSpec  # noqa: PLC0415 -- brings protobuf, which the supervisor must not load
-
-    return JobSpec(
-        argv=tuple(_bytes(argument) for argument in job.argv),
-        environment=tuple((_bytes(name), _bytes(value)) for name, value in job.environment),
-        directory=b"" if "directory" in job.left_open else _bytes(job.directory),
-        stdin=stdin,
-        name=job.name,
-        labels=tuple((name, value) for name, value in job.labels),
-        time_limit_ms=job.time_limit_ms,
-        stop_signal=job.stop_signal,
-        grace_ms=None if "grace_ms" in job.left_open else job.grace_ms,
-        output_limit_bytes=job.output_limit_bytes,
-        linger=job.linger,
-    )
-
-
 def outcome_text(outcome: OutcomeFile) -> str:
     """Write an outcome as it stands in its file: one JSON object."""
     return to_json({"version": VERSION, **outcome._asdict()})
@@ -300,5 +280,6 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def _bytes(text: str) -> bytes:
+def to_bytes(text: str) -> bytes:
+    """Get back what stands for bytes in a `job` file."""
     return text.encode("utf-8", "surrogateescape")

@@ -13,7 +13,8 @@ import sys
 import time
 
 from . import layout
-from .keeper_loop import Keeper, command, say
+from .attendants import command, say
+from .keeper_loop import Keeper
 
 _BACKLOG = 16
 _PR_SET_CHILD_SUBREAPER = 36

@@ -25,7 +25,6 @@ They talk in lines of words, several a datagram, over a SOCK_SEQPACKET pair ("-"
 """
 
 # This process should stay small: no pathlib, and of socket and signal only the C part, which does not load enum.
-# ruff: noqa: PTH100
 from __future__ import annotations
 
 import _socket
@@ -36,6 +35,7 @@ import time
 
 from ..schemas import faults
 from . import handover
+from .attendants import command, say
 from .deposits import MOST_DESCRIPTORS_BYTES, Deposits, pack, unpack
 from .supervisor.processes import mark_of, read_stat
 
@@ -284,20 +284,3 @@ def _next_zombie() -> int:
     except ChildProcessError:
         return 0
     return found.si_pid if found else 0
-
-
-def say(sentence: str) -> None:
-    """Write a line into the log that keeper and supervisor share."""
-    try:
-        print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"[{os.getpid()}]", sentence, file=sys.stderr, flush=True)  # noqa: T201 -- the log
-    except OSError:
-        # The disk is full, for instance: who keeps jobs must not die of what cannot be said.
-        return
-
-
-def command(call: str) -> list[str]:
-    """Make the argv of an interpreter that imports from this package and calls: without site-packages, which would double its size."""
-    # Isolated, so that no module is imported from a working folder. The package's parent comes last and hides no module of Python's.
-    package = __package__ or ""
-    parent = os.path.abspath(__file__).removesuffix(f"/{package.replace('.', '/')}/keeper_loop.py")
-    return [sys.executable, "-I", "-S", "-X", "utf8", "-c", f"import sys; sys.path.append({parent!r}); from {package}.{call}"]

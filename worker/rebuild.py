@@ -27,9 +27,10 @@ from ..schemas import spec as specs
 from ..schemas.job import Outcome, OutcomeKind
 from ..schemas.naming import FolderName, format_time, parse_folder
 from ..schemas.refusal import Code, Refused
+from ..schemas.spec import JobSpec
 from . import folders
 from .facts import outcome_of
-from .folders import INTENT_PREFIX, JobFile, OutcomeFile
+from .folders import INTENT_PREFIX, JobFile, OutcomeFile, to_bytes
 from .lock import StateLock
 
 STORE = "state.db"
@@ -166,8 +167,25 @@ def _newest(logs: str, names: list[str]) -> dict[str, str]:
     return chosen
 
 
+def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
+    """Make the very spec that a `job` file was written from."""
+    return JobSpec(
+        argv=tuple(to_bytes(argument) for argument in job.argv),
+        environment=tuple((to_bytes(name), to_bytes(value)) for name, value in job.environment),
+        directory=b"" if "directory" in job.left_open else to_bytes(job.directory),
+        stdin=stdin,
+        name=job.name,
+        labels=tuple((name, value) for name, value in job.labels),
+        time_limit_ms=job.time_limit_ms,
+        stop_signal=job.stop_signal,
+        grace_ms=None if "grace_ms" in job.left_open else job.grace_ms,
+        output_limit_bytes=job.output_limit_bytes,
+        linger=job.linger,
+    )
+
+
 def _new_job(file: JobFile, path: str) -> Job:
-    spec = folders.spec_of(file, folders.read_file(f"{path}/stdin") if file.has_stdin else None)
+    spec = spec_of(file, folders.read_file(f"{path}/stdin") if file.has_stdin else None)
     specs.check(spec)
     return Job(0, folders.key_of(file.handle), spec, specs.digest(spec), None, Phase.QUEUED, queued_at_us=0, launched=True)
 

@@ -22,7 +22,7 @@ from typing import Any
 from .. import __version__
 from ..broker import schema
 from ..schemas.refusal import Code, Refused
-from .keeper_loop import command
+from .attendants import command
 from .supervisor.link import VERSION as LINK_VERSION
 
 PROBE = "probe"

@@ -11,6 +11,7 @@ import os
 
 from ...schemas import faults
 from ...schemas.naming import parse_folder
+from ..attendants import say
 from ..folders import (
     FILE_MODE,
     INTENT_PREFIX,
@@ -24,7 +25,6 @@ from ..folders import (
     read_outcome,
     run_path,
 )
-from ..keeper_loop import say
 from .containment import Box, NoBox
 from .facts import ended_fact
 from .job import Job

@@ -14,8 +14,8 @@ import signal
 from collections.abc import Callable
 
 from ...schemas import faults
+from ..attendants import say
 from ..folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, mark_over_limit, outcome_text, run_path, to_json
-from ..keeper_loop import say
 from .containment import Box
 from .ending import TABLE, Effect, Happening, Stage
 from .facts import ended_fact, started_fact

@@ -8,6 +8,7 @@ import resource
 import signal
 
 from ...schemas import faults
+from ..attendants import say
 from ..folders import (
     DISK_FULL,
     FILE_MODE,
@@ -24,7 +25,6 @@ from ..folders import (
     to_json,
     write_outcome,
 )
-from ..keeper_loop import say
 from .containment import Box
 from .facts import ended_fact
 from .job import Job

@@ -13,8 +13,9 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..attendants import say
 from ..deposits import EMPTY, MOST_DESCRIPTORS_BYTES, pack, unpack
-from ..keeper_loop import LARGEST_DATAGRAM, say
+from ..keeper_loop import LARGEST_DATAGRAM
 from .loop import Loop
 
 _PATIENCE_SECONDS = 10

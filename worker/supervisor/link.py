@@ -27,7 +27,7 @@ import struct
 from collections import deque
 from collections.abc import Callable
 
-from ..keeper_loop import say
+from ..attendants import say
 from .loop import Loop, log_exception
 
 VERSION = 1

@@ -10,8 +10,8 @@ import os
 import sys
 
 from .. import handover, layout
+from ..attendants import command, say
 from ..folders import FOLDER_MODE, key_of, read_file, to_json, write_file
-from ..keeper_loop import command, say
 from .adopt import Adoption
 from .cgroups import open_cgroups
 from .containment import Boxes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...broker.clock import Clock
+from ..attendants import say
 from ..folders import DISK_FULL, RETRY_SECONDS, to_json, write_outcome
-from ..keeper_loop import say
 from .containment import Boxes
 from .keeper_line import KeeperLine
 from .loop import Loop
