@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from ..schemas.refusal import Code, Refused
 
 _MEGABYTE = 1_000_000
+# A disk does not fill faster than this would matter, and the store bears it too.
+_LOOK_SECONDS = 0.1
 
 
 class Room:
@@ -16,10 +19,12 @@ class Room:
     def __init__(self, folder: Path, floor_bytes: int) -> None:
         self._folder = folder
         self._floor_bytes = floor_bytes
+        self._roomy_until = 0.0
 
     def shortage(self) -> Refused | None:
-        """Say why no new job is taken on; None: there is room. One statvfs(3), some microseconds."""
-        if not self._floor_bytes:
+        """Say why no new job is taken on; None: there is room. Looked at ten times a second at most, as long as there is."""
+        now = time.monotonic()
+        if not self._floor_bytes or now < self._roomy_until:
             return None
         try:
             found = os.statvfs(self._folder)
@@ -28,6 +33,7 @@ class Room:
             return None
         free_bytes = found.f_bavail * found.f_frsize
         if free_bytes >= self._floor_bytes:
+            self._roomy_until = now + _LOOK_SECONDS
             return None
         return Refused(
             Code.RESOURCE_EXHAUSTED,

@@ -37,7 +37,7 @@ from ..schemas import faults
 from . import handover
 from .attendants import command, say
 from .deposits import MOST_DESCRIPTORS_BYTES, Deposits, pack, unpack
-from .supervisor.processes import mark_of, read_stat
+from .supervisor.processes import mark_of, next_zombie, read_stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ else:
     import _signal as signal
 
 LARGEST_DATAGRAM = 60_000
+_REST_MS = 15
 _CRASH_SECONDS = 1
 _CRASHES_WITHOUT_PAUSE = 2
 _SHORTEST_PAUSE_SECONDS = 0.1
@@ -74,6 +75,7 @@ class Keeper:
         self._start_at = 0.0
         self._retiring = False
         self._reloading = False
+        self._rests = False
         self._wakeup, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakeup)
@@ -106,7 +108,10 @@ class Keeper:
                 self._become_anew()
             if not self._supervisor and time.monotonic() >= self._start_at:
                 self._start_supervisor()
-            for fd, events in self._poll.poll(self._pause_ms()):
+            found = self._poll.poll(self._pause_ms())
+            if self._rests and not found:
+                self._rest(rests=False)
+            for fd, events in found:
                 if fd == self._wakeup:
                     os.read(fd, 512)
                     self._reap()
@@ -114,9 +119,23 @@ class Keeper:
                     if events & select.POLLOUT:
                         self._flush()
                     self._listen()
+                    # While nobody is handed over, nothing that the supervisor says is urgent: the kernel keeps it, also if it dies.
+                    self._rest(rests=self._awaited is not None)
 
     def _pause_ms(self) -> int | None:
+        if self._rests:
+            return _REST_MS
         return None if self._supervisor else max(0, int((self._start_at - time.monotonic()) * 1000) + 1)
+
+    def _rest(self, *, rests: bool) -> None:
+        """Do not wake for each word of the supervisor, of which there are four a job; or do it again."""
+        self._rests = rests and self._line is not None
+        self._await_line()
+
+    def _await_line(self) -> None:
+        if self._line is not None:
+            events = 0 if self._rests else select.POLLIN
+            self._poll.modify(self._line.fileno(), events | (select.POLLOUT if self._outgoing else 0))
 
     def _start_supervisor(self) -> None:
         if faults.ARMED and self._supervisors:
@@ -166,7 +185,7 @@ class Keeper:
             handover.take_back(handed, file)
 
     def _reap(self) -> None:
-        while pid := _next_zombie():
+        while pid := next_zombie():
             supervisor = self._supervisor
             # A supervisor's children become ours in the moment it dies: who sees one of them dead must know of its death first.
             self._notice_death_of_supervisor()
@@ -222,8 +241,7 @@ class Keeper:
                 self._hang_up()
                 return
             del self._outgoing[0]
-        if self._line is not None:
-            self._poll.modify(self._line.fileno(), select.POLLIN | (select.POLLOUT if self._outgoing else 0))
+        self._await_line()
 
     def _listen(self) -> None:
         while self._line is not None:
@@ -275,12 +293,5 @@ class Keeper:
             self._poll.unregister(self._line.fileno())
             self._line.close()
         self._line = None
+        self._rests = False
         self._outgoing = []
-
-
-def _next_zombie() -> int:
-    try:
-        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return 0
-    return found.si_pid if found else 0

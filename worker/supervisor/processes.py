@@ -83,3 +83,12 @@ def _read(path: str) -> bytes:
     finally:
         os.close(file)
     return b"".join(parts)
+
+
+def next_zombie() -> int:
+    """Find a child of ours that ended and is not reaped; 0: there is none."""
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return 0
+    return found.si_pid if found else 0
