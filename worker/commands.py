@@ -201,7 +201,8 @@ def rebuild(
 
 def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int) -> None:
     if going_on:
-        typer.echo(f"jobwire: {len(going_on)} jobs go on without it:", err=True)
+        how_many = "1 job goes" if len(going_on) == 1 else f"{len(going_on)} jobs go"
+        typer.echo(f"jobwire: {how_many} on without it:", err=True)
         for job_id, name, pid in going_on[:_JOBS_SHOWN]:
             typer.echo(f"  {short_id(job_id)}  pid {pid}  {name}", err=True)
         if len(going_on) > _JOBS_SHOWN:
