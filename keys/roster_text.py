@@ -1,7 +1,7 @@
 """What the text of a roster may say: who may come in, by which key, in which role.
 
     [[member]]
-    name = "ada"
+    name = "laptop"
     key = "jobwire-key-..."
     role = "submitter"
     running_jobs = 2    # limits, where this member's are others than those of everybody (limits.py)

@@ -18,7 +18,7 @@ from jobwire.keys.sockets import HANDSHAKE_MS, ZAP_DOMAIN, client_socket, new_co
 from jobwire.schemas.refusal import Refused
 
 DAEMON = identity.from_seed(b"d" * 32)
-ADA = identity.from_seed(b"a" * 32)
+LAPTOP = identity.from_seed(b"a" * 32)
 STRANGER = identity.from_seed(b"s" * 32)
 DEADLINE_SECONDS = 10
 REFUSALS = {zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL}
@@ -28,7 +28,7 @@ class Daemon:
     """A bound ROUTER with its handler, driven by hand: what its loop would do is done while a condition is awaited."""
 
     def __init__(self, *, handler: bool = True) -> None:
-        self.members = {ADA.curve_public: Member("ada", ADA.public, "viewer")}
+        self.members = {LAPTOP.curve_public: Member("laptop", LAPTOP.public, "viewer")}
         self.received: list[zmq.Frame] = []
         self.refused_handshakes: list[tuple[int, int]] = []
         self.context = new_context()
@@ -114,11 +114,11 @@ def deaf_daemon() -> Iterator[Daemon]:
 
 
 def test_a_known_key_gets_in_and_its_public_key_arrives_as_user_id(daemon: Daemon) -> None:
-    dealer = daemon.client(ADA, daemon.bind())
+    dealer = daemon.client(LAPTOP, daemon.bind())
     dealer.send(b"hello")
     daemon.serve_until(lambda: daemon.received)
     assert daemon.received[0].bytes == b"hello"
-    assert daemon.received[0].get("User-Id") == ADA.public.hex()
+    assert daemon.received[0].get("User-Id") == LAPTOP.public.hex()
     assert daemon.handshake is not None
     assert daemon.handshake.refused == 0
 
@@ -144,17 +144,17 @@ def connect_without_curve(daemon: Daemon, endpoint: str) -> None:
 
 def connect_with_plain(daemon: Daemon, endpoint: str) -> None:
     dealer = daemon.others.socket(zmq.DEALER)
-    dealer.plain_username = b"ada"
+    dealer.plain_username = b"laptop"
     dealer.plain_password = b"secret"
     daemon.connect(dealer, endpoint).send(b"hello")
 
 
 def connect_with_a_wrong_server_key(daemon: Daemon, endpoint: str) -> None:
-    daemon.client(ADA, endpoint, server=STRANGER.public).send(b"hello")
+    daemon.client(LAPTOP, endpoint, server=STRANGER.public).send(b"hello")
 
 
 def connect_as_a_server(daemon: Daemon, endpoint: str) -> None:
-    daemon.connect(server_socket(daemon.others, zmq.DEALER, ADA), endpoint).send(b"hello")
+    daemon.connect(server_socket(daemon.others, zmq.DEALER, LAPTOP), endpoint).send(b"hello")
 
 
 @pytest.mark.parametrize("connect", [connect_without_curve, connect_with_plain, connect_with_a_wrong_server_key, connect_as_a_server])
@@ -180,11 +180,11 @@ def test_a_null_server_socket_with_the_domain_asks_and_nobody_gets_in(daemon: Da
 
 def test_a_removed_key_does_not_come_in_again(daemon: Daemon) -> None:
     endpoint = daemon.bind()
-    with daemon.client(ADA, endpoint) as dealer:
+    with daemon.client(LAPTOP, endpoint) as dealer:
         dealer.send(b"first")
         daemon.serve_until(lambda: daemon.received)
     daemon.members.clear()
-    daemon.client(ADA, endpoint).send(b"second")
+    daemon.client(LAPTOP, endpoint).send(b"second")
     daemon.serve_until(lambda: daemon.refused_handshakes)
     assert [frame.bytes for frame in daemon.received] == [b"first"]
 
@@ -192,12 +192,12 @@ def test_a_removed_key_does_not_come_in_again(daemon: Daemon) -> None:
 def test_a_bug_in_admit_shuts_out_one_and_does_not_end_the_handler(daemon: Daemon, caplog: pytest.LogCaptureFixture) -> None:
     endpoint = daemon.bind()
     daemon.broken = True
-    daemon.client(ADA, endpoint).send(b"first")
+    daemon.client(LAPTOP, endpoint).send(b"first")
     daemon.serve_until(lambda: daemon.refused_handshakes)
     assert daemon.refused_handshakes == [(zmq.EVENT_HANDSHAKE_FAILED_AUTH, 500)]
     assert "a bug of ours" in caplog.text
     daemon.broken = False
-    daemon.client(ADA, endpoint).send(b"second")
+    daemon.client(LAPTOP, endpoint).send(b"second")
     daemon.serve_until(lambda: daemon.received)
     assert [frame.bytes for frame in daemon.received] == [b"second"]
 
@@ -205,14 +205,14 @@ def test_a_bug_in_admit_shuts_out_one_and_does_not_end_the_handler(daemon: Daemo
 def test_many_at_once_are_all_answered(daemon: Daemon) -> None:
     endpoint = daemon.bind()
     for number in range(30):
-        daemon.client(ADA if number % 2 else STRANGER, endpoint).send(b"%d" % number)
+        daemon.client(LAPTOP if number % 2 else STRANGER, endpoint).send(b"%d" % number)
     assert daemon.handshake is not None
     handshake = daemon.handshake
     daemon.serve_until(lambda: len(daemon.received) == 15 and handshake.refused == 15)
     assert {int(frame.bytes) % 2 for frame in daemon.received} == {1}
 
 
-KEY = ADA.curve_public
+KEY = LAPTOP.curve_public
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ KEY = ADA.curve_public
         [b"", b"2.0", b"1", b"jobwire", b"", b"", b"CURVE", KEY],
         [b"", b"1.0", b"1"],
         [b"", b"1.0", b"1", b"jobwire", b"", b"", b"NULL"],
-        [b"", b"1.0", b"1", b"jobwire", b"", b"", b"PLAIN", b"ada", b"secret"],
+        [b"", b"1.0", b"1", b"jobwire", b"", b"", b"PLAIN", b"laptop", b"secret"],
         [b"", b"1.0", b"1", b"jobwire", b"", b"", b"CURVE"],
         [b"", b"1.0", b"1", b"jobwire", b"", b"", b"CURVE", KEY[:31]],
         [b"", b"1.0", b"1", b"jobwire", b"", b"", b"CURVE", KEY, b"more"],
@@ -245,12 +245,12 @@ def test_a_malformed_request_is_refused_and_the_handler_goes_on(daemon: Daemon, 
         replies = []
         while asker.poll(0):
             replies.append(asker.recv_multipart())
-        assert replies.pop() == [b"", b"1.0", b"id", b"200", b"OK", ADA.public.hex().encode(), b""]
+        assert replies.pop() == [b"", b"1.0", b"id", b"200", b"OK", LAPTOP.public.hex().encode(), b""]
         assert all(reply[:4] == [b"", b"1.0", b"1", b"400"] and reply[5] == b"" for reply in replies)
 
 
 def test_without_a_handler_nobody_gets_in(deaf_daemon: Daemon) -> None:
-    deaf_daemon.client(ADA, deaf_daemon.bind()).send(b"hello")
+    deaf_daemon.client(LAPTOP, deaf_daemon.bind()).send(b"hello")
     deaf_daemon.serve_until(lambda: deaf_daemon.refused_handshakes)
     assert not deaf_daemon.received
 
@@ -267,7 +267,7 @@ def test_after_the_handler_was_closed_nobody_gets_in(daemon: Daemon) -> None:
     assert daemon.handshake is not None
     daemon.handshake.close()
     daemon.handshake = None
-    daemon.client(ADA, endpoint).send(b"hello")
+    daemon.client(LAPTOP, endpoint).send(b"hello")
     daemon.serve_until(lambda: daemon.refused_handshakes)
     assert not daemon.received
 
@@ -284,7 +284,7 @@ def test_a_stranger_who_stays_mute_is_dropped_after_the_handshake_interval(daemo
 
 def test_sockets_leave_nothing_behind_when_they_close(daemon: Daemon) -> None:
     assert daemon.context.get(zmq.IO_THREADS) == 1
-    with client_socket(daemon.others, zmq.SUB, ADA, DAEMON.public) as client:
+    with client_socket(daemon.others, zmq.SUB, LAPTOP, DAEMON.public) as client:
         for made in (daemon.router, client):
             assert made.get(zmq.LINGER) == 0
             assert made.get(zmq.MECHANISM) == zmq.CURVE
@@ -292,4 +292,4 @@ def test_sockets_leave_nothing_behind_when_they_close(daemon: Daemon) -> None:
 
 def test_a_server_key_that_is_none_is_refused(daemon: Daemon) -> None:
     with pytest.raises(Refused):
-        client_socket(daemon.others, zmq.DEALER, ADA, bytes(32))
+        client_socket(daemon.others, zmq.DEALER, LAPTOP, bytes(32))

@@ -23,7 +23,7 @@ TABLE = {
 
 
 def member(role: str) -> Member:
-    return Member("ada", ME, role)
+    return Member("laptop", ME, role)
 
 
 def test_the_table_holds_every_role() -> None:

@@ -18,8 +18,8 @@ from jobwire.keys.rights import Member
 from jobwire.keys.roster import LARGEST_ROSTER, Roster, RosterFile, add_member, list_members, read
 from jobwire.schemas.refusal import Code, Refused
 
-ADA = identity.from_seed(b"a" * 32)
-BOB = identity.from_seed(b"b" * 32)
+LAPTOP = identity.from_seed(b"a" * 32)
+LAB = identity.from_seed(b"b" * 32)
 DEADLINE_SECONDS = 10
 
 
@@ -27,7 +27,7 @@ def entry(name: str, who: identity.Identity) -> str:
     return f'[[member]]\nname = "{name}"\nkey = "{identity.format_public(who.public)}"\nrole = "viewer"\n'
 
 
-ONE, TWO = entry("ada", ADA), entry("ada", ADA) + entry("bob", BOB)
+ONE, TWO = entry("laptop", LAPTOP), entry("laptop", LAPTOP) + entry("lab", LAB)
 
 
 class Watched:
@@ -60,20 +60,20 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
 
 
 def test_what_stands_in_the_file_is_in_force_from_the_beginning(watched: Watched) -> None:
-    assert watched.file.roster.member(ADA.public) == Member("ada", ADA.public, "viewer")
+    assert watched.file.roster.member(LAPTOP.public) == Member("laptop", LAPTOP.public, "viewer")
     assert watched.changes == watched.problems == []
 
 
 def test_an_edit_in_place_is_in_force(watched: Watched) -> None:
     watched.path.write_text(TWO)
-    watched.wait_for("ada", "bob")
+    watched.wait_for("laptop", "lab")
     assert watched.changes == [watched.file.roster]
     watched.path.write_text(ONE)
-    watched.wait_for("ada")
+    watched.wait_for("laptop")
 
 
 def test_a_file_put_in_its_place_is_in_force(watched: Watched) -> None:
-    for text, names in ((TWO, ("ada", "bob")), (ONE, ("ada",))):
+    for text, names in ((TWO, ("laptop", "lab")), (ONE, ("laptop",))):
         new = watched.path.with_suffix(".new")
         new.write_text(text)
         new.rename(watched.path)
@@ -83,9 +83,9 @@ def test_a_file_put_in_its_place_is_in_force(watched: Watched) -> None:
 def test_a_deleted_file_lets_nobody_in_and_a_new_one_counts(watched: Watched) -> None:
     watched.path.unlink()
     watched.wait_for()
-    assert watched.file.roster.by_curve(ADA.curve_public) is None
+    assert watched.file.roster.by_curve(LAPTOP.curve_public) is None
     watched.path.write_text(TWO)
-    watched.wait_for("ada", "bob")
+    watched.wait_for("laptop", "lab")
     assert watched.problems == []
 
 
@@ -99,7 +99,7 @@ def test_a_file_linked_into_its_place_is_in_force(watched: Watched) -> None:
     other.write_text(TWO)
     watched.path.unlink()
     os.link(other, watched.path)
-    watched.wait_for("ada", "bob")
+    watched.wait_for("laptop", "lab")
 
 
 def test_an_editor_that_moves_the_old_file_away_shuts_nobody_out_meanwhile(watched: Watched) -> None:
@@ -112,7 +112,7 @@ def test_an_editor_that_moves_the_old_file_away_shuts_nobody_out_meanwhile(watch
         editor.stdout.readline()
         editor.stdin.write(b"\n")
         editor.stdin.flush()
-        watched.wait_for("ada", "bob")
+        watched.wait_for("laptop", "lab")
         assert len(watched.changes) == 1
     assert editor.returncode == 0
 
@@ -125,10 +125,10 @@ def test_a_broken_edit_keeps_the_old_one_and_is_told_once(watched: Watched) -> N
     assert len(watched.problems) == 1
     assert f"{watched.path}, line 10: " in watched.problems[0]
     assert "the roster before stays in force" in watched.problems[0]
-    assert [member.name for member in watched.file.roster.members] == ["ada"]
+    assert [member.name for member in watched.file.roster.members] == ["laptop"]
     assert watched.changes == []
     watched.path.write_text(TWO)
-    watched.wait_for("ada", "bob")
+    watched.wait_for("laptop", "lab")
 
 
 def test_the_same_broken_edit_is_told_again_after_it_was_mended(watched: Watched) -> None:
@@ -155,7 +155,7 @@ def test_a_roster_that_anybody_could_write_is_not_taken(watched: Watched) -> Non
     assert "anybody could write" in watched.problems[0]
     assert "chmod 600" in watched.problems[0]
     watched.path.chmod(0o600)
-    watched.wait_for("ada", "bob")
+    watched.wait_for("laptop", "lab")
 
 
 def test_what_a_link_leads_to_is_in_force_as_it_changes(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_what_a_link_leads_to_is_in_force_as_it_changes(tmp_path: Path) -> None:
     watched = Watched(tmp_path / "etc" / "roster.toml")
     try:
         target.write_text(TWO)
-        watched.wait_for("ada", "bob")
+        watched.wait_for("laptop", "lab")
         target.unlink()
         watched.wait_for()
     finally:
@@ -179,8 +179,8 @@ def test_a_file_that_is_not_there_yet_counts_when_it_comes(tmp_path: Path) -> No
     try:
         assert watched.file.roster == Roster()
         assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
-        add_member(watched.path, "ada", ADA.public, "viewer")
-        watched.wait_for("ada")
+        add_member(watched.path, "laptop", LAPTOP.public, "viewer")
+        watched.wait_for("laptop")
     finally:
         watched.file.close()
 
@@ -188,8 +188,8 @@ def test_a_file_that_is_not_there_yet_counts_when_it_comes(tmp_path: Path) -> No
 def test_a_folder_that_goes_lets_nobody_in_and_is_told(tmp_path: Path) -> None:
     watched = Watched(tmp_path / "etc" / "roster.toml")
     try:
-        add_member(watched.path, "ada", ADA.public, "viewer")
-        watched.wait_for("ada")
+        add_member(watched.path, "laptop", LAPTOP.public, "viewer")
+        watched.wait_for("laptop")
         watched.path.parent.rename(tmp_path / "elsewhere")
         watched.wait_for()
         assert ["go unseen until a restart" in problem for problem in watched.problems] == [True]
@@ -226,9 +226,9 @@ def test_files_that_are_no_rosters_are_refused(tmp_path: Path) -> None:
 
 def test_a_member_is_added_to_a_new_private_file(tmp_path: Path) -> None:
     path = tmp_path / "etc" / "roster.toml"
-    add_member(path, "ada", ADA.public, "admin")
-    add_member(path, "bob", BOB.public, "viewer")
-    assert list_members(path) == (Member("ada", ADA.public, "admin"), Member("bob", BOB.public, "viewer"))
+    add_member(path, "laptop", LAPTOP.public, "admin")
+    add_member(path, "lab", LAB.public, "viewer")
+    assert list_members(path) == (Member("laptop", LAPTOP.public, "admin"), Member("lab", LAB.public, "viewer"))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [made.name for made in path.parent.iterdir()] == ["roster.toml"]
 
@@ -238,19 +238,19 @@ def test_what_a_person_wrote_stays_byte_for_byte(tmp_path: Path, end: str) -> No
     path = tmp_path / "roster.toml"
     before = ("# mine\n\n" + ONE + "# the end" + end).encode()
     path.write_bytes(before)
-    add_member(path, "bob", BOB.public, "viewer")
+    add_member(path, "lab", LAB.public, "viewer")
     assert path.read_bytes().startswith(before)
-    assert [member.name for member in list_members(path)] == ["ada", "bob"]
+    assert [member.name for member in list_members(path)] == ["laptop", "lab"]
 
 
 def test_a_known_name_or_key_is_not_added(tmp_path: Path) -> None:
     path = tmp_path / "roster.toml"
     path.write_text(ONE)
-    negative = ADA.public[:31] + bytes([ADA.public[31] ^ 0x80])
+    negative = LAPTOP.public[:31] + bytes([LAPTOP.public[31] ^ 0x80])
     for name, public, words in (
-        ("ada", BOB.public, "the name ada is in"),
-        ("eve", ADA.public, "already, as that of ada"),
-        ("eve", negative, "already, as that of ada"),
+        ("laptop", LAB.public, "the name laptop is in"),
+        ("eve", LAPTOP.public, "already, as that of laptop"),
+        ("eve", negative, "already, as that of laptop"),
     ):
         with pytest.raises(Refused, match=words) as refused:
             add_member(path, name, public, "viewer")
@@ -261,10 +261,10 @@ def test_a_known_name_or_key_is_not_added(tmp_path: Path) -> None:
 def test_a_member_that_is_not_sound_is_not_added(tmp_path: Path) -> None:
     path = tmp_path / "roster.toml"
     for name, public, role in (
-        ("a b", ADA.public, "viewer"),
-        ("ada", ADA.public, "boss"),
-        ("ada", ADA.public, "relay"),
-        ("ada", bytes(32), "viewer"),
+        ("a b", LAPTOP.public, "viewer"),
+        ("laptop", LAPTOP.public, "boss"),
+        ("laptop", LAPTOP.public, "relay"),
+        ("laptop", bytes(32), "viewer"),
     ):
         with pytest.raises(Refused) as refused:
             add_member(path, name, public, role)
@@ -274,11 +274,11 @@ def test_a_member_that_is_not_sound_is_not_added(tmp_path: Path) -> None:
 
 def test_nothing_is_added_to_a_broken_roster_or_one_in_another_form(tmp_path: Path) -> None:
     path = tmp_path / "roster.toml"
-    key = identity.format_public(ADA.public)
-    for text, words in (("[[", "line 1"), (f'member = [{{ name = "ada", key = "{key}", role = "viewer" }}]', "by hand")):
+    key = identity.format_public(LAPTOP.public)
+    for text, words in (("[[", "line 1"), (f'member = [{{ name = "laptop", key = "{key}", role = "viewer" }}]', "by hand")):
         path.write_text(text)
         with pytest.raises(Refused, match=words):
-            add_member(path, "bob", BOB.public, "viewer")
+            add_member(path, "lab", LAB.public, "viewer")
         assert path.read_text() == text
 
 
@@ -286,7 +286,7 @@ def test_a_link_stays_a_link_when_a_member_is_added(tmp_path: Path) -> None:
     target, link = tmp_path / "target.toml", tmp_path / "roster.toml"
     target.write_text(ONE)
     link.symlink_to(target)
-    add_member(link, "bob", BOB.public, "viewer")
+    add_member(link, "lab", LAB.public, "viewer")
     assert link.is_symlink()
     assert len(list_members(target)) == 2
 
@@ -295,7 +295,7 @@ def test_a_link_stays_a_link_when_a_member_is_added(tmp_path: Path) -> None:
 def test_a_file_that_root_adds_to_still_belongs_to_its_user(tmp_path: Path) -> None:
     path = tmp_path / "roster.toml"
     os.chown(tmp_path, 1234, 1235)
-    for name, who in (("ada", ADA), ("bob", BOB)):
+    for name, who in (("laptop", LAPTOP), ("lab", LAB)):
         add_member(path, name, who.public, "viewer")
         assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1235)
 
@@ -310,12 +310,12 @@ def test_an_editor_that_writes_beside_it_changes_nothing(watched: Watched) -> No
         assert watched.changes == watched.problems == []
         half_written.seek(0)
         half_written.write(TWO)
-    watched.wait_for("ada", "bob")
+    watched.wait_for("laptop", "lab")
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    for made in (Watched, lambda path: add_member(path, "ada", ADA.public, "viewer")):
+    for made in (Watched, lambda path: add_member(path, "laptop", LAPTOP.public, "viewer")):
         with pytest.raises(Refused):
             made(tmp_path / "file" / "roster.toml")
 

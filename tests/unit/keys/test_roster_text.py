@@ -11,32 +11,32 @@ from jobwire.keys.rights import Member
 from jobwire.keys.roster_text import Roster, parse
 from jobwire.schemas.refusal import Code, Refused
 
-ADA = identity.from_seed(b"a" * 32)
-BOB = identity.from_seed(b"b" * 32)
-ADA_KEY = identity.format_public(ADA.public)
-BOB_KEY = identity.format_public(BOB.public)
-NEGATIVE_KEY = identity.format_public(ADA.public[:31] + bytes([ADA.public[31] ^ 0x80]))
+LAPTOP = identity.from_seed(b"a" * 32)
+LAB = identity.from_seed(b"b" * 32)
+LAPTOP_KEY = identity.format_public(LAPTOP.public)
+LAB_KEY = identity.format_public(LAB.public)
+NEGATIVE_KEY = identity.format_public(LAPTOP.public[:31] + bytes([LAPTOP.public[31] ^ 0x80]))
 
 SOUND = f"""# who may come in
 [[member]]
-name = "ada"
-key = "{ADA_KEY}"
+name = "laptop"
+key = "{LAPTOP_KEY}"
 role = "admin"
 
 [[member]]  # the other one
-name = "bob"
-key = "{BOB_KEY}"
+name = "lab"
+key = "{LAB_KEY}"
 role = "submitter"
 """
 
 
 def test_members_are_found_by_both_keys() -> None:
     roster = parse(SOUND, "roster.toml")
-    ada, bob = Member("ada", ADA.public, "admin"), Member("bob", BOB.public, "submitter")
-    assert roster.members == (ada, bob)
-    assert roster.member(ADA.public) == ada
-    assert roster.by_curve(BOB.curve_public) == bob
-    assert roster.member(BOB.curve_public) is None
+    laptop, lab = Member("laptop", LAPTOP.public, "admin"), Member("lab", LAB.public, "submitter")
+    assert roster.members == (laptop, lab)
+    assert roster.member(LAPTOP.public) == laptop
+    assert roster.by_curve(LAB.curve_public) == lab
+    assert roster.member(LAB.curve_public) is None
     assert roster.by_curve(bytes(32)) is None
 
 
@@ -45,8 +45,8 @@ def test_an_empty_text_is_an_empty_roster() -> None:
 
 
 def test_members_may_be_written_inline() -> None:
-    text = f'member = [{{ name = "ada", key = "{ADA_KEY}", role = "viewer" }}]'
-    assert parse(text, "roster.toml").members == (Member("ada", ADA.public, "viewer"),)
+    text = f'member = [{{ name = "laptop", key = "{LAPTOP_KEY}", role = "viewer" }}]'
+    assert parse(text, "roster.toml").members == (Member("laptop", LAPTOP.public, "viewer"),)
 
 
 def changed(old: str, new: str) -> str:
@@ -57,7 +57,7 @@ def changed(old: str, new: str) -> str:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        (changed('name = "bob"', 'name = "bob'), 8, "Illegal character"),
+        (changed('name = "lab"', 'name = "lab'), 8, "Illegal character"),
         (changed('role = "submitter"', "role ="), 10, "Invalid value"),
         (SOUND + "[[member", 11, "Expected ']]'"),
         (SOUND + "[[member]]\n", 11, "missing required field `name`"),
@@ -65,14 +65,14 @@ def changed(old: str, new: str) -> str:
         (changed('role = "submitter"', "role = 3"), 10, "Expected `str`, got `int`"),
         (changed('role = "submitter"', 'role = "boss"'), 10, "there is no role 'boss'; there are viewer, submitter, operator, admin"),
         (changed('role = "submitter"', 'role = "relay"'), 10, "the role 'relay' is not there yet"),
-        (changed('name = "bob"', 'name = "ada"'), 8, "the name 'ada' is given twice"),
-        (changed('name = "bob"', 'name = "b b"'), 8, "has other characters"),
-        (changed('name = "bob"', 'name = ""'), 8, "has other characters"),
-        (changed(BOB_KEY, ADA_KEY), 9, "the key is that of 'ada' too"),
-        (changed(BOB_KEY, NEGATIVE_KEY), 9, "the key is the negative of that of 'ada'"),
-        (changed(BOB_KEY, BOB_KEY[:-3]), 9, "is cut off"),
-        (changed(BOB_KEY, identity.format_public(bytes(32))), 9, "no Ed25519 public key"),
-        (changed('role = "submitter"', 'role = "submitter"\nuser = "bob"'), 11, "unknown key 'user': such a limit is not there yet"),
+        (changed('name = "lab"', 'name = "laptop"'), 8, "the name 'laptop' is given twice"),
+        (changed('name = "lab"', 'name = "b b"'), 8, "has other characters"),
+        (changed('name = "lab"', 'name = ""'), 8, "has other characters"),
+        (changed(LAB_KEY, LAPTOP_KEY), 9, "the key is that of 'laptop' too"),
+        (changed(LAB_KEY, NEGATIVE_KEY), 9, "the key is the negative of that of 'laptop'"),
+        (changed(LAB_KEY, LAB_KEY[:-3]), 9, "is cut off"),
+        (changed(LAB_KEY, identity.format_public(bytes(32))), 9, "no Ed25519 public key"),
+        (changed('role = "submitter"', 'role = "submitter"\nuser = "lab"'), 11, "unknown key 'user': such a limit is not there yet"),
         (changed('role = "submitter"', 'role = "submitter"\nrunning_jobs = 0'), 11, "running_jobs is a whole number from 1 to"),
         (changed('role = "submitter"', 'role = "submitter"\nexecutables = ["/bin/true"]'), 11, "such a limit is not there yet"),
         (changed('role = "submitter"', 'role = "submitter"\nrolle = "x"'), 11, "unknown field `rolle`"),
@@ -137,8 +137,8 @@ PIECES = [
     "key",
     "role",
     " = ",
-    "'ada'",
-    f"'{ADA_KEY}'",
+    "'laptop'",
+    f"'{LAPTOP_KEY}'",
     f"'{NEGATIVE_KEY}'",
     "'viewer'",
     "\n",
