@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..keys import signature
 from ..keys.rights import Member
-from ..schemas.frames import read_envelope
+from ..schemas.frames import SIGNED_VERBS, read_envelope
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
 from .call import Call
@@ -22,9 +22,6 @@ from .peers import Peer
 _log = logging.getLogger(__name__)
 
 Handler = Callable[[Call], None]
-
-# What changes something must be signed by the identity that the connection belongs to.
-SIGNED = frozenset({"start", "stop", "signal", "forget", "pause", "resume"})
 
 
 @dataclass(slots=True)
@@ -51,7 +48,7 @@ class Reception:
             verb = request.WhichOneof("verb")
             if verb is None or verb not in self.handlers:
                 raise Refused(Code.UNIMPLEMENTED, "this daemon does not know the verb of the request", "upgrade the daemon")
-            if verb in SIGNED:
+            if verb in SIGNED_VERBS:
                 self._check_signer(peer, envelope)
             self.handlers[verb](call)
         except Refused as refused:

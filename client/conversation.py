@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 from ..keys.identity import Identity
 from ..keys.signature import is_stale, sign
-from ..schemas.frames import PROTOCOL_VERSION, read_reply, refusal_from
+from ..schemas.frames import PROTOCOL_VERSION, SIGNED_VERBS, read_reply, refusal_from
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
-from .exchange import SIGNED_VERBS, Chunk, Exchange, Item
+from .exchange import Chunk, Exchange, Item
 
 __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "greeting"]
 

@@ -13,8 +13,6 @@ from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
 from .credit import WINDOW_BYTES, ByteWindow, MessageWindow
 
-SIGNED_VERBS = frozenset({"start", "stop", "signal", "forget", "pause", "resume"})
-
 
 class Chunk(NamedTuple):
     """Bytes of a log. `reply` is the header that came with them: a `log_range`, or a `log_chunk`."""

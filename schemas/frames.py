@@ -1,4 +1,4 @@
-"""Frames to messages and back, and the bounds that both sides keep.
+"""Frames to messages and back, which verbs are signed, and the bounds that both sides keep.
 
 Client to daemon: one frame, an Envelope. Daemon to client: a Reply, and behind a LogRange or LogChunk one frame of bytes.
 Published: the topic, and a News. A frame that cannot be read is `Refused`: it costs its sender that frame and nobody else anything.
@@ -18,6 +18,8 @@ PROTOCOL_VERSION = 1
 TOPIC_BYTES = 16
 NONCE_BYTES = 16
 STORE_ID_BYTES = 16
+# What changes something must be signed by the identity that the connection belongs to.
+SIGNED_VERBS = frozenset({"start", "stop", "signal", "forget", "pause", "resume"})
 
 # A spec may hold 2 MiB of arguments and 1 MiB of stdin; a request of many jobs is cut by this too.
 LARGEST_MESSAGE = 8 * 1024 * 1024

@@ -16,12 +16,13 @@ from messages import messages
 
 from jobwire.broker.accounts import Account, Meter
 from jobwire.broker.peers import Peer
-from jobwire.broker.reception import SIGNED, Reception
+from jobwire.broker.reception import Reception
 from jobwire.broker.turns import Turns
 from jobwire.broker.verbs.hello import Introduction
 from jobwire.broker.verbs.table import handlers
 from jobwire.keys import identity, signature
 from jobwire.keys.rights import Member
+from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.refusal import Code, Refused
 
@@ -71,7 +72,7 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
             if request.HasField("replay"):
                 request.replay.after.store = house.store.id
             raw = request.SerializeToString()
-            proof = signature.sign(CLIENT, DAEMON.public, NONCE, raw) if request.WhichOneof("verb") in SIGNED else None
+            proof = signature.sign(CLIENT, DAEMON.public, NONCE, raw) if request.WhichOneof("verb") in SIGNED_VERBS else None
             reception.take(peer, request_pb2.Envelope(request=raw, proof=proof).SerializeToString())
         await house.durable()
         # What waits in the queue, and a stream that waits for its start.

@@ -3,10 +3,10 @@ import asyncio
 import pytest
 from desk_house import House
 
-from jobwire.broker.reception import SIGNED
 from jobwire.broker.verbs.hello import Introduction
 from jobwire.broker.verbs.start import _read_batch, _read_jobs
 from jobwire.broker.verbs.table import handlers
+from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Refused
 
@@ -18,7 +18,7 @@ async def test_every_verb_of_the_schema_has_one_handler(house: House) -> None:
     table = handlers(house.desk, introduction, lambda _: None, asyncio.get_running_loop())
     verbs = {field.name for field in request_pb2.Request.DESCRIPTOR.oneofs_by_name["verb"].fields}
     assert set(table) == verbs
-    assert verbs >= SIGNED
+    assert verbs >= SIGNED_VERBS
 
 
 def refusal(request: request_pb2.Start) -> Refused:
