@@ -9,6 +9,7 @@ from typing import Self
 
 from ..schemas.generated import event_pb2, job_pb2, request_pb2
 from ..schemas.naming import JobKey
+from ..schemas.record import key_to_wire
 from ..schemas.refusal import Code, Refused
 from .gaps import CursorTooOld
 from .results import Event, EventCursor, event
@@ -138,5 +139,5 @@ def make_filter(keys: Iterable[JobKey], batch: bytes | None, owner: bytes | None
         owner=owner or b"",
         batch=batch or b"",
         labels=[job_pb2.Label(name=name, value=value) for name, value in (labels or {}).items()],
-        jobs=[job_pb2.JobKey(owner=key.owner, id=key.id) for key in keys],
+        jobs=[key_to_wire(key) for key in keys],
     )

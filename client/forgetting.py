@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..schemas.frames import MOST_JOBS_PER_FORGET
-from ..schemas.generated import job_pb2, request_pb2
+from ..schemas.generated import request_pb2
 from ..schemas.naming import JobKey
+from ..schemas.record import key_to_wire
 from .session import Session
 
 
@@ -22,7 +23,7 @@ def forget(session: Session, keys: Sequence[JobKey]) -> Forgotten:
     """Drop jobs with their logs, as many a request as one may hold."""
     jobs = log_bytes = 0
     for at in range(0, len(keys), MOST_JOBS_PER_FORGET):
-        named = [job_pb2.JobKey(owner=key.owner, id=key.id) for key in keys[at : at + MOST_JOBS_PER_FORGET]]
+        named = [key_to_wire(key) for key in keys[at : at + MOST_JOBS_PER_FORGET]]
         reply = session.reply(request_pb2.Request(forget=request_pb2.Forget(keys=named)), "forget").forget
         jobs += reply.jobs
         log_bytes += reply.log_bytes

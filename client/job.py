@@ -6,9 +6,10 @@ import signal as signals
 import time
 from typing import Literal
 
-from ..schemas.generated import job_pb2, request_pb2
+from ..schemas.generated import request_pb2
 from ..schemas.job import Outcome, State, exit_status
 from ..schemas.naming import JobKey, format_id
+from ..schemas.record import key_to_wire
 from ..schemas.refusal import Code, Refused
 from .collecting import Collecting
 from .exchange import Chunk
@@ -166,7 +167,7 @@ class Job:
 
     def send_signal(self, signal: int) -> None:
         """Send one signal to all its processes."""
-        request = request_pb2.Request(signal=request_pb2.Signal(key=_wire(self.key), signal=signal))
+        request = request_pb2.Request(signal=request_pb2.Signal(key=key_to_wire(self.key), signal=signal))
         self._session.reply(request, "done")
 
     def forget(self) -> Forgotten:
@@ -207,13 +208,13 @@ class Job:
 
     def tail(self, stream: StreamName, lines: int) -> bytes:
         """Get the last lines written so far."""
-        read = request_pb2.ReadLog(key=_wire(self.key), stream=_STREAMS[stream], tail_lines=lines)
+        read = request_pb2.ReadLog(key=key_to_wire(self.key), stream=_STREAMS[stream], tail_lines=lines)
         return self._read(read)[0]
 
     def read_range(self, stream: StreamName, start: int, length: int) -> tuple[bytes, int]:
         """Get a range of bytes (shorter at the end, at most 1 MiB), and how many the log has so far."""
         part = request_pb2.ByteRange(start=start, length=length)
-        return self._read(request_pb2.ReadLog(key=_wire(self.key), stream=_STREAMS[stream], range=part))
+        return self._read(request_pb2.ReadLog(key=key_to_wire(self.key), stream=_STREAMS[stream], range=part))
 
     def _read(self, read: request_pb2.ReadLog) -> tuple[bytes, int]:
         item = self._session.connection.call(request_pb2.Request(read_log=read))
@@ -250,20 +251,16 @@ class Job:
 
 def stop_request(keys: list[JobKey], signal: int | None, grace: Duration | None) -> request_pb2.Request:
     """Write a stop of some jobs."""
-    stop = request_pb2.Stop(keys=[_wire(key) for key in keys], signal=signal or 0, grace_ms=milliseconds(grace))
+    stop = request_pb2.Stop(keys=[key_to_wire(key) for key in keys], signal=signal or 0, grace_ms=milliseconds(grace))
     return request_pb2.Request(stop=stop)
 
 
 def pause_request(keys: list[JobKey], *, paused: bool) -> request_pb2.Request:
     """Write a pause of some jobs, or that they go on."""
-    wire = [_wire(key) for key in keys]
+    wire = [key_to_wire(key) for key in keys]
     return request_pb2.Request(pause=request_pb2.Pause(keys=wire)) if paused else request_pb2.Request(resume=request_pb2.Resume(keys=wire))
 
 
 def deadline_in(timeout: Duration | None) -> float | None:
     """Say when a timeout that begins now has passed, on `time.monotonic`."""
     return None if timeout is None else time.monotonic() + seconds(timeout)
-
-
-def _wire(key: JobKey) -> job_pb2.JobKey:
-    return job_pb2.JobKey(owner=key.owner, id=key.id)

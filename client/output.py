@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ..schemas.generated import job_pb2, request_pb2
+from ..schemas.generated import request_pb2
 from ..schemas.naming import JobKey
+from ..schemas.record import key_to_wire
 from .connection import Connection
 from .exchange import Chunk
 
@@ -20,7 +21,7 @@ class JobOutput:
         self.position = start
         self._connection = connection
         self._pump = pump
-        follow = request_pb2.FollowLog(key=job_pb2.JobKey(owner=key.owner, id=key.id), stream=stream, start=start)
+        follow = request_pb2.FollowLog(key=key_to_wire(key), stream=stream, start=start)
         self._exchange = connection.ask(request_pb2.Request(follow_log=follow))
         # What was fetched for `read` or `readline` and not yet given out; nothing is lost if one of them is interrupted.
         self._buffer = bytearray()

@@ -13,6 +13,7 @@ from itertools import islice
 from ..schemas.generated import event_pb2, job_pb2, request_pb2
 from ..schemas.job import State
 from ..schemas.naming import JobKey
+from ..schemas.record import key_to_wire
 from ..schemas.refusal import Code, Refused
 from .connection import Connection
 from .exchange import Exchange
@@ -172,8 +173,8 @@ def _first_refusal(records: Sequence[Record]) -> Refused | None:
 
 def query_by_key(key: JobKey) -> request_pb2.Request:
     """Write a question about one job."""
-    return request_pb2.Request(query_one=request_pb2.QueryOne(key=job_pb2.JobKey(owner=key.owner, id=key.id)))
+    return request_pb2.Request(query_one=request_pb2.QueryOne(key=key_to_wire(key)))
 
 
 def _subscribe(records: Sequence[Record]) -> Subscription:
-    return Subscription(event_pb2.Filter(jobs=[job_pb2.JobKey(owner=record.key.owner, id=record.key.id) for record in records]))
+    return Subscription(event_pb2.Filter(jobs=[key_to_wire(record.key) for record in records]))

@@ -1,4 +1,4 @@
-"""States, kinds and outcomes into their form on the wire and in the store, and back."""
+"""Keys, states, kinds and outcomes into their form on the wire and in the store, and back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from typing import cast
 
 from .generated import event_pb2, job_pb2
 from .job import EventKind, Outcome, OutcomeKind, ResourceUse, State
+from .naming import JobKey
+
+
+def key_to_wire(key: JobKey) -> job_pb2.JobKey:
+    """Write which job is meant."""
+    return job_pb2.JobKey(owner=key.owner, id=key.id)
 
 
 def state_to_wire(state: State) -> job_pb2.State:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ...keys.rights import Member
 from ...schemas.frames import LARGEST_RANGE
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.record import outcome_to_wire, state_to_wire
+from ...schemas.record import key_to_wire, outcome_to_wire, state_to_wire
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import to_wire
 from ..call import Call
@@ -76,7 +76,7 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None]) 
     """Write everything known about a job, without its stdin."""
     owner = member_of(job.key.owner)
     shown = job_pb2.Job(
-        key=job_pb2.JobKey(owner=job.key.owner, id=job.key.id),
+        key=key_to_wire(job.key),
         spec=to_wire(job.spec),
         state=state_to_wire(job.state),
         owner_name=owner.name if owner else "",

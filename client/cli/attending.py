@@ -10,9 +10,10 @@ import signal
 import sys
 import time
 
-from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.generated import request_pb2
 from ...schemas.job import OutcomeKind, State
 from ...schemas.naming import short_id
+from ...schemas.record import key_to_wire
 from ...schemas.refusal import Code
 from ..blocking import Client
 from ..exchange import Exchange
@@ -36,7 +37,7 @@ class Attendance:
     def __init__(self, client: Client, job: Job) -> None:
         self._client = client
         self._job = job
-        self._key = job_pb2.JobKey(owner=job.key.owner, id=job.key.id)
+        self._key = key_to_wire(job.key)
         self._interrupts = 0
         self._is_stopping = False
         self._reader_gone = False
