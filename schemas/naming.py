@@ -1,4 +1,4 @@
-"""How jobs, runs of batches and log folders are named, in bytes and in text.
+"""How jobs, runs of batches, log folders and signals are named, in bytes and in text.
 
 A job's id is a UUID made by the client. A process is named by its pid and start time, `PID@START`; its log folder is
 `PID_START` while it runs and `PID_START_END` afterwards. Times in names are UTC with microseconds, `20261124T053951.123456Z`.
@@ -12,11 +12,11 @@ import re
 import time
 import uuid
 from collections import namedtuple
+from signal import Signals
 from typing import NamedTuple
 
 ID_BYTES = 16
 SHORT_ID_DIGITS = 8
-SHORTEST_PREFIX = 4
 LONGEST_NAME = 128
 
 # Only what is written here: no other digits of Unicode, no leading zeros, no leap second, no year that strftime writes shorter.
@@ -149,3 +149,11 @@ def name_problem(name: str) -> str | None:
     if prefix_of(name) is not None:
         return f"the name {name!r} looks like the beginning of an id"
     return None
+
+
+def signal_name(number: int) -> str:
+    """Write a signal as SIGTERM, or by its number where it has no name, as real-time signals."""
+    try:
+        return Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 
 from ...schemas.job import OutcomeKind, State
-from ...schemas.naming import format_id, short_id
+from ...schemas.naming import format_id, short_id, signal_name
 from ..blocking import Client
 from ..results import JobInfo
 from .arguments import JobNames, Json
 from .choosing import batch_named, one_job
 from .opening import client
 from .screen import Cell, Table, duration, local_time, printable, say, write, write_json
-from .sentences import command_line, failed, how_it_ended, signal_name
+from .sentences import command_line, failed, how_it_ended
 
 _LAST_LINES = 10
 

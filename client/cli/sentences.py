@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 from collections.abc import Iterable
 
 from ...schemas.job import Outcome, OutcomeKind
+from ...schemas.naming import signal_name
 
 
 def how_it_ended(outcome: Outcome) -> str:
@@ -31,14 +31,6 @@ def _in_our_words(outcome: Outcome) -> str:
     if outcome.kind is OutcomeKind.EXITED:
         return f"exited with status {outcome.exit_status}"
     return _ENDS.get(outcome.kind) or f"ended by {signal_name(outcome.signal)}"
-
-
-def signal_name(number: int) -> str:
-    """Write a signal as SIGTERM, or by its number where it has no name."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def failed(outcome: Outcome) -> bool:

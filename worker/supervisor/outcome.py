@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import os
-from signal import SIGKILL, Signals
+from signal import SIGKILL
 
-
-def signal_name(number: int) -> str:
-    """Name a signal, `SIGTERM`; real-time signals and unknown ones by number."""
-    try:
-        return Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+from ...schemas.naming import signal_name
 
 
 def seconds(milliseconds: int) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jobwire.client.cli.outlet import Outlet, ReaderGone
 from jobwire.client.cli.screen import Table, duration, printable
-from jobwire.client.cli.sentences import command_line, failed, how_it_ended, signal_name
+from jobwire.client.cli.sentences import command_line, failed, how_it_ended
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.refusal import Refused
 
@@ -54,11 +54,6 @@ def test_every_end_has_a_sentence(kind: OutcomeKind) -> None:
     assert "the reason" in how_it_ended(Outcome(kind, sentence="the reason"))
     assert failed(Outcome(kind, exit_status=0)) == (kind is not OutcomeKind.EXITED)
     assert failed(Outcome(kind, exit_status=1))
-
-
-def test_a_signal_has_its_name_or_number() -> None:
-    assert signal_name(9) == "SIGKILL"
-    assert signal_name(33) == "signal 33"
 
 
 def test_a_command_is_shown_as_one_would_type_it() -> None:

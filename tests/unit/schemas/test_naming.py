@@ -16,6 +16,7 @@ from jobwire.schemas.naming import (
     parse_time,
     parse_typed,
     prefix_of,
+    signal_name,
 )
 
 # Up to the year 9999, as far as strptime reads.
@@ -94,3 +95,9 @@ def test_a_prefix_has_at_least_four_digits() -> None:
     assert prefix_of("abc") is None
     assert prefix_of("ABCD-12") == "abcd12"
     assert prefix_of("fetch") is None
+
+
+def test_a_signal_has_its_name_or_number() -> None:
+    assert signal_name(9) == "SIGKILL"
+    assert signal_name(33) == "signal 33"
+    assert signal_name(40) == "signal 40"

@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from jobwire.worker.supervisor.outcome import amount, judge, signal_name
+from jobwire.worker.supervisor.outcome import amount, judge
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,6 @@ def test_a_time_limit_is_the_kind_whatever_the_status() -> None:
 def test_an_unknown_status_is_lost() -> None:
     verdict = judge(None, why_unknown="nobody saw it")
     assert (verdict.kind, verdict.exit_status, verdict.sentence) == ("lost", 0, "how it ended is not known: nobody saw it")
-
-
-def test_every_signal_has_a_name() -> None:
-    assert signal_name(9) == "SIGKILL"
-    assert signal_name(40) == "signal 40"
 
 
 def test_an_output_limit_is_the_kind_whatever_the_status() -> None:
