@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from ..schemas.job import EventKind, Outcome, State
+from ..schemas.job import Outcome, State
 from ..schemas.naming import JobKey
 from ..schemas.spec import JobSpec
 
@@ -94,12 +94,6 @@ _PHASES = {
     State.RUNNING: Phase.RUNNING,
     State.STOPPING: Phase.STOPPING,
     State.FINISHED: Phase.FINISHED,
-}
-
-EVENT_OF_HAPPENING = {
-    Happening.STARTED: EventKind.STARTED,
-    Happening.STOP_ASKED: EventKind.STOPPING,
-    Happening.ENDED: EventKind.FINISHED,
 }
 
 

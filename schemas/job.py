@@ -1,13 +1,9 @@
-"""What becomes of a job: its states, its outcome, the record that the desk keeps and the events that tell of it."""
+"""What becomes of a job: its states, its outcome and the exit status that tells it, and the kinds of events."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-
-from .naming import JobKey
-
-__all__ = ["Event", "EventKind", "JobKey", "Outcome", "OutcomeKind", "ResourceUse", "State", "exit_status"]
 
 
 class State(enum.IntEnum):
@@ -61,19 +57,6 @@ class Outcome:
     use: ResourceUse = ResourceUse()
     stdout_bytes: int = 0
     stderr_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One piece of news, before it has a place in a store."""
-
-    kind: EventKind
-    key: JobKey
-    at_us: int
-    pid: int = 0
-    started_at_us: int = 0
-    outcome: Outcome | None = None
-    sentence: str = ""
 
 
 TIMED_OUT_STATUS = 124

@@ -19,8 +19,8 @@ from orders import Deed, Order
 from witness import Heard, Witness
 
 from jobwire.schemas.generated import event_pb2, job_pb2
-from jobwire.schemas.job import EventKind, JobKey, Outcome, OutcomeKind, State
-from jobwire.schemas.naming import format_folder, format_id
+from jobwire.schemas.job import EventKind, Outcome, OutcomeKind, State
+from jobwire.schemas.naming import JobKey, format_folder, format_id
 from jobwire.schemas.record import outcome_from_wire
 
 _Say = Callable[[str], None]
