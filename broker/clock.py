@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 
 
-def _wall_us() -> int:
+def wall_us() -> int:
+    """Say what the machine's clock shows, which may have been set back: in microseconds since 1970."""
     return time.time_ns() // 1000
 
 
@@ -23,7 +24,7 @@ class Clock:
 
     __slots__ = ("_last_us", "_monotonic_us", "_seen_at_us", "_wall_us")
 
-    def __init__(self, wall_us: Callable[[], int] = _wall_us, monotonic_us: Callable[[], int] = _monotonic_us) -> None:
+    def __init__(self, wall_us: Callable[[], int] = wall_us, monotonic_us: Callable[[], int] = _monotonic_us) -> None:
         self._wall_us = wall_us
         self._monotonic_us = monotonic_us
         self._last_us = 0

@@ -24,6 +24,7 @@ from ..keys.roster import Roster, RosterFile
 from ..keys.sockets import new_context
 from ..schemas.frames import NONCE_BYTES
 from ..schemas.refusal import Code, Refused
+from .clock import wall_us
 from .desk import Desk
 from .edge import EdgeReader
 from .endpoint import Endpoint
@@ -103,9 +104,9 @@ class Daemon:
             limits_of=self._limits_of,
         )
         self._closing.append(self._publisher.close)
-        self.desk = Desk(self._store, engine, self.news, now_us, self._limits_of)
+        self.desk = Desk(self._store, engine, self.news, wall_us, self._limits_of)
         self.desk.shortage = Room(self._settings.store.parent, self._settings.keep_free_bytes).shortage
-        self._retention = Retention(self._settings.keep, self._store, self.desk.forgetting, self.desk.watchers, self._loop, now_us)
+        self._retention = Retention(self._settings.keep, self._store, self.desk.forgetting, self.desk.watchers, self._loop, wall_us)
         self.desk.recording.ended = self.desk.watchers.released = self._retention.look_soon
         self._closing.append(self._retention.close)
         self._reception = Reception(self._identity.public, self._nonce, self.member_of, {})
@@ -187,11 +188,6 @@ class Daemon:
                 self._publisher.cut_off(member.key)
                 self._router.cut_off(member.key)
         self.desk.reconsider()
-
-
-def now_us() -> int:
-    """Say the wall clock in microseconds since 1970 UTC."""
-    return time.time_ns() // 1000
 
 
 def _bind(bind: Callable[[str], str], endpoint: str, option: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-import time
 
+from ..broker.clock import wall_us
 from ..broker.engine import Ended, Expected, Launch
 from ..schemas.job import OWN_FAILURE_STATUS, Outcome, OutcomeKind, ResourceUse
 from .folders import key_of
@@ -19,6 +19,11 @@ _KINDS = {
     "over_limit": OutcomeKind.OVER_LIMIT,
     "lost": OutcomeKind.LOST,
 }
+
+
+# Why a job is delayed: its start, or its writes.
+START_DELAYED = "the disk that its logs go to is full"
+WRITES_DELAYED = "its output waits for room on the worker's disk"
 
 
 class _Trace(enum.Enum):
@@ -66,8 +71,14 @@ def outcome_of(fields: Message) -> Outcome:
 
 def could_not_start(launch: Launch, sentence: str) -> Ended:
     """Say that a job never had a process, for which its program is not at fault."""
-    now = max(time.time_ns() // 1000, launch.queued_at_us)
+    now = max(wall_us(), launch.queued_at_us)
     return Ended(launch.key, 0, now, now, Outcome(OutcomeKind.FAILED_TO_START, exit_status=OWN_FAILURE_STATUS, sentence=sentence))
+
+
+def cancelled(launch: Launch) -> Ended:
+    """Say that a job was stopped before it had a process."""
+    now = max(wall_us(), launch.queued_at_us)
+    return Ended(launch.key, 0, now, now, Outcome(OutcomeKind.CANCELLED, sentence="stopped before it could start"))
 
 
 def why_lost(one: Expected, *, rebooted: bool) -> str:
@@ -78,5 +89,5 @@ def why_lost(one: Expected, *, rebooted: bool) -> str:
 
 def lost(one: Expected, sentence: str) -> Ended:
     """Say that how a job ended, or whether it ran, is not known."""
-    now = max(time.time_ns() // 1000, one.started_at_us, one.queued_at_us)
+    now = max(wall_us(), one.started_at_us, one.queued_at_us)
     return Ended(one.key, one.pid, one.started_at_us, now, Outcome(OutcomeKind.LOST, sentence=sentence))

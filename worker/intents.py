@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import time
 from collections.abc import Callable, Sequence
 
 from ..broker.desk import DEFAULT_GRACE_MS
-from ..broker.engine import Delayed, Ended, Fact, Launch
-from ..schemas.job import Outcome, OutcomeKind
+from ..broker.engine import Delayed, Fact, Launch
 from ..schemas.naming import JobKey
 from . import folders
-from .facts import could_not_start
-
-WHY_DELAYED = "the disk that its logs go to is full"
-WHY_STANDING = "its output waits for room on the worker's disk"
+from .facts import START_DELAYED, cancelled, could_not_start
 
 
 class Intents:
@@ -52,7 +47,7 @@ class Intents:
                     facts.append(could_not_start(launch, f"its log folder could not be made: {error.strerror}"))
                 elif launch.key not in self._waiting:
                     self._waiting[launch.key] = launch
-                    facts.append(Delayed(launch.key, WHY_DELAYED))
+                    facts.append(Delayed(launch.key, START_DELAYED))
                 continue
             self._waiting.pop(launch.key, None)
             written.append(launch)
@@ -69,9 +64,7 @@ class Intents:
         if launch is None:
             return False
         shutil.rmtree(folders.intent_path(self._logs, folders.handle(key)), ignore_errors=True)
-        now = max(time.time_ns() // 1000, launch.queued_at_us)
-        outcome = Outcome(OutcomeKind.CANCELLED, sentence="stopped before it could start")
-        self._loop.call_soon(self._tell, [Ended(key, 0, now, now, outcome)])
+        self._loop.call_soon(self._tell, [cancelled(launch)])
         return True
 
     def close(self) -> None:

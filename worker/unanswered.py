@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 from ..broker.engine import Delayed, Ended, Expected, Fact, Launch, Paused, Started
 from . import folders
-from .facts import read_ended
-from .intents import WHY_DELAYED, WHY_STANDING
+from .facts import START_DELAYED, WRITES_DELAYED, read_ended
 from .link import Message
 
 _log = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ class Unanswered:
             case "waits":
                 return [_standing(message)]
             case "delayed":
-                return [Delayed(folders.key_of(message["job"]), WHY_DELAYED)]
+                return [Delayed(folders.key_of(message["job"]), START_DELAYED)]
             case unknown:
                 _log.warning("the supervisor told an unknown fact: %s", unknown)
                 return []
@@ -87,4 +86,4 @@ class Unanswered:
 
 
 def _standing(message: Message) -> Delayed:
-    return Delayed(folders.key_of(message["job"]), WHY_STANDING if message["waits"] else "")
+    return Delayed(folders.key_of(message["job"]), WRITES_DELAYED if message["waits"] else "")
