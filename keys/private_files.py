@@ -28,7 +28,7 @@ def create(path: Path, data: bytes) -> None:
         os.link(made, path)
     finally:
         made.unlink()
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -46,7 +46,7 @@ def replace(path: Path, data: bytes) -> None:
     except OSError:
         made.unlink()
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _write_beside(path: Path, data: bytes) -> Path:
@@ -63,8 +63,8 @@ def _write_beside(path: Path, data: bytes) -> Path:
     return made
 
 
-def _sync_folder(folder: Path) -> None:
-    # fsync(2): a new name is durable only when its folder was synced too.
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: fsync(2) of a file does not reach the name that it has there."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

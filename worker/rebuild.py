@@ -16,13 +16,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..broker import restoring, soundness
+from ..broker.clock import wall_us
 from ..broker.life import Job, Phase
+from ..keys.private_files import sync_folder
 from ..schemas import spec as specs
 from ..schemas.job import Outcome, OutcomeKind
 from ..schemas.naming import FolderName, format_time, parse_folder
@@ -108,24 +109,16 @@ def _rebuild(state: Path, found: Rebuilt) -> Rebuilt:
     try:
         restoring.restore(fresh, _read_all(str(state / folders.LOGS), found))
         fresh.chmod(0o600)
-        kept = f"{STORE}.set-aside-{format_time(time.time_ns() // 1000)}"
+        kept = f"{STORE}.set-aside-{format_time(wall_us())}"
         for end in _SIDE_FILES:
             with contextlib.suppress(FileNotFoundError):
                 path.with_name(f"{STORE}{end}").rename(state / f"{kept}{end}")
                 found.kept = kept
         fresh.rename(path)
-        _sync(state)
+        sync_folder(state)
     except (OSError, sqlite3.Error) as error:
         raise Refused(Code.UNAVAILABLE, f"the store could not be made anew in {state}: {error}", "mend that, and say it again") from error
     return found
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _names(logs: Path) -> Iterator[tuple[str, FolderName | None]]:
@@ -228,7 +221,7 @@ def _place_intent(job: Job, path: str) -> None:
     job.phase = Phase.FINISHED
     job.outcome = Outcome(OutcomeKind.LOST, sentence=_NEVER_TRIED)
     while True:
-        job.started_at_us = job.ended_at_us = time.time_ns() // 1000
+        job.started_at_us = job.ended_at_us = wall_us()
         ended = Path(folders.run_path(str(intent.parent), 0, job.started_at_us, job.ended_at_us))
         if not ended.exists():
             break
