@@ -1,4 +1,4 @@
-"""A job's life, as the desk sees it: one literal table. Knows no clock, no store and no engine.
+"""A job's life, as the desk sees it: one literal table. Knows no clock and no store, and calls no engine.
 
 Two phases look the same from outside, QUEUED and STARTING: in both the job has no process yet. They differ in who must be asked
 to stop it: the queue, or the engine.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..schemas.job import Outcome, State
 from ..schemas.naming import JobKey
 from ..schemas.spec import JobSpec
+from .engine import Run
 
 
 class Phase(enum.Enum):
@@ -161,6 +162,11 @@ class Job:
     paused: bool = False
     # Why its start, or its output while it runs, must wait; empty unless it does.
     delayed_by: str = ""
+
+    @property
+    def run(self) -> Run:
+        """Say where its logs are."""
+        return Run(self.key, self.pid, self.started_at_us, self.ended_at_us)
 
     @property
     def state(self) -> State:

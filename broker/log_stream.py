@@ -12,7 +12,7 @@ from ..schemas.frames import LARGEST_CHUNK, LARGEST_CREDIT
 from ..schemas.generated import request_pb2
 from ..schemas.record import outcome_to_wire
 from ..schemas.refusal import Refused
-from .engine import Engine, LogReader, Run, StreamName
+from .engine import Engine, LogReader, StreamName
 from .life import Job
 
 # Credit counts bytes, but a peer's pipe counts messages: a job that writes line by line to a reader that is slow would fill it. After so
@@ -136,9 +136,8 @@ class LogStream:
         self.pump()
 
     def _open(self, job: Job) -> None:
-        run = Run(job.key, job.pid, job.started_at_us, job.ended_at_us)
         try:
-            self._reader = self._engine.follow_log(run, self._stream, self._position, self.pump)
+            self._reader = self._engine.follow_log(job.run, self._stream, self._position, self.pump)
         except Refused as refused:
             self._refuse(refused)
             self.close()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ..schemas.generated import job_pb2, request_pb2
 from ..schemas.record import outcome_to_wire
 from ..schemas.refusal import Refused
-from .engine import Engine, Run, StreamName
+from .engine import Engine, StreamName
 from .life import Job
 from .log_stream import Turns
 
@@ -117,15 +117,14 @@ class Reports:
         if job.outcome is None:
             return
         report.outcome.CopyFrom(outcome_to_wire(job.outcome))
-        run = Run(job.key, job.pid, job.started_at_us, job.ended_at_us)
         if self._tail_lines and job.outcome.stdout_bytes:
-            report.stdout_tail = self._tail(run, "stdout")
+            report.stdout_tail = self._tail(job, "stdout")
         if self._tail_lines and job.outcome.stderr_bytes:
-            report.stderr_tail = self._tail(run, "stderr")
+            report.stderr_tail = self._tail(job, "stderr")
 
-    def _tail(self, run: Run, stream: StreamName) -> bytes:
+    def _tail(self, job: Job, stream: StreamName) -> bytes:
         try:
-            return self._engine.tail_log(run, stream, self._tail_lines, self._tail_bytes).data
+            return self._engine.tail_log(job.run, stream, self._tail_lines, self._tail_bytes).data
         except Refused:
             # The folder was removed by hand; how the job ended is still worth telling.
             return b""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...keys.rights import Right, demand
 from ...schemas.frames import MOST_JOBS_PER_FORGET
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey, format_id
@@ -10,7 +9,7 @@ from ...schemas.refusal import Code, Refused
 from ..call import Call
 from ..desk import Desk
 from ..forgetting import Forgotten
-from .keys import read_key
+from .keys import read_key_to_stop
 
 
 def forget(call: Call, desk: Desk) -> None:
@@ -22,8 +21,7 @@ def forget(call: Call, desk: Desk) -> None:
         raise Refused(Code.INVALID_ARGUMENT, f"{len(named)} jobs in one forget, the limit is {MOST_JOBS_PER_FORGET}")
     keys: list[JobKey] = []
     for message in named:
-        key = read_key(message, call.member)
-        demand(call.member, Right.STOP, key.owner, format_id(key.id))
+        key = read_key_to_stop(message, call.member)
         # A repeated request finds what the first one did.
         if desk.lookup.forgotten(key):
             continue

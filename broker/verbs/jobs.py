@@ -12,7 +12,7 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.spec import to_wire
 from ..call import Call
 from ..desk import Desk
-from ..engine import LogPart, Run, StreamName
+from ..engine import LogPart, StreamName
 from ..life import Job, Phase
 from .keys import read_key
 
@@ -98,5 +98,4 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None]) 
 def _range(desk: Desk, job: Job, stream: StreamName, wanted: request_pb2.ByteRange) -> LogPart:
     if not job.started_at_us:
         return LogPart(wanted.start, b"", 0)
-    run = Run(job.key, job.pid, job.started_at_us, job.ended_at_us)
-    return desk.engine.read_log(run, stream, wanted.start, min(wanted.length, LARGEST_RANGE))
+    return desk.engine.read_log(job.run, stream, wanted.start, min(wanted.length, LARGEST_RANGE))

@@ -1,11 +1,15 @@
-"""Job keys as they stand in requests."""
+"""Jobs as they are named in requests: their keys, and the jobs that who asks may stop."""
 
 from __future__ import annotations
 
-from ...keys.rights import Member
+from collections.abc import Iterable
+
+from ...keys.rights import Member, Right, demand
 from ...schemas.generated import job_pb2
-from ...schemas.naming import ID_BYTES, JobKey
+from ...schemas.naming import ID_BYTES, JobKey, format_id
 from ...schemas.refusal import Code, Refused
+from ..desk import Desk
+from ..life import Job
 
 
 def read_key(message: job_pb2.JobKey, member: Member) -> JobKey:
@@ -16,3 +20,22 @@ def read_key(message: job_pb2.JobKey, member: Member) -> JobKey:
     if len(message.id) != ID_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"a job's id has {ID_BYTES} bytes, not {len(message.id)}")
     return JobKey(message.owner or member.key, message.id)
+
+
+def read_key_to_stop(message: job_pb2.JobKey, member: Member) -> JobKey:
+    """Read the key of a job that the member may stop, if there is one.
+
+    Raises Refused as `read_key` and `demand` do.
+    """
+    key = read_key(message, member)
+    demand(member, Right.STOP, key.owner, format_id(key.id))
+    return key
+
+
+def find_jobs_to_stop(messages: Iterable[job_pb2.JobKey], member: Member, desk: Desk) -> list[Job]:
+    """Find all jobs of a request, each once, before anything is done to one: it is done to all of them or to none.
+
+    Raises Refused if one is not there, or may not be stopped.
+    """
+    found = (desk.lookup.visible_job(read_key_to_stop(message, member), member) for message in messages)
+    return list(dict.fromkeys(found))

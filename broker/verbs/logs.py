@@ -7,7 +7,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..call import Call
 from ..desk import Desk
-from ..engine import LogPart, Run, StreamName
+from ..engine import LogPart, StreamName
 from ..log_stream import LogStream, Turns
 from ..reports import Reports
 from .keys import read_key
@@ -22,12 +22,10 @@ def read_log(call: Call, desk: Desk) -> None:
     job = desk.lookup.visible_job(read_key(request.key, call.member), call.member)
     if not job.started_at_us:
         part = LogPart(0, b"", 0)
+    elif request.WhichOneof("part") == "tail_lines":
+        part = desk.engine.tail_log(job.run, stream, min(request.tail_lines, MOST_TAIL_LINES), LARGEST_RANGE)
     else:
-        run = Run(job.key, job.pid, job.started_at_us, job.ended_at_us)
-        if request.WhichOneof("part") == "tail_lines":
-            part = desk.engine.tail_log(run, stream, min(request.tail_lines, MOST_TAIL_LINES), LARGEST_RANGE)
-        else:
-            part = desk.engine.read_log(run, stream, request.range.start, min(request.range.length, LARGEST_RANGE))
+        part = desk.engine.read_log(job.run, stream, request.range.start, min(request.range.length, LARGEST_RANGE))
     header = request_pb2.LogRange(start=part.start, size=part.size, ended=job.recorded)
     call.reply(request_pb2.Reply(log_range=header), part.data)
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import signal as signals
 
-from ...keys.rights import Right, demand
 from ...schemas.generated import request_pb2
-from ...schemas.naming import format_id
 from ...schemas.refusal import Code, Refused
 from ..call import Call
 from ..desk import Desk
-from .keys import read_key
+from .keys import read_key_to_stop
 
 
 def signal(call: Call, desk: Desk) -> None:
     """Send it at once; `done` says that it was handed on, not what the job made of it."""
     request = call.request.signal
-    key = read_key(request.key, call.member)
-    demand(call.member, Right.STOP, key.owner, format_id(key.id))
+    key = read_key_to_stop(request.key, call.member)
     if not 1 <= request.signal < signals.NSIG:
         raise Refused(Code.INVALID_ARGUMENT, f"{request.signal} is not the number of a signal")
     desk.signal(desk.lookup.visible_job(key, call.member), request.signal)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import signal
 
-from ...keys.rights import Right, demand
 from ...schemas.generated import event_pb2, request_pb2
-from ...schemas.naming import format_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import LONGEST_DURATION_MS
 from ..call import Call
 from ..desk import DEFAULT_GRACE_MS, Accepted, Desk
 from ..life import Job, StopOrder
 from ..log_stream import Turns
-from .keys import read_key
+from .keys import find_jobs_to_stop
 from .start import DEFAULT_TAIL_LINES, watch
 
 
@@ -27,13 +25,7 @@ def stop(call: Call, desk: Desk, turns: Turns) -> None:
         raise Refused(Code.INVALID_ARGUMENT, f"{request.signal} is not the number of a signal")
     if request.grace_ms > LONGEST_DURATION_MS:
         raise Refused(Code.INVALID_ARGUMENT, "the grace is longer than 1000 days")
-    jobs: list[Job] = []
-    for key in request.keys:
-        named = read_key(key, call.member)
-        demand(call.member, Right.STOP, named.owner, format_id(named.id))
-        job = desk.lookup.visible_job(named, call.member)
-        if job not in jobs:
-            jobs.append(job)
+    jobs = find_jobs_to_stop(request.keys, call.member, desk)
     orders = [_order(request, job, call.member.name) for job in jobs]
 
     def done() -> None:
