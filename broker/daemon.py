@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import zmq
@@ -38,6 +39,7 @@ from .store import Store
 from .turns import Turns
 from .verbs.hello import Introduction
 from .verbs.table import handlers
+from .watchers import Watchers
 
 _log = logging.getLogger(__name__)
 
@@ -78,14 +80,15 @@ class Daemon:
         self._members = self._roster.roster.members
         self._closing.append(self._roster.close)
         try:
-            self._store = Store(settings.store, self._loop)
+            watchers = Watchers(self._look_at_the_ended)
+            self._store = Store(settings.store, self._loop, watchers.flush)
             self._closing.append(self._store.close)
-            self._open_sockets(engine)
+            self._open_sockets(engine, watchers)
         except BaseException:
             self.close()
             raise
 
-    def _open_sockets(self, engine: Engine) -> None:
+    def _open_sockets(self, engine: Engine, watchers: Watchers) -> None:
         context = new_context()
         self._closing.append(context.term)
         self._handshake = Handshake(context, self._admit)
@@ -104,14 +107,19 @@ class Daemon:
             limits_of=self._limits_of,
         )
         self._closing.append(self._publisher.close)
-        self.desk = Desk(self._store, engine, self.news, wall_us, self._limits_of)
-        self.desk.shortage = Room(self._settings.store.parent, self._settings.keep_free_bytes).shortage
-        self._retention = Retention(self._settings.keep, self._store, self.desk.forgetting, self.desk.watchers, self._loop, wall_us)
-        self.desk.recording.ended = self.desk.watchers.released = self._retention.look_soon
+        self.desk = Desk(
+            self._store,
+            engine,
+            self.news,
+            watchers,
+            wall_us,
+            limits_of=self._limits_of,
+            shortage=Room(self._settings.store.parent, self._settings.keep_free_bytes).shortage,
+            ended=self._look_at_the_ended,
+        )
+        self._retention = Retention(self._settings.keep, self._store, self.desk.forgetting, watchers, self._loop, wall_us)
         self._closing.append(self._retention.close)
-        self._reception = Reception(self._identity.public, self._nonce, self.member_of, {})
-        self._router = Endpoint(context, self._identity, self._loop, self._reception.take, self._limits_of)
-        self._reception.endpoint = self._router
+        self._router = Endpoint(context, self._identity, self._loop, self._limits_of)
         self._closing.append(self._router.close)
 
     async def start(self) -> None:
@@ -132,8 +140,9 @@ class Daemon:
             _told_endpoint(self.event_endpoint),
             self.desk.engine.slots,
         )
-        self._reception.handlers = handlers(self.desk, introduction, self.member_of, Turns(self._loop))
-        self.endpoint = _bind(self._router.bind, self._settings.listen, "--listen")
+        verbs = handlers(self.desk, introduction, self.member_of, Turns(self._loop))
+        reception = Reception(self._identity.public, self._nonce, self.member_of, verbs, self._router)
+        self.endpoint = _bind(partial(self._router.bind, take=reception.take), self._settings.listen, "--listen")
         self._retention.open()
 
     def close(self) -> None:
@@ -160,6 +169,9 @@ class Daemon:
     def _answer_handshakes(self) -> bool:
         self._handshake.drain()
         return False
+
+    def _look_at_the_ended(self) -> None:
+        self._retention.look_soon()
 
     def _publish(self, topic: bytes, news: bytes) -> None:
         self._publisher.publish(topic, news)

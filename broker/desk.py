@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ..keys.limits import EVERYBODYS, Limits
+from ..keys.limits import Limits
 from ..schemas import faults
 from ..schemas.generated import event_pb2
 from ..schemas.job import EventKind
@@ -58,15 +58,22 @@ class Accepted:
 
 
 class Desk:
-    """All jobs that have not ended, what waits and what runs. `now_us` is the wall clock in microseconds."""
+    """All jobs that have not ended, what waits and what runs. `now_us` is the wall clock in microseconds.
+
+    `shortage` says why no new job is taken on just now, if so; `ended` is called when ends of jobs were recorded and told.
+    """
 
     def __init__(
         self,
         store: Store,
         engine: Engine,
         news: News,
+        watchers: Watchers,
         now_us: Callable[[], int],
-        limits_of: Callable[[bytes], Limits] = lambda _: EVERYBODYS,
+        *,
+        limits_of: Callable[[bytes], Limits],
+        shortage: Callable[[], Refused | None],
+        ended: Callable[[], None],
     ) -> None:
         self.engine = engine
         self.news = news
@@ -76,16 +83,14 @@ class Desk:
         self._clock = Clock(now_us)
         self._now_us = self._clock.now_us
         self._queue = Queue(engine.slots, lambda owner: limits_of(owner).running_jobs)
-        self.watchers = Watchers()
+        self.watchers = watchers
         self.pauses = Pauses(engine)
         # Free slots that jobs on their way into the store count on.
         self._promised = 0
         self._admission = Admission(limits_of, self._queue.waiting_of, self._unknown)
-        store.told = self.watchers.flush
         self.forgetting = Forgetting(store, engine)
-        self.recording = Recording(store, news, self.watchers, engine, self.live)
-        # Says why no new job is taken on just now, if so.
-        self.shortage: Callable[[], Refused | None] = _nothing
+        self.recording = Recording(store, news, watchers, engine, self.live, ended)
+        self._shortage = shortage
 
     # Requests.
 
@@ -127,7 +132,7 @@ class Desk:
             else:
                 done(result)
 
-        self.store.submit(AddJobs(rows, batch, proof, recorded, self.shortage()))
+        self.store.submit(AddJobs(rows, batch, proof, recorded, self._shortage()))
 
     def stop(self, jobs: Sequence[Job], orders: Sequence[StopOrder], proof: bytes, done: Callable[[], None]) -> None:
         """End jobs with all that they started; `done` is called when the wish is durable. Watchers are told when each has ended."""
@@ -273,10 +278,6 @@ class Desk:
     def _launch(self, jobs: Sequence[Job]) -> None:
         if jobs:
             self.engine.start([Launch(job.key, job.spec, job.queued_at_us) for job in jobs])
-
-
-def _nothing() -> None:
-    pass
 
 
 def _forgotten_meanwhile(job: Job) -> Job:

@@ -51,18 +51,16 @@ _GONE_REMEMBERED = 1024
 
 
 class Endpoint:
-    """One ROUTER socket with its peers. `take(peer, frame)` is called for every message; `limits_of(public)` tells those of now."""
+    """One ROUTER socket with its peers. `limits_of(public)` tells the limits of now."""
 
     def __init__(
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         identity: Identity,
         loop: asyncio.AbstractEventLoop,
-        take: Callable[[Peer, bytes], None],
         limits_of: Callable[[bytes], Limits],
     ) -> None:
         self._loop = loop
-        self._take = take
         self._limits_of = limits_of
         self._accounts: dict[bytes, Account] = {}
         # By cookie: those over the bound of their identity, for as long as they are told so.
@@ -83,8 +81,12 @@ class Endpoint:
         self._disconnections = Disconnections(self._socket, self._forget_descriptor)
         self._readers: list[EdgeReader] = []
 
-    def bind(self, endpoint: str) -> str:
-        """Bind and begin to read; say the endpoint with its real port. Raises zmq.ZMQError if that is not to be had."""
+    def bind(self, endpoint: str, take: Callable[[Peer, bytes], None]) -> str:
+        """Bind and begin to read; say the endpoint with its real port. `take(peer, frame)` is called for every message.
+
+        Raises zmq.ZMQError if that is not to be had.
+        """
+        self._take = take
         real = listen(self._socket, endpoint)
         self._readers = [
             EdgeReader(self._loop, self._socket, self._drain),

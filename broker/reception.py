@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 Handler = Callable[[Call], None]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Reception:
     """Takes messages from the endpoint. `member_of` looks a public key up in the roster that is in force now."""
 
@@ -32,12 +32,10 @@ class Reception:
     nonce: bytes
     member_of: Callable[[bytes], Member | None]
     handlers: Mapping[str, Handler]
-    endpoint: Endpoint | None = None
+    endpoint: Endpoint
 
     def take(self, peer: Peer, frame: bytes) -> None:
         """Handle one message; never raises."""
-        if self.endpoint is None:
-            return
         request_id = 0
         try:
             request, envelope = read_envelope(frame)

@@ -30,16 +30,17 @@ class Turn:
 
 
 class Recording:
-    """Between the desk and its store; a job whose end is recorded leaves `live`."""
+    """Between the desk and its store; a job whose end is recorded leaves `live`. `ended` is called when ends were recorded and told."""
 
-    def __init__(self, store: Store, news: News, watchers: Watchers, engine: Engine, live: dict[JobKey, Job]) -> None:
+    def __init__(
+        self, store: Store, news: News, watchers: Watchers, engine: Engine, live: dict[JobKey, Job], ended: Callable[[], None]
+    ) -> None:
         self._store = store
         self._news = news
         self._watchers = watchers
         self._engine = engine
         self._live = live
-        # Called when ends of jobs were recorded and told.
-        self.ended: Callable[[], None] = _nothing
+        self._ended = ended
 
     def record(self, turn: Turn, then: Callable[[], None] | None = None) -> None:
         """Have a turn recorded; `then` is called when it is durable and published, before who watches is told."""
@@ -81,8 +82,4 @@ class Recording:
                 self._watchers.finished(job)
         if settled:
             self._engine.settled(settled)
-            self.ended()
-
-
-def _nothing() -> None:
-    pass
+            self._ended()

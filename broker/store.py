@@ -33,12 +33,12 @@ _RETRY_SECONDS = 1.0
 
 
 class Store:
-    """One state.db, opened at once.
+    """One state.db, opened at once. `told` is called when everything that became durable together was told.
 
     Raises Refused with words for a newer or damaged store.
     """
 
-    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, told: Callable[[], None]) -> None:
         self._path = path
         self._loop = loop
         self._waiting: list[Write] = []
@@ -47,8 +47,7 @@ class Store:
         self._retry: asyncio.TimerHandle | None = None
         # The disk is full: each write has a commit of its own, so that one that does not fit costs no other.
         self._one_by_one = False
-        # Called when everything that became durable together was told.
-        self.told: Callable[[], None] = _nothing
+        self._told = told
         try:
             self._writes = schema.connect(path)
         except (sqlite3.Error, OSError) as error:
@@ -141,7 +140,7 @@ class Store:
         self._begin()
         for write in group:
             self._tell(write)
-        self.told()
+        self._told()
         self._ballast.restore()
 
     def _tell(self, write: Write) -> None:
@@ -192,7 +191,3 @@ def _next_step(error: sqlite3.Error) -> str:
     if _is_damage(error):
         return "on its machine: jobwire worker stop, then jobwire worker rebuild"
     return "make room on the disk of its state folder, then try again"
-
-
-def _nothing() -> None:
-    pass

@@ -30,14 +30,14 @@ class Watcher(Protocol):
 
 
 class Watchers:
-    """The watchers of all jobs."""
+    """The watchers of all jobs. `released` is called when nobody follows the logs of a job any more."""
 
-    def __init__(self) -> None:
+    def __init__(self, released: Callable[[], None]) -> None:
         self._watching: defaultdict[JobKey, list[Watcher]] = defaultdict(list)
         self._touched: dict[Watcher, None] = {}
         # Jobs whose logs are being followed, and by how many: they are not dropped to make room.
         self.held: Counter[JobKey] = Counter()
-        self.released: Callable[[], None] = _nothing
+        self._released = released
 
     def __len__(self) -> int:
         """Count the jobs that somebody watches."""
@@ -69,7 +69,7 @@ class Watchers:
         self.held[key] -= 1
         if not self.held[key]:
             del self.held[key]
-            self.released()
+            self._released()
 
     def started(self, job: Job) -> None:
         """Tell those who watch it that the job has a process."""
@@ -88,7 +88,3 @@ class Watchers:
         touched, self._touched = self._touched, {}
         for watcher in touched:
             watcher.flush()
-
-
-def _nothing() -> None:
-    pass

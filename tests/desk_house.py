@@ -12,6 +12,8 @@ from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogRea
 from jobwire.broker.life import BatchRun, Job
 from jobwire.broker.news import News
 from jobwire.broker.store import Store
+from jobwire.broker.watchers import Watchers
+from jobwire.keys.limits import EVERYBODYS
 from jobwire.schemas import spec as specs
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
@@ -77,11 +79,24 @@ class House:
     engine: EngineDouble
     published: list[bytes] = field(default_factory=list)
     now: int = 1_000_000
+    # Asked and called by the desk; a test may put others in their place.
+    shortage: Callable[[], Refused | None] = lambda: None
+    released: Callable[[], None] = lambda: None
 
     def open(self) -> None:
-        self.store = Store(self.path, asyncio.get_running_loop())
+        watchers = Watchers(lambda: self.released())  # noqa: PLW0108 -- another may be in its place by then
+        self.store = Store(self.path, asyncio.get_running_loop(), watchers.flush)
         self.news = News(self.store.id, b"n" * 16, lambda _topic, news: self.published.append(news), lambda: self.now / 1e6)
-        self.desk = Desk(self.store, self.engine, self.news, lambda: self.now)
+        self.desk = Desk(
+            self.store,
+            self.engine,
+            self.news,
+            watchers,
+            lambda: self.now,
+            limits_of=lambda _: EVERYBODYS,
+            shortage=lambda: self.shortage(),  # noqa: PLW0108 -- as above
+            ended=lambda: None,
+        )
 
     async def restart(self) -> None:
         self.store.close()

@@ -20,6 +20,8 @@ from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
 from jobwire.broker.life import BatchRun, Phase, StopOrder
 from jobwire.broker.rows import Write
 from jobwire.broker.store import Store
+from jobwire.broker.watchers import Watchers
+from jobwire.keys.limits import EVERYBODYS
 from jobwire.schemas import spec as specs
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind
@@ -139,12 +141,22 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
     # --- the desk's own life
 
     def open(self) -> None:
-        self.store = Store(self.folder / "state.db", self.loop)
+        watchers = Watchers(lambda: None)
+        self.store = Store(self.folder / "state.db", self.loop, watchers.flush)
         self.gate = Gate(self.store._commits)
         # The thread waits in the queue behind the gate already.
         self.store._commits = self.gate  # type: ignore[assignment] # reason: a double
         self.published.clear()
-        self.desk = Desk(self.store, self.engine, self, lambda: self.engine.now)  # type: ignore[arg-type] # reason: publish() is all it needs
+        self.desk = Desk(
+            self.store,
+            self.engine,
+            self,  # type: ignore[arg-type] # reason: publish() is all it needs
+            watchers,
+            lambda: self.engine.now,
+            limits_of=lambda _: EVERYBODYS,
+            shortage=lambda: None,
+            ended=lambda: None,
+        )
         self.recovery = self.loop.create_task(self.desk.recover())
         self.turn()
 

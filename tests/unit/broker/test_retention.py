@@ -73,7 +73,7 @@ async def keep_in(house: House, keep: Keep, jobs: int) -> Kept:
     house.now = LONG_AGO_US
     loop = asyncio.get_running_loop()
     made = Retention(keep, house.store, house.desk.forgetting, house.desk.watchers, loop, lambda: house.now)
-    house.desk.watchers.released = made.look_soon
+    house.released = made.look_soon
     return Kept(house, made)
 
 

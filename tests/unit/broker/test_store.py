@@ -111,7 +111,7 @@ async def test_while_nothing_can_be_written_who_asks_is_answered_and_ends_are_re
 
 async def test_below_the_floor_only_what_is_known_is_answered(house: House) -> None:
     await house.accept(asked(1))
-    house.desk.shortage = Room(house.path.parent, 1 << 62).shortage
+    house.shortage = Room(house.path.parent, 1 << 62).shortage
     with pytest.raises(Refused, match="stay free") as refused:
         await house.accept(asked(2))
     assert refused.value.code is Code.RESOURCE_EXHAUSTED
