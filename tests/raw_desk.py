@@ -15,7 +15,7 @@ from typing import Any
 from jobwire.broker.engine import Launch
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.spec import JobSpec
-from jobwire.worker import folders
+from jobwire.worker import folders, layout
 
 OWNER = bytes(range(32))
 PATIENCE = 15.0
@@ -61,7 +61,7 @@ class RawDesk:
         self.socket.settimeout(PATIENCE)
         folder = os.open(self.state, os.O_RDONLY)
         try:
-            self.socket.connect(f"/proc/self/fd/{folder}/{folders.SOCKET}")
+            self.socket.connect(f"/proc/self/fd/{folder}/{layout.SOCKET}")
         finally:
             os.close(folder)
         self.wish(do="hello")
@@ -171,6 +171,6 @@ def serving(state: Path) -> Iterator[RawDesk]:
             for folder in [*path.iterdir(), path]:
                 with suppress(OSError):
                     folder.rmdir()
-        log = (state / folders.SUPERVISOR_LOG).read_text()
+        log = (state / layout.SUPERVISOR_LOG).read_text()
         print(log)
     assert "Traceback" not in log

@@ -20,7 +20,7 @@ from ..keys.places import roster_path, worker_folder
 from ..schemas.job import OWN_FAILURE_STATUS
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
-from . import keeping
+from . import keeping, layout
 from .listening import has_next_port, read_endpoint
 from .lock import last_description, running
 
@@ -195,7 +195,7 @@ def rebuild(
     for name, count in (counts | {"left out": len(found.left_out)}).items():
         typer.echo(f"{name:<12} {count}")
     for name in found.left_out[:_JOBS_SHOWN]:
-        typer.echo(f"jobwire: no job can be read from {folder / 'logs' / name}; it is left as it is", err=True)
+        typer.echo(f"jobwire: no job can be read from {folder / layout.LOGS / name}; it is left as it is", err=True)
     typer.echo("jobwire: jobs that waited in the queue are forgotten; start the worker, and submit them anew", err=True)
 
 
@@ -215,7 +215,7 @@ def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int) -> N
 def _jobs(state: Path, states: str) -> list[tuple[bytes, str, int]]:
     """Read the jobs in some states, whether the worker runs or not."""
     try:
-        store = sqlite3.connect(f"file:{state / 'state.db'}?mode=ro", uri=True)
+        store = sqlite3.connect(f"file:{state / layout.STORE}?mode=ro", uri=True)
     except sqlite3.Error:
         return []
     try:

@@ -21,13 +21,13 @@ from ..broker.daemon import Daemon, Settings
 from ..broker.retention import Keep
 from ..keys.identity import Identity, format_public, load_or_make
 from ..schemas.refusal import Code, Refused
-from . import reload
+from . import layout, reload
 from .engine import LocalEngine
 from .listening import is_loopback
 from .lock import StateLock, last_description
 from .memory import reuse_buffers
 from .priority import answer_first
-from .rebuild import STORE, demand_sound
+from .rebuild import demand_sound
 from .reload import Reloads, Resumed
 
 _log = logging.getLogger(__name__)
@@ -54,6 +54,42 @@ class WorkerSettings:
     keep_free_bytes: int = 0
 
 
+@dataclass(slots=True)
+class _Description:
+    """What a worker says of itself: made anew each time, for supervisor and keeper may be others than before."""
+
+    lock: StateLock
+    settings: WorkerSettings
+    identity: Identity
+    engine: LocalEngine
+    daemon: Daemon
+    reloads: Reloads
+
+    def fields(self) -> dict[str, Any]:
+        return {
+            "pid": os.getpid(),
+            "endpoint": self.daemon.endpoint,
+            "event_endpoint": self.daemon.event_endpoint,
+            "key": format_public(self.identity.public),
+            "version": __version__,
+            "slots": self.settings.slots,
+            "state": str(self.settings.state),
+            "roster": str(self.settings.roster),
+            "supervisor_pid": self.engine.supervisor_pid,
+            "keeper_pid": self.engine.keeper_pid,
+            "cgroups": self.engine.cgroups,
+            "boot_id": _boot_id(),
+            "reloads": asdict(self.reloads),
+        }
+
+    def write_anew(self) -> None:
+        try:
+            self.lock.describe(self.fields())
+        except OSError as error:
+            # The disk is full, for instance: only the pids of supervisor and keeper are out of date then.
+            _log.warning("%s could not be brought up to date: %s", error.filename or "the description", error.strerror)
+
+
 async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None], resumed: Resumed | None = None) -> Resumed | None:
     """Run a worker until SIGTERM or SIGINT; `ready` gets what it says of itself once it can be spoken to.
 
@@ -71,7 +107,6 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, signals.put_nowait, number)
     lock = StateLock(settings.state, resumed.lock if resumed else -1)
-    reloads = resumed.reloads if resumed else Reloads()
     passed_on: Resumed | None = None
     engine: LocalEngine | None = None
     daemon: Daemon | None = None
@@ -82,18 +117,13 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         engine = LocalEngine(settings.state, settings.slots, os.fsencode(settings.directory), files_limit=files_limit, rebooted=rebooted)
         daemon = await _open(settings, identity, engine)
 
-        def describe(now: Reloads | None = None) -> dict[str, Any]:
-            nonlocal reloads
-            reloads = now or reloads
-            return _describe(settings, identity, engine, daemon, reloads)
-
-        description = describe()
-        lock.describe(description)
-        engine.on_hello = lambda: _describe_again(lock, describe())
+        description = _Description(lock, settings, identity, engine, daemon, resumed.reloads if resumed else Reloads())
+        lock.describe(description.fields())
+        engine.on_hello = description.write_anew
         answer_first()
-        ready(description)
-        _log.info("ready: %s", json.dumps(description))
-        made_way = await _until_told(signals, engine, reloads, lambda now: _describe_again(lock, describe(now)))
+        ready(description.fields())
+        _log.info("ready: %s", json.dumps(description.fields()))
+        made_way = await _until_told(signals, engine, description)
         if made_way is not None:
             at = (daemon.endpoint, daemon.event_endpoint) if settings.listen else ("", "")
             passed_on = Resumed(lock.fileno(), files_limit, made_way, *at)
@@ -111,9 +141,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
             lock.release()
 
 
-async def _until_told(
-    signals: asyncio.Queue[signal.Signals], engine: LocalEngine, reloads: Reloads, describe: Callable[[Reloads], object]
-) -> Reloads | None:
+async def _until_told(signals: asyncio.Queue[signal.Signals], engine: LocalEngine, description: _Description) -> Reloads | None:
     """Wait until the worker is told to end (None), or to become another one: the supervisor has made way then."""
     has_terminal = reload.on_a_terminal()
     reload.let_signals_in()
@@ -122,14 +150,14 @@ async def _until_told(
             await reload.demand_successor(engine.handover)
         except Refused as refused:
             _log.error("not reloaded: %s", refused)
-            reloads = Reloads(reloads.count + 1, problem=str(refused))
-            describe(reloads)
+            description.reloads = Reloads(description.reloads.count + 1, problem=str(refused))
+            description.write_anew()
             continue
         reload.hold_signals_back()
         # Whoever wanted it to end meanwhile is not overheard; another wish to reload is fulfilled by this one.
         if _told_to_end(signals):
             return None
-        made_way = Reloads(reloads.count + 1, note=await engine.reload())
+        made_way = Reloads(description.reloads.count + 1, note=await engine.reload())
         return None if _told_to_end(signals) else made_way
     return None
 
@@ -156,7 +184,7 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
     desk_settings = Settings(
         "worker",
         f"jobwire {__version__}",
-        settings.state / STORE,
+        settings.state / layout.STORE,
         settings.roster,
         listen,
         event_listen,
@@ -171,32 +199,6 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
         daemon.close()
         raise
     return daemon
-
-
-def _describe(settings: WorkerSettings, identity: Identity, engine: LocalEngine, daemon: Daemon, reloads: Reloads) -> dict[str, Any]:
-    return {
-        "pid": os.getpid(),
-        "endpoint": daemon.endpoint,
-        "event_endpoint": daemon.event_endpoint,
-        "key": format_public(identity.public),
-        "version": __version__,
-        "slots": settings.slots,
-        "state": str(settings.state),
-        "roster": str(settings.roster),
-        "supervisor_pid": engine.supervisor_pid,
-        "keeper_pid": engine.keeper_pid,
-        "cgroups": engine.cgroups,
-        "boot_id": _boot_id(),
-        "reloads": asdict(reloads),
-    }
-
-
-def _describe_again(lock: StateLock, description: dict[str, Any]) -> None:
-    try:
-        lock.describe(description)
-    except OSError as error:
-        # The disk is full, for instance: only the pids of supervisor and keeper are out of date then.
-        _log.warning("%s could not be brought up to date: %s", error.filename or "the description", error.strerror)
 
 
 def _check_root(settings: WorkerSettings) -> None:

@@ -15,7 +15,7 @@ from ..broker.engine import Expected, Fact, Launch, LogPart, LogReader, Run, Str
 from ..schemas import faults
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Refused
-from . import folders, keeper
+from . import folders, keeper, layout
 from .intents import Intents
 from .link import Link, Message, connect
 from .logs import Follower, Growth, read_range, tail
@@ -41,7 +41,7 @@ class LocalEngine:
 
     def __init__(self, state: Path, slots: int, directory: bytes, *, files_limit: int = 0, rebooted: bool = False) -> None:
         self._state = state
-        self._logs = str(state / folders.LOGS)
+        self._logs = str(state / layout.LOGS)
         self._slots = slots
         self._files_limit = files_limit
         self._rebooted = rebooted
@@ -86,7 +86,7 @@ class LocalEngine:
             raise Refused(
                 Code.UNAVAILABLE,
                 f"the supervisor of {self._state} cannot be reached: {error.strerror}",
-                f"see {self._state / folders.SUPERVISOR_LOG}",
+                f"see {self._state / layout.SUPERVISOR_LOG}",
             ) from error
 
     def close(self) -> None:
@@ -194,10 +194,10 @@ class LocalEngine:
 
     def _connect(self) -> None:
         try:
-            connection = connect(self._state, folders.SOCKET)
+            connection = connect(self._state, layout.SOCKET)
         except OSError:
             keeper.start(self._state, self._files_limit)
-            connection = connect(self._state, folders.SOCKET)
+            connection = connect(self._state, layout.SOCKET)
         self._link = Link(connection, self._loop, self._take, self._line_lost)
         self._say([{"do": "hello"}])
 

@@ -1,6 +1,5 @@
-"""The state folder and the log folders in it: paths, the `job` and `outcome` files, and finding the folder of a run.
+"""The log folders: their paths, the `job` and `outcome` files in them, and finding that of a run.
 
-    STATE/supervisor.sock                     where the supervisor listens
     STATE/logs/.new-<handle>/                 an intent: accepted, not started
     STATE/logs/<pid>_<start>/                 while it runs
     STATE/logs/<pid>_<start>_<end>/           after it ended (the pid may be used again); pid 0 where it could not be started
@@ -23,14 +22,10 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..schemas.naming import JobKey, format_folder, format_time, parse_folder
-from . import layout
 
 if TYPE_CHECKING:
     from ..broker.engine import Launch
 
-LOGS = layout.LOGS
-SOCKET = layout.SOCKET
-SUPERVISOR_LOG = layout.SUPERVISOR_LOG
 INTENT_PREFIX = ".new-"
 STREAMS = ("stdout", "stderr")
 FOLDER_MODE = 0o700

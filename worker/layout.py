@@ -1,5 +1,6 @@
 """The names in the state folder. Imports nothing, so that the keeper can stay small."""
 
+STORE = "state.db"
 LOGS = "logs"
 SOCKET = "supervisor.sock"
 SUPERVISOR_LOG = "supervisor.log"

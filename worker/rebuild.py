@@ -29,12 +29,11 @@ from ..schemas.job import Outcome, OutcomeKind
 from ..schemas.naming import FolderName, format_time, parse_folder
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
-from . import folders
+from . import folders, layout
 from .facts import outcome_of
 from .folders import INTENT_PREFIX, JobFile, OutcomeFile, to_bytes
 from .lock import StateLock
 
-STORE = "state.db"
 _SIDE_FILES = ("", "-wal", "-shm")
 _NOT_READABLE = "how it ended is not known: its outcome file is gone or broken"
 _NEVER_TRIED = "it was accepted and not started before the store was lost; whether it was still wanted is not known, so it is not started"
@@ -58,7 +57,7 @@ def demand_sound(state: Path) -> None:
 
     Raises Refused(FAILED_PRECONDITION) if it is damaged, or is not there while there are logs.
     """
-    path = state / STORE
+    path = state / layout.STORE
     damage = _missing(state) if not soundness.exists(path) else soundness.find_damage(path, soundness.MOST_BYTES_AT_A_START)
     if damage:
         raise Refused(
@@ -76,7 +75,7 @@ def rebuild(state: Path, *, force: bool = False) -> Rebuilt:
 
     Raises Refused if a worker runs, if the store is sound and it is not forced, or if there is nothing to make one of.
     """
-    path = state / STORE
+    path = state / layout.STORE
     if not state.is_dir():
         raise Refused(Code.NOT_FOUND, f"there is no state folder {state}", "name it with --state")
     lock = StateLock(state)
@@ -97,22 +96,22 @@ def rebuild(state: Path, *, force: bool = False) -> Rebuilt:
 
 def _missing(state: Path) -> str:
     """Say that the store is gone although there are logs; empty where there are none either."""
-    count = sum(1 for _ in _names(state / folders.LOGS))
+    count = sum(1 for _ in _names(state / layout.LOGS))
     return f"it is gone, or empty, while the logs of {count} jobs are there" if count else ""
 
 
 def _rebuild(state: Path, found: Rebuilt) -> Rebuilt:
-    path = state / STORE
-    fresh = state / f"{STORE}.new"
+    path = state / layout.STORE
+    fresh = state / f"{layout.STORE}.new"
     for end in _SIDE_FILES:
         fresh.with_name(f"{fresh.name}{end}").unlink(missing_ok=True)
     try:
-        restoring.restore(fresh, _read_all(str(state / folders.LOGS), found))
+        restoring.restore(fresh, _read_all(str(state / layout.LOGS), found))
         fresh.chmod(0o600)
-        kept = f"{STORE}.set-aside-{format_time(wall_us())}"
+        kept = f"{layout.STORE}.set-aside-{format_time(wall_us())}"
         for end in _SIDE_FILES:
             with contextlib.suppress(FileNotFoundError):
-                path.with_name(f"{STORE}{end}").rename(state / f"{kept}{end}")
+                path.with_name(f"{layout.STORE}{end}").rename(state / f"{kept}{end}")
                 found.kept = kept
         fresh.rename(path)
         sync_folder(state)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from raw_desk import RawDesk, is_alive, kill_and_wait, our_cgroups, until
 
-from jobwire.worker import folders, keeper
+from jobwire.worker import keeper, layout
 
 
 def test_unsettled_ends_are_told_again_and_settled_ones_are_not(desk: RawDesk) -> None:
@@ -65,7 +65,7 @@ def test_a_new_connection_replaces_the_old_one_after_its_last_words(desk: RawDes
     former.send(json.dumps([{"do": "start", "job": handle}]).encode())
     desk.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     desk.socket.settimeout(10)
-    desk.socket.connect(str(desk.state / folders.SOCKET))
+    desk.socket.connect(str(desk.state / layout.SOCKET))
     os.kill(desk.supervisor, signal.SIGCONT)
     desk.wish(do="hello")
     desk.fact("hello")
@@ -87,7 +87,7 @@ def test_retire_waits_for_what_runs_and_leaves_nothing(desk: RawDesk, tmp_path: 
     assert desk.socket.recv(65_536) == b""
     until(lambda: not is_alive(desk.keeper) and not is_alive(desk.supervisor), "their end")
     assert our_cgroups(tmp_path) == []
-    assert not (tmp_path / folders.SOCKET).exists()
+    assert not (tmp_path / layout.SOCKET).exists()
     keeper.start(tmp_path)
 
 
@@ -122,7 +122,7 @@ def test_a_pair_ends_that_no_worker_needs_but_not_before_all_it_knows_is_settled
     desk.socket.close()
     until(lambda: not is_alive(desk.keeper) and not is_alive(desk.supervisor), "their end")
     assert our_cgroups(tmp_path) == []
-    assert not (tmp_path / folders.SOCKET).exists()
+    assert not (tmp_path / layout.SOCKET).exists()
 
 
 def stays_for(desk: RawDesk, seconds: float) -> None:

@@ -16,7 +16,7 @@ from jobwire.schemas.job import OutcomeKind
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.spec import JobSpec
-from jobwire.worker import folders
+from jobwire.worker import folders, layout
 from jobwire.worker.engine import LocalEngine
 from jobwire.worker.folders import OutcomeFile
 from jobwire.worker.supervisor import link
@@ -30,7 +30,7 @@ class OtherSupervisor:
         self._dies = dies_at_first
         self._hello = {"fact": "hello", "version": 1, "pid": 7, "keeper_pid": 6, "cgroups": False, **hello}
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._listener.bind(str(state / folders.SOCKET))
+        self._listener.bind(str(state / layout.SOCKET))
         self._listener.listen()
         self._listener.settimeout(0)
         self._connection: socket.socket | None = None
@@ -93,7 +93,7 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
     made.engine.close()
     if made.supervisor is not None:
         made.supervisor.close()
-    assert not (tmp_path / folders.SUPERVISOR_LOG).exists(), "a real pair was started"
+    assert not (tmp_path / layout.SUPERVISOR_LOG).exists(), "a real pair was started"
 
 
 async def test_a_supervisor_that_cannot_hand_over_is_left_alone(pair: Pair) -> None:
