@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from processes import is_alive
 from raw_client import RawClient
 
 from jobwire.client.blocking import Client
@@ -64,10 +65,11 @@ class Worker:
     def admit(self, name: str, role: str) -> Identity:
         """Put somebody new on the roster of a worker that runs, and return when they may come in."""
         identity = self.add(name, role)
-        wait_until(lambda: self._lets_in(identity), "the roster is in force")
+        wait_until(lambda: self.lets_in(identity), "the roster is in force")
         return identity
 
-    def _lets_in(self, identity: Identity) -> bool:
+    def lets_in(self, identity: Identity) -> bool:
+        """Tell whether somebody may come in now."""
         with RawClient(self.endpoint, self.public, identity) as raw:
             raw.send(raw.envelope(raw.request(hello=request_pb2.Hello(oldest_version=1, newest_version=1))))
             return raw.receive_frames(1000) is not None
@@ -147,6 +149,12 @@ class Worker:
         self.process.send_signal(number)
         self.process.wait(READY_SECONDS)
 
+    def kill_supervisor(self) -> None:
+        """Kill it, and wait until the worker has met the next one."""
+        before = self.described()["supervisor_pid"]
+        os.kill(before, signal.SIGKILL)
+        wait_until(lambda: self.described()["supervisor_pid"] != before, "the worker meets the next supervisor")
+
     def logged(self) -> str:
         """Read what worker and supervisor had to say."""
         parts = [path.read_text(errors="replace") for path in (self.log, self.state / "supervisor.log") if path.exists()]
@@ -159,7 +167,7 @@ class Worker:
             # Without jobs an ending worker lets its supervisor end too.
             self.kill(signal.SIGTERM)
         for name in ("supervisor_pid", "keeper_pid"):
-            wait_until(lambda name=name: not _lives(self.described_or_last().get(name, 0)), f"{name} ends")
+            wait_until(lambda name=name: not is_alive(self.described_or_last().get(name, 0)), f"{name} ends")
         shutil.rmtree(self.state, ignore_errors=True)
 
     def _stop_all_jobs(self) -> None:
@@ -177,11 +185,3 @@ class Worker:
             return self.described()
         except (OSError, ValueError):
             return self.description
-
-
-def _lives(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return bool(pid) and stat.rpartition(")")[2].split()[0] != "Z"

@@ -6,7 +6,6 @@ import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import repeat
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import zmq
@@ -14,12 +13,6 @@ from raw_client import RawClient
 
 from jobwire.schemas.frames import LARGEST_CREDIT
 from jobwire.schemas.generated import job_pb2, request_pb2
-
-
-def peak_bytes(pid: int) -> int:
-    """Read how much memory a process ever held at once."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 @contextmanager
@@ -68,8 +61,3 @@ def mute_connections(endpoint: str, count: int) -> Iterator[list[socket.socket]]
     finally:
         for connection in connections:
             connection.close()
-
-
-def descriptors(pid: int) -> int:
-    """Count what a process has open."""
-    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())

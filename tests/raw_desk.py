@@ -2,15 +2,17 @@
 
 import json
 import os
-import select
 import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from daemons import wait_until
+from processes import is_alive
 
 from jobwire.broker.engine import Launch
 from jobwire.schemas.naming import JobKey
@@ -21,28 +23,6 @@ OWNER = bytes(range(32))
 PATIENCE = 15.0
 
 Fact = dict[str, Any]
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for something in /proc or on disk, which tells nobody when it changes."""
-    deadline = time.monotonic() + PATIENCE
-    nothing = select.poll()
-    while not condition():
-        assert time.monotonic() < deadline, f"in vain waited for: {what}"
-        nothing.poll(5)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        line = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return line.rpartition(")")[2].split()[0] not in "ZX"
-
-
-def cpu_ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
 
 
 class RawDesk:
@@ -145,7 +125,7 @@ class RawDesk:
 
 def kill_and_wait(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not is_alive(pid), f"the end of process {pid}")
+    wait_until(lambda: not is_alive(pid), f"the end of process {pid}")
 
 
 def our_cgroups(state: Path) -> list[Path]:
@@ -160,7 +140,7 @@ def serving(state: Path) -> Iterator[RawDesk]:
     try:
         yield one
         one.retire()
-        until(lambda: not is_alive(one.keeper) and not is_alive(one.supervisor), "the end of keeper and supervisor")
+        wait_until(lambda: not is_alive(one.keeper) and not is_alive(one.supervisor), "the end of keeper and supervisor")
         assert our_cgroups(state) == []
     finally:
         one.socket.close()

@@ -16,7 +16,7 @@ from table import Line, Pairs, amount, at_most
 # Beside the folder of this file, as pytest finds it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from insiders import peak_bytes
+from processes import peak_bytes
 
 from jobwire.client.blocking import Client
 from jobwire.keys import roster

@@ -78,7 +78,7 @@ def test_a_chosen_routing_id_is_refused(worker: Worker) -> None:
 
 def test_a_request_must_be_signed_by_whoever_is_connected(worker: Worker) -> None:
     other = worker.add("other", "admin")
-    wait_until(lambda: _lets_in(worker, other), "the roster is in force")
+    wait_until(lambda: worker.lets_in(other), "the roster is in force")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw:
         raw.hello()
         start = raw.start(b"true")
@@ -93,12 +93,6 @@ def test_a_request_must_be_signed_by_whoever_is_connected(worker: Worker) -> Non
         raw.send(altered.SerializeToString())
         assert refused(raw.receive()) == request_pb2.CODE_UNAUTHENTICATED
         assert not raw.ask(raw.request(list=request_pb2.List(all=True))).list.jobs
-
-
-def _lets_in(worker: Worker, identity: object) -> bool:
-    with RawClient(worker.endpoint, worker.public, identity) as raw:  # type: ignore[arg-type]
-        raw.send(raw.envelope(raw.request(hello=request_pb2.Hello(oldest_version=1, newest_version=1))))
-        return raw.receive_frames(1000) is not None
 
 
 def test_a_stranger_gets_no_byte_in_on_either_socket(worker: Worker) -> None:
@@ -140,7 +134,7 @@ def test_only_a_granted_topic_is_served(worker: Worker, topic: bytes) -> None:
 
 def test_a_grant_is_of_no_use_to_somebody_else(worker: Worker) -> None:
     thief = worker.add("thief", "admin")
-    wait_until(lambda: _lets_in(worker, thief), "the roster is in force")
+    wait_until(lambda: worker.lets_in(thief), "the roster is in force")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw, RawClient(worker.endpoint, worker.public, thief) as stealing:
         raw.hello()
         stealing.hello()
@@ -158,7 +152,7 @@ def test_a_grant_is_of_no_use_to_somebody_else(worker: Worker) -> None:
 def test_a_frame_that_is_no_subscription_does_not_shift_topics_to_others(worker: Worker) -> None:
     """An XSUB sends `\\x02zz`; without a guard, the next peer's topic is then given to the one that was read before."""
     victim = worker.add("victim", "submitter")
-    wait_until(lambda: _lets_in(worker, victim), "the roster is in force")
+    wait_until(lambda: worker.lets_in(victim), "the roster is in force")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw, RawClient(worker.endpoint, worker.public, victim) as other:
         raw.hello()
         other.hello()
@@ -197,7 +191,7 @@ def test_a_mute_peer_does_not_receive_the_late_reply_of_one_that_left(worker: Wo
 
 def test_another_identitys_job_is_as_unknown_as_none(worker: Worker) -> None:
     submitter = worker.add("submitter", "submitter")
-    wait_until(lambda: _lets_in(worker, submitter), "the roster is in force")
+    wait_until(lambda: worker.lets_in(submitter), "the roster is in force")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw, RawClient(worker.endpoint, worker.public, submitter) as other:
         raw.hello()
         other.hello()
@@ -228,7 +222,7 @@ def _text(key: job_pb2.JobKey) -> str:
 
 def test_a_viewer_sees_everything_and_changes_nothing(worker: Worker) -> None:
     viewer = worker.add("viewer", "viewer")
-    wait_until(lambda: _lets_in(worker, viewer), "the roster is in force")
+    wait_until(lambda: worker.lets_in(viewer), "the roster is in force")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw, RawClient(worker.endpoint, worker.public, viewer) as other:
         raw.hello()
         other.hello()
@@ -246,7 +240,7 @@ def test_a_viewer_sees_everything_and_changes_nothing(worker: Worker) -> None:
 
 def test_a_key_taken_off_the_roster_is_cut_off_on_both_sockets_at_once(worker: Worker) -> None:
     fired = worker.add("fired", "viewer")
-    wait_until(lambda: _lets_in(worker, fired), "the roster is in force")
+    wait_until(lambda: worker.lets_in(fired), "the roster is in force")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw, RawClient(worker.endpoint, worker.public, fired) as other:
         raw.hello()
         other.hello()

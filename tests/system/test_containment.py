@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import uuid
@@ -131,7 +130,7 @@ def test_what_lingers_goes_on_and_its_output_arrives_across_a_death_of_the_super
         assert job.info().outcome == job.outcome
         assert job.outcome is not None
         assert job.outcome.sentence == "exited with status 4; what it left behind goes on"
-        kill_supervisor(worker)
+        worker.kill_supervisor()
         gate.write_bytes(b"go\n")
         wait_until(lambda: job.read_range("stdout", 0, 100)[0] == b"now\nlater\n", "its later output")
 
@@ -162,14 +161,7 @@ def test_that_a_job_went_over_its_output_limit_is_known_after_a_death_of_the_sup
     with worker.client() as client:
         job = client.submit(["sh", "-c", "trap '' TERM; echo too much; while :; do sleep 0.1; done"], output_limit=3, grace=1.5)
         wait_until(lambda: list(worker.logs.glob("*/over_limit")), "the limit is noticed")
-        kill_supervisor(worker)
+        worker.kill_supervisor()
         job.wait(timeout=20)
         assert job.outcome is not None
         assert (job.outcome.kind, job.outcome.stdout_bytes, job.exit_status) == (OutcomeKind.OVER_LIMIT, 3, 153)
-
-
-def kill_supervisor(worker: Worker) -> None:
-    """Kill it, and wait until the worker has met the next one."""
-    before = worker.described()["supervisor_pid"]
-    os.kill(before, signal.SIGKILL)
-    wait_until(lambda: worker.described()["supervisor_pid"] != before, "the worker meets the next supervisor")

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from daemons import _lives, wait_until
+from daemons import wait_until
+from processes import is_alive
 
 from jobwire.client import contexts
 from jobwire.client.batch_file import read_batch
@@ -99,11 +100,11 @@ class Shell:
         described = self.folder / "state" / "worker" / "worker.json"
         if described.exists():
             pids = json.loads(described.read_bytes())
-            if _lives(pids["supervisor_pid"]) or _lives(pids["pid"]):
+            if is_alive(pids["supervisor_pid"]) or is_alive(pids["pid"]):
                 subprocess.run(["bash", "-c", _END_ALL], env=self.env, capture_output=True, timeout=SECONDS, check=True)
                 pids = json.loads(described.read_bytes())
             for name in ("pid", "supervisor_pid", "keeper_pid"):
-                wait_until(lambda name=name: not _lives(pids[name]), f"{name} ends")
+                wait_until(lambda name=name: not is_alive(pids[name]), f"{name} ends")
         try:
             self.bash.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:

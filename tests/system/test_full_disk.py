@@ -88,7 +88,7 @@ def test_a_writer_waits_for_room_and_loses_nothing(small_logs: Worker) -> None:
         wait_until(lambda: job.read_range("stdout", 0, 0)[1] >= 2 * MEGABYTE + MEGABYTE // 2, "the disk is full")
         waiting = "its output waits for room on the worker's disk"
         wait_until(lambda: job.info().waits_for == waiting, "it says so")
-        kill_supervisor(small_logs)
+        small_logs.kill_supervisor()
         wait_until(lambda: job.info().waits_for == waiting, "it says so again")
         filler.unlink()
         result = job.result(timeout=30)
@@ -129,7 +129,7 @@ def test_an_end_that_was_told_is_written_down_by_the_next_supervisor(small_logs:
         filler = fill(small_logs.logs)
         gate.write_bytes(b"go\n")
         assert job.wait(timeout=20) == 3
-        kill_supervisor(small_logs)
+        small_logs.kill_supervisor()
         filler.unlink()
         assert b'"exit_status":3' in wait_until(lambda: outcome_of(small_logs, job.pid), "the outcome is written")
         assert job.read_range("stdout", 0, 10) == (b"", 0)
@@ -170,13 +170,6 @@ def outcome_of(worker: Worker, pid: int | None) -> bytes:
         return (folder_of(worker, pid) / "outcome").read_bytes()
     except OSError:
         return b""
-
-
-def kill_supervisor(worker: Worker) -> None:
-    """Kill it, and wait until the worker has met the next one."""
-    before = worker.described()["supervisor_pid"]
-    os.kill(before, signal.SIGKILL)
-    wait_until(lambda: worker.described()["supervisor_pid"] != before, "the worker meets the next supervisor")
 
 
 def kill_supervisor_unseen(worker: Worker) -> None:

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 import pytest
 import zmq
 from daemons import Worker, wait_until
-from insiders import descriptors, follow, list_all, mute_connections, peak_bytes, watched
+from insiders import follow, list_all, mute_connections, watched
+from processes import descriptors, peak_bytes
 from raw_client import RawClient, news
 
 from jobwire.keys.identity import Identity

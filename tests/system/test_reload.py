@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from daemons import Worker, wait_until
+from processes import descriptors
 
 from jobwire.schemas.job import EventKind
 
@@ -27,10 +28,6 @@ def written(number: int, size: int) -> bytes:
 def pids(worker: Worker) -> tuple[int, int, int]:
     told = worker.described()
     return told["pid"], told["supervisor_pid"], told["keeper_pid"]
-
-
-def descriptors(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 @pytest.mark.parametrize("size", [700_000, pytest.param(7_000_000, marks=pytest.mark.soak)])

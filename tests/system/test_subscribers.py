@@ -17,7 +17,8 @@ import pytest
 import zmq
 from daemons import Worker, wait_until
 from home import Home, read_until
-from insiders import peak_bytes, watched
+from insiders import watched
+from processes import peak_bytes
 from raw_client import SILENCE_MS, RawClient, news
 
 from jobwire.client.blocking import Client

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from daemons import Worker, wait_until
-from raw_desk import is_alive
+from processes import is_alive
 
 # Waits for the gate without polling (opening a FIFO blocks), then writes, and ends with a status of its own.
 SCRIPT = 'echo started >> "$LEDGER"; read _ < "$GATE"; echo "line of $N"; echo "error of $N" >&2; echo ended >> "$LEDGER"; exit "$N"'

@@ -9,7 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from raw_desk import RawDesk, is_alive, kill_and_wait, our_cgroups, until
+from daemons import wait_until
+from processes import is_alive
+from raw_desk import RawDesk, kill_and_wait, our_cgroups
 
 from jobwire.worker import keeper
 from jobwire.worker.supervisor import cgroups
@@ -29,7 +31,7 @@ def start_writers(desk: RawDesk, tmp_path: Path, count: int) -> tuple[dict[str, 
     writers = {desk.start(SH, "-c", WRITER.format(gate=gate, status=status)): status for status in range(1, count + 1)}
     for handle in writers:
         folder = desk.folder(desk.started(handle))
-        until(lambda folder=folder: (folder / "stdout").read_bytes() and (folder / "stderr").read_bytes(), "the first lines")
+        wait_until(lambda folder=folder: (folder / "stdout").read_bytes() and (folder / "stderr").read_bytes(), "the first lines")
     return writers, gate
 
 
@@ -46,7 +48,7 @@ def pass_gate(gate: Path, count: int) -> None:
     fd = os.open(gate, os.O_RDWR)
     try:
         os.write(fd, b"\n" * count)
-        until(lambda: not _bytes_in(fd), "all writers to pass")
+        wait_until(lambda: not _bytes_in(fd), "all writers to pass")
     finally:
         os.close(fd)
 
@@ -97,7 +99,7 @@ def test_a_killed_supervisor_loses_no_status_of_jobs_already_dead(desk: RawDesk,
     pids = [desk.started(handle)["pid"] for handle in jobs]
     os.kill(desk.supervisor, signal.SIGSTOP)
     pass_gate(gate, len(jobs))
-    until(lambda: not any(is_alive(pid) for pid in pids), "the end of all jobs")
+    wait_until(lambda: not any(is_alive(pid) for pid in pids), "the end of all jobs")
     kill_and_wait(desk.supervisor)
     desk.reconnect()
     desk.recover()
@@ -124,11 +126,11 @@ def test_what_a_job_left_behind_while_the_supervisor_was_dead_is_ended(desk: Raw
     leave = f"setsid sh -c 'trap \"\" TERM; echo $$; while :; do read x < /proc/self/stat; done' & read x < {gate}; exit 9"
     handle = desk.start(SH, "-c", leave, grace_ms=100)
     started = desk.started(handle)
-    until((desk.folder(started) / "stdout").read_bytes, "the pid of what is left behind")
+    wait_until((desk.folder(started) / "stdout").read_bytes, "the pid of what is left behind")
     left = int((desk.folder(started) / "stdout").read_bytes())
     os.kill(desk.supervisor, signal.SIGSTOP)
     pass_gate(gate, 1)
-    until(lambda: not is_alive(started["pid"]), "the end of the leader")
+    wait_until(lambda: not is_alive(started["pid"]), "the end of the leader")
     assert is_alive(left)
     kill_and_wait(desk.supervisor)
     desk.reconnect()
@@ -187,7 +189,7 @@ def test_after_both_were_killed_the_next_supervisor_may_be_killed_too(desk: RawD
     desk.reconnect()
     os.kill(desk.supervisor, signal.SIGSTOP)
     pass_gate(gate, len(jobs))
-    until(lambda: not any(is_alive(pid) for pid in pids), "the end of all jobs")
+    wait_until(lambda: not any(is_alive(pid) for pid in pids), "the end of all jobs")
     kill_and_wait(desk.supervisor)
     desk.reconnect()
     desk.recover()
@@ -195,7 +197,7 @@ def test_after_both_were_killed_the_next_supervisor_may_be_killed_too(desk: RawD
         fact = desk.ended(handle)
         assert (fact["kind"], fact["exit_status"], desk.output(fact)) == ("exited", status, (b"out\n", b"")), fact["sentence"]
     desk.settle(*jobs)
-    until(lambda: not _holds_pidfds(desk.keeper), "the keeper to let go of them")
+    wait_until(lambda: not _holds_pidfds(desk.keeper), "the keeper to let go of them")
 
 
 @pytest.mark.usefixtures("any_box")
@@ -205,7 +207,7 @@ def test_if_both_are_killed_what_ended_meanwhile_is_lost_in_words(desk: RawDesk,
     kill_and_wait(desk.supervisor)
     pid = next(int(path.name.split("_")[0]) for path in desk.logs.iterdir())
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not is_alive(pid), "the end of the job")
+    wait_until(lambda: not is_alive(pid), "the end of the job")
     keeper.start(tmp_path)
     desk.reconnect()
     desk.recover()
@@ -276,11 +278,11 @@ def test_a_fork_that_ended_before_its_folder_was_renamed_keeps_its_status(desk: 
     os.mkfifo(gate)
     handle = desk.start(SH, "-c", f"echo out; read x < {gate}; exit 6")
     started = desk.started(handle)
-    until((desk.folder(started) / "stdout").read_bytes, "the output")
+    wait_until((desk.folder(started) / "stdout").read_bytes, "the output")
     os.kill(desk.supervisor, signal.SIGSTOP)
     desk.folder(started).rename(desk.logs / f".new-{handle}")
     pass_gate(gate, 1)
-    until(lambda: not is_alive(started["pid"]), "the end of the job")
+    wait_until(lambda: not is_alive(started["pid"]), "the end of the job")
     kill_and_wait(desk.supervisor)
     desk.reconnect()
     desk.recover()
@@ -296,7 +298,7 @@ def test_a_job_ends_though_somebody_removed_its_cgroup(desk: RawDesk, tmp_path: 
     os.mkfifo(gate)
     handle = desk.start(SH, "-c", f"echo out; read x < {gate}; exit 6")
     started = desk.started(handle)
-    until((desk.folder(started) / "stdout").read_bytes, "the output")
+    wait_until((desk.folder(started) / "stdout").read_bytes, "the output")
     tree = cgroups.find_tree()
     assert tree is not None
     own = Path(tree.folder_of(started["pid"]))

@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from raw_desk import RawDesk, cpu_ticks, is_alive, until
+from daemons import wait_until
+from processes import cpu_ticks, is_alive
+from raw_desk import RawDesk
 
 SH = "/bin/sh"
 # Forks twice, leaves the session, closes its output, ignores SIGTERM, and tells who it is.
@@ -34,7 +36,7 @@ def start_daemon(desk: RawDesk, tmp_path: Path, then: str, **options: object) ->
     """Start a job that leaves a daemon and goes on with `then`; gives its handle and the daemon's pid."""
     (tmp_path / "daemon.py").write_text(f"{DAEMON}\n{then}")
     handle = desk.start("/usr/bin/env", "python3", f"{tmp_path}/daemon.py", f"{tmp_path}/pid", **options)
-    until((tmp_path / "pid").exists, "the daemon")
+    wait_until((tmp_path / "pid").exists, "the daemon")
     return handle, int((tmp_path / "pid").read_text())
 
 
@@ -69,7 +71,7 @@ def test_processes_that_fork_on_and_on_are_all_gone(desk: RawDesk) -> None:
     nap = f"sleep 60.{desk.supervisor}"
     handle = desk.start(SH, "-c", f"trap '' TERM; (while :; do ({nap} & ) ; done) & echo ready; wait")
     started = desk.started(handle)
-    until((desk.folder(started) / "stdout").read_bytes, "the first output")
+    wait_until((desk.folder(started) / "stdout").read_bytes, "the first output")
     desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=100)
     assert desk.ended(handle)["signal"] == signal.SIGKILL
     assert subprocess.run(["pgrep", "-fx", nap], capture_output=True, check=False).stdout == b""
@@ -78,7 +80,7 @@ def test_processes_that_fork_on_and_on_are_all_gone(desk: RawDesk) -> None:
 def test_who_ends_within_the_grace_is_not_killed(desk: RawDesk) -> None:
     handle = desk.start(SH, "-c", "trap 'echo bye; exit 5' TERM; echo ready; while :; do read x < /proc/self/stat; done", grace_ms=60_000)
     started = desk.started(handle)
-    until((desk.folder(started) / "stdout").read_bytes, "the first output")
+    wait_until((desk.folder(started) / "stdout").read_bytes, "the first output")
     desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
     fact = desk.ended(handle)
     assert (fact["kind"], fact["exit_status"], desk.output(fact)[0]) == ("exited", 5, b"ready\nbye\n")
@@ -87,7 +89,7 @@ def test_who_ends_within_the_grace_is_not_killed(desk: RawDesk) -> None:
 def test_who_does_not_is_killed_and_a_second_end_can_shorten_it(desk: RawDesk) -> None:
     handle = desk.start(SH, "-c", "trap '' TERM; echo ready; while :; do read x < /proc/self/stat; done")
     started = desk.started(handle)
-    until((desk.folder(started) / "stdout").read_bytes, "the first output")
+    wait_until((desk.folder(started) / "stdout").read_bytes, "the first output")
     desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
     desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=100)
     desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=50_000)
@@ -109,7 +111,7 @@ def test_a_signal_reaches_every_process(desk: RawDesk) -> None:
     child = "trap 'echo got it; exit' USR1; echo ready; while :; do read x < /proc/self/stat; done"
     handle = desk.start(SH, "-c", f'setsid sh -c "{child}" & {child.replace("exit", "wait; exit")}')
     started = desk.started(handle)
-    until(lambda: (desk.folder(started) / "stdout").read_bytes().count(b"ready") == 2, "both processes")
+    wait_until(lambda: (desk.folder(started) / "stdout").read_bytes().count(b"ready") == 2, "both processes")
     desk.wish(do="signal", job=handle, signal=signal.SIGUSR1)
     assert desk.output(desk.ended(handle))[0].count(b"got it") == 2
 
@@ -118,7 +120,7 @@ def test_closing_its_output_early_ends_nothing_and_spins_nothing(desk: RawDesk) 
     handle = desk.start(SH, "-c", "echo before; exec >&- 2>&-; exec sleep 60")
     started = desk.started(handle)
     pipes = Path(f"/proc/{started['pid']}/fd")
-    until(lambda: len(list(pipes.iterdir())) == 1 and (desk.folder(started) / "stdout").read_bytes(), "the closing")
+    wait_until(lambda: len(list(pipes.iterdir())) == 1 and (desk.folder(started) / "stdout").read_bytes(), "the closing")
     before = cpu_ticks(desk.supervisor), cpu_ticks(desk.keeper)
     assert select.select([desk.socket], [], [], 0.5)[0] == []
     assert (cpu_ticks(desk.supervisor), cpu_ticks(desk.keeper)) <= (before[0] + 1, before[1] + 1)
@@ -148,7 +150,7 @@ def test_output_that_an_escaped_process_still_writes_is_kept(desk: RawDesk, tmp_
     assert fact["stdout_bytes"] == len("early\n")
     desk.settle(handle)
     (tmp_path / "gate").write_text("go on\n")
-    until(lambda: desk.output(fact)[0] == b"early\nlate\n", "what the escaped process wrote")
+    wait_until(lambda: desk.output(fact)[0] == b"early\nlate\n", "what the escaped process wrote")
 
 
 def test_one_that_writes_without_end_starves_nobody(desk: RawDesk) -> None:

@@ -8,7 +8,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from raw_desk import RawDesk, is_alive, kill_and_wait, our_cgroups, until
+from daemons import wait_until
+from processes import is_alive
+from raw_desk import RawDesk, kill_and_wait, our_cgroups
 
 from jobwire.worker import keeper, layout
 
@@ -85,7 +87,7 @@ def test_retire_waits_for_what_runs_and_leaves_nothing(desk: RawDesk, tmp_path: 
     desk.ended(handle)
     desk.settle(handle)
     assert desk.socket.recv(65_536) == b""
-    until(lambda: not is_alive(desk.keeper) and not is_alive(desk.supervisor), "their end")
+    wait_until(lambda: not is_alive(desk.keeper) and not is_alive(desk.supervisor), "their end")
     assert our_cgroups(tmp_path) == []
     assert not (tmp_path / layout.SOCKET).exists()
     keeper.start(tmp_path)
@@ -120,7 +122,7 @@ def test_a_pair_ends_that_no_worker_needs_but_not_before_all_it_knows_is_settled
     assert desk.ended(handle)["exit_status"] == 7
     desk.settle(handle)
     desk.socket.close()
-    until(lambda: not is_alive(desk.keeper) and not is_alive(desk.supervisor), "their end")
+    wait_until(lambda: not is_alive(desk.keeper) and not is_alive(desk.supervisor), "their end")
     assert our_cgroups(tmp_path) == []
     assert not (tmp_path / layout.SOCKET).exists()
 
