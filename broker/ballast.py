@@ -6,6 +6,8 @@ import logging
 import os
 from pathlib import Path
 
+from .room import free_bytes
+
 _log = logging.getLogger(__name__)
 
 BALLAST_BYTES = 8 * 1024 * 1024
@@ -33,8 +35,7 @@ class Ballast:
         """Lay it again where it is missing and the disk has twice its room: the other half is for what is recorded meanwhile."""
         if not self._missing:
             return
-        disk = os.statvfs(self._path.parent)
-        if disk.f_bavail * disk.f_frsize >= 2 * BALLAST_BYTES:
+        if free_bytes(self._path.parent) >= 2 * BALLAST_BYTES:
             # One attempt: where it fails for another reason than room, a warning with each commit would not help.
             self._missing = False
             self._lay()

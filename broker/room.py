@@ -1,4 +1,4 @@
-"""Whether there is room for new jobs: below a floor of free disk none is taken on, so that those that run can go on."""
+"""How much room the disk has. Below a floor of it no new job is taken on, so that those that run can go on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from ..schemas.refusal import Code, Refused
 _MEGABYTE = 1_000_000
 # A disk does not fill faster than this would matter, and the store bears it too.
 _LOOK_SECONDS = 0.1
+
+
+def free_bytes(folder: Path) -> int:
+    """Say how many bytes of the file system of a folder are free for this user.
+
+    Raises OSError.
+    """
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
 
 
 class Room:
@@ -27,16 +36,15 @@ class Room:
         if not self._floor_bytes or now < self._roomy_until:
             return None
         try:
-            found = os.statvfs(self._folder)
+            free = free_bytes(self._folder)
         except OSError:
             # Then nothing can be recorded either, and that is told.
             return None
-        free_bytes = found.f_bavail * found.f_frsize
-        if free_bytes >= self._floor_bytes:
+        if free >= self._floor_bytes:
             self._roomy_until = now + _LOOK_SECONDS
             return None
         return Refused(
             Code.RESOURCE_EXHAUSTED,
-            f"the disk of the state folder has {free_bytes / _MEGABYTE:.0f} MB free, and {self._floor_bytes / _MEGABYTE:.0f} MB stay free",
+            f"the disk of the state folder has {free / _MEGABYTE:.0f} MB free, and {self._floor_bytes / _MEGABYTE:.0f} MB stay free",
             "make room (jobwire forget drops jobs that have ended, with their logs), then try again",
         )

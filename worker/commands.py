@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from ..broker.room import free_bytes
 from ..keys.places import roster_path, worker_folder
 from ..schemas.job import OWN_FAILURE_STATUS
 from ..schemas.naming import short_id
@@ -81,8 +82,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         raise Refused(
             Code.NOT_FOUND, f"no worker runs on {folder}", "jobwire run starts your own; jobwire worker run starts one for others"
         )
-    disk = os.statvfs(folder)
-    found["free_bytes"] = disk.f_bavail * disk.f_frsize
+    found["free_bytes"] = free_bytes(folder)
     found["jobs"] = {"running": len(_jobs(folder, "2, 3")), "queued": len(_jobs(folder, "1"))}
     if as_json:
         typer.echo(json.dumps(found))
