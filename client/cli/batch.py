@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sized
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +24,7 @@ from .opening import client, context_name
 from .options import surroundings
 from .progress import Progress
 from .screen import say, write
-from .sentences import command_line, failed
+from .sentences import command_line, failed, how_many_jobs
 
 _TAIL_LINES = 5
 
@@ -54,7 +53,7 @@ def batch(
     if dry_run:
         for job_id, job in zip(ids, plan.jobs, strict=True):
             write(f"{format_id(job_id)}\t{job.name}\t{command_line(job.argv)}")
-        say(f"{_count(ids)}; nothing was sent")
+        say(f"{how_many_jobs(len(ids))}; nothing was sent")
         return
     request = request_pb2.Start(
         batch=job_pb2.Batch(id=run, name=plan.name, parallel=plan.parallel if width is None else min(width, MOST_JOBS_PER_START)),
@@ -74,9 +73,9 @@ def batch(
             except Refused as refused:
                 raise _about_job(refused, request, jobs) from None
             write(format_id(run))
-            say(f"{_count(jobs)} submitted{repeated}; jobwire wait {format_id(run)} waits for their end")
+            say(f"{how_many_jobs(len(jobs))} submitted{repeated}; jobwire wait {format_id(run)} waits for their end")
             return
-        say(f"run {format_id(run)}: {_count(jobs)}{repeated}")
+        say(f"run {format_id(run)}: {how_many_jobs(len(jobs))}{repeated}")
         raise endings.Ending(_watch(connected, request, jobs))
 
 
@@ -132,7 +131,7 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
                 raise
             raise _about_job(refused, request, jobs) from None
     if failures:
-        say(f"{failures} of {_count(jobs)} failed; jobwire list -a --batch {run} shows all")
+        say(f"{failures} of {how_many_jobs(len(jobs))} failed; jobwire list -a --batch {run} shows all")
     return endings.REFUSED if failures else endings.DONE
 
 
@@ -141,10 +140,6 @@ def _about_job(refused: Refused, request: request_pb2.Start, jobs: dict[bytes, J
         return refused
     title = _title(jobs[request.jobs[refused.job_index].id])
     return Refused(refused.code, f"job {refused.job_index + 1} ({title}): {refused.message}; none was submitted", refused.next_step)
-
-
-def _count(jobs: Sized) -> str:
-    return f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}"
 
 
 def _title(job: JobSpec) -> str:

@@ -16,6 +16,7 @@ from .choosing import chosen_jobs
 from .endings import BadInput
 from .opening import client
 from .screen import say, write_json
+from .sentences import how_many_jobs
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _THOUSAND = 1000
@@ -68,7 +69,7 @@ def _tell(forgotten: Forgotten, what: str, *, json: bool) -> None:
     if json:
         write_json({"jobs": forgotten.jobs, "log_bytes": forgotten.log_bytes})
     else:
-        say(f"{forgotten.jobs} job{'' if forgotten.jobs == 1 else 's'} {what}, {_size(forgotten.log_bytes)} of logs")
+        say(f"{how_many_jobs(forgotten.jobs)} {what}, {_size(forgotten.log_bytes)} of logs")
 
 
 def _size(amount: float) -> str:

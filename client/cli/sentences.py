@@ -1,4 +1,4 @@
-"""Says in words what became of a job, and why it waits. Every end has a sentence."""
+"""Says in words what became of a job. Every end has a sentence."""
 
 from __future__ import annotations
 
@@ -41,3 +41,8 @@ def failed(outcome: Outcome) -> bool:
 def command_line(argv: Iterable[bytes]) -> str:
     """Write a command as one would type it into a shell."""
     return shlex.join(os.fsdecode(argument) for argument in argv)
+
+
+def how_many_jobs(count: int) -> str:
+    """Write a number of jobs."""
+    return f"{count} job{'' if count == 1 else 's'}"
