@@ -136,6 +136,22 @@ def test_what_lingers_goes_on_and_its_output_arrives_across_a_death_of_the_super
         wait_until(lambda: job.read_range("stdout", 0, 100)[0] == b"now\nlater\n", "its later output")
 
 
+def test_what_lingers_of_a_forgotten_job_never_waits_for_a_reader(worker: Worker, tmp_path: Path) -> None:
+    gate, done = tmp_path / "gate", tmp_path / "done"
+    os.mkfifo(gate)
+    with worker.client() as client:
+        # More than a pipe holds.
+        job = client.submit(["sh", "-c", f"(read x < {gate}; yes | head -c 400000; echo > {done}) & exit 4"], linger=True)
+        assert job.wait(timeout=20) == 4
+        job.forget()
+        wait_until(lambda: not list(worker.logs.iterdir()), "its logs are gone")
+        kill_supervisor(worker)
+        gate.write_bytes(b"go\n")
+        wait_until(done.exists, "it has written all")
+        assert client.run(["true"]).returncode == 0
+    assert "Traceback" not in worker.logged()
+
+
 @WITH_AND_WITHOUT
 def test_a_stop_ends_also_what_would_have_lingered(worker: Worker) -> None:
     naps = f"60.{uuid.uuid4().int % 10**9}"

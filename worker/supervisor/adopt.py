@@ -181,6 +181,10 @@ class Adoption:
         quota.is_exceeded = is_over_limit(folder)
         return [Pump(self._yard.loop, end, log, size, quota) for end, log, size in zip(ends, logs, sizes, strict=True)]
 
+    def _drains(self, ends: tuple[int, ...]) -> list[Pump]:
+        # Without logs what is written is dropped; a writer from whom nobody reads would wait for ever.
+        return [Pump(self._yard.loop, end, os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), quota=Quota(0)) for end in ends]
+
     def _take_ended(self) -> None:
         unknown = {handle for handle, deposit in self._deposits.items() if not deposit.folder}
         found = find_ended(self._yard.logs, unknown) if unknown else {}
@@ -194,12 +198,17 @@ class Adoption:
 
     def _take_one_ended(self, handle: str, folder: str) -> None:
         deposit = self._deposits.pop(handle, None)
+        # Forgotten, which only a durable end can be: nobody waits for the fact.
+        gone = not os.path.exists(folder)
         if deposit is not None and deposit.ends:
             # Something that escaped may still write.
-            pumps = self._open_pumps(read_job(folder), folder, deposit.ends)
+            pumps = self._drains(deposit.ends) if gone else self._open_pumps(read_job(folder), folder, deposit.ends)
             for pump in pumps:
                 pump.begin()
             self._yard.pump_on(handle, pumps)
+        if gone:
+            self._yard.line.say(f"settled {handle}")
+            return
         outcome = read_outcome(folder) or self._make_outcome(handle, folder)
         if outcome is not None and not (deposit is not None and deposit.settled):
             self._jobs.add_ended(handle, ended_fact(handle, outcome_text(outcome), Use()))
