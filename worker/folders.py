@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ..broker.engine import Launch
 
 INTENT_PREFIX = ".new-"
+# A link to the folder of a job that ended, into whose pipes something may still write.
+LINGERS_PREFIX = ".lingers-"
 STREAMS = ("stdout", "stderr")
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -97,6 +99,11 @@ def key_of(handle: str) -> JobKey:
 def intent_path(logs: str, handle: str) -> str:
     """Say where the intent of a job lies."""
     return f"{logs}/{INTENT_PREFIX}{handle}"
+
+
+def lingers_path(logs: str, handle: str) -> str:
+    """Say where it is noted that something of a job that ended may still write."""
+    return f"{logs}/{LINGERS_PREFIX}{handle}"
 
 
 def run_path(logs: str, pid: int, started_at_us: int, ended_at_us: int = 0) -> str:

@@ -135,6 +135,42 @@ def test_what_lingers_goes_on_and_its_output_arrives_across_a_death_of_the_super
         wait_until(lambda: job.read_range("stdout", 0, 100)[0] == b"now\nlater\n", "its later output")
 
 
+def test_what_lingers_goes_on_and_its_output_arrives_though_the_keeper_was_killed_too(worker: Worker, tmp_path: Path) -> None:
+    gate, done = tmp_path / "gate", tmp_path / "done"
+    os.mkfifo(gate)
+    with worker.client() as client:
+        # More than a pipe holds.
+        job = client.submit(["sh", "-c", f"(read x < {gate}; yes | head -c 400000; echo > {done}) & exit 4"], linger=True)
+        assert job.wait(timeout=20) == 4
+        os.kill(worker.described()["keeper_pid"], signal.SIGKILL)
+        kill_supervisor(worker)
+        # And whoever found it then may die again.
+        kill_supervisor(worker)
+        gate.write_bytes(b"go\n")
+        wait_until(done.exists, "it has written all")
+        wait_until(lambda: job.read_range("stdout", 0, 0)[1] == 400_000, "its later output")
+        wait_until(lambda: not list(worker.logs.glob(".lingers-*")), "that it lingered is no longer noted")
+        assert job.outcome is not None
+        assert job.outcome.exit_status == 4
+    assert "Traceback" not in worker.logged()
+
+
+def test_what_lingers_of_a_forgotten_job_never_waits_for_a_reader(worker: Worker, tmp_path: Path) -> None:
+    gate, done = tmp_path / "gate", tmp_path / "done"
+    os.mkfifo(gate)
+    with worker.client() as client:
+        # More than a pipe holds.
+        job = client.submit(["sh", "-c", f"(read x < {gate}; yes | head -c 400000; echo > {done}) & exit 4"], linger=True)
+        assert job.wait(timeout=20) == 4
+        job.forget()
+        wait_until(lambda: not list(worker.logs.glob("[0-9]*")), "its logs are gone")
+        kill_supervisor(worker)
+        gate.write_bytes(b"go\n")
+        wait_until(done.exists, "it has written all")
+        assert client.run(["true"]).returncode == 0
+    assert "Traceback" not in worker.logged()
+
+
 @WITH_AND_WITHOUT
 def test_a_stop_ends_also_what_would_have_lingered(worker: Worker) -> None:
     naps = f"60.{uuid.uuid4().int % 10**9}"

@@ -4,7 +4,7 @@ What is done about which folder, and why: the tables in remains.py.
 As long as the keeper lived nothing is lost: whoever ended was reaped by it, with its status.
 """
 
-# ruff: noqa: PTH104, PTH110, PTH208 -- pathlib is not light
+# ruff: noqa: PTH104, PTH108, PTH110, PTH115, PTH208 -- pathlib is not light
 from __future__ import annotations
 
 import os
@@ -15,6 +15,7 @@ from ..attendants import say
 from ..folders import (
     FILE_MODE,
     INTENT_PREFIX,
+    LINGERS_PREFIX,
     STREAMS,
     JobFile,
     OutcomeFile,
@@ -29,7 +30,7 @@ from .containment import Box, NoBox
 from .facts import ended_fact
 from .job import Job
 from .jobs import Jobs
-from .keeper_line import Handover
+from .keeper_line import Deposited, Handover
 from .leaders import Fostered, Gone, Leader, Stranger, Use
 from .loop import log_exception
 from .outcome import judge
@@ -76,6 +77,9 @@ class Adoption:
 
     def _look_at(self, name: str) -> None:
         path = f"{self._yard.logs}/{name}"
+        if name.startswith(LINGERS_PREFIX):
+            self._take_lingering(name.removeprefix(LINGERS_PREFIX), path)
+            return
         deed = OF_FOLDER[left(name, lambda: os.path.exists(f"{path}/stderr"), lambda: read_outcome(path) is not None)]
         if deed is Deed.LEAVE:
             return
@@ -181,6 +185,25 @@ class Adoption:
         quota.is_exceeded = is_over_limit(folder)
         return [Pump(self._yard.loop, end, log, size, quota) for end, log, size in zip(ends, logs, sizes, strict=True)]
 
+    def _take_lingering(self, handle: str, note: str) -> None:
+        """Find the pipes of what lingers anew, where the keeper that had them is gone; it is pumped with the others then."""
+        if handle in self._deposits:
+            return
+        ends = find_pipes(self._seen.get(self._jobs.mark(handle), {}))
+        if max(ends) < 0:
+            os.unlink(note)
+            return
+        folder = os.readlink(note)
+        # How it ended is on disk.
+        self._deposits[handle] = Deposited(handle, folder, settled=True, ends=ends)
+        self._yard.line.deposit(handle, ends if min(ends) >= 0 else ())
+        self._yard.line.say(f"ended {handle} {folder}")
+        self._yard.line.say(f"settled {handle}")
+
+    def _drains(self, ends: tuple[int, ...]) -> list[Pump]:
+        # Without logs what is written is dropped; a writer from whom nobody reads would wait for ever.
+        return [Pump(self._yard.loop, end, os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), quota=Quota(0)) for end in ends]
+
     def _take_ended(self) -> None:
         unknown = {handle for handle, deposit in self._deposits.items() if not deposit.folder}
         found = find_ended(self._yard.logs, unknown) if unknown else {}
@@ -194,12 +217,17 @@ class Adoption:
 
     def _take_one_ended(self, handle: str, folder: str) -> None:
         deposit = self._deposits.pop(handle, None)
+        # Forgotten, which only a durable end can be: nobody waits for the fact.
+        gone = not os.path.exists(folder)
         if deposit is not None and deposit.ends:
             # Something that escaped may still write.
-            pumps = self._open_pumps(read_job(folder), folder, deposit.ends)
+            pumps = self._drains(deposit.ends) if gone else self._open_pumps(read_job(folder), folder, deposit.ends)
             for pump in pumps:
                 pump.begin()
-            self._yard.pump_on(handle, pumps)
+            self._yard.pump_on(handle, pumps, folder)
+        if gone:
+            self._yard.line.say(f"settled {handle}")
+            return
         outcome = read_outcome(folder) or self._make_outcome(handle, folder)
         if outcome is not None and not (deposit is not None and deposit.settled):
             self._jobs.add_ended(handle, ended_fact(handle, outcome_text(outcome), Use()))

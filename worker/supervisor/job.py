@@ -257,7 +257,7 @@ class Job:
             self._box.await_empty(self._yard.loop, self._box.release)
         else:
             self._box.release()
-        self._yard.pump_on(self.handle, self._pumps)
+        self._yard.pump_on(self.handle, self._pumps, self._folder)
 
     def _outcome(self) -> OutcomeFile:
         verdict = judge(
