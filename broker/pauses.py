@@ -21,7 +21,9 @@ _WHY_NOT = {
 @dataclass(slots=True, eq=False)
 class _Wait:
     keys: set[JobKey]
-    done: Callable[[], None]
+    paused: bool
+    # Gets why not, if so; called once.
+    done: Callable[[Refused | None], None]
 
 
 class Pauses:
@@ -31,16 +33,15 @@ class Pauses:
         self._engine = engine
         self._waits: dict[JobKey, list[_Wait]] = {}
 
-    def ask(self, jobs: Sequence[Job], done: Callable[[], None], *, paused: bool) -> None:
+    def ask(self, jobs: Sequence[Job], done: Callable[[Refused | None], None], *, paused: bool) -> None:
         """Let all of these stand still, or go on; `done` is called when that is so, or they have ended. Repeated it changes nothing.
 
-        Raises Refused(FAILED_PRECONDITION) for all if one of them does not run.
+        It gets Refused(FAILED_PRECONDITION) where the engine is ending one of them by itself. That is raised if one of them does not run.
         """
         for job in jobs:
             if job.phase is not Phase.RUNNING:
-                does = "be paused" if paused else "go on"
-                raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(job.key.id)} {_WHY_NOT[job.phase]} and cannot {does}")
-        wait = _Wait({job.key for job in jobs}, done)
+                raise _cannot(job, paused=paused)
+        wait = _Wait({job.key for job in jobs}, paused, done)
         for job in jobs:
             self._waits.setdefault(job.key, []).append(wait)
             self._engine.pause(job.key, paused=paused)
@@ -49,6 +50,18 @@ class Pauses:
         """Take from the engine whether a job stands still; one that ended does not."""
         job.paused = paused
         for wait in self._waits.pop(job.key, ()):
+            if not wait.keys:
+                continue
+            if wait.paused and not paused and job.phase is not Phase.FINISHED:
+                wait.keys.clear()
+                wait.done(_cannot(job, paused=True))
+                continue
             wait.keys.discard(job.key)
             if not wait.keys:
-                wait.done()
+                wait.done(None)
+
+
+def _cannot(job: Job, *, paused: bool) -> Refused:
+    # One that runs for the desk is ended by the engine then: it has gone over a limit.
+    why = _WHY_NOT.get(job.phase, "is being ended")
+    return Refused(Code.FAILED_PRECONDITION, f"the job {format_id(job.key.id)} {why} and cannot {'be paused' if paused else 'go on'}")

@@ -150,11 +150,12 @@ class Retention:
         excess = 0
         if self._keep.jobs is not None:
             excess = self._store.head + 1 - first_seq - _EVENTS_A_JOB * self._keep.jobs
-        upto = first_seq - 1 + min(max(excess, 0), _EVENTS_A_STEP)
+        upto = first_seq - 1
         rows = self._store.read("SELECT seq, event FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (upto, _EVENTS_A_STEP))
         next_us: int | None = None
         for seq, payload in rows:
-            next_us = self._keep.due_us(event_pb2.Event.FromString(payload).at_us)
+            at_us = event_pb2.Event.FromString(payload).at_us
+            next_us = at_us + LEAST_AGE_US if seq - first_seq < excess else self._keep.due_us(at_us)
             if next_us is None or next_us > now_us:
                 break
             upto = seq

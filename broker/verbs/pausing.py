@@ -23,8 +23,11 @@ def _ask(call: Call, desk: Desk, request: request_pb2.Pause | request_pb2.Resume
     if not request.keys:
         raise Refused(Code.INVALID_ARGUMENT, "the request names no job")
     jobs = find_jobs_to_stop(request.keys, call.member, desk)
-    desk.pauses.ask(jobs, lambda: _done(call), paused=paused)
+    desk.pauses.ask(jobs, lambda refused: _answer(call, refused), paused=paused)
 
 
-def _done(call: Call) -> None:
+def _answer(call: Call, refused: Refused | None) -> None:
+    if refused is not None:
+        call.refuse(refused)
+        return
     call.reply(request_pb2.Reply(done=request_pb2.Done()))

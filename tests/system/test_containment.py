@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import uuid
@@ -143,9 +144,9 @@ def test_what_lingers_goes_on_and_its_output_arrives_though_the_keeper_was_kille
         job = client.submit(["sh", "-c", f"(read x < {gate}; yes | head -c 400000; echo > {done}) & exit 4"], linger=True)
         assert job.wait(timeout=20) == 4
         os.kill(worker.described()["keeper_pid"], signal.SIGKILL)
-        kill_supervisor(worker)
+        worker.kill_supervisor()
         # And whoever found it then may die again.
-        kill_supervisor(worker)
+        worker.kill_supervisor()
         gate.write_bytes(b"go\n")
         wait_until(done.exists, "it has written all")
         wait_until(lambda: job.read_range("stdout", 0, 0)[1] == 400_000, "its later output")
@@ -164,7 +165,7 @@ def test_what_lingers_of_a_forgotten_job_never_waits_for_a_reader(worker: Worker
         assert job.wait(timeout=20) == 4
         job.forget()
         wait_until(lambda: not list(worker.logs.glob("[0-9]*")), "its logs are gone")
-        kill_supervisor(worker)
+        worker.kill_supervisor()
         gate.write_bytes(b"go\n")
         wait_until(done.exists, "it has written all")
         assert client.run(["true"]).returncode == 0

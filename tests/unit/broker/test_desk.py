@@ -225,21 +225,33 @@ async def test_news_are_published_only_of_what_is_durable(house: House) -> None:
 async def test_a_pause_is_answered_when_the_engine_says_that_all_stand_still(house: House) -> None:
     first, second = await house.accept_one(1), await house.accept_one(2)
     house.desk.hear([started(1), started(2)])
-    done: list[str] = []
-    house.desk.pauses.ask([first, second], lambda: done.append("paused"), paused=True)
+    done: list[object] = []
+    house.desk.pauses.ask([first, second], done.append, paused=True)
     house.engine.expect(("start", key(1)), ("start", key(2)), ("pause", key(1), True), ("pause", key(2), True))
     house.desk.hear([Paused(key(1), paused=True)])
     assert (done, first.paused, second.paused) == ([], True, False)
     house.desk.hear([ended(2)])
-    assert done == ["paused"]
-    house.desk.pauses.ask([first], lambda: done.append("goes on"), paused=False)
+    assert done == [None]
+    house.desk.pauses.ask([first], done.append, paused=False)
     house.desk.hear([Paused(key(1), paused=False)])
-    assert (done, first.paused) == (["paused", "goes on"], False)
+    assert (done, first.paused) == ([None, None], False)
     with pytest.raises(Refused, match="has ended and cannot be paused"):
-        house.desk.pauses.ask([first, second], lambda: None, paused=True)
+        house.desk.pauses.ask([first, second], done.append, paused=True)
     await house.durable()
     house.engine.expect(("pause", key(1), False), ("settled", key(2)))
     assert kinds(house).count("STARTED") == 2
+
+
+async def test_a_pause_of_a_job_that_the_engine_is_ending_by_itself_is_refused_once(house: House) -> None:
+    first, second = await house.accept_one(1), await house.accept_one(2)
+    house.desk.hear([started(1), started(2)])
+    done: list[object] = []
+    house.desk.pauses.ask([first, second], done.append, paused=True)
+    house.desk.hear([Paused(key(1), paused=False), Paused(key(2), paused=True)])
+    (refused,) = done
+    assert isinstance(refused, Refused)
+    assert "is being ended and cannot be paused" in refused.message
+    house.engine.effects.clear()
 
 
 async def test_why_a_start_is_delayed_is_told_until_it_comes(house: House) -> None:

@@ -6,6 +6,7 @@ import pytest
 from desk_house import House, asked, ended, key, started
 
 from jobwire.broker.retention import LEAST_AGE_US, Keep, Old, Retention, choose
+from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.naming import JobKey
 
 DAY_US = 24 * 3600 * 1_000_000
@@ -116,6 +117,21 @@ async def test_events_go_oldest_first_and_what_is_left_has_no_hole(house: House)
     await kept.until_idle()
     assert house.desk.lookup.oldest_seq() == 8
     assert [seq for (seq,) in house.store.read("SELECT seq FROM events ORDER BY seq")] == list(range(8, 16))
+    house.engine.effects.clear()
+    kept.retention.close()
+
+
+async def test_no_event_goes_within_a_minute_however_few_jobs_are_kept(house: House) -> None:
+    kept = await keep_in(house, Keep(None, 1, None), 5)
+    newest = event_pb2.Event.FromString(house.store.read("SELECT event FROM events ORDER BY seq DESC LIMIT 1")[0][0]).at_us
+    house.now = newest + LEAST_AGE_US // 2
+    kept.retention.open()
+    await house.durable()
+    assert house.desk.lookup.oldest_seq() == 1
+    house.now = LONG_AGO_US
+    kept.retention.look_soon()
+    await kept.until_idle()
+    assert house.desk.lookup.oldest_seq() == 12
     house.engine.effects.clear()
     kept.retention.close()
 
