@@ -39,6 +39,7 @@ class Clock:
 
     def not_before(self, us: int) -> None:
         """Go on from this time at least: it is that of something that has happened."""
-        if us > self._last_us:
+        seen_at_us = self._monotonic_us()
+        if us > self._last_us + seen_at_us - self._seen_at_us:
             self._last_us = us
-            self._seen_at_us = self._monotonic_us()
+            self._seen_at_us = seen_at_us

@@ -23,7 +23,7 @@ def at_length(machine: type[RuleBasedStateMachine], examples: int = 1000, steps:
     """Make a soak test that tries many others."""
     longer: type[unittest.TestCase] = type(f"{machine.__name__}AtLength", (machine.TestCase,), {})
     longer.settings = settings(  # type: ignore[attr-defined] # reason: hypothesis looks for it
-        max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=_PATIENT
+        max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=False, suppress_health_check=_PATIENT
     )
     soak = pytest.mark.timeout(900)(pytest.mark.soak(longer))
     assert isinstance(soak, type)

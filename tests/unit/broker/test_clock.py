@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobwire.broker.clock import Clock
@@ -7,6 +7,7 @@ HOUR_US = 3_600_000_000
 
 
 @given(st.lists(st.tuples(st.integers(0, HOUR_US), st.integers(-HOUR_US, HOUR_US), st.integers(0, 10 * HOUR_US)), max_size=20))
+@example([(0, 0, 0), (3, 0, 5 * HOUR_US + 2)])
 def test_times_ascend_and_are_never_behind_the_clock_or_what_happened(steps: list[tuple[int, int, int]]) -> None:
     wall, passed = [5 * HOUR_US], [0]
     clock = Clock(lambda: wall[0], lambda: passed[0])
