@@ -173,7 +173,8 @@ class Endpoint:
                 self._cut_off_for(peer, f"sent {1 + more} frames in one message")
             return
         if peer.account is not self._asked_last:
-            self._shared_until = time.monotonic() + _SHARED_FOR_SECONDS if self._asked_last is not None else 0.0
+            if self._asked_last is not None:
+                self._shared_until = time.monotonic() + _SHARED_FOR_SECONDS
             self._asked_last = peer.account
         self._take(peer, frame.bytes)
 

@@ -8,7 +8,7 @@ All of it is lines in a file in memory, the first one with the version of this f
     died PID ...                                   as in keeper_loop.py: not yet on disk
     stranger PID PIDFD                             as in keeper_loop.py
 
-Before anything is done the installation on the disk is asked, by running it, what it can take over: see reload.py.
+Before anything is done the installation on the disk is asked, by running it, what it can take over: see probe.py.
 """
 
 # The keeper imports this, and should stay small: no pathlib.
@@ -96,12 +96,3 @@ def _inherit(handed: Handed, *, inheritable: bool) -> None:
             os.set_inheritable(end, inheritable)
     for pidfd in handed.strangers.values():
         os.set_inheritable(pidfd, inheritable)
-
-
-def tell() -> None:
-    """Print what this installation reads, having loaded all that a keeper and a supervisor are made of."""
-    from . import keeper  # noqa: PLC0415 -- of a keeper, only to see whether they can be loaded
-    from .supervisor import main  # noqa: PLC0415
-
-    del keeper, main
-    print(*READABLE)  # noqa: T201 -- the answer

@@ -58,7 +58,7 @@ def from_json(fields: dict[str, Any] | None) -> Resumed | None:
 
 def probe() -> int:
     """Run in the new installation: load what a worker, a keeper and a supervisor are made of, and say what it can take over."""
-    told = subprocess.run(command("handover import tell; tell()"), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    told = subprocess.run(command("probe import tell; tell()"), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if told.returncode:
         print(told.stderr, file=sys.stderr)  # noqa: T201 -- the answer
         return 1
