@@ -296,5 +296,5 @@ class Connection:
         signals = self._inside.begin_wait()
         awake = zmq.zmq_poll([*watched, *((fd, zmq.POLLIN) for fd in (*wake_fds, *signals))], milliseconds)
         readable_fds = {what for what, _ in awake if isinstance(what, int)}
-        self._inside.end_wait(signal_came=not readable_fds.isdisjoint(signals))
+        self._inside.end_wait()
         return not readable_fds.isdisjoint(wake_fds)

@@ -10,6 +10,7 @@ Python therefore writes to a pipe (signal.set_wakeup_fd) that is polled too, unl
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -17,10 +18,10 @@ import threading
 # signal.pthread_sigmask makes an enum of each number, which takes longer than the call itself.
 from _signal import pthread_sigmask  # type: ignore[import-not-found]
 from collections.abc import Callable
-from signal import SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM
+from signal import SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM
 
 # Those that programs have handlers for, which may raise. What others interrupt is mended.
-_HELD_BACK = {int(number) for number in (SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGVTALRM, SIGPROF)}
+_HELD_BACK = {int(number) for number in (SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGVTALRM, SIGPROF)}
 _BLOCK, _SET = int(signal.SIG_BLOCK), int(signal.SIG_SETMASK)
 _NO_FD = -1
 # Signals that may have come during one wait.
@@ -89,12 +90,10 @@ class Inside:
         pthread_sigmask(_BLOCK, _HELD_BACK)
         self._whole = False
 
-    def end_wait(self, *, signal_came: bool) -> None:
-        """Go on after a wait; `signal_came`: what `begin_wait` gave can be read."""
+    def end_wait(self) -> None:
+        """Go on after a wait."""
         self.hold_signals_back()
         self._end_wait()
-        if signal_came and self._pipe is not None:
-            os.read(self._pipe[0], _MANY)
 
     def close(self) -> None:
         """Close the pipe."""
@@ -114,6 +113,7 @@ class Inside:
         other = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         if other != _NO_FD:
             signal.set_wakeup_fd(other)
+            self._pass_on(other)
             return []
         self._waits = True
         return [read]
@@ -122,3 +122,17 @@ class Inside:
         if self._waits:
             self._waits = False
             signal.set_wakeup_fd(_NO_FD)
+            self._noted()
+
+    def _pass_on(self, other: int) -> None:
+        """Write to the program's own pipe what came between the two calls that found it: that can only be asked by replacing it."""
+        if numbers := self._noted():
+            with contextlib.suppress(OSError):
+                os.write(other, numbers)
+
+    def _noted(self) -> bytes:
+        assert self._pipe is not None
+        try:
+            return os.read(self._pipe[0], _MANY)
+        except BlockingIOError:
+            return b""
