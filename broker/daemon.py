@@ -166,9 +166,8 @@ class Daemon:
     def _admit(self, curve_public: bytes) -> Member | None:
         return self._roster.roster.by_curve(curve_public)
 
-    def _answer_handshakes(self) -> bool:
+    def _answer_handshakes(self) -> None:
         self._handshake.drain()
-        return False
 
     def _look_at_the_ended(self) -> None:
         self._retention.look_soon()

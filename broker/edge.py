@@ -16,13 +16,18 @@ _POLLIN = int(zmq.POLLIN)
 
 
 class EdgeReader:
-    """Calls `drain` whenever the socket may have something to read. `drain` reads until EAGAIN, or returns True to go on a turn later."""
+    """Calls `drain` whenever the socket may have something to read.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, socket: zmq.Socket[bytes], drain: Callable[[], bool]) -> None:
+    `drain` reads until EAGAIN; or stops earlier, and returns in how many seconds to go on. Until then only what arrives anew, and
+    sends, have it called.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, socket: zmq.Socket[bytes], drain: Callable[[], float | None]) -> None:
         self._loop = loop
         self._socket = socket
         self._drain = drain
         self._scheduled = False
+        self._later: asyncio.TimerHandle | None = None
         self._descriptor = int(socket.getsockopt(zmq.FD))
         loop.add_reader(self._descriptor, self._ready)
         self.touch()
@@ -36,17 +41,31 @@ class EdgeReader:
     def close(self) -> None:
         """Stop watching; the socket is its owner's to close."""
         self._loop.remove_reader(self._descriptor)
+        self._stop_later()
         self._scheduled = True
 
     def _look(self) -> None:
         self._scheduled = False
-        if not self._socket.closed and readable(self._socket):
+        if not self._socket.closed:
             self._ready()
 
     def _ready(self) -> None:
-        more = self._drain()
-        if not self._socket.closed and (more or readable(self._socket)):
+        # This takes the edge, too: libzmq looks only now and then for what arrived while there is something left to read.
+        if not readable(self._socket):
+            return
+        self._stop_later()
+        go_on_in = self._drain()
+        if self._socket.closed:
+            return
+        if go_on_in:
+            self._later = self._loop.call_later(go_on_in, self.touch)
+        elif go_on_in is not None or readable(self._socket):
             self.touch()
+
+    def _stop_later(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
 
 
 def readable(socket: zmq.Socket[bytes]) -> bool:

@@ -29,6 +29,7 @@ from .accounts import Account, Meter
 from .connection import Gone, cookie_of
 from .edge import EdgeReader
 from .peers import Disconnections, Peer
+from .shares import Shares
 
 _log = logging.getLogger(__name__)
 
@@ -39,12 +40,6 @@ _PEER_MESSAGES = 256
 _PEER_REQUESTS = 64
 # How often it is looked after whether somebody who asks a lot is there still.
 _LOOK_SECONDS = 0.02
-# Then what else waits for the loop (a commit, a job's end) has its turn: libzmq takes from each peer in turn, but this would be nothing
-# worth if one that asks for a thousand long lists held up everything behind the sockets.
-_TURN_SECONDS = 0.001
-# Shorter where several identities ask: each of them waits for such turns several times until it is answered. One alone would only pay.
-_SHARED_TURN_SECONDS = 0.0002
-_SHARED_FOR_SECONDS = 1.0
 # So long a connection that is one too many can read why.
 _FAREWELL_SECONDS = 1.0
 _GONE_REMEMBERED = 1024
@@ -70,15 +65,13 @@ class Endpoint:
         self._by_id: dict[bytes, Peer] = {}
         self._by_descriptor: dict[int, Peer] = {}
         self.malformed = 0
-        # Who asked last, and until when the turns are those of several.
-        self._asked_last: Account | None = None
-        self._shared_until = 0.0
         self._socket = server_socket(context, zmq.ROUTER, identity)
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE + _ENVELOPE_BYTES)
         self._socket.setsockopt(zmq.SNDHWM, _PEER_MESSAGES)
         self._socket.setsockopt(zmq.RCVHWM, _PEER_REQUESTS)
         self._disconnections = Disconnections(self._socket, self._forget_descriptor)
+        self._shares = Shares(loop, self._work, self._flooded)
         self._readers: list[EdgeReader] = []
 
     def bind(self, endpoint: str, take: Callable[[Peer, bytes], None]) -> str:
@@ -98,6 +91,7 @@ class Endpoint:
         """End all streams and close the socket."""
         for peer in list(self._by_id.values()):
             peer.end()
+        self._shares.close()
         for reader in self._readers:
             reader.close()
         self._disconnections.close()
@@ -143,40 +137,49 @@ class Endpoint:
         """Send a refusal, which ends the request."""
         self.send(peer, request_pb2.Reply(request_id=request_id, last=True, refusal=refusal_message(refused)))
 
-    def _drain(self) -> bool:
+    def _drain(self) -> float | None:
         now = time.monotonic()
-        until = now + (_SHARED_TURN_SECONDS if now < self._shared_until else _TURN_SECONDS)
+        until = now + self._shares.turn_seconds(now)
+        waiting: set[bytes] = set()
         while time.monotonic() < until:
             try:
                 routing_id = self._socket.recv(zmq.DONTWAIT)
             except zmq.Again:
-                return False
+                return None
             frame = self._socket.recv(zmq.DONTWAIT, copy=False)
             more = 0
             # A message is whole when its first frame arrives; what follows the one frame of a request is dropped, frame by frame.
             while self._socket.getsockopt(zmq.RCVMORE):
                 self._socket.recv(zmq.DONTWAIT, copy=False)
                 more += 1
-            self._receive(routing_id, frame, more)
-        return True
+            delay = self._receive(routing_id, frame, more)
+            if delay:
+                # libzmq takes from each peer in turn. When those whose requests wait are all that is left, theirs stay where they are.
+                if routing_id in waiting:
+                    return delay
+                waiting.add(routing_id)
+        return 0.0
 
-    def _receive(self, routing_id: bytes, frame: zmq.Frame, more: int) -> None:
+    def _receive(self, routing_id: bytes, frame: zmq.Frame, more: int) -> float:
+        """Take one message; say how many seconds it waits for its sender's share, or 0."""
         if routing_id in self._gone:
-            return
+            return 0.0
         peer = self._peer(routing_id, frame)
         if peer is None or not self._is_there(peer):
-            return
+            return 0.0
         if more:
             self.malformed += 1
             self.refuse(peer, 0, Refused(Code.INVALID_ARGUMENT, f"a request is one frame, not {1 + more}"))
             if more >= MOST_FRAMES:
                 self._cut_off_for(peer, f"sent {1 + more} frames in one message")
-            return
-        if peer.account is not self._asked_last:
-            if self._asked_last is not None:
-                self._shared_until = time.monotonic() + _SHARED_FOR_SECONDS
-            self._asked_last = peer.account
-        self._take(peer, frame.bytes)
+            return 0.0
+        return self._shares.take(peer, frame.bytes)
+
+    def _work(self, peer: Peer, frame: bytes) -> None:
+        self._take(peer, frame)
+
+    def _flooded(self, peer: Peer) -> None:
+        self._cut_off_for(peer, "asks for more than can wait")
 
     def _is_there(self, peer: Peer) -> bool:
         now = time.monotonic()

@@ -74,13 +74,12 @@ class Disconnections:
         self._gone = gone
         self.socket: zmq.Socket[bytes] = watched.get_monitor_socket(zmq.EVENT_DISCONNECTED)
 
-    def drain(self) -> bool:
+    def drain(self) -> None:
         """Handle everything that waits; cheap where there is nothing."""
         while readable(self.socket):
             event = parse_monitor_message(self.socket.recv_multipart(zmq.DONTWAIT))
             if event["event"] == zmq.EVENT_DISCONNECTED:
                 self._gone(event["value"])
-        return False
 
     def close(self) -> None:
         """Stop the monitor; its socket is closed here, or the context could not end."""

@@ -113,13 +113,13 @@ class Publisher:
         if self._reader is not None:
             self._reader.touch()
 
-    def _drain(self) -> bool:
+    def _drain(self) -> None:
         shifted = False
         while True:
             try:
                 frame = self._socket.recv(zmq.DONTWAIT, copy=False)
             except zmq.Again:
-                return False
+                return
             data = frame.bytes
             if not data or data[0] > 1:
                 shifted = True

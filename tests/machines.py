@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import unittest
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +12,12 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 # The machine is busy with other things, too.
 _PATIENT = (HealthCheck.too_slow,)
+
+
+def scratch() -> Path:
+    """Make a folder for one example, in memory where there is such a place: thousands of commits would wait for a busy disk."""
+    memory = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix="jobwire-", dir=memory if memory.is_dir() else None))
 
 
 def briefly(examples: int = 60, steps: int = 30) -> settings:

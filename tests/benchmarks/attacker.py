@@ -1,6 +1,6 @@
 """Somebody on the roster who attacks a worker without end, as a process of its own: attacker.py ATTACK ENDPOINT KEY SEED (hex).
 
-Says `begun` on its standard output, and goes on until its standard input is closed.
+Prepares, says `begun` on its standard output, and goes on until its standard input is closed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from insiders import follow, list_all, mute_connections, subscribe_all
 from raw_client import RawClient
 
 from jobwire.keys.identity import from_seed, parse_public
-from jobwire.schemas.generated import job_pb2
+from jobwire.schemas.generated import job_pb2, request_pb2
 
 _LISTED_JOBS = 200
 Connect = Callable[[], RawClient]
@@ -28,6 +28,7 @@ def follow_logs(connect: Connect) -> None:
         start = raw.start(b"sh", b"-c", b"while :; do head -c 1000000 /dev/zero; sleep 0.05; done")
         raw.ask(start)
         key = job_pb2.JobKey(owner=raw.identity.public, id=start.start.jobs[0].id)
+    begin()
     while goes_on(0.2):
         with connect() as raw:
             follow(raw, key, 200)
@@ -36,6 +37,7 @@ def follow_logs(connect: Connect) -> None:
 
 def subscribe(connect: Connect) -> None:
     """Ask for grants, and read no answer."""
+    begin()
     while goes_on(0):
         with connect() as raw:
             subscribe_all(raw, 10_000)
@@ -43,6 +45,7 @@ def subscribe(connect: Connect) -> None:
 
 def frames(connect: Connect) -> None:
     """Send messages of 600 frames."""
+    begin()
     while goes_on(0.01):
         with connect() as raw:
             raw.send(*[bytes(10_000)] * 600)
@@ -51,6 +54,7 @@ def frames(connect: Connect) -> None:
 
 def strangers(connect: Connect) -> None:
     """Hold 2,000 connections that never shake hands."""
+    begin()
     while goes_on(0):
         with connect() as raw, mute_connections(raw.endpoint, 2000):
             goes_on(2)
@@ -63,12 +67,21 @@ def lists(connect: Connect) -> None:
         for number in range(_LISTED_JOBS - 1):
             start.start.jobs.add(id=number.to_bytes(16, "big"), spec=start.start.jobs[0].spec)
         raw.ask(start)
+        running = raw.request(list=request_pb2.List())
+        while raw.ask(running).list.jobs:
+            goes_on(0.02)
+    begin()
     while goes_on(0.05):
         with connect() as raw:
             list_all(raw, 10_000)
 
 
 ATTACKS = {"follow": follow_logs, "subscribe": subscribe, "frames": frames, "strangers": strangers, "lists": lists}
+
+
+def begin() -> None:
+    """Say that from now on there is an attack."""
+    print("begun", flush=True)
 
 
 def goes_on(seconds: float) -> bool:
@@ -85,7 +98,6 @@ def main() -> None:
         raw.hello()
         return raw
 
-    print("begun", flush=True)
     ATTACKS[name](connect)
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 from desk_house import OWNER, EngineDouble, House, asked, ended, started
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machines import briefly
+from machines import briefly, scratch
 from messages import messages
 
 from jobwire.broker.accounts import Account, Meter
@@ -53,7 +51,7 @@ class Engine(EngineDouble):
 
 
 async def ask(requests: list[request_pb2.Request], role: str) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="jobwire-any-"))
+    folder = scratch()
     house = House(folder / "state.db", Engine(slots=4))
     house.open()
     try:

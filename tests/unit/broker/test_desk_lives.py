@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import queue
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from desk_house import EngineDouble
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from machines import at_length, briefly
+from machines import at_length, briefly, scratch
 
 from jobwire.broker.desk import Accepted, Asked, Desk
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
@@ -125,7 +123,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="jobwire-lives-"))
+        self.folder = scratch()
         self.loop = asyncio.new_event_loop()
         self.engine = HonestEngine()
         # Specs by key: of those that were acknowledged, and of all that were ever asked for.

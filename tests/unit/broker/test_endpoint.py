@@ -106,3 +106,29 @@ async def test_the_port_in_use_is_named(opened: Opened, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="cannot be listened on: Address already in use"):
         await second.start()
     second.close()
+
+
+async def test_what_only_waits_is_left_where_it_is(opened: Opened) -> None:
+    """One who asks for more than its share is read no faster than it is answered, so that it costs nothing."""
+    asked = 3_000
+
+    def ask_for_much(raw: RawClient) -> None:
+        raw.hello()
+        frame = raw.envelope(raw.request(list=request_pb2.List(all=True)))
+        for _ in range(asked):
+            raw.send(frame)
+
+    def ask_for_little(raw: RawClient) -> None:
+        raw.hello()
+        for _ in range(50):
+            raw.ask(raw.request(list=request_pb2.List()))
+
+    waiting = []
+    with opened.raw(opened.member) as much, opened.raw(opened.other) as little:
+        much.socket.setsockopt(zmq.SNDHWM, asked)
+        both = asyncio.gather(asyncio.to_thread(ask_for_much, much), asyncio.to_thread(ask_for_little, little))
+        while not both.done():
+            waiting.append(sum(len(line.waiting) for line in opened.daemon._router._shares._lines.values()))
+            await asyncio.sleep(0)
+        await both
+        assert 0 < max(waiting) < asked / 2

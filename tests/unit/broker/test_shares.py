@@ -1,0 +1,127 @@
+"""Who asks for much and who asks for little, on a loop whose time they share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from jobwire.broker import shares
+from jobwire.broker.accounts import Account, Meter
+from jobwire.broker.peers import Peer
+from jobwire.broker.shares import Shares
+
+WORK_SECONDS = 0.001
+MUCH = 50
+
+
+@pytest.fixture(autouse=True)
+def on_a_slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asked once stays for the whole test, however slow it is."""
+    monkeypatch.setattr(shares, "_PRESENT_SECONDS", 600.0)
+
+
+class Shared:
+    """Requests that each take a millisecond, and the order in which they were worked on."""
+
+    def __init__(self) -> None:
+        self.worked: list[tuple[Peer, bytes]] = []
+        self.flooded: list[Peer] = []
+        self._something_done = asyncio.Event()
+        self.shares = Shares(asyncio.get_running_loop(), self._work, self.flooded.append)
+
+    def _work(self, peer: Peer, frame: bytes) -> None:
+        self.worked.append((peer, frame))
+        until = time.monotonic() + WORK_SECONDS
+        while time.monotonic() < until:
+            pass
+        self._something_done.set()
+
+    def frames_of(self, peer: Peer) -> list[bytes]:
+        return [frame for whose, frame in self.worked if whose is peer]
+
+    async def until_worked(self, peer: Peer, frames: list[bytes]) -> None:
+        async with asyncio.timeout(60):
+            while self.frames_of(peer) != frames:
+                self._something_done.clear()
+                await self._something_done.wait()
+
+
+def peer(name: bytes) -> Peer:
+    return Peer(name, Meter(-1, name), Account(name * 32))
+
+
+def numbered(count: int) -> list[bytes]:
+    return [b"%d" % number for number in range(count)]
+
+
+async def test_who_is_alone_waits_for_nothing() -> None:
+    shared, one = Shared(), peer(b"a")
+    assert [shared.shares.take(one, frame) for frame in numbered(MUCH)] == [0] * MUCH
+    assert shared.frames_of(one) == numbered(MUCH)
+
+
+async def test_who_asks_for_little_is_answered_at_once_beside_one_who_asks_for_much() -> None:
+    shared, much, little = Shared(), peer(b"a"), peer(b"b")
+    for number, frame in enumerate(numbered(MUCH)):
+        shared.shares.take(much, frame)
+        if number == MUCH // 2:
+            assert shared.shares.take(little, b"a list") == 0
+            assert shared.worked[-1] == (little, b"a list")
+    assert len(shared.frames_of(much)) < MUCH
+    await shared.until_worked(much, numbered(MUCH))
+
+
+async def test_who_waits_is_told_how_long_and_has_a_share_again_by_then() -> None:
+    shared, much, little = Shared(), peer(b"a"), peer(b"b")
+    shared.shares.take(little, b"here")
+    waits = [shared.shares.take(much, frame) for frame in numbered(MUCH)]
+    assert 0 < max(waits) < 1
+    assert len(shared.frames_of(much)) == waits.count(0)
+    shared.shares.take(little, b"still here")
+    await asyncio.sleep(max(waits))
+    await shared.until_worked(much, numbered(MUCH))
+
+
+async def test_those_who_ask_for_as_much_as_each_other_wait_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, one, other = Shared(), peer(b"a"), peer(b"b")
+    monkeypatch.setattr(shares, "_PRESENT_SECONDS", 0.0)
+    for frame in numbered(MUCH):
+        shared.shares.take(one, frame)
+        shared.shares.take(other, frame)
+    monkeypatch.setattr(shares, "_PRESENT_SECONDS", 600.0)
+    assert shared.shares.take(one, b"more") == 0
+    assert shared.shares.take(other, b"more") == 0
+
+
+async def test_a_new_connection_is_no_new_share() -> None:
+    shared, first, little = Shared(), peer(b"a"), peer(b"b")
+    second = Peer(b"second", Meter(-1, b"second"), first.account)
+    shared.shares.take(little, b"here")
+    for frame in numbered(MUCH):
+        shared.shares.take(first, frame)
+    assert shared.shares.take(second, b"me too") > 0
+
+
+async def test_what_somebody_asked_who_is_gone_is_not_worked_on() -> None:
+    shared, much, little = Shared(), peer(b"a"), peer(b"b")
+    shared.shares.take(little, b"here")
+    for frame in numbered(MUCH):
+        shared.shares.take(much, frame)
+    worked = shared.frames_of(much)
+    much.end()
+    other = Peer(b"other", Meter(-1, b"other"), much.account)
+    shared.shares.take(other, b"the last in line")
+    await shared.until_worked(other, [b"the last in line"])
+    assert shared.frames_of(much) == worked
+
+
+async def test_who_has_too_much_waiting_is_told_of() -> None:
+    shared, much, little = Shared(), peer(b"a"), peer(b"b")
+    shared.shares.take(little, b"here")
+    for _ in range(MUCH):
+        shared.shares.take(much, bytes(1024 * 1024))
+    assert shared.flooded[0] is much
+    assert little not in shared.flooded
+    shared.shares.close()
