@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import termios
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -362,13 +363,18 @@ def test_an_end_that_was_written_but_not_named_is_told(desk: RawDesk) -> None:
 
 
 def test_time_limits_go_on_counting_across_a_death(desk: RawDesk) -> None:
-    handle = desk.start("sleep", "60", time_limit_ms=1_000)
+    handle = desk.start("sleep", "60", time_limit_ms=4_000)
     started = desk.started(handle)
+    # It is the time that is tested here: nothing happens that could be waited for.
+    signal.sigtimedwait([], 2)
     kill_and_wait(desk.supervisor)
+    killed_at_us = time.time_ns() // 1000
     desk.reconnect()
     fact = desk.ended(handle)
     assert fact["kind"] == "timed_out"
-    assert 900_000 < fact["ended_at_us"] - started["started_at_us"] < 3_000_000
+    assert fact["ended_at_us"] - started["started_at_us"] > 3_900_000
+    # Counted anew, it would end four seconds after that at the earliest.
+    assert fact["ended_at_us"] - killed_at_us < 3_900_000
 
 
 def test_a_process_under_the_pid_of_a_stale_record_is_never_signalled(desk: RawDesk, tmp_path: Path) -> None:
