@@ -198,7 +198,7 @@ def test_a_lost_connection_is_revived_where_the_daemon_went(daemon: FakeDaemon, 
 def test_nobody_listening_is_told_so(identity: Identity) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        connection = Connection(f"tcp://127.0.0.1:{taken.getsockname()[1]}", generate().public, identity, connect_timeout=0.3)
+        connection = Connection(f"tcp://127.0.0.1:{taken.getsockname()[1]}", generate().public, identity, connect_timeout=1.0)
         with pytest.raises(Refused, match="refuses the connection") as caught:
             connection.call(listing())
         connection.close()
@@ -207,7 +207,7 @@ def test_nobody_listening_is_told_so(identity: Identity) -> None:
 
 
 def test_an_unknown_host_is_told_so(identity: Identity) -> None:
-    connection = Connection("tcp://no.such.host.invalid:7341", generate().public, identity, connect_timeout=0.3)
+    connection = Connection("tcp://no.such.host.invalid:7341", generate().public, identity, connect_timeout=1.0)
 
     with pytest.raises(Refused, match="cannot be resolved"):
         connection.call(listing())
@@ -218,7 +218,7 @@ def test_a_mute_listener_is_told_so(identity: Identity) -> None:
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
-        connection = Connection(f"tcp://127.0.0.1:{mute.getsockname()[1]}", generate().public, identity, connect_timeout=0.3)
+        connection = Connection(f"tcp://127.0.0.1:{mute.getsockname()[1]}", generate().public, identity, connect_timeout=1.0)
         with pytest.raises(Refused, match="does not speak as a jobwire daemon"):
             connection.call(listing())
         connection.close()
@@ -229,7 +229,7 @@ def test_ones_own_worker_that_hangs_is_told_so_without_a_word_of_keys(identity: 
         mute.bind(("127.0.0.1", 0))
         mute.listen()
         endpoint = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
-        connection = Connection(endpoint, generate().public, identity, connect_timeout=0.3, revive=lambda: None)
+        connection = Connection(endpoint, generate().public, identity, connect_timeout=1.0, revive=lambda: None)
         with pytest.raises(Refused, match="your private worker runs and does not answer: it hangs or is overloaded") as caught:
             connection.call(listing())
         connection.close()
@@ -238,7 +238,7 @@ def test_ones_own_worker_that_hangs_is_told_so_without_a_word_of_keys(identity: 
 
 
 def test_a_wrong_server_key_is_told_so(daemon: FakeDaemon, identity: Identity) -> None:
-    connection = Connection(daemon.endpoint, generate().public, identity, connect_timeout=0.5)
+    connection = Connection(daemon.endpoint, generate().public, identity, connect_timeout=2.0)
 
     with pytest.raises(Refused, match="hangs or is overloaded, or when its key is another than the trusted one") as caught:
         connection.call(listing())
