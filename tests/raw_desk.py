@@ -128,6 +128,13 @@ def kill_and_wait(pid: int) -> None:
     wait_until(lambda: not is_alive(pid), f"the end of process {pid}")
 
 
+def kill_both(desk: RawDesk) -> None:
+    """Kill keeper and supervisor; the latter has no moment in which it could notice, and become the keeper of a next one."""
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    kill_and_wait(desk.keeper)
+    kill_and_wait(desk.supervisor)
+
+
 def our_cgroups(state: Path) -> list[Path]:
     info = state.stat()
     name = f"jobwire-{info.st_dev:x}-{info.st_ino:x}"
