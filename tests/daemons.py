@@ -21,12 +21,13 @@ from jobwire.client.blocking import Client
 from jobwire.keys import roster
 from jobwire.keys.identity import Identity, generate, parse_public
 from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.refusal import Refused
 
-READY_SECONDS = 20
+READY_SECONDS = 60
 _Found = TypeVar("_Found")
 
 
-def wait_until(look: Callable[[], _Found | None], what: str, seconds: float = 15.0) -> _Found:
+def wait_until(look: Callable[[], _Found | None], what: str, seconds: float = 60.0) -> _Found:
     """Wait for a condition that nothing tells of, with a deadline."""
     deadline = time.monotonic() + seconds
     pause = select.poll()
@@ -37,6 +38,17 @@ def wait_until(look: Callable[[], _Found | None], what: str, seconds: float = 15
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
         pause.poll(10)
+
+
+def at_rest(look: Callable[[], _Found]) -> _Found:
+    """Wait until something looks the same for a while: connections that were left, for instance, are closed a moment later."""
+
+    def same() -> list[_Found]:
+        before = look()
+        select.poll().poll(300)
+        return [before] if before == look() else []
+
+    return wait_until(same, "it comes to rest")[0]
 
 
 class Worker:
@@ -70,9 +82,12 @@ class Worker:
 
     def lets_in(self, identity: Identity) -> bool:
         """Tell whether somebody may come in now."""
-        with RawClient(self.endpoint, self.public, identity) as raw:
-            raw.send(raw.envelope(raw.request(hello=request_pb2.Hello(oldest_version=1, newest_version=1))))
-            return raw.receive_frames(1000) is not None
+        try:
+            with self.client(identity) as client:
+                client.hello()
+        except Refused:
+            return False
+        return True
 
     def start(self) -> Worker:
         """Start it, and return when it can be spoken to."""

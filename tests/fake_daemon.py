@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeVar
@@ -73,7 +74,7 @@ class FakeDaemon(FakeDesk):
         done: SimpleQueue[_Result] = SimpleQueue()
         self._orders.put(lambda: done.put(order()))
         os.write(self._wake_write, b"!")
-        return done.get(timeout=10)
+        return done.get(timeout=60)
 
     def verbs(self) -> list[str]:
         return [request.WhichOneof("verb") or "" for request in self.requests]
@@ -139,3 +140,21 @@ class FakeDaemon(FakeDesk):
     def _publish(self, topic: bytes, **content: object) -> None:
         news = event_pb2.News(count=self.grants[topic], nonce=self.nonce, **content)  # type: ignore[arg-type]
         self._publisher.send_multipart([topic, news.SerializeToString()])
+
+
+class Later:
+    """Does something in another thread as soon as the daemon has seen a request; the client under test waits meanwhile."""
+
+    def __init__(self, daemon: FakeDaemon, verb: str, then: Callable[[], object], count: int = 1) -> None:
+        self._thread = threading.Thread(target=self._watch, args=(daemon, verb, then, count))
+        self._thread.start()
+
+    def _watch(self, daemon: FakeDaemon, verb: str, then: Callable[[], object], count: int) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        deadline = time.monotonic() + 60
+        while daemon.do(daemon.verbs).count(verb) < count:
+            assert time.monotonic() < deadline
+        then()
+
+    def join(self) -> None:
+        self._thread.join()

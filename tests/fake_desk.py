@@ -118,8 +118,9 @@ class FakeDesk:
             key = job_pb2.JobKey(owner=next(iter(self.members)), id=new.id)
             job = self.jobs[new.id] = FakeJob(key, new.spec, pid=100 + len(self.jobs))
             self._tell(event_pb2.EVENT_KIND_STARTED, key)
-            if new.spec.argv[0] == b"echo":
+            if new.spec.argv[0] in (b"echo", b"say"):
                 self._write(job, b" ".join(new.spec.argv[1:]) + b"\n")
+            if new.spec.argv[0] == b"echo":
                 self._finish(job, job_pb2.Outcome(kind=job_pb2.OUTCOME_KIND_EXITED))
         acknowledged = request_pb2.Acknowledged(cursor=self._head(), known=known)
         self._send(peer, request.id, last=not start.watch, acknowledged=acknowledged)

@@ -16,7 +16,7 @@ from daemons import Worker, wait_until
 from jobwire.keys import identity as identities
 from jobwire.keys.identity import Identity
 
-SECONDS = 40
+SECONDS = 60
 # Makes the terminal on its standard input its own, so that Ctrl-C typed there becomes a signal, and then is the command.
 _ON_A_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 

@@ -14,10 +14,11 @@ def is_alive(pid: int) -> bool:
     return line.rpartition(")")[2].split()[0] not in "ZX"
 
 
-def cpu_ticks(pid: int) -> int:
-    """Say how much CPU it has used."""
+def activity(pid: int) -> list[str]:
+    """Read what stays as it is only while it does nothing: its ticks of CPU, and how often it slept or had to make way."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+    switches = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "ctxt_switches" in line]
+    return [*fields[11:13], *switches]
 
 
 def descriptors(pid: int) -> int:

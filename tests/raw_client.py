@@ -13,7 +13,7 @@ from jobwire.keys.sockets import client_socket, connect
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
 
-WAIT_MS = 10_000
+WAIT_MS = 60_000
 # How long silence is waited for, where silence is what is tested.
 SILENCE_MS = 300
 

@@ -20,7 +20,7 @@ from jobwire.schemas.spec import JobSpec
 from jobwire.worker import folders, layout
 
 OWNER = bytes(range(32))
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 Fact = dict[str, Any]
 
@@ -128,9 +128,18 @@ def kill_and_wait(pid: int) -> None:
     wait_until(lambda: not is_alive(pid), f"the end of process {pid}")
 
 
+def kill_both(desk: RawDesk) -> None:
+    """Kill keeper and supervisor; the latter has no moment in which it could notice, and become the keeper of a next one."""
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    kill_and_wait(desk.keeper)
+    kill_and_wait(desk.supervisor)
+
+
 def our_cgroups(state: Path) -> list[Path]:
     info = state.stat()
-    return [path for path in Path("/sys/fs/cgroup").rglob(f"jobwire-{info.st_dev:x}-{info.st_ino:x}") if path.is_dir()]
+    name = f"jobwire-{info.st_dev:x}-{info.st_ino:x}"
+    # Others come and go meanwhile, which os.walk bears.
+    return [Path(folder, name) for folder, names, _ in os.walk("/sys/fs/cgroup") if name in names]
 
 
 @contextmanager

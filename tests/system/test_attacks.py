@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import zmq
-from daemons import Worker, wait_until
+from daemons import Worker
 from raw_client import SILENCE_MS, RawClient, news
 
 from jobwire.keys.identity import generate
@@ -51,7 +51,7 @@ def test_two_frames_are_refused_and_six_hundred_are_cut_off(worker: Worker) -> N
         assert refused(raw.receive()) == request_pb2.CODE_INVALID_ARGUMENT
         monitor = raw.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         raw.send(*[b"x"] * 600)
-        assert monitor.poll(10_000), "still connected"
+        assert monitor.poll(60_000), "still connected"
         raw.socket.disable_monitor()
         monitor.close(0)
     answers(worker)
@@ -62,7 +62,7 @@ def test_a_frame_that_is_too_large_ends_its_connection(worker: Worker) -> None:
         raw.hello()
         monitor = raw.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         raw.send(b"x" * (LARGEST_MESSAGE + 100_000))
-        assert monitor.poll(10_000), "still connected"
+        assert monitor.poll(60_000), "still connected"
         raw.socket.disable_monitor()
         monitor.close(0)
     answers(worker)
@@ -77,8 +77,7 @@ def test_a_chosen_routing_id_is_refused(worker: Worker) -> None:
 
 
 def test_a_request_must_be_signed_by_whoever_is_connected(worker: Worker) -> None:
-    other = worker.add("other", "admin")
-    wait_until(lambda: worker.lets_in(other), "the roster is in force")
+    other = worker.admit("other", "admin")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw:
         raw.hello()
         start = raw.start(b"true")
@@ -112,7 +111,7 @@ def test_mute_strangers_are_hung_up_on(worker: Worker) -> None:
     connections = [socket.create_connection((address.hostname, address.port)) for _ in range(50)]
     answers(worker)
     for connection in connections:
-        connection.settimeout(10)
+        connection.settimeout(60)
         while connection.recv(1024):
             pass
         connection.close()
@@ -133,8 +132,7 @@ def test_only_a_granted_topic_is_served(worker: Worker, topic: bytes) -> None:
 
 
 def test_a_grant_is_of_no_use_to_somebody_else(worker: Worker) -> None:
-    thief = worker.add("thief", "admin")
-    wait_until(lambda: worker.lets_in(thief), "the roster is in force")
+    thief = worker.admit("thief", "admin")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw, RawClient(worker.endpoint, worker.public, thief) as stealing:
         raw.hello()
         stealing.hello()
@@ -151,8 +149,7 @@ def test_a_grant_is_of_no_use_to_somebody_else(worker: Worker) -> None:
 
 def test_a_frame_that_is_no_subscription_does_not_shift_topics_to_others(worker: Worker) -> None:
     """An XSUB sends `\\x02zz`; without a guard, the next peer's topic is then given to the one that was read before."""
-    victim = worker.add("victim", "submitter")
-    wait_until(lambda: worker.lets_in(victim), "the roster is in force")
+    victim = worker.admit("victim", "submitter")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw, RawClient(worker.endpoint, worker.public, victim) as other:
         raw.hello()
         other.hello()
@@ -190,8 +187,7 @@ def test_a_mute_peer_does_not_receive_the_late_reply_of_one_that_left(worker: Wo
 
 
 def test_another_identitys_job_is_as_unknown_as_none(worker: Worker) -> None:
-    submitter = worker.add("submitter", "submitter")
-    wait_until(lambda: worker.lets_in(submitter), "the roster is in force")
+    submitter = worker.admit("submitter", "submitter")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw, RawClient(worker.endpoint, worker.public, submitter) as other:
         raw.hello()
         other.hello()
@@ -221,8 +217,7 @@ def _text(key: job_pb2.JobKey) -> str:
 
 
 def test_a_viewer_sees_everything_and_changes_nothing(worker: Worker) -> None:
-    viewer = worker.add("viewer", "viewer")
-    wait_until(lambda: worker.lets_in(viewer), "the roster is in force")
+    viewer = worker.admit("viewer", "viewer")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw, RawClient(worker.endpoint, worker.public, viewer) as other:
         raw.hello()
         other.hello()
@@ -239,8 +234,7 @@ def test_a_viewer_sees_everything_and_changes_nothing(worker: Worker) -> None:
 
 
 def test_a_key_taken_off_the_roster_is_cut_off_on_both_sockets_at_once(worker: Worker) -> None:
-    fired = worker.add("fired", "viewer")
-    wait_until(lambda: worker.lets_in(fired), "the roster is in force")
+    fired = worker.admit("fired", "viewer")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw, RawClient(worker.endpoint, worker.public, fired) as other:
         raw.hello()
         other.hello()
@@ -250,7 +244,7 @@ def test_a_key_taken_off_the_roster_is_cut_off_on_both_sockets_at_once(worker: W
         monitor = other.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         text = worker.roster.read_text()
         worker.roster.write_text(text[: text.rindex("[[member]]")])
-        assert monitor.poll(10_000), "still connected"
+        assert monitor.poll(60_000), "still connected"
         other.socket.disable_monitor()
         monitor.close(0)
         raw.ask(raw.start(b"true"))

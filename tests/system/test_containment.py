@@ -16,20 +16,22 @@ from jobwire.schemas.job import OutcomeKind
 
 WITH_AND_WITHOUT = pytest.mark.parametrize("worker", [{}, {"env": {"JOBWIRE_CGROUPS": "off"}}], ids=["cgroups", "sessions"], indirect=True)
 # Forks twice, leaves the session, ignores SIGTERM, closes its descriptors and clears its environment; then it forks on and on.
-# argv: a name to be recognised by, a file to be made when it is there, and what the leader does then.
+# argv: a name to be recognised by, a file to be made when it is there, and what the leader does when that was made.
 ESCAPE = """
 import os, signal, sys
 name, ready, then = sys.argv[1:]
+told, tell = os.pipe()
 if os.fork() == 0:
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if os.fork() == 0:
         forks = 'while :; do (sleep 60 &); : ; sleep 0.01; done'
-        os.closerange(0, 256)
         open(ready, 'w').close()
         os.closerange(0, 256)
         os.execve('/bin/sh', ['sh', '-c', forks, name], {})
     os._exit(0)
+os.close(tell)
+os.read(told, 1)
 if then == 'wait':
     while True:
         signal.pause()
@@ -63,7 +65,7 @@ def test_who_does_all_to_stay_is_gone_when_the_stop_answers(worker: Worker, tmp_
     job_id, name = escape(worker, tmp_path, "wait")
     assert alive_with(name)
     with worker.client() as client:
-        ended = client.job(job_id).stop(timeout=30)
+        ended = client.job(job_id).stop(timeout=60)
     assert alive_with(name) == []
     assert ended.outcome.kind is OutcomeKind.SIGNALED
 
@@ -72,7 +74,7 @@ def test_who_does_all_to_stay_is_gone_when_the_stop_answers(worker: Worker, tmp_
 def test_who_does_all_to_stay_is_gone_when_a_leader_has_ended_by_itself(worker: Worker, tmp_path: Path) -> None:
     job_id, name = escape(worker, tmp_path, "end")
     with worker.client() as client:
-        assert client.job(job_id).wait(timeout=30) == 0
+        assert client.job(job_id).wait(timeout=60) == 0
     assert alive_with(name) == []
 
 
@@ -80,9 +82,9 @@ def test_who_does_all_to_stay_is_gone_when_a_leader_has_ended_by_itself(worker: 
 def test_a_stop_while_queued_cancels(worker: Worker) -> None:
     with worker.client() as client:
         first, second = client.submit(["sleep", "60"]), client.submit(["touch", "must-not-be"])
-        ended = second.stop(timeout=20)
+        ended = second.stop(timeout=60)
         assert (ended.outcome.kind, ended.pid) == (OutcomeKind.CANCELLED, None)
-        first.stop(grace=0, timeout=20)
+        first.stop(grace=0, timeout=60)
     assert not (worker.folder / "must-not-be").exists()
 
 
@@ -91,7 +93,7 @@ def test_a_stop_while_starting_leaves_nothing(worker: Worker) -> None:
     naps = f"60.{uuid.uuid4().int % 10**9}"
     with worker.client() as client:
         jobs = [client.submit(["sleep", naps]) for _ in range(20)]
-        client.stop(jobs, timeout=30)
+        client.stop(jobs, timeout=60)
         assert {job.outcome.kind for job in jobs if job.outcome} <= {OutcomeKind.CANCELLED, OutcomeKind.SIGNALED}
     assert alive_with(naps) == []
 
@@ -103,21 +105,21 @@ def test_two_stops_at_once_are_both_answered(worker: Worker) -> None:
 
     def stop() -> None:
         with worker.client() as client:
-            returned.append(client.job(job_id).stop(timeout=20).returncode)
+            returned.append(client.job(job_id).stop(timeout=60).returncode)
 
     threads = [threading.Thread(target=stop) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert returned == [-15, -15]
 
 
 def test_a_stop_of_a_job_that_has_ended_tells_how_it_ended(worker: Worker) -> None:
     with worker.client() as client:
         job = client.submit(["sh", "-c", "exit 3"])
-        job.wait(timeout=20)
-        assert job.stop(timeout=20).returncode == 3
+        job.wait(timeout=60)
+        assert job.stop(timeout=60).returncode == 3
 
 
 @WITH_AND_WITHOUT
@@ -126,7 +128,7 @@ def test_what_lingers_goes_on_and_its_output_arrives_across_a_death_of_the_super
     os.mkfifo(gate)
     with worker.client() as client:
         job = client.submit(["sh", "-c", f"(read x < {gate}; echo later) & echo now; exit 4"], linger=True)
-        assert job.wait(timeout=20) == 4
+        assert job.wait(timeout=60) == 4
         assert job.result().stdout == b"now\n"
         assert job.info().outcome == job.outcome
         assert job.outcome is not None
@@ -142,7 +144,7 @@ def test_what_lingers_goes_on_and_its_output_arrives_though_the_keeper_was_kille
     with worker.client() as client:
         # More than a pipe holds.
         job = client.submit(["sh", "-c", f"(read x < {gate}; yes | head -c 400000; echo > {done}) & exit 4"], linger=True)
-        assert job.wait(timeout=20) == 4
+        assert job.wait(timeout=60) == 4
         os.kill(worker.described()["keeper_pid"], signal.SIGKILL)
         worker.kill_supervisor()
         # And whoever found it then may die again.
@@ -162,7 +164,7 @@ def test_what_lingers_of_a_forgotten_job_never_waits_for_a_reader(worker: Worker
     with worker.client() as client:
         # More than a pipe holds.
         job = client.submit(["sh", "-c", f"(read x < {gate}; yes | head -c 400000; echo > {done}) & exit 4"], linger=True)
-        assert job.wait(timeout=20) == 4
+        assert job.wait(timeout=60) == 4
         job.forget()
         wait_until(lambda: not list(worker.logs.glob("[0-9]*")), "its logs are gone")
         worker.kill_supervisor()
@@ -178,19 +180,19 @@ def test_a_stop_ends_also_what_would_have_lingered(worker: Worker) -> None:
     with worker.client() as client:
         job = client.submit(["sh", "-c", f"setsid sleep {naps} & sleep {naps}"], linger=True)
         wait_until(lambda: len(alive_with(naps)) == 2, "both run")
-        job.stop(grace=1, timeout=20)
+        job.stop(grace=1, timeout=60)
     assert alive_with(naps) == []
 
 
 def test_an_output_limit_keeps_the_first_bytes_of_both_streams_and_ends_the_job(worker: Worker) -> None:
     with worker.client() as client:
-        result = client.run(["sh", "-c", "echo 12345; echo 678 >&2; echo 90abc; sleep 60"], output_limit=12, timeout=20)
+        result = client.run(["sh", "-c", "echo 12345; echo 678 >&2; echo 90abc; sleep 60"], output_limit=12, timeout=60)
         assert (len(result.stdout) + len(result.stderr), result.stdout[:6]) == (12, b"12345\n")
         assert (result.outcome.kind, result.outcome.signal) == (OutcomeKind.OVER_LIMIT, 15)
         assert result.outcome.sentence == "wrote more than its output limit of 12 bytes, and ended by SIGTERM"
-        exact = client.run(["printf", "123456"], output_limit=6, timeout=20)
+        exact = client.run(["printf", "123456"], output_limit=6, timeout=60)
         assert (exact.returncode, exact.stdout) == (0, b"123456")
-        endless = client.run(["yes"], output_limit=3 << 20, timeout=20)
+        endless = client.run(["yes"], output_limit=3 << 20, timeout=60)
         assert endless.stdout == b"y\n" * (3 << 19)
 
 
@@ -199,6 +201,6 @@ def test_that_a_job_went_over_its_output_limit_is_known_after_a_death_of_the_sup
         job = client.submit(["sh", "-c", "trap '' TERM; echo too much; while :; do sleep 0.1; done"], output_limit=3, grace=1.5)
         wait_until(lambda: list(worker.logs.glob("*/over_limit")), "the limit is noticed")
         worker.kill_supervisor()
-        job.wait(timeout=20)
+        job.wait(timeout=60)
         assert job.outcome is not None
         assert (job.outcome.kind, job.outcome.stdout_bytes, job.exit_status) == (OutcomeKind.OVER_LIMIT, 3, 153)

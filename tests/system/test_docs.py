@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ from jobwire.keys import roster_text
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-SECONDS = 20
+SECONDS = 60
 _END_ALL = """
 export JOBWIRE_CONTEXT=embedded
 jobs=$(jobwire list | cut -f 1)
@@ -196,8 +197,9 @@ def understand(text: str, folder: Path) -> None:
         assert name == "vectors", f"no reader is known for {name}"
 
 
-def free_ports() -> int:
-    """Find a port that is free, with the one behind it."""
+@contextmanager
+def two_ports() -> Iterator[int]:
+    """Give a port that is free, with the one behind it, and keep others away; only who says SO_REUSEADDR, as libzmq does, may listen."""
     for port in range(17_341, 32_000, 2):
         with socket.socket() as one, socket.socket() as two:
             try:
@@ -205,15 +207,24 @@ def free_ports() -> int:
                 two.bind(("127.0.0.1", port + 1))
             except OSError:
                 continue
-            return port
+            for each in (one, two):
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            yield port
+            return
     raise AssertionError("no two ports are free")
 
 
+@pytest.fixture
+def lab() -> Iterator[str]:
+    """Give an address to listen at."""
+    with two_ports() as port:
+        yield f"127.0.0.1:{port}"
+
+
 @pytest.mark.parametrize("document", [one for one in DOCUMENTS if blocks(one, "console", "python", "toml")], ids=lambda one: one.stem)
-def test_what_a_document_shows_happens(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_document_shows_happens(document: Path, lab: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shells: dict[str, Shell] = {}
     known: dict[str, str] = {}
-    lab = f"127.0.0.1:{free_ports()}"
 
     def shell(user: str) -> Shell:
         if user not in shells:

@@ -91,7 +91,7 @@ def test_a_writer_waits_for_room_and_loses_nothing(small_logs: Worker) -> None:
         small_logs.kill_supervisor()
         wait_until(lambda: job.info().waits_for == waiting, "it says so again")
         filler.unlink()
-        result = job.result(timeout=30)
+        result = job.result(timeout=60)
         assert (result.returncode, result.outcome.stdout_bytes) == (7, 3 * MEGABYTE)
         assert result.stdout == megabytes_of(3)
 
@@ -105,18 +105,18 @@ def test_ends_are_told_and_starts_wait_while_the_logs_have_no_room(small_logs: W
         wait_until(lambda: silent.info().pid and loud.info().pid, "both run")
         filler = fill(small_logs.logs)
         gate.write_bytes(b"go\n")
-        assert silent.wait(timeout=20) == 3
-        stopped = loud.stop(grace=0, timeout=20)
+        assert silent.wait(timeout=60) == 3
+        stopped = loud.stop(grace=0, timeout=60)
         assert stopped.outcome.kind is OutcomeKind.SIGNALED
         assert "the disk is full" in stopped.outcome.sentence
         assert not outcome_of(small_logs, silent.pid)
         waiting, cancelled = client.submit(["echo", "at last"]), client.submit(["true"])
         wait_until(lambda: waiting.info().waits_for == "the disk that its logs go to is full", "its start is delayed")
         assert waiting.info().state is State.QUEUED
-        assert cancelled.stop(timeout=20).outcome.kind is OutcomeKind.CANCELLED
+        assert cancelled.stop(timeout=60).outcome.kind is OutcomeKind.CANCELLED
         filler.unlink()
         (folder_of(small_logs, loud.pid) / "stdout").write_bytes(b"")
-        assert waiting.result(timeout=20).stdout == b"at last\n"
+        assert waiting.result(timeout=60).stdout == b"at last\n"
         wait_until(lambda: outcome_of(small_logs, silent.pid), "the outcome is written")
 
 
@@ -128,7 +128,7 @@ def test_an_end_that_was_told_is_written_down_by_the_next_supervisor(small_logs:
         wait_until(lambda: job.info().pid, "it runs")
         filler = fill(small_logs.logs)
         gate.write_bytes(b"go\n")
-        assert job.wait(timeout=20) == 3
+        assert job.wait(timeout=60) == 3
         small_logs.kill_supervisor()
         filler.unlink()
         assert b'"exit_status":3' in wait_until(lambda: outcome_of(small_logs, job.pid), "the outcome is written")
@@ -151,13 +151,13 @@ def test_all_goes_on_after_a_disk_that_was_full_for_everything(small_state: Work
             gate.write_bytes(b"go\n")
         kill_supervisor_unseen(small_state)
         # What is stopped ends: that is recorded in the room that was kept for it.
-        assert silent.stop(timeout=30).returncode == -signal.SIGTERM
+        assert silent.stop(timeout=60).returncode == -signal.SIGTERM
         assert [job.info().state for job in jobs] == [State.RUNNING] * 2
         filler.unlink()
         for status, job in enumerate(jobs, 1):
-            result = job.result(timeout=30)
+            result = job.result(timeout=60)
             assert (result.returncode, result.stdout) == (status, megabytes_of(6))
-        assert client.run(["echo", "on"], timeout=20).stdout == b"on\n"
+        assert client.run(["echo", "on"], timeout=60).stdout == b"on\n"
 
 
 def folder_of(worker: Worker, pid: int | None) -> Path:

@@ -14,7 +14,7 @@ import zmq
 from daemons import Worker, wait_until
 from insiders import follow, list_all, mute_connections, watched
 from processes import descriptors, peak_bytes
-from raw_client import RawClient, news
+from raw_client import SILENCE_MS, WAIT_MS, RawClient, news
 
 from jobwire.keys.identity import Identity
 from jobwire.schemas.frames import MOST_GRANTS, MOST_STREAMS
@@ -23,7 +23,7 @@ from jobwire.schemas.spec import JobSpec
 
 MOST_BYTES = 256 * 1024 * 1024
 # Not a measurement (tests/benchmarks/hostile.py is one): what would be noticed as standing still.
-SERVED_SECONDS = 5
+SERVED_SECONDS = 20
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_subscriptions_of_grants_that_were_given_back_do_not_pile_up(worker: Wor
         for number in range(2 * MOST_GRANTS + 1):
             topic = raw.grant()
             hoarder.setsockopt(zmq.SUBSCRIBE, topic)
-            ready = news(hoarder, 10_000 if number < 2 * MOST_GRANTS else 300)
+            ready = news(hoarder, WAIT_MS if number < 2 * MOST_GRANTS else SILENCE_MS)
             assert (ready is not None) is (number < 2 * MOST_GRANTS)
             raw.ask(raw.request(unsubscribe=request_pb2.Unsubscribe(topic=topic)))
 
@@ -117,7 +117,9 @@ def test_a_grant_is_not_for_a_crowd(worker: Worker, insider: Identity) -> None:
         crowd = [raw.subscriber() for _ in range(6)]
         for one in crowd:
             one.setsockopt(zmq.SUBSCRIBE, topic)
-        assert news(crowd[0]) is not None
+        # Whoever comes first: they come in at the same time.
+        first = wait_until(lambda: next((one for one in crowd if one.poll(0)), None), "one of them is subscribed")
+        assert news(first) is not None
         raw.ask(raw.start(b"true"))
         wait_until(lambda: sum(one.poll(0) > 0 for one in crowd) == 4, "four of them hear")
 
@@ -125,7 +127,7 @@ def test_a_grant_is_not_for_a_crowd(worker: Worker, insider: Identity) -> None:
 def test_who_sends_six_hundred_frames_in_one_message_is_cut_off(worker: Worker, insider: Identity) -> None:
     with attacked(worker, insider) as raw, watched(raw) as cut_off:
         raw.send(*[bytes(64 * 1024)] * 600)
-        assert cut_off.poll(10_000), "still connected"
+        assert cut_off.poll(60_000), "still connected"
 
 
 def test_two_thousand_connections_that_never_shake_hands_are_hung_up_on(worker: Worker, insider: Identity) -> None:
@@ -160,7 +162,7 @@ def test_one_connection_too_many_is_told_why_and_cut_off(worker: Worker) -> None
                 refused = third.ask(third.request(list=request_pb2.List()))
                 assert code(refused) == request_pb2.CODE_RESOURCE_EXHAUSTED
                 assert "2 connections" in refused.refusal.message
-            assert cut_off.poll(10_000), "still connected"
+            assert cut_off.poll(60_000), "still connected"
     # What was closed is counted no more.
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw:
         wait_until(lambda: code(raw.ask(raw.request(list=request_pb2.List()))) == 0, "a place is free")

@@ -43,7 +43,7 @@ def test_a_worker_listens_on_ipv6_and_tells_so(made: Worker) -> None:
     for endpoint in (made.endpoint, made.event_endpoint):
         host, _, port = endpoint.rpartition(":")
         assert host == "tcp://[::1]"
-        socket.create_connection(("::1", int(port)), 5).close()
+        socket.create_connection(("::1", int(port)), 60).close()
     assert made.endpoint in made.command("status").stdout
 
 

@@ -27,7 +27,7 @@ def ticking(worker: Worker, **options: float) -> Iterator[Job]:
         job = client.submit(["sh", "-c", TICK], output_limit=1 << 30, **options)
         wait_until(lambda: {b"child", b"leader"} <= set(job.tail("stdout", 1000).split()), "both write")
         yield job
-        job.stop(grace=0, timeout=20)
+        job.stop(grace=0, timeout=60)
 
 
 def written(job: Job) -> int:
@@ -36,12 +36,14 @@ def written(job: Job) -> int:
 
 def stands_still(job: Job) -> bool:
     """Look whether nothing is written for a while; a writer would write ten thousand lines meanwhile."""
-    # What was in the pipe when it was paused is still moved to the log.
-    before = 0
-    while before != written(job):
-        before = written(job)
-    select.select([], [], [], 0.1)
+    before = written(job)
+    select.select([], [], [], 0.2)
     return written(job) == before
+
+
+def comes_to_a_stand(job: Job) -> None:
+    """Wait until it stands still: what was in the pipe when it was paused is still moved to the log."""
+    wait_until(lambda: stands_still(job), "nothing is written any more")
 
 
 @WITH_AND_WITHOUT
@@ -49,7 +51,7 @@ def test_a_paused_job_stands_still_until_it_is_resumed(worker: Worker) -> None:
     with ticking(worker) as job:
         job.pause()
         job.pause()
-        assert stands_still(job)
+        comes_to_a_stand(job)
         assert job.info().paused
         job.resume()
         before = written(job)
@@ -69,7 +71,7 @@ def test_a_job_stays_paused_when_supervisor_and_worker_are_killed(worker: Worker
         worker.kill()
         worker.start()
         assert job.info().paused
-        assert stands_still(job)
+        comes_to_a_stand(job)
         job.resume()
         assert not job.info().paused
 
@@ -80,7 +82,7 @@ def test_a_stop_of_a_paused_job_lets_it_react(worker: Worker) -> None:
         job = client.submit(["sh", "-c", "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.01; done"], grace=20)
         wait_until(lambda: written(job), "it is ready")
         job.pause()
-        ended = job.stop(timeout=15)
+        ended = job.stop(timeout=60)
         assert (ended.returncode, ended.stdout) == (5, b"ready\nbye\n")
         assert not job.info().paused
 
@@ -91,24 +93,25 @@ def test_a_paused_job_can_be_killed(worker: Worker) -> None:
         job = client.submit(["sleep", "60"])
         wait_until(lambda: job.info().pid, "it runs")
         job.pause()
-        assert job.stop(grace=0, timeout=15).returncode == -signal.SIGKILL
+        assert job.stop(grace=0, timeout=60).returncode == -signal.SIGKILL
 
 
 @WITH_AND_WITHOUT
 def test_a_time_limit_goes_on_while_a_job_is_paused(worker: Worker) -> None:
     with worker.client() as client:
-        job = client.submit(["sleep", "60"], time_limit=1)
+        # So long that it is paused before.
+        job = client.submit(["sleep", "60"], time_limit=3)
         wait_until(lambda: job.info().pid, "it runs")
         job.pause()
-        job.wait(timeout=15)
+        job.wait(timeout=60)
         assert job.outcome is not None
         assert job.outcome.kind is OutcomeKind.TIMED_OUT
 
 
 @pytest.mark.parametrize("worker", [{"slots": 1}], indirect=True)
 def test_only_what_runs_can_be_paused_and_all_or_none(worker: Worker) -> None:
-    viewer = worker.add("viewer", "viewer")
-    other = worker.add("other", "submitter")
+    viewer = worker.admit("viewer", "viewer")
+    other = worker.admit("other", "submitter")
     with worker.client() as client:
         running = client.submit(["sleep", "60"])
         queued = client.submit(["true"])
@@ -121,6 +124,6 @@ def test_only_what_runs_can_be_paused_and_all_or_none(worker: Worker) -> None:
             with worker.client(identity) as stranger, pytest.raises(Refused) as refused:
                 stranger.job_by_key(*running.key).pause()
             assert refused.value.code is code
-        running.stop(grace=0, timeout=20)
+        running.stop(grace=0, timeout=60)
         with pytest.raises(Refused, match="has ended and cannot go on"):
             running.resume()

@@ -39,10 +39,10 @@ def test_jobs_that_ran_are_lost_in_words_and_those_that_waited_start(tmp_path: P
             shutil.rmtree(next(worker.logs.glob(f"{pid}_*")))
         worker.start()
         with worker.client() as client:
-            outcome = client.job(running.id).info().outcome or client.job(running.id).result(10).outcome
+            outcome = client.job(running.id).info().outcome or client.job(running.id).result(60).outcome
             assert outcome.kind is OutcomeKind.LOST
             assert "the machine was restarted while it ran" in outcome.sentence
-            assert client.job(queued.id).wait(10) == 0
+            assert client.job(queued.id).wait(60) == 0
         assert (tmp_path / "ledger").read_text() == "ran\n"
         # Here it lives on, as whoever else may have been given its pid: it is none of our business.
         assert Path(f"/proc/{pid}").exists()

@@ -46,9 +46,9 @@ def gated(client: Client, gate: Path, status: int) -> Job:
 def test_a_lost_store_is_made_anew_from_the_logs(worker: Worker, tmp_path: Path, damage: str) -> None:
     with worker.client() as client:
         done = client.submit(["sh", "-c", "echo words; exit 7"])
-        assert done.wait(10) == 7
+        assert done.wait(60) == 7
         failed = client.submit(["/no/such/program"])
-        assert failed.wait(10) == 127
+        assert failed.wait(60) == 127
         running = gated(client, tmp_path / "gate", 9)
         ids = [job.id for job in (done, failed, running)]
         wait_until(lambda: client.job(ids[2]).info().pid, "it runs")
@@ -77,12 +77,12 @@ def test_a_lost_store_is_made_anew_from_the_logs(worker: Worker, tmp_path: Path,
     assert (worker.state / str(found["kept"])).is_file() == (damage != "gone")
     worker.start()
     with worker.client() as client:
-        assert client.job(ids[0]).result(5).stdout == b"words\n"
-        assert client.job(ids[0]).result(5).returncode == 7
-        assert client.job(ids[1]).wait(5) == 127
+        assert client.job(ids[0]).result(60).stdout == b"words\n"
+        assert client.job(ids[0]).result(60).returncode == 7
+        assert client.job(ids[1]).wait(60) == 127
         (tmp_path / "gate").write_bytes(b"go\n")
-        assert client.job(ids[2]).result(10).returncode == 9
-        assert client.job(ids[2]).result(10).stdout == b"out\n"
+        assert client.job(ids[2]).result(60).returncode == 9
+        assert client.job(ids[2]).result(60).stdout == b"out\n"
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw:
         assert raw.hello().store != old_store
         replayed = raw.ask(raw.request(replay=request_pb2.Replay(after=event_pb2.Cursor(seq=0)))).replay.events
@@ -117,11 +117,11 @@ def test_a_start_that_was_queued_in_the_lost_store_is_never_run(tmp_path: Path) 
             rebuild(worker)
             worker.start()
             with pytest.raises(Refused, match="may have run") as refused:
-                queued.wait(20)
+                queued.wait(60)
             assert refused.value.code is Code.FAILED_PRECONDITION
             (tmp_path / "gate").write_bytes(b"go\n")
             # Known again from its log folder, so its end reaches who waited for it before.
-            assert running.wait(20) == 5
+            assert running.wait(60) == 5
         assert not (tmp_path / "ran").exists()
     finally:
         print(worker.logged())
@@ -146,7 +146,7 @@ def test_intents_without_a_process_are_lost_and_never_started(worker: Worker, tm
     with worker.client() as client:
         client.run(["true"])
         done = client.submit(["touch", str(tmp_path / "ran")])
-        done.wait(10)
+        done.wait(60)
     worker.kill(signal.SIGTERM)
     (tmp_path / "ran").unlink()
     folder = max(worker.logs.iterdir(), key=lambda path: path.name.split("_")[1])

@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from daemons import Worker, wait_until
+from daemons import Worker, at_rest, wait_until
 from processes import descriptors
 
 from jobwire.schemas.job import EventKind
@@ -84,7 +84,7 @@ def test_reloads_leak_no_descriptor_and_keep_the_endpoints(worker: Worker) -> No
     before = worker.described()
     worker.command("reload")
     worker_pid, _, keeper_pid = pids(worker)
-    fds = descriptors(worker_pid), descriptors(keeper_pid)
+    fds = at_rest(lambda: (descriptors(worker_pid), descriptors(keeper_pid)))
     for _ in range(3):
         worker.command("reload")
     told = worker.described()
@@ -105,11 +105,11 @@ def test_signals_in_a_row_are_one_reload_after_the_other_and_a_stop_ends_it(work
         job = client.submit(["sh", "-c", "sleep 1; exit 3"])
         for _ in range(5):
             worker.process.send_signal(signal.SIGHUP)
-        assert job.wait(30) == 3
+        assert job.wait(60) == 3
     wait_until(lambda: worker.described()["reloads"]["count"], "it reloads")
     worker.process.send_signal(signal.SIGHUP)
     worker.process.send_signal(signal.SIGTERM)
-    assert worker.process.wait(30) == 0
+    assert worker.process.wait(60) == 0
     worker.start()
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import zmq
 from daemons import Worker, wait_until
-from home import Home, read_until
+from home import Home
 from insiders import watched
 from processes import peak_bytes
 from raw_client import SILENCE_MS, RawClient, news
@@ -29,7 +29,7 @@ from jobwire.schemas.job import EventKind
 from jobwire.schemas.refusal import Refused
 from jobwire.schemas.spec import JobSpec
 
-SECONDS = 40
+SECONDS = 60
 # Its label makes an event large: a subscriber that does not read then has more unread than it may have, and more than a pipe holds.
 BULKY = JobSpec((b"true",), labels=tuple((f"label{number}", "x" * 240) for number in range(60)))
 EVENTS_A_JOB = 3
@@ -94,7 +94,8 @@ def stand_still(worker: Worker, reader: Home, load: Callable[[Client], None]) ->
         run(busy, 1)
         with reader.start("events", "--json", "--from", str(begun)) as process:
             assert process.stdout
-            read_until(process.stdout, b'"finished"')
+            for _ in range(EVENTS_A_JOB):
+                process.stdout.readline()
             process.send_signal(signal.SIGSTOP)
             load(busy)
             process.send_signal(signal.SIGCONT)
@@ -209,7 +210,7 @@ def test_one_that_is_revoked_hears_nothing_any_more(worker: Worker) -> None:
         with watched(other) as cut_off:
             text = worker.roster.read_text()
             worker.roster.write_text(text[: text.rindex("[[member]]")])
-            assert cut_off.poll(10_000), "still connected"
+            assert cut_off.poll(60_000), "still connected"
         while other.receive_frames(0) is not None:
             pass
         after = raw.start(b"true")

@@ -1,7 +1,7 @@
 """Boxes where there are no cgroups: a job's processes are those in its session, and those that bear its mark.
 
 Descendants inherit the mark (spawn.py tells what it is). One that leaves the session and sets that limit itself escapes. Each look goes
-through all of /proc, and is saved where the keeper, who becomes the parent of orphans, has no other child than us.
+through all of /proc, which changes meanwhile; it is saved where the keeper, who becomes the parent of orphans, has no other child than us.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from collections.abc import Callable
 
 from .containment import all_stopped, signal_members, signal_until_none_is_new
 from .loop import Loop
-from .processes import all_pids, mark_of, read_stat
+from .processes import Stat, all_pids, mark_of, read_stat
+
+# On a machine on which processes end all the time there would be no last look.
+_MOST_LOOKS = 10
 
 
 class Session:
@@ -42,7 +45,15 @@ class Session:
 
     def pids(self) -> list[int]:
         """List what still runs."""
-        return [pid for pid in all_pids() if self._has(pid)]
+        alive, ended = self._look()
+        dead = {self._leader}
+        looks = 1
+        # One that ended after /proc was listed may have forked before it did, and too late for that list.
+        while not ended <= dead and looks < _MOST_LOOKS:
+            dead = ended
+            alive, ended = self._look()
+            looks += 1
+        return alive
 
     def is_empty(self) -> bool:
         """Tell whether nothing runs any more; a zombie does not run."""
@@ -90,11 +101,30 @@ class Session:
     def release(self) -> None:
         """Nothing is kept."""
 
+    def _look(self) -> tuple[list[int], set[int]]:
+        """Go through /proc: who of the job runs, and who has ended; who is gone altogether may have been of the job too."""
+        alive: list[int] = []
+        ended: set[int] = set()
+        for pid in all_pids():
+            # The mark first: then that of one that ends in between is known.
+            mark, stat = mark_of(pid), read_stat(pid)
+            if stat is None:
+                ended.add(pid)
+            elif self._is_member(pid, stat, mark):
+                if stat.alive:
+                    alive.append(pid)
+                else:
+                    ended.add(pid)
+        return alive, ended
+
     def _has(self, pid: int) -> bool:
         stat = read_stat(pid)
-        if stat is None or not stat.alive or pid in self._boxes.ours:
+        return stat is not None and stat.alive and self._is_member(pid, stat, mark_of(pid))
+
+    def _is_member(self, pid: int, stat: Stat, mark: int) -> bool:
+        if pid in self._boxes.ours:
             return False
-        return (stat.session == self._leader != 0 and self._is_our_session()) or 0 != self._mark == mark_of(pid)
+        return (stat.session == self._leader != 0 and self._is_our_session()) or 0 != self._mark == mark
 
     def _is_our_session(self) -> bool:
         # While one of its session lives the leader's pid is not given away: if another process has it, the session is another's too.

@@ -33,7 +33,7 @@ def home(shared_worker: Worker, tmp_path: Path, bytecode: Path) -> Iterator[Home
     """Give the home of a submitter, who sees only what is theirs."""
     name = f"user{next(_numbers)}"
     made = Home(tmp_path / "home", bytecode, name)
-    made.use(shared_worker, shared_worker.add(name, "submitter"))
+    made.use(shared_worker, shared_worker.admit(name, "submitter"))
     yield made
     made.stop_all()
 

@@ -43,7 +43,7 @@ def everywhere(home: Home, worker: Worker, *argv: str) -> tuple[bytes, bytes]:
         read = home.jobwire("logs", *options, shown["id"])
         seen.add((read.stdout, read.stderr))
     with worker.client() as client:
-        result = client.job(shown["id"]).result(timeout=30)
+        result = client.job(shown["id"]).result(timeout=60)
         seen.add((result.stdout, result.stderr))
     assert len(seen) == 1
     assert (shown["outcome"]["stdout_bytes"], shown["outcome"]["stderr_bytes"]) == (len(ran.stdout), len(ran.stderr))

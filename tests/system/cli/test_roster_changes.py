@@ -51,7 +51,7 @@ def test_who_has_another_role_goes_on_waiting_as_after_a_lost_connection(
         read_until(command.stderr, b"again\n")
     go_on.touch()
     try:
-        assert [command.wait(10) for command in (waiting, running, submitted)] == [_STATUS] * 3
+        assert [command.wait(60) for command in (waiting, running, submitted)] == [_STATUS] * 3
         heard = (json.loads(line) for line in iter(listening.stdout.readline, b""))
         ended = (event for event in heard if event["kind"] == "finished" and event["outcome"]["exit_status"] == _STATUS)
         assert len({next(ended)["id"] for _ in range(3)}) == 3
@@ -81,3 +81,4 @@ def test_who_is_taken_off_is_told_so_by_every_verb_that_waits(home: Home, shared
         for job in (name, other):
             admin.job(job).stop(grace=0)
     shared_worker.roster.write_text(before)
+    wait_until(lambda: home.jobwire("list", status=None).returncode == 0, "the roster is in force")

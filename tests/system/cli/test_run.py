@@ -31,7 +31,7 @@ def test_the_first_ctrl_c_is_the_jobs_own(home: Home, terminal: OpenTerminal) ->
 
 
 def test_the_second_ctrl_c_stops_it(home: Home, terminal: OpenTerminal) -> None:
-    screen = terminal(home, "run", "--grace", "2s", "sh", "-c", STUBBORN.replace("'echo told TERM'", "'exit 6'"))
+    screen = terminal(home, "run", "--grace", "10s", "sh", "-c", STUBBORN.replace("'echo told TERM'", "'exit 6'"))
     screen.until("up")
     screen.type(b"\x03")
     screen.until("told INT")
@@ -84,7 +84,7 @@ def test_a_terminal_that_hangs_up_stops_the_job(home: Home, terminal: OpenTermin
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_would_end_us_stops_the_job(home: Home, number: signal.Signals) -> None:
     with home.start(
-        "run", "--grace", "2s", "sh", "-c", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 600 & wait $!; done"
+        "run", "--grace", "10s", "sh", "-c", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 600 & wait $!; done"
     ) as run:
         assert run.stdout
         read_until(run.stdout, b"up\n")

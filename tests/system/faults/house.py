@@ -21,7 +21,7 @@ from jobwire.keys.identity import Identity
 from jobwire.worker.supervisor.processes import all_pids, read_stat, started_at_us
 
 PATIENCE_SECONDS = 120.0
-_SCHEDULING_SECONDS = 20.0
+_SCHEDULING_SECONDS = 60.0
 # What /proc tells of a start is rounded to ticks.
 _TICK_US = 20_000
 

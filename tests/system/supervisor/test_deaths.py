@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import termios
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from daemons import wait_until
 from processes import is_alive
-from raw_desk import RawDesk, kill_and_wait, our_cgroups
+from raw_desk import RawDesk, kill_and_wait, kill_both, our_cgroups
 
 from jobwire.worker import keeper
 from jobwire.worker.supervisor import cgroups
@@ -160,8 +161,7 @@ def test_a_killed_keeper_loses_nothing_and_is_replaced_when_nothing_runs(desk: R
 @pytest.mark.usefixtures("any_box")
 def test_if_both_are_killed_the_next_pair_adopts_what_runs(desk: RawDesk, tmp_path: Path) -> None:
     writers, gate = start_writers(desk, tmp_path, 3)
-    kill_and_wait(desk.keeper)
-    kill_and_wait(desk.supervisor)
+    kill_both(desk)
     keeper.start(tmp_path)
     desk.reconnect()
     desk.recover()
@@ -181,8 +181,7 @@ def test_after_both_were_killed_the_next_supervisor_may_be_killed_too(desk: RawD
     os.mkfifo(gate)
     jobs = {desk.start(SH, "-c", f"read x < {gate}; echo out; exit {status}"): status for status in range(3)}
     pids = [desk.started(handle)["pid"] for handle in jobs]
-    kill_and_wait(desk.keeper)
-    kill_and_wait(desk.supervisor)
+    kill_both(desk)
     keeper.start(tmp_path)
     desk.reconnect()
     kill_and_wait(desk.supervisor)
@@ -203,8 +202,7 @@ def test_after_both_were_killed_the_next_supervisor_may_be_killed_too(desk: RawD
 @pytest.mark.usefixtures("any_box")
 def test_if_both_are_killed_what_ended_meanwhile_is_lost_in_words(desk: RawDesk, tmp_path: Path) -> None:
     (handle,), _ = start_writers(desk, tmp_path, 1)
-    kill_and_wait(desk.keeper)
-    kill_and_wait(desk.supervisor)
+    kill_both(desk)
     pid = next(int(path.name.split("_")[0]) for path in desk.logs.iterdir())
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(pid), "the end of the job")
@@ -220,8 +218,7 @@ def test_if_both_are_killed_what_ended_meanwhile_is_lost_in_words(desk: RawDesk,
 def test_jobs_of_an_earlier_boot_are_lost(desk: RawDesk, tmp_path: Path) -> None:
     writers, _ = start_writers(desk, tmp_path, 1)
     pid = next(int(path.name.split("_")[0]) for path in desk.logs.iterdir())
-    kill_and_wait(desk.keeper)
-    kill_and_wait(desk.supervisor)
+    kill_both(desk)
     kill_and_wait(pid)
     (tmp_path / "boot").write_text("another\n")
     keeper.start(tmp_path)
@@ -233,8 +230,7 @@ def test_jobs_of_an_earlier_boot_are_lost(desk: RawDesk, tmp_path: Path) -> None
 
 def test_an_intent_that_may_have_been_started_is_lost_and_one_never_tried_stays(desk: RawDesk, tmp_path: Path) -> None:
     untried, tried = desk.intend("echo", "once"), desk.intend("echo", "never")
-    kill_and_wait(desk.keeper)
-    kill_and_wait(desk.supervisor)
+    kill_both(desk)
     (desk.logs / f".new-{tried}" / "stderr").touch()
     keeper.start(tmp_path)
     desk.reconnect()
@@ -362,20 +358,24 @@ def test_an_end_that_was_written_but_not_named_is_told(desk: RawDesk) -> None:
 
 
 def test_time_limits_go_on_counting_across_a_death(desk: RawDesk) -> None:
-    handle = desk.start("sleep", "60", time_limit_ms=1_000)
+    handle = desk.start("sleep", "60", time_limit_ms=4_000)
     started = desk.started(handle)
+    # It is the time that is tested here: nothing happens that could be waited for.
+    signal.sigtimedwait([], 2)
     kill_and_wait(desk.supervisor)
+    killed_at_us = time.time_ns() // 1000
     desk.reconnect()
     fact = desk.ended(handle)
     assert fact["kind"] == "timed_out"
-    assert 900_000 < fact["ended_at_us"] - started["started_at_us"] < 3_000_000
+    assert fact["ended_at_us"] - started["started_at_us"] > 3_900_000
+    # Counted anew, it would end four seconds after that at the earliest.
+    assert fact["ended_at_us"] - killed_at_us < 3_900_000
 
 
 def test_a_process_under_the_pid_of_a_stale_record_is_never_signalled(desk: RawDesk, tmp_path: Path) -> None:
     """A record says that a job runs as this pid; but the pid was given to somebody else since."""
     (handle,), _ = start_writers(desk, tmp_path, 1)
-    kill_and_wait(desk.keeper)
-    kill_and_wait(desk.supervisor)
+    kill_both(desk)
     (folder,) = desk.logs.iterdir()
     kill_and_wait(int(folder.name.split("_")[0]))
     innocent = subprocess.Popen(["sleep", "60"])

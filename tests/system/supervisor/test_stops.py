@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from daemons import wait_until
-from processes import cpu_ticks, is_alive
+from processes import activity, is_alive
 from raw_desk import RawDesk
 
 SH = "/bin/sh"
@@ -59,11 +59,11 @@ def test_what_a_leader_leaves_behind_is_ended(desk: RawDesk, tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("any_box")
 def test_a_time_limit_ends_all(desk: RawDesk, tmp_path: Path) -> None:
-    handle, daemon = start_daemon(desk, tmp_path, "signal.pause()", time_limit_ms=600, grace_ms=100)
+    handle, daemon = start_daemon(desk, tmp_path, "signal.pause()", time_limit_ms=3000, grace_ms=100)
     fact = desk.ended(handle)
     assert not is_alive(daemon)
     assert (fact["kind"], fact["signal"]) == ("timed_out", signal.SIGTERM)
-    assert fact["sentence"].startswith("ran into its time limit of 0.6 s")
+    assert fact["sentence"].startswith("ran into its time limit of 3 s")
 
 
 @pytest.mark.usefixtures("any_box")
@@ -116,14 +116,19 @@ def test_a_signal_reaches_every_process(desk: RawDesk) -> None:
     assert desk.output(desk.ended(handle))[0].count(b"got it") == 2
 
 
+def rests(desk: RawDesk) -> bool:
+    """Look whether keeper and supervisor do nothing for a while, and say nothing."""
+    before = activity(desk.supervisor), activity(desk.keeper)
+    assert select.select([desk.socket], [], [], 0.5)[0] == []
+    return (activity(desk.supervisor), activity(desk.keeper)) == before
+
+
 def test_closing_its_output_early_ends_nothing_and_spins_nothing(desk: RawDesk) -> None:
     handle = desk.start(SH, "-c", "echo before; exec >&- 2>&-; exec sleep 60")
     started = desk.started(handle)
     pipes = Path(f"/proc/{started['pid']}/fd")
     wait_until(lambda: len(list(pipes.iterdir())) == 1 and (desk.folder(started) / "stdout").read_bytes(), "the closing")
-    before = cpu_ticks(desk.supervisor), cpu_ticks(desk.keeper)
-    assert select.select([desk.socket], [], [], 0.5)[0] == []
-    assert (cpu_ticks(desk.supervisor), cpu_ticks(desk.keeper)) <= (before[0] + 1, before[1] + 1)
+    wait_until(lambda: rests(desk), "they come to rest")
     desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
     assert desk.output(desk.ended(handle))[0] == b"before\n"
 
@@ -131,9 +136,7 @@ def test_closing_its_output_early_ends_nothing_and_spins_nothing(desk: RawDesk) 
 def test_an_idle_pair_with_a_running_job_uses_no_cpu(desk: RawDesk) -> None:
     handle = desk.start("sleep", "60", time_limit_ms=86_400_000_000)
     desk.started(handle)
-    before = cpu_ticks(desk.supervisor), cpu_ticks(desk.keeper)
-    assert select.select([desk.socket], [], [], 0.5)[0] == []
-    assert (cpu_ticks(desk.supervisor), cpu_ticks(desk.keeper)) == before
+    wait_until(lambda: rests(desk), "they come to rest")
 
 
 def test_output_that_an_escaped_process_still_writes_is_kept(desk: RawDesk, tmp_path: Path) -> None:
@@ -159,7 +162,8 @@ def test_one_that_writes_without_end_starves_nobody(desk: RawDesk) -> None:
     began = time.monotonic()
     for _ in range(5):
         assert desk.run("echo", "hi")[1] == b"hi\n"
-    assert time.monotonic() - began < 5
+    # Not a measurement: what would be noticed as standing still.
+    assert time.monotonic() - began < 30
     desk.wish(do="end", job=loud, signal=signal.SIGKILL, grace_ms=0)
     fact = desk.ended(loud)
     written = (desk.folder(fact) / "stdout").stat().st_size

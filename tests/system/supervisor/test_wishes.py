@@ -66,13 +66,13 @@ def test_a_new_connection_replaces_the_old_one_after_its_last_words(desk: RawDes
     os.kill(desk.supervisor, signal.SIGSTOP)
     former.send(json.dumps([{"do": "start", "job": handle}]).encode())
     desk.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    desk.socket.settimeout(10)
+    desk.socket.settimeout(60)
     desk.socket.connect(str(desk.state / layout.SOCKET))
     os.kill(desk.supervisor, signal.SIGCONT)
     desk.wish(do="hello")
     desk.fact("hello")
     desk.recover()
-    former.settimeout(10)
+    former.settimeout(60)
     while former.recv(65_536):
         pass
     former.close()

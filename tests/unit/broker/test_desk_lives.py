@@ -187,7 +187,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
 
         self.store._committed = and_tell  # type: ignore[method-assign] # reason: to hear of it
         self.gate.open()
-        self.loop.run_until_complete(asyncio.wait_for(told, 20))
+        self.loop.run_until_complete(asyncio.wait_for(told, 60))
         self.turn()
 
     @precondition(lambda self: self.steps % 5 == 0)

@@ -57,7 +57,7 @@ async def test_a_mute_peer_that_takes_the_routing_id_of_one_that_left_gets_none_
             (victim,) = [peer for peer in opened.daemon._router.peers() if peer.public == opened.member.public]
         with opened.raw(opened.other, routing_id=victim.routing_id) as mute:
             monitor = mute.socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
-            assert await asyncio.to_thread(monitor.poll, 5000)
+            assert await asyncio.to_thread(monitor.poll, 60_000)
             mute.socket.disable_monitor()
             monitor.close(0)
             outcome = Outcome(OutcomeKind.EXITED, exit_status=1)
@@ -81,7 +81,7 @@ async def test_streams_of_a_client_that_left_are_ended_at_once(opened: Opened) -
             ended.set()
 
         stream.close = close_and_tell  # type: ignore[method-assign]
-    await asyncio.wait_for(ended.wait(), 10)
+    await asyncio.wait_for(ended.wait(), 60)
     assert opened.daemon._router.peers() == []
     assert len(opened.daemon.desk.watchers) == 0
 

@@ -57,7 +57,7 @@ class Kept:
 
     async def until_idle(self) -> None:
         """Wait until nothing more is due."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.retention._dropping or self.retention._timer is not None:
                 await self.house.durable()
 

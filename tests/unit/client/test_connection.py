@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import zmq
-from fake_daemon import FakeDaemon
+from fake_daemon import FakeDaemon, Later
 
 from jobwire.client import link
 from jobwire.client.connection import Connection
@@ -29,7 +29,7 @@ from jobwire.schemas.naming import new_id
 from jobwire.schemas.refusal import Code, Refused
 
 
-def soon(seconds: float = 10) -> float:
+def soon(seconds: float = 60) -> float:
     return time.monotonic() + seconds
 
 
@@ -198,7 +198,7 @@ def test_a_lost_connection_is_revived_where_the_daemon_went(daemon: FakeDaemon, 
 def test_nobody_listening_is_told_so(identity: Identity) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        connection = Connection(f"tcp://127.0.0.1:{taken.getsockname()[1]}", generate().public, identity, connect_timeout=0.3)
+        connection = Connection(f"tcp://127.0.0.1:{taken.getsockname()[1]}", generate().public, identity, connect_timeout=1.0)
         with pytest.raises(Refused, match="refuses the connection") as caught:
             connection.call(listing())
         connection.close()
@@ -207,7 +207,7 @@ def test_nobody_listening_is_told_so(identity: Identity) -> None:
 
 
 def test_an_unknown_host_is_told_so(identity: Identity) -> None:
-    connection = Connection("tcp://no.such.host.invalid:7341", generate().public, identity, connect_timeout=0.3)
+    connection = Connection("tcp://no.such.host.invalid:7341", generate().public, identity, connect_timeout=1.0)
 
     with pytest.raises(Refused, match="cannot be resolved"):
         connection.call(listing())
@@ -218,7 +218,7 @@ def test_a_mute_listener_is_told_so(identity: Identity) -> None:
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
-        connection = Connection(f"tcp://127.0.0.1:{mute.getsockname()[1]}", generate().public, identity, connect_timeout=0.3)
+        connection = Connection(f"tcp://127.0.0.1:{mute.getsockname()[1]}", generate().public, identity, connect_timeout=1.0)
         with pytest.raises(Refused, match="does not speak as a jobwire daemon"):
             connection.call(listing())
         connection.close()
@@ -229,7 +229,7 @@ def test_ones_own_worker_that_hangs_is_told_so_without_a_word_of_keys(identity: 
         mute.bind(("127.0.0.1", 0))
         mute.listen()
         endpoint = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
-        connection = Connection(endpoint, generate().public, identity, connect_timeout=0.3, revive=lambda: None)
+        connection = Connection(endpoint, generate().public, identity, connect_timeout=1.0, revive=lambda: None)
         with pytest.raises(Refused, match="your private worker runs and does not answer: it hangs or is overloaded") as caught:
             connection.call(listing())
         connection.close()
@@ -238,7 +238,7 @@ def test_ones_own_worker_that_hangs_is_told_so_without_a_word_of_keys(identity: 
 
 
 def test_a_wrong_server_key_is_told_so(daemon: FakeDaemon, identity: Identity) -> None:
-    connection = Connection(daemon.endpoint, generate().public, identity, connect_timeout=0.5)
+    connection = Connection(daemon.endpoint, generate().public, identity, connect_timeout=2.0)
 
     with pytest.raises(Refused, match="hangs or is overloaded, or when its key is another than the trusted one") as caught:
         connection.call(listing())
@@ -392,12 +392,11 @@ def test_a_wake_fd_ends_the_wait(connection: Connection) -> None:
 def test_an_interruption_leaves_the_connection_usable(connection: Connection, daemon: FakeDaemon) -> None:
     connection.hello(soon())
     daemon.swallow["list"] = 1
-    timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    later = Later(daemon, "list", lambda: os.kill(os.getpid(), signal.SIGINT))
 
     with pytest.raises(KeyboardInterrupt):
         connection.call(listing(), soon())
-    timer.join()
+    later.join()
 
     assert connection.call(listing(), soon())
 
@@ -520,8 +519,8 @@ def test_a_second_thread_is_told_to_use_its_own(connection: Connection, daemon: 
     read, write = os.pipe()
     thread = threading.Thread(target=connection.pump, args=(soon(), [read]))
     thread.start()
-    while connection._inside._busy.acquire(blocking=False):
-        connection._inside._busy.release()
+    # Looked at and not tried: the thread must not find it taken by us.
+    while "unlocked" in repr(connection._inside._busy):
         thread.join(0.001)
 
     with pytest.raises(RuntimeError, match="another thread"):
@@ -547,7 +546,7 @@ def test_waiting_for_nothing_is_an_error(connection: Connection) -> None:
 
 def test_a_daemon_that_ends_during_the_handshake_is_found_again(daemon: FakeDaemon, identity: Identity) -> None:
     daemon.stop()
-    connection = Connection(daemon.endpoint, daemon.public, identity, connect_timeout=30)
+    connection = Connection(daemon.endpoint, daemon.public, identity, connect_timeout=60)
     exchange = connection.ask(listing())
     connection.pump(soon(0.1))
     daemon.start()

@@ -20,7 +20,7 @@ from jobwire.schemas.refusal import Refused
 DAEMON = identity.from_seed(b"d" * 32)
 LAPTOP = identity.from_seed(b"a" * 32)
 STRANGER = identity.from_seed(b"s" * 32)
-DEADLINE_SECONDS = 10
+DEADLINE_SECONDS = 60
 REFUSALS = {zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL}
 
 

@@ -254,7 +254,7 @@ def test_ten_processes_at_once_end_up_with_one_identity(tmp_path: Path) -> None:
             assert process.stdin is not None
             process.stdin.close()
             process.stdin = None
-        found = {process.communicate(timeout=20)[0] for process in processes}
+        found = {process.communicate(timeout=60)[0] for process in processes}
     finally:
         for process in processes:
             process.kill()

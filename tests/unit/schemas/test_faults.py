@@ -15,7 +15,7 @@ _PASS_TWICE = "from jobwire.schemas import faults as f; [f.reach('in-group-commi
 
 
 def _run(program: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-c", program], env={**os.environ, **environment}, capture_output=True, timeout=30, check=False)
+    return subprocess.run([sys.executable, "-c", program], env={**os.environ, **environment}, capture_output=True, timeout=60, check=False)
 
 
 def test_without_an_order_nothing_is_armed() -> None:

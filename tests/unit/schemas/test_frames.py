@@ -40,11 +40,12 @@ def mutated(frame: bytes, data: st.DataObject) -> bytes:
 @pytest.mark.parametrize("frame", [b"\x0a\xff\xff\xff\xff\x07", b"\x12" * 100_000, b"\x0b" * 1_000_000, b"\x0a\x80" * 500_000])
 def test_a_hostile_frame_is_refused_at_once(frame: bytes) -> None:
     """Lengths that are not there, groups within groups, numbers without end."""
-    began = time.monotonic()
+    # The CPU's time, whatever else the machine does.
+    began = time.process_time()
     for read in (read_envelope, read_reply, read_news):
         with contextlib.suppress(Refused):
             read(frame)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_an_envelope_gives_the_request_and_the_bytes_that_were_signed() -> None:

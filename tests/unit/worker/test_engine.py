@@ -127,7 +127,7 @@ async def test_a_supervisor_of_a_newer_line_is_refused_in_words(pair: Pair) -> N
 async def test_who_asks_what_is_known_is_answered_though_the_line_breaks(pair: Pair) -> None:
     """A supervisor that just retires takes the line of the next worker with it."""
     pair.meet(dies_at_first=True)
-    assert await asyncio.wait_for(pair.engine.recover([]), 10) == []
+    assert await asyncio.wait_for(pair.engine.recover([]), 60) == []
 
 
 async def test_an_end_that_only_the_log_folder_knows_is_recovered(pair: Pair) -> None:

@@ -45,7 +45,7 @@ class House:
         self.came.set()
 
     async def until_it_comes(self) -> None:
-        await asyncio.wait_for(self.came.wait(), 10)
+        await asyncio.wait_for(self.came.wait(), 60)
         self.came.clear()
 
 

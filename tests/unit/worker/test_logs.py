@@ -15,7 +15,7 @@ from jobwire.broker.engine import LogPart, LogReader
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.worker import logs
 
-DEADLINE_SECONDS = 10
+DEADLINE_SECONDS = 60
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class Job:
                 self.loop.end()
 
         self.loop.before_sleep(look)
-        self.loop.after(10, lambda: pytest.fail("in vain waited"))
+        self.loop.after(60, lambda: pytest.fail("in vain waited"))
         self.loop.run()
 
 
@@ -129,7 +129,7 @@ def test_followers_are_told_by_inotify(job: Job, monkeypatch: pytest.MonkeyPatch
         watch.add_watch(job.log, flags.MODIFY)
         os.write(job.end, b"data")
         assert job.pump.drain()
-        assert watch.read(timeout=5000)[0].mask & flags.MODIFY
+        assert watch.read(timeout=60_000)[0].mask & flags.MODIFY
     assert job.log.read_bytes() == b"data"
     job.close()
     job.pump.close()
