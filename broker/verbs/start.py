@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ...keys.rights import Right, demand
 from ...schemas import spec as specs
 from ...schemas.frames import LARGEST_TAIL, MOST_JOBS_PER_START, MOST_TAIL_LINES
@@ -15,6 +17,8 @@ from ..log_stream import Turns
 from ..reports import Reports
 
 DEFAULT_TAIL_LINES = 10
+# A start of thousands of jobs is read over many turns of the loop; whether this one is over is asked after so many of them.
+_JOBS_A_LOOK = 16
 
 
 def start(call: Call, desk: Desk, turns: Turns) -> None:
@@ -23,9 +27,8 @@ def start(call: Call, desk: Desk, turns: Turns) -> None:
     request = call.request.start
     if request.watch:
         call.demand_stream()
-    asked = _read_jobs(request)
-    if request.first_store and request.first_store != desk.store.id:
-        _demand_known(call.member.key, asked, desk)
+    asked: list[Asked] = []
+    reading = _read_jobs(request)
     batch = _read_batch(request)
 
     def done(result: Accepted | Refused) -> None:
@@ -38,7 +41,20 @@ def start(call: Call, desk: Desk, turns: Turns) -> None:
             tail_lines = request.tail_lines if request.HasField("tail_lines") else DEFAULT_TAIL_LINES
             watch(call, desk, turns, result, tail_lines, request.credit_messages)
 
-    desk.accept(call.member.key, asked, batch, call.proof, done)
+    def read_on() -> None:
+        try:
+            for one in reading:
+                asked.append(one)
+                if len(asked) % _JOBS_A_LOOK == 0 and not turns.time_left():
+                    turns.call_soon(read_on)
+                    return
+            if request.first_store and request.first_store != desk.store.id:
+                _demand_known(call.member.key, asked, desk)
+            desk.accept(call.member.key, asked, batch, call.proof, done)
+        except Refused as refused:
+            call.refuse(refused)
+
+    read_on()
 
 
 def _demand_known(owner: bytes, asked: list[Asked], desk: Desk) -> None:
@@ -80,12 +96,11 @@ def _leave(call: Call, desk: Desk, accepted: Accepted, reports: Reports) -> None
             desk.watchers.unwatch(job, reports)
 
 
-def _read_jobs(request: request_pb2.Start) -> list[Asked]:
+def _read_jobs(request: request_pb2.Start) -> Iterator[Asked]:
     if not request.jobs:
         raise Refused(Code.INVALID_ARGUMENT, "the start names no job")
     if len(request.jobs) > MOST_JOBS_PER_START:
         raise Refused(Code.INVALID_ARGUMENT, f"{len(request.jobs)} jobs in one start, the limit is {MOST_JOBS_PER_START}")
-    asked: list[Asked] = []
     seen: set[bytes] = set()
     for index, job in enumerate(request.jobs):
         try:
@@ -99,8 +114,7 @@ def _read_jobs(request: request_pb2.Start) -> list[Asked]:
         except Refused as refused:
             refused.job_index = index
             raise
-        asked.append(Asked(job.id, spec, specs.digest(spec), job.spec.SerializeToString()))
-    return asked
+        yield Asked(job.id, spec, specs.digest(spec), job.spec.SerializeToString())
 
 
 def _read_batch(request: request_pb2.Start) -> BatchRun | None:

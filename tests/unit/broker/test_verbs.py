@@ -1,11 +1,16 @@
 import asyncio
+from collections.abc import Callable
 
 import pytest
-from desk_house import House
+from desk_house import OWNER, House
 
+from jobwire.broker.accounts import Account, Meter
+from jobwire.broker.call import Call
+from jobwire.broker.peers import Peer
 from jobwire.broker.verbs.hello import Introduction
-from jobwire.broker.verbs.start import _read_batch, _read_jobs
+from jobwire.broker.verbs.start import _read_batch, _read_jobs, start
 from jobwire.broker.verbs.table import handlers
+from jobwire.keys.rights import Member
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Refused
@@ -28,7 +33,7 @@ def refusal(request: request_pb2.Start) -> Refused:
 
 
 def read(request: request_pb2.Start) -> None:
-    _read_jobs(request)
+    list(_read_jobs(request))
     _read_batch(request)
 
 
@@ -63,10 +68,71 @@ def test_an_unknown_field_outside_a_spec_is_ignored() -> None:
     start = request_pb2.Start.FromString(
         request_pb2.Start(jobs=[request_pb2.NewJob(id=b"1" * 16, spec=SPEC)]).SerializeToString() + b"\xfa\x3e\x03abc"
     )
-    assert len(_read_jobs(start)) == 1
+    assert len(list(_read_jobs(start))) == 1
 
 
 def test_a_batch_needs_an_id_and_a_decent_name() -> None:
     job = request_pb2.NewJob(id=b"1" * 16, spec=SPEC)
     assert "16 bytes" in refusal(request_pb2.Start(jobs=[job], batch=job_pb2.Batch(id=b"x"))).message
     assert "last" in refusal(request_pb2.Start(jobs=[job], batch=job_pb2.Batch(id=b"x" * 16, name="last"))).message
+
+
+class NoTime:
+    """Turns in which there is never time left."""
+
+    def __init__(self) -> None:
+        self.line: list[Callable[[], object]] = []
+
+    def time_left(self) -> bool:
+        return False
+
+    def call_soon(self, callback: Callable[[], object], /) -> None:
+        self.line.append(callback)
+
+    def call_later(self, _delay: float, _callback: Callable[[], object], /) -> object:
+        raise NotImplementedError
+
+
+class Asking:
+    """A start of many jobs, and what it is answered."""
+
+    def __init__(self, house: House, ids: list[bytes]) -> None:
+        self.turns = NoTime()
+        self.replied: list[request_pb2.Reply] = []
+        self.refused: list[Refused] = []
+        self.answered = asyncio.Event()
+        jobs = [request_pb2.NewJob(id=job_id, spec=SPEC) for job_id in ids]
+        request = request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs))
+        peer = Peer(b"r", Meter(-1, b""), Account(OWNER))
+        call = Call(Member("somebody", OWNER, "submitter"), peer, request, b"proof", self._reply, self._refuse)
+        start(call, house.desk, self.turns)
+        self.slices = 1
+        while self.turns.line:
+            self.turns.line.pop()()
+            self.slices += 1
+
+    def _reply(self, _peer: Peer, reply: request_pb2.Reply, _bulk: bytes | None) -> bool:
+        self.replied.append(reply)
+        self.answered.set()
+        return True
+
+    def _refuse(self, _peer: Peer, _request: int, refused: Refused) -> None:
+        self.refused.append(refused)
+
+
+async def test_others_have_their_turn_while_a_long_start_is_read(house: House) -> None:
+    asking = Asking(house, [b"%016d" % number for number in range(100)])
+    assert asking.slices > 5
+    async with asyncio.timeout(60):
+        await asking.answered.wait()
+    assert asking.replied[0].HasField("acknowledged")
+    assert len(house.desk.live) == 100
+    house.engine.effects.clear()
+
+
+async def test_a_long_start_is_taken_whole_or_not_at_all(house: House) -> None:
+    asking = Asking(house, [*(b"%016d" % number for number in range(100)), b"short"])
+    assert asking.slices > 5
+    assert [refused.job_index for refused in asking.refused] == [100]
+    await house.durable()
+    assert not house.desk.live
