@@ -235,7 +235,8 @@ class FakeDesk:
                 self._flow_log(stream, stream.job)
 
     def _flow_reports(self, stream: FakeStream) -> None:
-        while stream.due and stream.credit > 0:
+        # Who left is found to be gone while something is sent.
+        while stream.due and stream.credit > 0 and stream in self.streams:
             stream.credit -= 1
             reports = request_pb2.Reports(reports=[stream.due.pop(0)])
             last = not stream.due and not stream.open_jobs

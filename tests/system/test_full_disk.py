@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from daemons import Worker, wait_until
 
-from jobwire.schemas.job import OutcomeKind, State
+from jobwire.client.events import EventStream
+from jobwire.schemas.job import EventKind, OutcomeKind, State
 
 MEGABYTE = 1 << 20
+WAITING = "its output waits for room on the worker's disk"
 Mount = Callable[[Path, int], None]
 
 
@@ -45,8 +47,8 @@ def small_logs(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
 
 @pytest.fixture
 def small_state(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
-    """Give a worker with one small disk for all that it has."""
-    mount(tmp_path / "state", 24)
+    """Give a worker with one small disk for all that it has: so large that waiting output leaves it the room that is kept for ends."""
+    mount(tmp_path / "state", 136)
     yield from serving(tmp_path)
 
 
@@ -86,10 +88,9 @@ def test_a_writer_waits_for_room_and_loses_nothing(small_logs: Worker) -> None:
     with small_logs.client() as client:
         job = client.submit(write_megabytes(3, 7))
         wait_until(lambda: job.read_range("stdout", 0, 0)[1] >= 2 * MEGABYTE + MEGABYTE // 2, "the disk is full")
-        waiting = "its output waits for room on the worker's disk"
-        wait_until(lambda: job.info().waits_for == waiting, "it says so")
+        wait_until(lambda: job.info().waits_for == WAITING, "it says so")
         small_logs.kill_supervisor()
-        wait_until(lambda: job.info().waits_for == waiting, "it says so again")
+        wait_until(lambda: job.info().waits_for == WAITING, "it says so again")
         filler.unlink()
         result = job.result(timeout=60)
         assert (result.returncode, result.outcome.stdout_bytes) == (7, 3 * MEGABYTE)
@@ -136,7 +137,7 @@ def test_an_end_that_was_told_is_written_down_by_the_next_supervisor(small_logs:
 
 
 def test_all_goes_on_after_a_disk_that_was_full_for_everything(small_state: Worker) -> None:
-    with small_state.client() as client:
+    with small_state.client() as client, client.events(timeout=60) as events:
         gates = [small_state.folder / f"gate-{number}" for number in (1, 2)]
         for gate in gates:
             os.mkfifo(gate)
@@ -145,11 +146,14 @@ def test_all_goes_on_after_a_disk_that_was_full_for_everything(small_state: Work
             for status, gate in enumerate(gates, 1)
         ]
         silent = client.submit(["sleep", "60"])
-        wait_until(lambda: silent.info().pid, "it runs")
+        # Told, so it is recorded: what is not yet would use up the room that was kept.
+        hear(events, EventKind.STARTED, 3)
         filler = fill(small_state.state)
         for gate in gates:
             gate.write_bytes(b"go\n")
+        wait_until(lambda: all(job.info().waits_for == WAITING for job in jobs), "the disk is full")
         kill_supervisor_unseen(small_state)
+        hear(events, EventKind.ADOPTED, 3)
         # What is stopped ends: that is recorded in the room that was kept for it.
         assert silent.stop(timeout=60).returncode == -signal.SIGTERM
         assert [job.info().state for job in jobs] == [State.RUNNING] * 2
@@ -158,6 +162,12 @@ def test_all_goes_on_after_a_disk_that_was_full_for_everything(small_state: Work
             result = job.result(timeout=60)
             assert (result.returncode, result.stdout) == (status, megabytes_of(6))
         assert client.run(["echo", "on"], timeout=60).stdout == b"on\n"
+
+
+def hear(events: EventStream, kind: EventKind, count: int) -> None:
+    """Wait until so many events of a kind were told."""
+    while count:
+        count -= next(events).kind is kind
 
 
 def folder_of(worker: Worker, pid: int | None) -> Path:
