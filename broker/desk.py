@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..keys.limits import Limits
 from ..schemas import faults
 from ..schemas.generated import event_pb2
-from ..schemas.job import EventKind
+from ..schemas.job import EventKind, Outcome, OutcomeKind
 from ..schemas.naming import JobKey, format_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
@@ -281,6 +281,7 @@ class Desk:
 
 
 def _forgotten_meanwhile(job: Job) -> Job:
-    """Take a job that was known when it was asked for again, and forgotten in the same commit, for what it was: ended."""
+    """Take a job that was known when it was asked for again, and forgotten in the same commit, for what it was: ended, nobody knows how."""
     job.phase, job.recorded = Phase.FINISHED, True
+    job.outcome = Outcome(OutcomeKind.LOST, sentence="it has ended and was forgotten, and with it how it ended")
     return job

@@ -1,4 +1,8 @@
-"""Find jobs: those that live in the desk's memory, all others in the store. Answers only what the asking member may see."""
+"""Find jobs: those that live in the desk's memory, those that have ended in the store. Answers only what the asking member may see.
+
+A job that is on disk before the desk has heard so is not there yet: who got hold of its row would wait for an end that is told only of
+the desk's own job, or stop what the desk then starts.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +43,7 @@ class Lookup:
         found = self._live.get(key)
         if found is not None:
             return found
-        rows = self._select("WHERE jobs.owner = ? AND jobs.id = ?", *key)
+        rows = self._select("WHERE jobs.owner = ? AND jobs.id = ? AND state = 4", *key)
         return read_row(rows[0]) if rows else None
 
     def visible_job(self, key: JobKey, member: Member) -> Job:
@@ -129,7 +133,8 @@ class Lookup:
         if not everything:
             conditions.append("state < 4")
         rows = self._select(f"WHERE {' AND '.join(conditions)} ORDER BY jobs.row LIMIT {int(limit)}", *parameters)
-        return [self._live.get(job.key, job) for job in map(read_row, rows)]
+        # Those that the desk has not heard of are the newest: nothing comes behind them.
+        return [self._live.get(job.key, job) for job in map(read_row, rows) if job.recorded or job.key in self._live]
 
     def replay(self, after: int, upto: int, owner: bytes) -> tuple[list[event_pb2.Event], int]:
         """Read events after a seq (of one owner, or all), and say up to which seq was looked."""

@@ -55,6 +55,19 @@ async def test_a_forgotten_id_is_never_run_again_not_even_after_a_restart(house:
         house.engine.expect(("recover",))
 
 
+async def test_a_start_repeated_in_the_very_commit_that_forgets_its_job_is_told_so(house: House) -> None:
+    await house.accept(asked(1))
+    await end(house, 1)
+    # The first goes to the disk at once; the two behind it share a commit.
+    _, again, gone = await asyncio.gather(house.accept(asked(2)), house.accept(asked(1)), forget(house, key(1)))
+    assert gone.jobs == 1
+    (job,) = again.jobs
+    assert job.outcome is not None
+    assert (job.recorded, job.outcome.kind) == (True, OutcomeKind.LOST)
+    assert "forgotten" in job.outcome.sentence
+    house.engine.expect(("start", key(2)), ("discard", key(1)))
+
+
 async def test_of_a_start_with_a_forgotten_id_nothing_is_taken_on(house: House) -> None:
     await house.accept(asked(1))
     await end(house, 1)
