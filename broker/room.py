@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from ..schemas.refusal import Code, Refused
+from ..schemas.sizes import format_limit, format_size
 
-_MEGABYTE = 1_000_000
 # A disk does not fill faster than this would matter, and the store bears it too.
 _LOOK_SECONDS = 0.1
 
@@ -45,6 +45,6 @@ class Room:
             return None
         return Refused(
             Code.RESOURCE_EXHAUSTED,
-            f"the disk of the state folder has {free / _MEGABYTE:.0f} MB free, and {self._floor_bytes / _MEGABYTE:.0f} MB stay free",
+            f"the disk of the state folder has {format_size(free)} free, and {format_limit(self._floor_bytes)} stay free",
             "make room (jobwire forget drops jobs that have ended, with their logs), then try again",
         )

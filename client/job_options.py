@@ -1,6 +1,6 @@
 """What a person may say about a job: one definition for the command line's options and the keys of a batch file.
 
-Knows how a duration, a signal or a `K=V` is written. Knows neither the command line's parser nor a batch file's form, and sends
+Knows how a signal or a `K=V` is written. Knows neither the command line's parser nor a batch file's form, and sends
 nothing.
 """
 
@@ -15,8 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar, overload
 
+from ..schemas.durations import parse_duration
 from ..schemas.naming import name_problem
 from ..schemas.refusal import Code, Refused
+from ..schemas.sizes import parse_size
 from ..schemas.spec import LARGEST_STDIN, JobSpec
 
 _STDIN = 0
@@ -44,7 +46,7 @@ OPTIONS = (
     Option("time_limit", ("-t", "--time-limit"), "TIME", "End the job after this time: 90, 10s, 1h30m. Default: never."),
     Option("stop_signal", ("--stop-signal",), "SIGNAL", "What a stop sends first. Default: TERM."),
     Option("grace", ("--grace",), "TIME", "Time between that signal and SIGKILL. Default: the worker's."),
-    Option("output_limit", ("--output-limit",), "BYTES", "End the job when it has written more than this: 500K, 10M, 1G. Default: never."),
+    Option("output_limit", ("--output-limit",), "SIZE", "End the job when it has written more than this: 500K, 10M, 1.5G. Default: never."),
     Option("linger", ("--linger",), "", "Let what the job leaves behind go on when it ends by itself.", switch=True),
     Option("labels", ("-l", "--label"), "K=V", "A label, for finding the job again.", many=True),
 )
@@ -115,50 +117,6 @@ def _understand(key: str, read: Callable[[_Said], _Meant], said: _Said | None) -
         return None if said is None else read(said)
     except Refused as refused:
         raise Misunderstood(key, refused) from None
-
-
-_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION = re.compile(r"(?:\d{1,12}(?:\.\d{1,6})?(?:ms|s|m|h|d))+", re.ASCII)
-_PART = re.compile(r"([\d.]+)(ms|s|m|h|d)", re.ASCII)
-_SECONDS = re.compile(r"\d{1,12}(?:\.\d{1,6})?", re.ASCII)
-_LONGEST_SECONDS = 1e12
-
-
-def parse_duration(said: str | float) -> int:
-    """Read `10s`, `1h30m`, `500ms`, or plain seconds; get milliseconds, rounded up so that little is not nothing.
-
-    Raises `Refused(INVALID_ARGUMENT)`.
-    """
-    if isinstance(said, str):
-        text = said.strip()
-        if _SECONDS.fullmatch(text):
-            return _whole_ms(float(text) * 1000)
-        if _DURATION.fullmatch(text):
-            return _whole_ms(sum(float(number) * _UNITS_MS[unit] for number, unit in _PART.findall(text)))
-    # Written so that NaN is refused too.
-    elif 0 <= said <= _LONGEST_SECONDS:
-        return _whole_ms(said * 1000)
-    raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a time", "write it like 10s, 1h30m, 500ms, or as seconds")
-
-
-def _whole_ms(milliseconds: float) -> int:
-    return int(milliseconds) if milliseconds == int(milliseconds) else int(milliseconds) + 1
-
-
-_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,6})?)\s?([KMGT]?)(?:iB|B)?", re.ASCII | re.IGNORECASE)
-_SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-
-
-def parse_size(said: str | int) -> int:
-    """Read `10M`, `1.5G`, `500KiB` (units are powers of 1024), or plain bytes; get bytes.
-
-    Raises `Refused(INVALID_ARGUMENT)`.
-    """
-    found = _SIZE.fullmatch(str(said).strip())
-    if found is None:
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a size", "write it like 500K, 10M, 1G, or as bytes")
-    number, unit = found[1], _SIZE_UNITS[found[2].upper()]
-    return int(float(number) * unit) if "." in number else int(number) * unit
 
 
 def parse_signal(said: str | int) -> int:

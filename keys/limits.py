@@ -42,4 +42,5 @@ def limit_problem(name: str, value: object) -> str:
     # True is a number too.
     if isinstance(value, int) and not isinstance(value, bool) and fewest <= value <= _MOST:
         return ""
-    return f"{name} is a whole number from {fewest} to {_MOST}"
+    written = f"{name} is a whole number from {fewest} to {_MOST}"
+    return f"{written}, or a size such as 64M" if name == "unread_bytes" else written

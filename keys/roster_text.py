@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ..schemas.refusal import Code, Refused
+from ..schemas.sizes import parse_size
 from .identity import curve_public_of, parse_public
 from .limits import NAMES, Limits, limit_problem
 from .rights import RESERVED_ROLES, ROLES, Member
@@ -126,6 +127,11 @@ def _member(raw: object, index: int) -> tuple[Member, bytes]:
 
 def _limits(raw: object, index: int) -> Limits:
     given = {name: raw[name] for name in NAMES if name in raw} if isinstance(raw, dict) else {}
+    if isinstance(said := given.get("unread_bytes"), str):
+        try:
+            given["unread_bytes"] = parse_size(said)
+        except Refused as refused:
+            raise _Wrong(str(refused), index, "unread_bytes") from None
     for name, value in given.items():
         if problem := limit_problem(name, value):
             raise _Wrong(problem, index, name)

@@ -21,6 +21,7 @@ from ..keys.places import roster_path, worker_folder
 from ..schemas.job import OWN_FAILURE_STATUS
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
+from ..schemas.sizes import format_size, parse_size
 from . import keeping, layout
 from .listening import has_next_port, read_endpoint
 from .lock import last_description, running
@@ -64,7 +65,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "keep_seconds": _read(keeping.parse_age, keep_for, "--keep-for"),
         "keep_jobs": _read(keeping.parse_count, keep_jobs, "--keep-jobs"),
         "keep_bytes": _read(keeping.parse_bytes, keep_bytes, "--keep-bytes"),
-        "keep_free_bytes": _read(_parse_floor, keep_free, "--keep-free"),
+        "keep_free_bytes": _read(parse_size, keep_free, "--keep-free"),
     }
     if not events and not has_next_port(listen):
         raise typer.BadParameter(f"there is no port after that of {listen}; say where events are to be published", param_hint="--events")
@@ -96,7 +97,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         "state": found["state"],
         "roster": found["roster"],
         "slots": f"{found['slots']}, {found['jobs']['running']} jobs running, {found['jobs']['queued']} queued",
-        "disk": f"{found['free_bytes'] / 1_000_000:.0f} MB free",
+        "disk": f"{format_size(found['free_bytes'])} free",
         "supervisor": f"pid {found['supervisor_pid']}, keeper pid {found['keeper_pid']}",
         "containment": containment,
     }
@@ -242,10 +243,3 @@ def _existing(directory: Path) -> Path:
         what = "may not be entered" if directory.is_dir() else "is not a folder" if directory.exists() else "does not exist"
         raise Refused(Code.FAILED_PRECONDITION, f"the working folder {directory} {what}", "name another with --directory")
     return directory.absolute()
-
-
-def _parse_floor(text: str) -> int:
-    found = keeping.size(text)
-    if found is None:
-        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a size", "write it like 100M, or 0")
-    return found

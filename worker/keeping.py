@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+from ..schemas import durations
 from ..schemas.refusal import Code, Refused
+from ..schemas.sizes import parse_size
 
 ALL = "all"
-_DAY = 24 * 3600
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": _DAY, "w": 7 * _DAY}
-# As in dd(1) and df(1) -h: powers of 1024.
-_BYTES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
-_AGE = re.compile(r"(\d{1,9})([smhdw])", re.ASCII)
-_SIZE = re.compile(r"(\d{1,15})([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
 _COUNT = re.compile(r"\d{1,15}", re.ASCII)
 
 
@@ -21,9 +18,8 @@ def parse_age(text: str) -> float | None:
 
     Raises Refused(INVALID_ARGUMENT).
     """
-    found = _AGE.fullmatch(text)
-    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
-    return None if text == ALL else _positive(text, seconds, "a time", "30d, 12h")
+    milliseconds = _positive(text, durations.parse_age, "a time", "30d, 12h")
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def parse_count(text: str) -> int | None:
@@ -31,7 +27,7 @@ def parse_count(text: str) -> int | None:
 
     Raises Refused(INVALID_ARGUMENT).
     """
-    return None if text == ALL else _positive(text, int(text) if _COUNT.fullmatch(text) else 0, "a number", "100000")
+    return _positive(text, _count, "a number", "100000")
 
 
 def parse_bytes(text: str) -> int | None:
@@ -39,16 +35,20 @@ def parse_bytes(text: str) -> int | None:
 
     Raises Refused(INVALID_ARGUMENT).
     """
-    return None if text == ALL else _positive(text, size(text) or 0, "a size", "10G, 500M")
+    return _positive(text, parse_size, "a size", "10G, 500M")
 
 
-def size(text: str) -> int | None:
-    """Read a number of bytes, `500M`; None if it is none."""
-    found = _SIZE.fullmatch(text)
-    return int(found[1]) * _BYTES[found[2].upper()] if found else None
+def _count(text: str) -> int:
+    return int(text) if _COUNT.fullmatch(text) else 0
 
 
-def _positive(text: str, value: int, what: str, example: str) -> int:
+def _positive(text: str, read: Callable[[str], int], what: str, example: str) -> int | None:
+    if text == ALL:
+        return None
+    try:
+        value = read(text)
+    except Refused:
+        value = 0
     if value > 0:
         return value
     # 0 would mean everything to some and nothing to others.

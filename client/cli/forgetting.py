@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from ...schemas.durations import parse_age
+from ...schemas.sizes import format_size
 from ..blocking import Client, Job
 from ..forgetting import Forgotten
-from ..job_options import parse_duration
 from ..results import JobInfo
 from .arguments import Json, understood
 from .choosing import chosen_jobs
@@ -17,9 +18,6 @@ from .endings import BadInput
 from .opening import client
 from .screen import say, write_json
 from .sentences import how_many_jobs
-
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
-_THOUSAND = 1000
 
 
 def forget(
@@ -36,7 +34,7 @@ def forget(
     Nothing is asked: what is dropped is gone. Jobs that are named must have ended. An id that is forgotten is never run again.
     --older-than alone means --all-ended --older-than.
     """
-    age_ms = understood("--older-than", parse_duration, older_than)
+    age_ms = understood("--older-than", parse_age, older_than)
     if names and all_ended:
         raise BadInput("jobs and --all-ended cannot both be said; --all-ended means all of yours")
     if not names and not all_ended and age_ms is None:
@@ -69,12 +67,4 @@ def _tell(forgotten: Forgotten, what: str, *, json: bool) -> None:
     if json:
         write_json({"jobs": forgotten.jobs, "log_bytes": forgotten.log_bytes})
     else:
-        say(f"{how_many_jobs(forgotten.jobs)} {what}, {_size(forgotten.log_bytes)} of logs")
-
-
-def _size(amount: float) -> str:
-    unit = 0
-    while amount >= _THOUSAND and unit < len(_UNITS) - 1:
-        amount /= _THOUSAND
-        unit += 1
-    return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{amount:.0f} bytes"
+        say(f"{how_many_jobs(forgotten.jobs)} {what}, {format_size(forgotten.log_bytes)} of logs")

@@ -11,6 +11,7 @@ import typer
 
 from ...schemas.job import OutcomeKind, State
 from ...schemas.naming import format_id, short_id, signal_name
+from ...schemas.sizes import format_limit, format_size
 from ..blocking import Client
 from ..results import JobInfo
 from .arguments import JobNames, Json
@@ -105,7 +106,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "environment": " ".join(os.fsdecode(name + b"=" + value) for name, value in spec.environment),
         "labels": " ".join(f"{name}={value}" if value else name for name, value in spec.labels),
         "time limit": "" if spec.time_limit_ms is None else duration(spec.time_limit_ms * 1000),
-        "output limit": "" if spec.output_limit_bytes is None else f"{spec.output_limit_bytes} bytes",
+        "output limit": "" if spec.output_limit_bytes is None else format_limit(spec.output_limit_bytes),
         "stop": _stop(job),
         "linger": "what it leaves behind goes on" if spec.linger else "",
         "batch": f"{job.batch.name} run {format_id(job.batch.id)}".strip() if job.batch else "",
@@ -146,8 +147,8 @@ def _use(job: JobInfo) -> str:
     if job.outcome is None:
         return ""
     use = job.outcome.use
-    written = f"{job.outcome.stdout_bytes} bytes of output, {job.outcome.stderr_bytes} of errors"
+    written = f"{format_size(job.outcome.stdout_bytes)} of output, {format_size(job.outcome.stderr_bytes)} of errors"
     if not use.max_resident_bytes:
         return written
     cpu = duration(use.user_us + use.system_us)
-    return f"{cpu} of CPU, {use.max_resident_bytes // 1024**2} MiB of memory, {written}"
+    return f"{cpu} of CPU, {format_size(use.max_resident_bytes)} of memory, {written}"

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ...schemas.sizes import parse_size
 from ..blocking import Client
 from ..job import Job
 from .arguments import JobName, parse_count, understood
@@ -29,7 +30,7 @@ def logs(
     stdout: Annotated[bool, typer.Option("--stdout", help="Only what it wrote to its standard output.")] = False,
     stderr: Annotated[bool, typer.Option("--stderr", help="Only what it wrote to its standard error.")] = False,
     start: Annotated[str | None, typer.Option("--from", metavar="BYTE", help="Begin at this byte, counted from 0.")] = None,
-    length: Annotated[str | None, typer.Option("--bytes", metavar="N", help="Write at most so many bytes.")] = None,
+    length: Annotated[str | None, typer.Option("--bytes", metavar="SIZE", help="Write at most so much: 4096, 10K, 1.5M.")] = None,
 ) -> None:
     """Write what a job wrote, byte for byte.
 
@@ -39,8 +40,8 @@ def logs(
     if tail is not None and start is not None:
         raise BadInput("--tail and --from cannot both be said: each says where to begin")
     lines = understood("--tail", parse_count, tail)
-    first = understood("--from", parse_count, start) or 0
-    most = understood("--bytes", parse_count, length)
+    first = understood("--from", parse_size, start) or 0
+    most = understood("--bytes", parse_size, length)
     streams: list[_Stream] = ["stdout"] if stdout and not stderr else ["stderr"] if stderr and not stdout else ["stdout", "stderr"]
     with client(ctx) as connected:
         job = one_job(connected, name)

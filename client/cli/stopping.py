@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ...schemas.durations import parse_duration
 from ...schemas.naming import short_id
-from ..job_options import parse_duration, parse_signal
+from ..job_options import parse_signal
 from .arguments import JobName, JobNames, understood
 from .choosing import one_unfinished_job, unfinished_jobs
 from .endings import BadInput

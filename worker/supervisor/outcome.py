@@ -6,19 +6,12 @@ import os
 from signal import SIGKILL
 
 from ...schemas.naming import signal_name
+from ...schemas.sizes import format_limit
 
 
 def seconds(milliseconds: int) -> str:
     """Write a duration as people say it."""
     return f"{milliseconds / 1000:g} s"
-
-
-def amount(size_bytes: int) -> str:
-    """Write a size as people say it, and exactly."""
-    for name, unit in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if size_bytes >= unit and size_bytes % unit == 0:
-            return f"{size_bytes // unit} {name}"
-    return f"{size_bytes} byte{'' if size_bytes == 1 else 's'}"
 
 
 class Verdict:
@@ -63,5 +56,5 @@ def judge(
         verdict.sentence = f"ran into its time limit of {seconds(limit_passed_ms)}, and {verdict.sentence}"
     elif output_limit_bytes is not None:
         verdict.kind = "over_limit"
-        verdict.sentence = f"wrote more than its output limit of {amount(output_limit_bytes)}, and {verdict.sentence}"
+        verdict.sentence = f"wrote more than its output limit of {format_limit(output_limit_bytes)}, and {verdict.sentence}"
     return verdict

@@ -37,7 +37,7 @@ def test_all_that_ended_is_forgotten_as_a_dry_run_has_told(home: Home, ended: li
     assert b"2 jobs would be forgotten, 6 bytes" in home.jobwire("forget", "--all-ended", "--dry-run").stderr
     assert json.loads(home.jobwire("forget", "--older-than", "1h", "--json").stdout) == {"jobs": 0, "log_bytes": 0}
     assert names(home) == ["first", "second", "slow"]
-    assert json.loads(home.jobwire("forget", "--older-than", "0", "--json").stdout) == {"jobs": 2, "log_bytes": 6}
+    assert json.loads(home.jobwire("forget", "--older-than", "0s", "--json").stdout) == {"jobs": 2, "log_bytes": 6}
     assert names(home) == ["slow"]
 
 

@@ -70,6 +70,7 @@ def test_the_line_in_the_table_is_the_first_of_the_verbs_own_help(name: str) -> 
         ["logs", "x", "--tail", "1", "--from", "2"],
         ["logs", "x", "--tail", "-1"],
         ["logs", "x", "--bytes", "many"],
+        ["forget", "--older-than", "30"],
         ["batch", "x", "--parallel", "-1"],
         ["stop", "x", "--now", "--grace", "1s"],
         ["signal", "x", "BYE"],

@@ -3,38 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.client.job_options import OPTIONS, Misunderstood, Surroundings, Wishes, parse_duration, parse_signal, parse_size, spec_from
+from jobwire.client.job_options import OPTIONS, Misunderstood, Surroundings, Wishes, parse_signal, spec_from
 from jobwire.schemas.refusal import Refused
 
 AROUND = Surroundings(Path("/tmp"))
-
-
-@pytest.mark.parametrize(
-    ("said", "milliseconds"),
-    [
-        ("10s", 10_000),
-        ("500ms", 500),
-        ("30m", 1_800_000),
-        ("1h30m", 5_400_000),
-        ("2d", 172_800_000),
-        ("1.5h", 5_400_000),
-        ("90", 90_000),
-        ("0.5", 500),
-        (" 10s ", 10_000),
-        (90, 90_000),
-        (0.25, 250),
-        ("0", 0),
-        ("0.0001", 1),
-    ],
-)
-def test_a_duration_is_read_as_milliseconds(said: str | float, milliseconds: int) -> None:
-    assert parse_duration(said) == milliseconds
-
-
-@pytest.mark.parametrize("said", ["", "s", "-1", "10x", "1h 30m", "1e3", "٣s", "10s10", float("nan"), float("inf"), -1, "1" * 50])
-def test_what_is_no_duration_is_refused(said: str | float) -> None:
-    with pytest.raises(Refused, match="is not a time"):
-        parse_duration(said)
 
 
 @pytest.mark.parametrize("said", ["TERM", "SIGTERM", "sigterm", "15", 15])
@@ -103,17 +75,3 @@ def test_a_label_is_printable_text() -> None:
     for label in ("a\udcff=", "a=\n"):
         with pytest.raises(Misunderstood, match="no printable text"):
             spec_from(["true"], Wishes(labels=[label]), AROUND)
-
-
-@pytest.mark.parametrize(
-    ("said", "size"),
-    [("0", 0), ("10", 10), (10, 10), ("10K", 10_240), ("10k", 10_240), ("1.5M", 1_572_864), ("2 GiB", 2 << 30), ("1TB", 1 << 40)],
-)
-def test_a_size_is_read_as_bytes(said: str | int, size: int) -> None:
-    assert parse_size(said) == size
-
-
-@pytest.mark.parametrize("said", ["", "M", "-1", -1, "1e3", "1X", "1 0", "٣"])
-def test_what_is_no_size_is_refused(said: str | int) -> None:
-    with pytest.raises(Refused, match="is not a size"):
-        parse_size(said)

@@ -74,6 +74,8 @@ def changed(old: str, new: str) -> str:
         (changed(LAB_KEY, identity.format_public(bytes(32))), 9, "no Ed25519 public key"),
         (changed('role = "submitter"', 'role = "submitter"\nuser = "lab"'), 11, "unknown key 'user': such a limit is not there yet"),
         (changed('role = "submitter"', 'role = "submitter"\nrunning_jobs = 0'), 11, "running_jobs is a whole number from 1 to"),
+        (changed('role = "submitter"', 'role = "submitter"\nunread_bytes = "1X"'), 11, "'1X' is not a size; write it like 500K"),
+        (changed('role = "submitter"', 'role = "submitter"\nunread_bytes = "1M"'), 11, "from 5242880 to 1000000000, or a size such as 64M"),
         (changed('role = "submitter"', 'role = "submitter"\nexecutables = ["/bin/true"]'), 11, "such a limit is not there yet"),
         (changed('role = "submitter"', 'role = "submitter"\nrolle = "x"'), 11, "unknown field `rolle`"),
         ("a = 1\n" + SOUND, 1, "unknown key 'a'"),
@@ -92,6 +94,12 @@ def test_a_broken_roster_is_refused_with_file_line_and_reason(text: str, line: i
     start = f"/etc/jobwire/roster.toml, line {line}: "
     assert refused.value.message.startswith(start)
     assert words in refused.value.message.removeprefix(start)
+
+
+def test_bytes_may_be_written_as_a_size() -> None:
+    for written in ("67108864", '"64M"', '"64 MiB"'):
+        roster = parse(changed('role = "submitter"', f'role = "submitter"\nunread_bytes = {written}'), "roster.toml")
+        assert roster.members[1].limits.unread_bytes == 64 << 20
 
 
 def parsed_or_refused(text: str) -> None:

@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from jobwire.worker.supervisor.outcome import amount, judge
+from jobwire.worker.supervisor.outcome import judge
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,3 @@ def test_an_output_limit_is_the_kind_whatever_the_status() -> None:
     verdict = judge(0, output_limit_bytes=10 << 20)
     assert (verdict.kind, verdict.sentence) == ("over_limit", "wrote more than its output limit of 10 MiB, and exited with status 0")
     assert judge(15, output_limit_bytes=1).sentence == "wrote more than its output limit of 1 byte, and ended by SIGTERM"
-
-
-@pytest.mark.parametrize(("size", "said"), [(0, "0 bytes"), (1024, "1 KiB"), (1025, "1025 bytes"), (3 << 30, "3 GiB")])
-def test_a_size_is_said_exactly(size: int, said: str) -> None:
-    assert amount(size) == said

@@ -1,0 +1,44 @@
+"""How a span of time is read, wherever a person says one."""
+
+from __future__ import annotations
+
+import re
+
+from .refusal import Code, Refused
+
+_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_DURATION = re.compile(r"(?:\d{1,12}(?:\.\d{1,6})?(?:ms|s|m|h|d|w))+", re.ASCII)
+_PART = re.compile(r"([\d.]+)(ms|s|m|h|d|w)", re.ASCII)
+_SECONDS = re.compile(r"\d{1,12}(?:\.\d{1,6})?", re.ASCII)
+_LONGEST_SECONDS = 1e12
+
+
+def parse_duration(said: str | float) -> int:
+    """Read `10s`, `1h30m`, `500ms`, or plain seconds; get milliseconds, rounded up so that little is not nothing.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    if isinstance(said, str):
+        text = said.strip()
+        if _SECONDS.fullmatch(text):
+            return _whole_ms(float(text) * 1000)
+        if _DURATION.fullmatch(text):
+            return _whole_ms(sum(float(number) * _UNITS_MS[unit] for number, unit in _PART.findall(text)))
+    # Written so that NaN is refused too.
+    elif 0 <= said <= _LONGEST_SECONDS:
+        return _whole_ms(said * 1000)
+    raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a time", "write it like 10s, 1h30m, 500ms, or as seconds")
+
+
+def parse_age(said: str) -> int:
+    """Read how old something is before it is dropped, always with a unit: elsewhere 30 is seconds, here days were meant.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    if said.strip()[-1:].isdecimal():
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} has no unit", "write it like 30d, 12h, 1w")
+    return parse_duration(said)
+
+
+def _whole_ms(milliseconds: float) -> int:
+    return int(milliseconds) if milliseconds == int(milliseconds) else int(milliseconds) + 1

@@ -1,0 +1,40 @@
+import pytest
+
+from jobwire.schemas.durations import parse_age, parse_duration
+from jobwire.schemas.refusal import Refused
+
+
+@pytest.mark.parametrize(
+    ("said", "milliseconds"),
+    [
+        ("10s", 10_000),
+        ("500ms", 500),
+        ("30m", 1_800_000),
+        ("1h30m", 5_400_000),
+        ("2d", 172_800_000),
+        ("2w", 1_209_600_000),
+        ("1.5h", 5_400_000),
+        ("90", 90_000),
+        ("0.5", 500),
+        (" 10s ", 10_000),
+        (90, 90_000),
+        (0.25, 250),
+        ("0", 0),
+        ("0.0001", 1),
+    ],
+)
+def test_a_duration_is_read_as_milliseconds(said: str | float, milliseconds: int) -> None:
+    assert parse_duration(said) == milliseconds
+
+
+@pytest.mark.parametrize("said", ["", "s", "-1", "10x", "1h 30m", "1e3", "٣s", "10s10", float("nan"), float("inf"), -1, "1" * 50])
+def test_what_is_no_duration_is_refused(said: str | float) -> None:
+    with pytest.raises(Refused, match="is not a time"):
+        parse_duration(said)
+
+
+def test_an_age_has_a_unit_as_who_writes_30_means_days() -> None:
+    assert parse_age("1.5d") == 129_600_000
+    for said in ("30", "0.5", "1h30"):
+        with pytest.raises(Refused, match="has no unit; write it like 30d"):
+            parse_age(said)
