@@ -23,12 +23,13 @@ class Ballast:
         self._lay()
 
     def drop(self) -> bool:
-        """Give the room back; False if that was done before."""
-        self._missing = True
+        """Give the room back; False if that was done before, or cannot be: on a disk that became read-only nothing can be removed."""
         try:
             self._path.unlink()
-        except FileNotFoundError:
+        except OSError as error:
+            self._missing = self._missing or isinstance(error, FileNotFoundError)
             return False
+        self._missing = True
         return True
 
     def restore(self) -> None:

@@ -150,7 +150,11 @@ class Daemon:
         if self._heartbeat is not None:
             self._heartbeat.cancel()
         while self._closing:
-            self._closing.pop()()
+            try:
+                self._closing.pop()()
+            except Exception:  # noqa: BLE001 -- logged, and the others are to be closed whatever it is
+                # One part less must not keep the others open: a store that is not closed keeps its thread, and the process with it.
+                _log.exception("a part of the daemon could not be closed; the others are")
 
     def member_of(self, public: bytes) -> Member | None:
         """Look a public key up in the roster that is in force now."""

@@ -190,4 +190,6 @@ def _is_damage(error: sqlite3.Error) -> bool:
 def _next_step(error: sqlite3.Error) -> str:
     if _is_damage(error):
         return "on its machine: jobwire worker stop, then jobwire worker rebuild"
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
+        return "see that the disk of its state folder can be written to, then try again"
     return "make room on the disk of its state folder, then try again"

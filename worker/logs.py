@@ -118,8 +118,10 @@ class Growth:
         return watch
 
     def unwatch(self, watch: Watch) -> None:
-        """Forget a watch; `callback` is not called any more, not even for a growth that is already waiting."""
-        watches = self._watches[watch.descriptor]
+        """Forget a watch; `callback` is not called any more, not even for a growth that is already waiting. `close` has forgotten all."""
+        watches = self._watches.get(watch.descriptor)
+        if watches is None:
+            return
         del watches[watch]
         if not watches:
             del self._watches[watch.descriptor]

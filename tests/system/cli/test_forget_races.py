@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from daemons import Worker, wait_until
+from daemons import Worker
 from home import SECONDS, Home
 
 # More than a follower is sent ahead, with what the pipe to its reader holds.

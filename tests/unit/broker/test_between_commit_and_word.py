@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 
 import pytest
 from daemons import wait_until
 from desk_house import OWNER, House, asked, key
 
-from jobwire.keys.limits import EVERYBODYS
 from jobwire.keys.rights import Member
 from jobwire.schemas.refusal import Code, Refused
 

@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -178,3 +180,30 @@ def test_a_ballast_waits_until_there_is_room_for_more_than_itself(tmp_path: Path
     ballast.restore()
     assert path.stat().st_size == 4096
     assert [ballast.drop(), ballast.drop()] == [True, False]
+
+
+async def test_on_a_disk_that_became_read_only_starts_are_refused_and_ends_are_recorded_when_it_is_not(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await house.accept_one()
+    house.engine.expect(("start", key(1)))
+
+    def refuse(self: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuse)
+        writes = house.store._writes
+        writes.execute("PRAGMA query_only = ON")
+        house.desk.hear([started(1), ended(1, 7)])
+        with pytest.raises(Refused, match="readonly") as refused:
+            await house.accept(asked(2))
+        assert refused.value.code is Code.RESOURCE_EXHAUSTED
+        assert "can be written to" in refused.value.next_step
+        assert not job.recorded
+        writes.execute("PRAGMA query_only = OFF")
+        await house.durable()
+    assert job.recorded
+    house.engine.expect(("settled", key(1)))
+    # The room that nobody could give back is still kept.
+    assert (house.path.parent / "ballast").stat().st_size == ballasts.BALLAST_BYTES

@@ -155,6 +155,14 @@ def test_a_follower_reads_on_as_the_log_grows(log: Path, growth: logs.Growth) ->
     follower.close()
 
 
+def test_a_follower_may_be_closed_after_the_growth_that_it_watched(log: Path) -> None:
+    """Peers and their streams end after the engine, when a daemon ends."""
+    growth = logs.Growth()
+    follower = logs.Follower(log, 8, growth, lambda: None)
+    growth.close()
+    follower.close()
+
+
 def test_a_follower_reads_on_when_the_folder_was_renamed(log: Path, growth: logs.Growth) -> None:
     told: list[str] = []
     follower = logs.Follower(log, 8, growth, lambda: told.append("more"))
