@@ -158,7 +158,8 @@ def _start(folder: Path) -> Context:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=Path.home(),
+                # A system account may have a home that is not there.
+                cwd=home if (home := Path.home()).is_dir() else "/",
                 pass_fds=[told],
                 start_new_session=True,
             )

@@ -30,6 +30,11 @@ def test_run_works_in_an_empty_home(home: Home) -> None:
     assert [path.stat().st_mode & 0o077 for path in (home.config, home.state, home.config / "identity")] == [0, 0, 0]
 
 
+def test_a_home_that_is_not_there_is_not_needed(home: Home) -> None:
+    home.env["HOME"] = str(home.folder / "nowhere")
+    assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"
+
+
 def test_ten_commands_at_once_start_one_worker(home: Home) -> None:
     commands = [home.start("run", "echo", str(number)) for number in range(10)]
     for number, one in enumerate(commands):
