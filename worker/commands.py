@@ -43,11 +43,11 @@ def run(  # noqa: PLR0913 -- an argument for each option
     events: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Publish events here. Default: the next port.")] = "",
     state: StateOption = None,
     roster: Annotated[Path | None, typer.Option(metavar="FILE", help="Who may come in. Default: roster.toml in the config folder.")] = None,
-    slots: Annotated[int | None, typer.Option(min=1, help="Jobs that run at once. Default: the number of CPUs, at least 4.")] = None,
+    slots: Annotated[int | None, typer.Option(min=1, metavar="N", help="Jobs that run at once. Default: one a CPU, at least 4.")] = None,
     directory: Annotated[Path | None, typer.Option("--directory", metavar="DIR", help="Where jobs run that do not say where.")] = None,
-    keep_for: Annotated[str, typer.Option(metavar="AGE", help="Keep what has ended for so long, or all.")] = "30d",
+    keep_for: Annotated[str, typer.Option(metavar="AGE", help="Keep what has ended for so long: 30d, 12h, 2w, or all.")] = "30d",
     keep_jobs: Annotated[str, typer.Option(metavar="N", help="Keep so many jobs that have ended, or all.")] = "100000",
-    keep_bytes: Annotated[str, typer.Option(metavar="SIZE", help="Keep so much of their logs, or all.")] = "10G",
+    keep_bytes: Annotated[str, typer.Option(metavar="SIZE", help="Keep so much of their logs: 10G, 500M, or all.")] = "10G",
     keep_free: Annotated[str, typer.Option(metavar="SIZE", help="With less free disk no new job is taken on; 0: never mind.")] = "100M",
     jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of others as root.")] = False,
     embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
@@ -96,7 +96,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         "key": found["key"],
         "state": found["state"],
         "roster": found["roster"],
-        "slots": f"{found['slots']}, {found['jobs']['running']} jobs running, {found['jobs']['queued']} queued",
+        "slots": f"{found['slots']}, jobs running: {found['jobs']['running']}, queued: {found['jobs']['queued']}",
         "disk": f"{format_size(found['free_bytes'])} free",
         "supervisor": f"pid {found['supervisor_pid']}, keeper pid {found['keeper_pid']}",
         "containment": containment,
@@ -189,7 +189,7 @@ def rebuild(
     if as_json:
         typer.echo(json.dumps(asdict(found)))
         return
-    typer.echo(f"jobwire: {found.damage or 'the store was whole'}", err=True)
+    typer.echo(f"jobwire: the store {f'could not be used: {found.damage}' if found.damage else 'was whole'}", err=True)
     if found.kept:
         typer.echo(f"jobwire: the old store is kept: {folder / found.kept}", err=True)
     counts = {"ended": found.ended, "running": found.running, "starting": found.starting, "lost": found.lost}
