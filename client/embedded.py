@@ -62,7 +62,9 @@ def _locked(path: Path, how: int) -> Iterator[None]:
     try:
         fd = _open_private(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
-        raise Refused(Code.UNAVAILABLE, f"the state folder {path.parent} cannot be used: {error.strerror}") from None
+        raise Refused(
+            Code.UNAVAILABLE, f"the state folder {path.parent} cannot be used: {error.strerror}", "name another folder: JOBWIRE_STATE=DIR"
+        ) from None
     try:
         fcntl.flock(fd, how)
         yield

@@ -86,7 +86,9 @@ def test_a_worker_that_cannot_start_says_why_in_its_own_words(home: Home) -> Non
 
 def test_a_state_folder_that_cannot_be_made_is_told(home: Home) -> None:
     home.env["JOBWIRE_STATE"] = "/proc/none"
-    assert b"/proc/none/worker cannot be used" in home.jobwire("run", "true", status=125).stderr
+    said = home.jobwire("run", "true", status=125).stderr
+    assert b"/proc/none/worker cannot be used" in said
+    assert b"name another folder: JOBWIRE_STATE=DIR" in said
 
 
 def test_an_identity_that_is_new_is_let_in_by_the_worker_that_runs(home: Home) -> None:
