@@ -126,7 +126,7 @@ def stop(*, state: StateOption = None) -> None:
         typer.echo(f"jobwire: worker {found['pid']} did not end within {_STOP_SECONDS} s; kill -9 it, its jobs go on", err=True)
         raise typer.Exit(OWN_FAILURE_STATUS)
     typer.echo(f"jobwire: worker {found['pid']} stopped", err=True)
-    _tell_what_goes_on(_jobs(folder, "2, 3"), len(_jobs(folder, "1")))
+    _tell_what_goes_on(_jobs(folder, "2, 3"), len(_jobs(folder, "1")), comes_by_itself=folder == worker_folder().absolute())
 
 
 @app.command()
@@ -200,7 +200,7 @@ def rebuild(
     typer.echo("jobwire: jobs that waited in the queue are forgotten; start the worker, and submit them anew", err=True)
 
 
-def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int) -> None:
+def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int, *, comes_by_itself: bool) -> None:
     if going_on:
         how_many = "1 job goes" if len(going_on) == 1 else f"{len(going_on)} jobs go"
         typer.echo(f"jobwire: {how_many} on without it:", err=True)
@@ -208,9 +208,11 @@ def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int) -> N
             typer.echo(f"  {short_id(job_id)}  pid {pid}  {name}", err=True)
         if len(going_on) > _JOBS_SHOWN:
             typer.echo(f"  and {len(going_on) - _JOBS_SHOWN} more", err=True)
-        typer.echo("jobwire: to end them: jobwire stop JOB... (starts the worker again)", err=True)
+        how = "jobwire stop JOB... (starts the worker again)" if comes_by_itself else "start the worker again, then jobwire stop JOB..."
+        typer.echo(f"jobwire: to end them: {how}", err=True)
     if queued:
-        typer.echo(f"jobwire: {queued} queued jobs start when the worker runs again", err=True)
+        what = "1 queued job starts" if queued == 1 else f"{queued} queued jobs start"
+        typer.echo(f"jobwire: {what} when the worker runs again", err=True)
 
 
 def _jobs(state: Path, states: str) -> list[tuple[bytes, str, int]]:
