@@ -131,9 +131,9 @@ class Queue:
         """Say in words why a job that waits does not run."""
         owner, lane, _ = self._lane_of[key]
         if lane.width and lane.running >= lane.width:
-            return f"its batch runs {lane.running} jobs at once, as many as it may"
+            return f"its batch runs {_jobs(lane.running)} at once, as many as it may"
         if not self._may_run_more(key.owner, owner):
-            return f"its owner runs {owner.running} jobs at once, as many as the roster allows"
+            return f"its owner runs {_jobs(owner.running)} at once, as many as the roster allows"
         return f"all {self.slots} slots are in use" if self.running >= self.slots else "it is about to start"
 
     def _may_run_more(self, public: bytes, owner: _Owner) -> bool:
@@ -173,3 +173,7 @@ class Queue:
         if not lane.listed and lane.open():
             heapq.heappush(owner.heads, (lane.waiting[0][0], batch_id))
             lane.listed = True
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"

@@ -45,6 +45,6 @@ class Room:
             return None
         return Refused(
             Code.RESOURCE_EXHAUSTED,
-            f"the disk of the state folder has {format_size(free)} free, and {format_limit(self._floor_bytes)} stay free",
-            "make room (jobwire forget drops jobs that have ended, with their logs), then try again",
+            f"the disk of the state folder has {format_size(free)} free, and {format_limit(self._floor_bytes)} must stay free",
+            "make room (jobwire forget drops jobs that have ended, jobwire stop ends one that writes too much), then try again",
         )

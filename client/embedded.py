@@ -62,7 +62,9 @@ def _locked(path: Path, how: int) -> Iterator[None]:
     try:
         fd = _open_private(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
-        raise Refused(Code.UNAVAILABLE, f"the state folder {path.parent} cannot be used: {error.strerror}") from None
+        raise Refused(
+            Code.UNAVAILABLE, f"the state folder {path.parent} cannot be used: {error.strerror}", "name another folder: JOBWIRE_STATE=DIR"
+        ) from None
     try:
         fcntl.flock(fd, how)
         yield
@@ -158,7 +160,8 @@ def _start(folder: Path) -> Context:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=Path.home(),
+                # A system account may have a home that is not there.
+                cwd=home if (home := Path.home()).is_dir() else "/",
                 pass_fds=[told],
                 start_new_session=True,
             )

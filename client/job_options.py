@@ -48,7 +48,7 @@ OPTIONS = (
     Option("grace", ("--grace",), "TIME", "Time between that signal and SIGKILL. Default: the worker's."),
     Option("output_limit", ("--output-limit",), "SIZE", "End the job when it has written more than this: 500K, 10M, 1.5G. Default: never."),
     Option("linger", ("--linger",), "", "Let what the job leaves behind go on when it ends by itself.", switch=True),
-    Option("labels", ("-l", "--label"), "K=V", "A label, for finding the job again.", many=True),
+    Option("labels", ("-l", "--label"), "K=V", "A label, which show and events --json tell.", many=True),
 )
 
 

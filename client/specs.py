@@ -1,4 +1,4 @@
-"""What a caller of the library writes about a job, made into a spec: text or bytes, seconds or timedelta."""
+"""What a caller of the library writes about a job, made into a spec: text or bytes, seconds, timedelta or `1h30m`."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import os
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack
 
+from ..schemas.durations import parse_duration
 from ..schemas.generated import job_pb2
 from ..schemas.naming import ID_BYTES, new_id, parse_id
 from ..schemas.refusal import Code, Refused
+from ..schemas.sizes import parse_size
 from ..schemas.spec import JobSpec, to_wire
 
 if TYPE_CHECKING:
-    from datetime import timedelta
     from types import UnionType
 
 Text: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
-# Seconds, where it is a number.
-Duration: TypeAlias = "float | timedelta"
+# Seconds, where it is a number; a text is read as the command line reads it.
+Duration: TypeAlias = "float | timedelta | str"
 
 
 class JobOptions(TypedDict, total=False):
@@ -28,7 +30,7 @@ class JobOptions(TypedDict, total=False):
     `id`: made by the caller, 16 bytes or UUID text; a repeated call with the same id and options is the same job. `input`: its standard
     input (default: empty). `cwd`: an absolute folder on the worker's machine (default: the worker's). `env`: added to a clean environment.
     `time_limit`: it is ended after that. `stop_signal`, `grace`: how a stop begins, and how long until SIGKILL. `output_limit`: it is
-    ended when it has written more bytes than that. `linger`: what it leaves behind goes on.
+    ended when it has written more than that, in bytes or as `1.5G`. `linger`: what it leaves behind goes on.
     """
 
     id: bytes | str | None
@@ -40,7 +42,7 @@ class JobOptions(TypedDict, total=False):
     time_limit: Duration | None
     stop_signal: int | None
     grace: Duration | None
-    output_limit: int | None
+    output_limit: int | str | None
     linger: bool
 
 
@@ -73,19 +75,24 @@ def job_spec(argv: Sequence[Text], **options: Unpack[JobOptions]) -> JobSpec:
 def make_spec(argv: Sequence[Text], options: JobOptions) -> JobSpec:
     """Make a spec of the arguments of `run` and `submit`.
 
-    Raises TypeError for an option that there is not, and for an argv that is one string: no shell would take it apart.
+    Raises `Refused(INVALID_ARGUMENT)` for a text that is no time or size, TypeError for an option that there is not or of another type,
+    and for an argv that is one string: no shell would take it apart.
     """
     for option in options:
         if option not in JobOptions.__annotations__:
             hint = f": {_INSTEAD[option]}" if option in _INSTEAD else ""
             raise TypeError(f"unexpected keyword argument {option!r}{hint}")
     _must_be("name", options.get("name", ""), str, "text")
+    _must_be("output_limit", options.get("output_limit"), int | str | None, "bytes, or a size such as '1.5G'")
+    for limit in ("time_limit", "grace"):
+        _must_be(limit, options.get(limit), float | int | timedelta | str | None, "seconds, a timedelta, or a time such as '1h30m'")
     _must_be("input", options.get("input"), bytes | bytearray | memoryview | None, "bytes; encode a text: text.encode()")
     for variable, value in (options.get("env") or {}).items():
         _must_be(f"env[{variable!r}]", value, str | bytes | os.PathLike, "text or bytes")
     for label, value in (options.get("labels") or {}).items():
         _must_be(f"labels[{label!r}]", value, str, "text")
     given = options.get("input")
+    most = options.get("output_limit")
     cwd = options.get("cwd")
     variables = (options.get("env") or {}).items()
     return JobSpec(
@@ -98,7 +105,7 @@ def make_spec(argv: Sequence[Text], options: JobOptions) -> JobSpec:
         time_limit_ms=milliseconds(options.get("time_limit")),
         stop_signal=options.get("stop_signal") or signal.SIGTERM,
         grace_ms=milliseconds(options.get("grace")),
-        output_limit_bytes=options.get("output_limit"),
+        output_limit_bytes=parse_size(most) if isinstance(most, str) else most,
         linger=options.get("linger", False),
     )
 
@@ -160,7 +167,12 @@ def encode(spec: JobSpec) -> job_pb2.JobSpec:
 
 
 def seconds(duration: Duration) -> float:
-    """Read a duration."""
+    """Read a duration.
+
+    Raises `Refused(INVALID_ARGUMENT)` for a text that is none.
+    """
+    if isinstance(duration, str):
+        return parse_duration(duration) / 1000
     return duration if isinstance(duration, int | float) else duration.total_seconds()
 
 

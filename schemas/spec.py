@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from .generated import job_pb2
 from .naming import name_problem
 from .refusal import Code, Refused
+from .sizes import format_limit
 
 # Linux: a single argument or environment string is at most MAX_ARG_STRLEN, 32 pages; see execve(2).
 LONGEST_ARGUMENT = 131_072 - 1
@@ -71,7 +72,7 @@ def check(spec: JobSpec) -> None:
     if spec.time_limit_ms == 0:
         raise _refuse("a time limit of 0 would never let the job run")
     if spec.output_limit_bytes is not None and spec.output_limit_bytes > LARGEST_OUTPUT_LIMIT:
-        raise _refuse(f"the output limit of {spec.output_limit_bytes} bytes is more than any file can hold")
+        raise _refuse(f"the output limit of {format_limit(spec.output_limit_bytes)} is more than any file can hold")
 
 
 def _check_arguments(spec: JobSpec) -> None:

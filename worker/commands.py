@@ -43,11 +43,11 @@ def run(  # noqa: PLR0913 -- an argument for each option
     events: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Publish events here. Default: the next port.")] = "",
     state: StateOption = None,
     roster: Annotated[Path | None, typer.Option(metavar="FILE", help="Who may come in. Default: roster.toml in the config folder.")] = None,
-    slots: Annotated[int | None, typer.Option(min=1, help="Jobs that run at once. Default: the number of CPUs, at least 4.")] = None,
+    slots: Annotated[int | None, typer.Option(min=1, metavar="N", help="Jobs that run at once. Default: one a CPU, at least 4.")] = None,
     directory: Annotated[Path | None, typer.Option("--directory", metavar="DIR", help="Where jobs run that do not say where.")] = None,
-    keep_for: Annotated[str, typer.Option(metavar="AGE", help="Keep what has ended for so long, or all.")] = "30d",
+    keep_for: Annotated[str, typer.Option(metavar="AGE", help="Keep what has ended for so long: 30d, 12h, 2w, or all.")] = "30d",
     keep_jobs: Annotated[str, typer.Option(metavar="N", help="Keep so many jobs that have ended, or all.")] = "100000",
-    keep_bytes: Annotated[str, typer.Option(metavar="SIZE", help="Keep so much of their logs, or all.")] = "10G",
+    keep_bytes: Annotated[str, typer.Option(metavar="SIZE", help="Keep so much of their logs: 10G, 500M, or all.")] = "10G",
     keep_free: Annotated[str, typer.Option(metavar="SIZE", help="With less free disk no new job is taken on; 0: never mind.")] = "100M",
     jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of others as root.")] = False,
     embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
@@ -96,7 +96,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         "key": found["key"],
         "state": found["state"],
         "roster": found["roster"],
-        "slots": f"{found['slots']}, {found['jobs']['running']} jobs running, {found['jobs']['queued']} queued",
+        "slots": f"{found['slots']}, jobs running: {found['jobs']['running']}, queued: {found['jobs']['queued']}",
         "disk": f"{format_size(found['free_bytes'])} free",
         "supervisor": f"pid {found['supervisor_pid']}, keeper pid {found['keeper_pid']}",
         "containment": containment,
@@ -126,7 +126,7 @@ def stop(*, state: StateOption = None) -> None:
         typer.echo(f"jobwire: worker {found['pid']} did not end within {_STOP_SECONDS} s; kill -9 it, its jobs go on", err=True)
         raise typer.Exit(OWN_FAILURE_STATUS)
     typer.echo(f"jobwire: worker {found['pid']} stopped", err=True)
-    _tell_what_goes_on(_jobs(folder, "2, 3"), len(_jobs(folder, "1")))
+    _tell_what_goes_on(_jobs(folder, "2, 3"), len(_jobs(folder, "1")), comes_by_itself=folder == worker_folder().absolute())
 
 
 @app.command()
@@ -189,7 +189,7 @@ def rebuild(
     if as_json:
         typer.echo(json.dumps(asdict(found)))
         return
-    typer.echo(f"jobwire: {found.damage or 'the store was whole'}", err=True)
+    typer.echo(f"jobwire: the store {f'could not be used: {found.damage}' if found.damage else 'was whole'}", err=True)
     if found.kept:
         typer.echo(f"jobwire: the old store is kept: {folder / found.kept}", err=True)
     counts = {"ended": found.ended, "running": found.running, "starting": found.starting, "lost": found.lost}
@@ -200,7 +200,7 @@ def rebuild(
     typer.echo("jobwire: jobs that waited in the queue are forgotten; start the worker, and submit them anew", err=True)
 
 
-def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int) -> None:
+def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int, *, comes_by_itself: bool) -> None:
     if going_on:
         how_many = "1 job goes" if len(going_on) == 1 else f"{len(going_on)} jobs go"
         typer.echo(f"jobwire: {how_many} on without it:", err=True)
@@ -208,9 +208,11 @@ def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int) -> N
             typer.echo(f"  {short_id(job_id)}  pid {pid}  {name}", err=True)
         if len(going_on) > _JOBS_SHOWN:
             typer.echo(f"  and {len(going_on) - _JOBS_SHOWN} more", err=True)
-        typer.echo("jobwire: to end them: jobwire stop JOB... (starts the worker again)", err=True)
+        how = "jobwire stop JOB... (starts the worker again)" if comes_by_itself else "start the worker again, then jobwire stop JOB..."
+        typer.echo(f"jobwire: to end them: {how}", err=True)
     if queued:
-        typer.echo(f"jobwire: {queued} queued jobs start when the worker runs again", err=True)
+        what = "1 queued job starts" if queued == 1 else f"{queued} queued jobs start"
+        typer.echo(f"jobwire: {what} when the worker runs again", err=True)
 
 
 def _jobs(state: Path, states: str) -> list[tuple[bytes, str, int]]:

@@ -27,7 +27,7 @@ def forget(call: Call, desk: Desk) -> None:
             continue
         if not desk.lookup.has_ended(key):
             desk.lookup.visible_job(key, call.member)
-            raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} has not ended", "jobwire stop it first")
+            raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} has not ended", "jobwire stop ends it")
         keys.append(key)
 
     def done(result: Forgotten | Refused) -> None:

@@ -21,6 +21,7 @@ from ... import __version__
 from ...schemas.refusal import Code, Refused
 from . import endings, screen
 from .endings import BadInput, Ending
+from .other_words import CALLED_OTHERWISE
 from .texts import take_texts_as_typed
 
 TRACEBACK_VARIABLE = "JOBWIRE_TRACEBACK"
@@ -105,10 +106,23 @@ def load(name: str) -> Any:
         found = app
     command = typer.main.get_command(found)
     command.name = name
+    for part in (command, *getattr(command, "commands", {}).values()):
+        _show_no_types(part)
     # All modules are there: what they hold need never be looked through.
     gc.freeze()
     gc.enable()
     return command
+
+
+def _show_no_types(command: Any) -> None:
+    """Keep the names of Python's types out of the help: `--quiet <bool>` reads as if a value had to follow."""
+    for param in (*command.params, command.get_help_option(typer.Context(command))):
+        if param.param_type_name == "argument" or getattr(param, "is_flag", False):
+            param.display_type_rich = _no_type
+
+
+def _no_type(ctx: Any) -> None:
+    """Show nothing; newer typers ask here for the type of a parameter."""
 
 
 def _reflow(text: str) -> str:
@@ -147,7 +161,9 @@ def command_line(arguments: Sequence[str]) -> int:
         take_texts_as_typed()
         app = typer.Typer(cls=Verbs, invoke_without_command=True)
         app.callback()(_root)
-        ended = typer.main.get_command(app).main(list(arguments) or ["--help"], prog_name="jobwire", standalone_mode=False)
+        root = typer.main.get_command(app)
+        _show_no_types(root)
+        ended = root.main(list(arguments) or ["--help"], prog_name="jobwire", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the last edge
         return _answer(error, arguments)
     # A typer.Exit comes back as its status; what a verb returns is nothing.
@@ -185,10 +201,13 @@ def _misuse(error: Any, arguments: Sequence[str]) -> str:
         sys.stderr.write(message)
         return ""
     context = getattr(error, "ctx", None)
+    path = context.command_path if context else _command_path(arguments)
     message = f"{message[:1].lower()}{message[1:]}".rstrip(".").replace(". Did you mean", "; did you mean")
     for pattern, words in _PYDANTIC:
         message = re.sub(pattern, words, message)
-    return message if message.endswith("?") else f"{message}; see {context.command_path if context else _command_path(arguments)} --help"
+    if (unknown := re.match(r"no such command '(\w+)'", message)) and (meant := CALLED_OTHERWISE.get(f"{path} {unknown[1]}")):
+        return f"{unknown[0]}; {meant}"
+    return message if message.endswith("?") else f"{message}; see {path} --help"
 
 
 # What typer passes on of a number that is none, or out of its bounds.
@@ -245,6 +264,10 @@ def main() -> NoReturn:
     except BrokenPipeError:
         _give_up_stdout()
         status = endings.READER_GONE
+    except OSError as error:
+        _give_up_stdout()
+        screen.say(f"the standard output cannot be written: {error.strerror}")
+        status = endings.OWN_FAILURE
     sys.stderr.flush()
     if _DAEMONS in sys.modules:
         sys.exit(status)

@@ -30,6 +30,11 @@ def test_run_works_in_an_empty_home(home: Home) -> None:
     assert [path.stat().st_mode & 0o077 for path in (home.config, home.state, home.config / "identity")] == [0, 0, 0]
 
 
+def test_a_home_that_is_not_there_is_not_needed(home: Home) -> None:
+    home.env["HOME"] = str(home.folder / "nowhere")
+    assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"
+
+
 def test_ten_commands_at_once_start_one_worker(home: Home) -> None:
     commands = [home.start("run", "echo", str(number)) for number in range(10)]
     for number, one in enumerate(commands):
@@ -81,7 +86,9 @@ def test_a_worker_that_cannot_start_says_why_in_its_own_words(home: Home) -> Non
 
 def test_a_state_folder_that_cannot_be_made_is_told(home: Home) -> None:
     home.env["JOBWIRE_STATE"] = "/proc/none"
-    assert b"/proc/none/worker cannot be used" in home.jobwire("run", "true", status=125).stderr
+    said = home.jobwire("run", "true", status=125).stderr
+    assert b"/proc/none/worker cannot be used" in said
+    assert b"name another folder: JOBWIRE_STATE=DIR" in said
 
 
 def test_an_identity_that_is_new_is_let_in_by_the_worker_that_runs(home: Home) -> None:

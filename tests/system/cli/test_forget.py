@@ -29,7 +29,7 @@ def test_a_job_is_forgotten_by_name_and_its_id_stays_taken(home: Home, ended: li
 
 
 def test_what_runs_is_refused_and_then_nothing_is_forgotten(home: Home, ended: list[str]) -> None:
-    assert b"has not ended; jobwire stop it first" in home.jobwire("forget", *ended, "slow", status=1).stderr
+    assert b"has not ended; jobwire stop ends it" in home.jobwire("forget", *ended, "slow", status=1).stderr
     assert names(home) == ["first", "second", "slow"]
 
 

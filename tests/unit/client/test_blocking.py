@@ -17,7 +17,7 @@ import jobwire
 from jobwire.client.blocking import BatchInfo, Client, Code, CursorTooOld, EventCursor, Forgotten, Job, JobSpec, Refused, State
 from jobwire.client.contexts import Context
 from jobwire.client.failures import JobFailed
-from jobwire.client.specs import make_spec
+from jobwire.client.specs import job_spec, make_spec
 from jobwire.keys.identity import Identity, load, save
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
@@ -61,6 +61,17 @@ def test_everything_that_was_said_about_a_job_is_asked_for(client: Client, daemo
         stop_signal=2,
         grace_ms=1,
     )
+
+
+def test_times_and_sizes_may_be_said_as_on_the_command_line() -> None:
+    spec = job_spec(["true"], time_limit="1h30m", grace="500ms", output_limit="1.5K")
+    assert (spec.time_limit_ms, spec.grace_ms, spec.output_limit_bytes) == (5_400_000, 500, 1536)
+    for options, said in (({"time_limit": "2 days"}, "'2 days' is not a time"), ({"output_limit": "1.5"}, "'1.5' is not a size")):
+        with pytest.raises(Refused, match=said):
+            job_spec(["true"], **options)  # type: ignore[arg-type] # reason: two options of two types
+    for options, said in (({"grace": [1]}, "grace must be seconds"), ({"output_limit": 1.5}, "output_limit must be bytes, or a size")):
+        with pytest.raises(TypeError, match=said):
+            job_spec(["true"], **options)  # type: ignore[arg-type] # reason: wrong on purpose
 
 
 def test_check_raises_an_error_that_subprocess_users_know(client: Client, daemon: FakeDaemon) -> None:

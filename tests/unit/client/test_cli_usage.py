@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -8,6 +9,7 @@ import pytest
 import typer
 
 from jobwire.client.cli.main import VERBS, command_line, load
+from jobwire.client.cli.other_words import CALLED_OTHERWISE
 from jobwire.client.contexts import list_contexts
 from jobwire.keys.identity import format_public, from_seed
 
@@ -100,6 +102,48 @@ def test_what_cannot_be_understood_ends_2_in_one_line_and_sends_nothing(
 def test_a_slip_of_the_finger_is_answered_with_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
     command_line(["lst"])
     assert capsys.readouterr().err == "jobwire: no such command 'lst'; did you mean 'list'?\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["kill", "x"], "no such command 'kill'; it is called jobwire stop, or jobwire stop --now"),
+        (
+            ["worker", "start"],
+            "no such command 'start'; jobwire worker run starts one for others, jobwire run your own",
+        ),
+    ],
+)
+def test_the_word_of_another_tool_is_answered_with_ours(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(arguments) == 2
+    assert capsys.readouterr().err == f"jobwire: {said}\n"
+
+
+def test_every_word_of_another_tool_leads_to_verbs_that_there_are() -> None:
+    for words, meant in CALLED_OTHERWISE.items():
+        _, *path = words.split()
+        assert path[-1] not in VERBS
+        for verb, part in re.findall(r"jobwire (\w+)(?: (run|stop|status|reload)\b)?", meant):
+            assert verb in VERBS
+            assert not part or part in load(verb).commands
+
+
+def test_a_switch_is_not_shown_as_if_it_took_a_value(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["submit"], ["worker", "run"], ["keys", "add"]):
+        assert command_line([*arguments, "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert "--help" in shown
+        assert not re.search(r"<(bool|str|int|list)", shown)
+
+
+def test_an_output_that_cannot_be_written_is_told_in_words() -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 -- a device
+        command = [sys.executable, "-m", "jobwire.client.cli.main", "context", "list"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == 125
+    assert ended.stderr.startswith(b"jobwire: ")
+    assert ended.stderr.endswith(b"No space left on device\n")
+    assert ended.stderr.count(b"\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_stdin_that_is_empty_is_not_no_stdin() -> None:
         (JobSpec((b"a",), time_limit_ms=0), "never let the job run"),
         (JobSpec((b"a",), time_limit_ms=2**62), "1000 days"),
         (JobSpec((b"a",), grace_ms=2**62), "1000 days"),
-        (JobSpec((b"a",), output_limit_bytes=2**63), "more than any file can hold"),
+        (JobSpec((b"a",), output_limit_bytes=2**63), "of 8388608 TiB is more than any file can hold"),
     ],
 )
 def test_what_no_worker_could_run_is_refused_in_one_sentence(spec: JobSpec, words: str) -> None:

@@ -1,0 +1,19 @@
+import pytest
+
+from jobwire.worker.commands import _tell_what_goes_on
+
+
+@pytest.mark.parametrize(
+    ("comes_by_itself", "how"),
+    [(True, "jobwire stop JOB... (starts the worker again)"), (False, "start the worker again, then jobwire stop JOB...")],
+)
+def test_what_goes_on_without_the_worker_is_told_with_how_to_end_it(
+    *, comes_by_itself: bool, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _tell_what_goes_on([(bytes(16), "nap", 7)], 1, comes_by_itself=comes_by_itself)
+    assert capsys.readouterr().err.splitlines() == [
+        "jobwire: 1 job goes on without it:",
+        "  00000000  pid 7  nap",
+        f"jobwire: to end them: {how}",
+        "jobwire: 1 queued job starts when the worker runs again",
+    ]
