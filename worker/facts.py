@@ -22,7 +22,7 @@ _KINDS = {
 
 
 # Why a job is delayed: its start, or its writes.
-START_DELAYED = "the disk that its logs go to is full"
+START_DELAYED = "the disk that its logs go to is full or read-only"
 WRITES_DELAYED = "its output waits for room on the worker's disk"
 
 

@@ -33,8 +33,8 @@ STREAMS = ("stdout", "stderr")
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 VERSION = 1
-# The disk is full. Nothing tells when there is room again, so what failed is tried again so often.
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+# The disk is full, or became read-only. Nothing tells when it can be written to again, so what failed is tried again so often.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 RETRY_SECONDS = 1.0
 
 _HANDLE = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})")

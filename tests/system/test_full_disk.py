@@ -112,7 +112,7 @@ def test_ends_are_told_and_starts_wait_while_the_logs_have_no_room(small_logs: W
         assert "the disk is full" in stopped.outcome.sentence
         assert not outcome_of(small_logs, silent.pid)
         waiting, cancelled = client.submit(["echo", "at last"]), client.submit(["true"])
-        wait_until(lambda: waiting.info().waits_for == "the disk that its logs go to is full", "its start is delayed")
+        wait_until(lambda: waiting.info().waits_for == "the disk that its logs go to is full or read-only", "its start is delayed")
         assert waiting.info().state is State.QUEUED
         assert cancelled.stop(timeout=60).outcome.kind is OutcomeKind.CANCELLED
         filler.unlink()

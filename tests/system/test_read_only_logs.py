@@ -1,0 +1,53 @@
+"""The folder of logs becomes read-only under jobs that run: nothing is lost, starts wait, and all goes on when it is writable again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemons import Worker, wait_until
+
+from jobwire.schemas.job import State
+
+
+def mount(*arguments: str | Path) -> None:
+    done = subprocess.run(["mount", *arguments], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.decode()}")
+
+
+@pytest.fixture
+def logs(worker: Worker) -> Iterator[Path]:
+    """Give the folder of logs; what was mounted over it is gone afterwards."""
+    yield worker.logs
+    subprocess.run(["umount", "-l", worker.logs], capture_output=True, check=False)
+
+
+def test_ends_are_told_starts_wait_and_outcomes_are_written_later(worker: Worker, logs: Path, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    with worker.client() as client:
+        job = client.submit(["sh", "-c", f"echo one; read _ < {gate}; echo two; exit 7"])
+        wait_until(lambda: job.read_range("stdout", 0, 10)[0], "it runs")
+        # A mount of its own, as one with files that are written to cannot become read-only. Those stay open beneath it.
+        mount("--bind", logs, logs)
+        mount("-o", "remount,ro,bind", logs)
+        waiting, cancelled = client.submit(["echo", "at last"]), client.submit(["true"])
+        reason = "the disk that its logs go to is full or read-only"
+        wait_until(lambda: waiting.info().waits_for == cancelled.info().waits_for == reason, "their starts are delayed")
+        assert cancelled.stop(timeout=60).outcome.sentence == "stopped before it could start"
+        gate.write_bytes(b"\n")
+        result = job.result(timeout=60)
+        assert (result.returncode, result.stdout) == (7, b"one\ntwo\n")
+        assert waiting.info().state is State.QUEUED
+        mount("-o", "remount,rw,bind", logs)
+        assert waiting.result(timeout=60).stdout == b"at last\n"
+        (folder,) = logs.glob(f"{job.pid}_*")
+        wait_until(lambda: (folder / "outcome").exists() or list(logs.glob(f"{job.pid}_*_*/outcome")), "the outcome is written")
+        assert job.read_range("stdout", 0, 100)[0] == b"one\ntwo\n"
+        assert job.forget().jobs == 1
+        wait_until(lambda: not list(logs.glob(f"{job.pid}_*")), "its folder goes with it")
+    assert "Traceback" not in worker.logged()
