@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ...keys.rights import Member
 from ...schemas.frames import LARGEST_RANGE
 from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.job import State
 from ...schemas.record import key_to_wire, outcome_to_wire, state_to_wire
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import to_wire
@@ -72,17 +73,26 @@ def list_jobs(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None
     call.reply(request_pb2.Reply(list=reply))
 
 
+def _state_before(job: Job) -> State:
+    """Say what a job is while its end is on its way to the disk."""
+    if not job.pid:
+        return State.QUEUED
+    return State.STOPPING if job.stop is not None else State.RUNNING
+
+
 def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None]) -> job_pb2.Job:
     """Write everything known about a job, without its stdin."""
+    # Who is told an end by this is told for good, and may forget the job at once: so not before it is durable.
+    has_ended = job.recorded
     owner = member_of(job.key.owner)
     shown = job_pb2.Job(
         key=key_to_wire(job.key),
         spec=to_wire(job.spec),
-        state=state_to_wire(job.state),
+        state=state_to_wire(_state_before(job) if job.phase is Phase.FINISHED and not has_ended else job.state),
         owner_name=owner.name if owner else "",
         queued_at_us=job.queued_at_us,
         started_at_us=job.started_at_us,
-        ended_at_us=job.ended_at_us,
+        ended_at_us=job.ended_at_us if has_ended else 0,
         pid=job.pid,
         waits_for=desk.why_waiting(job),
         paused=job.paused and job.phase is Phase.RUNNING,
@@ -90,7 +100,7 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None]) 
     shown.spec.ClearField("stdin")
     if job.batch is not None:
         shown.batch.id, shown.batch.name, shown.batch.parallel = job.batch.id, job.batch.name, job.batch.parallel
-    if job.outcome is not None:
+    if has_ended and job.outcome is not None:
         shown.outcome.CopyFrom(outcome_to_wire(job.outcome))
     return shown
 

@@ -1,4 +1,4 @@
-"""Between the moment a start is on disk and the one in which the desk hears of it, others ask: for them there is no such job yet."""
+"""What others see who ask in between: of a start that is on disk before the desk has heard so, of an end before it is on disk."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import sqlite3
 
 import pytest
 from daemons import wait_until
-from desk_house import OWNER, House, asked, key
+from desk_house import OWNER, House, asked, ended, key, started
 
+from jobwire.broker.life import StopOrder
+from jobwire.broker.verbs.jobs import describe
 from jobwire.keys.rights import Member
+from jobwire.schemas.generated import job_pb2
 from jobwire.schemas.refusal import Code, Refused
 
 
@@ -34,3 +37,34 @@ async def test_a_job_is_there_once_the_desk_has_heard_of_it(house: House) -> Non
     # What is found now is the desk's own: who watches or stops it hears of its end, and it does not run on beside that.
     assert house.desk.lookup.visible_job(key(1), me) is house.desk.live[key(1)]
     house.engine.expect(("start", key(1)))
+
+
+def shown(house: House, number: int) -> job_pb2.Job:
+    member = Member("me", OWNER, "submitter")
+    return describe(house.desk.lookup.visible_job(key(number), member), house.desk, lambda _: member)
+
+
+async def test_a_job_is_shown_as_ended_once_that_is_on_disk(house: House) -> None:
+    await house.accept(asked(1), asked(2))
+    house.desk.hear([started(1), started(2)])
+    await house.durable()
+    house.desk.stop([house.desk.live[key(2)]], [StopOrder(15, 1000, "somebody")], b"proof", lambda: None)
+    house.desk.hear([ended(1), ended(2)])
+    for number, state in ((1, job_pb2.STATE_RUNNING), (2, job_pb2.STATE_STOPPING)):
+        before = shown(house, number)
+        assert (before.state, before.ended_at_us, before.HasField("outcome")) == (state, 0, False)
+    await house.durable()
+    for number in (1, 2):
+        after = shown(house, number)
+        assert (after.state, after.HasField("outcome")) == (job_pb2.STATE_FINISHED, True)
+        assert after.ended_at_us
+    house.engine.effects.clear()
+
+
+async def test_a_job_that_is_cancelled_is_shown_as_queued_until_that_is_on_disk(house: House) -> None:
+    await house.accept(asked(1), asked(2), asked(3))
+    house.desk.stop([house.desk.live[key(3)]], [StopOrder(15, 1000, "somebody")], b"proof", lambda: None)
+    assert (shown(house, 3).state, shown(house, 3).HasField("outcome")) == (job_pb2.STATE_QUEUED, False)
+    await house.durable()
+    assert shown(house, 3).state == job_pb2.STATE_FINISHED
+    house.engine.effects.clear()
