@@ -11,7 +11,7 @@ here either; what must survive power loss stands in the desk's store.
 """
 
 # pathlib would cost the supervisor a megabyte, and each start some microseconds.
-# ruff: noqa: PTH102, PTH103, PTH112, PTH208
+# ruff: noqa: PTH102, PTH103, PTH106, PTH108, PTH112, PTH208
 from __future__ import annotations
 
 import contextlib
@@ -99,6 +99,16 @@ def key_of(handle: str) -> JobKey:
 def intent_path(logs: str, handle: str) -> str:
     """Say where the intent of a job lies."""
     return f"{logs}/{INTENT_PREFIX}{handle}"
+
+
+def remove_intent(logs: str, handle: str) -> None:
+    """Remove the intent of a job that will not be started, if there is one."""
+    folder = intent_path(logs, handle)
+    # Where it cannot be removed it stays, and does no harm.
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            os.unlink(f"{folder}/{name}")
+        os.rmdir(folder)
 
 
 def lingers_path(logs: str, handle: str) -> str:

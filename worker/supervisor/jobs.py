@@ -21,6 +21,7 @@ from ..folders import (
     outcome_text,
     read_job,
     read_outcome,
+    remove_intent,
     run_path,
     to_json,
     write_outcome,
@@ -131,6 +132,9 @@ class Jobs:
         """Forget a job whose end is durable elsewhere."""
         if self._ended.pop(handle, None) is not None:
             self._yard.line.say(f"settled {handle}")
+        elif handle not in self._running and handle not in self._delayed:
+            # It was to be started, and the desk, before it knew whether it had been, was killed; the next one was told to cancel it.
+            remove_intent(self._yard.logs, handle)
 
     def tell_all(self) -> None:
         """Report what is known, once more."""

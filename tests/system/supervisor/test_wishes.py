@@ -29,6 +29,19 @@ def test_unsettled_ends_are_told_again_and_settled_ones_are_not(desk: RawDesk) -
     assert {fact["kind"] for fact in desk.facts} == {"exited", "failed_to_start"}
 
 
+def test_the_intent_of_a_job_that_was_cancelled_before_its_start_is_removed(desk: RawDesk) -> None:
+    cancelled, other, running = desk.intend("true"), desk.intend("true"), desk.start("sleep", "60")
+    desk.started(running)
+    desk.settle(cancelled)
+    desk.settle(running)
+    desk.wish(do="hello")
+    desk.fact("hello")
+    assert {path.name for path in desk.logs.iterdir() if path.name[0] == "."} == {f".new-{other}"}
+    assert len(list(desk.logs.iterdir())) == 2
+    desk.wish(do="end", job=running, signal=15, grace_ms=1000)
+    desk.ended(running)
+
+
 def test_a_start_that_is_repeated_starts_once(desk: RawDesk) -> None:
     handle = desk.intend("echo", "once")
     for _ in range(3):
