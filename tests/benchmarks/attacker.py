@@ -25,7 +25,7 @@ Connect = Callable[[], RawClient]
 def follow_logs(connect: Connect) -> None:
     """Follow a log that grows 200 times, and read nothing."""
     with connect() as raw:
-        start = raw.start(b"sh", b"-c", b"while :; do head -c 1000000 /dev/zero; sleep 0.05; done")
+        start = raw.start(b"sh", b"-c", b"for _ in $(seq 200); do head -c 1000000 /dev/zero; sleep 0.05; done; sleep 600")
         raw.ask(start)
         key = job_pb2.JobKey(owner=raw.identity.public, id=start.start.jobs[0].id)
     begin()
