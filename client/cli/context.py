@@ -31,7 +31,7 @@ def add(
 
 
 @app.command("list")
-def list_contexts(json: Json = False) -> None:  # noqa: FBT002
+def list_contexts(json: Json = False) -> None:
     """List the contexts; the one in use is marked."""
     current = contexts.current_name()
     known = contexts.list_contexts()

@@ -48,7 +48,7 @@ def _tell(identity: Identity) -> None:
 
 
 @app.command("list")
-def list_members(path: RosterPath = None, json: Json = False) -> None:  # noqa: FBT002
+def list_members(path: RosterPath = None, json: Json = False) -> None:
     """List who may come in."""
     members = roster.list_members(_path(path))
     if json:

@@ -83,7 +83,7 @@ def _time(job: JobInfo) -> str:
     return duration(max(0, until - (job.started_at_us or job.queued_at_us)))
 
 
-def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:  # noqa: FBT002
+def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:
     """Tell everything about jobs, and in one sentence why they wait or failed."""
     with client(ctx) as connected:
         for number, name in enumerate(names):

@@ -132,7 +132,7 @@ def _reflow(text: str) -> str:
 
 def _of_a_daemon(name: str) -> Any:
     # The command line stands below the daemons and must not import them; only here is the dear look through what is installed needed.
-    from importlib.metadata import entry_points  # noqa: PLC0415
+    from importlib.metadata import entry_points  # noqa: PLC0415 -- as said
 
     for found in entry_points(group="jobwire.commands", name=name):
         return found.load()
@@ -144,7 +144,7 @@ def _root(
     context: Annotated[
         str | None, typer.Option("--context", metavar="NAME", envvar="JOBWIRE_CONTEXT", help="The daemon to speak to; see jobwire context.")
     ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,  # noqa: FBT002
+    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
 ) -> None:
     """Run any Linux program on another machine, safely, and be told the moment it ends."""
     if version:
@@ -250,7 +250,7 @@ def _open_missing_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 -- a descriptor, for as long as we live
-    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115 -- it stays open
 
 
 def main() -> NoReturn:

@@ -64,8 +64,8 @@ class Progress:
 
 def _draw() -> Any:
     from rich.console import Console  # noqa: PLC0415 -- dear, and only a terminal needs it
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-    from rich.progress import Progress as Bar  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 -- as above
+    from rich.progress import Progress as Bar  # noqa: PLC0415 -- as above
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     return Bar(*columns, console=Console(stderr=True))

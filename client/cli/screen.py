@@ -86,8 +86,8 @@ class Table:
 
     def _draw(self) -> None:
         from rich.cells import cell_len  # noqa: PLC0415 -- dear, and only a terminal needs it
-        from rich.console import Console  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
+        from rich.console import Console  # noqa: PLC0415 -- as above
+        from rich.text import Text  # noqa: PLC0415 -- as above
 
         rows = [[Cell(heading, "bold") for heading in self._headings], *self._rows]
         widths = [max(cell_len(cell.text) for cell in column) for column in zip(*rows, strict=True)]
