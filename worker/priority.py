@@ -12,13 +12,9 @@ import ctypes
 import os
 import platform
 import struct
-import sys
 from pathlib import Path
 
 _SLICE_NANOSECONDS = 100_000
-# After so long a thread that wants the interpreter gets it from one that keeps it (sys.setswitchinterval). With CPython's 5 ms a commit
-# would wait for every burst of requests: once to begin, and once to be told of.
-_SWITCH_SECONDS = 0.0002
 _NICE = -10
 # sched_setattr(2): size, policy, flags, nice, priority, runtime (here the slice), deadline, period, two utilisation clamps.
 _ATTRIBUTES = struct.Struct("=IIQiIQQQII")
@@ -32,7 +28,6 @@ def answer_first() -> None:
 
     A process that was given another nice value than 0 keeps it.
     """
-    sys.setswitchinterval(_SWITCH_SECONDS)
     own = os.getpriority(os.PRIO_PROCESS, 0)
     raised = own == 0 and _schedule(os.getpid(), _NICE)
     for thread in sorted(int(folder.name) for folder in Path("/proc/self/task").iterdir()):
