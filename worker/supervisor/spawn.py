@@ -28,6 +28,7 @@ from _blake2 import blake2b
 
 from ..folders import JobFile
 from .containment import Box
+from .scripts import why_not_executed
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -111,7 +112,8 @@ class Spawner:
                 setsigdef=_DEFAULT_SIGNALS,
             )
         except OSError as error:
-            why = _WHY.get(error.errno or 0, error.strerror)
+            number = error.errno or 0
+            why = why_not_executed(program, number) or _WHY.get(number, error.strerror)
             status = OWN_FAILURE if error.errno in _SHORTAGES else NOT_EXECUTABLE
             raise CannotStart(status, f"the program {program!r} cannot be executed: {why}") from None
         except ValueError as error:

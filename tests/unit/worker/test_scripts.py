@@ -1,0 +1,64 @@
+"""Each file is really executed, so that the number is the kernel's."""
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+
+from jobwire.worker.supervisor.scripts import why_not_executed
+
+
+def refused(path: Path, *, mode: int = 0o755) -> int:
+    path.chmod(mode)
+    with pytest.raises(OSError) as caught:  # noqa: PT011 -- its number is what is asked for
+        os.posix_spawn(path, [str(path)], {})
+    assert caught.value.errno
+    return caught.value.errno
+
+
+def elf(machine: int, loader: bytes) -> bytes:
+    """Make the beginning of a program for a machine, with the name of its loader (elf(5))."""
+    kind, here = 2, 64 + 56
+    head = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
+    head += struct.pack("<HHIQQQIHHHHHH", kind, machine, 1, 0x400000, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    interpreter = struct.pack("<IIQQQQQQ", 3, 4, here, 0, 0, len(loader) + 1, len(loader) + 1, 1)
+    return head + interpreter + loader + b"\0"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"#!/opt/nope\necho hi\n", "the interpreter that it names does not exist: '/opt/nope'"),
+        (b"#! \t/opt/nope -x\n", "does not exist: '/opt/nope'"),
+        (b"#!/opt/nope", "does not exist: '/opt/nope'"),
+        (b"#!/bin/sh\r\necho hi\r\n", "carriage return (CRLF), so that its interpreter would be '/bin/sh\\r'"),
+        (b"#!python3\n", "'python3' is no path; write #!/usr/bin/env python3"),
+        (b"#!/etc/passwd\n", "may not be executed: '/etc/passwd'"),
+        (b"#!/tmp\n", "may not be executed: '/tmp'"),
+        (b"#!\necho hi\n", "no interpreter is named after its #!"),
+        (b"#!/" + b"x" * 300 + b"\n", "longer than 255 bytes"),
+        (b"\xef\xbb\xbf#!/bin/sh\n", "byte order mark (BOM)"),
+        ("#!/bin/sh\n".encode("utf-16"), "UTF-16"),
+        (b"\n#!/bin/sh\n", "empty lines before its #!"),
+        (b"", "an empty file"),
+        (b"echo hi\n", ""),
+        (elf(183 if os.uname().machine != "aarch64" else 62, b"/lib/ld.so"), "another kind of machine"),
+        (
+            elf(62 if os.uname().machine != "aarch64" else 183, b"/lib/ld-nope.so.1"),
+            "the loader that it needs does not exist: '/lib/ld-nope.so.1'",
+        ),
+    ],
+)
+def test_why_a_file_is_not_executed_is_told_by_its_first_bytes(tmp_path: Path, content: bytes, words: str) -> None:
+    program = tmp_path / "program"
+    program.write_bytes(content)
+    said = why_not_executed(str(program), refused(program))
+    assert words in said
+    assert bool(words) == bool(said)
+
+
+def test_a_file_that_cannot_be_looked_into_tells_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert why_not_executed(str(tmp_path / "pipe"), refused(tmp_path / "pipe")) == ""
+    assert why_not_executed(str(tmp_path / "gone"), 2) == ""

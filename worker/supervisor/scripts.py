@@ -1,0 +1,91 @@
+"""Say why the system does not execute a file: what its first bytes name, and what is wrong with them.
+
+execve(2) gives one number for many causes, and for a script the file that is missing is not the one that was named. Reads the file;
+changes nothing.
+"""
+
+# ruff: noqa: PTH112 -- pathlib is not light
+from __future__ import annotations
+
+import errno
+import os
+
+# Linux reads so much of a file to find out what it is (BINPRM_BUF_SIZE in linux/binfmts.h); the loader of a program is named behind that.
+_FIRST_LINE_BYTES = 256
+_HEAD_BYTES = 4096
+_ELF = b"\x7fELF"
+
+
+def why_not_executed(program: str, number: int) -> str:
+    """Say why `execve` failed with this error number; empty where the file itself tells nothing more."""
+    try:
+        head = _head(program)
+    except OSError:
+        return ""
+    if number == errno.ENOEXEC:
+        return _no_format(head)
+    if head.startswith(b"#!"):
+        return _of_interpreter(head, number)
+    if number == errno.ENOENT and head.startswith(_ELF):
+        loader = _loader(head)
+        return f"the loader that it needs does not exist: {loader!r}; it was built for another C library or machine" if loader else ""
+    return ""
+
+
+def _head(program: str) -> bytes:
+    fd = os.open(program, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(fd, _HEAD_BYTES)
+    finally:
+        os.close(fd)
+
+
+# What may stand where #! or a program's first bytes must.
+_BEGINNINGS = (
+    (b"\xef\xbb\xbf", "it begins with a byte order mark (BOM) where #! must stand; save it as UTF-8 without BOM"),
+    (b"\xff\xfe", "it is text in UTF-16; save it as UTF-8"),
+    (b"\xfe\xff", "it is text in UTF-16; save it as UTF-8"),
+    (_ELF, "it is a program for another kind of machine"),
+)
+
+
+def _no_format(head: bytes) -> str:
+    if not head:
+        return "it is an empty file"
+    for beginning, why in _BEGINNINGS:
+        if head.startswith(beginning):
+            return why
+    if not head.lstrip().startswith(b"#!"):
+        return ""
+    if not head.startswith(b"#!"):
+        return "there are blanks or empty lines before its #!, which must be the first two bytes"
+    is_long = b"\n" not in head[:_FIRST_LINE_BYTES] and len(head) > _FIRST_LINE_BYTES
+    return (
+        f"the interpreter after its #! is longer than {_FIRST_LINE_BYTES - 1} bytes" if is_long else "no interpreter is named after its #!"
+    )
+
+
+def _of_interpreter(head: bytes, number: int) -> str:
+    # As the kernel takes it apart: blanks and tabs divide, a carriage return does not.
+    line = head[2:_FIRST_LINE_BYTES].partition(b"\n")[0].strip(b" \t")
+    interpreter = os.fsdecode(line.replace(b"\t", b" ").partition(b" ")[0])
+    if number == errno.ENOENT:
+        if interpreter.endswith("\r"):
+            return (
+                f"its lines end with a carriage return (CRLF), so that its interpreter would be {interpreter!r};"
+                " convert it: sed -i 's/\\r$//' FILE"
+            )
+        if "/" not in interpreter:
+            return f"its interpreter {interpreter!r} is no path; write #!/usr/bin/env {interpreter}"
+        return f"the interpreter that it names does not exist: {interpreter!r}"
+    if number == errno.EACCES and not (os.access(interpreter, os.X_OK) and not os.path.isdir(interpreter)):
+        return f"the interpreter that it names may not be executed: {interpreter!r}"
+    return ""
+
+
+def _loader(head: bytes) -> str:
+    """Find the path of the loader (PT_INTERP, elf(5)): the first text with the form of one."""
+    for text in head[len(_ELF) :].split(b"\0"):
+        if text.startswith(b"/") and b"ld" in text and text.isascii():
+            return text.decode()
+    return ""
