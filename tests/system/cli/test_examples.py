@@ -1,0 +1,41 @@
+"""The programs in `examples/` do what they say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from home import SECONDS, Home
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+
+
+def example(home: Home, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(EXAMPLES / name), *arguments]
+    return subprocess.run(command, env=home.env, cwd=home.folder, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def test_fan_out_prints_each_result_and_exits_with_1_if_one_failed(home: Home) -> None:
+    for name, words in (("one", "a"), ("three", "a b c")):
+        (home.folder / name).write_text(words)
+    good = example(home, "fan_out.py", str(home.folder / "one"), str(home.folder / "three"))
+    assert sorted(good.stdout.splitlines()) == [f"{home.folder}/one 1", f"{home.folder}/three 3"], good.stderr
+    assert good.returncode == 0
+    bad = example(home, "fan_out.py", str(home.folder / "one"), "/nowhere")
+    assert sorted(bad.stdout.splitlines()) == [f"{home.folder}/one 1", "/nowhere failed: exited with status 1"][::-1], bad.stderr
+    assert bad.returncode == 1
+
+
+def test_deadline_prints_what_was_written_until_then(home: Home) -> None:
+    quick = example(home, "deadline.py", "30", "sh", "-c", "echo done; exit 3")
+    assert (quick.stdout, quick.returncode) == ("done\n", 3), quick.stderr
+    slow = example(home, "deadline.py", "1", "sh", "-c", "echo begun; sleep 60")
+    assert (slow.stdout, slow.returncode) == ("begun\n", 124), slow.stderr
+
+
+def test_notify_continues_where_it_was(home: Home) -> None:
+    for name in ("first", "second", "third"):
+        home.jobwire("run", "-n", name, "true")
+    lines = [example(home, "notify.py", "cursor", count).stdout for count in ("1", "2")]
+    assert lines == ["first exited with status 0\n", "second exited with status 0\nthird exited with status 0\n"]
