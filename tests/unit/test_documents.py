@@ -8,6 +8,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import jobwire
 from jobwire.broker.life import NEXT
 from jobwire.client.cli import endings
 from jobwire.client.cli.main import VERBS, load
@@ -64,6 +65,18 @@ def test_the_table_of_a_jobs_life_is_the_one_in_the_code() -> None:
     happenings, *rows = cells("docs/architecture.md", "## A job's life")
     shown = {(row[0], what): phase for row in rows for what, phase in zip(happenings[1:], row[1:], strict=True) if phase}
     assert shown == {(before.name, what.name): after.name for (before, what), after in NEXT.items()}
+
+
+def test_the_picture_of_a_jobs_life_has_every_step_of_the_table() -> None:
+    drawn = re.findall(r"^(\w+) -> (\w+):", (ROOT / "docs/pictures/life.d2").read_text(), re.MULTILINE)
+    steps = {(before.name.lower(), after.name.lower()) for (before, _), after in NEXT.items() if before is not after}
+    assert len(drawn) == len(set(drawn))
+    assert set(drawn) == steps
+
+
+def test_the_library_page_has_every_public_name() -> None:
+    named = re.findall(r"^::: jobwire\.(\w+)$", (ROOT / "docs/library.md").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(set(jobwire.__all__) - {"__version__"})
 
 
 def test_the_protocol_page_has_all_limits_codes_and_verbs() -> None:
