@@ -6,7 +6,7 @@ SECONDS ?= 600
 SEED ?=
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check bench soak schemas format clean
+.PHONY: install demo test check bench soak schemas docs pictures format clean
 
 # Compiled here: where PYTHONDONTWRITEBYTECODE is set, every command would compile what it imports anew, which takes it half its time.
 install: $(VENV)/.installed
@@ -36,6 +36,13 @@ soak: $(VENV)/.installed-dev
 schemas: $(VENV)/.installed-dev
 	$(BIN)/python schemas/generate.py
 
+# A warning is an error. The variable silences advice about a successor of the tool.
+docs: $(VENV)/.installed-docs pictures
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+pictures: $(VENV)/.installed-docs
+	for name in parts life; do $(BIN)/d2 --layout elk --theme 0 --pad 20 docs/pictures/$$name.d2 docs/pictures/$$name.svg; done
+
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -54,4 +61,8 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@ $(VENV)/.installed
