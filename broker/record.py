@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..schemas.generated import event_pb2, job_pb2
 from ..schemas.job import EventKind, Outcome, OutcomeKind, State
@@ -54,15 +55,7 @@ def explained(job: Job, outcome: Outcome) -> Outcome:
     if job.stop is None or outcome.kind not in (OutcomeKind.EXITED, OutcomeKind.SIGNALED):
         return outcome
     said = outcome.sentence or "ended"
-    return Outcome(
-        outcome.kind,
-        outcome.exit_status,
-        outcome.signal,
-        f"{said}; stopped by {job.stop.asked_by}",
-        outcome.use,
-        outcome.stdout_bytes,
-        outcome.stderr_bytes,
-    )
+    return replace(outcome, sentence=f"{said}; stopped by {job.stop.asked_by}")
 
 
 def id_taken(job_id: bytes, conflict: Conflict) -> Refused:

@@ -48,7 +48,10 @@ class ResourceUse:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended. `exit_status` as waitpid(2) tells it; 127, 126 or 125 where it could not be started."""
+    """How a job ended. `exit_status` as waitpid(2) tells it; 127, 126 or 125 where it could not be started.
+
+    `stdout_problem` and `stderr_problem` say why a log is not whole, or may not be; empty: every byte is there.
+    """
 
     kind: OutcomeKind
     exit_status: int = 0
@@ -57,6 +60,8 @@ class Outcome:
     use: ResourceUse = ResourceUse()
     stdout_bytes: int = 0
     stderr_bytes: int = 0
+    stdout_problem: str = ""
+    stderr_problem: str = ""
 
 
 TIMED_OUT_STATUS = 124

@@ -34,6 +34,8 @@ def outcome_to_wire(outcome: Outcome) -> job_pb2.Outcome:
         sentence=outcome.sentence,
         stdout_bytes=outcome.stdout_bytes,
         stderr_bytes=outcome.stderr_bytes,
+        stdout_problem=outcome.stdout_problem,
+        stderr_problem=outcome.stderr_problem,
         use=job_pb2.ResourceUse(user_us=use.user_us, system_us=use.system_us, max_resident_bytes=use.max_resident_bytes),
     )
 
@@ -53,4 +55,6 @@ def outcome_from_wire(message: job_pb2.Outcome) -> Outcome:
         use=ResourceUse(use.user_us, use.system_us, use.max_resident_bytes),
         stdout_bytes=message.stdout_bytes,
         stderr_bytes=message.stderr_bytes,
+        stdout_problem=message.stdout_problem,
+        stderr_problem=message.stderr_problem,
     )

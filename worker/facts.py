@@ -66,6 +66,9 @@ def outcome_of(fields: Message) -> Outcome:
         ResourceUse(fields.get("user_us", 0), fields.get("system_us", 0), fields.get("max_resident_bytes", 0)),
         fields["stdout_bytes"],
         fields["stderr_bytes"],
+        # Not there in what an earlier version wrote.
+        fields.get("stdout_problem", ""),
+        fields.get("stderr_problem", ""),
     )
 
 

@@ -78,6 +78,8 @@ class OutcomeFile(NamedTuple):
     ended_at_us: int = 0
     stdout_bytes: int = 0
     stderr_bytes: int = 0
+    stdout_problem: str = ""
+    stderr_problem: str = ""
 
 
 def handle(key: JobKey) -> str:
@@ -191,17 +193,6 @@ def outcome_text(outcome: OutcomeFile) -> str:
 def write_outcome(folder: str, text: str) -> None:
     """Write the `outcome` file."""
     write_file(f"{folder}/outcome", text.encode())
-
-
-def mark_over_limit(folder: str) -> None:
-    """Note that the job of a folder wrote more than its output limit; without room on the disk it stays unnoted."""
-    with contextlib.suppress(OSError):
-        write_file(f"{folder}/over_limit", b"")
-
-
-def is_over_limit(folder: str) -> bool:
-    """Tell whether that was noted."""
-    return os.path.lexists(f"{folder}/over_limit")
 
 
 def read_outcome(folder: str) -> OutcomeFile | None:

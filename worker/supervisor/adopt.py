@@ -20,12 +20,12 @@ from ..folders import (
     JobFile,
     OutcomeFile,
     find_ended,
-    is_over_limit,
     outcome_text,
     read_job,
     read_outcome,
     run_path,
 )
+from ..notes import is_over_limit, read_problems
 from .containment import Box, NoBox
 from .facts import ended_fact
 from .job import Job
@@ -183,7 +183,10 @@ class Adoption:
         sizes = [os.lseek(log, 0, os.SEEK_END) for log in logs]
         quota = Quota() if file.output_limit_bytes is None else Quota(file.output_limit_bytes - sum(sizes))
         quota.is_exceeded = is_over_limit(folder)
-        return [Pump(self._yard.loop, end, log, size, quota) for end, log, size in zip(ends, logs, sizes, strict=True)]
+        pumps = [Pump(self._yard.loop, end, log, size, quota) for end, log, size in zip(ends, logs, sizes, strict=True)]
+        for pump, problem in zip(pumps, read_problems(folder), strict=True):
+            pump.problem = problem
+        return pumps
 
     def _take_lingering(self, handle: str, note: str) -> None:
         """Find the pipes of what lingers anew, where the keeper that had them is gone; it is pumped with the others then."""
@@ -242,7 +245,7 @@ class Adoption:
         verdict = judge(
             died.wait_status if died else None, why_unknown="the disk was full when it ended, and the supervisor died after that"
         )
-        sizes = [os.stat(f"{folder}/{stream}").st_size for stream in STREAMS]  # noqa: PTH116 -- as above
+        stdout_bytes, stderr_bytes = [os.stat(f"{folder}/{stream}").st_size for stream in STREAMS]  # noqa: PTH116 -- as above
         outcome = OutcomeFile(
             verdict.kind,
             verdict.exit_status,
@@ -251,7 +254,9 @@ class Adoption:
             parsed.pid,
             parsed.started_at_us,
             parsed.ended_at_us,
-            *sizes,
+            stdout_bytes,
+            stderr_bytes,
+            *read_problems(folder),
         )
         if not self._yard.write(handle, folder, text := outcome_text(outcome)):
             self._yard.write_later(handle, folder, text, lambda: None)

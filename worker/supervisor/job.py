@@ -15,7 +15,8 @@ from collections.abc import Callable
 
 from ...schemas import faults
 from ..attendants import say
-from ..folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, mark_over_limit, outcome_text, run_path, to_json
+from ..folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json
+from ..notes import mark_over_limit, note_problem
 from .containment import Box
 from .ending import TABLE, Effect, Happening, Stage
 from .facts import ended_fact, started_fact
@@ -99,8 +100,10 @@ class Job:
         """Pump, watch, and call back with the fact `ended` when nothing is left."""
         self._on_end = on_end
         self._yard.tell_of_waiting(self.handle, self._pumps)
-        for pump in self._pumps:
+        for pump, stream in zip(self._pumps, STREAMS, strict=True):
             pump.quota.on_exceeded = self._over_limit
+            # Should we die before it has ended, the next of us must know: what was dropped left no trace.
+            pump.on_problem = lambda why, stream=stream: note_problem(self._folder, stream, why)
             pump.begin()
         if self._pumps[0].quota.is_exceeded:
             # It was being ended for it when the former supervisor died.
@@ -194,7 +197,7 @@ class Job:
         self._yard.report(to_json({"fact": "stuck", "job": self.handle, "pids": pids}))
 
     def _over_limit(self) -> None:
-        # Should we die before it has ended, the next of us must know: what was dropped left no trace.
+        # As above.
         mark_over_limit(self._folder)
         self._happen(Happening.OUTPUT_PASSED)
 
@@ -287,6 +290,8 @@ class Job:
             ended_at_us=self._ended_at_us,
             stdout_bytes=stdout.size,
             stderr_bytes=stderr.size,
+            stdout_problem=stdout.problem,
+            stderr_problem=stderr.problem,
         )
 
     def _rename(self, ended_at_us: int) -> None:

@@ -57,7 +57,7 @@ class Quota:
 class Pump:
     """One pipe and its file. Owns both descriptors and closes them at hang-up: when nobody can write into the pipe any more."""
 
-    __slots__ = ("_file", "_full_moves", "_loop", "_pipe", "_retry", "on_waiting", "problem", "quota", "size", "when_closed")
+    __slots__ = ("_file", "_full_moves", "_loop", "_pipe", "_retry", "on_problem", "on_waiting", "problem", "quota", "size", "when_closed")
 
     def __init__(self, loop: Loop, pipe: int, file: int, size: int = 0, quota: Quota | None = None) -> None:
         self._loop = loop
@@ -70,8 +70,9 @@ class Pump:
         self.size = size
         self.quota = quota or Quota()
         self._full_moves = 0
-        # Why bytes were dropped, if any were.
+        # Why bytes were dropped, if any were; called back once, when the first ones are.
         self.problem = ""
+        self.on_problem: Callable[[str], None] | None = None
         self.when_closed: Callable[[], None] | None = None
         # Called when it begins to wait for room on the disk, and when it no longer does.
         self.on_waiting: Callable[[], None] | None = None
@@ -205,6 +206,12 @@ class Pump:
                 written = os.write(self._file, data)
                 self.size += written
                 data = data[written:]
-        except OSError:
-            self.problem = os.strerror(error.errno or 0)
+        except OSError as refusal:
+            self._fail(os.strerror(refusal.errno or error.errno or 0))
         return moved
+
+    def _fail(self, why: str) -> None:
+        if not self.problem:
+            self.problem = why
+            if self.on_problem is not None:
+                self.on_problem(why)
