@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..keys import private_files
 from ..keys.identity import format_public, parse_public
+from ..keys.ownership import demand_own
 from ..keys.places import config_folder
 from ..schemas.refusal import Code, Refused
 from .addressee import EMBEDDED, Context
@@ -35,8 +36,13 @@ _LARGEST_PORT = 65_535
 
 
 def contexts_path() -> Path:
-    """Say where the contexts are."""
-    return config_folder() / "contexts.toml"
+    """Say where the contexts are.
+
+    Raises `Refused(FAILED_PRECONDITION)` where they, or the folder, belong to somebody else.
+    """
+    path = config_folder() / "contexts.toml"
+    demand_own(path, "the contexts file")
+    return path
 
 
 def parse_endpoint(text: str) -> str:

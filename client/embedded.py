@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..keys import private_files
 from ..keys.identity import Identity, fingerprint, load_or_make, parse_public
+from ..keys.ownership import reason_of
 from ..keys.places import identity_path, roster_path, worker_folder
 from ..schemas.refusal import Code, Refused
 from .addressee import EMBEDDED, Context
@@ -63,7 +64,9 @@ def _locked(path: Path, how: int) -> Iterator[None]:
         fd = _open_private(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise Refused(
-            Code.UNAVAILABLE, f"the state folder {path.parent} cannot be used: {error.strerror}", "name another folder: JOBWIRE_STATE=DIR"
+            Code.UNAVAILABLE,
+            f"the state folder {path.parent} cannot be used: {reason_of(error, path)}",
+            "name another folder: JOBWIRE_STATE=DIR",
         ) from None
     try:
         fcntl.flock(fd, how)
@@ -160,8 +163,7 @@ def _start(folder: Path) -> Context:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # A system account may have a home that is not there.
-                cwd=home if (home := Path.home()).is_dir() else "/",
+                cwd=_working_folder(),
                 pass_fds=[told],
                 start_new_session=True,
             )
@@ -176,6 +178,14 @@ def _start(folder: Path) -> Context:
     if not said.endswith(b"\n"):
         raise _failed(log_path)
     return _understand(said)[1]
+
+
+def _working_folder() -> Path:
+    """Say where the worker, and jobs that do not say where, run. A system account may have no home, or one that is not there."""
+    with suppress(RuntimeError):
+        if (home := Path.home()).is_absolute() and os.access(home, os.X_OK):
+            return home
+    return Path("/")
 
 
 def _enroll(identity: Identity) -> None:

@@ -16,7 +16,7 @@ from nacl import bindings
 from nacl.exceptions import CryptoError
 
 from ..schemas.refusal import Code, Refused
-from . import private_files
+from . import ownership, private_files
 
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
@@ -66,8 +66,8 @@ def generate() -> Identity:
 def load(path: Path) -> Identity:
     """Read an identity's file.
 
-    Raises `Refused`: NOT_FOUND where there is none, PERMISSION_DENIED where it cannot be read, FAILED_PRECONDITION where others could
-    read it or it is damaged.
+    Raises `Refused`: NOT_FOUND where there is none, PERMISSION_DENIED where it cannot be read, FAILED_PRECONDITION where it
+    belongs to somebody else, others could read it, or it is damaged.
     """
     try:
         # O_NONBLOCK: a FIFO of that name must not hold us.
@@ -80,6 +80,7 @@ def load(path: Path) -> Identity:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise Refused(Code.FAILED_PRECONDITION, f"the identity {path} is not a file")
+        ownership.judge_owner(status, path, "the identity")
         if status.st_mode & _OTHERS_MAY_READ:
             raise Refused(
                 Code.FAILED_PRECONDITION,
@@ -122,7 +123,7 @@ def save(identity: Identity, path: Path) -> None:
     except FileExistsError:
         raise Refused(Code.ALREADY_EXISTS, f"there is an identity at {path}", "move it away first, or choose another file") from None
     except OSError as error:
-        raise Refused(Code.FAILED_PRECONDITION, f"the identity {path} cannot be written: {error.strerror}") from None
+        raise Refused(Code.FAILED_PRECONDITION, f"the identity {path} cannot be written: {ownership.reason_of(error, path)}") from None
 
 
 def load_or_make(path: Path) -> Identity:

@@ -1,22 +1,37 @@
-"""Where a user's files are (XDG Base Directory Specification). Knows no file's content."""
+"""Where a user's files are (XDG Base Directory Specification), and that they are this user's. Knows no file's content."""
 
 from __future__ import annotations
 
 import os
+import pwd
+from contextlib import suppress
 from pathlib import Path
+
+from ..schemas.refusal import Code, Refused
+from .ownership import demand_own
 
 CONFIG_VARIABLE = "JOBWIRE_CONFIG"
 STATE_VARIABLE = "JOBWIRE_STATE"
 
 
 def config_folder() -> Path:
-    """Say where contexts, identity and roster of this user are: `$JOBWIRE_CONFIG`, or `jobwire` in the user's folder for such."""
-    return _folder(CONFIG_VARIABLE, "XDG_CONFIG_HOME", ".config")
+    """Say where contexts, identity and roster of this user are: `$JOBWIRE_CONFIG`, or `jobwire` in the user's folder for such.
+
+    Raises `Refused(FAILED_PRECONDITION)` where it belongs to somebody else, or there is no telling where it is.
+    """
+    folder = _folder(CONFIG_VARIABLE, "XDG_CONFIG_HOME", ".config")
+    demand_own(folder, "the config folder")
+    return folder
 
 
 def state_folder() -> Path:
-    """Say where what this user's daemons remember is: `$JOBWIRE_STATE`, or `jobwire` in the user's folder for such."""
-    return _folder(STATE_VARIABLE, "XDG_STATE_HOME", ".local/state")
+    """Say where what this user's daemons remember is: `$JOBWIRE_STATE`, or `jobwire` in the user's folder for such.
+
+    Raises `Refused(FAILED_PRECONDITION)` as `config_folder` does.
+    """
+    folder = _folder(STATE_VARIABLE, "XDG_STATE_HOME", ".local/state")
+    demand_own(folder, "the state folder")
+    return folder
 
 
 def identity_path() -> Path:
@@ -25,13 +40,23 @@ def identity_path() -> Path:
 
 
 def roster_path() -> Path:
-    """Say where the roster of this user's own workers is."""
-    return config_folder() / "roster.toml"
+    """Say where the roster of this user's own workers is.
+
+    Raises `Refused(FAILED_PRECONDITION)` as `config_folder` does.
+    """
+    path = config_folder() / "roster.toml"
+    demand_own(path, "the roster")
+    return path
 
 
 def worker_folder() -> Path:
-    """Say where this user's worker keeps its state, the embedded one and any other that is not told otherwise."""
-    return state_folder() / "worker"
+    """Say where this user's worker keeps its state, the embedded one and any other that is not told otherwise.
+
+    Raises `Refused(FAILED_PRECONDITION)` as `config_folder` does.
+    """
+    folder = state_folder() / "worker"
+    demand_own(folder, "the state folder")
+    return folder
 
 
 def _folder(ours: str, base: str, below_home: str) -> Path:
@@ -39,4 +64,18 @@ def _folder(ours: str, base: str, below_home: str) -> Path:
     if said := os.environ.get(ours):
         return Path(said).absolute()
     of_user = os.environ.get(base, "").strip()
-    return Path(of_user if of_user.startswith("/") else Path.home() / below_home) / "jobwire"
+    return Path(of_user if of_user.startswith("/") else _home() / below_home) / "jobwire"
+
+
+def _home() -> Path:
+    remedy = f"set HOME to an absolute path, or both {CONFIG_VARIABLE} and {STATE_VARIABLE} to folders of your own"
+    home = os.environ.get("HOME", "")
+    if not home:
+        with suppress(KeyError):
+            home = pwd.getpwuid(os.getuid()).pw_dir
+    if not home:
+        reason = f"HOME is not set, and uid {os.getuid()} has no entry in the user database"
+        raise Refused(Code.FAILED_PRECONDITION, f"there is no home folder: {reason}", remedy)
+    if not home.startswith("/"):
+        raise Refused(Code.FAILED_PRECONDITION, f"the home folder {home!r} is not an absolute path", remedy)
+    return Path(home)

@@ -19,6 +19,7 @@ from inotify_simple import Event, INotify, flags  # type: ignore[import-untyped]
 from ..schemas.refusal import Code, Refused
 from . import private_files
 from .identity import curve_public_of, format_public
+from .ownership import judge_owner
 from .rights import Member
 from .roster_text import Roster, name_problem, parse, refused_at, role_problem
 
@@ -41,12 +42,14 @@ def read(path: Path) -> Roster:
     return parse(_read_text(path), str(path))
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, *, in_force: bool = False) -> str:
+    """Read the file; `in_force`: it is to let people in, so nobody but who runs this, or root, may have written it."""
     try:
         # O_NONBLOCK: a FIFO of that name must not hold us.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            mode = os.fstat(fd).st_mode
+            status = os.fstat(fd)
+            mode = status.st_mode
             content = os.read(fd, LARGEST_ROSTER + 1) if stat.S_ISREG(mode) else b""
         finally:
             os.close(fd)
@@ -60,6 +63,8 @@ def _read_text(path: Path) -> str:
         raise Refused(
             Code.FAILED_PRECONDITION, f"anybody could write {path} and let themselves in", f"type: chmod 600 {shlex.quote(str(path))}"
         )
+    if in_force:
+        judge_owner(status, path, "the roster", roots_too=True)
     try:
         return content.decode()
     except UnicodeDecodeError as error:
@@ -150,7 +155,7 @@ class RosterFile:
         try:
             private_files.make_folder(path.parent)
             self._watch()
-            self._text = _read_text(path)
+            self._text = _read_text(path, in_force=True)
             self.roster = parse(self._text, str(path))
         except OSError as error:
             self.close()
@@ -178,7 +183,7 @@ class RosterFile:
         except OSError as error:
             problem = f"changes of {self._path} go unseen until a restart: its folder cannot be watched: {error.strerror}"
         try:
-            self._take(_read_text(self._path))
+            self._take(_read_text(self._path, in_force=True))
         except Refused as refused:
             problem = f"{refused}; the roster before stays in force"
         # Once: other changes in the folder lead here again.

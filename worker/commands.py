@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from ..broker.room import free_bytes
+from ..keys.ownership import demand_own
 from ..keys.places import roster_path, worker_folder
 from ..schemas.job import OWN_FAILURE_STATUS
 from ..schemas.naming import short_id
@@ -55,7 +56,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
 ) -> None:
     """Run a worker in the foreground until it is told to stop. Its jobs outlive it."""
     settings = {
-        "state": str((state or worker_folder()).absolute()),
+        "state": str(_folder(state)),
         "roster": str((roster or roster_path()).absolute()),
         "slots": slots or max(_LEAST_SLOTS, os.cpu_count() or 1),
         "directory": str(_existing(directory or Path.cwd())),
@@ -77,7 +78,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
 @app.command()
 def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Say whether the worker runs, where, and what it holds. Ends 1 if it does not run."""
-    folder = (state or worker_folder()).absolute()
+    folder = _folder(state)
     found = running(folder)
     if found is None:
         raise Refused(
@@ -108,7 +109,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
 @app.command()
 def stop(*, state: StateOption = None) -> None:
     """End the worker. Running jobs go on, queued ones wait for its next start."""
-    folder = (state or worker_folder()).absolute()
+    folder = _folder(state)
     found = running(folder)
     if found is None:
         typer.echo(f"jobwire: no worker runs on {folder}", err=True)
@@ -126,7 +127,7 @@ def stop(*, state: StateOption = None) -> None:
         typer.echo(f"jobwire: worker {found['pid']} did not end within {_STOP_SECONDS} s; kill -9 it, its jobs go on", err=True)
         raise typer.Exit(OWN_FAILURE_STATUS)
     typer.echo(f"jobwire: worker {found['pid']} stopped", err=True)
-    _tell_what_goes_on(_jobs(folder, "2, 3"), len(_jobs(folder, "1")), comes_by_itself=folder == worker_folder().absolute())
+    _tell_what_goes_on(_jobs(folder, "2, 3"), len(_jobs(folder, "1")), comes_by_itself=state is None)
 
 
 @app.command()
@@ -134,7 +135,7 @@ def reload(*, state: StateOption = None) -> None:
     """Let the worker become the version that is installed now, with supervisor and keeper; jobs go on. Ends 1 if it cannot."""
     from inotify_simple import INotify, flags  # type: ignore[import-untyped] # noqa: PLC0415 -- reason: untyped; rarely needed
 
-    folder = (state or worker_folder()).absolute()
+    folder = _folder(state)
     before = running(folder)
     if before is None:
         raise Refused(Code.NOT_FOUND, f"no worker runs on {folder}", "there is nothing to reload")
@@ -184,7 +185,7 @@ def rebuild(
     """Make a lost or damaged store anew from the log folders. The old one is kept; no worker may run."""
     from .rebuild import rebuild as rebuild_store  # noqa: PLC0415 -- brings the desk, which the other commands do not need
 
-    folder = (state or worker_folder()).absolute()
+    folder = _folder(state)
     found = rebuild_store(folder, force=force)
     if as_json:
         typer.echo(json.dumps(asdict(found)))
@@ -227,6 +228,14 @@ def _jobs(state: Path, states: str) -> list[tuple[bytes, str, int]]:
         return []
     finally:
         store.close()
+
+
+def _folder(state: Path | None) -> Path:
+    """Say which state folder is meant; it must be of who asks: what stands in it is believed, and jobs run as whoever runs the worker."""
+    if state is None:
+        return worker_folder()
+    demand_own(state.absolute(), "the state folder")
+    return state.absolute()
 
 
 _Value = TypeVar("_Value")

@@ -1,0 +1,143 @@
+"""Whose a file or folder is, and who else may change it: what jobwire trusts must belong to who runs it, as sshd's StrictModes has it.
+
+Otherwise a root shell that kept the HOME of a user would start a worker that runs this user's jobs as root. Knows no file's content.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shlex
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ..schemas.refusal import Code, Refused
+
+_ROOT = 0
+
+
+def demand_own(path: Path, what: str) -> None:
+    """Make sure that a file or folder is of who runs this, and that nobody else can change it; one that is missing passes.
+
+    For root, also that nobody but root can put something else in its place. `what` names it in the sentence: "the state folder".
+
+    Raises `Refused(FAILED_PRECONDITION)` that names the owner and what to do.
+    """
+    try:
+        judge(path.stat(), path, what)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"{what} {path} cannot be used by {name_of(os.geteuid())}: {error.strerror}",
+            _remedy(os.geteuid()),
+        ) from None
+    if os.geteuid() == _ROOT:
+        for folder in _above(path):
+            _judge_above(folder, path, what)
+
+
+def judge(status: os.stat_result, path: Path, what: str, *, roots_too: bool = False) -> None:
+    """Refuse what is not of who runs this, or what others may write; `roots_too`: root's is good as well.
+
+    By what fstat(2) says of an open file, where there is one: then nobody can change it between look and use.
+
+    Raises `Refused(FAILED_PRECONDITION)`.
+    """
+    judge_owner(status, path, what, roots_too=roots_too)
+    if others_may_write(status):
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"others may write to {what} {path} (mode {stat.S_IMODE(status.st_mode):04o})",
+            f"type: chmod go-w {shlex.quote(str(path))}",
+        )
+
+
+def judge_owner(status: os.stat_result, path: Path, what: str, *, roots_too: bool = False) -> None:
+    """Refuse as `judge` does, but for its owner only."""
+    me = os.geteuid()
+    if status.st_uid != me and not (roots_too and status.st_uid == _ROOT):
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"{what} {path} belongs to {name_of(status.st_uid)}, and this is run by {name_of(me)}",
+            _remedy(status.st_uid),
+        )
+
+
+def others_may_write(status: os.stat_result) -> bool:
+    """Tell whether anybody but the owner may; the owner's private group, which many systems have for each user, does not count."""
+    mode = status.st_mode
+    return bool(mode & stat.S_IWOTH) or (bool(mode & stat.S_IWGRP) and not _is_private(status.st_gid, status.st_uid))
+
+
+def name_of(uid: int) -> str:
+    """Write a user for people: `joe (uid 1000)`."""
+    with suppress(KeyError):
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    return f"uid {uid}"
+
+
+def reason_of(error: OSError, path: Path) -> str:
+    """Say why something could not be written at a path; where that is not permitted, also whose the folder is."""
+    if not isinstance(error, PermissionError):
+        return error.strerror or str(error)
+    for folder in path.parents:
+        with suppress(OSError):
+            return f"{error.strerror}, {folder} belongs to {name_of(folder.stat().st_uid)}"
+    return error.strerror or str(error)
+
+
+def _is_private(gid: int, uid: int) -> bool:
+    try:
+        user, group = pwd.getpwuid(uid), grp.getgrgid(gid)
+    except KeyError:
+        return False
+    return user.pw_gid == gid and group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name}
+
+
+def _above(path: Path) -> Iterator[Path]:
+    """List the folders above: as the path is written, and as its links lead."""
+    yield from dict.fromkeys((*path.absolute().parents, *Path(os.path.realpath(path)).parents))
+
+
+def _judge_above(folder: Path, path: Path, what: str) -> None:
+    try:
+        status = folder.stat()
+    except OSError:
+        # What is missing root makes.
+        return
+    # In a user namespace that does not know the owner the kernel shows this one; then it is nobody in here.
+    if status.st_uid not in {_ROOT, _unknown_uid()}:
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"{what} {path} is in {folder}, which belongs to {name_of(status.st_uid)}, and this is run by {name_of(_ROOT)}",
+            _remedy(status.st_uid),
+        )
+    if others_may_write(status) and not status.st_mode & stat.S_ISVTX:
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"{what} {path} is in {folder}, to which others may write (mode {stat.S_IMODE(status.st_mode):04o})",
+            f"type: chmod go-w {shlex.quote(str(folder))}; or use another folder",
+        )
+
+
+def _unknown_uid() -> int:
+    try:
+        return int(Path("/proc/sys/kernel/overflowuid").read_text())
+    except (OSError, ValueError):
+        return _ROOT
+
+
+def _remedy(owner: int) -> str:
+    me = os.geteuid()
+    own = "use folders of your own: set HOME, or JOBWIRE_STATE and JOBWIRE_CONFIG"
+    if owner == me:
+        return own
+    with suppress(KeyError):
+        name = pwd.getpwuid(owner).pw_name
+        return f"run it as that user (sudo -u {name} -H jobwire ...), or {own}"
+    return f"run it as that user, or {own}"
