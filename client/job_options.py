@@ -10,7 +10,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar, overload
@@ -19,9 +19,9 @@ from ..schemas.durations import parse_duration
 from ..schemas.naming import name_problem
 from ..schemas.refusal import Code, Refused
 from ..schemas.sizes import parse_size
-from ..schemas.spec import LARGEST_STDIN, JobSpec
-
-_STDIN = 0
+from ..schemas.spec import LARGEST_STDIN, JobSpec, check
+from .octets import to_bytes, to_text
+from .reading import STDIN, read_whole
 
 
 class Option(NamedTuple):
@@ -77,7 +77,7 @@ class Surroundings:
 
 
 class Misunderstood(Refused):
-    """Raised where something said about a job cannot be understood; `key` names what, as in `OPTIONS`."""
+    """Raised where something said about a job cannot be understood; `key` is `argv`, one of `OPTIONS`, or empty for all together."""
 
     def __init__(self, key: str, refused: Refused) -> None:
         super().__init__(refused.code, refused.message, refused.next_step)
@@ -87,10 +87,10 @@ class Misunderstood(Refused):
 def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobSpec:
     """Make a spec of what a person said.
 
-    Raises `Misunderstood`; whether the spec can be run is checked by `schemas.spec.check`.
+    All text is as `octets.to_text` makes it, whatever the locale. Raises `Misunderstood`, also where a worker could not try to run it.
     """
-    return JobSpec(
-        argv=tuple(os.fsencode(argument) for argument in argv),
+    spec = JobSpec(
+        argv=_understand("argv", _arguments, argv),
         environment=_understand("env", _variables, wishes.env),
         directory=_understand("dir", partial(_folder, around.jobs), wishes.dir or ""),
         stdin=_understand("stdin", partial(_read, around.files), wishes.stdin),
@@ -102,6 +102,41 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         output_limit_bytes=_understand("output_limit", parse_size, wishes.output_limit),
         linger=wishes.linger,
     )
+    try:
+        check(spec)
+    except Refused as refused:
+        raise Misunderstood(_at_fault(spec), refused) from None
+    return spec
+
+
+# Which of a spec's fields comes from which key; each of them may be wrong alone.
+_KEYS = {
+    "argv": "argv",
+    "environment": "env",
+    "directory": "dir",
+    "stdin": "stdin",
+    "name": "name",
+    "labels": "labels",
+    "time_limit_ms": "time_limit",
+    "stop_signal": "stop_signal",
+    "grace_ms": "grace",
+    "output_limit_bytes": "output_limit",
+}
+
+
+def _at_fault(spec: JobSpec) -> str:
+    """Find what alone would be refused too; empty where only all together is too much."""
+    sound = JobSpec(argv=(b"true",))
+    for field, key in _KEYS.items():
+        try:
+            check(replace(sound, **{field: getattr(spec, field)}))
+        except Refused:
+            return key
+    return ""
+
+
+def _arguments(argv: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(to_bytes(argument) for argument in argv)
 
 
 _Said = TypeVar("_Said")
@@ -145,9 +180,24 @@ def _name(said: str) -> str:
     return said
 
 
+def label_pairs(said: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
+    """Read labels; of two words on one label the last counts.
+
+    Raises `Misunderstood`.
+    """
+    return dict(said) if isinstance(said, Mapping) else _understand("labels", lambda items: dict(map(_label, items)), said)
+
+
+def variable_pairs(said: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
+    """Read variables, `K=V` or the name of one that is set here.
+
+    Raises `Misunderstood`.
+    """
+    return dict(said) if isinstance(said, Mapping) else _understand("env", lambda items: dict(map(_variable, items)), said)
+
+
 def _labels(said: Iterable[str] | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    # Of two words on one label the last counts.
-    pairs = said if isinstance(said, Mapping) else dict(map(_label, said))
+    pairs = label_pairs(said)
     for pair in pairs.items():
         if not "".join(pair).isprintable():
             raise Refused(Code.INVALID_ARGUMENT, f"the label {'='.join(pair)!r} is no printable text")
@@ -162,8 +212,7 @@ def _label(item: str) -> tuple[str, str]:
 
 
 def _variables(said: Iterable[str] | Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
-    pairs = said if isinstance(said, Mapping) else dict(_variable(item) for item in said)
-    return tuple((os.fsencode(name), os.fsencode(value)) for name, value in pairs.items())
+    return tuple((to_bytes(name), to_bytes(value)) for name, value in variable_pairs(said).items())
 
 
 def _variable(item: str) -> tuple[str, str]:
@@ -171,9 +220,10 @@ def _variable(item: str) -> tuple[str, str]:
     if is_set:
         return name, value
     # As docker-run(1) has it, a name alone hands on the value here; but one that is not set is a mistake.
-    if name not in os.environ:
+    inherited = os.environb.get(to_bytes(name))
+    if inherited is None:
         raise Refused(Code.INVALID_ARGUMENT, f"the environment variable {name!r} is not set here", f"write {name}=VALUE, or set it first")
-    return name, os.environ[name]
+    return name, to_text(inherited)
 
 
 def _folder(default: str, said: str) -> bytes:
@@ -185,16 +235,15 @@ def _folder(default: str, said: str) -> bytes:
             f"the working folder {said!r} is not an absolute path",
             "the worker may be on another machine, and does not know where you are",
         )
-    return os.fsencode(folder)
+    return to_bytes(folder)
 
 
 def _read(beside: Path, said: str | bytes) -> bytes:
     if isinstance(said, bytes):
         return said
-    file = _STDIN if said == "-" else beside / said
+    file = STDIN if said == "-" else os.path.join(os.fsencode(beside), to_bytes(said))  # noqa: PTH118 -- bytes
     try:
-        with open(file, "rb", closefd=file != _STDIN) as stream:
-            data = stream.read(LARGEST_STDIN + 1)
+        data = read_whole(file, LARGEST_STDIN)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise Refused(Code.INVALID_ARGUMENT, f"the standard input {said!r} cannot be read: {reason}") from None

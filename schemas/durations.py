@@ -27,7 +27,14 @@ def parse_duration(said: str | float) -> int:
     # Written so that NaN is refused too.
     elif 0 <= said <= _LONGEST_SECONDS:
         return _whole_ms(said * 1000)
-    raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a time", "write it like 10s, 1h30m, 500ms, or as seconds")
+    raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a time", _how(said))
+
+
+def _how(said: str | float) -> str:
+    joined = "".join(str(said).split())
+    if joined != said and _DURATION.fullmatch(joined):
+        return f"write it without blanks: {joined}"
+    return "write it like 10s, 1h30m, 500ms, or as seconds"
 
 
 def parse_age(said: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +15,9 @@ from ...schemas.naming import format_id, new_id, parse_id, short_id
 from ...schemas.record import outcome_from_wire
 from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec, to_wire
-from ..batch_file import Batch, read_batch
+from ..batch_file import LARGEST_FILE, Batch, read_batch
 from ..blocking import Client
+from ..reading import STDIN, read_whole
 from . import endings
 from .arguments import parse_count, understanding, understood
 from .endings import BadInput
@@ -27,6 +28,7 @@ from .screen import say, write
 from .sentences import command_line, failed, how_many_jobs
 
 _TAIL_LINES = 5
+_MOST_WARNINGS = 5
 
 
 def batch(
@@ -88,16 +90,20 @@ def _run_id(typed: str | None) -> bytes:
 
 def _read(file: str, context: str, *, lines: bool) -> Batch:
     around = surroundings(context)
+    name, source = ("standard input", STDIN) if file == "-" else (file, os.fsencode(file))
+    if file != "-":
+        around = replace(around, files=Path(file).absolute().parent)
     try:
-        if file == "-":
-            name, text = "standard input", sys.stdin.buffer.read()
-        else:
-            name, text = file, Path(file).read_bytes()
-            around = replace(around, files=Path(file).absolute().parent)
+        text = read_whole(source, LARGEST_FILE)
     except (OSError, ValueError) as error:
-        raise BadInput(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise BadInput(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     with understanding():
-        return read_batch(text, name, around, lines=lines)
+        plan = read_batch(text, name, around, lines=lines)
+    for warning in plan.warnings[:_MOST_WARNINGS]:
+        say(warning)
+    if (more := len(plan.warnings) - _MOST_WARNINGS) > 0:
+        say(f"... and {more} more such line{'s' if more > 1 else ''}")
+    return plan
 
 
 def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobSpec]) -> int:

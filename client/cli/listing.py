@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 from typing import Annotated
@@ -13,6 +12,7 @@ from ...schemas.job import OutcomeKind, State
 from ...schemas.naming import format_id, short_id, signal_name
 from ...schemas.sizes import format_limit, format_size
 from ..blocking import Client
+from ..octets import to_text
 from ..results import JobInfo
 from .arguments import JobNames, Json
 from .choosing import batch_named, one_job
@@ -102,8 +102,8 @@ def _describe(connected: Client, job: JobInfo) -> None:
     facts = {
         "state": _sentence(job),
         "command": command_line(job.argv),
-        "folder": os.fsdecode(spec.directory) or "the worker's default",
-        "environment": " ".join(os.fsdecode(name + b"=" + value) for name, value in spec.environment),
+        "folder": to_text(spec.directory) or "the worker's default",
+        "environment": " ".join(to_text(name + b"=" + value) for name, value in spec.environment),
         "labels": " ".join(f"{name}={value}" if value else name for name, value in spec.labels),
         "time limit": "" if spec.time_limit_ms is None else duration(spec.time_limit_ms * 1000),
         "output limit": "" if spec.output_limit_bytes is None else format_limit(spec.output_limit_bytes),

@@ -11,13 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ...schemas import spec as specs
 from ...schemas.naming import new_id, parse_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec
 from .. import contexts
 from ..job_options import OPTIONS, Misunderstood, Option, Surroundings, Wishes, spec_from
-from .arguments import understanding
+from ..octets import as_typed, to_text
 from .endings import BadInput
 
 Command = Annotated[list[str], typer.Argument(metavar="COMMAND", help="The program and its arguments; never a shell.")]
@@ -51,23 +50,31 @@ def job_spec(command: list[str], wishes: Wishes, context: str) -> JobSpec:
     Raises BadInput that names the option.
     """
     flags = {option.key: "/".join(option.flags) for option in OPTIONS}
-    around = surroundings(context)
     try:
-        spec = spec_from(command, wishes, around)
+        return spec_from(map(as_typed, command), _as_typed(wishes), surroundings(context))
     except Misunderstood as problem:
-        raise BadInput(f"{flags[problem.key]}: {problem}") from None
-    with understanding():
-        specs.check(spec)
-    return spec
+        flag = flags.get(problem.key, "")
+        raise BadInput(f"{flag}: {problem}" if flag else str(problem)) from None
+
+
+def _as_typed(wishes: Wishes) -> Wishes:
+    """Take what was typed for its bytes. Only text was typed: a switch has none."""
+
+    def read(said: Any) -> Any:
+        if isinstance(said, str):
+            return as_typed(said)
+        return [as_typed(item) for item in said] if isinstance(said, list) else said
+
+    return Wishes(**{option.key: read(getattr(wishes, option.key)) for option in OPTIONS})
 
 
 def surroundings(context: str) -> Surroundings:
     """Say where the person is. Only the embedded worker shares this machine's folders: its jobs run where the person is."""
     try:
-        here = os.getcwd()  # noqa: PTH109 -- a text, and one whose bytes that are no UTF-8 come through
+        here = os.getcwdb()  # noqa: PTH109 -- bytes: it need not be text
     except FileNotFoundError:
         raise Refused(Code.FAILED_PRECONDITION, "the current folder was removed", "go to another one: cd") from None
-    return Surroundings(files=Path(here), jobs=here if context == contexts.EMBEDDED else "")
+    return Surroundings(files=Path(os.fsdecode(here)), jobs=to_text(here) if context == contexts.EMBEDDED else "")
 
 
 def job_id(typed: str | None) -> bytes:

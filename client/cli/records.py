@@ -12,18 +12,19 @@ An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, 
 An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, finished, adopted), `at`, `id`, `owner`, `name`, `labels`,
 `batch` (run id or null), `process`, `pid`, `sentence` (or null) and `outcome` (in finished, else null).
 
-Times are ISO 8601 in UTC with microseconds. What is no UTF-8 in an argument or path is a lone surrogate, as in Python's surrogateescape.
+Times are ISO 8601 in UTC with microseconds. What is no UTF-8 in an argument or path is a lone surrogate, as in Python's surrogateescape,
+whatever the locale.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
 from ...keys.identity import format_public
 from ...schemas.job import Outcome, exit_status
 from ...schemas.naming import format_id
+from ..octets import to_text
 from ..results import Event, JobInfo
 
 Record = dict[str, Any]
@@ -35,9 +36,9 @@ def job_record(job: JobInfo) -> Record:
         "id": job.id,
         "name": job.name,
         "state": job.state.name.lower(),
-        "argv": [os.fsdecode(argument) for argument in job.argv],
-        "dir": os.fsdecode(job.spec.directory),
-        "env": {os.fsdecode(name): os.fsdecode(value) for name, value in job.spec.environment},
+        "argv": [to_text(argument) for argument in job.argv],
+        "dir": to_text(job.spec.directory),
+        "env": {to_text(name): to_text(value) for name, value in job.spec.environment},
         "labels": job.labels,
         "owner": format_public(job.key.owner),
         "owner_name": job.owner_name,

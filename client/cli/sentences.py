@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterable
 
 from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.naming import signal_name
+from ..octets import to_text
 
 
 def how_it_ended(outcome: Outcome) -> str:
@@ -40,7 +40,7 @@ def failed(outcome: Outcome) -> bool:
 
 def command_line(argv: Iterable[bytes]) -> str:
     """Write a command as one would type it into a shell."""
-    return shlex.join(os.fsdecode(argument) for argument in argv)
+    return shlex.join(to_text(argument) for argument in argv)
 
 
 def how_many_jobs(count: int) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from jobwire.client.batch_file import Batch, read_batch
 from jobwire.client.job_options import Surroundings
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.spec import JobSpec
 
 AROUND = Surroundings(Path("/tmp"))
 
@@ -69,7 +70,7 @@ def test_json_lines_say_the_same() -> None:
 
 
 def test_lines_are_split_like_a_shell_splits_words_and_nothing_is_expanded() -> None:
-    batch = read(b"# all of it\n\necho 'a b' \"$HOME\" c\\ d a#b # end\n  wc -l *.txt | cat\n", lines=True)
+    batch = read(b"# all of it\n\necho 'a b' \"$HOME\" c\\ d a#b # end\n  wc -l *.txt '|' cat\n", lines=True)
     assert [job.argv for job in batch.jobs] == [
         (b"echo", b"a b", b"$HOME", b"c d", b"a#b"),
         (b"wc", b"-l", b"*.txt", b"|", b"cat"),
@@ -93,8 +94,8 @@ def test_a_named_job_keeps_its_id_when_others_are_put_before_it() -> None:
     ("text", "message"),
     [
         (WHOLE + b"colour = 3", "jobs.toml, line 24, key 'job.colour': there is no key 'colour' here; known are argv, dir, env"),
-        (WHOLE.replace(b'"--all"', b"7"), "line 18, key 'job.argv': expected a text, got a whole number"),
-        (WHOLE.replace(b'"own"', b"7"), "line 14, key 'job.env': expected a text, got a whole number"),
+        (WHOLE.replace(b'"--all"', b"7"), "line 18, key 'job.argv': expected a string, got a whole number"),
+        (WHOLE.replace(b'"own"', b"7"), "line 14, key 'job.env': expected a string, got a whole number"),
         (WHOLE.replace(b'"20s"', b'"soon"'), "line 22, key 'job.stop.grace': 'soon' is not a time"),
         (WHOLE.replace(b'"INT"', b'"BYE"'), "line 22, key 'job.stop.signal': 'BYE' is not a signal"),
         (WHOLE.replace(b'"INT"', b"1.5"), "line 22, key 'job.stop.signal'"),
@@ -107,7 +108,7 @@ def test_a_named_job_keeps_its_id_when_others_are_put_before_it() -> None:
         (WHOLE.replace(b'"load"', b'"a b"'), "line 17, key 'job.name': the name 'a b'"),
         (WHOLE.replace(b"[batch]", b"[bunch]"), "line 2, key 'bunch': there is no key 'bunch' here; known are batch, defaults, job"),
         (WHOLE.replace(b'argv = ["/srv/load", "--all"]', b""), "line 16, key 'job': the key 'argv' is missing"),
-        (WHOLE.replace(b'argv = ["/srv/load", "--all"]', b"argv = []"), "line 16, key 'job': no program was named"),
+        (WHOLE.replace(b'argv = ["/srv/load", "--all"]', b"argv = []"), "line 18, key 'job.argv': no program was named"),
         (WHOLE.replace(b'"/srv"', b'"srv"'), "line 19, key 'job.dir': the working folder 'srv' is not an absolute path"),
         (WHOLE.replace(b'{ text = "yes\\n" }', b'"-"'), "line 21, key 'job.stdin': a batch has no standard input"),
         (WHOLE.replace(b'{ text = "yes\\n" }', b'"no-such-file"'), "line 21, key 'job.stdin': the standard input 'no-such-file'"),
@@ -173,10 +174,10 @@ VALUES = st.recursive(
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("name = 3", "key 'job.name': expected a text, got a whole number"),
-        ("time_limit = []", "key 'job.time_limit': expected a number or a text, got a list"),
+        ("name = 3", "key 'job.name': expected a string, got a whole number"),
+        ("time_limit = []", "key 'job.time_limit': expected a number or a string, got a list"),
         ("env = 3", "key 'job.env': expected a table or a list, got a whole number"),
-        ('linger = "yes"', "key 'job.linger': expected true or false, got a text"),
+        ('linger = "yes"', "key 'job.linger': expected true or false, got a string"),
         ('labels = ["blue"]', "key 'job.labels': the label 'blue' has no value"),
     ],
 )
@@ -261,3 +262,135 @@ def test_no_value_that_only_toml_has_does_more_than_be_refused(key: str, value: 
 def test_no_text_in_json_does_more_than_be_refused(text: str, key: str) -> None:
     value = {"argv": [text], "env": {text: text}, "labels": [text]}.get(key, text)
     attempt(json.dumps({"argv": ["a"], key: value}).encode())
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_every_form_is_read_whatever_an_editor_made_of_it(mark: bytes, end: bytes) -> None:
+    files = [
+        (b"echo 'gr\xc3\xbcn'\ntrue\n", True),
+        (b'{"argv": ["echo", "gr\xc3\xbcn"]}\n{"argv": ["true"]}', False),
+        (b"[[job]]\nargv = ['echo', 'gr\xc3\xbcn']\n\n[[job]]\nargv = ['true']", False),
+    ]
+    for text, lines in files:
+        jobs = read(mark + text.replace(b"\n", end), lines=lines).jobs
+        assert [job.argv for job in jobs] == [(b"echo", "grün".encode()), (b"true",)]
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_parsed() -> None:
+    assert "more than 32 MiB" in refusal(bytes(32 * 1024 * 1024 + 1))
+    assert "more than 20000 jobs" in refusal(b"[[job]]\n" * 20_001)
+    assert "more than 20000 jobs" in refusal(b"true\n" * 20_001, lines=True)
+    assert "more than 20000 jobs" in refusal(b'{"argv":["a"]}\n' * 20_001)
+
+
+def test_json_is_read_as_a_list_over_many_lines_or_as_a_whole_file() -> None:
+    jobs = [{"argv": ["a"]}, {"argv": ["b"], "time_limit": 5}]
+    for text in (json.dumps(jobs), json.dumps(jobs, indent=2), "\n".join(json.dumps(job, indent=2) for job in jobs)):
+        assert [(job.argv, job.time_limit_ms) for job in read(text.encode()).jobs] == [((b"a",), None), ((b"b",), 5000)]
+    whole = {"batch": {"name": "night", "parallel": 2}, "defaults": {"dir": "/srv"}, "job": jobs}
+    batch = read(json.dumps(whole, indent=1).encode())
+    assert (batch.name, batch.parallel, batch.jobs[1].directory) == ("night", 2, b"/srv")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[\n {"argv": ["a"]},\n {"argv": ["a"],\n  "stop": {\n   "grace": "x"}}]', "line 5, key 'stop.grace': 'x' is not a time"),
+        ('[\n {"argv": ["a"]},\n {\n  "colour": 1,\n  "argv": ["a"]}]', "line 4, key 'colour': there is no key 'colour'"),
+        ('{"job": [\n {"argv": ["a"]},\n {"argv": ["a"],\n  "time_limit": 0}]}', "line 4, key 'job.time_limit': a time limit of 0"),
+        ('{"job": [], "defaults": {"env": 3}}', "line 1, key 'defaults.env': expected a table or a list"),
+        ('{"argv": ["a"],\n "name": "x",\n "name": "y"}', "line 3, key 'name': the key 'name' is said twice"),
+        ('[["echo", "a"]]', "jobs.toml"),
+        ('["echo", "a"]', "line 1: expected a table, got a string"),
+        ('{"argv": ["\\ud800"]}', "line 1, key 'argv': '\\ud800' is no text"),
+    ],
+)
+def test_what_is_wrong_in_json_is_told_with_its_own_line(text: str, message: str) -> None:
+    assert message in refusal(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("command = 'x'", "line 3, key 'job.command': there is no key 'command' here; write argv, as in"),
+        ("Argv = ['x']", "line 3, key 'job.Argv': there is no key 'Argv' here; write it argv"),
+        ("deps = ['x']", "line 3, key 'job.deps': there is no key 'deps': a job that waits for others is not there yet"),
+        ("time-limit = 3", "there is no key 'time-limit' here; write it time_limit"),
+        ("time_limits = 3", "there is no key 'time_limits' here; did you mean time_limit?"),
+        ("timeout = 3", "there is no key 'timeout' here; write time_limit"),
+        ("cwd = '/'", "write dir"),
+        ("shell = true", "there is no shell; write argv = ['sh', '-c', '...']"),
+        ("stdout = 'x'", "jobwire logs"),
+        ("stdin = 'text'", "line 3, key 'job.stdin': the standard input 'text' cannot be read: No such file or directory; for the text"),
+        ("time_limit = '1m 10s'", "line 3, key 'job.time_limit': '1m 10s' is not a time; write it without blanks: 1m10s"),
+        ("time_limit = 0", "line 3, key 'job.time_limit': a time limit of 0 would never let the job run"),
+        ("env = { 'A=B' = 'x' }", "line 3, key 'job.env': the environment variable 'A=B'"),
+        ("name = 'last'", "line 3, key 'job.name'"),
+        ("stop = { timeout = 3 }", "line 3, key 'job.stop.timeout': there is no key 'timeout' here; write grace"),
+        ("[stop]\nsignal = 2", "line 3, key 'stop': there is no key 'stop' here; write job: a table [[job]]"),
+        ("[[jobs]]\nargv = ['b']", "line 3, key 'jobs': there is no key 'jobs' here; write job"),
+    ],
+)
+def test_the_key_that_was_meant_is_named_on_its_own_line(line: str, message: str) -> None:
+    assert message in refusal(f"[[job]]\nargv = ['a']\n{line}\n".encode())
+
+
+def test_an_argv_that_is_one_text_is_told_how_to_write_it() -> None:
+    assert "line 2, key 'job.argv': expected a list, got a string; a program and its" in refusal(b"[[job]]\nargv = 'echo a'\n")
+
+
+def test_what_is_wrong_with_the_defaults_is_told_on_their_line_and_not_the_jobs() -> None:
+    text = b"[defaults]\nenv = ['NOT_SET_HERE_1']\nstop = { grace = 'x' }\n[[job]]\nargv = ['a']\nenv = ['A=1']\nstop = { signal = 2 }\n"
+    assert "line 2, key 'defaults.env': the environment variable 'NOT_SET_HERE_1' is not set here" in refusal(text)
+    assert "line 3, key 'defaults.stop.grace': 'x' is not a time" in refusal(text.replace(b"NOT_SET_HERE_1", b"B=2"))
+
+
+def test_a_variable_without_a_value_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JW_TEST", "here")
+    text = b"[defaults]\nenv = ['JW_TEST', 'B=']\n[[job]]\nargv = ['a']\nenv = ['A=1']\n"
+    assert dict(read(text).jobs[0].environment) == {b"JW_TEST": b"here", b"B": b"", b"A": b"1"}
+    assert "line 3, key 'job.env': the environment variable 'NOT_SET_HERE_1' is not set here" in refusal(
+        b"[[job]]\nargv = ['a']\nenv = ['NOT_SET_HERE_1']"
+    )
+
+
+@pytest.mark.parametrize("line", ["echo one > one.txt", "a | b", "a && b", "X=1 prog"])
+def test_a_line_for_a_shell_is_refused_with_its_number(line: str) -> None:
+    assert refusal(f"true\n{line}\n".encode(), lines=True).startswith("jobs.toml, line 2: ")
+    assert "no shell here: sh -c '...'" in refusal(f"true\n{line}\n".encode(), lines=True)
+
+
+def test_what_a_shell_would_replace_is_warned_of_with_its_line() -> None:
+    batch = read(b"true\necho $HOME ~ `date` *.c\necho '$HOME'\n", lines=True)
+    assert len(batch.warnings) == 1
+    assert batch.warnings[0].startswith("jobs.toml, line 2: $HOME, ~, `, * is passed on as it is, no shell here")
+
+
+def record(**fields: Any) -> bytes:
+    unsaid = {"name": "", "dir": "", "env": {}, "labels": {}, "time_limit_ms": None, "grace_ms": None, "output_limit_bytes": None}
+    past = {"id": "x", "state": "finished", "owner": "k", "owner_name": "me", "batch": None, "process": None, "pid": 3, "outcome": {}}
+    past |= {"queued_at": "t", "started_at": None, "ended_at": None, "paused": False, "waits_for": None}
+    return json.dumps({**past, **unsaid, "linger": False, "stop_signal": 15, **fields}).encode()
+
+
+def test_a_record_of_a_job_asks_for_the_same_job_again() -> None:
+    (plain,) = read(record(argv=["echo", "\udcff"])).jobs
+    assert plain == JobSpec((b"echo", b"\xff"))
+    full = record(
+        argv=["a"],
+        name="n",
+        dir="/srv/\udce9",
+        env={"A": "\udcff"},
+        labels={"x": "y"},
+        time_limit_ms=90_001,
+        grace_ms=0,
+        output_limit_bytes=5,
+        linger=True,
+        stop_signal=2,
+    )
+    assert read(full).jobs == (JobSpec((b"a",), ((b"A", b"\xff"),), b"/srv/\xe9", None, "n", (("x", "y"),), 90_001, 2, 0, 5, True),)  # noqa: FBT003
+
+
+def test_a_field_of_a_record_that_is_not_known_is_not_dropped_in_silence() -> None:
+    assert "key 'priority': 'priority' is not there yet" in refusal(record(argv=["a"], priority=3))

@@ -1,0 +1,53 @@
+"""The tables of a batch file: which keys there are, and of which types."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Stop(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The key `stop`: what a stop sends first, and how long it then waits."""
+
+    signal: str | int | None = None
+    grace: str | int | float | None = None
+
+
+class StdinText(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The key `stdin` where it holds the text itself instead of a file's name."""
+
+    text: str
+
+
+class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The table `[defaults]`: what holds for each job that does not say otherwise."""
+
+    env: dict[str, str] | list[str] | None = None
+    dir: str | None = None
+    stdin: str | StdinText | None = None
+    time_limit: str | int | float | None = None
+    stop: Stop | None = None
+    output_limit: str | int | None = None
+    linger: bool | None = None
+    labels: dict[str, str] | list[str] | None = None
+
+
+class JobTable(Defaults, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A table `[[job]]`, or an object of JSON."""
+
+    argv: list[str]
+    name: str | None = None
+
+
+class BatchTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The table `[batch]`."""
+
+    name: str = ""
+    parallel: int = 0
+
+
+class BatchFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The whole file."""
+
+    batch: BatchTable = BatchTable()
+    defaults: Defaults = Defaults()
+    job: list[JobTable] = []

@@ -1,0 +1,50 @@
+"""Makes of a job that `list --json` or `show --json` wrote the table of a batch file that asks for the same again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# What became of it: not asked for again.
+_PAST = frozenset(
+    (
+        "id",
+        "state",
+        "owner",
+        "owner_name",
+        "batch",
+        "process",
+        "pid",
+        "queued_at",
+        "started_at",
+        "ended_at",
+        "paused",
+        "waits_for",
+        "outcome",
+    )
+)
+_SIGTERM = 15
+
+
+def is_record(value: Any) -> bool:
+    """Say whether a value has what every record of a job has, and no table."""
+    return isinstance(value, dict) and {"id", "state", "owner", "argv"} <= value.keys()
+
+
+def table_of(record: dict[str, Any]) -> dict[str, Any]:
+    """Get the table; a field that this version does not know stays, to be refused as a key that there is not."""
+    table = {key: value for key, value in record.items() if key not in _PAST and not _is_unsaid(value)}
+    for field, key in (("time_limit_ms", "time_limit"), ("grace_ms", "grace")):
+        if field in table:
+            table[key] = f"{table.pop(field)}ms"
+    if "output_limit_bytes" in table:
+        table["output_limit"] = table.pop("output_limit_bytes")
+    stop = {"signal": table.pop("stop_signal", _SIGTERM), "grace": table.pop("grace", None)}
+    if stop["signal"] != _SIGTERM or stop["grace"] is not None:
+        table["stop"] = stop
+    # An argv cannot be left out, whatever it is.
+    return table | {"argv": record["argv"]}
+
+
+def _is_unsaid(value: Any) -> bool:
+    # A grace of 0 was said.
+    return value is None or value is False or value in ("", {})

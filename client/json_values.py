@@ -1,0 +1,169 @@
+"""Reads JSON as people have it: a value a line, a value over many lines, or a list of them; and finds the line of a key.
+
+The parser of the standard library tells no lines of keys, and of a key that is said twice the last counts. Both are found by walking
+through the text again. Between values, `#` begins a comment. Knows no key of ours.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from .line_finder import Path
+
+# TOML begins with `[` too: a table has a name in its brackets, a list of jobs has tables, or words with commas.
+_BEGINNING = re.compile(r'\s*(?:#[^\n]*\n\s*)*(?:\{|\[\s*(?:[{\]]|"(?:[^"\\\n]|\\.)*"\s*,))')
+_BETWEEN = re.compile(r"(?:\s+|#[^\n]*)*")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]')
+
+
+class NotJson(ValueError):  # noqa: N818 -- a fact
+    """Raised for a text that is no JSON, or says a key twice; `line` is counted from 1."""
+
+    def __init__(self, line: int, what: str, key: str = "") -> None:
+        super().__init__(what)
+        self.line = line
+        self.what = what
+        self.key = key
+
+
+class Value(NamedTuple):
+    """A value, and where in the text it begins."""
+
+    value: Any
+    begin: int
+
+
+class _Twice(ValueError):  # noqa: N818 -- a fact
+    """Raised for a key that is said twice in one object."""
+
+
+def is_json(text: str) -> bool:
+    """Say whether a text begins as JSON does, and not as TOML."""
+    return _BEGINNING.match(text) is not None
+
+
+def read_values(text: str) -> Iterator[Value]:
+    """Read the values of a text one after the other; a list that the text begins with counts as its members.
+
+    Raises NotJson.
+    """
+    at = _skip(text, 0)
+    if text.startswith("[", at):
+        yield from _members(text, at)
+        return
+    while at < len(text):
+        value, end = _decode(text, at)
+        yield Value(value, at)
+        at = _skip(text, end)
+
+
+def _skip(text: str, at: int) -> int:
+    found = _BETWEEN.match(text, at)
+    return found.end() if found else at
+
+
+def _members(text: str, begin: int) -> Iterator[Value]:
+    members, end = _decode(text, begin)
+    if (rest := _skip(text, end)) < len(text):
+        raise NotJson(line_at(text, rest), "something follows the end of the list")
+    begins = {path[0]: at for path, at in _places(text, begin) if len(path) == 1}
+    for number, member in enumerate(members):
+        # Only tables and lists have places of their own.
+        yield Value(member, begins.get(number, begin))
+
+
+def _decode(text: str, begin: int) -> tuple[Any, int]:
+    try:
+        return _DECODER.raw_decode(text, begin)
+    except _Twice as twice:
+        path, at = _first_twice(text, begin)
+        raise NotJson(line_at(text, at), f"the key {str(twice)!r} is said twice", dotted(path)) from None
+    except RecursionError:
+        raise NotJson(line_at(text, begin), "this is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise NotJson(line_at(text, error.pos), f"this is not JSON: {error.msg.lower()}") from None
+    except ValueError as error:
+        # A number of too many digits, or none of JSON's.
+        raise NotJson(line_at(text, begin), f"this is not JSON: {error}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _Twice(next(key for key in keys if keys.count(key) > 1))
+    return made
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
+
+
+def line_of(text: str, begin: int, path: Path) -> int:
+    """Find the line of the key at `path` in the value that begins there, or of the nearest around it."""
+    best, deepest = begin, 0
+    for here, at in _places(text, begin):
+        if len(here) > deepest and here == path[: len(here)]:
+            best, deepest = at, len(here)
+            if deepest == len(path):
+                break
+    return line_at(text, best)
+
+
+def line_at(text: str, at: int) -> int:
+    """Say the line of a position."""
+    return text.count("\n", 0, at) + 1
+
+
+def dotted(path: Path) -> str:
+    """Write the keys of a path as TOML would, without positions in lists."""
+    return ".".join(step for step in path if isinstance(step, str))
+
+
+def _first_twice(text: str, begin: int) -> tuple[Path, int]:
+    seen: set[Path] = set()
+    for path, at in _places(text, begin):
+        if path in seen:
+            return path, at
+        seen.add(path)
+    return (), begin
+
+
+def _places(text: str, begin: int) -> Iterator[tuple[Path, int]]:
+    """Walk through a value: the path and position of each key, and of each table or list that is a member of a list."""
+    # Of each value around: the number of its member, or its key; None where a key comes next.
+    around: list[int | str | None] = []
+    # After a key comes its value, which may be a text as well.
+    wants_key = False
+    for token in _TOKEN.finditer(text, begin):
+        match token[0]:
+            case "{" | "[" as bracket:
+                if around and isinstance(around[-1], int):
+                    yield _path(around), token.start()
+                wants_key = bracket == "{"
+                around.append(None if wants_key else 0)
+            case "}" | "]":
+                around.pop()
+                wants_key = False
+                if not around:
+                    return
+            case ",":
+                number = around[-1]
+                wants_key = not isinstance(number, int)
+                around[-1] = number + 1 if isinstance(number, int) else None
+            case key if wants_key:
+                wants_key = False
+                around[-1] = json.loads(key, strict=False)
+                yield _path(around), token.start()
+            case _:
+                pass
+
+
+def _path(around: list[int | str | None]) -> Path:
+    return tuple(step for step in around if step is not None)

@@ -1,0 +1,81 @@
+"""Words that other tools have for a key of a batch file, and what to write here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_ARGV = 'argv, as in argv = ["wc", "-l"]'
+_LATER = "a job that waits for others"
+_KEPT = "what a job writes is always kept; jobwire logs shows it"
+_STOP_SIGNAL = 'stop, as in stop = { signal = "INT" }'
+_GRACE = 'stop, as in stop = { grace = "20s" }'
+_JOB = "job: a table [[job]] for each"
+
+_OF_JOBS = {
+    **dict.fromkeys(("command", "cmd", "args", "arguments", "exec", "program", "executable", "run", "commandline"), _ARGV),
+    **dict.fromkeys(("cwd", "directory", "workdir", "working_dir", "working_directory", "chdir", "folder", "path"), "dir"),
+    **dict.fromkeys(("environment", "envs", "variables", "vars", "environ"), "env"),
+    **dict.fromkeys(("timeout", "walltime", "wall_time", "runtime", "limit", "time", "max_time", "deadline"), "time_limit"),
+    **dict.fromkeys(("input", "in", "text"), 'stdin, as in stdin = "FILE" or stdin = { text = "..." }'),
+    **dict.fromkeys(("tags", "label", "meta", "metadata", "annotations"), "labels"),
+    **dict.fromkeys(("signal", "stop_signal", "kill_signal", "stopsignal"), _STOP_SIGNAL),
+    **dict.fromkeys(("grace", "kill_after", "grace_period", "stop_timeout"), _GRACE),
+    **dict.fromkeys(("title", "job_name", "jobname"), "name"),
+    **dict.fromkeys(("max_output", "output_size"), "output_limit"),
+}
+_KEYS_OF_JOBS = ("argv", "dir", "env", "stdin", "time_limit", "stop", "output_limit", "linger", "labels")
+_OF_THE_FILE = {
+    **dict.fromkeys(("jobs", "task", "tasks", "step", "steps"), _JOB),
+    **dict.fromkeys(("default", "common", "all"), "defaults"),
+    **dict.fromkeys((*_KEYS_OF_JOBS, *_OF_JOBS), f"{_JOB}, with its keys below it"),
+    **dict.fromkeys(("name", "parallel"), "batch: a table [batch] with that key"),
+}
+_OF_BATCHES = {
+    **dict.fromkeys(("jobs", "max_parallel", "concurrency", "width", "slots", "workers", "limit"), "parallel"),
+    **dict.fromkeys(("title", "id"), "name"),
+}
+_OF_STOPS = {
+    **dict.fromkeys(("timeout", "wait", "kill_after", "seconds"), "grace"),
+    **dict.fromkeys(("sig", "kill_signal"), "signal"),
+}
+_MEANT = {"JobTable": _OF_JOBS, "Defaults": _OF_JOBS, "BatchFile": _OF_THE_FILE, "BatchTable": _OF_BATCHES, "Stop": _OF_STOPS}
+
+# Not there, under the names that others have for it.
+_ABSENT = {
+    **dict.fromkeys(("deps", "depends", "depends_on", "dependencies", "dependency", "needs", "requires", "wait_for"), _LATER),
+    **dict.fromkeys(("retries", "attempts", "max_retries", "restart"), "a job that is tried again"),
+    **dict.fromkeys(("mem", "ram", "memory_limit"), "a limit of memory"),
+    **dict.fromkeys(("cpu", "cores", "threads", "ntasks"), "a number of processors"),
+    **dict.fromkeys(("gpu", "gres"), "a number of GPUs"),
+    **dict.fromkeys(("uid", "group", "gid"), "a job as another user"),
+    **dict.fromkeys(("schedule", "cron", "start_at", "begin"), "a job at a time"),
+    **dict.fromkeys(("nice", "prio"), "a priority"),
+}
+_INSTEAD = {
+    **dict.fromkeys(("stdout", "stderr", "output", "log", "logs", "error"), _KEPT),
+    "shell": "there is no shell; write argv = ['sh', '-c', '...']",
+}
+_LIKENESS = 0.75
+
+
+def absent(key: str) -> str:
+    """Say what a key of another tool asks for that is not there yet; empty for any other key."""
+    return _ABSENT.get(_plain(key), "")
+
+
+def meant(key: str, table: str, known: Iterable[str]) -> str:
+    """Say what to write instead of a key that a table (named as its type) does not have; empty where nothing comes near."""
+    plain = _plain(key)
+    if plain in known:
+        return f"write it {plain}"
+    if said := _MEANT.get(table, {}).get(plain):
+        return f"write {said}"
+    if table in {"JobTable", "Defaults"} and (said := _INSTEAD.get(plain)):
+        return said
+    near = difflib.get_close_matches(plain, list(known), 1, _LIKENESS)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def _plain(key: str) -> str:
+    return key.strip().lower().replace("-", "_")

@@ -1,0 +1,105 @@
+r"""Divides a line into words as sh(1) does, without being one.
+
+Knows quotes, backslashes and comments: `#` begins one where a word could begin. What a shell would act on (`|`, `>`, `&&`, `X=1 prog`) is
+refused unless it is quoted; what it would replace (`$X`, a glob, `~`) stays as it is written, and is told.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Line(NamedTuple):
+    """The words of a line, and what of it a shell would have replaced."""
+
+    words: list[str]
+    unexpanded: list[str]
+
+
+class NotWords(ValueError):  # noqa: N818 -- a fact
+    """Raised for a line that cannot be divided, or that only a shell can run."""
+
+
+_PIECE = re.compile(
+    r"""
+    (?P<blank>[ \t]+)
+    | (?P<plain>[^\s\\'"$`*?\[\]{}~#|&;<>()!]+)
+    | '(?P<single>[^']*)'
+    | "(?P<double>(?:[^"\\]|\\.)*)"
+    | \\(?P<escaped>.)
+    | (?P<operator>\|\||&&|;;|>>|<<|[|&;<>()])
+    | (?P<variable>\$(?:\w+|\{[^}]*\}|[@*\#?$!-]))
+    | (?P<glob>[*?]|\[[^\]\s]*\]|\{[^{}\s]*(?:,|\.\.)[^{}\s]*\})
+    | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+# Inside double quotes a shell still replaces these.
+_IN_QUOTES = re.compile(r"\\(?P<escaped>[$`\"\\])|(?P<replaced>\$(?:\w+|\{[^}]*\}|\([^)]*\)|[@*#?$!-])|`[^`]*`)", re.DOTALL)
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=", re.ASCII)
+
+
+def divide(line: str) -> Line:
+    """Divide a line into words.
+
+    Raises NotWords.
+    """
+    words: list[str] = []
+    unexpanded: list[str] = []
+    # None between words: a pair of quotes with nothing in it is a word too.
+    word: str | None = None
+    at = 0
+    while at < len(line):
+        if line[at] == "#" and word is None:
+            break
+        piece = _PIECE.match(line, at)
+        assert piece is not None
+        if piece["blank"] is not None:
+            if word is not None:
+                words.append(word)
+            word = None
+        elif word is None and not words and (said := _only_a_shell(line, at)):
+            raise NotWords(_no_shell(said))
+        else:
+            word = (word or "") + _meant(piece, unexpanded, is_first=word is None)
+        at = piece.end()
+    if word is not None:
+        words.append(word)
+    return Line(words, unexpanded)
+
+
+def _only_a_shell(line: str, at: int) -> str:
+    """Get what begins a command and that only a shell understands, or nothing."""
+    if found := _ASSIGNMENT.match(line, at):
+        return found[0]
+    return "!" if re.match(r"!(\s|$)", line[at:]) else ""
+
+
+def _no_shell(said: str) -> str:
+    return f"{said!r} would be for a shell, and there is no shell here: sh -c '...'"
+
+
+def _meant(piece: re.Match[str], unexpanded: list[str], *, is_first: bool) -> str:
+    match piece.lastgroup:
+        case "single" | "escaped" | "plain":
+            return piece[piece.lastgroup]
+        case "double":
+            unexpanded += [found["replaced"] for found in _IN_QUOTES.finditer(piece["double"]) if found["replaced"]]
+            return _IN_QUOTES.sub(lambda found: found["escaped"] or found[0], piece["double"])
+        case "operator":
+            raise NotWords(_no_shell(piece[0]))
+        case "variable" | "glob":
+            unexpanded.append(piece[0])
+        case _:
+            _check_other(piece[0])
+            if piece[0] == "`" or (piece[0] == "~" and is_first):
+                unexpanded.append(piece[0])
+    return piece[0]
+
+
+def _check_other(char: str) -> None:
+    if char in "'\"":
+        raise NotWords("this line cannot be split into words: no closing quotation")
+    if char == "\\":
+        raise NotWords("this line ends with a backslash, and a command cannot go on in the next one")
