@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from ..keys.limits import Limits
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 
 
 class Admission:
@@ -41,6 +41,7 @@ class Admission:
                     Code.RESOURCE_EXHAUSTED,
                     f"{waiting} jobs of this owner wait, and {fresh} more would be over the limit of {most}",
                     "wait until some have started, or stop some",
+                    reason=Reason.QUEUE_FULL,
                 )
         self._arriving[owner] += len(ids)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..keys.rights import Member
 from ..schemas.generated import request_pb2
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 from .peers import Ending, Peer
 
 
@@ -47,6 +47,7 @@ class Call:
                 Code.RESOURCE_EXHAUSTED,
                 f"{self.member.name} has {most} streams open, which is the limit",
                 "end some",
+                reason=Reason.TOO_MANY_STREAMS,
             )
 
     def open_stream(self, stream: Ending) -> None:

@@ -15,7 +15,7 @@ from ..schemas import faults
 from ..schemas.generated import event_pb2
 from ..schemas.job import EventKind, Outcome, OutcomeKind
 from ..schemas.naming import JobKey, format_id
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 from ..schemas.spec import JobSpec
 from .admission import Admission
 from .clock import Clock
@@ -169,8 +169,8 @@ class Desk:
         Raises Refused(FAILED_PRECONDITION) if it has none.
         """
         if job.phase not in (Phase.RUNNING, Phase.STOPPING):
-            state = "has ended" if job.phase is Phase.FINISHED else "has not started"
-            raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(job.key.id)} {state} and takes no signal")
+            state, reason = ("has ended", Reason.ENDED) if job.phase is Phase.FINISHED else ("has not started", Reason.NOT_STARTED)
+            raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(job.key.id)} {state} and takes no signal", reason=reason)
         self.engine.signal(job.key, number)
 
     def reconsider(self) -> None:

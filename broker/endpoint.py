@@ -24,7 +24,7 @@ from ..keys.limits import Limits
 from ..keys.sockets import listen, server_socket
 from ..schemas.frames import LARGEST_MESSAGE, MOST_FRAMES, refusal_message
 from ..schemas.generated import request_pb2
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 from .accounts import Account, Meter
 from .connection import Gone, cookie_of
 from .edge import EdgeReader
@@ -234,7 +234,8 @@ class Endpoint:
         if peer is None:
             most = self._limits_of(public).connections
             peer = Peer(routing_id, Meter(descriptor, cookie), Account(public))
-            peer.unwelcome = Refused(Code.RESOURCE_EXHAUSTED, f"{most} connections of this key are open, which is the limit", "close some")
+            message = f"{most} connections of this key are open, which is the limit"
+            peer.unwelcome = Refused(Code.RESOURCE_EXHAUSTED, message, "close some", reason=Reason.TOO_MANY_CONNECTIONS)
             self._unwelcome[cookie] = peer
             self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer)
         return peer

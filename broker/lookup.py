@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from ..keys.rights import Member, Right, may, no_such_job
 from ..schemas.generated import event_pb2
 from ..schemas.naming import JobKey, Typed, format_id, parse_typed, prefix_of
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 from .life import Job
 from .record import read_row
 from .rows import mark_of
@@ -54,7 +54,8 @@ class Lookup:
         job = self.job(key) if may(member, Right.SEE, key.owner) else None
         if job is None:
             if may(member, Right.SEE, key.owner) and self.forgotten(key):
-                raise Refused(Code.NOT_FOUND, f"the job {format_id(key.id)} has ended and was forgotten", "it is never run again")
+                message = f"the job {format_id(key.id)} has ended and was forgotten"
+                raise Refused(Code.NOT_FOUND, message, "it is never run again", reason=Reason.FORGOTTEN)
             raise no_such_job(format_id(key.id))
         return job
 
@@ -83,7 +84,8 @@ class Lookup:
         if len(candidates) > 1:
             ids = ", ".join(format_id(job_id) for _, job_id in candidates[:_MOST_CANDIDATES])
             more = ", ..." if len(candidates) > _MOST_CANDIDATES else ""
-            raise Refused(Code.INVALID_ARGUMENT, f"{text!r} names more than one job: {ids}{more}", "name one by its id")
+            message = f"{text!r} names more than one job: {ids}{more}"
+            raise Refused(Code.INVALID_ARGUMENT, message, "name one by its id", reason=Reason.AMBIGUOUS)
         return self.visible_job(candidates[0], member)
 
     def _candidates(self, typed: Typed, member: Member) -> Iterator[JobKey]:

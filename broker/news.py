@@ -16,7 +16,7 @@ from ..keys.rights import Member, Right, may
 from ..schemas.frames import MOST_GRANTS, TOPIC_BYTES
 from ..schemas.generated import event_pb2
 from ..schemas.naming import ID_BYTES, JobKey
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 from ..schemas.spec import LONGEST_LABEL, MOST_LABELS
 
 # Events in one published message: what a subscriber's pipe can hold is bounded in messages.
@@ -65,7 +65,7 @@ def read_filter(message: event_pb2.Filter, member: Member) -> NewsFilter:
     owner = message.owner
     if not may(member, Right.SEE_OTHERS, b""):
         if owner and owner != member.key:
-            raise Refused(Code.PERMISSION_DENIED, f"the role {member.role} sees only its own jobs")
+            raise Refused(Code.PERMISSION_DENIED, f"the role {member.role} sees only its own jobs", reason=Reason.ROLE)
         owner = member.key
     return NewsFilter(
         owner=owner,
@@ -125,12 +125,14 @@ class News:
                 self.revoke(old.topic)
                 own.remove(old)
         if len(own) >= most:
-            raise Refused(Code.RESOURCE_EXHAUSTED, f"{len(own)} subscriptions are open for this key, the limit is {most}", "close some")
+            message = f"{len(own)} subscriptions are open for this key, the limit is {most}"
+            raise Refused(Code.RESOURCE_EXHAUSTED, message, "end some", reason=Reason.TOO_MANY_GRANTS)
         if len(wanted.jobs) + sum(len(grant.filter.jobs) for grant in own) > _JOBS_AN_IDENTITY:
             raise Refused(
                 Code.RESOURCE_EXHAUSTED,
                 f"the subscriptions of this key would name more than {_JOBS_AN_IDENTITY} jobs",
                 "subscribe to a batch, or to all of an owner",
+                reason=Reason.TOO_MANY_GRANTS,
             )
         made = Grant(secrets.token_bytes(TOPIC_BYTES), public, wanted, unsubscribed_at=self._now())
         self._grants[made.topic] = self._owned[public][made.topic] = made

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..schemas.naming import JobKey, format_id
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 from .engine import Engine
 from .life import Job, Phase
 
 _WHY_NOT = {
-    Phase.QUEUED: "has not started",
-    Phase.STARTING: "has not started",
-    Phase.STOPPING: "is being stopped",
-    Phase.FINISHED: "has ended",
+    Phase.QUEUED: ("has not started", Reason.NOT_STARTED),
+    Phase.STARTING: ("has not started", Reason.NOT_STARTED),
+    Phase.STOPPING: ("is being stopped", Reason.ENDING),
+    Phase.FINISHED: ("has ended", Reason.ENDED),
 }
 
 
@@ -63,5 +63,6 @@ class Pauses:
 
 def _cannot(job: Job, *, paused: bool) -> Refused:
     # One that runs for the desk is ended by the engine then: it has gone over a limit.
-    why = _WHY_NOT.get(job.phase, "is being ended")
-    return Refused(Code.FAILED_PRECONDITION, f"the job {format_id(job.key.id)} {why} and cannot {'be paused' if paused else 'go on'}")
+    why, reason = _WHY_NOT.get(job.phase, ("is being ended", Reason.ENDING))
+    message = f"the job {format_id(job.key.id)} {why} and cannot {'be paused' if paused else 'go on'}"
+    return Refused(Code.FAILED_PRECONDITION, message, reason=reason)

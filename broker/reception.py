@@ -14,7 +14,7 @@ from ..keys import signature
 from ..keys.rights import Member
 from ..schemas.frames import SIGNED_VERBS, read_envelope
 from ..schemas.generated import request_pb2
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 from .call import Call
 from .endpoint import Endpoint
 from .peers import Peer
@@ -45,7 +45,7 @@ class Reception:
             call = Call(self._member(peer), peer, request, frame, self.endpoint.send, self.endpoint.refuse)
             verb = request.WhichOneof("verb")
             if verb is None or verb not in self.handlers:
-                raise Refused(Code.UNIMPLEMENTED, "this daemon does not know the verb of the request", "upgrade the daemon")
+                raise _no_verb(request)
             if verb in SIGNED_VERBS:
                 self._check_signer(peer, envelope)
             self.handlers[verb](call)
@@ -59,9 +59,20 @@ class Reception:
         member = self.member_of(peer.public)
         if member is None:
             # The handshake admitted it before it was taken off the roster.
-            raise Refused(Code.PERMISSION_DENIED, "this key is not on the daemon's roster (any more)", "ask who keeps the roster")
+            message = "this key is not on the daemon's roster (any more)"
+            raise Refused(Code.PERMISSION_DENIED, message, "ask who keeps the roster", reason=Reason.NOT_ON_ROSTER)
         return member
 
     def _check_signer(self, peer: Peer, envelope: request_pb2.Envelope) -> None:
         if signature.check(envelope, self.public, self.nonce) != peer.public:
             raise Refused(Code.UNAUTHENTICATED, "the request was signed by another key than the connection's")
+
+
+def _no_verb(request: request_pb2.Request) -> Refused:
+    """Say why there is nothing to do: a verb of a newer version is a field that this one does not know."""
+    size = request.ByteSize()
+    request.DiscardUnknownFields()
+    if request.ByteSize() == size:
+        return Refused(Code.INVALID_ARGUMENT, "the request has no verb: it asks for nothing", "set one of the fields of `verb`")
+    message = "this daemon does not know the verb of the request"
+    return Refused(Code.UNIMPLEMENTED, message, "upgrade the daemon", reason=Reason.UNKNOWN_VERB)

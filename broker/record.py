@@ -10,7 +10,7 @@ from ..schemas.generated import event_pb2, job_pb2
 from ..schemas.job import EventKind, Outcome, OutcomeKind, State
 from ..schemas.naming import JobKey, format_id
 from ..schemas.record import event_kind_to_wire, outcome_from_wire, outcome_to_wire
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 from ..schemas.spec import from_wire
 from .life import BatchRun, Job, StopOrder, phase_of
 from .rows import Change, Conflict, EventRow
@@ -61,10 +61,10 @@ def explained(job: Job, outcome: Outcome) -> Outcome:
 def id_taken(job_id: bytes, conflict: Conflict) -> Refused:
     """Say why an id cannot be given to a new job."""
     if conflict.forgotten:
-        what, next_step = "belongs to a job that has ended and was forgotten; it is never run again", "submit it under a new id"
+        reason, what = Reason.FORGOTTEN, "belongs to a job that has ended and was forgotten; it is never run again"
     else:
-        what, next_step = "was given to another job before", "leave --id out, or repeat the very same job"
-    return Refused(Code.ALREADY_EXISTS, f"the id {format_id(job_id)} {what}", next_step, conflict.position)
+        reason, what = Reason.ID_TAKEN, "was given to another job before"
+    return Refused(Code.ALREADY_EXISTS, f"the id {format_id(job_id)} {what}", "use a new id", conflict.position, reason)
 
 
 def read_row(row: Row) -> Job:

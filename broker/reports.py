@@ -1,4 +1,4 @@
-"""The stream of replies that a start or a stop is owed: each job when it started, and when it finished, with its last lines.
+"""The stream of replies that a start or a stop is owed: each job when it finished, with its last lines; for a start also when it started.
 
 What is due is remembered by job, not by message: tails are read when a report is sent, and a client that grants no credit costs
 nothing but the names of its jobs. Several reports travel in one message.
@@ -31,6 +31,7 @@ class Reports:
         tail_lines: int,
         tail_bytes: int,
         credit: int,
+        starts: bool = True,
         turns: Turns,
         send: Callable[[request_pb2.Reply], bool],
         ended: Callable[[], None],
@@ -40,6 +41,7 @@ class Reports:
         self._tail_lines = tail_lines
         self._tail_bytes = tail_bytes
         self._credit = credit
+        self._starts = starts
         self._turns = turns
         self._scheduled = False
         self._send = send
@@ -54,8 +56,8 @@ class Reports:
         self._open = jobs
 
     def started(self, job: Job) -> None:
-        """Make it due that the job started; told once."""
-        if not self._closed and job not in self._started:
+        """Make it due that the job started; told once, and not to who ends it."""
+        if self._starts and not self._closed and job not in self._started:
             self._started.add(job)
             self._due.append((job, False))
 

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 from ..schemas.sizes import format_limit, format_size
 
 # A disk does not fill faster than this would matter, and the store bears it too.
@@ -46,5 +46,6 @@ class Room:
         return Refused(
             Code.RESOURCE_EXHAUSTED,
             f"the disk of the state folder has {format_size(free)} free, and {format_limit(self._floor_bytes)} must stay free",
-            "make room (jobwire forget drops jobs that have ended, jobwire stop ends one that writes too much), then try again",
+            "forget jobs that have ended, or stop one that writes too much, then try again",
+            reason=Reason.DISK_FULL,
         )

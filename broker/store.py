@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..schemas import faults
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 from . import schema
 from .ballast import Ballast
 from .rows import Added, AddJobs, ChangeJobs, DropJobs, Rows, Write
@@ -95,7 +95,7 @@ class Store:
             return self._reads.execute(sql, parameters).fetchall()
         except sqlite3.DatabaseError as error:
             _log.error("store: a query failed: %s", error)
-            raise Refused(Code.INTERNAL, f"the store cannot be read: {error}", _next_step(error)) from error
+            raise Refused(Code.INTERNAL, f"the store cannot be read: {error}", _next_step(error), reason=_reason(error)) from error
 
     def _begin(self) -> None:
         self._retry = None
@@ -161,7 +161,7 @@ class Store:
             self._writes.execute("ROLLBACK")
         write, others = group[0], self._waiting
         code = Code.INTERNAL if _is_damage(error) else Code.RESOURCE_EXHAUSTED
-        refused = Refused(code, f"the daemon cannot record this: {error}", _next_step(error))
+        refused = Refused(code, f"the daemon cannot record this: {error}", _next_step(error), reason=_reason(error))
         if len(group) > 1:
             self._one_by_one = True
             self._waiting = [*group, *others]
@@ -187,9 +187,15 @@ def _is_damage(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+def _reason(error: sqlite3.Error) -> Reason | None:
+    if _is_damage(error):
+        return Reason.STORE_DAMAGED
+    return Reason.DISK_FULL if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL else None
+
+
 def _next_step(error: sqlite3.Error) -> str:
     if _is_damage(error):
-        return "on its machine: jobwire worker stop, then jobwire worker rebuild"
+        return "rebuild the store on the machine of the daemon"
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
         return "see that the disk of its state folder can be written to, then try again"
     return "make room on the disk of its state folder, then try again"

@@ -19,10 +19,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..keys.identity import Identity
-from ..keys.signature import is_stale, sign
+from ..keys.signature import sign
 from ..schemas.frames import PROTOCOL_VERSION, SIGNED_VERBS, read_reply, refusal_from
 from ..schemas.generated import request_pb2
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
+from .advice import advised
 from .exchange import Chunk, Exchange, Item
 
 __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "greeting"]
@@ -139,7 +140,7 @@ class Conversation:
         if exchange is None:
             return []
         if reply.HasField("refusal"):
-            return self._was_refused(exchange, refusal_from(reply.refusal))
+            return self._was_refused(exchange, advised(refusal_from(reply.refusal)))
         try:
             news, credit = exchange.receive(reply, data)
         except Refused as refused:
@@ -180,7 +181,7 @@ class Conversation:
 
     def _why_not(self, reply: request_pb2.Reply) -> Refused | None:
         if reply.HasField("refusal"):
-            return refusal_from(reply.refusal)
+            return advised(refusal_from(reply.refusal))
         if not reply.HasField("hello") or reply.hello.version != PROTOCOL_VERSION:
             return Refused(Code.UNIMPLEMENTED, "the daemon does not speak this client's version of the protocol", "upgrade the older one")
         if reply.hello.daemon != self._daemon:
@@ -188,7 +189,7 @@ class Conversation:
         return None
 
     def _was_refused(self, exchange: Exchange, refused: Refused) -> list[Happened]:
-        if not is_stale(refused):
+        if refused.reason is not Reason.STALE_NONCE:
             self._end(exchange, refused)
             return [exchange]
         exchange.doubt = refused

@@ -10,11 +10,11 @@ from typing import Self
 from ..schemas.generated import event_pb2, job_pb2, request_pb2
 from ..schemas.naming import JobKey
 from ..schemas.record import key_to_wire
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Reason, Refused
 from .gaps import CursorTooOld
 from .results import Event, EventCursor, event
 from .session import Session
-from .subscription import Phase, Subscription
+from .subscription import MISSED, Phase, Subscription
 
 NOW = "now"
 START = "start"
@@ -94,7 +94,7 @@ class EventStream:
 
     def _raise_refusal(self) -> None:
         refused, head = self._subscription.refusal, self._subscription.head
-        if refused is not None and refused.code is Code.OUT_OF_RANGE and head is not None:
+        if refused is not None and refused.reason in MISSED and head is not None:
             raise CursorTooOld(refused, EventCursor(head.store, head.seq), self._session, self._wanted)
         if refused is not None:
             raise refused
@@ -127,7 +127,7 @@ def _keeps(session: Session, wanted: event_pb2.Filter, store: bytes, seq: int) -
     try:
         session.reply(request_pb2.Request(replay=replay), "replay")
     except Refused as refused:
-        if refused.code is not Code.OUT_OF_RANGE:
+        if refused.reason is not Reason.CURSOR_TOO_OLD:
             raise
         return False
     return True

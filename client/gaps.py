@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..schemas.generated import event_pb2, request_pb2
 from ..schemas.naming import JobKey
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 from .results import EventCursor, JobInfo, job_info
 from .session import Session, query_by_key
 
@@ -20,14 +20,14 @@ class CursorTooOld(Refused):
 
     def __init__(self, refused: Refused, cursor: EventCursor, session: Session, wanted: event_pb2.Filter) -> None:
         next_step = f"see how the jobs are now: jobwire list -a; then go on with: jobwire events --from {cursor}"
-        super().__init__(Code.OUT_OF_RANGE, refused.message, next_step)
+        super().__init__(Code.OUT_OF_RANGE, refused.message, next_step, reason=refused.reason)
         self.cursor = cursor
         self._session = session
         self._wanted = wanted
 
-    def __reduce__(self) -> tuple[type[Refused], tuple[Code, str, str, int | None]]:
+    def __reduce__(self) -> tuple[type[Refused], tuple[Code, str, str, int | None, Reason | None]]:
         """Survive pickling, as a plain refusal: a connection cannot."""
-        return Refused, (self.code, self.message, self.next_step, self.job_index)
+        return Refused, (self.code, self.message, self.next_step, self.job_index, self.reason)
 
     def jobs(self) -> Iterator[JobInfo]:
         """Iterate over the jobs that the subscription is about, as they are now, also those that have ended; oldest first."""

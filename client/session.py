@@ -17,7 +17,7 @@ from ..schemas.record import key_to_wire
 from ..schemas.refusal import Code, Refused
 from .connection import Connection
 from .exchange import Exchange
-from .subscription import Phase, Subscription
+from .subscription import MISSED, Phase, Subscription
 from .tracking import Record, Tracking
 
 # Requests under way at once where many jobs are asked about: far below what a daemon holds for one peer.
@@ -134,7 +134,7 @@ class Session:
                 self._query_all(untold, deadline)
             while len(self.tracking.pending) > enough and not self._watch_lost:
                 if heard is not None and heard.phase is Phase.ENDED:
-                    if heard.refusal is not None and heard.refusal.code is Code.OUT_OF_RANGE:
+                    if heard.refusal is not None and heard.refusal.reason in MISSED:
                         # Events were missed: whoever called asks how the jobs are now.
                         return
                     raise heard.refusal or Refused(Code.INTERNAL, "the subscription ended without a reason")

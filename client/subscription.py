@@ -18,9 +18,11 @@ from collections import deque
 from collections.abc import Iterable
 
 from ..schemas.generated import event_pb2, request_pb2
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 
 MOST_WAITING = 16_384
+# Why there is no going on from a cursor: events were missed.
+MISSED = frozenset({Reason.CURSOR_OF_ANOTHER_STORE, Reason.CURSOR_TOO_OLD, Reason.CURSOR_BEYOND_HEAD})
 _EVENTS_A_REPLAY = 1000
 
 
@@ -226,8 +228,10 @@ class Subscription:
 def _cursor_problem(store: bytes, seq: int, head: event_pb2.Cursor) -> Refused | None:
     if store != head.store:
         problem = "the cursor belongs to another store: this is another daemon, or its store was rebuilt"
+        reason = Reason.CURSOR_OF_ANOTHER_STORE
     elif seq > head.seq:
         problem = f"the cursor is at event {seq} and the daemon's newest is {head.seq}: its store is an older copy"
+        reason = Reason.CURSOR_BEYOND_HEAD
     else:
         return None
-    return Refused(Code.OUT_OF_RANGE, f"{problem}; events may have been missed", "list the jobs, and go on from now")
+    return Refused(Code.OUT_OF_RANGE, f"{problem}; events may have been missed", "list the jobs, and go on from now", reason=reason)

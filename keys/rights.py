@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 from .limits import EVERYBODYS, Limits
 
 
@@ -72,9 +72,10 @@ def demand(member: Member, right: Right, owner: bytes, job: str = "") -> None:
         Code.PERMISSION_DENIED,
         f"{member.name} has the role {member.role}, which may not {whose.value}",
         "ask who keeps the daemon's roster for another role",
+        reason=Reason.ROLE,
     )
 
 
 def no_such_job(job: str) -> Refused:
     """Make the one answer for a job that does not exist and for one that the asker must not know of."""
-    return Refused(Code.NOT_FOUND, f"there is no job {job}", "jobwire list -a shows your jobs")
+    return Refused(Code.NOT_FOUND, f"there is no job {job}", "list your jobs", reason=Reason.NO_SUCH_JOB)

@@ -11,12 +11,10 @@ from nacl.exceptions import CryptoError
 
 from ..schemas.frames import NONCE_BYTES
 from ..schemas.generated import request_pb2
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 from .identity import KEY_BYTES, SIGNATURE_BYTES, Identity
 
 _DOMAIN = b"jobwire.v1.request\n"
-# The daemon was restarted since the client's `hello`. FAILED_PRECONDITION means other things too: the client knows it by this sentence.
-_STALE = "the request was signed for an earlier run of this daemon"
 
 
 def sign(identity: Identity, audience: bytes, nonce: bytes, request: bytes) -> request_pb2.Proof:
@@ -37,7 +35,7 @@ def sign(identity: Identity, audience: bytes, nonce: bytes, request: bytes) -> r
 def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes) -> bytes:
     """Get the public key of who signed the request in `envelope`; `audience` and `nonce` are the daemon's own.
 
-    Raises `Refused(UNAUTHENTICATED)`, or FAILED_PRECONDITION where `is_stale` holds.
+    Raises `Refused(UNAUTHENTICATED)`, or FAILED_PRECONDITION with the reason STALE_NONCE: the daemon was restarted meanwhile.
     """
     if not envelope.HasField("proof"):
         raise _unauthenticated("the request changes something and is not signed", "sign it with your key, as docs/protocol.md says")
@@ -52,17 +50,17 @@ def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes) -> byte
     if proof.audience != audience:
         raise _unauthenticated("the request was signed for another daemon", "say hello, and sign for the key in its reply")
     if proof.nonce != nonce:
-        raise Refused(Code.FAILED_PRECONDITION, _STALE, "say hello again and sign with the nonce in its reply")
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            "the request was signed for an earlier run of this daemon",
+            "say hello again and sign with the nonce in its reply",
+            reason=Reason.STALE_NONCE,
+        )
     try:
         bindings.crypto_sign_open(proof.signature + _DOMAIN + audience + nonce + envelope.request, proof.signer)
     except CryptoError:
         raise _unauthenticated("the signature does not fit the request", "sign exactly the bytes that are sent") from None
     return proof.signer
-
-
-def is_stale(refused: Refused) -> bool:
-    """Say whether a request was refused only because the daemon was restarted: say hello again, sign anew, send again."""
-    return refused.code is Code.FAILED_PRECONDITION and refused.message == _STALE
 
 
 def _unauthenticated(message: str, next_step: str) -> Refused:

@@ -11,7 +11,7 @@ from typing import cast
 from google.protobuf.message import DecodeError
 
 from .generated import event_pb2, request_pb2
-from .refusal import Code, Refused
+from .refusal import Code, Reason, Refused
 from .spec import LARGEST_STDIN
 
 PROTOCOL_VERSION = 1
@@ -40,6 +40,7 @@ MOST_UNREAD_BYTES = 2 * LARGEST_CREDIT
 MOST_QUEUED_JOBS = 100_000
 # libzmq: a CURVE client cannot shake hands with an XPUB that takes less than 292 bytes; a topic needs 17.
 LARGEST_SUBSCRIPTION = 512
+_SEND = "send one frame that holds an Envelope, and in its field `request` a serialized Request"
 
 
 def limits() -> request_pb2.Limits:
@@ -67,9 +68,27 @@ def read_envelope(frame: bytes) -> tuple[request_pb2.Request, request_pb2.Envelo
     """
     try:
         envelope = request_pb2.Envelope.FromString(frame)
-        return request_pb2.Request.FromString(envelope.request), envelope
+        request = request_pb2.Request.FromString(envelope.request)
     except DecodeError:
-        raise Refused(Code.INVALID_ARGUMENT, "the frame is not a jobwire request") from None
+        raise Refused(Code.INVALID_ARGUMENT, "the frame is no Envelope with a Request in it: it cannot be decoded", _SEND) from None
+    if not envelope.request:
+        raise Refused(Code.INVALID_ARGUMENT, f"{_without_request(frame)}, so nothing is asked", _SEND)
+    if not request.id:
+        raise Refused(Code.INVALID_ARGUMENT, "the request has no id, or 0, which belongs to none", "number requests from 1 on")
+    return request, envelope
+
+
+def _without_request(frame: bytes) -> str:
+    if not frame:
+        return "the frame is empty"
+    try:
+        bare = request_pb2.Request.FromString(frame)
+    except DecodeError:
+        bare = request_pb2.Request()
+    # An Envelope's proof stands where a Request's hello does.
+    if bare.id or bare.WhichOneof("verb") not in (None, "hello"):
+        return "the frame is a Request without an Envelope around it"
+    return "the Envelope holds no Request"
 
 
 def read_reply(frame: bytes) -> request_pb2.Reply:
@@ -101,13 +120,18 @@ def refusal_message(refused: Refused) -> request_pb2.Refusal:
         message=refused.message,
         next_step=refused.next_step,
         job_index=refused.job_index,
+        reason=cast("request_pb2.Reason", refused.reason or 0),
     )
 
 
 def refusal_from(message: request_pb2.Refusal) -> Refused:
-    """Read a refusal that came over the wire; a code of a newer version counts as `INTERNAL`."""
+    """Read a refusal that came over the wire; a code of a newer version counts as `INTERNAL`, a reason as none."""
     try:
         code = Code(message.code)
     except ValueError:
         code = Code.INTERNAL
-    return Refused(code, message.message, message.next_step, message.job_index if message.HasField("job_index") else None)
+    try:
+        reason = Reason(message.reason) if message.reason else None
+    except ValueError:
+        reason = None
+    return Refused(code, message.message, message.next_step, message.job_index if message.HasField("job_index") else None, reason)

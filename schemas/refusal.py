@@ -1,6 +1,7 @@
 """An expected "no": a code, a sentence, and where there is one, the next thing to do.
 
-The codes are gRPC's (https://grpc.io/docs/guides/status-codes/); their numbers are those of `Code` in request.proto.
+The codes are gRPC's (https://grpc.io/docs/guides/status-codes/); their numbers are those of `Code` in request.proto. What a program
+acts on is the code and the reason, never the sentence.
 """
 
 from __future__ import annotations
@@ -24,23 +25,54 @@ class Code(enum.IntEnum):
     UNAUTHENTICATED = 11
 
 
+class Reason(enum.IntEnum):
+    """What exactly, where a program can act on it; each is explained at `Reason` in request.proto."""
+
+    STALE_NONCE = 1
+    MAY_HAVE_RUN = 2
+    CURSOR_OF_ANOTHER_STORE = 3
+    CURSOR_TOO_OLD = 4
+    CURSOR_BEYOND_HEAD = 5
+    BEYOND_END = 6
+    QUEUE_FULL = 7
+    DISK_FULL = 8
+    TOO_MANY_STREAMS = 9
+    TOO_MANY_GRANTS = 10
+    TOO_MANY_CONNECTIONS = 11
+    FORGOTTEN = 12
+    ID_TAKEN = 13
+    NO_SUCH_JOB = 14
+    AMBIGUOUS = 15
+    NOT_STARTED = 16
+    NOT_ENDED = 17
+    ENDING = 18
+    ENDED = 19
+    ROLE = 20
+    NOT_ON_ROSTER = 21
+    NO_COMMON_VERSION = 22
+    UNKNOWN_VERB = 23
+    UNKNOWN_FIELD = 24
+    STORE_DAMAGED = 25
+
+
 class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal is an answer, not an error of ours
     """Raised where a request is refused; the edge turns it into a reply, the command line into a message.
 
     `job_index` is the position in a list of jobs that the refusal is about.
     """
 
-    def __init__(self, code: Code, message: str, next_step: str = "", job_index: int | None = None) -> None:
+    def __init__(self, code: Code, message: str, next_step: str = "", job_index: int | None = None, reason: Reason | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.next_step = next_step
         self.job_index = job_index
+        self.reason = reason
 
     def __str__(self) -> str:
         """Say the sentence, and the next step where there is one."""
         return f"{self.message}; {self.next_step}" if self.next_step else self.message
 
-    def __reduce__(self) -> tuple[type[Refused], tuple[Code, str, str, int | None]]:
+    def __reduce__(self) -> tuple[type[Refused], tuple[Code, str, str, int | None, Reason | None]]:
         """Survive pickling, as exceptions that cross process pools must."""
-        return type(self), (self.code, self.message, self.next_step, self.job_index)
+        return type(self), (self.code, self.message, self.next_step, self.job_index, self.reason)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .generated import job_pb2
 from .naming import name_problem
-from .refusal import Code, Refused
+from .refusal import Code, Reason, Refused
 from .sizes import format_limit
 
 # Linux: a single argument or environment string is at most MAX_ARG_STRLEN, 32 pages; see execve(2).
@@ -149,6 +149,7 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
             Code.UNIMPLEMENTED,
             "the job's spec has a field that this daemon does not know and would silently drop",
             "upgrade the daemon, or leave the option out",
+            reason=Reason.UNKNOWN_FIELD,
         )
     return JobSpec(
         argv=tuple(message.argv),

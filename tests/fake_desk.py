@@ -10,7 +10,7 @@ from jobwire.keys import signature
 from jobwire.keys.identity import Identity, generate
 from jobwire.schemas import frames
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
-from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.refusal import Code, Reason, Refused
 
 STARTED = 1_000_000
 
@@ -196,9 +196,9 @@ class FakeDesk:
 
     def _replay(self, peer: bytes, request: request_pb2.Request, replay: request_pb2.Replay) -> None:
         if replay.after.store != self.store:
-            raise Refused(Code.OUT_OF_RANGE, "another store")
+            raise Refused(Code.OUT_OF_RANGE, "another store", reason=Reason.CURSOR_OF_ANOTHER_STORE)
         if replay.after.seq + 1 < self.first_seq:
-            raise Refused(Code.OUT_OF_RANGE, "not kept any more")
+            raise Refused(Code.OUT_OF_RANGE, "not kept any more", reason=Reason.CURSOR_TOO_OLD)
         events = self.events[replay.after.seq : replay.after.seq + 3]
         upto = event_pb2.Cursor(store=self.store, seq=replay.after.seq + len(events))
         reply = request_pb2.ReplayReply(events=events, upto=upto, more=upto.seq < len(self.events))

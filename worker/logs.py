@@ -14,7 +14,7 @@ from pathlib import Path
 from inotify_simple import INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
 
 from ..broker.engine import LogPart
-from ..schemas.refusal import Code, Refused
+from ..schemas.refusal import Code, Reason, Refused
 
 # Ten lines are seldom longer.
 _FIRST_WINDOW = 4096
@@ -81,7 +81,7 @@ def _open_from(path: str | Path, start: int) -> int:
     if start <= size:
         return fd
     os.close(fd)
-    raise Refused(Code.OUT_OF_RANGE, f"the log has {size} bytes so far and cannot be followed from {start}")
+    raise Refused(Code.OUT_OF_RANGE, f"the log has {size} bytes so far and cannot be followed from {start}", reason=Reason.BEYOND_END)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

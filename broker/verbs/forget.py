@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...schemas.frames import MOST_JOBS_PER_FORGET
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey, format_id
-from ...schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Reason, Refused
 from ..call import Call
 from ..desk import Desk
 from ..forgetting import Forgotten
@@ -27,7 +27,7 @@ def forget(call: Call, desk: Desk) -> None:
             continue
         if not desk.lookup.has_ended(key):
             desk.lookup.visible_job(key, call.member)
-            raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} has not ended", "jobwire stop ends it")
+            raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} has not ended", "stop it first", reason=Reason.NOT_ENDED)
         keys.append(key)
 
     def done(result: Forgotten | Refused) -> None:

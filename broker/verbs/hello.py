@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...keys.limits import NAMES
 from ...schemas.frames import PROTOCOL_VERSION, limits
 from ...schemas.generated import request_pb2
-from ...schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Reason, Refused
 from ..call import Call
 
 FEATURES = ("start", "logs", "events", "batch", "forget")
@@ -35,6 +35,7 @@ def hello(call: Call, introduction: Introduction) -> None:
             Code.FAILED_PRECONDITION,
             f"this daemon speaks version {PROTOCOL_VERSION}, the client {asked.oldest_version} to {asked.newest_version}",
             "upgrade the older of the two",
+            reason=Reason.NO_COMMON_VERSION,
         )
     bounds = limits()
     for name in NAMES:

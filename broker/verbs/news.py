@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...schemas.generated import event_pb2, request_pb2
-from ...schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Reason, Refused
 from ..call import Call
 from ..desk import Desk
 from ..news import read_filter
@@ -32,19 +32,24 @@ def replay(call: Call, desk: Desk) -> None:
     request = call.request.replay
     after = request.after.seq
     if request.after.store and request.after.store != desk.store.id:
-        raise Refused(Code.OUT_OF_RANGE, "the cursor belongs to another store, which is gone", _GO_ON)
+        message = "the cursor belongs to another store, which is gone"
+        raise Refused(Code.OUT_OF_RANGE, message, _GO_ON, reason=Reason.CURSOR_OF_ANOTHER_STORE)
     wanted = read_filter(request.filter, call.member)
     limit = min(request.limit or _MOST_EVENTS, _MOST_EVENTS)
     head = desk.store.head
     if after > head:
         raise Refused(
-            Code.OUT_OF_RANGE, f"the cursor is at event {after} and the newest is {head}", "start from now: jobwire events --from now"
+            Code.OUT_OF_RANGE,
+            f"the cursor is at event {after} and the newest is {head}",
+            "start from the head of a new subscription",
+            reason=Reason.CURSOR_BEYOND_HEAD,
         )
     events, upto = desk.lookup.replay(after, head, wanted.owner)
     # Asked after the events were read: what was dropped in between would be missing without a word.
     oldest = desk.lookup.oldest_seq()
     if after + 1 < oldest:
-        raise Refused(Code.OUT_OF_RANGE, f"events before {oldest} are not kept any more, and the cursor is at {after}", _GO_ON)
+        message = f"events before {oldest} are not kept any more, and the cursor is at {after}"
+        raise Refused(Code.OUT_OF_RANGE, message, _GO_ON, reason=Reason.CURSOR_TOO_OLD)
     chosen: list[event_pb2.Event] = []
     size = 0
     for event in events:

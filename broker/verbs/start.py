@@ -9,7 +9,7 @@ from ...schemas import spec as specs
 from ...schemas.frames import LARGEST_TAIL, MOST_JOBS_PER_START, MOST_TAIL_LINES
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.naming import ID_BYTES, JobKey, name_problem
-from ...schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Reason, Refused
 from ..call import Call
 from ..desk import Accepted, Asked, Desk
 from ..life import BatchRun
@@ -67,17 +67,19 @@ def _demand_known(owner: bytes, asked: list[Asked], desk: Desk) -> None:
                 "the first attempt of this start went to another store, which is gone; the job may have run",
                 "look at its effects, then submit it anew",
                 index,
+                Reason.MAY_HAVE_RUN,
             )
 
 
-def watch(call: Call, desk: Desk, turns: Turns, accepted: Accepted, tail_lines: int, credit: int) -> None:
-    """Open the stream that reports these jobs until all have finished."""
+def watch(call: Call, desk: Desk, turns: Turns, accepted: Accepted, tail_lines: int, credit: int, *, starts: bool = True) -> None:
+    """Open the stream that reports these jobs until all have finished; `starts`: also that they started."""
     reports = Reports(
         call.request.id,
         desk.engine,
         tail_lines=min(tail_lines, MOST_TAIL_LINES),
         tail_bytes=LARGEST_TAIL,
         credit=credit,
+        starts=starts,
         turns=turns,
         send=call.send,
         ended=lambda: _leave(call, desk, accepted, reports),

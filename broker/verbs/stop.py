@@ -32,7 +32,7 @@ def stop(call: Call, desk: Desk, turns: Turns) -> None:
         cursor = event_pb2.Cursor(store=desk.store.id, seq=desk.store.head)
         if call.reply(request_pb2.Reply(acknowledged=request_pb2.Acknowledged(cursor=cursor)), last=False):
             tail_lines = request.tail_lines if request.HasField("tail_lines") else DEFAULT_TAIL_LINES
-            watch(call, desk, turns, Accepted(jobs, 0, 0), tail_lines, request.credit_messages)
+            watch(call, desk, turns, Accepted(jobs, 0, 0), tail_lines, request.credit_messages, starts=False)
 
     desk.stop(jobs, orders, call.proof, done)
 

@@ -24,6 +24,35 @@ class Code(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CODE_INTERNAL: _ClassVar[Code]
     CODE_UNAUTHENTICATED: _ClassVar[Code]
 
+class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REASON_UNSPECIFIED: _ClassVar[Reason]
+    REASON_STALE_NONCE: _ClassVar[Reason]
+    REASON_MAY_HAVE_RUN: _ClassVar[Reason]
+    REASON_CURSOR_OF_ANOTHER_STORE: _ClassVar[Reason]
+    REASON_CURSOR_TOO_OLD: _ClassVar[Reason]
+    REASON_CURSOR_BEYOND_HEAD: _ClassVar[Reason]
+    REASON_BEYOND_END: _ClassVar[Reason]
+    REASON_QUEUE_FULL: _ClassVar[Reason]
+    REASON_DISK_FULL: _ClassVar[Reason]
+    REASON_TOO_MANY_STREAMS: _ClassVar[Reason]
+    REASON_TOO_MANY_GRANTS: _ClassVar[Reason]
+    REASON_TOO_MANY_CONNECTIONS: _ClassVar[Reason]
+    REASON_FORGOTTEN: _ClassVar[Reason]
+    REASON_ID_TAKEN: _ClassVar[Reason]
+    REASON_NO_SUCH_JOB: _ClassVar[Reason]
+    REASON_AMBIGUOUS: _ClassVar[Reason]
+    REASON_NOT_STARTED: _ClassVar[Reason]
+    REASON_NOT_ENDED: _ClassVar[Reason]
+    REASON_ENDING: _ClassVar[Reason]
+    REASON_ENDED: _ClassVar[Reason]
+    REASON_ROLE: _ClassVar[Reason]
+    REASON_NOT_ON_ROSTER: _ClassVar[Reason]
+    REASON_NO_COMMON_VERSION: _ClassVar[Reason]
+    REASON_UNKNOWN_VERB: _ClassVar[Reason]
+    REASON_UNKNOWN_FIELD: _ClassVar[Reason]
+    REASON_STORE_DAMAGED: _ClassVar[Reason]
+
 class Stream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     STREAM_UNSPECIFIED: _ClassVar[Stream]
@@ -41,6 +70,32 @@ CODE_UNIMPLEMENTED: Code
 CODE_UNAVAILABLE: Code
 CODE_INTERNAL: Code
 CODE_UNAUTHENTICATED: Code
+REASON_UNSPECIFIED: Reason
+REASON_STALE_NONCE: Reason
+REASON_MAY_HAVE_RUN: Reason
+REASON_CURSOR_OF_ANOTHER_STORE: Reason
+REASON_CURSOR_TOO_OLD: Reason
+REASON_CURSOR_BEYOND_HEAD: Reason
+REASON_BEYOND_END: Reason
+REASON_QUEUE_FULL: Reason
+REASON_DISK_FULL: Reason
+REASON_TOO_MANY_STREAMS: Reason
+REASON_TOO_MANY_GRANTS: Reason
+REASON_TOO_MANY_CONNECTIONS: Reason
+REASON_FORGOTTEN: Reason
+REASON_ID_TAKEN: Reason
+REASON_NO_SUCH_JOB: Reason
+REASON_AMBIGUOUS: Reason
+REASON_NOT_STARTED: Reason
+REASON_NOT_ENDED: Reason
+REASON_ENDING: Reason
+REASON_ENDED: Reason
+REASON_ROLE: Reason
+REASON_NOT_ON_ROSTER: Reason
+REASON_NO_COMMON_VERSION: Reason
+REASON_UNKNOWN_VERB: Reason
+REASON_UNKNOWN_FIELD: Reason
+REASON_STORE_DAMAGED: Reason
 STREAM_UNSPECIFIED: Stream
 STREAM_STDOUT: Stream
 STREAM_STDERR: Stream
@@ -138,16 +193,18 @@ class Reply(_message.Message):
     def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ...) -> None: ...
 
 class Refusal(_message.Message):
-    __slots__ = ("code", "message", "next_step", "job_index")
+    __slots__ = ("code", "message", "next_step", "job_index", "reason")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     NEXT_STEP_FIELD_NUMBER: _ClassVar[int]
     JOB_INDEX_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     code: Code
     message: str
     next_step: str
     job_index: int
-    def __init__(self, code: _Optional[_Union[Code, str]] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., job_index: _Optional[int] = ...) -> None: ...
+    reason: Reason
+    def __init__(self, code: _Optional[_Union[Code, str]] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., job_index: _Optional[int] = ..., reason: _Optional[_Union[Reason, str]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("oldest_version", "newest_version", "software")

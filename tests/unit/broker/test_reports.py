@@ -9,14 +9,16 @@ from jobwire.schemas.job import Outcome, OutcomeKind
 
 
 class Stream:
-    def __init__(self, credit: int, jobs: int) -> None:
+    def __init__(self, credit: int, jobs: int, *, starts: bool = True) -> None:
         self.engine = EngineDouble()
         self.sent: list[request_pb2.Reply] = []
         self.ended = 0
         self.there = True
         self.hurry = False
         self.later: list[Callable[[], object]] = []
-        self.reports = Reports(5, self.engine, tail_lines=2, tail_bytes=100, credit=credit, turns=self, send=self.send, ended=self.end)
+        self.reports = Reports(
+            5, self.engine, tail_lines=2, tail_bytes=100, credit=credit, starts=starts, turns=self, send=self.send, ended=self.end
+        )
         self.reports.expect(jobs)
 
     def time_left(self) -> bool:
@@ -113,3 +115,13 @@ def test_a_peer_that_is_gone_ends_the_stream_once() -> None:
     stream.reports.close()
     assert len(stream.sent) == 1
     assert stream.ended == 1
+
+
+def test_who_stops_a_job_is_told_only_of_its_end() -> None:
+    stream = Stream(9, 1, starts=False)
+    job = stream.job(1)
+    stream.reports.started(job)
+    stream.reports.flush()
+    stream.finish(job)
+    stream.reports.flush()
+    assert stream.told() == [(1, job_pb2.STATE_FINISHED)]

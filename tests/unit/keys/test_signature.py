@@ -9,7 +9,7 @@ from nacl import bindings
 
 from jobwire.keys import identity, signature
 from jobwire.schemas.generated import request_pb2
-from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.refusal import Code, Reason, Refused
 
 CLIENT = identity.from_seed(b"c" * 32)
 DAEMON = identity.from_seed(b"d" * 32).public
@@ -56,9 +56,8 @@ def test_a_request_for_another_daemon_is_unauthenticated() -> None:
 def test_only_a_stale_nonce_tells_the_client_to_say_hello_again() -> None:
     no = refused(signed(), b"m" * 16)
     assert no.code is Code.FAILED_PRECONDITION
-    assert signature.is_stale(no)
-    assert not signature.is_stale(refused(request_pb2.Envelope(request=REQUEST)))
-    assert not signature.is_stale(Refused(Code.FAILED_PRECONDITION, "may have run"))
+    assert no.reason is Reason.STALE_NONCE
+    assert refused(request_pb2.Envelope(request=REQUEST)).reason is None
 
 
 @pytest.mark.parametrize("part", ["signer", "signature"])

@@ -11,7 +11,7 @@ from jobwire.schemas.frames import read_envelope, read_news, read_reply, refusal
 from jobwire.schemas.generated import event_pb2, request_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind, ResourceUse, exit_status
 from jobwire.schemas.record import outcome_from_wire, outcome_to_wire
-from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.refusal import Code, Reason, Refused
 
 
 @given(st.binary(max_size=200))
@@ -56,19 +56,49 @@ def test_an_envelope_gives_the_request_and_the_bytes_that_were_signed() -> None:
     assert envelope.request == raw
 
 
-@given(st.sampled_from(Code), st.text(), st.text(), st.none() | st.integers(0, 100))
-def test_a_refusal_travels_unchanged(code: Code, message: str, next_step: str, index: int | None) -> None:
-    refused = Refused(code, message, next_step, index)
+REQUEST = request_pb2.Request(id=7, hello=request_pb2.Hello(software="x"))
+
+
+@pytest.mark.parametrize(
+    ("frame", "sentence"),
+    [
+        (b"", "the frame is empty"),
+        (REQUEST.SerializeToString(), "a Request without an Envelope"),
+        (request_pb2.Request(id=7).SerializeToString(), "a Request without an Envelope"),
+        (request_pb2.Request(start=request_pb2.Start()).SerializeToString(), "a Request without an Envelope"),
+        (request_pb2.Envelope(proof=request_pb2.Proof(signer=b"k" * 32)).SerializeToString(), "the Envelope holds no Request"),
+        (request_pb2.Envelope(request=b"\xff").SerializeToString(), "cannot be decoded"),
+        (b"GET / HTTP/1.1", "cannot be decoded"),
+    ],
+)
+def test_a_frame_that_is_no_request_is_told_what_it_is_instead(frame: bytes, sentence: str) -> None:
+    with pytest.raises(Refused, match=sentence) as refused:
+        read_envelope(frame)
+    assert refused.value.code is Code.INVALID_ARGUMENT
+    assert "Envelope" in refused.value.next_step
+
+
+def test_a_request_without_a_number_is_refused() -> None:
+    raw = request_pb2.Request(hello=REQUEST.hello).SerializeToString()
+    with pytest.raises(Refused, match="no id"):
+        read_envelope(request_pb2.Envelope(request=raw).SerializeToString())
+
+
+@given(st.sampled_from(Code), st.text(), st.text(), st.none() | st.integers(0, 100), st.none() | st.sampled_from(Reason))
+def test_a_refusal_travels_unchanged(code: Code, message: str, next_step: str, index: int | None, reason: Reason | None) -> None:
+    refused = Refused(code, message, next_step, index, reason)
     for copy in (refusal_from(refusal_message(refused)), pickle.loads(pickle.dumps(refused))):
-        assert (copy.code, copy.message, copy.next_step, copy.job_index) == (code, message, next_step, index)
+        assert (copy.code, copy.message, copy.next_step, copy.job_index, copy.reason) == (code, message, next_step, index, reason)
 
 
-def test_a_code_of_a_newer_version_is_internal() -> None:
-    assert refusal_from(request_pb2.Refusal.FromString(b"\x08\x63")).code is Code.INTERNAL
+def test_a_code_of_a_newer_version_is_internal_and_a_reason_none() -> None:
+    refused = refusal_from(request_pb2.Refusal.FromString(b"\x08\x63\x28\x63"))
+    assert (refused.code, refused.reason) == (Code.INTERNAL, None)
 
 
-def test_the_codes_of_code_and_schema_are_the_same() -> None:
-    assert {f"CODE_{code.name}": code.value for code in Code} == {name: number for name, number in request_pb2.Code.items() if number}
+def test_codes_and_reasons_of_code_and_schema_are_the_same() -> None:
+    for prefix, known, schema in (("CODE_", Code, request_pb2.Code), ("REASON_", Reason, request_pb2.Reason)):
+        assert {f"{prefix}{one.name}": one.value for one in known} == {name: number for name, number in schema.items() if number}
 
 
 @given(st.sampled_from(OutcomeKind), st.integers(0, 255), st.integers(0, 64), st.text())
