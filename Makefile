@@ -1,12 +1,14 @@
 # Everything that can be done with a checkout. Needs python3 (3.11 or newer) with pip, and make.
 PYTHON ?= python3
 VENV := .venv
+# Of `make fuzz`: how many wrong inputs each reader is given.
+COUNT ?= 1000000
 # Of `make soak`: for how long random faults are tried, and the seed of an earlier run.
 SECONDS ?= 600
 SEED ?=
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check bench soak schemas docs pictures format clean
+.PHONY: install demo test check bench fuzz soak schemas docs pictures format clean
 
 # Compiled here: where PYTHONDONTWRITEBYTECODE is set, every command would compile what it imports anew, which takes it half its time.
 install: $(VENV)/.installed
@@ -32,6 +34,9 @@ bench: $(VENV)/.installed-dev install
 soak: $(VENV)/.installed-dev
 	$(BIN)/pytest -q -m soak --timeout 900
 	$(BIN)/python tests/system/faults/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(VENV)/.installed-dev
+	for target in frames batch_files rosters identities; do nice $(BIN)/python tests/fuzz/fuzz.py $$target --count $(COUNT) || exit 1; done
 
 schemas: $(VENV)/.installed-dev
 	$(BIN)/python schemas/generate.py
