@@ -6,6 +6,9 @@ it may raise (as KeyboardInterrupt does), and the connection stays usable: see i
 
 Until the first handshake, `connect_timeout` bounds the wait; a connection that is lost later is waited out as long as the caller
 likes. What is unanswered is then repeated, see conversation.py.
+
+A connection that is dropped unclosed closes itself, in the order that libzmq needs: nothing that holds sockets refers back to it, so
+that it goes with its last reference, and at the latest when the interpreter ends.
 """
 
 from __future__ import annotations
@@ -13,13 +16,15 @@ from __future__ import annotations
 import math
 import os
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import zmq
 
 from ..keys.identity import Identity
-from ..keys.sockets import new_context
+from ..keys.sockets import Context, new_context
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
 from . import diagnosis
@@ -31,6 +36,8 @@ from .subscription import Subscription
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 _MESSAGES_A_TURN = 256
+# What poll(2) is told is a C int. A longer wait is begun again.
+_LONGEST_WAIT_SECONDS = 3600.0
 
 
 class Connection:
@@ -55,7 +62,10 @@ class Connection:
         self._revive = revive
         self._notice = notice
         self._conversation = Conversation(identity, server_key)
+        self._process = os.getpid()
+        self._inside = Inside()
         self._context = new_context()
+        self._close = weakref.finalize(self, _close, self._context, self._inside, self._process)
         # Only one's own worker can be revived.
         links = [Link(kind, server_key, identity, connect_timeout, private=revive is not None) for kind in (zmq.DEALER, zmq.SUB)]
         self._link = links[0]
@@ -64,9 +74,9 @@ class Connection:
         # For `_tell`: what is to be said, and whether the connection was lost.
         self._sentences: list[str] = []
         self._lost = False
-        self._inside = Inside(self._mend)
-        self._process = os.getpid()
-        self._closed = False
+        # What readers that nobody holds any more were reading; appended to at any moment and by any thread.
+        self._dropped: deque[Exchange | Subscription] = deque()
+        self._inside.mend = partial(_mend, self._link, self._feed, self._conversation, self._unsent)
 
     # --- requests
 
@@ -102,7 +112,7 @@ class Connection:
         if not exchange.ended:
             raise TimeoutError("the daemon did not answer in time")
         if exchange.refusal is not None:
-            raise exchange.refusal
+            raise exchange.refusal.anew()
         return None
 
     def call(self, request: request_pb2.Request, deadline: float | None = None) -> Item:
@@ -119,7 +129,7 @@ class Connection:
 
     def forget(self, exchange: Exchange) -> None:
         """Stop listening to an exchange; a stream is cancelled at the daemon. What came can still be taken."""
-        if self._closed:
+        if self.closed:
             return
         with self._enter():
             self._conversation.forget(exchange)
@@ -147,11 +157,17 @@ class Connection:
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Let go of a subscription, here and at the daemon."""
-        if self._closed:
+        if self.closed:
             return
         with self._enter():
             self._feed.remove(subscription)
             self._flush()
+
+    # --- readers
+
+    def belongs_to(self, what: Exchange | Subscription, reader: object) -> None:
+        """Let go of this with the next call after nobody holds its reader any more."""
+        weakref.finalize(reader, self._dropped.append, what).atexit = False
 
     # --- the one place that waits
 
@@ -165,30 +181,24 @@ class Connection:
             return self._pump(deadline, wake_fds)
 
     def close(self) -> None:
-        """Close the sockets; the jobs go on."""
-        self._closed = True
-        if self._process != os.getpid():
-            return
-        self._feed.close()
-        self._link.close()
-        self._context.destroy(linger=0)
-        self._inside.close()
+        """Close the sockets; the jobs go on. Raises RuntimeError while another thread is in."""
+        if not self.closed and self._process == os.getpid():
+            self._inside.refuse_others()
+        self._close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return not self._close.alive
 
     # --- how
 
     def _enter(self) -> Inside:
-        if self._closed:
+        if self.closed:
             raise RuntimeError("this connection was closed")
         if self._process != os.getpid():
             raise RuntimeError("this connection was made before a fork; the child needs its own")
         return self._inside
-
-    def _mend(self) -> None:
-        """Begin anew on a new connection, as after a lost one: the last caller was interrupted halfway."""
-        self._link.close()
-        self._unsent.clear()
-        self._conversation.mend()
-        self._feed.mend()
 
     def _open(self, now: float) -> None:
         if self._link.socket is None:
@@ -259,6 +269,12 @@ class Connection:
         return self._sort(failed) or ended
 
     def _flush(self) -> None:
+        while self._dropped:
+            what = self._dropped.popleft()
+            if isinstance(what, Subscription):
+                self._feed.remove(what)
+            else:
+                self._conversation.forget(what)
         self._unsent.extend(self._conversation.outgoing())
         socket = self._link.socket
         while self._unsent and socket is not None and self._link.up:
@@ -292,9 +308,30 @@ class Connection:
         """Wait until something may have changed; say whether a wake fd can be read."""
         times = [at for at in (deadline, self._link.due_at(), self._feed.due_at()) if at is not None]
         watched = self._link.waited_on(writable=bool(self._unsent)) + self._feed.link.waited_on()
-        milliseconds = max(0, math.ceil((min(times) - time.monotonic()) * 1000)) if times else -1
+        milliseconds = max(0, math.ceil(min(min(times) - time.monotonic(), _LONGEST_WAIT_SECONDS) * 1000)) if times else -1
         signals = self._inside.begin_wait()
         awake = zmq.zmq_poll([*watched, *((fd, zmq.POLLIN) for fd in (*wake_fds, *signals))], milliseconds)
         readable_fds = {what for what, _ in awake if isinstance(what, int)}
         self._inside.end_wait()
         return not readable_fds.isdisjoint(wake_fds)
+
+
+def _mend(link: Link, feed: Feed, conversation: Conversation, unsent: deque[bytes]) -> None:
+    """Begin anew on a new connection, as after a lost one: the last caller was interrupted halfway."""
+    link.close()
+    unsent.clear()
+    conversation.mend()
+    feed.mend()
+
+
+def _close(context: Context, inside: Inside, process: int) -> None:
+    """Close the sockets, then what they stand on. In a process that was forked they belong to its parent."""
+    if process != os.getpid():
+        return
+    try:
+        inside.refuse_others()
+    except RuntimeError:
+        # The interpreter ends while a daemon thread waits here; sockets are not to be closed under it, and end with the process.
+        return
+    context.destroy(linger=0)
+    inside.close()

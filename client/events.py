@@ -35,6 +35,7 @@ class EventStream:
         self._wanted = wanted
         self._deadline = deadline
         self._subscription = Subscription(wanted, after)
+        session.connection.belongs_to(self._subscription, self)
         session.connection.subscribe(self._subscription)
         try:
             # From here on nothing is missed; the caller may start what it wants to hear of.
@@ -97,7 +98,7 @@ class EventStream:
         if refused is not None and refused.reason in MISSED and head is not None:
             raise CursorTooOld(refused, EventCursor(head.store, head.seq), self._session, self._wanted)
         if refused is not None:
-            raise refused
+            raise refused.anew()
 
     def _step(self) -> None:
         if not self._session.pump(self._deadline) and self._deadline is not None and time.monotonic() >= self._deadline:

@@ -29,12 +29,15 @@ _MANY = 4096
 
 
 class Inside:
-    """A context manager for everything that changes a connection. `mend` is called where the one before was interrupted."""
+    """A context manager for everything that changes a connection.
 
-    __slots__ = ("_before", "_busy", "_masked", "_mend", "_pipe", "_waits", "_whole")
+    `mend` is called where the one before was interrupted. It must not refer to the connection, which holds this.
+    """
 
-    def __init__(self, mend: Callable[[], None]) -> None:
-        self._mend = mend
+    __slots__ = ("_before", "_busy", "_masked", "_pipe", "_waits", "_whole", "mend")
+
+    def __init__(self, mend: Callable[[], None] = lambda: None) -> None:
+        self.mend = mend
         # Reentrant: a handler may come between acquire and the `with` that would release it, and must not lock its own thread out.
         self._busy = threading.RLock()
         # The mask to go back to; still that of the last call where that was interrupted before it went back.
@@ -54,14 +57,13 @@ class Inside:
             if not self._masked:
                 self._before = set(before)
                 self._masked = True
-            if not self._busy.acquire(blocking=False):
-                raise RuntimeError("another thread uses this connection at this moment; give each thread its own")
+            self._acquire()
         except BaseException:
             self._unmask()
             raise
         if not self._whole:
             try:
-                self._mend()
+                self.mend()
             except BaseException:
                 self.__exit__(RuntimeError)
                 raise
@@ -95,12 +97,21 @@ class Inside:
         self.hold_signals_back()
         self._end_wait()
 
+    def refuse_others(self) -> None:
+        """Raise RuntimeError where another thread is in at this moment."""
+        self._acquire()
+        self._busy.release()
+
     def close(self) -> None:
         """Close the pipe."""
         if self._pipe is not None:
             for fd in self._pipe:
                 os.close(fd)
             self._pipe = None
+
+    def _acquire(self) -> None:
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError("another thread uses this connection at this moment; give each thread its own")
 
     def _unmask(self) -> None:
         pthread_sigmask(_SET, self._before)

@@ -23,6 +23,7 @@ class JobOutput:
         self._pump = pump
         follow = request_pb2.FollowLog(key=key_to_wire(key), stream=stream, start=start)
         self._exchange = connection.ask(request_pb2.Request(follow_log=follow))
+        connection.belongs_to(self._exchange, self)
         # What was fetched for `read` or `readline` and not yet given out; nothing is lost if one of them is interrupted.
         self._buffer = bytearray()
         self._scanned = 0
@@ -107,5 +108,5 @@ class JobOutput:
             if isinstance(item, Chunk):
                 return item.data
         if self._exchange.refusal is not None:
-            raise self._exchange.refusal
+            raise self._exchange.refusal.anew()
         return None

@@ -137,7 +137,7 @@ class Session:
                     if heard.refusal is not None and heard.refusal.reason in MISSED:
                         # Events were missed: whoever called asks how the jobs are now.
                         return
-                    raise heard.refusal or Refused(Code.INTERNAL, "the subscription ended without a reason")
+                    raise heard.refusal.anew() if heard.refusal else Refused(Code.INTERNAL, "the subscription ended without a reason")
                 self._step(deadline)
         finally:
             self._hearing = None
@@ -168,7 +168,8 @@ class Session:
 
 def _first_refusal(records: Sequence[Record]) -> Refused | None:
     """Say why one of these is watched no more: of a job that a rebuilt store does not know, that says more than "there is none"."""
-    return next((record.watch.refusal for record in records if record.watch is not None and record.watch.refusal is not None), None)
+    refusals = (record.watch.refusal for record in records if record.watch is not None)
+    return next((refusal.anew() for refusal in refusals if refusal is not None), None)
 
 
 def query_by_key(key: JobKey) -> request_pb2.Request:

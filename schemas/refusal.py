@@ -73,6 +73,10 @@ class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal i
         """Say the sentence, and the next step where there is one."""
         return f"{self.message}; {self.next_step}" if self.next_step else self.message
 
+    def anew(self) -> Refused:
+        """Make one like it, to raise what is kept: an exception that was raised holds all frames that it passed."""
+        return Refused(self.code, self.message, self.next_step, self.job_index, self.reason)
+
     def __reduce__(self) -> tuple[type[Refused], tuple[Code, str, str, int | None, Reason | None]]:
         """Survive pickling, as exceptions that cross process pools must."""
         return type(self), (self.code, self.message, self.next_step, self.job_index, self.reason)

@@ -1,0 +1,178 @@
+"""A client, a stream of events or a log that nobody holds any more: it closes itself, without the collector."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+
+import pytest
+from fake_daemon import FakeDaemon
+
+from jobwire.client.blocking import Client
+from jobwire.keys import identity as identities
+from jobwire.keys.identity import Identity, format_public
+from jobwire.schemas.refusal import Refused
+
+SECONDS = 60
+_DROPPED = """
+import gc, sys, threading
+from pathlib import Path
+from jobwire.client.blocking import Client
+from jobwire.keys.identity import load, parse_public
+
+def client():
+    made = Client.connect(sys.argv[1], parse_public(sys.argv[2]), load(Path(sys.argv[3])))
+    list(made.list())
+    return made
+"""
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def open_descriptors() -> int:
+    return len([*Path("/proc/self/fd").iterdir()])
+
+
+def refused(client: Client) -> None:
+    with pytest.raises(Refused):
+        client.job("nobody")
+
+
+def refused_stream(client: Client) -> None:
+    with pytest.raises(Refused):
+        client.events(f"{'0' * 32}:7")
+
+
+def half_read(client: Client) -> None:
+    job = client.submit(["wait"])
+    next(iter(client.events("start")))
+    assert job.stdout.take() is None
+
+
+def timed_out(client: Client) -> None:
+    with pytest.raises(TimeoutError):
+        next(client.events(timeout=0.01))
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("use", [lambda client: list(client.list()), refused, refused_stream, half_read, timed_out])
+def test_a_dropped_client_closes_its_sockets_at_once(daemon: FakeDaemon, identity: Identity, use: Callable[[Client], object]) -> None:
+    before = open_descriptors()
+    client = Client.connect(daemon.endpoint, daemon.public, identity)
+    use(client)
+    gone = weakref.ref(client.connection)
+    assert open_descriptors() > before
+    del client
+
+    assert gone() is None
+    # What the daemon's thread holds of it goes a moment later.
+    deadline = time.monotonic() + SECONDS
+    while open_descriptors() > before:
+        assert time.monotonic() < deadline
+        daemon.do(lambda: None)
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_many_dropped_clients_hold_no_more_than_one(daemon: FakeDaemon, identity: Identity) -> None:
+    for _ in range(50):
+        client = Client.connect(daemon.endpoint, daemon.public, identity)
+        list(client.list())
+    del client
+
+    assert not [one for one in gc.get_objects() if isinstance(one, Client)]
+
+
+def test_a_client_in_a_cycle_of_the_program_is_closed_by_the_collector(daemon: FakeDaemon, identity: Identity) -> None:
+    client = Client.connect(daemon.endpoint, daemon.public, identity)
+    list(client.list())
+    context = client.connection._context
+    client.notes = [client]  # type: ignore[attr-defined] # reason: what a program may do
+    del client
+    gc.collect()
+
+    assert context.closed
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_a_dropped_stream_or_log_is_given_back_with_the_next_call(client: Client, daemon: FakeDaemon) -> None:
+    job = client.submit(["wait"])
+    events = client.events()
+    log = job.output("stdout")
+    client.pump(0)
+    assert daemon.do(lambda: len(daemon.grants)) == 1
+    del events, log
+    list(client.list())
+    list(client.list())
+
+    assert not daemon.do(lambda: len(daemon.grants))
+    assert daemon.verbs().count("cancel") == 1
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "kept = [client() for _ in range(5)]",
+        "for one in [client() for _ in range(5)]: one.me = one",
+        "one = client(); threading.Thread(target=lambda: one.events().__next__(), daemon=True).start()",
+        "one = client(); events = one.events(); log = one.submit(['wait']).stdout",
+        "import os\none = client()\nif os.fork() == 0: sys.exit(0)\nos.wait(); list(one.list())",
+    ],
+    ids=["held", "in cycles", "in a thread", "half read", "after a fork"],
+)
+def test_a_program_ends_that_closed_no_client(daemon: FakeDaemon, identity: Identity, tmp_path: Path, program: str) -> None:
+    identities.save(identity, tmp_path / "identity")
+    command = [sys.executable, "-c", _DROPPED + program, daemon.endpoint, format_public(daemon.public), str(tmp_path / "identity")]
+
+    ended = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False, text=True)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def _use(client: Client, told: Pipe) -> None:
+    try:
+        list(client.list())
+    except RuntimeError as error:
+        told.send(str(error))
+    client.close()
+
+
+def test_a_client_of_before_a_fork_is_refused_and_goes_on_in_the_parent(client: Client) -> None:
+    list(client.list())
+    here, there = multiprocessing.Pipe(duplex=False)
+    child = multiprocessing.get_context("fork").Process(target=_use, args=(client, there))
+    child.start()
+    child.join(SECONDS)
+    assert "made before a fork" in here.recv()
+    here.close()
+    there.close()
+    assert child.exitcode == 0
+    child.close()
+
+    assert list(client.list()) == []
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("part", ["Link", "Feed", "Inside"])
+def test_an_interrupted_constructor_leaves_nothing(identity: Identity, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"jobwire.client.connection.{part}", interrupted)
+    before = open_descriptors()
+    with pytest.raises(KeyboardInterrupt):
+        Client.connect("tcp://127.0.0.1:1", identity.public, identity)
+
+    assert open_descriptors() == before
