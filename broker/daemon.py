@@ -25,7 +25,8 @@ from ..keys.roster import Roster, RosterFile
 from ..keys.sockets import new_context
 from ..schemas.frames import NONCE_BYTES
 from ..schemas.refusal import Code, Refused
-from .clock import wall_us
+from .ages import Ages
+from .clock import Clock
 from .desk import Desk
 from .edge import EdgeReader
 from .endpoint import Endpoint
@@ -112,12 +113,13 @@ class Daemon:
             engine,
             self.news,
             watchers,
-            wall_us,
+            Clock(),
             limits_of=self._limits_of,
             shortage=Room(self._settings.store.parent, self._settings.keep_free_bytes).shortage,
             ended=self._look_at_the_ended,
         )
-        self._retention = Retention(self._settings.keep, self._store, self.desk.forgetting, watchers, self._loop, wall_us)
+        self._ages = Ages(self._settings.store.parent, fresh=self._store.read("SELECT ended FROM kept")[0][0] == 0)
+        self._retention = Retention(self._settings.keep, self._store, self.desk.forgetting, watchers, self._loop, self._ages)
         self._closing.append(self._retention.close)
         self._router = Endpoint(context, self._identity, self._loop, self._limits_of)
         self._closing.append(self._router.close)
@@ -140,7 +142,7 @@ class Daemon:
             _told_endpoint(self.event_endpoint),
             self.desk.engine.slots,
         )
-        verbs = handlers(self.desk, introduction, self.member_of, Turns(self._loop))
+        verbs = handlers(self.desk, introduction, self.member_of, Turns(self._loop), self._ages)
         reception = Reception(self._identity.public, self._nonce, self.member_of, verbs, self._router)
         self.endpoint = _bind(partial(self._router.bind, take=reception.take), self._settings.listen, "--listen")
         self._retention.open()

@@ -58,7 +58,7 @@ class Accepted:
 
 
 class Desk:
-    """All jobs that have not ended, what waits and what runs. `now_us` is the wall clock in microseconds.
+    """All jobs that have not ended, what waits and what runs. `clock` dates what happens.
 
     `shortage` says why no new job is taken on just now, if so; `ended` is called when ends of jobs were recorded and told.
     """
@@ -69,7 +69,7 @@ class Desk:
         engine: Engine,
         news: News,
         watchers: Watchers,
-        now_us: Callable[[], int],
+        clock: Clock,
         *,
         limits_of: Callable[[bytes], Limits],
         shortage: Callable[[], Refused | None],
@@ -80,8 +80,8 @@ class Desk:
         self.live: dict[JobKey, Job] = {}
         self.lookup = Lookup(store, self.live)
         self.store = store
-        self._clock = Clock(now_us)
-        self._now_us = self._clock.now_us
+        self._clock = clock
+        self._now_us = clock.now_us
         self._queue = Queue(engine.slots, lambda owner: limits_of(owner).running_jobs)
         self.watchers = watchers
         self.pauses = Pauses(engine)
@@ -102,9 +102,11 @@ class Desk:
         Raises Refused(RESOURCE_EXHAUSTED) if more would wait than the owner may have.
         """
         self._admission.enter(owner, [one.id for one in asked])
-        now = self._now_us()
+        if not self.live:
+            self._clock.follow()
+        now, since = self._now_us(), self._clock.passed_us()
         jobs = [
-            Job(0, JobKey(owner, one.id), one.spec, one.digest, batch, Phase.QUEUED, queued_at_us=now)  # its row comes with the commit
+            Job(0, JobKey(owner, one.id), one.spec, one.digest, batch, Phase.QUEUED, now, since)  # its row comes with the commit
             for one in asked
         ]
         # Those that will start at once are recorded as launched now: one commit less before their start.
@@ -183,6 +185,15 @@ class Desk:
             return self._queue.why_waiting(job.key) if job.key in self.live else ""
         return job.delayed_by if job.phase is not Phase.FINISHED else ""
 
+    def lasted_us(self, job: Job) -> int:
+        """Say how long a job ran, or has been running or waiting."""
+        if job.recorded:
+            return job.ended_at_us - (job.started_at_us or job.queued_at_us)
+        return self._clock.passed_us() - job.since_us
+
+    def _since(self, at_us: int) -> int:
+        return self._clock.passed_us() - max(0, self._now_us() - at_us)
+
     # Facts.
 
     async def recover(self) -> None:
@@ -190,6 +201,8 @@ class Desk:
         for job in self.lookup.alive():
             self.live[job.key] = job
             self._clock.not_before(max(job.queued_at_us, job.started_at_us))
+        for job in self.live.values():
+            job.since_us = self._since(job.started_at_us or job.queued_at_us)
         expected = [Expected(job.key, job.pid, job.started_at_us, job.queued_at_us, job.launched) for job in self.live.values()]
         facts = await self.engine.recover(expected)
         if faults.ARMED:
@@ -231,6 +244,8 @@ class Desk:
                     job.delayed_by = fact.why
                 case _:
                     self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
+                    if job.pid != fact.pid:
+                        job.since_us = self._since(fact.started_at_us)
                     turn.events.setdefault(job, []).extend(take_in(job, fact, self._now_us()))
                     if isinstance(fact, Ended):
                         self._queue.release(job.key)

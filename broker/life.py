@@ -148,6 +148,8 @@ class Job:
     batch: BatchRun | None
     phase: Phase
     queued_at_us: int
+    # Since when it waits or runs, as Clock.passed_us tells it: how long is not told from dates, as clocks are set.
+    since_us: int = 0
     pid: int = 0
     started_at_us: int = 0
     ended_at_us: int = 0

@@ -3,6 +3,8 @@
 The oldest end goes first, until age, number and bytes of logs are all within their limits. Events go oldest first too, so that what
 is kept has no hole: they may be as old as jobs may be, and a few for each job that may be kept.
 
+Ages are judged by ages.py: a machine's clock that is set makes nothing older.
+
 Driven by ends of jobs and by one timer for the next age. What is over a limit is dropped a few jobs a turn, so that no request waits.
 """
 
@@ -10,12 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ..schemas.generated import event_pb2
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Refused
+from .ages import BELIEVED_AFTER_SECONDS, Ages
 from .forgetting import Forgetting, Forgotten
 from .store import Store
 from .watchers import Watchers
@@ -83,7 +86,7 @@ def choose(keep: Keep, oldest: Sequence[Old], jobs: int, log_bytes: int, now_us:
 
 
 class Retention:
-    """Keeps the store of one desk within its limits. `now_us` is the wall clock in microseconds."""
+    """Keeps the store of one desk within its limits."""
 
     def __init__(
         self,
@@ -92,14 +95,14 @@ class Retention:
         forgetting: Forgetting,
         watchers: Watchers,
         loop: asyncio.AbstractEventLoop,
-        now_us: Callable[[], int],
+        ages: Ages,
     ) -> None:
         self._keep = keep
         self._store = store
         self._forgetting = forgetting
         self._watchers = watchers
         self._loop = loop
-        self._now_us = now_us
+        self._ages = ages
         self._timer: asyncio.TimerHandle | None = None
         # A step is on its way to the disk.
         self._dropping = False
@@ -127,7 +130,8 @@ class Retention:
 
     def _look(self) -> None:
         self._timer = None
-        now_us = self._now_us()
+        now_us = self._ages.now_us()
+        keep = self._keep if self._ages.known else replace(self._keep, seconds=None)
         jobs, log_bytes, first_seq = self._store.read("SELECT ended, log_bytes, first_seq FROM kept")[0]
         # What is read just now is passed over; how much that is, is bounded by the streams that there are.
         held = self._watchers.held
@@ -135,27 +139,30 @@ class Retention:
             "SELECT owner, id, ended_at, log_bytes FROM jobs WHERE state = 4 ORDER BY ended_at LIMIT ?", (_JOBS_A_STEP + len(held),)
         )
         oldest = [Old(JobKey(owner, job_id), *rest) for owner, job_id, *rest in rows]
-        chosen = choose(self._keep, [one for one in oldest if one.key not in held], jobs, log_bytes, now_us)
-        events_upto, events_due_us = self._choose_events(first_seq, now_us)
+        chosen = choose(keep, [one for one in oldest if one.key not in held], jobs, log_bytes, now_us)
+        events_upto, events_due_us = self._choose_events(keep, first_seq, now_us)
         if chosen.drop or events_upto:
             self._dropping = True
             self._forgetting.forget(chosen.drop, self._dropped, events_upto=events_upto)
             return
         due = [at for at in (chosen.next_us, events_due_us) if at is not None]
-        if due:
-            self._look_in(max(_GATHER_SECONDS, (min(due) - now_us) / 1e6))
+        seconds = [max(_GATHER_SECONDS, (min(due) - now_us) / 1e6)] if due else []
+        if keep is not self._keep:
+            seconds.append(BELIEVED_AFTER_SECONDS)
+        if seconds:
+            self._look_in(min(seconds))
 
-    def _choose_events(self, first_seq: int, now_us: int) -> tuple[int, int | None]:
+    def _choose_events(self, keep: Keep, first_seq: int, now_us: int) -> tuple[int, int | None]:
         """Say up to which seq events are dropped now (0: none), and when the next one is too old."""
         excess = 0
-        if self._keep.jobs is not None:
-            excess = self._store.head + 1 - first_seq - _EVENTS_A_JOB * self._keep.jobs
+        if keep.jobs is not None:
+            excess = self._store.head + 1 - first_seq - _EVENTS_A_JOB * keep.jobs
         upto = first_seq - 1
         rows = self._store.read("SELECT seq, event FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (upto, _EVENTS_A_STEP))
         next_us: int | None = None
         for seq, payload in rows:
             at_us = event_pb2.Event.FromString(payload).at_us
-            next_us = at_us + LEAST_AGE_US if seq - first_seq < excess else self._keep.due_us(at_us)
+            next_us = at_us + LEAST_AGE_US if seq - first_seq < excess else keep.due_us(at_us)
             if next_us is None or next_us > now_us:
                 break
             upto = seq

@@ -80,6 +80,9 @@ class JobInfo:
     waits_for: str
     # It runs, but all its processes stand still until it is resumed.
     paused: bool = False
+    # How long it ran, or has been running or waiting; and how long ago it ended. The daemon tells, as its clock may be another than ours.
+    lasted_us: int = 0
+    ended_ago_us: int | None = None
 
     @property
     def id(self) -> str:
@@ -216,6 +219,8 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         outcome=outcome_from_wire(message.outcome) if message.HasField("outcome") else None,
         waits_for=message.waits_for,
         paused=message.paused,
+        lasted_us=message.lasted_us,
+        ended_ago_us=message.ended_ago_us if message.HasField("ended_ago_us") else None,
     )
 
 

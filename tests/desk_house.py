@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jobwire.broker.ages import Ages
+from jobwire.broker.clock import Clock
 from jobwire.broker.desk import Accepted, Asked, Desk
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
 from jobwire.broker.life import BatchRun, Job
@@ -92,11 +94,15 @@ class House:
             self.engine,
             self.news,
             watchers,
-            lambda: self.now,
+            Clock(lambda: self.now, lambda: self.now),
             limits_of=lambda _: EVERYBODYS,
             shortage=lambda: self.shortage(),  # noqa: PLW0108 -- as above
             ended=lambda: None,
         )
+
+    @property
+    def ages(self) -> Ages:
+        return Ages(self.path.parent, fresh=True, wall_us=lambda: self.now, passed_us=lambda: self.now, boot=lambda: "now")
 
     async def restart(self) -> None:
         self.store.close()

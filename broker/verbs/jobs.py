@@ -11,6 +11,7 @@ from ...schemas.job import State
 from ...schemas.record import key_to_wire, outcome_to_wire, state_to_wire
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import to_wire
+from ..ages import Ages
 from ..call import Call
 from ..desk import Desk
 from ..engine import LogPart, StreamName
@@ -26,14 +27,14 @@ _LAST_ROW = 2**63 - 1
 _PAGE_BYTES = 1024 * 1024
 
 
-def query_one(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None]) -> None:
+def query_one(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None], ages: Ages) -> None:
     """Answer with one job, named by key or as a person types it, and ranges of its logs where asked for."""
     request = call.request.query_one
     if request.WhichOneof("job") == "name":
         job = desk.lookup.named(request.name, call.member)
     else:
         job = desk.lookup.visible_job(read_key(request.key, call.member), call.member)
-    reply = request_pb2.QueryOneReply(job=describe(job, desk, member_of))
+    reply = request_pb2.QueryOneReply(job=describe(job, desk, member_of, ages))
     if request.HasField("stdout_range"):
         part = _range(desk, job, "stdout", request.stdout_range)
         reply.stdout, reply.stdout_size = part.data, part.size
@@ -43,7 +44,7 @@ def query_one(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None
     call.reply(request_pb2.Reply(query_one=reply))
 
 
-def list_jobs(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None]) -> None:
+def list_jobs(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None], ages: Ages) -> None:
     """Answer with one page of jobs, oldest first; what has not ended unless all are asked for."""
     request = call.request.list
     after = int.from_bytes(request.page, "big")
@@ -62,7 +63,7 @@ def list_jobs(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None
     reply = request_pb2.ListReply()
     size = 0
     for position, job in enumerate(jobs):
-        shown = describe(job, desk, member_of)
+        shown = describe(job, desk, member_of, ages)
         size += shown.ByteSize()
         if position and size > _PAGE_BYTES:
             break
@@ -80,7 +81,7 @@ def _state_before(job: Job) -> State:
     return State.STOPPING if job.stop is not None else State.RUNNING
 
 
-def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None]) -> job_pb2.Job:
+def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], ages: Ages) -> job_pb2.Job:
     """Write everything known about a job, without its stdin."""
     # Who is told an end by this is told for good, and may forget the job at once: so not before it is durable.
     has_ended = job.recorded
@@ -96,6 +97,8 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None]) 
         pid=job.pid,
         waits_for=desk.why_waiting(job),
         paused=job.paused and job.phase is Phase.RUNNING,
+        lasted_us=desk.lasted_us(job),
+        ended_ago_us=max(0, ages.now_us() - job.ended_at_us) if has_ended else None,
     )
     shown.spec.ClearField("stdin")
     if job.batch is not None:

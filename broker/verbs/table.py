@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...keys.rights import Member
+from ..ages import Ages
 from ..desk import Desk
 from ..log_stream import Turns
 from ..reception import Handler
@@ -19,15 +20,17 @@ from .start import start
 from .stop import stop
 
 
-def handlers(desk: Desk, introduction: Introduction, member_of: Callable[[bytes], Member | None], turns: Turns) -> Mapping[str, Handler]:
+def handlers(
+    desk: Desk, introduction: Introduction, member_of: Callable[[bytes], Member | None], turns: Turns, ages: Ages
+) -> Mapping[str, Handler]:
     """Bind the handlers to their daemon."""
     return {
         "hello": lambda call: hello(call, introduction),
         "start": lambda call: start(call, desk, turns),
         "stop": lambda call: stop(call, desk, turns),
         "signal": lambda call: signal(call, desk),
-        "query_one": lambda call: query_one(call, desk, member_of),
-        "list": lambda call: list_jobs(call, desk, member_of),
+        "query_one": lambda call: query_one(call, desk, member_of, ages),
+        "list": lambda call: list_jobs(call, desk, member_of, ages),
         "read_log": lambda call: read_log(call, desk),
         "follow_log": lambda call: follow_log(call, desk, turns),
         "credit": credit,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -79,8 +78,7 @@ def _state(job: JobInfo) -> Cell:
 
 def _time(job: JobInfo) -> str:
     """Say how long it ran, or has been waiting or running."""
-    until = job.ended_at_us or time.time_ns() // 1000
-    return duration(max(0, until - (job.started_at_us or job.queued_at_us)))
+    return duration(max(0, job.lasted_us))
 
 
 def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 from daemons import Worker, wait_until
+from home import Home
 
 from jobwire.client.results import JobInfo
 from jobwire.schemas.job import OutcomeKind, State
 
 HOUR = 3600
+DAY = 24 * HOUR
 SHIM = Path(__file__).with_name("set_clock.c")
 
 
@@ -47,6 +49,14 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def clock(tmp_path: Path) -> SetClock:
     return SetClock(tmp_path)
+
+
+@pytest.fixture
+def home(tmp_path: Path, worker: Worker) -> Home:
+    made = Home(tmp_path / "home", tmp_path / "bytecode")
+    made.config.mkdir()
+    made.use(worker, worker.admin)
+    return made
 
 
 @pytest.fixture
@@ -89,6 +99,75 @@ def test_limits_graces_and_order_go_by_the_time_that_passes(worker: Worker, cloc
         assert_in_order(jobs)
         # What ran while the clock was set back shows how long it ran.
         assert jobs[0].ended_at_us - jobs[0].started_at_us >= 1_900_000
+
+
+def test_a_clock_that_is_forty_days_ahead_for_a_second_deletes_nothing(worker: Worker, clock: SetClock) -> None:
+    with worker.client() as client:
+        kept = client.submit(["echo", "kept"])
+        kept.wait(60)
+        clock.set_by(40 * DAY)
+        # What is too old is looked for a second after an end.
+        client.run(["sleep", "1"])
+        client.run(["sleep", "1"])
+        clock.set_by(0)
+        client.run(["true"])
+        assert len(list(client.list(all=True))) == 4
+        assert kept.tail("stdout", 1) == b"kept\n"
+        assert max(job.ended_ago_us or 0 for job in client.list(all=True)) < HOUR * 10**6
+
+
+def test_a_worker_that_starts_while_the_clock_is_forty_days_ahead_deletes_nothing(worker: Worker, clock: SetClock) -> None:
+    with worker.client() as client:
+        client.run(["true"])
+    worker.kill(signal.SIGTERM)
+    clock.set_by(40 * DAY)
+    worker.start()
+    with worker.client() as client:
+        client.run(["sleep", "1"])
+        client.run(["sleep", "1"])
+        clock.set_by(0)
+        assert len(list(client.list(all=True))) == 3
+
+
+@pytest.mark.parametrize("adopted", [False, True])
+def test_what_lasts_a_second_while_the_clock_is_set_by_a_day_lasts_a_second(worker: Worker, clock: SetClock, *, adopted: bool) -> None:
+    with worker.client() as client:
+        job = client.submit(["sleep", "1"])
+        wait_until(lambda: job.info().state is State.RUNNING or job.poll() is not None, "it runs")
+        clock.set_by(DAY)
+        if adopted:
+            worker.kill_supervisor()
+        assert job.info().lasted_us < 60 * 10**6
+        job.wait(60)
+        info = job.info()
+        assert info.lasted_us == info.ended_at_us - info.started_at_us
+        assert 900_000 < info.lasted_us < 60 * 10**6
+
+
+def test_a_clock_that_was_years_ahead_when_the_worker_began_is_followed_back(worker: Worker, clock: SetClock) -> None:
+    worker.kill(signal.SIGTERM)
+    clock.set_by(3650 * DAY)
+    worker.start()
+    with worker.client() as client:
+        assert client.run(["true"]).ended_at_us > (time.time() + 3000 * DAY) * 10**6
+        clock.set_by(0)
+        # Nothing is under way, so no order is at risk.
+        wait_until(lambda: client.run(["true"]).ended_at_us < (time.time() + DAY) * 10**6, "it is dated as the clock shows")
+
+
+def test_ages_are_judged_by_the_worker_and_not_by_the_clock_of_who_asks(worker: Worker, home: Home, shim: Path, tmp_path: Path) -> None:
+    with worker.client() as client:
+        client.run(["true"])
+        client.submit(["sleep", "600"])
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    ahead = SetClock(theirs)
+    ahead.set_by(40 * DAY)
+    home.env |= {"LD_PRELOAD": str(shim), "CLOCK_OFFSET": str(ahead.path)}
+    assert b"0 jobs" in home.jobwire("forget", "--older-than", "30d").stderr
+    assert b"d0" not in home.jobwire("list").stdout
+    ahead.set_by(-40 * DAY)
+    assert b"1 job forgotten" in home.jobwire("forget", "--older-than", "1ms").stderr
 
 
 def test_folders_are_named_in_order_by_whoever_names_them(worker: Worker, clock: SetClock, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class Adoption:
         self._seen = {} if rebooted else marked_processes()
         self._deposits = dict(handover.deposits)
         self._strangers = dict(handover.strangers)
-        self._found: list[tuple[Job, float]] = []
+        self._found: list[tuple[Job, float | None]] = []
         self._awaited: list[int] = []
 
     def run(self) -> None:
@@ -140,7 +140,7 @@ class Adoption:
             self._awaited.append(pid)
         pumps = self._open_pumps(file, folder, ends)
         job = Job(self._yard, file, folder, started_at_us, leader, box, pumps, paused=box.is_frozen())
-        self._found.append((job, age_seconds(stat.start_ticks) if stat else 0.0))
+        self._found.append((job, age_seconds(stat.start_ticks) if stat else None))
         if faults.ARMED:
             faults.reach("during-adoption")
 

@@ -13,6 +13,7 @@ import os
 import signal
 from collections.abc import Callable
 
+from ...broker.clock import passed_us
 from ...schemas import faults
 from ..attendants import say
 from ..folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json
@@ -33,6 +34,7 @@ class Job:
     """A job with a process."""
 
     __slots__ = (
+        "_began_us",
         "_box",
         "_drained",
         "_ended_at_us",
@@ -86,6 +88,8 @@ class Job:
         self._drained = False
         # Since when nothing was left but output that is not in its logs yet; 0: something is.
         self._ended_at_us = 0
+        # When it began, on a clock that nobody sets; None: not known.
+        self._began_us: int | None = None
         self._wait_status: int | None = None
         self._limit: Timer | None = None
         self._paused = paused
@@ -96,9 +100,10 @@ class Job:
         self._stuck: Timer | None = None
         self._on_end: Callable[[Job, str], None] | None = None
 
-    def begin(self, on_end: Callable[[Job, str], None], age_seconds: float = 0.0) -> None:
-        """Pump, watch, and call back with the fact `ended` when nothing is left."""
+    def begin(self, on_end: Callable[[Job, str], None], age_seconds: float | None = 0.0) -> None:
+        """Pump, watch, and call back with the fact `ended` when nothing is left; `age_seconds` None: nobody knows."""
         self._on_end = on_end
+        self._began_us = None if age_seconds is None else passed_us() - int(age_seconds * 1_000_000)
         self._yard.tell_of_waiting(self.handle, self._pumps)
         for pump, stream in zip(self._pumps, STREAMS, strict=True):
             pump.quota.on_exceeded = self._over_limit
@@ -109,7 +114,8 @@ class Job:
             # It was being ended for it when the former supervisor died.
             self._over_limit()
         if self._time_limit_ms is not None:
-            self._limit = self._yard.loop.after(self._time_limit_ms / 1000 - age_seconds, lambda: self._happen(Happening.LIMIT_PASSED))
+            left = self._time_limit_ms / 1000 - (age_seconds or 0)
+            self._limit = self._yard.loop.after(left, lambda: self._happen(Happening.LIMIT_PASSED))
         self._leader.await_end(self._yard.loop, self._leader_ended)
 
     def started_fact(self) -> str:
@@ -210,7 +216,7 @@ class Job:
     def _wind_up(self) -> None:
         nothing_left = self._box.is_empty()
         may_finish = nothing_left or (self._linger and self._stage is Stage.RUNS)
-        self._ended_at_us = (self._ended_at_us or self._yard.clock.now_us()) if may_finish else 0
+        self._ended_at_us = (self._ended_at_us or self._end_date()) if may_finish else 0
         if may_finish and not self._drain() and not self._reason:
             # The disk is full: the zombie and its pipes keep what we cannot write.
             self._yard.loop.after(RETRY_SECONDS, self._wind_up)
@@ -220,6 +226,12 @@ class Job:
             self._happen(Happening.LINGERERS_LEFT if self._linger else Happening.REMAINS_LEFT)
             if self._stage is not Stage.OVER:
                 self._box.await_empty(self._yard.loop, self._wind_up)
+
+    def _end_date(self) -> int:
+        """Say when it ends now: as long after its start as it lasted, whatever became of the machine's clock meanwhile."""
+        if self._began_us is None:
+            return max(self._started_at_us, self._yard.clock.now_us())
+        return self._started_at_us + max(0, passed_us() - self._began_us)
 
     def _drain(self) -> bool:
         self._drained = all([pump.drain() for pump in self._pumps])  # noqa: C419 -- both, also where the first cannot be drained

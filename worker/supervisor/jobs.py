@@ -68,6 +68,8 @@ class Jobs:
     def start(self, handle: str, queued_at_us: int = 0) -> None:
         """Start a job, unless it was; its intent is on disk. A fact tells what came of it."""
         # By its folder's name it is looked for: it must not seem to be older than the job.
+        if not self._running and not self._delayed:
+            self._yard.clock.follow()
         self._yard.clock.not_before(queued_at_us)
         if handle in self._running or handle in self._ended:
             return
@@ -93,7 +95,7 @@ class Jobs:
         else:
             self.add(job)
 
-    def add(self, job: Job, age_seconds: float = 0.0) -> None:
+    def add(self, job: Job, age_seconds: float | None = 0.0) -> None:
         """Take in a job that has a process."""
         self._running[job.handle] = job
         self._yard.report(job.started_fact())
@@ -225,7 +227,7 @@ class Jobs:
                 os.rename(intent, folder)
             except OSError as error:
                 if os.path.exists(folder):
-                    # The clock was set back when we were not there, and an earlier run had this name.
+                    # The clock was set back, and an earlier run had this name.
                     continue
                 say(f"the folder of {pid} keeps its name: {error}")
                 return started_at_us, intent

@@ -41,7 +41,7 @@ async def test_a_job_is_there_once_the_desk_has_heard_of_it(house: House) -> Non
 
 def shown(house: House, number: int) -> job_pb2.Job:
     member = Member("me", OWNER, "submitter")
-    return describe(house.desk.lookup.visible_job(key(number), member), house.desk, lambda _: member)
+    return describe(house.desk.lookup.visible_job(key(number), member), house.desk, lambda _: member, house.ages)
 
 
 async def test_a_job_is_shown_as_ended_once_that_is_on_disk(house: House) -> None:

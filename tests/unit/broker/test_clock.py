@@ -3,30 +3,88 @@ from hypothesis import strategies as st
 
 from jobwire.broker.clock import Clock
 
-HOUR_US = 3_600_000_000
+SECOND_US = 1_000_000
+HOUR_US = 3600 * SECOND_US
+DAY_US = 24 * HOUR_US
+YEARS_US = 3650 * DAY_US
 
 
-@given(st.lists(st.tuples(st.integers(0, HOUR_US), st.integers(-HOUR_US, HOUR_US), st.integers(0, 10 * HOUR_US)), max_size=20))
+class Machine:
+    """Its clocks: the one that somebody sets, and the one that nobody does."""
+
+    def __init__(self) -> None:
+        self.wall = 100 * YEARS_US
+        self.passed = 5 * HOUR_US
+
+    def clock(self) -> Clock:
+        return Clock(lambda: self.wall, lambda: self.passed)
+
+    def wait(self, us: int) -> None:
+        self.wall += us
+        self.passed += us
+
+
+@given(st.lists(st.tuples(st.integers(0, SECOND_US), st.integers(-HOUR_US, HOUR_US), st.integers(0, 10 * HOUR_US)), max_size=20))
 @example([(0, 0, 0), (3, 0, 5 * HOUR_US + 2)])
-def test_times_ascend_and_are_never_behind_the_clock_or_what_happened(steps: list[tuple[int, int, int]]) -> None:
-    wall, passed = [5 * HOUR_US], [0]
-    clock = Clock(lambda: wall[0], lambda: passed[0])
+def test_dates_ascend_and_are_never_before_what_happened_while_the_clock_is_set(steps: list[tuple[int, int, int]]) -> None:
+    machine = Machine()
+    clock = machine.clock()
     last = clock.now_us()
     for elapsed, jump, happened in steps:
-        passed[0] += elapsed
-        wall[0] += elapsed + jump
+        machine.wait(elapsed % 250_000)
+        machine.wall += jump
         clock.not_before(happened)
         now = clock.now_us()
-        assert now >= max(last + 1, last + elapsed, wall[0], happened)
+        assert now >= max(last + 1, happened)
         last = now
 
 
-def test_what_lasts_ten_seconds_while_the_clock_is_set_back_lasts_ten_seconds() -> None:
-    wall, passed = [5 * HOUR_US], [0]
-    clock = Clock(lambda: wall[0], lambda: passed[0])
+def test_a_clock_that_is_set_for_a_second_is_in_no_date() -> None:
+    machine = Machine()
+    clock = machine.clock()
     began = clock.now_us()
-    wall[0] -= HOUR_US
-    passed[0] += 10_000_000
-    assert clock.now_us() - began == 10_000_000
-    wall[0] += 2 * HOUR_US
-    assert clock.now_us() == wall[0]
+    for jump in (40 * DAY_US, -40 * DAY_US, -HOUR_US, HOUR_US):
+        machine.wall += jump
+        machine.wait(SECOND_US)
+        assert clock.now_us() < began + 10 * SECOND_US
+    assert clock.now_us() - began == 4 * SECOND_US + 1
+
+
+def test_a_clock_that_is_set_and_stays_is_followed_both_ways() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    for jump, seconds in ((YEARS_US, 4), (-YEARS_US, 4), (-HOUR_US, 59), (HOUR_US, 59)):
+        machine.wall += jump
+        before = clock.now_us()
+        machine.wait(seconds * SECOND_US)
+        assert seconds * SECOND_US - 1 <= clock.now_us() - before <= seconds * SECOND_US
+        machine.wait(SECOND_US)
+        assert clock.now_us() == machine.wall
+
+
+def test_a_clock_that_was_years_ahead_is_followed_back_at_once_where_nothing_is_under_way() -> None:
+    machine = Machine()
+    machine.wall += YEARS_US
+    clock = machine.clock()
+    ahead = clock.now_us()
+    machine.wall -= YEARS_US
+    assert clock.now_us() > ahead
+    clock.follow()
+    assert clock.now_us() == machine.wall
+
+
+def test_what_happened_in_a_future_that_was_wrong_does_not_hold_later_dates() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    clock.not_before(machine.wall + YEARS_US)
+    assert clock.now_us() >= machine.wall + YEARS_US
+    machine.wait(6 * SECOND_US)
+    assert clock.now_us() == machine.wall
+
+
+def test_a_suspended_machine_is_no_jump() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    began = clock.now_us()
+    machine.wait(DAY_US)
+    assert clock.now_us() - began == DAY_US

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from machines import at_length, briefly, scratch
 
+from jobwire.broker.clock import Clock
 from jobwire.broker.desk import Accepted, Asked, Desk
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
 from jobwire.broker.life import BatchRun, Phase, StopOrder
@@ -150,7 +151,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             self.engine,
             self,  # type: ignore[arg-type] # reason: publish() is all it needs
             watchers,
-            lambda: self.engine.now,
+            Clock(lambda: self.engine.now, lambda: self.engine.now),
             limits_of=lambda _: EVERYBODYS,
             shortage=lambda: None,
             ended=lambda: None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 from desk_house import House, asked, ended, key, started
 
+from jobwire.broker.ages import Ages
 from jobwire.broker.retention import LEAST_AGE_US, Keep, Old, Retention, choose
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.naming import JobKey
@@ -73,7 +74,7 @@ async def keep_in(house: House, keep: Keep, jobs: int) -> Kept:
     house.engine.effects.clear()
     house.now = LONG_AGO_US
     loop = asyncio.get_running_loop()
-    made = Retention(keep, house.store, house.desk.forgetting, house.desk.watchers, loop, lambda: house.now)
+    made = Retention(keep, house.store, house.desk.forgetting, house.desk.watchers, loop, house.ages)
     house.released = made.look_soon
     return Kept(house, made)
 
@@ -147,3 +148,17 @@ async def test_events_that_are_too_old_go_all_and_their_numbers_are_not_given_ag
     assert (accepted.seq, accepted.jobs[0].row) == (6, 3)
     house.engine.effects.clear()
     kept.retention.close()
+
+
+async def test_while_ages_are_not_known_only_number_and_size_count(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = await keep_in(house, Keep(1.0, 4, None), 5)
+    monkeypatch.setattr(Ages, "known", False)
+    kept.retention.open()
+    async with asyncio.timeout(60):
+        while len(kept.ids()) > 4:
+            await house.durable()
+    await house.durable()
+    assert kept.ids() == {key(number) for number in (2, 3, 4, 5)}
+    assert kept.retention._timer is not None
+    kept.retention.close()
+    house.engine.expect(("discard", key(1)))

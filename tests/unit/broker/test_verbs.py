@@ -20,7 +20,7 @@ SPEC = job_pb2.JobSpec(argv=[b"true"])
 
 async def test_every_verb_of_the_schema_has_one_handler(house: House) -> None:
     introduction = Introduction("worker", "", b"", b"", b"", "", 1)
-    table = handlers(house.desk, introduction, lambda _: None, asyncio.get_running_loop())
+    table = handlers(house.desk, introduction, lambda _: None, asyncio.get_running_loop(), house.ages)
     verbs = {field.name for field in request_pb2.Request.DESCRIPTOR.oneofs_by_name["verb"].fields}
     assert set(table) == verbs
     assert verbs >= SIGNED_VERBS

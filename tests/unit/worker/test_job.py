@@ -238,12 +238,13 @@ def test_a_job_has_ended_when_nothing_was_left_of_it_however_late_its_output_fin
     monkeypatch.setattr(Pump, "drain", lambda _pump: bool(room))
     monkeypatch.setattr(jobs, "RETRY_SECONDS", 0.01)
     house.box.members.clear()
-    before = house.yard.clock.now_us()
+    began = house.job._began_us or 0
+    monkeypatch.setattr(jobs, "passed_us", lambda: began + 7_000_000)
     house.leader.end(0)
-    after = house.yard.clock.now_us()
+    monkeypatch.setattr(jobs, "passed_us", lambda: began + 9_000_000)
     house.run(0.05)
     assert house.ended == []
     room.append(True)
     house.run(0.05)
     (fact,) = house.ended
-    assert before < fact["ended_at_us"] < after  # type: ignore[operator] # reason: a number
+    assert fact["ended_at_us"] == fact["started_at_us"] + 7_000_000  # type: ignore[operator] # reason: numbers

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from jobwire.broker.ages import BELIEVED_AFTER_SECONDS, Ages
+
+SECOND_US = 1_000_000
+DAY_US = 24 * 3600 * SECOND_US
+HOUR_US = BELIEVED_AFTER_SECONDS * SECOND_US
+
+
+class Machine:
+    """Its clocks, and how often it was started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.wall = 20_000 * DAY_US
+        self.passed = DAY_US
+        self.boot = "first"
+
+    def ages(self, *, fresh: bool = False) -> Ages:
+        return Ages(self.folder, fresh=fresh, wall_us=lambda: self.wall, passed_us=lambda: self.passed, boot=lambda: self.boot)
+
+    def wait(self, us: int) -> None:
+        self.wall += us
+        self.passed += us
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_nothing_grows_older_by_a_clock_that_is_set(machine: Machine) -> None:
+    ages = machine.ages(fresh=True)
+    ended = ages.now_us()
+    machine.wall += 40 * DAY_US
+    machine.wait(SECOND_US)
+    assert ages.now_us() - ended == SECOND_US
+    machine.wall -= 40 * DAY_US
+    machine.wait(SECOND_US)
+    assert ages.now_us() - ended == 2 * SECOND_US
+    assert ages.known
+
+
+def test_a_daemon_that_is_restarted_while_the_clock_is_wrong_knows_better(machine: Machine) -> None:
+    ended = machine.ages(fresh=True).now_us()
+    machine.wall += 40 * DAY_US
+    machine.wait(SECOND_US)
+    ages = machine.ages()
+    assert ages.known
+    assert ages.now_us() - ended == SECOND_US
+
+
+def test_what_was_off_for_forty_days_has_aged_by_them_at_once(machine: Machine) -> None:
+    ended = machine.ages(fresh=True).now_us()
+    machine.wait(40 * DAY_US)
+    assert machine.ages().now_us() - ended == 40 * DAY_US
+
+
+def test_a_clock_that_stays_where_it_was_set_counts_after_an_hour_and_is_remembered(machine: Machine) -> None:
+    ages = machine.ages(fresh=True)
+    machine.wall += 40 * DAY_US
+    ages.now_us()
+    machine.wait(HOUR_US - 1)
+    assert ages.now_us() < machine.wall
+    machine.wait(1)
+    assert ages.now_us() == machine.wall
+    assert machine.ages().now_us() == machine.wall
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_after_a_restart_of_the_machine_ages_are_not_known_for_an_hour(machine: Machine, *, lost: bool) -> None:
+    machine.ages(fresh=True)
+    machine.boot = "second"
+    machine.passed = 0
+    if lost:
+        (machine.folder / "clock").write_bytes(b"{")
+    ages = machine.ages()
+    assert not ages.known
+    machine.wait(HOUR_US)
+    assert ages.known
+
+
+def test_a_folder_that_cannot_be_written_costs_only_what_a_restart_knows(machine: Machine) -> None:
+    machine.folder /= "gone"
+    assert machine.ages(fresh=True).known
+    assert not machine.ages().known
