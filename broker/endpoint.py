@@ -40,7 +40,7 @@ _PEER_MESSAGES = 256
 _PEER_REQUESTS = 64
 # How often it is looked after whether somebody who asks a lot is there still.
 _LOOK_SECONDS = 0.02
-# So long a connection that is one too many can read why.
+# So long a connection that will be cut off can read why.
 _FAREWELL_SECONDS = 1.0
 _GONE_REMEMBERED = 1024
 
@@ -169,9 +169,13 @@ class Endpoint:
             return 0.0
         if more:
             self.malformed += 1
-            self.refuse(peer, 0, Refused(Code.INVALID_ARGUMENT, f"a request is one frame, not {1 + more}"))
-            if more >= MOST_FRAMES:
-                self._cut_off_for(peer, f"sent {1 + more} frames in one message")
+            if peer.unwelcome is None:
+                refused = Refused(Code.INVALID_ARGUMENT, f"a request is one frame, not {1 + more}")
+                self.refuse(peer, 0, refused)
+                if more >= MOST_FRAMES:
+                    # Cut off at once it would not read why.
+                    peer.unwelcome = refused
+                    self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer, f"sent {1 + more} frames in one message")
             return 0.0
         return self._shares.take(peer, frame.bytes)
 
@@ -237,12 +241,13 @@ class Endpoint:
             message = f"{most} connections of this key are open, which is the limit"
             peer.unwelcome = Refused(Code.RESOURCE_EXHAUSTED, message, "close some", reason=Reason.TOO_MANY_CONNECTIONS)
             self._unwelcome[cookie] = peer
-            self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer)
+            self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer, "is one connection too many")
         return peer
 
-    def _hang_up(self, peer: Peer) -> None:
+    def _hang_up(self, peer: Peer, reason: str) -> None:
         self._unwelcome.pop(peer.meter.cookie, None)
-        self._cut_off_for(peer, "is one connection too many")
+        if not peer.gone:
+            self._cut_off_for(peer, reason)
 
     def _cut_off_for(self, peer: Peer, reason: str) -> None:
         _log.warning("peer %s %s and was cut off", peer.public.hex()[:8], reason)

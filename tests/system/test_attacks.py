@@ -36,10 +36,21 @@ def test_a_malformed_frame_is_refused_and_costs_nobody_anything(worker: Worker) 
         for frame in (b"\xff" * 100, b"\x0a\x03\xff\xff\xff"):
             raw.send(frame)
             assert refused(raw.receive()) == request_pb2.CODE_INVALID_ARGUMENT
-        raw.send(b"")
-        assert refused(raw.receive()) == request_pb2.CODE_UNIMPLEMENTED
-        raw.send(raw.envelope(request_pb2.Request(id=9)))
-        assert refused(raw.receive()) == request_pb2.CODE_UNIMPLEMENTED
+        for frame, sentence in (
+            (b"", "the frame is empty"),
+            (raw.start(b"true").SerializeToString(), "a Request without an Envelope"),
+            (raw.envelope(request_pb2.Request(list=request_pb2.List())), "the request has no id"),
+            (raw.envelope(request_pb2.Request(id=9)), "the request has no verb"),
+        ):
+            raw.send(frame)
+            reply = raw.receive()
+            assert refused(reply) == request_pb2.CODE_INVALID_ARGUMENT
+            assert sentence in reply.refusal.message
+        # Field 99 of `Request`: a verb of a newer version.
+        raw.send(request_pb2.Envelope(request=b"\x08\x09" + b"\x9a\x06\x00").SerializeToString())
+        reply = raw.receive()
+        assert (refused(reply), reply.refusal.reason) == (request_pb2.CODE_UNIMPLEMENTED, request_pb2.REASON_UNKNOWN_VERB)
+        assert reply.request_id == 9
         assert raw.hello().kind == "worker"
     answers(worker)
 
@@ -50,8 +61,11 @@ def test_two_frames_are_refused_and_six_hundred_are_cut_off(worker: Worker) -> N
         raw.send(raw.envelope(raw.request(list=request_pb2.List())), b"more")
         assert refused(raw.receive()) == request_pb2.CODE_INVALID_ARGUMENT
         monitor = raw.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        raw.send(*[b"x"] * 600)
-        assert monitor.poll(60_000), "still connected"
+        for frames in (3, 600):
+            raw.send(*[b"x"] * frames)
+            assert f"not {frames}" in raw.receive().refusal.message
+            assert monitor.poll(60_000), "still connected"
+            monitor.recv_multipart()
         raw.socket.disable_monitor()
         monitor.close(0)
     answers(worker)
