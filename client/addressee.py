@@ -11,10 +11,14 @@ EMBEDDED = "embedded"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A daemon to speak to. `server_key` is its Ed25519 public key; `embedded`: it is this user's private worker."""
+    """A daemon to speak to. `server_key` is its Ed25519 public key; `embedded`: it is this user's private worker.
+
+    `notes`: what is to be known of a private worker that was started just now, a sentence each.
+    """
 
     name: str
     endpoint: str
     server_key: bytes
     identity_path: Path
     embedded: bool = False
+    notes: tuple[str, ...] = ()

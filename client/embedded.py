@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,7 +178,7 @@ def _start(folder: Path) -> Context:
     _started.append(worker)
     if not said.endswith(b"\n"):
         raise _failed(log_path)
-    return _understand(said)[1]
+    return replace(_understand(said)[1], notes=tuple(json.loads(said).get("surroundings", ())))
 
 
 def _working_folder() -> Path:

@@ -6,6 +6,16 @@ import os
 import sys
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    # The C part only, which does not load enum.
+    import _signal as signal
+
+# For posix_spawn: what is started ignores no signal, whatever we do, or did who started us.
+DEFAULT_SIGNALS = tuple({int(number) for number in signal.valid_signals()} - {int(signal.SIGKILL), int(signal.SIGSTOP)})
+
 
 def say(sentence: str) -> None:
     """Write a line into the log that keeper and supervisor share."""

@@ -23,7 +23,7 @@ from ..schemas.job import OWN_FAILURE_STATUS
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.sizes import format_size, parse_size
-from . import keeping, layout
+from . import keeping, layout, leaving, surroundings
 from .listening import has_next_port, read_endpoint
 from .lock import last_description, running
 
@@ -70,9 +70,15 @@ def run(  # noqa: PLR0913 -- an argument for each option
     }
     if not events and not has_next_port(listen):
         raise typer.BadParameter(f"there is no port after that of {listen}; say where events are to be published", param_hint="--events")
+    environment = dict(os.environ)
+    if embedded:
+        settings["note"] = leaving.leave()
+        surroundings.reset()
+        environment = surroundings.environment(os.environ)
     told = {"settings": settings, "ready_fd": ready_fd, "announce": not embedded}
     # The daemon lives long and needs nothing of the command line: in an interpreter of its own it takes 10 MB less.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "jobwire.worker.main", json.dumps(told)])  # noqa: S606 -- no shell is wanted
+    command = [sys.executable, "-P", "-m", "jobwire.worker.main", json.dumps(told)]
+    os.execve(sys.executable, command, environment)  # noqa: S606 -- no shell is wanted
 
 
 @app.command()
@@ -104,6 +110,8 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
     }
     for name, value in lines.items():
         typer.echo(f"{name:<12} {value}")
+    for number, sentence in enumerate(found.get("surroundings", [])):
+        typer.echo(f"{'' if number else 'surroundings':<12} {sentence}")
 
 
 @app.command()

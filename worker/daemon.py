@@ -21,7 +21,7 @@ from ..broker.daemon import Daemon, Settings
 from ..broker.retention import Keep
 from ..keys.identity import Identity, format_public, load_or_make
 from ..schemas.refusal import Code, Refused
-from . import layout, reload
+from . import constraints, layout, orphans, reload
 from .engine import LocalEngine
 from .listening import is_loopback
 from .lock import StateLock, last_description
@@ -52,6 +52,8 @@ class WorkerSettings:
     keep_jobs: int | None = None
     keep_bytes: int | None = None
     keep_free_bytes: int = 0
+    # What is to be known of how it was started, from who started it.
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -64,6 +66,8 @@ class _Description:
     engine: LocalEngine
     daemon: Daemon
     reloads: Reloads
+    # What it was started with and cannot change, a sentence each.
+    surroundings: list[str]
 
     def fields(self) -> dict[str, Any]:
         return {
@@ -79,6 +83,7 @@ class _Description:
             "keeper_pid": self.engine.keeper_pid,
             "cgroups": self.engine.cgroups,
             "boot_id": _boot_id(),
+            "surroundings": self.surroundings,
             "reloads": asdict(self.reloads),
         }
 
@@ -97,6 +102,9 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     Raises Refused if it cannot start.
     """
     _check_root(settings)
+    surroundings = constraints.find() + ([settings.note] if settings.note else [])
+    for sentence in surroundings:
+        _log.warning("this worker and its jobs keep from who started it: %s", sentence)
     reuse_buffers()
     # Until it is ready, so that threads that are started meanwhile never take them.
     reload.hold_signals_back()
@@ -106,6 +114,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, signals.put_nowait, number)
+    orphans.reap_from_now_on(loop)
     lock = StateLock(settings.state, resumed.lock if resumed else -1)
     passed_on: Resumed | None = None
     engine: LocalEngine | None = None
@@ -117,7 +126,8 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         engine = LocalEngine(settings.state, settings.slots, os.fsencode(settings.directory), files_limit=files_limit, rebooted=rebooted)
         daemon = await _open(settings, identity, engine)
 
-        description = _Description(lock, settings, identity, engine, daemon, resumed.reloads if resumed else Reloads())
+        reloads = resumed.reloads if resumed else Reloads()
+        description = _Description(lock, settings, identity, engine, daemon, reloads, surroundings)
         lock.describe(description.fields())
         engine.on_hello = description.write_anew
         answer_first()

@@ -13,7 +13,7 @@ import sys
 import time
 
 from . import layout
-from .attendants import command, say
+from .attendants import DEFAULT_SIGNALS, command, say
 from .keeper_loop import Keeper
 
 _BACKLOG = 16
@@ -46,16 +46,25 @@ def start(state: str | os.PathLike[str], files_limit: int = 0) -> None:
             ],
             setsid=True,
             setsigmask=[],
+            setsigdef=DEFAULT_SIGNALS,
         )
         os.close(tell)
         tell = -1
-        os.waitpid(pid, 0)
+        _reap(pid)
         if not _hears_listening(ready):
             raise OSError(f"no supervisor came up; {log} may tell why")
     finally:
         os.close(ready)
         if tell >= 0:
             os.close(tell)
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        # Where SIGCHLD is ignored the kernel reaps it, and this waits until all children have ended.
+        return
 
 
 def _hears_listening(ready: int) -> bool:

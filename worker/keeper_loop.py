@@ -35,7 +35,7 @@ import time
 
 from ..schemas import faults
 from . import handover
-from .attendants import command, say
+from .attendants import DEFAULT_SIGNALS, command, say
 from .deposits import MOST_DESCRIPTORS_BYTES, Deposits, pack, unpack
 from .supervisor.processes import mark_of, next_zombie, read_stat
 
@@ -155,7 +155,7 @@ class Keeper:
             os.set_inheritable(fd, True)  # noqa: FBT003 -- it takes no name
         call = f"supervisor.main import main; main({theirs.fileno()}, {listener}, {lock}, {files_limit})"
         environment = {**os.environ, handover.VARIABLE: str(handover.VERSION)}
-        self._supervisor = os.posix_spawn(sys.executable, command(call), environment)
+        self._supervisor = os.posix_spawn(sys.executable, command(call), environment, setsigmask=[], setsigdef=DEFAULT_SIGNALS)
         theirs.close()
         self._line = ours
         self._poll.register(ours.fileno(), select.POLLIN)

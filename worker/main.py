@@ -25,6 +25,9 @@ def main(told: dict[str, Any]) -> int:
     `settings` are those of WorkerSettings; `ready_fd` gets the description when ready, if it is not -1; else `announce` prints a line.
     `resumed`, where it is told: this process was the worker before, and executed itself.
     """
+    # Whoever started us may have ignored or blocked what is relied on here: the ends of children, for instance.
+    reload.forget_dispositions()
+    os.umask(0o077)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     fields = told["settings"]
     settings = WorkerSettings(**{**fields, **{name: Path(fields[name]) for name in ("state", "roster", "directory")}})

@@ -22,6 +22,7 @@ from typing import Any
 from .. import __version__
 from ..broker import schema
 from ..schemas.refusal import Code, Refused
+from . import orphans
 from .attendants import command
 from .supervisor.link import VERSION as LINK_VERSION
 
@@ -76,12 +77,15 @@ async def demand_successor(keeper_form: int) -> None:
         process = await asyncio.create_subprocess_exec(
             *_python(PROBE), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
+        orphans.awaited.add(process.pid)
         try:
             said, complaint = await asyncio.wait_for(process.communicate(), _PROBE_SECONDS)
         except TimeoutError:
             process.kill()
             await process.wait()
             raise _refuse(f"it does not start within {_PROBE_SECONDS} s") from None
+        finally:
+            orphans.awaited.discard(process.pid)
     except OSError as error:
         raise _refuse(f"{sys.executable} cannot be executed: {error.strerror}") from error
     try:
@@ -111,6 +115,14 @@ def become_anew(settings: dict[str, str | int | bool], resumed: Resumed) -> None
     os.set_inheritable(resumed.lock, True)  # noqa: FBT003 -- it takes no name
     told = {"settings": settings, "ready_fd": -1, "announce": False, "resumed": asdict(resumed)}
     os.execv(sys.executable, _python(json.dumps(told)))  # noqa: S606 -- no shell is wanted
+
+
+def forget_dispositions() -> None:
+    """Let signals do again what was ignored before this process began, but for what Python itself ignores; hold back ours only."""
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, _SIGNALS)
 
 
 def hold_signals_back() -> None:

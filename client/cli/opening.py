@@ -16,4 +16,7 @@ def context_name(ctx: typer.Context) -> str:
 
 def client(ctx: typer.Context) -> Client:
     """Make the client of the context that is meant; the embedded worker is started if need be."""
-    return Client(contexts.resolve(ctx.obj), notice=say)
+    context = contexts.resolve(ctx.obj)
+    if context.notes:
+        say(f"your private worker and its jobs keep from this shell: {'; '.join(context.notes)}")
+    return Client(context, notice=say)

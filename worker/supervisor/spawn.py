@@ -9,7 +9,9 @@ A job's environment is, later ones winning:
     LANG=C.UTF-8
     the job's own variables
     JOBWIRE_JOB_ID               its id, a UUID in text
-It has a session of its own, umask 022, no signal blocked or ignored, and the limits of the worker that started the keeper.
+It has a session of its own, umask 022, no signal blocked or ignored. Limits, nice value, policy, CPUs, I/O priority and oom score are those
+that the worker began with: for a private worker surroundings.py tells which, another has them from its service manager. The soft
+RLIMIT_NOFILE is what it was before the worker raised it, for a private worker 1024.
 
 Except one: its soft RLIMIT_RTTIME (setrlimit(2)) is its mark, a number of more than a hundred thousand years. That limit is hardly ever
 used, it is there from the moment of the fork, all descendants inherit it, and /proc shows it even of a zombie. By it a supervisor tells
@@ -23,9 +25,9 @@ import errno
 import os
 import pwd
 import resource
-import signal
 from _blake2 import blake2b
 
+from ..attendants import DEFAULT_SIGNALS
 from ..folders import JobFile
 from .containment import Box
 from .scripts import why_not_executed
@@ -35,9 +37,6 @@ NOT_EXECUTABLE = 126
 OWN_FAILURE = 125
 _LEAST_MARK = 1 << 62
 _MARK_BYTES = 7
-
-# Python ignores SIGPIPE and SIGXFSZ, and who started us may have ignored others: a job finds none ignored.
-_DEFAULT_SIGNALS = sorted({int(number) for number in signal.valid_signals()} - {signal.SIGKILL, signal.SIGSTOP})
 
 _WHY = {
     errno.ENOEXEC: "it is neither a program for this machine nor a script that begins with #!",
@@ -109,7 +108,7 @@ class Spawner:
                 file_actions=[(os.POSIX_SPAWN_DUP2, stream, number) for number, stream in enumerate(streams)],
                 setsid=True,
                 setsigmask=(),
-                setsigdef=_DEFAULT_SIGNALS,
+                setsigdef=DEFAULT_SIGNALS,
             )
         except OSError as error:
             number = error.errno or 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from daemons import Worker
+from daemons import Worker, wait_until
 from home import Home, Terminal
 
 _numbers = itertools.count(1)
@@ -44,6 +44,19 @@ def own_home(worker: Worker, tmp_path: Path, bytecode: Path) -> Home:
     made = Home(tmp_path / "home", bytecode, "admin")
     made.use(worker, worker.admin)
     return made
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path, bytecode: Path) -> Iterator[Home]:
+    """Give a home without a worker; afterwards no process of the private worker that it got is left."""
+    made = Home(tmp_path, bytecode)
+    yield made
+    if (made.state / "worker" / "worker.json").exists():
+        made.stop_all()
+        worker = made.records("worker", "status")[0]
+        made.jobwire("worker", "stop")
+        for name in ("pid", "supervisor_pid", "keeper_pid"):
+            wait_until(lambda name=name: not Path(f"/proc/{worker[name]}").exists(), f"{name} ends")
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from daemons import wait_until
@@ -13,16 +11,8 @@ from home import Home, read_until
 
 
 @pytest.fixture
-def home(tmp_path: Path, bytecode: Path) -> Iterator[Home]:
-    """An empty home; afterwards no process of its worker is left."""
-    made = Home(tmp_path, bytecode)
-    yield made
-    if (made.state / "worker" / "worker.json").exists():
-        made.stop_all()
-        worker = made.records("worker", "status")[0]
-        made.jobwire("worker", "stop")
-        for name in ("pid", "supervisor_pid", "keeper_pid"):
-            wait_until(lambda name=name: not Path(f"/proc/{worker[name]}").exists(), f"{name} ends")
+def home(empty_home: Home) -> Home:
+    return empty_home
 
 
 def test_run_works_in_an_empty_home(home: Home) -> None:

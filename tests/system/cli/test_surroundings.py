@@ -1,0 +1,199 @@
+"""A private worker that is started in odd surroundings: neither it nor later jobs have anything of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemons import Worker
+from home import SECONDS, Home, command
+
+DAEMONS = ("pid", "supervisor_pid", "keeper_pid")
+# Signals 32 and 33: its posix_spawn ignores them in every child.
+OWN_OF_GLIBC = 3 << 31
+ALL_IGNORED = f"""
+import os, signal, sys
+for number in signal.valid_signals() - {{signal.SIGKILL, signal.SIGSTOP}}:
+    signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals() - {{{int(signal.SIGCHLD)}}})
+"""
+ODD_PRIORITIES = """
+import os, sys
+os.nice(19)
+os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+open("/proc/self/oom_score_adj", "w").write("500")
+"""
+EXECUTE = "os.execv(sys.argv[1], sys.argv[1:])"
+
+
+@pytest.fixture
+def home(empty_home: Home) -> Home:
+    return empty_home
+
+
+def started_by(home: Home, *prefix: str, arguments: tuple[str, ...] = ("run", "--", "true")) -> subprocess.CompletedProcess[bytes]:
+    """Run a command of ours beneath another program, such as nice."""
+    ended = subprocess.run(
+        [*prefix, *command(*arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=home.env,
+        cwd=home.folder,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr.decode()
+    return ended
+
+
+def said(home: Home, program: str) -> list[str]:
+    """Run a shell program as a job; get the lines that it wrote."""
+    return home.jobwire("run", "--", "sh", "-c", program).stdout.decode().splitlines()
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = (line.partition(":") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return {name: value.strip() for name, _, value in lines}
+
+
+def daemons(home: Home) -> list[int]:
+    worker = home.records("worker", "status")[0]
+    return [worker[name] for name in DAEMONS]
+
+
+def test_soft_limits_of_the_first_caller_are_not_those_of_daemons_and_later_jobs(home: Home) -> None:
+    limits = "ulimit -S -f 2000 -c 5 -s 1024 -n 256 -t 1000 -v 4000000"
+    started_by(home, "sh", "-c", f'{limits}; exec "$0" "$@"')
+    assert len(home.jobwire("run", "head", "-c", "3000000", "/dev/zero").stdout) == 3_000_000
+    hard = int(said(home, "ulimit -H -n")[0])
+    jobs = said(home, "ulimit -f; ulimit -t; ulimit -v; ulimit -c; ulimit -s; ulimit -n")
+    assert jobs == ["unlimited", "unlimited", "unlimited", "0", "8192", str(min(1024, hard))]
+    for pid in daemons(home):
+        assert "Max file size             unlimited" in Path(f"/proc/{pid}/limits").read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root lowers a nice value")
+def test_priorities_of_the_first_caller_are_not_those_of_daemons_and_later_jobs(home: Home) -> None:
+    every = len(os.sched_getaffinity(0))
+    started_by(home, sys.executable, "-c", ODD_PRIORITIES + EXECUTE)
+    asks = "import os; print(os.getpriority(0, 0), os.sched_getscheduler(0), len(os.sched_getaffinity(0)))\n"
+    asks += "print(open('/proc/self/oom_score_adj').read())"
+    assert home.jobwire("run", sys.executable, "-c", asks).stdout.split() == [b"0", b"0", b"%d" % every, b"0"]
+    worker, *others = daemons(home)
+    assert os.getpriority(os.PRIO_PROCESS, worker) == -10
+    assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in others] == [0, 0]
+    assert {os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK for pid in daemons(home)} == {os.SCHED_OTHER}
+
+
+def test_no_daemon_carries_the_environment_of_the_first_caller(home: Home) -> None:
+    home.env |= {"MARK": "x", "JOBWIRE_JOB_ID": "not ours", "LD_PRELOAD": "", "TMPDIR": "/nowhere"}
+    home.jobwire("run", "true")
+    allowed = {"PATH", "LANG", "HOME", "JOBWIRE_HANDOVER", "LC_CTYPE"}
+    for pid in daemons(home):
+        variables = dict(line.partition("=")[::2] for line in Path(f"/proc/{pid}/environ").read_text().split("\0") if line)
+        own = {name for name in variables if not name.startswith(("PYTHON", "COVERAGE"))}
+        assert own <= allowed
+        assert variables["PATH"] == "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def test_signals_that_the_first_caller_ignored_or_blocked_are_neither_in_daemons_nor_in_jobs(home: Home) -> None:
+    started_by(home, sys.executable, "-c", ALL_IGNORED + EXECUTE)
+    ignored_by_python = sum(1 << number - 1 for number in (signal.SIGPIPE, signal.SIGXFSZ))
+    for pid in daemons(home):
+        status = status_of(pid)
+        assert (int(status["SigBlk"], 16), int(status["SigIgn"], 16) & ~OWN_OF_GLIBC) == (0, ignored_by_python)
+    asks = "print(*(line.split()[1] for line in open('/proc/self/status') if line[:6] in ('SigBlk', 'SigIgn')))"
+    # The job is a Python, which ignores these two itself.
+    blocked, ignored = (int(mask, 16) for mask in home.jobwire("run", sys.executable, "-c", asks).stdout.split())
+    assert (blocked, ignored & ~OWN_OF_GLIBC) == (0, ignored_by_python)
+
+
+def test_a_library_in_a_process_that_ignores_the_ends_of_its_children_starts_a_private_worker(home: Home) -> None:
+    program = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); import jobwire\n"
+    program += "with jobwire.Client() as client: print(client.run(['sh', '-c', 'exit 3']).returncode)"
+    ended = subprocess.run([sys.executable, "-P", "-c", program], env=home.env, capture_output=True, timeout=SECONDS, check=False)
+    assert (ended.stdout, ended.returncode) == (b"3\n", 0), ended.stderr.decode()
+
+
+def test_a_umask_that_takes_everything_away_is_not_that_of_the_daemons(home: Home) -> None:
+    started_by(home, "sh", "-c", 'umask 0777; exec "$0" "$@"')
+    assert said(home, "umask") == ["0022"]
+    for pid, umask in zip(daemons(home), ("0077", "0022", "0077"), strict=True):
+        assert status_of(pid)["Umask"] == umask
+
+
+@pytest.fixture(params=["", "off"], ids=["cgroups", "no cgroups"])
+def outer(request: pytest.FixtureRequest, tmp_path: Path, bytecode: Path) -> Iterator[Home]:
+    """Give a home whose jobs start a private worker in another home."""
+    worker = Worker(tmp_path / "outer", env={"JOBWIRE_CGROUPS": request.param}).start()
+    made = Home(tmp_path / "outer home", bytecode)
+    made.use(worker, worker.admin)
+    yield made
+    print(worker.logged())
+    worker.clean()
+
+
+def test_a_private_worker_that_a_job_starts_outlives_the_job(home: Home, outer: Home) -> None:
+    gate = home.folder / "gate"
+    os.mkfifo(gate)
+    variables = [f"{name}={home.env[name]}" for name in ("JOBWIRE_CONFIG", "JOBWIRE_STATE", "PYTHONPYCACHEPREFIX")]
+    job = f"echo begun > {gate}; read x < {gate}; echo whole; exit 7"
+    submit = ["env", *variables, *command("submit", "-q", "-n", "inner", "--", "sh", "-c", job)]
+    outer.jobwire("run", "-C", str(home.folder), "--", *submit)
+    assert gate.read_text() == "begun\n"
+    for pid in daemons(home):
+        assert "/job-" not in Path(f"/proc/{pid}/cgroup").read_text()
+        # The mark of the job that started it.
+        timeout = next(line for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max realtime timeout"))
+        assert timeout.split()[3] == "unlimited"
+    gate.write_text("\n")
+    assert home.jobwire("wait", "inner", status=7)
+    assert home.jobwire("logs", "inner").stdout == b"whole\n"
+
+
+LEAVE = """
+import os, sys
+from pathlib import Path
+from jobwire.schemas.refusal import Refused
+from jobwire.worker import leaving
+Path(sys.argv[1], "cgroup.procs").write_text("0")
+os.setgroups([]); os.setresgid(54321, 54321, 54321); os.setresuid(54321, 54321, 54321)
+try:
+    print("left", leaving.leave())
+except Refused as refused:
+    print("refused", refused)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not Path("/sys/fs/cgroup").is_dir(), reason="only root makes cgroups")
+@pytest.mark.parametrize(
+    ("name", "begins", "has"),
+    [
+        ("jobwire-ab-12/job-1", "refused", "would be in the cgroup of the job that starts it"),
+        ("jobwire-ab-12/job-1/deeper", "refused", "Permission denied"),
+        ("session-7.scope", "left it is in the cgroup of a login session", "KillUserProcesses"),
+        ("something", "left", ""),
+    ],
+)
+def test_who_cannot_leave_the_cgroup_of_a_job_is_refused_and_of_a_login_is_told(name: str, begins: str, has: str) -> None:
+    mount = next((line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if " - cgroup2 " in line), None)
+    if mount is None or not os.access(mount, os.W_OK):
+        pytest.skip("no writable cgroup v2")
+    top = Path(mount, f"test-{os.getpid()}")
+    folder = top / name
+    folder.mkdir(parents=True)
+    try:
+        ended = subprocess.run([sys.executable, "-P", "-c", LEAVE, folder], capture_output=True, text=True, timeout=SECONDS, check=True)
+    finally:
+        for one in (folder, *folder.parents):
+            if one == top.parent:
+                break
+            one.rmdir()
+    assert ended.stdout.startswith(begins)
+    assert has in ended.stdout

@@ -1,0 +1,108 @@
+"""What a worker, and so its jobs, have less of because of whom it was started by: told when it starts, and in `worker status`.
+
+Compared is with process 1, which has what the machine (or the container) gives to everybody. Only reads.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import pwd
+from pathlib import Path
+
+# By the title in /proc/PID/limits: name, unit, and from which hard limit on nobody misses anything.
+_LIMITS = {
+    "Max cpu time": ("CPU", "seconds of processor time", math.inf),
+    "Max file size": ("FSIZE", "bytes in a file", math.inf),
+    "Max data size": ("DATA", "bytes of data", math.inf),
+    "Max stack size": ("STACK", "bytes of stack", 8 * 1024 * 1024),
+    "Max resident set": ("RSS", "bytes in memory", math.inf),
+    "Max processes": ("NPROC", "processes of this user", 4096),
+    "Max open files": ("NOFILE", "file descriptors", 4096),
+    "Max address space": ("AS", "bytes of address space", math.inf),
+    "Max realtime timeout": ("RTTIME", "microseconds of realtime", math.inf),
+}
+_POLICIES = {os.SCHED_BATCH: "SCHED_BATCH", os.SCHED_IDLE: "SCHED_IDLE", os.SCHED_FIFO: "SCHED_FIFO", os.SCHED_RR: "SCHED_RR"}
+_MOST_GROUPS_SHOWN = 10
+_TITLE = 26
+
+
+def find() -> list[str]:
+    """List it, a sentence each; nothing where all is as usual."""
+    return [*_limits(), *_scheduling(), *_powers(), *_groups()]
+
+
+def _limits() -> list[str]:
+    ours, machine = _hard_limits("self"), _hard_limits("1")
+    return [
+        f"at most {hard:.0f} {unit} (hard limit RLIMIT_{name})"
+        for title, (name, unit, enough) in _LIMITS.items()
+        if (hard := ours.get(title, math.inf)) < min(enough, machine.get(title, math.inf))
+    ]
+
+
+def _hard_limits(pid: str) -> dict[str, float]:
+    """Read the hard limits of a process, by title; see proc_pid_limits(5)."""
+    lines = [line for line in _read(f"/proc/{pid}/limits").splitlines() if line[:_TITLE].rstrip() in _LIMITS]
+    words = {line[:_TITLE].rstrip(): line[_TITLE:].split()[1] for line in lines}
+    return {title: math.inf if hard == "unlimited" else int(hard) for title, hard in words.items()}
+
+
+def _scheduling() -> list[str]:
+    found = []
+    if (nice := os.getpriority(os.PRIO_PROCESS, 0)) > 0:
+        found.append(f"nice value {nice}")
+    if policy := _POLICIES.get(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK):
+        found.append(f"scheduling policy {policy}")
+    ours, all_cpus = len(os.sched_getaffinity(0)), _cpus_of("1")
+    if ours < all_cpus:
+        found.append(f"{ours} of {all_cpus} CPUs")
+    score = _read("/proc/self/oom_score_adj").strip()
+    if score.isdecimal() and int(score) > 0:
+        found.append(f"ended early where memory is short (oom_score_adj {score})")
+    return found
+
+
+def _cpus_of(pid: str) -> int:
+    return int(_status(pid).get("Cpus_allowed", "0").replace(",", ""), 16).bit_count()
+
+
+def _powers() -> list[str]:
+    ours, machine = _status("self"), _status("1")
+    found = []
+    if ours.get("NoNewPrivs") == "1" and machine.get("NoNewPrivs") == "0":
+        found.append("no program gains privileges, such as sudo (no_new_privs)")
+    if ours.get("Seccomp", "0") != machine.get("Seccomp", ours.get("Seccomp", "0")):
+        found.append("system calls are filtered (seccomp)")
+    if os.geteuid() == 0 and int(ours.get("CapBnd", "0"), 16) != int(machine.get("CapBnd", ours.get("CapBnd", "0")), 16):
+        found.append("fewer capabilities than root has (bounding set)")
+    return found
+
+
+def _groups() -> list[str]:
+    """Compare the groups of this process with those that its user has by now."""
+    try:
+        user = pwd.getpwuid(os.geteuid())
+        wanted = set(os.getgrouplist(user.pw_name, user.pw_gid))
+    except (KeyError, OSError):
+        return []
+    ours = {*os.getgroups(), os.getegid()}
+    words = (("without", wanted - ours), ("in addition in", ours - wanted))
+    return [f"{verb} the groups {_list(groups)}" for verb, groups in words if groups]
+
+
+def _list(groups: set[int]) -> str:
+    shown = [str(gid) for gid in sorted(groups)]
+    return ", ".join(shown[:_MOST_GROUPS_SHOWN] + (["..."] if len(shown) > _MOST_GROUPS_SHOWN else []))
+
+
+def _status(pid: str) -> dict[str, str]:
+    lines = (line.partition(":") for line in _read(f"/proc/{pid}/status").splitlines())
+    return {name: value.strip() for name, _, value in lines}
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,103 @@
+"""Takes a private worker out of the cgroup of whoever started it, with which it would be ended.
+
+A job's cgroup is killed when the job ends, that of a login session with the session, that of a service when it stops. In cgroup v2, and
+in the version 1 hierarchies by which somebody may be ended or frozen, the worker goes as far up as it may. In the other hierarchies of
+version 1 it stays: they hold limits, and those are somebody's decision.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from pathlib import Path
+
+from ..schemas.refusal import Code, Refused
+
+# cgroups.py names them.
+_OF_A_JOB = re.compile(r"/jobwire-[0-9a-f]+-[0-9a-f]+/job-\d+(?=/|$)")
+_OF_A_LOGIN = re.compile(r"/session-[^/]+\.scope(?=/|$)")
+_UNIFIED = ""
+_LEFT = (_UNIFIED, "name=systemd", "freezer")
+# Where processes may only be in leaves, those of ours are in this one.
+_LEAF = "jobwire-workers"
+
+
+def leave() -> str:
+    """Leave it; say what is to be known where that was impossible.
+
+    Raises Refused(FAILED_PRECONDITION) where it is that of a job.
+    """
+    note = ""
+    for hierarchy, (mount, root) in _mounts().items():
+        if hierarchy not in _LEFT:
+            continue
+        own = _own(hierarchy)
+        # "/.." is a place outside of our cgroup namespace.
+        inside = f"{own}/".startswith(f"{root}/") and "/.." not in own
+        problem = _go_up(mount, own.removeprefix(root) if inside else "")
+        if _OF_A_JOB.search(_own(hierarchy)):
+            raise Refused(
+                Code.FAILED_PRECONDITION,
+                f"your private worker would be in the cgroup of the job that starts it, {own}, and be ended with it: {problem}",
+                "start it outside of jobs, for instance with: jobwire list",
+            )
+        if problem and _OF_A_LOGIN.search(own):
+            note = f"it is in the cgroup of a login session, {own}, and is ended with it where logind has KillUserProcesses=yes ({problem})"
+    return note
+
+
+def above(own: str) -> list[str]:
+    """List the cgroups above one, from the top; none of them is a job's."""
+    inside = _OF_A_JOB.search(own)
+    parts = (own[: inside.start()] if inside else own.rpartition("/")[0]).strip("/").split("/")
+    if inside or own.strip("/"):
+        return ["", *("/" + "/".join(parts[: count + 1]) for count in range(len(parts)) if parts[0])]
+    return []
+
+
+def _go_up(mount: str, own: str) -> str:
+    """Move this process into the uppermost cgroup that takes it; say why it is in none of them."""
+    problem = ""
+    for place in above(own):
+        try:
+            _enter(f"{mount}{place}")
+        except OSError as error:
+            problem = f"{mount}{place} does not take it: {error.strerror}"
+        else:
+            return ""
+    return problem
+
+
+def _enter(folder: str) -> None:
+    try:
+        Path(folder, "cgroup.procs").write_text("0")
+    except OSError as error:
+        # See cgroups(7), "no internal processes".
+        if error.errno != errno.EBUSY:
+            raise
+        leaf = Path(folder, _LEAF)
+        leaf.mkdir(exist_ok=True)
+        (leaf / "cgroup.procs").write_text("0")
+
+
+def _own(hierarchy: str) -> str:
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        if hierarchy in names.split(","):
+            return path.rstrip("/")
+    return ""
+
+
+def _mounts() -> dict[str, tuple[str, str]]:
+    """Find where hierarchies are mounted, and from which cgroup on; see proc_pid_mountinfo(5)."""
+    found: dict[str, tuple[str, str]] = {}
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split(" ")
+        kind, options = fields[fields.index("-") + 1], fields[-1].split(",")
+        place = fields[4].replace("\\040", " "), fields[3].rstrip("/")
+        if kind == "cgroup2":
+            found.setdefault(_UNIFIED, place)
+        elif kind == "cgroup":
+            for option in options:
+                found.setdefault(option, place)
+    return found

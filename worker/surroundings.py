@@ -1,0 +1,130 @@
+"""What a private worker begins with: nothing that its first caller happened to have. Knows no job and no socket.
+
+A private worker is started by whichever command needs it first, under `nice`, from a CI job, in a shell with limits; and serves all that
+come later. So before anything else it sets for itself, and so for supervisor, keeper and jobs:
+
+    environment        PATH and LANG of its own; of the caller's only what stands in `PASSED`
+    limits             hard ones as the caller has them, for root those of the machine; soft ones as high as the hard ones, but those that
+                       the kernel itself begins with lower: no core files, 8 MiB of stack, and for jobs 1024 descriptors
+    scheduling         nice 0, SCHED_OTHER, no I/O priority, all CPUs, the default memory policy and timer slack
+    kernel             oom_score_adj 0, no personality, no ambient capabilities; for root the groups of the user database
+    cgroup             not the caller's: leaving.py
+    session            its own, without a terminal (the client sees to it), in the home folder, umask 077 (jobs: 022)
+
+Signals and their mask are set by each daemon for itself. A worker that somebody starts with `jobwire worker run` keeps what its service
+manager gave it. What cannot be reset is named when a worker starts, and in `worker status`: constraints.py.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import pwd
+import resource
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# What is configured with them is meant for daemons, or is how the interpreter finds itself and us.
+PASSED = (
+    "HOME",
+    "JOBWIRE_ALONE_SECONDS",
+    "JOBWIRE_CGROUPS",
+    "JOBWIRE_FAULT",
+    "JOBWIRE_FAULT_SPENT",
+    "LD_LIBRARY_PATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONPYCACHEPREFIX",
+    "PYTHONUSERBASE",
+    # By it coverage measures processes that a test starts.
+    "COVERAGE_PROCESS_CONFIG",
+)
+# What the kernel gives the first process; all others follow the hard limit.
+_SOFT = {resource.RLIMIT_CORE: 0, resource.RLIMIT_STACK: 8 * 1024 * 1024, resource.RLIMIT_NOFILE: 1024}
+# Programs that close all they could have open take long where this is a thousand million.
+_MOST_FILES = 524_288
+
+_PR_SET_TIMERSLACK = 29
+_TIMERSLACK_NANOSECONDS = 50_000
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_IOPRIO_WHO_PROCESS = 1
+# ioprio_set(2) and set_mempolicy(2) have no function in libc.
+_NUMBERS = {"x86_64": (251, 238), "aarch64": (30, 237), "riscv64": (30, 237)}.get(platform.machine())
+
+
+def environment(caller: Mapping[str, str]) -> dict[str, str]:
+    """Make the environment of a private worker."""
+    return {"PATH": _PATH, "LANG": "C.UTF-8"} | {name: caller[name] for name in PASSED if name in caller}
+
+
+def reset() -> None:
+    """Set for this process, and what it executes, whatever it inherited and may change. What it may not stays as it is."""
+    for step in (_reset_limits, _reset_scheduling, _reset_oom_score, _reset_groups, _reset_kernel):
+        step()
+
+
+def _reset_limits() -> None:
+    for which in _limits():
+        soft, hard = resource.getrlimit(which)
+        if os.geteuid() == 0:
+            hard = _raise_hard(which, hard)
+        wanted = _SOFT.get(which, hard)
+        soft = wanted if hard == resource.RLIM_INFINITY or 0 <= wanted <= hard else hard
+        _attempt(lambda which=which, soft=soft, hard=hard: resource.setrlimit(which, (soft, hard)))  # type: ignore[misc]
+
+
+def _raise_hard(which: int, hard: int) -> int:
+    """Raise a hard limit to that of the first process, which has the machine's; say what it is then."""
+    try:
+        _, machine = resource.prlimit(1, which)
+        if which == resource.RLIMIT_NOFILE and not 0 <= machine <= _MOST_FILES:
+            machine = _MOST_FILES
+        if hard == resource.RLIM_INFINITY or (machine != resource.RLIM_INFINITY and machine <= hard):
+            return hard
+        resource.setrlimit(which, (resource.getrlimit(which)[0], machine))
+    except (OSError, ValueError):
+        return hard
+    return machine
+
+
+def _limits() -> list[int]:
+    return [getattr(resource, name) for name in sorted(dir(resource)) if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"]
+
+
+def _reset_scheduling() -> None:
+    _attempt(lambda: os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0)))
+    _attempt(lambda: os.setpriority(os.PRIO_PROCESS, 0, 0))
+    # The kernel takes of these what there is, and what a cpuset allows.
+    _attempt(lambda: os.sched_setaffinity(0, range(os.sysconf("SC_NPROCESSORS_CONF"))))
+    if _NUMBERS is not None:
+        call = ctypes.CDLL(None).syscall
+        call(ctypes.c_long(_NUMBERS[0]), _IOPRIO_WHO_PROCESS, 0, 0)
+        call(ctypes.c_long(_NUMBERS[1]), 0, None, ctypes.c_ulong(0))
+
+
+def _reset_oom_score() -> None:
+    _attempt(lambda: Path("/proc/self/oom_score_adj").write_text("0"))
+
+
+def _reset_groups() -> None:
+    with suppress(KeyError):
+        user = pwd.getpwuid(os.geteuid())
+        _attempt(lambda: os.initgroups(user.pw_name, user.pw_gid))
+        _attempt(lambda: os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid))
+
+
+def _reset_kernel() -> None:
+    libc = ctypes.CDLL(None)
+    libc.personality(ctypes.c_ulong(0))
+    libc.prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(_TIMERSLACK_NANOSECONDS), 0, 0, 0)
+    libc.prctl(_PR_CAP_AMBIENT, ctypes.c_ulong(_PR_CAP_AMBIENT_CLEAR_ALL), 0, 0, 0)
+
+
+def _attempt(change: Callable[[], object]) -> None:
+    with suppress(OSError, ValueError):
+        change()
