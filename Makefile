@@ -46,7 +46,7 @@ docs: $(VENV)/.installed-docs pictures
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 pictures: $(VENV)/.installed-docs
-	for name in parts life; do $(BIN)/d2 --layout elk --theme 0 --pad 20 docs/pictures/$$name.d2 docs/pictures/$$name.svg; done
+	for name in parts life subscriber; do $(BIN)/d2 --layout elk --theme 0 --pad 20 docs/pictures/$$name.d2 docs/pictures/$$name.svg; done
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+import string
 import tomllib
 from pathlib import Path
+
+from wire_dump import dump, undump
 
 import jobwire
 from jobwire.broker.life import NEXT
@@ -15,13 +18,15 @@ from jobwire.client.cli.main import VERBS, load
 from jobwire.client.cli.records import event_record, job_record, outcome_record
 from jobwire.client.job_options import OPTIONS
 from jobwire.client.results import Event, EventCursor, JobInfo
+from jobwire.client.subscription import TABLE, Phase
 from jobwire.keys import identity as identities
 from jobwire.keys import signature
+from jobwire.schemas import spec as specs
 from jobwire.schemas.frames import limits
-from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.job import EventKind, Outcome, OutcomeKind, State
-from jobwire.schemas.naming import JobKey
-from jobwire.schemas.refusal import Code
+from jobwire.schemas.naming import JobKey, batch_job_id, name_problem
+from jobwire.schemas.refusal import Code, Reason
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.folders import JobFile, OutcomeFile
 
@@ -102,6 +107,51 @@ def test_the_protocol_pages_keys_and_signature_are_right() -> None:
     request, audience, nonce = (bytes.fromhex(shown[name]) for name in ("request", "audience", "nonce"))
     assert signature.sign(identity, audience, nonce, request).signature.hex() == shown["signature"]
     assert request_pb2.Request.FromString(request).signal.signal == 15
+    run = bytes.fromhex(shown["batch_run"])
+    assert batch_job_id(run, shown["batch_name"], shown["batch_number"]).hex() == shown["batch_job_id"]
+
+
+def test_the_protocol_page_has_all_reasons() -> None:
+    rows = cells("docs/protocol.md", "## Reasons")[1:]
+    assert {words(row[0])[0]: int(row[1]) for row in rows} == {reason.name: reason.value for reason in Reason}
+    assert {word for row in rows for word in words(row[2])} <= {code.name for code in Code}
+    assert all(row[3] for row in rows)
+
+
+def test_the_protocol_pages_messages_are_those_bytes() -> None:
+    kinds = (request_pb2, job_pb2, event_pb2)
+    shown = re.findall(r"^```message\n(.*?)^```$", (ROOT / "docs/protocol.md").read_text(), re.MULTILINE | re.DOTALL)
+    read = {}
+    for text in shown:
+        name, data = undump(text)
+        message = next(getattr(module, name) for module in kinds if hasattr(module, name)).FromString(data)
+        assert dump(message) == text
+        read[name] = message
+    assert set(read) == {"JobSpec", "Envelope", "Reply", "News"}
+    specs.check(specs.from_wire(read["JobSpec"]))
+    envelope = read["Envelope"]
+    assert signature.check(envelope, envelope.proof.audience, envelope.proof.nonce) == envelope.proof.signer
+    assert read["Reply"].hello.daemon == envelope.proof.audience
+    assert read["News"].events.events[0].key.owner == envelope.proof.signer
+
+
+def test_a_subscribers_picture_is_the_table_in_the_code() -> None:
+    drawn = re.findall(r"^(\w+) -> (\w+): (.*)$", (ROOT / "docs/pictures/subscriber.d2").read_text(), re.MULTILINE)
+    steps = {(before.name, after.name, what.name) for (before, what), after in TABLE.items() if before is not Phase.ENDED}
+    assert {(before.upper(), after.upper(), what.upper().replace(" ", "_")) for before, after, what in drawn} == steps
+    program = (ROOT / "docs/protocol.md").read_text().split("```subscriber\n")[1].split("```")[0]
+    assert set(re.findall(r'"([A-Z_]+)"', program)) == {phase.name for phase in Phase}
+
+
+def test_the_letters_of_names_are_those_of_the_page() -> None:
+    said = "begins with a letter, a digit or `_` and has at most 128 of these: ASCII letters, digits, `_.[]:+-`"
+    assert said in (ROOT / "docs/protocol.md").read_text()
+    letters = string.ascii_letters + string.digits
+    assert "".join(filter(lambda one: not name_problem(f"z{one}"), map(chr, range(0x250)))) == "".join(sorted(letters + "_.[]:+-"))
+    assert "".join(filter(lambda one: not name_problem(f"{one}z"), map(chr, range(0x250)))) == "".join(sorted(letters + "_"))
+    assert (name_problem("z" * 128), bool(name_problem("z" * 129))) == (None, True)
+    refused = {"last": True, "cafe": True, "ca-fe": True, "caf": False, "0" * 32: True, "0" * 33: False}
+    assert {name: bool(name_problem(name)) for name in refused} == refused
 
 
 def flags_of(table: list[list[str]]) -> set[str]:

@@ -1,0 +1,334 @@
+"""What docs/protocol.md shows is what a worker does, as a client sees it that was written from that page alone."""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from daemons import Worker, wait_until
+from google.protobuf import text_format
+from page_client import PageClient, read_printed, schema
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text()
+FINISHED = "FINISHED"
+
+
+STATES = schema().Report.DESCRIPTOR.fields_by_name["state"].enum_type.values_by_number
+
+
+def block(kind: str) -> str:
+    (found,) = re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+@contextmanager
+def greeted(worker: Worker) -> Iterator[PageClient]:
+    """Connect with what a person has: an endpoint, a printed key, an identity."""
+    with PageClient(worker.endpoint, read_printed(str(worker.description["key"])), worker.admin.seed) as client:
+        client.greet()
+        yield client
+
+
+# --- the conversation
+
+
+def holds(shown: Any, got: Any) -> bool:
+    """Say whether all that is shown of a message is in the one that came."""
+    for field, value in shown.ListFields():
+        came = getattr(got, field.name)
+        if field.message_type and field.is_repeated:
+            same = len(value) == len(came) and all(map(holds, value, came))
+        elif field.message_type:
+            same = got.HasField(field.name) and holds(value, came)
+        else:
+            same = value == came
+        if not same:
+            return False
+    return True
+
+
+def test_the_conversation_goes_as_it_is_shown(worker: Worker) -> None:
+    said = 0
+    job_id = "".join(f"\\x{byte:02x}" for byte in uuid.uuid4().bytes)
+    with PageClient(worker.endpoint, worker.public, worker.admin.seed) as client:
+        for line in block("transcript").replace("JOB", f'"{job_id}"').splitlines():
+            direction, _, rest = line.partition(" ")
+            if direction == ">":
+                client.send(text_format.Parse(rest, schema().Request()))
+                said += 1
+            elif direction == "<":
+                shown, _, bulk = rest.partition(" + ")
+                expected = text_format.Parse(shown, schema().Reply())
+                got, data = client.receive(expected.request_id)
+                assert holds(expected, got), f"shown {shown}, but came {got}"
+                assert expected.last == got.last
+                assert data.decode() == bulk.strip('"')
+                if got.HasField("hello"):
+                    client.hello = got.hello
+            elif direction == "-":
+                assert not client.has_more(int(rest))
+            else:
+                assert direction == "#"
+    assert said > 5
+
+
+# --- what is told, in which order
+
+
+def start(client: PageClient, *argv: bytes, job_id: bytes = b"", **options: Any) -> tuple[int, bytes]:
+    """Start a job and watch it; give the request's id and the job's."""
+    job = schema().NewJob(id=job_id or uuid.uuid4().bytes, spec=schema().JobSpec(argv=argv, **options))
+    wish = schema().Start(jobs=[job], watch=True, credit_messages=100, first_store=client.hello.store)
+    request_id = client.send(schema().Request(start=wish))
+    assert client.answer(request_id).HasField("acknowledged")
+    return request_id, job.id
+
+
+def states(client: PageClient, request_id: int, *, until_running: bool = False) -> list[str]:
+    """Collect the states that are reported, up to the last, or to the first."""
+    told: list[str] = []
+    while True:
+        reply = client.answer(request_id)
+        told += [STATES[report.state].name.removeprefix("STATE_") for report in reply.reports.reports]
+        if reply.last or until_running:
+            return told
+
+
+def events(client: PageClient, job_id: bytes) -> list[str]:
+    """Read all events of a job."""
+    wanted = schema().Filter(jobs=[schema().JobKey(id=job_id)])
+    found = client.ask(replay=schema().Replay(filter=wanted)).replay.events
+    kinds = schema().Event.DESCRIPTOR.fields_by_name["kind"].enum_type.values_by_number
+    return [kinds[event.kind].name.removeprefix("EVENT_KIND_") for event in found]
+
+
+def stop(client: PageClient, job_id: bytes) -> None:
+    """Stop a job, and hold what the page says of that: one report."""
+    wish = schema().Stop(keys=[schema().JobKey(id=job_id)], grace_ms=0, credit_messages=100)
+    request_id = client.send(schema().Request(stop=wish))
+    assert client.answer(request_id).HasField("acknowledged")
+    assert states(client, request_id) == [FINISHED]
+
+
+Told = tuple[list[str], list[str]]
+
+
+def whole(client: PageClient, request: tuple[int, bytes]) -> Told:
+    return states(client, request[0]), events(client, request[1])
+
+
+def runs(worker: Worker) -> Told:
+    with greeted(worker) as client:
+        return whole(client, start(client, b"true"))
+
+
+def cannot_start(worker: Worker) -> Told:
+    with greeted(worker) as client:
+        return whole(client, start(client, b"/no/such/program"))
+
+
+def stopped_running(worker: Worker) -> Told:
+    with greeted(worker) as client:
+        request_id, job_id = start(client, b"sleep", b"600")
+        told = states(client, request_id, until_running=True)
+        stop(client, job_id)
+        return told + states(client, request_id), events(client, job_id)
+
+
+def stopped_waiting(worker: Worker) -> Told:
+    with greeted(worker) as client:
+        blocker, blocking = start(client, b"sleep", b"600")
+        request_id, job_id = start(client, b"true")
+        stop(client, job_id)
+        told = whole(client, (request_id, job_id))
+        stop(client, blocking)
+        assert states(client, blocker)[-1] == FINISHED
+        return told
+
+
+def over_time(worker: Worker) -> Told:
+    with greeted(worker) as client:
+        return whole(client, start(client, b"sleep", b"600", time_limit_ms=100))
+
+
+def restarted(worker: Worker) -> Told:
+    with greeted(worker) as client:
+        request_id, job_id = start(client, b"sleep", b"600")
+        told = states(client, request_id, until_running=True)
+    worker.kill()
+    worker.start()
+    with greeted(worker) as client:
+        request_id, job_id = start(client, b"sleep", b"600", job_id=job_id)
+        assert states(client, request_id, until_running=True) == told
+        stop(client, job_id)
+        kinds = events(client, job_id)
+        # That it was stopped is another row.
+        kinds.remove("STOPPING")
+        return told + states(client, request_id), kinds
+
+
+def ended_before(worker: Worker) -> Told:
+    with greeted(worker) as client:
+        request_id, job_id = start(client, b"true")
+        states(client, request_id)
+        before = events(client, job_id)
+        request_id, _ = start(client, b"true", job_id=job_id)
+        return states(client, request_id), events(client, job_id)[len(before) :]
+
+
+CASES: dict[str, Callable[[Worker], Told]] = {
+    "it runs and ends": runs,
+    "it cannot be started": cannot_start,
+    "it is stopped while it runs": stopped_running,
+    "it is stopped while it waits": stopped_waiting,
+    "its time limit passes": over_time,
+    "the daemon is restarted while it runs": restarted,
+    "it had ended before it was watched": ended_before,
+}
+
+
+def sequences() -> dict[str, Told]:
+    """Read the table of the page."""
+    table = PAGE.split("\n## What is told, in which order\n")[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in row[1:-1].split("|")] for row in re.findall(r"^\|.*\|$", table, re.MULTILINE)][2:]
+    return {row[0]: (row[1].split(", "), [] if row[2] == "none" else row[2].split(", ")) for row in rows}
+
+
+def test_every_sequence_of_the_page_is_tried() -> None:
+    assert set(sequences()) == set(CASES)
+
+
+@pytest.mark.parametrize("worker", [{"slots": 1}], indirect=True)
+def test_reports_and_events_come_in_the_order_that_is_shown(worker: Worker) -> None:
+    # On one worker: it takes longer to start than any of them.
+    assert {name: case(worker) for name, case in CASES.items()} == sequences()
+
+
+# --- the subscriber
+
+
+class Reader:
+    """Runs the subscriber of the page, and loses and delays what it hears."""
+
+    def __init__(self, client: PageClient, seed: int) -> None:
+        self.client = client
+        self.dice = random.Random(seed)
+        self.told: list[Any] = []
+        self.loses = True
+        self.lost = 0
+        self._topic: bytes | None = None
+        self._pending = 0
+        names: dict[str, Any] = {**vars(schema()), "send": self._send, "listen": self._listen, "tell": self.told.append}
+        exec(block("subscriber"), names)
+        # Every event from the first on.
+        self.subscriber = names["Subscriber"](schema().Filter(), schema().Cursor(store=client.hello.store, seq=0))
+
+    def _send(self, **verb: Any) -> None:
+        self._pending = self.client.send(schema().Request(**verb))
+
+    def _listen(self, topic: bytes | None) -> None:
+        if self._topic:
+            self.client.events.unsubscribe(self._topic)
+        self._topic = topic
+        if topic:
+            self.client.events.subscribe(topic)
+
+    @property
+    def has_something(self) -> bool:
+        """Whether a step would not wait for an event."""
+        return bool(self._pending or self.client.events.poll(0))
+
+    def step(self) -> None:
+        """Take one answer, or one message."""
+        if self._pending and (self.dice.random() < 0.5 or not self.client.events.poll(0)):
+            reply = self.client.answer(self._pending)
+            self._pending = 0
+            if reply.HasField("subscribe"):
+                self.subscriber.granted(reply.subscribe)
+            elif reply.HasField("replay"):
+                self.subscriber.replayed(reply.replay)
+            else:
+                self.subscriber.refused(reply.refusal.message)
+            return
+        topic, news = self.client.news()
+        if topic != self._topic:
+            return
+        if self.loses and self.dice.random() < 0.3:
+            self.lost += 1
+        elif self.loses and self.dice.random() < 0.1:
+            self.subscriber.grant_lost()
+        else:
+            self.subscriber.heard(news)
+
+
+def test_the_subscriber_of_the_page_misses_nothing_and_tells_nothing_twice(worker: Worker) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    jobs = 40
+    with greeted(worker) as client, greeted(worker) as other:
+        reader = Reader(client, seed)
+        for number in range(jobs):
+            reader.loses = number < jobs - 10
+            request_id, _ = start(other, b"true")
+            assert states(other, request_id)[-1] == FINISHED
+            while number < jobs - 5 and reader.has_something:
+                reader.step()
+
+        def all_told() -> bool:
+            reader.step()
+            return sum(event.HasField("outcome") for event in reader.told) == jobs
+
+        wait_until(all_told, "all ends are told")
+        everything = other.ask(replay=schema().Replay()).replay.events
+        assert [event.seq for event in reader.told] == [event.seq for event in everything]
+        assert reader.lost > 3
+        assert reader.subscriber.state == "LIVE"
+
+
+def test_a_cursor_that_no_daemon_gave_ends_the_subscriber_of_the_page(worker: Worker) -> None:
+    with greeted(worker) as client:
+        reader = Reader(client, 1)
+        for cursor in (schema().Cursor(store=bytes(16), seq=0), schema().Cursor(store=client.hello.store, seq=10**6)):
+            reader.subscriber.cursor = cursor
+            reader.subscriber.grant_lost()
+            reader.step()
+            assert reader.subscriber.state == "ENDED"
+
+
+# --- refusals that a program acts on
+
+
+def test_a_program_is_told_why_by_numbers(worker: Worker) -> None:
+    with greeted(worker) as client:
+        reasons = dict(schema().Refusal.DESCRIPTOR.fields_by_name["reason"].enum_type.values_by_number)
+
+        def reason(reply: Any) -> str:
+            assert reply.last
+            return str(reasons[reply.refusal.reason].name).removeprefix("REASON_")
+
+        store = client.hello.store
+        _, ended = start(client, b"true")
+        key = schema().JobKey(id=ended)
+        wait_until(lambda: client.ask(query_one=schema().QueryOne(key=key)).query_one.job.state == 4, "the job ends")
+        head = schema().Cursor(store=store, seq=10**6)
+        assert reason(client.ask(replay=schema().Replay(after=head))) == "CURSOR_BEYOND_HEAD"
+        assert reason(client.ask(replay=schema().Replay(after=schema().Cursor(store=bytes(16))))) == "CURSOR_OF_ANOTHER_STORE"
+        assert reason(client.ask(signal=schema().Signal(key=key, signal=15))) == "ENDED"
+        assert reason(client.ask(pause=schema().Pause(keys=[key]))) == "ENDED"
+        assert reason(client.ask(query_one=schema().QueryOne(key=schema().JobKey(id=bytes(16))))) == "NO_SUCH_JOB"
+        beyond = schema().FollowLog(key=key, stream=1, start=10, credit_bytes=1)
+        assert reason(client.ask(follow_log=beyond)) == "BEYOND_END"
+        new = schema().NewJob(id=ended, spec=schema().JobSpec(argv=[b"false"]))
+        assert reason(client.ask(start=schema().Start(jobs=[new]))) == "ID_TAKEN"
+        new.id = uuid.uuid4().bytes
+        assert reason(client.ask(start=schema().Start(jobs=[new], first_store=bytes(16)))) == "MAY_HAVE_RUN"
+        assert reason(client.ask(hello=schema().Hello(oldest_version=7, newest_version=9))) == "NO_COMMON_VERSION"
+        client.hello.nonce = bytes(16)
+        assert reason(client.ask(start=schema().Start(jobs=[new]))) == "STALE_NONCE"
