@@ -163,7 +163,7 @@ def read_job(folder: str) -> JobFile:
 
     Raises OSError where there is none, ValueError where it is broken.
     """
-    fields = _read_object(f"{folder}/job")
+    fields = read_object(f"{folder}/job")
     try:
         return JobFile(
             handle=f"{fields['id']}.{fields['owner']}",
@@ -198,7 +198,7 @@ def write_outcome(folder: str, text: str) -> None:
 def read_outcome(folder: str) -> OutcomeFile | None:
     """Read the `outcome` file of a folder; None where there is none, or only a beginning of it."""
     try:
-        fields = _read_object(f"{folder}/outcome")
+        fields = read_object(f"{folder}/outcome")
         return OutcomeFile(**{name: fields[name] for name in OutcomeFile._fields if name in fields})
     except (OSError, TypeError, ValueError):
         return None
@@ -271,7 +271,11 @@ def read_file(path: str) -> bytes:
         os.close(file)
 
 
-def _read_object(path: str) -> dict[str, Any]:
+def read_object(path: str) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Raises OSError where there is none, ValueError where it is broken.
+    """
     found = _from_json(read_file(path).decode("ascii"))
     if not isinstance(found, dict):
         raise ValueError(f"{path} holds no JSON object")  # noqa: TRY004 -- what was read is wrong, not what was called

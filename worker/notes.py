@@ -2,17 +2,27 @@
 
     over_limit                          something was dropped behind the output limit
     stdout.problem, stderr.problem      why that log is not whole
+    pipes                               device and inode of its two pipes, {"stdout": [DEVICE, INODE], "stderr": ...}; there before the fork
 
 Kept small, as folders.py is: the supervisor imports this.
 """
 
 # pathlib would cost the supervisor a megabyte.
+# ruff: noqa: PTH108, PTH119, PTH211
 from __future__ import annotations
 
 import contextlib
 import os
+from typing import NamedTuple
 
-from .folders import STREAMS, read_file, write_file
+from .folders import STREAMS, lingers_path, read_file, read_object, to_json, write_file
+
+
+class PipeName(NamedTuple):
+    """What tells a pipe from all others of this boot."""
+
+    device: int
+    inode: int
 
 
 def mark_over_limit(folder: str) -> None:
@@ -42,3 +52,41 @@ def _read_problem(path: str) -> str:
         return read_file(path).decode(errors="replace") or "its supervisor could not say why"
     except OSError:
         return ""
+
+
+def pipes_path(folder: str) -> str:
+    """Say where the pipes of a job are noted."""
+    return f"{folder}/pipes"
+
+
+def lingering_pipes_path(logs: str, handle: str) -> str:
+    """Say where the pipes of a job are noted that ended and lingers: beside its folder, which may be forgotten meanwhile."""
+    return f"{logs}/.pipes-{handle}"
+
+
+def write_pipes(path: str, names: tuple[PipeName, ...]) -> None:
+    """Note the pipes of a job. Raises OSError."""
+    write_file(path, to_json(dict(zip(STREAMS, names, strict=True))).encode())
+
+
+def read_pipes(path: str) -> tuple[PipeName, ...] | None:
+    """Say which pipes were noted; None where an earlier version started the job, which noted none."""
+    try:
+        fields = read_object(path)
+        return tuple(PipeName(*map(int, fields[stream])) for stream in STREAMS)
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
+
+
+def note_lingering(logs: str, handle: str, folder: str) -> None:
+    """Note that something of a job that ended may still write; where that was noted, or without room, nothing is changed."""
+    with contextlib.suppress(OSError):
+        os.symlink(os.path.basename(folder), lingers_path(logs, handle))
+        write_file(lingering_pipes_path(logs, handle), read_file(pipes_path(folder)))
+
+
+def forget_lingering(logs: str, handle: str) -> None:
+    """Remove that note. Raises OSError."""
+    for path in (lingering_pipes_path(logs, handle), lingers_path(logs, handle)):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)

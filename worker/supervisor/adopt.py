@@ -4,7 +4,7 @@ What is done about which folder, and why: the tables in remains.py.
 As long as the keeper lived nothing is lost: whoever ended was reaped by it, with its status.
 """
 
-# ruff: noqa: PTH104, PTH108, PTH110, PTH115, PTH208 -- pathlib is not light
+# ruff: noqa: PTH104, PTH110, PTH115, PTH208 -- pathlib is not light
 from __future__ import annotations
 
 import os
@@ -25,7 +25,7 @@ from ..folders import (
     read_outcome,
     run_path,
 )
-from ..notes import is_over_limit, read_problems
+from ..notes import forget_lingering, is_over_limit, lingering_pipes_path, note_problem, pipes_path, read_pipes, read_problems
 from .containment import Box, NoBox
 from .facts import ended_fact
 from .job import Job
@@ -34,11 +34,12 @@ from .keeper_line import Deposited, Handover
 from .leaders import Fostered, Gone, Leader, Stranger, Use
 from .loop import log_exception
 from .outcome import judge
+from .pipes import Pipes
 from .processes import Stat, age_seconds, mark_of, read_stat
 from .pump import Pump, Quota
 from .remains import OF_FOLDER, OF_TRY, Deed, left, witness
 from .sessions import Sessions
-from .traces import find_leader, find_pipes, marked_processes, started_about
+from .traces import find_leader, marked_processes, started_about
 from .yard import Yard
 
 
@@ -53,6 +54,7 @@ class Adoption:
         self._seen = {} if rebooted else marked_processes()
         self._deposits = dict(handover.deposits)
         self._strangers = dict(handover.strangers)
+        self._pipes = Pipes()
         self._found: list[tuple[Job, float | None]] = []
         self._awaited: list[int] = []
 
@@ -131,11 +133,7 @@ class Adoption:
         members = [*([pid] if stat else []), *self._seen.get(mark, {})]
         box = self._find_box(members, mark)
         deposit = self._deposits.pop(file.handle, None)
-        if deposit is not None and deposit.ends:
-            ends = deposit.ends
-        else:
-            ends = find_pipes(members)
-            self._yard.line.deposit(file.handle, ends if min(ends) >= 0 else ())
+        ends = (deposit.ends if deposit is not None else ()) or self._find_pipes(file.handle, folder, [*members, *box.pids()], leader)
         if isinstance(leader, Fostered):
             self._awaited.append(pid)
         pumps = self._open_pumps(file, folder, ends)
@@ -177,6 +175,16 @@ class Adoption:
         # It may have been started when cgroups could not be used.
         return Sessions(self._yard.line.keeper).of_process(members[0], mark) if members else NoBox()
 
+    def _find_pipes(self, handle: str, folder: str, members: list[int], leader: Leader) -> tuple[int, ...]:
+        """Open the pipes of a job anew, and note whose output may not be whole."""
+        found = self._pipes.find(read_pipes(pipes_path(folder)), members)
+        for stream, (_, problem) in zip(STREAMS, found, strict=True):
+            if problem:
+                note_problem(folder, stream, leader.why_unknown if isinstance(leader, Gone) else problem)
+        ends = tuple(end for end, _ in found)
+        self._yard.line.deposit(handle, ends)
+        return ends
+
     def _open_pumps(self, file: JobFile, folder: str, ends: tuple[int, ...]) -> list[Pump]:
         # Not O_APPEND, which splice refuses.
         logs = [os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE) for name in STREAMS]
@@ -192,14 +200,18 @@ class Adoption:
         """Find the pipes of what lingers anew, where the keeper that had them is gone; it is pumped with the others then."""
         if handle in self._deposits:
             return
-        ends = find_pipes(self._seen.get(self._jobs.mark(handle), {}))
-        if max(ends) < 0:
-            os.unlink(note)
+        members = list(self._seen.get(self._jobs.mark(handle), {}))
+        found = self._pipes.find(read_pipes(lingering_pipes_path(self._yard.logs, handle)), members)
+        ends = tuple(end for end, _ in found)
+        if all(problem for _, problem in found):
+            for end in ends:
+                os.close(end)
+            forget_lingering(self._yard.logs, handle)
             return
         folder = os.readlink(note)
         # How it ended is on disk.
         self._deposits[handle] = Deposited(handle, folder, settled=True, ends=ends)
-        self._yard.line.deposit(handle, ends if min(ends) >= 0 else ())
+        self._yard.line.deposit(handle, ends)
         self._yard.line.say(f"ended {handle} {folder}")
         self._yard.line.say(f"settled {handle}")
 

@@ -290,7 +290,7 @@ class Job:
         if not self._drained:
             verdict.sentence += "; the disk is full, and the last of its output comes into its log when there is room"
         for name, pump in zip(STREAMS, self._pumps, strict=True):
-            if pump.problem:
+            if pump.problem and pump.problem not in verdict.sentence:
                 verdict.sentence += f"; its {name} is not whole: {pump.problem}"
         return OutcomeFile(
             kind=verdict.kind,

@@ -26,14 +26,15 @@ from ..folders import (
     to_json,
     write_outcome,
 )
+from ..notes import pipes_path, write_pipes
 from .containment import Box
 from .facts import ended_fact
 from .job import Job
 from .leaders import Child, Use
 from .loop import Timer, log_exception
+from .pipes import Pipe
 from .pump import Pump, Quota
 from .spawn import OWN_FAILURE, CannotStart, Spawner, mark_for
-from .traces import PIPE_MODES
 from .yard import Yard
 
 # Of a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs some more for a moment.
@@ -184,34 +185,37 @@ class Jobs:
         if len(self._running) + len(self._yard.lingering) >= self._most_running:
             raise CannotStart(OWN_FAILURE, f"{len(self._running)} jobs run, and no descriptor is left for more")
         file = read_job(intent)
-        opened: list[int] = []
+        logs: list[int] = []
+        pipes: list[Pipe] = []
         try:
+            # One by one, so that whichever was opened is closed if a later one cannot be.
+            pipes.extend(Pipe() for _ in STREAMS)
+            write_pipes(pipes_path(intent), tuple(pipe.name for pipe in pipes))
             # From the moment `stderr` exists, a fork may have happened: the next supervisor must find out.
-            logs = [_keep(opened, os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE)) for name in STREAMS]
-            pipes = [_make_pipe(opened, mode) for mode in PIPE_MODES]
+            logs.extend(os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE) for name in STREAMS)
             mark = self.mark(handle)
             box = self._yard.boxes.take(mark)
             leader = self._spawn(file, mark, intent, box, pipes)
         except BaseException:
-            for fd in opened:
+            for fd in (*logs, *(pipe.read_end for pipe in pipes)):
                 os.close(fd)
             raise
-        for _, write_end in pipes:
-            os.close(write_end)
+        finally:
+            for pipe in pipes:
+                pipe.give_away()
         if faults.ARMED:
             faults.reach("after-fork-before-record")
         started_at_us, folder = self._rename(intent, leader.pid)
         quota = Quota() if file.output_limit_bytes is None else Quota(file.output_limit_bytes)
-        pumps = [Pump(self._yard.loop, read_end, log, quota=quota) for (read_end, _), log in zip(pipes, logs, strict=True)]
+        pumps = [Pump(self._yard.loop, pipe.read_end, log, quota=quota) for pipe, log in zip(pipes, logs, strict=True)]
         return Job(self._yard, file, folder, started_at_us, leader, box, pumps)
 
-    def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, pipes: list[tuple[int, int]]) -> Child:
-        (stdout, stdout_end), (stderr, stderr_end) = pipes
-        self._yard.line.deposit(file.handle, (stdout, stderr))
+    def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, pipes: list[Pipe]) -> Child:
+        self._yard.line.deposit(file.handle, tuple(pipe.read_end for pipe in pipes))
         if faults.ARMED:
             faults.reach("after-intent-before-fork")
         try:
-            pid = self._spawner.spawn(file, mark, intent, (stdout_end, stderr_end), box)
+            pid = self._spawner.spawn(file, mark, intent, pipes, box)
             box.lead(pid)
             return _watch(pid)
         except BaseException:
@@ -242,23 +246,3 @@ def _watch(pid: int) -> Child:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         raise CannotStart(OWN_FAILURE, f"it was killed at once, because it could not be watched: {error.strerror}") from None
-
-
-def _keep(opened: list[int], fd: int) -> int:
-    opened.append(fd)
-    return fd
-
-
-def _make_pipe(opened: list[int], mode: int) -> tuple[int, int]:
-    """Make a pipe: our end for reading, which does not block, and the job's.
-
-    The job's can read too: so it never gets SIGPIPE or end of file from the death of ours, but waits until it is read on. And it was
-    opened anew, because O_NONBLOCK would hold for both ends.
-    """
-    read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        opened.append(read_end)
-        os.fchmod(read_end, mode)
-        return read_end, _keep(opened, os.open(f"/proc/self/fd/{write_end}", os.O_RDWR | os.O_CLOEXEC))
-    finally:
-        os.close(write_end)

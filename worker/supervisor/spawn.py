@@ -22,14 +22,17 @@ which job a process belongs to that its predecessor started in the moment it was
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import pwd
 import resource
 from _blake2 import blake2b
+from collections.abc import Sequence
 
 from ..attendants import DEFAULT_SIGNALS
 from ..folders import JobFile
 from .containment import Box
+from .pipes import Pipe
 from .scripts import why_not_executed
 
 NOT_FOUND = 127
@@ -37,6 +40,8 @@ NOT_EXECUTABLE = 126
 OWN_FAILURE = 125
 _LEAST_MARK = 1 << 62
 _MARK_BYTES = 7
+# The reading ends of a job's pipes; where its limit of descriptors is lower, the two highest that it allows.
+RIDING_NUMBERS = (250, 251)
 
 _WHY = {
     errno.ENOEXEC: "it is neither a program for this machine nor a script that begins with #!",
@@ -72,19 +77,24 @@ class Spawner:
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         _, self._most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._files_limit = files_limit
+        # Which descriptors a job gets: three as usual, and the reading ends of its pipes, out of the way of all programs.
+        highest = files_limit if 0 <= files_limit <= RIDING_NUMBERS[-1] else RIDING_NUMBERS[-1] + 1
+        self._numbers = (0, 1, 2, highest - 2, highest - 1)
+        self._slots = [fcntl.fcntl(self._null, fcntl.F_DUPFD_CLOEXEC, 3) for _ in self._numbers]
         self._own_mark, self._most_mark = resource.getrlimit(resource.RLIMIT_RTTIME)
         self._environment = _base_environment()
 
-    def spawn(self, job: JobFile, mark: int, folder: str, ends: tuple[int, int], box: Box) -> int:
-        """Start the job's leader with `ends` as its stdout and stderr; gives its pid. Raises `CannotStart`."""
+    def spawn(self, job: JobFile, mark: int, folder: str, pipes: Sequence[Pipe], box: Box) -> int:
+        """Start the job's leader with `pipes` as its stdout and stderr; gives its pid. Raises `CannotStart`."""
         environment = {**self._environment, **dict(job.environment)}
         environment["JOBWIRE_JOB_ID"] = _uuid(job.handle)
         stdin = os.open(f"{folder}/stdin", os.O_RDONLY | os.O_CLOEXEC) if job.has_stdin else self._null
-        _enter_folder(job.directory)
         try:
+            _enter_folder(job.directory)
             program = find_program(job.argv[0], environment["PATH"])
             self._set_mark(mark)
-            return self._run(program, job.argv, environment, (stdin, *ends), box)
+            sources = [stdin, *(pipe.write_end for pipe in pipes), *(pipe.riding_end for pipe in pipes)]
+            return self._run(program, job.argv, environment, sources, box)
         finally:
             self._set_mark(self._own_mark)
             os.fchdir(self._home)
@@ -96,16 +106,17 @@ class Spawner:
         if self._most_mark == resource.RLIM_INFINITY:
             resource.setrlimit(resource.RLIMIT_RTTIME, (mark, self._most_mark))
 
-    def _run(self, program: str, argv: list[str], environment: dict[str, str], streams: tuple[int, int, int], box: Box) -> int:
+    def _run(self, program: str, argv: list[str], environment: dict[str, str], sources: list[int], box: Box) -> int:
         box.enter()
         # Our own limit is raised; programs that use select(2) break where theirs is.
         resource.setrlimit(resource.RLIMIT_NOFILE, (self._files_limit, self._most_files))
+        slots = self._fill_slots(sources) if max(sources) >= self._numbers[-2] else []
         try:
             return os.posix_spawn(
                 program,
                 argv,
                 environment,
-                file_actions=[(os.POSIX_SPAWN_DUP2, stream, number) for number, stream in enumerate(streams)],
+                file_actions=[(os.POSIX_SPAWN_DUP2, *pair) for pair in zip(slots or sources, self._numbers, strict=True)],
                 setsid=True,
                 setsigmask=(),
                 setsigdef=DEFAULT_SIGNALS,
@@ -118,8 +129,14 @@ class Spawner:
         except ValueError as error:
             raise CannotStart(NOT_EXECUTABLE, f"the program {program!r} cannot be executed: {error}") from None
         finally:
+            for slot in slots:
+                os.dup2(self._null, slot, inheritable=False)
             resource.setrlimit(resource.RLIMIT_NOFILE, (self._most_files, self._most_files))
             box.leave()
+
+    def _fill_slots(self, sources: list[int]) -> list[int]:
+        """Give what a job gets low numbers: one above its limit is refused by glibc, and no step may overwrite what a later one needs."""
+        return [os.dup2(source, slot, inheritable=False) for source, slot in zip(sources, self._slots, strict=True)]
 
 
 def mark_for(state: str, handle: str) -> int:

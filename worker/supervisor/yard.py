@@ -1,15 +1,13 @@
 """What all jobs of a supervisor share: loop, keeper, boxes, the clock; and what is still to be done for jobs that ended."""
 
-# ruff: noqa: PTH108, PTH119, PTH211 -- pathlib is not light
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Callable
 
 from ...broker.clock import Clock
 from ..attendants import say
-from ..folders import DISK_FULL, RETRY_SECONDS, lingers_path, to_json, write_outcome
+from ..folders import DISK_FULL, RETRY_SECONDS, to_json, write_outcome
+from ..notes import forget_lingering, note_lingering
 from .containment import Boxes
 from .keeper_line import KeeperLine
 from .loop import Loop
@@ -74,15 +72,13 @@ class Yard:
         A process that escaped may still write. Then it is pumped until it hangs up, or it would wait for ever. That is noted beside the
         folder, for whoever comes after us and our keeper: folders of jobs that ended are too many to be looked into.
         """
-        note = lingers_path(self.logs, handle)
         lingers = any(pump.is_open for pump in pumps)
 
         def look() -> None:
             if not any(pump.is_open for pump in pumps):
                 self.lingering.discard(handle)
                 if lingers:
-                    with contextlib.suppress(FileNotFoundError):
-                        os.unlink(note)
+                    forget_lingering(self.logs, handle)
                 self.line.say(f"drained {handle}")
 
         self.lingering.add(handle)
@@ -91,7 +87,5 @@ class Yard:
             pump.quota.on_exceeded = None
             pump.when_closed = look
         if lingers:
-            # Where it is there, or there is no room for it, nothing is changed.
-            with contextlib.suppress(OSError):
-                os.symlink(os.path.basename(folder), note)
+            note_lingering(self.logs, handle, folder)
         look()

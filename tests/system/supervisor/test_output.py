@@ -2,13 +2,37 @@
 
 import os
 import resource
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from daemons import wait_until
-from raw_desk import RawDesk, kill_and_wait
+from raw_desk import RawDesk, kill_and_wait, kill_both, serving
+
+from jobwire.worker import keeper
 
 SH = "/bin/sh"
+# Root without a capability is an ordinary user to the kernel, who can read what is installed here.
+ORDINARY = ("setpriv", "--securebits=+noroot", "--bounding-set=-all", "--inh-caps=-all")
+
+
+def start_pair(state: Path, *prefix: str, files_limit: int = 0) -> None:
+    """Start keeper and supervisor through another program."""
+    code = f"import sys; from jobwire.worker import keeper; keeper.start(sys.argv[1], {files_limit})"
+    subprocess.run([*prefix, sys.executable, "-c", code, state], check=True)
+
+
+@pytest.fixture(params=["root", "ordinary"])
+def anybodys(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[RawDesk, tuple[str, ...]]]:
+    """Give the pair of a privileged user and of an ordinary one, and what starts another of the kind."""
+    prefix = ORDINARY if request.param == "ordinary" else ()
+    if prefix and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("rights cannot be dropped here")
+    start_pair(tmp_path, *prefix)
+    with serving(tmp_path) as one:
+        yield one, prefix
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -17,7 +41,7 @@ def test_output_that_cannot_be_written_is_told_also_by_the_next_supervisor(desk:
     os.mkfifo(gate)
     # EFBIG from now on, for this supervisor alone.
     resource.prlimit(desk.supervisor, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
-    handle = desk.start(SH, "-c", f"head -c 5000 /dev/zero; echo whole >&2; read x < {gate}; exit 3")
+    handle = desk.start(SH, "-c", f"head -c 1500 /dev/zero; echo whole >&2; read x < {gate}; exit 3")
     folder = desk.folder(desk.started(handle))
     wait_until((folder / "stdout.problem").exists, "the note of what is missing")
     if killed:
@@ -30,3 +54,132 @@ def test_output_that_cannot_be_written_is_told_also_by_the_next_supervisor(desk:
     assert fact["sentence"] == "exited with status 3; its stdout is not whole: File too large"
     assert desk.output(fact) == (b"\0" * 1000, b"whole\n")
     desk.settle(handle)
+
+
+def test_what_a_job_writes_cannot_be_read_back_and_looks_open(desk: RawDesk) -> None:
+    # As `tail -f` of coreutils 8.28 to 8.32, which takes a stdout that is readable for a closed pipe.
+    look = "import os, select; os.write(1, b'x'); print(select.select([1, 2], [], [], 0)[0])"
+    assert desk.run(sys.executable, "-S", "-c", look)[1] == b"x[]\n"
+    steal = (
+        "import os\n"
+        "for number in range(100):\n"
+        "    for fd in (1, 2):\n"
+        "        os.write(fd, b'precious %d\\n' % number)\n"
+        "        try: os.read(fd, 100)\n"
+        "        except OSError as error: assert error.errno == 9\n"
+        "        else: os._exit(1)"
+    )
+    fact, stdout, stderr = desk.run(sys.executable, "-S", "-c", steal)
+    assert fact["exit_status"] == 0
+    assert stdout == stderr == b"".join(b"precious %d\n" % number for number in range(100))
+
+
+@pytest.mark.parametrize("mode", ["666", "0", "1700"])
+def test_what_a_job_does_to_the_mode_of_its_stdout_loses_nothing(
+    anybodys: tuple[RawDesk, tuple[str, ...]], tmp_path: Path, mode: str
+) -> None:
+    desk, prefix = anybodys
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    handle = desk.start(SH, "-c", f"chmod {mode} /dev/stdout /dev/stderr; echo early; read x < {gate}; echo late; echo error >&2")
+    folder = desk.folder(desk.started(handle))
+    wait_until((folder / "stdout").read_bytes, "the first line")
+    kill_both(desk)
+    start_pair(tmp_path, *prefix)
+    desk.reconnect()
+    gate.write_bytes(b"\n")
+    fact = desk.ended(handle)
+    assert desk.output(fact) == (b"early\nlate\n", b"error\n")
+    assert (fact["stdout_problem"], fact["stderr_problem"]) == ("", "")
+    desk.settle(handle)
+
+
+@pytest.mark.usefixtures("any_box")
+def test_nobody_of_a_job_gets_sigpipe_while_all_of_us_are_dead(desk: RawDesk, tmp_path: Path) -> None:
+    """Its first process, and one that left its session; each says in a file how its writes went."""
+    gates = [tmp_path / name for name in ("one", "two", "end")]
+    for gate in gates:
+        os.mkfifo(gate)
+    # Without an end of its own of what the other has: the first closes its stderr, the second its stdout.
+    script = (
+        f"setsid sh -c 'exec >&-; read x < {gates[1]}; echo late error >&2; echo $? > {tmp_path}/second' & "
+        f"exec 2>&-; read x < {gates[0]}; echo late; echo $? > {tmp_path}/first; read x < {gates[2]}"
+    )
+    handle = desk.start(SH, "-c", script)
+    desk.started(handle)
+    # They listen at their gates, each for itself.
+    ends = [os.open(gate, os.O_WRONLY) for gate in gates[:2]]
+    kill_both(desk)
+    for end in ends:
+        os.write(end, b"\n")
+        os.close(end)
+    for name in ("first", "second"):
+        assert wait_until(lambda name=name: (tmp_path / name).exists() and (tmp_path / name).read_text(), "its write") == "0\n"
+    keeper.start(tmp_path)
+    desk.reconnect()
+    gates[2].write_bytes(b"\n")
+    fact = desk.ended(handle)
+    assert desk.output(fact) == (b"late\n", b"late error\n")
+    assert (fact["stdout_problem"], fact["stderr_problem"]) == ("", "")
+    desk.settle(handle)
+
+
+def test_a_program_that_closes_all_it_inherits_loses_no_byte_while_one_of_us_lives(desk: RawDesk, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    closing = f"import os; os.closerange(3, 300); open({str(gate)!r}).read(); os.write(1, b'late'); os._exit(4)"
+    handle = desk.start(sys.executable, "-S", "-c", closing)
+    desk.started(handle)
+    end = os.open(gate, os.O_WRONLY)
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    os.close(end)
+    fact = desk.ended(handle)
+    assert (fact["exit_status"], desk.output(fact)[0]) == (4, b"late")
+    desk.settle(handle)
+
+
+def test_a_pipe_that_is_gone_with_all_of_us_is_said_to_be(desk: RawDesk, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    closing = f"import os; os.closerange(3, 300); os.close(2); open({str(gate)!r}).read(); os.write(1, b'late'); os._exit(4)"
+    handle = desk.start(sys.executable, "-S", "-c", closing)
+    desk.started(handle)
+    end = os.open(gate, os.O_WRONLY)
+    kill_both(desk)
+    keeper.start(tmp_path)
+    desk.reconnect()
+    os.close(end)
+    fact = desk.ended(handle)
+    assert desk.output(fact) == (b"late", b"")
+    assert fact["stdout_problem"] == ""
+    assert fact["sentence"].endswith(
+        "; its stderr is not whole: whatever was unread in its pipe when supervisor and keeper were killed is lost"
+    )
+    desk.settle(handle)
+
+
+@pytest.mark.parametrize("limit", [64, 251, 252, 1024])
+def test_the_reading_ends_lie_below_the_limit_of_descriptors(tmp_path: Path, limit: int) -> None:
+    start_pair(tmp_path, files_limit=limit)
+    with serving(tmp_path) as desk:
+        stdout = desk.run(SH, "-c", "ls /proc/self/fd; ulimit -n")[1].split()
+    highest = min(limit - 1, 251)
+    assert {str(highest).encode(), str(highest - 1).encode(), str(limit).encode()} < set(stdout)
+
+
+def test_more_jobs_run_than_a_job_may_have_descriptors(tmp_path: Path) -> None:
+    """A job's limit is lower than that of its supervisor, who has seven for each job: also under 250 and 251."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    start_pair(tmp_path, files_limit=256)
+    with serving(tmp_path) as desk:
+        jobs = {desk.start(SH, "-c", f"echo {number}; read x < {gate}; echo err {number} >&2"): number for number in range(45)}
+        for handle in jobs:
+            desk.started(handle)
+        end = os.open(gate, os.O_RDWR)
+        os.write(end, b"\n" * len(jobs))
+        for handle, number in jobs.items():
+            assert desk.output(desk.ended(handle)) == (b"%d\n" % number, b"err %d\n" % number)
+        os.close(end)
+        desk.settle(*jobs)

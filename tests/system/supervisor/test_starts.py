@@ -130,9 +130,11 @@ def test_a_job_has_a_session_of_its_own_and_default_signals(desk: RawDesk) -> No
     assert {int(status[name], 16) & ~(3 << 31) for name in (b"SigBlk", b"SigIgn", b"SigCgt")} == {0}
 
 
-def test_a_job_inherits_no_descriptor(desk: RawDesk) -> None:
+def test_a_job_inherits_no_descriptor_but_the_reading_ends_of_its_pipes(desk: RawDesk) -> None:
     stdout = desk.run(SH, "-c", "exec ls -l /proc/self/fd")[1].decode()
-    assert sorted(line.split()[-3] for line in stdout.splitlines()[1:] if "/proc/" not in line.split()[-1]) == ["0", "1", "2"]
+    links = {line.split()[-3]: line.split()[-1] for line in stdout.splitlines()[1:] if "/proc/" not in line.split()[-1]}
+    assert sorted(links) == ["0", "1", "2", "250", "251"]
+    assert (links["250"], links["251"]) == (links["1"], links["2"])
 
 
 def test_the_usual_limit_of_descriptors_is_inherited(tmp_path: Path, request: pytest.FixtureRequest) -> None:

@@ -6,7 +6,7 @@ from jobwire.worker.deposits import Deposits
 from jobwire.worker.supervisor.keeper_line import Died
 from jobwire.worker.supervisor.processes import Stat, mark_of, read_stat, started_at_us
 from jobwire.worker.supervisor.spawn import mark_for
-from jobwire.worker.supervisor.traces import PIPE_MODES, find_leader, find_pipes, marked_processes, started_about
+from jobwire.worker.supervisor.traces import find_leader, marked_processes, started_about
 
 
 def stat(session: int, ticks: int) -> Stat:
@@ -49,34 +49,6 @@ def test_start_times_are_told() -> None:
     at_us = started_at_us(found.start_ticks)
     assert started_about(found.start_ticks, at_us + 1_000_000)
     assert not started_about(found.start_ticks, at_us + 10_000_000)
-
-
-def _given(mode: int) -> tuple[int, int]:
-    """Make a pipe as jobs get them: our end, and theirs."""
-    read, write = os.pipe2(os.O_CLOEXEC)
-    os.fchmod(read, mode)
-    given = os.open(f"/proc/self/fd/{write}", os.O_RDWR)
-    os.close(write)
-    return read, given
-
-
-def test_only_pipes_that_we_gave_are_found_and_under_any_number() -> None:
-    out, err = (_given(mode) for mode in PIPE_MODES)
-    own = os.pipe2(os.O_CLOEXEC)
-    try:
-        # As a shell in the middle of `program >&2`, which keeps its stdout elsewhere meanwhile; and one that has only its stderr.
-        with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=err[1], stderr=own[1], pass_fds=[out[1]]) as child:
-            found = find_pipes([child.pid])
-        with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=err[1], stderr=err[1]) as child:
-            stdout, stderr = find_pipes([child.pid])
-        assert stdout == -1
-        assert [os.path.sameopenfile(*pair) for pair in zip((*found, stderr), (out[0], err[0], err[0]), strict=True)] == [True] * 3
-        for fd in (*found, stderr):
-            os.close(fd)
-    finally:
-        for fd in (*own, *out, *err):
-            os.close(fd)
-    assert find_pipes([child.pid]) == (-1, -1)
 
 
 def test_a_deposit_is_kept_until_it_is_settled_and_drained() -> None:

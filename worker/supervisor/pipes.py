@@ -1,0 +1,194 @@
+"""A job's two pipes: made, given to the job, and found again through whoever has an end of them.
+
+The job's descriptors 1 and 2 can only write, as under any launcher: one that could be read too looks like a closed pipe to programs that
+poll it (`tail -f`), and lets them read away what was written. Their reading ends are in the job as well, under high numbers that nobody
+uses. So there is always a reader: when all of our processes are killed at once, a write does not end in SIGPIPE but waits, and the next
+supervisor can open the pipe anew. The price: a program that closes whatever it inherits, as sudo does, goes without.
+
+A pipe is known by its device and inode, which are on disk before the fork. All else that can be seen of it a job may change.
+"""
+
+# ruff: noqa: PTH101, PTH116, PTH208 -- pathlib is not light
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from stat import S_IMODE, S_IRUSR, S_ISFIFO
+from typing import NamedTuple
+
+from ..notes import PipeName
+from .processes import all_pids, read_stat
+
+# An earlier version told them by their modes; such jobs may still run.
+FORMER_MODES = (0o1600, 0o1700)
+_LOST_IN_IT = "whatever was unread in its pipe when supervisor and keeper were killed is lost"
+
+
+class Pipe:
+    """One pipe, before its job is there."""
+
+    __slots__ = ("name", "read_end", "riding_end", "write_end")
+
+    def __init__(self) -> None:
+        # O_NONBLOCK belongs to an open file, so ours is opened anew: those of the job block, as usual.
+        self.riding_end, self.write_end = os.pipe2(os.O_CLOEXEC)
+        try:
+            self.read_end = os.open(f"/proc/self/fd/{self.riding_end}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            self.give_away()
+            raise
+        self.name = _name(os.fstat(self.read_end))
+
+    def give_away(self) -> None:
+        """Close the ends that are the job's."""
+        os.close(self.riding_end)
+        os.close(self.write_end)
+
+
+class Found(NamedTuple):
+    """Our end of a pipe, opened anew. Without a writer it is at its end, and `problem` says what may be missing."""
+
+    end: int
+    problem: str = ""
+
+
+class Pipes:
+    """Finds them among all processes."""
+
+    def __init__(self) -> None:
+        # Who has which pipe, looked up once, and only where those who should have it do not.
+        self._holders: dict[PipeName, list[tuple[int, str]]] | None = None
+
+    def find(self, names: tuple[PipeName, ...] | None, members: list[int]) -> tuple[Found, ...]:
+        """Open our ends of a job's pipes anew: through its processes, or whoever else has got them. None: of an earlier version."""
+        if names is None:
+            return _find_former(members)
+
+        def which(stat: os.stat_result) -> int | None:
+            return names.index(name) if (name := _name(stat)) in names else None
+
+        ends, refusals = _search(_holdings(members), which, len(names))
+        for number, name in enumerate(names):
+            if number not in ends:
+                found, more = _search(self._holders_of(name), which, 1)
+                ends |= found
+                refusals += more
+        refusals += [f"process {pid} does not let its descriptors be seen" for pid in members if _hides(pid)]
+        why = f"{_LOST_IN_IT} ({refusals[0]})" if refusals else _LOST_IN_IT
+        return tuple(Found(ends[number]) if number in ends else Found(hung_up(), why) for number in range(len(names)))
+
+    def _holders_of(self, name: PipeName) -> list[tuple[int, str]]:
+        if self._holders is None:
+            self._holders = {}
+            for pid, number in _holdings(all_pids()):
+                try:
+                    stat = os.stat(f"/proc/{pid}/fd/{number}")
+                except OSError:
+                    continue
+                if S_ISFIFO(stat.st_mode):
+                    self._holders.setdefault(_name(stat), []).append((pid, number))
+        return self._holders.get(name, [])
+
+
+def _find_former(members: list[int]) -> tuple[Found, ...]:
+    """Find those of a job of an earlier version, whose descriptors could read as well, and which noted no names."""
+    ends, _ = _search((one for one in _holdings(members) if _is_read_write(*one)), _index_of_mode, len(FORMER_MODES))
+    return tuple(Found(ends[number]) if number in ends else Found(hung_up(), _LOST_IN_IT) for number in range(len(FORMER_MODES)))
+
+
+def hung_up() -> int:
+    """Give the reading end of a pipe into which nobody can write."""
+    read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    os.close(write_end)
+    return read_end
+
+
+def _name(stat: os.stat_result) -> PipeName:
+    return PipeName(stat.st_dev, stat.st_ino)
+
+
+def _index_of_mode(stat: os.stat_result) -> int | None:
+    mode = S_IMODE(stat.st_mode)
+    return FORMER_MODES.index(mode) if S_ISFIFO(stat.st_mode) and mode in FORMER_MODES else None
+
+
+def _holdings(pids: Iterable[int]) -> Iterator[tuple[int, str]]:
+    """List all descriptors that we can see: under whatever numbers, a shell moves them for a moment (`echo >&2`, `>> file`)."""
+    for pid in pids:
+        try:
+            numbers = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            # It ended, or does not let us look.
+            continue
+        for number in numbers:
+            yield pid, number
+
+
+def _search(
+    holdings: Iterable[tuple[int, str]], which: Callable[[os.stat_result], int | None], count: int
+) -> tuple[dict[int, int], list[str]]:
+    """Open each of `count` pipes once, `which` knows them; also say what was refused."""
+    ends: dict[int, int] = {}
+    refusals: list[str] = []
+    for pid, number in holdings:
+        path = f"/proc/{pid}/fd/{number}"
+        try:
+            index = which(os.stat(path))
+            if index is not None and index not in ends:
+                end = _open(path, which)
+                if end is not None:
+                    ends[index] = end
+        except FileNotFoundError:
+            # Closed meanwhile.
+            continue
+        except OSError as error:
+            refusals.append(f"{path}: {error.strerror}")
+        if len(ends) == count:
+            break
+    return ends, refusals
+
+
+def _open(path: str, which: Callable[[os.stat_result], int | None]) -> int | None:
+    # Held first, so that it stays the same one: another may come under that number.
+    held = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        stat = os.fstat(held)
+        return _open_held(f"/proc/self/fd/{held}", S_IMODE(stat.st_mode)) if which(stat) is not None else None
+    finally:
+        os.close(held)
+
+
+def _open_held(path: str, mode: int) -> int:
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(path, flags)
+    except PermissionError:
+        # The job took the right to read away (`chmod 0 /dev/stdout`). The pipe is ours: we give it back for a moment.
+        os.chmod(path, mode | S_IRUSR)
+        try:
+            return os.open(path, flags)
+        finally:
+            os.chmod(path, mode)
+
+
+def _hides(pid: int) -> bool:
+    try:
+        os.listdir(f"/proc/{pid}/fd")
+    except PermissionError:
+        stat = read_stat(pid)
+        return stat is None or stat.alive
+    except OSError:
+        return False
+    return False
+
+
+def _is_read_write(pid: int, number: str) -> bool:
+    # A pipe that the job made itself has one end for each, and must be left alone.
+    try:
+        with open(f"/proc/{pid}/fdinfo/{number}") as file:  # noqa: PTH123 -- as above
+            for line in file:
+                if line.startswith("flags:"):
+                    return int(line.split()[1], 8) & os.O_ACCMODE == os.O_RDWR
+    except OSError:
+        pass
+    return False
