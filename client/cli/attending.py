@@ -1,13 +1,12 @@
 """Staying with one job: its output here, our signals there, and its end as our end. `run` and `submit --follow` do it.
 
 Ctrl-C sends SIGINT to the job, the second one stops it, the third does not wait for that and ends only us. SIGQUIT goes to the job,
-as a terminal would send it. SIGTERM, SIGHUP, and nobody reading the output any more, stop the job.
+as a terminal would send it. SIGTERM, SIGHUP, and output that nobody reads any more or that cannot be written, stop the job.
 """
 
 from __future__ import annotations
 
 import signal
-import sys
 import time
 
 from ...schemas.generated import request_pb2
@@ -20,10 +19,11 @@ from ..exchange import Exchange
 from ..job import Job
 from . import endings
 from .copying import Copy, step
-from .outlet import Outlet, ReaderGone
+from .outlet import Outlet
 from .screen import say
 from .sentences import how_it_ended
 from .signals import Signals
+from .streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
 
 # A job that starts at once is not worth a word.
 _PATIENCE_SECONDS = 0.5
@@ -40,41 +40,55 @@ class Attendance:
         self._key = key_to_wire(job.key)
         self._interrupts = 0
         self._is_stopping = False
-        self._reader_gone = False
+        # The status to end with where its output cannot be written any more.
+        self._unwritable: int | None = None
         # When to tell that the job waits; None: that was told, or is of no interest any more.
         self._tell_at: float | None = time.monotonic() + _PATIENCE_SECONDS
         self._asked: list[Exchange] = []
 
     def attend(self, signals: Signals) -> int:
         """Stay until the end; get the status to end with."""
-        outlets = [Outlet(sys.stdout.fileno()), Outlet(sys.stderr.fileno())]
+        outlets = [Outlet(STDOUT), Outlet(STDERR)]
+        readers = Readers([outlet.fd for outlet in outlets])
         try:
             copies = [Copy(self._job.stdout, outlets[0]), Copy(self._job.stderr, outlets[1])]
-            self._copy(copies, signals)
+            self._copy(copies, readers, signals)
         finally:
+            readers.close()
             for outlet in outlets:
                 outlet.close()
-        if self._reader_gone:
-            return endings.READER_GONE
-        return self._ended()
+        return self._ended() if self._unwritable is None else self._unwritable
 
-    def _copy(self, copies: list[Copy], signals: Signals) -> None:
+    def _copy(self, copies: list[Copy], readers: Readers, signals: Signals) -> None:
         while self._job.exit_status is None or not all(copy.is_done for copy in copies):
             for number in signals.take():
                 self._heed(number)
             try:
-                step(self._client, [] if self._reader_gone else copies, [signals.fd], self._tell_at)
+                self._step(copies, readers, signals)
             except ReaderGone:
-                self._reader_gone = True
-                for copy in copies:
-                    copy.drop()
-                self._stop()
+                self._give_up(copies, endings.READER_GONE)
+            except CannotWrite as error:
+                say(f"{error}; the job is stopped")
+                self._give_up(copies, endings.OWN_FAILURE)
             self._hear_answers()
             self._tell_of_waiting()
             if all(copy.is_done for copy in copies) and not self._job.record.is_watched:
                 # The watch was refused after a lost connection, to somebody who may start nothing any more, say. Its log has ended,
                 # so the job has or is about to.
                 self._job.wait()
+
+    def _step(self, copies: list[Copy], readers: Readers, signals: Signals) -> None:
+        if self._unwritable is None:
+            step(self._client, copies, readers, [signals.fd], self._tell_at)
+        else:
+            # Nothing is written any more, and who reads or not does not count.
+            self._client.pump(self._tell_at, [signals.fd])
+
+    def _give_up(self, copies: list[Copy], status: int) -> None:
+        self._unwritable = status
+        for copy in copies:
+            copy.drop()
+        self._stop()
 
     def _heed(self, number: int) -> None:
         if number == signal.SIGQUIT:

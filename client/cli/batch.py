@@ -24,8 +24,9 @@ from .endings import BadInput
 from .opening import client, context_name
 from .options import surroundings
 from .progress import Progress
-from .screen import say, write
+from .screen import say, tell_id, write
 from .sentences import command_line, failed, how_many_jobs
+from .streams import CannotWrite, ReaderGone
 
 _TAIL_LINES = 5
 _MOST_WARNINGS = 5
@@ -74,7 +75,7 @@ def batch(
                 connected.connection.call(request_pb2.Request(start=request))
             except Refused as refused:
                 raise _about_job(refused, request, jobs) from None
-            write(format_id(run))
+            tell_id(format_id(run), "the batch is submitted")
             say(f"{how_many_jobs(len(jobs))} submitted{repeated}; jobwire wait {format_id(run)} waits for their end")
             return
         say(f"run {format_id(run)}: {how_many_jobs(len(jobs))}{repeated}")
@@ -131,6 +132,9 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
             else:
                 say(f"interrupted before the batch was acknowledged; repeat it with --id {run}, and no job starts twice")
             raise endings.Ending(endings.INTERRUPTED) from None
+        except (ReaderGone, CannotWrite):
+            say(f"the jobs go on; jobwire wait {run} waits for them, jobwire stop {run} ends them")
+            raise
         except Refused as refused:
             if is_submitted:
                 # It may start nothing any more, say; what was started goes on.

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from ..blocking import Client
 from ..output import JobOutput
-from .outlet import Outlet, ReaderGone
+from .outlet import Outlet
+from .streams import Readers
 
 
 class Copy:
@@ -33,7 +34,7 @@ class Copy:
     def advance(self) -> bool:
         """Write what has arrived; say whether anything was written.
 
-        Raises ReaderGone.
+        Raises ReaderGone and CannotWrite.
         """
         before = self._written
         while self.is_blocked or self._take():
@@ -62,10 +63,10 @@ class Copy:
         return self.is_blocked
 
 
-def step(client: Client, copies: Sequence[Copy], wake_fds: Sequence[int] = (), deadline: float | None = None) -> None:
+def step(client: Client, copies: Sequence[Copy], readers: Readers, wake_fds: Sequence[int] = (), deadline: float | None = None) -> None:
     """Move on what can be moved; where nothing can, wait until something happens, a wake fd is readable or the deadline passed.
 
-    Raises ReaderGone.
+    Raises ReaderGone and CannotWrite.
     """
     if any([copy.advance() for copy in copies]):  # noqa: C419 -- each gets its turn
         return
@@ -79,18 +80,13 @@ def step(client: Client, copies: Sequence[Copy], wake_fds: Sequence[int] = (), d
             poll.register(fd, select.POLLOUT)
         poll.poll()
         return
-    pump_for_readers(client, [copy.outlet.fd for copy in copies if copy.outlet.is_pipe], wake_fds, deadline)
+    pump_for_readers(client, readers, wake_fds, deadline)
 
 
-def pump_for_readers(client: Client, pipes: Sequence[int], wake_fds: Sequence[int] = (), deadline: float | None = None) -> None:
-    """Let come what comes, for somebody who reads these pipes.
+def pump_for_readers(client: Client, readers: Readers, wake_fds: Sequence[int] = (), deadline: float | None = None) -> None:
+    """Let come what comes, for somebody who reads.
 
-    Raises ReaderGone as soon as one of them has no reader any more, though there is nothing to write.
+    Raises ReaderGone as soon as nobody reads any more, though there is nothing to write.
     """
-    client.pump(deadline, [*wake_fds, *pipes])
-    # The end that is written to is never readable. If it woke us, then because nobody reads it any more.
-    poll = select.poll()
-    for fd in pipes:
-        poll.register(fd, 0)
-    if poll.poll(0):
-        raise ReaderGone
+    client.pump(deadline, [*wake_fds, readers.fd])
+    readers.check()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import sys
 from typing import Annotated
 
 import typer
@@ -20,6 +17,7 @@ from .opening import client
 from .records import event_record
 from .screen import flush, local_time, write, write_json
 from .sentences import how_it_ended
+from .streams import STDOUT, Readers
 
 
 def events(
@@ -42,13 +40,13 @@ def events(
     with client(ctx) as connected:
         jobs = chosen_jobs(connected, job or [])
         with connected.events(after, jobs=jobs) as stream:
-            pipes = [fd for fd in (sys.stdout.fileno(),) if stat.S_ISFIFO(os.fstat(fd).st_mode)]
+            readers = Readers([STDOUT])
             while True:
                 while (event := stream.take()) is not None:
                     _tell(event, json=json)
                 if stream.ended:
                     return
-                pump_for_readers(connected, pipes)
+                pump_for_readers(connected, readers)
 
 
 def _tell(event: Event, *, json: bool) -> None:

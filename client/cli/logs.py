@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Literal
 
 import typer
@@ -16,6 +15,7 @@ from .copying import Copy, step
 from .endings import BadInput
 from .opening import client
 from .outlet import Outlet
+from .streams import STDERR, STDOUT, Readers
 
 _Stream = Literal["stdout", "stderr"]
 _BLOCK = 256 * 1024
@@ -57,15 +57,16 @@ def logs(
 
 
 def _copy(job: Job, stream: _Stream, begin: int, upto: int | None) -> Copy:
-    ours = sys.stdout if stream == "stdout" else sys.stderr
-    return Copy(job.output(stream, begin), Outlet(ours.fileno()), upto)
+    return Copy(job.output(stream, begin), Outlet(STDOUT if stream == "stdout" else STDERR), upto)
 
 
 def _write(connected: Client, copies: list[Copy]) -> None:
+    readers = Readers([copy.outlet.fd for copy in copies])
     try:
         while not all(copy.is_done for copy in copies):
-            step(connected, copies)
+            step(connected, copies, readers)
     finally:
+        readers.close()
         for copy in copies:
             copy.outlet.close()
 

@@ -19,9 +19,10 @@ import typer.main
 
 from ... import __version__
 from ...schemas.refusal import Code, Refused
-from . import endings, screen
+from . import endings, screen, streams
 from .endings import BadInput, Ending
 from .other_words import CALLED_OTHERWISE
+from .streams import CannotWrite, ReaderGone
 from .texts import take_texts_as_typed
 
 TRACEBACK_VARIABLE = "JOBWIRE_TRACEBACK"
@@ -86,13 +87,6 @@ class Verbs(typer.core.TyperGroup):
             # So that a slip of the finger is answered with the verb that was meant.
             self.commands.update(dict.fromkeys(VERBS))  # type: ignore[arg-type] # reason: only the names are looked at
         return super().resolve_command(ctx, args)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Do what was called. A reader that is gone would be our failure to typer."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            raise Ending(endings.READER_GONE) from None
 
 
 def load(name: str) -> Any:
@@ -164,6 +158,8 @@ def command_line(arguments: Sequence[str]) -> int:
         root = typer.main.get_command(app)
         _show_no_types(root)
         ended = root.main(list(arguments) or ["--help"], prog_name="jobwire", standalone_mode=False)
+    except ReaderGone:
+        return endings.READER_GONE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the last edge
         return _answer(error, arguments)
     # A typer.Exit comes back as its status; what a verb returns is nothing.
@@ -190,8 +186,14 @@ def _answer(error: BaseException, arguments: Sequence[str]) -> int:
             message, status = _misuse(error, arguments), endings.MISUSED
         case _:
             message = _our_fault(error)
-    if message:
-        screen.say(message)
+    try:
+        if message:
+            screen.say(message)
+    except ReaderGone:
+        # Of the results before it; the message was said.
+        return endings.READER_GONE
+    except CannotWrite as unwritable:
+        screen.say(str(unwritable))
     return status
 
 
@@ -237,38 +239,19 @@ def _our_fault(error: BaseException) -> str:
     return f"something unexpected went wrong ({what}); to see where, set {TRACEBACK_VARIABLE}=1"
 
 
-def _give_up_stdout() -> None:
-    # What still waits in the buffer must not complain again at the end.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-def _open_missing_streams() -> None:
-    """Give a purpose to a standard descriptor that the caller closed, or the next file opened would get its number and our output."""
-    for fd in (0, 1, 2):
-        try:
-            os.fstat(fd)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
-    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 -- a descriptor, for as long as we live
-    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115 -- it stays open
-
-
 def main() -> NoReturn:
     """Entry of the command."""
-    _open_missing_streams()
+    streams.open_streams()
     # Looking for garbage while modules are loaded costs more than it finds; see `load` for when it begins.
     gc.disable()
     status = command_line(sys.argv[1:])
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        _give_up_stdout()
+    except ReaderGone:
         status = endings.READER_GONE
-    except OSError as error:
-        _give_up_stdout()
-        screen.say(f"the standard output cannot be written: {error.strerror}")
-        status = endings.OWN_FAILURE
-    sys.stderr.flush()
+    except CannotWrite as error:
+        screen.say(str(error))
+        status = status or endings.OWN_FAILURE
     if _DAEMONS in sys.modules:
         sys.exit(status)
     # Taking all modules apart would take longer than `true` on the worker.

@@ -5,11 +5,14 @@ What came from elsewhere is shown without its control characters: it must not dr
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import time
 from typing import Any, NamedTuple
+
+from .streams import CannotWrite, ReaderGone
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -27,10 +30,29 @@ def write_json(record: dict[str, Any]) -> None:
 
 
 def say(message: str) -> None:
-    """Tell the person something that is no result."""
-    sys.stdout.flush()
-    sys.stderr.write(f"jobwire: {printable(message)}\n")
-    sys.stderr.flush()
+    """Tell the person something that is no result; nobody hears it where the standard error has no reader.
+
+    Raises ReaderGone and CannotWrite of the results before it; it was said then.
+    """
+    try:
+        sys.stdout.flush()
+    finally:
+        with contextlib.suppress(ReaderGone, CannotWrite):
+            sys.stderr.write(f"jobwire: {printable(message)}\n")
+            sys.stderr.flush()
+
+
+def tell_id(text: str, what: str) -> None:
+    """Hand over the id of something that is done; where nobody takes it, it is said instead.
+
+    Raises ReaderGone and CannotWrite.
+    """
+    write(text)
+    try:
+        flush()
+    except (ReaderGone, CannotWrite):
+        say(f"{what}, but its id cannot be written to the standard output: {text}")
+        raise
 
 
 def flush() -> None:

@@ -12,7 +12,7 @@ from . import endings
 from .attending import Attendance
 from .opening import client, context_name
 from .options import Command, JobId, job_id, job_spec, takes_job_options
-from .screen import flush, say, write
+from .screen import say, tell_id
 from .sentences import how_it_ended
 from .signals import Signals
 
@@ -43,8 +43,7 @@ def submit(
                 say(f"job {format_id(identifier)}")
             with Signals() as signals:
                 raise endings.Ending(Attendance(connected, job).attend(signals))
-        write(format_id(identifier))
-        flush()
+        tell_id(format_id(identifier), "the job is submitted")
         if wait:
             job.wait()
             if not quiet and job.outcome is not None:

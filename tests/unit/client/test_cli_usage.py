@@ -283,10 +283,11 @@ def test_a_verb_that_speaks_to_the_worker_loads_nothing_dear(arguments: list[str
     assert not DEAR & set(loaded) - set(bare.stdout.split())
 
 
-def test_a_closed_output_does_not_disturb() -> None:
+def test_a_closed_output_is_an_output_that_cannot_be_written() -> None:
     code = "import os, sys; os.close(1); os.execv(sys.executable, [sys.executable, '-m', 'jobwire.client.cli.main', '--version'])"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
-    assert (ended.returncode, ended.stderr) == (0, b"")
+    said = b"jobwire: write error: the standard output cannot be written: Bad file descriptor\n"
+    assert (ended.returncode, ended.stderr) == (125, said)
 
 
 def test_a_reader_that_is_gone_ends_it_quietly_with_141() -> None:
