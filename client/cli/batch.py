@@ -23,12 +23,11 @@ from .arguments import parse_count, understanding, understood
 from .endings import BadInput
 from .opening import client, context_name
 from .options import surroundings
-from .progress import Progress
+from .progress import TAIL_LINES, Progress
 from .screen import say, tell_id, write
 from .sentences import command_line, failed, how_many_jobs
 from .streams import CannotWrite, ReaderGone
 
-_TAIL_LINES = 5
 _MOST_WARNINGS = 5
 
 
@@ -61,7 +60,7 @@ def batch(
     request = request_pb2.Start(
         batch=job_pb2.Batch(id=run, name=plan.name, parallel=plan.parallel if width is None else min(width, MOST_JOBS_PER_START)),
         watch=not no_wait,
-        tail_lines=_TAIL_LINES,
+        tail_lines=TAIL_LINES,
     )
     for job_id, job in zip(ids, plan.jobs, strict=True):
         request.jobs.add(id=job_id, spec=to_wire(job))

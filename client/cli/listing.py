@@ -15,8 +15,9 @@ from ..octets import to_text
 from ..results import JobInfo
 from .arguments import JobNames, Json
 from .choosing import batch_named, one_job
+from .last_lines import last_lines
 from .opening import client
-from .screen import Cell, Table, duration, local_time, printable, say, write, write_json
+from .screen import Cell, Table, duration, local_time, say, write, write_json
 from .sentences import command_line, failed, how_it_ended
 
 _LAST_LINES = 10
@@ -119,11 +120,11 @@ def _describe(connected: Client, job: JobInfo) -> None:
         if fact:
             write(f"  {name:<12} {fact}")
     if job.outcome is not None and failed(job.outcome):
-        last = connected.job_by_key(*job.key).tail("stderr", _LAST_LINES).decode(errors="backslashreplace").splitlines()
+        last = last_lines(connected.job_by_key(*job.key).tail("stderr", _LAST_LINES), _LAST_LINES)
         if last:
             write("  its last words on standard error:")
         for line in last:
-            write(f"    {printable(line)}")
+            write(f"    {line}")
 
 
 def _sentence(job: JobInfo) -> str:

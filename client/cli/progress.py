@@ -6,8 +6,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from ...schemas.job import Outcome
+from .departure import Departure
+from .last_lines import last_lines
 from .screen import flush, is_terminal, say, write
 from .sentences import failed, how_it_ended
+
+# Of the standard error of a job that failed.
+TAIL_LINES = 5
 
 
 class Progress:
@@ -21,6 +26,7 @@ class Progress:
         if is_terminal(2):
             self._bar = _draw()
             self._task = self._bar.add_task("", total=total)
+            self._departure = Departure(self._bar.stop, self._bar.start).__enter__()
             self._bar.start()
         # On a terminal the bar tells of those that went well.
         self._tells_all = self._bar is None or not is_terminal(1)
@@ -36,8 +42,7 @@ class Progress:
         line = f"{title}: {how_it_ended(outcome)}"
         if failed(outcome):
             self._failed += 1
-            last = stderr_tail.decode(errors="backslashreplace").splitlines()
-            say("\n".join([line, *(f"    {text}" for text in last)]))
+            say("\n".join([line, *(f"    {text}" for text in last_lines(stderr_tail, TAIL_LINES))]))
         elif self._tells_all:
             write(line)
             flush()
@@ -52,6 +57,7 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+            self._departure.__exit__(None, None, None)
 
     def __enter__(self) -> Self:
         """Begin."""

@@ -1,0 +1,46 @@
+"""Leaves the terminal as it was when a signal ends us or suspends us (Ctrl-Z), and comes back when we go on."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Self
+
+from .streams import CannotWrite, ReaderGone
+
+_SIGNALS = (signal.SIGTSTP, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+class Departure:
+    """A context in which `leave` is called before such a signal does what it does, and `come_back` after a suspension."""
+
+    def __init__(self, leave: Callable[[], None], come_back: Callable[[], None]) -> None:
+        self._leave = leave
+        self._come_back = come_back
+
+    def __enter__(self) -> Self:
+        """Begin. What is ignored stays ignored."""
+        self._taken = [number for number in _SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
+        for number in self._taken:
+            signal.signal(number, self._depart)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End: signals do what they did before."""
+        for number in self._taken:
+            signal.signal(number, signal.SIG_DFL)
+
+    def _depart(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        # A terminal that hung up takes nothing any more.
+        with contextlib.suppress(ReaderGone, CannotWrite):
+            self._leave()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+        # Here again only after a suspension; or where the signal is held back for a moment, and ends us after it.
+        if number == signal.SIGTSTP:
+            signal.signal(number, self._depart)
+            with contextlib.suppress(ReaderGone, CannotWrite):
+                self._come_back()
