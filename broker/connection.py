@@ -1,21 +1,28 @@
 """What the kernel knows of a connection that belongs to libzmq, asked by its descriptor.
 
-Descriptors are reused: the kernel's socket cookie (SO_COOKIE, socket(7)) tells two connections apart. A duplicate keeps the one that
-is looked at from being replaced meanwhile.
+Descriptors are reused: the kernel's socket cookie (SO_COOKIE, socket(7)) tells two connections apart. Nothing is asked through a
+duplicate: where no descriptor is left there is none to be had, and a connection that cannot be looked at must not pass for one that is
+gone.
 """
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 _SO_COOKIE = 57  # asm-generic/socket.h; not in Python's socket module
 _COOKIE_BYTES = 8
-# Of struct tcp_info, linux/tcp.h: tcpi_state stands first; tcpi_bytes_acked stands behind 8 bytes, 24 fields of 4 bytes and 2 of 8.
-_BYTES_ACKED = struct.Struct("=120xQ")
+# Of struct tcp_info, linux/tcp.h: tcpi_state stands first; tcpi_bytes_acked and tcpi_bytes_received (from Linux 4.1 on) stand behind
+# 8 bytes, 24 fields of 4 bytes and 2 of 8.
+_BYTES = struct.Struct("=120xQQ")
 _ESTABLISHED = 1  # net/tcp_states.h
+# A connection whose other side has sent its last byte, which libzmq has not read yet.
+_CLOSE_WAIT = 8
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 
 
 class Gone(Exception):  # noqa: N818 -- a fact
@@ -25,24 +32,26 @@ class Gone(Exception):  # noqa: N818 -- a fact
 def cookie_of(descriptor: int) -> bytes:
     """Ask the kernel for the cookie of a socket; empty if the descriptor is none (any more)."""
     try:
-        duplicate = os.dup(descriptor)
-    except OSError:
-        return b""
-    try:
-        with socket.socket(fileno=duplicate) as connection:
-            duplicate = -1
+        with _borrowed(descriptor) as connection:
             return connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES)
     except OSError:
-        if duplicate >= 0:
-            os.close(duplicate)
         return b""
 
 
 def shut_down(descriptor: int, cookie: bytes) -> None:
     """Shut down the connection behind a descriptor of libzmq's, unless that number means another connection by now."""
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
-        if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
-            connection.shutdown(socket.SHUT_RDWR)
+    try:
+        # A duplicate keeps the connection that is looked at from being replaced by another one before it is shut down.
+        duplicate = os.dup(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_DESCRIPTORS:
+            return
+        # Now of all times it has to be possible.
+        with suppress(OSError), _borrowed(descriptor) as connection:
+            _shut_down(connection, cookie)
+        return
+    with suppress(OSError), socket.socket(fileno=duplicate) as connection:
+        _shut_down(connection, cookie)
 
 
 def acknowledged_bytes(descriptor: int, cookie: bytes) -> int | None:
@@ -50,16 +59,54 @@ def acknowledged_bytes(descriptor: int, cookie: bytes) -> int | None:
 
     Raises Gone, also where the other side has closed it: libzmq notices that only when it reads, which it does not while requests wait.
     """
-    try:
-        with socket.socket(fileno=os.dup(descriptor)) as connection:
-            if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) != cookie:
-                raise Gone
-            if connection.family not in (socket.AF_INET, socket.AF_INET6):
-                return None
-            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.size)
-    except OSError:
-        raise Gone from None
+    info = _info(descriptor, cookie)
+    if info is None:
+        return None
     if info[0] != _ESTABLISHED:
         raise Gone
-    # A kernel before 4.1 tells less.
-    return int(_BYTES_ACKED.unpack(info)[0]) if len(info) == _BYTES_ACKED.size else None
+    return int(_BYTES.unpack(info)[0]) if len(info) == _BYTES.size else None
+
+
+def received_bytes(descriptor: int, cookie: bytes) -> int | None:
+    """Say how many bytes have come in over this connection so far; None where it is not TCP, or the kernel does not say.
+
+    Raises Gone.
+    """
+    info = _info(descriptor, cookie)
+    if info is None or len(info) != _BYTES.size:
+        return None
+    if info[0] not in (_ESTABLISHED, _CLOSE_WAIT):
+        raise Gone
+    return int(_BYTES.unpack(info)[1])
+
+
+def _info(descriptor: int, cookie: bytes) -> bytes | None:
+    try:
+        with _borrowed(descriptor) as connection:
+            try:
+                info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES.size)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.ENOPROTOOPT):
+                    raise
+                info = None
+            # Asked afterwards: if it is the right one now, it was then. A cookie is never given twice.
+            if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) != cookie:
+                raise Gone
+    except OSError:
+        raise Gone from None
+    return info
+
+
+def _shut_down(connection: socket.socket, cookie: bytes) -> None:
+    if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def _borrowed(descriptor: int) -> Iterator[socket.socket]:
+    # With all three given, Python asks the kernel nothing; none of the calls made here depends on them.
+    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=descriptor)
+    try:
+        yield connection
+    finally:
+        connection.detach()

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import zmq
 
@@ -26,15 +26,18 @@ from ..schemas.frames import LARGEST_MESSAGE, MOST_FRAMES, refusal_message
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Reason, Refused
 from .accounts import Account, Meter
-from .connection import Gone, cookie_of
+from .connection import Gone, cookie_of, shut_down
+from .connections import Connections
 from .edge import EdgeReader
-from .peers import Disconnections, Peer
+from .peers import Peer
 from .shares import Shares
 
 _log = logging.getLogger(__name__)
 
 # An envelope around the largest request: proof and protobuf framing.
 _ENVELOPE_BYTES = 1024
+# What may lie in libzmq of one member, of messages that are not whole or not read yet.
+_MOST_UNDER_WAY = 4 * LARGEST_MESSAGE
 # Replies that wait for one peer, and requests that wait of it.
 _PEER_MESSAGES = 256
 _PEER_REQUESTS = 64
@@ -70,9 +73,9 @@ class Endpoint:
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE + _ENVELOPE_BYTES)
         self._socket.setsockopt(zmq.SNDHWM, _PEER_MESSAGES)
         self._socket.setsockopt(zmq.RCVHWM, _PEER_REQUESTS)
-        self._disconnections = Disconnections(self._socket, self._forget_descriptor)
+        self._connections = Connections(loop, self._socket, "requests", _MOST_UNDER_WAY, self._forget_descriptor)
         self._shares = Shares(loop, self._work, self._flooded)
-        self._readers: list[EdgeReader] = []
+        self._reader: EdgeReader | None = None
 
     def bind(self, endpoint: str, take: Callable[[Peer, bytes], None]) -> str:
         """Bind and begin to read; say the endpoint with its real port. `take(peer, frame)` is called for every message.
@@ -81,10 +84,8 @@ class Endpoint:
         """
         self._take = take
         real = listen(self._socket, endpoint)
-        self._readers = [
-            EdgeReader(self._loop, self._socket, self._drain),
-            EdgeReader(self._loop, self._disconnections.socket, self._disconnections.drain),
-        ]
+        self._reader = EdgeReader(self._loop, self._socket, self._drain)
+        self._connections.open()
         return real
 
     def close(self) -> None:
@@ -92,9 +93,9 @@ class Endpoint:
         for peer in list(self._by_id.values()):
             peer.end()
         self._shares.close()
-        for reader in self._readers:
-            reader.close()
-        self._disconnections.close()
+        if self._reader is not None:
+            self._reader.close()
+        self._connections.close()
         self._socket.close(linger=0)
 
     def peers(self) -> list[Peer]:
@@ -109,7 +110,7 @@ class Endpoint:
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         """Send one reply; False if the peer is gone or was cut off because it does not read."""
-        self._disconnections.drain()
+        self._connections.drain()
         if peer.gone:
             return False
         frames = [peer.routing_id, reply.SerializeToString()]
@@ -124,10 +125,11 @@ class Endpoint:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
             self._forget(peer)
-            peer.end()
+            peer.cut_off()
             return False
         finally:
-            self._readers[0].touch()
+            if self._reader is not None:
+                self._reader.touch()
         peer.account.count(peer.meter, frames[1:])
         if peer.account.is_over(self._limits_of(peer.public).unread_bytes):
             self._cut_off_laziest(peer.account)
@@ -147,12 +149,11 @@ class Endpoint:
             except zmq.Again:
                 return None
             frame = self._socket.recv(zmq.DONTWAIT, copy=False)
-            more = 0
+            sizes = [len(frame)]
             # A message is whole when its first frame arrives; what follows the one frame of a request is dropped, frame by frame.
             while self._socket.getsockopt(zmq.RCVMORE):
-                self._socket.recv(zmq.DONTWAIT, copy=False)
-                more += 1
-            delay = self._receive(routing_id, frame, more)
+                sizes.append(len(self._socket.recv(zmq.DONTWAIT, copy=False)))
+            delay = self._receive(routing_id, frame, sizes)
             if delay:
                 # libzmq takes from each peer in turn. When those whose requests wait are all that is left, theirs stay where they are.
                 if routing_id in waiting:
@@ -160,13 +161,19 @@ class Endpoint:
                 waiting.add(routing_id)
         return 0.0
 
-    def _receive(self, routing_id: bytes, frame: zmq.Frame, more: int) -> float:
+    def _receive(self, routing_id: bytes, frame: zmq.Frame, sizes: Sequence[int]) -> float:
         """Take one message; say how many seconds it waits for its sender's share, or 0."""
         if routing_id in self._gone:
             return 0.0
         peer = self._peer(routing_id, frame)
-        if peer is None or not self._is_there(peer):
+        if peer is None:
             return 0.0
+        if peer.connection is not None:
+            for size in sizes:
+                peer.connection.hand_over(size)
+        if not self._is_there(peer):
+            return 0.0
+        more = len(sizes) - 1
         if more:
             self.malformed += 1
             if peer.unwelcome is None:
@@ -195,7 +202,7 @@ class Endpoint:
         except Gone:
             # Its requests of before would be worked on for nobody.
             self._forget(peer)
-            peer.end()
+            peer.cut_off()
             return False
         return True
 
@@ -222,13 +229,18 @@ class Endpoint:
         for old in (peer, self._by_descriptor.get(descriptor)):
             if old is not None:
                 self._forget(old)
-                old.end()
-        self._disconnections.drain()
+                old.cut_off()
+        self._connections.drain()
         account = self._accounts.get(public) or Account(public)
+        connection = self._connections.known(descriptor, public)
+        if connection is None:
+            # There is no room for it, or it has ended.
+            shut_down(descriptor, cookie)
+            return None
         if len(account.meters) >= self._limits_of(public).connections:
             return self._unwelcome_peer(routing_id, descriptor, cookie, public)
         self._accounts[public] = account
-        newcomer = Peer(routing_id, account.meter(descriptor, cookie), account)
+        newcomer = Peer(routing_id, account.meter(descriptor, cookie), account, connection)
         self._by_id[routing_id] = self._by_descriptor[descriptor] = newcomer
         return newcomer
 

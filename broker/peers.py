@@ -1,4 +1,4 @@
-"""Who is connected to a server socket: from the monitor's events and the metadata of frames, and how to cut one off.
+"""Who has said something over a server socket: from the metadata of frames, and how to cut one off.
 
 A routing id can be chosen by a peer and used again by another. What identifies a connection is the TCP descriptor that libzmq
 reports with each message (ZMQ_SRCFD) and, when it is gone, in the monitor (ZMQ_EVENT_DISCONNECTED), with the kernel's cookie
@@ -7,17 +7,13 @@ reports with each message (ZMQ_SRCFD) and, when it is gone, in the monitor (ZMQ_
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
-
-import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from ..schemas.refusal import Refused
 from .accounts import Account, Meter
 from .connection import shut_down
-from .edge import readable
+from .connections import Connection
 
 
 class Ending(Protocol):
@@ -35,6 +31,8 @@ class Peer:
     routing_id: bytes
     meter: Meter
     account: Account
+    # Where what comes in over it is counted.
+    connection: Connection | None = None
     # By request id.
     streams: dict[int, Ending] = field(default_factory=dict)
     gone: bool = False
@@ -64,24 +62,3 @@ class Peer:
         """Shut the connection down, if the descriptor is still this very one."""
         self.end()
         shut_down(self.meter.descriptor, self.meter.cookie)
-
-
-class Disconnections:
-    """Reads the monitor of a server socket and tells which descriptors are gone."""
-
-    def __init__(self, watched: zmq.Socket[bytes], gone: Callable[[int], None]) -> None:
-        self._watched = watched
-        self._gone = gone
-        self.socket: zmq.Socket[bytes] = watched.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-
-    def drain(self) -> None:
-        """Handle everything that waits; cheap where there is nothing."""
-        while readable(self.socket):
-            event = parse_monitor_message(self.socket.recv_multipart(zmq.DONTWAIT))
-            if event["event"] == zmq.EVENT_DISCONNECTED:
-                self._gone(event["value"])
-
-    def close(self) -> None:
-        """Stop the monitor; its socket is closed here, or the context could not end."""
-        self._watched.disable_monitor()
-        self.socket.close(linger=0)

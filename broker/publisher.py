@@ -4,6 +4,9 @@ libzmq applies `SUBSCRIBE` to the pipe that was read last, and a frame that is n
 that by one: another peer would get the topic. After an empty frame or one whose first byte is over 1, nothing is granted until the
 socket says EAGAIN, and its sender is cut off; subscriptions dropped meanwhile are repeated by their clients, who miss `ready`.
 
+A turn is short, and whoever sends more frames than anybody needs, of topics that were never granted or of granted ones again and again,
+is cut off: libzmq takes all that it finds of a connection into memory, whatever its high-water mark.
+
 To an identity for which more lies unread than it may nothing is sent until it reads again (accounts.py); that shows as a hole in the
 count of its grants, and is replayed.
 """
@@ -11,8 +14,8 @@ count of its grants, and is replayed.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +27,7 @@ from ..keys.sockets import listen, server_socket
 from ..schemas.frames import LARGEST_SUBSCRIPTION
 from .accounts import Account, Meter
 from .connection import cookie_of, shut_down
+from .connections import Connection, Connections
 from .edge import EdgeReader
 
 _log = logging.getLogger(__name__)
@@ -32,6 +36,14 @@ _log = logging.getLogger(__name__)
 _SUBSCRIBER_MESSAGES = 256
 # `ready` and heartbeats are told in any case: they show what was withheld, and so many of them do no harm.
 _SMALL_BYTES = 256
+# Then everything else has its turn.
+_TURN_SECONDS = 0.0005
+# Frames that a connection may send at once, and a second from then on. After a restart of the daemon a subscriber repeats all its topics,
+# of which none is granted any more, and gives them back one by one.
+MOST_FRAMES_AT_ONCE = 512
+_FRAMES_A_SECOND = 16
+# Of what is no message to libzmq until it is whole: subscriptions are small.
+_MOST_UNDER_WAY = 256 * 1024
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +57,21 @@ class Subscriber:
     def is_gone(self) -> bool:
         """Whether the connection is no more."""
         return cookie_of(self.meter.descriptor) != self.meter.cookie
+
+
+@dataclass(slots=True, eq=False)
+class _Sender:
+    """A connection that sends subscriptions: how many frames it sent beyond what it may (a leaky bucket), or that it was cut off."""
+
+    connection: Connection
+    frames: float = 0.0
+    at: float = 0.0
+    cut_off: bool = False
+
+    def sends_too_much(self, now: float) -> bool:
+        self.frames = max(0.0, self.frames - (now - self.at) * _FRAMES_A_SECOND) + 1
+        self.at = now
+        return self.frames > MOST_FRAMES_AT_ONCE
 
 
 class Publisher:
@@ -79,17 +106,24 @@ class Publisher:
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)
         self._socket.setsockopt(zmq.SNDHWM, _SUBSCRIBER_MESSAGES)
         self._reader: EdgeReader | None = None
+        self._connections = Connections(loop, self._socket, "events", _MOST_UNDER_WAY, self._forget_sender)
+        # By descriptor, those that have sent something.
+        self._senders: dict[int, _Sender] = {}
+        # A frame was read that shifts what libzmq gives next, and the socket was not empty since.
+        self._shifted = False
 
     def bind(self, endpoint: str) -> str:
         """Bind and begin to read; say the endpoint with its real port. Raises zmq.ZMQError if that is not to be had."""
         real = listen(self._socket, endpoint)
         self._reader = EdgeReader(self._loop, self._socket, self._drain)
+        self._connections.open()
         return real
 
     def close(self) -> None:
         """Close the socket."""
         if self._reader is not None:
             self._reader.close()
+        self._connections.close()
         self._socket.close(linger=0)
 
     def cut_off(self, public: bytes) -> None:
@@ -113,37 +147,62 @@ class Publisher:
         if self._reader is not None:
             self._reader.touch()
 
-    def _drain(self) -> None:
-        shifted = False
-        while True:
+    def _drain(self) -> float | None:
+        until = time.monotonic() + _TURN_SECONDS
+        while time.monotonic() < until:
             try:
                 frame = self._socket.recv(zmq.DONTWAIT, copy=False)
             except zmq.Again:
-                return
-            data = frame.bytes
-            if not data or data[0] > 1:
-                shifted = True
-                self._cut_off(frame)
-            elif not shifted:
-                self._subscription(frame, data[0] == 1, data[1:])
+                self._shifted = False
+                return None
+            self._take(frame)
+        return 0.0
 
-    def _subscription(self, frame: zmq.Frame, begins: bool, topic: bytes) -> None:  # noqa: FBT001 -- the byte on the wire
+    def _take(self, frame: zmq.Frame) -> None:
+        data = frame.bytes
+        sound = bool(data) and data[0] <= 1
+        self._shifted |= not sound
         try:
             public = bytes.fromhex(str(frame.get("User-Id")))
         except zmq.ZMQError:
-            # libzmq made this one itself, for a connection that is gone; there is no pipe to answer to.
-            self._strike_out(topic, lambda one: one.is_gone)
-            self._left(topic)
+            if sound and not self._shifted:
+                # libzmq made this one itself, for a connection that is gone; there is no pipe to answer to.
+                self._strike_out(data[1:], lambda one: one.is_gone)
+                self._left(data[1:])
             return
-        descriptor = int(frame.get(zmq.SRCFD))
-        cookie = cookie_of(descriptor)
+        sender = self._sender(int(frame.get(zmq.SRCFD)), public)
+        if sender is None or sender.cut_off:
+            # What it sent before it was cut off.
+            return
+        sender.connection.hand_over(len(data))
+        if not sound:
+            self._cut_off(sender, "sent a frame that is no subscription")
+        elif sender.sends_too_much(time.monotonic()):
+            self._cut_off(sender, f"sent more than {MOST_FRAMES_AT_ONCE} subscriptions at once")
+        elif not self._shifted:
+            self._subscription(sender.connection, data[0] == 1, data[1:])
+
+    def _sender(self, descriptor: int, public: bytes) -> _Sender | None:
+        sender = self._senders.get(descriptor)
+        if sender is not None:
+            return sender
+        connection = self._connections.known(descriptor, public)
+        if connection is None:
+            return None
+        sender = self._senders[descriptor] = _Sender(connection)
+        if self._connections.held_by(public) > self._limits_of(public).connections:
+            self._cut_off(sender, "is one connection too many")
+        return sender
+
+    def _subscription(self, connection: Connection, begins: bool, topic: bytes) -> None:  # noqa: FBT001 -- the byte on the wire
+        public = connection.public
         if not begins:
             self._socket.setsockopt(zmq.UNSUBSCRIBE, topic)
-            self._strike_out(topic, lambda one: one.meter.cookie == cookie)
-            self._left(topic)
+            if self._strike_out(topic, lambda one: one.meter.cookie == connection.cookie):
+                self._left(topic)
         elif self._wanted(topic, public) and self._may_hold_one_more(public):
             self._socket.setsockopt(zmq.SUBSCRIBE, topic)
-            self._write_down(topic, public, descriptor, cookie)
+            self._write_down(topic, public, connection)
             self._arrived(topic)
         else:
             self.refused += 1
@@ -154,27 +213,30 @@ class Publisher:
         account = self._accounts.get(public)
         return account is None or account.streams < 2 * self._limits_of(public).grants
 
-    def _write_down(self, topic: bytes, public: bytes, descriptor: int, cookie: bytes) -> None:
+    def _write_down(self, topic: bytes, public: bytes, connection: Connection) -> None:
         account = self._accounts.setdefault(public, Account(public))
         account.streams += 1
-        self._subscribers.setdefault(topic, []).append(Subscriber(account, account.meter(descriptor, cookie)))
+        self._subscribers.setdefault(topic, []).append(Subscriber(account, account.meter(connection.descriptor, connection.cookie)))
 
-    def _strike_out(self, topic: bytes, leaves: Callable[[Subscriber], bool]) -> None:
+    def _strike_out(self, topic: bytes, leaves: Callable[[Subscriber], bool]) -> bool:
         subscribers = self._subscribers.get(topic, [])
         # One only: each that left is told of by itself.
         gone = next((one for one in subscribers if leaves(one)), None)
         if gone is None:
-            return
+            return False
         subscribers.remove(gone)
         if not subscribers:
             del self._subscribers[topic]
         gone.account.streams -= 1
         if not gone.account.streams:
             self._accounts.pop(gone.account.public, None)
+        return True
 
-    def _cut_off(self, frame: zmq.Frame) -> None:
+    def _cut_off(self, sender: _Sender, reason: str) -> None:
         self.refused += 1
-        with contextlib.suppress(zmq.ZMQError):
-            descriptor = int(frame.get(zmq.SRCFD))
-            _log.warning("a subscriber sent a frame that is no subscription and was cut off")
-            shut_down(descriptor, cookie_of(descriptor))
+        sender.cut_off = True
+        _log.warning("a subscriber of %s %s and was cut off", sender.connection.public.hex()[:8], reason)
+        shut_down(sender.connection.descriptor, sender.connection.cookie)
+
+    def _forget_sender(self, descriptor: int) -> None:
+        self._senders.pop(descriptor, None)

@@ -1,0 +1,258 @@
+"""All connections of a server socket, from when they are accepted: what they cost before anybody is known to be behind them, and after.
+
+libzmq hands a message over when it is whole and says nothing before. Whoever never completes one - inside the handshake, after it, or
+with part after part of a message without end - is not seen by who reads the socket, and fills the memory. But the kernel counts what
+came in over a connection (tcpi_bytes_received of TCP_INFO, tcp(7)); what came and was not handed over lies in libzmq.
+
+- Who has not said anything yet, a stranger or a member, may send 64 KiB and take ten seconds; of such connections there is a number, and
+  the oldest makes way for the next.
+- What is known to be a member's may have so much under way over all connections of that member.
+- All connections together leave descriptors for everything else.
+
+Nothing is looked at while nothing comes: epoll(7) tells once of each connection, and again when it was looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from .connection import Gone, cookie_of, received_bytes, shut_down
+from .edge import EdgeReader, readable
+
+_log = logging.getLogger(__name__)
+
+# The longest first message is a `hello`; the handshake takes less than 1 KiB (RFC 26).
+STRANGER_BYTES = 64 * 1024
+STRANGER_SECONDS = 10.0
+MOST_STRANGERS = 256
+# Each socket may have a quarter of the descriptors that this process may have; half is kept for jobs, logs and the store.
+_SHARE_OF_DESCRIPTORS = 4
+_LOOK_SECONDS = 0.02
+# A frame of a CURVE connection (RFC 26, RFC 37): its length in one byte or in eight, a name, a nonce, the authenticator and the flags.
+_SHORT_FRAME_BYTES = 35
+_LONG_FRAME_BYTES = 42
+_LONGEST_SHORT = 222
+# Heartbeats of libzmq (ZMTP, PING) are taken in and never handed over. One a second is forgiven; a flood of them is none.
+_FORGIVEN_BYTES_A_SECOND = 256
+_EVENTS_A_TURN = 256
+
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """One connection: since when, whose (empty: nobody has said anything over it), and how much of what came was handed over."""
+
+    descriptor: int
+    cookie: bytes
+    since: float
+    public: bytes = b""
+    handed_over: int = 0
+    under_way: int = 0
+    looked_at: float = 0.0
+
+    def look(self, now: float) -> None:
+        """Ask the kernel what came in.
+
+        Raises Gone.
+        """
+        received = received_bytes(self.descriptor, self.cookie)
+        if received is not None:
+            forgiven = int((now - self.looked_at) * _FORGIVEN_BYTES_A_SECOND) if self.public else 0
+            # Nothing is saved up.
+            self.handed_over = min(received, self.handed_over + forgiven)
+            self.under_way = received - self.handed_over
+        self.looked_at = now
+
+    def hand_over(self, size: int) -> None:
+        """Count a frame that was handed over."""
+        self.handed_over += size + (_SHORT_FRAME_BYTES if size <= _LONGEST_SHORT else _LONG_FRAME_BYTES)
+
+
+@dataclass(slots=True, eq=False)
+class Connections:
+    """Those of one socket, called `what`. `gone(descriptor)` is told of each that has ended; `most_under_way` bytes are for each member."""
+
+    loop: asyncio.AbstractEventLoop
+    watched: zmq.Socket[bytes]
+    what: str
+    most_under_way: int
+    gone: Callable[[int], None]
+    most: int = 0
+    _by_descriptor: dict[int, Connection] = field(default_factory=dict)
+    # Of whom nothing is known, oldest first.
+    _strangers: dict[int, Connection] = field(default_factory=dict)
+    _members: dict[bytes, dict[int, Connection]] = field(default_factory=dict)
+    _stirred: set[int] = field(default_factory=set)
+    _timer: asyncio.TimerHandle | None = None
+    _patience: asyncio.TimerHandle | None = None
+    _reader: EdgeReader | None = None
+    _monitor: zmq.Socket[bytes] = field(init=False)
+    _epoll: select.epoll = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Watch from before the first one comes."""
+        self.most = self.most or max(8, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _SHARE_OF_DESCRIPTORS)
+        self._monitor = self.watched.get_monitor_socket(zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        self._epoll = select.epoll()
+
+    def open(self) -> None:
+        """Begin to read what the monitor tells."""
+        self._reader = EdgeReader(self.loop, self._monitor, self.drain)
+        self.loop.add_reader(self._epoll.fileno(), self._note_stirring)
+
+    def close(self) -> None:
+        """Stop watching; the monitor's socket is closed here, or the context could not end."""
+        for timer in (self._timer, self._patience):
+            if timer is not None:
+                timer.cancel()
+        if self._reader is not None:
+            self._reader.close()
+            self.loop.remove_reader(self._epoll.fileno())
+        self._epoll.close()
+        self.watched.disable_monitor()
+        self._monitor.close(linger=0)
+
+    def drain(self) -> None:
+        """Take in who has come and who has gone; cheap where there is nothing."""
+        while readable(self._monitor):
+            event = parse_monitor_message(self._monitor.recv_multipart(zmq.DONTWAIT))
+            if event["event"] == zmq.EVENT_ACCEPTED:
+                self._accepted(event["value"])
+            elif event["event"] == zmq.EVENT_DISCONNECTED:
+                self._forget(event["value"])
+                self.gone(event["value"])
+
+    def of(self, descriptor: int) -> Connection | None:
+        """Find the connection with this descriptor of libzmq's."""
+        return self._by_descriptor.get(descriptor)
+
+    def held_by(self, public: bytes) -> int:
+        """Count the connections that are known to be this member's."""
+        return len(self._members.get(public, ()))
+
+    def known(self, descriptor: int, public: bytes) -> Connection | None:
+        """Note whose a connection is that has said something; where it cannot stay it is shut down, and None comes back."""
+        if descriptor not in self._by_descriptor:
+            self.drain()
+        connection = self._by_descriptor.get(descriptor)
+        if connection is None:
+            return None
+        if not connection.public:
+            connection.public = public
+            self._strangers.pop(descriptor, None)
+            self._members.setdefault(public, {})[descriptor] = connection
+            if not self._make_room(connection):
+                return None
+        return connection
+
+    def _accepted(self, descriptor: int) -> None:
+        self._forget(descriptor)
+        cookie = cookie_of(descriptor)
+        if not cookie:
+            # It has ended already; that is told next.
+            return
+        connection = Connection(descriptor, cookie, time.monotonic(), looked_at=time.monotonic())
+        self._by_descriptor[descriptor] = self._strangers[descriptor] = connection
+        try:
+            self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLET | select.EPOLLONESHOT)
+        except OSError:
+            self._stirred.add(descriptor)
+            self._look_soon()
+        self._make_room(connection)
+        self._wait_for_strangers()
+
+    def _make_room(self, newest: Connection) -> bool:
+        """Hang up on one where there are too many; say whether the newest can stay."""
+        if len(self._strangers) > MOST_STRANGERS or (len(self._by_descriptor) > self.most and self._strangers):
+            self._hang_up(next(iter(self._strangers.values())), "has said nothing while too many others came")
+        elif len(self._by_descriptor) > self.most:
+            largest = max(self._members.values(), key=len)
+            self._hang_up(next(reversed(largest.values())), "has the most of too many connections")
+        return self._by_descriptor.get(newest.descriptor) is newest
+
+    def _hang_up(self, connection: Connection, reason: str) -> None:
+        who = connection.public.hex()[:8] or "a stranger"
+        _log.log(logging.WARNING if connection.public else logging.INFO, "%s: %s %s and was cut off", self.what, who, reason)
+        self._forget(connection.descriptor)
+        self.gone(connection.descriptor)
+        shut_down(connection.descriptor, connection.cookie)
+
+    def _forget(self, descriptor: int) -> None:
+        connection = self._by_descriptor.pop(descriptor, None)
+        if connection is None:
+            return
+        self._strangers.pop(descriptor, None)
+        self._stirred.discard(descriptor)
+        theirs = self._members.get(connection.public)
+        if theirs is not None:
+            theirs.pop(descriptor, None)
+            if not theirs:
+                del self._members[connection.public]
+
+    def _wait_for_strangers(self) -> None:
+        """Be called when the oldest of those who have said nothing has had its time."""
+        if self._patience is None and self._strangers:
+            oldest = next(iter(self._strangers.values()))
+            left = oldest.since + STRANGER_SECONDS - time.monotonic()
+            self._patience = self.loop.call_later(max(0.0, left) + _LOOK_SECONDS, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._patience = None
+        self.drain()
+        until = time.monotonic() - STRANGER_SECONDS
+        for stranger in [one for one in self._strangers.values() if one.since <= until]:
+            self._hang_up(stranger, f"has said nothing for {STRANGER_SECONDS:.0f} s")
+        self._wait_for_strangers()
+
+    def _note_stirring(self) -> None:
+        self._stirred.update(descriptor for descriptor, _ in self._epoll.poll(0, _EVENTS_A_TURN))
+        self._look_soon()
+
+    def _look_soon(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(_LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        stirred, self._stirred = self._stirred, set()
+        for descriptor in stirred:
+            connection = self._by_descriptor.get(descriptor)
+            if connection is None:
+                continue
+            try:
+                connection.look(now)
+            except Gone:
+                # The monitor will say so.
+                continue
+            if self._is_within_bounds(connection):
+                self._watch_again(descriptor)
+
+    def _is_within_bounds(self, connection: Connection) -> bool:
+        if not connection.public:
+            if connection.under_way > STRANGER_BYTES:
+                self._hang_up(connection, f"sent {connection.under_way} bytes before it said who it is")
+                return False
+            return True
+        theirs = self._members[connection.public].values()
+        if sum(one.under_way for one in theirs) <= self.most_under_way:
+            return True
+        largest = max(theirs, key=lambda one: one.under_way)
+        self._hang_up(largest, f"sent {largest.under_way} bytes of messages that are not whole, or not read yet")
+        return largest is not connection
+
+    def _watch_again(self, descriptor: int) -> None:
+        try:
+            self._epoll.modify(descriptor, select.EPOLLIN | select.EPOLLET | select.EPOLLONESHOT)
+        except OSError:
+            # It could not be watched from the beginning; then it is looked at again and again.
+            self._stirred.add(descriptor)
+            self._look_soon()
