@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import ParamSpec
 
 from ..keys.rights import Member
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Reason, Refused
 from .peers import Ending, Peer
+from .turns import Turns
+
+_log = logging.getLogger(__name__)
+
+BUG = "the daemon failed on this request; its log says why"
+_Given = ParamSpec("_Given")
 
 
 @dataclass(slots=True, eq=False)
@@ -21,6 +30,44 @@ class Call:
     proof: bytes
     _send: Callable[[Peer, request_pb2.Reply, bytes | None], bool]
     _refuse: Callable[[Peer, int, Refused], None]
+    _turns: Turns
+    _charge: Callable[[bytes, float], None]
+    # Of a start that is large: decoded one by one.
+    jobs: Sequence[bytes] | None = None
+
+    def guard(self, part: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
+        """Do a part of the request; whatever it raises ends the request with an answer, and nothing else."""
+        try:
+            part(*args, **kwargs)
+        except Refused as refused:
+            self.refuse(refused)
+        except Exception:  # noqa: BLE001 -- a bug costs this request, not the daemon
+            _log.exception("a request of %s failed", self.peer.public.hex()[:8])
+            self.refuse(Refused(Code.INTERNAL, BUG))
+
+    def in_slices(self, steps: Iterable[object], then: Callable[[], None]) -> None:
+        """Go through the steps while there is time in this turn, and on in later ones; then the rest.
+
+        Who asks is charged for it as if it had been done at once.
+        """
+        iterator = iter(steps)
+
+        def go_on() -> None:
+            for _ in iterator:
+                if not self._turns.time_left():
+                    self._turns.call_soon(later)
+                    return
+            then()
+
+        def later() -> None:
+            if self.peer.gone:
+                # It may ask again over its next connection; nothing was done yet.
+                return
+            begun = time.monotonic()
+            self.guard(go_on)
+            self._charge(self.peer.public, time.monotonic() - begun)
+
+        go_on()
 
     def reply(self, reply: request_pb2.Reply, bulk: bytes | None = None, *, last: bool = True) -> bool:
         """Answer; the request's id is filled in. False if the peer is gone."""

@@ -37,6 +37,10 @@ MOST_STRANGERS = 256
 # Each socket may have a quarter of the descriptors that this process may have; half is kept for jobs, logs and the store.
 _SHARE_OF_DESCRIPTORS = 4
 _LOOK_SECONDS = 0.02
+# Of strangers less is waited for: they may send so little.
+_STRANGER_LOOK_SECONDS = 0.004
+# Anybody can be a stranger as often as they like, and must not fill the log.
+_TELL_SECONDS = 10.0
 # A frame of a CURVE connection (RFC 26, RFC 37): its length in one byte or in eight, a name, a nonce, the authenticator and the flags.
 _SHORT_FRAME_BYTES = 35
 _LONG_FRAME_BYTES = 42
@@ -94,6 +98,8 @@ class Connections:
     _timer: asyncio.TimerHandle | None = None
     _patience: asyncio.TimerHandle | None = None
     _reader: EdgeReader | None = None
+    _hung_up_on: int = 0
+    _told_at: float = -_TELL_SECONDS
     _monitor: zmq.Socket[bytes] = field(init=False)
     _epoll: select.epoll = field(init=False)
 
@@ -165,7 +171,7 @@ class Connections:
             self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLET | select.EPOLLONESHOT)
         except OSError:
             self._stirred.add(descriptor)
-            self._look_soon()
+            self._look_in(_STRANGER_LOOK_SECONDS)
         self._make_room(connection)
         self._wait_for_strangers()
 
@@ -179,11 +185,20 @@ class Connections:
         return self._by_descriptor.get(newest.descriptor) is newest
 
     def _hang_up(self, connection: Connection, reason: str) -> None:
-        who = connection.public.hex()[:8] or "a stranger"
-        _log.log(logging.WARNING if connection.public else logging.INFO, "%s: %s %s and was cut off", self.what, who, reason)
+        if connection.public:
+            _log.warning("%s: peer %s %s and was cut off", self.what, connection.public.hex()[:8], reason)
+        else:
+            self._tell_of_stranger(reason)
         self._forget(connection.descriptor)
         self.gone(connection.descriptor)
         shut_down(connection.descriptor, connection.cookie)
+
+    def _tell_of_stranger(self, reason: str) -> None:
+        self._hung_up_on += 1
+        now = time.monotonic()
+        if now - self._told_at >= _TELL_SECONDS:
+            _log.info("%s: %d strangers were cut off, the last one %s", self.what, self._hung_up_on, reason)
+            self._told_at, self._hung_up_on = now, 0
 
     def _forget(self, descriptor: int) -> None:
         connection = self._by_descriptor.pop(descriptor, None)
@@ -213,12 +228,17 @@ class Connections:
         self._wait_for_strangers()
 
     def _note_stirring(self) -> None:
-        self._stirred.update(descriptor for descriptor, _ in self._epoll.poll(0, _EVENTS_A_TURN))
-        self._look_soon()
+        stirred = [descriptor for descriptor, _ in self._epoll.poll(0, _EVENTS_A_TURN)]
+        self._stirred.update(stirred)
+        strangers = any(descriptor in self._strangers for descriptor in stirred)
+        self._look_in(_STRANGER_LOOK_SECONDS if strangers else _LOOK_SECONDS)
 
-    def _look_soon(self) -> None:
+    def _look_in(self, seconds: float) -> None:
+        if self._timer is not None and self._timer.when() > self.loop.time() + seconds:
+            self._timer.cancel()
+            self._timer = None
         if self._timer is None:
-            self._timer = self.loop.call_later(_LOOK_SECONDS, self._look)
+            self._timer = self.loop.call_later(seconds, self._look)
 
     def _look(self) -> None:
         self._timer = None
@@ -255,4 +275,4 @@ class Connections:
         except OSError:
             # It could not be watched from the beginning; then it is looked at again and again.
             self._stirred.add(descriptor)
-            self._look_soon()
+            self._look_in(_LOOK_SECONDS)

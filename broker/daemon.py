@@ -142,8 +142,9 @@ class Daemon:
             _told_endpoint(self.event_endpoint),
             self.desk.engine.slots,
         )
-        verbs = handlers(self.desk, introduction, self.member_of, Turns(self._loop), self._ages)
-        reception = Reception(self._identity.public, self._nonce, self.member_of, verbs, self._router)
+        turns = Turns(self._loop)
+        verbs = handlers(self.desk, introduction, self.member_of, turns, self._ages)
+        reception = Reception(self._identity.public, self._nonce, self.member_of, verbs, self._router, turns, self._router.charge)
         self.endpoint = _bind(partial(self._router.bind, take=reception.take), self._settings.listen, "--listen")
         self._retention.open()
 

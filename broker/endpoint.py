@@ -36,8 +36,8 @@ _log = logging.getLogger(__name__)
 
 # An envelope around the largest request: proof and protobuf framing.
 _ENVELOPE_BYTES = 1024
-# What may lie in libzmq of one member, of messages that are not whole or not read yet.
-_MOST_UNDER_WAY = 4 * LARGEST_MESSAGE
+# What may lie in libzmq of one member, of messages that are not whole or not read yet. In parts of a byte it takes four times as much.
+_MOST_UNDER_WAY = 2 * LARGEST_MESSAGE
 # Replies that wait for one peer, and requests that wait of it.
 _PEER_MESSAGES = 256
 _PEER_REQUESTS = 64
@@ -134,6 +134,10 @@ class Endpoint:
         if peer.account.is_over(self._limits_of(peer.public).unread_bytes):
             self._cut_off_laziest(peer.account)
         return not peer.gone
+
+    def charge(self, public: bytes, seconds: float) -> None:
+        """Count time that later parts of a request took for the share of who asked."""
+        self._shares.charge(public, seconds)
 
     def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
         """Send a refusal, which ends the request."""

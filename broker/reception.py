@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 from ..keys import signature
 from ..keys.rights import Member
-from ..schemas.frames import SIGNED_VERBS, read_envelope
+from ..schemas import bounds, large
+from ..schemas.frames import SIGNED_VERBS
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Reason, Refused
-from .call import Call
+from .call import BUG, Call
 from .endpoint import Endpoint
 from .peers import Peer
+from .turns import Turns
 
 _log = logging.getLogger(__name__)
 
@@ -33,27 +35,32 @@ class Reception:
     member_of: Callable[[bytes], Member | None]
     handlers: Mapping[str, Handler]
     endpoint: Endpoint
+    turns: Turns
+    # Told how long a later part of a request took, by public key.
+    charge: Callable[[bytes, float], None]
 
     def take(self, peer: Peer, frame: bytes) -> None:
         """Handle one message; never raises."""
         request_id = 0
         try:
-            request, envelope = read_envelope(frame)
+            request, envelope, jobs = large.read(frame)
             request_id = request.id
             if peer.unwelcome is not None:
                 raise peer.unwelcome
-            call = Call(self._member(peer), peer, request, frame, self.endpoint.send, self.endpoint.refuse)
+            member = self._member(peer)
+            bounds.check(request)
+            call = Call(member, peer, request, frame, self.endpoint.send, self.endpoint.refuse, self.turns, self.charge, jobs)
             verb = request.WhichOneof("verb")
             if verb is None or verb not in self.handlers:
                 raise _no_verb(request)
             if verb in SIGNED_VERBS:
                 self._check_signer(peer, envelope)
-            self.handlers[verb](call)
+            call.guard(self.handlers[verb], call)
         except Refused as refused:
             self.endpoint.refuse(peer, request_id, refused)
         except Exception:  # noqa: BLE001 -- a bug costs this request, not the daemon
             _log.exception("a request of %s failed", peer.public.hex()[:8])
-            self.endpoint.refuse(peer, request_id, Refused(Code.INTERNAL, "the daemon failed on this request; its log says why"))
+            self.endpoint.refuse(peer, request_id, Refused(Code.INTERNAL, BUG))
 
     def _member(self, peer: Peer) -> Member:
         member = self.member_of(peer.public)

@@ -24,8 +24,10 @@ from .peers import Peer
 _SHARE = 0.1
 _BUSY = 0.5
 _SAVED_SECONDS = 0.002
-# One long request is not held against its sender for longer than a tenth of a second.
+# What is done at once is bounded, and is not held against its sender for longer than a tenth of a second.
 _MOST_SPENT_SECONDS = 0.01
+# What is done in slices may take long, as a start of thousands of jobs does; nobody waits for more than two seconds for a share.
+_MOST_CHARGED_SECONDS = 0.2
 # Who asked for something so long ago is there still.
 _PRESENT_SECONDS = 0.25
 # Then what else waits for the loop (a commit, a job's end) has its turn: libzmq takes from each peer in turn, but this would be nothing
@@ -57,9 +59,10 @@ class _Bucket:
         """Say in how many seconds there is a share again."""
         return max(_LEAST_WAIT_SECONDS, (self.spent - _SAVED_SECONDS) / self.share - (now - self.at))
 
-    def spend(self, seconds: float, now: float) -> None:
-        """Note time that was taken until now."""
-        self.spent = min(_MOST_SPENT_SECONDS, max(0.0, self.spent - (now - self.at) * self.share) + seconds)
+    def spend(self, seconds: float, now: float, most: float = _MOST_SPENT_SECONDS) -> None:
+        """Note time that was taken until now; of all that was taken no more than `most` is kept in mind, unless it was more before."""
+        left = max(0.0, self.spent - (now - self.at) * self.share)
+        self.spent = max(left, min(most, left + seconds))
         self.at = now
 
 
@@ -129,6 +132,12 @@ class Shares:
         if line.size > _WAITING_BYTES:
             self._flooded(peer)
         return self._due_in(line, now)
+
+    def charge(self, public: bytes, seconds: float) -> None:
+        """Count time that was taken for what an identity asked earlier, where that is worked on in slices."""
+        now = time.monotonic()
+        line = self._lines.get(public) or self._new_line(public, now)
+        line.taken.spend(seconds, now, _MOST_CHARGED_SECONDS)
 
     def close(self) -> None:
         """Work on nothing more."""

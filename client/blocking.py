@@ -11,10 +11,11 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from ..keys.identity import Identity, load, load_or_make
 from ..keys.places import identity_path
+from ..schemas.frames import MOST_KEYS
 from ..schemas.generated import request_pb2
 from ..schemas.job import EventKind, Outcome, OutcomeKind, State
 from ..schemas.naming import JobKey, new_id
@@ -34,6 +35,8 @@ from .specs import Duration, JobOptions, Text, as_spec, encode, job_spec, make_i
 
 if TYPE_CHECKING:
     from .contexts import Context
+
+_Thing = TypeVar("_Thing")
 
 __all__ = [
     "BatchInfo",
@@ -222,11 +225,15 @@ class Client:
     def stop(
         self, jobs: Iterable[Job], *, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None
     ) -> None:
-        """End several jobs with all that they started; returns when nothing of them is left. Raises TimeoutError."""
+        """End several jobs with all that they started; returns when nothing of them is left. Raises TimeoutError.
+
+        Of a thousand jobs either all are stopped or, where one of them may not be, none.
+        """
         records = [job.record for job in jobs]
         deadline = deadline_in(timeout)
-        exchange = self.connection.ask(stop_request([record.key for record in records], signal, grace))
-        self._session.acknowledged(exchange, records, deadline)
+        for some in _as_many_as_can_be_named(records):
+            exchange = self.connection.ask(stop_request([record.key for record in some], signal, grace))
+            self._session.acknowledged(exchange, some, deadline)
         self._session.wait(records, deadline=deadline)
 
     def forget(self, jobs: Iterable[Job]) -> Forgotten:
@@ -237,12 +244,14 @@ class Client:
         return forget(self._session, [job.key for job in jobs])
 
     def pause(self, jobs: Iterable[Job]) -> None:
-        """Let several jobs stand still, all or none; returns when they do."""
-        self._session.reply(pause_request([job.key for job in jobs], paused=True), "done")
+        """Let several jobs stand still, of a thousand all or none; returns when they do."""
+        for some in _as_many_as_can_be_named([job.key for job in jobs]):
+            self._session.reply(pause_request(some, paused=True), "done")
 
     def resume(self, jobs: Iterable[Job]) -> None:
-        """Let several jobs go on, all or none."""
-        self._session.reply(pause_request([job.key for job in jobs], paused=False), "done")
+        """Let several jobs go on, of a thousand all or none."""
+        for some in _as_many_as_can_be_named([job.key for job in jobs]):
+            self._session.reply(pause_request(some, paused=False), "done")
 
     # --- the rest
 
@@ -291,3 +300,9 @@ def _revive_embedded() -> str:
     from .embedded import revive  # noqa: PLC0415 -- only for who uses it
 
     return revive()
+
+
+def _as_many_as_can_be_named(things: builtins.list[_Thing]) -> Iterator[builtins.list[_Thing]]:
+    """Divide what is to be named in requests; what is nothing is one request all the same, which the daemon refuses."""
+    for at in range(0, max(1, len(things)), MOST_KEYS):
+        yield things[at : at + MOST_KEYS]

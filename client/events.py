@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
+from ..schemas.frames import MOST_JOBS_PER_FILTER
 from ..schemas.generated import event_pb2, job_pb2, request_pb2
 from ..schemas.naming import JobKey
 from ..schemas.record import key_to_wire
@@ -27,6 +28,11 @@ class EventStream:
     """
 
     def __init__(self, session: Session, wanted: event_pb2.Filter, start: str | EventCursor, deadline: float | None) -> None:
+        # Of more jobs than a filter can name, others are heard too and dropped here.
+        self._only: frozenset[tuple[bytes, bytes]] = frozenset()
+        if len(wanted.jobs) > MOST_JOBS_PER_FILTER:
+            self._only = frozenset((key.owner, key.id) for key in wanted.jobs)
+            wanted.ClearField("jobs")
         cursor = EventCursor.parse(start) if isinstance(start, str) and start not in (NOW, START) else start
         if cursor == START:
             cursor = _oldest(session, wanted)
@@ -64,7 +70,7 @@ class EventStream:
         """
         while (message := self._subscription.take()) is not None:
             known = event(self.cursor.store, message)
-            if known is not None:
+            if known is not None and (not self._only or known.key in self._only):
                 return known
         self._raise_refusal()
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..schemas.frames import MOST_JOBS_PER_FORGET
+from ..schemas.frames import MOST_KEYS
 from ..schemas.generated import request_pb2
 from ..schemas.naming import JobKey
 from ..schemas.record import key_to_wire
@@ -22,8 +22,8 @@ class Forgotten(NamedTuple):
 def forget(session: Session, keys: Sequence[JobKey]) -> Forgotten:
     """Drop jobs with their logs, as many a request as one may hold."""
     jobs = log_bytes = 0
-    for at in range(0, len(keys), MOST_JOBS_PER_FORGET):
-        named = [key_to_wire(key) for key in keys[at : at + MOST_JOBS_PER_FORGET]]
+    for at in range(0, len(keys), MOST_KEYS):
+        named = [key_to_wire(key) for key in keys[at : at + MOST_KEYS]]
         reply = session.reply(request_pb2.Request(forget=request_pb2.Forget(keys=named)), "forget").forget
         jobs += reply.jobs
         log_bytes += reply.log_bytes

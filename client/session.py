@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
+from ..schemas.frames import MOST_JOBS_PER_FILTER
 from ..schemas.generated import event_pb2, job_pb2, request_pb2
 from ..schemas.job import State
 from ..schemas.naming import JobKey
@@ -178,4 +179,8 @@ def query_by_key(key: JobKey) -> request_pb2.Request:
 
 
 def _subscribe(records: Sequence[Record]) -> Subscription:
-    return Subscription(event_pb2.Filter(jobs=[key_to_wire(record.key) for record in records]))
+    if len(records) <= MOST_JOBS_PER_FILTER:
+        return Subscription(event_pb2.Filter(jobs=[key_to_wire(record.key) for record in records]))
+    owners = {record.key.owner for record in records}
+    # Of more than a filter can name, all events are heard; those of other jobs mean nothing here.
+    return Subscription(event_pb2.Filter(owner=owners.pop() if len(owners) == 1 else b""))

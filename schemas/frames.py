@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from .generated import event_pb2, request_pb2
 from .refusal import Code, Reason, Refused
-from .spec import LARGEST_STDIN
+from .spec import LARGEST_STDIN, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 
 PROTOCOL_VERSION = 1
 TOPIC_BYTES = 16
@@ -24,7 +24,11 @@ SIGNED_VERBS = frozenset({"start", "stop", "signal", "forget", "pause", "resume"
 # A spec may hold 2 MiB of arguments and 1 MiB of stdin; a request of many jobs is cut by this too.
 LARGEST_MESSAGE = 8 * 1024 * 1024
 MOST_JOBS_PER_START = 20_000
-MOST_JOBS_PER_FORGET = 1000
+# Named in one stop, forget, pause or resume, and in one filter.
+MOST_KEYS = 1000
+MOST_JOBS_PER_FILTER = 1000
+# Of any request but a start.
+LARGEST_OTHER_MESSAGE = 128 * 1024
 MOST_FRAMES = 2
 LARGEST_CHUNK = 256 * 1024
 LARGEST_RANGE = 1024 * 1024
@@ -58,6 +62,13 @@ def limits() -> request_pb2.Limits:
         connections=MOST_CONNECTIONS,
         unread_bytes=MOST_UNREAD_BYTES,
         queued_jobs=MOST_QUEUED_JOBS,
+        keys_per_request=MOST_KEYS,
+        jobs_per_filter=MOST_JOBS_PER_FILTER,
+        other_message_bytes=LARGEST_OTHER_MESSAGE,
+        arguments=MOST_ARGUMENTS,
+        variables=MOST_VARIABLES,
+        labels=MOST_LABELS,
+        label_characters=LONGEST_LABEL,
     )
 
 
@@ -82,7 +93,8 @@ def _without_request(frame: bytes) -> str:
     if not frame:
         return "the frame is empty"
     try:
-        bare = request_pb2.Request.FromString(frame)
+        # Enough to tell one by: a long one takes long to read.
+        bare = request_pb2.Request.FromString(frame) if len(frame) <= LARGEST_OTHER_MESSAGE else request_pb2.Request()
     except DecodeError:
         bare = request_pb2.Request()
     # An Envelope's proof stands where a Request's hello does.

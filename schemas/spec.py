@@ -19,6 +19,9 @@ LONGEST_ARGUMENT = 131_072 - 1
 # execve(2): arguments and environment together may take a quarter of the stack limit (8 MiB), pointers included.
 LARGEST_ARGUMENTS = 2_097_152 - 65_536
 LARGEST_STDIN = 1_048_576
+# Each costs a worker time and memory that its bytes do not show.
+MOST_ARGUMENTS = 65_536
+MOST_VARIABLES = 16_384
 LONGEST_PATH = 4_095
 MOST_LABELS = 64
 LONGEST_LABEL = 256
@@ -54,6 +57,7 @@ def check(spec: JobSpec) -> None:
 
     Whether program and folder exist is known only where the job runs, when it starts.
     """
+    _check_counts(spec)
     _check_arguments(spec)
     if b"\0" in spec.directory or len(spec.directory) > LONGEST_PATH:
         raise _refuse(f"the working folder has a NUL byte or is longer than {LONGEST_PATH} bytes")
@@ -73,6 +77,13 @@ def check(spec: JobSpec) -> None:
         raise _refuse("a time limit of 0 would never let the job run")
     if spec.output_limit_bytes is not None and spec.output_limit_bytes > LARGEST_OUTPUT_LIMIT:
         raise _refuse(f"the output limit of {format_limit(spec.output_limit_bytes)} is more than any file can hold")
+
+
+def _check_counts(spec: JobSpec) -> None:
+    counts = (("arguments", spec.argv, MOST_ARGUMENTS), ("environment variables", spec.environment, MOST_VARIABLES))
+    for what, things, most in counts:
+        if len(things) > most:
+            raise _refuse(f"{len(things)} {what} are too many, the limit is {most}")
 
 
 def _check_arguments(spec: JobSpec) -> None:

@@ -9,6 +9,7 @@ from itertools import repeat
 from urllib.parse import urlsplit
 
 import zmq
+from curve_client import GREETING, CurveClient
 from raw_client import RawClient
 
 from jobwire.schemas.frames import LARGEST_CREDIT
@@ -61,3 +62,33 @@ def mute_connections(endpoint: str, count: int) -> Iterator[list[socket.socket]]
     finally:
         for connection in connections:
             connection.close()
+
+
+def send_inside_handshake(connection: socket.socket, size: int) -> int:
+    """Greet as a CURVE client does, begin a command of so many bytes (RFC 37), and send until it is cut off; get how many were taken."""
+    sent = 0
+    with suppress(OSError):
+        connection.sendall(GREETING + b"\x06" + size.to_bytes(8, "big"))
+        while sent < size:
+            sent += connection.send(bytes(min(64 * 1024, size - sent)))
+    return sent
+
+
+def send_without_end(client: CurveClient, payload: bytes, flags: bytes, most: int) -> int:
+    """Send one frame after the other until it is cut off, or so many bytes are sent; get how many were."""
+    sent = 0
+    with suppress(OSError):
+        while sent < most and not client.was_cut_off():
+            # Written before they are sent: to encrypt takes longer.
+            frames = b"".join(client.encode(payload, flags) for _ in range(max(1, 500_000 // (len(payload) + 35))))
+            client.socket.sendall(frames)
+            sent += len(frames)
+    return sent
+
+
+def subscribe_ungranted(subscribers: Iterable[zmq.Socket[bytes]], count: int) -> None:
+    """Send so many topics that nobody granted over each of these XSUB sockets."""
+    for number in range(count):
+        for subscriber in subscribers:
+            with suppress(zmq.Again):
+                subscriber.send(b"\x01" + number.to_bytes(16, "big"), zmq.DONTWAIT)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...schemas.frames import MOST_JOBS_PER_FORGET
+from collections.abc import Iterator
+
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
@@ -17,18 +18,19 @@ def forget(call: Call, desk: Desk) -> None:
     named = call.request.forget.keys
     if not named:
         raise Refused(Code.INVALID_ARGUMENT, "the forget names no job")
-    if len(named) > MOST_JOBS_PER_FORGET:
-        raise Refused(Code.INVALID_ARGUMENT, f"{len(named)} jobs in one forget, the limit is {MOST_JOBS_PER_FORGET}")
     keys: list[JobKey] = []
-    for message in named:
-        key = read_key_to_stop(message, call.member)
-        # A repeated request finds what the first one did.
-        if desk.lookup.forgotten(key):
-            continue
-        if not desk.lookup.has_ended(key):
+
+    def look() -> Iterator[None]:
+        for key in dict.fromkeys(read_key_to_stop(message, call.member) for message in named):
+            yield
+            # A repeated request finds what the first one did.
+            if desk.lookup.forgotten(key):
+                continue
+            if desk.lookup.has_ended(key):
+                keys.append(key)
+                continue
             desk.lookup.visible_job(key, call.member)
             raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} has not ended", "stop it first", reason=Reason.NOT_ENDED)
-        keys.append(key)
 
     def done(result: Forgotten | Refused) -> None:
         if isinstance(result, Refused):
@@ -36,4 +38,4 @@ def forget(call: Call, desk: Desk) -> None:
         else:
             call.reply(request_pb2.Reply(forget=request_pb2.ForgetReply(jobs=result.jobs, log_bytes=result.log_bytes)))
 
-    desk.forgetting.forget(keys, done)
+    call.in_slices(look(), lambda: desk.forgetting.forget(keys, done))

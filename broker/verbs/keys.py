@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ...keys.rights import Member, Right, demand
 from ...schemas.generated import job_pb2
@@ -32,10 +32,13 @@ def read_key_to_stop(message: job_pb2.JobKey, member: Member) -> JobKey:
     return key
 
 
-def find_jobs_to_stop(messages: Iterable[job_pb2.JobKey], member: Member, desk: Desk) -> list[Job]:
-    """Find all jobs of a request, each once, before anything is done to one: it is done to all of them or to none.
+def find_jobs_to_stop(messages: Iterable[job_pb2.JobKey], member: Member, desk: Desk, found: list[Job]) -> Iterator[None]:
+    """Find all jobs of a request, one a step, before anything is done to one: it is done to all of them or to none.
 
     Raises Refused if one is not there, or may not be stopped.
     """
-    found = (desk.lookup.visible_job(read_key_to_stop(message, member), member) for message in messages)
-    return list(dict.fromkeys(found))
+    keys = dict.fromkeys(read_key(message, member) for message in messages)
+    for key in keys:
+        demand(member, Right.STOP, key.owner, format_id(key.id))
+        found.append(desk.lookup.visible_job(key, member))
+        yield

@@ -6,6 +6,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..call import Call
 from ..desk import Desk
+from ..life import Job
 from .keys import find_jobs_to_stop
 
 
@@ -22,8 +23,9 @@ def resume(call: Call, desk: Desk) -> None:
 def _ask(call: Call, desk: Desk, request: request_pb2.Pause | request_pb2.Resume, *, paused: bool) -> None:
     if not request.keys:
         raise Refused(Code.INVALID_ARGUMENT, "the request names no job")
-    jobs = find_jobs_to_stop(request.keys, call.member, desk)
-    desk.pauses.ask(jobs, lambda refused: _answer(call, refused), paused=paused)
+    jobs: list[Job] = []
+    steps = find_jobs_to_stop(request.keys, call.member, desk, jobs)
+    call.in_slices(steps, lambda: desk.pauses.ask(jobs, lambda refused: _answer(call, refused), paused=paused))
 
 
 def _answer(call: Call, refused: Refused | None) -> None:

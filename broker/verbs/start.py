@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...keys.rights import Right, demand
+from ...schemas import bounds
 from ...schemas import spec as specs
-from ...schemas.frames import LARGEST_TAIL, MOST_JOBS_PER_START, MOST_TAIL_LINES
+from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ...schemas.generated import event_pb2, request_pb2
+from ...schemas.large import read_job
 from ...schemas.naming import ID_BYTES, JobKey, name_problem
 from ...schemas.refusal import Code, Reason, Refused
 from ..call import Call
@@ -17,8 +19,9 @@ from ..log_stream import Turns
 from ..reports import Reports
 
 DEFAULT_TAIL_LINES = 10
-# A start of thousands of jobs is read over many turns of the loop; whether this one is over is asked after so many of them.
-_JOBS_A_LOOK = 16
+# Around a job's spec, and around all jobs: the batch, the proof, and a little of what a newer version may add.
+_JOB_BYTES = 64
+_START_BYTES = 4096
 
 
 def start(call: Call, desk: Desk, turns: Turns) -> None:
@@ -28,7 +31,6 @@ def start(call: Call, desk: Desk, turns: Turns) -> None:
     if request.watch:
         call.demand_stream()
     asked: list[Asked] = []
-    reading = _read_jobs(request)
     batch = _read_batch(request)
 
     def done(result: Accepted | Refused) -> None:
@@ -41,25 +43,30 @@ def start(call: Call, desk: Desk, turns: Turns) -> None:
             tail_lines = request.tail_lines if request.HasField("tail_lines") else DEFAULT_TAIL_LINES
             watch(call, desk, turns, result, tail_lines, request.credit_messages)
 
-    def read_on() -> None:
-        try:
-            for one in reading:
-                asked.append(one)
-                if len(asked) % _JOBS_A_LOOK == 0 and not turns.time_left():
-                    turns.call_soon(read_on)
-                    return
-            if request.first_store and request.first_store != desk.store.id:
-                _demand_known(call.member.key, asked, desk)
-            desk.accept(call.member.key, asked, batch, call.proof, done)
-        except Refused as refused:
-            call.refuse(refused)
+    def read() -> Iterator[None]:
+        for one in _read_jobs(request, call.jobs):
+            asked.append(one)
+            yield
+        _demand_nothing_else(call.proof, asked)
+        if request.first_store and request.first_store != desk.store.id:
+            yield from _demand_known(call.member.key, asked, desk)
 
-    read_on()
+    call.in_slices(read(), lambda: desk.accept(call.member.key, asked, batch, call.proof, done))
 
 
-def _demand_known(owner: bytes, asked: list[Asked], desk: Desk) -> None:
+def _demand_nothing_else(proof: bytes, asked: list[Asked]) -> None:
+    """Go on only if what is kept of the request is no more than its jobs: fields that nobody knows would be kept with each of them."""
+    needed = sum(len(one.raw) for one in asked) + _JOB_BYTES * len(asked)
+    if len(proof) > needed + _START_BYTES:
+        raise Refused(
+            Code.INVALID_ARGUMENT, f"the request has {len(proof)} bytes, and what it asks takes {needed}", "send nothing else in it"
+        )
+
+
+def _demand_known(owner: bytes, asked: list[Asked], desk: Desk) -> Iterator[None]:
     """Let a start that was first tried against another store in only where the logs told of every job of it: then nothing is started."""
     for index, one in enumerate(asked):
+        yield
         job = desk.lookup.job(JobKey(owner, one.id))
         if job is None or job.digest != one.digest:
             raise Refused(
@@ -98,14 +105,14 @@ def _leave(call: Call, desk: Desk, accepted: Accepted, reports: Reports) -> None
             desk.watchers.unwatch(job, reports)
 
 
-def _read_jobs(request: request_pb2.Start) -> Iterator[Asked]:
-    if not request.jobs:
+def _read_jobs(request: request_pb2.Start, pieces: Sequence[bytes] | None = None) -> Iterator[Asked]:
+    jobs = request.jobs if pieces is None else map(read_job, pieces)
+    if not request.jobs and not pieces:
         raise Refused(Code.INVALID_ARGUMENT, "the start names no job")
-    if len(request.jobs) > MOST_JOBS_PER_START:
-        raise Refused(Code.INVALID_ARGUMENT, f"{len(request.jobs)} jobs in one start, the limit is {MOST_JOBS_PER_START}")
     seen: set[bytes] = set()
-    for index, job in enumerate(request.jobs):
+    for index, job in enumerate(jobs):
         try:
+            bounds.check(job)
             if len(job.id) != ID_BYTES:
                 raise Refused(Code.INVALID_ARGUMENT, f"an id has {ID_BYTES} bytes, not {len(job.id)}")
             if job.id in seen:

@@ -217,7 +217,7 @@ class Hello(_message.Message):
     def __init__(self, oldest_version: _Optional[int] = ..., newest_version: _Optional[int] = ..., software: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("message_bytes", "jobs_per_start", "stdin_bytes", "tail_lines", "tail_bytes", "range_bytes", "credit_bytes", "streams", "grants", "connections", "unread_bytes", "queued_jobs", "running_jobs")
+    __slots__ = ("message_bytes", "jobs_per_start", "stdin_bytes", "tail_lines", "tail_bytes", "range_bytes", "credit_bytes", "streams", "grants", "connections", "unread_bytes", "queued_jobs", "running_jobs", "keys_per_request", "jobs_per_filter", "other_message_bytes", "arguments", "variables", "labels", "label_characters")
     MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     JOBS_PER_START_FIELD_NUMBER: _ClassVar[int]
     STDIN_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -231,6 +231,13 @@ class Limits(_message.Message):
     UNREAD_BYTES_FIELD_NUMBER: _ClassVar[int]
     QUEUED_JOBS_FIELD_NUMBER: _ClassVar[int]
     RUNNING_JOBS_FIELD_NUMBER: _ClassVar[int]
+    KEYS_PER_REQUEST_FIELD_NUMBER: _ClassVar[int]
+    JOBS_PER_FILTER_FIELD_NUMBER: _ClassVar[int]
+    OTHER_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    VARIABLES_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
     message_bytes: int
     jobs_per_start: int
     stdin_bytes: int
@@ -244,7 +251,14 @@ class Limits(_message.Message):
     unread_bytes: int
     queued_jobs: int
     running_jobs: int
-    def __init__(self, message_bytes: _Optional[int] = ..., jobs_per_start: _Optional[int] = ..., stdin_bytes: _Optional[int] = ..., tail_lines: _Optional[int] = ..., tail_bytes: _Optional[int] = ..., range_bytes: _Optional[int] = ..., credit_bytes: _Optional[int] = ..., streams: _Optional[int] = ..., grants: _Optional[int] = ..., connections: _Optional[int] = ..., unread_bytes: _Optional[int] = ..., queued_jobs: _Optional[int] = ..., running_jobs: _Optional[int] = ...) -> None: ...
+    keys_per_request: int
+    jobs_per_filter: int
+    other_message_bytes: int
+    arguments: int
+    variables: int
+    labels: int
+    label_characters: int
+    def __init__(self, message_bytes: _Optional[int] = ..., jobs_per_start: _Optional[int] = ..., stdin_bytes: _Optional[int] = ..., tail_lines: _Optional[int] = ..., tail_bytes: _Optional[int] = ..., range_bytes: _Optional[int] = ..., credit_bytes: _Optional[int] = ..., streams: _Optional[int] = ..., grants: _Optional[int] = ..., connections: _Optional[int] = ..., unread_bytes: _Optional[int] = ..., queued_jobs: _Optional[int] = ..., running_jobs: _Optional[int] = ..., keys_per_request: _Optional[int] = ..., jobs_per_filter: _Optional[int] = ..., other_message_bytes: _Optional[int] = ..., arguments: _Optional[int] = ..., variables: _Optional[int] = ..., labels: _Optional[int] = ..., label_characters: _Optional[int] = ...) -> None: ...
 
 class HelloReply(_message.Message):
     __slots__ = ("version", "software", "kind", "daemon", "store", "nonce", "event_endpoint", "limits", "features", "your_name", "your_role", "slots", "host")

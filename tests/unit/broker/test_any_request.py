@@ -60,9 +60,10 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
         house.desk.hear([started(1), ended(1)])
         introduction = Introduction("worker", "", DAEMON.public, house.store.id, NONCE, "", 1)
         member = Member("somebody", CLIENT.public, role)
-        table = handlers(house.desk, introduction, lambda _: member, Turns(asyncio.get_running_loop()), house.ages)
+        turns = Turns(asyncio.get_running_loop())
+        table = handlers(house.desk, introduction, lambda _: member, turns, house.ages)
         endpoint = Endpoint()
-        reception = Reception(DAEMON.public, NONCE, lambda _: member, table, endpoint)  # type: ignore[arg-type] # reason: a double
+        reception = Reception(DAEMON.public, NONCE, lambda _: member, table, endpoint, turns, lambda *_: None)  # type: ignore[arg-type] # reason: a double
         peer = Peer(b"r", Meter(-1, b""), Account(CLIENT.public))
         for request in requests:
             if request.HasField("start"):

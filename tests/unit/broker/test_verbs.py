@@ -100,11 +100,12 @@ class Asking:
         self.turns = NoTime()
         self.replied: list[request_pb2.Reply] = []
         self.refused: list[Refused] = []
+        self.charged: list[tuple[bytes, float]] = []
         self.answered = asyncio.Event()
         jobs = [request_pb2.NewJob(id=job_id, spec=SPEC) for job_id in ids]
         request = request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs))
         peer = Peer(b"r", Meter(-1, b""), Account(OWNER))
-        call = Call(Member("somebody", OWNER, "submitter"), peer, request, b"proof", self._reply, self._refuse)
+        call = Call(Member("somebody", OWNER, "submitter"), peer, request, b"proof", self._reply, self._refuse, self.turns, self._charge)
         start(call, house.desk, self.turns)
         self.slices = 1
         while self.turns.line:
@@ -115,6 +116,9 @@ class Asking:
         self.replied.append(reply)
         self.answered.set()
         return True
+
+    def _charge(self, public: bytes, seconds: float) -> None:
+        self.charged.append((public, seconds))
 
     def _refuse(self, _peer: Peer, _request: int, refused: Refused) -> None:
         self.refused.append(refused)

@@ -1,0 +1,106 @@
+"""How much of anything a request may hold: a count for each repeated field, a length for each text. Checked before any work is done.
+
+A test holds the table against the descriptor of the schema: a field that is added without a bound fails it. What else must be true of a
+field (an id has 16 bytes, arguments fit into what Linux takes) is checked where its meaning is known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sized
+from typing import Any
+
+from .frames import LARGEST_MESSAGE, MOST_JOBS_PER_FILTER, MOST_JOBS_PER_START, MOST_KEYS
+from .naming import LONGEST_NAME
+from .refusal import Code, Refused
+from .spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, LONGEST_PATH, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
+
+# Ids, keys, nonces, signatures, topics and pages have 8 to 64 bytes; which of them is said by who reads them.
+LONGEST_ID = 64
+LONGEST_TEXT = 256
+
+# Of repeated fields: how many.
+COUNTS = {
+    "Start.jobs": MOST_JOBS_PER_START,
+    "Stop.keys": MOST_KEYS,
+    "Pause.keys": MOST_KEYS,
+    "Resume.keys": MOST_KEYS,
+    "Forget.keys": MOST_KEYS,
+    "Filter.jobs": MOST_JOBS_PER_FILTER,
+    "Filter.labels": MOST_LABELS,
+    "JobSpec.argv": MOST_ARGUMENTS,
+    "JobSpec.environment": MOST_VARIABLES,
+    "JobSpec.labels": MOST_LABELS,
+}
+# Of texts and bytes: how long, in characters and bytes.
+LENGTHS = {
+    "Envelope.request": LARGEST_MESSAGE,
+    "Proof.signer": LONGEST_ID,
+    "Proof.audience": LONGEST_ID,
+    "Proof.nonce": LONGEST_ID,
+    "Proof.signature": LONGEST_ID,
+    "Hello.software": LONGEST_TEXT,
+    "Start.first_store": LONGEST_ID,
+    "NewJob.id": LONGEST_ID,
+    "Batch.id": LONGEST_ID,
+    "Batch.name": LONGEST_TEXT,
+    "JobKey.owner": LONGEST_ID,
+    "JobKey.id": LONGEST_ID,
+    "JobSpec.argv": LONGEST_ARGUMENT,
+    "JobSpec.directory": LONGEST_PATH,
+    "JobSpec.stdin": LARGEST_STDIN,
+    "JobSpec.name": LONGEST_TEXT,
+    "EnvironmentVariable.name": LONGEST_ARGUMENT,
+    "EnvironmentVariable.value": LONGEST_ARGUMENT,
+    "Label.name": LONGEST_LABEL,
+    "Label.value": LONGEST_LABEL,
+    "QueryOne.name": LONGEST_TEXT,
+    "List.owner": LONGEST_ID,
+    "List.batch": LONGEST_ID,
+    "List.batch_name": LONGEST_TEXT,
+    "List.page": LONGEST_TEXT,
+    "Filter.owner": LONGEST_ID,
+    "Filter.batch": LONGEST_ID,
+    "Cursor.store": LONGEST_ID,
+    "Unsubscribe.topic": LONGEST_ID,
+}
+# Jobs are read a few a turn, and each is checked then.
+SLICED = frozenset({"Start.jobs"})
+# spec.py says which argument, variable or label is too long, and why.
+SAID_BY_SPEC = frozenset({"JobSpec.argv", "JobSpec.directory", "JobSpec.stdin", "EnvironmentVariable.name", "EnvironmentVariable.value"})
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+# LONGEST_NAME is said with the right words by who reads a name.
+assert LONGEST_TEXT > LONGEST_NAME
+
+
+def check(message: Any) -> None:
+    """Go on only if nothing in the message is more or longer than it may be; jobs of a start are left to who reads them.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    owner = message.DESCRIPTOR.name
+    for field, value in message.ListFields():
+        name = f"{owner}.{field.name}"
+        most = COUNTS.get(name)
+        if most is not None and len(value) > most:
+            said = f"{len(value)} {field.name} in one {_in_words(owner)}, the limit is {most}"
+            raise Refused(Code.INVALID_ARGUMENT, said, "ask for less at once")
+        if name in SLICED or name in SAID_BY_SPEC:
+            continue
+        longest = LENGTHS.get(name)
+        if longest is not None:
+            _check_length(value if most is not None else (value,), longest, field.name, owner)
+        elif field.message_type is not None:
+            for part in value if most is not None else (value,):
+                check(part)
+
+
+def _check_length(values: Any, longest: int, field: str, owner: str) -> None:
+    most: Sized = max(values, key=len)
+    if len(most) > longest:
+        unit = "characters" if isinstance(most, str) else "bytes"
+        raise Refused(Code.INVALID_ARGUMENT, f"the {field} of a {_in_words(owner)} has {len(most)} {unit}, the limit is {longest}")
+
+
+def _in_words(message: str) -> str:
+    return _WORD.sub(" ", message).lower()

@@ -1,0 +1,136 @@
+"""Read a request that may be large: a start is taken apart before it is decoded, and its jobs are decoded one by one.
+
+Decoded in one piece, 8 MiB of the smallest fields there are take half a second and 200 MB. So any other request has a bound that makes it
+harmless, and of a start only its own few fields are decoded at once (https://protobuf.dev/programming-guides/encoding).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from .frames import LARGEST_OTHER_MESSAGE, MOST_JOBS_PER_START, read_envelope
+from .generated import request_pb2
+from .refusal import Code, Refused
+
+# What an Envelope adds to its request: a proof, and room for what a newer version may add.
+_ENVELOPE_BYTES = 4096
+# Beside its jobs a start has a handful of fields, and a request two.
+_MOST_FIELDS = 64
+_JOBS = 1
+_START = 3
+_LENGTHS = {0: 0, 1: 8, 5: 4}
+_LENGTH_DELIMITED = 2
+
+
+class Large(NamedTuple):
+    """A request; `jobs` are those of a start that was taken apart, which `request` is then without."""
+
+    request: request_pb2.Request
+    envelope: request_pb2.Envelope
+    jobs: Sequence[bytes] | None
+
+
+def read(frame: bytes) -> Large:
+    """Decode what a client sent.
+
+    Raises `Refused(INVALID_ARGUMENT)` for a malformed frame, and for one that is larger than what it asks needs.
+    """
+    if len(frame) <= LARGEST_OTHER_MESSAGE:
+        return Large(*read_envelope(frame), None)
+    try:
+        envelope = request_pb2.Envelope.FromString(frame)
+        if len(frame) - len(envelope.request) > _ENVELOPE_BYTES:
+            raise Refused(Code.INVALID_ARGUMENT, f"the Envelope has {len(frame) - len(envelope.request)} bytes beside its request")
+        return Large(*_take_apart(envelope))
+    except (DecodeError, IndexError):
+        raise Refused(Code.INVALID_ARGUMENT, "the frame is no Envelope with a Request in it: it cannot be decoded") from None
+
+
+def read_job(raw: bytes) -> request_pb2.NewJob:
+    """Decode one of the jobs.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    try:
+        return request_pb2.NewJob.FromString(raw)
+    except DecodeError:
+        raise Refused(Code.INVALID_ARGUMENT, "a job of the start cannot be decoded") from None
+
+
+def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, request_pb2.Envelope, Sequence[bytes]]:
+    raw = envelope.request
+    rest: list[bytes] = []
+    jobs: list[bytes] = []
+    others = 0
+    for number, begin, content, end in _fields(raw, 0, len(raw)):
+        others += 1
+        if number != _START:
+            rest.append(raw[begin:end])
+            if sum(map(len, rest)) > LARGEST_OTHER_MESSAGE or others > _MOST_FIELDS:
+                raise _too_large(len(raw))
+            continue
+        start: list[bytes] = []
+        for inner, inner_begin, inner_content, inner_end in _fields(raw, content, end):
+            if inner == _JOBS:
+                jobs.append(raw[inner_content:inner_end])
+                if len(jobs) > MOST_JOBS_PER_START:
+                    raise Refused(Code.INVALID_ARGUMENT, f"more than {MOST_JOBS_PER_START} jobs in one start", "ask for less at once")
+                continue
+            others += 1
+            start.append(raw[inner_begin:inner_end])
+            if others > _MOST_FIELDS or sum(map(len, start)) > _ENVELOPE_BYTES:
+                raise Refused(Code.INVALID_ARGUMENT, f"the start has more than {_ENVELOPE_BYTES} bytes beside its jobs")
+        rest.append(request_pb2.Request(start=request_pb2.Start.FromString(b"".join(start))).SerializeToString())
+    if not jobs:
+        raise _too_large(len(raw))
+    request = request_pb2.Request.FromString(b"".join(rest))
+    if not request.id:
+        raise Refused(Code.INVALID_ARGUMENT, "the request has no id, or 0, which belongs to none", "number requests from 1 on")
+    return request, envelope, jobs
+
+
+def _too_large(size: int) -> Refused:
+    return Refused(
+        Code.INVALID_ARGUMENT,
+        f"the request has {size} bytes; only a start may have more than {LARGEST_OTHER_MESSAGE}",
+        "ask for less at once",
+    )
+
+
+def _fields(raw: bytes, at: int, until: int) -> Iterator[tuple[int, int, int, int]]:
+    """Go over the fields of a message: number, where it begins, where its content begins, where it ends.
+
+    Raises DecodeError, or IndexError at the end of the bytes.
+    """
+    while at < until:
+        begin = at
+        tag, at = _varint(raw, at)
+        kind = tag & 7
+        content = at
+        if kind == _LENGTH_DELIMITED:
+            length, content = _varint(raw, at)
+            at = content + length
+        elif kind in _LENGTHS:
+            at = at + _LENGTHS[kind] if kind else _varint(raw, at)[1]
+        else:
+            raise DecodeError("a group")
+        if at > until:
+            raise DecodeError("cut short")
+        yield tag >> 3, begin, content, at
+
+
+def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    value = raw[at]
+    if value < 0x80:  # noqa: PLR2004 -- one byte, as nearly all are
+        return value, at + 1
+    value &= 0x7F
+    for shift in range(7, 64, 7):
+        at += 1
+        byte = raw[at]
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:  # noqa: PLR2004 -- the last byte of it
+            return value, at + 1
+    raise DecodeError("a number without end")

@@ -1,0 +1,179 @@
+"""What comes in over a connection is bounded before anybody is known to be behind it, and after; and so is how many there are."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import zmq
+from curve_client import COMMAND, GREETING, MORE, CurveClient
+from daemons import Worker, wait_until
+from insiders import mute_connections, send_inside_handshake, send_without_end, subscribe_ungranted
+from processes import descriptors, peak_bytes
+from raw_client import RawClient
+
+from jobwire.broker.connections import MOST_STRANGERS
+from jobwire.schemas.generated import request_pb2
+
+MOST_BYTES = 128 * 1024 * 1024
+# So much nobody may send that is no message; it lies here, in two kernels and on the way.
+ENOUGH = 400_000_000
+
+
+@contextmanager
+def small_and_serving(worker: Worker) -> Iterator[None]:
+    """Somebody attacks; afterwards the worker is small, and a member who was connected before is answered."""
+    with RawClient(worker.endpoint, worker.public, worker.admin) as other:
+        other.hello()
+        yield
+        assert other.ask(other.request(list=request_pb2.List())).WhichOneof("content") == "list"
+        assert other.ask(other.start(b"true")).WhichOneof("content") == "acknowledged"
+    assert worker.process is not None
+    assert peak_bytes(worker.process.pid) < MOST_BYTES
+
+
+def connected(endpoint: str, stack: ExitStack) -> socket.socket:
+    address = urlsplit(endpoint)
+    return stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=60))
+
+
+@pytest.mark.parametrize("which", ["endpoint", "event_endpoint"])
+def test_a_hundred_strangers_get_next_to_nothing_in_before_the_handshake_is_over(worker: Worker, which: str) -> None:
+    with small_and_serving(worker), ExitStack() as stack:
+        strangers = [connected(getattr(worker, which), stack) for _ in range(100)]
+        threads = [threading.Thread(target=send_inside_handshake, args=(one, 8_000_000)) for one in strangers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_stranger_who_sends_a_byte_now_and_then_is_hung_up_on(worker: Worker) -> None:
+    with small_and_serving(worker), ExitStack() as stack:
+        slow = connected(worker.endpoint, stack)
+        slow.settimeout(0.1)
+
+        def hung_up() -> bool:
+            try:
+                slow.sendall(GREETING[:1])
+                return slow.recv(100) == b""
+            except TimeoutError:
+                return False
+            except OSError:
+                return True
+
+        wait_until(hung_up, "it is hung up on")
+
+
+@pytest.mark.parametrize("size", [200, 10_000])
+def test_a_message_in_parts_without_end_is_cut_off(worker: Worker, size: int) -> None:
+    insider = worker.admit("insider", "viewer")
+    with small_and_serving(worker), CurveClient(worker.endpoint, worker.public, insider) as raw:
+        raw.send(b"hello")
+        assert send_without_end(raw, bytes(size), MORE, ENOUGH) < ENOUGH
+
+
+def test_a_message_that_never_ends_is_counted_over_all_connections_of_a_member(worker: Worker) -> None:
+    insider = worker.admit("insider", "viewer")
+    with small_and_serving(worker), ExitStack() as stack:
+        many = [stack.enter_context(CurveClient(worker.endpoint, worker.public, insider)) for _ in range(12)]
+        begun = many[0].encode(bytes(7_000_000))
+        for raw in many:
+            raw.send(b"hello")
+        # Each sends most of a frame and then waits, on a connection that has said something.
+        wait_until(lambda: "not whole" in worker.logged() or _send_most(many, begun), "one of them is cut off")
+        wait_until(lambda: any(raw.was_cut_off() for raw in many), "one of them is cut off")
+
+
+def _send_most(many: list[CurveClient], frame: bytes) -> None:
+    while many:
+        with suppress(OSError):
+            many.pop().socket.sendall(frame[:-1])
+
+
+def test_subscriptions_in_parts_without_end_are_cut_off(worker: Worker) -> None:
+    viewer = worker.admit("viewer", "viewer")
+    with small_and_serving(worker), CurveClient(worker.event_endpoint, worker.public, viewer, b"XSUB") as raw:
+        raw.send(b"\x01" + bytes(16))
+        assert send_without_end(raw, b"\x01" + bytes(400), MORE, ENOUGH) < ENOUGH
+
+
+@pytest.mark.parametrize("which", ["endpoint", "event_endpoint"])
+def test_a_flood_of_heartbeats_is_cut_off(worker: Worker, which: str) -> None:
+    insider = worker.admit("insider", "viewer")
+    kind = b"DEALER" if which == "endpoint" else b"XSUB"
+    with small_and_serving(worker), CurveClient(getattr(worker, which), worker.public, insider, kind) as raw:
+        raw.send(b"hello" if which == "endpoint" else b"\x01" + bytes(16))
+        assert send_without_end(raw, b"\x04PING\x00\x00" + bytes(10_000), COMMAND, ENOUGH) < ENOUGH
+
+
+def test_who_shakes_hands_and_then_says_nothing_makes_way(worker: Worker) -> None:
+    insider = worker.admit("insider", "viewer")
+    with small_and_serving(worker), ExitStack() as stack:
+        first = stack.enter_context(CurveClient(worker.endpoint, worker.public, insider))
+        for _ in range(MOST_STRANGERS):
+            stack.enter_context(CurveClient(worker.endpoint, worker.public, insider))
+        wait_until(first.was_cut_off, "the oldest is cut off")
+
+
+def test_who_asks_for_topics_that_were_never_granted_is_cut_off(worker: Worker) -> None:
+    viewer = worker.admit("viewer", "viewer")
+    with small_and_serving(worker), RawClient(worker.endpoint, worker.public, viewer) as raw:
+        raw.hello()
+        crooked = [raw.subscriber(zmq.XSUB) for _ in range(2)]
+        subscribe_ungranted(crooked, 50_000)
+        wait_until(lambda: worker.logged().count("subscriptions at once") >= 2, "both are cut off")
+
+
+def test_who_subscribes_and_unsubscribes_without_end_is_cut_off(worker: Worker) -> None:
+    viewer = worker.admit("viewer", "viewer")
+    with small_and_serving(worker), RawClient(worker.endpoint, worker.public, viewer) as raw:
+        raw.hello()
+        topic = raw.grant()
+        crooked = raw.subscriber(zmq.XSUB)
+        crooked.setsockopt(zmq.RECONNECT_IVL, -1)
+        for _ in range(1000):
+            crooked.send(b"\x01" + topic)
+            crooked.send(b"\x00" + topic)
+        wait_until(lambda: "subscriptions at once" in worker.logged(), "it is cut off")
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Iterator[Worker]:
+    """A worker that may have few descriptors."""
+    made = Worker(tmp_path)
+    made.prefix = ["prlimit", "--nofile=256:256"]
+    made.start()
+    yield made
+    made.clean()
+    print(made.logged())
+
+
+def test_three_times_as_many_connections_as_descriptors_leave_members_who_were_there_before_alone(narrow: Worker) -> None:
+    assert narrow.process is not None
+    with narrow.client() as before, mute_connections(narrow.endpoint, 800), mute_connections(narrow.event_endpoint, 200):
+        for _ in range(3):
+            assert before.hello().kind == "worker"
+            assert before.run(["echo", "here"]).stdout == b"here\n"
+        with narrow.client() as after:
+            assert after.hello().kind == "worker"
+        assert descriptors(narrow.process.pid) < 230, "some are kept back"
+
+
+def test_members_cannot_use_up_all_descriptors_either(narrow: Worker) -> None:
+    insiders = [narrow.admit(f"insider-{number}", "viewer") for number in range(3)]
+    assert narrow.process is not None
+    with RawClient(narrow.endpoint, narrow.public, narrow.admin) as before, ExitStack() as stack:
+        before.hello()
+        for insider in insiders:
+            for _ in range(40):
+                raw = stack.enter_context(RawClient(narrow.endpoint, narrow.public, insider, lazy=True))
+                raw.send(raw.envelope(raw.request(list=request_pb2.List())))
+        wait_until(lambda: "the most of too many connections" in narrow.logged(), "somebody is cut off")
+        assert before.ask(before.start(b"true")).WhichOneof("content") == "acknowledged"
+        assert descriptors(narrow.process.pid) < 230, "some are kept back"
