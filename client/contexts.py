@@ -6,17 +6,17 @@ A context is an endpoint, the daemon's pinned public key, and the identity to co
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..keys import private_files
 from ..keys.identity import format_public, parse_public
-from ..keys.ownership import demand_own
+from ..keys.ownership import demand_own, judge
 from ..keys.places import config_folder
 from ..schemas.refusal import Code, Refused
 from .addressee import EMBEDDED, Context
@@ -33,6 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
 # A host name, an IPv4 address, or an IPv6 address in brackets.
 _ENDPOINT = re.compile(r"(?:tcp://)?(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]):(?P<port>\d{1,5})", re.ASCII)
 _LARGEST_PORT = 65_535
+_LARGEST_FILE = 1024 * 1024
 
 
 def contexts_path() -> Path:
@@ -143,12 +144,28 @@ def _read() -> tuple[str, dict[str, Context]]:
     """Read the file: the name in use, and the contexts by name. No file means no contexts."""
     path = contexts_path()
     try:
-        text = path.read_text()
+        text = _text(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), path)
     except (FileNotFoundError, NotADirectoryError):
         return EMBEDDED, {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be read: {error}", "mend it, or move it away") from None
+    except OSError as error:
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be read: {error.strerror}", "mend it, or move it away") from None
     return _understand(text, path)
+
+
+def _text(fd: int, path: Path) -> str:
+    """Read the file from its descriptor, which is closed."""
+    with open(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
+            raise Refused(Code.FAILED_PRECONDITION, f"{path} is not a file of at most {_LARGEST_FILE} bytes", "mend it, or move it away")
+        judge(status, path, "the contexts file")
+        content = file.read(_LARGEST_FILE)
+    try:
+        # Whatever the locale says; some editors put a byte order mark before it.
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise Refused(Code.FAILED_PRECONDITION, f"{path}, line {line}: it is not UTF-8", "mend that line") from None
 
 
 def _understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
@@ -204,13 +221,16 @@ def _edit() -> Iterator[TOMLDocument]:
     import tomlkit  # noqa: PLC0415 -- only edits need it
 
     path = contexts_path()
-    private_files.make_folder(path.parent)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        _read()  # What is broken is refused with line and key, not edited.
-        document = tomlkit.parse(path.read_text()) if path.exists() else tomlkit.document()
-        yield document
-        private_files.replace(path, tomlkit.dumps(document).encode())
-    finally:
-        os.close(folder)
+        # Where it is a symbolic link, the file is replaced and not the link.
+        with private_files.place_of(path, make=True) as place:
+            place.lock()
+            text = ""
+            with suppress(FileNotFoundError):
+                text = _text(place.open(), place.path)
+            _understand(text, path)  # What is broken is refused with line and key, not edited.
+            document = tomlkit.parse(text)
+            yield document
+            place.replace(tomlkit.dumps(document).encode())
+    except OSError as error:
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {error.strerror}") from None

@@ -90,7 +90,8 @@ def load(path: Path) -> Identity:
         content = os.read(fd, _LARGEST_FILE)
     finally:
         os.close(fd)
-    lines = [line for line in content.decode("ascii", "replace").splitlines() if line and not line.startswith("#")]
+    # An editor may have put a byte order mark before it, and people put blanks and empty lines anywhere.
+    lines = [line for raw in content.decode("utf-8-sig", "replace").splitlines() if (line := raw.strip()) and not line.startswith("#")]
     if len(lines) == 1:
         try:
             return from_seed(_parse(lines[0], _SECRET_PREFIX, "secret key"))
@@ -118,8 +119,8 @@ def save(identity: Identity, path: Path) -> None:
         f"{_format(identity.seed, _SECRET_PREFIX)}\n"
     )
     try:
-        private_files.make_folder(path.parent)
-        private_files.create(path, content.encode())
+        with private_files.place_of(path, make=True) as place:
+            place.create(content.encode())
     except FileExistsError:
         raise Refused(Code.ALREADY_EXISTS, f"there is an identity at {path}", "move it away first, or choose another file") from None
     except OSError as error:

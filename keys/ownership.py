@@ -17,6 +17,8 @@ from pathlib import Path
 from ..schemas.refusal import Code, Refused
 
 _ROOT = 0
+# What user_namespaces(7) has in uid_map where there is none.
+_ALL_USERS = ["0", "0", "4294967295"]
 
 
 def demand_own(path: Path, what: str) -> None:
@@ -36,6 +38,14 @@ def demand_own(path: Path, what: str) -> None:
             f"{what} {path} cannot be used by {name_of(os.geteuid())}: {error.strerror}",
             _remedy(os.geteuid()),
         ) from None
+    demand_fixed(path, what)
+
+
+def demand_fixed(path: Path, what: str) -> None:
+    """Make sure, for root, that nobody but root can put something else in the place of a file or folder.
+
+    Raises `Refused(FAILED_PRECONDITION)` that names the folder above and its owner.
+    """
     if os.geteuid() == _ROOT:
         for folder in _above(path):
             _judge_above(folder, path, what)
@@ -74,6 +84,16 @@ def others_may_write(status: os.stat_result) -> bool:
     return bool(mode & stat.S_IWOTH) or (bool(mode & stat.S_IWGRP) and not _is_private(status.st_gid, status.st_uid))
 
 
+def outsiders() -> set[int]:
+    """Get the user that a user namespace shows for all whom it does not know, who are nobody in here; empty outside of such a one."""
+    try:
+        if Path("/proc/self/uid_map").read_text().split() == _ALL_USERS:
+            return set()
+        return {int(Path("/proc/sys/kernel/overflowuid").read_text())}
+    except (OSError, ValueError):
+        return set()
+
+
 def name_of(uid: int) -> str:
     """Write a user for people: `joe (uid 1000)`."""
     with suppress(KeyError):
@@ -110,8 +130,7 @@ def _judge_above(folder: Path, path: Path, what: str) -> None:
     except OSError:
         # What is missing root makes.
         return
-    # In a user namespace that does not know the owner the kernel shows this one; then it is nobody in here.
-    if status.st_uid not in {_ROOT, _unknown_uid()}:
+    if status.st_uid not in {_ROOT, *outsiders()}:
         raise Refused(
             Code.FAILED_PRECONDITION,
             f"{what} {path} is in {folder}, which belongs to {name_of(status.st_uid)}, and this is run by {name_of(_ROOT)}",
@@ -123,13 +142,6 @@ def _judge_above(folder: Path, path: Path, what: str) -> None:
             f"{what} {path} is in {folder}, to which others may write (mode {stat.S_IMODE(status.st_mode):04o})",
             f"type: chmod go-w {shlex.quote(str(folder))}; or use another folder",
         )
-
-
-def _unknown_uid() -> int:
-    try:
-        return int(Path("/proc/sys/kernel/overflowuid").read_text())
-    except (OSError, ValueError):
-        return _ROOT
 
 
 def _remedy(owner: int) -> str:

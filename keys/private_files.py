@@ -1,72 +1,244 @@
-"""Files and folders that only their owner may read: written whole or not at all.
+"""Files and folders that only their owner may read: written whole or not at all, and never where somebody else leads us.
 
-Knows nothing of what stands in them.
+A path is resolved part by part, each opened below the descriptor of the one before, so that nobody can swap a folder between look and
+use. root follows only the links that root made. Knows nothing of what stands in the files.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import stat
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from .ownership import name_of, others_may_write, outsiders
+
+_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# As path_resolution(7) has it.
+_MOST_LINKS = 40
+_UNLESS_LINKS = {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL, errno.EXDEV}
+
+
+class Place:
+    """The name of a file in a folder that is held open. Close it."""
+
+    def __init__(self, folder: int, path: Path) -> None:
+        """`path` is where the links led."""
+        self.folder = folder
+        self.path = path
+
+    def close(self) -> None:
+        """Let go, also of the lock."""
+        os.close(self.folder)
+
+    def lock(self) -> None:
+        """Wait until nobody else edits a file of this folder. The folder is locked, not the file: another file takes its place."""
+        fcntl.flock(self.folder, fcntl.LOCK_EX)
+
+    def open(self) -> int:
+        """Open the file to read.
+
+        Raises OSError.
+        """
+        # O_NONBLOCK: a FIFO of that name must not hold us.
+        return os.open(self.path.name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.folder)
+
+    def create(self, data: bytes) -> None:
+        """Write a file that is not there yet, mode 0600; it appears whole and survives power loss.
+
+        Raises FileExistsError where there is one, which is left alone.
+        """
+        with self._written_beside(data) as (made, _):
+            try:
+                # Unlike rename(2), link(2) never replaces: of several at once exactly one wins.
+                os.link(made, self.path.name, src_dir_fd=self.folder, dst_dir_fd=self.folder, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in _UNLESS_LINKS:
+                    raise
+                self._rename_unless_there(made)
+            else:
+                os.unlink(made, dir_fd=self.folder)
+            _sync(self.folder)
+
+    def replace(self, data: bytes) -> None:
+        """Write a file, mode 0600, in the place of one that may be there; readers see the old one or the new one, whole.
+
+        It belongs to whom the old one, or else the folder, belongs to.
+        """
+        with self._written_beside(data) as (made, fd):
+            # root who edits the file of a service must not shut the service out.
+            before = self._status() or os.fstat(self.folder)
+            if before.st_uid != os.geteuid():
+                # The file that was made, whatever its name leads to by now.
+                os.fchown(fd, before.st_uid, before.st_gid)
+            os.rename(made, self.path.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
+            _sync(self.folder)
+
+    def _status(self) -> os.stat_result | None:
+        try:
+            return os.stat(self.path.name, dir_fd=self.folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def _rename_unless_there(self, made: str) -> None:
+        """Do without hard links, which some file systems have not: the lock keeps others of us from creating it at the same time."""
+        self.lock()
+        if self._status() is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
+        os.rename(made, self.path.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
+
+    @contextmanager
+    def _written_beside(self, data: bytes) -> Iterator[tuple[str, int]]:
+        """Write a file under another name, that is gone again where an exception comes."""
+        made = f".{self.path.name}.{os.urandom(8).hex()}"
+        fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self.folder)
+        try:
+            with open(fd, "wb", closefd=False) as file:
+                file.write(data)
+            _sync(fd)
+            yield made, fd
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(made, dir_fd=self.folder)
+            raise
+        finally:
+            os.close(fd)
+
+
+@contextmanager
+def place_of(path: Path, *, make: bool = False) -> Iterator[Place]:
+    """Find the place of a file; `make`: its folder is made where it is missing, 0700. Where the file is a link, what it leads to.
+
+    Raises OSError; PermissionError for a link that somebody else could have made.
+    """
+    place = Place(*_walk(path, make=make, to_folder=False))
+    try:
+        yield place
+    finally:
+        place.close()
 
 
 def make_folder(path: Path) -> None:
     """Make a folder and its missing parents, each 0700; those that exist are left as they are."""
-    # Path.mkdir(parents=True) would give the parents the mode of the umask.
-    for folder in [*reversed(path.parents), path]:
-        if not folder.exists():
-            folder.mkdir(0o700, exist_ok=True)
+    folder, _ = _walk(path, make=True, to_folder=True)
+    os.close(folder)
 
 
 def create(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet, mode 0600; it appears whole and survives power loss.
-
-    Raises FileExistsError where there is one, which is left alone.
-    """
-    made = _write_beside(path, data)
-    try:
-        # Unlike rename(2), link(2) never replaces: of several at once exactly one wins.
-        os.link(made, path)
-    finally:
-        made.unlink()
-    sync_folder(path.parent)
+    """Write a file as `Place.create` does."""
+    with place_of(path) as place:
+        place.create(data)
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write a file, mode 0600, in the place of one that may be there; readers see the old one or the new one, whole.
-
-    It belongs to whom the old one, or else the folder, belongs to.
-    """
-    made = _write_beside(path, data)
-    try:
-        # root who edits the file of a service must not shut the service out.
-        before = (path if path.exists() else path.parent).stat()
-        if before.st_uid != os.geteuid():
-            os.chown(made, before.st_uid, before.st_gid)
-        made.rename(path)
-    except OSError:
-        made.unlink()
-        raise
-    sync_folder(path.parent)
-
-
-def _write_beside(path: Path, data: bytes) -> Path:
-    made = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
-    fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(fd, "wb") as file:  # noqa: PTH123 -- a descriptor has no path
-            file.write(data)
-            file.flush()
-            os.fsync(fd)
-    except OSError:
-        made.unlink()
-        raise
-    return made
+    """Write a file as `Place.replace` does."""
+    with place_of(path) as place:
+        place.replace(data)
 
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable: fsync(2) of a file does not reach the name that it has there."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(fd)
+        _sync(fd)
     finally:
         os.close(fd)
+
+
+def _sync(fd: int) -> None:
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        # fsync(2): this file system has nothing of the kind, for folders for instance.
+        if error.errno != errno.EINVAL:
+            raise
+
+
+class _Walk:
+    """The folders on the way from the root to where we are, open."""
+
+    def __init__(self) -> None:
+        self._opened = [os.open("/", os.O_PATH | _FOLDER)]
+        self.names: list[str] = []
+
+    def status(self, name: str) -> os.stat_result | None:
+        try:
+            return os.stat(name, dir_fd=self._opened[-1], follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def enter(self, name: str, *, make: bool) -> None:
+        if make:
+            with suppress(FileExistsError):
+                os.mkdir(name, 0o700, dir_fd=self._opened[-1])
+        self._opened.append(os.open(name, os.O_PATH | _FOLDER, dir_fd=self._opened[-1]))
+        self.names.append(name)
+
+    def up(self) -> None:
+        if self.names:
+            self.names.pop()
+            os.close(self._opened.pop())
+
+    def follow(self, name: str, link: os.stat_result) -> tuple[str, ...]:
+        """Get the parts of what a link leads to, to be gone from where we are then."""
+        _demand_ours(self._opened[-1], link, Path("/", *self.names, name))
+        target = Path(os.readlink(name, dir_fd=self._opened[-1]))
+        if not target.is_absolute():
+            return target.parts
+        while self.names:
+            self.up()
+        return target.parts[1:]
+
+    def reopen(self) -> int:
+        """Open where we are for more than to walk on."""
+        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._opened[-1])
+
+    def close(self) -> None:
+        for fd in self._opened:
+            os.close(fd)
+
+
+def _walk(path: Path, *, make: bool, to_folder: bool) -> tuple[int, Path]:
+    """Go as path_resolution(7) has it: to a folder, or to that of a file. Gives it open, and where the links led."""
+    parts = deque(path.absolute().parts[1:])
+    links = 0
+    walk = _Walk()
+    try:
+        while parts:
+            name = parts.popleft()
+            if name == "..":
+                walk.up()
+                continue
+            status = walk.status(name)
+            if status is not None and stat.S_ISLNK(status.st_mode):
+                links += 1
+                if links > _MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+                parts.extendleft(reversed(walk.follow(name, status)))
+            elif parts or to_folder:
+                walk.enter(name, make=make and status is None)
+            else:
+                return walk.reopen(), Path("/", *walk.names, name)
+        if to_folder:
+            return walk.reopen(), Path("/", *walk.names)
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    finally:
+        walk.close()
+
+
+def _demand_ours(folder: int, link: os.stat_result, path: Path) -> None:
+    """Refuse a link that somebody else could have put there; for who is not root, as fs.protected_symlinks of proc(5) has it."""
+    within = os.fstat(folder)
+    if os.geteuid() == 0:
+        trusted = {0, *outsiders()}
+        fixed = not others_may_write(within) or within.st_mode & stat.S_ISVTX
+        is_ours = link.st_uid in trusted and within.st_uid in trusted and fixed
+    else:
+        is_ours = link.st_uid in {0, os.geteuid(), within.st_uid}
+    if not is_ours:
+        owner = link.st_uid or within.st_uid
+        raise PermissionError(errno.EPERM, f"{path} is a link that {name_of(owner)} may have put there, and is not followed")

@@ -6,12 +6,12 @@ Knows how the file changes, not what it may say (roster_text.py) nor what the ro
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shlex
 import stat
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from inotify_simple import Event, INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
@@ -19,7 +19,7 @@ from inotify_simple import Event, INotify, flags  # type: ignore[import-untyped]
 from ..schemas.refusal import Code, Refused
 from . import private_files
 from .identity import curve_public_of, format_public
-from .ownership import judge_owner
+from .ownership import demand_fixed, judge_owner
 from .rights import Member
 from .roster_text import Roster, name_problem, parse, refused_at, role_problem
 
@@ -44,19 +44,26 @@ def read(path: Path) -> Roster:
 
 def _read_text(path: Path, *, in_force: bool = False) -> str:
     """Read the file; `in_force`: it is to let people in, so nobody but who runs this, or root, may have written it."""
+    if in_force:
+        # Who owns a folder above could put an older roster of root's there, and be let in again.
+        demand_fixed(path, "the roster")
     try:
         # O_NONBLOCK: a FIFO of that name must not hold us.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            status = os.fstat(fd)
-            mode = status.st_mode
-            content = os.read(fd, LARGEST_ROSTER + 1) if stat.S_ISREG(mode) else b""
-        finally:
-            os.close(fd)
+        return _read_open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), path, in_force=in_force)
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
         raise Refused(Code.PERMISSION_DENIED, f"{path} cannot be read: {error.strerror}") from None
+
+
+def _read_open(fd: int, path: Path, *, in_force: bool) -> str:
+    """Read the file from its descriptor, which is closed; its mode and owner are those of the very file that is read."""
+    try:
+        status = os.fstat(fd)
+        mode = status.st_mode
+        content = os.read(fd, LARGEST_ROSTER + 1) if stat.S_ISREG(mode) else b""
+    finally:
+        os.close(fd)
     if not stat.S_ISREG(mode) or len(content) > LARGEST_ROSTER:
         raise Refused(Code.INVALID_ARGUMENT, f"{path} is not a file of at most {LARGEST_ROSTER} bytes")
     if mode & stat.S_IWOTH:
@@ -89,22 +96,18 @@ def add_member(path: Path, name: str, public: bytes, role: str) -> bool:
     if problem := name_problem(name) or role_problem(role):
         raise Refused(Code.INVALID_ARGUMENT, problem)
     curve = curve_public_of(public)
-    # Where it is a symbolic link, the file is replaced and not the link.
-    path = _real(path)
     try:
-        private_files.make_folder(path.parent)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            # The folder is locked, not the file: another file takes its place.
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            text = _read_text(path)
-            known = parse(text, str(path))
+        # Where it is a symbolic link, the file is replaced and not the link.
+        with private_files.place_of(path, make=True) as place:
+            place.lock()
+            text = ""
+            with suppress(FileNotFoundError):
+                text = _read_open(place.open(), place.path, in_force=False)
+            known = parse(text, str(place.path))
             if any((member.name, member.key, member.role) == (name, public, role) for member in known.members):
                 return False
-            _refuse_known(known, path, name, curve)
-            private_files.replace(path, _with_member(text, path, name, public, role).encode())
-        finally:
-            os.close(folder)
+            _refuse_known(known, place.path, name, curve)
+            place.replace(_with_member(text, place.path, name, public, role).encode())
     except OSError as error:
         raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {error.strerror}") from None
     return True
@@ -121,7 +124,8 @@ def _refuse_known(roster: Roster, path: Path, name: str, curve: bytes) -> None:
 def _with_member(text: str, path: Path, name: str, public: bytes, role: str) -> str:
     # Appended, not set anew from parsed parts: every byte that a person wrote stays. Nothing here can need quoting.
     gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
-    text += f'{gap}[[member]]\nname = "{name}"\nkey = "{format_public(public)}"\nrole = "{role}"\n'
+    added = f'{gap}[[member]]\nname = "{name}"\nkey = "{format_public(public)}"\nrole = "{role}"\n'
+    text += added.replace("\n", "\r\n") if "\r\n" in text else added
     try:
         parse(text, str(path))
     except Refused:

@@ -24,6 +24,8 @@ from .identity import curve_public_of, parse_public
 from .limits import NAMES, Limits, limit_problem
 from .rights import RESERVED_ROLES, ROLES, Member
 
+# Some editors put it before UTF-8.
+BYTE_ORDER_MARK = "\ufeff"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 # Limits that are planned; one who writes them must not believe that they hold.
 _NOT_YET = frozenset({"executables", "user", "folders", "priority", "expires"})
@@ -70,7 +72,7 @@ def parse(text: str, path: str) -> Roster:
     Raises `Refused(INVALID_ARGUMENT)` that names file, line and reason.
     """
     try:
-        document = tomllib.loads(text)
+        document = tomllib.loads(text.removeprefix(BYTE_ORDER_MARK))
     except ValueError as error:  # TOMLDecodeError, and what int() says of a number with too many digits
         found = _AT_LINE.search(str(error))
         line = int(found[1]) if found and found[1] else text.count("\n") + 1

@@ -1,5 +1,7 @@
 import contextlib
+import os
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -194,3 +196,48 @@ def test_any_value_in_a_context_is_understood_or_refused(key: str, value: str) -
     text = "[contexts.lab]\n" + "".join(f"{name} = {one}\n" for name, one in said.items())
     with contextlib.suppress(Refused):
         contexts._understand(text, Path("/home/laptop/contexts.toml"))
+
+
+def test_contexts_that_are_a_link_are_written_through_it(config: Path, tmp_path: Path) -> None:
+    target = tmp_path / "dotfiles" / "contexts.toml"
+    target.parent.mkdir()
+    config.mkdir()
+    (config / "contexts.toml").symlink_to("../dotfiles/contexts.toml")
+    contexts.add("lab", "lab.example.org:7341", KEY)
+    contexts.use("lab")
+    assert (config / "contexts.toml").is_symlink()
+    assert "lab.example.org" in target.read_text()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    # Identities lie beside the link, where this user's files are.
+    assert contexts.resolve().identity_path == config / "identity"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: b"\xef\xbb\xbf" + text,
+        lambda text: text.replace(b"\n", b" \t\n"),
+        lambda text: text.replace(b"\n", b"\r\n"),
+        lambda text: b" \n\t\n" + text,
+    ],
+    ids=["a mark", "blanks", "CR LF", "lines of blanks"],
+)
+def test_contexts_that_an_editor_touched_are_read_and_edited(config: Path, edit: Callable[[bytes], bytes]) -> None:
+    contexts.add("lab", "lab.example.org:7341", KEY)
+    path = config / "contexts.toml"
+    path.write_bytes(edit(b"# caf\xc3\xa9 \n" + path.read_bytes()))
+    contexts.add("other", "other.example.org:7341", KEY)
+    assert [context.name for context in contexts.list_contexts()] == ["lab", "other"]
+    assert b"# caf\xc3\xa9" in path.read_bytes()
+
+
+def test_contexts_that_are_not_a_small_file_are_refused_at_once(config: Path) -> None:
+    config.mkdir()
+    os.mkfifo(config / "contexts.toml", 0o600)
+    with pytest.raises(Refused, match="is not a file of at most"):
+        contexts.list_contexts()
+    (config / "contexts.toml").unlink()
+    with (config / "contexts.toml").open("wb") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(Refused, match="is not a file of at most"):
+        contexts.list_contexts()

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -267,3 +268,23 @@ def test_loading_an_identity_imports_little() -> None:
     program = "import sys, jobwire.keys.identity; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"nacl.signing", "nacl.public", "zmq", "google.protobuf", "msgspec", "tomlkit"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: b"\xef\xbb\xbf" + text,
+        lambda text: text.replace(b"\n", b" \t\n"),
+        lambda text: text.replace(b"\n", b"\r\n"),
+        lambda text: b"  \n\t\n" + text + b" \n",
+        lambda text: b"\xef\xbb\xbf \r\n" + text.replace(b"\n", b" \r\n").rstrip(),
+        lambda text: text.replace(b"jobwire-secret", b"  jobwire-secret").replace(b"# Its", b"  # Its"),
+    ],
+    ids=["a mark", "blanks", "CR LF", "lines of blanks", "all of it", "indented"],
+)
+def test_an_identity_that_an_editor_touched_is_read(tmp_path: Path, edit: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "identity"
+    made = identity.generate()
+    identity.save(made, path)
+    path.write_bytes(edit(path.read_bytes()))
+    assert identity.load(path) == made

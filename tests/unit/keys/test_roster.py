@@ -337,3 +337,35 @@ def test_of_members_added_by_several_processes_at_once_none_is_lost(tmp_path: Pa
             process.kill()
             process.wait()
     assert len(list_members(path)) == 20
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: b"\xef\xbb\xbf" + text,
+        lambda text: text.replace(b"\n", b" \t\n"),
+        lambda text: text.replace(b"\n", b"\r\n"),
+        lambda text: b" \n\t\n" + text,
+        lambda text: b"\xef\xbb\xbf" + text.replace(b"\n", b"  \r\n"),
+    ],
+    ids=["a mark", "blanks", "CR LF", "lines of blanks", "all of it"],
+)
+def test_a_roster_that_an_editor_touched_is_read_and_added_to_byte_for_byte(tmp_path: Path, edit: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "roster.toml"
+    before = edit(ONE.encode())
+    path.write_bytes(before)
+    add_member(path, "lab", LAB.public, "viewer")
+    assert [member.name for member in list_members(path)] == ["laptop", "lab"]
+    assert path.read_bytes().startswith(before)
+    # The lines that are added end as the others do.
+    assert (b"\r\n" in before) == (path.read_bytes().count(b"\n") == path.read_bytes().count(b"\r\n"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_roster_that_a_user_could_swap_lets_nobody_into_what_root_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "service"
+    folder.mkdir()
+    (folder / "roster.toml").write_text(ONE)
+    os.chown(folder, 1234, 1235)
+    with pytest.raises(Refused, match=r"is in .*service, which belongs to uid 1234"):
+        RosterFile(folder / "roster.toml", lambda _roster: None, lambda _problem: None)

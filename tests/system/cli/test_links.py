@@ -1,0 +1,43 @@
+"""Commands where names are not what they seem: on file systems without hard links, and where files are symbolic links."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from home import Home, command
+
+SECONDS = 60
+
+
+@pytest.fixture
+def home(tmp_path: Path, bytecode: Path) -> Home:
+    """An empty home; nothing here starts a worker."""
+    return Home(tmp_path / "home", bytecode)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize("error", ["EPERM", "EOPNOTSUPP"])
+def test_an_identity_is_made_on_a_file_system_without_hard_links(home: Home, error: str) -> None:
+    strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=link,linkat", "-e", f"inject=link,linkat:error={error}"]
+    made = subprocess.run([*strace, *command("keys", "new")], env=home.env, capture_output=True, text=True, timeout=SECONDS, check=False)
+    if "PTRACE" in made.stderr:
+        pytest.skip(f"strace may not look at processes here: {made.stderr}")
+    assert (made.returncode, home.jobwire("keys", "show").stdout.decode()) == (0, made.stdout)
+    assert [path.name for path in home.config.iterdir()] == ["identity"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray so")
+def test_root_adds_nobody_to_a_roster_to_which_a_service_user_leads_it(home: Home, tmp_path: Path) -> None:
+    key = home.jobwire("keys", "show").stdout.decode().strip()
+    service = tmp_path / "service"
+    service.mkdir()
+    os.chown(service, 54321, 54321)
+    (service / "roster.toml").symlink_to(home.config / "roster.toml")
+    os.chown(service / "roster.toml", 54321, 54321, follow_symlinks=False)
+    refused = home.jobwire("keys", "add", "friend", key, "--role", "admin", "--roster", str(service / "roster.toml"), status=1)
+    assert b"roster.toml is a link that uid 54321 may have put there, and is not followed" in refused.stderr
+    assert not (home.config / "roster.toml").exists()
