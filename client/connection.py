@@ -32,6 +32,7 @@ from .conversation import Conversation, Exchange, Greeted, Happened, Item, greet
 from .feed import Feed, locate
 from .inside import Inside
 from .link import Change, Link, readable
+from .retreat import Retreat
 from .subscription import Subscription
 
 CONNECT_TIMEOUT_SECONDS = 5.0
@@ -61,7 +62,8 @@ class Connection:
         self.identity = identity
         self._revive = revive
         self._notice = notice
-        self._conversation = Conversation(identity, server_key)
+        # Who can tell somebody that it waits may wait.
+        self._conversation = Conversation(identity, server_key, waits_outside=notice is not None)
         self._process = os.getpid()
         self._inside = Inside()
         self._context = new_context()
@@ -74,6 +76,7 @@ class Connection:
         # For `_tell`: what is to be said, and whether the connection was lost.
         self._sentences: list[str] = []
         self._lost = False
+        self._retreat = Retreat(share=os.getpid() % 64 / 63)
         # What readers that nobody holds any more were reading; appended to at any moment and by any thread.
         self._dropped: deque[Exchange | Subscription] = deque()
         self._inside.mend = partial(_mend, self._link, self._feed, self._conversation, self._unsent)
@@ -201,7 +204,7 @@ class Connection:
         return self._inside
 
     def _open(self, now: float) -> None:
-        if self._link.socket is None:
+        if self._link.socket is None and not self._retreat.lasts(now):
             self._link.open(self._context, self.endpoint, now)
 
     def _pump(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
@@ -220,6 +223,7 @@ class Connection:
     def _turn(self, now: float) -> bool:
         """Take in all that came, and send all that is due; never waits."""
         came = self._receive()
+        self._come_again(now)
         came |= self._watch(now)
         if self._conversation.waits or len(self._feed):
             self._open(now)
@@ -240,9 +244,21 @@ class Connection:
             came |= self._sort(self._conversation.receive(frame, data))
         return came
 
+    def _come_again(self, now: float) -> None:
+        """Come again later, where this was one connection too many."""
+        refused = self._conversation.turned_away
+        if refused is None:
+            return
+        if self._retreat.begin(now):
+            self._sentences.append(f"{refused.message}; waiting until one is closed")
+        self._unsent.clear()
+        self._link.close()
+        self._conversation.lost()
+
     def _sort(self, happened: Sequence[Happened]) -> bool:
         for what in happened:
             if isinstance(what, Greeted):
+                self._retreat.end()
                 self._feed.greeted(what, locate(what.hello.event_endpoint, self.endpoint))
             else:
                 self._feed.answered(what)
@@ -306,7 +322,7 @@ class Connection:
 
     def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
         """Wait until something may have changed; say whether a wake fd can be read."""
-        times = [at for at in (deadline, self._link.due_at(), self._feed.due_at()) if at is not None]
+        times = [at for at in (deadline, self._retreat.until, self._link.due_at(), self._feed.due_at()) if at is not None]
         watched = self._link.waited_on(writable=bool(self._unsent)) + self._feed.link.waited_on()
         milliseconds = max(0, math.ceil(min(min(times) - time.monotonic(), _LONGEST_WAIT_SECONDS) * 1000)) if times else -1
         signals = self._inside.begin_wait()

@@ -45,12 +45,18 @@ Happened = Greeted | Exchange
 class Conversation:
     """The client's side of one conversation, across any number of connections."""
 
-    def __init__(self, identity: Identity, daemon: bytes) -> None:
-        """`daemon` is the pinned public key: the audience of what is signed."""
+    def __init__(self, identity: Identity, daemon: bytes, *, waits_outside: bool = False) -> None:
+        """`daemon` is the pinned public key: the audience of what is signed.
+
+        `waits_outside`: who is one connection too many is told by `turned_away`, and nothing fails; else all that is unanswered does.
+        """
         # What the daemon last said of itself; kept while the connection is lost.
         self.hello: request_pb2.HelloReply | None = None
         # Whether the daemon answered `hello` on this connection.
         self.greeted = False
+        # Why it did not let this connection in, where another one may be let in later.
+        self.turned_away: Refused | None = None
+        self._waits_outside = waits_outside
         self._identity = identity
         self._daemon = daemon
         self._outgoing: list[bytes] = []
@@ -113,6 +119,7 @@ class Conversation:
         self._outgoing.clear()
         self._in_flight.clear()
         self._hello_number = None
+        self.turned_away = None
 
     def mend(self) -> None:
         """Note that a call was interrupted halfway: as `lost`, and an exchange that was ending has ended."""
@@ -164,6 +171,9 @@ class Conversation:
         refused = self._why_not(reply)
         if refused is not None:
             self.greeted = False
+            if refused.reason is Reason.TOO_MANY_CONNECTIONS and self._waits_outside:
+                self.turned_away = refused
+                return []
             return self.fail(refused)
         before, self.hello = self.hello, reply.hello
         new_run = before is not None and before.nonce != reply.hello.nonce

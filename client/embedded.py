@@ -32,6 +32,8 @@ _LAST_LOG_LINES = 8
 _LARGEST_LOG_TAIL = 4096
 _LONGEST_PID = 32
 _READY_SECONDS = 20
+# Whose own machine it is may run a thousand commands at once, each of which has a connection and up to three streams.
+_OWN_LIMITS = {"connections": 1024, "streams": 4096}
 
 # Workers that this process started: asked for at the next start, so that none stays a zombie.
 _started: list[subprocess.Popen[bytes]] = []
@@ -201,12 +203,12 @@ def _enroll(identity: Identity) -> None:
         # A directory service may allow other characters than a roster does.
         name = re.sub(r"[^A-Za-z0-9_-]", "-", pwd.getpwuid(os.getuid()).pw_name)
     try:
-        roster.add_member(path, name, identity.public, "admin")
+        roster.add_member(path, name, identity.public, "admin", _OWN_LIMITS)
     except Refused as refused:
         if refused.code is not Code.ALREADY_EXISTS:
             raise
         # An older identity of the same person.
-        roster.add_member(path, f"{name}-{fingerprint(identity.public)[:4]}", identity.public, "admin")
+        roster.add_member(path, f"{name}-{fingerprint(identity.public)[:4]}", identity.public, "admin", _OWN_LIMITS)
 
 
 def _failed(log_path: Path) -> Refused:

@@ -10,9 +10,10 @@ import os
 import shlex
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from inotify_simple import Event, INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
 
@@ -26,6 +27,7 @@ from .roster_text import Roster, name_problem, parse, refused_at, role_problem
 __all__ = ["LARGEST_ROSTER", "Roster", "RosterFile", "add_member", "list_members", "parse", "read"]
 
 LARGEST_ROSTER = 1024 * 1024
+_NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 
 _WRITTEN = flags.CLOSE_WRITE | flags.MOVED_TO
 _TAKEN_AWAY = flags.MOVED_FROM | flags.DELETE
@@ -86,10 +88,10 @@ def list_members(path: Path) -> tuple[Member, ...]:
     return read(path).members
 
 
-def add_member(path: Path, name: str, public: bytes, role: str) -> bool:
+def add_member(path: Path, name: str, public: bytes, role: str, limits: Mapping[str, int] = _NO_LIMITS) -> bool:
     """Write one more member into a roster's file, made if it is missing; what stands there stays as it is, comments too.
 
-    Says whether that was needed: False where this very member stands there already.
+    `limits`: by the names of limits.py. Says whether that was needed: False where this very member stands there already.
 
     Raises `Refused`: ALREADY_EXISTS where the name or the key is there, INVALID_ARGUMENT, FAILED_PRECONDITION where it cannot be written.
     """
@@ -107,7 +109,7 @@ def add_member(path: Path, name: str, public: bytes, role: str) -> bool:
             if any((member.name, member.key, member.role) == (name, public, role) for member in known.members):
                 return False
             _refuse_known(known, place.path, name, curve)
-            place.replace(_with_member(text, place.path, name, public, role).encode())
+            place.replace(_with_member(text, place.path, name, public, role, limits).encode())
     except OSError as error:
         raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {error.strerror}") from None
     return True
@@ -121,10 +123,11 @@ def _refuse_known(roster: Roster, path: Path, name: str, curve: bytes) -> None:
         raise Refused(Code.ALREADY_EXISTS, f"the key is in {path} already, as that of {known.name}")
 
 
-def _with_member(text: str, path: Path, name: str, public: bytes, role: str) -> str:
+def _with_member(text: str, path: Path, name: str, public: bytes, role: str, limits: Mapping[str, int]) -> str:
     # Appended, not set anew from parsed parts: every byte that a person wrote stays. Nothing here can need quoting.
     gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
     added = f'{gap}[[member]]\nname = "{name}"\nkey = "{format_public(public)}"\nrole = "{role}"\n'
+    added += "".join(f"{limit} = {value}\n" for limit, value in limits.items())
     text += added.replace("\n", "\r\n") if "\r\n" in text else added
     try:
         parse(text, str(path))

@@ -18,6 +18,7 @@ from time import perf_counter
 
 import bulk
 import command
+import crowd
 import history
 import hostile
 import idle
@@ -31,6 +32,7 @@ from table import Line, Verdict, draw
 GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "idle": idle.measure,
     "command": command.measure,
+    "crowd": crowd.measure,
     "latency": latency.measure,
     "launching": launching.measure,
     "history": history.measure,

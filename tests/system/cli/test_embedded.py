@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
 
 import pytest
-from daemons import wait_until
-from home import Home, read_until
+from daemons import Worker, wait_until
+from home import SECONDS, Home, read_until
+
+from jobwire.client.blocking import Client
+from jobwire.keys import identity as identities
 
 
 @pytest.fixture
@@ -99,3 +103,31 @@ def test_a_worker_that_somebody_just_starts_by_hand_is_waited_for(home: Home) ->
         home.jobwire("worker", "stop")
         assert worker.wait() == 0
     home.jobwire("run", "true")
+
+
+def test_a_hundred_connections_of_one_user_are_let_in_by_their_own_worker_and_jobs_run_beside_them(home: Home) -> None:
+    home.jobwire("run", "true")
+    worker = home.records("worker", "status")[0]
+    user = identities.load(home.config / "identity")
+    with ExitStack() as held:
+        for _ in range(100):
+            client = held.enter_context(Client.connect(worker["endpoint"], identities.parse_public(worker["key"]), user))
+            assert client.hello()
+        assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"
+
+
+def test_a_command_that_is_one_connection_too_many_says_so_and_runs_when_one_is_closed(own_home: Home, worker: Worker) -> None:
+    def limit() -> int:
+        with worker.client() as client:
+            return client.hello().limits.connections
+
+    worker.roster.write_text(f"{worker.roster.read_text()}connections = 1\n")
+    wait_until(lambda: limit() == 1, "the limit is in force")
+    with worker.client() as first:
+        first.hello()
+        run = own_home.start("run", "echo", "hi")
+        assert run.stderr
+        said = read_until(run.stderr, b"closed\n")
+        assert said == b"jobwire: 1 connections of this key are open, which is the limit; waiting until one is closed\n"
+    assert run.communicate(timeout=SECONDS) == (b"hi\n", b"")
+    assert run.returncode == 0
