@@ -103,21 +103,23 @@ def select_line(listener: subprocess.Popen[bytes]) -> bytes | None:
 
 
 class Terminal:
-    """A command on a terminal of its own."""
+    """A command on a terminal of its own; or, where it is to be suspended, in a group of its own and in our session."""
 
-    def __init__(self, home: Home, *arguments: str) -> None:
+    def __init__(self, home: Home, *arguments: str, is_suspended: bool = False) -> None:
         self.screen = b""
         self._seen = 0
         self._master, slave = os.openpty()
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _ON_A_TERMINAL, *command(*arguments)],
+                [*([] if is_suspended else [sys.executable, "-c", _ON_A_TERMINAL]), *command(*arguments)],
                 stdin=slave,
                 stdout=slave,
                 stderr=slave,
                 env=home.env,
                 cwd=home.folder,
-                start_new_session=True,
+                # setpgid(2): who stops a group that no one in its session could continue is ignored.
+                start_new_session=not is_suspended,
+                process_group=0 if is_suspended else None,
             )
         finally:
             os.close(slave)

@@ -21,7 +21,7 @@ from . import endings
 from .copying import Copy, step
 from .outlet import Outlet
 from .screen import say
-from .sentences import how_it_ended
+from .sentences import how_it_ended, is_whole, status_of
 from .signals import Signals
 from .streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
 
@@ -138,6 +138,8 @@ class Attendance:
 
     def _ended(self) -> int:
         outcome = self._job.outcome
-        if outcome is not None and outcome.kind is not OutcomeKind.EXITED:
+        if outcome is None:
+            return endings.DONE
+        if outcome.kind is not OutcomeKind.EXITED or not is_whole(outcome):
             say(f"job {short_id(self._job.key.id)}: {how_it_ended(outcome)}")
-        return self._job.exit_status or 0
+        return status_of(outcome)

@@ -6,15 +6,19 @@ from typing import Annotated, Literal
 
 import typer
 
+from ...schemas.naming import short_id
 from ...schemas.sizes import parse_size
 from ..blocking import Client
 from ..job import Job
+from . import endings
 from .arguments import JobName, parse_count, understood
 from .choosing import one_job
 from .copying import Copy, step
 from .endings import BadInput
 from .opening import client
 from .outlet import Outlet
+from .screen import say
+from .sentences import how_it_ended, is_whole
 from .streams import STDERR, STDOUT, Readers
 
 _Stream = Literal["stdout", "stderr"]
@@ -54,6 +58,11 @@ def logs(
             if upto is None or begin < upto:
                 copies.append(_copy(job, stream, begin, upto))
         _write(connected, copies)
+        # What was known of it when it was found; after following it, how it has ended meanwhile.
+        outcome = job.info().outcome if follow and job.outcome is None else job.outcome
+        if outcome is not None and not is_whole(outcome):
+            say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
+            raise endings.Ending(endings.OWN_FAILURE)
 
 
 def _copy(job: Job, stream: _Stream, begin: int, upto: int | None) -> Copy:

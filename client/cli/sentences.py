@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from ...schemas.job import Outcome, OutcomeKind
+from ...schemas.job import Outcome, OutcomeKind, exit_status
 from ...schemas.naming import signal_name
 from ..octets import to_text
+from .endings import DONE, OWN_FAILURE
 
 
 def how_it_ended(outcome: Outcome) -> str:
@@ -16,7 +17,12 @@ def how_it_ended(outcome: Outcome) -> str:
         # Where the worker has nothing more to say than that, it says that itself.
         reason = outcome.sentence.removeprefix("it could not be started: ")
         return f"could not be started: {reason}" if reason else "could not be started"
-    return outcome.sentence or _in_our_words(outcome)
+    sentence = outcome.sentence or _in_our_words(outcome)
+    for stream, problem in (("stdout", outcome.stdout_problem), ("stderr", outcome.stderr_problem)):
+        # Most daemons say it themselves.
+        if problem and problem not in sentence:
+            sentence += f"; its {stream} is not whole: {problem}"
+    return sentence
 
 
 _ENDS = {
@@ -33,9 +39,20 @@ def _in_our_words(outcome: Outcome) -> str:
     return _ENDS.get(outcome.kind) or f"ended by {signal_name(outcome.signal)}"
 
 
+def is_whole(outcome: Outcome) -> bool:
+    """Say whether every byte that a job wrote is in its logs."""
+    return not (outcome.stdout_problem or outcome.stderr_problem)
+
+
 def failed(outcome: Outcome) -> bool:
-    """Say whether a job that ended this way counts as failed."""
-    return outcome.kind is not OutcomeKind.EXITED or outcome.exit_status != 0
+    """Say whether a job that ended this way counts as failed: also where not all that it wrote was kept."""
+    return outcome.kind is not OutcomeKind.EXITED or outcome.exit_status != 0 or not is_whole(outcome)
+
+
+def status_of(outcome: Outcome) -> int:
+    """Say the exit status of a command that ends as a job did. It is not 0 where not all that the job wrote was kept."""
+    status = exit_status(outcome.kind, outcome.exit_status, outcome.signal)
+    return status or (DONE if is_whole(outcome) else OWN_FAILURE)
 
 
 def command_line(argv: Iterable[bytes]) -> str:

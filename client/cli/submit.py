@@ -13,7 +13,7 @@ from .attending import Attendance
 from .opening import client, context_name
 from .options import Command, JobId, job_id, job_spec, takes_job_options
 from .screen import say, tell_id
-from .sentences import how_it_ended
+from .sentences import how_it_ended, status_of
 from .signals import Signals
 
 
@@ -48,6 +48,6 @@ def submit(
             job.wait()
             if not quiet and job.outcome is not None:
                 say(f"job {name}: {how_it_ended(job.outcome)}")
-            raise endings.Ending(job.exit_status or 0)
+            raise endings.Ending(endings.DONE if job.outcome is None else status_of(job.outcome))
         if not quiet:
             say(f"job {name} is submitted; jobwire logs -f {name} shows its output, jobwire wait {name} waits for its end")

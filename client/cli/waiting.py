@@ -13,7 +13,7 @@ from .arguments import JobNames, understood
 from .choosing import chosen_jobs
 from .opening import client
 from .screen import duration, say
-from .sentences import failed, how_it_ended
+from .sentences import failed, how_it_ended, status_of
 
 
 def wait(
@@ -42,5 +42,5 @@ def wait(
             outcomes.append(job.outcome)
             say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
     if len(jobs) == 1:
-        raise endings.Ending(ended[0].exit_status or 0)
+        raise endings.Ending(status_of(outcomes[0]) if outcomes else endings.DONE)
     raise endings.Ending(endings.REFUSED if any(map(failed, outcomes)) else endings.DONE)

@@ -1,0 +1,30 @@
+"""A job whose output could not all be kept: every command that tells its end says so, and none of them ends with 0."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+from daemons import Worker
+from home import Home
+
+LARGE = ("sh", "-c", "head -c 2000000 /dev/zero")
+
+
+def forbid_large_files(worker: Worker) -> None:
+    """Let the supervisor write no more than a megabyte into a file: EFBIG from then on."""
+    resource.prlimit(worker.described()["supervisor_pid"], resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+
+
+def test_output_that_could_not_be_kept_is_told_by_every_command_that_tells_the_end(own_home: Home, worker: Worker, tmp_path: Path) -> None:
+    forbid_large_files(worker)
+    said = b"exited with status 0; its stdout is not whole: File too large"
+    for arguments in (["run", *LARGE], ["wait", "last"], ["logs", "last"], ["logs", "-f", "last"], ["submit", "--wait", *LARGE]):
+        ended = own_home.jobwire(*arguments, status=125)
+        assert ended.stderr.count(said) == 1, (arguments, ended.stderr)
+    (tmp_path / "jobs").write_text("head -c 2000000 /dev/zero\ntrue\n")
+    ended = own_home.jobwire("batch", "--lines", str(tmp_path / "jobs"), status=1)
+    assert said in ended.stderr
+    assert b"1 of 2 jobs failed" in ended.stderr
+    # Its own status is worth more.
+    assert own_home.jobwire("run", "sh", "-c", "head -c 2000000 /dev/zero >&2; exit 3", status=3).stderr.count(b"not whole") == 1

@@ -1,0 +1,67 @@
+"""What is left on a terminal."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemons import wait_until
+from home import Home, Terminal
+
+HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
+
+
+def state_of(pid: int) -> str:
+    """Say in which state a process is, as in proc(5)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.fixture
+def progress(home: Home, tmp_path: Path) -> Iterator[Terminal]:
+    """Give a batch that shows its progress."""
+    (tmp_path / "jobs").write_text("sleep 600\n")
+    shown = Terminal(home, "batch", "--lines", str(tmp_path / "jobs"), is_suspended=True)
+    try:
+        shown.until(HIDE)
+        shown.until("1 running")
+        yield shown
+    finally:
+        shown.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT])
+def test_the_cursor_is_shown_again_when_a_signal_ends_the_progress_of_a_batch(progress: Terminal, number: signal.Signals) -> None:
+    progress.process.send_signal(number)
+    assert progress.ended() == (130 if number is signal.SIGINT else -number)
+    assert progress.screen.rfind(SHOW.encode()) > progress.screen.rfind(HIDE.encode())
+
+
+def test_the_cursor_is_shown_while_a_batch_is_suspended_and_its_progress_comes_back(progress: Terminal) -> None:
+    progress.process.send_signal(signal.SIGTSTP)
+    progress.until(SHOW)
+    wait_until(lambda: state_of(progress.process.pid) == "T", "it is suspended")
+    progress.process.send_signal(signal.SIGCONT)
+    progress.until(HIDE)
+    progress.until("1 running")
+    progress.process.send_signal(signal.SIGTSTP)
+    progress.until(SHOW)
+    wait_until(lambda: state_of(progress.process.pid) == "T", "it is suspended once more")
+    progress.process.send_signal(signal.SIGTERM)
+    progress.process.send_signal(signal.SIGCONT)
+    assert progress.ended() == -signal.SIGTERM
+    assert progress.screen.rfind(SHOW.encode()) > progress.screen.rfind(HIDE.encode())
+
+
+@pytest.mark.parametrize(
+    ("script", "line"),
+    [("seq -f '%g%%' 5000 | tr '\\n' '\\r' >&2", "5000%"), ("head -c 3000000 /dev/zero | tr '\\0' x >&2", "... " + "x" * 500)],
+)
+def test_what_a_failed_job_said_last_is_a_line_as_a_terminal_shows_it(home: Home, tmp_path: Path, script: str, line: str) -> None:
+    (tmp_path / "script").write_text(f"{script}; exit 1\n")
+    ended = home.jobwire("batch", "--lines", "-", stdin=f"sh {tmp_path}/script".encode(), status=1)
+    assert f": exited with status 1\n    {line}\njobwire: ".encode() in ended.stderr
+    shown = home.jobwire("show", "last").stdout
+    assert shown.endswith(f"\n    {line}\n".encode())
+    assert shown.count(b"\n    ") == 1
