@@ -169,11 +169,11 @@ class Adoption:
 
     def _find_box(self, members: list[int], mark: int) -> Box:
         for pid in members:
-            box = self._yard.boxes.of_process(pid, mark)
+            box = self._yard.boxes.of_process(pid, mark, members[0])
             if box is not None:
                 return box
         # It may have been started when cgroups could not be used.
-        return Sessions(self._yard.line.keeper).of_process(members[0], mark) if members else NoBox()
+        return Sessions(self._yard.line.keeper).of_process(members[0], mark, members[0]) if members else NoBox()
 
     def _find_pipes(self, handle: str, folder: str, members: list[int], leader: Leader) -> tuple[int, ...]:
         """Open the pipes of a job anew, and note whose output may not be whole."""

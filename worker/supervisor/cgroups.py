@@ -1,11 +1,11 @@
-"""Boxes that are cgroups (version 2): nothing leaves them, and one write kills all. See cgroups(7).
+"""The cgroups (version 2) of jobs: all that is in one is killed by one write. See cgroups(7). A job's box has more than it: union.py.
 
 They are kept in a pool: making, opening and removing one for each job would be the dearest part of a start. Beneath the cgroup that this
 process is in stands one for the state folder, and in that one for each job that runs.
 """
 
 # pathlib is not light.
-# ruff: noqa: PTH103, PTH106, PTH208
+# ruff: noqa: PTH103, PTH106, PTH116, PTH208
 from __future__ import annotations
 
 import os
@@ -20,10 +20,12 @@ from .processes import cgroup_of
 
 _MOST_KEPT = 64
 _PREFIX = "job-"
+# One without folders in it.
+_LINKS_OF_A_FOLDER = 2
 
 
 class Cgroup:
-    """One box."""
+    """The cgroup of one job."""
 
     def __init__(self, pool: Cgroups, path: str) -> None:
         self._pool = pool
@@ -65,9 +67,6 @@ class Cgroup:
         """Move this process back."""
         self._pool.go_home()
 
-    def lead(self, pid: int) -> None:
-        """Nothing to remember: who leads is one of the members."""
-
     def pids(self) -> list[int]:
         """List what still runs, also in cgroups that the job made beneath its own."""
         found = []
@@ -90,10 +89,17 @@ class Cgroup:
             self._disturbed = True
             return True
 
-    def send(self, number: int) -> None:
-        """Send a signal to every process."""
+    def has(self, pid: int) -> bool:
+        """Tell whether a process is in it, or beneath it."""
+        return f"{self._pool.tree.folder_of(pid)}/".startswith(f"{self.path}/")
+
+    def disturb(self) -> None:
+        """Note that something was done to it, after which it does not go back to the pool."""
         self._disturbed = True
-        signal_members(self.pids(), number, lambda pid: f"{self._pool.tree.folder_of(pid)}/".startswith(f"{self.path}/"))
+
+    def _send(self, number: int) -> set[int]:
+        self.disturb()
+        return signal_members(self.pids(), number, self.has)
 
     def kill(self) -> None:
         """Send SIGKILL to every process, also to those being forked just now."""
@@ -103,17 +109,17 @@ class Cgroup:
                 file.write("1")
         except FileNotFoundError:
             # Before Linux 5.14.
-            signal_until_none_is_new(self.pids, lambda: self.send(signal.SIGKILL))
+            signal_until_none_is_new(self.pids, lambda: self._send(signal.SIGKILL))
 
     def freeze(self) -> None:
         """Let every process stand still, as soon as each leaves the kernel, until `thaw`."""
         if not self._write_freeze("1"):
-            signal_until_none_is_new(self.pids, lambda: self.send(signal.SIGSTOP))
+            signal_until_none_is_new(self.pids, lambda: self._send(signal.SIGSTOP))
 
     def thaw(self) -> None:
         """Let every process go on."""
         if not self._write_freeze("0"):
-            self.send(signal.SIGCONT)
+            self._send(signal.SIGCONT)
 
     def is_frozen(self) -> bool:
         """Tell whether all stand still; the kernel knows, whoever asked for it."""
@@ -147,9 +153,16 @@ class Cgroup:
 
     def release(self) -> None:
         """Give it back to the pool; nothing runs in it any more."""
-        # It may be frozen, by us or by the job itself, and then only a kill ended it. Who enters a frozen cgroup stops, and we would.
-        if self._disturbed or not self._pool.keep(self):
+        # It may be frozen, by us or by the job itself, which then left it or was killed. Who enters a frozen cgroup stops, and we would.
+        if self._disturbed or self._is_changed() or not self._pool.keep(self):
             self.remove()
+
+    def _is_changed(self) -> bool:
+        """Tell whether the job left it frozen, or left cgroups of its own beneath it."""
+        try:
+            return b"frozen 1" in os.pread(self._events, 256, 0) or os.stat(self.path).st_nlink > _LINKS_OF_A_FOLDER
+        except OSError:
+            return True
 
     def remove(self) -> None:
         """Remove it, with what the job made beneath it."""
@@ -173,8 +186,6 @@ class Tree:
 class Cgroups:
     """The pool of them, for one state folder."""
 
-    cgroups = True
-
     def __init__(self, tree: Tree, name: str) -> None:
         self.tree = tree
         self._name = name
@@ -185,14 +196,12 @@ class Cgroups:
         self._free: list[Cgroup] = []
         self._next = max((int(one.removeprefix(_PREFIX)) for one in self._names()), default=0) + 1
 
-    def take(self, mark: int) -> Cgroup:
-        """Get a box for a job that is about to be spawned."""
-        del mark
+    def take(self) -> Cgroup:
+        """Get one for a job that is about to be spawned."""
         return self._free.pop() if self._free else self._make()
 
-    def of_process(self, pid: int, mark: int) -> Cgroup | None:
-        """Get the box again that a process of the job runs in; None if it is in none of these."""
-        del mark
+    def of_process(self, pid: int) -> Cgroup | None:
+        """Get the one again that a process of the job runs in; None if it is in none of these."""
         # The state folder's cgroup may stand elsewhere than now, if another service started the job.
         above, base, below = self.tree.folder_of(pid).partition(f"/{self._name}/")
         try:
@@ -257,17 +266,17 @@ def open_cgroups(name: str) -> Cgroups | None:
     """Find out by trying whether processes can be put into cgroups of our own; None, and a line in the log, if not."""
     tree = find_tree()
     if tree is None:
-        say("there is no cgroup v2 here: jobs are held together by session and mark")
+        say("there is no cgroup v2 here: jobs are held together by session, mark and descent")
         return None
     try:
         pool = Cgroups(tree, name)
-        box = pool.take(0)
+        box = pool.take()
         try:
             box.enter()
         finally:
             pool.go_home()
     except OSError as error:
-        say(f"cgroups cannot be used ({error}): jobs are held together by session and mark")
+        say(f"cgroups cannot be used ({error}): jobs are held together by session, mark and descent")
         return None
     box.release()
     return pool

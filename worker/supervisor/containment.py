@@ -1,6 +1,7 @@
 """Holds the processes of a job together, so that all of them can be signalled, killed, and seen to be gone.
 
-A `Box` holds one job. With cgroups (cgroups.py) nothing leaves it; without (sessions.py) as far as session and mark reach.
+A `Box` holds one job. To it belongs whatever one of these says: session, mark or descent (sessions.py), and with cgroups (union.py) also
+the job's cgroup (cgroups.py).
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from .loop import Loop
-from .processes import read_stat
+from .processes import is_there, thread_states
 
 _MOST_ROUNDS = 1000
-_STOPPED = b"T"
+# Stopped by a signal, or by a tracer. A parent within vfork(2) sleeps (D) until its child goes on.
+_STOPPED = {b"T", b"t"}
+_STANDING = {*_STOPPED, b"D"}
 
 
 class Box(Protocol):
@@ -40,16 +43,20 @@ class Box(Protocol):
         """Tell whether nothing runs any more; a zombie does not run."""
         ...
 
-    def send(self, number: int) -> None:
-        """Send a signal to every process."""
+    def send(self, number: int) -> set[int]:
+        """Send a signal to every process. Gives those that the kernel does not let us signal: they belong to another user."""
+        ...
+
+    def beyond(self, refused: set[int]) -> set[int]:
+        """Choose of these those that SIGKILL does not reach either."""
         ...
 
     def kill(self) -> None:
         """Send SIGKILL to every process, also to those being forked just now."""
         ...
 
-    def freeze(self) -> None:
-        """Let every process stand still, as soon as each leaves the kernel, until `thaw`."""
+    def freeze(self) -> set[int]:
+        """Let every process stand still, as soon as each leaves the kernel, until `thaw`; gives those that we cannot stop."""
         ...
 
     def thaw(self) -> None:
@@ -81,8 +88,8 @@ class Boxes(Protocol):
         """Get a box for a job that is about to be spawned."""
         ...
 
-    def of_process(self, pid: int, mark: int) -> Box | None:
-        """Get the box again that a process of the job runs in; None if it is in none of these."""
+    def of_process(self, pid: int, mark: int, leader: int) -> Box | None:
+        """Get the box again that a process of the job runs in; None if it is in none of these. `leader` is one that others descend from."""
         ...
 
     def remove_empty(self) -> None:
@@ -114,14 +121,21 @@ class NoBox:
         """Tell that nothing runs any more."""
         return True
 
-    def send(self, number: int) -> None:
+    def send(self, number: int) -> set[int]:
         """Nobody is there to get it."""
+        del number
+        return set()
+
+    def beyond(self, refused: set[int]) -> set[int]:
+        """As above."""
+        return refused
 
     def kill(self) -> None:
         """As above."""
 
-    def freeze(self) -> None:
+    def freeze(self) -> set[int]:
         """As above."""
+        return set()
 
     def thaw(self) -> None:
         """As above."""
@@ -139,28 +153,34 @@ class NoBox:
         """Nothing to let go of."""
 
 
-def signal_until_none_is_new(pids: Callable[[], list[int]], send: Callable[[], None]) -> None:
-    """Send SIGKILL or SIGSTOP to all processes, and again until no new ones appear: who has got one of these forks no more."""
+def signal_until_none_is_new(pids: Callable[[], list[int]], send: Callable[[], set[int]]) -> set[int]:
+    """Send SIGKILL or SIGSTOP to all processes, and again until no new ones appear: who has got one of these forks no more.
+
+    Gives those that we may not signal.
+    """
     reached: set[int] = set()
+    refused: set[int] = set()
     for _ in range(_MOST_ROUNDS):
         new = set(pids()) - reached
         if not new:
-            return
-        send()
+            break
+        refused = send()
         reached |= new
+    return refused
 
 
 def all_stopped(pids: Iterable[int]) -> bool:
     """Tell whether there are processes, and all of them were stopped by a signal."""
-    states = {stat.state for pid in pids if (stat := read_stat(pid)) is not None and stat.alive}
-    return states == {_STOPPED}
+    states: set[bytes] = set().union(*(thread_states(pid) for pid in pids))
+    return bool(states & _STOPPED) and states <= _STANDING
 
 
-def signal_members(pids: Iterable[int], number: int, is_member: Callable[[int], bool]) -> None:
-    """Send a signal to processes, but never to a stranger under a reused pid.
+def signal_members(pids: Iterable[int], number: int, is_member: Callable[[int], bool]) -> set[int]:
+    """Send a signal to processes, but never to a stranger under a reused pid; gives those that we may not signal.
 
     Once the pidfd is open it means one process for ever; only then it is asked whether that is a member.
     """
+    refused: set[int] = set()
     for pid in pids:
         try:
             pidfd = os.pidfd_open(pid)
@@ -169,8 +189,12 @@ def signal_members(pids: Iterable[int], number: int, is_member: Callable[[int], 
         try:
             if is_member(pid):
                 signal.pidfd_send_signal(pidfd, number)
+        except PermissionError:
+            if is_there(pid):
+                refused.add(pid)
         except OSError:
-            # It ended meanwhile, or is another user's.
+            # It ended meanwhile.
             continue
         finally:
             os.close(pidfd)
+    return refused

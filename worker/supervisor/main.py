@@ -21,6 +21,7 @@ from .link import VERSION, Link, Wish
 from .loop import Loop, Timer
 from .sessions import Sessions
 from .spawn import Spawner
+from .union import Unions
 from .yard import Yard
 
 _LARGEST_SIGNAL = 64
@@ -69,7 +70,8 @@ class Supervisor:
 
     def _open_boxes(self, name: str) -> Boxes:
         cgroups = open_cgroups(name) if os.environ.get("JOBWIRE_CGROUPS") != "off" else None
-        return cgroups or Sessions(self._line.keeper)
+        sessions = Sessions(self._line.keeper)
+        return Unions(cgroups, sessions) if cgroups is not None else sessions
 
     def _do(self, wish: Wish) -> None:
         """Do one thing. Raises KeyError, TypeError or ValueError if it makes no sense."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 
+# Marks are this large, and the limit that they are is hardly ever.
+LEAST_MARK = 1 << 62
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 DEAD = (b"Z", b"X")
 
@@ -12,7 +15,7 @@ DEAD = (b"Z", b"X")
 class Stat:
     """A few fields of /proc/PID/stat; see proc_pid_stat(5)."""
 
-    __slots__ = ("parent", "session", "start_ticks", "state", "wait_status")
+    __slots__ = ("parent", "session", "start_ticks", "state", "threads", "wait_status")
 
     def __init__(self, line: bytes) -> None:
         # The name stands in parentheses and may itself hold any character: only the last one ends it.
@@ -20,13 +23,18 @@ class Stat:
         self.state = fields[0]
         self.parent = int(fields[1])
         self.session = int(fields[3])
+        self.threads = int(fields[17])
         self.start_ticks = int(fields[19])
         self.wait_status = int(fields[49])
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs; a zombie does not."""
-        return self.state not in DEAD
+        """Whether it still runs; a zombie does not.
+
+        A program whose first thread has ended shows as a zombie too. It runs while it has other threads: until the last of them has
+        ended its parent cannot reap it, and no pidfd of it is readable.
+        """
+        return self.state not in DEAD or self.threads > 1
 
 
 def read_stat(pid: int) -> Stat | None:
@@ -48,13 +56,55 @@ def mark_of(pid: int) -> int:
     for line in _read(f"/proc/{pid}/limits").splitlines():
         if line.startswith(b"Max realtime timeout"):
             soft = line.split()[3]
-            return int(soft) if soft.isdigit() else 0
+            return int(soft) if soft.isdigit() and int(soft) >= LEAST_MARK else 0
     return 0
 
 
 def all_pids() -> list[int]:
     """List all processes that we can see."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 -- pathlib is not light
+
+
+def lists_children() -> bool:
+    """Tell whether the kernel lists the children of a process (CONFIG_PROC_CHILDREN)."""
+    return os.access(f"/proc/self/task/{os.getpid()}/children", os.R_OK)
+
+
+def children_of(pid: int) -> list[int]:
+    """List the children of a process, of all its threads. One may be missing if its elder was reaped meanwhile; see proc_pid_task(5)."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 -- as above
+    except OSError:
+        return []
+    return [int(child) for thread in threads for child in _read(f"/proc/{pid}/task/{thread}/children").split()]
+
+
+def is_there(pid: int) -> bool:
+    """Tell whether a process runs, also one that /proc hides from us (its option hidepid)."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return False
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    ended = poll.poll(0)
+    os.close(pidfd)
+    return not ended
+
+
+def thread_states(pid: int) -> set[bytes]:
+    """Read the states of the threads of a process that have not ended."""
+    stat = read_stat(pid)
+    if stat is None or not stat.alive:
+        return set()
+    if stat.state not in DEAD:
+        return {stat.state}
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 -- as above
+    except OSError:
+        return set()
+    lines = [_read(f"/proc/{pid}/task/{thread}/stat") for thread in threads]
+    return {Stat(line).state for line in lines if line} - set(DEAD)
 
 
 def started_at_us(start_ticks: int) -> int:

@@ -1,7 +1,10 @@
-"""Boxes where there are no cgroups: a job's processes are those in its session, and those that bear its mark.
+"""Boxes that find a job's processes: those in its session, those that bear its mark, and all that descends from one of them or its leader.
 
-Descendants inherit the mark (spawn.py tells what it is). One that leaves the session and sets that limit itself escapes. Each look goes
-through all of /proc, which changes meanwhile; it is saved where the keeper, who becomes the parent of orphans, has no other child than us.
+Descendants inherit the mark (spawn.py tells what it is). One that was seen once is known for good, whatever it changes afterwards. So one
+escapes that leaves the session, sets that limit itself, and loses its parent, all before anybody looks.
+
+Whom a look finds changes meanwhile. Where the keeper, who becomes the parent of orphans, has lived all the time, only those are looked at
+that may descend from the leader (descent.py); else all of /proc.
 """
 
 from __future__ import annotations
@@ -12,8 +15,9 @@ import signal
 from collections.abc import Callable
 
 from .containment import all_stopped, signal_members, signal_until_none_is_new
+from .descent import Descent
 from .loop import Loop
-from .processes import Stat, all_pids, mark_of, read_stat
+from .processes import Stat, all_pids, is_there, mark_of, read_stat
 
 # On a machine on which processes end all the time there would be no last look.
 _MOST_LOOKS = 10
@@ -26,11 +30,18 @@ class Session:
         self._boxes = boxes
         self._mark = mark
         self._leader = 0
+        # 0: not known yet. It is while the leader is there, also as a zombie.
         self._leader_ticks = 0
+        # Whether orphans of it become the keeper's children.
+        self._is_below_keeper = not leader
+        # Who was once seen to be of this job, with its start; 0 of one that /proc hides.
+        self._known: dict[int, int] = {}
         self._killing = False
         self._watched: list[int] = []
         if leader:
             self.lead(leader)
+            stat = self._look_at_leader()
+            self._is_below_keeper = stat is not None and stat.parent == boxes.descent.keeper
 
     def enter(self) -> None:
         """Nothing to enter: the new process makes a session of its own."""
@@ -40,39 +51,48 @@ class Session:
 
     def lead(self, pid: int) -> None:
         """Remember whose session it is."""
-        stat = read_stat(pid)
-        self._leader, self._leader_ticks = (pid, stat.start_ticks) if stat else (0, 0)
+        self._leader, self._leader_ticks = pid, 0
+        self._boxes.descent.leaders.add(pid)
 
     def pids(self) -> list[int]:
         """List what still runs."""
         alive, ended = self._look()
         dead = {self._leader}
         looks = 1
-        # One that ended after /proc was listed may have forked before it did, and too late for that list.
+        # One that ended after it was listed may have forked before it did, and too late for that list.
         while not ended <= dead and looks < _MOST_LOOKS:
-            dead = ended
+            dead |= ended
             alive, ended = self._look()
             looks += 1
         return alive
 
     def is_empty(self) -> bool:
         """Tell whether nothing runs any more; a zombie does not run."""
-        if self._leader and self._has(self._leader):
-            return False
-        return self._boxes.no_orphans() or not self.pids()
+        return not self.pids()
 
-    def send(self, number: int) -> None:
-        """Send a signal to every process."""
-        signal_members(self.pids(), number, self._has)
+    def has(self, pid: int) -> bool:
+        """Tell whether one that was listed is still that process, and runs."""
+        stat = read_stat(pid)
+        if stat is None:
+            return self._known.get(pid) == 0 and is_there(pid)
+        return stat.alive and self._known.get(pid) == stat.start_ticks
+
+    def send(self, number: int) -> set[int]:
+        """Send a signal to every process; gives those that we may not signal."""
+        return signal_members(self.pids(), number, self.has)
+
+    def beyond(self, refused: set[int]) -> set[int]:
+        """Say whom SIGKILL does not reach either: all of them."""
+        return refused
 
     def kill(self) -> None:
         """Send SIGKILL to every process; those forked meanwhile get it when `await_empty` looks again."""
         self._killing = True
         self.send(signal.SIGKILL)
 
-    def freeze(self) -> None:
-        """Let every process stand still until `thaw`. Their parents hear of it, unlike where there are cgroups."""
-        signal_until_none_is_new(self.pids, lambda: self.send(signal.SIGSTOP))
+    def freeze(self) -> set[int]:
+        """Let every process stand still until `thaw`; gives those that we cannot stop. Their parents hear of it, unlike with cgroups."""
+        return signal_until_none_is_new(self.pids, lambda: self.send(signal.SIGSTOP))
 
     def thaw(self) -> None:
         """Let every process go on."""
@@ -84,7 +104,7 @@ class Session:
 
     def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
         """Call back once, when nothing runs any more; perhaps at once."""
-        self._unwatch(loop)
+        self.unwatch(loop)
         if self._killing:
             self.send(signal.SIGKILL)
         for pid in self.pids():
@@ -98,44 +118,63 @@ class Session:
         if not self._watched:
             callback()
 
-    def release(self) -> None:
-        """Nothing is kept."""
-
-    def _look(self) -> tuple[list[int], set[int]]:
-        """Go through /proc: who of the job runs, and who has ended; who is gone altogether may have been of the job too."""
-        alive: list[int] = []
-        ended: set[int] = set()
-        for pid in all_pids():
-            # The mark first: then that of one that ends in between is known.
-            mark, stat = mark_of(pid), read_stat(pid)
-            if stat is None:
-                ended.add(pid)
-            elif self._is_member(pid, stat, mark):
-                if stat.alive:
-                    alive.append(pid)
-                else:
-                    ended.add(pid)
-        return alive, ended
-
-    def _has(self, pid: int) -> bool:
-        stat = read_stat(pid)
-        return stat is not None and stat.alive and self._is_member(pid, stat, mark_of(pid))
-
-    def _is_member(self, pid: int, stat: Stat, mark: int) -> bool:
-        if pid in self._boxes.ours:
-            return False
-        return (stat.session == self._leader != 0 and self._is_our_session()) or 0 != self._mark == mark
-
-    def _is_our_session(self) -> bool:
-        # While one of its session lives the leader's pid is not given away: if another process has it, the session is another's too.
-        leader = read_stat(self._leader)
-        return leader is None or leader.start_ticks == self._leader_ticks
-
-    def _unwatch(self, loop: Loop) -> None:
+    def unwatch(self, loop: Loop) -> None:
+        """Call back no more."""
         for pidfd in self._watched:
             loop.unwatch(pidfd)
             os.close(pidfd)
         self._watched = []
+
+    def release(self) -> None:
+        """Nothing is kept."""
+        self._boxes.descent.leaders.discard(self._leader)
+
+    def _look(self) -> tuple[list[int], set[int]]:
+        """Look once: who of the job runs, and who has ended; who is gone altogether may have been of the job too."""
+        leader = self._look_at_leader()
+        seen: dict[int, Stat] = {}
+        parents: dict[int, int] = {}
+        members: list[int] = []
+        gone: set[int] = set()
+        for pid, parent in self._candidates(leader).items():
+            # The mark first: then that of one that ends in between is known.
+            mark, stat = mark_of(pid), read_stat(pid)
+            if stat is not None:
+                seen[pid], parents[pid] = stat, stat.parent
+                if self._is_member(pid, stat, mark):
+                    members.append(pid)
+            elif parent and is_there(pid):
+                parents[pid] = parent
+            else:
+                gone.add(pid)
+        _add_descendants(members, parents, self._boxes.ours)
+        self._known = {pid: seen[pid].start_ticks if pid in seen else 0 for pid in members}
+        alive = [pid for pid in members if pid not in seen or seen[pid].alive]
+        return alive, gone | (set(members) - set(alive))
+
+    def _look_at_leader(self) -> Stat | None:
+        stat = read_stat(self._leader) if self._leader else None
+        if stat is not None and not self._leader_ticks:
+            self._leader_ticks = stat.start_ticks
+        # While one of its session lives the leader's pid is not given away: if another process has it, the session is another's too.
+        return stat if stat is not None and stat.start_ticks == self._leader_ticks else None
+
+    def _candidates(self, leader: Stat | None) -> dict[int, int]:
+        descent = self._boxes.descent
+        if self._is_below_keeper and descent.is_known():
+            return descent.candidates(self._leader, leader, self._leader_ticks, self._mark)
+        return dict.fromkeys(all_pids(), 0)
+
+    def _is_member(self, pid: int, stat: Stat, mark: int) -> bool:
+        if pid in self._boxes.ours:
+            return False
+        if 0 != self._mark == mark or self._known.get(pid) == stat.start_ticks:
+            return True
+        return stat.session == self._leader != 0 and self._is_our_session()
+
+    def _is_our_session(self) -> bool:
+        leader = read_stat(self._leader)
+        return leader is None or leader.start_ticks == self._leader_ticks
 
 
 class Sessions:
@@ -144,16 +183,17 @@ class Sessions:
     cgroups = False
 
     def __init__(self, keeper: int) -> None:
-        self._keeper = keeper
+        self.descent = Descent(keeper)
         self.ours = (os.getpid(), keeper)
 
     def take(self, mark: int) -> Session:
         """Get a box for a job that is about to be spawned."""
         return Session(self, mark)
 
-    def of_process(self, pid: int, mark: int) -> Session:
-        """Get the box again that a process of the job runs in; it leads, if it has a session of its own."""
-        return Session(self, mark, pid)
+    def of_process(self, pid: int, mark: int, leader: int) -> Session:
+        """Get the box again of a job; `leader` is one that others descend from, and leads if it has a session of its own."""
+        del pid
+        return Session(self, mark, leader)
 
     def remove_empty(self) -> None:
         """Nothing is left behind."""
@@ -161,15 +201,15 @@ class Sessions:
     def close(self) -> None:
         """As above."""
 
-    def no_orphans(self) -> bool:
-        """Tell whether the keeper has no child but us: then nothing that a dead leader left behind is alive.
 
-        False also where that cannot be known: the keeper died, or the kernel does not list children.
-        """
-        if os.getppid() != self._keeper:
-            return False
-        try:
-            with open(f"/proc/{self._keeper}/task/{self._keeper}/children") as file:  # noqa: PTH123 -- pathlib is not light
-                return file.read().split() == [str(os.getpid())]
-        except OSError:
-            return False
+def _add_descendants(members: list[int], parents: dict[int, int], ours: tuple[int, ...]) -> None:
+    """Add whoever descends from a member: it belongs to the job, whatever it has changed."""
+    children: dict[int, list[int]] = {}
+    for pid, parent in parents.items():
+        children.setdefault(parent, []).append(pid)
+    known = {*members, *ours}
+    # Grows while it is walked along.
+    for pid in members:
+        new = [child for child in children.get(pid, ()) if child not in known]
+        known.update(new)
+        members += new

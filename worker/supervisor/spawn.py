@@ -33,12 +33,12 @@ from ..attendants import DEFAULT_SIGNALS
 from ..folders import JobFile
 from .containment import Box
 from .pipes import Pipe
+from .processes import LEAST_MARK
 from .scripts import why_not_executed
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 OWN_FAILURE = 125
-_LEAST_MARK = 1 << 62
 _MARK_BYTES = 7
 # The reading ends of a job's pipes; where its limit of descriptors is lower, the two highest that it allows.
 RIDING_NUMBERS = (250, 251)
@@ -142,7 +142,7 @@ class Spawner:
 def mark_for(state: str, handle: str) -> int:
     """Make the mark of a job. Another worker's may have the same key, and nobody can choose an id whose mark is that of another's job."""
     digest = blake2b(handle.encode(), digest_size=_MARK_BYTES, key=state.encode()).digest()
-    return _LEAST_MARK | int.from_bytes(digest, "big")
+    return LEAST_MARK | int.from_bytes(digest, "big")
 
 
 def find_program(name: str, path: str) -> str:

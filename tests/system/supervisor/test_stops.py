@@ -147,8 +147,9 @@ def test_output_that_an_escaped_process_still_writes_is_kept(desk: RawDesk, tmp_
     )
     box = Path("/sys/fs/cgroup/unified" if Path("/sys/fs/cgroup/unified").exists() else "/sys/fs/cgroup") / home.lstrip("/")
     os.mkfifo(tmp_path / "gate")
+    # Another session, another cgroup, and no mark; its parent ends before anybody looks.
     escape = f"echo 0 > {box}/cgroup.procs || exit; echo out > {tmp_path}/gate; read x < {tmp_path}/gate; echo late"
-    handle = desk.start(SH, "-c", f"setsid sh -c '{escape}' & read x < {tmp_path}/gate; echo early")
+    handle = desk.start(SH, "-c", f"setsid prlimit --rttime=unlimited sh -c '{escape}' & read x < {tmp_path}/gate; echo early")
     fact = desk.ended(handle)
     assert fact["stdout_bytes"] == len("early\n")
     desk.settle(handle)

@@ -1,0 +1,185 @@
+"""What belongs to a job though one sign of it is missing: another cgroup, another session, no mark, a first thread that has ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from daemons import wait_until
+from processes import is_alive
+from raw_desk import RawDesk, kill_both
+
+from jobwire.worker import keeper
+from jobwire.worker.supervisor.cgroups import find_tree
+
+# argv: a file that says the pid of who strays, and then how it does. Its parent waits, unless told to end first.
+STRAY = """
+import ctypes, os, resource, signal, sys, threading
+said, ways, then = sys.argv[1], sys.argv[2].split(","), sys.argv[3]
+
+def say():
+    with open(said + "~", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename(said + "~", said)
+
+def go_astray():
+    for way in ways:
+        if way == "session":
+            os.setsid()
+        elif way == "mark":
+            _, hard = resource.getrlimit(resource.RLIMIT_RTTIME)
+            resource.setrlimit(resource.RLIMIT_RTTIME, (hard, hard))
+        elif way.startswith("/"):
+            with open(way, "w") as file:
+                file.write("0")
+
+def on_signal(*_):
+    os.write(1, b"got it\\n")
+
+if then == "itself":
+    signal.signal(signal.SIGUSR1, on_signal)
+    go_astray()
+    say()
+elif os.fork() == 0:
+    signal.signal(signal.SIGUSR1, on_signal)
+    go_astray()
+    if then == "ignores":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if then == "first thread ends":
+        threading.Thread(target=lambda: [say(), signal.sigwait([signal.SIGALRM])]).start()
+        # See pthread_exit(3): only this thread ends.
+        ctypes.CDLL(None).syscall(60, 0)
+    say()
+    if then == "orphan":
+        os.close(1), os.close(2)
+else:
+    signal.signal(signal.SIGUSR1, lambda *_: None)
+    if then == "orphan":
+        while not os.path.exists(said):
+            os.sched_yield()
+        os._exit(3)
+while True:
+    signal.pause()
+"""
+
+
+def start_stray(desk: RawDesk, tmp_path: Path, ways: str, then: str = "waits", **options: object) -> tuple[str, int]:
+    """Start a job of which one process goes astray; gives its handle and the pid of that."""
+    handle = desk.start(sys.executable, "-S", "-c", STRAY, f"{tmp_path}/pid", ways, then, **options)
+    wait_until((tmp_path / "pid").exists, "it went astray")
+    return handle, int((tmp_path / "pid").read_text())
+
+
+def states(pid: int) -> set[str]:
+    """Read the states of all threads of a process that have not ended."""
+    lines = []
+    for path in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):
+            lines.append(path.read_text())
+    return {line.rpartition(")")[2].split()[0] for line in lines} - {"Z", "X"}
+
+
+@pytest.fixture
+def elsewhere(desk: RawDesk) -> str:
+    """The file by which a process goes to the supervisor's own cgroup."""
+    tree = find_tree() if desk.cgroups else None
+    if tree is None:
+        pytest.skip("there is no cgroup that a process could leave")
+    return f"{tree.folder_of(desk.supervisor)}/cgroup.procs"
+
+
+@pytest.mark.parametrize("then", ["waits", "itself"])
+def test_a_process_in_another_cgroup_is_signalled_paused_and_stopped(desk: RawDesk, tmp_path: Path, elsewhere: str, then: str) -> None:
+    handle, stray = start_stray(desk, tmp_path, elsewhere, then)
+    started = desk.started(handle)
+    desk.wish(do="signal", job=handle, signal=signal.SIGUSR1)
+    wait_until(lambda: (desk.folder(started) / "stdout").read_bytes() == b"got it\n", "the signal")
+    desk.wish(do="pause", job=handle)
+    assert desk.fact("paused", handle)["paused"]
+    wait_until(lambda: states(stray) == {"T"}, "it stands still")
+    desk.wish(do="resume", job=handle)
+    assert not desk.fact("paused", handle)["paused"]
+    wait_until(lambda: states(stray) == {"S"}, "it goes on")
+    desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
+    assert desk.ended(handle)["signal"] == signal.SIGTERM
+    assert not is_alive(stray)
+
+
+def test_a_process_in_another_cgroup_that_ignores_sigterm_is_killed(desk: RawDesk, tmp_path: Path, elsewhere: str) -> None:
+    handle, stray = start_stray(desk, tmp_path, f"{elsewhere},session", "ignores")
+    desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=100)
+    desk.ended(handle)
+    assert not is_alive(stray)
+
+
+def test_an_orphan_in_another_cgroup_and_session_is_ended_with_its_leader(desk: RawDesk, tmp_path: Path, elsewhere: str) -> None:
+    handle, stray = start_stray(desk, tmp_path, f"{elsewhere},session", "orphan", grace_ms=60_000)
+    assert desk.ended(handle)["exit_status"] == 3
+    assert not is_alive(stray)
+
+
+def test_a_job_in_another_cgroup_is_still_whole_for_the_next_supervisor(desk: RawDesk, tmp_path: Path, elsewhere: str) -> None:
+    handle, stray = start_stray(desk, tmp_path, elsewhere)
+    os.kill(desk.supervisor, signal.SIGKILL)
+    desk.reconnect()
+    desk.recover()
+    desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
+    desk.ended(handle)
+    assert not is_alive(stray)
+
+
+@pytest.mark.usefixtures("any_box")
+def test_a_child_in_another_session_without_its_mark_is_stopped_with_its_parent(desk: RawDesk, tmp_path: Path) -> None:
+    handle, stray = start_stray(desk, tmp_path, "session,mark", "ignores")
+    desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=100)
+    desk.ended(handle)
+    assert not is_alive(stray)
+
+
+@pytest.mark.usefixtures("any_box")
+def test_a_process_whose_first_thread_has_ended_is_signalled_paused_and_waited_for(desk: RawDesk, tmp_path: Path) -> None:
+    handle, stray = start_stray(desk, tmp_path, "session", "first thread ends")
+    desk.started(handle)
+    wait_until(lambda: Path(f"/proc/{stray}/stat").read_text().rpartition(")")[2].split()[0] == "Z", "its first thread has ended")
+    desk.wish(do="pause", job=handle)
+    assert desk.fact("paused", handle)["paused"]
+    if not desk.cgroups:
+        wait_until(lambda: states(stray) == {"T"}, "it stands still")
+    os.kill(desk.supervisor, signal.SIGKILL)
+    desk.reconnect()
+    desk.recover()
+    assert desk.started(handle)["paused"]
+    desk.wish(do="resume", job=handle)
+    assert not desk.fact("paused", handle)["paused"]
+    desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
+    assert desk.ended(handle)["signal"] == signal.SIGTERM
+    assert states(stray) == set()
+
+
+@pytest.mark.usefixtures("any_box")
+def test_what_a_leader_leaves_behind_is_ended_also_by_a_pair_that_never_was_its_parent(desk: RawDesk, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "gate")
+    body = f"setsid sh -c 'echo $$ > {tmp_path}/pid~; mv {tmp_path}/pid~ {tmp_path}/pid; exec sleep 60' & read x < {tmp_path}/gate; exit 4"
+    handle = desk.start("/bin/sh", "-c", body)
+    wait_until((tmp_path / "pid").exists, "the child")
+    kill_both(desk)
+    keeper.start(desk.state)
+    desk.reconnect()
+    desk.recover()
+    (tmp_path / "gate").write_text("go on\n")
+    desk.ended(handle)
+    assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
+def test_a_cgroup_that_a_job_leaves_frozen_or_with_others_beneath_it_is_not_used_again(desk: RawDesk, elsewhere: str) -> None:
+    tree = find_tree()
+    assert tree is not None
+    for last in ("mkdir $box/nested", f"echo 0 > {elsewhere}; echo 1 > $box/cgroup.freeze"):
+        find = "box=$(sed -n 's|^0::||p' /proc/self/cgroup); box=" + tree.folder_of(1).rstrip("/") + "$box"
+        assert desk.run("/bin/sh", "-c", f"{find}; {last}; exit 5")[0]["exit_status"] == 5
+        fact, out, _ = desk.run("/bin/sh", "-c", f"{find}; ls -d $box/*/; cat $box/cgroup.freeze")
+        assert (fact["exit_status"], out) == (0, b"0\n")
