@@ -62,6 +62,7 @@ def compare(
     rows, events = _read_store(house.worker.state / "state.db")
     by_id = {row.id: row for row in rows}
     written = ledgers.read(ledger)
+    account.problems += [f"a job found signals ignored or blocked: {line}" for line in written.odd]
     known = {order.text_id for order in orders}
     say = account.problems.append
     for stranger in (written.starts.keys() | {format_id(row.id) for row in rows}) - known:
@@ -117,7 +118,9 @@ def _check_job(account: Account, house: House, order: Order, row: Row, written: 
         # What it was when it was seen the last time is known of those that came to their end.
         left_at_us = written.ended_at_us.get(name, 0)
         latest_us = left_at_us + _EXIT_US if left_at_us else row.ended_at_us
-        if not any(gap.touches(left_at_us or row.queued_at_us, latest_us) for gap in house.gaps):
+        # What the worker wrote down is by its own clock.
+        slack_us = 0 if left_at_us else house.clock_slack_us
+        if not any(gap.touches((left_at_us or row.queued_at_us) - slack_us, latest_us + slack_us) for gap in house.gaps):
             say(f"it is lost, though supervisor and keeper were not both dead then: {outcome.sentence}")
         account.honestly_lost += 1
     elif not order.allows(outcome, stopped=stopped):

@@ -56,6 +56,8 @@ class House:
         self.worker = Worker(folder, slots=slots, env=env)
         self.other = self.worker.add("other", "submitter")
         self.gaps: list[Gap] = []
+        # By how much the worker's clock was set off.
+        self.clock_slack_us = 0
         self._supervisor_killed_us = 0
 
     # --- who is there

@@ -7,6 +7,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# SIGCANCEL and SIGSETXID, 32 and 33: glibc's posix_spawn(3) has them ignored in the child.
+_SIGNALS_OF_GLIBC = 1 << 31 | 1 << 32
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -15,6 +18,8 @@ class Ledger:
     starts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     # The last line number of which its own program knows that it was written.
     wrote: dict[str, int] = field(default_factory=dict)
+    # Signals that it found ignored or blocked.
+    odd: list[str] = field(default_factory=list)
     ends: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     ended_at_us: dict[str, int] = field(default_factory=dict)
 
@@ -34,6 +39,8 @@ def read(path: Path) -> Ledger:
                 found.starts[job_id].append(int(rest[0]))
             case "wrote":
                 found.wrote[job_id] = int(rest[0])
+            case "odd" if int(rest[1], 16) & ~_SIGNALS_OF_GLIBC:
+                found.odd.append(line)
             case "end":
                 found.ends[job_id] += 1
     for mark in ends(path).iterdir():

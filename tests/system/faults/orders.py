@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import signal
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +20,10 @@ from jobwire.schemas.spec import JobSpec
 
 _PROGRAM = """
 echo "start $JOBWIRE_JOB_ID $$" >> "$LEDGER"
+while read -r name mask; do
+  case "$name$mask" in SigBlk:*[1-9a-f]*|SigIgn:*[1-9a-f]*) echo "odd $JOBWIRE_JOB_ID $name $mask" >> "$LEDGER" ;; esac
+done < /proc/$$/status
+eval "$ODD"
 [ -z "$GATE" ] || read _ < "$GATE"
 round=0
 while [ "$round" -lt "$ROUNDS" ]; do
@@ -29,10 +34,52 @@ while [ "$round" -lt "$ROUNDS" ]; do
   [ -z "$PAUSE" ] || sleep "$PAUSE"
   round=$((round + 1))
 done
+[ "$RETURNS" = 0 ] || head -c "$RETURNS" /dev/zero | tr '\\0' '\\r' | tee /dev/stderr
 echo "end $JOBWIRE_JOB_ID" >> "$LEDGER"
 : > "$LEDGER.ends/$JOBWIRE_JOB_ID"
 eval "$LAST"
 """
+# The same, by a program that hides from others of its user, or whose main thread is dead while it works.
+_HIDING = """
+import ctypes, os, platform, signal, sys, threading, time
+job, ledger = os.environ["JOBWIRE_JOB_ID"], os.environ["LEDGER"]
+rounds, lines, pause, last, trick = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
+def note(text):
+    file = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(file, text.encode())
+    os.close(file)
+def tell(data):
+    for stream in (1, 2):
+        rest = data
+        while rest:
+            rest = rest[os.write(stream, rest):]
+def work():
+    note(f"start {job} {os.getpid()}\\n")
+    for number in range(rounds):
+        tell("".join(f"{job} {line}\\n" for line in range(number * lines + 1, number * lines + lines + 1)).encode())
+        note(f"wrote {job} {(number + 1) * lines}\\n")
+        time.sleep(pause)
+    note(f"end {job}\\n")
+    open(f"{ledger}.ends/{job}", "w").close()
+    if last < 0:
+        os.kill(os.getpid(), -last)
+    os._exit(last)
+libc = ctypes.CDLL(None)
+if trick == "hidden":
+    libc.prctl(4, 0, 0, 0, 0)
+    work()
+threading.Thread(target=work).start()
+libc.syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)
+"""
+# What a job does to itself before it works, for the shell. The second program does what these cannot.
+_BEFORE = {
+    "": "",
+    "chmod": "chmod 000 /proc/self/fd/1 /proc/self/fd/2",
+    "moves": 'mkdir -p "$CGROUP" 2>&- && echo $$ 2>&- > "$CGROUP/cgroup.procs"',
+    "other user": "setpriv --reuid=65534 --regid=65534 --clear-groups sleep 0.3 2>&- &",
+}
+HIDING = ("hidden", "headless")
+ODDITIES = (*_BEFORE, *HIDING)
 GRACE_SECONDS = 20
 
 
@@ -46,7 +93,10 @@ class Deed(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One job. `pause` between its rounds in seconds, `gate` a FIFO that it waits at before it writes."""
+    """One job. `pause` between its rounds in seconds, `gate` a FIFO that it waits at before it writes.
+
+    `oddity` is one of ODDITIES, `returns` how many carriage returns end its output, `cgroup` where it goes if it moves.
+    """
 
     id: str
     deed: Deed = Deed.EXIT
@@ -56,6 +106,9 @@ class Order:
     pause: float = 0
     gate: str = ""
     label: str = ""
+    oddity: str = ""
+    returns: int = 0
+    cgroup: str = ""
 
     @property
     def key_id(self) -> bytes:
@@ -73,13 +126,17 @@ class Order:
     def written(self) -> bytes:
         """What it writes to each stream if it comes to its end."""
         name = self.text_id
-        return b"".join(b"%s %d\n" % (name.encode(), number) for number in range(1, self.rounds * self.lines + 1))
+        return b"".join(b"%s %d\n" % (name.encode(), number) for number in range(1, self.rounds * self.lines + 1)) + b"\r" * self.returns
 
     def spec(self, ledger: str) -> JobSpec:
         last = 'kill -KILL "$$"' if self.deed is Deed.KILL_ITSELF else f"exit {self.status}"
         environment = {"LEDGER": ledger, "GATE": self.gate, "ROUNDS": str(self.rounds), "LINES": str(self.lines), "LAST": last}
         environment["PAUSE"] = str(self.pause) if self.pause else ""
+        environment |= {"ODD": _BEFORE.get(self.oddity, ""), "RETURNS": str(self.returns), "CGROUP": self.cgroup}
         argv = ["/nonexistent/program"] if self.deed is Deed.NO_PROGRAM else ["sh", "-c", _PROGRAM]
+        if self.oddity in HIDING and self.deed is not Deed.NO_PROGRAM:
+            last_deed = -signal.SIGKILL if self.deed is Deed.KILL_ITSELF else self.status
+            argv = [sys.executable, "-S", "-c", _HIDING, str(self.rounds), str(self.lines), str(self.pause), str(last_deed), self.oddity]
         return make_spec(argv, {"env": environment, "labels": {"group": self.label}, "name": self.deed.value, "grace": GRACE_SECONDS})
 
     def allows(self, outcome: Outcome, *, stopped: bool) -> bool:

@@ -19,13 +19,16 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[2]))
 
 from comparison import Account
 from house import Victim
-from orders import Deed, Order
+from mischief import FILES, LARGEST_OFFSET_SECONDS, SURROUNDINGS, Attacker, Clock, remove
+from orders import HIDING, ODDITIES, Deed, Order
 from scene import Scene
 from witness import Wanted
 
@@ -33,6 +36,8 @@ _SLOTS = 5
 _MOST_AT_ONCE = 10
 _SUBMITTERS = 3
 _GROUPS = ("red", "blue", "green")
+# Of jobs, that do something to themselves first; and that end with carriage returns.
+_ODD = 0.1
 # A log folder takes some 20 kB of disk, whatever is in it, and what is written comes on top.
 _MOST_JOBS = 12_000
 _MOST_LOG_BYTES = 150_000_000
@@ -57,14 +62,24 @@ _DEEDS = {
     "kill client": 4,
     "still": 3,
     "wander": 4,
+    "clock": 4,
+    "attack": 4,
+    **{f"remove {name}": 1 for name in FILES},
 }
 
 
 class Soak:
     """One run."""
 
-    def __init__(self, folder: Path, seed: int, seconds: float, interrupted: threading.Event) -> None:
-        self.scene = Scene(folder, slots=_SLOTS, submitters=_SUBMITTERS)
+    def __init__(self, folder: Path, seed: int, seconds: float, interrupted: threading.Event, without: Sequence[str] = ()) -> None:
+        self.clock = Clock(folder)
+        self.scene = Scene(folder, slots=_SLOTS, submitters=_SUBMITTERS, env=self.clock.env)
+        self.attacker = Attacker(self.scene.house)
+        self._deeds = {deed: weight for deed, weight in _DEEDS.items() if deed not in without}
+        self._oddities = [oddity for oddity in ODDITIES if oddity not in without]
+        self._surroundings = SURROUNDINGS if "surroundings" not in without else SURROUNDINGS[:1]
+        # Where jobs that move to another cgroup go.
+        self._elsewhere = cgroup_of_ours(folder.name)
         self.counts: Counter[str] = Counter()
         self._random = random.Random(seed)
         self._seconds = seconds
@@ -89,37 +104,52 @@ class Soak:
             # Between two deeds time passes, as long as was drawn.
             least = self._seconds / _MOST_JOBS
             self._interrupted.wait(self._random.uniform(least, max(least, _LONGEST_PAUSE_SECONDS)))
+        self.attacker.stop()
+        self.clock.set_by(0)
         print("quiet: waiting for what still runs", flush=True)
         return self.scene.account()
 
     def _step(self) -> None:
-        deed = self._random.choices(list(_DEEDS), list(_DEEDS.values()))[0]
+        deed = self._random.choices(list(self._deeds), list(self._deeds.values()))[0]
         self.scene.look()
         self.scene.house.close_gap()
         if self._calm and self.scene.outstanding() == 0 and self.scene.house.is_whole():
             self._calm = False
         kind, _, what = deed.partition(" ")
+        if kind in ("submit", "batch"):
+            if self._calm or self.scene.outstanding() >= _MOST_AT_ONCE:
+                return
+            self._submit([self._draw() for _ in range(1 if kind == "submit" else self._random.randint(2, 4))], batch=kind == "batch")
+        elif kind in ("resend", "stop"):
+            self._ask_again(stop=kind == "stop")
+        else:
+            self._disturb(kind, what)
+        self.counts[deed] += 1
+
+    def _ask_again(self, *, stop: bool) -> None:
+        if stop:
+            self._stop()
+        elif self._sent:
+            by, orders, batch = self._random.choice(self._sent[-20:])
+            self.scene.submit(*orders, by=by, batch=batch)
+
+    def _disturb(self, kind: str, what: str) -> None:
         match kind:
-            case "submit" | "batch":
-                if self._calm or self.scene.outstanding() >= _MOST_AT_ONCE:
-                    return
-                self._submit([self._draw() for _ in range(1 if kind == "submit" else self._random.randint(2, 4))], batch=kind == "batch")
-            case "resend":
-                if self._sent:
-                    by, orders, batch = self._random.choice(self._sent[-20:])
-                    self.scene.submit(*orders, by=by, batch=batch)
-            case "stop":
-                self._stop()
             case "kill" if what == "client":
                 self._random.choice(self.scene.submitters).kill_and_replace()
             case "kill":
                 self._kill(tuple(Victim(name) for name in what.split("+")))
             case "still":
                 self._stand_still()
+            case "clock":
+                self._set_clock()
+            case "attack":
+                self.attacker.turn(self._random)
+            case "remove":
+                remove(self.scene.house, what)
             case _:
                 self._wanderer.pause()
                 self._wanderer.go_on()
-        self.counts[deed] += 1
 
     def _draw(self) -> Order:
         draw = self._random
@@ -132,6 +162,10 @@ class Soak:
             fields |= {"rounds": draw.randint(1, 8), "lines": draw.randint(1, 200), "pause": round(draw.uniform(0.02, 0.3), 3)}
         else:
             fields |= {"rounds": draw.randint(1, 5), "lines": draw.randint(1000, 10_000)}
+        if draw.random() < _ODD:
+            fields |= {"oddity": draw.choice(self._oddities), "cgroup": self._elsewhere}
+        if draw.random() < _ODD:
+            fields["returns"] = 0 if fields.get("oddity") in HIDING else draw.randint(1, 20_000)
         return Order(draw.randbytes(16).hex(), **fields)
 
     def _submit(self, orders: list[Order], *, batch: bool) -> None:
@@ -154,9 +188,22 @@ class Soak:
         self.scene.house.kill(*victims)
         if self._random.random() < 0.5:  # at once, or a moment later
             self._interrupted.wait(self._random.uniform(0, 0.5))
+        self.scene.house.worker.prefix = list(self._random.choice(self._surroundings))
         self.scene.house.start()
         if _KEEPER in victims:
             self._calm = self._random.random() < 0.8  # sometimes the supervisor is left alone for longer
+
+    def _set_clock(self) -> None:
+        offset = self._random.choice((0, self._random.randint(-LARGEST_OFFSET_SECONDS, LARGEST_OFFSET_SECONDS)))
+        if self.clock.set_by(offset):
+            self.scene.house.clock_slack_us = 2 * LARGEST_OFFSET_SECONDS * 1_000_000
+
+    def close(self) -> None:
+        """End everything, and take the cgroup away that jobs went into."""
+        self.attacker.stop()
+        self.scene.close()
+        with suppress(OSError):
+            Path(self._elsewhere).rmdir()
 
     def _stand_still(self) -> None:
         victim = self._random.choice(list(Victim))
@@ -170,12 +217,20 @@ class Soak:
         print(f"{seconds:5.0f} s: {len(self.scene.orders)} jobs, {kills} kills, {heard} events", flush=True)
 
 
+def cgroup_of_ours(name: str) -> str:
+    """Say where a cgroup beside all others would be; a job makes it, if it may."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    return next((f"{fields[1]}/{name}" for fields in mounts if fields[2] == "cgroup2"), "/nonexistent")
+
+
 def main() -> int:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description="Random faults over a random stream of jobs.")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--json", type=Path, default=None, help="also write the result into this file")
+    everything = [*_DEEDS, *filter(None, ODDITIES), "surroundings"]
+    parser.add_argument("--without", action="append", default=[], choices=everything, metavar="DEED", help="leave one kind of fault out")
     asked = parser.parse_args()
     seed = secrets.randbits(32) if asked.seed is None else asked.seed
     folder = Path(tempfile.mkdtemp(prefix="jobwire-soak-"))
@@ -183,7 +238,7 @@ def main() -> int:
     interrupted = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: interrupted.set())
-    soak = Soak(folder, seed, asked.seconds, interrupted)
+    soak = Soak(folder, seed, asked.seconds, interrupted, asked.without)
     account = Account()
     result: dict[str, object] = {}
     kept = folder.with_name(f"{folder.name}-state")
@@ -199,7 +254,7 @@ def main() -> int:
             (kept / "said").write_text(soak.scene.logged())
         result = _report(soak, account, seed, asked.seconds)
     finally:
-        soak.scene.close()
+        soak.close()
     if asked.json is not None:
         asked.json.write_text(json.dumps(result, indent=1) + "\n")
     if not account.problems:
@@ -221,6 +276,9 @@ def _report(soak: Soak, account: Account, seed: int, seconds: float) -> dict[str
         "batches": soak.counts["batch"],
         "kills": kills,
         "stood_still": soak.counts["still"],
+        "clock_set": soak.counts["clock"],
+        "attacks": soak.counts["attack"],
+        "removed": sum(count for deed, count in soak.counts.items() if deed.startswith("remove")),
         "log_bytes": account.log_bytes,
         "events": account.events,
         "lost_honestly": account.honestly_lost,

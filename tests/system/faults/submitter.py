@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,14 @@ _PATIENCE_SECONDS = 120
 def main(worker: str, identity: str, acknowledged: str, ledger: str) -> None:
     """Serve until standard input ends. `worker` is the file in which the worker says where it is."""
 
+    place = ""
+
     def endpoint() -> str:
-        return str(json.loads(Path(worker).read_bytes())["endpoint"])
+        nonlocal place
+        # Where it is not to be read, because it was removed, the worker is where it was.
+        with suppress(OSError, ValueError):
+            place = str(json.loads(Path(worker).read_bytes())["endpoint"])
+        return place
 
     public = parse_public(json.loads(Path(worker).read_bytes())["key"])
     with Client.connect(endpoint(), public, load(Path(identity)), connect_timeout=_PATIENCE_SECONDS, revive=endpoint) as client:
