@@ -15,7 +15,7 @@ from itertools import islice
 from mutation import mutations
 from targets import TARGETS, Target
 
-# Of the processor, for one input of at most 64 KiB.
+# Of the processor, for one input of at most 256 KiB.
 _MOST_SECONDS = 2.0
 
 

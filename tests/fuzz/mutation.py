@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 
 _MOST_CHANGES = 6
-_LONGEST = 64 * 1024
+_LONGEST = 256 * 1024
 # What often makes a parser stumble.
 _ODD = [
     b"\0",

@@ -19,8 +19,8 @@ from jobwire.client.batch_file import read_batch
 from jobwire.client.job_options import Surroundings
 from jobwire.keys import identity, roster_text, signature
 from jobwire.keys.rights import ROLES, Member
-from jobwire.schemas import spec
-from jobwire.schemas.frames import read_envelope, read_news, read_reply, refusal_from
+from jobwire.schemas import bounds, large, spec
+from jobwire.schemas.frames import read_news, read_reply, refusal_from
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import parse_typed
 from jobwire.schemas.refusal import Refused
@@ -43,12 +43,13 @@ class Target(NamedTuple):
 def frames(data: bytes) -> None:
     """Read a frame as a daemon does, up to what its handlers do first; and as a client."""
     with contextlib.suppress(Refused):
-        request, envelope = read_envelope(data)
+        request, envelope, jobs = large.read(data)
         assert request.id
-        assert request_pb2.Request.FromString(envelope.request) == request
+        assert jobs is not None or request_pb2.Request.FromString(envelope.request) == request
         with contextlib.suppress(Refused):
             assert signature.check(envelope, DAEMON, NONCE) == envelope.proof.signer
-        _handle(request)
+        bounds.check(request)
+        _handle(request, jobs)
     with contextlib.suppress(Refused):
         reply = read_reply(data)
         if reply.HasField("refusal"):
@@ -57,10 +58,10 @@ def frames(data: bytes) -> None:
         read_news(data)
 
 
-def _handle(request: request_pb2.Request) -> None:
+def _handle(request: request_pb2.Request, jobs: Sequence[bytes] | None) -> None:
     match request.WhichOneof("verb"):
         case "start":
-            for job in _read_jobs(request.start):
+            for job in _read_jobs(request.start, jobs):
                 assert spec.digest(spec.from_wire(spec.to_wire(job.spec))) == job.digest
             _read_batch(request.start)
         case "query_one" if request.query_one.name:
@@ -144,7 +145,11 @@ def _requests() -> list[request_pb2.Request]:
 
 def _frames() -> list[bytes]:
     made = []
-    for request in _requests():
+    many = _requests()[1]
+    # Too large to be decoded in one piece.
+    for number in range(1200):
+        many.start.jobs.add(id=number.to_bytes(16, "big"), spec=many.start.jobs[0].spec)
+    for request in [*_requests(), many]:
         raw = request.SerializeToString()
         made.append(request_pb2.Envelope(request=raw, proof=signature.sign(CLIENT, DAEMON, NONCE, raw)).SerializeToString())
     refusal = request_pb2.Refusal(code=request_pb2.CODE_NOT_FOUND, message="no", next_step="look", job_index=1)
