@@ -147,8 +147,9 @@ def _frames() -> list[bytes]:
     made = []
     many = _requests()[1]
     # Too large to be decoded in one piece.
-    for number in range(1200):
-        many.start.jobs.add(id=number.to_bytes(16, "big"), spec=many.start.jobs[0].spec)
+    for number in range(8):
+        job = many.start.jobs.add(id=number.to_bytes(16, "big"), spec=many.start.jobs[0].spec)
+        job.spec.stdin = bytes(20_000)
     for request in [*_requests(), many]:
         raw = request.SerializeToString()
         made.append(request_pb2.Envelope(request=raw, proof=signature.sign(CLIENT, DAEMON, NONCE, raw)).SerializeToString())
