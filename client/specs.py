@@ -19,6 +19,9 @@ from ..schemas.spec import JobSpec, to_wire
 if TYPE_CHECKING:
     from types import UnionType
 
+# As long as a timedelta can be. No one waits that long.
+_LONGEST_SECONDS = 86_400_000_000_000
+
 Text: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 # Seconds, where it is a number; a text is read as the command line reads it.
 Duration: TypeAlias = "float | timedelta | str"
@@ -169,11 +172,18 @@ def encode(spec: JobSpec) -> job_pb2.JobSpec:
 def seconds(duration: Duration) -> float:
     """Read a duration.
 
-    Raises `Refused(INVALID_ARGUMENT)` for a text that is none.
+    Raises `Refused(INVALID_ARGUMENT)` for a text that is none, and for what is no number of seconds: infinity, or not a number.
     """
     if isinstance(duration, str):
         return parse_duration(duration) / 1000
-    return duration if isinstance(duration, int | float) else duration.total_seconds()
+    if not isinstance(duration, int | float):
+        return duration.total_seconds()
+    # Written so that NaN is refused too.
+    if not abs(duration) <= _LONGEST_SECONDS:
+        # Python writes no integer of more than some thousand digits.
+        said = str(duration) if isinstance(duration, float) else "so large a number"
+        raise Refused(Code.INVALID_ARGUMENT, f"{said} is not a duration in seconds", "for no limit leave it out, or give None")
+    return duration
 
 
 def milliseconds(duration: Duration | None) -> int | None:
@@ -184,6 +194,6 @@ def milliseconds(duration: Duration | None) -> int | None:
     if duration is None:
         return None
     value = seconds(duration)
-    if not 0 <= value < float("inf"):
+    if value < 0:
         raise Refused(Code.INVALID_ARGUMENT, f"{value} is not a duration in seconds")
     return -int(-value * 1000 // 1)

@@ -201,6 +201,13 @@ def test_wait_gives_up_after_its_timeout(home: Home, slow: str) -> None:
     home.jobwire("wait", slow, "done", "--any")
 
 
+def test_wait_takes_a_timeout_of_weeks(home: Home) -> None:
+    """poll(2) counts milliseconds in an int, which is less than 25 days."""
+    with home.start("wait", home.submit("sleep", "0.5"), "--timeout", "25d") as waits:
+        assert waits.wait(60) == 0
+    assert home.jobwire("run", "-t", "100w", "--", "echo", "hi").stdout == b"hi\n"
+
+
 def test_wait_for_several_ends_1_if_any_failed(home: Home) -> None:
     good, bad = home.submit("true"), home.submit("false")
     home.jobwire("wait", good, good)

@@ -35,6 +35,37 @@ def test_run_gives_what_subprocess_would(client: Client) -> None:
     assert done.check_returncode() is None
 
 
+@pytest.mark.parametrize("timeout", [2147484, 2**31, "25d", "1000w", 1e12, timedelta.max])
+def test_a_timeout_of_weeks_or_years_is_waited_for_in_parts(client: Client, timeout: float | timedelta | str) -> None:
+    assert client.run(["echo"], timeout=timeout).returncode == 0
+    job = client.submit(["echo"])
+    assert client.wait([job], timeout=timeout) == [job]
+    client.events(timeout=timeout).close()
+
+
+def test_a_wait_that_is_longer_than_one_poll_is_begun_again(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobwire.client.connection._LONGEST_WAIT_SECONDS", 0.01)
+    job = client.submit(["wait"])
+    began = time.monotonic()
+    with pytest.raises(subprocess.TimeoutExpired):
+        job.wait(0.2)
+    assert time.monotonic() - began >= 0.2
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), float("nan"), 10**5000], ids=["inf", "nan", "endless"])
+def test_a_timeout_that_is_no_number_of_seconds_is_refused_in_words(client: Client, timeout: float) -> None:
+    for waits in (
+        lambda: client.run(["true"], timeout=timeout),
+        lambda: client.wait([], timeout=timeout),
+        lambda: client.events(timeout=timeout),
+        lambda: client.submit(["true"], time_limit=timeout),
+        lambda: client.submit(["true"], grace=timeout),
+        lambda: Client.connect("tcp://127.0.0.1:1", bytes(32), client.connection.identity, connect_timeout=timeout),
+    ):
+        with pytest.raises(Refused, match="is not a duration in seconds.*None"):
+            waits()
+
+
 def test_everything_that_was_said_about_a_job_is_asked_for(client: Client, daemon: FakeDaemon) -> None:
     client.run(
         ["echo"],
