@@ -7,6 +7,7 @@ before anybody can ask for them; and only then the endpoints are bound.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import secrets
 import time
@@ -132,7 +133,7 @@ class Daemon:
         self._loop.add_reader(self._roster.fileno(), self._roster.drain)
         self._closing.append(self._stop_watching_roster)
         await self.desk.recover()
-        self.event_endpoint = _bind(self._publisher.bind, self._settings.event_listen or _next_port(self._settings.listen), "--events")
+        self.event_endpoint = _bind_events(self._publisher.bind, self._settings)
         introduction = Introduction(
             self._settings.kind,
             self._settings.software,
@@ -208,15 +209,28 @@ class Daemon:
         self.desk.reconsider()
 
 
-def _bind(bind: Callable[[str], str], endpoint: str, option: str) -> str:
+# What is wrong is the host, not the port: its address is not one of this machine's, or of a kind that there is not.
+_HOST_PROBLEMS = (errno.EADDRNOTAVAIL, errno.ENODEV, errno.EAFNOSUPPORT, errno.EINVAL, errno.EPROTONOSUPPORT)
+
+
+def _bind_events(bind: Callable[[str], str], settings: Settings) -> str:
+    """Bind where events are published; where nobody said that, it is the host of `listen` that somebody said."""
+    asked = settings.event_listen
+    return _bind(bind, asked or _next_port(settings.listen), "--events", host_of=("" if asked else settings.listen))
+
+
+def _bind(bind: Callable[[str], str], endpoint: str, option: str, host_of: str = "") -> str:
     try:
         return bind(endpoint)
     except zmq.ZMQError as error:
-        raise Refused(
-            Code.UNAVAILABLE,
-            f"{endpoint} cannot be listened on: {zmq.strerror(error.errno or 0)}",
-            f"name another with {option}, or end what uses it",
-        ) from error
+        why = zmq.strerror(error.errno or 0)
+        step = f"name another with {option}, or end what uses it"
+        if error.errno in _HOST_PROBLEMS:
+            step = f"name an address of this machine with {'--listen' if host_of else option}: ip address shows them"
+            if endpoint.startswith("tcp://["):
+                why += " (this machine has no such IPv6 address, or no IPv6)"
+            endpoint = host_of or endpoint
+        raise Refused(Code.UNAVAILABLE, f"{endpoint} cannot be listened on: {why}", step) from error
 
 
 def _next_port(endpoint: str) -> str:

@@ -1,4 +1,7 @@
-"""How much room the disk has. Below a floor of it no new job is taken on, so that those that run can go on."""
+"""How much room the disk has. Below a floor of it no new job is taken on, so that those that run can go on.
+
+A disk is also full when it can hold no more files (inodes), however many bytes are free.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from ..schemas.sizes import format_limit, format_size
 
 # A disk does not fill faster than this would matter, and the store bears it too.
 _LOOK_SECONDS = 0.1
+# A job makes a folder and four files.
+_LEAST_FILES = 100
 
 
 def free_bytes(folder: Path) -> int:
@@ -20,6 +25,15 @@ def free_bytes(folder: Path) -> int:
     """
     disk = os.statvfs(folder)
     return disk.f_bavail * disk.f_frsize
+
+
+def no_files_left(folder: Path, least: int = 1) -> bool:
+    """Tell whether the file system of a folder can hold fewer new files than that. Some, such as btrfs, count none."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return False
+    return disk.f_files > 0 and disk.f_favail < least
 
 
 class Room:
@@ -40,6 +54,13 @@ class Room:
         except OSError:
             # Then nothing can be recorded either, and that is told.
             return None
+        if no_files_left(self._folder, _LEAST_FILES):
+            return Refused(
+                Code.RESOURCE_EXHAUSTED,
+                f"the disk of the state folder takes fewer than {_LEAST_FILES} more files (inodes), though it has {format_size(free)} free",
+                "forget jobs that have ended, or remove other files there, then try again; df -i shows how many there are",
+                reason=Reason.DISK_FULL,
+            )
         if free >= self._floor_bytes:
             self._roomy_until = now + _LOOK_SECONDS
             return None

@@ -6,8 +6,10 @@ A context is an endpoint, the daemon's pinned public key, and the identity to co
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
+import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -52,11 +54,29 @@ def parse_endpoint(text: str) -> str:
     Raises `Refused(INVALID_ARGUMENT)` that says how it is written.
     """
     found = _ENDPOINT.fullmatch(text.strip())
+    if _names_no_host(text):
+        raise Refused(
+            Code.INVALID_ARGUMENT,
+            f"{text!r} is where a daemon listens, on all addresses of its machine, and not where it is reached",
+            "write the name or an address of that machine: tcp://lab.example.org:7341",
+        )
     if found is None:
         raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not an endpoint", "write it like tcp://lab.example.org:7341")
     if not 1 <= int(found["port"]) <= _LARGEST_PORT:
         raise Refused(Code.INVALID_ARGUMENT, f"{found['port']} is not a port", f"ports go from 1 to {_LARGEST_PORT}")
     return f"tcp://{found['host']}:{found['port']}"
+
+
+def _names_no_host(text: str) -> bool:
+    """Tell whether an endpoint has `*`, 0.0.0.0 or [::] for a host, however written: libzmq would connect to this very machine."""
+    host = text.strip().removeprefix("tcp://").rpartition(":")[0]
+    with suppress(ValueError):
+        address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
+        return address.is_unspecified or getattr(address, "ipv4_mapped", None) == ipaddress.IPv4Address(0)
+    with suppress(OSError):
+        # 0, 0.0 and 0x0 are addresses too, see inet_aton(3).
+        return socket.inet_aton(host) == bytes(4)
+    return host == "*"
 
 
 def current_name() -> str:

@@ -34,6 +34,7 @@ _LONGEST_PID = 32
 _READY_SECONDS = 20
 # Whose own machine it is may run a thousand commands at once, each of which has a connection and up to three streams.
 _OWN_LIMITS = {"connections": 1024, "streams": 4096}
+_PYTHON_STEP = "start it yourself (jobwire worker run --embedded), or set sys.executable to the Python that has jobwire"
 
 # Workers that this process started: asked for at the next start, so that none stays a zombie.
 _started: list[subprocess.Popen[bytes]] = []
@@ -154,7 +155,9 @@ def _start(folder: Path) -> Context:
     for worker in [worker for worker in _started if worker.poll() is not None]:
         _started.remove(worker)
     log_path = folder / "worker.log"
+    _demand_python()
     log = _open_private(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    begins = os.fstat(log).st_size
     ready, told = os.pipe()
     # -P: no folder of the user's may stand in for a module of ours.
     command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--embedded", "--ready-fd", str(told)]
@@ -176,11 +179,19 @@ def _start(folder: Path) -> Context:
         with open(ready, "rb") as pipe:  # noqa: PTH123 -- a descriptor
             said = pipe.readline()
     except OSError as error:
-        raise Refused(Code.UNAVAILABLE, f"the embedded worker cannot be started: {error.strerror}") from None
+        raise Refused(
+            Code.UNAVAILABLE, f"your private worker cannot be started: {error.strerror}: {error.filename or sys.executable}", _PYTHON_STEP
+        ) from None
     _started.append(worker)
     if not said.endswith(b"\n"):
-        raise _failed(log_path)
+        raise _failed(log_path, begins)
     return replace(_understand(said)[1], notes=tuple(json.loads(said).get("surroundings", ())))
+
+
+def _demand_python() -> None:
+    """Refuse where this program runs inside another that does not say which Python it is: the worker is a Python program."""
+    if not sys.executable:
+        raise Refused(Code.UNAVAILABLE, "your private worker cannot be started: sys.executable is empty", _PYTHON_STEP)
 
 
 def _working_folder() -> Path:
@@ -211,10 +222,19 @@ def _enroll(identity: Identity) -> None:
         roster.add_member(path, f"{name}-{fingerprint(identity.public)[:4]}", identity.public, "admin", _OWN_LIMITS)
 
 
-def _failed(log_path: Path) -> Refused:
+def _failed(log_path: Path, begins: int) -> Refused:
+    """Say why a worker did not start, with what it wrote since its log was that long: before are others, long ago."""
     with log_path.open("rb") as log:
-        log.seek(max(0, log.seek(0, os.SEEK_END) - _LARGEST_LOG_TAIL))
+        log.seek(max(begins, log.seek(0, os.SEEK_END) - _LARGEST_LOG_TAIL))
         lines = log.read().decode(errors="replace").splitlines()[-_LAST_LOG_LINES:]
+    if not any("jobwire" in line and "No module named" not in line for line in lines):
+        # A worker speaks of itself: perhaps this was none.
+        wrote = "wrote:" if lines else "wrote nothing"
+        return Refused(
+            Code.UNAVAILABLE,
+            "\n  ".join([f"your private worker did not start; sys.executable, which is {sys.executable}, {wrote}", *lines]),
+            f"if that is not a Python that has jobwire, {_PYTHON_STEP}",
+        )
     return Refused(
         Code.UNAVAILABLE,
         "\n  ".join([f"your private worker did not start; the last lines of {log_path}:", *lines]),

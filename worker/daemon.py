@@ -6,11 +6,13 @@ Ending a worker ends no job: supervisor and keeper go on, and the next worker ta
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import resource
 import signal
+import socket
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +25,7 @@ from ..keys.identity import Identity, format_public, load_or_make
 from ..schemas.refusal import Code, Refused
 from . import constraints, layout, orphans, reload
 from .engine import LocalEngine
-from .listening import is_loopback
+from .listening import hidden_loopback, is_loopback
 from .lock import StateLock, last_description
 from .memory import reuse_buffers
 from .priority import answer_first
@@ -132,6 +134,8 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         engine.on_hello = description.write_anew
         answer_first()
         ready(description.fields())
+        for endpoint in filter(None, (settings.listen, settings.event_listen)):
+            _warn_of_loopback(endpoint)
         _log.info("ready: %s", json.dumps(description.fields()))
         made_way = await _until_told(signals, engine, description)
         if made_way is not None:
@@ -218,6 +222,20 @@ def _check_root(settings: WorkerSettings) -> None:
             f"this worker would listen for others at {settings.listen} and run their jobs as root",
             "run it as another user, or say --jobs-as-root if that is what you want",
         )
+
+
+def _warn_of_loopback(endpoint: str) -> None:
+    host = endpoint.removeprefix("tcp://").rpartition(":")[0]
+    # A name that is none is the name of an interface.
+    with contextlib.suppress(OSError):
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        address = hidden_loopback(endpoint, [str(place[0]) for *_, place in found])
+        if address:
+            _log.warning(
+                "%s is %s here, which only this machine can reach: see /etc/hosts; for others listen at tcp://0.0.0.0:PORT or an address",
+                host,
+                address,
+            )
 
 
 def _boot_id() -> str:

@@ -52,7 +52,7 @@ class LocalEngine:
         self._link: Link | None = None
         self._growth = Growth()
         self._loop.add_reader(self._growth.fileno(), self._growth.drain)
-        self._unanswered = Unanswered()
+        self._unanswered = Unanswered(self._logs)
         # Handles of ends that are durable, said together.
         self._settled: list[str] = []
         self._settling: asyncio.TimerHandle | None = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
+from pathlib import Path
 
 from ..broker.clock import wall_us
 from ..broker.engine import Ended, Expected, Launch
+from ..broker.room import no_files_left
 from ..schemas.job import OWN_FAILURE_STATUS, Outcome, OutcomeKind, ResourceUse
 from .folders import key_of
 from .link import Message
@@ -21,9 +23,15 @@ _KINDS = {
 }
 
 
-# Why a job is delayed: its start, or its writes.
-START_DELAYED = "the disk that its logs go to is full or read-only"
+# Why a job is delayed in its writes.
 WRITES_DELAYED = "its output waits for room on the worker's disk"
+
+
+def start_delayed(logs: str) -> str:
+    """Say why a start waits for the disk of the log folders: it has no room, or can hold no more files, however many bytes are free."""
+    if no_files_left(Path(logs)):
+        return "the disk that its logs go to can hold no more files (inodes): remove some, df -i shows how many there are"
+    return "the disk that its logs go to is full or read-only"
 
 
 class _Trace(enum.Enum):

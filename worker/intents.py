@@ -13,7 +13,7 @@ from ..broker.desk import DEFAULT_GRACE_MS
 from ..broker.engine import Delayed, Fact, Launch
 from ..schemas.naming import JobKey
 from . import folders
-from .facts import START_DELAYED, cancelled, could_not_start
+from .facts import cancelled, could_not_start, start_delayed
 
 
 class Intents:
@@ -47,7 +47,7 @@ class Intents:
                     facts.append(could_not_start(launch, f"its log folder could not be made: {error.strerror}"))
                 elif launch.key not in self._waiting:
                     self._waiting[launch.key] = launch
-                    facts.append(Delayed(launch.key, START_DELAYED))
+                    facts.append(Delayed(launch.key, start_delayed(self._logs)))
                 continue
             self._waiting.pop(launch.key, None)
             written.append(launch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 
 from ..schemas.refusal import Code, Refused
 
@@ -28,11 +29,25 @@ def has_next_port(endpoint: str) -> bool:
 
 def is_loopback(endpoint: str) -> bool:
     """Tell whether only this machine can reach an endpoint that `read_endpoint` gave."""
-    host, _, _ = endpoint.removeprefix("tcp://").rpartition(":")
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(_host_of(endpoint).strip("[]")).is_loopback
     except ValueError:
-        return host == "localhost"
+        return _host_of(endpoint) == "localhost"
+
+
+def hidden_loopback(endpoint: str, addresses: Iterable[str]) -> str:
+    """Say which address a name stands for that only this machine can reach; empty if it is none, or the name says so itself.
+
+    Debian writes the machine's own name into /etc/hosts as 127.0.1.1.
+    """
+    if is_loopback(endpoint):
+        return ""
+    found = [address for address in addresses if ipaddress.ip_address(address.partition("%")[0]).is_loopback]
+    return found[0] if found else ""
+
+
+def _host_of(endpoint: str) -> str:
+    return endpoint.removeprefix("tcp://").rpartition(":")[0]
 
 
 def _is_host(host: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..broker.engine import Delayed, Ended, Expected, Fact, Launch, Paused, Started
 from . import folders
-from .facts import START_DELAYED, WRITES_DELAYED, read_ended
+from .facts import WRITES_DELAYED, read_ended, start_delayed
 from .link import Message
 
 _log = logging.getLogger(__name__)
@@ -19,7 +19,8 @@ _log = logging.getLogger(__name__)
 class Unanswered:
     """Words by handle. Each is made here, to be said at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, logs: str) -> None:
+        self._logs = logs
         self._starting: dict[str, Message] = {}
         self._pausing: dict[str, Message] = {}
         self._ending: dict[str, Message] = {}
@@ -65,7 +66,7 @@ class Unanswered:
             case "waits":
                 return [_standing(message)]
             case "delayed":
-                return [Delayed(folders.key_of(message["job"]), START_DELAYED)]
+                return [Delayed(folders.key_of(message["job"]), start_delayed(self._logs))]
             case unknown:
                 _log.warning("the supervisor told an unknown fact: %s", unknown)
                 return []

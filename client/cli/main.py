@@ -5,6 +5,7 @@ Loads only the module of the verb that is called: start-up is measured. What a v
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import re
@@ -179,8 +180,7 @@ def _answer(error: BaseException, arguments: Sequence[str]) -> int:
         case Refused():
             message, status = str(error), endings.OWN_FAILURE if error.code in _UNREACHABLE else endings.REFUSED
         case OSError() if not os.environ.get(TRACEBACK_VARIABLE):
-            # A full disk, a limit that was reached: the system says it well enough.
-            message = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+            message = _of_the_system(error)
         case _ if hasattr(error, "format_message"):
             # What typer could not understand; told by its form, for its class is another in each version.
             message, status = _misuse(error, arguments), endings.MISUSED
@@ -195,6 +195,23 @@ def _answer(error: BaseException, arguments: Sequence[str]) -> int:
     except CannotWrite as unwritable:
         screen.say(str(unwritable))
     return status
+
+
+def _of_the_system(error: OSError) -> str:
+    """Say what the system said: a full disk, a limit that was reached. It says it well enough, but of inodes that are used up."""
+    message = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+    if error.errno == errno.ENOSPC and _no_files_left(error.filename):
+        message += " for more files: its inodes are used up (df -i shows how many there are)"
+    return message
+
+
+def _no_files_left(path: object) -> bool:
+    """Tell whether it is files that a full disk has no room for, and not bytes."""
+    try:
+        disk = os.statvfs(os.path.dirname(os.fsdecode(path)) if isinstance(path, str | bytes | os.PathLike) else ".")  # noqa: PTH120 -- pathlib is not light
+    except OSError:
+        return False
+    return disk.f_files > 0 and disk.f_favail == 0
 
 
 def _misuse(error: Any, arguments: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,10 +15,11 @@ from daemons import Worker, wait_until
 
 from jobwire.client.events import EventStream
 from jobwire.schemas.job import EventKind, OutcomeKind, State
+from jobwire.schemas.refusal import Refused
 
 MEGABYTE = 1 << 20
 WAITING = "its output waits for room on the worker's disk"
-Mount = Callable[[Path, int], None]
+Mount = Callable[..., None]
 
 
 @pytest.fixture
@@ -25,9 +27,11 @@ def mount() -> Iterator[Mount]:
     """Give small disks, which are gone afterwards."""
     mounted: list[Path] = []
 
-    def make(folder: Path, megabytes: int) -> None:
+    def make(folder: Path, megabytes: int, more: str = "") -> None:
         folder.mkdir(parents=True, mode=0o700)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder], capture_output=True, check=False)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"mode=700,size={megabytes}m{more}", "tmpfs", folder], capture_output=True, check=False
+        )
         if done.returncode:
             pytest.skip(f"no disk can be mounted here: {done.stderr.decode()}")
         mounted.append(folder)
@@ -52,8 +56,8 @@ def small_state(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
     yield from serving(tmp_path)
 
 
-def serving(folder: Path) -> Iterator[Worker]:
-    made = Worker(folder, options=["--keep-free", "0"]).start()
+def serving(folder: Path, keep_free: str = "0") -> Iterator[Worker]:
+    made = Worker(folder, options=["--keep-free", keep_free]).start()
     yield made
     print(made.logged())
     made.clean()
@@ -185,3 +189,51 @@ def outcome_of(worker: Worker, pid: int | None) -> bytes:
 def kill_supervisor_unseen(worker: Worker) -> None:
     """Kill it on a disk on which the worker cannot write down that there is another one."""
     os.kill(worker.described()["supervisor_pid"], signal.SIGKILL)
+
+
+def fill_with_files(folder: Path) -> list[Path]:
+    made = []
+    with contextlib.suppress(OSError):
+        while True:
+            path = folder / f"file{len(made)}"
+            path.touch()
+            made.append(path)
+    assert made
+    return made
+
+
+@pytest.fixture
+def few_logs(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
+    """Give a worker whose logs have a disk that takes few files."""
+    mount(tmp_path / "state" / "logs", 64, ",nr_inodes=200")
+    yield from serving(tmp_path)
+
+
+@pytest.fixture
+def few_files(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
+    """Give a worker with a disk that takes few files for all that it has."""
+    mount(tmp_path / "state", 256, ",nr_inodes=300")
+    yield from serving(tmp_path, "1M")
+
+
+def test_inodes_that_are_used_up_are_told_as_inodes_and_jobs_wait_for_them(few_logs: Worker) -> None:
+    with few_logs.client() as client:
+        client.run(["true"])
+        made = fill_with_files(few_logs.logs)
+        job = client.submit(["true"])
+        waits = wait_until(lambda: job.info().waits_for, "it waits for room")
+        assert "no more files (inodes)" in waits
+        for path in made:
+            path.unlink()
+        assert job.wait(60) == 0
+
+
+def test_a_start_is_refused_where_files_run_short_and_says_that_bytes_are_free(few_files: Worker) -> None:
+    with few_files.client() as client:
+        client.run(["true"])
+        made = fill_with_files(few_files.state)
+        with pytest.raises(Refused, match=r"fewer than 100 more files \(inodes\), though .* free"):
+            client.submit(["true"])
+        for path in made:
+            path.unlink()
+        assert client.run(["true"]).returncode == 0

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from daemons import Worker
+from daemons import Worker, wait_until
 
 
 @pytest.fixture
@@ -78,3 +78,40 @@ def test_the_option_is_named_whose_port_is_taken(made: Worker, taken: int) -> No
 def test_a_working_folder_that_is_not_there_is_refused(made: Worker) -> None:
     said = made.command("run", "--directory", "/nowhere", status=1).stderr
     assert said == "jobwire: the working folder /nowhere does not exist; name another with --directory\n"
+
+
+NAMED = """
+mount --bind "$1" /etc/hosts || exit 77
+shift
+exec "$@"
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can have a hosts file of its own")
+def test_a_name_that_hosts_gives_to_the_loopback_is_warned_about(made: Worker, tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 localhost\n127.0.1.1 lab-machine\n")
+    made.prefix = ["unshare", "-m", "sh", "-c", NAMED, "sh", str(hosts)]
+    made.options = ["--listen", "tcp://lab-machine:0", "--jobs-as-root"]
+    try:
+        made.start()
+    except AssertionError:
+        if made.process is not None and made.process.wait(60) in (1, 77):
+            pytest.skip(f"there are no mount namespaces here: {made.logged()}")
+        raise
+    # Whoever cleans up knows no such name.
+    made.description["endpoint"] = made.endpoint.replace("lab-machine", "127.0.1.1")
+    wait_until(lambda: "lab-machine is 127.0.1.1 here, which only this machine can reach" in made.logged(), "it warns")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can have a network of its own")
+@pytest.mark.parametrize("address", ["[::1]", "[2001:db8::7]"])
+def test_an_address_that_there_is_not_is_named_as_it_was_asked_for(made: Worker, address: str) -> None:
+    """In a network without any address; nobody spoke of --events."""
+    made.prefix = ["unshare", "-n"]
+    said = made.command("run", "--listen", f"tcp://{address}:7371", "--jobs-as-root", status=125).stderr
+    assert f"tcp://{address}:7371 cannot be listened on" in said
+    assert "--listen" in said
+    assert "7372" not in said
+    assert "--events" not in said
+    assert "IPv6" in said

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from contextlib import ExitStack
 
 import pytest
@@ -131,3 +133,18 @@ def test_a_command_that_is_one_connection_too_many_says_so_and_runs_when_one_is_
         assert said == b"jobwire: 1 connections of this key are open, which is the limit; waiting until one is closed\n"
     assert run.communicate(timeout=SECONDS) == (b"hi\n", b"")
     assert run.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("python", "wrote"), [("", "is empty"), ("/bin/false", "/bin/false, wrote nothing"), ("/opt/nope", "No such file or directory: ")]
+)
+def test_a_python_that_is_none_is_named_and_no_earlier_log_is_shown(home: Home, python: str, wrote: str) -> None:
+    """As in a program that has Python inside."""
+    home.state.joinpath("worker").mkdir(parents=True, mode=0o700)
+    home.state.joinpath("worker", "worker.log").write_text("jobwire: what was wrong last year\n")
+    program = f"import sys, jobwire; sys.executable = {python!r}; jobwire.Client()"
+    ended = subprocess.run([sys.executable, "-c", program], env=home.env, capture_output=True, text=True, timeout=60, check=False)
+    assert "Refused: your private worker" in ended.stderr
+    assert wrote in ended.stderr
+    assert "set sys.executable to the Python that has jobwire" in ended.stderr
+    assert "last year" not in ended.stderr

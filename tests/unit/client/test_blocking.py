@@ -62,7 +62,7 @@ def test_a_timeout_that_is_no_number_of_seconds_is_refused_in_words(client: Clie
         lambda: client.submit(["true"], grace=timeout),
         lambda: Client.connect("tcp://127.0.0.1:1", bytes(32), client.connection.identity, connect_timeout=timeout),
     ):
-        with pytest.raises(Refused, match="is not a duration in seconds.*None"):
+        with pytest.raises(Refused, match=r"is not a duration in seconds.*None"):
             waits()
 
 

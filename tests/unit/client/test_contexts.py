@@ -241,3 +241,15 @@ def test_contexts_that_are_not_a_small_file_are_refused_at_once(config: Path) ->
         file.truncate(1 << 30)
     with pytest.raises(Refused, match="is not a file of at most"):
         contexts.list_contexts()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "::", "*", "0", "0x0", "0.0", "[::ffff:0.0.0.0]", "[0:0:0:0:0:0:0:0]", "[::%eth0]"])
+def test_where_a_daemon_listens_is_not_where_it_is_reached(host: str) -> None:
+    with pytest.raises(Refused, match=r"is where a daemon listens, .* name or an address of that machine"):
+        contexts.parse_endpoint(f"tcp://{host}:7341")
+
+
+@pytest.mark.parametrize("endpoint", ["tcp://lab:0", "10.0.0.1:00", "[::1]:0"])
+def test_port_0_is_no_port_to_reach_a_daemon_at(endpoint: str) -> None:
+    with pytest.raises(Refused, match="is not a port"):
+        contexts.parse_endpoint(endpoint)

@@ -1,7 +1,7 @@
 import pytest
 
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.worker.listening import has_next_port, is_loopback, read_endpoint
+from jobwire.worker.listening import has_next_port, hidden_loopback, is_loopback, read_endpoint
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,17 @@ def test_what_is_none_is_refused(text: str) -> None:
 def test_the_last_port_has_none_after_it() -> None:
     assert has_next_port("tcp://0.0.0.0:6553")
     assert not has_next_port("tcp://[::]:65535")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "addresses", "hidden"),
+    [
+        ("tcp://debian:7341", ["127.0.1.1"], "127.0.1.1"),
+        ("tcp://both:7341", ["10.0.0.1", "::1"], "::1"),
+        ("tcp://lab:7341", ["10.0.0.1", "fe80::1%eth0"], ""),
+        ("tcp://localhost:7341", ["127.0.0.1"], ""),
+        ("tcp://127.0.0.1:7341", ["127.0.0.1"], ""),
+    ],
+)
+def test_a_name_that_stands_for_the_loopback_is_found_out_by_its_addresses(endpoint: str, addresses: list[str], hidden: str) -> None:
+    assert hidden_loopback(endpoint, addresses) == hidden
