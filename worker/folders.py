@@ -199,8 +199,10 @@ def read_outcome(folder: str) -> OutcomeFile | None:
     """Read the `outcome` file of a folder; None where there is none, or only a beginning of it."""
     try:
         fields = read_object(f"{folder}/outcome")
+        if fields["kind"] == "exited" and not isinstance(fields["exit_status"], int):
+            return None
         return OutcomeFile(**{name: fields[name] for name in OutcomeFile._fields if name in fields})
-    except (OSError, TypeError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError):
         return None
 
 

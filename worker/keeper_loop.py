@@ -218,10 +218,10 @@ class Keeper:
         stat = read_stat(pid)
         mark = mark_of(pid)
         _, status, use = os.wait4(pid, 0)
-        if stat is None:
-            return
+        # Where /proc does not show it to us (hidepid), how it ended is known all the same.
+        session, ticks = (stat.session, stat.start_ticks) if stat is not None else (0, 0)
         used = f"{int(use.ru_utime * 1_000_000)} {int(use.ru_stime * 1_000_000)} {use.ru_maxrss * 1024}"
-        end = f"died {pid} {status} {mark} {stat.session} {stat.start_ticks} {used}"
+        end = f"died {pid} {status} {mark} {session} {ticks} {used}"
         self._died[pid] = end
         if self._awaited is not None:
             self._awaited.discard(pid)

@@ -34,8 +34,8 @@ from .keeper_line import Deposited, Handover
 from .leaders import Fostered, Gone, Leader, Stranger, Use
 from .loop import log_exception
 from .outcome import judge
-from .pipes import Pipes
-from .processes import Stat, age_seconds, mark_of, read_stat
+from .pipes import Pipes, has_pipe
+from .processes import Stat, age_seconds, is_there, mark_of, read_stat
 from .pump import Pump, Quota
 from .remains import OF_FOLDER, OF_TRY, Deed, left, witness
 from .sessions import Sessions
@@ -129,7 +129,7 @@ class Adoption:
 
     def _take_running(self, file: JobFile, folder: str, pid: int, started_at_us: int) -> None:
         mark = self._jobs.mark(file.handle)
-        leader, stat = self._find_leader(mark, pid, started_at_us)
+        leader, stat = self._find_leader(folder, mark, pid, started_at_us)
         members = [*([pid] if stat else []), *self._seen.get(mark, {})]
         box = self._find_box(members, mark)
         deposit = self._deposits.pop(file.handle, None)
@@ -142,30 +142,46 @@ class Adoption:
         if faults.ARMED:
             faults.reach("during-adoption")
 
-    def _find_leader(self, mark: int, pid: int, started_at_us: int) -> tuple[Leader, Stat | None]:
+    def _find_leader(self, folder: str, mark: int, pid: int, started_at_us: int) -> tuple[Leader, Stat | None]:
         """Find out what became of a leader; and what /proc says of it, if it is there."""
         if self._rebooted:
             return Gone(pid, "the machine was restarted while it ran"), None
         line = self._yard.line
         pidfd = self._strangers.pop(pid, -1)
         if pidfd >= 0:
-            stat = read_stat(pid)
-            return Stranger(pid, line, pidfd), stat if stat is not None and stat.alive else None
+            return Stranger(pid, line, pidfd), read_stat(pid)
         for _ in range(2):
+            found = self._look_for_leader(folder, mark, pid, started_at_us)
+            if found is not None:
+                return found
+            # The keeper may just have reaped it. After this we know.
+            line.catch_up()
+        why = "it ended while neither the supervisor nor its keeper was there"
+        if is_there(pid) and read_stat(pid) is None:
+            why = f"/proc does not show process {pid} to this user, so whether that is still the job cannot be seen"
+        return Gone(pid, why), None
+
+    def _look_for_leader(self, folder: str, mark: int, pid: int, started_at_us: int) -> tuple[Leader, Stat | None] | None:
+        line = self._yard.line
+        try:
             if pid in line.died:
                 return Fostered(line, pid), None
             stat = read_stat(pid)
-            try:
-                if stat is not None and stat.parent == line.keeper:
+            if stat is not None and self._is_of(folder, mark, pid, stat, started_at_us):
+                if stat.parent == line.keeper:
                     return Fostered(line, pid), stat
-                if stat is not None and stat.alive and (mark == mark_of(pid) or started_about(stat.start_ticks, started_at_us)):
+                if stat.alive:
                     return Stranger(pid, line), stat
-            except OSError:
-                # It ended between two looks.
-                pass
-            # The keeper may just have reaped it. After this we know.
-            line.catch_up()
-        return Gone(pid, "it ended while neither the supervisor nor its keeper was there"), None
+        except OSError:
+            # It ended between two looks.
+            pass
+        return None
+
+    def _is_of(self, folder: str, mark: int, pid: int, stat: Stat, started_at_us: int) -> bool:
+        # The clock may have been set, and the job may have changed its mark: but not which pipes it has.
+        if mark == mark_of(pid) or started_about(stat.start_ticks, started_at_us):
+            return True
+        return has_pipe(pid, read_pipes(pipes_path(folder)) or ())
 
     def _find_box(self, members: list[int], mark: int) -> Box:
         for pid in members:

@@ -15,13 +15,15 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from .keeper_line import Died, KeeperLine
-from .loop import Loop
-from .processes import read_stat
+from .loop import Loop, Timer
+from .processes import may_look_into, read_stat
 
 # ioctl(2) on a pidfd, Linux 6.15: struct pidfd_info, its exit status at the end, bit 3 of the mask says that it is there.
 _PIDFD_GET_INFO = 0xC040FF0B
 _PIDFD_INFO = struct.Struct("Q52xi")
 _INFO_EXIT = 1 << 3
+# For so long a zombie into which we may not look is waited for.
+_REAPED_SECONDS = 5
 
 OnEnd = Callable[[int | None], None]
 
@@ -159,10 +161,21 @@ class Stranger:
 
     def await_end(self, loop: Loop, callback: OnEnd) -> None:
         """Call back once when it ended, with its wait status, or None where that cannot be known."""
+        patience: Timer | None = None
 
         def look(_events: int) -> None:
+            nonlocal patience
             loop.unwatch(self._pidfd)
-            callback(self._wait_status())
+            status = self._status_of_zombie()
+            if status is None:
+                useless, status = self._status_when_reaped()
+                if not useless and status is None and patience is None:
+                    # It is a zombie into which we may not look. Whoever reaps it, soon or never, that is reported as a hang-up.
+                    patience = loop.after(_REAPED_SECONDS, lambda: look(0))
+                    loop.watch(self._pidfd, 0, look)
+                    return
+            loop.cancel(patience)
+            callback(status)
 
         loop.watch(self._pidfd, select.EPOLLIN, look)
 
@@ -177,20 +190,23 @@ class Stranger:
             self._line.say(f"recorded {self.pid}")
         return Use()
 
-    def _wait_status(self) -> int | None:
-        # The zombie says it, if it is still there, and if we may look: of another user's process the kernel says 0.
+    def _status_of_zombie(self) -> int | None:
         stat = read_stat(self.pid)
-        if stat is not None and not stat.alive and stat.start_ticks == self._start_ticks and _may_look(self.pid):
+        if stat is not None and not stat.alive and stat.start_ticks == self._start_ticks and may_look_into(self.pid):
             return stat.wait_status
-        # Once it was reaped, and only then, the pidfd says it.
+        return None
+
+    def _status_when_reaped(self) -> tuple[bool, int | None]:
+        """Ask the pidfd, which knows the status once the process was reaped, and only then; first whether it is useless to ask again."""
         info = bytearray(_PIDFD_INFO.size)
         _PIDFD_INFO.pack_into(info, 0, _INFO_EXIT, 0)
         try:
             fcntl.ioctl(self._pidfd, _PIDFD_GET_INFO, info)
         except OSError:
-            return None
+            # This kernel cannot tell; or it was reaped, and this one tells of living processes only.
+            return True, None
         mask, status = _PIDFD_INFO.unpack(info)
-        return status if mask & _INFO_EXIT else None
+        return False, status if mask & _INFO_EXIT else None
 
 
 class Gone:
@@ -231,10 +247,3 @@ def _kill(pidfd: int) -> None:
     except OSError:
         # It ended.
         return
-
-
-def _may_look(pid: int) -> bool:
-    try:
-        return os.geteuid() in (0, os.stat(f"/proc/{pid}").st_uid)  # noqa: PTH116 -- pathlib is not light
-    except OSError:
-        return False

@@ -17,7 +17,7 @@ from stat import S_IMODE, S_IRUSR, S_ISFIFO
 from typing import NamedTuple
 
 from ..notes import PipeName
-from .processes import all_pids, read_stat
+from .processes import all_pids, may_look_into, read_stat
 
 # An earlier version told them by their modes; such jobs may still run.
 FORMER_MODES = (0o1600, 0o1700)
@@ -57,7 +57,7 @@ class Pipes:
 
     def __init__(self) -> None:
         # Who has which pipe, looked up once, and only where those who should have it do not.
-        self._holders: dict[PipeName, list[tuple[int, str]]] | None = None
+        self._holders: dict[PipeName, list[str]] | None = None
 
     def find(self, names: tuple[PipeName, ...] | None, members: list[int]) -> tuple[Found, ...]:
         """Open our ends of a job's pipes anew: through its processes, or whoever else has got them. None: of an earlier version."""
@@ -77,22 +77,22 @@ class Pipes:
         why = f"{_LOST_IN_IT} ({refusals[0]})" if refusals else _LOST_IN_IT
         return tuple(Found(ends[number]) if number in ends else Found(hung_up(), why) for number in range(len(names)))
 
-    def _holders_of(self, name: PipeName) -> list[tuple[int, str]]:
+    def _holders_of(self, name: PipeName) -> list[str]:
         if self._holders is None:
             self._holders = {}
-            for pid, number in _holdings(all_pids()):
+            for path in _holdings(all_pids()):
                 try:
-                    stat = os.stat(f"/proc/{pid}/fd/{number}")
+                    stat = os.stat(path)
                 except OSError:
                     continue
                 if S_ISFIFO(stat.st_mode):
-                    self._holders.setdefault(_name(stat), []).append((pid, number))
+                    self._holders.setdefault(_name(stat), []).append(path)
         return self._holders.get(name, [])
 
 
 def _find_former(members: list[int]) -> tuple[Found, ...]:
     """Find those of a job of an earlier version, whose descriptors could read as well, and which noted no names."""
-    ends, _ = _search((one for one in _holdings(members) if _is_read_write(*one)), _index_of_mode, len(FORMER_MODES))
+    ends, _ = _search((one for one in _holdings(members) if _is_read_write(one)), _index_of_mode, len(FORMER_MODES))
     return tuple(Found(ends[number]) if number in ends else Found(hung_up(), _LOST_IN_IT) for number in range(len(FORMER_MODES)))
 
 
@@ -101,6 +101,17 @@ def hung_up() -> int:
     read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     os.close(write_end)
     return read_end
+
+
+def has_pipe(pid: int, names: tuple[PipeName, ...]) -> bool:
+    """Tell whether a process has an end of one of these pipes."""
+    for path in _holdings([pid]):
+        try:
+            if _name(os.stat(path)) in names:
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def _name(stat: os.stat_result) -> PipeName:
@@ -112,37 +123,45 @@ def _index_of_mode(stat: os.stat_result) -> int | None:
     return FORMER_MODES.index(mode) if S_ISFIFO(stat.st_mode) and mode in FORMER_MODES else None
 
 
-def _holdings(pids: Iterable[int]) -> Iterator[tuple[int, str]]:
+def _holdings(pids: Iterable[int]) -> Iterator[str]:
     """List all descriptors that we can see: under whatever numbers, a shell moves them for a moment (`echo >&2`, `>> file`)."""
     for pid in pids:
-        try:
-            numbers = os.listdir(f"/proc/{pid}/fd")
-        except OSError:
-            # It ended, or does not let us look.
-            continue
-        for number in numbers:
-            yield pid, number
+        # A first thread that has ended has none any more, while others of its process go on.
+        folders = (
+            [f"/proc/{pid}/fd"] if _list(f"/proc/{pid}/fd") else [f"/proc/{pid}/task/{thread}/fd" for thread in _list(f"/proc/{pid}/task")]
+        )
+        for folder in folders:
+            for number in _list(folder):
+                yield f"{folder}/{number}"
 
 
-def _search(
-    holdings: Iterable[tuple[int, str]], which: Callable[[os.stat_result], int | None], count: int
-) -> tuple[dict[int, int], list[str]]:
+def _list(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        # It ended, or does not let us look.
+        return []
+
+
+def _search(holdings: Iterable[str], which: Callable[[os.stat_result], int | None], count: int) -> tuple[dict[int, int], list[str]]:
     """Open each of `count` pipes once, `which` knows them; also say what was refused."""
     ends: dict[int, int] = {}
     refusals: list[str] = []
-    for pid, number in holdings:
-        path = f"/proc/{pid}/fd/{number}"
+    for path in holdings:
         try:
             index = which(os.stat(path))
-            if index is not None and index not in ends:
-                end = _open(path, which)
-                if end is not None:
-                    ends[index] = end
-        except FileNotFoundError:
-            # Closed meanwhile.
+        except OSError:
+            # Closed meanwhile; or hidden from us, which is told for the whole process.
             continue
+        if index is None or index in ends:
+            continue
+        try:
+            end = _open(path, which)
         except OSError as error:
             refusals.append(f"{path}: {error.strerror}")
+            continue
+        if end is not None:
+            ends[index] = end
         if len(ends) == count:
             break
     return ends, refusals
@@ -172,20 +191,14 @@ def _open_held(path: str, mode: int) -> int:
 
 
 def _hides(pid: int) -> bool:
-    try:
-        os.listdir(f"/proc/{pid}/fd")
-    except PermissionError:
-        stat = read_stat(pid)
-        return stat is None or stat.alive
-    except OSError:
-        return False
-    return False
+    stat = read_stat(pid)
+    return stat is not None and stat.alive and not may_look_into(pid)
 
 
-def _is_read_write(pid: int, number: str) -> bool:
+def _is_read_write(path: str) -> bool:
     # A pipe that the job made itself has one end for each, and must be left alone.
     try:
-        with open(f"/proc/{pid}/fdinfo/{number}") as file:  # noqa: PTH123 -- as above
+        with open(path.replace("/fd/", "/fdinfo/")) as file:  # noqa: PTH123 -- as above
             for line in file:
                 if line.startswith("flags:"):
                     return int(line.split()[1], 8) & os.O_ACCMODE == os.O_RDWR

@@ -25,6 +25,7 @@ class Stat:
         self.session = int(fields[3])
         self.threads = int(fields[17])
         self.start_ticks = int(fields[19])
+        # The kernel says 0 to who may not look: see may_look_into.
         self.wait_status = int(fields[49])
 
     @property
@@ -41,6 +42,19 @@ def read_stat(pid: int) -> Stat | None:
     """Look at a process; None if there is none."""
     line = _read(f"/proc/{pid}/stat")
     return Stat(line) if line else None
+
+
+def may_look_into(pid: int) -> bool:
+    """Tell whether the kernel shows us all fields of a process, see PTRACE_MODE_READ in ptrace(2).
+
+    Some it shows as 0 to all others, and to say which process is whose is not enough: it may not be dumpable, or we may lack a capability.
+    This link is behind the very same check, of a zombie too.
+    """
+    try:
+        os.readlink(f"/proc/{pid}/ns/user")  # noqa: PTH115 -- pathlib is not light
+    except OSError:
+        return False
+    return True
 
 
 def cgroup_of(pid: int) -> str:

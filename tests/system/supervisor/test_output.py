@@ -11,6 +11,7 @@ import pytest
 from daemons import wait_until
 from raw_desk import RawDesk, kill_and_wait, kill_both, serving
 
+from jobwire.schemas.naming import format_time, parse_time
 from jobwire.worker import keeper
 
 SH = "/bin/sh"
@@ -43,7 +44,7 @@ def test_output_that_cannot_be_written_is_told_also_by_the_next_supervisor(desk:
     resource.prlimit(desk.supervisor, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
     handle = desk.start(SH, "-c", f"head -c 1500 /dev/zero; echo whole >&2; read x < {gate}; exit 3")
     folder = desk.folder(desk.started(handle))
-    wait_until((folder / "stdout.problem").exists, "the note of what is missing")
+    wait_until(lambda: (folder / "stdout.problem").exists() and (folder / "stdout.problem").read_bytes(), "the note of what is missing")
     if killed:
         kill_and_wait(desk.supervisor)
         desk.reconnect()
@@ -183,3 +184,88 @@ def test_more_jobs_run_than_a_job_may_have_descriptors(tmp_path: Path) -> None:
             assert desk.output(desk.ended(handle)) == (b"%d\n" % number, b"err %d\n" % number)
         os.close(end)
         desk.settle(*jobs)
+
+
+# Not dumpable: the kernel lets only who has CAP_SYS_PTRACE look into it.
+SHY = (
+    "import ctypes, os, sys\n"
+    "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"
+    "os.write(1, b'early\\n')\n"
+    "open(sys.argv[1]).read()\n"
+    "os.write(1, b'late\\n')\n"
+    "os._exit(5)"
+)
+
+
+def test_a_status_that_the_kernel_hides_is_not_taken_for_0_and_unread_output_is_told(
+    anybodys: tuple[RawDesk, tuple[str, ...]], tmp_path: Path
+) -> None:
+    desk, prefix = anybodys
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    handle = desk.start(sys.executable, "-S", "-c", SHY, str(gate))
+    started = desk.started(handle)
+    wait_until((desk.folder(started) / "stdout").read_bytes, "the first line")
+    end = os.open(gate, os.O_WRONLY)
+    kill_both(desk)
+    start_pair(tmp_path, *prefix)
+    desk.reconnect()
+    os.close(end)
+    fact = desk.ended(handle)
+    # Who reaps it in the end may take its time, or never do so.
+    assert (fact["kind"], fact["exit_status"]) in [("exited", 5), ("lost", 0)]
+    if prefix:
+        assert "its stdout is not whole: whatever was unread" in fact["sentence"]
+        assert fact["stdout_problem"].endswith(f"(process {started['pid']} does not let its descriptors be seen)")
+        assert desk.output(fact)[0] == b"early\n"
+    else:
+        assert (desk.output(fact)[0], fact["stdout_problem"]) == (b"early\nlate\n", "")
+    desk.settle(handle)
+
+
+def test_a_job_is_known_by_its_pipes_where_it_changed_its_mark_and_the_clock_was_set(desk: RawDesk, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    script = f"import resource; resource.setrlimit(resource.RLIMIT_RTTIME, (10**9, 10**9)); print(open({str(gate)!r}).read())"
+    handle = desk.start(sys.executable, "-S", "-c", script)
+    folder = desk.folder(desk.started(handle))
+    end = os.open(gate, os.O_WRONLY)
+    kill_both(desk)
+    # As if the clock had been an hour behind when it started.
+    pid, start = folder.name.split("_")
+    folder.rename(folder.with_name(f"{pid}_{format_time(parse_time(start) - 3_600_000_000)}"))
+    keeper.start(tmp_path)
+    desk.reconnect()
+    os.write(end, b"through")
+    os.close(end)
+    fact = desk.ended(handle)
+    assert (fact["kind"], desk.output(fact)[0]) == ("exited", b"through\n")
+    desk.settle(handle)
+
+
+def test_a_job_whose_first_thread_has_ended_is_adopted_and_ends_when_it_ends(desk: RawDesk, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    # /proc shows it as a zombie.
+    script = (
+        "import ctypes, os, sys, threading\n"
+        "def work():\n"
+        "    data = open(sys.argv[1]).read()\n"
+        "    os.write(1, data.encode())\n"
+        "    os._exit(6)\n"
+        "threading.Thread(target=work).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)"
+    )
+    handle = desk.start(sys.executable, "-S", "-c", script, str(gate))
+    started = desk.started(handle)
+    end = os.open(gate, os.O_WRONLY)
+    wait_until(lambda: Path(f"/proc/{started['pid']}/stat").read_text().split(") ")[1][0] == "Z", "its first thread has ended")
+    kill_both(desk)
+    keeper.start(tmp_path)
+    desk.reconnect()
+    os.write(end, b"work")
+    os.close(end)
+    fact = desk.ended(handle)
+    assert (fact["kind"], fact["exit_status"]) in [("exited", 6), ("lost", 0)]
+    assert desk.output(fact)[0] == b"work"
+    desk.settle(handle)
