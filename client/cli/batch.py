@@ -54,7 +54,7 @@ def batch(
     ids = plan.ids(run)
     if dry_run:
         for job_id, job in zip(ids, plan.jobs, strict=True):
-            write(f"{format_id(job_id)}\t{job.name}\t{command_line(job.argv)}")
+            write(format_id(job_id), job.name, command_line(job.argv))
         say(f"{how_many_jobs(len(ids))}; nothing was sent")
         return
     request = request_pb2.Start(

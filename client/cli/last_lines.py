@@ -22,5 +22,5 @@ def _shown(line: bytes) -> str:
     line = line.rstrip(b"\r").rpartition(b"\r")[2]
     # A character is at most four bytes; what is cut in the middle of one stands at the beginning that is left out.
     text = line[-4 * (_MOST_CHARACTERS + 1) :].decode(errors="backslashreplace")
-    cell = printable(text).replace("\t", "    ")
+    cell = printable(text.replace("\t", "    "))
     return cell if len(cell) <= _MOST_CHARACTERS else f"... {cell[-_MOST_CHARACTERS:]}"

@@ -42,7 +42,7 @@ class Progress:
         line = f"{title}: {how_it_ended(outcome)}"
         if failed(outcome):
             self._failed += 1
-            say("\n".join([line, *(f"    {text}" for text in last_lines(stderr_tail, TAIL_LINES))]))
+            say(line, *(f"    {text}" for text in last_lines(stderr_tail, TAIL_LINES)))
         elif self._tells_all:
             write(line)
             flush()

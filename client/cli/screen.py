@@ -1,6 +1,7 @@
 """What a person sees: results on standard output, everything else on standard error; colours and tables only on a terminal.
 
-What came from elsewhere is shown without its control characters: it must not drive the terminal.
+What came from elsewhere is shown without its control characters: it must not drive the terminal. And it stays in its line and cell:
+a newline in somebody's label must not look like a line of ours.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 
 
-def write(line: str) -> None:
-    """Write one line of results."""
-    sys.stdout.write(f"{printable(line)}\n")
+def write(*cells: str) -> None:
+    """Write one line of results, with tabs between its cells."""
+    sys.stdout.write("\t".join(printable(cell) for cell in cells) + "\n")
 
 
 def write_json(record: dict[str, Any]) -> None:
@@ -29,8 +30,8 @@ def write_json(record: dict[str, Any]) -> None:
     sys.stdout.write(f"{json.dumps(record, separators=(',', ':'))}\n")
 
 
-def say(message: str) -> None:
-    """Tell the person something that is no result; nobody hears it where the standard error has no reader.
+def say(message: str, *more_lines: str) -> None:
+    """Tell the person something that is no result, and the lines that belong to it; nobody hears it where the standard error has no reader.
 
     Raises ReaderGone and CannotWrite of the results before it; it was said then.
     """
@@ -38,7 +39,7 @@ def say(message: str) -> None:
         sys.stdout.flush()
     finally:
         with contextlib.suppress(ReaderGone, CannotWrite):
-            sys.stderr.write(f"jobwire: {printable(message)}\n")
+            sys.stderr.write("\n".join([f"jobwire: {printable(message)}", *map(printable, more_lines)]) + "\n")
             sys.stderr.flush()
 
 
@@ -61,20 +62,15 @@ def flush() -> None:
 
 
 def printable(text: str) -> str:
-    """Write what would drive the terminal, or is no character at all, as an escape; lines and tabs stay."""
+    """Write what would drive the terminal, end a line or a cell, or is no character at all, as an escape."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape", "surrogatepass").decode() for char in text
-    )
+    return "".join(char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text)
 
 
 def is_terminal(fd: int) -> bool:
     """Say whether a person looks at this descriptor."""
     return os.isatty(fd) and os.environ.get("TERM") != "dumb"
-
-
-_IN_A_CELL = str.maketrans({"\n": "\\n", "\t": "\\t"})
 
 
 class Cell(NamedTuple):
@@ -94,7 +90,7 @@ class Table:
     def add(self, *cells: str | Cell) -> None:
         """Add a row."""
         row = [Cell(cell) if isinstance(cell, str) else cell for cell in cells]
-        row = [Cell(printable(cell.text).translate(_IN_A_CELL), cell.style) for cell in row]
+        row = [Cell(printable(cell.text), cell.style) for cell in row]
         if is_terminal(1):
             self._rows.append(row)
         else:
