@@ -7,7 +7,6 @@ was understood.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ..schemas import toml_text
 from ..schemas.frames import LARGEST_MESSAGE, MOST_JOBS_PER_START
 from ..schemas.naming import batch_job_id, name_problem
 from ..schemas.refusal import Code, Refused
@@ -92,7 +92,7 @@ def _read_toml(text: str, file: str) -> tuple[BatchFile, _Finder]:
     # Before anything is parsed: each of them takes a hundred times its text.
     _check_count(sum(1 for _ in _JOB_HEADER.finditer(text)), file)
     try:
-        tables = tomllib.loads(text)
+        tables = toml_text.parse(text)
     except RecursionError:
         raise _wrong(file, Place(1), "this is nested too deeply") from None
     except ValueError as error:

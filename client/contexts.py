@@ -189,7 +189,7 @@ def _text(fd: int, path: Path) -> str:
 
 
 def _understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
-    import tomllib  # noqa: PLC0415 -- who has no contexts need not wait for it
+    from ..schemas import toml_text  # noqa: PLC0415 -- who has no contexts need not wait for it
 
     def wrong(key: tuple[str, ...], what: str) -> Refused:
         from .line_finder import place_of  # noqa: PLC0415 -- only where something is wrong
@@ -198,7 +198,7 @@ def _understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
         return Refused(Code.FAILED_PRECONDITION, f"{path}, line {place.line}, key '{place.key}': {what}", "mend that line")
 
     try:
-        tables = tomllib.loads(text)
+        tables = toml_text.parse(text)
     except (ValueError, RecursionError) as error:
         raise Refused(Code.FAILED_PRECONDITION, f"{path} is not TOML: {error}", "mend that line") from None
     for key in tables.keys() - {"current", "contexts"}:

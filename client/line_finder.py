@@ -7,9 +7,10 @@ line is found by halving: the shortest beginning, cut between two statements, th
 from __future__ import annotations
 
 import re
-import tomllib
 from bisect import bisect_left
 from typing import Any, NamedTuple
+
+from ..schemas import toml_text
 
 Path = tuple[str | int, ...]
 
@@ -23,12 +24,12 @@ class Place(NamedTuple):
 
 def place_of(text: str, path: Path) -> Place:
     """Find where the key at `path` (keys, and positions in lists) is said, or the nearest table around it. The text must be TOML."""
-    whole = tomllib.loads(text)
+    whole = toml_text.parse(text)
     said = path
     while said and not _holds(whole, said):
         said = said[:-1]
     cuts = _cuts(text)
-    first_with = bisect_left(cuts, 1, lo=1, key=lambda cut: int(_holds(tomllib.loads(text[:cut]), said))) if said else 1
+    first_with = bisect_left(cuts, 1, lo=1, key=lambda cut: int(_holds(toml_text.parse(text[:cut]), said))) if said else 1
     return Place(text.count("\n", 0, cuts[first_with - 1]) + 1, ".".join(step for step in path if isinstance(step, str)))
 
 

@@ -12,12 +12,12 @@ Pure: knows neither the file (roster.py) nor what the roles allow (rights.py).
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
+from ..schemas import toml_text
 from ..schemas.refusal import Code, Refused
 from ..schemas.sizes import parse_size
 from .identity import curve_public_of, parse_public
@@ -72,7 +72,7 @@ def parse(text: str, path: str) -> Roster:
     Raises `Refused(INVALID_ARGUMENT)` that names file, line and reason.
     """
     try:
-        document = tomllib.loads(text.removeprefix(BYTE_ORDER_MARK))
+        document = toml_text.parse(text.removeprefix(BYTE_ORDER_MARK))
     except ValueError as error:  # TOMLDecodeError, and what int() says of a number with too many digits
         found = _AT_LINE.search(str(error))
         line = int(found[1]) if found and found[1] else text.count("\n") + 1

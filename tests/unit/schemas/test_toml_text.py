@@ -1,0 +1,52 @@
+"""What a TOML document may cost to read."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from jobwire.client.batch_file import read_batch
+from jobwire.client.job_options import Surroundings
+from jobwire.keys.roster_text import parse as parse_roster
+from jobwire.schemas.refusal import Refused
+from jobwire.schemas.toml_text import MOST_KEY_PARTS, parse
+
+MANY = ".".join(["a"] * 20_000)
+AROUND = Surroundings(Path("/"))
+QUOTED = ".".join(['"a"'] * 20_000)
+
+
+@pytest.mark.parametrize("text", [f"{MANY} = 1", f"[{MANY}]", f"[[{MANY}]]", f"x = {{ {MANY} = 1 }}", f"{QUOTED} = 1"])
+def test_a_key_of_twenty_thousand_parts_is_refused_at_once_and_by_line(text: str) -> None:
+    began = time.process_time()
+    with pytest.raises(ValueError, match=rf"more than {MOST_KEY_PARTS} parts \(at line 2, column \d+\)"):
+        parse(f"# first\n{text}\n")
+    assert time.process_time() - began < 1
+
+
+def test_batches_and_rosters_name_the_line_of_such_a_key() -> None:
+    began = time.process_time()
+    for read in (lambda: parse_roster(f"\n{MANY} = 1", "roster.toml"), lambda: read_batch(f"\n{MANY} = 1".encode(), "b.toml", AROUND)):
+        with pytest.raises(Refused, match=r"line 2.*16 parts"):
+            read()
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".".join(["a"] * MOST_KEY_PARTS) + " = 1",
+        f"x = '{MANY}'",
+        f'x = "{MANY} \\" {MANY}"',
+        f'x = """\n{MANY}\n"""',
+        f"x = '''\n{MANY}\n'''",
+        f"x = 1 # {MANY}",
+        "x = [" + ", ".join(["1.5"] * 100) + "]",
+        "x = 1987-07-05T17:45:00.123456Z",
+    ],
+)
+def test_dots_that_divide_no_key_are_none(text: str) -> None:
+    assert parse(text) == tomllib.loads(text)
