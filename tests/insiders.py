@@ -30,20 +30,21 @@ def watched(raw: RawClient) -> Iterator[zmq.Socket[bytes]]:
 def follow(raw: RawClient, key: job_pb2.JobKey, count: int) -> None:
     """Follow a log many times, and take nothing of it; until it is cut off."""
     wanted = request_pb2.FollowLog(key=key, stream=request_pb2.STREAM_STDOUT, credit_bytes=LARGEST_CREDIT)
-    _send_all(raw, (raw.envelope(raw.request(follow_log=wanted)) for _ in range(count)))
+    send_all(raw, (raw.envelope(raw.request(follow_log=wanted)) for _ in range(count)))
 
 
 def list_all(raw: RawClient, count: int) -> None:
     """Ask for all jobs many times, and take no answer; until it is cut off."""
-    _send_all(raw, repeat(raw.envelope(raw.request(list=request_pb2.List(all=True))), count))
+    send_all(raw, repeat(raw.envelope(raw.request(list=request_pb2.List(all=True))), count))
 
 
 def subscribe_all(raw: RawClient, count: int) -> None:
     """Ask for grants many times, and take no answer; until it is cut off."""
-    _send_all(raw, repeat(raw.envelope(raw.request(subscribe=request_pb2.Subscribe())), count))
+    send_all(raw, repeat(raw.envelope(raw.request(subscribe=request_pb2.Subscribe())), count))
 
 
-def _send_all(raw: RawClient, frames: Iterable[bytes]) -> None:
+def send_all(raw: RawClient, frames: Iterable[bytes]) -> None:
+    """Send frames without reading an answer; until it is cut off."""
     raw.socket.setsockopt(zmq.SNDTIMEO, 200)
     with suppress(zmq.Again):
         for frame in frames:

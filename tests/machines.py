@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import fcntl
+import os
+import shutil
 import tempfile
 import unittest
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,8 +22,27 @@ _PATIENT = (HealthCheck.too_slow,)
 
 def scratch() -> Path:
     """Make a folder for one example, in memory where there is such a place: thousands of commits would wait for a busy disk."""
+    return Path(tempfile.mkdtemp(dir=_scratches()))
+
+
+@cache
+def _scratches() -> Path:
+    """Make the folder of this process, gone at its end; where it is killed, the next one removes it."""
     memory = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="jobwire-", dir=memory if memory.is_dir() else None))
+    root = memory if memory.is_dir() else Path(tempfile.gettempdir())
+    for left in root.glob("jobwire-scratch-*"):
+        with suppress(OSError):
+            lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(lock)
+    folder = Path(tempfile.mkdtemp(prefix="jobwire-scratch-", dir=root))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # Held as long as this process lives.
+    fcntl.flock(os.open(folder, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_EX)
+    return folder
 
 
 def briefly(examples: int = 60, steps: int = 30) -> settings:

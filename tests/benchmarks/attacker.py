@@ -5,20 +5,39 @@ Prepares, says `begun` on its standard output, and goes on until its standard in
 
 from __future__ import annotations
 
+import itertools
 import select
+import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+
+import zmq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from insiders import follow, list_all, mute_connections, subscribe_all
+from curve_client import COMMAND, MORE, CurveClient
+from insiders import (
+    follow,
+    list_all,
+    mute_connections,
+    send_all,
+    send_inside_handshake,
+    send_without_end,
+    subscribe_all,
+    subscribe_ungranted,
+)
 from raw_client import RawClient
 
 from jobwire.keys.identity import from_seed, parse_public
+from jobwire.schemas.frames import MOST_KEYS
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 _LISTED_JOBS = 200
+# Whoever started it may have been killed.
+_MOST_SECONDS = 300
 Connect = Callable[[], RawClient]
 
 
@@ -76,7 +95,94 @@ def lists(connect: Connect) -> None:
             list_all(raw, 10_000)
 
 
-ATTACKS = {"follow": follow_logs, "subscribe": subscribe, "frames": frames, "strangers": strangers, "lists": lists}
+def topics(connect: Connect) -> None:
+    """Send topics that were never granted over two XSUB sockets, as fast as they go."""
+    with connect() as raw:
+        crooked = [raw.subscriber(zmq.XSUB) for _ in range(2)]
+        begin()
+        while goes_on(0):
+            subscribe_ungranted(crooked, 1000)
+
+
+def keys(connect: Connect) -> None:
+    """Name one job 120,000 times in one stop, and as often as may be in the next, over and over."""
+    with connect() as raw:
+        start = raw.start(b"true")
+        raw.ask(start)
+        key = job_pb2.JobKey(owner=raw.identity.public, id=start.start.jobs[0].id)
+        begin()
+        for number in itertools.count():
+            if not goes_on(0):
+                return
+            count = 120_000 if number % 2 else MOST_KEYS
+            raw.send(raw.envelope(raw.request(stop=request_pb2.Stop(keys=[key] * count, credit_messages=1))))
+            while not raw.receive().last:
+                pass
+
+
+def handshake(connect: Connect) -> None:
+    """Send 8 MB each inside the handshake, over a hundred connections again and again."""
+    begin()
+    with connect() as raw:
+        while goes_on(0):
+            with mute_connections(raw.endpoint, 100) as connections, ThreadPoolExecutor(8) as threads:
+                list(threads.map(lambda one: send_inside_handshake(one, 8_000_000), connections))
+
+
+def parts(connect: Connect) -> None:
+    """Send part after part of one message."""
+    _send_without_end(connect, bytes(500), MORE)
+
+
+def heartbeats(connect: Connect) -> None:
+    """Send large heartbeats without end."""
+    _send_without_end(connect, b"\x04PING\x00\x00" + bytes(500), COMMAND)
+
+
+def _send_without_end(connect: Connect, payload: bytes, flags: bytes) -> None:
+    begin()
+    with connect() as raw:
+        while goes_on(0):
+            with CurveClient(raw.endpoint, raw.server, raw.identity) as client:
+                client.send(raw.envelope(raw.request(list=request_pb2.List())))
+                while goes_on(0) and send_without_end(client, payload, flags, 1_000_000):
+                    pass
+
+
+def mute(connect: Connect) -> None:
+    """Shake hands over 300 connections, and say nothing."""
+    begin()
+    with connect() as raw:
+        while goes_on(0):
+            with ExitStack() as stack:
+                for _ in range(300):
+                    stack.enter_context(CurveClient(raw.endpoint, raw.server, raw.identity))
+                goes_on(2)
+
+
+def hellos(connect: Connect) -> None:
+    """Say hello without end, and read no answer."""
+    begin()
+    while goes_on(0.05):
+        with connect() as raw:
+            hello = raw.envelope(raw.request(hello=request_pb2.Hello(oldest_version=1, newest_version=1, software="x" * 256)))
+            send_all(raw, itertools.repeat(hello, 10_000))
+
+
+ATTACKS = {
+    "follow": follow_logs,
+    "subscribe": subscribe,
+    "frames": frames,
+    "strangers": strangers,
+    "lists": lists,
+    "topics": topics,
+    "keys": keys,
+    "handshake": handshake,
+    "parts": parts,
+    "heartbeats": heartbeats,
+    "mute": mute,
+    "hellos": hellos,
+}
 
 
 def begin() -> None:
@@ -92,6 +198,7 @@ def goes_on(seconds: float) -> bool:
 def main() -> None:
     """Attack."""
     name, endpoint, key, seed = sys.argv[1:]
+    signal.alarm(_MOST_SECONDS)
 
     def connect() -> RawClient:
         raw = RawClient(endpoint, parse_public(key), from_seed(bytes.fromhex(seed)), lazy=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter_ns
 
-from stage import Ground, Stage
+from stage import Ground, Stage, within
 from table import Line, Pairs, amount, at_most
 
 # Beside the folder of this file, as pytest finds it.
@@ -26,12 +26,21 @@ _SLOTS = 4
 _WORST = 0.99
 _MOST_MB = 256
 _END_SECONDS = 10
+# Where somebody is made to wait, that is a figure; where they are not answered at all, it is said.
+_MOST_SECONDS = 240
 _WHATS = {
     "follow": "one follows 200 logs and reads none",
     "subscribe": "one subscribes without end",
     "frames": "one sends messages of 600 frames",
     "strangers": "2,000 connections never shake hands",
     "lists": "one asks for 10,000 lists and reads none",
+    "topics": "one subscribes to topics that were never granted",
+    "keys": "one names the same job 120,000 times in a stop",
+    "handshake": "100 strangers send 8 MB each inside the handshake",
+    "parts": "one sends a message in parts without end",
+    "heartbeats": "one sends heartbeats without end",
+    "mute": "300 connections shake hands and say nothing",
+    "hellos": "one says 10,000 hellos and reads no answer",
 }
 
 
@@ -47,7 +56,7 @@ def _one(ground: Ground, attack: str, what: str) -> list[Line]:
     roster.add_member(stage.roster, "insider", from_seed(seed).public, "submitter")
     quiet: list[float] = []
     beside: list[float] = []
-    with stage, stage.client() as client:
+    with stage, stage.client() as client, within(_MOST_SECONDS, f"the attack {attack}"):
         _sample(client, 20)
         for _ in range(rounds):
             quiet += _sample(client, count)
@@ -66,12 +75,12 @@ def attacking(stage: Stage, attack: str, seed: bytes) -> Iterator[None]:
     """Somebody attacks meanwhile."""
     endpoint, key = str(stage.description["endpoint"]), str(stage.description["key"])
     command = [sys.executable, str(Path(__file__).with_name("attacker.py")), attack, endpoint, key, seed.hex()]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdin
         assert process.stdout
-        if process.stdout.readline() != b"begun\n":
-            raise RuntimeError(f"the attack {attack} did not begin")
         try:
+            if process.stdout.readline() != b"begun\n":
+                raise RuntimeError(f"the attack {attack} did not begin")
             yield
             still_attacks = process.poll() is None
             process.stdin.close()

@@ -26,7 +26,7 @@ import latency
 import launching
 import memory
 import recovery
-from stage import Ground
+from stage import Ground, end_on_signals
 from table import Line, Verdict, draw
 
 GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
@@ -55,6 +55,7 @@ def main() -> int:
         parser.error(f"there is no group {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
     lines: list[Line] = []
     failed: list[str] = []
+    end_on_signals()
     with Ground(options.disk, quick=options.quick) as ground:
         for name in options.groups or GROUPS:
             begun = perf_counter()
@@ -74,4 +75,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\ninterrupted: workers and folders are gone", file=sys.stderr)
+        sys.exit(130)

@@ -1,10 +1,12 @@
 """Where measurements take place: temporary folders on disk and in memory, and private workers in them, all gone at the end.
 
-Everything is removed when the last measurement is over and not earlier: after a large removal a file system is slow for half a minute.
+Everything is removed when the last measurement is over and not earlier: after a large removal a file system is slow for half a minute. Also
+where it is interrupted; and what a run left behind that was killed, the next one removes.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -13,8 +15,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +28,9 @@ from jobwire.schemas.refusal import Refused
 _READY_SECONDS = 20
 _END_SECONDS = 20
 _MEMORY = Path("/dev/shm")
+_PREFIX = "jobwire-bench-"
+_LOCK = "lock"
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class CannotMeasure(Exception):  # noqa: N818 -- a fact
@@ -81,12 +86,66 @@ class Ground:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._cleaning.close()
+        with uninterrupted():
+            self._cleaning.close()
 
     def _make_folder(self, root: Path) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix="jobwire-bench-", dir=root))
-        self._cleaning.callback(shutil.rmtree, folder, ignore_errors=True)
+        _remove_left_behind(root)
+        with uninterrupted():
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
+            self._cleaning.callback(shutil.rmtree, folder, ignore_errors=True)
+            # Held as long as this process lives.
+            lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._cleaning.callback(os.close, lock)
         return folder
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold signals back that would interrupt this, until it is over."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end this process as Ctrl-C does, so that everything is cleaned up."""
+
+    def interrupt(number: int, _frame: object) -> None:
+        raise KeyboardInterrupt(f"signal {number}")
+
+    for number in _INTERRUPTIONS:
+        signal.signal(number, interrupt)
+
+
+@contextmanager
+def within(seconds: int, what: str) -> Iterator[None]:
+    """Raise TimeoutError in the main thread where this takes longer, whatever it waits for."""
+
+    def ring(_number: int, _frame: object) -> None:
+        raise TimeoutError(f"{what} takes longer than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _remove_left_behind(root: Path) -> None:
+    for folder in root.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 class Stage:
@@ -143,6 +202,10 @@ class Stage:
         self._start()
 
     def __exit__(self, *exc: object) -> None:
+        with uninterrupted():
+            self._end()
+
+    def _end(self) -> None:
         with suppress(Refused, TimeoutError):
             self._end_jobs()
         # A worker that ends without jobs lets its supervisor end too, and that its keeper.
@@ -180,8 +243,15 @@ class Stage:
                 start_new_session=True,
             )
         os.close(told)
-        with os.fdopen(ready, "rb") as pipe:
-            line = pipe.readline() if select.select([pipe], [], [], _READY_SECONDS)[0] else b""
+        line = b""
+        try:
+            with os.fdopen(ready, "rb") as pipe:
+                line = pipe.readline() if select.select([pipe], [], [], _READY_SECONDS)[0] else b""
+        except KeyboardInterrupt:
+            # Its supervisor and keeper end with it: nothing runs yet.
+            self._process.terminate()
+            self._process.wait()
+            raise
         if not line.endswith(b"\n"):
             self._process.kill()
             self._process.wait()
