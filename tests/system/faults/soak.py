@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,10 +27,12 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 from comparison import Account
 from house import Victim
-from mischief import FILES, LARGEST_OFFSET_SECONDS, SURROUNDINGS, Attacker, Clock, remove
+from mischief import FILES, LARGEST_OFFSET_SECONDS, NOT_YET, SURROUNDINGS, Attacker, Clock, remove
 from orders import HIDING, ODDITIES, Deed, Order
 from scene import Scene
 from witness import Wanted
+
+from jobwire.schemas.refusal import Refused
 
 _SLOTS = 5
 _MOST_AT_ONCE = 10
@@ -71,7 +73,7 @@ _DEEDS = {
 class Soak:
     """One run."""
 
-    def __init__(self, folder: Path, seed: int, seconds: float, interrupted: threading.Event, without: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, seed: int, seconds: float, interrupted: threading.Event, without: Collection[str]) -> None:
         self.clock = Clock(folder)
         self.scene = Scene(folder, slots=_SLOTS, submitters=_SUBMITTERS, env=self.clock.env)
         self.attacker = Attacker(self.scene.house)
@@ -231,6 +233,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=None, help="also write the result into this file")
     everything = [*_DEEDS, *filter(None, ODDITIES), "surroundings"]
     parser.add_argument("--without", action="append", default=[], choices=everything, metavar="DEED", help="leave one kind of fault out")
+    parser.add_argument("--also", action="append", default=[], choices=sorted(NOT_YET), metavar="DEED", help="try what is known to fail")
     asked = parser.parse_args()
     seed = secrets.randbits(32) if asked.seed is None else asked.seed
     folder = Path(tempfile.mkdtemp(prefix="jobwire-soak-"))
@@ -238,7 +241,7 @@ def main() -> int:
     interrupted = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: interrupted.set())
-    soak = Soak(folder, seed, asked.seconds, interrupted, asked.without)
+    soak = Soak(folder, seed, asked.seconds, interrupted, {*asked.without, *NOT_YET.difference(asked.also)})
     account = Account()
     result: dict[str, object] = {}
     kept = folder.with_name(f"{folder.name}-state")
@@ -246,7 +249,10 @@ def main() -> int:
         try:
             account = soak.run()
         except AssertionError as failed:
-            account = soak.scene.compare()
+            try:
+                account = soak.scene.compare()
+            except (Refused, TimeoutError, AssertionError) as unreachable:
+                account.problems.append(f"nothing can be compared: {unreachable}")
             account.problems.insert(0, str(failed))
         if account.problems:
             # What is cleaned up next is what there is to study.

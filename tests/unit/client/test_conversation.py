@@ -13,7 +13,7 @@ from jobwire.keys import signature
 from jobwire.keys.identity import generate
 from jobwire.schemas import frames
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
-from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.refusal import Code, Reason, Refused
 
 ME = generate()
 DAEMON = generate()
@@ -193,6 +193,18 @@ def test_a_stale_nonce_leads_to_hello_and_one_more_try(house: House) -> None:
 
     assert len(again) == 1
     assert house.say(again[0], acknowledged=request_pb2.Acknowledged()) == [exchange]
+
+
+def test_the_reason_of_a_refusal_counts_and_not_its_words(house: House) -> None:
+    house.conversation.ask(start(b"a" * 16))
+    (first,) = house.sent()
+    assert house.refuse(first, Refused(Code.FAILED_PRECONDITION, "in any words", reason=Reason.STALE_NONCE)) == []
+    (hello,) = house.sent()
+    house.nonce = b"m" * 16
+    house.greet(hello)
+    (again,) = [request for request in house.sent() if request.WhichOneof("verb") == "start"]
+    (exchange,) = house.refuse(again, Refused(Code.FAILED_PRECONDITION, stale().message))
+    assert str(exchange.refusal) == stale().message
 
 
 def test_a_refusal_as_stale_under_the_same_nonce_counts(house: House) -> None:
