@@ -44,6 +44,16 @@ def _holds(tables: Any, path: Path) -> bool:
 
 # What can hide a bracket or the end of a line: strings of four kinds, and comments.
 _TOKEN = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*|[\[\]{}]|\n', re.DOTALL)
+_BRACKETS = "[]{}"
+_MOST_PARTS = 100
+
+
+def too_deep(text: str) -> int | None:
+    """Find the line of a key of very many parts, `a.a.a...`: the time that the parser takes for one grows with their square, and more."""
+    if not any(line.count(".") > _MOST_PARTS for line in text.split("\n")):
+        return None
+    bare = _TOKEN.sub(lambda token: token[0] if token[0] in _BRACKETS else "\n" * token[0].count("\n"), text)
+    return next((number for number, line in enumerate(bare.split("\n"), 1) if line.count(".") > _MOST_PARTS), None)
 
 
 def _cuts(text: str) -> list[int]:

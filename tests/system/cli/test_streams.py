@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -190,8 +191,21 @@ def test_what_an_encoding_does_not_have_is_written_with_a_backslash(home: Home) 
     assert b"gr\\xfcn" in home.jobwire("show", "last").stdout
 
 
-def test_a_file_is_read_by_what_it_is_and_arguments_by_their_bytes_whatever_the_locale(home: Home) -> None:
-    home.env |= {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+def latin1(folder: Path) -> dict[str, str]:
+    """Make a locale in Latin-1: few machines have one."""
+    if (
+        shutil.which("localedef") is None
+        or subprocess.run(
+            ["localedef", "-i", "en_US", "-f", "ISO-8859-1", folder / "en_US.ISO-8859-1"], capture_output=True, check=False
+        ).returncode
+    ):
+        pytest.skip("no locale in Latin-1 can be made here: apt-get install locales")
+    return {"LC_ALL": "en_US.ISO-8859-1", "LOCPATH": str(folder)}
+
+
+@pytest.mark.parametrize("locale", ["C", "Latin-1"])
+def test_a_file_is_read_by_what_it_is_and_arguments_by_their_bytes_whatever_the_locale(home: Home, tmp_path: Path, locale: str) -> None:
+    home.env |= {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"} | ({"LC_ALL": "C"} if locale == "C" else latin1(tmp_path))
     (home.folder / "jobs").write_bytes("echo grün\n".encode())
     home.jobwire("batch", "--lines", "jobs")
     assert home.records("show", "last")[0]["argv"] == ["echo", "grün"]

@@ -284,6 +284,14 @@ def test_a_file_over_the_limit_is_refused_before_it_is_parsed() -> None:
     assert "more than 20000 jobs" in refusal(b'{"argv":["a"]}\n' * 20_001)
 
 
+def test_a_key_of_very_many_parts_is_refused_before_it_is_parsed() -> None:
+    assert "line 2: this is nested too deeply" in refusal(b"\n" + b"a." * 30_000 + b"a = 1")
+    assert "line 1: this is nested too deeply" in refusal(b"[" + b"'a'." * 30_000 + b"a]")
+    many = b"." * 500
+    dots = b'[[job]]\nargv = [\'%s\', """\n%s\n"""] # %s' % (many, many, many)
+    assert read(dots).jobs[0].argv[0] == b"." * 500
+
+
 def test_json_is_read_as_a_list_over_many_lines_or_as_a_whole_file() -> None:
     jobs = [{"argv": ["a"]}, {"argv": ["b"], "time_limit": 5}]
     for text in (json.dumps(jobs), json.dumps(jobs, indent=2), "\n".join(json.dumps(job, indent=2) for job in jobs)):
