@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -121,6 +123,12 @@ class RawDesk:
         self.settle(*[one["job"] for one in self.facts if one["fact"] == "ended"])
         self.wish(do="retire")
         assert self.socket.recv(65_536) == b""
+
+
+def start_pair(state: Path, *prefix: str, files_limit: int = 0) -> None:
+    """Start keeper and supervisor through another program."""
+    code = f"import sys; from jobwire.worker import keeper; keeper.start(sys.argv[1], {files_limit})"
+    subprocess.run([*prefix, sys.executable, "-c", code, state], check=True)
 
 
 def kill_and_wait(pid: int) -> None:

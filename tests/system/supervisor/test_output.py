@@ -2,38 +2,17 @@
 
 import os
 import resource
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from daemons import wait_until
-from raw_desk import RawDesk, kill_and_wait, kill_both, serving
+from raw_desk import RawDesk, kill_and_wait, kill_both, serving, start_pair
 
 from jobwire.schemas.naming import format_time, parse_time
 from jobwire.worker import keeper
 
 SH = "/bin/sh"
-# Root without a capability is an ordinary user to the kernel, who can read what is installed here.
-ORDINARY = ("setpriv", "--securebits=+noroot", "--bounding-set=-all", "--inh-caps=-all")
-
-
-def start_pair(state: Path, *prefix: str, files_limit: int = 0) -> None:
-    """Start keeper and supervisor through another program."""
-    code = f"import sys; from jobwire.worker import keeper; keeper.start(sys.argv[1], {files_limit})"
-    subprocess.run([*prefix, sys.executable, "-c", code, state], check=True)
-
-
-@pytest.fixture(params=["root", "ordinary"])
-def anybodys(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[RawDesk, tuple[str, ...]]]:
-    """Give the pair of a privileged user and of an ordinary one, and what starts another of the kind."""
-    prefix = ORDINARY if request.param == "ordinary" else ()
-    if prefix and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("rights cannot be dropped here")
-    start_pair(tmp_path, *prefix)
-    with serving(tmp_path) as one:
-        yield one, prefix
 
 
 @pytest.mark.parametrize("killed", [False, True])
