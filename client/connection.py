@@ -204,7 +204,7 @@ class Connection:
         return self._inside
 
     def _open(self, now: float) -> None:
-        if self._link.socket is None and not self._retreat.lasts(now):
+        if not self._link.is_open and not self._retreat.lasts(now):
             self._link.open(self._context, self.endpoint, now)
 
     def _pump(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
@@ -259,7 +259,7 @@ class Connection:
         for what in happened:
             if isinstance(what, Greeted):
                 self._retreat.end()
-                self._feed.greeted(what, locate(what.hello.event_endpoint, self.endpoint))
+                self._feed.greeted(what, locate(what.hello.event_endpoint, self._link.reached))
             else:
                 self._feed.answered(what)
         return bool(happened)

@@ -21,6 +21,8 @@ class Sight:
     tried_again: int = 0
     connected: int = 0
     failed_handshakes: int = 0
+    # Why the host's name has no address; empty: it has one.
+    unknown_name: str = ""
 
 
 def no_connection(endpoint: str, server_key: bytes, seconds: float, sight: Sight, *, private: bool = False) -> Refused:
@@ -31,6 +33,13 @@ def no_connection(endpoint: str, server_key: bytes, seconds: float, sight: Sight
             Code.UNAVAILABLE,
             f"{no_answer}your private worker runs and does not answer: it hangs or is overloaded",
             "jobwire worker status tells its pid; if you kill -9 that, its jobs go on, and the next command starts it again",
+        )
+    if sight.unknown_name:
+        host = endpoint.removeprefix("tcp://").rpartition(":")[0]
+        return Refused(
+            Code.UNAVAILABLE,
+            f"{no_answer}the name {host} cannot be resolved ({sight.unknown_name})",
+            "check the name: getent hosts shows what this machine knows of it; or write an address in its place",
         )
     if sight.failed_handshakes:
         return Refused(

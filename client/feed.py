@@ -122,7 +122,7 @@ class Feed:
             if not self.link.up:
                 self.link.close()
             return came
-        if self.link.socket is None and self._endpoint:
+        if not self.link.is_open and self._endpoint:
             self._open(now)
         for reader in self._readers.values():
             if reader.subscription.phase is Phase.LIVE and now - reader.heard_at > _SILENCE_SECONDS:

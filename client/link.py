@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 import struct
+from collections import deque
 
 import zmq
 
@@ -19,6 +20,7 @@ from ..keys.identity import Identity
 from ..keys.sockets import Context, Socket, client_socket, connect
 from ..schemas.refusal import Code, Refused
 from . import diagnosis
+from .addresses import Resolution, is_named
 
 # From the first loss on, doubled up to the second: a daemon that restarts is found at once, one that is down is not hammered.
 _RECONNECT_MS = 50
@@ -29,6 +31,9 @@ _HEARTBEAT_TIMEOUT_MS = 30_000
 # Messages that libzmq reads ahead. Bytes are bounded by credit; a log of one-byte writes must not cost a message's overhead for each.
 _READ_AHEAD_MESSAGES = 4096
 _STALLED_SECONDS = 1.0
+# Where a host has several addresses: so long one of them may be silent before the next is tried; twice as long in each further round.
+_ATTEMPT_SECONDS = 1.0
+_MOST_DOUBLED = 4
 # ZAP status of a key that is not known (RFC 27); 300 and 500 are troubles of the daemon, that pass.
 _KEY_REFUSED = 400
 
@@ -90,30 +95,76 @@ class Link:
         self._give_up_at: float | None = None
         # When to make a new socket, because libzmq is done with a connection and has not said that it tries again.
         self._stalled_at: float | None = None
-        self._names_mean_ipv6 = False
+        # Of a host that is named: the question that is asked, the addresses still to be tried in this round, and when to try the next.
+        self._resolution: Resolution | None = None
+        self._addresses: deque[str] = deque()
+        self._rounds = 0
+        self._next_at: float | None = None
+        self._context: Context | None = None
+        # By which address the daemon is reached, or tried.
+        self.reached = ""
         self._sight = diagnosis.Sight()
 
-    def open(self, context: Context, endpoint: str, now: float) -> Socket:
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a socket, or will be one when the host's addresses are known."""
+        return self.socket is not None or self._resolution is not None or self._next_at is not None
+
+    def open(self, context: Context, endpoint: str, now: float) -> None:
         """Connect; nothing is waited for.
 
         Raises `Refused(INVALID_ARGUMENT)` for what is no endpoint or no public key.
         """
         self.close()
+        if endpoint != self.endpoint:
+            self._addresses.clear()
+        self.endpoint = endpoint
+        if self._give_up_at is None and not self._was_up:
+            self._give_up_at = now + self._connect_timeout
+            self._sight = diagnosis.Sight()
+        if not is_named(endpoint):
+            self._connect(context, endpoint)
+        elif self._addresses:
+            self._try_next(context, now)
+        else:
+            self._context = context
+            self._resolution = Resolution(endpoint)
+
+    def _connect(self, context: Context, endpoint: str) -> None:
         socket = client_socket(context, self._kind, self._identity, self._server_key)
         for option, value in _OPTIONS:
             socket.set(option, value)
         self._monitor = socket.get_monitor_socket(_EVENTS)
         self.socket = socket
-        self.endpoint = endpoint
-        if self._give_up_at is None and not self._was_up:
-            self._give_up_at = now + self._connect_timeout
-            self._sight = diagnosis.Sight()
+        self.reached = endpoint
         try:
-            connect(socket, endpoint, names_mean_ipv6=self._names_mean_ipv6)
+            connect(socket, endpoint)
         except zmq.ZMQError as error:
             self.close()
             raise Refused(Code.INVALID_ARGUMENT, f"{endpoint!r} is not an endpoint: {error.strerror}") from None
-        return socket
+
+    def _try_next(self, context: Context, now: float) -> None:
+        several = self._rounds or len(self._addresses) > 1
+        self._connect(context, self._addresses.popleft())
+        if several:
+            self._next_at = now + _ATTEMPT_SECONDS * 2 ** min(self._rounds, _MOST_DOUBLED)
+        if not self._addresses:
+            self._rounds += 1
+
+    def _resolved(self, now: float) -> None:
+        if self._resolution is None or self._context is None:
+            return
+        answer = self._resolution.answer()
+        if answer is None:
+            return
+        self._resolution = None
+        found, self._sight.unknown_name = answer
+        if found:
+            self._addresses = deque(found)
+            self._try_next(self._context, now)
+        else:
+            # Names come and go: asked again.
+            self._next_at = now + _STALLED_SECONDS
 
     def close(self) -> None:
         """Close the socket, where there is one; what was not sent is dropped."""
@@ -125,32 +176,35 @@ class Link:
             self._monitor.close(linger=0)
             self._monitor = None
         self.up = False
-        self._stalled_at = None
+        self._stalled_at = self._next_at = self._resolution = None
 
     def watch(self, now: float) -> list[Change]:
         """Say what became of the connection. A socket that libzmq gave up is closed: who needs it opens it again."""
         changes = []
+        self._resolved(now)
         while self._monitor is not None and readable(self._monitor):
             event, value = _EVENT_FORM.unpack(self._monitor.recv_multipart(zmq.DONTWAIT)[0])
             change = self._change(event, value, now)
             if change is not None:
                 changes.append(change)
         if self._give_up_at is not None and now >= self._give_up_at:
+            if self._resolution is not None:
+                self._sight.unknown_name = "no name server answered in time"
             reason = diagnosis.no_connection(self.endpoint, self._server_key, self._connect_timeout, self._sight, private=self._private)
             changes.append(self._fail(reason))
-        elif self._stalled_at is not None and now >= self._stalled_at:
+        elif any(at is not None and now >= at for at in (self._stalled_at, self._next_at)):
+            # Whoever opens it again tries the next address of a host that is named.
             self.close()
-            if not self._was_up and _is_named(self.endpoint):
-                # A host that is named may have an address of the other kind only, or listen at that one only.
-                self._names_mean_ipv6 = not self._names_mean_ipv6
         return changes
 
     def due_at(self) -> float | None:
         """Say when `watch` has something to do even if nothing comes; on its clock."""
-        return min((at for at in (self._give_up_at, self._stalled_at) if at is not None), default=None)
+        return min((at for at in (self._give_up_at, self._stalled_at, self._next_at) if at is not None), default=None)
 
-    def waited_on(self, *, writable: bool = False) -> list[tuple[Socket, int]]:
+    def waited_on(self, *, writable: bool = False) -> list[tuple[Socket | int, int]]:
         """Say what to poll: the socket (for writing too, where that is asked for) and its monitor."""
+        if self._resolution is not None:
+            return [(self._resolution.fd, zmq.POLLIN)]
         if self.socket is None or self._monitor is None:
             return []
         return [(self.socket, zmq.POLLIN | zmq.POLLOUT if writable and self.up else zmq.POLLIN), (self._monitor, zmq.POLLIN)]
@@ -159,7 +213,10 @@ class Link:
         change = None
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self.up = self._was_up = True
-            self._give_up_at = None
+            self._give_up_at = self._next_at = None
+            # A host may have moved when this connection is lost.
+            self._addresses.clear()
+            self._rounds = 0
             change = Change.UP
         elif event == zmq.EVENT_DISCONNECTED:
             self._stalled_at = now + _STALLED_SECONDS
@@ -175,11 +232,14 @@ class Link:
             self._stalled_at = None
             self._sight.connected += event == zmq.EVENT_CONNECTED
             self._sight.tried_again += event == zmq.EVENT_CONNECT_RETRIED
+            if event == zmq.EVENT_CONNECTED:
+                # From here on the handshake has its own limit of time.
+                self._next_at = None
+            elif event == zmq.EVENT_CONNECT_RETRIED and is_named(self.endpoint):
+                self._next_at = now + min(_RECONNECT_MOST_MS, _RECONNECT_MS * 2 ** min(self._rounds, _MOST_DOUBLED)) / 1000
             if event == zmq.EVENT_CONNECT_RETRIED and self._was_up:
                 # A worker that is killed may hold its lock a moment longer than its connections: it can be revived only then.
                 change = Change.STILL_DOWN
-            elif event == zmq.EVENT_CONNECT_RETRIED and _is_named(self.endpoint):
-                self._stalled_at = now + _RECONNECT_MS / 1000
         return change
 
     def _fail(self, refusal: Refused) -> Change:
@@ -188,11 +248,6 @@ class Link:
         self._give_up_at = None
         self._was_up = False
         return Change.FAILED
-
-
-def _is_named(endpoint: str) -> bool:
-    host = endpoint.removeprefix("tcp://").rpartition(":")[0]
-    return not host.startswith("[") and not host.replace(".", "").isdecimal()
 
 
 def readable(socket: Socket) -> bool:

@@ -51,13 +51,12 @@ def listen(socket: Socket, endpoint: str) -> str:
     return f"{host}:{port}"
 
 
-def connect(socket: Socket, endpoint: str, *, names_mean_ipv6: bool = False) -> None:
-    """Connect; nothing is waited for. `names_mean_ipv6`: to the IPv6 address of a host that is named, else to its IPv4 address.
+def connect(socket: Socket, endpoint: str) -> None:
+    """Connect to an address; nothing is waited for. Of a name libzmq would try one address only, in no bounded time.
 
     Raises zmq.ZMQError for what is no endpoint.
     """
-    # Of a name with addresses of both kinds libzmq tries one only: with IPV6 that of IPv6, though the daemon may not listen there.
-    socket.set(zmq.IPV6, names_mean_ipv6 or endpoint.startswith("tcp://["))
+    socket.set(zmq.IPV6, endpoint.startswith("tcp://["))
     socket.connect(endpoint)
 
 

@@ -8,7 +8,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from types import FrameType
 from typing import Any
 
@@ -16,13 +17,11 @@ import pytest
 import zmq
 from fake_daemon import FakeDaemon, Later
 
-from jobwire.client import link
 from jobwire.client.connection import Connection
 from jobwire.client.exchange import Chunk, Exchange
 from jobwire.client.link import Link
 from jobwire.client.subscription import Phase, Subscription
 from jobwire.keys.identity import Identity, generate
-from jobwire.keys.sockets import connect as keys_connect
 from jobwire.keys.sockets import new_context
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
@@ -97,24 +96,86 @@ def test_a_daemon_is_reached_by_ipv6_and_ipv4(identity: Identity, listens_at: st
         daemon.close()
 
 
-@needs_ipv6
-def test_a_host_that_is_named_is_tried_by_either_kind_of_address(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    # As if IPv4 had been meant by the name at first, and nothing listened there.
-    tried = []
+Names = Callable[..., None]
 
-    def connect(one: zmq.Socket[bytes], endpoint: str, *, names_mean_ipv6: bool) -> None:
-        tried.append(names_mean_ipv6)
-        keys_connect(one, endpoint.replace("localhost", "[::1]" if names_mean_ipv6 else "127.0.0.1"))
 
-    monkeypatch.setattr(link, "connect", connect)
-    daemon = FakeDaemon(identity.public, host="[::1]")
-    connection = Connection(f"tcp://localhost:{daemon.ports[0]}", daemon.public, identity)
-    try:
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """Let a name have these addresses; each further time it is asked for, the next ones."""
+
+    def have(*answers: list[str]) -> None:
+        left = list(answers)
+
+        def getaddrinfo(_host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+            addresses = left.pop(0) if len(left) > 1 else left[0]
+            if not addresses:
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            return [(socket.AF_INET6 if ":" in one else socket.AF_INET, 1, 6, "", (one, port)) for one in addresses]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    return have
+
+
+def named(daemon: FakeDaemon, identity: Identity, **more: Any) -> Connection:
+    return Connection(f"tcp://lab.example.org:{daemon.ports[0]}", daemon.public, identity, **more)
+
+
+@pytest.mark.parametrize("dead", [["127.0.0.2"], ["::1"], ["127.0.0.2", "127.0.0.3", "::1"]])
+def test_each_address_of_a_name_is_tried(daemon: FakeDaemon, identity: Identity, names: Names, dead: list[str]) -> None:
+    names([*dead, "127.0.0.1"])
+    with closing(named(daemon, identity)) as connection:
         assert connection.call(listing(), soon())
-    finally:
-        connection.close()
-        daemon.close()
-    assert tried[:2] == [False, True]
+        subscription = Subscription(event_pb2.Filter())
+        connection.subscribe(subscription)
+        while subscription.phase is not Phase.LIVE:
+            assert connection.pump(soon())
+
+
+def test_an_address_that_never_answers_is_left_for_the_next(daemon: FakeDaemon, identity: Identity, names: Names) -> None:
+    names(["127.0.0.2", "127.0.0.1"])
+    with socket.socket() as mute:
+        # Its queue of connections is full, so that the kernel drops what comes, as a firewall does.
+        mute.bind(("127.0.0.2", daemon.ports[0]))
+        mute.listen(0)
+        with ExitStack() as queued:
+            for _ in range(3):
+                one = queued.enter_context(socket.socket())
+                one.settimeout(0)
+                one.connect_ex(("127.0.0.2", daemon.ports[0]))
+            with closing(named(daemon, identity)) as connection:
+                assert connection.call(listing(), soon(20))
+
+
+def test_a_name_is_asked_for_anew_when_the_connection_is_lost(daemon: FakeDaemon, identity: Identity, names: Names) -> None:
+    names(["127.0.0.1"], ["127.0.0.3"])
+    with closing(named(daemon, identity)) as connection:
+        assert connection.call(listing(), soon())
+        daemon.stop()
+        daemon._host = "127.0.0.3"
+        daemon.start()
+        assert connection.call(listing(), soon())
+        assert connection._link.reached.startswith("tcp://127.0.0.3:")
+
+
+def test_a_name_that_is_not_known_yet_is_asked_for_again(daemon: FakeDaemon, identity: Identity, names: Names) -> None:
+    names([], ["127.0.0.1"])
+    with closing(named(daemon, identity)) as connection:
+        assert connection.call(listing(), soon())
+
+
+def test_a_name_that_nobody_answers_for_is_given_up_in_time(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(60) and [])
+    began = time.monotonic()
+    with closing(Connection("tcp://lab.example.org:7341", generate().public, identity, connect_timeout=0.5)) as connection:
+        with pytest.raises(Refused, match="no name server answered in time"):
+            connection.call(listing(), soon())
+        assert time.monotonic() - began < 30
+    answered.set()
+    for thread in threading.enumerate():
+        if thread.name == "jobwire-resolver":
+            thread.join(60)
 
 
 def test_nothing_connects_before_the_first_request(daemon: FakeDaemon, identity: Identity) -> None:

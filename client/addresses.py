@@ -1,0 +1,54 @@
+"""The addresses of a host that is named, found without waiting: getaddrinfo(3) may take as long as name servers do not answer.
+
+libzmq tries one address of a name. Each is tried here, in the order of the resolver (RFC 6724), and asked for anew after each round.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+
+
+def is_named(endpoint: str) -> bool:
+    """Tell whether the host of an endpoint is a name and no address."""
+    host, colon, port = endpoint.removeprefix("tcp://").rpartition(":")
+    return bool(host and colon and port.isdecimal()) and not host.startswith("[") and not host.replace(".", "").isdecimal()
+
+
+class Resolution:
+    """One question, asked in a thread. `fd` is readable when it is answered."""
+
+    def __init__(self, endpoint: str) -> None:
+        host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        weakref.finalize(self, os.close, self.fd)
+        # Endpoints, and why there are none.
+        self._found: list[str] = []
+        self._problem: list[str] = []
+        # One that gets no answer must not keep the program.
+        arguments = (host, int(port), self._found, self._problem, os.dup(self.fd))
+        threading.Thread(target=_look, args=arguments, name="jobwire-resolver", daemon=True).start()
+
+    def answer(self) -> tuple[list[str], str] | None:
+        """Get the endpoints by address, or why there are none; None while there is no answer."""
+        try:
+            os.eventfd_read(self.fd)
+        except BlockingIOError:
+            return None
+        return self._found, "".join(self._problem)
+
+
+def _look(host: str, port: int, found: list[str], problem: list[str], fd: int) -> None:
+    import socket  # noqa: PLC0415 -- addresses need none
+
+    try:
+        for family, *_, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            endpoint = f"tcp://[{place[0]}]:{port}" if family == socket.AF_INET6 else f"tcp://{place[0]}:{port}"
+            if endpoint not in found:
+                found.append(endpoint)
+    except (OSError, UnicodeError) as error:
+        problem.append(getattr(error, "strerror", None) or str(error))
+    finally:
+        os.eventfd_write(fd, 1)
+        os.close(fd)
