@@ -25,7 +25,7 @@ from .complaints import complaint, take_apart
 from .job_options import Misunderstood, Surroundings, Wishes, label_pairs, spec_from, variable_pairs
 from .job_records import is_record, table_of
 from .json_values import NotJson, Value, dotted, is_json, line_of, read_values
-from .line_finder import Path, Place, place_of, too_deep
+from .line_finder import Path, Place, place_of
 from .octets import to_bytes
 from .plain_text import NotText, decode_text
 from .shell_words import NotWords, divide
@@ -91,8 +91,6 @@ _JOB_HEADER = re.compile(r"^[ \t]*\[\[", re.MULTILINE)
 def _read_toml(text: str, file: str) -> tuple[BatchFile, _Finder]:
     # Before anything is parsed: each of them takes a hundred times its text.
     _check_count(sum(1 for _ in _JOB_HEADER.finditer(text)), file)
-    if (line := too_deep(text)) is not None:
-        raise _wrong(file, Place(line), "this is nested too deeply")
     try:
         tables = toml_text.parse(text)
     except RecursionError:

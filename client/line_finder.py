@@ -7,10 +7,9 @@ line is found by halving: the shortest beginning, cut between two statements, th
 from __future__ import annotations
 
 import re
+import tomllib
 from bisect import bisect_left
 from typing import Any, NamedTuple
-
-from ..schemas import toml_text
 
 Path = tuple[str | int, ...]
 
@@ -24,12 +23,13 @@ class Place(NamedTuple):
 
 def place_of(text: str, path: Path) -> Place:
     """Find where the key at `path` (keys, and positions in lists) is said, or the nearest table around it. The text must be TOML."""
-    whole = toml_text.parse(text)
+    # Its keys are bounded: it was read once already.
+    whole = tomllib.loads(text)
     said = path
     while said and not _holds(whole, said):
         said = said[:-1]
     cuts = _cuts(text)
-    first_with = bisect_left(cuts, 1, lo=1, key=lambda cut: int(_holds(toml_text.parse(text[:cut]), said))) if said else 1
+    first_with = bisect_left(cuts, 1, lo=1, key=lambda cut: int(_holds(tomllib.loads(text[:cut]), said))) if said else 1
     return Place(text.count("\n", 0, cuts[first_with - 1]) + 1, ".".join(step for step in path if isinstance(step, str)))
 
 
@@ -44,16 +44,6 @@ def _holds(tables: Any, path: Path) -> bool:
 
 # What can hide a bracket or the end of a line: strings of four kinds, and comments.
 _TOKEN = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*|[\[\]{}]|\n', re.DOTALL)
-_BRACKETS = "[]{}"
-_MOST_PARTS = 100
-
-
-def too_deep(text: str) -> int | None:
-    """Find the line of a key of very many parts, `a.a.a...`: the time that the parser takes for one grows with their square, and more."""
-    if not any(line.count(".") > _MOST_PARTS for line in text.split("\n")):
-        return None
-    bare = _TOKEN.sub(lambda token: token[0] if token[0] in _BRACKETS else "\n" * token[0].count("\n"), text)
-    return next((number for number, line in enumerate(bare.split("\n"), 1) if line.count(".") > _MOST_PARTS), None)
 
 
 def _cuts(text: str) -> list[int]:
