@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from .processes import Stat, children_of, lists_children, mark_of, read_stat
+from .processes import Stat, children_of, mark_of, open_children, read_children, read_stat
 
 
 class Descent:
@@ -19,11 +19,21 @@ class Descent:
         self.keeper = keeper
         # Who leads a job. They are no orphans, though they may be the keeper's children.
         self.leaders: set[int] = set()
-        self._kernel_tells = lists_children()
+        # Open, for they are read at the end of each job. Both have one thread.
+        self._lists = [open_children(pid) for pid in (os.getpid(), keeper)]
 
     def is_known(self) -> bool:
         """Tell whether orphans are found: the keeper lives, and the kernel lists children."""
-        return self._kernel_tells and os.getppid() == self.keeper
+        return min(self._lists) >= 0 and os.getppid() == self.keeper
+
+    def orphans(self) -> list[int]:
+        """List whoever has lost its parent, of all jobs."""
+        own, keepers = (read_children(opened) for opened in self._lists)
+        us = os.getpid()
+        # One may be missing if its elder was reaped while they were listed, which then is missing the next time; see proc_pid_task(5).
+        while keepers != [us] and keepers != (keepers := read_children(self._lists[1])):
+            pass
+        return [pid for pid in (*own, *keepers) if pid not in self.leaders and pid != us]
 
     def candidates(self, leader: int, leader_stat: Stat | None, least_ticks: int, mark: int) -> dict[int, int]:
         """List whoever may belong to a job, with the parent of each: all below its leader, and orphans that may have been."""
@@ -32,21 +42,19 @@ class Descent:
             found[leader] = leader_stat.parent
             _walk([leader], found)
         # Last: who loses its parent while the others are looked at is here by then.
-        for parent in (os.getpid(), self.keeper):
-            orphans = [pid for pid in children_of(parent) if self._may_belong(pid, least_ticks, mark)]
-            found |= dict.fromkeys(orphans, parent)
-            _walk(orphans, found)
+        orphans = [pid for pid in self.orphans() if _may_belong(pid, least_ticks, mark)]
+        found |= dict.fromkeys(orphans, self.keeper)
+        _walk(orphans, found)
         return found
 
-    def _may_belong(self, pid: int, least_ticks: int, mark: int) -> bool:
-        if pid in self.leaders or pid == os.getpid():
-            return False
-        other, stat = mark_of(pid), read_stat(pid)
-        if stat is None or other:
-            # What bears the mark of another job was started by that.
-            return stat is None or other == mark
-        # Nothing is older than what it descends from.
-        return stat.start_ticks >= least_ticks
+
+def _may_belong(pid: int, least_ticks: int, mark: int) -> bool:
+    other, stat = mark_of(pid), read_stat(pid)
+    if stat is None or other:
+        # What bears the mark of another job was started by that.
+        return stat is None or other == mark
+    # Nothing is older than what it descends from.
+    return stat.start_ticks >= least_ticks
 
 
 def _walk(parents: list[int], found: dict[int, int]) -> None:

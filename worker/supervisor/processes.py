@@ -10,6 +10,7 @@ import time
 LEAST_MARK = 1 << 62
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 DEAD = (b"Z", b"X")
+_LESS_THAN_A_PAGE = 2048
 
 
 class Stat:
@@ -79,9 +80,23 @@ def all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 -- pathlib is not light
 
 
-def lists_children() -> bool:
-    """Tell whether the kernel lists the children of a process (CONFIG_PROC_CHILDREN)."""
-    return os.access(f"/proc/self/task/{os.getpid()}/children", os.R_OK)
+def open_children(pid: int) -> int:
+    """Open the list of the children of a process that has one thread; -1 where the kernel has none (CONFIG_PROC_CHILDREN)."""
+    try:
+        return os.open(f"/proc/{pid}/task/{pid}/children", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
+def read_children(opened: int) -> list[int]:
+    """Read such a list."""
+    text = b""
+    while part := os.pread(opened, 65536, len(text)):
+        text += part
+        # The kernel writes pages.
+        if len(part) < _LESS_THAN_A_PAGE:
+            break
+    return [int(child) for child in text.split()]
 
 
 def children_of(pid: int) -> list[int]:

@@ -68,7 +68,19 @@ class Session:
 
     def is_empty(self) -> bool:
         """Tell whether nothing runs any more; a zombie does not run."""
+        descent = self._boxes.descent
+        if self._is_below_keeper and self._leader and descent.is_known() and not descent.orphans() and self._leader_has_ended():
+            # The usual case, which costs little: whatever it had left behind would be an orphan.
+            return True
         return not self.pids()
+
+    def _leader_has_ended(self) -> bool:
+        try:
+            return os.waitid(os.P_PID, self._leader, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            # The keeper's child.
+            stat = self._look_at_leader()
+            return stat is None or not stat.alive
 
     def has(self, pid: int) -> bool:
         """Tell whether one that was listed is still that process, and runs."""
