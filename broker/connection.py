@@ -22,6 +22,8 @@ _BYTES = struct.Struct("=120xQQ")
 _ESTABLISHED = 1  # net/tcp_states.h
 # A connection whose other side has sent its last byte, which libzmq has not read yet.
 _CLOSE_WAIT = 8
+# The kernel makes the least of it that it can work with, socket(7).
+_LEAST_BUFFER_BYTES = 1
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 
 
@@ -99,6 +101,8 @@ def _info(descriptor: int, cookie: bytes) -> bytes | None:
 
 def _shut_down(connection: socket.socket, cookie: bytes) -> None:
     if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
+        # Who sends without end would be read without end: what came before is read to its end in any case.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LEAST_BUFFER_BYTES)
         connection.shutdown(socket.SHUT_RDWR)
 
 

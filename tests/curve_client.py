@@ -27,7 +27,7 @@ class CurveClient:
 
     def __init__(self, endpoint: str, server: bytes, identity: Identity, socket_type: bytes = b"DEALER") -> None:
         address = urlsplit(endpoint)
-        self.socket = socket.create_connection((address.hostname, address.port), timeout=20)
+        self.socket = socket.create_connection((address.hostname, address.port), timeout=3)
         self._numbers = iter(range(1, 1 << 62))
         own, passing = PrivateKey(_raw(identity.curve_secret)), PrivateKey.generate()
         theirs = PublicKey(_raw(curve_public_of(server)))
@@ -74,7 +74,7 @@ class CurveClient:
         except OSError:
             return True
         finally:
-            self.socket.settimeout(20)
+            self.socket.settimeout(3)
         return True
 
     def _nonce(self) -> bytes:

@@ -58,7 +58,7 @@ def mute_connections(endpoint: str, count: int) -> Iterator[list[socket.socket]]
     connections: list[socket.socket] = []
     try:
         for _ in range(count):
-            connections.append(socket.create_connection((address.hostname, address.port), timeout=60))  # noqa: PERF401 -- those made are closed
+            connections.append(socket.create_connection((address.hostname, address.port), timeout=5))  # noqa: PERF401 -- those made are closed
         yield connections
     finally:
         for connection in connections:

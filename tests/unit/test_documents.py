@@ -184,3 +184,10 @@ def test_the_commands_page_has_all_statuses_and_json_fields() -> None:
     job = JobInfo(key, JobSpec((b"x",)), State.QUEUED, "", None, 1, 0, 0, None, None, "")
     event = Event(EventCursor(bytes(16), 1), EventKind.QUEUED, key, 1, "", {}, b"", None, 0, None, "")
     assert fields == [set(job_record(job)), set(outcome_record(outcome) or {}), set(event_record(event))]
+
+
+def test_every_test_that_the_security_page_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "security.md").read_text()))
+    written = {name for file in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", file.read_text())}
+    assert named
+    assert named <= written

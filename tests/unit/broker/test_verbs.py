@@ -8,6 +8,7 @@ from jobwire.broker.accounts import Account, Meter
 from jobwire.broker.call import Call
 from jobwire.broker.peers import Peer
 from jobwire.broker.verbs.hello import Introduction
+from jobwire.broker.verbs.keys import find_jobs_to_stop
 from jobwire.broker.verbs.start import _read_batch, _read_jobs, start
 from jobwire.broker.verbs.table import handlers
 from jobwire.keys.rights import Member
@@ -96,7 +97,7 @@ class NoTime:
 class Asking:
     """A start of many jobs, and what it is answered."""
 
-    def __init__(self, house: House, ids: list[bytes]) -> None:
+    def __init__(self, house: House, ids: list[bytes], proof: bytes = b"proof") -> None:
         self.turns = NoTime()
         self.replied: list[request_pb2.Reply] = []
         self.refused: list[Refused] = []
@@ -105,7 +106,7 @@ class Asking:
         jobs = [request_pb2.NewJob(id=job_id, spec=SPEC) for job_id in ids]
         request = request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs))
         peer = Peer(b"r", Meter(-1, b""), Account(OWNER))
-        call = Call(Member("somebody", OWNER, "submitter"), peer, request, b"proof", self._reply, self._refuse, self.turns, self._charge)
+        call = Call(Member("somebody", OWNER, "submitter"), peer, request, proof, self._reply, self._refuse, self.turns, self._charge)
         start(call, house.desk, self.turns)
         self.slices = 1
         while self.turns.line:
@@ -140,3 +141,48 @@ async def test_a_long_start_is_taken_whole_or_not_at_all(house: House) -> None:
     assert [refused.job_index for refused in asking.refused] == [100]
     await house.durable()
     assert not house.desk.live
+
+
+async def test_a_bug_in_a_later_slice_of_a_long_start_is_answered(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(spec: object) -> bytes:
+        if next(calls) == 50:
+            raise RuntimeError("a bug")
+        return b"d" * 16
+
+    calls = iter(range(1000))
+    monkeypatch.setattr("jobwire.broker.verbs.start.specs.digest", fail)
+    asking = Asking(house, [b"%016d" % number for number in range(100)])
+    assert asking.slices > 5
+    assert [refused.code for refused in asking.refused] == [Code.INTERNAL]
+    assert "a bug" not in asking.refused[0].message
+
+
+async def test_what_is_done_in_slices_is_charged_to_who_asked(house: House) -> None:
+    asking = Asking(house, [b"%016d" % number for number in range(100)])
+    assert len(asking.charged) == asking.slices - 1
+    assert {public for public, _ in asking.charged} == {OWNER}
+    assert all(seconds > 0 for _, seconds in asking.charged)
+    async with asyncio.timeout(60):
+        await asking.answered.wait()
+    house.engine.effects.clear()
+
+
+async def test_what_a_start_holds_beside_its_jobs_is_not_kept(house: House) -> None:
+    asking = Asking(house, [b"1" * 16], proof=bytes(10_000))
+    assert [refused.code for refused in asking.refused] == [Code.INVALID_ARGUMENT]
+    assert "10000 bytes" in asking.refused[0].message
+    await house.durable()
+    assert not house.desk.live
+
+
+async def test_a_stop_names_a_job_as_often_as_it_likes_and_it_is_looked_up_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: list[object] = []
+
+    def visible_job(key: object, _member: object) -> None:
+        looked_up.append(key)
+
+    monkeypatch.setattr(house.desk.lookup, "visible_job", visible_job)
+    keys = [job_pb2.JobKey(id=b"1" * 16), job_pb2.JobKey(id=b"1" * 16, owner=OWNER)] * 100
+    found: list[object] = []
+    list(find_jobs_to_stop(keys, Member("somebody", OWNER, "submitter"), house.desk, found))  # type: ignore[arg-type] # reason: no jobs
+    assert len(looked_up) == 1

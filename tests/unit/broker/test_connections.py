@@ -1,0 +1,162 @@
+"""Connections of a real socket on a loop, looked at while somebody attacks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import zmq
+
+from jobwire.broker import connections as under_test
+from jobwire.broker.connection import Gone, cookie_of, received_bytes, shut_down
+from jobwire.broker.connections import Connection, Connections
+
+
+class Watched:
+    """A ROUTER that listens, without any security: who is behind a connection is said by the test."""
+
+    def __init__(self) -> None:
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(1)
+        self.router = self.context.socket(zmq.ROUTER)
+        self.gone: list[int] = []
+        self.connections = Connections(asyncio.get_running_loop(), self.router, "requests", 1_000_000, self.gone.append)
+        self.router.bind("tcp://127.0.0.1:*")
+        self.connections.open()
+        self.port = int(self.router.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+
+    def close(self) -> None:
+        self.connections.close()
+        self.context.destroy(linger=0)
+
+
+@pytest.fixture
+async def watched() -> AsyncIterator[Watched]:
+    made = Watched()
+    yield made
+    made.close()
+
+
+def was_closed(connection: socket.socket) -> bool:
+    """Read to the end, which must come."""
+    try:
+        while connection.recv(65_536):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what the loop does meanwhile."""
+    for _ in range(6000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("not within a minute")
+
+
+async def test_who_says_nothing_is_hung_up_on_in_time(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "STRANGER_SECONDS", 0.2)
+    with watched.connect() as mute:
+        assert await asyncio.to_thread(was_closed, mute)
+
+
+async def test_the_oldest_stranger_makes_way_for_the_next(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "MOST_STRANGERS", 3)
+    many = [watched.connect() for _ in range(4)]
+    assert await asyncio.to_thread(was_closed, many[0])
+    for one in many:
+        one.close()
+
+
+async def test_a_member_is_not_hung_up_on_for_saying_nothing_more(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "STRANGER_SECONDS", 0.2)
+    with watched.connect() as member, watched.connect() as mute:
+        await until(lambda: len(watched.connections._by_descriptor) == 2)
+        known = next(one for one in watched.connections._by_descriptor.values() if _other_side(one) == member.getsockname())
+        assert watched.connections.known(known.descriptor, b"m" * 32) is known
+        assert await asyncio.to_thread(was_closed, mute)
+        assert watched.connections.of(known.descriptor) is known
+        assert watched.connections.held_by(b"m" * 32) == 1
+    await until(lambda: not watched.connections.held_by(b"m" * 32))
+
+
+def _other_side(connection: Connection) -> tuple[str, int]:
+    with socket.socket(fileno=os.dup(connection.descriptor)) as ours:
+        address: tuple[str, int] = ours.getpeername()
+        return address
+
+
+def test_what_is_forgiven_to_heartbeats_is_not_saved_up() -> None:
+    with pair() as (ours, theirs):
+        theirs.sendall(bytes(10_000))
+        connection = Connection(ours.fileno(), cookie_of(ours.fileno()), 0.0, public=b"m", looked_at=0.0)
+        connection.look(1.0)
+        assert connection.under_way == 10_000 - 256
+        connection.look(1000.0)
+        assert connection.under_way == 0
+        theirs.sendall(bytes(10_000))
+        connection.look(1000.0)
+        assert connection.under_way == 10_000
+
+
+def test_nothing_is_forgiven_to_strangers() -> None:
+    with pair() as (ours, theirs):
+        theirs.sendall(bytes(10_000))
+        connection = Connection(ours.fileno(), cookie_of(ours.fileno()), 0.0)
+        connection.look(1000.0)
+        assert connection.under_way == 10_000
+
+
+@contextmanager
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two ends of a TCP connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as theirs:
+        ours, _ = server.accept()
+        with ours:
+            yield ours, theirs
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            os.dup(0)
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_where_no_descriptor_is_left_a_connection_is_not_taken_for_gone() -> None:
+    with pair() as (ours, theirs):
+        theirs.sendall(b"here")
+        assert ours.recv(4) == b"here"
+        cookie = cookie_of(ours.fileno())
+        with no_descriptor_left():
+            assert cookie_of(ours.fileno()) == cookie
+            assert received_bytes(ours.fileno(), cookie) == 4
+            shut_down(ours.fileno(), b"anothers")
+            theirs.sendall(b"more")
+            shut_down(ours.fileno(), cookie)
+        assert was_closed(theirs)
+
+
+def test_another_connection_under_the_same_descriptor_is_left_alone() -> None:
+    with pair() as (ours, theirs):
+        with pytest.raises(Gone):
+            received_bytes(ours.fileno(), b"anothers")
+        shut_down(ours.fileno(), b"anothers")
+        ours.sendall(b"here")
+        assert theirs.recv(4) == b"here"
