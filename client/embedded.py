@@ -10,6 +10,8 @@ import json
 import os
 import pwd
 import re
+import select
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from ..keys.identity import Identity, fingerprint, load_or_make, parse_public
 from ..keys.ownership import reason_of
 from ..keys.places import identity_path, roster_path, worker_folder
 from ..schemas.refusal import Code, Refused
+from . import caller
 from .addressee import EMBEDDED, Context
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ _LAST_LOG_LINES = 8
 _LARGEST_LOG_TAIL = 4096
 _LONGEST_PID = 32
 _READY_SECONDS = 20
+# An idle worker ends sooner; a command beside a busy one should not wait longer.
+_MAKE_WAY_SECONDS = 0.5
 # Whose own machine it is may run a thousand commands at once, each of which has a connection and up to three streams.
 _OWN_LIMITS = {"connections": 1024, "streams": 4096}
 _PYTHON_STEP = "start it yourself (jobwire worker run --embedded), or set sys.executable to the Python that has jobwire"
@@ -50,9 +55,11 @@ def ensure() -> Context:
     with _locked(folder / "starting.lock", fcntl.LOCK_SH):
         running = _running(folder)
     # Without an identity the worker was started by hand: it does not know this user yet.
-    if running is None or not identity_path().exists():
+    if running is None or not identity_path().exists() or _is_poor(folder):
         with _locked(folder / "starting.lock", fcntl.LOCK_EX):
             _enroll(load_or_make(identity_path()))
+            if _is_poor(folder):
+                _ask_to_make_way(folder)
             running = _running(folder) or _start(folder)
     return running
 
@@ -120,6 +127,38 @@ def _described(folder: Path, holder: str) -> Context | None:
     return context if str(pid) == holder else None
 
 
+def _is_poor(folder: Path) -> bool:
+    """Tell whether the worker had to keep something of who started it that we could do better: a nice value, limits, groups."""
+    said = _said(folder)
+    return bool(said.get("surroundings") and said.get("caller")) and caller.is_poorer(said["caller"], caller.facts())
+
+
+def _said(folder: Path) -> dict[str, Any]:
+    try:
+        said = json.loads((folder / "worker.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _ask_to_make_way(folder: Path) -> None:
+    """Have the worker end if it has nothing to do; a busy one stays, and is asked by a later command again."""
+    holder = _holder(folder) or ""
+    if str(_said(folder).get("pid")) != holder:
+        return
+    try:
+        process = os.pidfd_open(int(holder))
+    except (OSError, ValueError):
+        return
+    try:
+        signal.pidfd_send_signal(process, signal.SIGUSR1)
+        select.select([process], [], [], _MAKE_WAY_SECONDS)
+    except OSError:
+        return
+    finally:
+        os.close(process)
+
+
 def _await_ready(folder: Path) -> Context | None:
     """Wait for a worker that somebody just starts by hand, or for the end of one that ends; None where nobody is left."""
     from inotify_simple import INotify, flags  # type: ignore[import-untyped] # noqa: PLC0415 -- reason: untyped; rarely needed
@@ -161,7 +200,7 @@ def _start(folder: Path) -> Context:
     ready, told = os.pipe()
     # -P: no folder of the user's may stand in for a module of ours.
     command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--embedded", "--ready-fd", str(told)]
-    command += ["--state", str(folder), "--roster", str(roster_path())]
+    command += ["--state", str(folder), "--roster", str(roster_path()), "--caller", json.dumps(caller.facts())]
     try:
         try:
             worker = subprocess.Popen(

@@ -237,8 +237,9 @@ class Link:
                 self._next_at = None
             elif event == zmq.EVENT_CONNECT_RETRIED and is_named(self.endpoint):
                 self._next_at = now + min(_RECONNECT_MOST_MS, _RECONNECT_MS * 2 ** min(self._rounds, _MOST_DOUBLED)) / 1000
-            if event == zmq.EVENT_CONNECT_RETRIED and self._was_up:
-                # A worker that is killed may hold its lock a moment longer than its connections: it can be revived only then.
+            if event == zmq.EVENT_CONNECT_RETRIED and (self._was_up or self._private):
+                # A worker that is killed may hold its lock a moment longer than its connections: it can be revived only then. One's own
+                # may have ended between it was found and now.
                 change = Change.STILL_DOWN
         return change
 

@@ -53,9 +53,10 @@ def run(  # noqa: PLR0913 -- an argument for each option
     jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of others as root.")] = False,
     embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
     ready_fd: Annotated[int, typer.Option("--ready-fd", hidden=True)] = -1,
+    caller: Annotated[str, typer.Option("--caller", hidden=True)] = "{}",
 ) -> None:
     """Run a worker in the foreground until it is told to stop. Its jobs outlive it."""
-    settings = {
+    settings: dict[str, Any] = {
         "state": str(_folder(state)),
         "roster": str((roster or roster_path()).absolute()),
         "slots": slots or max(_LEAST_SLOTS, os.cpu_count() or 1),
@@ -73,6 +74,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
     environment = dict(os.environ)
     if embedded:
         settings["note"] = leaving.leave()
+        settings["caller"] = json.loads(caller)
         surroundings.reset()
         environment = surroundings.environment(os.environ)
     told = {"settings": settings, "ready_fd": ready_fd, "announce": not embedded}

@@ -14,7 +14,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ class WorkerSettings:
     keep_free_bytes: int = 0
     # What is to be known of how it was started, from who started it.
     note: str = ""
+    # Of a private worker: what its caller said of itself, for later callers to compare themselves with.
+    caller: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -86,6 +88,7 @@ class _Description:
             "cgroups": self.engine.cgroups,
             "boot_id": _boot_id(),
             "surroundings": self.surroundings,
+            "caller": self.settings.caller,
             "reloads": asdict(self.reloads),
         }
 
@@ -100,13 +103,12 @@ class _Description:
 async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None], resumed: Resumed | None = None) -> Resumed | None:
     """Run a worker until SIGTERM or SIGINT; `ready` gets what it says of itself once it can be spoken to.
 
+    After SIGUSR1 a private worker ends if it has nothing to do.
     After SIGHUP it gives what the process has to pass on when it executes itself, with signals held back; reload.py tells more.
     Raises Refused if it cannot start.
     """
     _check_root(settings)
-    surroundings = constraints.find() + ([settings.note] if settings.note else [])
-    for sentence in surroundings:
-        _log.warning("this worker and its jobs keep from who started it: %s", sentence)
+    surroundings = _look_around(settings)
     reuse_buffers()
     # Until it is ready, so that threads that are started meanwhile never take them.
     reload.hold_signals_back()
@@ -137,6 +139,9 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         for endpoint in filter(None, (settings.listen, settings.event_listen)):
             _warn_of_loopback(endpoint)
         _log.info("ready: %s", json.dumps(description.fields()))
+        if settings.caller:
+            # By another caller, of whom a worker would have more (client/caller.py); held back until now.
+            loop.add_signal_handler(signal.SIGUSR1, _make_way, daemon, signals)
         made_way = await _until_told(signals, engine, description)
         if made_way is not None:
             at = (daemon.endpoint, daemon.event_endpoint) if settings.listen else ("", "")
@@ -153,6 +158,19 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
             daemon.close()
         if passed_on is None:
             lock.release()
+
+
+def _look_around(settings: WorkerSettings) -> list[str]:
+    """Find what cannot be changed of what this process was started with, and log it."""
+    found = constraints.find() + ([settings.note] if settings.note else [])
+    for sentence in found:
+        _log.warning("this worker and its jobs keep from who started it: %s", sentence)
+    return found
+
+
+def _make_way(daemon: Daemon, signals: asyncio.Queue[signal.Signals]) -> None:
+    if not daemon.desk.live:
+        signals.put_nowait(signal.SIGTERM)
 
 
 async def _until_told(signals: asyncio.Queue[signal.Signals], engine: LocalEngine, description: _Description) -> Reloads | None:

@@ -29,7 +29,7 @@ from .supervisor.link import VERSION as LINK_VERSION
 PROBE = "probe"
 _PROBE_SECONDS = 30
 # Held back while the process starts or executes itself, so that none meets a process that does not yet know what to do with it.
-_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 @dataclass(frozen=True, slots=True)

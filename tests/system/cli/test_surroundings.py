@@ -78,6 +78,25 @@ def test_soft_limits_of_the_first_caller_are_not_those_of_daemons_and_later_jobs
         assert "Max file size             unlimited" in Path(f"/proc/{pid}/limits").read_text()
 
 
+def test_hard_limits_that_cannot_be_raised_are_named_and_gone_with_the_first_caller_who_has_none(home: Home) -> None:
+    limited = ("sh", "-c", 'ulimit -f 20000; exec "$0" "$@"')
+    first = started_by(home, *limited)
+    if not first.stderr:
+        pytest.skip("this user may raise hard limits")
+    named = "at most 10240000 bytes in a file (hard limit RLIMIT_FSIZE)"
+    assert first.stderr.decode() == f"jobwire: your private worker and its jobs keep from this shell: {named}\n"
+    (before,) = home.records("worker", "status")
+    assert before["surroundings"] == [named]
+    assert named in home.jobwire("worker", "status").stdout.decode()
+    # The same surroundings again are no reason to begin anew, and neither are better ones while something runs.
+    started_by(home, *limited, arguments=("submit", "-n", "busy", "--", "sleep", "600"))
+    home.jobwire("list")
+    assert home.records("worker", "status")[0]["pid"] == before["pid"]
+    home.jobwire("stop", "--now", "busy")
+    assert said(home, "ulimit -f") == ["unlimited"]
+    assert home.records("worker", "status")[0]["surroundings"] == []
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root lowers a nice value")
 def test_priorities_of_the_first_caller_are_not_those_of_daemons_and_later_jobs(home: Home) -> None:
     every = len(os.sched_getaffinity(0))

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import json
+import resource
+from typing import Any
+
+import pytest
+
+from jobwire.client import caller
+
+PLAIN: dict[str, Any] = {"nice": 0, "bound": 0, "groups": [5], "hard": {"FSIZE": resource.RLIM_INFINITY, "NOFILE": 4096}}
+
+
+@pytest.mark.parametrize(
+    "poor",
+    [
+        {"nice": 19},
+        {"bound": 1},
+        {"groups": []},
+        {"hard": {"FSIZE": 1_024_000, "NOFILE": 4096}},
+        {"hard": {"FSIZE": resource.RLIM_INFINITY, "NOFILE": 256}},
+    ],
+    ids=str,
+)
+def test_a_worker_that_has_less_of_anything_is_poorer_and_not_the_other_way_round(poor: dict[str, Any]) -> None:
+    assert caller.is_poorer(PLAIN | poor, PLAIN)
+    assert not caller.is_poorer(PLAIN, PLAIN | poor)
+
+
+def test_who_has_less_of_one_and_more_of_another_replaces_nothing() -> None:
+    assert not caller.is_poorer(PLAIN | {"nice": 19}, PLAIN | {"groups": []})
+    assert not caller.is_poorer(PLAIN, PLAIN)
+    assert not caller.is_poorer(PLAIN, PLAIN | {"nice": -5})
+
+
+def test_what_is_found_of_this_process_survives_json_and_is_not_poorer_than_itself() -> None:
+    found = caller.facts()
+    assert not caller.is_poorer(json.loads(json.dumps(found)), found)
