@@ -51,3 +51,24 @@ def test_ends_are_told_starts_wait_and_outcomes_are_written_later(worker: Worker
         assert job.forget().jobs == 1
         wait_until(lambda: not list(logs.glob(f"{job.pid}_*")), "its folder goes with it")
     assert "Traceback" not in worker.logged()
+
+
+def test_a_supervisor_that_is_killed_meanwhile_costs_nothing(worker: Worker, logs: Path, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    with worker.client() as client:
+        ending = client.submit(["sh", "-c", f"echo one; read _ < {gate}; echo two; exit 7"])
+        running = client.submit(["sh", "-c", "echo three; exec sleep 60"])
+        for job in (ending, running):
+            wait_until(lambda job=job: job.read_range("stdout", 0, 10)[0], "it runs")
+        mount("--bind", logs, logs)
+        mount("-o", "remount,ro,bind", logs)
+        worker.kill_supervisor()
+        gate.write_bytes(b"\n")
+        wait_until(lambda: ending.info().waits_for, "its output waits for the disk")
+        assert running.info().state is State.RUNNING
+        mount("-o", "remount,rw,bind", logs)
+        result = ending.result(timeout=60)
+        assert (result.returncode, result.stdout) == (7, b"one\ntwo\n")
+        assert running.stop(timeout=60).outcome.signal == 15
+    assert "Traceback" not in worker.logged()

@@ -13,7 +13,6 @@ from ...schemas import faults
 from ...schemas.naming import parse_folder
 from ..attendants import say
 from ..folders import (
-    FILE_MODE,
     INTENT_PREFIX,
     LINGERS_PREFIX,
     STREAMS,
@@ -25,7 +24,7 @@ from ..folders import (
     read_outcome,
     run_path,
 )
-from ..notes import forget_lingering, is_over_limit, lingering_pipes_path, note_problem, pipes_path, read_pipes, read_problems
+from ..notes import forget_lingering, lingering_pipes_path, note_problem, pipes_path, read_pipes, read_problems
 from .containment import Box, NoBox
 from .facts import ended_fact
 from .job import Job
@@ -38,6 +37,7 @@ from .pipes import Pipes, has_pipe
 from .processes import Stat, age_seconds, is_there, mark_of, read_stat
 from .pump import Pump, Quota
 from .remains import OF_FOLDER, OF_TRY, Deed, left, witness
+from .reopening import reopen_pumps
 from .sessions import Sessions
 from .traces import find_leader, marked_processes, started_about
 from .yard import Yard
@@ -97,8 +97,7 @@ class Adoption:
             case Deed.TAKE_OVER:
                 if not started_at_us:
                     started_at_us = self._yard.clock.now_us()
-                    tried, path = path, run_path(self._yard.logs, pid, started_at_us)
-                    os.rename(tried, path)
+                    path = self._rename(path, run_path(self._yard.logs, pid, started_at_us))
                 self._take_running(read_job(path), path, pid, started_at_us)
             case Deed.NAME:
                 self._name(handle, path, pid)
@@ -120,12 +119,20 @@ class Adoption:
         outcome = read_outcome(path)
         if outcome is None:
             return
-        folder = run_path(self._yard.logs, pid, outcome.started_at_us, outcome.ended_at_us)
-        os.rename(path, folder)
+        folder = self._rename(path, run_path(self._yard.logs, pid, outcome.started_at_us, outcome.ended_at_us))
         if handle not in self._deposits:
             self._yard.line.say(f"deposit {handle}")
         self._yard.line.say(f"ended {handle} {folder.rpartition('/')[2]}")
         self._take_one_ended(handle, folder)
+
+    def _rename(self, path: str, wanted: str) -> str:
+        try:
+            os.rename(path, wanted)
+        except OSError as error:
+            # Of a folder that is read-only, for instance. What it holds counts all the same.
+            say(f"{path} keeps its name: {error.strerror}")
+            return path
+        return wanted
 
     def _take_running(self, file: JobFile, folder: str, pid: int, started_at_us: int) -> None:
         mark = self._jobs.mark(file.handle)
@@ -136,7 +143,7 @@ class Adoption:
         ends = (deposit.ends if deposit is not None else ()) or self._find_pipes(file.handle, folder, [*members, *box.pids()], leader)
         if isinstance(leader, Fostered):
             self._awaited.append(pid)
-        pumps = self._open_pumps(file, folder, ends)
+        pumps = reopen_pumps(self._yard.loop, file, folder, ends)
         job = Job(self._yard, file, folder, started_at_us, leader, box, pumps, paused=box.is_frozen())
         self._found.append((job, age_seconds(stat.start_ticks) if stat else None))
         if faults.ARMED:
@@ -201,17 +208,6 @@ class Adoption:
         self._yard.line.deposit(handle, ends)
         return ends
 
-    def _open_pumps(self, file: JobFile, folder: str, ends: tuple[int, ...]) -> list[Pump]:
-        # Not O_APPEND, which splice refuses.
-        logs = [os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE) for name in STREAMS]
-        sizes = [os.lseek(log, 0, os.SEEK_END) for log in logs]
-        quota = Quota() if file.output_limit_bytes is None else Quota(file.output_limit_bytes - sum(sizes))
-        quota.is_exceeded = is_over_limit(folder)
-        pumps = [Pump(self._yard.loop, end, log, size, quota) for end, log, size in zip(ends, logs, sizes, strict=True)]
-        for pump, problem in zip(pumps, read_problems(folder), strict=True):
-            pump.problem = problem
-        return pumps
-
     def _take_lingering(self, handle: str, note: str) -> None:
         """Find the pipes of what lingers anew, where the keeper that had them is gone; it is pumped with the others then."""
         if handle in self._deposits:
@@ -252,7 +248,7 @@ class Adoption:
         gone = not os.path.exists(folder)
         if deposit is not None and deposit.ends:
             # Something that escaped may still write.
-            pumps = self._drains(deposit.ends) if gone else self._open_pumps(read_job(folder), folder, deposit.ends)
+            pumps = self._drains(deposit.ends) if gone else reopen_pumps(self._yard.loop, read_job(folder), folder, deposit.ends)
             for pump in pumps:
                 pump.begin()
             self._yard.pump_on(handle, pumps, folder)

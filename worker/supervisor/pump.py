@@ -57,13 +57,33 @@ class Quota:
 class Pump:
     """One pipe and its file. Owns both descriptors and closes them at hang-up: when nobody can write into the pipe any more."""
 
-    __slots__ = ("_file", "_full_moves", "_loop", "_pipe", "_retry", "on_problem", "on_waiting", "problem", "quota", "size", "when_closed")
+    __slots__ = (
+        "_file",
+        "_full_moves",
+        "_loop",
+        "_must_find_room",
+        "_pipe",
+        "_reopen",
+        "_retry",
+        "on_problem",
+        "on_waiting",
+        "problem",
+        "quota",
+        "size",
+        "when_closed",
+    )
 
-    def __init__(self, loop: Loop, pipe: int, file: int, size: int = 0, quota: Quota | None = None) -> None:
+    def __init__(
+        self, loop: Loop, pipe: int, file: int, size: int = 0, quota: Quota | None = None, reopen: Callable[[], int] | None = None
+    ) -> None:
+        """Take both descriptors. Of a job that was taken over, `reopen` opens the file where that could not be done yet (-1)."""
         self._loop = loop
         # -1 once nobody can write any more, also from the beginning.
         self._pipe = pipe
         self._file = file
+        self._reopen = reopen
+        # Whether its writer waited for room may be known to nobody any more. What little there is on a full disk is kept for ends.
+        self._must_find_room = reopen is not None
         self._retry: Timer | None = None
         if pipe < 0:
             os.close(file)
@@ -89,6 +109,10 @@ class Pump:
 
     def begin(self) -> None:
         """Pump whenever there is something."""
+        if self._must_find_room and self._pipe >= 0 and not self._has_room():
+            self._pause()
+            return
+        self._must_find_room = False
         self._set_retry(None)
         if self._pipe >= 0:
             self._loop.watch(self._pipe, select.EPOLLIN, self._ready)
@@ -118,7 +142,8 @@ class Pump:
         self._loop.cancel(self._retry)
         self._loop.unwatch(self._pipe)
         os.close(self._pipe)
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)
         self._pipe = -1
         if self.when_closed is not None:
             self.when_closed()
@@ -181,6 +206,11 @@ class Pump:
             self._pause()
 
     def _has_room(self) -> bool:
+        if self._file < 0 and self._reopen is not None:
+            try:
+                self._file = self._reopen()
+            except OSError:
+                return False
         disk = os.fstatvfs(self._file)
         return disk.f_bavail * disk.f_frsize >= min(_ROOM_BYTES, disk.f_blocks * disk.f_frsize // _ROOM_PART)
 

@@ -180,3 +180,44 @@ def test_what_was_paused_by_a_full_disk_leaves_the_first_room_to_others(job: Job
     assert job.log.read_bytes() == b"data"
     job.close()
     assert job.pump.drain()
+
+
+def test_a_pump_that_was_taken_over_leaves_the_room_that_is_kept_for_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = [False]
+    monkeypatch.setattr(pumps, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(Pump, "_has_room", lambda _: room[0])
+    job = Job(tmp_path)
+    job.pump.close()
+    read_end, job.end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    job.pump = Pump(job.loop, read_end, os.open(job.log, os.O_WRONLY), reopen=lambda: pytest.fail("it is open"))
+    os.write(job.end, b"data")
+    job.pump.begin()
+    assert job.pump.waits
+    assert not job.pump.drain()
+    assert job.log.read_bytes() == b""
+    room[0] = True
+    job.run_until(lambda: job.pump.size == 4)
+    job.close()
+    assert job.pump.drain()
+
+
+def test_a_log_that_cannot_be_opened_yet_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pumps, "RETRY_SECONDS", 0.01)
+    job = Job(tmp_path)
+    job.pump.close()
+    read_end, job.end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    refusals = [OSError(errno.EROFS, "read-only")] * 3
+
+    def reopen() -> int:
+        if refusals:
+            raise refusals.pop()
+        return os.open(job.log, os.O_WRONLY)
+
+    job.pump = Pump(job.loop, read_end, -1, reopen=reopen)
+    os.write(job.end, b"data")
+    job.pump.begin()
+    assert job.pump.waits
+    job.run_until(lambda: job.pump.size == 4)
+    assert job.log.read_bytes() == b"data"
+    job.close()
+    assert job.pump.drain()

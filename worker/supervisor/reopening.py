@@ -1,0 +1,55 @@
+"""Opens the logs of a job anew that was taken over, and makes the pumps that go on where those of the former supervisor were.
+
+Where the disk is full or read-only just now the pumps wait for it, as they would have done before.
+"""
+
+# ruff: noqa: PTH116 -- pathlib is not light
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from ..folders import DISK_FULL, FILE_MODE, STREAMS, JobFile
+from ..notes import is_over_limit, read_problems
+from .loop import Loop
+from .pump import Pump, Quota
+
+
+def reopen_pumps(loop: Loop, file: JobFile, folder: str, ends: tuple[int, ...]) -> list[Pump]:
+    """Make the pumps of stdout and stderr. Raises OSError where the folder is gone."""
+    sizes = [_size_of(f"{folder}/{name}") for name in STREAMS]
+    quota = Quota() if file.output_limit_bytes is None else Quota(file.output_limit_bytes - sum(sizes))
+    quota.is_exceeded = is_over_limit(folder)
+    pumps = []
+    for end, name, size, problem in zip(ends, STREAMS, sizes, read_problems(folder), strict=True):
+
+        def reopen(path: str = f"{folder}/{name}") -> int:
+            return _open(path)
+
+        pump = Pump(loop, end, _unless_full(reopen), size, quota, reopen)
+        pump.problem = problem
+        pumps.append(pump)
+    return pumps
+
+
+def _open(path: str) -> int:
+    # Not O_APPEND, which splice refuses.
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    os.lseek(log, 0, os.SEEK_END)
+    return log
+
+
+def _unless_full(reopen: Callable[[], int]) -> int:
+    try:
+        return reopen()
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        return -1
+
+
+def _size_of(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
