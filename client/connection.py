@@ -81,6 +81,11 @@ class Connection:
         self._dropped: deque[Exchange | Subscription] = deque()
         self._inside.mend = partial(_mend, self._link, self._feed, self._conversation, self._unsent)
 
+    @property
+    def greeted(self) -> bool:
+        """Whether there is a connection for requests at this moment."""
+        return self._conversation.greeted
+
     # --- requests
 
     def ask(self, request: request_pb2.Request) -> Exchange:

@@ -70,6 +70,16 @@ def no_connection(endpoint: str, server_key: bytes, seconds: float, sight: Sight
     )
 
 
+def no_events(endpoint: str, refused: Refused) -> Refused:
+    """Explain that requests get through and events do not: they come from another port."""
+    port = endpoint.rpartition(":")[2]
+    return Refused(
+        Code.UNAVAILABLE,
+        f"requests get through to the daemon, but its events, which come from port {port}, do not: {refused.message}",
+        f"open port {port} too, in the firewall or the tunnel (ssh -L {port}:localhost:{port}); run, wait and logs do without events",
+    )
+
+
 def key_refused(endpoint: str, public: bytes) -> Refused:
     """Explain a daemon that is reached and is the right one, and does not let this key in."""
     return Refused(

@@ -10,7 +10,8 @@ import zmq
 from ..keys.sockets import Context
 from ..schemas.frames import read_news
 from ..schemas.generated import request_pb2
-from ..schemas.refusal import Refused
+from ..schemas.refusal import Code, Refused
+from . import diagnosis
 from .conversation import Conversation, Exchange, Greeted
 from .link import Change, Link, readable
 from .subscription import Phase, Subscription
@@ -178,7 +179,10 @@ class Feed:
                 for reader in self._readers.values():
                     self._renew(reader)
             elif change is Change.FAILED and self.link.refusal is not None:
-                ended |= self.end(self.link.refusal)
+                refusal = self.link.refusal
+                if refusal.code is Code.UNAVAILABLE and self._conversation.greeted:
+                    refusal = diagnosis.no_events(self._endpoint, refusal)
+                ended |= self.end(refusal)
         return ended
 
     def _renew(self, reader: _Reader) -> None:

@@ -23,6 +23,9 @@ from .tracking import Record, Tracking
 
 # Requests under way at once where many jobs are asked about: far below what a daemon holds for one peer.
 _QUERIES_AT_ONCE = 64
+# Where events do not get through: jobs whose ends are told by their logs at once, and how often the others are asked for.
+_FOLLOWED_AT_ONCE = 16
+_LOOK_SECONDS = 5.0
 
 
 class Session:
@@ -36,6 +39,8 @@ class Session:
         self._hearing: Subscription | None = None
         # A watch was refused after it was acknowledged: its jobs are watched no more.
         self._watch_lost = False
+        # Only requests get through to the daemon, and no events.
+        self._deaf = False
 
     @property
     def watches(self) -> int:
@@ -125,6 +130,9 @@ class Session:
 
     def _hear(self, untold: Sequence[Record], enough: int, deadline: float | None) -> None:
         """Wait on; the ends of `untold` are heard from events, those of others from their watches."""
+        if untold and self._deaf:
+            self._follow(untold, enough, deadline)
+            return
         heard = self._hearing = _subscribe(untold) if untold else None
         try:
             if heard is not None:
@@ -138,6 +146,9 @@ class Session:
                     if heard.refusal is not None and heard.refusal.reason in MISSED:
                         # Events were missed: whoever called asks how the jobs are now.
                         return
+                    if heard.refusal is not None and heard.refusal.code is Code.UNAVAILABLE and self.connection.greeted:
+                        self._deaf = True
+                        return
                     raise heard.refusal.anew() if heard.refusal else Refused(Code.INTERNAL, "the subscription ended without a reason")
                 self._step(deadline)
         finally:
@@ -145,8 +156,39 @@ class Session:
             if heard is not None:
                 self.connection.unsubscribe(heard)
 
-    def _step(self, deadline: float | None) -> None:
-        if not self.pump(deadline) and deadline is not None and time.monotonic() >= deadline:
+    def _follow(self, untold: Sequence[Record], enough: int, deadline: float | None) -> None:
+        """Wait for one more end, over requests alone: the end of a log that is followed is that of its job."""
+        look_at = time.monotonic() + _LOOK_SECONDS
+        pending = len(self.tracking.pending)
+        asked: list[Exchange] = []
+        try:
+            asked.extend(self._follow_end(record.key, deadline) for record in untold[:_FOLLOWED_AT_ONCE])
+            while enough < len(self.tracking.pending) == pending and not self._watch_lost:
+                for exchange in asked:
+                    while self.connection.take(exchange) is not None:
+                        # What it writes is not wanted here.
+                        pass
+                if any(exchange.ended and exchange.refusal is None for exchange in asked):
+                    return
+                all_told = len(asked) == len(untold) and not any(exchange.refusal for exchange in asked)
+                self._step(deadline, None if all_told else look_at)
+                if not all_told and time.monotonic() >= look_at:
+                    return
+        finally:
+            for exchange in asked:
+                self.connection.forget(exchange)
+
+    def _follow_end(self, key: JobKey, deadline: float | None) -> Exchange:
+        sized = query_by_key(key)
+        sized.query_one.stderr_range.length = 1
+        reply = self.reply(sized, "query_one", deadline).query_one
+        self.tracking.learn_job(reply.job)
+        follow = request_pb2.FollowLog(key=key_to_wire(key), stream=request_pb2.STREAM_STDERR, start=reply.stderr_size)
+        return self.connection.ask(request_pb2.Request(follow_log=follow))
+
+    def _step(self, deadline: float | None, look_at: float | None = None) -> None:
+        until = min((at for at in (deadline, look_at) if at is not None), default=None)
+        if not self.pump(until) and deadline is not None and time.monotonic() >= deadline:
             raise TimeoutError("not all jobs have ended in time")
 
     def _query_all(self, records: Sequence[Record], deadline: float | None) -> None:

@@ -1,0 +1,109 @@
+"""Only the port for requests gets through, as through a tunnel or a firewall: everything works but events, and those say why."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from daemons import Worker
+
+from jobwire.client.blocking import Client, Job
+from jobwire.schemas.refusal import Code, Refused
+
+
+class Tunnel:
+    """Hands on what comes to one port of 127.0.0.2."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._server = socket.create_server(("127.0.0.2", 0))
+        self._wake, self._woken = socket.socketpair()
+        self._others: dict[socket.socket, socket.socket] = {}
+        self._selector = selectors.DefaultSelector()
+        for one in (self._server, self._woken):
+            self._selector.register(one, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    @property
+    def endpoint(self) -> str:
+        return f"tcp://127.0.0.2:{self._server.getsockname()[1]}"
+
+    def close(self) -> None:
+        self._wake.send(b"!")
+        self._thread.join()
+        for one in (*self._others, self._server, self._wake, self._woken):
+            one.close()
+        self._selector.close()
+
+    def _serve(self) -> None:
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._woken:
+                    return
+                if key.fileobj is self._server:
+                    pair = self._server.accept()[0], socket.create_connection(("127.0.0.1", self._port))
+                    for one, other in (pair, pair[::-1]):
+                        self._others[one] = other
+                        self._selector.register(one, selectors.EVENT_READ)
+                elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._others:
+                    self._hand_on(key.fileobj)
+
+    def _hand_on(self, one: socket.socket) -> None:
+        data = b""
+        with suppress(OSError):
+            data = one.recv(65536)
+            if data:
+                self._others[one].sendall(data)
+                return
+        for end in (one, self._others[one]):
+            del self._others[end]
+            self._selector.unregister(end)
+            end.close()
+
+
+@pytest.fixture
+def tunnel(worker: Worker) -> Iterator[Tunnel]:
+    made = Tunnel(int(worker.endpoint.rpartition(":")[2]))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(worker: Worker, tunnel: Tunnel) -> Iterator[Client]:
+    with Client.connect(tunnel.endpoint, worker.public, worker.admin, connect_timeout=1) as made:
+        yield made
+
+
+def unwatched(client: Client, seconds: float) -> Job:
+    return client.submit(["sh", "-c", f"echo said >&2; sleep {seconds}; echo more >&2; exit 3"], watch=False)
+
+
+def test_jobs_run_and_are_waited_for_over_requests_alone(client: Client) -> None:
+    assert client.run(["echo", "hi"]).stdout == b"hi\n"
+    assert client.submit(["true"]).wait(60) == 0
+    quick, slow = unwatched(client, 2), unwatched(client, 600)
+    assert client.wait([quick, slow], any=True, timeout=60) == [quick]
+    assert quick.returncode == 3
+    with pytest.raises(TimeoutError):
+        client.wait([slow], timeout=0.5)
+    slow.stop(grace=0)
+    assert client.wait([slow], timeout=60) == [slow]
+
+
+def test_more_jobs_than_can_be_followed_at_once_are_waited_for_too(client: Client) -> None:
+    blocker = client.submit(["sleep", "2"])
+    jobs = [unwatched(client, 0) for _ in range(40)]
+    assert len(client.wait([blocker, *jobs], timeout=60)) == 41
+
+
+def test_events_name_the_port_that_they_come_from(client: Client, worker: Worker) -> None:
+    port = worker.event_endpoint.rpartition(":")[2]
+    with client.events() as events, pytest.raises(Refused, match=f"requests get through .*, which come from port {port}, do not") as told:
+        next(events)
+    assert told.value.code is Code.UNAVAILABLE
+    assert f"open port {port} too" in told.value.next_step
