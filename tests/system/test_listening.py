@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,3 +116,14 @@ def test_an_address_that_there_is_not_is_named_as_it_was_asked_for(made: Worker,
     assert "7372" not in said
     assert "--events" not in said
     assert "IPv6" in said
+
+
+@pytest.mark.parametrize("redirection", [">&-", "> /dev/full"])
+def test_a_worker_goes_on_where_nobody_can_take_the_line_that_it_is_ready(made: Worker, redirection: str) -> None:
+    with made.log.open("ab") as log:
+        command = made.argv("run", "--roster", str(made.roster))
+        made.process = subprocess.Popen(["sh", "-c", f'exec "$@" {redirection}', "sh", *command], stdin=subprocess.DEVNULL, stderr=log)
+    wait_until(lambda: "the standard output cannot be written" in made.logged(), "it says that nobody can take it")
+    made.description = made.described()
+    assert made.command("status").returncode == 0
+    assert made.process.poll() is None
