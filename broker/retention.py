@@ -1,7 +1,7 @@
 """How long what has ended is kept. `choose` decides, without clock or store; `Retention` carries it out in small steps.
 
-The oldest end goes first, until age, number and bytes of logs are all within their limits. Events go oldest first too, so that what
-is kept has no hole: they may be as old as jobs may be, and a few for each job that may be kept.
+The oldest end goes first, until age, number and bytes (of logs, specs and what was signed) are all within their limits. Events go oldest
+first too, so that what is kept has no hole: they may be as old as jobs may be, and a few for each job that may be kept.
 
 Ages are judged by ages.py: a machine's clock that is set makes nothing older.
 
@@ -44,11 +44,11 @@ class Keep:
 
     seconds: float | None = 30.0 * DAY_SECONDS
     jobs: int | None = 100_000
-    log_bytes: int | None = 10 * 1024**3
+    kept_bytes: int | None = 10 * 1024**3
 
-    def over(self, jobs: int, log_bytes: int) -> bool:
+    def over(self, jobs: int, kept_bytes: int) -> bool:
         """Say whether so much is more than is to be kept, whatever its age."""
-        return (self.jobs is not None and jobs > self.jobs) or (self.log_bytes is not None and log_bytes > self.log_bytes)
+        return (self.jobs is not None and jobs > self.jobs) or (self.kept_bytes is not None and kept_bytes > self.kept_bytes)
 
     def due_us(self, ended_at_us: int) -> int | None:
         """Say when a thing of then is too old; None: never."""
@@ -61,7 +61,7 @@ class Old:
 
     key: JobKey
     ended_at_us: int
-    log_bytes: int
+    kept_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +72,16 @@ class Choice:
     next_us: int | None
 
 
-def choose(keep: Keep, oldest: Sequence[Old], jobs: int, log_bytes: int, now_us: int) -> Choice:
-    """Choose among the `oldest` jobs, of `jobs` in all whose logs take `log_bytes`."""
+def choose(keep: Keep, oldest: Sequence[Old], jobs: int, kept_bytes: int, now_us: int) -> Choice:
+    """Choose among the `oldest` jobs, of `jobs` in all that take `kept_bytes`, logs and what the store has of them."""
     drop: list[JobKey] = []
     for one in oldest:
-        due_us = one.ended_at_us + LEAST_AGE_US if keep.over(jobs, log_bytes) else keep.due_us(one.ended_at_us)
+        due_us = one.ended_at_us + LEAST_AGE_US if keep.over(jobs, kept_bytes) else keep.due_us(one.ended_at_us)
         if due_us is None or due_us > now_us:
             return Choice(drop, due_us)
         drop.append(one.key)
         jobs -= 1
-        log_bytes -= one.log_bytes
+        kept_bytes -= one.kept_bytes
     return Choice(drop, None)
 
 
@@ -132,14 +132,15 @@ class Retention:
         self._timer = None
         now_us = self._ages.now_us()
         keep = self._keep if self._ages.known else replace(self._keep, seconds=None)
-        jobs, log_bytes, first_seq = self._store.read("SELECT ended, log_bytes, first_seq FROM kept")[0]
+        jobs, kept_bytes, first_seq = self._store.read("SELECT ended, log_bytes + store_bytes, first_seq FROM kept")[0]
         # What is read just now is passed over; how much that is, is bounded by the streams that there are.
         held = self._watchers.held
         rows = self._store.read(
-            "SELECT owner, id, ended_at, log_bytes FROM jobs WHERE state = 4 ORDER BY ended_at LIMIT ?", (_JOBS_A_STEP + len(held),)
+            "SELECT owner, id, ended_at, log_bytes + store_bytes FROM jobs WHERE state = 4 ORDER BY ended_at LIMIT ?",
+            (_JOBS_A_STEP + len(held),),
         )
         oldest = [Old(JobKey(owner, job_id), *rest) for owner, job_id, *rest in rows]
-        chosen = choose(keep, [one for one in oldest if one.key not in held], jobs, log_bytes, now_us)
+        chosen = choose(keep, [one for one in oldest if one.key not in held], jobs, kept_bytes, now_us)
         events_upto, events_due_us = self._choose_events(keep, first_seq, now_us)
         if chosen.drop or events_upto:
             self._dropping = True

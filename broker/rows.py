@@ -185,6 +185,7 @@ class Rows:
                 write.result = write.shortage
                 return
             proof = self._add_proof(write.proof)
+            proof_bytes = len(write.proof) // (len(rows) - len(known))
             batch = self._add_batch(write.jobs[0].key.owner, write.batch) if write.batch else None
             for position, job in enumerate(write.jobs):
                 if rows[position]:
@@ -192,9 +193,20 @@ class Rows:
                 rows[position] = self.next_row
                 self.next_row += 1
                 execute(
-                    "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, queued_at)"
-                    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)",
-                    (rows[position], *job.key, job.digest, job.name, batch, proof, job.spec, job.launched, job.queued_at_us),
+                    "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, queued_at, store_bytes)"
+                    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        rows[position],
+                        *job.key,
+                        job.digest,
+                        job.name,
+                        batch,
+                        proof,
+                        job.spec,
+                        job.launched,
+                        job.queued_at_us,
+                        len(job.spec) + proof_bytes,
+                    ),
                 )
                 self._add_event(job.event)
         write.result = Added(rows, frozenset(known), first_seq)
@@ -217,11 +229,14 @@ class Rows:
         write.first_seq = self.next_seq
         # A stop of many jobs has one proof.
         proofs = {proof: self._add_proof(proof) for proof in {change.stop_proof for change in write.changes} if proof is not None}
+        store_bytes = 0
         for change in write.changes:
             stop_proof = proofs[change.stop_proof] if change.stop_proof is not None else None
+            # A stop of many jobs is told with all of them in one write.
+            proof_bytes = len(change.stop_proof) // len(write.changes) if change.stop_proof is not None else 0
             self._execute(
                 "UPDATE jobs SET state = ?, launched = ?, pid = ?, started_at = ?, ended_at = ?, outcome = ?, log_bytes = ?,"
-                " stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof) WHERE row = ?",
+                " stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof), store_bytes = store_bytes + ? WHERE row = ?",
                 (
                     change.state,
                     change.launched,
@@ -232,30 +247,34 @@ class Rows:
                     change.log_bytes,
                     change.stop,
                     stop_proof,
+                    proof_bytes,
                     change.row,
                 ),
             )
+            if change.state == State.FINISHED:
+                store_bytes += self._execute("SELECT store_bytes FROM jobs WHERE row = ?", (change.row,)).fetchone()[0]
             for event in change.events:
                 self._add_event(event)
         ended = [change.log_bytes for change in write.changes if change.state == State.FINISHED]
         if ended:
-            self._count(len(ended), sum(ended))
+            self._count(len(ended), sum(ended), store_bytes)
 
     def _drop(self, write: DropJobs) -> None:
         execute = self._execute
         dropped: list[Dropped] = []
         proofs: set[int] = set()
         batches: set[int] = set()
-        last_row = 0
+        last_row = store_bytes = 0
         for key in write.keys:
             found = execute(
-                "SELECT row, pid, started_at, ended_at, log_bytes, proof, stop_proof, batch FROM jobs"
+                "SELECT row, store_bytes, pid, started_at, ended_at, log_bytes, proof, stop_proof, batch FROM jobs"
                 " WHERE owner = ? AND id = ? AND state = 4",
                 key,
             ).fetchone()
             if found is None:
                 continue
-            row, pid, started_at, ended_at, log_bytes, *uses, batch = found
+            row, its_bytes, pid, started_at, ended_at, log_bytes, *uses, batch = found
+            store_bytes += its_bytes
             execute("DELETE FROM jobs WHERE row = ?", (row,))
             last_row = max(last_row, row)
             proofs.update(use for use in uses if use is not None)
@@ -269,7 +288,7 @@ class Rows:
                 )
         self._drop_unused(proofs, batches)
         if dropped:
-            self._count(-len(dropped), -sum(one.log_bytes for one in dropped))
+            self._count(-len(dropped), -sum(one.log_bytes for one in dropped), -store_bytes)
             execute("UPDATE kept SET last_row = max(last_row, ?)", (last_row,))
         if write.events_upto:
             execute("DELETE FROM events WHERE seq <= ?", (write.events_upto,))
@@ -286,5 +305,7 @@ class Rows:
         for batch in batches:
             self._execute("DELETE FROM batches WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch = ?1)", (batch,))
 
-    def _count(self, ended: int, log_bytes: int) -> None:
-        self._execute("UPDATE kept SET ended = ended + ?, log_bytes = log_bytes + ?", (ended, log_bytes))
+    def _count(self, ended: int, log_bytes: int, store_bytes: int) -> None:
+        self._execute(
+            "UPDATE kept SET ended = ended + ?, log_bytes = log_bytes + ?, store_bytes = store_bytes + ?", (ended, log_bytes, store_bytes)
+        )

@@ -58,6 +58,13 @@ _STEPS = (
     CREATE TABLE kept (ended INTEGER NOT NULL, log_bytes INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_row INTEGER NOT NULL);
     INSERT INTO kept SELECT count(*), coalesce(sum(log_bytes), 0), coalesce((SELECT min(seq) FROM events), 1), 0 FROM jobs WHERE state = 4;
     """,
+    # What a job takes in this file counts towards what is kept: its spec, and its part of what was signed. Of older ones the spec.
+    """
+    ALTER TABLE jobs ADD COLUMN store_bytes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE kept ADD COLUMN store_bytes INTEGER NOT NULL DEFAULT 0;
+    UPDATE jobs SET store_bytes = length(spec);
+    UPDATE kept SET store_bytes = (SELECT coalesce(sum(store_bytes), 0) FROM jobs WHERE state = 4);
+    """,
 )
 VERSION = len(_STEPS)
 

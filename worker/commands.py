@@ -48,7 +48,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
     directory: Annotated[Path | None, typer.Option("--directory", metavar="DIR", help="Where jobs run that do not say where.")] = None,
     keep_for: Annotated[str, typer.Option(metavar="AGE", help="Keep what has ended for so long: 30d, 12h, 2w, or all.")] = "30d",
     keep_jobs: Annotated[str, typer.Option(metavar="N", help="Keep so many jobs that have ended, or all.")] = "100000",
-    keep_bytes: Annotated[str, typer.Option(metavar="SIZE", help="Keep so much of their logs: 10G, 500M, or all.")] = "10G",
+    keep_bytes: Annotated[str, typer.Option(metavar="SIZE", help="Keep so much of logs, input and requests: 10G, 500M, or all.")] = "10G",
     keep_free: Annotated[str, typer.Option(metavar="SIZE", help="With less free disk no new job is taken on; 0: never mind.")] = "100M",
     jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of others as root.")] = False,
     embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,

@@ -55,6 +55,25 @@ async def test_a_forgotten_id_is_never_run_again_not_even_after_a_restart(house:
         house.engine.expect(("recover",))
 
 
+async def test_what_the_store_has_of_a_job_counts_towards_what_is_kept(house: House) -> None:
+    """Its spec, and its part of what was signed, of the start and of a stop."""
+    first, second = asked(1, b"true", b"x" * 1000), asked(2)
+    await house.accept(first, second)
+    job = house.desk.lookup.job(key(1))
+    assert job is not None
+    stopped = asyncio.Event()
+    house.desk.stop([job], [StopOrder(15, 0, "somebody")], b"stop proof", stopped.set)
+    await stopped.wait()
+    await end(house, 1)
+    in_store = len(first.raw) + len(b"proof") // 2 + len(b"stop proof")
+    assert house.store.read("SELECT store_bytes FROM kept") == [(in_store,)]
+    await end(house, 2)
+    assert house.store.read("SELECT store_bytes FROM kept") == [(in_store + len(second.raw) + len(b"proof") // 2,)]
+    await forget(house, key(1), key(2))
+    assert house.store.read("SELECT store_bytes FROM kept") == [(0,)]
+    house.engine.effects.clear()
+
+
 async def test_a_start_repeated_in_the_very_commit_that_forgets_its_job_is_told_so(house: House) -> None:
     await house.accept(asked(1))
     await end(house, 1)

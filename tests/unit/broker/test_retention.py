@@ -21,7 +21,7 @@ def old(number: int, days_ago: float, log_bytes: int = 0) -> Old:
 
 
 def test_what_is_too_old_goes_and_the_next_one_is_waited_for() -> None:
-    keep = Keep(seconds=30 * 86400.0, jobs=None, log_bytes=None)
+    keep = Keep(seconds=30 * 86400.0, jobs=None, kept_bytes=None)
     chosen = choose(keep, [old(1, 40), old(2, 31), old(3, 29)], 3, 0, NOW_US)
     assert chosen.drop == [key(1), key(2)]
     assert chosen.next_us == NOW_US + DAY_US
