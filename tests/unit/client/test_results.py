@@ -92,3 +92,11 @@ def test_what_is_no_duration_is_refused(duration: float) -> None:
 
 def test_the_public_client_is_this_one() -> None:
     assert jobwire.Client is Client
+
+
+def test_how_long_a_job_lasted_is_told_by_the_daemon_and_by_dates_only_where_it_does_not() -> None:
+    dates = {"state": job_pb2.STATE_FINISHED, "queued_at_us": 1, "started_at_us": 2_000_000, "ended_at_us": 9_000_000}
+    assert job_info(job_pb2.Job(lasted_us=1, ended_ago_us=0, **dates)).lasted_us == 1
+    older = job_info(job_pb2.Job(**dates))
+    # How long ago it ended is not guessed by a clock of ours.
+    assert (older.lasted_us, older.ended_ago_us) == (7_000_000, None)
