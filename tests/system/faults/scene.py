@@ -30,16 +30,23 @@ class Submitter:
     def __init__(self, house: House, identity: Identity, acknowledged: Path, ledger: Path, file: Path) -> None:
         identities.save(identity, file)
         self._command = [sys.executable, "-P", str(Path(__file__).with_name("submitter.py"))]
-        self._command += [str(house.worker.state / "worker.json"), str(file), str(acknowledged), str(ledger)]
+        self._house = house
+        self._arguments = [str(file), str(acknowledged), str(ledger)]
         self._log = file.with_suffix(".log")
         self.open_wishes: dict[int, dict[str, Any]] = {}
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
         paths = os.pathsep.join(filter(None, [str(_TESTS), str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+        worker = self._house.worker
+        where = [str(worker.state / "worker.json"), worker.endpoint, str(worker.description["key"])]
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": paths, "PYTHONSAFEPATH": "1"}
+                [*self._command, *where, *self._arguments],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": paths, "PYTHONSAFEPATH": "1"},
             )
 
     @property
@@ -59,6 +66,10 @@ class Submitter:
         self._process = self._start()
         for wish in list(self.open_wishes.values()):
             self.send(wish)
+
+    def assert_alive(self) -> None:
+        """Fail if it ended by itself: what it was asked would be waited for in vain."""
+        assert self._process.poll() is None, f"a client ended:\n{self.logged()}"
 
     def close(self, *, kill: bool = False) -> None:
         """End it; it has nothing to do any more, or is killed."""
@@ -123,6 +134,7 @@ class Scene:
         """Learn what clients were acknowledged."""
         done = self.acknowledged.look().done
         for submitter in self.submitters:
+            submitter.assert_alive()
             for number in submitter.open_wishes.keys() & done:
                 del submitter.open_wishes[number]
 

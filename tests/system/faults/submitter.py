@@ -24,10 +24,8 @@ from jobwire.schemas.refusal import Code, Refused
 _PATIENCE_SECONDS = 120
 
 
-def main(worker: str, identity: str, acknowledged: str, ledger: str) -> None:
-    """Serve until standard input ends. `worker` is the file in which the worker says where it is."""
-
-    place = ""
+def main(worker: str, place: str, key: str, identity: str, acknowledged: str, ledger: str) -> None:
+    """Serve until standard input ends. `worker` is the file in which the worker says where it is, `place` where it was."""
 
     def endpoint() -> str:
         nonlocal place
@@ -36,8 +34,7 @@ def main(worker: str, identity: str, acknowledged: str, ledger: str) -> None:
             place = str(json.loads(Path(worker).read_bytes())["endpoint"])
         return place
 
-    public = parse_public(json.loads(Path(worker).read_bytes())["key"])
-    with Client.connect(endpoint(), public, load(Path(identity)), connect_timeout=_PATIENCE_SECONDS, revive=endpoint) as client:
+    with Client.connect(endpoint(), parse_public(key), load(Path(identity)), connect_timeout=_PATIENCE_SECONDS, revive=endpoint) as client:
         for line in sys.stdin:
             wish = json.loads(line)
             lines = _do(client, wish, ledger)
