@@ -25,12 +25,23 @@ class Departure:
         self._taken = [number for number in _SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
         for number in self._taken:
             signal.signal(number, self._depart)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            # Here too, and not only where KeyboardInterrupt is caught: it may come before anybody catches it.
+            signal.signal(signal.SIGINT, self._interrupt)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """End: signals do what they did before."""
         for number in self._taken:
             signal.signal(number, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGINT) == self._interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        with contextlib.suppress(ReaderGone, CannotWrite):
+            self._leave()
+        raise KeyboardInterrupt
 
     def _depart(self, number: int, frame: FrameType | None) -> None:
         del frame

@@ -14,6 +14,7 @@ import stat
 from .streams import raise_unwritable, write_some
 
 _PIPE_BYTES = 1024 * 1024
+_MESSAGE_BYTES = 16 * 1024
 
 
 class Outlet:
@@ -49,7 +50,9 @@ class Outlet:
         if self._socket is None:
             return write_some(self.fd, data, self._standard)
         try:
-            return self._socket.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            # What is no stream takes a message whole or not at all.
+            part = data if self._socket.type is socket.SOCK_STREAM else memoryview(data)[:_MESSAGE_BYTES]
+            return self._socket.send(part, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
         except BlockingIOError:
             return 0
         except OSError as error:

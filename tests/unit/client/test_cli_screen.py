@@ -1,5 +1,6 @@
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -83,6 +84,21 @@ def test_a_slow_reader_does_not_hold_up_and_shares_nothing(pipe: tuple[int, int]
     assert outlet.write(b"x") == 1
     outlet.close()
     os.close(read)
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_SEQPACKET, socket.SOCK_DGRAM])
+def test_a_socket_of_any_kind_is_written_to_without_waiting_until_its_other_end_is_closed(kind: socket.SocketKind) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
+    with ours, theirs:
+        outlet = Outlet(theirs.fileno())
+        while outlet.write(bytes(1 << 18)):
+            pass
+        assert theirs.getblocking()
+        assert len(ours.recv(1 << 10)) == 1 << 10
+        ours.close()
+        with pytest.raises(ReaderGone):
+            outlet.write(b"x")
+        outlet.close()
 
 
 def test_a_reader_that_is_gone_is_told(pipe: tuple[int, int]) -> None:
