@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 STRANGER_BYTES = 64 * 1024
 STRANGER_SECONDS = 10.0
 MOST_STRANGERS = 256
-# Each socket may have a quarter of the descriptors that this process may have; half is kept for jobs, logs and the store.
+# Each of the two sockets may have as much, and followed logs; the rest is kept for jobs and the store.
 _SHARE_OF_DESCRIPTORS = 4
 _LOOK_SECONDS = 0.02
 # Of strangers less is waited for: they may send so little.
@@ -48,6 +48,11 @@ _LONGEST_SHORT = 222
 # Heartbeats of libzmq (ZMTP, PING) are taken in and never handed over. One a second is forgiven; a flood of them is none.
 _FORGIVEN_BYTES_A_SECOND = 256
 _EVENTS_A_TURN = 256
+
+
+def most_of_descriptors() -> int:
+    """Say how many descriptors may be used for one kind of thing that others have a hand in: a quarter, so that some are left."""
+    return max(8, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _SHARE_OF_DESCRIPTORS)
 
 
 @dataclass(slots=True, eq=False)
@@ -105,7 +110,7 @@ class Connections:
 
     def __post_init__(self) -> None:
         """Watch from before the first one comes."""
-        self.most = self.most or max(8, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _SHARE_OF_DESCRIPTORS)
+        self.most = self.most or most_of_descriptors()
         self._monitor = self.watched.get_monitor_socket(zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
         self._epoll = select.epoll()
 

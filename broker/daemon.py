@@ -28,6 +28,7 @@ from ..schemas.frames import NONCE_BYTES
 from ..schemas.refusal import Code, Refused
 from .ages import Ages
 from .clock import Clock
+from .connections import most_of_descriptors
 from .desk import Desk
 from .edge import EdgeReader
 from .endpoint import Endpoint
@@ -82,7 +83,7 @@ class Daemon:
         self._members = self._roster.roster.members
         self._closing.append(self._roster.close)
         try:
-            watchers = Watchers(self._look_at_the_ended)
+            watchers = Watchers(self._look_at_the_ended, most_of_descriptors())
             self._store = Store(settings.store, self._loop, watchers.flush)
             self._closing.append(self._store.close)
             self._open_sockets(engine, watchers)

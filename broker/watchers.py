@@ -5,11 +5,13 @@ They hear only of what is durable, and are flushed once for all that became dura
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Protocol
 
 from ..schemas.naming import JobKey
+from ..schemas.refusal import Code, Reason, Refused
 from .life import Job
 
 
@@ -30,9 +32,13 @@ class Watcher(Protocol):
 
 
 class Watchers:
-    """The watchers of all jobs. `released` is called when nobody follows the logs of a job any more."""
+    """The watchers of all jobs. `released` is called when nobody follows the logs of a job any more.
 
-    def __init__(self, released: Callable[[], None]) -> None:
+    So many logs as `most_held` are followed at once by all members together: each holds a descriptor.
+    """
+
+    def __init__(self, released: Callable[[], None], most_held: int = sys.maxsize) -> None:
+        self._most_held = most_held
         self._watching: defaultdict[JobKey, list[Watcher]] = defaultdict(list)
         self._touched: dict[Watcher, None] = {}
         # Jobs whose logs are being followed, and by how many: they are not dropped to make room.
@@ -59,6 +65,18 @@ class Watchers:
             watching.remove(watcher)
             if not watching:
                 del self._watching[job.key]
+
+    def demand_room(self, own_streams: int) -> None:
+        """Go on only if one more log can be followed; of one member, who has so many streams, a quarter of what there is.
+
+        Raises Refused(RESOURCE_EXHAUSTED).
+        """
+        if self.held.total() >= self._most_held or own_streams >= max(1, self._most_held // 4):
+            raise Refused(
+                Code.RESOURCE_EXHAUSTED,
+                f"{self.held.total()} logs are followed, and more descriptors are not left for that",
+                reason=Reason.TOO_MANY_STREAMS,
+            )
 
     def hold(self, key: JobKey) -> None:
         """Note that the logs of a job are being followed, until `release`."""

@@ -36,6 +36,7 @@ def follow_log(call: Call, desk: Desk, turns: Turns) -> None:
     stream = _stream(request.stream)
     job = desk.lookup.visible_job(read_key(request.key, call.member), call.member)
     call.demand_stream()
+    desk.watchers.demand_room(call.peer.account.streams)
 
     def ended() -> None:
         call.stream_ended()

@@ -18,7 +18,7 @@ from processes import descriptors, peak_bytes
 from raw_client import RawClient
 
 from jobwire.broker.connections import MOST_STRANGERS
-from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.generated import job_pb2, request_pb2
 
 MOST_BYTES = 128 * 1024 * 1024
 # So much nobody may send that is no message; it lies here, in two kernels and on the way.
@@ -174,3 +174,21 @@ def test_members_cannot_use_up_all_descriptors_either(narrow: Worker) -> None:
         wait_until(lambda: "the most of too many connections" in narrow.logged(), "somebody is cut off")
         assert before.ask(before.start(b"true")).WhichOneof("content") == "acknowledged"
         assert descriptors(narrow.process.pid) < 230, "some are kept back"
+
+
+def test_followed_logs_leave_descriptors_for_others(narrow: Worker) -> None:
+    insider = narrow.admit("insider", "submitter")
+    assert narrow.process is not None
+    with RawClient(narrow.endpoint, narrow.public, insider) as raw:
+        raw.hello()
+        start = raw.start(b"sleep", b"60")
+        raw.ask(start)
+        key = job_pb2.JobKey(owner=insider.public, id=start.start.jobs[0].id)
+        follow = request_pb2.FollowLog(key=key, stream=request_pb2.STREAM_STDOUT, credit_bytes=1000)
+        for _ in range(100):
+            raw.send(raw.envelope(raw.request(follow_log=follow)))
+        replies = [raw.receive() for _ in range(100 - 64 // 4)]
+        assert {reply.refusal.code for reply in replies} == {request_pb2.CODE_RESOURCE_EXHAUSTED}
+        assert descriptors(narrow.process.pid) < 230, "some are kept back"
+        with narrow.client() as other:
+            assert other.run(["echo", "here"]).stdout == b"here\n"

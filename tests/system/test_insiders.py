@@ -16,8 +16,9 @@ from insiders import follow, list_all, mute_connections, watched
 from processes import descriptors, peak_bytes
 from raw_client import SILENCE_MS, WAIT_MS, RawClient, news
 
+from jobwire.keys import signature
 from jobwire.keys.identity import Identity
-from jobwire.schemas.frames import MOST_GRANTS, MOST_STREAMS
+from jobwire.schemas.frames import MOST_GRANTS, MOST_JOBS_PER_FILTER, MOST_STREAMS
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.spec import JobSpec
 
@@ -93,11 +94,10 @@ def test_who_subscribes_without_end_is_refused(worker: Worker, insider: Identity
 def test_grants_cannot_name_jobs_without_end(worker: Worker, insider: Identity) -> None:
     jobs = [job_pb2.JobKey(id=number.to_bytes(16, "big")) for number in range(60_000)]
     with attacked(worker, insider) as raw:
-        wanted = request_pb2.Subscribe(filter=event_pb2.Filter(jobs=jobs))
-        assert [code(raw.ask(raw.request(subscribe=wanted))) for _ in range(2)] == [0, request_pb2.CODE_RESOURCE_EXHAUSTED]
-        for filter_ in (event_pb2.Filter(batch=bytes(1_000_000)), event_pb2.Filter(labels=[job_pb2.Label(name="x" * 1_000_000)])):
-            refused = raw.ask(raw.request(subscribe=request_pb2.Subscribe(filter=filter_)))
-            assert code(refused) == request_pb2.CODE_INVALID_ARGUMENT
+        filters = [event_pb2.Filter(jobs=jobs[:count]) for count in (MOST_JOBS_PER_FILTER, MOST_JOBS_PER_FILTER + 1, len(jobs))]
+        filters += [event_pb2.Filter(batch=bytes(1_000_000)), event_pb2.Filter(labels=[job_pb2.Label(name="x" * 1_000_000)])]
+        codes = [code(raw.ask(raw.request(subscribe=request_pb2.Subscribe(filter=filter_)))) for filter_ in filters]
+        assert codes == [0, *[request_pb2.CODE_INVALID_ARGUMENT] * 4]
 
 
 def test_subscriptions_of_grants_that_were_given_back_do_not_pile_up(worker: Worker, insider: Identity) -> None:
@@ -191,3 +191,51 @@ def test_a_members_jobs_are_bounded_and_a_changed_bound_counts_at_once(worker: W
 
 def _states(raw: RawClient) -> list[int]:
     return [job.state for job in raw.ask(raw.request(list=request_pb2.List())).list.jobs]
+
+
+def test_a_stop_that_names_one_job_without_end_is_refused_at_once(worker: Worker, insider: Identity) -> None:
+    with attacked(worker, insider) as raw:
+        start = raw.start(b"true")
+        raw.ask(start)
+        key = job_pb2.JobKey(owner=insider.public, id=start.start.jobs[0].id)
+        for count in (1001, 120_000):
+            stop = raw.request(stop=request_pb2.Stop(keys=[key] * count, credit_messages=1))
+            assert code(raw.ask(stop)) == request_pb2.CODE_INVALID_ARGUMENT
+        raw.send(raw.envelope(raw.request(stop=request_pb2.Stop(keys=[key] * 1000, credit_messages=1))))
+        assert raw.receive().WhichOneof("content") == "acknowledged"
+        assert len(raw.receive().reports.reports) == 1
+
+
+def test_a_job_that_is_large_and_means_little_is_not_kept(worker: Worker, insider: Identity) -> None:
+    """Fields that nobody knows, beside the verb, in the start, in its job; and one of the job's own said again and again."""
+    with attacked(worker, insider) as raw:
+        start = raw.start(b"true")
+        job = start.start.jobs[0].SerializeToString()
+        unknown = b"\xfa\x01\xc0\x84\x3d" + bytes(1_000_000)
+        name = b"\x2a\x04name" * 150_000
+        again = start.start.jobs[0].spec.SerializeToString() + name
+        request = start.SerializeToString()
+        inside = request_pb2.Request(id=start.id).SerializeToString() + _field(3, _field(1, _field(1, b"2" * 16) + _field(2, again)))
+        for raw_request in (request + unknown, request_pb2.Request(id=9).SerializeToString() + _field(3, _field(1, job) + unknown), inside):
+            proof = signature.sign(insider, worker.public, raw.nonce, raw_request)
+            raw.send(request_pb2.Envelope(request=raw_request, proof=proof).SerializeToString())
+            assert code(raw.receive()) == request_pb2.CODE_INVALID_ARGUMENT
+    assert (worker.state / "state.db-wal").stat().st_size < 1_000_000
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A length-delimited field as it travels."""
+    length, left = b"", len(content)
+    while left > 127:
+        length += bytes([left & 127 | 128])
+        left >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([left]) + content
+
+
+def test_a_peer_that_asks_again_under_the_same_number_has_one_stream(worker: Worker, insider: Identity) -> None:
+    with attacked(worker, insider) as raw:
+        key = writing_job(raw)
+        follow_one = raw.request(follow_log=request_pb2.FollowLog(key=key, stream=request_pb2.STREAM_STDERR, credit_bytes=2**63))
+        for _ in range(MOST_STREAMS + 10):
+            raw.send(raw.envelope(follow_one))
+        assert code(raw.ask(raw.request(list=request_pb2.List()))) == 0
