@@ -60,6 +60,7 @@ __all__ = [
     "job_spec",
 ]
 
+_PRIVATE_TIMEOUT_SECONDS = 30.0
 # Beyond so many open watches `submit` opens none: a daemon bounds the streams of one connection. Waits then hear events.
 _MOST_WATCHES = 64
 
@@ -75,7 +76,7 @@ class Client:
         self,
         context: str | Context | None = None,
         *,
-        connect_timeout: Duration = CONNECT_TIMEOUT_SECONDS,
+        connect_timeout: Duration | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
         """Read context and identity; `Refused` where there is none. The user's own identity is made where there is none yet."""
@@ -84,6 +85,9 @@ class Client:
 
             context = resolve(context)
         revive = _revive_embedded if context.embedded else None
+        if connect_timeout is None:
+            # One's own runs, that is known: if it answers late, a hundred commands have begun with this one.
+            connect_timeout = _PRIVATE_TIMEOUT_SECONDS if context.embedded else CONNECT_TIMEOUT_SECONDS
         self.connection = Connection(
             context.endpoint,
             context.server_key,

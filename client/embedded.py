@@ -88,10 +88,14 @@ def _locked(path: Path, how: int) -> Iterator[None]:
 
 def _open_private(path: Path, flags: int) -> int:
     try:
-        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:
         private_files.make_folder(path.parent)
-        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    with suppress(OSError):
+        # Whatever the umask of who makes it took away.
+        os.fchmod(fd, 0o600)
+    return fd
 
 
 def _running(folder: Path) -> Context | None:

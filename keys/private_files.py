@@ -97,6 +97,8 @@ class Place:
         made = f".{self.path.name}.{os.urandom(8).hex()}"
         fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self.folder)
         try:
+            # Whatever the umask took away.
+            os.fchmod(fd, 0o600)
             with open(fd, "wb", closefd=False) as file:
                 file.write(data)
             _sync(fd)
@@ -172,10 +174,15 @@ class _Walk:
             return None
 
     def enter(self, name: str, *, make: bool) -> None:
+        made = False
         if make:
             with suppress(FileExistsError):
                 os.mkdir(name, 0o700, dir_fd=self._opened[-1])
+                made = True
         self._opened.append(os.open(name, os.O_PATH | _FOLDER, dir_fd=self._opened[-1]))
+        if made and stat.S_IMODE(os.fstat(self._opened[-1]).st_mode) & stat.S_IRWXU != stat.S_IRWXU:
+            # The umask took away what we need ourselves. By what is open: under that name may be another one by now.
+            Path(f"/proc/self/fd/{self._opened[-1]}").chmod(0o700)
         self.names.append(name)
 
     def up(self) -> None:

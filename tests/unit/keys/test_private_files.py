@@ -139,3 +139,16 @@ def test_a_folder_that_cannot_be_synced_is_written_to_all_the_same(tmp_path: Pat
     monkeypatch.setattr(os, "fsync", fail)
     private_files.replace(tmp_path / "file", b"data")
     assert (tmp_path / "file").read_bytes() == b"data"
+
+
+@pytest.mark.parametrize("umask", [0, 0o277, 0o777], ids=oct)
+def test_folders_and_files_are_for_their_owner_whatever_the_umask_is(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        private_files.make_folder(tmp_path / "a" / "b")
+        private_files.create(tmp_path / "a" / "b" / "created", b"x")
+        private_files.replace(tmp_path / "a" / "b" / "replaced", b"x")
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "a/b", "a/b/created", "a/b/replaced")]
+    assert modes == [0o700, 0o700, 0o600, 0o600]
