@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..keys import private_files
+from ..keys.holder import DESCRIPTION, Whereabouts, holder_of, locate
 from ..keys.identity import Identity, fingerprint, load_or_make, parse_public
 from ..keys.ownership import reason_of
 from ..keys.places import identity_path, roster_path, worker_folder
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 _LAST_LOG_LINES = 8
 _LARGEST_LOG_TAIL = 4096
-_LONGEST_PID = 32
 _READY_SECONDS = 20
 # An idle worker ends sooner; a command beside a busy one should not wait longer.
 _MAKE_WAY_SECONDS = 0.5
@@ -72,17 +72,28 @@ def revive() -> str:
 @contextmanager
 def _locked(path: Path, how: int) -> Iterator[None]:
     try:
-        fd = _open_private(path, os.O_RDWR | os.O_CREAT)
+        fd = _open_locked(path, how)
     except OSError as error:
-        raise Refused(
-            Code.UNAVAILABLE,
-            f"the state folder {path.parent} cannot be used: {reason_of(error, path)}",
-            "name another folder: JOBWIRE_STATE=DIR",
-        ) from None
+        raise _unusable(path.parent, error) from None
     try:
-        fcntl.flock(fd, how)
         yield
     finally:
+        os.close(fd)
+
+
+def _open_locked(path: Path, how: int) -> int:
+    while True:
+        fd = _open_private(path, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(fd, how)
+            if os.path.samestat(os.fstat(fd), path.stat()):
+                return fd
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(fd)
+            raise
+        # It was removed while we waited, and others lock another one.
         os.close(fd)
 
 
@@ -100,35 +111,35 @@ def _open_private(path: Path, flags: int) -> int:
 
 def _running(folder: Path) -> Context | None:
     """Find who runs, once it is ready; None where nobody does."""
-    holder = _holder(folder)
+    holder = _holder_of(folder)
     if holder is None:
         return None
     return _described(folder, holder) or _await_ready(folder)
 
 
-def _holder(folder: Path) -> str | None:
-    """Read the pid of the worker that holds the folder. Its lock tells that it lives: files stay behind after a `kill -9`."""
+def _holder_of(folder: Path) -> str | None:
     try:
-        fd = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return os.read(fd, _LONGEST_PID).decode(errors="replace").strip()
-    finally:
-        os.close(fd)
-    return None
+        return holder_of(folder)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+
+
+def _unusable(folder: Path, error: OSError) -> Refused:
+    return Refused(
+        Code.UNAVAILABLE,
+        f"the state folder {folder} cannot be used: {reason_of(error, folder / 'lock')}",
+        "name another folder: JOBWIRE_STATE=DIR",
+    )
 
 
 def _described(folder: Path, holder: str) -> Context | None:
     """Read what the holder says of itself; None where it is not ready, and only its predecessor's words are there."""
     try:
-        said = (folder / "worker.json").read_bytes()
+        said = (folder / DESCRIPTION).read_bytes()
     except FileNotFoundError:
         return None
-    pid, context = _understand(said)
-    return context if str(pid) == holder else None
+    fields, context = _understand(said)
+    return context if str(fields["pid"]) == holder and locate(fields) is not Whereabouts.GONE else None
 
 
 def _is_poor(folder: Path) -> bool:
@@ -147,16 +158,19 @@ def _said(folder: Path) -> dict[str, Any]:
 
 def _ask_to_make_way(folder: Path) -> None:
     """Have the worker end if it has nothing to do; a busy one stays, and is asked by a later command again."""
-    holder = _holder(folder) or ""
-    if str(_said(folder).get("pid")) != holder:
+    said = _said(folder)
+    holder = _holder_of(folder) or ""
+    if str(said.get("pid")) != holder:
         return
     try:
         process = os.pidfd_open(int(holder))
     except (OSError, ValueError):
         return
     try:
-        signal.pidfd_send_signal(process, signal.SIGUSR1)
-        select.select([process], [], [], _MAKE_WAY_SECONDS)
+        # Asked once the pidfd is open: the pid alone may be that of anybody by now.
+        if locate(said) is Whereabouts.HERE:
+            signal.pidfd_send_signal(process, signal.SIGUSR1)
+            select.select([process], [], [], _MAKE_WAY_SECONDS)
     except OSError:
         return
     finally:
@@ -171,23 +185,25 @@ def _await_ready(folder: Path) -> Context | None:
     with INotify() as watch:
         # Its description is moved into its place; the lock that it wrote to is closed at its end.
         watch.add_watch(folder, flags.MOVED_TO | flags.CLOSE_WRITE)
-        while (holder := _holder(folder)) is not None:
+        while (holder := _holder_of(folder)) is not None:
             if found := _described(folder, holder):
                 return found
             if not watch.read(timeout=max(0, int((deadline - time.monotonic()) * 1000))):
+                end = f"; or end it: kill {holder}" if holder else ""
                 raise Refused(
                     Code.UNAVAILABLE,
-                    f"your private worker (pid {holder}) is not ready after {_READY_SECONDS} s",
-                    f"see what it does: tail {folder / 'worker.log'}; or end it: kill {holder}",
+                    f"your private worker (pid {holder or 'not known'}) is not ready after {_READY_SECONDS} s",
+                    f"see what it does: tail {folder / 'worker.log'}{end}",
                 )
     return None
 
 
-def _understand(said: bytes) -> tuple[int, Context]:
-    """Understand what a worker says of itself, in `worker.json` and when it is ready: its pid, and how to reach it."""
+def _understand(said: bytes) -> tuple[dict[str, Any], Context]:
+    """Understand what a worker says of itself, in `worker.json` and when it is ready: all of it, and how to reach it."""
     try:
         fields: dict[str, Any] = json.loads(said)
-        return fields["pid"], Context(EMBEDDED, fields["endpoint"], parse_public(fields["key"]), identity_path(), embedded=True)
+        fields["pid"]
+        return fields, Context(EMBEDDED, fields["endpoint"], parse_public(fields["key"]), identity_path(), embedded=True)
     except (ValueError, KeyError, TypeError) as error:
         raise Refused(Code.INTERNAL, f"the embedded worker says of itself what cannot be understood: {error!r}") from None
 

@@ -20,6 +20,8 @@ from .ownership import name_of, others_may_write, outsiders
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # As path_resolution(7) has it.
 _MOST_LINKS = 40
+# See rename(2).
+_RENAME_NOREPLACE = 1
 _UNLESS_LINKS = {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL, errno.EXDEV}
 
 
@@ -85,8 +87,16 @@ class Place:
             return None
 
     def _rename_unless_there(self, made: str) -> None:
-        """Do without hard links, which some file systems have not: the lock keeps others of us from creating it at the same time."""
-        self.lock()
+        """Do without hard links, which some file systems have not."""
+        import ctypes  # noqa: PLC0415 -- rarely needed
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        name = self.path.name.encode("utf-8", "surrogateescape")
+        if not libc.renameat2(self.folder, made.encode("utf-8", "surrogateescape"), self.folder, name, _RENAME_NOREPLACE):
+            return
+        if (number := ctypes.get_errno()) not in {errno.EINVAL, errno.ENOSYS}:
+            raise OSError(number, os.strerror(number), self.path)
+        # A file system that knows neither: then two at the very same moment are not told from each other.
         if self._status() is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
         os.rename(made, self.path.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)

@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from ..broker.room import free_bytes
+from ..keys.holder import Whereabouts, locate
 from ..keys.ownership import demand_own
 from ..keys.places import roster_path, worker_folder
 from ..schemas.job import OWN_FAILURE_STATUS
@@ -25,7 +26,7 @@ from ..schemas.refusal import Code, Refused
 from ..schemas.sizes import format_size, parse_size
 from . import keeping, layout, leaving, surroundings
 from .listening import has_next_port, read_endpoint
-from .lock import last_description, running
+from .lock import last_description, open_process, running
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and watch the worker of this machine.")
 
@@ -33,6 +34,11 @@ _LEAST_SLOTS = 4
 _STOP_SECONDS = 30
 _RELOAD_SECONDS = 60
 _JOBS_SHOWN = 10
+_WHERE = {
+    Whereabouts.HERE: "",
+    Whereabouts.ELSEWHERE: " of another container or machine",
+    Whereabouts.GONE: ", which is not to be seen from here",
+}
 
 StateOption = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="State folder. Default: this user's own worker.")]
 
@@ -99,7 +105,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         return
     containment = "cgroup v2" if found["cgroups"] else "session and subreaper (no cgroup v2)"
     lines = {
-        "worker": f"running, pid {found['pid']}, jobwire {found['version']}",
+        "worker": f"running, pid {found['pid']}{_WHERE[locate(found)]}, jobwire {found['version']}",
         "endpoint": found["endpoint"],
         "events": found["event_endpoint"],
         "key": found["key"],
@@ -124,9 +130,9 @@ def stop(*, state: StateOption = None) -> None:
     if found is None:
         typer.echo(f"jobwire: no worker runs on {folder}", err=True)
         return
-    try:
-        process = os.pidfd_open(int(found["pid"]))
-    except ProcessLookupError:
+    process = open_process(folder, found)
+    if process is None:
+        typer.echo(f"jobwire: no worker runs on {folder}", err=True)
         return
     try:
         signal.pidfd_send_signal(process, signal.SIGTERM)
@@ -155,7 +161,9 @@ def reload(*, state: StateOption = None) -> None:
             f"worker {before['pid']} is of jobwire {before['version']}, which cannot reload",
             f"jobwire worker stop --state {folder}, and start it again; its jobs go on",
         )
-    process = os.pidfd_open(int(before["pid"]))
+    process = open_process(folder, before)
+    if process is None:
+        raise Refused(Code.NOT_FOUND, f"no worker runs on {folder}", "there is nothing to reload")
     try:
         # Its description is moved into its place.
         with INotify() as watch:

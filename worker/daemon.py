@@ -21,10 +21,12 @@ from typing import Any
 from .. import __version__
 from ..broker.daemon import Daemon, Settings
 from ..broker.retention import Keep
+from ..keys.holder import identify
 from ..keys.identity import Identity, format_public, load_or_make
 from ..schemas.refusal import Code, Refused
 from . import constraints, layout, orphans, reload
 from .engine import LocalEngine
+from .folder_watch import FolderWatch
 from .listening import hidden_loopback, is_loopback
 from .lock import StateLock, last_description
 from .memory import reuse_buffers
@@ -75,7 +77,7 @@ class _Description:
 
     def fields(self) -> dict[str, Any]:
         return {
-            "pid": os.getpid(),
+            **identify(),
             "endpoint": self.daemon.endpoint,
             "event_endpoint": self.daemon.event_endpoint,
             "key": format_public(self.identity.public),
@@ -86,7 +88,6 @@ class _Description:
             "supervisor_pid": self.engine.supervisor_pid,
             "keeper_pid": self.engine.keeper_pid,
             "cgroups": self.engine.cgroups,
-            "boot_id": _boot_id(),
             "surroundings": self.surroundings,
             "caller": self.settings.caller,
             "reloads": asdict(self.reloads),
@@ -123,6 +124,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     passed_on: Resumed | None = None
     engine: LocalEngine | None = None
     daemon: Daemon | None = None
+    watch: FolderWatch | None = None
     try:
         demand_sound(settings.state)
         identity = load_or_make(settings.state / "identity")
@@ -134,6 +136,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         description = _Description(lock, settings, identity, engine, daemon, reloads, surroundings)
         lock.describe(description.fields())
         engine.on_hello = description.write_anew
+        watch = FolderWatch(lock, settings.state, loop, lambda: signals.put_nowait(signal.SIGTERM))
         answer_first()
         ready(description.fields())
         for endpoint in filter(None, (settings.listen, settings.event_listen)):
@@ -148,8 +151,11 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
             passed_on = Resumed(lock.fileno(), files_limit, made_way, *at)
         return passed_on
     finally:
-        if engine is not None and passed_on is None and (daemon is None or not daemon.desk.live):
-            # Nobody needs the supervisor for now; it takes this back when the next worker says hello.
+        if watch is not None:
+            watch.close()
+        needs_no_worker = daemon is None or not daemon.desk.live or (watch is not None and watch.loss)
+        if engine is not None and passed_on is None and needs_no_worker:
+            # Nobody needs the supervisor for now, or when its jobs have ended; it takes this back when the next worker says hello.
             engine.retire()
         # The engine first: facts that come now are told again to the next worker, none is heard by a desk that closes.
         if engine is not None:

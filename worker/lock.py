@@ -1,6 +1,6 @@
-"""Who holds a state folder: a flock for as long as the worker lives, and a file that says who it is.
+"""Who holds a state folder: locks for as long as the worker lives, and a file that says who it is.
 
-The lock tells whether one lives (a file stays behind after `kill -9`); what is written in it is for messages only.
+The locks tell whether one lives (files stay behind after `kill -9`, and may be removed before); keys/holder.py reads them.
 """
 
 from __future__ import annotations
@@ -8,14 +8,19 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
+import time
 from pathlib import Path
 from typing import Any
 
 from ..keys import private_files
+from ..keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, locate
+from ..keys.ownership import judge
 from ..schemas.refusal import Code, Refused
+from . import layout
 
-_LOCK = "lock"
-_DESCRIPTION = "worker.json"
+_LOOK_AGAIN_MS = 5
+_PATIENCE_SECONDS = 20
 
 
 class StateLock:
@@ -27,36 +32,94 @@ class StateLock:
         Raises Refused(FAILED_PRECONDITION) if another worker holds it, or the folder cannot be used.
         """
         self._state = state
-        if inherited >= 0:
-            os.set_inheritable(inherited, False)  # noqa: FBT003 -- it takes no name
-            self._file = inherited
-            return
+        self._description = b""
+        self._file = inherited
         try:
             private_files.make_folder(state)
-            self._file = os.open(state / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._folder = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                self._take(inherited)
+            except BaseException:
+                os.close(self._folder)
+                raise
         except OSError as error:
             raise Refused(
                 Code.FAILED_PRECONDITION, f"the state folder {state} cannot be used: {error.strerror}", "give another with --state"
             ) from error
+
+    def _take(self, inherited: int) -> None:
+        judge(os.fstat(self._folder), self._state, "the state folder")
+        if inherited >= 0:
+            os.set_inheritable(inherited, False)  # noqa: FBT003 -- it takes no name
+            # Who has it for a moment meets the lock of the file, and lets go.
+            fcntl.flock(self._folder, fcntl.LOCK_EX)
+            return
+        # The folder first: the file may have been removed from under a worker, which still holds it.
+        self._lock(self._folder)
+        self._file = self._open_file()
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(self._file, 32).decode(errors="replace").strip()
-            if holder.isdecimal() and Path(f"/proc/{holder}").exists():
-                os.close(self._file)
-                raise Refused(
-                    Code.FAILED_PRECONDITION,
-                    f"another worker (pid {holder}) holds the state folder {state}",
-                    f"jobwire worker stop --state {state}",
-                ) from None
-            # Not a worker, but somebody who looks whether there is one: gone in a moment.
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._lock(self._file)
+        except BaseException:
+            os.close(self._file)
+            raise
+        self._sign()
+
+    def _open_file(self) -> int:
+        return os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._folder)
+
+    def _sign(self) -> None:
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
+    def _lock(self, fd: int) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not _locks(fd, fcntl.LOCK_EX):
+            # Somebody who looks whether there is a worker shares the lock, and is gone in a moment, of which nothing tells.
+            if not _locks(fd, fcntl.LOCK_SH) or time.monotonic() > deadline:
+                raise self._held()
+            fcntl.flock(fd, fcntl.LOCK_UN)
+            select.poll().poll(_LOOK_AGAIN_MS)
+
+    def _held(self) -> Refused:
+        holder = holder_of(self._state) or ""
+        who = f" (pid {holder})" if holder else ""
+        return Refused(
+            Code.FAILED_PRECONDITION,
+            f"another worker{who} holds the state folder {self._state}",
+            f"jobwire worker stop --state {self._state}",
+        )
+
     def describe(self, description: dict[str, Any]) -> None:
         """Write down what this worker is, for those who look for it."""
-        private_files.replace(self._state / _DESCRIPTION, json.dumps(description).encode() + b"\n")
+        self._description = json.dumps(description).encode() + b"\n"
+        private_files.replace(self._state / DESCRIPTION, self._description)
+
+    def loss(self) -> str:
+        """Say in words what was removed that this worker cannot go on without; empty while all is there."""
+        try:
+            there = self._state.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return f"the state folder {self._state} was removed"
+        if not os.path.samestat(there, os.fstat(self._folder)):
+            return f"the state folder {self._state} was replaced by another"
+        return "" if _is_in(self._folder, layout.STORE) else f"the store {self._state / layout.STORE} was removed"
+
+    def make_again(self) -> None:
+        """Make the files again that others find this worker by, where they were removed.
+
+        Raises OSError.
+        """
+        if not _is_in(self._folder, LOCK, self._file):
+            # The new one is locked before the old one, which nobody can reach any more, is let go.
+            file = self._open_file()
+            if not _locks(file, fcntl.LOCK_EX):
+                os.close(file)
+                raise BlockingIOError(0, "somebody holds it")
+            os.close(self._file)
+            self._file = file
+            self._sign()
+        if self._description and not _is_in(self._folder, DESCRIPTION):
+            private_files.replace(self._state / DESCRIPTION, self._description)
 
     def fileno(self) -> int:
         """Get the descriptor that holds the lock."""
@@ -65,27 +128,72 @@ class StateLock:
     def release(self) -> None:
         """Let go."""
         os.close(self._file)
+        os.close(self._folder)
+
+
+def _locks(fd: int, how: int) -> bool:
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_in(folder: int, name: str, fd: int = -1) -> bool:
+    """Tell whether a name is there; with `fd`, as that of this very file."""
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return fd < 0 or os.path.samestat(found, os.fstat(fd))
 
 
 def running(state: Path) -> dict[str, Any] | None:
-    """Read what the worker that holds this folder says of itself; None if none lives."""
+    """Read what the worker that holds this folder says of itself; None if none lives.
+
+    Raises Refused(UNAVAILABLE) where one lives and says nothing.
+    """
     try:
-        file = os.open(state / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+        holder = holder_of(state)
+    except OSError as error:
+        raise Refused(Code.FAILED_PRECONDITION, f"the state folder {state} cannot be read: {error.strerror}") from None
+    if holder is None:
         return None
+    found = last_description(state)
+    if found is None:
+        who = f" (pid {holder})" if holder else ""
+        raise Refused(Code.UNAVAILABLE, f"a worker{who} holds {state}, and does not say yet what it is", "try again in a moment")
+    return found
+
+
+def open_process(state: Path, description: dict[str, Any]) -> int | None:
+    """Open the pidfd of the very worker that holds a folder and was described so; None if it has ended.
+
+    Raises Refused(FAILED_PRECONDITION) where its process is not to be seen from here: its pid may be that of somebody else here.
+    """
     try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return last_description(state)
-    finally:
-        os.close(file)
-    return None
+        process = os.pidfd_open(int(description["pid"]))
+    except (KeyError, TypeError, ValueError, OSError):
+        process = -1
+    where = locate(description)
+    if process >= 0 and where is Whereabouts.HERE:
+        return process
+    if process >= 0:
+        os.close(process)
+    if holder_of(state) is None:
+        return None
+    reason = "in another container or on another machine" if where is Whereabouts.ELSEWHERE else "its process is not to be seen from here"
+    raise Refused(
+        Code.FAILED_PRECONDITION,
+        f"your worker runs elsewhere: {reason}; nothing was signalled",
+        f"run this where the worker of {state} runs",
+    )
 
 
 def last_description(state: Path) -> dict[str, Any] | None:
     """Read what the last worker of this folder said of itself; None if there was none."""
     try:
-        found = json.loads((state / _DESCRIPTION).read_bytes())
+        found = json.loads((state / DESCRIPTION).read_bytes())
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

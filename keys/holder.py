@@ -1,0 +1,102 @@
+"""Who holds a state folder. The kernel's locks tell that a worker lives, for they end with it; files only tell which.
+
+Locked is the folder itself, which cannot be removed from under its worker, and a file in it, the only lock of earlier versions.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any
+
+LOCK = "lock"
+DESCRIPTION = "worker.json"
+
+_LONGEST_PID = 32
+# After the name in /proc/PID/stat, which may hold anything: see proc(5).
+_START_FIELD = 19
+
+
+class Whereabouts(Enum):
+    """Where the process is that a description names."""
+
+    HERE = auto()
+    ELSEWHERE = auto()
+    GONE = auto()
+
+
+def holder_of(state: Path) -> str | None:
+    """Read the pid of the worker that holds a folder, as it calls itself; empty where it is not written down. None where none lives.
+
+    Raises OSError where that cannot be found out.
+    """
+    # Also where the file was removed, or is another one by now.
+    if not (_is_locked(state, os.O_DIRECTORY) or _is_locked(state / LOCK, os.O_NOFOLLOW)):
+        return None
+    try:
+        with (state / LOCK).open("rb") as file:
+            said = file.read(_LONGEST_PID).strip()
+    except FileNotFoundError:
+        return ""
+    return said.decode() if said.isdigit() else ""
+
+
+def _is_locked(path: Path, flags: int) -> bool:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def identify() -> dict[str, Any]:
+    """Say of this process what no other one has in common with it, for `locate`."""
+    return {
+        "pid": os.getpid(),
+        "start_ticks": _start_ticks(os.getpid()),
+        "boot_id": _boot_id(),
+        "pid_namespace": _pid_namespace(),
+    }
+
+
+def locate(description: Mapping[str, Any]) -> Whereabouts:
+    """Find out where the process is that once said `identify` of itself; a pid alone may be that of anybody.
+
+    Who is about to signal it opens its pidfd first and then asks this: then the answer holds for as long as the pidfd.
+    """
+    # An earlier version said less.
+    for name, here in (("boot_id", _boot_id()), ("pid_namespace", _pid_namespace())):
+        if here and description.get(name, here) != here:
+            return Whereabouts.ELSEWHERE
+    pid = description.get("pid")
+    ticks = _start_ticks(pid) if isinstance(pid, int) else 0
+    return Whereabouts.HERE if ticks and description.get("start_ticks", ticks) == ticks else Whereabouts.GONE
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _pid_namespace() -> str:
+    try:
+        return Path("/proc/self/ns/pid").readlink().name
+    except OSError:
+        return ""
+
+
+def _start_ticks(pid: int) -> int:
+    """Say when a process started, in ticks since the boot; 0 where there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return 0
+    return int(stat[stat.rindex(b")") + 2 :].split()[_START_FIELD])

@@ -1,0 +1,125 @@
+"""Who holds a state folder, whatever is removed from it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobwire.keys.holder import Whereabouts, holder_of, identify, locate
+from jobwire.schemas.refusal import Refused
+from jobwire.worker import layout
+from jobwire.worker.lock import StateLock, open_process, running
+
+_LOOK = """if True:
+    import fcntl, os, select, sys
+    fcntl.flock(os.open(sys.argv[1], 0), fcntl.LOCK_SH)
+    print(flush=True)
+    select.poll().poll(300)
+"""
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Iterator[StateLock]:
+    """Give the lock of a worker that said what it is."""
+    made = StateLock(tmp_path / "state")
+    made.describe(identify())
+    (tmp_path / "state" / layout.STORE).touch()
+    yield made
+    made.release()
+
+
+@pytest.mark.parametrize("removed", [["lock"], ["lock", "worker.json"], [layout.STORE, "lock", "worker.json"]])
+def test_a_folder_has_one_worker_whatever_is_removed_from_it(lock: StateLock, tmp_path: Path, removed: list[str]) -> None:
+    assert lock.fileno() >= 0
+    for name in removed:
+        (tmp_path / "state" / name).unlink()
+    with pytest.raises(Refused, match="another worker holds the state folder"):
+        StateLock(tmp_path / "state")
+    assert holder_of(tmp_path / "state") == ""
+
+
+def test_a_lock_that_somebody_put_in_the_place_of_the_removed_one_lets_nobody_in(lock: StateLock, tmp_path: Path) -> None:
+    assert lock.fileno() >= 0
+    (tmp_path / "state" / "lock").unlink()
+    (tmp_path / "state" / "lock").write_text("1\n")
+    with pytest.raises(Refused, match=r"another worker \(pid 1\) holds the state folder"):
+        StateLock(tmp_path / "state")
+
+
+def test_a_worker_of_an_earlier_version_that_locks_only_the_file_is_met(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    with (tmp_path / "lock").open("w") as file:
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert holder_of(tmp_path) == str(os.getpid())
+        with pytest.raises(Refused, match=f"pid {os.getpid()}"):
+            StateLock(tmp_path)
+    assert holder_of(tmp_path) is None
+    StateLock(tmp_path).release()
+
+
+def test_who_only_looks_keeps_no_worker_out(tmp_path: Path) -> None:
+    """Somebody shares the lock and lets it go half a second later."""
+    looker = subprocess.Popen([sys.executable, "-c", _LOOK, str(tmp_path)], stdout=subprocess.PIPE)
+    with looker:
+        assert looker.stdout is not None
+        looker.stdout.readline()
+        StateLock(tmp_path).release()
+
+
+def test_files_that_were_removed_are_made_again(lock: StateLock, tmp_path: Path) -> None:
+    for name in ("lock", "worker.json"):
+        (tmp_path / "state" / name).unlink()
+    assert lock.loss() == ""
+    with pytest.raises(Refused, match="does not say yet what it is"):
+        running(tmp_path / "state")
+    lock.make_again()
+    assert holder_of(tmp_path / "state") == str(os.getpid())
+    assert (running(tmp_path / "state") or {})["pid"] == os.getpid()
+
+
+def test_what_a_worker_cannot_go_on_without_is_named(lock: StateLock, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    (state / layout.STORE).unlink()
+    assert lock.loss() == f"the store {state / layout.STORE} was removed"
+    state.rename(tmp_path / "old")
+    assert lock.loss() == f"the state folder {state} was removed"
+    state.mkdir()
+    assert lock.loss() == f"the state folder {state} was replaced by another"
+    with pytest.raises(Refused, match="another worker"):
+        StateLock(tmp_path / "old")
+
+
+@pytest.mark.parametrize(
+    ("said", "where"),
+    [
+        ({}, Whereabouts.HERE),
+        ({"start_ticks": 1}, Whereabouts.GONE),
+        ({"pid": 2**22 + 1}, Whereabouts.GONE),
+        ({"pid": "1"}, Whereabouts.GONE),
+        ({"boot_id": "of another machine"}, Whereabouts.ELSEWHERE),
+        ({"pid_namespace": "pid:[1]"}, Whereabouts.ELSEWHERE),
+    ],
+)
+def test_a_process_is_known_by_more_than_its_pid(lock: StateLock, tmp_path: Path, said: dict[str, object], where: Whereabouts) -> None:
+    assert lock.fileno() >= 0
+    described = {**identify(), **said}
+    assert locate(described) is where
+    if where is Whereabouts.HERE:
+        process = open_process(tmp_path / "state", described)
+        assert process is not None
+        os.close(process)
+    else:
+        with pytest.raises(Refused, match=r"your worker runs elsewhere: .*nothing was signalled"):
+            open_process(tmp_path / "state", described)
+
+
+def test_a_worker_that_has_ended_meanwhile_is_no_worker_elsewhere(tmp_path: Path) -> None:
+    assert open_process(tmp_path, {**identify(), "start_ticks": 1}) is None
