@@ -165,15 +165,15 @@ class Desk:
 
         self.recording.record(turn, recorded)
 
-    def signal(self, job: Job, number: int) -> None:
-        """Send one signal to all processes of a job.
+    def signal(self, job: Job, number: int, done: Callable[[Refused | None], None]) -> None:
+        """Send one signal to all processes of a job; `done` gets why not all got it, if so.
 
         Raises Refused(FAILED_PRECONDITION) if it has none.
         """
         if job.phase not in (Phase.RUNNING, Phase.STOPPING):
             state, reason = ("has ended", Reason.ENDED) if job.phase is Phase.FINISHED else ("has not started", Reason.NOT_STARTED)
             raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(job.key.id)} {state} and takes no signal", reason=reason)
-        self.engine.signal(job.key, number)
+        self.engine.signal(job.key, number, done)
 
     def reconsider(self) -> None:
         """Start what may start now that limits have changed."""
@@ -239,9 +239,9 @@ class Desk:
                 continue
             match fact:
                 case Paused():
-                    self.pauses.hear(job, paused=fact.paused)
+                    self.pauses.hear(job, paused=fact.paused, why=fact.why)
                 case Delayed():
-                    job.delayed_by = fact.why
+                    self._delay(job, fact)
                 case _:
                     self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
                     if job.pid != fact.pid:
@@ -253,6 +253,11 @@ class Desk:
         if settled:
             self.engine.settled(settled)
         self._dispatch(turn)
+
+    def _delay(self, job: Job, fact: Delayed) -> None:
+        job.delayed_by = fact.why
+        if fact.stuck:
+            self.watchers.stuck(job)
 
     # From decision to effect.
 

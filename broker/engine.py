@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from ..schemas.job import Outcome
 from ..schemas.naming import JobKey
+from ..schemas.refusal import Refused
 from ..schemas.spec import JobSpec
 
 StreamName = Literal["stdout", "stderr"]
@@ -60,21 +61,24 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """All processes of a job that runs stand still now, or (`paused` False) go on."""
+    """All processes of a job that runs stand still now, or (`paused` False) go on. `why`: they were to stand still, and cannot."""
 
     key: JobKey
     paused: bool
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Delayed:
     """A job must wait for something that only the engine sees: its start, which was tried, or in its writes. It goes on by itself.
 
-    `why` empty: it waits no more. A job that has started does not wait, unless that is said again.
+    `why` empty: it waits no more. A job that has started does not wait, unless that is said again. `stuck`: its end waits, because some of
+    its processes cannot be ended, and who waits for that is told.
     """
 
     key: JobKey
     why: str
+    stuck: bool = False
 
 
 Fact = Started | Ended | Paused | Delayed
@@ -127,8 +131,8 @@ class Engine(Protocol):
         """Start jobs; `Started` or `Ended` comes for each."""
         ...
 
-    def signal(self, key: JobKey, number: int) -> None:
-        """Send one signal to all processes of a job."""
+    def signal(self, key: JobKey, number: int, done: Callable[[Refused | None], None]) -> None:
+        """Send one signal to all processes of a job; `done` gets why not all got it, if so."""
         ...
 
     def pause(self, key: JobKey, *, paused: bool) -> None:

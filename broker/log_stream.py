@@ -80,6 +80,9 @@ class LogStream:
         if not self._closed and self._reader is None and job.started_at_us:
             self._open(job)
 
+    def stuck(self, job: Job) -> None:
+        """Nothing to do: what it writes is in its log all the same."""
+
     def flush(self) -> None:
         """Send what there is."""
         self.pump()

@@ -46,7 +46,7 @@ class Pauses:
             self._waits.setdefault(job.key, []).append(wait)
             self._engine.pause(job.key, paused=paused)
 
-    def hear(self, job: Job, *, paused: bool) -> None:
+    def hear(self, job: Job, *, paused: bool, why: str = "") -> None:
         """Take from the engine whether a job stands still; one that ended does not."""
         job.paused = paused
         for wait in self._waits.pop(job.key, ()):
@@ -54,14 +54,16 @@ class Pauses:
                 continue
             if wait.paused and not paused and job.phase is not Phase.FINISHED:
                 wait.keys.clear()
-                wait.done(_cannot(job, paused=True))
+                wait.done(_cannot(job, paused=True, because=why))
                 continue
             wait.keys.discard(job.key)
             if not wait.keys:
                 wait.done(None)
 
 
-def _cannot(job: Job, *, paused: bool) -> Refused:
+def _cannot(job: Job, *, paused: bool, because: str = "") -> Refused:
+    if because:
+        return Refused(Code.FAILED_PRECONDITION, f"the job {format_id(job.key.id)} cannot be paused: {because}")
     # One that runs for the desk is ended by the engine then: it has gone over a limit.
     why, reason = _WHY_NOT.get(job.phase, ("is being ended", Reason.ENDING))
     message = f"the job {format_id(job.key.id)} {why} and cannot {'be paused' if paused else 'go on'}"

@@ -13,7 +13,7 @@ from ..schemas.generated import job_pb2, request_pb2
 from ..schemas.record import outcome_to_wire
 from ..schemas.refusal import Refused
 from .engine import Engine, StreamName
-from .life import Job
+from .life import Job, Phase
 from .log_stream import Turns
 
 _REPORTS_A_MESSAGE = 256
@@ -47,6 +47,8 @@ class Reports:
         self._send = send
         self._ended = ended
         self._due: deque[tuple[Job, bool]] = deque()
+        # Jobs of which something cannot be ended, and what was said of that: told with credit that no end needs.
+        self._stuck: dict[Job, str] = {}
         self._open = 0
         self._closed = False
         self._started: set[Job] = set()
@@ -59,6 +61,12 @@ class Reports:
         """Make it due that the job started; told once, and not to who ends it."""
         if self._starts and not self._closed and job not in self._started:
             self._started.add(job)
+            self._due.append((job, False))
+
+    def stuck(self, job: Job) -> None:
+        """Make it due that something of the job cannot be ended; told once in the same words."""
+        if not self._closed and self._credit > self._open and self._stuck.get(job) != job.delayed_by:
+            self._stuck[job] = job.delayed_by
             self._due.append((job, False))
 
     def finished(self, job: Job) -> None:
@@ -112,7 +120,8 @@ class Reports:
         report.pid = job.pid
         report.started_at_us = job.started_at_us
         if not finished:
-            report.state = job_pb2.STATE_RUNNING
+            report.state = job_pb2.STATE_STOPPING if job.phase is Phase.STOPPING else job_pb2.STATE_RUNNING
+            report.waits_for = self._stuck.get(job, "")
             return
         report.state = job_pb2.STATE_FINISHED
         report.ended_at_us = job.ended_at_us

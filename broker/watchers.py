@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Reason, Refused
-from .life import Job
+from .life import Job, Phase
 
 
 class Watcher(Protocol):
@@ -20,6 +20,10 @@ class Watcher(Protocol):
 
     def started(self, job: Job) -> None:
         """Take note that the job has a process."""
+        ...
+
+    def stuck(self, job: Job) -> None:
+        """Take note of what of the job cannot be ended."""
         ...
 
     def finished(self, job: Job) -> None:
@@ -57,6 +61,8 @@ class Watchers:
         self._watching[job.key].append(watcher)
         if job.start_recorded:
             watcher.started(job)
+            if job.delayed_by and job.phase is Phase.STOPPING:
+                watcher.stuck(job)
 
     def unwatch(self, job: Job, watcher: Watcher) -> None:
         """Tell the watcher no more."""
@@ -94,6 +100,12 @@ class Watchers:
         for watcher in list(self._watching.get(job.key, ())):
             self._touched[watcher] = None
             watcher.started(job)
+
+    def stuck(self, job: Job) -> None:
+        """Tell those who watch it, at once, what of the job cannot be ended. That is not recorded."""
+        for watcher in list(self._watching.get(job.key, ())) if job.start_recorded else ():
+            watcher.stuck(job)
+            watcher.flush()
 
     def finished(self, job: Job) -> None:
         """Tell those who watch it that the job has its outcome; nothing more comes."""

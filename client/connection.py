@@ -61,7 +61,7 @@ class Connection:
         self.endpoint = endpoint
         self.identity = identity
         self._revive = revive
-        self._notice = notice
+        self.notice = notice
         # Who can tell somebody that it waits may wait.
         self._conversation = Conversation(identity, server_key, waits_outside=notice is not None)
         self._process = os.getpid()
@@ -315,8 +315,8 @@ class Connection:
             return False
         self._inside.let_signals_through()
         for sentence in sentences:
-            if self._notice is not None:
-                self._notice(sentence)
+            if self.notice is not None:
+                self.notice(sentence)
         endpoint = revive() if revive is not None else None
         self._inside.hold_signals_back()
         if endpoint is None or endpoint == self.endpoint:

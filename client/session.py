@@ -33,7 +33,7 @@ class Session:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.tracking = Tracking()
+        self.tracking = Tracking(connection.notice)
         self._watches: list[Exchange] = []
         # What a wait for jobs that nothing else tells of hears.
         self._hearing: Subscription | None = None

@@ -6,10 +6,11 @@ A record is kept as long as somebody holds the job; two handles of one job share
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 
 from ..schemas.generated import event_pb2, job_pb2, request_pb2
 from ..schemas.job import Outcome, State
-from ..schemas.naming import JobKey
+from ..schemas.naming import JobKey, short_id
 from ..schemas.record import outcome_from_wire
 from .exchange import Exchange
 from .results import state_of
@@ -41,8 +42,9 @@ class Record:
 class Tracking:
     """All records of one client. From `pending`, which whoever waits sets, jobs are taken as they are learnt to have ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, notice: Callable[[str], None] | None = None) -> None:
         self.pending: set[JobKey] = set()
+        self._notice = notice
         self._records: weakref.WeakValueDictionary[JobKey, Record] = weakref.WeakValueDictionary()
 
     def record(self, key: JobKey) -> Record:
@@ -63,7 +65,9 @@ class Tracking:
                 record.stderr_tail = report.stderr_tail
                 self._ended(record, report.pid, report.started_at_us, report.ended_at_us, report.outcome)
             else:
-                self._lives(record, State.RUNNING, report.pid, report.started_at_us)
+                self._lives(record, state_of(report.state), report.pid, report.started_at_us)
+                if report.waits_for and self._notice is not None:
+                    self._notice(f"job {short_id(record.key.id)}: {report.waits_for}")
 
     def learn_event(self, event: event_pb2.Event) -> None:
         """Take in an event."""

@@ -37,7 +37,8 @@ class EngineDouble:
     def start(self, launches: Sequence[Launch]) -> None:
         self.effects += [("start", launch.key) for launch in launches]
 
-    def signal(self, key: JobKey, number: int) -> None:
+    def signal(self, key: JobKey, number: int, done: Callable[[Refused | None], None]) -> None:
+        done(None)
         self.effects.append(("signal", key, number))
 
     def pause(self, key: JobKey, *, paused: bool) -> None:

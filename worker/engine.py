@@ -66,6 +66,8 @@ class LocalEngine:
         # In which form the keeper can hand over; 0: supervisor and keeper stay what they are.
         self.handover = 0
         self._making_way: asyncio.Future[None] | None = None
+        # Whether the supervisor answers signals.
+        self._answers = False
         self.on_hello: Callable[[], object] = _nothing
 
     @property
@@ -135,9 +137,14 @@ class LocalEngine:
             faults.reach("after-intent-before-start")
         self._say(words)
 
-    def signal(self, key: JobKey, number: int) -> None:
+    def signal(self, key: JobKey, number: int, done: Callable[[Refused | None], None]) -> None:
         """Have one signal sent."""
-        self._say([{"do": "signal", "job": folders.handle(key), "signal": number}])
+        self._say([self._unanswered.signal(folders.handle(key), number, done)])
+        if self._link is None:
+            self._unanswered.give_up_signals(_unknown())
+        elif not self._answers:
+            # A supervisor of an older version.
+            self._unanswered.give_up_signals(None)
 
     def pause(self, key: JobKey, *, paused: bool) -> None:
         """Have the job stand still, or go on."""
@@ -207,6 +214,7 @@ class LocalEngine:
 
     def _line_lost(self) -> None:
         self._link = None
+        self._unanswered.give_up_signals(_unknown())
         if self._making_way is not None:
             # As it was asked to; the next worker connects to the next supervisor.
             if not self._making_way.done():
@@ -256,8 +264,11 @@ class LocalEngine:
                         self._held += facts
                         facts = []
                         self._recovered.set_result(None)
+                case "signalled":
+                    self._unanswered.signalled(message)
                 case "stuck":
-                    _log.error("job %s: SIGKILL did not end the processes %s", message["job"], message["pids"])
+                    _log.error("job %s cannot be ended: %s", message["job"], message.get("why") or f"processes {message['pids']}")
+                    facts += self._unanswered.read(message)
                 case _:
                     facts += self._unanswered.read(message)
         if facts:
@@ -282,11 +293,16 @@ class LocalEngine:
         # An older one says less.
         self.supervisor_pid, self.keeper_pid = message["pid"], message["keeper_pid"]
         self.cgroups, self.handover = message["cgroups"], message.get("handover", 0)
+        self._answers = message.get("answers", False)
         self.on_hello()
 
 
 def _nobody_hears(facts: Sequence[Fact]) -> None:
     _log.error("%d facts came before anybody listened", len(facts))
+
+
+def _unknown() -> Refused:
+    return Refused(Code.UNAVAILABLE, "the supervisor died before it told whether the signal was sent")
 
 
 def _nothing() -> None:

@@ -6,9 +6,11 @@ Knows the words and facts of supervisor/link.py, and no socket.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 
 from ..broker.engine import Delayed, Ended, Expected, Fact, Launch, Paused, Started
+from ..schemas.refusal import Code, Refused
 from . import folders
 from .facts import WRITES_DELAYED, read_ended, start_delayed
 from .link import Message
@@ -24,6 +26,7 @@ class Unanswered:
         self._starting: dict[str, Message] = {}
         self._pausing: dict[str, Message] = {}
         self._ending: dict[str, Message] = {}
+        self._signalling: dict[str, deque[Callable[[Refused | None], None]]] = {}
         self._running: dict[str, Expected] = {}
 
     def start(self, launches: Sequence[Launch]) -> list[Message]:
@@ -45,6 +48,27 @@ class Unanswered:
         word = self._ending[handle] = {"do": "end", "job": handle, "signal": number, "grace_ms": grace_ms}
         return word
 
+    def signal(self, handle: str, number: int, done: Callable[[Refused | None], None]) -> Message:
+        """Say that a signal is to be sent. It is not said again: `done` gets why not all of the job got it, or that nobody knows."""
+        self._signalling.setdefault(handle, deque()).append(done)
+        return {"do": "signal", "job": handle, "signal": number}
+
+    def give_up_signals(self, why: Refused | None) -> None:
+        """Answer signals of which nothing more will be heard."""
+        signalling, self._signalling = self._signalling, {}
+        for waiting in signalling.values():
+            for done in waiting:
+                done(why)
+
+    def signalled(self, message: Message) -> None:
+        """Take the answer to the oldest signal to that job."""
+        waiting = self._signalling.get(message["job"])
+        if waiting:
+            why = message["why"]
+            waiting.popleft()(Refused(Code.PERMISSION_DENIED, f"not all of the job got the signal: {why}") if why else None)
+            if not waiting:
+                del self._signalling[message["job"]]
+
     def again(self) -> list[Message]:
         """Say all of it once more, in an order that makes sense."""
         return [*self._starting.values(), *self._pausing.values(), *self._ending.values()]
@@ -57,19 +81,20 @@ class Unanswered:
         """Read what the supervisor tells of a job, which answers what was said about it."""
         match message.get("fact"):
             case "started":
-                return [self._started(message), *([_standing(message)] if message.get("waits") else [])]
+                return [self._started(message), *_standing(message), *_stuck(message.get("stuck"), message)]
             case "ended":
                 return [self._ended(message)]
             case "paused":
                 self._pausing.pop(message["job"], None)
-                return [Paused(folders.key_of(message["job"]), message["paused"])]
-            case "waits":
-                return [_standing(message)]
-            case "delayed":
-                return [Delayed(folders.key_of(message["job"]), start_delayed(self._logs))]
+                return [Paused(folders.key_of(message["job"]), message["paused"], message.get("why", ""))]
+            case "stuck":
+                return _stuck(message.get("why"), message)
+            case "waits" | "delayed" as kind:
+                why = start_delayed(self._logs) if kind == "delayed" else WRITES_DELAYED if message["waits"] else ""
+                return [Delayed(folders.key_of(message["job"]), why)]
             case unknown:
                 _log.warning("the supervisor told an unknown fact: %s", unknown)
-                return []
+        return []
 
     def _started(self, message: Message) -> Started:
         handle = message["job"]
@@ -86,5 +111,9 @@ class Unanswered:
         return read_ended(handle, message)
 
 
-def _standing(message: Message) -> Delayed:
-    return Delayed(folders.key_of(message["job"]), WRITES_DELAYED if message["waits"] else "")
+def _stuck(why: str | None, message: Message) -> list[Fact]:
+    return [Delayed(folders.key_of(message["job"]), why, stuck=True)] if why else []
+
+
+def _standing(message: Message) -> list[Fact]:
+    return [Delayed(folders.key_of(message["job"]), WRITES_DELAYED)] if message.get("waits") else []

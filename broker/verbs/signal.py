@@ -12,10 +12,16 @@ from .keys import read_key_to_stop
 
 
 def signal(call: Call, desk: Desk) -> None:
-    """Send it at once; `done` says that it was handed on, not what the job made of it."""
+    """Send it at once; `done` says that every process got it, not what the job made of it."""
     request = call.request.signal
     key = read_key_to_stop(request.key, call.member)
     if not 1 <= request.signal < signals.NSIG:
         raise Refused(Code.INVALID_ARGUMENT, f"{request.signal} is not the number of a signal")
-    desk.signal(desk.lookup.visible_job(key, call.member), request.signal)
-    call.reply(request_pb2.Reply(done=request_pb2.Done()))
+
+    def done(why_not: Refused | None) -> None:
+        if why_not is not None:
+            call.refuse(why_not)
+            return
+        call.reply(request_pb2.Reply(done=request_pb2.Done()))
+
+    desk.signal(desk.lookup.visible_job(key, call.member), request.signal, done)

@@ -6,9 +6,10 @@ from ..folders import to_json
 from .leaders import Use
 
 
-def started_fact(handle: str, pid: int, started_at_us: int, *, paused: bool, waits: bool) -> str:
-    """Say that a job has a process; whether it was paused, and whether it waits for room on the disk."""
+def started_fact(handle: str, pid: int, started_at_us: int, *, paused: bool, waits: bool, stuck: str = "") -> str:
+    """Say that a job has a process; whether it was paused, whether it waits for room on the disk, and what of it cannot be ended."""
     standing = (',"paused":true' if paused else "") + (',"waits":true' if waits else "")
+    standing += f',"stuck":{to_json(stuck)}' if stuck else ""
     return f'{{"fact":"started","job":"{handle}","pid":{pid},"started_at_us":{started_at_us}{standing}}}'
 
 

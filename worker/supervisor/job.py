@@ -25,6 +25,7 @@ from .leaders import Leader, Use
 from .loop import Timer
 from .outcome import judge
 from .pump import Pump
+from .unreached import not_ours, outlived_kill
 from .yard import Yard
 
 _STUCK_SECONDS = 10
@@ -54,6 +55,7 @@ class Job:
         "_started_at_us",
         "_stop_signal",
         "_stuck",
+        "_stuck_by",
         "_time_limit_ms",
         "_wait_status",
         "_yard",
@@ -98,6 +100,8 @@ class Job:
         self._kill: Timer | None = None
         self._killed_after_ms: int | None = None
         self._stuck: Timer | None = None
+        # Which processes cannot be ended, in words, as far as that was noticed.
+        self._stuck_by = ""
         self._on_end: Callable[[Job, str], None] | None = None
 
     def begin(self, on_end: Callable[[Job, str], None], age_seconds: float | None = 0.0) -> None:
@@ -121,17 +125,21 @@ class Job:
     def started_fact(self) -> str:
         """Say that it has a process."""
         waits = any(pump.waits for pump in self._pumps)
-        return started_fact(self.handle, self._leader.pid, self._started_at_us, paused=self._paused, waits=waits)
+        return started_fact(self.handle, self._leader.pid, self._started_at_us, paused=self._paused, waits=waits, stuck=self._stuck_by)
 
     def send(self, number: int) -> None:
-        """Send one signal to every process of it."""
-        self._box.send(number)
+        """Send one signal to every process of it; a fact tells who did not get it."""
+        self._yard.report(to_json({"fact": "signalled", "job": self.handle, "why": not_ours(self._box.send(number), "signalled")}))
 
     def pause(self) -> None:
         """Let all of it stand still, unless it is being ended; its limit of time goes on. A fact tells whether it is paused now."""
         if self._stage is Stage.RUNS:
-            self._box.freeze()
+            refused = self._box.freeze()
             self._paused = True
+            if refused:
+                # All of it or nothing.
+                self._thaw(not_ours(refused, "suspended"))
+                return
         self._tell_whether_paused()
 
     def resume(self) -> None:
@@ -155,10 +163,11 @@ class Job:
         for effect in effects:
             match effect:
                 case Effect.SIGNAL:
-                    self._box.send(number)
+                    refused = self._box.send(number)
                     # A stopped process would not get to see the signal. One that stands still sees it before anything else.
                     self._box.send(signal.SIGCONT)
                     self._thaw()
+                    self._tell_who_cannot_be_ended(refused)
                 case Effect.LET_GRACE_RUN:
                     self._let_grace_run(grace_ms)
                 case Effect.KILL:
@@ -182,14 +191,23 @@ class Job:
             self._yard.loop.cancel(self._kill)
             self._kill = self._yard.loop.after(grace_ms / 1000, lambda: self._happen(Happening.GRACE_PASSED, 0, grace_ms))
 
-    def _thaw(self) -> None:
+    def _thaw(self, why: str = "") -> None:
         if self._paused:
             self._box.thaw()
             self._paused = False
-            self._tell_whether_paused()
+            self._tell_whether_paused(why)
 
-    def _tell_whether_paused(self) -> None:
-        self._yard.report(to_json({"fact": "paused", "job": self.handle, "paused": self._paused}))
+    def _tell_whether_paused(self, why: str = "") -> None:
+        self._yard.report(to_json({"fact": "paused", "job": self.handle, "paused": self._paused, "why": why}))
+
+    def _tell_who_cannot_be_ended(self, refused: set[int]) -> None:
+        beyond = self._box.beyond(refused) if refused else set()
+        if beyond:
+            self._tell_stuck(sorted(beyond), not_ours(beyond, "ended"))
+
+    def _tell_stuck(self, pids: list[int], why: str) -> None:
+        self._stuck_by = why
+        self._yard.report(to_json({"fact": "stuck", "job": self.handle, "pids": pids, "why": why}))
 
     def _kill_all(self, grace_ms: int) -> None:
         self._yard.loop.cancel(self._kill)
@@ -197,10 +215,12 @@ class Job:
         self._stuck = self._yard.loop.after(_STUCK_SECONDS, self._report_stuck)
         self._box.kill()
         self._leader.kill()
+        # Signal 0 asks only whether one could be sent.
+        self._tell_who_cannot_be_ended(self._box.send(0))
 
     def _report_stuck(self) -> None:
         pids = sorted({*self._box.pids(), self._leader.pid} if self._wait_status is None else self._box.pids())
-        self._yard.report(to_json({"fact": "stuck", "job": self.handle, "pids": pids}))
+        self._tell_stuck(pids, outlived_kill(pids, self._box.send(0)))
 
     def _over_limit(self) -> None:
         # As above.

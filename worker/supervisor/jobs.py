@@ -108,10 +108,12 @@ class Jobs:
         self._yard.report(fact)
 
     def send(self, handle: str, number: int) -> None:
-        """Send one signal to every process of a job, if it runs."""
+        """Send one signal to every process of a job; a fact answers, also where it does not run."""
         job = self._running.get(handle)
         if job is not None:
             job.send(number)
+        else:
+            self._yard.report(to_json({"fact": "signalled", "job": handle, "why": ""}))
 
     def end(self, handle: str, number: int, grace_ms: int) -> None:
         """End a job, if it runs; one for which there was no room yet does not come to run."""

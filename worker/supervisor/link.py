@@ -1,11 +1,12 @@
 """The supervisor's end of the link to the worker: one worker at a time, JSON arrays both ways, a datagram each.
 
     worker -> supervisor                                    supervisor -> worker
-    {"do":"hello"}                                          {"fact":"hello","version","pid","keeper_pid","cgroups","handover"}
+    {"do":"hello"}                                          {"fact":"hello","version","pid","keeper_pid","cgroups","handover","answers"}
     {"do":"start","job","queued_at_us"}   once for each     {"fact":"started","job","pid","started_at_us"}
-    {"do":"signal","job","signal"}                          {"fact":"ended","job", what `outcome` says, and resources}
-    {"do":"end","job","signal","grace_ms"}                  {"fact":"stuck","job","pids"}    outlived SIGKILL
-    {"do":"pause","job"}          let it stand still        {"fact":"paused","job","paused"}     so it is now; also in `started`, where true
+    {"do":"signal","job","signal"}                          {"fact":"signalled","job","why"}   who did not get it, or none
+                                                            {"fact":"ended","job", what `outcome` says, and resources}
+    {"do":"end","job","signal","grace_ms"}                  {"fact":"stuck","job","pids","why"}   cannot be ended; also in `started`
+    {"do":"pause","job"}          let it stand still        {"fact":"paused","job","paused","why"}   also in `started`, where true
     {"do":"resume","job"}         let it go on              {"fact":"delayed","job"}         the disk is full; tried again
     {"do":"settled","jobs"}                                 {"fact":"waits","job","waits"}   in its writes, for room; also in `started`
     {"do":"recover"}              say all again             {"fact":"recovered"}

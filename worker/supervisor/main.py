@@ -112,7 +112,16 @@ class Supervisor:
     def _say_hello(self) -> None:
         handing = self._handover if self._line.is_up else 0
         keeper = self._line.keeper if self._line.is_up else 0
-        self._tell(fact="hello", version=VERSION, pid=os.getpid(), keeper_pid=keeper, cgroups=self._boxes.cgroups, handover=handing)
+        self._tell(
+            fact="hello",
+            version=VERSION,
+            pid=os.getpid(),
+            keeper_pid=keeper,
+            cgroups=self._boxes.cgroups,
+            handover=handing,
+            # Signals are answered.
+            answers=True,
+        )
 
     def _make_way(self) -> None:
         """End for a supervisor of the version on the disk: in order, but otherwise as if killed. The keeper holds what jobs need of us."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 from daemons import wait_until
 from processes import is_alive
-from raw_desk import RawDesk, kill_both
+from raw_desk import RawDesk, kill_both, serving, start_pair
 
 from jobwire.worker import keeper
 from jobwire.worker.supervisor.cgroups import find_tree
@@ -183,3 +185,39 @@ def test_a_cgroup_that_a_job_leaves_frozen_or_with_others_beneath_it_is_not_used
         assert desk.run("/bin/sh", "-c", f"{find}; {last}; exit 5")[0]["exit_status"] == 5
         fact, out, _ = desk.run("/bin/sh", "-c", f"{find}; ls -d $box/*/; cat $box/cgroup.freeze")
         assert (fact["exit_status"], out) == (0, b"0\n")
+
+
+def test_a_child_that_became_another_user_is_named_at_once_and_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a program that becomes another user")
+    # Without rights root is to the kernel a user like others. With cgroups SIGKILL reaches the child all the same.
+    prefix = ("setpriv", "--securebits=+noroot", "--bounding-set=-all", "--inh-caps=-all")
+    monkeypatch.setenv("JOBWIRE_CGROUPS", "off")
+    become = tmp_path / "become"
+    shutil.copy(shutil.which("setpriv") or "", become)
+    os.chown(become, 54321, -1)
+    become.chmod(0o4755)
+    os.mkfifo(tmp_path / "gate")
+    gate = (tmp_path / "gate").open("r+b", buffering=0)
+    if subprocess.run([*prefix, become, "--ruid", "54321", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no program can become another user here")
+    start_pair(tmp_path, *prefix)
+    with gate, serving(tmp_path) as desk:
+        wait = f"{become} --ruid 54321 sh -c 'echo $$; read x' < {tmp_path}/gate"
+        handle = desk.start("/bin/sh", "-c", f"trap : USR1; {wait} & while :; do sleep 0.1; done")
+        started = desk.started(handle)
+        child = int(wait_until((desk.folder(started) / "stdout").read_bytes, "the child"))
+        named = f"process {child} belongs to user 54321 and cannot be"
+        desk.wish(do="signal", job=handle, signal=signal.SIGUSR1)
+        assert desk.fact("signalled", handle)["why"] == f"{named} signalled"
+        desk.wish(do="pause", job=handle)
+        fact = desk.fact("paused", handle)
+        assert (fact["paused"], fact["why"]) == (False, f"{named} suspended")
+        desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
+        fact = desk.fact("stuck", handle)
+        assert (fact["pids"], fact["why"]) == ([child], f"{named} ended")
+        desk.recover()
+        assert desk.started(handle)["stuck"] == f"{named} ended"
+        gate.write(b"end\n")
+        assert desk.ended(handle)["signal"] == signal.SIGTERM
+        assert not is_alive(child)

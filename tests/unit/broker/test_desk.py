@@ -18,6 +18,9 @@ class Watching:
     def started(self, job: Job) -> None:
         self.seen.append(f"started {job.pid}")
 
+    def stuck(self, job: Job) -> None:
+        self.seen.append(f"stuck {job.delayed_by}")
+
     def finished(self, job: Job) -> None:
         assert job.outcome is not None
         self.seen.append(f"finished {job.outcome.exit_status}")
@@ -194,9 +197,9 @@ async def test_a_job_that_was_stopped_while_it_was_being_started_and_never_was_i
 async def test_a_signal_needs_a_process(house: House) -> None:
     job = await house.accept_one()
     with pytest.raises(Refused, match="has not started"):
-        house.desk.signal(job, 10)
+        house.desk.signal(job, 10, lambda _: None)
     house.desk.hear([started(1)])
-    house.desk.signal(job, 10)
+    house.desk.signal(job, 10, lambda _: None)
     house.engine.expect(("start", key(1)), ("signal", key(1), 10))
 
 

@@ -91,8 +91,10 @@ class Processes:
     def is_empty(self) -> bool:
         return not self.left
 
-    def send(self, number: int) -> None:
-        self.done.append(int(number))
+    def send(self, number: int) -> set[int]:
+        if number:
+            self.done.append(int(number))
+        return set()
 
     def kill(self) -> None:
         self.done.append("kill")

@@ -1,5 +1,6 @@
 import json
 import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class Box:
     def __init__(self) -> None:
         self.done: list[object] = []
         self.members = [7, 8]
+        self.refused: set[int] = set()
         self.emptied: Callable[[], None] = lambda: None
 
     def enter(self) -> None:
@@ -60,14 +62,20 @@ class Box:
     def is_empty(self) -> bool:
         return not self.members
 
-    def send(self, number: int) -> None:
-        self.done.append(int(number))
+    def send(self, number: int) -> set[int]:
+        if number:
+            self.done.append(int(number))
+        return self.refused
+
+    def beyond(self, refused: set[int]) -> set[int]:
+        return refused
 
     def kill(self) -> None:
         self.done.append("kill")
 
-    def freeze(self) -> None:
+    def freeze(self) -> set[int]:
         self.done.append("freeze")
+        return self.refused
 
     def thaw(self) -> None:
         self.done.append("thaw")
@@ -139,7 +147,8 @@ def test_what_sigkill_does_not_end_is_named_once_and_may_still_end(house: House,
     monkeypatch.setattr(jobs, "_STUCK_SECONDS", 0.02)
     house.job.end(9, 0)
     house.run(0.05)
-    assert house.reports == [{"fact": "stuck", "job": HANDLE, "pids": [7, 8]}]
+    why = "process 7 does not end on SIGKILL; process 8 does not end on SIGKILL"
+    assert house.reports == [{"fact": "stuck", "job": HANDLE, "pids": [7, 8], "why": why}]
     house.box.members.clear()
     house.leader.end(9)
     assert house.ended[0]["sentence"] == "ended by SIGKILL"
@@ -248,3 +257,19 @@ def test_a_job_has_ended_when_nothing_was_left_of_it_however_late_its_output_fin
     house.run(0.05)
     (fact,) = house.ended
     assert fact["ended_at_us"] == fact["started_at_us"] + 7_000_000  # type: ignore[operator] # reason: numbers
+
+
+def test_a_process_of_another_user_is_named_at_once_by_a_stop_a_signal_and_a_pause_which_is_taken_back(house: House) -> None:
+    house.box.refused = {os.getppid()}
+    owner = pwd.getpwuid(Path(f"/proc/{os.getppid()}").stat().st_uid).pw_name
+    whose = f"process {os.getppid()} belongs to {owner} and cannot be"
+    house.job.send(10)
+    house.job.pause()
+    house.job.end(15, 60_000)
+    assert house.reports == [
+        {"fact": "signalled", "job": HANDLE, "why": f"{whose} signalled"},
+        {"fact": "paused", "job": HANDLE, "paused": False, "why": f"{whose} suspended"},
+        {"fact": "stuck", "job": HANDLE, "pids": [os.getppid()], "why": f"{whose} ended"},
+    ]
+    assert house.box.done == [10, "freeze", "thaw", 15, 18]
+    assert json.loads(house.job.started_fact())["stuck"] == f"{whose} ended"

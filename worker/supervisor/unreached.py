@@ -1,0 +1,44 @@
+"""Says in words which processes do not get a signal of ours, or do not end on SIGKILL, and why. Sends none."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterable
+
+from .processes import thread_states
+
+_MOST_NAMED = 5
+_IN_THE_KERNEL = b"D"
+
+
+def not_ours(pids: Iterable[int], what: str) -> str:
+    """Say which processes belong to another user, so that `what` ("ended") cannot be done to them; empty if there are none."""
+    return _enumerate([f"process {pid} belongs to {_owner(pid)} and cannot be {what}" for pid in sorted(pids)])
+
+
+def outlived_kill(pids: Iterable[int], refused: set[int]) -> str:
+    """Say which processes are still there long after SIGKILL; `refused` are those of other users."""
+    return _enumerate(
+        [not_ours([pid], "ended") if pid in refused else f"process {pid} does not end on SIGKILL{_why(pid)}" for pid in sorted(pids)]
+    )
+
+
+def _why(pid: int) -> str:
+    return ": it is stuck in the kernel" if _IN_THE_KERNEL in thread_states(pid) else ""
+
+
+def _owner(pid: int) -> str:
+    try:
+        user = os.stat(f"/proc/{pid}").st_uid  # noqa: PTH116 -- pathlib is not light
+    except OSError:
+        return "another user"
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
+
+
+def _enumerate(sentences: list[str]) -> str:
+    more = [f"{len(sentences) - _MOST_NAMED} more"] if len(sentences) > _MOST_NAMED else []
+    return "; ".join(sentences[:_MOST_NAMED] + more)
