@@ -99,7 +99,8 @@ def _read_toml(text: str, file: str) -> tuple[BatchFile, _Finder]:
         # tomllib says "... (at line 3, column 7)", or "(at end of document)".
         at = re.search(r"\(at line (\d+), column \d+\)$", str(error))
         line = int(at[1]) if at else text.count("\n") + 1
-        raise _wrong(file, Place(line), f"this is not TOML: {error}") from None
+        hint = "" if _JOB_HEADER.search(text) else "for one command a line write: batch --lines FILE"
+        raise _wrong(file, Place(line), f"this is not TOML: {error}", hint) from None
 
     def find(path: Path) -> Place:
         return place_of(text, path)

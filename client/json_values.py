@@ -1,7 +1,7 @@
 """Reads JSON as people have it: a value a line, a value over many lines, or a list of them; and finds the line of a key.
 
 The parser of the standard library tells no lines of keys, and of a key that is said twice the last counts. Both are found by walking
-through the text again. Between values, `#` begins a comment. Knows no key of ours.
+through the text again. Between values, `#` or `//` begins a comment. Knows no key of ours.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from .line_finder import Path
 
 # TOML begins with `[` too: a table has a name in its brackets, a list of jobs has tables, or words with commas.
-_BEGINNING = re.compile(r'\s*(?:#[^\n]*\n\s*)*(?:\{|\[\s*(?:[{\]]|"(?:[^"\\\n]|\\.)*"\s*,))')
-_BETWEEN = re.compile(r"(?:\s+|#[^\n]*)*")
+_BEGINNING = re.compile(r'\s*(?:(?:\#|//)[^\n]*\n\s*)*(?:\{|\[\s*(?:[{\]]|"(?:[^"\\\n]|\\.)*"\s*,))')
+_BETWEEN = re.compile(r"(?:\s+|(?:#|//)[^\n]*)*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]')
 
 

@@ -33,9 +33,13 @@ _MOST_WARNINGS = 5
 
 def batch(
     ctx: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="TOML, or the same keys as JSON, one job a line. - is standard input.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="TOML, or JSON with the same keys or as list --json writes it. - is standard input.")
+    ],
     *,
-    lines: Annotated[bool, typer.Option("--lines", help="The file holds one command a line, split like a shell splits words.")] = False,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="The file holds one command a line, split into words as a shell does; no shell runs them.")
+    ] = False,
     id_: Annotated[str | None, typer.Option("--id", metavar="RUN", help="Run id: a run that is repeated starts each job once.")] = None,
     parallel: Annotated[
         str | None, typer.Option("--parallel", metavar="N", help="At most so many of its jobs at once; 0 for no bound.")
@@ -140,7 +144,8 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
                 raise
             raise _about_job(refused, request, jobs) from None
     if failures:
-        say(f"{failures} of {how_many_jobs(len(jobs))} failed; jobwire list -a --batch {run} shows all")
+        which = "the job" if len(jobs) == 1 else f"{failures} of {how_many_jobs(len(jobs))}"
+        say(f"{which} failed; jobwire list -a --batch {run} shows all")
     return endings.REFUSED if failures else endings.DONE
 
 

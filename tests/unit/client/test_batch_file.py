@@ -292,6 +292,11 @@ def test_a_key_of_very_many_parts_is_refused_before_it_is_parsed() -> None:
     assert read(dots).jobs[0].argv[0] == b"." * 500
 
 
+def test_a_file_of_commands_is_told_how_to_be_read() -> None:
+    assert refusal(b"echo hi\n").endswith("; for one command a line write: batch --lines FILE")
+    assert "--lines" not in refusal(WHOLE + b"x")
+
+
 def test_json_is_read_as_a_list_over_many_lines_or_as_a_whole_file() -> None:
     jobs = [{"argv": ["a"]}, {"argv": ["b"], "time_limit": 5}]
     for text in (json.dumps(jobs), json.dumps(jobs, indent=2), "\n".join(json.dumps(job, indent=2) for job in jobs)):

@@ -19,6 +19,7 @@ def values(text: str) -> list[object]:
         '[{"a":1},{"b":[2]}]',
         '{\n  "a": 1\n}\n\n{\n  "b": [\n    2\n  ]\n}',
         '# two\n{"a":1}\n  # more\n{"b":[2]} ',
+        '// two\n{"a":1}\n// more\n{"b":[2]} // end',
         '[\n{"a":1}\n,\n{"b":[2]}\n]\n',
     ],
 )
