@@ -65,6 +65,7 @@ class Pump:
         "_pipe",
         "_reopen",
         "_retry",
+        "_unwritten",
         "on_problem",
         "on_waiting",
         "problem",
@@ -90,6 +91,8 @@ class Pump:
         self.size = size
         self.quota = quota or Quota()
         self._full_moves = 0
+        # What was read, where splice cannot be used, and could not be written yet.
+        self._unwritten = memoryview(b"")
         # Why bytes were dropped, if any were; called back once, when the first ones are.
         self.problem = ""
         self.on_problem: Callable[[str], None] | None = None
@@ -153,6 +156,8 @@ class Pump:
 
     def _move(self) -> int:
         """Move what fits into one turn; 0 if there was nothing, nobody is left to write, or the disk is full."""
+        if not self._write():
+            return 0
         most = min(_MOST_A_TURN, self.quota.left)
         if not most:
             return self._drop()
@@ -161,10 +166,7 @@ class Pump:
         except BlockingIOError:
             return 0
         except OSError as error:
-            if error.errno in DISK_FULL:
-                self._pause()
-                return 0
-            return self._copy(most, error)
+            return self._pause() if error.errno in DISK_FULL else self._copy(most)
         if moved == 0:
             # Every writer has closed: without this the hang-up would be reported again and again.
             self.close()
@@ -188,11 +190,12 @@ class Pump:
             # See pipe(7): an unprivileged user has only so much.
             return
 
-    def _pause(self) -> None:
+    def _pause(self) -> int:
         # The writer stops when the pipe is full, and nothing is lost. The kernel tells nobody when there is space again.
         self._loop.unwatch(self._pipe)
         self._loop.cancel(self._retry)
         self._set_retry(self._loop.after(RETRY_SECONDS, self._try_again))
+        return 0
 
     def _set_retry(self, timer: Timer | None) -> None:
         waited, self._retry = self.waits, timer
@@ -202,6 +205,7 @@ class Pump:
     def _try_again(self) -> None:
         if self._has_room():
             self.begin()
+            self._write()
         else:
             self._pause()
 
@@ -226,19 +230,34 @@ class Pump:
             self.close()
         return dropped
 
-    def _copy(self, most: int, error: OSError) -> int:
+    def _copy(self, most: int) -> int:
         # A file system that knows no splice, or a disk that fails for good. Then the job goes on, and its outcome says what is missing.
-        data = memoryview(os.read(self._pipe, most))
-        moved = len(data)
-        self.quota.left -= moved
         try:
-            while data:
-                written = os.write(self._file, data)
+            data = os.read(self._pipe, most)
+        except BlockingIOError:
+            return 0
+        if not data:
+            self.close()
+            return 0
+        self.quota.left -= len(data)
+        self._unwritten = memoryview(data)
+        return len(data) if self._write() else 0
+
+    def _write(self) -> bool:
+        """Write what was read and is not in the file yet; False if the disk is full."""
+        while self._unwritten:
+            try:
+                written = os.write(self._file, self._unwritten)
+            except OSError as error:
+                if error.errno in DISK_FULL:
+                    self._pause()
+                    return False
+                self._unwritten = memoryview(b"")
+                self._fail(os.strerror(error.errno or 0))
+            else:
                 self.size += written
-                data = data[written:]
-        except OSError as refusal:
-            self._fail(os.strerror(refusal.errno or error.errno or 0))
-        return moved
+                self._unwritten = self._unwritten[written:]
+        return True
 
     def _fail(self, why: str) -> None:
         if not self.problem:

@@ -221,3 +221,29 @@ def test_a_log_that_cannot_be_opened_yet_is_waited_for(tmp_path: Path, monkeypat
     assert job.log.read_bytes() == b"data"
     job.close()
     assert job.pump.drain()
+
+
+def test_without_splice_a_full_disk_is_waited_for_and_an_empty_or_closed_pipe_is_none(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_args: int, **_options: int) -> int:
+        raise OSError(errno.EINVAL, "no splice")
+
+    write, full = os.write, [errno.ENOSPC]
+
+    def limited(fd: int, data: bytes) -> int:
+        if full and fd != job.end:
+            raise OSError(full[0], "full")
+        return write(fd, data[:3])
+
+    monkeypatch.setattr(os, "splice", refused)
+    monkeypatch.setattr(os, "write", limited)
+    monkeypatch.setattr(pumps, "RETRY_SECONDS", 0.01)
+    assert job.pump.drain()
+    write(job.end, b"data")
+    assert not job.pump.drain()
+    assert (job.log.read_bytes(), job.pump.waits) == (b"", True)
+    job.loop.after(0.05, full.clear)
+    job.run_until(lambda: job.pump.size == 4)
+    assert (job.log.read_bytes(), job.pump.problem) == (b"data", "")
+    job.close()
+    assert job.pump.drain()
+    assert not job.pump.is_open
