@@ -57,7 +57,7 @@ class Reception:
                 self._check_signer(peer, envelope)
             call.guard(self.handlers[verb], call)
         except Refused as refused:
-            self.endpoint.refuse(peer, request_id, refused)
+            self.endpoint.refuse(peer, request_id or large.id_of(frame), refused)
         except Exception:  # noqa: BLE001 -- a bug costs this request, not the daemon
             _log.exception("a request of %s failed", peer.public.hex()[:8])
             self.endpoint.refuse(peer, request_id, Refused(Code.INTERNAL, BUG))

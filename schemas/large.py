@@ -23,6 +23,9 @@ _JOBS = 1
 _START = 3
 _LENGTHS = {0: 0, 1: 8, 5: 4}
 _LENGTH_DELIMITED = 2
+# The first byte of `Envelope.request`, and that of `Request.id`.
+_TAG_OF_REQUEST = 1 << 3 | _LENGTH_DELIMITED
+_TAG_OF_ID = 1 << 3
 
 
 class Large(NamedTuple):
@@ -47,6 +50,20 @@ def read(frame: bytes) -> Large:
         return Large(*_take_apart(envelope))
     except (DecodeError, IndexError):
         raise Refused(Code.INVALID_ARGUMENT, "the frame is no Envelope with a Request in it: it cannot be decoded") from None
+
+
+def id_of(frame: bytes) -> int:
+    """Read the id of a request that was refused as a whole, so that its sender knows which; 0 if it does not stand in front."""
+    try:
+        _, begin, content, end = next(_fields(frame, 0, len(frame)))
+        if frame[begin] == _TAG_OF_REQUEST:
+            _, begin, content, _ = next(_fields(frame, content, end))
+            number = _varint(frame, content)[0]
+            if frame[begin] == _TAG_OF_ID and number < 1 << 64:
+                return number
+    except (DecodeError, IndexError, StopIteration):
+        pass
+    return 0
 
 
 def read_job(raw: bytes) -> request_pb2.NewJob:

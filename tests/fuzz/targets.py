@@ -42,6 +42,7 @@ class Target(NamedTuple):
 
 def frames(data: bytes) -> None:
     """Read a frame as a daemon does, up to what its handlers do first; and as a client."""
+    assert 0 <= large.id_of(data) < 2**64
     with contextlib.suppress(Refused):
         request, envelope, jobs = large.read(data)
         assert request.id

@@ -332,3 +332,50 @@ def test_a_program_is_told_why_by_numbers(worker: Worker) -> None:
         assert reason(client.ask(hello=schema().Hello(oldest_version=7, newest_version=9))) == "NO_COMMON_VERSION"
         client.hello.nonce = bytes(16)
         assert reason(client.ask(start=schema().Start(jobs=[new]))) == "STALE_NONCE"
+
+
+# --- limits
+
+
+def of_one_job(**fields: Any) -> dict[str, Any]:
+    new = schema().NewJob(id=uuid.uuid4().bytes, spec=schema().JobSpec(**{"argv": [b"true"], **fields}))
+    return {"start": schema().Start(jobs=[new])}
+
+
+def over_the_limits(key: Any, limits: Any) -> dict[str, dict[str, Any]]:
+    """Ask, for each limit of one request, for one more than may be."""
+    label = schema().Label(name="a", value="b")
+    jobs = [schema().NewJob(id=number.to_bytes(16, "big")) for number in range(limits.jobs_per_start + 1)]
+    keys = [key] * (limits.keys_per_request + 1)
+    beyond = schema().ByteRange(length=limits.range_bytes + 1)
+    follow = schema().FollowLog(key=key, stream=1, credit_bytes=limits.credit_bytes + 1)
+    variables = [schema().EnvironmentVariable(name=b"%d" % number) for number in range(limits.variables + 1)]
+    return {
+        "other_message_bytes": {"list": schema().List(batch_name="x" * limits.other_message_bytes)},
+        "jobs_per_start": {"start": schema().Start(jobs=jobs)},
+        "keys_per_request": {"forget": schema().Forget(keys=keys)},
+        "jobs_per_filter": {"subscribe": schema().Subscribe(filter=schema().Filter(jobs=[key] * (limits.jobs_per_filter + 1)))},
+        "arguments": of_one_job(argv=[b"x"] * (limits.arguments + 1)),
+        "variables": of_one_job(environment=variables),
+        "labels": of_one_job(labels=[label] * (limits.labels + 1)),
+        "label_characters": of_one_job(labels=[schema().Label(name="x", value="y" * limits.label_characters)]),
+        "stdin_bytes": of_one_job(stdin=bytes(limits.stdin_bytes + 1)),
+        "tail_lines": {"read_log": schema().ReadLog(key=key, stream=1, tail_lines=limits.tail_lines + 1)},
+        "range_bytes": {"read_log": schema().ReadLog(key=key, stream=1, range=beyond)},
+        "credit_bytes": {"follow_log": follow},
+    }
+
+
+def test_over_each_limit_of_one_request_happens_what_the_page_says(worker: Worker) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| \d+ \|.*\| (.*) \|$", PAGE.split("\n## Limits\n")[1].split("\n## ")[0], re.MULTILINE)
+    said = {name: over for name, over in rows if over in ("`INVALID_ARGUMENT`", "cut to it")}
+    with greeted(worker) as client:
+        request_id, job_id = start(client, b"true")
+        assert states(client, request_id)[-1] == FINISHED
+        asked = over_the_limits(schema().JobKey(id=job_id), client.hello.limits)
+        # What a report's last lines are cut to is seen in no answer to one request.
+        assert set(asked) == set(said) - {"tail_bytes"}
+        for name, verb in asked.items():
+            reply = client.ask(**verb)
+            happened = "`INVALID_ARGUMENT`" if reply.refusal.code == 1 else "cut to it" if not reply.HasField("refusal") else str(reply)
+            assert (name, happened) == (name, said[name])

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from messages import messages
 
+from jobwire.schemas import large
 from jobwire.schemas.frames import read_envelope, read_news, read_reply, refusal_from, refusal_message
 from jobwire.schemas.generated import event_pb2, request_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind, ResourceUse, exit_status
@@ -113,3 +114,21 @@ def test_commands_end_as_the_job_did() -> None:
     assert exit_status(OutcomeKind.FAILED_TO_START, 127, 0) == 127
     assert exit_status(OutcomeKind.TIMED_OUT, 0, 15) == 124
     assert exit_status(OutcomeKind.LOST, 0, 0) == 125
+
+
+def test_who_is_refused_as_a_whole_is_told_which_request_it_was() -> None:
+    for number in (1, 7, 8, 300, 2**64 - 1):
+        request = request_pb2.Request(id=number, list=request_pb2.List(batch_name="x" * 200_000))
+        frame = request_pb2.Envelope(request=request.SerializeToString()).SerializeToString()
+        with pytest.raises(Refused, match="only a start"):
+            large.read(frame)
+        assert large.id_of(frame) == number
+        assert large.id_of(request.SerializeToString()) == 0
+    for frame in (b"", b"\x0a", b"\x0a\x05\x08", b"\x0a\x0b\x08" + b"\xff" * 9 + b"\x7f", b"GET / HTTP/1.1", b"\x0a\x02\x10\x07"):
+        assert large.id_of(frame) == 0
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_make_the_look_for_an_id_fail(data: bytes) -> None:
+    for frame in (data, b"\x0a" + data, b"\x0a\x20\x08" + data):
+        assert 0 <= large.id_of(frame) < 2**64
