@@ -103,7 +103,8 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
     if as_json:
         typer.echo(json.dumps(found))
         return
-    containment = "cgroup v2" if found["cgroups"] else "session and subreaper (no cgroup v2)"
+    signs = "by cgroup, session and mark" if found["cgroups"] else "by session and mark (no cgroup v2)"
+    containment = f"{signs}; a job that drops all of these on purpose can escape stop"
     lines = {
         "worker": f"running, pid {found['pid']}{_WHERE[locate(found)]}, jobwire {found['version']}",
         "endpoint": found["endpoint"],
