@@ -150,19 +150,19 @@ class Connections:
         return len(self._members.get(public, ()))
 
     def known(self, descriptor: int, public: bytes) -> Connection | None:
-        """Note whose a connection is that has said something; where it cannot stay it is shut down, and None comes back."""
-        if descriptor not in self._by_descriptor:
-            self.drain()
+        """Note whose a connection is that has said something; where it cannot stay it is shut down, and None comes back.
+
+        Only what is counted goes by it, never what somebody may do: a frame of a connection that is gone, whose descriptor has been
+        given to another one meanwhile, is counted for that until it says something itself.
+        """
+        self.drain()
         connection = self._by_descriptor.get(descriptor)
-        if connection is None:
-            return None
-        if not connection.public:
-            connection.public = public
-            self._strangers.pop(descriptor, None)
-            self._members.setdefault(public, {})[descriptor] = connection
-            if not self._make_room(connection):
-                return None
-        return connection
+        if connection is None or connection.public == public:
+            return connection
+        self._strike_off(connection)
+        connection.public = public
+        self._members.setdefault(public, {})[descriptor] = connection
+        return connection if self._make_room(connection) else None
 
     def _accepted(self, descriptor: int) -> None:
         self._forget(descriptor)
@@ -182,9 +182,11 @@ class Connections:
 
     def _make_room(self, newest: Connection) -> bool:
         """Hang up on one where there are too many; say whether the newest can stay."""
-        if len(self._strangers) > MOST_STRANGERS or (len(self._by_descriptor) > self.most and self._strangers):
+        too_many = len(self._by_descriptor) > self.most
+        # Of all places strangers have a quarter, or members could keep all of them for themselves.
+        if len(self._strangers) > MOST_STRANGERS or (too_many and (len(self._strangers) > self.most // 4 or not self._members)):
             self._hang_up(next(iter(self._strangers.values())), "has said nothing while too many others came")
-        elif len(self._by_descriptor) > self.most:
+        elif too_many:
             largest = max(self._members.values(), key=len)
             self._hang_up(next(reversed(largest.values())), "has the most of too many connections")
         return self._by_descriptor.get(newest.descriptor) is newest
@@ -209,11 +211,15 @@ class Connections:
         connection = self._by_descriptor.pop(descriptor, None)
         if connection is None:
             return
-        self._strangers.pop(descriptor, None)
         self._stirred.discard(descriptor)
+        self._strike_off(connection)
+
+    def _strike_off(self, connection: Connection) -> None:
+        """Count it neither for its member nor as a stranger's."""
+        self._strangers.pop(connection.descriptor, None)
         theirs = self._members.get(connection.public)
         if theirs is not None:
-            theirs.pop(descriptor, None)
+            theirs.pop(connection.descriptor, None)
             if not theirs:
                 del self._members[connection.public]
 

@@ -233,7 +233,10 @@ class Endpoint:
         for old in (peer, self._by_descriptor.get(descriptor)):
             if old is not None:
                 self._forget(old)
-                old.cut_off()
+                if old.meter.cookie == cookie:
+                    old.end()
+                else:
+                    old.cut_off()
         self._connections.drain()
         account = self._accounts.get(public) or Account(public)
         connection = self._connections.known(descriptor, public)

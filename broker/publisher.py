@@ -180,22 +180,22 @@ class Publisher:
         elif sender.sends_too_much(time.monotonic()):
             self._cut_off(sender, f"sent more than {MOST_FRAMES_AT_ONCE} subscriptions at once")
         elif not self._shifted:
-            self._subscription(sender.connection, data[0] == 1, data[1:])
+            self._subscription(public, sender.connection, data[0] == 1, data[1:])
 
     def _sender(self, descriptor: int, public: bytes) -> _Sender | None:
-        sender = self._senders.get(descriptor)
-        if sender is not None:
-            return sender
+        # Also takes in who has come: a descriptor may be another connection's by now.
         connection = self._connections.known(descriptor, public)
         if connection is None:
             return None
+        sender = self._senders.get(descriptor)
+        if sender is not None and sender.connection is connection:
+            return sender
         sender = self._senders[descriptor] = _Sender(connection)
         if self._connections.held_by(public) > self._limits_of(public).connections:
             self._cut_off(sender, "is one connection too many")
         return sender
 
-    def _subscription(self, connection: Connection, begins: bool, topic: bytes) -> None:  # noqa: FBT001 -- the byte on the wire
-        public = connection.public
+    def _subscription(self, public: bytes, connection: Connection, begins: bool, topic: bytes) -> None:  # noqa: FBT001 -- the byte on the wire
         if not begins:
             self._socket.setsockopt(zmq.UNSUBSCRIBE, topic)
             if self._strike_out(topic, lambda one: one.meter.cookie == connection.cookie):

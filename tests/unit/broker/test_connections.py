@@ -95,6 +95,15 @@ def _other_side(connection: Connection) -> tuple[str, int]:
         return address
 
 
+async def test_a_descriptor_that_became_another_members_is_counted_for_that(watched: Watched) -> None:
+    with watched.connect():
+        await until(lambda: len(watched.connections._by_descriptor) == 1)
+        (connection,) = watched.connections._by_descriptor.values()
+        for public in (b"a" * 32, b"b" * 32):
+            assert watched.connections.known(connection.descriptor, public) is connection
+        assert (watched.connections.held_by(b"a" * 32), watched.connections.held_by(b"b" * 32)) == (0, 1)
+
+
 def test_what_is_forgiven_to_heartbeats_is_not_saved_up() -> None:
     with pair() as (ours, theirs):
         theirs.sendall(bytes(10_000))
