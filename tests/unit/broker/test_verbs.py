@@ -186,3 +186,10 @@ async def test_a_stop_names_a_job_as_often_as_it_likes_and_it_is_looked_up_once(
     found: list[object] = []
     list(find_jobs_to_stop(keys, Member("somebody", OWNER, "submitter"), house.desk, found))  # type: ignore[arg-type] # reason: no jobs
     assert len(looked_up) == 1
+
+
+@pytest.mark.parametrize("size", [10, 10_000], ids=["small", "large"])
+def test_a_job_over_a_bound_is_refused_whatever_its_size(size: int) -> None:
+    labels = [job_pb2.Label(name=f"l{number}") for number in range(65)]
+    job = request_pb2.NewJob(id=b"1" * 16, spec=job_pb2.JobSpec(argv=[b"x" * size], labels=labels))
+    assert refusal(request_pb2.Start(jobs=[job])).code is Code.INVALID_ARGUMENT
