@@ -1,10 +1,14 @@
 """What keeper and supervisor have in common: how they are started, and the log that they share. Imports next to nothing."""
 
+# ruff: noqa: PTH108 -- pathlib and contextlib are not light
 from __future__ import annotations
 
+import _socket
 import os
 import sys
 import time
+
+from . import layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +20,8 @@ else:
 # For posix_spawn: what is started ignores no signal, whatever we do, or did who started us.
 DEFAULT_SIGNALS = tuple({int(number) for number in signal.valid_signals()} - {int(signal.SIGKILL), int(signal.SIGSTOP)})
 
+_BACKLOG = 16
+
 
 def say(sentence: str) -> None:
     """Write a line into the log that keeper and supervisor share."""
@@ -23,6 +29,29 @@ def say(sentence: str) -> None:
         print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"[{os.getpid()}]", sentence, file=sys.stderr, flush=True)  # noqa: T201 -- the log
     except OSError:
         # The disk is full, for instance: who keeps jobs must not die of what cannot be said.
+        return
+
+
+def listen() -> int:
+    """Make the socket at which the supervisor listens; get its descriptor. The working folder is the state folder."""
+    # By a relative path: the state folder's may be longer than the 107 bytes that a socket's address can hold.
+    unlink_socket()
+    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    before = os.umask(0o077)
+    try:
+        listener.bind(layout.SOCKET)
+    finally:
+        os.umask(before)
+    listener.listen(_BACKLOG)
+    listener.settimeout(0)
+    return listener.detach()
+
+
+def unlink_socket() -> None:
+    """Remove the socket, where it is there."""
+    try:
+        os.unlink(layout.SOCKET)
+    except FileNotFoundError:
         return
 
 

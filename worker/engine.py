@@ -87,7 +87,7 @@ class LocalEngine:
         except OSError as error:
             raise Refused(
                 Code.UNAVAILABLE,
-                f"the supervisor of {self._state} cannot be reached: {error.strerror}",
+                f"the supervisor of {self._state} cannot be reached: {error.strerror or error}",
                 f"see {self._state / layout.SUPERVISOR_LOG}",
             ) from error
 

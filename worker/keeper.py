@@ -4,7 +4,6 @@
 # ruff: noqa: PTH108, SIM105
 from __future__ import annotations
 
-import _socket
 import fcntl
 import os
 import resource
@@ -13,10 +12,16 @@ import sys
 import time
 
 from . import layout
-from .attendants import DEFAULT_SIGNALS, command, say
+from .attendants import DEFAULT_SIGNALS, command, listen, say, unlink_socket
 from .keeper_loop import Keeper
 
-_BACKLOG = 16
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    # The C part only, which does not load enum.
+    import _signal as signal
+
 _PR_SET_CHILD_SUBREAPER = 36
 _START_SECONDS = 10
 _READY_FD = 3
@@ -94,13 +99,17 @@ def main(state: str, files_limit: int, listener: int = -1, lock: int = -1, hande
         # What the starter itself inherited must not end up in jobs.
         os.closerange(_READY_FD + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         lock = os.open(layout.SUPERVISOR_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Nobody waits for longer: then this process has no use.
+        signal.alarm(_START_SECONDS)
         fcntl.flock(lock, fcntl.LOCK_EX)
+        signal.alarm(0)
         try:
             os.write(_READY_FD, _HERE)
         except BrokenPipeError:
             say("another pair held the lock for too long: nobody waits for this one any more")
             return
-        listener = _bind()
+        _forget_anew()
+        listener = listen()
         os.write(_READY_FD, _LISTENING)
         os.close(_READY_FD)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -110,20 +119,14 @@ def main(state: str, files_limit: int, listener: int = -1, lock: int = -1, hande
     if handed >= 0:
         keeper.take_over(handed)
     keeper.run()
-    os.unlink(layout.SOCKET)
+    unlink_socket()
 
 
-def _bind() -> int:
-    # By a relative path: the state folder's may be longer than the 107 bytes that a socket's address can hold.
+def _forget_anew() -> None:
     try:
-        os.unlink(layout.SOCKET)
+        os.unlink(layout.SOCKET_ANEW)
     except FileNotFoundError:
         pass
-    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-    listener.bind(layout.SOCKET)
-    listener.listen(_BACKLOG)
-    listener.settimeout(0)
-    return listener.detach()
 
 
 def _become_reaper_of_orphans() -> None:

@@ -3,6 +3,8 @@
 STORE = "state.db"
 LOGS = "logs"
 SOCKET = "supervisor.sock"
+# There while SOCKET is that of a supervisor, because the one that its keeper holds was removed.
+SOCKET_ANEW = "supervisor.sock.anew"
 SUPERVISOR_LOG = "supervisor.log"
 # Held as long as a keeper or a supervisor of this state folder lives.
 SUPERVISOR_LOCK = "supervisor.lock"

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from daemons import Worker, wait_until
@@ -46,3 +50,42 @@ def test_a_process_that_is_not_the_worker_is_never_signalled(worker: Worker, ver
         assert stranger.poll() is None
         stranger.kill()
     (worker.state / "worker.json").write_text(json.dumps(said))
+
+
+def test_a_supervisor_whose_socket_was_removed_is_found_and_stays_the_only_one(worker: Worker) -> None:
+    pid = _start(worker, "sleep", "100")
+    supervisor, keeper = (worker.described()[name] for name in ("supervisor_pid", "keeper_pid"))
+    (worker.state / "supervisor.sock").unlink()
+    wait_until((worker.state / "supervisor.sock").exists, "it is made again")
+    worker.kill()
+    worker.start()
+    assert (worker.description["supervisor_pid"], worker.description["keeper_pid"]) == (supervisor, keeper)
+    # The keeper starts the next one, which is met at a socket of its own too.
+    worker.kill_supervisor()
+    worker.kill()
+    worker.start()
+    assert worker.description["keeper_pid"] == keeper
+    assert is_alive(pid)
+
+
+@pytest.mark.parametrize("killed", [(), ("pid",), ("pid", "keeper_pid")], ids=["nobody", "worker", "worker and keeper"])
+def test_nobody_stays_when_the_state_folder_is_removed(worker: Worker, tmp_path: Path, killed: tuple[str, ...]) -> None:
+    """What runs is not ended: it is waited for."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    pid = _start(worker, "sh", "-c", f"read line < {gate}")
+    daemons = worker.described()
+    for name in killed:
+        os.kill(daemons[name], signal.SIGKILL)
+        wait_until(lambda name=name: not is_alive(daemons[name]), f"{name} ends")
+    shutil.rmtree(worker.state)
+    assert worker.process is not None
+    worker.process.wait(60)
+    if not killed:
+        assert f"the state folder {worker.state} was removed: this worker ends" in worker.log.read_text()
+    assert is_alive(pid)
+    assert is_alive(daemons["supervisor_pid"])
+    gate.write_text("go on\n")
+    for name in ("supervisor_pid", "keeper_pid"):
+        wait_until(lambda name=name: not is_alive(daemons[name]), f"{name} ends")
+    assert not worker.state.exists()

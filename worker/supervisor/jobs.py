@@ -141,6 +141,11 @@ class Jobs:
             # It was to be started, and the desk, before it knew whether it had been, was killed; the next one was told to cancel it.
             remove_intent(self._yard.logs, handle)
 
+    def settle_all(self) -> None:
+        """Forget all that have ended: nobody will ask for them."""
+        for handle in list(self._ended):
+            self.settle(handle)
+
     def tell_all(self) -> None:
         """Report what is known, once more."""
         for job in self._running.values():

@@ -28,7 +28,9 @@ import struct
 from collections import deque
 from collections.abc import Callable
 
-from ..attendants import say
+from .. import layout
+from ..attendants import listen, say
+from ..folders import write_file
 from .loop import Loop, log_exception
 
 VERSION = 1
@@ -48,6 +50,8 @@ class Link:
         os.set_inheritable(listener, False)  # noqa: FBT003 -- it takes no name
         self._loop = loop
         self._listener = _socket.socket(fileno=listener)
+        # Bound anew where the socket's file was removed; the keeper keeps the first one.
+        self._anew: _socket.socket | None = None
         self._do = do
         self._connection: _socket.socket | None = None
         # Nothing is told before the worker has said hello: it asks for what happened before.
@@ -59,8 +63,26 @@ class Link:
 
     def open(self) -> None:
         """Listen."""
-        self._loop.watch(self._listener.fileno(), select.EPOLLIN, self._accept)
+        self._loop.watch(self._listener.fileno(), select.EPOLLIN, lambda _: self._accept(self._listener))
         self._loop.before_sleep(self._turn)
+        self.listen_again()
+
+    def listen_again(self) -> None:
+        """Listen at a socket of our own, where the file of the keeper's was removed; a supervisor before this one may have done so."""
+        is_ours = self._anew is not None or not os.path.exists(layout.SOCKET_ANEW)  # noqa: PTH110 -- pathlib is not light
+        if os.path.exists(layout.SOCKET) and is_ours:  # noqa: PTH110 -- as above
+            return
+        try:
+            write_file(layout.SOCKET_ANEW, b"")
+            anew = _socket.socket(fileno=listen())
+        except OSError as error:
+            say(f"{layout.SOCKET} was removed, and cannot be made again: {error}")
+            return
+        if self._anew is not None:
+            self._loop.unwatch(self._anew.fileno())
+            self._anew.close()
+        self._anew = anew
+        self._loop.watch(anew.fileno(), select.EPOLLIN, lambda _: self._accept(anew))
 
     def greet(self) -> None:
         """Send facts from now on: the worker has said hello."""
@@ -84,9 +106,9 @@ class Link:
         """Give the listening socket away."""
         return self._listener.detach()
 
-    def _accept(self, _events: int) -> None:
+    def _accept(self, listener: _socket.socket) -> None:
         try:
-            fd, _ = self._listener._accept()  # type: ignore[attr-defined] # noqa: SLF001 -- its name in the C part of the module socket
+            fd, _ = listener._accept()  # type: ignore[attr-defined] # noqa: SLF001 -- its name in the C part of the module socket
         except OSError:
             # Gone again.
             return

@@ -10,11 +10,12 @@ import os
 import sys
 
 from .. import handover, layout
-from ..attendants import command, say
+from ..attendants import command, say, unlink_socket
 from ..folders import FOLDER_MODE, key_of, read_file, to_json, write_file
 from .adopt import Adoption
 from .cgroups import open_cgroups
 from .containment import Boxes
+from .home import Home
 from .jobs import Jobs
 from .keeper_line import KeeperLine
 from .link import VERSION, Link, Wish
@@ -45,6 +46,7 @@ class Supervisor:
         # Taken out, for nobody else is to inherit it.
         self._handover = int(os.environ.pop(handover.VARIABLE, "0"))
         self._loop = Loop()
+        self._home = Home(self._loop, self._look_at_home)
         self._line = KeeperLine(self._loop, line)
         self._link = Link(self._loop, listener, self._do)
         here = os.stat(".")
@@ -134,7 +136,15 @@ class Supervisor:
     def _tell(self, **fact: object) -> None:
         self._link.tell(to_json(fact))
 
+    def _look_at_home(self) -> None:
+        if not self._home.is_gone:
+            self._link.listen_again()
+
     def _end_if_done(self) -> None:
+        if self._home.is_gone and not self._link.is_connected:
+            # No worker can come any more, to whom an end could be told.
+            self._retiring = True
+            self._jobs.settle_all()
         nothing_left = not (self._jobs or self._yard.lingering) and self._link.is_quiet()
         self._wait_for_a_worker(needed=not nothing_left or self._link.is_connected)
         if not nothing_left:
@@ -144,7 +154,7 @@ class Supervisor:
             self._line.say("retire")
             self._line.flush()
             if not self._line.is_up:
-                os.unlink(layout.SOCKET)  # noqa: PTH108 -- as above
+                unlink_socket()
             self._loop.end()
         elif not self._line.is_up:
             self._become_keeper()
