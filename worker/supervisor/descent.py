@@ -23,7 +23,7 @@ class Descent:
         self._lists = [open_children(pid) for pid in (os.getpid(), keeper)]
 
     def is_known(self) -> bool:
-        """Tell whether orphans are found: the keeper lives, and the kernel lists children."""
+        """Tell whether orphans are found, also just before this: the keeper lives, and the kernel lists children."""
         return min(self._lists) >= 0 and os.getppid() == self.keeper
 
     def orphans(self) -> list[int]:

@@ -89,7 +89,9 @@ def open_children(pid: int) -> int:
 
 
 def read_children(opened: int) -> list[int]:
-    """Read such a list."""
+    """Read such a list; empty where there is none."""
+    if opened < 0:
+        return []
     text = b""
     while part := os.pread(opened, 65536, len(text)):
         text += part

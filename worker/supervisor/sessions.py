@@ -69,7 +69,8 @@ class Session:
     def is_empty(self) -> bool:
         """Tell whether nothing runs any more; a zombie does not run."""
         descent = self._boxes.descent
-        if self._is_below_keeper and self._leader and descent.is_known() and not descent.orphans() and self._leader_has_ended():
+        # That the keeper lives is asked last: a dead one has no children.
+        if self._is_below_keeper and self._leader and not descent.orphans() and self._leader_has_ended() and descent.is_known():
             # The usual case, which costs little: whatever it had left behind would be an orphan.
             return True
         return not self.pids()
@@ -174,7 +175,9 @@ class Session:
     def _candidates(self, leader: Stat | None) -> dict[int, int]:
         descent = self._boxes.descent
         if self._is_below_keeper and descent.is_known():
-            return descent.candidates(self._leader, leader, self._leader_ticks, self._mark)
+            found = descent.candidates(self._leader, leader, self._leader_ticks, self._mark)
+            if descent.is_known():
+                return found
         return dict.fromkeys(all_pids(), 0)
 
     def _is_member(self, pid: int, stat: Stat, mark: int) -> bool:

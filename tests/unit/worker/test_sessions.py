@@ -59,3 +59,14 @@ def test_one_that_forks_and_ends_after_processes_were_listed_hides_no_child(monk
         monkeypatch.setattr(sessions, "all_pids", list_too_early)
         assert Sessions(0).take(mark).pids() == children
     assert children
+
+
+def test_where_no_keeper_tells_of_orphans_a_box_is_looked_for_in_all_of_proc() -> None:
+    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    box = Sessions(0).take(mark_for("state", f"other handle {os.getpid()}"))
+    box.lead(child.pid)
+    assert (box.pids(), box.is_empty()) == ([child.pid], False)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert box.is_empty()
+    child.wait()
