@@ -76,6 +76,8 @@ class Link:
         """Send what is pending as far as the socket takes it, then let go."""
         if self._socket.fileno() >= 0:
             self._flush()
+        # The line may have broken while that was sent.
+        if self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket.fileno())
             self._loop.remove_writer(self._socket.fileno())
             self._socket.close()
