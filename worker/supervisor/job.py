@@ -23,7 +23,7 @@ from .ending import TABLE, Effect, Happening, Stage
 from .facts import ended_fact, started_fact
 from .leaders import Leader, Use
 from .loop import Timer
-from .outcome import judge
+from .outcome import judge, what_is_missing
 from .pump import Pump
 from .unreached import not_ours, outlived_kill
 from .yard import Yard
@@ -309,9 +309,7 @@ class Job:
             verdict.sentence += "; what it left behind goes on"
         if not self._drained:
             verdict.sentence += "; the disk is full, and the last of its output comes into its log when there is room"
-        for name, pump in zip(STREAMS, self._pumps, strict=True):
-            if pump.problem and pump.problem not in verdict.sentence:
-                verdict.sentence += f"; its {name} is not whole: {pump.problem}"
+        verdict.sentence += what_is_missing(verdict.sentence, dict(zip(STREAMS, (pump.problem for pump in self._pumps), strict=True)))
         return OutcomeFile(
             kind=verdict.kind,
             exit_status=verdict.exit_status,

@@ -58,3 +58,20 @@ def judge(
         verdict.kind = "over_limit"
         verdict.sentence = f"wrote more than its output limit of {format_limit(output_limit_bytes)}, and {verdict.sentence}"
     return verdict
+
+
+def what_is_missing(sentence: str, problems: dict[str, str]) -> str:
+    """Say, after a sentence that tells how a job ended, which of its streams are not whole and why; `problems` by the stream's name."""
+    streams: dict[str, list[str]] = {}
+    for stream, problem in problems.items():
+        if problem:
+            streams.setdefault(problem, []).append(stream)
+    return "".join(f"; {_is_missing(problem, names, known=problem in sentence)}" for problem, names in streams.items())
+
+
+def _is_missing(problem: str, names: list[str], *, known: bool) -> str:
+    subject = f"its {' and '.join(names)}"
+    if known:
+        # Nobody saw how it ended, so nobody knows what it wrote at last either.
+        return f"the end of {subject} may be missing"
+    return f"{subject} {'is' if len(names) == 1 else 'are'} not whole: {problem}"

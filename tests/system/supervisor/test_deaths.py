@@ -211,7 +211,9 @@ def test_if_both_are_killed_what_ended_meanwhile_is_lost_in_words(desk: RawDesk,
     desk.recover()
     fact = desk.ended(handle)
     assert (fact["kind"], fact["pid"]) == ("lost", pid)
-    assert fact["sentence"].startswith("how it ended is not known")
+    why = "it ended while neither the supervisor nor its keeper was there"
+    assert fact["sentence"] == f"how it ended is not known: {why}; the end of its stdout and stderr may be missing"
+    assert (fact["stdout_problem"], fact["stderr_problem"]) == (why, why)
     assert desk.output(fact)[0] == b"begin\n"
 
 
@@ -225,7 +227,10 @@ def test_jobs_of_an_earlier_boot_are_lost(desk: RawDesk, tmp_path: Path) -> None
     desk.reconnect()
     desk.recover()
     fact = desk.ended(*writers)
-    assert (fact["kind"], fact["sentence"]) == ("lost", "how it ended is not known: the machine was restarted while it ran")
+    assert fact["kind"] == "lost"
+    assert fact["sentence"] == (
+        "how it ended is not known: the machine was restarted while it ran; the end of its stdout and stderr may be missing"
+    )
 
 
 def test_an_intent_that_may_have_been_started_is_lost_and_one_never_tried_stays(desk: RawDesk, tmp_path: Path) -> None:

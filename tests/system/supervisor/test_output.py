@@ -194,7 +194,7 @@ def test_a_status_that_the_kernel_hides_is_not_taken_for_0_and_unread_output_is_
     # Who reaps it in the end may take its time, or never do so.
     assert (fact["kind"], fact["exit_status"]) in [("exited", 5), ("lost", 0)]
     if prefix:
-        assert "its stdout is not whole: whatever was unread" in fact["sentence"]
+        assert "its stdout and stderr are not whole: whatever was unread" in fact["sentence"]
         assert fact["stdout_problem"].endswith(f"(process {started['pid']} does not let its descriptors be seen)")
         assert desk.output(fact)[0] == b"early\n"
     else:

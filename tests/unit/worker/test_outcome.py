@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from jobwire.worker.supervisor.outcome import judge
+from jobwire.worker.supervisor.outcome import judge, what_is_missing
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,19 @@ def test_an_output_limit_is_the_kind_whatever_the_status() -> None:
     verdict = judge(0, output_limit_bytes=10 << 20)
     assert (verdict.kind, verdict.sentence) == ("over_limit", "wrote more than its output limit of 10 MiB, and exited with status 0")
     assert judge(15, output_limit_bytes=1).sentence == "wrote more than its output limit of 1 byte, and ended by SIGTERM"
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "said"),
+    [
+        ("", "", ""),
+        ("disk full", "", "; its stdout is not whole: disk full"),
+        ("disk full", "too large", "; its stdout is not whole: disk full; its stderr is not whole: too large"),
+        ("disk full", "disk full", "; its stdout and stderr are not whole: disk full"),
+        ("nobody saw it", "", "; the end of its stdout may be missing"),
+        ("nobody saw it", "nobody saw it", "; the end of its stdout and stderr may be missing"),
+        ("nobody saw it", "disk full", "; the end of its stdout may be missing; its stderr is not whole: disk full"),
+    ],
+)
+def test_each_stream_that_is_not_whole_is_named_also_where_the_reason_has_been_told(stdout: str, stderr: str, said: str) -> None:
+    assert what_is_missing("how it ended is not known: nobody saw it", {"stdout": stdout, "stderr": stderr}) == said
