@@ -203,7 +203,7 @@ class Desk:
             self._clock.not_before(max(job.queued_at_us, job.started_at_us))
         for job in self.live.values():
             job.since_us = self._since(job.started_at_us or job.queued_at_us)
-        expected = [Expected(job.key, job.pid, job.started_at_us, job.queued_at_us, job.launched) for job in self.live.values()]
+        expected = [Expected(job.key, job.pid, job.started_at_us, job.queued_at_us, job.launched, job.spec) for job in self.live.values()]
         facts = await self.engine.recover(expected)
         if faults.ARMED:
             faults.reach("during-recovery")

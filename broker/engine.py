@@ -88,7 +88,7 @@ Fact = Started | Ended | Paused | Delayed
 class Expected:
     """A job that the desk believes not to have ended: queued (pid 0) or running. It cannot have started before it was queued.
 
-    `launched`: a start may have been asked for, of which nothing was heard yet.
+    `launched`: a start may have been asked for, of which nothing was heard yet. `spec`: where it is known.
     """
 
     key: JobKey
@@ -96,6 +96,7 @@ class Expected:
     started_at_us: int
     queued_at_us: int
     launched: bool
+    spec: JobSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     try:
         demand_sound(settings.state)
         identity = load_or_make(settings.state / "identity")
-        rebooted = (last_description(settings.state) or {}).get("boot_id") != _boot_id()
+        rebooted = _last_boot_id(settings.state) != _boot_id()
         engine = LocalEngine(settings.state, settings.slots, os.fsencode(settings.directory), files_limit=files_limit, rebooted=rebooted)
         daemon = await _open(settings, identity, engine)
 
@@ -260,6 +260,15 @@ def _warn_of_loopback(endpoint: str) -> None:
                 host,
                 address,
             )
+
+
+def _last_boot_id(state: Path) -> str:
+    """Say during which boot the last worker ran; the supervisor noted it too, if that file was removed. Empty where nobody did."""
+    said = (last_description(state) or {}).get("boot_id")
+    if said is None:
+        with contextlib.suppress(OSError):
+            said = (state / layout.BOOT).read_text(errors="replace").strip()
+    return str(said or "")
 
 
 def _boot_id() -> str:

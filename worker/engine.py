@@ -19,7 +19,7 @@ from . import folders, keeper, layout
 from .intents import Intents
 from .link import Link, Message, connect
 from .logs import Follower, Growth, read_range, tail
-from .runs import at_log, ends_of
+from .runs import at_log, lost_of, make_again, outcomes_of
 from .supervisor.link import VERSION
 from .sweeping import Sweeper
 from .unanswered import Unanswered
@@ -27,6 +27,8 @@ from .unanswered import Unanswered
 _log = logging.getLogger(__name__)
 
 _HANDLES_A_WORD = 200
+# So often the supervisor is asked to look for processes; it may die of it, or be an older one that cannot.
+_LOOKS = 3
 _SETTLE_SECONDS = 0.05
 _RECONNECT_SECONDS = 1.0
 _RELOAD_SECONDS = 10
@@ -48,6 +50,7 @@ class LocalEngine:
         self._loop = asyncio.get_running_loop()
         self._sweeper = Sweeper(Path(self._logs), self._loop)
         self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
+        self._directory = directory
         self._intents = Intents(self._logs, directory, self._loop, self._start_written, self._tell)
         self._link: Link | None = None
         self._growth = Growth()
@@ -177,10 +180,26 @@ class LocalEngine:
 
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         """Ask the supervisor, and the log folders for what it does not know."""
+        self._unanswered.expect(expected)
+        facts, unknown = await self._ask(expected)
+        for _ in range(_LOOKS):
+            # Their folders were removed, for instance. Lost is only whose process was looked for.
+            made = [] if self._rebooted else make_again(self._logs, unknown, self._directory)
+            if not made:
+                break
+            self._say([{"do": "adopt", "folders": made[at : at + _HANDLES_A_WORD]} for at in range(0, len(made), _HANDLES_A_WORD)])
+            facts, unknown = await self._ask(expected)
+        # If the line breaks later, that is no restart of the machine.
+        rebooted, self._rebooted = self._rebooted, False
+        # Facts of after that are heard when whoever asked has taken those of before.
+        self._loop.call_soon(self._hear_held)
+        return [*facts, *lost_of(unknown, rebooted=rebooted)]
+
+    async def _ask(self, expected: Sequence[Expected]) -> tuple[list[Fact], list[Expected]]:
+        """Get what is known of jobs, to the supervisor or by their outcomes, and those of which nothing is."""
         facts = await self._ask_supervisor()
-        told = {fact.key for fact in facts}
-        unknown = [one for one in expected if one.key not in told]
-        return [*facts, *ends_of(self._logs, unknown, rebooted=self._rebooted)]
+        facts += outcomes_of(self._logs, _without(expected, facts))
+        return facts, _without(expected, facts)
 
     # Logs.
 
@@ -244,8 +263,6 @@ class LocalEngine:
         self._say([{"do": "recover"}])
         await self._recovered
         held, self._held = self._held, []
-        # Facts of after that are heard when whoever asked has taken those of before.
-        self._loop.call_soon(self._hear_held)
         return held
 
     def _hear_held(self) -> None:
@@ -299,6 +316,11 @@ class LocalEngine:
 
 def _nobody_hears(facts: Sequence[Fact]) -> None:
     _log.error("%d facts came before anybody listened", len(facts))
+
+
+def _without(expected: Sequence[Expected], facts: Sequence[Fact]) -> list[Expected]:
+    told = {fact.key for fact in facts}
+    return [one for one in expected if one.key not in told]
 
 
 def _unknown() -> Refused:

@@ -25,6 +25,7 @@ from ..schemas.naming import JobKey, format_folder, format_time, parse_folder
 
 if TYPE_CHECKING:
     from ..broker.engine import Launch
+    from ..schemas.spec import JobSpec
 
 INTENT_PREFIX = ".new-"
 # A link to the folder of a job that ended, into whose pipes something may still write.
@@ -128,8 +129,11 @@ def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) 
 
     `directory` and `grace_ms` are what counts where the spec leaves them open.
     """
-    key, spec = launch.key, launch.spec
-    folder = intent_path(logs, handle(key))
+    write_folder(intent_path(logs, handle(launch.key)), launch.key, launch.spec, directory=directory, grace_ms=grace_ms)
+
+
+def write_folder(folder: str, key: JobKey, spec: JobSpec, *, directory: bytes, grace_ms: int) -> None:
+    """Make a folder with the `job` file, and what is read as standard input."""
     with contextlib.suppress(FileExistsError):
         try:
             os.mkdir(folder, FOLDER_MODE)

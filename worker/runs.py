@@ -1,14 +1,22 @@
-"""Finds the runs of jobs among the log folders: their logs, and how those ended that the supervisor does not know. Knows no supervisor."""
+"""Finds the runs of jobs among the log folders: their logs, and how those ended that the supervisor does not know. Knows no supervisor.
+
+Of a job whose folder is gone, but whose process may live, it makes the folder again, for the supervisor to take the job over.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ..broker.desk import DEFAULT_GRACE_MS
 from ..broker.engine import Ended, Expected, Run, StreamName
 from ..schemas.refusal import Code, Refused
 from . import folders
 from .facts import lost, read_ended, why_lost
+from .supervisor.processes import is_there
+
+_log = logging.getLogger(__name__)
 
 # A folder can be renamed between finding and opening it, once in its life.
 _LOOKS = 3
@@ -32,15 +40,33 @@ def at_log(logs: str, run: Run, stream: StreamName, do: Callable[[str], _Read]) 
     raise Refused(Code.NOT_FOUND, "the logs of this job are not there any more")
 
 
-def ends_of(logs: str, unknown: Sequence[Expected], *, rebooted: bool) -> list[Ended]:
-    """Say how those ended that the supervisor does not know: as their outcomes tell, or lost. The others can be started."""
-    missing = {folders.handle(one.key): one for one in unknown}
-    ended = folders.find_ended(logs, set(missing), min(one.queued_at_us for one in unknown)) if unknown else {}
-    facts: list[Ended] = []
-    for handle, folder in ended.items():
-        outcome = folders.read_outcome(folder)
-        if outcome is not None:
-            facts.append(read_ended(handle, outcome._asdict()))
-            del missing[handle]
-    facts += [lost(one, sentence) for one in missing.values() if (sentence := why_lost(one, rebooted=rebooted))]
-    return facts
+def outcomes_of(logs: str, unknown: Sequence[Expected]) -> list[Ended]:
+    """Say how those ended that the supervisor does not know, as far as their outcomes tell."""
+    handles = {folders.handle(one.key) for one in unknown}
+    ended = folders.find_ended(logs, handles, min(one.queued_at_us for one in unknown)) if unknown else {}
+    outcomes = {handle: folders.read_outcome(folder) for handle, folder in ended.items()}
+    return [read_ended(handle, outcome._asdict()) for handle, outcome in outcomes.items() if outcome is not None]
+
+
+def make_again(logs: str, unknown: Sequence[Expected], directory: bytes) -> list[str]:
+    """Make the folders again of jobs that nobody knows and whose process may live; get their names.
+
+    Whether it is the very process can only be told by who knows its mark and its pipes. One whose folder cannot be made is left out.
+    """
+    made: list[str] = []
+    for one in unknown:
+        if one.spec is None or not (one.pid and is_there(one.pid)):
+            continue
+        folder = folders.run_path(logs, one.pid, one.started_at_us)
+        try:
+            folders.write_folder(folder, one.key, one.spec, directory=directory, grace_ms=DEFAULT_GRACE_MS)
+        except OSError as error:
+            _log.warning("%s, which is missing, cannot be made again: %s", folder, error.strerror)
+            continue
+        made.append(folder.rpartition("/")[2])
+    return made
+
+
+def lost_of(unknown: Sequence[Expected], *, rebooted: bool) -> list[Ended]:
+    """Say which of those are lost of which nothing is left. The others can be started."""
+    return [lost(one, sentence) for one in unknown if (sentence := why_lost(one, rebooted=rebooted))]

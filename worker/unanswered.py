@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from ..broker.engine import Delayed, Ended, Expected, Fact, Launch, Paused, Started
 from ..schemas.refusal import Code, Refused
+from ..schemas.spec import JobSpec
 from . import folders
 from .facts import WRITES_DELAYED, read_ended, start_delayed
 from .link import Message
@@ -28,12 +29,15 @@ class Unanswered:
         self._ending: dict[str, Message] = {}
         self._signalling: dict[str, deque[Callable[[Refused | None], None]]] = {}
         self._running: dict[str, Expected] = {}
+        # Of all that has not ended.
+        self._specs: dict[str, JobSpec] = {}
 
     def start(self, launches: Sequence[Launch]) -> list[Message]:
         """Say that jobs are to be started; their intents are on disk."""
         words: dict[str, Message] = {}
         for launch in launches:
             handle = folders.handle(launch.key)
+            self._specs[handle] = launch.spec
             words[handle] = {"do": "start", "job": handle, "queued_at_us": launch.queued_at_us}
         self._starting |= words
         return list(words.values())
@@ -73,6 +77,10 @@ class Unanswered:
         """Say all of it once more, in an order that makes sense."""
         return [*self._starting.values(), *self._pausing.values(), *self._ending.values()]
 
+    def expect(self, jobs: Sequence[Expected]) -> None:
+        """Take note of jobs that an earlier worker may have started."""
+        self._specs |= {folders.handle(job.key): job.spec for job in jobs if job.spec is not None}
+
     def running(self) -> list[Expected]:
         """Say which jobs have started, and of whose end nothing was heard."""
         return list(self._running.values())
@@ -101,12 +109,13 @@ class Unanswered:
         adopted = self._starting.pop(handle, None) is None
         paused = message.get("paused", False)
         fact = Started(folders.key_of(handle), message["pid"], message["started_at_us"], adopted, paused)
-        self._running[handle] = Expected(fact.key, fact.pid, fact.started_at_us, fact.started_at_us, launched=True)
+        spec = self._specs.get(handle)
+        self._running[handle] = Expected(fact.key, fact.pid, fact.started_at_us, fact.started_at_us, launched=True, spec=spec)
         return fact
 
     def _ended(self, message: Message) -> Ended:
         handle = message["job"]
-        for known in (self._starting, self._pausing, self._ending, self._running):
+        for known in (self._starting, self._pausing, self._ending, self._running, self._specs):
             known.pop(handle, None)
         return read_ended(handle, message)
 

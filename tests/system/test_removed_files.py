@@ -14,6 +14,8 @@ import pytest
 from daemons import Worker, wait_until
 from processes import is_alive
 
+from jobwire.schemas.job import OutcomeKind, State
+
 _SLEEP = "import time; print(flush=True); time.sleep(100)"
 
 
@@ -89,3 +91,34 @@ def test_nobody_stays_when_the_state_folder_is_removed(worker: Worker, tmp_path:
     for name in ("supervisor_pid", "keeper_pid"):
         wait_until(lambda name=name: not is_alive(daemons[name]), f"{name} ends")
     assert not worker.state.exists()
+
+
+@pytest.mark.parametrize("killed", ["supervisor", "supervisor and keeper", "all"])
+def test_a_job_whose_process_lives_is_never_recorded_as_lost_though_its_folder_was_removed(
+    worker: Worker, tmp_path: Path, killed: str
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    reader, sleeper = (_start(worker, *argv) for argv in (("sh", "-c", f"read line < {gate}; echo late"), ("sleep", "1000")))
+    daemons = worker.described()
+    if killed == "all":
+        worker.kill()
+    if killed != "supervisor":
+        os.kill(daemons["keeper_pid"], signal.SIGKILL)
+        wait_until(lambda: not is_alive(daemons["keeper_pid"]), "the keeper ends")
+    shutil.rmtree(worker.logs)
+    os.kill(daemons["supervisor_pid"], signal.SIGKILL)
+    if killed == "all":
+        worker.start()
+    wait_until(lambda: len(list(worker.logs.glob("*_*/stdout"))) == 2, "both are taken over")
+    with worker.client() as client:
+        jobs = {job.pid: client.job(job.id) for job in client.list()}
+        assert {jobs[pid].info().state for pid in (reader, sleeper)} == {State.RUNNING}
+        jobs[sleeper].stop()
+        wait_until(lambda: not is_alive(sleeper), "it is stopped")
+        assert wait_until(lambda: jobs[sleeper].info().outcome, "it has ended").kind is not OutcomeKind.LOST
+        gate.write_text("go on\n")
+        outcome = wait_until(lambda: jobs[reader].info().outcome, "it ends")
+        # Of a process that is nobody's child the status is known only where the kernel tells (PIDFD_GET_INFO, Linux 6.15).
+        assert outcome.kind is OutcomeKind.EXITED or "this kernel tells it to nobody else" in outcome.sentence
+        assert jobs[reader].read_range("stdout", 0, 100)[0] == b"late\n"

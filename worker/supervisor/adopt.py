@@ -24,7 +24,7 @@ from ..folders import (
     read_outcome,
     run_path,
 )
-from ..notes import forget_lingering, lingering_pipes_path, note_problem, pipes_path, read_pipes, read_problems
+from ..notes import forget_lingering, lingering_pipes_path, note_problem, pipes_path, read_pipes, read_problems, write_pipes
 from .containment import Box, NoBox
 from .facts import ended_fact
 from .job import Job
@@ -33,23 +33,26 @@ from .keeper_line import Deposited, Handover
 from .leaders import Fostered, Gone, Leader, Stranger, Use
 from .loop import log_exception
 from .outcome import judge
-from .pipes import Pipes, has_pipe
+from .pipes import Pipes, has_pipe, riding_in
 from .processes import Stat, age_seconds, is_there, mark_of, read_stat
 from .pump import Pump, Quota
 from .remains import OF_FOLDER, OF_TRY, Deed, left, witness
 from .reopening import reopen_pumps
 from .sessions import Sessions
+from .spawn import RIDING_NUMBERS
 from .traces import find_leader, marked_processes, started_about
 from .yard import Yard
 
 
 class Adoption:
-    """One pass over everything."""
+    """One pass over everything; or, without a handover, over what was not there at that time."""
 
-    def __init__(self, yard: Yard, jobs: Jobs, handover: Handover, *, rebooted: bool) -> None:
+    def __init__(self, yard: Yard, jobs: Jobs, handover: Handover | None, *, rebooted: bool) -> None:
         self._yard = yard
         self._jobs = jobs
-        self._handover = handover
+        # The keeper tells of ends only to who has just begun.
+        self._keeper_tells = handover is not None
+        handover = self._handover = handover or Handover({}, {}, first=False)
         self._rebooted = rebooted
         self._seen = {} if rebooted else marked_processes()
         self._deposits = dict(handover.deposits)
@@ -60,12 +63,7 @@ class Adoption:
 
     def run(self) -> None:
         """Take in whatever there is; what cannot be understood is left alone, with a line in the log."""
-        for name in os.listdir(self._yard.logs):
-            try:
-                self._look_at(name)
-            except Exception:  # noqa: BLE001 -- one broken folder must not cost the other jobs
-                log_exception()
-                say(f"{self._yard.logs}/{name} is left alone")
+        self._look_at_all(os.listdir(self._yard.logs))
         self._take_ended()
         for pid, pidfd in self._strangers.items():
             # Its end is on disk, and only the keeper was not told.
@@ -76,6 +74,21 @@ class Adoption:
         for job, age in self._found:
             self._jobs.add(job, age)
         self._yard.line.died.clear()
+
+    def take_over(self, names: list[str]) -> None:
+        """Take in jobs whose folders were removed, and made again."""
+        here = [name for name in names if not self._jobs.knows(read_job(f"{self._yard.logs}/{name}").handle)]
+        self._look_at_all(here)
+        for job, age in self._found:
+            self._jobs.add(job, age)
+
+    def _look_at_all(self, names: list[str]) -> None:
+        for name in names:
+            try:
+                self._look_at(name)
+            except Exception:  # noqa: BLE001 -- one broken folder must not cost the other jobs
+                log_exception()
+                say(f"{self._yard.logs}/{name} is left alone")
 
     def _look_at(self, name: str) -> None:
         path = f"{self._yard.logs}/{name}"
@@ -161,7 +174,9 @@ class Adoption:
             found = self._look_for_leader(folder, mark, pid, started_at_us)
             if found is not None:
                 return found
-            # The keeper may just have reaped it. After this we know.
+            if not self._keeper_tells:
+                break
+            # It may just have reaped it. After this we know.
             line.catch_up()
         why = "it ended while neither the supervisor nor its keeper was there"
         if is_there(pid) and read_stat(pid) is None:
@@ -175,7 +190,7 @@ class Adoption:
                 return Fostered(line, pid), None
             stat = read_stat(pid)
             if stat is not None and self._is_of(folder, mark, pid, stat, started_at_us):
-                if stat.parent == line.keeper:
+                if stat.parent == line.keeper and self._keeper_tells:
                     return Fostered(line, pid), stat
                 if stat.alive:
                     return Stranger(pid, line), stat
@@ -200,7 +215,13 @@ class Adoption:
 
     def _find_pipes(self, handle: str, folder: str, members: list[int], leader: Leader) -> tuple[int, ...]:
         """Open the pipes of a job anew, and note whose output may not be whole."""
-        found = self._pipes.find(read_pipes(pipes_path(folder)), members)
+        names = read_pipes(pipes_path(folder))
+        if names is None and not self._keeper_tells:
+            # Noted they were in the folder that was removed.
+            names = next(filter(None, (riding_in(pid, RIDING_NUMBERS) for pid in members)), None)
+            if names is not None:
+                write_pipes(pipes_path(folder), names)
+        found = self._pipes.find(names, members)
         for stream, (_, problem) in zip(STREAMS, found, strict=True):
             if problem:
                 note_problem(folder, stream, leader.why_unknown if isinstance(leader, Gone) else problem)

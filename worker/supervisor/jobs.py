@@ -62,6 +62,10 @@ class Jobs:
         """Say how many there are, those included that ended and are not settled, or wait for room."""
         return len(self._running) + len(self._ended) + len(self._delayed)
 
+    def knows(self, handle: str) -> bool:
+        """Tell whether a job runs, or has ended and is not settled."""
+        return handle in self._running or handle in self._ended
+
     def mark(self, handle: str) -> int:
         """Say the mark that this job's processes bear."""
         return mark_for(self._state, handle)
@@ -72,7 +76,7 @@ class Jobs:
         if not self._running and not self._delayed:
             self._yard.clock.follow()
         self._yard.clock.not_before(queued_at_us)
-        if handle in self._running or handle in self._ended:
+        if self.knows(handle):
             return
         delayed = self._delayed.pop(handle, None)
         self._yard.loop.cancel(delayed)

@@ -10,6 +10,7 @@
     {"do":"resume","job"}         let it go on              {"fact":"delayed","job"}         the disk is full; tried again
     {"do":"settled","jobs"}                                 {"fact":"waits","job","waits"}   in its writes, for room; also in `started`
     {"do":"recover"}              say all again             {"fact":"recovered"}
+    {"do":"adopt","folders"}      look for the processes of these folders, which were removed and made again
     {"do":"retire"}               end when nothing is left, without waiting a minute for a worker; taken back by the next hello
     {"do":"reload"}               make way for a supervisor of the version on the disk; only where `handover` is not 0
 

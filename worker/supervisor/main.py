@@ -88,6 +88,8 @@ class Supervisor:
             case "settled":
                 for handle in _list(wish["jobs"]):
                     self._jobs.settle(_handle(handle))
+            case "adopt":
+                Adoption(self._yard, self._jobs, None, rebooted=False).take_over([str(name) for name in _list(wish["folders"])])
             case "recover":
                 self._jobs.tell_all()
                 self._tell(fact="recovered")

@@ -12,7 +12,7 @@ A pipe is known by its device and inode, which are on disk before the fork. All 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from stat import S_IMODE, S_IRUSR, S_ISFIFO
 from typing import NamedTuple
 
@@ -94,6 +94,15 @@ def _find_former(members: list[int]) -> tuple[Found, ...]:
     """Find those of a job of an earlier version, whose descriptors could read as well, and which noted no names."""
     ends, _ = _search((one for one in _holdings(members) if _is_read_write(one)), _index_of_mode, len(FORMER_MODES))
     return tuple(Found(ends[number]) if number in ends else Found(hung_up(), _LOST_IN_IT) for number in range(len(FORMER_MODES)))
+
+
+def riding_in(pid: int, numbers: Sequence[int]) -> tuple[PipeName, ...] | None:
+    """Say which pipes a process has under the numbers of the reading ends; None where it does not have all of them any more."""
+    try:
+        stats = [os.stat(f"/proc/{pid}/fd/{number}") for number in numbers]
+    except OSError:
+        return None
+    return tuple(_name(stat) for stat in stats) if all(S_ISFIFO(stat.st_mode) for stat in stats) else None
 
 
 def hung_up() -> int:
