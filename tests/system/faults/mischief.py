@@ -20,8 +20,6 @@ _SYSTEM = Path(__file__).parents[1]
 _ATTACKER = _SYSTEM.parent / "benchmarks" / "attacker.py"
 ATTACKS = ("subscribe", "frames")
 FILES = ("lock", "worker.json", "supervisor.sock")
-# A worker that starts again does not find its supervisor then, and refuses to run: tried only where it is asked for.
-NOT_YET = frozenset({"remove supervisor.sock"})
 LARGEST_OFFSET_SECONDS = 86_400
 # Each ends in the worker itself, with the same pid.
 SURROUNDINGS: Sequence[Sequence[str]] = (
