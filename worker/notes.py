@@ -2,20 +2,21 @@
 
     over_limit                          something was dropped behind the output limit
     stdout.problem, stderr.problem      why that log is not whole
-    pipes                               device and inode of its two pipes, {"stdout": [DEVICE, INODE], "stderr": ...}; there before the fork
+    pipes                               a symbolic link to `DEVICE:INODE,DEVICE:INODE`, its two pipes; there before the fork
 
 Kept small, as folders.py is: the supervisor imports this.
 """
 
 # pathlib would cost the supervisor a megabyte.
-# ruff: noqa: PTH108, PTH119, PTH211
+# ruff: noqa: PTH108, PTH115, PTH119, PTH211
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from .folders import STREAMS, lingers_path, read_file, read_object, to_json, write_file
+from .folders import STREAMS, lingers_path, read_file, write_file
 
 
 class PipeName(NamedTuple):
@@ -64,25 +65,32 @@ def lingering_pipes_path(logs: str, handle: str) -> str:
     return f"{logs}/.pipes-{handle}"
 
 
-def write_pipes(path: str, names: tuple[PipeName, ...]) -> None:
+def write_pipes(path: str, names: Sequence[PipeName]) -> None:
     """Note the pipes of a job. Raises OSError."""
-    write_file(path, to_json(dict(zip(STREAMS, names, strict=True))).encode())
+    text = ",".join([f"{name.device}:{name.inode}" for name in names])
+    try:
+        # A link is made whole or not at all, with one call where a file takes three: every start waits for this.
+        os.symlink(text, path)
+    except FileExistsError:
+        # Of an attempt for which there was no room.
+        os.unlink(path)
+        os.symlink(text, path)
 
 
 def read_pipes(path: str) -> tuple[PipeName, ...] | None:
     """Say which pipes were noted; None where an earlier version started the job, which noted none."""
     try:
-        fields = read_object(path)
-        return tuple(PipeName(*map(int, fields[stream])) for stream in STREAMS)
-    except (OSError, KeyError, TypeError, ValueError):
+        names = tuple(PipeName(*map(int, name.split(":"))) for name in os.readlink(path).split(","))
+    except (OSError, TypeError, ValueError):
         return None
+    return names if len(names) == len(STREAMS) else None
 
 
 def note_lingering(logs: str, handle: str, folder: str) -> None:
     """Note that something of a job that ended may still write; where that was noted, or without room, nothing is changed."""
     with contextlib.suppress(OSError):
         os.symlink(os.path.basename(folder), lingers_path(logs, handle))
-        write_file(lingering_pipes_path(logs, handle), read_file(pipes_path(folder)))
+        os.symlink(os.readlink(pipes_path(folder)), lingering_pipes_path(logs, handle))
 
 
 def forget_lingering(logs: str, handle: str) -> None:

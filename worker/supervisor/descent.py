@@ -19,21 +19,21 @@ class Descent:
         self.keeper = keeper
         # Who leads a job. They are no orphans, though they may be the keeper's children.
         self.leaders: set[int] = set()
+        self._us = os.getpid()
         # Open, for they are read at the end of each job. Both have one thread.
-        self._lists = [open_children(pid) for pid in (os.getpid(), keeper)]
+        self._ours, self._keepers = open_children(self._us), open_children(keeper)
 
     def is_known(self) -> bool:
         """Tell whether orphans are found, also just before this: the keeper lives, and the kernel lists children."""
-        return min(self._lists) >= 0 and os.getppid() == self.keeper
+        return self._ours >= 0 and self._keepers >= 0 and os.getppid() == self.keeper
 
     def orphans(self) -> list[int]:
         """List whoever has lost its parent, of all jobs."""
-        own, keepers = (read_children(opened) for opened in self._lists)
-        us = os.getpid()
+        own, keepers = read_children(self._ours), read_children(self._keepers)
         # One may be missing if its elder was reaped while they were listed, which then is missing the next time; see proc_pid_task(5).
-        while keepers != [us] and keepers != (keepers := read_children(self._lists[1])):
+        while keepers != [self._us] and keepers != (keepers := read_children(self._keepers)):
             pass
-        return [pid for pid in (*own, *keepers) if pid not in self.leaders and pid != us]
+        return [pid for pid in own + keepers if pid not in self.leaders and pid != self._us]
 
     def candidates(self, leader: int, leader_stat: Stat | None, least_ticks: int, mark: int) -> dict[int, int]:
         """List whoever may belong to a job, with the parent of each: all below its leader, and orphans that may have been."""

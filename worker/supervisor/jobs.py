@@ -200,10 +200,12 @@ class Jobs:
         pipes: list[Pipe] = []
         try:
             # One by one, so that whichever was opened is closed if a later one cannot be.
-            pipes.extend(Pipe() for _ in STREAMS)
-            write_pipes(pipes_path(intent), tuple(pipe.name for pipe in pipes))
+            for _ in STREAMS:
+                pipes.append(Pipe())  # noqa: PERF401 -- as said
+            write_pipes(pipes_path(intent), [pipe.name for pipe in pipes])
             # From the moment `stderr` exists, a fork may have happened: the next supervisor must find out.
-            logs.extend(os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE) for name in STREAMS)
+            for name in STREAMS:
+                logs.append(os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE))  # noqa: PERF401 -- as above
             mark = self.mark(handle)
             box = self._yard.boxes.take(mark)
             leader = self._spawn(file, mark, intent, box, pipes)

@@ -1,0 +1,47 @@
+"""What a supervisor notes in the folder of a job for its successor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobwire.worker.notes import PipeName, forget_lingering, lingering_pipes_path, note_lingering, pipes_path, read_pipes, write_pipes
+
+NAMES = (PipeName(15, 4294967296), PipeName(15, 7))
+
+
+def test_pipes_that_were_noted_are_read_again(tmp_path: Path) -> None:
+    path = pipes_path(str(tmp_path))
+    write_pipes(path, NAMES)
+    assert read_pipes(path) == NAMES
+
+
+def test_pipes_of_a_second_attempt_are_noted_instead_of_those_of_the_first(tmp_path: Path) -> None:
+    path = pipes_path(str(tmp_path))
+    write_pipes(path, NAMES)
+    write_pipes(path, NAMES[::-1])
+    assert read_pipes(path) == NAMES[::-1]
+
+
+@pytest.mark.parametrize("text", ["1:2", "1:2,3", "1:2,3:4,5:6", "1:2,3:x", "stdout"])
+def test_a_note_of_something_else_counts_as_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pipes").symlink_to(text)
+    assert read_pipes(pipes_path(str(tmp_path))) is None
+
+
+def test_where_nothing_is_noted_or_something_else_stands_there_no_pipes_are_known(tmp_path: Path) -> None:
+    path = pipes_path(str(tmp_path))
+    assert read_pipes(path) is None
+    Path(path).write_bytes(b"1:2,3:4")
+    assert read_pipes(path) is None
+
+
+def test_the_pipes_of_a_job_that_lingers_are_noted_beside_its_folder_and_forgotten_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "1_2_3"
+    folder.mkdir()
+    write_pipes(pipes_path(str(folder)), NAMES)
+    note_lingering(str(tmp_path), "handle", str(folder))
+    assert read_pipes(lingering_pipes_path(str(tmp_path), "handle")) == NAMES
+    forget_lingering(str(tmp_path), "handle")
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
