@@ -161,6 +161,11 @@ def command_line(arguments: Sequence[str]) -> int:
         ended = root.main(list(arguments) or ["--help"], prog_name="jobwire", standalone_mode=False)
     except ReaderGone:
         return endings.READER_GONE
+    except SystemExit as left:
+        # Whoever read the help is gone: rich leaves then, with a status of its own.
+        if isinstance(left.__context__, BrokenPipeError):
+            return endings.READER_GONE
+        raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the last edge
         return _answer(error, arguments)
     # A typer.Exit comes back as its status; what a verb returns is nothing.

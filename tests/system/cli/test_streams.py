@@ -93,6 +93,19 @@ def test_a_job_goes_on_for_a_reader_that_only_has_nothing_to_say(home: Home) -> 
         assert ours.recv(9) == b"down\n"
 
 
+@pytest.mark.parametrize("make", [pipe, socket_pair])
+@pytest.mark.parametrize("arguments", [["--help"], ["worker", "run", "--help"], ["--version"], ["context", "list"]])
+def test_what_is_printed_at_once_ends_with_141_where_nobody_reads_it(
+    home: Home, make: Callable[[], tuple[int, int]], arguments: list[str]
+) -> None:
+    ours, theirs = make()
+    os.close(ours)
+    with start(home, *arguments, stdout=theirs, stderr=subprocess.PIPE) as command:
+        os.close(theirs)
+        assert command.stderr is not None
+        assert (command.wait(SECONDS), command.stderr.read()) == (141, b"")
+
+
 @pytest.mark.parametrize(("redirection", "why"), [("> /dev/full", "No space left on device"), (">&-", "Bad file descriptor")])
 def test_output_that_cannot_be_written_is_told_by_every_command(home: Home, redirection: str, why: str) -> None:
     home.jobwire("run", "echo", "hi")
