@@ -10,7 +10,17 @@ from typing import Self
 
 from .streams import CannotWrite, ReaderGone
 
-_SIGNALS = (signal.SIGTSTP, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+# Ctrl-Z, and all that end a program that does not ask for them and that somebody sends on purpose.
+_SIGNALS = (
+    signal.SIGTSTP,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGALRM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGXCPU,
+)
 
 
 class Departure:

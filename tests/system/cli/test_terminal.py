@@ -31,7 +31,7 @@ def progress(home: Home, tmp_path: Path) -> Iterator[Terminal]:
         shown.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM])
 def test_the_cursor_is_shown_again_when_a_signal_ends_the_progress_of_a_batch(progress: Terminal, number: signal.Signals) -> None:
     progress.process.send_signal(number)
     assert progress.ended() == (130 if number is signal.SIGINT else -number)
