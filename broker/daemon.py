@@ -230,6 +230,12 @@ def _bind(bind: Callable[[str], str], endpoint: str, option: str, host_of: str =
             step = f"name an address of this machine with {'--listen' if host_of else option}: ip address shows them"
             if endpoint.startswith("tcp://["):
                 why += " (this machine has no such IPv6 address, or no IPv6)"
+            elif error.errno == errno.ENODEV:
+                why = "its host is neither a name that can be resolved nor an interface of this machine"
+            endpoint = host_of or endpoint
+        elif error.errno == errno.EACCES:
+            # The next port is as low as the one that was asked for.
+            step = f"ports below 1024 are for root as a rule; name a higher one with {'--listen' if host_of else option}"
             endpoint = host_of or endpoint
         raise Refused(Code.UNAVAILABLE, f"{endpoint} cannot be listened on: {why}", step) from error
 

@@ -76,6 +76,23 @@ def test_the_option_is_named_whose_port_is_taken(made: Worker, taken: int) -> No
     assert "INFO" not in requests
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can have a network of its own")
+def test_a_port_that_is_not_allowed_is_named_as_it_was_asked_for(made: Worker) -> None:
+    """In a network of its own, where ports below 1024 are for root, without the right to them; nobody spoke of --events."""
+    made.prefix = ["unshare", "-n", "setpriv", "--bounding-set=-net_bind_service"]
+    said = made.command("run", "--listen", "tcp://127.0.0.1:7", status=125).stderr
+    assert "tcp://127.0.0.1:7 cannot be listened on: Permission denied; ports below 1024 are for root" in said
+    assert "name a higher one with --listen" in said
+    events = made.command("run", "--listen", "tcp://127.0.0.1:7371", "--events", "tcp://127.0.0.1:8", status=125).stderr
+    assert "tcp://127.0.0.1:8 cannot be listened on" in events
+    assert "name a higher one with --events" in events
+
+
+def test_a_host_that_cannot_be_resolved_is_told_so(made: Worker) -> None:
+    said = made.command("run", "--listen", "tcp://no..such:7371", "--jobs-as-root", status=125).stderr
+    assert "tcp://no..such:7371 cannot be listened on: its host is neither a name that can be resolved nor an interface" in said
+
+
 def test_a_working_folder_that_is_not_there_is_refused(made: Worker) -> None:
     said = made.command("run", "--directory", "/nowhere", status=1).stderr
     assert said == "jobwire: the working folder /nowhere does not exist; name another with --directory\n"
