@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -115,7 +115,16 @@ def _convert(tables: Any, kind: type[_Table], file: str, find: _Finder) -> _Tabl
         what, path = take_apart(str(error))
         # As if it stood in a whole file: there the tables have names.
         inside = ("job", 0, *path) if kind is JobTable else path
-        raise _wrong(file, find(path), *complaint(inside, what)) from None
+        raise _wrong(file, find((*path, *_no_text(tables, path))), *complaint(inside, what)) from None
+
+
+def _no_text(tables: Any, path: Path) -> Path:
+    """Find the key whose value is no text in the table of texts at `path`, which msgspec does not name; empty where it is no such table."""
+    if path[-1:] not in (("env",), ("labels",)):
+        return ()
+    for step in path:
+        tables = tables[step]
+    return next(((key,) for key, value in tables.items() if not isinstance(value, str)), ()) if isinstance(tables, dict) else ()
 
 
 def _read_json(text: str, file: str) -> tuple[BatchFile, _Finder]:
@@ -151,7 +160,8 @@ def _read_commands(text: str, file: str, around: Surroundings) -> Batch:
     # Not splitlines(): that also splits at characters that may stand inside a string.
     for number, line in enumerate(text.split("\n"), 1):
         try:
-            divided = divide(line)
+            # A byte order mark stands here where files were written one after the other.
+            divided = divide(line.lstrip("\ufeff"))
         except NotWords as problem:
             raise _wrong(file, Place(number), str(problem)) from None
         if divided.words:
@@ -161,6 +171,8 @@ def _read_commands(text: str, file: str, around: Surroundings) -> Batch:
         if divided.unexpanded:
             what = ", ".join(dict.fromkeys(divided.unexpanded))
             warnings.append(f"{file}, line {number}: {what} is passed on as it is, no shell here: sh -c '...'")
+    if not jobs:
+        raise Refused(Code.INVALID_ARGUMENT, f"{file} names no job", "write one command a line")
     batch = _understand(BatchFile(job=jobs), file, around, lambda path: Place(numbers[int(path[1])]))
     return replace(batch, warnings=tuple(warnings))
 
@@ -203,15 +215,14 @@ def _spec(table: JobTable, defaults: Defaults, file: str, around: Surroundings, 
 
 def _wishes(job: JobTable, defaults: Defaults) -> Wishes:
     stop, stop_default = job.stop or Stop(), defaults.stop or Stop()
-    stdin = _first(job.stdin, defaults.stdin)
-    if stdin == "-":
-        what = Refused(Code.INVALID_ARGUMENT, "a batch has no standard input to give", 'name a file, or write { text = "..." }')
-        raise Misunderstood("stdin", what)
+    for table in (job, defaults):
+        _check_once("env", table.env)
+        _check_once("labels", table.labels)
     return Wishes(
         name=job.name,
         dir=_first(job.dir, defaults.dir),
         env=variable_pairs(defaults.env or ()) | variable_pairs(job.env or ()),
-        stdin=to_bytes(stdin.text) if isinstance(stdin, StdinText) else stdin,
+        stdin=_stdin(_first(job.stdin, defaults.stdin)),
         time_limit=_first(job.time_limit, defaults.time_limit),
         stop_signal=_first(stop.signal, stop_default.signal),
         grace=_first(stop.grace, stop_default.grace),
@@ -219,6 +230,26 @@ def _wishes(job: JobTable, defaults: Defaults) -> Wishes:
         linger=_first(job.linger, defaults.linger) or False,
         labels=label_pairs(defaults.labels or ()) | label_pairs(job.labels or ()),
     )
+
+
+def _stdin(said: str | StdinText | None) -> str | bytes | None:
+    if said == "-":
+        what = Refused(Code.INVALID_ARGUMENT, "a batch has no standard input to give", 'name a file, or write { text = "..." }')
+        raise Misunderstood("stdin", what)
+    if not isinstance(said, StdinText):
+        return said
+    try:
+        return to_bytes(said.text)
+    except Refused as no_text:
+        what = Refused(no_text.code, no_text.message, 'leave it in a file, and name that: stdin = "FILE"')
+        raise Misunderstood("stdin", what) from None
+
+
+def _check_once(key: str, said: Iterable[str] | None) -> None:
+    """Refuse a list that says a name twice, as a table that does is refused."""
+    names = Counter(item.partition("=")[0] for item in said) if isinstance(said, list) else Counter[str]()
+    if twice := [name for name, times in names.items() if times > 1]:
+        raise Misunderstood(key, Refused(Code.INVALID_ARGUMENT, f"{twice[0]!r} is said twice", "leave one of them out"))
 
 
 def _first(said: _Value, default: _Value) -> _Value:

@@ -32,7 +32,23 @@ def take_apart(message: str) -> tuple[str, Path]:
     return what, path
 
 
-_WORDS = {"str": "a string", "int": "a whole number", "float": "a number", "bool": "true or false", "object": "a table", "array": "a list"}
+_WORDS = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "a table",
+    "array": "a list",
+    "date": "a date",
+    "time": "a time of day",
+    "datetime": "a date",
+}
+# What is written instead, by the key.
+_WRITTEN = {
+    "argv": "a program and its arguments: argv = ['sh', '-c', '...'] for a shell",
+    "job": "write a table [[job]] for each",
+    "stop": 'write it stop = { signal = "INT", grace = "20s" }',
+}
 
 
 def _types(types: str) -> str:
@@ -40,6 +56,8 @@ def _types(types: str) -> str:
     named = [kind for kind in types.split(" | ") if kind != "null"]
     if "float" in named and "int" in named:
         named.remove("int")
+    if not named:
+        return "null"
     return " or ".join(_WORDS.get(kind, f"'{kind}'") for kind in named)
 
 
@@ -55,7 +73,7 @@ def complaint(path: Path, what: str) -> tuple[str, str]:
         return _unknown(path)
     if field := _FIELD.search(what):
         return f"the key '{field[1]}' is missing", ""
-    return _in_words(what), "a program and its arguments: argv = ['sh', '-c', '...'] for a shell" if path[-1:] == ("argv",) else ""
+    return _in_words(what), _WRITTEN.get(str(path[-1]), "") if path else ""
 
 
 def _unknown(path: Path) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Reads JSON as people have it: a value a line, a value over many lines, or a list of them; and finds the line of a key.
 
 The parser of the standard library tells no lines of keys, and of a key that is said twice the last counts. Both are found by walking
-through the text again. Between values, `#` or `//` begins a comment. Knows no key of ours.
+through the text again. Between values, `#`, `//` or `/*` begins a comment. Knows no key of ours.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 from .line_finder import Path
 
 # TOML begins with `[` too: a table has a name in its brackets, a list of jobs has tables, or words with commas.
-_BEGINNING = re.compile(r'\s*(?:(?:\#|//)[^\n]*\n\s*)*(?:\{|\[\s*(?:[{\]]|"(?:[^"\\\n]|\\.)*"\s*,))')
-_BETWEEN = re.compile(r"(?:\s+|(?:#|//)[^\n]*)*")
+_BEGINNING = re.compile(r'\s*(?:(?:(?:\#|//)[^\n]*\n|/\*(?:(?!\*/)[\s\S])*\*/)\s*)*(?:\{|\[\s*(?:[{\]]|"(?:[^"\\\n]|\\.)*"\s*,))')
+# A byte order mark too: so files that begin with one are written one after the other.
+_BETWEEN = re.compile(r"(?:[\s\ufeff]+|(?:#|//)[^\n]*|/\*(?:(?!\*/)[\s\S])*\*/)*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]')
+_MOST_DIGITS = 1_000
 
 
 class NotJson(ValueError):  # noqa: N818 -- a fact
@@ -84,9 +86,12 @@ def _decode(text: str, begin: int) -> tuple[Any, int]:
     except RecursionError:
         raise NotJson(line_at(text, begin), "this is nested too deeply") from None
     except json.JSONDecodeError as error:
+        if text.startswith(",", begin):
+            what = "there is a comma between two values: leave it out, or write them as a list in [ ]"
+            raise NotJson(line_at(text, begin), what) from None
         raise NotJson(line_at(text, error.pos), f"this is not JSON: {error.msg.lower()}") from None
     except ValueError as error:
-        # A number of too many digits, or none of JSON's.
+        # A number that is none of ours.
         raise NotJson(line_at(text, begin), f"this is not JSON: {error}") from None
 
 
@@ -102,7 +107,13 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number has more than {_MOST_DIGITS} digits")
+    return int(digits)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number, parse_int=_whole_number)
 
 
 def line_of(text: str, begin: int, path: Path) -> int:

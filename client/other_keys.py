@@ -39,7 +39,15 @@ _OF_STOPS = {
     **dict.fromkeys(("timeout", "wait", "kill_after", "seconds"), "grace"),
     **dict.fromkeys(("sig", "kill_signal"), "signal"),
 }
-_MEANT = {"JobTable": _OF_JOBS, "Defaults": _OF_JOBS, "BatchFile": _OF_THE_FILE, "BatchTable": _OF_BATCHES, "Stop": _OF_STOPS}
+_OF_STDIN = dict.fromkeys(("file", "path", "from", "name"), 'stdin = "FILE"')
+_MEANT = {
+    "StdinText": _OF_STDIN,
+    "JobTable": _OF_JOBS,
+    "Defaults": _OF_JOBS,
+    "BatchFile": _OF_THE_FILE,
+    "BatchTable": _OF_BATCHES,
+    "Stop": _OF_STOPS,
+}
 
 # Not there, under the names that others have for it.
 _ABSENT = {

@@ -19,6 +19,7 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 
+_LONG_NUMBER = re.compile(r"[\d_]{4301,}")
 _ENDS_A_KEY = frozenset("\n,={}[]")
 
 
@@ -37,4 +38,12 @@ def parse(text: str) -> dict[str, Any]:
                 raise ValueError(f"A key has more than {MOST_KEY_PARTS} parts (at line {line}, column {column})")
         elif token[0] in _ENDS_A_KEY:
             dots = 0
-    return tomllib.loads(text)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:
+        # Of an integer with more digits than Python reads it tells no place.
+        found = _LONG_NUMBER.search(text)
+        line = text.count("\n", 0, found.start()) + 1 if found else 1
+        raise ValueError(f"A number has too many digits (at line {line}, column 1)") from None

@@ -95,7 +95,7 @@ def test_a_named_job_keeps_its_id_when_others_are_put_before_it() -> None:
     [
         (WHOLE + b"colour = 3", "jobs.toml, line 24, key 'job.colour': there is no key 'colour' here; known are argv, dir, env"),
         (WHOLE.replace(b'"--all"', b"7"), "line 18, key 'job.argv': expected a string, got a whole number"),
-        (WHOLE.replace(b'"own"', b"7"), "line 14, key 'job.env': expected a string, got a whole number"),
+        (WHOLE.replace(b'"own"', b"7"), "line 14, key 'job.env.A': expected a string, got a whole number"),
         (WHOLE.replace(b'"20s"', b'"soon"'), "line 22, key 'job.stop.grace': 'soon' is not a time"),
         (WHOLE.replace(b'"INT"', b'"BYE"'), "line 22, key 'job.stop.signal': 'BYE' is not a signal"),
         (WHOLE.replace(b'"INT"', b"1.5"), "line 22, key 'job.stop.signal'"),
@@ -122,6 +122,18 @@ def test_a_named_job_keeps_its_id_when_others_are_put_before_it() -> None:
         (b'{"argv":["a"]}\n{"argv":["a"]', "line 2: this is not JSON"),
         (b'{"argv":["a"]}\n[]', "line 2: expected a table, got a list"),
         (b"a=" + b"[" * 100_000, "line 1: this is nested too deeply"),
+        (b"[[job]]\nargv=['a']\n[job.env]\nA='1'\nB=2", "line 5, key 'job.env.B': expected a string, got a whole number"),
+        (b'{"argv":["a"],\n"labels":{"x":"",\n"stop":null}}', "line 3, key 'labels.stop': expected a string, got null"),
+        (b"[[job]]\nargv=['a']\ntime_limit=" + b"9" * 5_000, "line 3: this is not TOML: A number has too many digits"),
+        (b'{"argv":["a"],"time_limit":' + b"9" * 5_000 + b"}", "line 1: this is not JSON: a number has more than 1000 digits"),
+        (b'{"argv":["a"],"stdin":{"text":"\\ud800"}}', "line 1, key 'stdin': '\\ud800' is no text"),
+        (b'{"argv":["a"]},\n{"argv":["a"]}', "line 1: there is a comma between two values"),
+        (b"[job]\nargv=['a']", "line 1, key 'job': expected a list, got a table; write a table [[job]] for each"),
+        (b"[[job]]\nargv=['a']\nstop='INT'", "line 3, key 'job.stop': expected a table, got a string; write it stop = { signal"),
+        (b"[[job]]\nargv=['a']\nstdin={file='x'}", "line 3, key 'job.stdin.file': there is no key 'file' here; write stdin = \"FILE\""),
+        (b"[[job]]\nargv=['a']\ntime_limit=2026-01-01", "line 3, key 'job.time_limit': expected a number or a string, got a date"),
+        (b"[[job]]\nargv=['a']\nenv=['A=1', 'B=1', 'A=2']", "line 3, key 'job.env': 'A' is said twice"),
+        (b"[defaults]\nlabels=['a=1', 'a=1']\n[[job]]\nargv=['a']", "line 2, key 'defaults.labels': 'a' is said twice"),
         (b'{"argv":' + b"[" * 100_000, "line 1"),
     ],
 )
@@ -407,3 +419,15 @@ def test_a_record_of_a_job_asks_for_the_same_job_again() -> None:
 
 def test_a_field_of_a_record_that_is_not_known_is_not_dropped_in_silence() -> None:
     assert "key 'priority': 'priority' is not there yet" in refusal(record(argv=["a"], priority=3))
+
+
+def test_files_that_begin_with_a_byte_order_mark_are_read_one_after_the_other() -> None:
+    lines = read(b"\xef\xbb\xbfecho hi\n\xef\xbb\xbfecho ho\n\xef\xbb\xbf# no job\n", lines=True)
+    assert [job.argv for job in lines.jobs] == [(b"echo", b"hi"), (b"echo", b"ho")]
+    objects = read(b'\xef\xbb\xbf{"argv":["a"]}\n\xef\xbb\xbf{"argv":["b"]}\n')
+    assert [job.argv for job in objects.jobs] == [(b"a",), (b"b",)]
+
+
+def test_a_file_of_no_commands_is_told_how_commands_are_written() -> None:
+    with pytest.raises(Refused, match=r"jobs\.toml names no job; write one command a line"):
+        read(b"# nothing\n\n", lines=True)

@@ -21,6 +21,8 @@ def values(text: str) -> list[object]:
         '# two\n{"a":1}\n  # more\n{"b":[2]} ',
         '// two\n{"a":1}\n// more\n{"b":[2]} // end',
         '[\n{"a":1}\n,\n{"b":[2]}\n]\n',
+        '/* two\n */ /**/\n{"a":1} /* more **/ {"b":[2]}',
+        '{"a":1}\n\ufeff{"b":[2]}\n\ufeff',
     ],
 )
 def test_values_are_read_however_they_are_laid_out(text: str) -> None:
@@ -41,9 +43,9 @@ def test_what_begins_as_toml_does_is_not_taken_for_json(text: str) -> None:
         ('[{"a":1}]\n{"a":1}', 2, "something follows", ""),
         ('{"a":1}\n{"a":NaN}', 2, "NaN is no number of JSON", ""),
         ('{"a":' + "[" * 100_000, 1, "nested too deeply", ""),
-        ('{"a":' + "9" * 5000 + "}", 1, "this is not JSON", ""),
+        ('{"a":' + "9" * 5000 + "}", 1, "this is not JSON: a number has more than 1000 digits", ""),
         ('{"a": // comment\n1}', 1, "this is not JSON", ""),
-        ('{"a":1},\n{"a":1}', 1, "this is not JSON", ""),
+        ('{"a":1},\n{"a":1}', 1, "a comma between two values", ""),
     ],
 )
 def test_what_is_no_json_is_told_with_its_line(text: str, line: int, what: str, key: str) -> None:

@@ -64,6 +64,7 @@ def test_what_only_a_shell_can_do_is_refused(line: str) -> None:
         ("echo $HOME ${A:-b} $1 $?", ["$HOME", "${A:-b}", "$1", "$?"]),
         ('echo "$HOME and `date`"', ["$HOME", "`date`"]),
         ("echo `date`", ["`", "`"]),
+        ("echo $'a' a$\"b\"", ["$", "$"]),
         ("ls ~ ~/x", ["~", "~"]),
         ("ls *.txt a?c [ab].c {1..3} {a,b}", ["*", "?", "[ab]", "{1..3}", "{a,b}"]),
     ],
