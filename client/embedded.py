@@ -286,16 +286,20 @@ def _failed(log_path: Path, begins: int) -> Refused:
     with log_path.open("rb") as log:
         log.seek(max(begins, log.seek(0, os.SEEK_END) - _LARGEST_LOG_TAIL))
         lines = log.read().decode(errors="replace").splitlines()[-_LAST_LOG_LINES:]
-    if not any("jobwire" in line and "No module named" not in line for line in lines):
-        # A worker speaks of itself: perhaps this was none.
-        wrote = "wrote:" if lines else "wrote nothing"
-        return Refused(
+    if any("jobwire" in line and "No module named" not in line for line in lines):
+        refused = Refused(
             Code.UNAVAILABLE,
-            "\n  ".join([f"your private worker did not start; sys.executable, which is {sys.executable}, {wrote}", *lines]),
+            f"your private worker did not start; the last lines of {log_path} stand below",
+            "fix that, or run it in the foreground: jobwire worker run --embedded",
+        )
+    else:
+        # A worker speaks of itself: perhaps this was none.
+        wrote = "what stands below" if lines else "nothing"
+        refused = Refused(
+            Code.UNAVAILABLE,
+            f"your private worker did not start; sys.executable, which is {sys.executable}, wrote {wrote}",
             f"if that is not a Python that has jobwire, {_PYTHON_STEP}",
         )
-    return Refused(
-        Code.UNAVAILABLE,
-        "\n  ".join([f"your private worker did not start; the last lines of {log_path}:", *lines]),
-        "mend that, or see it start in the foreground: jobwire worker run --embedded",
-    )
+    for line in lines:
+        refused.add_note(f"  {line}")
+    return refused

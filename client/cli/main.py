@@ -193,7 +193,7 @@ def _answer(error: BaseException, arguments: Sequence[str]) -> int:
             message = _our_fault(error)
     try:
         if message:
-            screen.say(message)
+            screen.say(message, *getattr(error, "__notes__", ()))
     except ReaderGone:
         # Of the results before it; the message was said.
         return endings.READER_GONE

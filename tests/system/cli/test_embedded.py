@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 from daemons import Worker, wait_until
-from home import SECONDS, Home, read_until
+from home import SECONDS, Home, command, read_until
 
 from jobwire.client.blocking import Client
 from jobwire.keys import identity as identities
@@ -74,10 +74,19 @@ def test_a_worker_that_cannot_start_says_why_in_its_own_words(home: Home) -> Non
     folder = home.state / "worker"
     folder.mkdir(parents=True)
     (folder / "state.db").write_text("this is no database")
-    said = home.jobwire("run", "true", status=125).stderr.decode()
-    assert said.startswith(f"jobwire: your private worker did not start; the last lines of {folder}/worker.log:\n")
-    assert "state.db" in said
-    assert "Traceback" not in said
+    first, *log = home.jobwire("run", "true", status=125).stderr.decode().splitlines()
+    assert first.startswith(f"jobwire: your private worker did not start; the last lines of {folder}/worker.log stand below; ")
+    assert first.endswith("in the foreground: jobwire worker run --embedded")
+    assert any("state.db" in line for line in log)
+    assert all(line.startswith("  ") and "Traceback" not in line for line in log)
+
+
+def test_a_caller_with_too_few_descriptors_is_told_in_lines_how_to_have_more(home: Home) -> None:
+    few = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *command("run", "true")]
+    refused = subprocess.run(few, env=home.env, cwd=home.folder, capture_output=True, check=False, timeout=SECONDS)
+    _, *log = refused.stderr.decode().splitlines()
+    assert refused.returncode == 125
+    assert any("only 64 file descriptors are allowed here" in line and "ulimit -n" in line for line in log)
 
 
 def test_a_state_folder_that_cannot_be_made_is_told(home: Home) -> None:
