@@ -263,11 +263,15 @@ def _warn_of_loopback(endpoint: str) -> None:
 
 
 def _last_boot_id(state: Path) -> str:
-    """Say during which boot the last worker ran; the supervisor noted it too, if that file was removed. Empty where nobody did."""
+    """Say during which boot the last worker ran; empty where nobody noted it. The supervisor did too, where that file was removed."""
     said = (last_description(state) or {}).get("boot_id")
     if said is None:
         with contextlib.suppress(OSError):
-            said = (state / layout.BOOT).read_text(errors="replace").strip()
+            said, _, place = (state / layout.BOOT).read_text(errors="replace").partition("\n")
+            here = state.stat()
+            if place not in {"", f"{here.st_dev} {here.st_ino}\n"}:
+                # In a copy nothing is known of what runs, as after a restart.
+                return ""
     return str(said or "")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..keys import private_files
-from ..keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, locate
+from ..keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, identify, locate
 from ..keys.ownership import judge
 from ..schemas.refusal import Code, Refused
 from . import layout
@@ -62,7 +62,27 @@ class StateLock:
         except BaseException:
             os.close(self._file)
             raise
+        self._demand_original()
         self._sign()
+
+    def _demand_original(self) -> None:
+        """Refuse a copy of a folder of this boot: who lives in the other one has the same jobs, and the same identity.
+
+        After a restart of the machine nobody lives there, and devices may have other numbers; so they may in another container.
+        """
+        said = last_description(self._state) or {}
+        inode, device = (said.get(name) for name in ("folder_inode", "folder_device"))
+        here, me = os.fstat(self._folder), identify()
+        is_moved = device != here.st_dev and said.get("pid_namespace") == me["pid_namespace"]
+        if inode is None or said.get("boot_id") != me["boot_id"] or (inode == here.st_ino and not is_moved):
+            return
+        other = said.get("state")
+        which = "the one that was there before" if other == str(self._state) else str(other)
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"the state folder {self._state} is a copy of {which}, whose worker and jobs may still run",
+            f"use that one; or, if nobody uses it any more, rm {self._state / DESCRIPTION} (what ran when it was copied is lost here)",
+        )
 
     def _open_file(self) -> int:
         return os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._folder)
@@ -91,7 +111,9 @@ class StateLock:
 
     def describe(self, description: dict[str, Any]) -> None:
         """Write down what this worker is, for those who look for it."""
-        self._description = json.dumps(description).encode() + b"\n"
+        here = os.fstat(self._folder)
+        noted = {**description, "folder_device": here.st_dev, "folder_inode": here.st_ino}
+        self._description = json.dumps(noted).encode() + b"\n"
         private_files.replace(self._state / DESCRIPTION, self._description)
 
     def loss(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -122,3 +123,41 @@ def test_a_job_whose_process_lives_is_never_recorded_as_lost_though_its_folder_w
         # Of a process that is nobody's child the status is known only where the kernel tells (PIDFD_GET_INFO, Linux 6.15).
         assert outcome.kind is OutcomeKind.EXITED or "this kernel tells it to nobody else" in outcome.sentence
         assert jobs[reader].read_range("stdout", 0, 100)[0] == b"late\n"
+
+
+def test_a_copy_of_the_state_folder_is_refused_and_touches_no_job_of_the_original(worker: Worker) -> None:
+    pid = _start(worker, "sh", "-c", "trap '' PIPE; while sleep 0.1; do echo line || exit 9; done")
+    other = copy.copy(worker)
+    other.state = worker.state.with_name("copy")
+    shutil.copytree(worker.state, other.state, ignore=lambda *_: ["supervisor.sock"])
+    assert f"is a copy of {worker.state}" in other.refusal()
+    assert not (other.state / "supervisor.sock").exists()
+    # As the refusal advises.
+    (other.state / "worker.json").unlink()
+    other.start()
+    with other.client() as client:
+        (job,) = client.list(all=True)
+        assert job.outcome is not None
+        assert job.outcome.kind is OutcomeKind.LOST
+        assert "this is the copy" in job.outcome.sentence
+    other.clean()
+    (log,) = worker.logs.glob("*_*/stdout")
+    size = log.stat().st_size
+    wait_until(lambda: log.stat().st_size > size + 10, "its output still comes to the original")
+    assert is_alive(pid)
+
+
+def test_a_state_folder_that_was_moved_is_the_same_and_so_is_one_of_another_name(worker: Worker, tmp_path: Path) -> None:
+    pid = _start(worker, "sleep", "100")
+    original = worker.state
+    worker.state = tmp_path / "link"
+    worker.state.symlink_to(original)
+    assert "holds the state folder" in worker.refusal()
+    worker.state = original.rename(tmp_path / "moved")
+    assert worker.process is not None
+    worker.process.wait(60)
+    keeper = worker.description["keeper_pid"]
+    worker.start()
+    assert worker.description["keeper_pid"] == keeper
+    with worker.client() as client:
+        assert [job.pid for job in client.list()] == [pid]

@@ -47,14 +47,15 @@ from .yard import Yard
 class Adoption:
     """One pass over everything; or, without a handover, over what was not there at that time."""
 
-    def __init__(self, yard: Yard, jobs: Jobs, handover: Handover | None, *, rebooted: bool) -> None:
+    def __init__(self, yard: Yard, jobs: Jobs, handover: Handover | None, *, why_gone: str = "") -> None:
         self._yard = yard
         self._jobs = jobs
         # The keeper tells of ends only to who has just begun.
         self._keeper_tells = handover is not None
         handover = self._handover = handover or Handover({}, {}, first=False)
-        self._rebooted = rebooted
-        self._seen = {} if rebooted else marked_processes()
+        # Why nothing of what the folders tell is there any more, or is ours.
+        self._why_gone = why_gone
+        self._seen = {} if why_gone else marked_processes()
         self._deposits = dict(handover.deposits)
         self._strangers = dict(handover.strangers)
         self._pipes = Pipes()
@@ -164,8 +165,8 @@ class Adoption:
 
     def _find_leader(self, folder: str, mark: int, pid: int, started_at_us: int) -> tuple[Leader, Stat | None]:
         """Find out what became of a leader; and what /proc says of it, if it is there."""
-        if self._rebooted:
-            return Gone(pid, "the machine was restarted while it ran"), None
+        if self._why_gone:
+            return Gone(pid, self._why_gone), None
         line = self._yard.line
         pidfd = self._strangers.pop(pid, -1)
         if pidfd >= 0:
@@ -221,7 +222,7 @@ class Adoption:
             names = next(filter(None, (riding_in(pid, RIDING_NUMBERS) for pid in members)), None)
             if names is not None:
                 write_pipes(pipes_path(folder), names)
-        found = self._pipes.find(names, members)
+        found = self._pipes.find(None if self._why_gone else names, members)
         for stream, (_, problem) in zip(STREAMS, found, strict=True):
             if problem:
                 note_problem(folder, stream, leader.why_unknown if isinstance(leader, Gone) else problem)
@@ -234,7 +235,8 @@ class Adoption:
         if handle in self._deposits:
             return
         members = list(self._seen.get(self._jobs.mark(handle), {}))
-        found = self._pipes.find(read_pipes(lingering_pipes_path(self._yard.logs, handle)), members)
+        names = None if self._why_gone else read_pipes(lingering_pipes_path(self._yard.logs, handle))
+        found = self._pipes.find(names, members)
         ends = tuple(end for end, _ in found)
         if all(problem for _, problem in found):
             for end in ends:

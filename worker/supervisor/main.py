@@ -57,11 +57,14 @@ class Supervisor:
 
     def run(self) -> None:
         """Take over, and serve until retired."""
-        boot, last_boot = read_file(_BOOT_ID), _last_boot()
-        Adoption(self._yard, self._jobs, self._line.take_over(), rebooted=last_boot not in {b"", boot}).run()
-        if last_boot != boot:
+        boot, noted = read_file(_BOOT_ID), _last_boot()
+        here = os.stat(".")
+        place = f"{here.st_dev} {here.st_ino}\n".encode()
+        why_gone = _why_gone(boot, place, noted)
+        Adoption(self._yard, self._jobs, self._line.take_over(), why_gone=why_gone).run()
+        if why_gone or not noted:
             # Once a boot: on a disk that is full by now it could not be written again.
-            write_file(layout.BOOT, boot)
+            write_file(layout.BOOT, boot + place)
         else:
             # Its time says since when everything is taken over.
             os.utime(layout.BOOT)
@@ -89,7 +92,7 @@ class Supervisor:
                 for handle in _list(wish["jobs"]):
                     self._jobs.settle(_handle(handle))
             case "adopt":
-                Adoption(self._yard, self._jobs, None, rebooted=False).take_over([str(name) for name in _list(wish["folders"])])
+                Adoption(self._yard, self._jobs, None).take_over([str(name) for name in _list(wish["folders"])])
             case "recover":
                 self._jobs.tell_all()
                 self._tell(fact="recovered")
@@ -189,6 +192,14 @@ def _last_boot() -> bytes:
         return read_file(layout.BOOT)
     except FileNotFoundError:
         return b""
+
+
+def _why_gone(boot: bytes, place: bytes, noted: bytes) -> str:
+    """Say why what ran when that was noted is no longer ours; empty if it is."""
+    if noted and not noted.startswith(boot):
+        return "the machine was restarted while it ran"
+    # An earlier version noted no place.
+    return "the state folder was copied while it ran, and this is the copy" if noted not in {b"", boot, boot + place} else ""
 
 
 def _handle(value: object) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -123,3 +125,26 @@ def test_a_process_is_known_by_more_than_its_pid(lock: StateLock, tmp_path: Path
 
 def test_a_worker_that_has_ended_meanwhile_is_no_worker_elsewhere(tmp_path: Path) -> None:
     assert open_process(tmp_path, {**identify(), "start_ticks": 1}) is None
+
+
+@pytest.mark.parametrize(
+    ("noted", "is_copy"),
+    [
+        ({}, False),
+        ({"folder_inode": 1}, True),
+        ({"folder_device": 1}, True),
+        ({"folder_device": 1, "pid_namespace": "pid:[1]"}, False),
+        ({"folder_inode": 1, "boot_id": "of another day"}, False),
+        ({"folder_inode": None}, False),
+    ],
+)
+def test_a_copied_folder_is_known_by_what_the_last_worker_noted_of_its_own(
+    tmp_path: Path, noted: dict[str, object], *, is_copy: bool
+) -> None:
+    lock = StateLock(tmp_path / "state")
+    lock.describe(identify())
+    lock.release()
+    file = tmp_path / "state" / "worker.json"
+    file.write_text(json.dumps({**json.loads(file.read_bytes()), **noted}))
+    with pytest.raises(Refused, match="is a copy of") if is_copy else contextlib.nullcontext():
+        StateLock(tmp_path / "state").release()
