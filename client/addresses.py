@@ -47,8 +47,11 @@ def _look(host: str, port: int, found: list[str], problem: list[str], fd: int) -
             endpoint = f"tcp://[{place[0]}]:{port}" if family == socket.AF_INET6 else f"tcp://{place[0]}:{port}"
             if endpoint not in found:
                 found.append(endpoint)
-    except (OSError, UnicodeError) as error:
-        problem.append(getattr(error, "strerror", None) or str(error))
+    except UnicodeError:
+        # Of the codec of names, whose words nobody knows.
+        problem.append("a part of it, between two dots, is empty or has more than 63 characters")
+    except OSError as error:
+        problem.append(error.strerror or str(error))
     finally:
         os.eventfd_write(fd, 1)
         os.close(fd)

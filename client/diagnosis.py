@@ -104,8 +104,15 @@ def _ask_host(endpoint: str) -> str:
     import socket  # noqa: PLC0415 -- only where something is wrong
 
     host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    address, _, interface = host.strip("[]").partition("%")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), _PROBE_SECONDS).close()
+        if interface:
+            # The resolver takes the name of an interface only with a link-local address, libzmq with any.
+            with socket.socket(socket.AF_INET6) as asked:
+                asked.settimeout(_PROBE_SECONDS)
+                asked.connect((address, int(port), 0, socket.if_nametoindex(interface)))
+        else:
+            socket.create_connection((address, int(port)), _PROBE_SECONDS).close()
     except socket.gaierror as error:
         return f"the name {host} cannot be resolved ({error.strerror})"
     except ConnectionRefusedError:

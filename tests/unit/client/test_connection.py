@@ -267,10 +267,31 @@ def test_nobody_listening_is_told_so(identity: Identity) -> None:
     assert caught.value.code is Code.UNAVAILABLE
 
 
-def test_an_unknown_host_is_told_so(identity: Identity) -> None:
-    connection = Connection("tcp://no.such.host.invalid:7341", generate().public, identity, connect_timeout=1.0)
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("no.such.host.invalid", "cannot be resolved"),
+        ("no..such", r"cannot be resolved \(a part of it, between two dots, is empty"),
+        ("a" * 70, "cannot be resolved .* more than 63 characters"),
+        ("[::1%no-such]", "no interface with this name"),
+    ],
+)
+def test_an_unknown_host_is_told_so(identity: Identity, host: str, why: str) -> None:
+    connection = Connection(f"tcp://{host}:7341", generate().public, identity, connect_timeout=1.0)
 
-    with pytest.raises(Refused, match="cannot be resolved"):
+    with pytest.raises(Refused, match=why):
+        connection.call(listing())
+    connection.close()
+
+
+def test_nobody_listening_is_told_so_where_an_interface_is_named(identity: Identity) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("there is no IPv6 loopback")
+    connection = Connection("tcp://[::1%lo]:1", generate().public, identity, connect_timeout=1.0)
+
+    with pytest.raises(Refused, match="refuses the connection"):
         connection.call(listing())
     connection.close()
 
