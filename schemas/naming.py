@@ -8,6 +8,7 @@ The supervisor imports this module: nothing heavy may be imported here.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 import uuid
@@ -70,7 +71,13 @@ def parse_id(text: str) -> bytes:
 def format_time(at_us: int) -> str:
     """Write microseconds since 1970 as `20261124T053951.123456Z`."""
     seconds, micros = divmod(at_us, 1_000_000)
-    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{micros:06d}Z"
+    return f"{_format_second(seconds)}.{micros:06d}Z"
+
+
+# Start and end of most jobs, and of many of them, lie in one second.
+@functools.lru_cache(maxsize=4)
+def _format_second(seconds: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
 
 
 def parse_time(text: str) -> int:

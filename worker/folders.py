@@ -99,6 +99,11 @@ def key_of(handle: str) -> JobKey:
     return JobKey(bytes.fromhex(found[2]), bytes.fromhex(found[1]))
 
 
+def is_handle(text: str) -> bool:
+    """Tell whether `handle` wrote this."""
+    return _HANDLE.fullmatch(text) is not None
+
+
 def intent_path(logs: str, handle: str) -> str:
     """Say where the intent of a job lies."""
     return f"{logs}/{INTENT_PREFIX}{handle}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from .processes import Stat, children_of, mark_of, open_children, read_children, read_stat
+from .processes import LESS_THAN_A_PAGE, Stat, children_of, mark_of, open_children, read_children, read_stat
 
 
 class Descent:
@@ -20,12 +20,21 @@ class Descent:
         # Who leads a job. They are no orphans, though they may be the keeper's children.
         self.leaders: set[int] = set()
         self._us = os.getpid()
+        self._only_us = b"%d " % self._us
         # Open, for they are read at the end of each job. Both have one thread.
         self._ours, self._keepers = open_children(self._us), open_children(keeper)
 
     def is_known(self) -> bool:
         """Tell whether orphans are found, also just before this: the keeper lives, and the kernel lists children."""
         return self._ours >= 0 and self._keepers >= 0 and os.getppid() == self.keeper
+
+    def has_orphans(self) -> bool:
+        """Tell whether somebody has lost its parent, of any job."""
+        own = os.pread(self._ours, LESS_THAN_A_PAGE, 0) if self._ours >= 0 else b""
+        # The usual case, at the end of every job: the keeper has us, and all that we have are leaders.
+        if len(own) < LESS_THAN_A_PAGE and self._keepers >= 0 and os.pread(self._keepers, LESS_THAN_A_PAGE, 0) == self._only_us:
+            return not self.leaders.issuperset(map(int, own.split()))
+        return bool(self.orphans())
 
     def orphans(self) -> list[int]:
         """List whoever has lost its parent, of all jobs."""

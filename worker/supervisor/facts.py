@@ -15,4 +15,5 @@ def started_fact(handle: str, pid: int, started_at_us: int, *, paused: bool, wai
 
 def ended_fact(handle: str, outcome: str, use: Use) -> str:
     """Make the fact `ended` out of the text of an outcome."""
-    return f'{{"fact":"ended","job":"{handle}",{outcome[1:-1]},{to_json(use._asdict())[1:]}'
+    used = f'"user_us":{use.user_us},"system_us":{use.system_us},"max_resident_bytes":{use.max_resident_bytes}'
+    return f'{{"fact":"ended","job":"{handle}",{outcome[1:-1]},{used}}}'

@@ -11,7 +11,7 @@ import sys
 
 from .. import handover, layout
 from ..attendants import command, say, unlink_socket
-from ..folders import FOLDER_MODE, key_of, read_file, to_json, write_file
+from ..folders import FOLDER_MODE, is_handle, read_file, to_json, write_file
 from .adopt import Adoption
 from .cgroups import open_cgroups
 from .containment import Boxes
@@ -203,9 +203,8 @@ def _why_gone(boot: bytes, place: bytes, noted: bytes) -> str:
 
 
 def _handle(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r:.100} is not the handle of a job")
-    key_of(value)
+    if not isinstance(value, str) or not is_handle(value):
+        raise TypeError(f"{value!r:.200} is not the handle of a job")
     return value
 
 

@@ -10,7 +10,7 @@ import time
 LEAST_MARK = 1 << 62
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 DEAD = (b"Z", b"X")
-_LESS_THAN_A_PAGE = 2048
+LESS_THAN_A_PAGE = 2048
 
 
 class Stat:
@@ -96,7 +96,7 @@ def read_children(opened: int) -> list[int]:
     while part := os.pread(opened, 65536, len(text)):
         text += part
         # The kernel writes pages.
-        if len(part) < _LESS_THAN_A_PAGE:
+        if len(part) < LESS_THAN_A_PAGE:
             break
     return [int(child) for child in text.split()]
 

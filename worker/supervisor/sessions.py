@@ -70,7 +70,7 @@ class Session:
         """Tell whether nothing runs any more; a zombie does not run."""
         descent = self._boxes.descent
         # That the keeper lives is asked last: a dead one has no children.
-        if self._is_below_keeper and self._leader and not descent.orphans() and self._leader_has_ended() and descent.is_known():
+        if self._is_below_keeper and self._leader and not descent.has_orphans() and self._leader_has_ended() and descent.is_known():
             # The usual case, which costs little: whatever it had left behind would be an orphan.
             return True
         return not self.pids()
