@@ -74,7 +74,7 @@ class Endpoint:
         self._socket.setsockopt(zmq.SNDHWM, _PEER_MESSAGES)
         self._socket.setsockopt(zmq.RCVHWM, _PEER_REQUESTS)
         self._connections = Connections(loop, self._socket, "requests", _MOST_UNDER_WAY, self._forget_descriptor)
-        self._shares = Shares(loop, self._work, self._flooded)
+        self._shares = Shares(loop.call_later, self._work, self._flooded)
         self._reader: EdgeReader | None = None
 
     def bind(self, endpoint: str, take: Callable[[Peer, bytes], None]) -> str:

@@ -10,11 +10,11 @@ Knows no request: what is asked are bytes that `work` handles.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from .peers import Peer
 
@@ -90,21 +90,42 @@ class _Line:
         return peer, frame
 
 
-class Shares:
-    """What all identities asked for. `work(peer, frame)` answers it; `flooded(peer)` is told of who has too much waiting."""
+class Timer(Protocol):
+    """What is still to be called."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, work: Callable[[Peer, bytes], None], flooded: Callable[[Peer], None]) -> None:
-        self._loop = loop
+    def cancel(self) -> None:
+        """Let it not be called."""
+        ...
+
+
+class Shares:
+    """What all identities asked for. `work(peer, frame)` answers it; `flooded(peer)` is told of who has too much waiting.
+
+    `call_later(seconds, callback)` is the loop's, `now` its time, and `processor_seconds` how long its thread has had the processor.
+    """
+
+    def __init__(
+        self,
+        call_later: Callable[[float, Callable[[], None]], Timer],
+        work: Callable[[Peer, bytes], None],
+        flooded: Callable[[Peer], None],
+        *,
+        now: Callable[[], float] = time.monotonic,
+        processor_seconds: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._call_later = call_later
+        self._now = now
+        self._thread_time = processor_seconds
         self._work = work
         self._flooded = flooded
         # By public key. Those that were quiet for a while are left out when somebody comes: not when a connection is gone, or a new one
         # would be a new share.
         self._lines: dict[bytes, _Line] = {}
         self._waiting: deque[_Line] = deque()
-        self._timer: asyncio.Handle | None = None
+        self._timer: Timer | None = None
         # Everything that the loop does, in time of the processor.
         self._loop_taken = _Bucket(_BUSY)
-        self._processor_seconds = time.thread_time()
+        self._processor_seconds = processor_seconds()
         self._asked_last = b""
         self._shared_until = 0.0
 
@@ -114,7 +135,7 @@ class Shares:
 
     def take(self, peer: Peer, frame: bytes) -> float:
         """Work on what a peer asks now, or when its identity has a share again; in the order asked. Say how many seconds it waits, or 0."""
-        now = time.monotonic()
+        now = self._now()
         line = self._lines.get(peer.public) or self._new_line(peer.public, now)
         if peer.public != self._asked_last:
             if self._asked_last:
@@ -122,7 +143,7 @@ class Shares:
             self._asked_last = peer.public
         if not line.waiting and not self._must_wait(line, now):
             self._work(peer, frame)
-            ended = time.monotonic()
+            ended = self._now()
             line.taken.spend(ended - now, ended)
             return 0.0
         if not line.waiting:
@@ -135,7 +156,7 @@ class Shares:
 
     def charge(self, public: bytes, seconds: float) -> None:
         """Count time that was taken for what an identity asked earlier, where that is worked on in slices."""
-        now = time.monotonic()
+        now = self._now()
         line = self._lines.get(public) or self._new_line(public, now)
         line.taken.spend(seconds, now, _MOST_CHARGED_SECONDS)
 
@@ -156,7 +177,7 @@ class Shares:
         )
 
     def _is_busy(self, now: float) -> bool:
-        before, self._processor_seconds = self._processor_seconds, time.thread_time()
+        before, self._processor_seconds = self._processor_seconds, self._thread_time()
         self._loop_taken.spend(self._processor_seconds - before, now)
         return self._loop_taken.is_over(now)
 
@@ -165,12 +186,12 @@ class Shares:
 
     def _go_on_in(self, seconds: float) -> None:
         if self._timer is None:
-            self._timer = self._loop.call_later(seconds, self._go_on)
+            self._timer = self._call_later(seconds, self._go_on)
 
     def _go_on(self) -> None:
         """Work on what waits, first come first served, for one turn."""
         self._timer = None
-        now = time.monotonic()
+        now = self._now()
         until = now + self.turn_seconds(now)
         soonest = _MOST_SPENT_SECONDS / _SHARE
         for _ in range(len(self._waiting)):
@@ -183,14 +204,14 @@ class Shares:
 
     def _work_off(self, line: _Line, until: float) -> float:
         """Work on what waits of one; say in how many seconds to go on."""
-        now = time.monotonic()
+        now = self._now()
         while line.waiting and now < until:
             if self._must_wait(line, now):
                 return self._due_in(line, now)
             peer, frame = line.get()
             if not peer.gone:
                 self._work(peer, frame)
-            ended = time.monotonic()
+            ended = self._now()
             line.taken.spend(ended - now, ended)
             now = ended
         return 0.0

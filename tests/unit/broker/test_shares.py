@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import pytest
-
-from jobwire.broker import shares
 from jobwire.broker.accounts import Account, Meter
 from jobwire.broker.peers import Peer
 from jobwire.broker.shares import Shares
@@ -16,36 +13,49 @@ WORK_SECONDS = 0.001
 MUCH = 50
 
 
-@pytest.fixture(autouse=True)
-def on_a_slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who asked once stays for the whole test, however slow it is."""
-    monkeypatch.setattr(shares, "_PRESENT_SECONDS", 600.0)
+@dataclass(eq=False)
+class Due:
+    """A timer that waits among others."""
+
+    at: float
+    callback: Callable[[], None]
+    among: list[Due]
+
+    def cancel(self) -> None:
+        self.among.remove(self)
 
 
 class Shared:
-    """Requests that each take a millisecond, and the order in which they were worked on."""
+    """Requests that each take a millisecond of a clock that stands still otherwise, and the order in which they were worked on."""
 
     def __init__(self) -> None:
+        self.now = 1000.0
         self.worked: list[tuple[Peer, bytes]] = []
         self.flooded: list[Peer] = []
-        self._something_done = asyncio.Event()
-        self.shares = Shares(asyncio.get_running_loop(), self._work, self.flooded.append)
+        self.due: list[Due] = []
+        self.shares = Shares(self._call_later, self._work, self.flooded.append, now=self.clock, processor_seconds=self.clock)
+
+    def clock(self) -> float:
+        return self.now
+
+    def go_on(self) -> None:
+        """Let time pass until nothing waits any more."""
+        while self.due:
+            due = self.due.pop(0)
+            self.now = max(self.now, due.at)
+            due.callback()
+
+    def _call_later(self, seconds: float, callback: Callable[[], None]) -> Due:
+        due = Due(self.now + seconds, callback, self.due)
+        self.due.append(due)
+        return due
 
     def _work(self, peer: Peer, frame: bytes) -> None:
         self.worked.append((peer, frame))
-        until = time.monotonic() + WORK_SECONDS
-        while time.monotonic() < until:
-            pass
-        self._something_done.set()
+        self.now += WORK_SECONDS
 
     def frames_of(self, peer: Peer) -> list[bytes]:
         return [frame for whose, frame in self.worked if whose is peer]
-
-    async def until_worked(self, peer: Peer, frames: list[bytes]) -> None:
-        async with asyncio.timeout(60):
-            while self.frames_of(peer) != frames:
-                self._something_done.clear()
-                await self._something_done.wait()
 
 
 def peer(name: bytes) -> Peer:
@@ -56,13 +66,13 @@ def numbered(count: int) -> list[bytes]:
     return [b"%d" % number for number in range(count)]
 
 
-async def test_who_is_alone_waits_for_nothing() -> None:
+def test_who_is_alone_waits_for_nothing() -> None:
     shared, one = Shared(), peer(b"a")
     assert [shared.shares.take(one, frame) for frame in numbered(MUCH)] == [0] * MUCH
     assert shared.frames_of(one) == numbered(MUCH)
 
 
-async def test_who_asks_for_little_is_answered_at_once_beside_one_who_asks_for_much() -> None:
+def test_who_asks_for_little_is_answered_at_once_beside_one_who_asks_for_much() -> None:
     shared, much, little = Shared(), peer(b"a"), peer(b"b")
     for number, frame in enumerate(numbered(MUCH)):
         shared.shares.take(much, frame)
@@ -70,32 +80,31 @@ async def test_who_asks_for_little_is_answered_at_once_beside_one_who_asks_for_m
             assert shared.shares.take(little, b"a list") == 0
             assert shared.worked[-1] == (little, b"a list")
     assert len(shared.frames_of(much)) < MUCH
-    await shared.until_worked(much, numbered(MUCH))
+    shared.go_on()
+    assert shared.frames_of(much) == numbered(MUCH)
 
 
-async def test_who_waits_is_told_how_long_and_has_a_share_again_by_then() -> None:
+def test_who_waits_is_told_how_long_and_has_a_share_again_by_then() -> None:
     shared, much, little = Shared(), peer(b"a"), peer(b"b")
     shared.shares.take(little, b"here")
     waits = [shared.shares.take(much, frame) for frame in numbered(MUCH)]
     assert 0 < max(waits) < 1
     assert len(shared.frames_of(much)) == waits.count(0)
     shared.shares.take(little, b"still here")
-    await asyncio.sleep(max(waits))
-    await shared.until_worked(much, numbered(MUCH))
+    shared.go_on()
+    assert shared.frames_of(much) == numbered(MUCH)
 
 
-async def test_those_who_ask_for_as_much_as_each_other_wait_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_those_who_ask_for_as_much_as_each_other_wait_for_nothing() -> None:
     shared, one, other = Shared(), peer(b"a"), peer(b"b")
-    monkeypatch.setattr(shares, "_PRESENT_SECONDS", 0.0)
     for frame in numbered(MUCH):
         shared.shares.take(one, frame)
         shared.shares.take(other, frame)
-    monkeypatch.setattr(shares, "_PRESENT_SECONDS", 600.0)
     assert shared.shares.take(one, b"more") == 0
     assert shared.shares.take(other, b"more") == 0
 
 
-async def test_a_new_connection_is_no_new_share() -> None:
+def test_a_new_connection_is_no_new_share() -> None:
     shared, first, little = Shared(), peer(b"a"), peer(b"b")
     second = Peer(b"second", Meter(-1, b"second"), first.account)
     shared.shares.take(little, b"here")
@@ -104,7 +113,7 @@ async def test_a_new_connection_is_no_new_share() -> None:
     assert shared.shares.take(second, b"me too") > 0
 
 
-async def test_what_somebody_asked_who_is_gone_is_not_worked_on() -> None:
+def test_what_somebody_asked_who_is_gone_is_not_worked_on() -> None:
     shared, much, little = Shared(), peer(b"a"), peer(b"b")
     shared.shares.take(little, b"here")
     for frame in numbered(MUCH):
@@ -113,11 +122,12 @@ async def test_what_somebody_asked_who_is_gone_is_not_worked_on() -> None:
     much.end()
     other = Peer(b"other", Meter(-1, b"other"), much.account)
     shared.shares.take(other, b"the last in line")
-    await shared.until_worked(other, [b"the last in line"])
+    shared.go_on()
+    assert shared.frames_of(other) == [b"the last in line"]
     assert shared.frames_of(much) == worked
 
 
-async def test_who_has_too_much_waiting_is_told_of() -> None:
+def test_who_has_too_much_waiting_is_told_of() -> None:
     shared, much, little = Shared(), peer(b"a"), peer(b"b")
     shared.shares.take(little, b"here")
     for _ in range(MUCH):
