@@ -133,13 +133,18 @@ def _unusable(folder: Path, error: OSError) -> Refused:
 
 
 def _described(folder: Path, holder: str) -> Context | None:
-    """Read what the holder says of itself; None where it is not ready, and only its predecessor's words are there."""
+    """Read what the holder says of itself; None where it is not ready, and only its predecessor's words are there.
+
+    Where its file was removed nobody knows the holder's pid; then the description counts if its process is here.
+    """
     try:
         said = (folder / DESCRIPTION).read_bytes()
     except FileNotFoundError:
         return None
     fields, context = _understand(said)
-    return context if str(fields["pid"]) == holder and locate(fields) is not Whereabouts.GONE else None
+    where = locate(fields)
+    is_holder = str(fields["pid"]) == holder if holder else where is Whereabouts.HERE
+    return context if is_holder and where is not Whereabouts.GONE else None
 
 
 def _is_poor(folder: Path) -> bool:

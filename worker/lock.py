@@ -140,7 +140,11 @@ class StateLock:
             os.close(self._file)
             self._file = file
             self._sign()
-        if self._description and not _is_in(self._folder, DESCRIPTION):
+            is_told = False
+        else:
+            is_told = _is_in(self._folder, DESCRIPTION)
+        # Anew with the lock as well: who waits for this worker is woken by a file that is moved into its place.
+        if self._description and not is_told:
             private_files.replace(self._state / DESCRIPTION, self._description)
 
     def fileno(self) -> int:

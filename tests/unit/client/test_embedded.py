@@ -1,0 +1,34 @@
+"""Which worker a folder's files tell of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobwire.client.embedded import _described
+from jobwire.keys.holder import DESCRIPTION, identify
+from jobwire.keys.identity import format_public, generate
+
+
+@pytest.fixture
+def described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Give what a worker says of itself that is this very process, as it is written down."""
+    monkeypatch.setenv("JOBWIRE_CONFIG", str(tmp_path / "config"))
+    said = {**identify(), "endpoint": "tcp://127.0.0.1:7341", "key": format_public(generate().public)}
+    (tmp_path / DESCRIPTION).write_text(json.dumps(said))
+    return said
+
+
+def test_a_worker_whose_lock_file_was_removed_is_found_by_its_process(described: dict[str, object], tmp_path: Path) -> None:
+    found = _described(tmp_path, "")
+    assert found is not None
+    assert found.endpoint == described["endpoint"]
+
+
+def test_a_description_of_a_former_worker_is_none_of_who_holds_the_folder_now(described: dict[str, object], tmp_path: Path) -> None:
+    assert _described(tmp_path, "1") is None
+    for other in ({"start_ticks": 1}, {"boot_id": "another"}):
+        (tmp_path / DESCRIPTION).write_text(json.dumps({**described, **other}))
+        assert _described(tmp_path, "") is None
