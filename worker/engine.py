@@ -19,7 +19,7 @@ from . import folders, keeper, layout
 from .intents import Intents
 from .link import Link, Message, connect
 from .logs import Follower, Growth, read_range, tail
-from .runs import at_log, lost_of, make_again, outcomes_of
+from .runs import at_log, left_intents, lost_of, make_again, outcomes_of
 from .supervisor.link import VERSION
 from .sweeping import Sweeper
 from .unanswered import Unanswered
@@ -181,6 +181,11 @@ class LocalEngine:
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         """Ask the supervisor, and the log folders for what it does not know."""
         self._unanswered.expect(expected)
+        self._settled += left_intents(self._logs, expected)
+        self._say_settled()
+        return await self._find_out(expected)
+
+    async def _find_out(self, expected: Sequence[Expected]) -> list[Fact]:
         facts, unknown = await self._ask(expected)
         for _ in range(_LOOKS):
             # Their folders were removed, for instance. Lost is only whose process was looked for.
@@ -254,7 +259,7 @@ class LocalEngine:
             self._held = []
             self._say([{"do": "recover"}])
             return
-        self._hear(await self.recover(self._unanswered.running()))
+        self._hear(await self._find_out(self._unanswered.running()))
         self._say(self._unanswered.again())
 
     async def _ask_supervisor(self) -> list[Fact]:

@@ -3,9 +3,12 @@
 Of a job whose folder is gone, but whose process may live, it makes the folder again, for the supervisor to take the job over.
 """
 
+# On the loop, and folders.py does without pathlib too.
+# ruff: noqa: PTH110, PTH208
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -65,6 +68,16 @@ def make_again(logs: str, unknown: Sequence[Expected], directory: bytes) -> list
             continue
         made.append(folder.rpartition("/")[2])
     return made
+
+
+def left_intents(logs: str, expected: Sequence[Expected]) -> list[str]:
+    """List the handles of intents whose jobs nobody expects: they were cancelled, and the worker was killed before it said so.
+
+    One with an outcome is the folder of a job that ended, whose last name it could not be given.
+    """
+    wanted = {folders.handle(one.key) for one in expected}
+    found = [name.removeprefix(folders.INTENT_PREFIX) for name in os.listdir(logs) if name.startswith(folders.INTENT_PREFIX)]
+    return [handle for handle in found if handle not in wanted and not os.path.exists(f"{folders.intent_path(logs, handle)}/outcome")]
 
 
 def lost_of(unknown: Sequence[Expected], *, rebooted: bool) -> list[Ended]:

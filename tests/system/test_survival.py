@@ -11,6 +11,11 @@ import pytest
 from daemons import Worker, wait_until
 from processes import is_alive
 
+from jobwire.broker.engine import Launch
+from jobwire.schemas.naming import JobKey
+from jobwire.schemas.spec import JobSpec
+from jobwire.worker import folders
+
 # Waits for the gate without polling (opening a FIFO blocks), then writes, and ends with a status of its own.
 SCRIPT = 'echo started >> "$LEDGER"; read _ < "$GATE"; echo "line of $N"; echo "error of $N" >&2; echo ended >> "$LEDGER"; exit "$N"'
 
@@ -192,3 +197,18 @@ def test_jobs_that_write_a_hundred_megabytes_while_worker_and_supervisor_are_kil
             assert result.returncode == 9
             portions = int((tmp_path / name).read_text())
             assert result.stdout == b"".join(b"%s %013d\n" % (name.encode(), number) * 62_500 for number in range(portions))
+
+
+def test_an_intent_whose_job_was_cancelled_goes_though_the_worker_was_killed_before_it_said_so(worker: Worker) -> None:
+    """The store has its end then, and nobody would ever start it; the folder of an end that could not be given its last name stays."""
+    worker.kill()
+    intents = []
+    for number in (1, 2):
+        launch = Launch(JobKey(bytes([number]) * 32, bytes(16)), JobSpec((b"true",), stdin=b"to read"))
+        folders.write_intent(str(worker.logs), launch, directory=b"/", grace_ms=1)
+        intents.append(Path(folders.intent_path(str(worker.logs), folders.handle(launch.key))))
+    left, ended = intents
+    folders.write_outcome(str(ended), folders.outcome_text(folders.OutcomeFile("cancelled")))
+    worker.start()
+    wait_until(lambda: not left.exists(), "it is removed")
+    assert ended.exists()
