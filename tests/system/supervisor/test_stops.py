@@ -126,8 +126,8 @@ def rests(desk: RawDesk) -> bool:
 def test_closing_its_output_early_ends_nothing_and_spins_nothing(desk: RawDesk) -> None:
     handle = desk.start(SH, "-c", "echo before; exec >&- 2>&-; exec sleep 60")
     started = desk.started(handle)
-    pipes = Path(f"/proc/{started['pid']}/fd")
-    wait_until(lambda: len(list(pipes.iterdir())) == 1 and (desk.folder(started) / "stdout").read_bytes(), "the closing")
+    ends = [Path(f"/proc/{started['pid']}/fd/{number}") for number in (1, 2)]
+    wait_until(lambda: not any(map(os.path.lexists, ends)) and (desk.folder(started) / "stdout").read_bytes(), "the closing")
     wait_until(lambda: rests(desk), "they come to rest")
     desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
     assert desk.output(desk.ended(handle))[0] == b"before\n"
