@@ -14,6 +14,7 @@ import time
 from . import layout
 from .attendants import DEFAULT_SIGNALS, command, listen, say, unlink_socket
 from .keeper_loop import Keeper
+from .presence import is_inhabited, move_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ else:
 _PR_SET_CHILD_SUBREAPER = 36
 _START_SECONDS = 10
 _READY_FD = 3
+_LOOK_AGAIN_MS = 20
 _HERE = b"1"
 _LISTENING = b"2"
 
@@ -102,7 +104,17 @@ def main(state: str, files_limit: int, listener: int = -1, lock: int = -1, hande
         # Nobody waits for longer: then this process has no use.
         signal.alarm(_START_SECONDS)
         fcntl.flock(lock, fcntl.LOCK_EX)
+        while is_inhabited():
+            # The lock was removed from under another pair, and nothing tells when that ends, or listens at its socket again.
+            if os.path.exists(layout.SOCKET):  # noqa: PTH110 -- pathlib is not light
+                os.write(_READY_FD, _LISTENING)
+                return
+            select.poll().poll(_LOOK_AGAIN_MS)
+        here = move_in()
         signal.alarm(0)
+        if is_inhabited(here):
+            say("another pair begins in this very moment, at another lock: this one ends")
+            return
         try:
             os.write(_READY_FD, _HERE)
         except BrokenPipeError:
@@ -112,6 +124,8 @@ def main(state: str, files_limit: int, listener: int = -1, lock: int = -1, hande
         listener = listen()
         os.write(_READY_FD, _LISTENING)
         os.close(_READY_FD)
+    else:
+        move_in()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     _become_reaper_of_orphans()

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -159,5 +160,34 @@ def test_a_state_folder_that_was_moved_is_the_same_and_so_is_one_of_another_name
     keeper = worker.description["keeper_pid"]
     worker.start()
     assert worker.description["keeper_pid"] == keeper
+    with worker.client() as client:
+        assert [job.pid for job in client.list()] == [pid]
+
+
+@pytest.mark.parametrize("killed", [(), ("keeper_pid",)], ids=["both live", "keeper killed"])
+def test_a_pair_whose_lock_and_socket_were_removed_stays_the_only_one(worker: Worker, killed: tuple[str, ...]) -> None:
+    """It makes the socket again, but only after another worker has looked for it in vain."""
+    pid = _start(worker, "sleep", "100")
+    described = worker.described()
+    for name in killed:
+        os.kill(described[name], signal.SIGKILL)
+        wait_until(lambda name=name: not is_alive(described[name]), f"{name} ends")
+    worker.kill()
+    os.kill(described["supervisor_pid"], signal.SIGSTOP)
+    lock = worker.state / "supervisor.lock"
+    for path in (lock, worker.state / "supervisor.sock"):
+        path.unlink()
+
+    def go_on() -> None:
+        try:
+            wait_until(lock.exists, "another keeper begins")
+        finally:
+            os.kill(described["supervisor_pid"], signal.SIGCONT)
+
+    with ThreadPoolExecutor(1) as thread:
+        going_on = thread.submit(go_on)
+        worker.start()
+        going_on.result()
+    assert worker.described()["supervisor_pid"] == described["supervisor_pid"]
     with worker.client() as client:
         assert [job.pid for job in client.list()] == [pid]

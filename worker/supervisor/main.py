@@ -12,6 +12,7 @@ import sys
 from .. import handover, layout
 from ..attendants import command, say, unlink_socket
 from ..folders import FOLDER_MODE, is_handle, read_file, to_json, write_file
+from ..presence import move_in
 from .adopt import Adoption
 from .cgroups import open_cgroups
 from .containment import Boxes
@@ -225,5 +226,6 @@ def main(line: int, listener: int, lock: int, files_limit: int) -> None:
     # What jobs inherit; our own files say their modes.
     os.umask(0o022)
     os.set_inheritable(lock, False)  # noqa: FBT003 -- it takes no name
+    move_in()
     os.makedirs(layout.LOGS, FOLDER_MODE, exist_ok=True)  # noqa: PTH103 -- as above
     Supervisor(line, listener, lock, files_limit).run()
