@@ -234,6 +234,7 @@ def _start(folder: Path) -> Context:
                 stdout=log,
                 stderr=log,
                 cwd=_working_folder(),
+                env=_environment(),
                 pass_fds=[told],
                 start_new_session=True,
             )
@@ -256,6 +257,17 @@ def _demand_python() -> None:
     """Refuse where this program runs inside another that does not say which Python it is: the worker is a Python program."""
     if not sys.executable:
         raise Refused(Code.UNAVAILABLE, "your private worker cannot be started: sys.executable is empty", _PYTHON_STEP)
+
+
+def _environment() -> dict[str, str]:
+    """Make the environment in which it finds its modules where this process does, though it runs in another folder."""
+    searched = os.environ.get("PYTHONPATH")
+    if not searched:
+        return {**os.environ}
+    with suppress(FileNotFoundError):
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, searched.split(os.pathsep)))}
+    # The current folder was removed, and nothing is found there.
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(os.path.isabs, searched.split(os.pathsep)))}
 
 
 def _working_folder() -> Path:

@@ -81,6 +81,18 @@ def test_a_worker_that_cannot_start_says_why_in_its_own_words(home: Home) -> Non
     assert all(line.startswith("  ") and "Traceback" not in line for line in log)
 
 
+def test_a_relative_search_path_of_the_caller_does_not_mean_the_home_folder(home: Home) -> None:
+    """The worker runs there, and would take what lies there for its modules."""
+    folder = home.folder / "home"
+    project = home.folder / "project"
+    folder.mkdir(exist_ok=True)
+    project.mkdir()
+    (folder / "json.py").write_text("raise SystemExit('not a module of ours')")
+    env = {**home.env, "HOME": str(folder), "PYTHONPATH": "."}
+    ran = subprocess.run(command("run", "pwd"), env=env, cwd=project, capture_output=True, check=False, timeout=SECONDS)
+    assert (ran.returncode, ran.stdout) == (0, f"{project}\n".encode()), ran.stderr.decode()
+
+
 def test_a_caller_with_too_few_descriptors_is_told_in_lines_how_to_have_more(home: Home) -> None:
     few = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *command("run", "true")]
     refused = subprocess.run(few, env=home.env, cwd=home.folder, capture_output=True, check=False, timeout=SECONDS)
