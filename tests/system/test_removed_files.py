@@ -130,7 +130,7 @@ def test_a_copy_of_the_state_folder_is_refused_and_touches_no_job_of_the_origina
     pid = _start(worker, "sh", "-c", "trap '' PIPE; while sleep 0.1; do echo line || exit 9; done")
     other = copy.copy(worker)
     other.state = worker.state.with_name("copy")
-    shutil.copytree(worker.state, other.state, ignore=lambda *_: ["supervisor.sock"])
+    shutil.copytree(worker.state, other.state, symlinks=True, ignore=lambda *_: ["supervisor.sock"])
     assert f"is a copy of {worker.state}" in other.refusal()
     assert not (other.state / "supervisor.sock").exists()
     # As the refusal advises.

@@ -255,7 +255,7 @@ def main() -> int:
             account.problems.insert(0, str(failed))
         if account.problems:
             # What is cleaned up next is what there is to study.
-            shutil.copytree(soak.scene.house.worker.state, kept, ignore=lambda *_: ["supervisor.sock"])
+            shutil.copytree(soak.scene.house.worker.state, kept, symlinks=True, ignore=lambda *_: ["supervisor.sock"])
             (kept / "said").write_text(soak.scene.logged())
         result = _report(soak, account, seed, asked.seconds)
     finally:
