@@ -29,7 +29,8 @@ class Session:
     def __init__(self, boxes: Sessions, mark: int, leader: int = 0) -> None:
         self._boxes = boxes
         self._mark = mark
-        self._leader = 0
+        # 0 before there is one.
+        self.leader = 0
         # 0: not known yet. It is while the leader is there, also as a zombie.
         self._leader_ticks = 0
         # Whether orphans of it become the keeper's children.
@@ -51,13 +52,13 @@ class Session:
 
     def lead(self, pid: int) -> None:
         """Remember whose session it is."""
-        self._leader, self._leader_ticks = pid, 0
+        self.leader, self._leader_ticks = pid, 0
         self._boxes.descent.leaders.add(pid)
 
     def pids(self) -> list[int]:
         """List what still runs."""
         alive, ended = self._look()
-        dead = {self._leader}
+        dead = {self.leader}
         looks = 1
         # One that ended after it was listed may have forked before it did, and too late for that list.
         while not ended <= dead and looks < _MOST_LOOKS:
@@ -70,14 +71,14 @@ class Session:
         """Tell whether nothing runs any more; a zombie does not run."""
         descent = self._boxes.descent
         # That the keeper lives is asked last: a dead one has no children.
-        if self._is_below_keeper and self._leader and not descent.has_orphans() and self._leader_has_ended() and descent.is_known():
+        if self._is_below_keeper and self.leader and not descent.has_orphans() and self._leader_has_ended() and descent.is_known():
             # The usual case, which costs little: whatever it had left behind would be an orphan.
             return True
         return not self.pids()
 
     def _leader_has_ended(self) -> bool:
         try:
-            return os.waitid(os.P_PID, self._leader, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+            return os.waitid(os.P_PID, self.leader, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
             # The keeper's child.
             stat = self._look_at_leader()
@@ -140,7 +141,7 @@ class Session:
 
     def release(self) -> None:
         """Nothing is kept."""
-        self._boxes.descent.leaders.discard(self._leader)
+        self._boxes.descent.leaders.discard(self.leader)
 
     def _look(self) -> tuple[list[int], set[int]]:
         """Look once: who of the job runs, and who has ended; who is gone altogether may have been of the job too."""
@@ -162,11 +163,13 @@ class Session:
                 gone.add(pid)
         _add_descendants(members, parents, self._boxes.ours)
         self._known = {pid: seen[pid].start_ticks if pid in seen else 0 for pid in members}
+        # The leader first, see union.py.
+        members.sort(key=lambda pid: pid != self.leader)
         alive = [pid for pid in members if pid not in seen or seen[pid].alive]
         return alive, gone | (set(members) - set(alive))
 
     def _look_at_leader(self) -> Stat | None:
-        stat = read_stat(self._leader) if self._leader else None
+        stat = read_stat(self.leader) if self.leader else None
         if stat is not None and not self._leader_ticks:
             self._leader_ticks = stat.start_ticks
         # While one of its session lives the leader's pid is not given away: if another process has it, the session is another's too.
@@ -175,7 +178,7 @@ class Session:
     def _candidates(self, leader: Stat | None) -> dict[int, int]:
         descent = self._boxes.descent
         if self._is_below_keeper and descent.is_known():
-            found = descent.candidates(self._leader, leader, self._leader_ticks, self._mark)
+            found = descent.candidates(self.leader, leader, self._leader_ticks, self._mark)
             if descent.is_known():
                 return found
         return dict.fromkeys(all_pids(), 0)
@@ -185,10 +188,10 @@ class Session:
             return False
         if 0 != self._mark == mark or self._known.get(pid) == stat.start_ticks:
             return True
-        return stat.session == self._leader != 0 and self._is_our_session()
+        return stat.session == self.leader != 0 and self._is_our_session()
 
     def _is_our_session(self) -> bool:
-        leader = read_stat(self._leader)
+        leader = read_stat(self.leader)
         return leader is None or leader.start_ticks == self._leader_ticks
 
 

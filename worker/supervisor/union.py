@@ -35,8 +35,8 @@ class Union:
         self._kin.lead(pid)
 
     def pids(self) -> list[int]:
-        """List what still runs."""
-        return list({*self._cgroup.pids(), *self._kin.pids()})
+        """List what still runs, the leader first: a shell that hears of a stop after its child went on to its next command."""
+        return sorted({*self._cgroup.pids(), *self._kin.pids()}, key=lambda pid: pid != self._kin.leader)
 
     def is_empty(self) -> bool:
         """Tell whether nothing runs any more; a zombie does not run."""

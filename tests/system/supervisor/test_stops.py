@@ -107,6 +107,20 @@ def test_a_stopped_process_hears_of_its_end(desk: RawDesk) -> None:
 
 
 @pytest.mark.usefixtures("any_box")
+def test_a_leader_is_signalled_before_its_children_and_does_nothing_more_when_one_of_them_ended(desk: RawDesk, tmp_path: Path) -> None:
+    # Ten of them: in whatever order a set gives them, one would be the wrong one.
+    handles = [desk.start(SH, "-c", f"cd {tmp_path}; touch {number}; sleep 60; echo went on; sleep 60; :") for number in range(10)]
+    for number in range(10):
+        wait_until((tmp_path / str(number)).exists, "the shell")
+    for handle in handles:
+        desk.started(handle)
+        desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
+    for handle in handles:
+        fact = desk.ended(handle)
+        assert (fact["signal"], *desk.output(fact)) == (signal.SIGTERM, b"", b"")
+
+
+@pytest.mark.usefixtures("any_box")
 def test_a_signal_reaches_every_process(desk: RawDesk) -> None:
     child = "trap 'echo got it; exit' USR1; echo ready; while :; do read x < /proc/self/stat; done"
     handle = desk.start(SH, "-c", f'setsid sh -c "{child}" & {child.replace("exit", "wait; exit")}')
