@@ -6,7 +6,6 @@ from ..schemas.refusal import Reason, Refused
 
 _NEXT_STEPS = {
     Reason.DISK_FULL: "make room (jobwire forget drops jobs that have ended, jobwire stop ends one that writes too much), then try again",
-    Reason.FORGOTTEN: "submit it under a new id",
     Reason.ID_TAKEN: "leave --id out, or repeat the very same job",
     Reason.NO_SUCH_JOB: "jobwire list -a shows your jobs",
     Reason.NOT_ENDED: "jobwire stop ends it",
