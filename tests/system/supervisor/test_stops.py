@@ -185,10 +185,10 @@ def test_one_that_writes_without_end_starves_nobody(desk: RawDesk) -> None:
     assert written == fact["stdout_bytes"] > 0
 
 
-def test_ends_and_signals_for_unknown_jobs_are_ignored(desk: RawDesk) -> None:
+def test_of_unknown_jobs_ends_are_ignored_and_signals_answered(desk: RawDesk) -> None:
     handle = f"{'0' * 32}.{'1' * 64}"
     desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=0)
     desk.wish(do="signal", job=handle, signal=signal.SIGTERM)
     desk.settle(handle)
     desk.recover()
-    assert desk.facts == []
+    assert desk.facts == [{"fact": "signalled", "job": handle, "why": ""}]
