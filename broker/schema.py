@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import secrets
 import sqlite3
 from typing import TYPE_CHECKING
@@ -68,6 +69,12 @@ _STEPS = (
 )
 VERSION = len(_STEPS)
 
+# SQLite's defaults: how long the write-ahead log gets before it is written into the database.
+_PAGE_BYTES = 4096
+_WAL_PAGES = 1000
+# Where files may only be so large, it is written back when it has a quarter of that.
+_WAL_PARTS = 4
+
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file for one thread at a time, made for us alone; WAL and synchronous FULL, so that a commit survives power loss.
@@ -84,6 +91,11 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA busy_timeout = 5000")
+    largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if largest != resource.RLIM_INFINITY:
+        # A log that meets the limit can take nothing any more, and would not be checkpointed either.
+        pages = largest // _WAL_PARTS // _PAGE_BYTES
+        connection.execute(f"PRAGMA wal_autocheckpoint = {min(max(1, pages), _WAL_PAGES)}")
     return connection
 
 

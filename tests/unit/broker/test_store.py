@@ -1,6 +1,7 @@
 import asyncio
 import errno
 import os
+import resource
 import sqlite3
 import stat
 from pathlib import Path
@@ -23,6 +24,17 @@ async def test_a_newer_store_is_refused_with_words(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="newer jobwire") as refused:
         House(path, EngineDouble()).open()
     assert refused.value.code is Code.FAILED_PRECONDITION
+
+
+def test_a_store_stays_below_a_limit_of_the_size_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    most = 1_000_000
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (most, most))
+    connection = schema.connect(tmp_path / "state.db")
+    connection.executescript("CREATE TABLE words (word BLOB); INSERT INTO words VALUES (zeroblob(2000))")
+    for _ in range(600):
+        connection.execute("UPDATE words SET word = randomblob(2000)")
+    assert (tmp_path / "state.db-wal").stat().st_size < most // 2
+    connection.close()
 
 
 async def test_a_file_that_is_no_store_is_refused_with_words(tmp_path: Path) -> None:
