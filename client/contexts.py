@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -67,16 +66,17 @@ def parse_endpoint(text: str) -> str:
     return f"tcp://{found['host']}:{found['port']}"
 
 
+_ZERO = re.compile(r"0+(x0+)?(\.0+(x0+)?){0,3}", re.IGNORECASE)
+
+
 def _names_no_host(text: str) -> bool:
     """Tell whether an endpoint has `*`, 0.0.0.0 or [::] for a host, however written: libzmq would connect to this very machine."""
     host = text.strip().removeprefix("tcp://").rpartition(":")[0]
     with suppress(ValueError):
         address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
         return address.is_unspecified or getattr(address, "ipv4_mapped", None) == ipaddress.IPv4Address(0)
-    with suppress(OSError):
-        # 0, 0.0 and 0x0 are addresses too, see inet_aton(3).
-        return socket.inet_aton(host) == bytes(4)
-    return host == "*"
+    # 0, 0.0 and 0x0 are addresses too, see inet_aton(3).
+    return host == "*" or _ZERO.fullmatch(host) is not None
 
 
 def current_name() -> str:

@@ -8,13 +8,18 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import socket
 import stat
+import sys
+from typing import TYPE_CHECKING
 
 from .streams import raise_unwritable, write_some
 
+if TYPE_CHECKING:
+    import socket
+
 _PIPE_BYTES = 1024 * 1024
 _MESSAGE_BYTES = 16 * 1024
+_MOST_BYTES = sys.maxsize
 
 
 class Outlet:
@@ -40,7 +45,12 @@ class Outlet:
             with contextlib.suppress(OSError):
                 fcntl.fcntl(self.fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         if stat.S_ISSOCK(mode):
+            import socket  # noqa: PLC0415 -- 3 ms that only such a stream pays
+
             self._socket = socket.socket(fileno=os.dup(fd))
+            # What is no stream takes a message whole or not at all.
+            self._most_bytes = _MOST_BYTES if self._socket.type is socket.SOCK_STREAM else _MESSAGE_BYTES
+            self._flags = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 
     def write(self, data: bytes | memoryview) -> int:
         """Write as much as fits now; say how many bytes that was.
@@ -50,9 +60,7 @@ class Outlet:
         if self._socket is None:
             return write_some(self.fd, data, self._standard)
         try:
-            # What is no stream takes a message whole or not at all.
-            part = data if self._socket.type is socket.SOCK_STREAM else memoryview(data)[:_MESSAGE_BYTES]
-            return self._socket.send(part, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            return self._socket.send(memoryview(data)[: self._most_bytes], self._flags)
         except BlockingIOError:
             return 0
         except OSError as error:
