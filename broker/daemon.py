@@ -110,17 +110,18 @@ class Daemon:
             limits_of=self._limits_of,
         )
         self._closing.append(self._publisher.close)
+        self._ages = Ages(self._settings.store.parent, fresh=self._store.read("SELECT ended FROM kept")[0][0] == 0)
         self.desk = Desk(
             self._store,
             engine,
             self.news,
             watchers,
             Clock(),
+            self._ages,
             limits_of=self._limits_of,
             shortage=Room(self._settings.store.parent, self._settings.keep_free_bytes).shortage,
             ended=self._look_at_the_ended,
         )
-        self._ages = Ages(self._settings.store.parent, fresh=self._store.read("SELECT ended FROM kept")[0][0] == 0)
         self._retention = Retention(self._settings.keep, self._store, self.desk.forgetting, watchers, self._loop, self._ages)
         self._closing.append(self._retention.close)
         self._router = Endpoint(context, self._identity, self._loop, self._limits_of)

@@ -18,6 +18,7 @@ from ..schemas.naming import JobKey, format_id
 from ..schemas.refusal import Code, Reason, Refused
 from ..schemas.spec import JobSpec
 from .admission import Admission
+from .ages import Ages
 from .clock import Clock
 from .engine import Delayed, Ended, Engine, Expected, Fact, Launch, Paused
 from .facts import cancelled, take_in
@@ -58,7 +59,7 @@ class Accepted:
 
 
 class Desk:
-    """All jobs that have not ended, what waits and what runs. `clock` dates what happens.
+    """All jobs that have not ended, what waits and what runs. `clock` dates what happens, `ages` says from when on what was recorded ages.
 
     `shortage` says why no new job is taken on just now, if so; `ended` is called when ends of jobs were recorded and told.
     """
@@ -70,6 +71,7 @@ class Desk:
         news: News,
         watchers: Watchers,
         clock: Clock,
+        ages: Ages,
         *,
         limits_of: Callable[[bytes], Limits],
         shortage: Callable[[], Refused | None],
@@ -82,6 +84,7 @@ class Desk:
         self.store = store
         self._clock = clock
         self._now_us = clock.now_us
+        self._ages = ages
         self._queue = Queue(engine.slots, lambda owner: limits_of(owner).running_jobs)
         self.watchers = watchers
         self.pauses = Pauses(engine)
@@ -89,7 +92,7 @@ class Desk:
         self._promised = 0
         self._admission = Admission(limits_of, self._queue.waiting_of, self._unknown)
         self.forgetting = Forgetting(store, engine)
-        self.recording = Recording(store, news, watchers, engine, self.live, ended)
+        self.recording = Recording(store, news, watchers, engine, self.live, ended, ages)
         self._shortage = shortage
 
     # Requests.
@@ -115,8 +118,9 @@ class Desk:
         for job in jobs[:promised]:
             job.launched = True
         told = [event_of(EventKind.QUEUED, job, now) for job in jobs]
+        aged_from = self._ages.now_us()
         rows = [
-            NewRow(job.key, job.digest, job.spec.name, one.raw, now, EventRow(owner, event.SerializeToString()), job.launched)
+            NewRow(job.key, job.digest, job.spec.name, one.raw, now, EventRow(owner, event.SerializeToString(), aged_from), job.launched)
             for one, job, event in zip(asked, jobs, told, strict=True)
         ]
 

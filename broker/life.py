@@ -153,6 +153,8 @@ class Job:
     pid: int = 0
     started_at_us: int = 0
     ended_at_us: int = 0
+    # When what it is now was recorded, on the scale of ages.py: its age counts from there once it has ended, and not from a date.
+    aged_from_us: int = 0
     outcome: Outcome | None = None
     stop: StopOrder | None = None
     # Whether it is durable that it may have been started: without that, a power loss could make it run twice.

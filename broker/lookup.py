@@ -18,8 +18,8 @@ from .rows import mark_of
 from .store import Row, Store
 
 _COLUMNS = (
-    "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, queued_at, started_at, ended_at, pid, outcome, stop,"
-    " batches.id, batches.name, batches.parallel"
+    "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, queued_at, started_at, ended_at, aged_from, pid, outcome,"
+    " stop, batches.id, batches.name, batches.parallel"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 _MOST_CANDIDATES = 5

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..schemas import faults
 from ..schemas.generated import event_pb2
 from ..schemas.naming import JobKey
+from .ages import Ages
 from .engine import Engine
 from .life import Job
 from .news import News
@@ -33,7 +34,14 @@ class Recording:
     """Between the desk and its store; a job whose end is recorded leaves `live`. `ended` is called when ends were recorded and told."""
 
     def __init__(
-        self, store: Store, news: News, watchers: Watchers, engine: Engine, live: dict[JobKey, Job], ended: Callable[[], None]
+        self,
+        store: Store,
+        news: News,
+        watchers: Watchers,
+        engine: Engine,
+        live: dict[JobKey, Job],
+        ended: Callable[[], None],
+        ages: Ages,
     ) -> None:
         self._store = store
         self._news = news
@@ -41,9 +49,13 @@ class Recording:
         self._engine = engine
         self._live = live
         self._ended = ended
+        self._ages = ages
 
     def record(self, turn: Turn, then: Callable[[], None] | None = None) -> None:
         """Have a turn recorded; `then` is called when it is durable and published, before who watches is told."""
+        now_us = self._ages.now_us()
+        for job in turn.events:
+            job.aged_from_us = now_us
         changes = [change_of(job, events, turn.proof) for job, events in turn.events.items()]
 
         def recorded(first_seq: int) -> None:

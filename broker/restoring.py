@@ -1,6 +1,7 @@
 """Make a store anew out of what is known of its jobs. Knows no log folder: the jobs are given.
 
 A new store has a new id: cursors of the one before are refused, and so are starts that were first tried against it.
+Ages count from dates, as nothing else is left; not from a date that has not come yet.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from ..schemas.generated import event_pb2
 from ..schemas.job import EventKind
 from ..schemas.spec import to_wire
 from . import schema
+from .clock import wall_us
 from .life import Job, Phase
 from .record import change_of, event_of
 from .rows import Added, AddJobs, ChangeJobs, EventRow, NewRow, Rows
@@ -39,6 +41,9 @@ def restore(path: Path, jobs: Iterable[Job]) -> None:
 
 
 def _write(rows: Rows, jobs: list[Job]) -> None:
+    now_us = wall_us()
+    for job in jobs:
+        job.aged_from_us = min(now_us, job.ended_at_us or job.started_at_us or job.queued_at_us)
     # Nobody's signature is left, so the proof is empty.
     added = AddJobs([_new_row(job) for job in jobs], None, b"", _nobody_waits)
     rows.apply(added)
@@ -49,7 +54,7 @@ def _write(rows: Rows, jobs: list[Job]) -> None:
 
 
 def _new_row(job: Job) -> NewRow:
-    queued = EventRow(job.key.owner, event_of(EventKind.QUEUED, job, job.queued_at_us).SerializeToString())
+    queued = EventRow(job.key.owner, event_of(EventKind.QUEUED, job, job.queued_at_us).SerializeToString(), job.aged_from_us)
     spec = to_wire(job.spec).SerializeToString()
     return NewRow(job.key, job.digest, job.spec.name, spec, job.queued_at_us, queued, job.launched)
 

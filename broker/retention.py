@@ -3,7 +3,8 @@
 The oldest end goes first, until age, number and bytes (of logs, specs and what was signed) are all within their limits. Events go oldest
 first too, so that what is kept has no hole: they may be as old as jobs may be, and a few for each job that may be kept.
 
-Ages are judged by ages.py: a machine's clock that is set makes nothing older.
+Ages are judged by ages.py, and count from when something was recorded, not from its date: a machine's clock that is set, ahead or back,
+makes nothing older.
 
 Driven by ends of jobs and by one timer for the next age. What is over a limit is dropped a few jobs a turn, so that no request waits.
 """
@@ -15,7 +16,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..schemas.generated import event_pb2
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Refused
 from .ages import BELIEVED_AFTER_SECONDS, Ages
@@ -50,9 +50,9 @@ class Keep:
         """Say whether so much is more than is to be kept, whatever its age."""
         return (self.jobs is not None and jobs > self.jobs) or (self.kept_bytes is not None and kept_bytes > self.kept_bytes)
 
-    def due_us(self, ended_at_us: int) -> int | None:
-        """Say when a thing of then is too old; None: never."""
-        return None if self.seconds is None else ended_at_us + max(LEAST_AGE_US, int(self.seconds * 1_000_000))
+    def due_us(self, aged_from_us: int) -> int | None:
+        """Say when a thing that was recorded then is too old; None: never."""
+        return None if self.seconds is None else aged_from_us + max(LEAST_AGE_US, int(self.seconds * 1_000_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Old:
     """A job that has ended."""
 
     key: JobKey
-    ended_at_us: int
+    aged_from_us: int
     kept_bytes: int
 
 
@@ -76,7 +76,7 @@ def choose(keep: Keep, oldest: Sequence[Old], jobs: int, kept_bytes: int, now_us
     """Choose among the `oldest` jobs, of `jobs` in all that take `kept_bytes`, logs and what the store has of them."""
     drop: list[JobKey] = []
     for one in oldest:
-        due_us = one.ended_at_us + LEAST_AGE_US if keep.over(jobs, kept_bytes) else keep.due_us(one.ended_at_us)
+        due_us = one.aged_from_us + LEAST_AGE_US if keep.over(jobs, kept_bytes) else keep.due_us(one.aged_from_us)
         if due_us is None or due_us > now_us:
             return Choice(drop, due_us)
         drop.append(one.key)
@@ -136,7 +136,7 @@ class Retention:
         # What is read just now is passed over; how much that is, is bounded by the streams that there are.
         held = self._watchers.held
         rows = self._store.read(
-            "SELECT owner, id, ended_at, log_bytes + store_bytes FROM jobs WHERE state = 4 ORDER BY ended_at LIMIT ?",
+            "SELECT owner, id, aged_from, log_bytes + store_bytes FROM jobs WHERE state = 4 ORDER BY aged_from LIMIT ?",
             (_JOBS_A_STEP + len(held),),
         )
         oldest = [Old(JobKey(owner, job_id), *rest) for owner, job_id, *rest in rows]
@@ -159,11 +159,10 @@ class Retention:
         if keep.jobs is not None:
             excess = self._store.head + 1 - first_seq - _EVENTS_A_JOB * keep.jobs
         upto = first_seq - 1
-        rows = self._store.read("SELECT seq, event FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (upto, _EVENTS_A_STEP))
+        rows = self._store.read("SELECT seq, aged_from FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (upto, _EVENTS_A_STEP))
         next_us: int | None = None
-        for seq, payload in rows:
-            at_us = event_pb2.Event.FromString(payload).at_us
-            next_us = at_us + LEAST_AGE_US if seq - first_seq < excess else keep.due_us(at_us)
+        for seq, aged_from_us in rows:
+            next_us = aged_from_us + LEAST_AGE_US if seq - first_seq < excess else keep.due_us(aged_from_us)
             if next_us is None or next_us > now_us:
                 break
             upto = seq

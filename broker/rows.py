@@ -18,10 +18,11 @@ from .life import BatchRun
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """One event to be stored: whose it is, and its bytes without a seq."""
+    """One event to be stored: whose it is, its bytes without a seq, and from when on its age counts."""
 
     owner: bytes
     event: bytes
+    aged_from_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Change:
     pid: int = 0
     started_at_us: int = 0
     ended_at_us: int = 0
+    # From when on its age counts, once it has ended.
+    aged_from_us: int = 0
     outcome: bytes | None = None
     stop: str | None = None
     stop_proof: bytes | None = None
@@ -222,7 +225,10 @@ class Rows:
         return int(row)
 
     def _add_event(self, event: EventRow) -> None:
-        self._execute("INSERT INTO events (seq, owner, event) VALUES (?, ?, ?)", (self.next_seq, event.owner, event.event))
+        self._execute(
+            "INSERT INTO events (seq, owner, event, aged_from) VALUES (?, ?, ?, ?)",
+            (self.next_seq, event.owner, event.event, event.aged_from_us),
+        )
         self.next_seq += 1
 
     def _change(self, write: ChangeJobs) -> None:
@@ -235,7 +241,7 @@ class Rows:
             # A stop of many jobs is told with all of them in one write.
             proof_bytes = len(change.stop_proof) // len(write.changes) if change.stop_proof is not None else 0
             self._execute(
-                "UPDATE jobs SET state = ?, launched = ?, pid = ?, started_at = ?, ended_at = ?, outcome = ?, log_bytes = ?,"
+                "UPDATE jobs SET state = ?, launched = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?, log_bytes = ?,"
                 " stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof), store_bytes = store_bytes + ? WHERE row = ?",
                 (
                     change.state,
@@ -243,6 +249,7 @@ class Rows:
                     change.pid,
                     change.started_at_us,
                     change.ended_at_us,
+                    change.aged_from_us,
                     change.outcome,
                     change.log_bytes,
                     change.stop,

@@ -9,7 +9,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from ..schemas.frames import STORE_ID_BYTES
-from ..schemas.generated import job_pb2
+from ..schemas.generated import event_pb2, job_pb2
 from ..schemas.refusal import Code, Refused
 
 if TYPE_CHECKING:
@@ -66,6 +66,15 @@ _STEPS = (
     UPDATE jobs SET store_bytes = length(spec);
     UPDATE kept SET store_bytes = (SELECT coalesce(sum(store_bytes), 0) FROM jobs WHERE state = 4);
     """,
+    # Ages count from when something was recorded, on the scale of ages.py; of older ones from their dates. at_us_of reads a stored event.
+    """
+    ALTER TABLE jobs ADD COLUMN aged_from INTEGER NOT NULL DEFAULT 0;
+    UPDATE jobs SET aged_from = ended_at;
+    DROP INDEX jobs_ended;
+    CREATE INDEX jobs_aged ON jobs (aged_from) WHERE state = 4;
+    ALTER TABLE events ADD COLUMN aged_from INTEGER NOT NULL DEFAULT 0;
+    UPDATE events SET aged_from = at_us_of(event);
+    """,
 )
 VERSION = len(_STEPS)
 
@@ -113,6 +122,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
                 "start the newer jobwire, or give another --state folder",
             )
         connection.create_function("log_bytes_of", 1, _log_bytes_of, deterministic=True)
+        connection.create_function("at_us_of", 1, _at_us_of, deterministic=True)
         for step in range(version, VERSION):
             connection.executescript(f"BEGIN IMMEDIATE; {_STEPS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
         found = connection.execute("SELECT id FROM store").fetchone()
@@ -132,3 +142,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
 def _log_bytes_of(outcome: bytes | None) -> int:
     message = job_pb2.Outcome.FromString(outcome or b"")
     return message.stdout_bytes + message.stderr_bytes
+
+
+def _at_us_of(event: bytes) -> int:
+    return event_pb2.Event.FromString(event).at_us

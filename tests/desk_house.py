@@ -82,6 +82,8 @@ class House:
     engine: EngineDouble
     published: list[bytes] = field(default_factory=list)
     now: int = 1_000_000
+    # How far the machine's clock was set.
+    set_by: int = 0
     # Asked and called by the desk; a test may put others in their place.
     shortage: Callable[[], Refused | None] = lambda: None
     released: Callable[[], None] = lambda: None
@@ -89,21 +91,21 @@ class House:
     def open(self) -> None:
         watchers = Watchers(lambda: self.released())  # noqa: PLW0108 -- another may be in its place by then
         self.store = Store(self.path, asyncio.get_running_loop(), watchers.flush)
+        self.ages = Ages(
+            self.path.parent, fresh=True, wall_us=lambda: self.now + self.set_by, passed_us=lambda: self.now, boot=lambda: "now"
+        )
         self.news = News(self.store.id, b"n" * 16, lambda _topic, news: self.published.append(news), lambda: self.now / 1e6)
         self.desk = Desk(
             self.store,
             self.engine,
             self.news,
             watchers,
-            Clock(lambda: self.now, lambda: self.now),
+            Clock(lambda: self.now + self.set_by, lambda: self.now),
+            self.ages,
             limits_of=lambda _: EVERYBODYS,
             shortage=lambda: self.shortage(),  # noqa: PLW0108 -- as above
             ended=lambda: None,
         )
-
-    @property
-    def ages(self) -> Ages:
-        return Ages(self.path.parent, fresh=True, wall_us=lambda: self.now, passed_us=lambda: self.now, boot=lambda: "now")
 
     async def restart(self) -> None:
         self.store.close()

@@ -98,7 +98,7 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
         waits_for=desk.why_waiting(job),
         paused=job.paused and job.phase is Phase.RUNNING,
         lasted_us=desk.lasted_us(job),
-        ended_ago_us=max(0, ages.now_us() - job.ended_at_us) if has_ended else None,
+        ended_ago_us=max(0, ages.now_us() - job.aged_from_us) if has_ended else None,
     )
     shown.spec.ClearField("stdin")
     if job.batch is not None:

@@ -49,15 +49,16 @@ def fill(state: Path, admin: Identity, count: int) -> None:
     store.execute("BEGIN IMMEDIATE")
     store.execute("INSERT INTO proofs (row, envelope) VALUES (1, ?)", (bytes(300),))
     store.executemany(
-        "INSERT INTO jobs (row, owner, id, digest, state, name, proof, spec, launched, queued_at, started_at, ended_at, pid, outcome)"
-        f" VALUES (?, ?, ?, ?, {State.FINISHED.value}, '', 1, ?, 1, ?, ?, ?, ?, ?)",
-        ((row, *key, hashed, wire, *_times(row), _pid(row), outcome_bytes) for row, key in enumerate(keys, 1)),
+        "INSERT INTO jobs"
+        " (row, owner, id, digest, state, name, proof, spec, launched, queued_at, started_at, ended_at, aged_from, pid, outcome)"
+        f" VALUES (?, ?, ?, ?, {State.FINISHED.value}, '', 1, ?, 1, ?, ?, ?, ?, ?, ?)",
+        ((row, *key, hashed, wire, *_times(row), _times(row)[-1], _pid(row), outcome_bytes) for row, key in enumerate(keys, 1)),
     )
     kinds = (EventKind.QUEUED, EventKind.STARTED, EventKind.FINISHED)
     store.executemany(
-        "INSERT INTO events (seq, owner, event) VALUES (?, ?, ?)",
+        "INSERT INTO events (seq, owner, event, aged_from) VALUES (?, ?, ?, ?)",
         (
-            (3 * row - 2 + place, key.owner, _event(kind, key, row, outcome))
+            (3 * row - 2 + place, key.owner, _event(kind, key, row, outcome), _times(row)[place])
             for row, key in enumerate(keys, 1)
             for place, kind in enumerate(kinds)
         ),

@@ -24,11 +24,11 @@ def make_old(worker: Worker) -> None:
         then = started_at - _DAYS_US, ended_at - _DAYS_US
         was, now = (folders.run_path(str(worker.logs), pid, *times) for times in ((started_at, ended_at), then))
         (worker.logs / was).rename(now)
-        store.execute("UPDATE jobs SET started_at = ?, ended_at = ? WHERE row = ?", (*then, row))
+        store.execute("UPDATE jobs SET started_at = ?, ended_at = ?, aged_from = ? WHERE row = ?", (*then, then[1], row))
     for seq, payload in store.execute("SELECT seq, event FROM events").fetchall():
         event = event_pb2.Event.FromString(payload)
         event.at_us -= _DAYS_US
-        store.execute("UPDATE events SET event = ? WHERE seq = ?", (event.SerializeToString(), seq))
+        store.execute("UPDATE events SET event = ?, aged_from = ? WHERE seq = ?", (event.SerializeToString(), event.at_us, seq))
     store.commit()
     store.close()
 

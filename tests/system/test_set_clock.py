@@ -116,6 +116,22 @@ def test_a_clock_that_is_forty_days_ahead_for_a_second_deletes_nothing(worker: W
         assert max(job.ended_ago_us or 0 for job in client.list(all=True)) < HOUR * 10**6
 
 
+def test_a_clock_that_is_ten_years_back_while_one_job_runs_deletes_nothing(worker: Worker, clock: SetClock) -> None:
+    submitted = []
+    with worker.client() as client:
+        for word, offset in (("first", 0), ("past", -3650 * DAY), ("last", 0)):
+            clock.set_by(offset)
+            submitted.append(client.submit(["echo", word]))
+            submitted[-1].wait(60)
+        # What is too old is looked for a second after an end.
+        client.run(["sleep", "2"])
+        *jobs, _ = client.list(all=True)
+        assert [job.key.id for job in jobs] == [job.key.id for job in submitted]
+        assert [job.tail("stdout", 1) for job in submitted] == [b"first\n", b"past\n", b"last\n"]
+        assert jobs[1].ended_at_us < (time.time() - 3000 * DAY) * 10**6
+        assert max(job.ended_ago_us or 0 for job in jobs) < HOUR * 10**6
+
+
 def test_a_worker_that_starts_while_the_clock_is_forty_days_ahead_deletes_nothing(worker: Worker, clock: SetClock) -> None:
     with worker.client() as client:
         client.run(["true"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from machines import at_length, briefly, scratch
 
+from jobwire.broker.ages import Ages
 from jobwire.broker.clock import Clock
 from jobwire.broker.desk import Accepted, Asked, Desk
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
@@ -152,6 +153,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             self,  # type: ignore[arg-type] # reason: publish() is all it needs
             watchers,
             Clock(lambda: self.engine.now, lambda: self.engine.now),
+            Ages(self.folder, fresh=True, wall_us=lambda: self.engine.now, passed_us=lambda: self.engine.now, boot=lambda: "now"),
             limits_of=lambda _: EVERYBODYS,
             shortage=lambda: None,
             ended=lambda: None,

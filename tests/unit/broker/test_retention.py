@@ -3,11 +3,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
-from desk_house import House, asked, ended, key, started
+from desk_house import OWNER, House, asked, ended, key, started
 
 from jobwire.broker.ages import Ages
+from jobwire.broker.engine import Ended, Started
 from jobwire.broker.retention import LEAST_AGE_US, Keep, Old, Retention, choose
-from jobwire.schemas.generated import event_pb2
+from jobwire.broker.verbs.jobs import describe
+from jobwire.keys.rights import Member
+from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
 
 DAY_US = 24 * 3600 * 1_000_000
@@ -124,7 +127,7 @@ async def test_events_go_oldest_first_and_what_is_left_has_no_hole(house: House)
 
 async def test_no_event_goes_within_a_minute_however_few_jobs_are_kept(house: House) -> None:
     kept = await keep_in(house, Keep(None, 1, None), 5)
-    newest = event_pb2.Event.FromString(house.store.read("SELECT event FROM events ORDER BY seq DESC LIMIT 1")[0][0]).at_us
+    ((newest,),) = house.store.read("SELECT aged_from FROM events ORDER BY seq DESC LIMIT 1")
     house.now = newest + LEAST_AGE_US // 2
     kept.retention.open()
     await house.durable()
@@ -162,3 +165,89 @@ async def test_while_ages_are_not_known_only_number_and_size_count(house: House,
     assert kept.retention._timer is not None
     kept.retention.close()
     house.engine.expect(("discard", key(1)))
+
+
+async def run_at(house: House, number: int) -> None:
+    """Run a job that is dated as the clock of the house shows."""
+    await house.accept_one(number)
+    at_us = house.now + house.set_by
+    house.desk.hear(
+        [Started(key(number), number, at_us, adopted=False), Ended(key(number), number, at_us, at_us + 1, Outcome(OutcomeKind.EXITED))]
+    )
+    await house.durable()
+
+
+async def three_with_one_in_the_past(house: House) -> Kept:
+    """Run three jobs, the second while the clock is set back ten years."""
+    house.now = 20_000 * DAY_US
+    await house.restart()
+    kept = await keep_in(house, Keep(), 0)
+    house.now = 20_000 * DAY_US
+    for number, set_by in enumerate((0, -3650 * DAY_US, 0), 1):
+        house.set_by = set_by
+        await run_at(house, number)
+        house.now += 1_000_000
+    dates = [date for (date,) in house.store.read("SELECT ended_at FROM jobs ORDER BY row")]
+    assert dates[1] < dates[0] - 3000 * DAY_US
+    house.engine.effects.clear()
+    return kept
+
+
+async def test_what_is_dated_in_a_past_to_which_the_clock_was_set_is_as_young_as_it_is(house: House) -> None:
+    kept = await three_with_one_in_the_past(house)
+    for days in (0, 29):
+        house.now += days * DAY_US
+        kept.retention._look()
+        await house.durable()
+        assert kept.ids() == {key(1), key(2), key(3)}
+        assert house.desk.lookup.oldest_seq() == 1
+    kept.retention.close()
+
+
+async def test_what_is_dated_in_the_past_goes_when_its_age_is_over_in_its_turn(house: House) -> None:
+    kept = await three_with_one_in_the_past(house)
+    house.now += 30 * DAY_US - 1_500_000
+    kept.retention._look()
+    async with asyncio.timeout(60):
+        while len(kept.ids()) > 1 or house.desk.lookup.oldest_seq() == 1:
+            await house.durable()
+    assert kept.ids() == {key(3)}
+    assert house.desk.lookup.oldest_seq() == 7
+    house.engine.expect(("discard", key(1)), ("discard", key(2)))
+    kept.retention.close()
+
+
+async def test_events_that_are_dated_in_the_past_stay_also_where_they_are_the_first(house: House) -> None:
+    house.now = 20_000 * DAY_US
+    await house.restart()
+    kept = await keep_in(house, Keep(), 0)
+    house.now = 20_000 * DAY_US
+    for number, set_by in enumerate((-3650 * DAY_US, 0), 1):
+        house.set_by = set_by
+        await run_at(house, number)
+    kept.retention._look()
+    await house.durable()
+    assert (kept.ids(), house.desk.lookup.oldest_seq()) == ({key(1), key(2)}, 1)
+    house.engine.effects.clear()
+    kept.retention.close()
+
+
+async def test_over_a_limit_of_number_the_first_recorded_goes_and_not_what_is_dated_in_the_past(house: House) -> None:
+    kept = await three_with_one_in_the_past(house)
+    kept.retention._keep = Keep(jobs=2)
+    house.now += 2 * LEAST_AGE_US
+    kept.retention._look()
+    async with asyncio.timeout(60):
+        while len(kept.ids()) > 2:
+            await house.durable()
+    assert kept.ids() == {key(2), key(3)}
+    house.engine.expect(("discard", key(1)))
+    kept.retention.close()
+
+
+async def test_how_long_ago_something_ended_is_not_told_from_its_date(house: House) -> None:
+    kept = await three_with_one_in_the_past(house)
+    member = Member("somebody", OWNER, "submitter")
+    jobs = [house.desk.lookup.visible_job(key(number), member) for number in (1, 2, 3)]
+    assert [describe(job, house.desk, lambda _: member, house.ages).ended_ago_us for job in jobs] == [3_000_000, 2_000_000, 1_000_000]
+    kept.retention.close()

@@ -10,8 +10,11 @@ import pytest
 from desk_house import EngineDouble, House, asked, ended, key, started
 
 from jobwire.broker import ballast as ballasts
-from jobwire.broker import schema
+from jobwire.broker import restoring, schema
+from jobwire.broker.clock import wall_us
+from jobwire.broker.engine import Ended
 from jobwire.broker.room import Room
+from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
 
@@ -146,6 +149,9 @@ async def test_a_store_of_the_first_version_is_brought_up_to_date_with_all_that_
     assert house.store.read("SELECT ended, log_bytes, first_seq, last_row FROM kept") == [(4, 13, 1, 0)]
     assert house.store.read("SELECT name, log_bytes FROM jobs ORDER BY row LIMIT 2") == [("first", 11), ("second", 0)]
     assert house.store.read("SELECT count(*) FROM events") == [events]
+    assert house.store.read("SELECT count(*) FROM jobs WHERE aged_from = ended_at AND aged_from > 0") == [(4,)]
+    aged = house.store.read("SELECT aged_from FROM events ORDER BY seq")
+    assert [at_us for (at_us,) in aged] == [event.at_us for event in house.desk.lookup.replay(0, events[0], b"")[0]]
     owner, job_id = house.store.read("SELECT owner, id FROM jobs WHERE name = 'first'")[0]
     found = house.desk.lookup.job(JobKey(owner, job_id))
     assert found is not None
@@ -153,6 +159,21 @@ async def test_a_store_of_the_first_version_is_brought_up_to_date_with_all_that_
     assert found.outcome.sentence == "exited with status 0"
     house.engine.expect(("recover",))
     house.store.close()
+
+
+@pytest.mark.parametrize("date_us", [1_000_000_000_000_000, 9_000_000_000_000_000])
+async def test_a_store_made_anew_counts_ages_from_dates_but_not_from_the_future(house: House, tmp_path: Path, date_us: int) -> None:
+    job = await house.accept_one()
+    house.desk.hear([Ended(key(1), 1, date_us - 1, date_us, Outcome(OutcomeKind.EXITED))])
+    await house.durable()
+    before = wall_us()
+    restoring.restore(tmp_path / "anew.db", [job])
+    connection = sqlite3.connect(tmp_path / "anew.db")
+    ages = {age for table in ("jobs", "events") for (age,) in connection.execute(f"SELECT aged_from FROM {table}")}
+    connection.close()
+    assert len(ages) == 1
+    assert ages == {date_us} if date_us < before else before <= ages.pop() <= wall_us()
+    house.engine.effects.clear()
 
 
 def test_each_migration_step_ends_at_its_version(tmp_path: Path) -> None:
