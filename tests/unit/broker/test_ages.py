@@ -21,6 +21,11 @@ class Machine:
     def ages(self, *, fresh: bool = False) -> Ages:
         return Ages(self.folder, fresh=fresh, wall_us=lambda: self.wall, passed_us=lambda: self.passed, boot=lambda: self.boot)
 
+    def start_again(self, off_us: int) -> None:
+        self.wall += off_us
+        self.passed = 0
+        self.boot += " again"
+
     def wait(self, us: int) -> None:
         self.wall += us
         self.passed += us
@@ -58,15 +63,61 @@ def test_what_was_off_for_forty_days_has_aged_by_them_at_once(machine: Machine) 
     assert machine.ages().now_us() - ended == 40 * DAY_US
 
 
-def test_a_clock_that_stays_where_it_was_set_counts_after_an_hour_and_is_remembered(machine: Machine) -> None:
+@pytest.mark.parametrize("days", [40, -3650])
+def test_a_clock_that_stays_where_it_was_set_makes_nothing_older_while_the_machine_is_up(machine: Machine, days: int) -> None:
     ages = machine.ages(fresh=True)
-    machine.wall += 40 * DAY_US
+    ended = ages.now_us()
+    machine.wall += days * DAY_US
+    for _ in range(3):
+        machine.wait(HOUR_US)
+        assert ages.now_us() - ended <= 3 * HOUR_US
+    meanwhile = ages.now_us()
+    machine.wall -= days * DAY_US
+    for _ in range(3):
+        machine.wait(HOUR_US)
+        ages.now_us()
+    assert (ages.now_us() - ended, ages.now_us() - meanwhile) == (6 * HOUR_US, 3 * HOUR_US)
+    assert machine.ages().now_us() == ages.now_us()
+
+
+def test_a_clock_that_was_put_right_is_noted_for_the_next_start_of_the_machine(machine: Machine) -> None:
+    machine.wall -= 3650 * DAY_US
+    ages = machine.ages(fresh=True)
+    ended = ages.now_us()
+    machine.wall += 3650 * DAY_US
     ages.now_us()
-    machine.wait(HOUR_US - 1)
-    assert ages.now_us() < machine.wall
-    machine.wait(1)
-    assert ages.now_us() == machine.wall
-    assert machine.ages().now_us() == machine.wall
+    machine.wait(HOUR_US)
+    ages.now_us()
+    machine.start_again(off_us=DAY_US)
+    ages = machine.ages()
+    machine.wait(HOUR_US)
+    assert ages.known
+    assert ages.now_us() - ended == DAY_US + 2 * HOUR_US
+
+
+@pytest.mark.parametrize("days", [40, -3650])
+def test_a_machine_that_starts_with_a_wrong_clock_drops_nothing_for_it(machine: Machine, days: int) -> None:
+    ended = machine.ages(fresh=True).now_us()
+    machine.start_again(off_us=DAY_US)
+    machine.wall += days * DAY_US
+    ages = machine.ages()
+    meanwhile = ages.now_us()
+    machine.wait(HOUR_US // 2)
+    machine.wall -= days * DAY_US
+    assert not ages.known
+    machine.wait(HOUR_US)
+    assert ages.known
+    assert ages.now_us() - ended <= DAY_US + 2 * HOUR_US
+    assert ages.now_us() - meanwhile <= 2 * HOUR_US
+
+
+def test_the_time_that_the_machine_was_off_counts(machine: Machine) -> None:
+    ended = machine.ages(fresh=True).now_us()
+    machine.start_again(off_us=40 * DAY_US)
+    ages = machine.ages()
+    machine.wait(HOUR_US)
+    assert ages.known
+    assert ages.now_us() - ended == 40 * DAY_US + HOUR_US
 
 
 @pytest.mark.parametrize("lost", [False, True])
