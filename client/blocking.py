@@ -248,7 +248,7 @@ class Client:
         return forget(self._session, [job.key for job in jobs])
 
     def pause(self, jobs: Iterable[Job]) -> None:
-        """Let several jobs stand still, of a thousand all or none; returns when they do."""
+        """Suspend several jobs, of a thousand all or none; returns when they are suspended."""
         for some in _as_many_as_can_be_named([job.key for job in jobs]):
             self._session.reply(pause_request(some, paused=True), "done")
 

@@ -168,7 +168,7 @@ def _read() -> tuple[str, dict[str, Context]]:
     except (FileNotFoundError, NotADirectoryError):
         return EMBEDDED, {}
     except OSError as error:
-        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be read: {error.strerror}", "mend it, or move it away") from None
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be read: {error.strerror}", "fix it, or move it away") from None
     return _understand(text, path)
 
 
@@ -177,7 +177,7 @@ def _text(fd: int, path: Path) -> str:
     with open(fd, "rb") as file:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
-            raise Refused(Code.FAILED_PRECONDITION, f"{path} is not a file of at most {_LARGEST_FILE} bytes", "mend it, or move it away")
+            raise Refused(Code.FAILED_PRECONDITION, f"{path} is not a file of at most {_LARGEST_FILE} bytes", "fix it, or move it away")
         judge(status, path, "the contexts file")
         content = file.read(_LARGEST_FILE)
     try:
