@@ -14,11 +14,13 @@ import contextlib
 import os
 import signal
 import threading
-
-# signal.pthread_sigmask makes an enum of each number, which takes longer than the call itself.
-from _signal import pthread_sigmask  # type: ignore[import-not-found]
 from collections.abc import Callable
 from signal import SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM
+
+from ..schemas.c_signal import signal as c_signal
+
+# signal.pthread_sigmask makes an enum member of each number, which takes longer than the call itself.
+pthread_sigmask = c_signal.pthread_sigmask
 
 # Those that programs have handlers for, which may raise. What others interrupt is mended.
 _HELD_BACK = {int(number) for number in (SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGVTALRM, SIGPROF)}

@@ -13,11 +13,7 @@ from __future__ import annotations
 
 import os
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import signal
-else:
-    import _signal as signal
+from .c_signal import signal
 
 POINTS = {
     # The worker.

@@ -3,19 +3,13 @@
 # ruff: noqa: PTH108 -- pathlib and contextlib are not light
 from __future__ import annotations
 
-import _socket
 import os
 import sys
 import time
 
+from ..schemas.c_signal import signal
 from . import layout
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import signal
-else:
-    # The C part only, which does not load enum.
-    import _signal as signal
+from .c_socket import socket
 
 # For posix_spawn: what is started ignores no signal, whatever we do, or did who started us.
 DEFAULT_SIGNALS = tuple({int(number) for number in signal.valid_signals()} - {int(signal.SIGKILL), int(signal.SIGSTOP)})
@@ -36,7 +30,7 @@ def listen() -> int:
     """Make the socket at which the supervisor listens; get its descriptor. The working folder is the state folder."""
     # By a relative path: the state folder's may be longer than the 107 bytes that a socket's address can hold.
     unlink_socket()
-    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     before = os.umask(0o077)
     try:
         listener.bind(layout.SOCKET)

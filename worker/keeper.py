@@ -11,17 +11,11 @@ import select
 import sys
 import time
 
+from ..schemas.c_signal import signal
 from . import layout
 from .attendants import DEFAULT_SIGNALS, command, listen, say, unlink_socket
 from .keeper_loop import Keeper
 from .presence import is_inhabited, move_in
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import signal
-else:
-    # The C part only, which does not load enum.
-    import _signal as signal
 
 _PR_SET_CHILD_SUBREAPER = 36
 _START_SECONDS = 10

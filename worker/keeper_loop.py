@@ -27,23 +27,18 @@ They talk in lines of words, several a datagram, over a SOCK_SEQPACKET pair ("-"
 # This process should stay small: no pathlib, and of socket and signal only the C part, which does not load enum.
 from __future__ import annotations
 
-import _socket
 import os
 import select
 import sys
 import time
 
 from ..schemas import faults
+from ..schemas.c_signal import signal
 from . import handover
 from .attendants import DEFAULT_SIGNALS, command, say
+from .c_socket import socket
 from .deposits import MOST_DESCRIPTORS_BYTES, Deposits, pack, unpack
 from .supervisor.processes import mark_of, next_zombie, read_stat
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import signal
-else:
-    import _signal as signal
 
 LARGEST_DATAGRAM = 60_000
 _REST_MS = 15
@@ -67,7 +62,7 @@ class Keeper:
         # Whose end matters; None: everyone's, because no supervisor was there to see it.
         self._awaited: set[int] | None = None
         self._outgoing: list[tuple[str, tuple[int, ...]]] = []
-        self._line: _socket.socket | None = None
+        self._line: socket.socket | None = None
         self._supervisor = 0
         self._supervisors = 0
         self._crashes = 0
@@ -148,7 +143,7 @@ class Keeper:
             self._start_at = time.monotonic() + _SHORTAGE_SECONDS
 
     def _spawn_supervisor(self) -> None:
-        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(0)
         listener, lock, files_limit = self._inherited
         for fd in (theirs.fileno(), listener, lock):
@@ -232,7 +227,7 @@ class Keeper:
     def _flush(self) -> None:
         while self._outgoing and self._line is not None:
             text, ends = self._outgoing[0]
-            rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, pack(ends))] if ends else []
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, pack(ends))] if ends else []
             try:
                 self._line.sendmsg([text.encode()], rights)
             except BlockingIOError:
@@ -247,7 +242,7 @@ class Keeper:
         while self._line is not None:
             try:
                 data, rights, _, _ = self._line.recvmsg(
-                    LARGEST_DATAGRAM, _socket.CMSG_SPACE(MOST_DESCRIPTORS_BYTES), _socket.MSG_CMSG_CLOEXEC
+                    LARGEST_DATAGRAM, socket.CMSG_SPACE(MOST_DESCRIPTORS_BYTES), socket.MSG_CMSG_CLOEXEC
                 )
             except BlockingIOError:
                 return

@@ -8,15 +8,9 @@ import os
 import select
 from collections.abc import Callable
 
+from ...schemas.c_signal import signal
 from ..attendants import say
 from .loop import Loop, Timer
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import signal
-else:
-    # The C part only, which does not load enum.
-    import _signal as signal
 
 # Whoever removes a folder removes its files first, and of the folder itself nothing tells: after so long without another one it is looked.
 _QUIET_SECONDS = 0.5

@@ -5,7 +5,6 @@ If the keeper dies the supervisor goes on without it: what is said then has no e
 
 from __future__ import annotations
 
-import _socket
 import os
 import select
 import signal
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..attendants import say
+from ..c_socket import socket
 from ..deposits import EMPTY, MOST_DESCRIPTORS_BYTES, pack, unpack
 from ..keeper_loop import LARGEST_DATAGRAM
 from .loop import Loop
@@ -62,11 +62,11 @@ class KeeperLine:
     def __init__(self, loop: Loop, fd: int) -> None:
         self._loop = loop
         os.set_inheritable(fd, False)  # noqa: FBT003 -- it takes no name
-        self._socket: _socket.socket | None = _socket.socket(fileno=fd)
+        self._socket: socket.socket | None = socket.socket(fileno=fd)
         self._socket.settimeout(None)
-        self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, struct.pack("ll", _PATIENCE_SECONDS, 0))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _PATIENCE_SECONDS, 0))
         # Not getppid: if it died meanwhile that would be somebody else. A pair of sockets names who made it.
-        self.keeper, _, _ = _CREDENTIALS.unpack(self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size))
+        self.keeper, _, _ = _CREDENTIALS.unpack(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
         self._lines: list[str] = []
         self._flushing = False
         # Who died before anybody asked.
@@ -157,7 +157,7 @@ class KeeperLine:
         if self._socket is None:
             return
         *former, text = _in_datagrams(lines)
-        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, pack(ends))] if ends else []
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, pack(ends))] if ends else []
         try:
             for one in former:
                 self._socket.send(one.encode())
@@ -175,9 +175,7 @@ class KeeperLine:
         if self._socket is None:
             return [], ()
         try:
-            data, rights, _, _ = self._socket.recvmsg(
-                LARGEST_DATAGRAM, _socket.CMSG_SPACE(MOST_DESCRIPTORS_BYTES), _socket.MSG_CMSG_CLOEXEC
-            )
+            data, rights, _, _ = self._socket.recvmsg(LARGEST_DATAGRAM, socket.CMSG_SPACE(MOST_DESCRIPTORS_BYTES), socket.MSG_CMSG_CLOEXEC)
         except OSError:
             return [], ()
         return data.decode().split(" ") if data else [], unpack(rights)

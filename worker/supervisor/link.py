@@ -21,7 +21,6 @@ What makes no sense is logged and costs only itself.
 
 from __future__ import annotations
 
-import _socket
 import json
 import os
 import select
@@ -31,6 +30,7 @@ from collections.abc import Callable
 
 from .. import layout
 from ..attendants import listen, say
+from ..c_socket import accept, socket
 from ..folders import write_file
 from .loop import Loop, log_exception
 
@@ -50,11 +50,11 @@ class Link:
     def __init__(self, loop: Loop, listener: int, do: Callable[[Wish], None]) -> None:
         os.set_inheritable(listener, False)  # noqa: FBT003 -- it takes no name
         self._loop = loop
-        self._listener = _socket.socket(fileno=listener)
+        self._listener = socket.socket(fileno=listener)
         # Bound anew where the socket's file was removed; the keeper keeps the first one.
-        self._anew: _socket.socket | None = None
+        self._anew: socket.socket | None = None
         self._do = do
-        self._connection: _socket.socket | None = None
+        self._connection: socket.socket | None = None
         # Nothing is told before the worker has said hello: it asks for what happened before.
         self._greeted = False
         self._wishes: deque[Wish] = deque()
@@ -75,7 +75,7 @@ class Link:
             return
         try:
             write_file(layout.SOCKET_ANEW, b"")
-            anew = _socket.socket(fileno=listen())
+            anew = socket.socket(fileno=listen())
         except OSError as error:
             say(f"{layout.SOCKET} was removed, and cannot be made again: {error}")
             return
@@ -107,16 +107,15 @@ class Link:
         """Give the listening socket away."""
         return self._listener.detach()
 
-    def _accept(self, listener: _socket.socket) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         try:
-            fd, _ = listener._accept()  # type: ignore[attr-defined] # noqa: SLF001 -- its name in the C part of the module socket
+            connection = accept(listener)
         except OSError:
             # Gone again.
             return
-        connection = _socket.socket(fileno=fd)
         connection.settimeout(0)
         size = _CREDENTIALS.size
-        _, user, _ = _CREDENTIALS.unpack(connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, size))
+        _, user, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
         if user != os.geteuid():
             say(f"a process of user {user} wanted to connect, and was refused")
             connection.close()
@@ -163,7 +162,7 @@ class Link:
             self._drop()
             return False
         try:
-            wishes = json.loads(data) if not flags & _socket.MSG_TRUNC else None
+            wishes = json.loads(data) if not flags & socket.MSG_TRUNC else None
         except (ValueError, RecursionError):
             wishes = None
         if not isinstance(wishes, list) or not all(isinstance(wish, dict) for wish in wishes):

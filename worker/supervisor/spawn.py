@@ -26,11 +26,11 @@ import fcntl
 import os
 import pwd
 import resource
-from _blake2 import blake2b
 from collections.abc import Sequence
 
 from ..attendants import DEFAULT_SIGNALS
 from ..folders import JobFile
+from .c_blake2 import blake2b
 from .containment import Box
 from .pipes import Pipe
 from .processes import LEAST_MARK

@@ -1,0 +1,133 @@
+"""Private parts of libraries: each is used in one file, is as that file expects, and is still needed."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STOREYS = ("broker", "client", "keys", "schemas", "worker")
+# Private module: the only file that may import it.
+HOLDERS = {
+    "_blake2": "worker/supervisor/c_blake2.py",
+    "_signal": "schemas/c_signal.py",
+    "_socket": "worker/c_socket.py",
+}
+# For type checkers, never imported; and no module at all.
+NO_PARTS = {"__future__", "_typeshed"}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for storey in STOREYS:
+        for file in sorted((ROOT / storey).rglob("*.py")):
+            if "generated" not in file.parts:
+                yield str(file.relative_to(ROOT)), ast.parse(file.read_text())
+
+
+def imported_names(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (one.name for one in names)
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                yield from (f"{module}.{one.name}" for one in names)
+            case _:
+                pass
+
+
+def private_imports(tree: ast.Module) -> set[str]:
+    found = set()
+    for name in imported_names(tree):
+        steps = name.split(".")
+        private = next((at for at, step in enumerate(steps) if step.startswith("_") and step not in NO_PARTS), None)
+        if private is not None and steps[0] not in NO_PARTS:
+            found.add(".".join(steps[: private + 1]))
+    return found
+
+
+def test_each_private_module_is_imported_in_one_file() -> None:
+    found = {(private, file) for file, tree in modules() for private in private_imports(tree)}
+    assert found == set(HOLDERS.items())
+
+
+def test_an_import_of_a_private_module_is_seen_wherever_it_stands() -> None:
+    lines = ("import _a", "from b._c import d", "def f():", "    from e import _f", "from __future__ import x", "from ._ours import g")
+    tree = ast.parse("\n".join(lines))
+    assert private_imports(tree) == {"_a", "b._c", "e._f"}
+
+
+def used_of(module: str, holder: str) -> set[str]:
+    """Name what is used of a C part: the attributes of `module` in all files that have it from the holder."""
+    used = set()
+    ending = Path(holder).stem
+    for _, tree in modules():
+        names = {
+            one.asname or one.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[-1] == ending
+            for one in node.names
+            if one.name == module
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names:
+                used.add(node.attr)
+    return used
+
+
+@pytest.mark.parametrize(("public", "private"), [(signal, "_signal"), (socket, "_socket")])
+def test_a_c_part_has_what_is_used_of_it(public: object, private: str) -> None:
+    name = private.removeprefix("_")
+    used = used_of(name, HOLDERS[private])
+    assert used
+    part = import_module(private)
+    for what in used:
+        assert hasattr(public, what)
+        found = getattr(part, what)
+        if isinstance(found, int):
+            assert found == getattr(public, what)
+        else:
+            assert callable(found)
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Run a statement in a bare interpreter; name the modules that it loads."""
+    program = f"import sys; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
+    return set(subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, check=True, text=True).stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("public", "private", "burden"),
+    [("signal", "_signal", "enum"), ("socket", "_socket", "selectors"), ("hashlib", "_blake2", "_hashlib")],
+)
+def test_a_c_part_is_needed_as_the_public_module_loads_more(public: str, private: str, burden: str) -> None:
+    assert burden in loaded_by(f"import {public}"), f"{public} is light now: remove {HOLDERS[private]} and import {public}"
+    assert burden not in loaded_by(f"import {private}"), f"{private} is no longer light: {HOLDERS[private]} is of no use"
+
+
+def test_the_socket_of_the_c_part_still_has_no_public_accept() -> None:
+    part = import_module("_socket").socket
+    assert not hasattr(part, "accept"), f"use it in {HOLDERS['_socket']}"
+    assert callable(part._accept)
+
+
+def test_the_hash_of_the_c_part_is_that_of_hashlib() -> None:
+    ours = import_module("_blake2").blake2b
+    for data in (b"", b"job", bytes(range(256))):
+        assert ours(data, digest_size=7, key=b"state").digest() == hashlib.blake2b(data, digest_size=7, key=b"state").digest()
+
+
+def test_each_file_that_holds_a_private_part_says_why_and_until_when() -> None:
+    for file in set(HOLDERS.values()):
+        said = ast.get_docstring(ast.parse((ROOT / file).read_text())) or ""
+        assert re.search(r"[Pp]rivate", said), file
+        assert "tests/unit/test_private_parts.py" in said, file

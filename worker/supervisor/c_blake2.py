@@ -1,0 +1,9 @@
+"""CPython's module `_blake2`, the C part of `hashlib`'s BLAKE2.
+
+Private to CPython. Used because `hashlib` loads OpenSSL, which is larger than the whole supervisor.
+`tests/unit/test_private_parts.py` fails once `hashlib` does without it, or `_blake2` computes something else than `hashlib`.
+"""
+
+from _blake2 import blake2b
+
+__all__ = ["blake2b"]
