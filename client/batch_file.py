@@ -16,16 +16,17 @@ import msgspec
 
 from ..schemas import toml_text
 from ..schemas.frames import LARGEST_MESSAGE, MOST_JOBS_PER_START
+from ..schemas.msgspec_errors import Path, understand
 from ..schemas.naming import batch_job_id, name_problem
 from ..schemas.refusal import Code, Refused
 from ..schemas.sizes import format_size
 from ..schemas.spec import JobSpec
 from .batch_tables import BatchFile, Defaults, JobTable, StdinText, Stop
-from .complaints import complaint, take_apart
+from .complaints import complaint
 from .job_options import Misunderstood, Surroundings, Wishes, label_pairs, spec_from, variable_pairs
 from .job_records import is_record, table_of
 from .json_values import NotJson, Value, dotted, is_json, line_of, read_values
-from .line_finder import Path, Place, place_of
+from .line_finder import Place, place_of
 from .octets import to_bytes
 from .plain_text import NotText, decode_text
 from .shell_words import NotWords, divide
@@ -95,12 +96,9 @@ def _read_toml(text: str, file: str) -> tuple[BatchFile, _Finder]:
         tables = toml_text.parse(text)
     except RecursionError:
         raise _wrong(file, Place(1), "this is nested too deeply") from None
-    except ValueError as error:
-        # tomllib says "... (at line 3, column 7)", or "(at end of document)".
-        at = re.search(r"\(at line (\d+), column \d+\)$", str(error))
-        line = int(at[1]) if at else text.count("\n") + 1
+    except toml_text.NotTomlError as error:
         hint = "" if _JOB_HEADER.search(text) else "for one command a line write: batch --lines FILE"
-        raise _wrong(file, Place(line), f"this is not TOML: {error}", hint) from None
+        raise _wrong(file, Place(error.line), f"this is not TOML: {error.reason}", hint) from None
 
     def find(path: Path) -> Place:
         return place_of(text, path)
@@ -112,10 +110,11 @@ def _convert(tables: Any, kind: type[_Table], file: str, find: _Finder) -> _Tabl
     try:
         return msgspec.convert(tables, kind)
     except msgspec.ValidationError as error:
-        what, path = take_apart(str(error))
+        mistake = understand(error)
+        path = mistake.path
         # As if it stood in a whole file: there the tables have names.
         inside = ("job", 0, *path) if kind is JobTable else path
-        raise _wrong(file, find((*path, *_no_text(tables, path))), *complaint(inside, what)) from None
+        raise _wrong(file, find((*path, *_no_text(tables, path))), *complaint(mistake._replace(path=inside))) from None
 
 
 def _no_text(tables: Any, path: Path) -> Path:

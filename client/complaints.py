@@ -1,48 +1,17 @@
-"""What msgspec says of data of the wrong type, in plain words, and what to write instead. Knows its sentences, and no file."""
+"""What to write instead of a key or a value that a batch file cannot have. Knows no file."""
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
+from ..schemas.msgspec_errors import Mistake, Path, Wrong
 from .batch_tables import BatchFile, BatchTable, Defaults, JobTable, StdinText, Stop
-from .line_finder import Path
 from .other_keys import absent, meant
 
 # Planned, and worth another answer than a typing error.
 _PLANNED_OF_JOBS = frozenset(("for_each", "after", "retry", "priority", "memory", "cpus", "gpus", "user", "at", "array", "script"))
 _PLANNED_OF_BATCHES = frozenset(["on_failure"])
 
-# msgspec: "Expected `str`, got `int` - at `$.job[0].argv[1]`", or "... - at `key` in `$.job[0].env`" where a key is wrong.
-_AT = re.compile(r" - at (?:`key` in )?`\$(?P<path>[^`]*)`$")
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
-_FIELD = re.compile(r"(?:unknown|required) field `([^`]*)`")
-
-
-def take_apart(message: str) -> tuple[str, Path]:
-    """Divide a message of msgspec into what is wrong and where."""
-    at = _AT.search(message)
-    # `[...]` stands for any key of a table.
-    steps = _STEP.findall(at["path"].replace("[...]", "")) if at else []
-    path = tuple(key or int(index) for key, index in steps)
-    what = message[: at.start()] if at else message
-    if (field := _FIELD.search(what)) and "unknown" in what:
-        path = (*path, field[1])
-    return what, path
-
-
-_WORDS = {
-    "str": "a string",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "object": "a table",
-    "array": "a list",
-    "date": "a date",
-    "time": "a time of day",
-    "datetime": "a date",
-}
 # What is written instead, by the key.
 _WRITTEN = {
     "argv": "a program and its arguments: argv = ['sh', '-c', '...'] for a shell",
@@ -51,29 +20,12 @@ _WRITTEN = {
 }
 
 
-def _types(types: str) -> str:
-    """Say which types msgspec means: `int | float | str | null`."""
-    named = [kind for kind in types.split(" | ") if kind != "null"]
-    if "float" in named and "int" in named:
-        named.remove("int")
-    if not named:
-        return "null"
-    return " or ".join(_WORDS.get(kind, f"'{kind}'") for kind in named)
-
-
-def _in_words(what: str) -> str:
-    """Say `Expected `str`, got `int`` as a person would."""
-    what = re.sub(r"`([^`]*)`", lambda quoted: _types(quoted[1]), what)
-    return what[0].lower() + what[1:]
-
-
-def complaint(path: Path, what: str) -> tuple[str, str]:
-    """Say what is wrong at a path of a batch file, and the next step; empty where there is none."""
-    if "unknown field" in what:
-        return _unknown(path)
-    if field := _FIELD.search(what):
-        return f"the key '{field[1]}' is missing", ""
-    return _in_words(what), _WRITTEN.get(str(path[-1]), "") if path else ""
+def complaint(mistake: Mistake) -> tuple[str, str]:
+    """Return what is wrong with a batch file, and the next step; empty if there is none."""
+    if mistake.wrong is Wrong.UNKNOWN_KEY:
+        return _unknown(mistake.path)
+    next_step = _WRITTEN.get(str(mistake.path[-1]), "") if mistake.path and mistake.wrong is Wrong.VALUE else ""
+    return mistake.words, next_step
 
 
 def _unknown(path: Path) -> tuple[str, str]:

@@ -199,8 +199,10 @@ def _understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
 
     try:
         tables = toml_text.parse(text)
-    except (ValueError, RecursionError) as error:
-        raise Refused(Code.FAILED_PRECONDITION, f"{path} is not TOML: {error}", "mend that line") from None
+    except toml_text.NotTomlError as error:
+        raise Refused(Code.FAILED_PRECONDITION, f"{path}, line {error.line}: this is not TOML: {error.reason}", "fix that line") from None
+    except RecursionError:
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} is not TOML: it is nested too deeply", "fix it, or move it away") from None
     for key in tables.keys() - {"current", "contexts"}:
         raise wrong((key,), "there is no such key; known are contexts, current")
     named = tables.get("contexts", {})

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .line_finder import Path
+from ..schemas.msgspec_errors import Path
 
 # TOML begins with `[` too: a table has a name in its brackets, a list of jobs has tables, or words with commas.
 _BEGINNING = re.compile(r'\s*(?:(?:(?:\#|//)[^\n]*\n|/\*(?:(?!\*/)[\s\S])*\*/)\s*)*(?:\{|\[\s*(?:[{\]]|"(?:[^"\\\n]|\\.)*"\s*,))')

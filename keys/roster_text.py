@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ..schemas import toml_text
+from ..schemas.msgspec_errors import Wrong, understand
 from ..schemas.refusal import Code, Refused
 from ..schemas.sizes import parse_size
 from .identity import curve_public_of, parse_public
@@ -30,9 +31,6 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 # Limits that are planned; one who writes them must not believe that they hold.
 _NOT_YET = frozenset({"executables", "user", "folders", "priority", "expires"})
 _HEADER = re.compile(r"\s*\[\[\s*[\"']?member[\"']?\s*\]\]")
-_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
-# How msgspec's sentences end that are about a key.
-_ABOUT_KEY = re.compile(r"(?:field|at) `(?:\$\.)?([^`]*)`$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +71,8 @@ def parse(text: str, path: str) -> Roster:
     """
     try:
         document = toml_text.parse(text.removeprefix(BYTE_ORDER_MARK))
-    except ValueError as error:  # TOMLDecodeError, and what int() says of a number with too many digits
-        found = _AT_LINE.search(str(error))
-        line = int(found[1]) if found and found[1] else text.count("\n") + 1
-        raise refused_at(path, line, _AT_LINE.sub("", str(error))) from None
+    except toml_text.NotTomlError as error:
+        raise refused_at(path, error.line, error.reason) from None
     except RecursionError:
         raise refused_at(path, 1, "it is nested too deeply") from None
     try:
@@ -146,11 +142,11 @@ def _entry(raw: object, index: int) -> _Entry:
     try:
         return msgspec.convert(raw, _Entry)
     except msgspec.ValidationError as error:
-        found = _ABOUT_KEY.search(str(error))
-        key = found[1] if found else ""
-        if key in _NOT_YET and "unknown" in str(error):
-            raise _Wrong(f"unknown key {key!r}: such a limit is not there yet", index, key) from None
-        raise _Wrong(str(error), index, key) from None
+        mistake = understand(error)
+        key = str(mistake.path[-1]) if mistake.path else ""
+        if key in _NOT_YET and mistake.wrong is Wrong.UNKNOWN_KEY:
+            raise _Wrong(f"the limit '{key}' is not there yet in this version", index, key) from None
+        raise _Wrong(mistake.words, index, key) from None
 
 
 def name_problem(name: str) -> str:

@@ -9,11 +9,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from jobwire.schemas import msgspec_errors, toml_text
+from jobwire.schemas.msgspec_errors import Mistake, Wrong
 
 ROOT = Path(__file__).resolve().parents[2]
 STOREYS = ("broker", "client", "keys", "schemas", "worker")
@@ -23,6 +28,8 @@ HOLDERS = {
     "_signal": "schemas/c_signal.py",
     "_socket": "worker/c_socket.py",
 }
+# What is read out of the messages of a library, where it offers no other way, stands in these.
+READERS = ("schemas/msgspec_errors.py", "schemas/toml_text.py")
 # For type checkers, never imported; and no module at all.
 NO_PARTS = {"__future__", "_typeshed"}
 
@@ -127,7 +134,63 @@ def test_the_hash_of_the_c_part_is_that_of_hashlib() -> None:
 
 
 def test_each_file_that_holds_a_private_part_says_why_and_until_when() -> None:
-    for file in set(HOLDERS.values()):
+    for file in (*HOLDERS.values(), *READERS):
         said = ast.get_docstring(ast.parse((ROOT / file).read_text())) or ""
         assert re.search(r"[Pp]rivate", said), file
         assert "tests/unit/test_private_parts.py" in said, file
+
+
+class Inner(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    many: dict[str, list[int | float]] = {}
+
+
+class Outer(msgspec.Struct, forbid_unknown_fields=True):
+    inner: list[Inner]
+    on: bool = True
+
+
+@pytest.mark.parametrize(
+    ("data", "mistake"),
+    [
+        ({"inner": [{"name": "a"}, {"name": 7}]}, Mistake(Wrong.VALUE, ("inner", 1, "name"), "expected a string, got a whole number")),
+        ({"inner": [], "on": "yes"}, Mistake(Wrong.VALUE, ("on",), "expected true or false, got a string")),
+        ({"inner": {}}, Mistake(Wrong.VALUE, ("inner",), "expected a list, got a table")),
+        (
+            {"inner": [{"name": "a", "many": {"x": [""]}}]},
+            Mistake(Wrong.VALUE, ("inner", 0, "many", 0), "expected a number, got a string"),
+        ),
+        ({"inner": [{"name": None}]}, Mistake(Wrong.VALUE, ("inner", 0, "name"), "expected a string, got null")),
+        ({"inner": [{}]}, Mistake(Wrong.MISSING_KEY, ("inner", 0), "the key 'name' is missing")),
+        ({}, Mistake(Wrong.MISSING_KEY, (), "the key 'inner' is missing")),
+        ({"inner": [{"name": "a", "nam": 1}]}, Mistake(Wrong.UNKNOWN_KEY, ("inner", 0, "nam"), "unknown key 'nam'")),
+        ({"inner": [], "of": 1}, Mistake(Wrong.UNKNOWN_KEY, ("of",), "unknown key 'of'")),
+        (7, Mistake(Wrong.VALUE, (), "expected a table, got a whole number")),
+    ],
+)
+def test_the_errors_of_msgspec_are_understood(data: object, mistake: Mistake) -> None:
+    with pytest.raises(msgspec.ValidationError) as error:
+        msgspec.convert(data, Outer)
+    assert msgspec_errors.understand(error.value) == mistake
+
+
+def test_the_errors_of_msgspec_still_have_nothing_but_a_sentence() -> None:
+    own = set(dir(msgspec.ValidationError)) - set(dir(ValueError))
+    assert not {name for name in own if not name.startswith("_")}, "use these in schemas/msgspec_errors.py"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [("a = 1\n\nb = x\n", 3, "Invalid value"), ("a = [\n1,\n", 3, ""), ("a = 1\na = 2\n", 2, "Cannot overwrite a value")],
+)
+def test_the_place_in_a_message_of_tomllib_is_understood(text: str, line: int, reason: str) -> None:
+    with pytest.raises(toml_text.NotTomlError) as error:
+        toml_text.parse(text)
+    assert error.value.line == line
+    assert error.value.reason.startswith(reason)
+    assert "(at " not in error.value.reason
+
+
+def test_the_place_is_only_an_attribute_in_pythons_that_are_not_required_yet() -> None:
+    required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert required == ">=3.11", "from 3.14 on TOMLDecodeError has lineno: use it in schemas/toml_text.py"

@@ -12,7 +12,7 @@ from jobwire.client.batch_file import read_batch
 from jobwire.client.job_options import Surroundings
 from jobwire.keys.roster_text import parse as parse_roster
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.toml_text import MOST_KEY_PARTS, parse
+from jobwire.schemas.toml_text import MOST_KEY_PARTS, NotTomlError, parse
 
 MANY = ".".join(["a"] * 20_000)
 AROUND = Surroundings(Path("/"))
@@ -22,7 +22,7 @@ QUOTED = ".".join(['"a"'] * 20_000)
 @pytest.mark.parametrize("text", [f"{MANY} = 1", f"[{MANY}]", f"[[{MANY}]]", f"x = {{ {MANY} = 1 }}", f"{QUOTED} = 1"])
 def test_a_key_of_twenty_thousand_parts_is_refused_at_once_and_by_line(text: str) -> None:
     began = time.process_time()
-    with pytest.raises(ValueError, match=rf"more than {MOST_KEY_PARTS} parts \(at line 2, column \d+\)"):
+    with pytest.raises(NotTomlError, match=rf"line 2: A key has more than {MOST_KEY_PARTS} parts"):
         parse(f"# first\n{text}\n")
     assert time.process_time() - began < 1
 
