@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import gc
 import os
-import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -22,9 +21,9 @@ from ... import __version__
 from ...schemas.refusal import Code, Refused
 from . import endings, screen, streams
 from .endings import BadInput, Ending
-from .other_words import CALLED_OTHERWISE
+from .other_words import command_hint, option_hint
 from .streams import CannotWrite, ReaderGone
-from .texts import take_texts_as_typed
+from .typer_parts import Misuse, read_misuse, shape_help, take_texts_as_typed
 
 TRACEBACK_VARIABLE = "JOBWIRE_TRACEBACK"
 _DAEMONS = "jobwire.worker"
@@ -85,8 +84,8 @@ class Verbs(typer.core.TyperGroup):
         if args[0] in VERBS:
             self.commands[args[0]] = load(args[0])
         else:
-            # So that a slip of the finger is answered with the verb that was meant.
-            self.commands.update(dict.fromkeys(VERBS))  # type: ignore[arg-type] # reason: only the names are looked at
+            # The refusal suggests one of these: only the names are used.
+            self.commands.update(dict.fromkeys(VERBS))  # type: ignore[arg-type] # reason: as said
         return super().resolve_command(ctx, args)
 
 
@@ -102,22 +101,11 @@ def load(name: str) -> Any:
     command = typer.main.get_command(found)
     command.name = name
     for part in (command, *getattr(command, "commands", {}).values()):
-        _show_no_types(part)
+        shape_help(part)
     # All modules are there: what they hold need never be looked through.
     gc.freeze()
     gc.enable()
     return command
-
-
-def _show_no_types(command: Any) -> None:
-    """Keep the names of Python's types out of the help: `--quiet <bool>` reads as if a value had to follow."""
-    for param in (*command.params, command.get_help_option(typer.Context(command))):
-        if param.param_type_name == "argument" or getattr(param, "is_flag", False):
-            param.display_type_rich = _no_type
-
-
-def _no_type(ctx: Any) -> None:
-    """Show nothing; newer typers ask here for the type of a parameter."""
 
 
 def _reflow(text: str) -> str:
@@ -157,7 +145,7 @@ def command_line(arguments: Sequence[str]) -> int:
         app = typer.Typer(cls=Verbs, invoke_without_command=True)
         app.callback()(_root)
         root = typer.main.get_command(app)
-        _show_no_types(root)
+        shape_help(root)
         ended = root.main(list(arguments) or ["--help"], prog_name="jobwire", standalone_mode=False)
     except ReaderGone:
         return endings.READER_GONE
@@ -186,9 +174,8 @@ def _answer(error: BaseException, arguments: Sequence[str]) -> int:
             message, status = str(error), endings.OWN_FAILURE if error.code in _UNREACHABLE else endings.REFUSED
         case OSError() if not os.environ.get(TRACEBACK_VARIABLE):
             message = _of_the_system(error)
-        case _ if hasattr(error, "format_message"):
-            # What typer could not understand; told by its form, for its class is another in each version.
-            message, status = _misuse(error, arguments), endings.MISUSED
+        case _ if misuse := read_misuse(error):
+            message, status = _misuse(misuse, arguments), endings.MISUSED
         case _:
             message = _our_fault(error)
     try:
@@ -219,27 +206,18 @@ def _no_files_left(path: object) -> bool:
     return disk.f_files > 0 and disk.f_favail == 0
 
 
-def _misuse(error: Any, arguments: Sequence[str]) -> str:
-    message: str = error.format_message().strip()
-    if type(error).__name__ == "NoArgsIsHelpError":
-        sys.stderr.write(message)
+def _misuse(misuse: Misuse, arguments: Sequence[str]) -> str:
+    if misuse.shows_help:
+        sys.stderr.write(misuse.sentence)
         return ""
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else _command_path(arguments)
-    message = f"{message[:1].lower()}{message[1:]}".rstrip(".").replace(". Did you mean", "; did you mean")
-    for pattern, words in _PYDANTIC:
-        message = re.sub(pattern, words, message)
-    if (unknown := re.match(r"no such command '(\w+)'", message)) and (meant := CALLED_OTHERWISE.get(f"{path} {unknown[1]}")):
-        return f"{unknown[0]}; {meant}"
-    return message if message.endswith("?") else f"{message}; see {path} --help"
-
-
-# What typer passes on of a number that is none, or out of its bounds.
-_PYDANTIC = (
-    (r"Input should be a valid integer.*", "it is not a whole number"),
-    (r"Input should be greater than or equal to (\S+)", r"it must be at least \1"),
-    (r"Input should be less than or equal to (\S+)", r"it must be at most \1"),
-)
+    path = misuse.path or _command_path(arguments)
+    hint = ""
+    if misuse.unknown_command:
+        known = [name for name in misuse.known if name not in VERBS or not VERBS[name].hidden] if path == "jobwire" else misuse.known
+        hint = command_hint(path, misuse.unknown_command, known)
+    elif misuse.unknown_option:
+        hint = option_hint(path, misuse.unknown_option, misuse.known)
+    return f"{misuse.sentence}; {hint or f'see {path} --help'}"
 
 
 def _command_path(arguments: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from ..job_options import OPTIONS, Misunderstood, Option, Surroundings, Wishes, 
 from ..octets import as_typed, to_text
 from .endings import BadInput
 
-Command = Annotated[list[str], typer.Argument(metavar="COMMAND", help="The program and its arguments; never a shell.")]
+Command = Annotated[list[str], typer.Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; no shell is used.")]
 JobId = Annotated[str | None, typer.Option("--id", metavar="UUID", help="Id of the job: the same id never starts a second one.")]
 
 

@@ -1,21 +1,135 @@
-"""The words that other tools have for what jobwire does, where no likeness of letters leads to ours."""
+"""What to say about a command or an option that there is not: the words of other tools, and what was mistyped."""
 
-CALLED_OTHERWISE = {
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_COPY = "copying files is not there yet: use scp or rsync; --stdin FILE gives a job its input, jobwire logs writes its output"
+_AGAIN = "it is not there yet: jobwire show prints the command of a job, submit that again with jobwire submit"
+_DROP = "jobwire stop ends a job, jobwire forget drops one that has ended"
+_ROSTER = "remove the entry from the roster, the file that jobwire worker status names; it counts at once"
+
+# The words that other tools have for what jobwire does, or does not do yet.
+COMMANDS = {
     "jobwire add": "it is called jobwire submit",
+    "jobwire attach": "it is not there yet; jobwire logs -f follows the output of a job",
     "jobwire cancel": "it is called jobwire stop",
+    "jobwire cp": _COPY,
+    "jobwire daemon": "it is called jobwire worker run",
+    "jobwire exec": "it is called jobwire run",
+    "jobwire follow": "it is called jobwire logs -f",
+    "jobwire get": _COPY,
     "jobwire help": "it is called jobwire --help",
+    "jobwire history": "it is called jobwire list -a",
+    "jobwire info": "it is called jobwire show",
+    "jobwire init": "there is nothing to set up: jobwire run starts your own worker, jobwire keys new makes a key",
+    "jobwire inspect": "it is called jobwire show",
     "jobwire jobs": "it is called jobwire list",
     "jobwire kill": "it is called jobwire stop, or jobwire stop --now",
+    "jobwire log": "it is called jobwire logs",
+    "jobwire login": "there are no logins: jobwire keys show prints your key, jobwire context add adds a worker that lets it in",
+    "jobwire ls": "it is called jobwire list",
+    "jobwire put": _COPY,
     "jobwire queue": "it is called jobwire list",
-    "jobwire remove": "jobwire stop ends a job, jobwire forget drops one that has ended",
-    "jobwire rm": "jobwire stop ends a job, jobwire forget drops one that has ended",
-    "jobwire start": "jobwire submit hands in a job, jobwire worker run starts a worker",
-    "jobwire status": "jobwire list and jobwire show tell of jobs, jobwire worker status of the worker",
-    "jobwire tail": "it is called jobwire logs --tail N, and jobwire logs -f goes on",
+    "jobwire remove": _DROP,
+    "jobwire rerun": _AGAIN,
+    "jobwire restart": _AGAIN,
+    "jobwire retry": _AGAIN,
+    "jobwire rm": _DROP,
+    "jobwire sbatch": "it is called jobwire submit, or jobwire batch for many jobs",
+    "jobwire scancel": "it is called jobwire stop",
+    "jobwire squeue": "it is called jobwire list",
+    "jobwire srun": "it is called jobwire run",
+    "jobwire start": "jobwire submit submits a job, jobwire worker run starts a worker",
+    "jobwire status": "jobwire list and jobwire show show jobs, jobwire worker status the worker",
+    "jobwire suspend": "it is called jobwire pause",
+    "jobwire tail": "it is called jobwire logs --tail N; jobwire logs -f follows the output",
     "jobwire top": "it is called jobwire list",
     "jobwire version": "it is called jobwire --version",
-    "jobwire worker restart": "jobwire worker stop and start it again, or jobwire worker reload after an upgrade; jobs go on",
+    "jobwire watch": "it is called jobwire events, or jobwire logs -f for the output of a job",
+    "jobwire whoami": "it is called jobwire keys show",
+    "jobwire worker restart": "run jobwire worker stop and start it again, or jobwire worker reload after an upgrade; jobs go on",
     "jobwire worker start": "jobwire worker run starts one for others, jobwire run your own",
-    "jobwire keys remove": "remove the entry from the roster, the file that jobwire worker status names; it counts at once",
-    "jobwire keys rm": "remove the entry from the roster, the file that jobwire worker status names; it counts at once",
+    "jobwire context current": "jobwire context list marks the one in use",
+    "jobwire context ls": "it is called jobwire context list",
+    "jobwire context remove": "it is called jobwire context rm",
+    "jobwire context show": "it is called jobwire context list",
+    "jobwire keys generate": "it is called jobwire keys new",
+    "jobwire keys ls": "it is called jobwire keys list",
+    "jobwire keys remove": _ROSTER,
+    "jobwire keys rm": _ROSTER,
 }
+
+_MEMORY = "limits on memory are not there yet; set one in the command: sh -c 'ulimit -v KIB; exec PROGRAM'"
+_PROCESSORS = "limits on processors are not there yet; use taskset in the command"
+_LATER = "starting a job after another one is not there yet; wait for that one first with jobwire wait"
+_DIR = "it is called --dir"
+_OUTPUT = "the output of a job is always kept; jobwire logs writes it"
+_AS_USER = "jobs as another user are not there yet: they run as the user who runs the worker"
+
+OF_A_JOB = {
+    "--after": _LATER,
+    "--array": "job arrays are not there yet; use jobwire batch",
+    "--chdir": _DIR,
+    "--cpus": _PROCESSORS,
+    "--cwd": _DIR,
+    "--cpus-per-task": _PROCESSORS,
+    "--dependency": _LATER,
+    "--detach": "jobwire submit returns at once",
+    "--directory": _DIR,
+    "--gpus": "requests for GPUs are not there yet",
+    "--group": _AS_USER,
+    "--input": "it is called --stdin",
+    "--job-name": "it is called --name",
+    "--mem": _MEMORY,
+    "--memory": _MEMORY,
+    "--nice": "priorities are not there yet; use nice in the command",
+    "--ntasks": _PROCESSORS,
+    "--output": _OUTPUT,
+    "--priority": "priorities are not there yet; use nice in the command",
+    "--retries": "retries are not there yet; submit the job again if it fails",
+    "--retry": "retries are not there yet; submit the job again if it fails",
+    "--shell": "write the shell as the program: sh -c '...'",
+    "--signal": "it is called --stop-signal",
+    "--stderr": _OUTPUT,
+    "--stdout": _OUTPUT,
+    "--time": "it is called --time-limit",
+    "--timeout": "it is called --time-limit",
+    "--uid": _AS_USER,
+    "--user": _AS_USER,
+    "--workdir": _DIR,
+    "--working-directory": _DIR,
+}
+OF_ALL = {
+    "-h": "it is called --help",
+    "-V": "it is called jobwire --version",
+    "--host": "the option comes before the command: jobwire --context NAME",
+    "-H": "the option comes before the command: jobwire --context NAME",
+    "--context": "the option comes before the command: jobwire --context NAME",
+}
+_SUBMITS = {"jobwire run", "jobwire submit"}
+
+# Never suggested: who mistyped something must not end a job by following the suggestion.
+DESTRUCTIVE = {"stop", "signal", "forget", "rm", "--now"}
+_LIKENESS = 0.75
+
+
+def command_hint(path: str, typed: str, known: Iterable[str]) -> str:
+    """Return what to type instead of a command that there is not; empty if nothing comes near."""
+    return COMMANDS.get(f"{path} {typed}") or _did_you_mean(typed, known)
+
+
+def option_hint(path: str, typed: str, known: Iterable[str]) -> str:
+    """Return what to type instead of an option that there is not; empty if nothing comes near."""
+    name, known = typed.partition("=")[0], tuple(known)
+    of_a_job = OF_A_JOB.get(name) if path in _SUBMITS else None
+    return of_a_job or (OF_ALL.get(name, "") if name not in known else "") or _did_you_mean(name, known)
+
+
+def _did_you_mean(typed: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415 -- only where something is wrong
+
+    # Of one letter any other is near.
+    words = [word for word in known if word not in DESTRUCTIVE and len(word.strip("-")) > 1]
+    near = difflib.get_close_matches(typed, words, 1, _LIKENESS)
+    return f"did you mean {near[0]}?" if near else ""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import typer
 
 from jobwire.schemas import msgspec_errors, toml_text
 from jobwire.schemas.msgspec_errors import Mistake, Wrong
@@ -29,7 +30,7 @@ HOLDERS = {
     "_socket": "worker/c_socket.py",
 }
 # What is read out of the messages of a library, where it offers no other way, stands in these.
-READERS = ("schemas/msgspec_errors.py", "schemas/toml_text.py")
+READERS = ("schemas/msgspec_errors.py", "schemas/toml_text.py", "client/cli/typer_parts.py")
 # For type checkers, never imported; and no module at all.
 NO_PARTS = {"__future__", "_typeshed"}
 
@@ -194,3 +195,75 @@ def test_the_place_in_a_message_of_tomllib_is_understood(text: str, line: int, r
 def test_the_place_is_only_an_attribute_in_pythons_that_are_not_required_yet() -> None:
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert required == ">=3.11", "from 3.14 on TOMLDecodeError has lineno: use it in schemas/toml_text.py"
+
+
+# A command as typer makes it, without our patches; `{}`: the type of its option.
+BARE = """
+import sys
+from typing import Annotated
+import typer
+
+app = typer.Typer(add_completion=False)
+
+@app.command()
+def verb(words: Annotated[list[str], typer.Argument(metavar="WORD")], option: Annotated[{}, typer.Option("--option")] = None) -> None:
+    pass
+
+def command():
+    made = typer.main.get_command(app)
+    made.name = "verb"
+    return made
+
+def error_of(arguments):
+    try:
+        command().main(arguments, standalone_mode=False)
+    except BaseException as error:
+        return error
+"""
+
+
+def after_bare(program: str, option: str = "str | None") -> str:
+    ended = subprocess.run([sys.executable, "-c", BARE.replace("{}", option) + program], capture_output=True, check=True, text=True)
+    return ended.stdout
+
+
+PLAINLY_CALLED = "command().main(['--option', 'x', 'word'], standalone_mode=False); print('pydantic' in sys.modules)"
+
+
+def test_typer_still_loads_pydantic_for_a_string_and_the_patch_spares_it() -> None:
+    assert after_bare(PLAINLY_CALLED) == "True\n", "typer is light now: remove take_texts_as_typed from client/cli/typer_parts.py"
+    patch = "from jobwire.client.cli.typer_parts import take_texts_as_typed; take_texts_as_typed();"
+    assert after_bare(patch + PLAINLY_CALLED) == "False\n"
+
+
+def test_typer_still_writes_usage_lines_of_its_own_and_the_patch_replaces_them() -> None:
+    show = "print(made.get_help(typer.Context(made, info_name='verb')) or '')"
+    bare, shaped = (
+        after_bare(f"made = command(); {patch}; {show}")
+        for patch in ("pass", "from jobwire.client.cli.typer_parts import shape_help; shape_help(made)")
+    )
+    assert "WORD..." not in bare.replace("{WORD}...", ""), "typer writes it by itself: remove it from shape_help"
+    assert re.search(r"verb \[OPTIONS\] WORD\.\.\. ", shaped)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "read"),
+    [
+        (["--nope", "a"], "str | None", "('no such option: --nope', '--nope')"),
+        (["-z", "a"], "str | None", "('no such option: -z', '-z')"),
+        (["--option", "x", "a"], "int | None", "(\"invalid value for '--option': it is not a whole number\", '')"),
+        ([], "str | None", "(\"missing argument 'WORD'\", '')"),
+    ],
+)
+def test_the_errors_of_typer_are_understood(arguments: list[str], option: str, read: str) -> None:
+    program = (
+        "from jobwire.client.cli.typer_parts import read_misuse;"
+        f"misuse = read_misuse(error_of({arguments!r})); print((misuse.sentence, misuse.unknown_option), *misuse.known)"
+    )
+    said, *known = after_bare(program, option).splitlines()
+    assert said.startswith(read)
+    assert not known
+
+
+def test_the_classes_of_typers_errors_are_still_not_public() -> None:
+    assert not {"UsageError", "NoSuchOption", "NoArgsIsHelpError"} & set(dir(typer)), "use these in client/cli/typer_parts.py"

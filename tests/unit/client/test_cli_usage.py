@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from jobwire.client.cli.main import VERBS, command_line, load
-from jobwire.client.cli.other_words import CALLED_OTHERWISE
+from jobwire.client.cli.other_words import COMMANDS, DESTRUCTIVE, OF_A_JOB, OF_ALL, command_hint, option_hint
 from jobwire.client.contexts import list_contexts
 from jobwire.keys.identity import format_public, from_seed
 
@@ -99,9 +99,36 @@ def test_what_cannot_be_understood_ends_2_in_one_line_and_sends_nothing(
     assert not (folders / "state").exists()
 
 
-def test_a_slip_of_the_finger_is_answered_with_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
-    command_line(["lst"])
-    assert capsys.readouterr().err == "jobwire: no such command 'lst'; did you mean 'list'?\n"
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["lst"], "no such command 'lst'; did you mean list?"),
+        (["worker", "stats"], "no such command 'stats'; did you mean status?"),
+        (["run", "--lable", "a=b", "true"], "no such option: --lable; did you mean --label?"),
+        (["fetch-all"], "no such command 'fetch-all'; see jobwire --help"),
+        (["list", "-x"], "no such option: -x; see jobwire list --help"),
+    ],
+)
+def test_a_typing_error_is_answered_with_what_was_meant(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(arguments) == 2
+    assert capsys.readouterr().err == f"jobwire: {said}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["stp"], ["stopp"], ["forgte"], ["signl"], ["worker", "stopp"], ["context", "rmm"], ["stop", "--nw", "x"], ["stop", "--noww", "x"]],
+)
+def test_nothing_that_ends_a_job_is_suggested(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(arguments) == 2
+    assert "did you mean" not in capsys.readouterr().err
+
+
+def test_whatever_is_mistyped_only_what_is_near_and_harmless_is_suggested() -> None:
+    words = ["list", "stop", "logs", "forget", "rm", "signal", "events", "--now", "--json", "-n"]
+    for typed in (*words, "lost", "sto", "xx", "-x", "nw", "--noww", "", "events" * 50):
+        for hint in (command_hint("jobwire", typed, words), option_hint("jobwire list", typed, words)):
+            assert not any(hint.endswith(f" {word}?") for word in DESTRUCTIVE)
+    assert command_hint("jobwire", "zzz", words) == ""
 
 
 @pytest.mark.parametrize(
@@ -119,13 +146,39 @@ def test_the_word_of_another_tool_is_answered_with_ours(arguments: list[str], sa
     assert capsys.readouterr().err == f"jobwire: {said}\n"
 
 
-def test_every_word_of_another_tool_leads_to_verbs_that_there_are() -> None:
-    for words, meant in CALLED_OTHERWISE.items():
+# Words of other tools that people type first.
+TYPED_FIRST = (
+    "kill attach login watch whoami rerun retry restart history squeue scancel sbatch srun cp get put daemon",
+    "--cwd --memory --after --nice",
+)
+
+
+def test_the_words_of_other_tools_that_people_type_first_have_an_answer() -> None:
+    assert all(command_hint("jobwire", word, ()) for word in TYPED_FIRST[0].split())
+    assert all(option_hint(f"jobwire {verb}", word, ()) for word in TYPED_FIRST[1].split() for verb in ("run", "submit"))
+    assert option_hint("jobwire list", "-h", ()) == "it is called --help"
+    assert VERBS["ps"].hidden
+
+
+def test_every_word_of_another_tool_leads_to_commands_and_options_that_there_are() -> None:
+    for words in COMMANDS:
         _, *path = words.split()
-        assert path[-1] not in VERBS
-        for verb, part in re.findall(r"jobwire (\w+)(?: (run|stop|status|reload)\b)?", meant):
-            assert verb in VERBS
-            assert not part or part in load(verb).commands
+        assert path[-1] not in (VERBS if len(path) == 1 else load(path[0]).commands), words
+    for meant in (*COMMANDS.values(), *OF_A_JOB.values(), *OF_ALL.values()):
+        for verb, part in re.findall(r"jobwire (\w+)(?: (\w+))?", meant):
+            assert verb in VERBS, meant
+            assert not hasattr(load(verb), "commands") or part in load(verb).commands, meant
+    flags = {flag for verb in ("run", "submit") for param in load(verb).params for flag in param.opts}
+    assert not flags & set(OF_A_JOB)
+    for meant in OF_A_JOB.values():
+        assert set(re.findall(r"called (--[\w-]+)", meant)) <= flags, meant
+
+
+def test_the_usage_line_reads_as_in_other_manuals(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb, usage in (("run", "COMMAND [ARG]..."), ("stop", "JOB..."), ("forget", "[JOB]..."), ("logs", "JOB")):
+        assert command_line([verb, "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert f"Usage: jobwire {verb} [OPTIONS] {usage} " in shown, shown
 
 
 def test_a_switch_is_not_shown_as_if_it_took_a_value(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,107 @@
+"""What the command line takes of typer beyond its public interface: three patches, and the reading of its errors. Knows no verb.
+
+Private to typer, and to click and pydantic, which it uses:
+
+- `take_texts_as_typed`: typer loads pydantic even for a flag or a string, which takes longer than a short job. The patch replaces
+  `typer.core._TyperParameter.get_runtime_param`; a version of typer without it works as before, only slower.
+- `shape_help`: typer shows `--quiet <bool>` and `{COMMAND}...`. The patch sets `display_type_rich` and `get_usage_pieces` of
+  each parameter.
+- `read_misuse`: the classes of typer's errors are not exported, so they are told apart by their form and their messages.
+
+`tests/unit/test_private_parts.py` fails once typer does the same by itself or publicly, or one of these parts has changed.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import typer
+import typer.core
+
+_PLAIN = (bool, str, list[str])
+
+
+class _AsTyped:
+    """Takes the place of typer's adapter for one parameter."""
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:  # noqa: ARG002 -- typer's signature
+        """Return the flag, the string or the strings as they are."""
+        if value is None and (param.multiple or param.nargs == -1):
+            return ()
+        return value
+
+
+@cache
+def take_texts_as_typed() -> None:
+    """Make typer take flags, strings and lists of strings without pydantic, from now on."""
+    parameter: Any = getattr(typer.core, "_TyperParameter", None)
+    adapter = getattr(parameter, "get_runtime_param", None)
+    if adapter is not None:
+        parameter.get_runtime_param = lambda self: _AsTyped() if self.type_descriptor.annotation in _PLAIN else adapter(self)
+
+
+def shape_help(command: Any) -> None:
+    """Make the help of a command show no types for switches and arguments, and its usage read `COMMAND [ARG]...`."""
+    for param in (*command.params, command.get_help_option(typer.Context(command))):
+        if param.param_type_name == "argument":
+            param.get_usage_pieces = partial(_usage_pieces, param)
+            param.display_type_rich = _no_type
+        elif getattr(param, "is_flag", False):
+            param.display_type_rich = _no_type
+
+
+def _usage_pieces(param: Any, ctx: Any) -> list[str]:  # noqa: ARG001 -- typer's signature
+    """Return how the usage line shows an argument. A placeholder with dots of its own stays as it is."""
+    name: str = param.metavar or param.name.upper()
+    if "..." in name:
+        return [name]
+    return [(name if param.required else f"[{name}]") + ("..." if param.nargs != 1 else "")]
+
+
+def _no_type(ctx: Any) -> None:
+    """Show nothing; newer typers ask here for the type of a parameter."""
+
+
+class Misuse(NamedTuple):
+    """A command line that typer refused: its sentence, and the path of the command (empty if unknown).
+
+    `unknown_command`, `unknown_option`: what there is not, and in `known` what there is. `shows_help`: the sentence is the whole help.
+    """
+
+    sentence: str
+    path: str = ""
+    unknown_command: str = ""
+    unknown_option: str = ""
+    known: tuple[str, ...] = ()
+    shows_help: bool = False
+
+
+# What typer passes on of pydantic's, for a number.
+_PYDANTIC = (
+    (r"Input should be a valid integer.*", "it is not a whole number"),
+    (r"Input should be greater than or equal to (\S+)", r"it must be at least \1"),
+    (r"Input should be less than or equal to (\S+)", r"it must be at most \1"),
+)
+
+
+def read_misuse(error: BaseException) -> Misuse | None:
+    """Return what typer says of a command line; None if the error is not one of these."""
+    if not hasattr(error, "format_message"):
+        return None
+    message: str = error.format_message().strip()
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else ""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return Misuse(message, path, shows_help=True)
+    message = f"{message[:1].lower()}{message[1:]}".rstrip(".")
+    if unknown := re.match(r"no such command '(.*?)'", message):
+        commands = tuple(getattr(context.command, "commands", ())) if context else ()
+        return Misuse(unknown[0], path, unknown_command=unknown[1], known=commands)
+    if unknown := re.match(r"no such option: (\S+)", message):
+        flags = tuple(flag for param in context.command.get_params(context) for flag in param.opts if flag[:1] == "-") if context else ()
+        return Misuse(unknown[0], path, unknown_option=unknown[1], known=flags)
+    for pattern, words in _PYDANTIC:
+        message = re.sub(pattern, words, message)
+    return Misuse(message, path)
