@@ -11,7 +11,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from ..keys.identity import Identity, load, load_or_make
 from ..keys.places import identity_path
@@ -31,7 +31,8 @@ from .output import JobOutput
 from .results import BatchInfo, CompletedJob, Event, EventCursor, JobInfo, job_info
 from .running import run_to_end
 from .session import Session
-from .specs import Duration, JobOptions, Text, as_spec, encode, job_spec, make_id, make_spec, seconds
+from .specs import Duration, Text, as_spec, encode, job_spec, make_id, seconds
+from .subprocess_words import explains_options
 
 if TYPE_CHECKING:
     from .contexts import Context
@@ -119,27 +120,95 @@ class Client:
 
     # --- running
 
-    def run(
-        self, argv: Sequence[Text], *, check: bool = False, timeout: Duration | None = None, **options: Unpack[JobOptions]
+    @explains_options
+    def run(  # noqa: PLR0913 -- a job has that many options, all by name
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        timeout: Duration | None = None,
+        id: bytes | str | None = None,  # noqa: A002 -- it is one
+        input: bytes | None = None,  # noqa: A002 -- as subprocess calls it
+        cwd: Text | None = None,
+        env: Mapping[str, Text] | Mapping[bytes, Text] | None = None,
+        name: str = "",
+        labels: Mapping[str, str] | None = None,
+        time_limit: Duration | None = None,
+        stop_signal: int | None = None,
+        grace: Duration | None = None,
+        output_limit: int | str | None = None,
+        linger: bool = False,
     ) -> CompletedJob:
-        """Run a job to its end, and get its whole output. An exception here (Ctrl-C, say) stops it.
+        """Run a job to its end and return its result, with all its output. An exception here, such as Ctrl-C, stops the job.
 
-        Raises `JobFailed` (a `subprocess.CalledProcessError`) where `check` is said and it did not return 0. When `timeout` has passed it
-        is stopped, and `JobTimeout` (a `subprocess.TimeoutExpired`) raised with the output so far.
+        `check`: raise `JobFailed` (a `subprocess.CalledProcessError`) if the job does not return 0. `timeout`: stop the job after this
+        time and raise `JobTimeout` (a `subprocess.TimeoutExpired`) with the output so far.
+
+        Options of the job, which `submit` and `job_spec` have too:
+
+        `id`: made by the caller, 16 bytes or the text of a UUID; a repeated call with the same id and options is the same job.
+        `input`: its standard input; empty by default. `cwd`: an absolute path on the worker's machine; by default that of the worker.
+        `env`: variables to add to a clean environment. `name`, `labels`: to find the job again. `time_limit`: stop the job after this
+        time. `stop_signal`, `grace`: the signal that a stop sends first, and the time until SIGKILL. `output_limit`: stop the job if it
+        writes more, in bytes or as `"1.5G"`. `linger`: when the job exits, let the processes that it leaves behind continue.
         """
-        start, jobs = self._start([make_spec(argv, options)], [make_id(options.get("id"))], tail_lines=0)
+        spec = job_spec(
+            argv,
+            input=input,
+            cwd=cwd,
+            env=env,
+            name=name,
+            labels=labels,
+            time_limit=time_limit,
+            stop_signal=stop_signal,
+            grace=grace,
+            output_limit=output_limit,
+            linger=linger,
+        )
+        start, jobs = self._start([spec], [make_id(id)], tail_lines=0)
         jobs[0].args = tuple(argv)
-        completed = run_to_end(self._session, start, jobs[0], timeout, options.get("grace"))
+        completed = run_to_end(self._session, start, jobs[0], timeout, grace)
         if check:
             completed.check_returncode()
         return completed
 
-    def submit(self, argv: Sequence[Text], *, watch: bool = True, **options: Unpack[JobOptions]) -> Job:
-        """Start a job; returns when it is certain that it will run, and survives whatever happens here.
+    @explains_options
+    def submit(  # noqa: PLR0913 -- as above
+        self,
+        argv: Sequence[Text],
+        *,
+        watch: bool = True,
+        id: bytes | str | None = None,  # noqa: A002 -- it is one
+        input: bytes | None = None,  # noqa: A002 -- as subprocess calls it
+        cwd: Text | None = None,
+        env: Mapping[str, Text] | Mapping[bytes, Text] | None = None,
+        name: str = "",
+        labels: Mapping[str, str] | None = None,
+        time_limit: Duration | None = None,
+        stop_signal: int | None = None,
+        grace: Duration | None = None,
+        output_limit: int | str | None = None,
+        linger: bool = False,
+    ) -> Job:
+        """Submit a job. Returns when it is certain that the job will run, whatever happens here.
 
-        `watch`: its end is told by itself, so that `wait` is quick; else the daemon keeps nothing open for it.
+        `watch`: the worker reports the end of the job at once, so that `wait` is quick; without it, the worker keeps nothing open for it.
+        The other options are those of `run`.
         """
-        job = self.submit_many([make_spec(argv, options)], ids=[make_id(options.get("id"))], watch=watch)[0]
+        spec = job_spec(
+            argv,
+            input=input,
+            cwd=cwd,
+            env=env,
+            name=name,
+            labels=labels,
+            time_limit=time_limit,
+            stop_signal=stop_signal,
+            grace=grace,
+            output_limit=output_limit,
+            linger=linger,
+        )
+        job = self.submit_many([spec], ids=[make_id(id)], watch=watch)[0]
         job.args = tuple(argv)
         return job
 

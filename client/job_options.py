@@ -25,30 +25,39 @@ from .reading import STDIN, read_whole
 
 
 class Option(NamedTuple):
-    """One thing that may be said: its key in a batch file, and its flags, placeholder and help on the command line.
+    """One option of a job: its key in a batch file, and its flags, placeholder and help on the command line.
 
-    `many`: it may be said again and again. `switch`: it is said or not, and has no value.
+    `keyword`: its parameter in the library, if that is not called like the key. `many`: it may be given several times. `switch`: it takes
+    no value.
     """
 
     key: str
     flags: tuple[str, ...]
     placeholder: str
     help: str
+    keyword: str = ""
     many: bool = False
     switch: bool = False
 
+    @property
+    def parameter(self) -> str:
+        """The name of its parameter in the library."""
+        return self.keyword or self.key
+
 
 OPTIONS = (
-    Option("name", ("-n", "--name"), "NAME", "Name of the job, by which it can be called later."),
-    Option("dir", ("-C", "--dir"), "DIR", "Working folder of the job, on the worker's machine."),
-    Option("env", ("-e", "--env"), "K=V", "A variable of the job's environment; K alone hands on the one set here.", many=True),
-    Option("stdin", ("--stdin",), "FILE|-", "Give the job this file, or the standard input, to read. Default: nothing."),
-    Option("time_limit", ("-t", "--time-limit"), "TIME", "End the job after this time: 90, 10s, 1h30m. Default: never."),
-    Option("stop_signal", ("--stop-signal",), "SIGNAL", "What a stop sends first. Default: TERM."),
-    Option("grace", ("--grace",), "TIME", "Time between that signal and SIGKILL. Default: the worker's."),
-    Option("output_limit", ("--output-limit",), "SIZE", "End the job when it has written more than this: 500K, 10M, 1.5G. Default: never."),
-    Option("linger", ("--linger",), "", "Let what the job leaves behind go on when it ends by itself.", switch=True),
-    Option("labels", ("-l", "--label"), "K=V", "A label, which show and events --json tell.", many=True),
+    Option("name", ("-n", "--name"), "NAME", "Name the job."),
+    Option("dir", ("-C", "--dir"), "DIR", "Run in this folder of the worker's machine.", keyword="cwd"),
+    Option(
+        "env", ("-e", "--env"), "K[=V]", "Set a variable of the job's environment. K alone copies the value from this shell.", many=True
+    ),
+    Option("stdin", ("--stdin",), "FILE|-", "Use this file as standard input; - is this command's own. Default: empty.", keyword="input"),
+    Option("time_limit", ("-t", "--time-limit"), "TIME", "Stop the job after this time: 90, 10s, 1h30m. Default: no limit."),
+    Option("stop_signal", ("--stop-signal",), "SIGNAL", "Signal to send first when the job is stopped. Default: TERM."),
+    Option("grace", ("--grace",), "TIME", "Time from that signal to SIGKILL. Default: the worker's."),
+    Option("output_limit", ("--output-limit",), "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
+    Option("linger", ("--linger",), "", "When the job exits, let the processes that it leaves behind continue.", switch=True),
+    Option("labels", ("-l", "--label"), "K=V", "Set a label, shown by jobwire show and events --json.", many=True),
 )
 
 

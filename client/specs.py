@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..schemas.durations import parse_duration
 from ..schemas.generated import job_pb2
@@ -15,6 +15,7 @@ from ..schemas.naming import ID_BYTES, new_id, parse_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.sizes import parse_size
 from ..schemas.spec import JobSpec, to_wire
+from .subprocess_words import explains_options
 
 if TYPE_CHECKING:
     from types import UnionType
@@ -25,91 +26,51 @@ _LONGEST_SECONDS = 86_400_000_000_000
 Text: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 # Seconds, where it is a number; a text is read as the command line reads it.
 Duration: TypeAlias = "float | timedelta | str"
+_A_TIME = "seconds, a timedelta, or a time such as '1h30m'"
 
 
-class JobOptions(TypedDict, total=False):
-    """What may be said about a job beside its argv.
+@explains_options
+def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
+    argv: Sequence[Text],
+    *,
+    input: bytes | None = None,  # noqa: A002 -- as subprocess calls it
+    cwd: Text | None = None,
+    env: Mapping[str, Text] | Mapping[bytes, Text] | None = None,
+    name: str = "",
+    labels: Mapping[str, str] | None = None,
+    time_limit: Duration | None = None,
+    stop_signal: int | None = None,
+    grace: Duration | None = None,
+    output_limit: int | str | None = None,
+    linger: bool = False,
+) -> JobSpec:
+    """Return the spec of a job for `submit_many`. The options are those of `run` and `submit`, without `id`.
 
-    `id`: made by the caller, 16 bytes or UUID text; a repeated call with the same id and options is the same job. `input`: its standard
-    input (default: empty). `cwd`: an absolute folder on the worker's machine (default: the worker's). `env`: added to a clean environment.
-    `time_limit`: it is ended after that. `stop_signal`, `grace`: how a stop begins, and how long until SIGKILL. `output_limit`: it is
-    ended when it has written more than that, in bytes or as `1.5G`. `linger`: what it leaves behind goes on.
+    Raises `Refused(INVALID_ARGUMENT)` for a string that is not a time or a size, and TypeError for an unknown option, a value of the wrong
+    type, or an argv that is one string: no shell would split it.
     """
-
-    id: bytes | str | None
-    input: bytes | None
-    cwd: Text | None
-    env: Mapping[str, Text] | Mapping[bytes, Text] | None
-    name: str
-    labels: Mapping[str, str] | None
-    time_limit: Duration | None
-    stop_signal: int | None
-    grace: Duration | None
-    output_limit: int | str | None
-    linger: bool
-
-
-_UNDECODED = "output is bytes, decode it: job.stdout.decode()"
-_GATHERED = "the output of a job is always kept: see stdout and stderr of the result, or of the job while it runs"
-# Arguments of `subprocess.run` that fingers type, and that mean nothing here: what to do instead.
-_INSTEAD = {
-    "stdin": "give the bytes as input=",
-    "text": _UNDECODED,
-    "universal_newlines": _UNDECODED,
-    "encoding": _UNDECODED,
-    "errors": _UNDECODED,
-    "capture_output": _GATHERED,
-    "stdout": _GATHERED,
-    "stderr": _GATHERED,
-    "shell": "write the shell as the program: ['sh', '-c', ...]",
-}
-
-
-def job_spec(argv: Sequence[Text], **options: Unpack[JobOptions]) -> JobSpec:
-    """Describe a job for `submit_many`; the options are those of `run` and `submit`, but for `id`.
-
-    Raises TypeError and `Refused(INVALID_ARGUMENT)` as these do.
-    """
-    if "id" in options:
-        raise TypeError("an id belongs to one submission and not to a spec: submit_many takes ids=")
-    return make_spec(argv, options)
-
-
-def make_spec(argv: Sequence[Text], options: JobOptions) -> JobSpec:
-    """Make a spec of the arguments of `run` and `submit`.
-
-    Raises `Refused(INVALID_ARGUMENT)` for a text that is no time or size, TypeError for an option that there is not or of another type,
-    and for an argv that is one string: no shell would take it apart.
-    """
-    for option in options:
-        if option not in JobOptions.__annotations__:
-            hint = f": {_INSTEAD[option]}" if option in _INSTEAD else ""
-            raise TypeError(f"unexpected keyword argument {option!r}{hint}")
-    _must_be("name", options.get("name", ""), str, "text")
-    _must_be("output_limit", options.get("output_limit"), int | str | None, "bytes, or a size such as '1.5G'")
-    for limit in ("time_limit", "grace"):
-        _must_be(limit, options.get(limit), float | int | timedelta | str | None, "seconds, a timedelta, or a time such as '1h30m'")
-    _must_be("input", options.get("input"), bytes | bytearray | memoryview | None, "bytes; encode a text: text.encode()")
-    for variable, value in (options.get("env") or {}).items():
+    _must_be("name", name, str, "text")
+    _must_be("output_limit", output_limit, int | str | None, "bytes, or a size such as '1.5G'")
+    _must_be("time_limit", time_limit, float | int | timedelta | str | None, _A_TIME)
+    _must_be("grace", grace, float | int | timedelta | str | None, _A_TIME)
+    _must_be("input", input, bytes | bytearray | memoryview | None, "bytes; encode a string: text.encode()")
+    for variable, value in (env or {}).items():
         _must_be(f"env[{variable!r}]", value, str | bytes | os.PathLike, "text or bytes")
-    for label, value in (options.get("labels") or {}).items():
-        _must_be(f"labels[{label!r}]", value, str, "text")
-    given = options.get("input")
-    most = options.get("output_limit")
-    cwd = options.get("cwd")
-    variables = (options.get("env") or {}).items()
+    for label, text in (labels or {}).items():
+        _must_be(f"labels[{label!r}]", text, str, "text")
+    variables = (env or {}).items()
     return JobSpec(
         argv=_arguments(argv),
         environment=tuple((os.fsencode(variable), os.fsencode(value)) for variable, value in variables),
         directory=b"" if cwd is None else os.fsencode(cwd),
-        stdin=None if given is None else bytes(given),
-        name=options.get("name", ""),
-        labels=tuple((options.get("labels") or {}).items()),
-        time_limit_ms=milliseconds(options.get("time_limit")),
-        stop_signal=options.get("stop_signal") or signal.SIGTERM,
-        grace_ms=milliseconds(options.get("grace")),
-        output_limit_bytes=parse_size(most) if isinstance(most, str) else most,
-        linger=options.get("linger", False),
+        stdin=None if input is None else bytes(input),
+        name=name,
+        labels=tuple((labels or {}).items()),
+        time_limit_ms=milliseconds(time_limit),
+        stop_signal=stop_signal or signal.SIGTERM,
+        grace_ms=milliseconds(grace),
+        output_limit_bytes=parse_size(output_limit) if isinstance(output_limit, str) else output_limit,
+        linger=linger,
     )
 
 
@@ -119,7 +80,7 @@ def as_spec(job: JobSpec | Sequence[Text]) -> JobSpec:
     Raises TypeError that says what is wrong with it.
     """
     if not isinstance(job, JobSpec):
-        return make_spec(job, {})
+        return job_spec(job)
     return replace(
         job,
         argv=_arguments(job.argv),

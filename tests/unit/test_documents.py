@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import itertools
 import re
 import string
@@ -82,6 +83,15 @@ def test_the_picture_of_a_jobs_life_has_every_step_of_the_table() -> None:
 def test_the_library_page_has_every_public_name() -> None:
     named = re.findall(r"^::: jobwire\.(\w+)$", (ROOT / "docs/library.md").read_text(), re.MULTILINE)
     assert sorted(named) == sorted(set(jobwire.__all__) - {"__version__"})
+
+
+def test_the_library_page_has_every_option_of_a_job() -> None:
+    rows = cells("docs/library.md", "## Options of a job")[1:]
+    assert [(words(row[0])[0], words(row[1])[0]) for row in rows] == [(option.parameter, option.flags[-1]) for option in OPTIONS]
+    parameters = inspect.signature(jobwire.job_spec).parameters
+    for row in rows:
+        default = str(parameters[words(row[0])[0]].default) or '`""`'
+        assert row[2].endswith(f", {default}"), row
 
 
 def test_the_protocol_page_has_all_limits_codes_and_verbs() -> None:

@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from jobwire.client.specs import make_spec
+from jobwire.client.specs import job_spec
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import format_id
 from jobwire.schemas.spec import JobSpec
@@ -137,7 +137,7 @@ class Order:
         if self.oddity in HIDING and self.deed is not Deed.NO_PROGRAM:
             last_deed = -signal.SIGKILL if self.deed is Deed.KILL_ITSELF else self.status
             argv = [sys.executable, "-S", "-c", _HIDING, str(self.rounds), str(self.lines), str(self.pause), str(last_deed), self.oddity]
-        return make_spec(argv, {"env": environment, "labels": {"group": self.label}, "name": self.deed.value, "grace": GRACE_SECONDS})
+        return job_spec(argv, env=environment, labels={"group": self.label}, name=self.deed.value, grace=GRACE_SECONDS)
 
     def allows(self, outcome: Outcome, *, stopped: bool) -> bool:
         """Tell whether it may have ended so. `lost` is judged elsewhere."""

@@ -17,7 +17,7 @@ import jobwire
 from jobwire.client.blocking import BatchInfo, Client, Code, CursorTooOld, EventCursor, Forgotten, Job, JobSpec, Refused, State
 from jobwire.client.contexts import Context
 from jobwire.client.failures import JobFailed
-from jobwire.client.specs import job_spec, make_spec
+from jobwire.client.specs import job_spec
 from jobwire.keys.identity import Identity, load, save
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
@@ -323,7 +323,7 @@ def test_a_signal_is_sent(client: Client, daemon: FakeDaemon) -> None:
 
 def test_many_jobs_start_with_one_request(client: Client, daemon: FakeDaemon) -> None:
     batch = BatchInfo(new_id(), "night", 2)
-    jobs = client.submit_many([make_spec(["echo", str(n)], {}) for n in range(5)], batch=batch)
+    jobs = client.submit_many([job_spec(["echo", str(n)]) for n in range(5)], batch=batch)
 
     assert client.wait(jobs) == jobs
     assert daemon.verbs() == ["hello", "start"]

@@ -1,8 +1,14 @@
+import inspect
 import signal
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+import jobwire
+from jobwire.client.blocking import Client
 from jobwire.client.job_options import OPTIONS, Misunderstood, Surroundings, Wishes, parse_signal, spec_from
 from jobwire.schemas.refusal import Refused
 
@@ -75,3 +81,37 @@ def test_a_label_is_printable_text() -> None:
     for label in ("a\udcff=", "a=\n"):
         with pytest.raises(Misunderstood, match="no printable text"):
             spec_from(["true"], Wishes(labels=[label]), AROUND)
+
+
+def test_the_library_spells_out_each_option_of_a_job_in_its_signatures() -> None:
+    expected = {option.parameter: False if option.switch else "" if option.key == "name" else None for option in OPTIONS}
+    of_their_own = {
+        Client.run: {"self", "argv", "check", "timeout", "id"},
+        Client.submit: {"self", "argv", "watch", "id"},
+        jobwire.job_spec: {"argv"},
+    }
+    kinds = set()
+    for function, own in of_their_own.items():
+        parameters = inspect.signature(function).parameters
+        assert parameters.keys() - own == expected.keys()
+        for name, default in expected.items():
+            assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+            assert parameters[name].default == default
+            kinds.add((name, parameters[name].annotation))
+        # One reads a signature in help() and in an editor; it must not be that of a wrapper.
+        assert not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+    assert len(kinds) == len(expected), "an option has one type, wherever it is"
+
+
+def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
+    said = Wishes(
+        name="n", dir="/d", env=["A=b"], stdin=b"x", time_limit="1m", stop_signal="INT", grace="2s", output_limit="3K", labels=["l=m"]
+    )
+    typed = spec_from(["true"], replace(said, linger=True), Surroundings(Path("/")))
+    given: dict[str, object] = {
+        "name": "n", "cwd": "/d", "env": {"A": "b"}, "input": b"x", "time_limit": 60, "stop_signal": 2, "grace": timedelta(seconds=2),
+        "output_limit": "3K", "linger": True, "labels": {"l": "m"},
+    }  # fmt: skip
+    assert given.keys() == {option.parameter for option in OPTIONS}
+    function: Callable[..., object] = jobwire.job_spec
+    assert function(["true"], **given) == typed

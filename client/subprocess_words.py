@@ -1,0 +1,41 @@
+"""Keyword arguments of `subprocess` that the library does not have, and what to use instead."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_UNDECODED = "output is bytes, decode it: job.stdout.decode()"
+_GATHERED = "the output of a job is always kept: see stdout and stderr of the result, or of the job while it runs"
+_INSTEAD = {
+    "stdin": "give the bytes as input=",
+    "text": _UNDECODED,
+    "universal_newlines": _UNDECODED,
+    "encoding": _UNDECODED,
+    "errors": _UNDECODED,
+    "capture_output": _GATHERED,
+    "stdout": _GATHERED,
+    "stderr": _GATHERED,
+    "shell": "write the shell as the program: ['sh', '-c', ...]",
+    "id": "an id belongs to one submission and not to a spec: submit_many takes ids=",
+}
+
+
+def explains_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Return the function with a TypeError that says what to use instead of an option that it does not have."""
+    code = function.__code__
+    known = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+
+    @functools.wraps(function)
+    def checked(*args: _P.args, **options: _P.kwargs) -> _R:
+        for option in options:
+            if option not in known:
+                hint = f": {_INSTEAD[option]}" if option in _INSTEAD else ""
+                raise TypeError(f"{function.__name__}() got an unexpected keyword argument {option!r}{hint}")
+        return function(*args, **options)
+
+    return checked
