@@ -8,6 +8,7 @@ gone.
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import socket
 import struct
@@ -25,6 +26,10 @@ _CLOSE_WAIT = 8
 # The kernel makes the least of it that it can work with, socket(7).
 _LEAST_BUFFER_BYTES = 1
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+# Before it is let in, nobody has a reason to send as much: greeting and first command of a handshake are 264 bytes (RFC 23, RFC 26).
+HELD_BYTES = 32 * 1024
+# Who has one address of IPv6 has, as a rule, all that begin with the same 64 bits (RFC 6177).
+_NETWORK_BYTES = 8
 
 
 class Gone(Exception):  # noqa: N818 -- a fact
@@ -38,6 +43,36 @@ def cookie_of(descriptor: int) -> bytes:
             return connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES)
     except OSError:
         return b""
+
+
+def network_of(descriptor: int) -> bytes:
+    """Say from where a connection comes: its IPv4 address, or the network of its IPv6 address. Empty if that is not known."""
+    try:
+        with _borrowed(descriptor) as connection:
+            host = connection.getpeername()[0].partition("%")[0]
+        if ":" not in host:
+            return socket.inet_pton(socket.AF_INET, host)
+        address = ipaddress.IPv6Address(host)
+    except (OSError, ValueError, IndexError, AttributeError, TypeError):
+        # It has ended, or is none of TCP.
+        return b""
+    return address.ipv4_mapped.packed if address.ipv4_mapped is not None else address.packed[:_NETWORK_BYTES]
+
+
+def hold_newcomers(listener: int) -> None:
+    """Let libzmq read nothing from connections that this listening socket accepts from now on, until `let_read`, or HELD_BYTES have come.
+
+    They inherit SO_RCVLOWAT, socket(7): poll(2) tells of nothing to read below it, but of the end.
+    """
+    with suppress(OSError), _borrowed(listener) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, HELD_BYTES)
+
+
+def let_read(descriptor: int, cookie: bytes) -> None:
+    """End that for one connection; libzmq is woken for what has come meanwhile."""
+    with suppress(OSError), _borrowed(descriptor) as connection:
+        if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
 
 def shut_down(descriptor: int, cookie: bytes) -> None:
@@ -108,8 +143,9 @@ def _shut_down(connection: socket.socket, cookie: bytes) -> None:
 
 @contextmanager
 def _borrowed(descriptor: int) -> Iterator[socket.socket]:
-    # With all three given, Python asks the kernel nothing; none of the calls made here depends on them.
-    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=descriptor)
+    # With all three given, Python asks the kernel nothing. Of the calls made here only `getpeername` depends on one of them: on room for
+    # the longer addresses.
+    connection = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, fileno=descriptor)
     try:
         yield connection
     finally:

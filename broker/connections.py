@@ -1,9 +1,9 @@
 """All connections of a server socket, from when they are accepted: what they cost before anybody is known to be behind them, and after.
 
 libzmq hands a message over when it is whole and says nothing before. Whoever never completes one - inside the handshake, after it, or
-with part after part of a message without end - is not seen by who reads the socket, and fills the memory. But the kernel counts what
-came in over a connection (tcpi_bytes_received of TCP_INFO, tcp(7)); what came and was not handed over lies in libzmq.
+with part after part of a message without end - is not seen by who reads the socket, and fills the memory. What it sent: inflow.py.
 
+- When a handshake begins is decided by gate.py; until then libzmq is told of nothing to read, and the connection costs next to nothing.
 - Who has not said anything yet, a stranger or a member, may send 64 KiB and take ten seconds; of such connections there is a number, and
   the oldest makes way for the next.
 - What is known to be a member's may have so much under way over all connections of that member.
@@ -18,15 +18,17 @@ import asyncio
 import logging
 import resource
 import select
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
-from .connection import Gone, cookie_of, received_bytes, shut_down
+from .connection import HELD_BYTES, Gone, cookie_of, hold_newcomers, let_read, network_of, shut_down
 from .edge import EdgeReader, readable
+from .gate import Gate
+from .inflow import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ _log = logging.getLogger(__name__)
 STRANGER_BYTES = 64 * 1024
 STRANGER_SECONDS = 10.0
 MOST_STRANGERS = 256
+# In addition, of those whose handshake has not begun.
+MOST_WAITING = 1024
 # Each of the two sockets may have as much, and followed logs; the rest is kept for jobs and the store.
 _SHARE_OF_DESCRIPTORS = 4
 _LOOK_SECONDS = 0.02
@@ -41,48 +45,15 @@ _LOOK_SECONDS = 0.02
 _STRANGER_LOOK_SECONDS = 0.004
 # Anybody can be a stranger as often as they like, and must not fill the log.
 _TELL_SECONDS = 10.0
-# A frame of a CURVE connection (RFC 26, RFC 37): its length in one byte or in eight, a name, a nonce, the authenticator and the flags.
-_SHORT_FRAME_BYTES = 35
-_LONG_FRAME_BYTES = 42
-_LONGEST_SHORT = 222
-# Heartbeats of libzmq (ZMTP, PING) are taken in and never handed over. One a second is forgiven; a flood of them is none.
-_FORGIVEN_BYTES_A_SECOND = 256
 _EVENTS_A_TURN = 256
+# What a monitor tells first, zmq_socket_monitor(3): the event, and here a descriptor. Plain numbers: an enum's comparison takes longer.
+_TOLD = struct.Struct("=Hi")
+_LISTENING, _ACCEPTED, _DISCONNECTED = int(zmq.EVENT_LISTENING), int(zmq.EVENT_ACCEPTED), int(zmq.EVENT_DISCONNECTED)
 
 
 def most_of_descriptors() -> int:
     """Say how many descriptors may be used for one kind of thing that others have a hand in: a quarter, so that some are left."""
     return max(8, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _SHARE_OF_DESCRIPTORS)
-
-
-@dataclass(slots=True, eq=False)
-class Connection:
-    """One connection: since when, whose (empty: nobody has said anything over it), and how much of what came was handed over."""
-
-    descriptor: int
-    cookie: bytes
-    since: float
-    public: bytes = b""
-    handed_over: int = 0
-    under_way: int = 0
-    looked_at: float = 0.0
-
-    def look(self, now: float) -> None:
-        """Ask the kernel what came in.
-
-        Raises Gone.
-        """
-        received = received_bytes(self.descriptor, self.cookie)
-        if received is not None:
-            forgiven = int((now - self.looked_at) * _FORGIVEN_BYTES_A_SECOND) if self.public else 0
-            # Nothing is saved up.
-            self.handed_over = min(received, self.handed_over + forgiven)
-            self.under_way = received - self.handed_over
-        self.looked_at = now
-
-    def hand_over(self, size: int) -> None:
-        """Count a frame that was handed over."""
-        self.handed_over += size + (_SHORT_FRAME_BYTES if size <= _LONGEST_SHORT else _LONG_FRAME_BYTES)
 
 
 @dataclass(slots=True, eq=False)
@@ -98,10 +69,14 @@ class Connections:
     _by_descriptor: dict[int, Connection] = field(default_factory=dict)
     # Of whom nothing is known, oldest first.
     _strangers: dict[int, Connection] = field(default_factory=dict)
+    # Of these, whose handshake may begin or is over; in the order in which they were let in.
+    _begun: dict[int, Connection] = field(default_factory=dict)
+    _gate: Gate[Connection] = field(default_factory=Gate)
     _members: dict[bytes, dict[int, Connection]] = field(default_factory=dict)
     _stirred: set[int] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
     _patience: asyncio.TimerHandle | None = None
+    _turn: asyncio.TimerHandle | None = None
     _reader: EdgeReader | None = None
     _hung_up_on: int = 0
     _told_at: float = -_TELL_SECONDS
@@ -111,7 +86,7 @@ class Connections:
     def __post_init__(self) -> None:
         """Watch from before the first one comes."""
         self.most = self.most or most_of_descriptors()
-        self._monitor = self.watched.get_monitor_socket(zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        self._monitor = self.watched.get_monitor_socket(_LISTENING | _ACCEPTED | _DISCONNECTED)
         self._epoll = select.epoll()
 
     def open(self) -> None:
@@ -121,7 +96,7 @@ class Connections:
 
     def close(self) -> None:
         """Stop watching; the monitor's socket is closed here, or the context could not end."""
-        for timer in (self._timer, self._patience):
+        for timer in (self._timer, self._patience, self._turn):
             if timer is not None:
                 timer.cancel()
         if self._reader is not None:
@@ -134,12 +109,14 @@ class Connections:
     def drain(self) -> None:
         """Take in who has come and who has gone; cheap where there is nothing."""
         while readable(self._monitor):
-            event = parse_monitor_message(self._monitor.recv_multipart(zmq.DONTWAIT))
-            if event["event"] == zmq.EVENT_ACCEPTED:
-                self._accepted(event["value"])
-            elif event["event"] == zmq.EVENT_DISCONNECTED:
-                self._forget(event["value"])
-                self.gone(event["value"])
+            event, descriptor = _TOLD.unpack(self._monitor.recv_multipart(zmq.DONTWAIT)[0])
+            if event == _ACCEPTED:
+                self._accepted(descriptor)
+            elif event == _DISCONNECTED:
+                self._forget(descriptor)
+                self.gone(descriptor)
+            elif event == _LISTENING:
+                hold_newcomers(descriptor)
 
     def of(self, descriptor: int) -> Connection | None:
         """Find the connection with this descriptor of libzmq's."""
@@ -160,6 +137,8 @@ class Connections:
         if connection is None or connection.public == public:
             return connection
         self._strike_off(connection)
+        if not connection.public:
+            self._let_in(self._gate.speak(connection.network, time.monotonic()))
         connection.public = public
         self._members.setdefault(public, {})[descriptor] = connection
         return connection if self._make_room(connection) else None
@@ -170,21 +149,41 @@ class Connections:
         if not cookie:
             # It has ended already; that is told next.
             return
-        connection = Connection(descriptor, cookie, time.monotonic(), looked_at=time.monotonic())
+        now = time.monotonic()
+        connection = Connection(descriptor, cookie, now, network_of(descriptor), looked_at=now)
         self._by_descriptor[descriptor] = self._strangers[descriptor] = connection
         try:
             self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLET | select.EPOLLONESHOT)
         except OSError:
             self._stirred.add(descriptor)
             self._look_in(_STRANGER_LOOK_SECONDS)
-        self._make_room(connection)
+        if not self._make_room(connection):
+            return
+        self._let_in(self._gate.arrive(connection.network, connection, now))
         self._wait_for_strangers()
+
+    def _let_in(self, admitted: list[Connection]) -> None:
+        """Let handshakes begin, and be called when the next one may."""
+        for connection in admitted:
+            connection.let_in = True
+            self._begun[connection.descriptor] = connection
+            let_read(connection.descriptor, connection.cookie)
+            if len(self._begun) > MOST_STRANGERS:
+                self._hang_up(next(iter(self._begun.values())), "has said nothing while too many others came")
+        if self._turn is None and (due_in := self._gate.due_in(time.monotonic())) is not None:
+            self._turn = self.loop.call_later(due_in, self._take_turns)
+
+    def _take_turns(self) -> None:
+        self._turn = None
+        self.drain()
+        self._let_in(self._gate.admit(time.monotonic()))
 
     def _make_room(self, newest: Connection) -> bool:
         """Hang up on one where there are too many; say whether the newest can stay."""
         too_many = len(self._by_descriptor) > self.most
         # Of all places strangers have a quarter, or members could keep all of them for themselves.
-        if len(self._strangers) > MOST_STRANGERS or (too_many and (len(self._strangers) > self.most // 4 or not self._members)):
+        strangers = len(self._strangers)
+        if strangers > MOST_STRANGERS + MOST_WAITING or (too_many and (strangers > self.most // 4 or not self._members)):
             self._hang_up(next(iter(self._strangers.values())), "has said nothing while too many others came")
         elif too_many:
             largest = max(self._members.values(), key=len)
@@ -217,6 +216,9 @@ class Connections:
     def _strike_off(self, connection: Connection) -> None:
         """Count it neither for its member nor as a stranger's."""
         self._strangers.pop(connection.descriptor, None)
+        self._begun.pop(connection.descriptor, None)
+        if not connection.let_in:
+            self._gate.leave(connection.network, connection)
         theirs = self._members.get(connection.public)
         if theirs is not None:
             theirs.pop(connection.descriptor, None)
@@ -269,7 +271,7 @@ class Connections:
 
     def _is_within_bounds(self, connection: Connection) -> bool:
         if not connection.public:
-            if connection.under_way > STRANGER_BYTES:
+            if connection.under_way > (STRANGER_BYTES if connection.let_in else HELD_BYTES - 1):
                 self._hang_up(connection, f"sent {connection.under_way} bytes before it said who it is")
                 return False
             return True

@@ -13,7 +13,7 @@ from typing import Protocol
 from ..schemas.refusal import Refused
 from .accounts import Account, Meter
 from .connection import shut_down
-from .connections import Connection
+from .inflow import Connection
 
 
 class Ending(Protocol):

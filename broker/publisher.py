@@ -27,8 +27,9 @@ from ..keys.sockets import listen, server_socket
 from ..schemas.frames import LARGEST_SUBSCRIPTION
 from .accounts import Account, Meter
 from .connection import cookie_of, shut_down
-from .connections import Connection, Connections
+from .connections import Connections
 from .edge import EdgeReader
+from .inflow import Connection
 
 _log = logging.getLogger(__name__)
 

@@ -29,6 +29,13 @@ class CurveClient:
         address = urlsplit(endpoint)
         self.socket = socket.create_connection((address.hostname, address.port), timeout=3)
         self._numbers = iter(range(1, 1 << 62))
+        try:
+            self._shake_hands(server, identity, socket_type)
+        except BaseException:
+            self.socket.close()
+            raise
+
+    def _shake_hands(self, server: bytes, identity: Identity, socket_type: bytes) -> None:
         own, passing = PrivateKey(_raw(identity.curve_secret)), PrivateKey.generate()
         theirs = PublicKey(_raw(curve_public_of(server)))
         self.socket.sendall(GREETING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,9 @@ from processes import descriptors, peak_bytes
 from raw_client import RawClient
 
 from jobwire.broker.connections import MOST_STRANGERS
+from jobwire.broker.gate import A_SECOND, AT_ONCE
+from jobwire.keys.identity import generate
+from jobwire.keys.sockets import client_socket
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 MOST_BYTES = 128 * 1024 * 1024
@@ -118,6 +122,51 @@ def test_who_shakes_hands_and_then_says_nothing_makes_way(worker: Worker) -> Non
         wait_until(first.was_cut_off, "the oldest is cut off")
 
 
+@pytest.mark.parametrize("which", ["endpoint", "event_endpoint"])
+def test_handshakes_from_one_address_begin_no_faster_than_they_may(worker: Worker, which: str) -> None:
+    insider = worker.admit("insider", "viewer")
+    many = AT_ONCE + 50
+    with small_and_serving(worker), ExitStack() as stack:
+        begun = time.monotonic()
+        for _ in range(many):
+            stack.enter_context(CurveClient(getattr(worker, which), worker.public, insider, b"DEALER" if which == "endpoint" else b"XSUB"))
+        # One is the member who watches.
+        assert time.monotonic() - begun >= (many - AT_ONCE - 1) / A_SECOND
+
+
+def test_handshakes_of_unknown_keys_count_too(worker: Worker) -> None:
+    stranger = generate()
+    many = AT_ONCE + 50
+    with small_and_serving(worker):
+        begun = time.monotonic()
+        for _ in range(many):
+            with pytest.raises((AssertionError, OSError)):
+                CurveClient(worker.endpoint, worker.public, stranger)
+        assert time.monotonic() - begun >= (many - AT_ONCE - 1) / A_SECOND
+
+
+def test_who_comes_from_the_same_address_gets_in_beside_three_hundred_that_come_again_at_once(worker: Worker) -> None:
+    insider = worker.admit("insider", "viewer")
+    with small_and_serving(worker), zmq.Context(1) as context:
+        many = [client_socket(context, zmq.DEALER, insider, worker.public) for _ in range(300)]
+        for one in many:
+            one.setsockopt(zmq.RECONNECT_IVL, 1)
+            one.connect(worker.endpoint)
+        wait_until(lambda: "strangers were cut off" in worker.logged(), "there are too many")
+        for _ in range(3):
+            with worker.client() as newcomer:
+                assert newcomer.hello().kind == "worker"
+        context.destroy(linger=0)
+
+
+def test_a_member_who_connects_again_and_again_and_uses_it_hardly_waits(worker: Worker) -> None:
+    many = 3 * AT_ONCE
+    with small_and_serving(worker):
+        for _ in range(many):
+            with worker.client() as client:
+                assert client.hello().kind == "worker"
+
+
 def test_who_asks_for_topics_that_were_never_granted_is_cut_off(worker: Worker) -> None:
     viewer = worker.admit("viewer", "viewer")
     with small_and_serving(worker), RawClient(worker.endpoint, worker.public, viewer) as raw:
@@ -171,6 +220,8 @@ def test_members_cannot_use_up_all_descriptors_either(narrow: Worker) -> None:
             for _ in range(40):
                 raw = stack.enter_context(RawClient(narrow.endpoint, narrow.public, insider, lazy=True))
                 raw.send(raw.envelope(raw.request(list=request_pb2.List())))
+                # Answered or cut off: many that have not said anything yet would make way for each other.
+                raw.receive_frames(1000)
         wait_until(lambda: "the most of too many connections" in narrow.logged(), "somebody is cut off")
         assert before.ask(before.start(b"true")).WhichOneof("content") == "acknowledged"
         assert descriptors(narrow.process.pid) < 230, "some are kept back"

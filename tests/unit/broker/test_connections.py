@@ -13,8 +13,10 @@ import pytest
 import zmq
 
 from jobwire.broker import connections as under_test
-from jobwire.broker.connection import Gone, cookie_of, received_bytes, shut_down
-from jobwire.broker.connections import Connection, Connections
+from jobwire.broker import gate
+from jobwire.broker.connection import HELD_BYTES, Gone, cookie_of, network_of, received_bytes, shut_down
+from jobwire.broker.connections import Connections
+from jobwire.broker.inflow import Connection
 
 
 class Watched:
@@ -87,6 +89,122 @@ async def test_a_member_is_not_hung_up_on_for_saying_nothing_more(watched: Watch
         assert watched.connections.of(known.descriptor) is known
         assert watched.connections.held_by(b"m" * 32) == 1
     await until(lambda: not watched.connections.held_by(b"m" * 32))
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One handshake may begin, and another one a second later."""
+    monkeypatch.setattr(gate, "AT_ONCE", 1)
+    monkeypatch.setattr(gate, "A_SECOND", 1.0)
+
+
+def greeted(connection: socket.socket) -> bool:
+    """Greet; say whether the other side reads that and goes on, instead of only sending the signature that everybody gets (RFC 23)."""
+    signature = b"\xff" + bytes(8) + b"\x7f"
+    connection.sendall(signature + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32))
+    received = b""
+    connection.settimeout(0.2)
+    try:
+        while len(received) <= len(signature):
+            data = connection.recv(1024)
+            if not data:
+                return False
+            received += data
+    except TimeoutError:
+        return False
+    finally:
+        connection.settimeout(60)
+    return True
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_a_handshake_begins_when_its_turn_has_come(watched: Watched) -> None:
+    with watched.connect() as first, watched.connect() as second:
+        assert await asyncio.to_thread(greeted, first)
+        await until(lambda: len(watched.connections._by_descriptor) == 2)
+        assert not await asyncio.to_thread(greeted, second), "it was read before its turn"
+        # What lies in the kernel is read then.
+        assert len(await asyncio.to_thread(second.recv, 1024)) > 0
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_who_waits_and_leaves_is_noticed(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "A_SECOND", 0.001)
+    with watched.connect():
+        for _ in range(20):
+            watched.connect().close()
+        await until(lambda: len(watched.gone) == 20)
+        assert watched.connections._gate.due_in(0.0) is None
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_who_waits_cannot_push_its_way_in(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "A_SECOND", 0.001)
+    with watched.connect(), watched.connect() as pushing:
+        await until(lambda: len(watched.connections._by_descriptor) == 2)
+        pushing.sendall(bytes(HELD_BYTES))
+        assert await asyncio.to_thread(was_closed, pushing)
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_of_those_who_wait_the_oldest_makes_way_for_the_next(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "A_SECOND", 0.001)
+    monkeypatch.setattr(under_test, "MOST_STRANGERS", 1)
+    monkeypatch.setattr(under_test, "MOST_WAITING", 3)
+    many = [watched.connect() for _ in range(5)]
+    assert await asyncio.to_thread(was_closed, many[0])
+    await until(lambda: len(watched.connections._by_descriptor) == 4)
+    for one in many:
+        one.close()
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_a_connection_that_is_used_lets_others_in(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "A_SECOND", 0.001)
+    monkeypatch.setattr(gate, "_GIVEN_BACK", 1.0)
+    with watched.connect() as first, watched.connect() as second:
+        await until(lambda: len(watched.connections._by_descriptor) == 2)
+        known = next(one for one in watched.connections._by_descriptor.values() if _other_side(one) == first.getsockname())
+        assert not await asyncio.to_thread(greeted, second)
+        watched.connections.known(known.descriptor, b"m" * 32)
+        assert len(await asyncio.to_thread(second.recv, 1024)) > 0
+
+
+@pytest.mark.parametrize(
+    ("family", "host", "network"),
+    [
+        (socket.AF_INET, "127.0.0.1", b"\x7f\x00\x00\x01"),
+        (socket.AF_INET6, "::1", bytes(8)),
+        (socket.AF_INET6, "::ffff:127.0.0.1", b"\x7f\x00\x00\x01"),
+    ],
+)
+def test_an_address_of_ipv6_counts_with_its_neighbours_and_a_mapped_one_as_what_it_is(
+    family: socket.AddressFamily, host: str, network: bytes
+) -> None:
+    if family == socket.AF_INET6 and not has_ipv6():
+        pytest.skip("no IPv6 on this machine")
+    with (
+        socket.create_server(("::" if ":" in host else host, 0), family=family, dualstack_ipv6=":" in host) as server,
+        socket.create_connection((host, server.getsockname()[1])),
+        server.accept()[0] as ours,
+    ):
+        assert network_of(ours.fileno()) == network
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+def test_what_is_no_connection_comes_from_nowhere() -> None:
+    one, other = socket.socketpair()
+    with one, other, socket.socket() as unconnected:
+        assert network_of(one.fileno()) == b""
+        assert network_of(unconnected.fileno()) == b""
+    assert network_of(-1) == b""
 
 
 def _other_side(connection: Connection) -> tuple[str, int]:
