@@ -32,6 +32,7 @@ from insiders import (
 from raw_client import RawClient
 
 from jobwire.keys.identity import from_seed, parse_public
+from jobwire.keys.sockets import client_socket
 from jobwire.schemas.frames import MOST_KEYS
 from jobwire.schemas.generated import job_pb2, request_pb2
 
@@ -160,6 +161,19 @@ def mute(connect: Connect) -> None:
                 goes_on(2)
 
 
+def again(connect: Connect) -> None:
+    """Shake hands over 300 connections, say nothing, and come again at once where one is cut off."""
+    with connect() as raw, zmq.Context(1) as context:
+        begin()
+        many = [client_socket(context, zmq.DEALER, raw.identity, raw.server) for _ in range(300)]
+        for one in many:
+            one.set(zmq.RECONNECT_IVL, 1)
+            one.connect(raw.endpoint)
+        while goes_on(60):
+            pass
+        context.destroy(linger=0)
+
+
 def hellos(connect: Connect) -> None:
     """Say hello without end, and read no answer."""
     begin()
@@ -181,6 +195,7 @@ ATTACKS = {
     "parts": parts,
     "heartbeats": heartbeats,
     "mute": mute,
+    "again": again,
     "hellos": hellos,
 }
 

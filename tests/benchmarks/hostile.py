@@ -40,6 +40,7 @@ _WHATS = {
     "parts": "one sends a message in parts without end",
     "heartbeats": "one sends heartbeats without end",
     "mute": "300 connections shake hands and say nothing",
+    "again": "300 connections shake hands, say nothing and come again at once",
     "hellos": "one says 10,000 hellos and reads no answer",
 }
 
