@@ -133,15 +133,16 @@ def _unusable(folder: Path, error: OSError) -> Refused:
 
 
 def _described(folder: Path, holder: str) -> Context | None:
-    """Read what the holder says of itself; None where it is not ready, and only its predecessor's words are there.
+    """Read what the holder says of itself; None where it is not ready, and its predecessor's words are there or none that can be read.
 
-    Where its file was removed nobody knows the holder's pid; then the description counts if its process is here.
+    Where its description was removed or overwritten it is written anew in a moment. Where its lock was removed nobody knows its pid; then
+    the description counts if its process is here.
     """
     try:
         said = (folder / DESCRIPTION).read_bytes()
-    except FileNotFoundError:
+        fields, context = _understand(said)
+    except (OSError, Refused):
         return None
-    fields, context = _understand(said)
     where = locate(fields)
     is_holder = str(fields["pid"]) == holder if holder else where is Whereabouts.HERE
     return context if is_holder and where is not Whereabouts.GONE else None

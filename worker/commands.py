@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from ..broker.room import free_bytes
-from ..keys.holder import Whereabouts, locate
+from ..keys.holder import DESCRIPTION, Whereabouts, locate
 from ..keys.ownership import demand_own
 from ..keys.places import roster_path, worker_folder
 from ..schemas.job import OWN_FAILURE_STATUS
@@ -34,6 +34,8 @@ _LEAST_SLOTS = 4
 _STOP_SECONDS = 30
 _RELOAD_SECONDS = 60
 _JOBS_SHOWN = 10
+# Of what each version says of itself.
+_SAID = {"pid", "version", "endpoint", "event_endpoint", "key", "state", "roster", "slots", "supervisor_pid", "keeper_pid", "cgroups"}
 _WHERE = {
     Whereabouts.HERE: "",
     Whereabouts.ELSEWHERE: " of another container or machine",
@@ -93,7 +95,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
 def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Say whether the worker runs, where, and what it holds. Ends 1 if it does not run."""
     folder = _folder(state)
-    found = running(folder)
+    found = _running(folder)
     if found is None:
         raise Refused(
             Code.NOT_FOUND, f"no worker runs on {folder}", "jobwire run starts your own; jobwire worker run starts one for others"
@@ -127,7 +129,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
 def stop(*, state: StateOption = None) -> None:
     """End the worker. Running jobs go on, queued ones wait for its next start."""
     folder = _folder(state)
-    found = running(folder)
+    found = _running(folder)
     if found is None:
         typer.echo(f"jobwire: no worker runs on {folder}", err=True)
         return
@@ -153,7 +155,7 @@ def reload(*, state: StateOption = None) -> None:
     from inotify_simple import INotify, flags  # type: ignore[import-untyped] # noqa: PLC0415 -- reason: untyped; rarely needed
 
     folder = _folder(state)
-    before = running(folder)
+    before = _running(folder)
     if before is None:
         raise Refused(Code.NOT_FOUND, f"no worker runs on {folder}", "there is nothing to reload")
     if "reloads" not in before:
@@ -218,6 +220,17 @@ def rebuild(
     for name in found.left_out[:_JOBS_SHOWN]:
         typer.echo(f"jobwire: no job can be read from {folder / layout.LOGS / name}; it is left as it is", err=True)
     typer.echo("jobwire: jobs that waited in the queue are forgotten; start the worker, and submit them anew", err=True)
+
+
+def _running(folder: Path) -> dict[str, Any] | None:
+    found = running(folder)
+    if found is not None and not found.keys() >= _SAID:
+        raise Refused(
+            Code.UNAVAILABLE,
+            f"what the worker says of itself in {folder / DESCRIPTION} was overwritten",
+            "it writes it anew: try again in a moment",
+        )
+    return found
 
 
 def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int, *, comes_by_itself: bool) -> None:

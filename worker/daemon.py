@@ -21,7 +21,7 @@ from typing import Any
 from .. import __version__
 from ..broker.daemon import Daemon, Settings
 from ..broker.retention import Keep
-from ..keys.holder import identify
+from ..keys.holder import DESCRIPTION, identify
 from ..keys.identity import Identity, format_public, load_or_make
 from ..schemas.refusal import Code, Refused
 from . import constraints, layout, orphans, reload
@@ -134,7 +134,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
 
         reloads = resumed.reloads if resumed else Reloads()
         description = _Description(lock, settings, identity, engine, daemon, reloads, surroundings)
-        lock.describe(description.fields())
+        _describe(lock, description)
         engine.on_hello = description.write_anew
         watch = FolderWatch(lock, settings.state, loop, lambda: signals.put_nowait(signal.SIGTERM))
         answer_first()
@@ -172,6 +172,19 @@ def _look_around(settings: WorkerSettings) -> list[str]:
     for sentence in found:
         _log.warning("this worker and its jobs keep from who started it: %s", sentence)
     return found
+
+
+def _describe(lock: StateLock, description: _Description) -> None:
+    """Let others find it, now that its store is open."""
+    lock.note_store()
+    try:
+        lock.describe(description.fields())
+    except OSError as error:
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"the state folder {description.settings.state} cannot be used: {DESCRIPTION} cannot be written: {error.strerror}",
+            "see that there is room, and nothing else of that name",
+        ) from error
 
 
 def _make_way(daemon: Daemon, signals: asyncio.Queue[signal.Signals]) -> None:

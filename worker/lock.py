@@ -19,6 +19,7 @@ from ..keys.ownership import judge
 from ..schemas.refusal import Code, Refused
 from . import layout
 
+STORE_FILES = (layout.STORE, f"{layout.STORE}-wal", f"{layout.STORE}-shm")
 _LOOK_AGAIN_MS = 5
 _PATIENCE_SECONDS = 20
 
@@ -33,6 +34,7 @@ class StateLock:
         """
         self._state = state
         self._description = b""
+        self._store: dict[str, tuple[int, int]] = {}
         self._file = inherited
         try:
             private_files.make_folder(state)
@@ -116,6 +118,11 @@ class StateLock:
         self._description = json.dumps(noted).encode() + b"\n"
         private_files.replace(self._state / DESCRIPTION, self._description)
 
+    def note_store(self) -> None:
+        """Note which files the open store is made of: `loss` tells when one of them is not there under its name any more."""
+        found = {name: _find(self._folder, name) for name in STORE_FILES}
+        self._store = {name: (status.st_dev, status.st_ino) for name, status in found.items() if status is not None}
+
     def loss(self) -> str:
         """Say in words what was removed that this worker cannot go on without; empty while all is there."""
         try:
@@ -124,10 +131,15 @@ class StateLock:
             return f"the state folder {self._state} was removed"
         if not os.path.samestat(there, os.fstat(self._folder)):
             return f"the state folder {self._state} was replaced by another"
-        return "" if _is_in(self._folder, layout.STORE) else f"the store {self._state / layout.STORE} was removed"
+        for name, noted in self._store.items():
+            found = _find(self._folder, name)
+            if found is None or (found.st_dev, found.st_ino) != noted:
+                # What is written to a file without a name is gone with the process, though it was acknowledged.
+                return f"the store {self._state / name} was {'removed' if found is None else 'replaced by another file'}"
+        return ""
 
     def make_again(self) -> None:
-        """Make the files again that others find this worker by, where they were removed.
+        """Make the files again that others find this worker by, where they were removed or hold something else.
 
         Raises OSError.
         """
@@ -142,10 +154,16 @@ class StateLock:
             self._sign()
             is_told = False
         else:
-            is_told = _is_in(self._folder, DESCRIPTION)
+            is_told = self._is_told()
         # Anew with the lock as well: who waits for this worker is woken by a file that is moved into its place.
         if self._description and not is_told:
             private_files.replace(self._state / DESCRIPTION, self._description)
+
+    def _is_told(self) -> bool:
+        try:
+            return (self._state / DESCRIPTION).read_bytes() == self._description
+        except OSError:
+            return False
 
     def fileno(self) -> int:
         """Get the descriptor that holds the lock."""
@@ -165,13 +183,17 @@ def _locks(fd: int, how: int) -> bool:
     return True
 
 
-def _is_in(folder: int, name: str, fd: int = -1) -> bool:
-    """Tell whether a name is there; with `fd`, as that of this very file."""
+def _find(folder: int, name: str, *, follow: bool = True) -> os.stat_result | None:
     try:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return os.stat(name, dir_fd=folder, follow_symlinks=follow)
     except FileNotFoundError:
-        return False
-    return fd < 0 or os.path.samestat(found, os.fstat(fd))
+        return None
+
+
+def _is_in(folder: int, name: str, fd: int) -> bool:
+    """Tell whether a name is there, as that of this very file."""
+    found = _find(folder, name, follow=False)
+    return found is not None and os.path.samestat(found, os.fstat(fd))
 
 
 def running(state: Path) -> dict[str, Any] | None:

@@ -49,11 +49,59 @@ def test_a_process_that_is_not_the_worker_is_never_signalled(worker: Worker, ver
         assert stranger.stdout is not None
         stranger.stdout.readline()
         said = worker.described()
+        # Otherwise it writes its own words again.
+        os.kill(said["pid"], signal.SIGSTOP)
         (worker.state / "worker.json").write_text(json.dumps({**said, "pid": stranger.pid, **other}))
         assert "your worker runs elsewhere" in worker.command(verb, status=1).stderr
         assert stranger.poll() is None
         stranger.kill()
-    (worker.state / "worker.json").write_text(json.dumps(said))
+    os.kill(said["pid"], signal.SIGCONT)
+    wait_until(lambda: worker.described() == said, "it writes its own words again")
+
+
+@pytest.mark.parametrize("words", ["garbage", "", "[]", '{"pid": 1}'], ids=["garbage", "empty", "a list", "not all"])
+@pytest.mark.parametrize("moved", [False, True], ids=["written", "moved"])
+def test_a_description_that_was_overwritten_is_written_again(worker: Worker, words: str, *, moved: bool) -> None:
+    said = worker.described()
+    other = worker.state / "other" if moved else worker.state / "worker.json"
+    other.write_text(words)
+    other.rename(worker.state / "worker.json")
+
+    def told() -> dict[str, object]:
+        try:
+            return worker.described()
+        except ValueError:
+            return {}
+
+    wait_until(lambda: told() == said, "it is written again")
+    assert worker.command("status").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["state.db", "state.db-wal", "state.db-shm"])
+@pytest.mark.parametrize("with_what", [None, "its copy", "garbage"])
+def test_a_worker_ends_in_order_when_a_file_of_its_store_was_replaced(worker: Worker, name: str, with_what: str | None) -> None:
+    """Otherwise all that it acknowledges from then on goes to a file without a name, and with a crash is gone."""
+    path = worker.state / name
+    with worker.client() as client:
+        client.run(["true"])
+        if with_what is None:
+            path.unlink()
+        else:
+            other = worker.folder / "other"
+            if with_what == "garbage":
+                other.write_text("garbage")
+            else:
+                shutil.copy(path, other)
+            other.rename(path)
+    assert worker.process is not None
+    worker.process.wait(60)
+    what = "removed" if with_what is None else "replaced by another file"
+    assert f"{path} was {what}: this worker ends" in worker.log.read_text()
+    if name != "state.db":
+        # What was in them is in the store now.
+        worker.start()
+        with worker.client() as client:
+            assert len(list(client.list(all=True))) == 1
 
 
 def test_a_supervisor_whose_socket_was_removed_is_found_and_stays_the_only_one(worker: Worker) -> None:

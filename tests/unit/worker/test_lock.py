@@ -32,6 +32,7 @@ def lock(tmp_path: Path) -> Iterator[StateLock]:
     made = StateLock(tmp_path / "state")
     made.describe(identify())
     (tmp_path / "state" / layout.STORE).touch()
+    made.note_store()
     yield made
     made.release()
 
@@ -89,6 +90,9 @@ def test_files_that_were_removed_are_made_again(lock: StateLock, tmp_path: Path)
 
 def test_what_a_worker_cannot_go_on_without_is_named(lock: StateLock, tmp_path: Path) -> None:
     state = tmp_path / "state"
+    (tmp_path / "other").touch()
+    (tmp_path / "other").rename(state / layout.STORE)
+    assert lock.loss() == f"the store {state / layout.STORE} was replaced by another file"
     (state / layout.STORE).unlink()
     assert lock.loss() == f"the store {state / layout.STORE} was removed"
     state.rename(tmp_path / "old")
