@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..schemas.frames import STORE_ID_BYTES
 from ..schemas.generated import event_pb2, job_pb2
 from ..schemas.refusal import Code, Refused
+from . import soundness
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,7 +112,7 @@ def connect(path: Path) -> sqlite3.Connection:
 def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
     """Bring the tables to this version and return the store's id.
 
-    Raises Refused: DATA of a newer version (FAILED_PRECONDITION), or a file that is no store (INTERNAL).
+    Raises Refused: DATA of a newer version, or a file that cannot be written (FAILED_PRECONDITION), or one that is no store (INTERNAL).
     """
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -132,6 +133,8 @@ def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
             return store_id
         return bytes(found[0])
     except sqlite3.DatabaseError as error:
+        if not soundness.is_damage(error):
+            raise soundness.out_of_reach(path, error) from error
         raise Refused(
             Code.INTERNAL,
             f"{path} cannot be used as a store: {error}",

@@ -6,12 +6,15 @@ so would forget commits that were acknowledged. That is looked for here; https:/
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 import struct
 import sys
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
+
+from ..schemas.refusal import Code, Refused
 
 # `quick_check` reads all of it, 64 MiB in a few tenths of a second. At a start no more than that is read in advance.
 MOST_BYTES_AT_A_START = 64 * 1024 * 1024
@@ -25,6 +28,23 @@ _CHECKED_OF_FRAME_HEADER = 8
 _WORD = 0xFFFFFFFF
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether SQLite found the file itself broken; otherwise it only could not be read or written, and may be whole."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code == sqlite3.SQLITE_IOERR_SHORT_READ
+
+
+def out_of_reach(path: Path, reason: object) -> Refused:
+    """Say that a store could not be read or written; nothing is known to be wrong with it, so nobody is told to make another one."""
+    largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limit = "" if largest == resource.RLIM_INFINITY else f"; files may have at most {largest} bytes here (ulimit -f)"
+    return Refused(
+        Code.FAILED_PRECONDITION,
+        f"the store {path} cannot be read or written: {reason}{limit}",
+        f"see that {path.parent} may be written to, that its disk has room, and that no quota or limit is used up",
+    )
+
+
 def exists(path: Path) -> bool:
     """Tell whether there is a store, broken or not; SQLite takes an empty file for one that is still to be made."""
     try:
@@ -36,19 +56,24 @@ def exists(path: Path) -> bool:
 
 
 def find_damage(path: Path, most_bytes: int = sys.maxsize) -> str:
-    """Say in words what is wrong with a store; empty if nothing is. A larger one is not read whole."""
+    """Say in words what is wrong with a store; empty if nothing is. A larger one is not read whole.
+
+    Raises Refused(FAILED_PRECONDITION) where it cannot be looked at.
+    """
     try:
         damage = _damage_of_log(_read(path.with_name(f"{path.name}-wal")))
         whole = path.stat().st_size <= most_bytes
         return damage or _damage_of_pages(path, whole=whole)
     except OSError as error:
-        return f"it cannot be read: {error.strerror}"
+        raise out_of_reach(path, error.strerror) from error
 
 
 def _damage_of_pages(path: Path, *, whole: bool) -> str:
     try:
         found = _ask(path, "PRAGMA quick_check(1)" if whole else "SELECT min('ok') FROM sqlite_schema")
     except sqlite3.Error as error:
+        if not is_damage(error):
+            raise out_of_reach(path, error) from error
         return str(error)
     return "" if found == "ok" else " ".join(str(found).split())
 

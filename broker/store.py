@@ -23,6 +23,7 @@ from ..schemas.refusal import Code, Reason, Refused
 from . import schema
 from .ballast import Ballast
 from .rows import Added, AddJobs, ChangeJobs, DropJobs, Rows, Write
+from .soundness import is_damage, out_of_reach
 
 # What SQLite gives has no static type; schema.py says what stands where.
 Row = tuple[Any, ...]
@@ -35,7 +36,7 @@ _RETRY_SECONDS = 1.0
 class Store:
     """One state.db, opened at once. `told` is called when everything that became durable together was told.
 
-    Raises Refused with words for a newer or damaged store.
+    Raises Refused with words for a store that is newer, damaged, or cannot be read or written.
     """
 
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, told: Callable[[], None]) -> None:
@@ -51,15 +52,15 @@ class Store:
         try:
             self._writes = schema.connect(path)
         except (sqlite3.Error, OSError) as error:
-            raise Refused(
-                Code.INTERNAL, f"{path} cannot be opened as a store: {error}", "look at the disk and the folder's rights"
-            ) from error
+            raise _unusable(path, error) from error
         try:
             self.id = schema.prepare(self._writes, path)
             self._rows = Rows(self._writes)
             self._reads = schema.connect(path)
-        except BaseException:
+        except BaseException as error:
             self._writes.close()
+            if isinstance(error, sqlite3.Error | OSError):
+                raise _unusable(path, error) from error
             raise
         self.head = self._rows.next_seq - 1
         self._ballast = Ballast(path.with_name("ballast"))
@@ -160,7 +161,7 @@ class Store:
         with contextlib.suppress(sqlite3.Error):
             self._writes.execute("ROLLBACK")
         write, others = group[0], self._waiting
-        code = Code.INTERNAL if _is_damage(error) else Code.RESOURCE_EXHAUSTED
+        code = Code.INTERNAL if is_damage(error) else Code.RESOURCE_EXHAUSTED
         refused = Refused(code, f"the daemon cannot record this: {error}", _next_step(error), reason=_reason(error))
         if len(group) > 1:
             self._one_by_one = True
@@ -183,18 +184,20 @@ class Store:
         self._loop.call_soon(self._begin)
 
 
-def _is_damage(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+def _unusable(path: Path, error: sqlite3.Error | OSError) -> Refused:
+    if isinstance(error, sqlite3.Error) and is_damage(error):
+        return Refused(Code.INTERNAL, f"{path} cannot be opened as a store: {error}", "make it anew from the logs: jobwire worker rebuild")
+    return out_of_reach(path, (error.strerror or error) if isinstance(error, OSError) else error)
 
 
 def _reason(error: sqlite3.Error) -> Reason | None:
-    if _is_damage(error):
+    if is_damage(error):
         return Reason.STORE_DAMAGED
     return Reason.DISK_FULL if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL else None
 
 
 def _next_step(error: sqlite3.Error) -> str:
-    if _is_damage(error):
+    if is_damage(error):
         return "rebuild the store on the machine of the daemon"
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
         return "see that the disk of its state folder can be written to, then try again"

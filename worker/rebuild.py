@@ -55,7 +55,7 @@ class Rebuilt:
 def demand_sound(state: Path) -> None:
     """Let no worker run on a store that forgot jobs.
 
-    Raises Refused(FAILED_PRECONDITION) if it is damaged, or is not there while there are logs.
+    Raises Refused(FAILED_PRECONDITION) if it is damaged, cannot be read, or is not there while there are logs.
     """
     path = state / layout.STORE
     damage = _missing(state) if not soundness.exists(path) else soundness.find_damage(path, soundness.MOST_BYTES_AT_A_START)
@@ -73,14 +73,14 @@ def command(state: Path) -> str:
 def rebuild(state: Path, *, force: bool = False) -> Rebuilt:
     """Make the store of a state folder anew; no worker may run. The old one is kept under another name.
 
-    Raises Refused if a worker runs, if the store is sound and it is not forced, or if there is nothing to make one of.
+    Raises Refused if a worker runs, if the store is sound or cannot be read and it is not forced, or if there is nothing to make one of.
     """
     path = state / layout.STORE
     if not state.is_dir():
         raise Refused(Code.NOT_FOUND, f"there is no state folder {state}", "name it with --state")
     lock = StateLock(state)
     try:
-        damage = soundness.find_damage(path) if soundness.exists(path) else _missing(state)
+        damage = _damage_of(path, force=force) if soundness.exists(path) else _missing(state)
         if not damage and not soundness.exists(path):
             raise Refused(Code.NOT_FOUND, f"{state} has neither a store nor logs", "nothing is to be done: a worker makes a new store")
         if not damage and not force:
@@ -92,6 +92,16 @@ def rebuild(state: Path, *, force: bool = False) -> Rebuilt:
         return _rebuild(state, Rebuilt(damage))
     finally:
         lock.release()
+
+
+def _damage_of(path: Path, *, force: bool) -> str:
+    """Say what is wrong with it; that it cannot be read may have another reason, which must not cost the jobs that wait in it."""
+    try:
+        return soundness.find_damage(path)
+    except Refused as refused:
+        if not force:
+            raise
+        return str(refused)
 
 
 def _missing(state: Path) -> str:

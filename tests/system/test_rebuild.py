@@ -38,6 +38,18 @@ def gated(client: Client, gate: Path, status: int) -> Job:
     return client.submit(["sh", "-c", f"echo out; read _ < {gate}; exit {status}"], name=gate.name)
 
 
+def test_a_store_that_cannot_be_read_is_not_made_anew_unless_that_is_meant(tmp_path: Path) -> None:
+    """Nothing is known to be wrong with it, and jobs may wait in it."""
+    one = Worker(tmp_path)
+    one.state.mkdir(mode=0o700)
+    store(one).mkdir()
+    (one.state / "logs" / "1_20261124T053951.123456Z").mkdir(parents=True)
+    for said in (one.refusal(), one.command("rebuild", status=1).stderr):
+        assert "state.db cannot be read or written" in said
+        assert "jobwire worker rebuild" not in said
+    assert "cannot be read or written" in str(rebuild(one, "--force")["damage"])
+
+
 # Each kind of damage is a unit test of broker/soundness.py too.
 @pytest.mark.parametrize(
     "damage",

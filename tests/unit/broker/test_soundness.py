@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker import schema, soundness
+from jobwire.schemas.refusal import Refused
 
 PAGE = 4096
 FRAME = 24 + PAGE
@@ -105,3 +106,15 @@ def test_an_empty_file_and_one_without_tables_are_no_store(tmp_path: Path) -> No
     assert not soundness.exists(path)
     schema.connect(path).close()
     assert not soundness.exists(path)
+
+
+@pytest.mark.parametrize("end", ["", "-wal"])
+def test_a_store_that_cannot_be_read_has_no_damage_that_is_known(path: Path, end: str) -> None:
+    """A folder stands in its place, or in that of its log."""
+    for other in (path, log_of(path)):
+        if other.name.endswith(f".db{end}"):
+            other.unlink()
+            other.mkdir()
+    with pytest.raises(Refused, match="cannot be read or written") as refused:
+        soundness.find_damage(path)
+    assert "rebuild" not in refused.value.next_step

@@ -47,6 +47,27 @@ async def test_a_file_that_is_no_store_is_refused_with_words(tmp_path: Path) -> 
         House(path, EngineDouble()).open()
 
 
+@pytest.mark.parametrize("most", [0, 2048, 16384])
+async def test_a_store_that_cannot_be_written_is_not_said_to_be_broken(tmp_path: Path, most: int) -> None:
+    """Whoever makes another one loses the jobs that wait in it."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+    try:
+        with pytest.raises(Refused, match=rf"state.db cannot be read or written: .*at most {most} bytes") as refused:
+            House(tmp_path / "state.db", EngineDouble()).open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "rebuild" not in refused.value.next_step
+    assert "limit" in refused.value.next_step
+
+
+async def test_a_folder_in_the_place_of_the_store_is_not_said_to_be_a_broken_store(tmp_path: Path) -> None:
+    (tmp_path / "state.db").mkdir()
+    with pytest.raises(Refused, match="cannot be read or written") as refused:
+        House(tmp_path / "state.db", EngineDouble()).open()
+    assert "rebuild" not in refused.value.next_step
+
+
 async def test_a_store_keeps_its_id(house: House) -> None:
     before = house.store.id
     await house.restart()
