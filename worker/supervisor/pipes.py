@@ -27,21 +27,15 @@ _LOST_IN_IT = "whatever was unread in its pipe when supervisor and keeper were k
 class Pipe:
     """One pipe, before its job is there."""
 
-    __slots__ = ("name", "read_end", "riding_end", "write_end")
+    __slots__ = ("name", "read_end", "write_end")
 
     def __init__(self) -> None:
-        # O_NONBLOCK belongs to an open file, so ours is opened anew: those of the job block, as usual.
-        self.riding_end, self.write_end = os.pipe2(os.O_CLOEXEC)
-        try:
-            self.read_end = os.open(f"/proc/self/fd/{self.riding_end}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            self.give_away()
-            raise
+        # The job gets the very reading end that we keep, and can make it block or not: pump.py never relies on that.
+        self.read_end, self.write_end = os.pipe2(os.O_CLOEXEC)
         self.name = _name(os.fstat(self.read_end))
 
     def give_away(self) -> None:
-        """Close the ends that are the job's."""
-        os.close(self.riding_end)
+        """Close the end that is the job's alone."""
         os.close(self.write_end)
 
 
@@ -110,6 +104,11 @@ def hung_up() -> int:
     read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     os.close(write_end)
     return read_end
+
+
+def open_anew(end: int) -> int:
+    """Open a reading end of ours once more: a read from that never waits, whatever others do to the first. Raises OSError."""
+    return _open_held(f"/proc/self/fd/{end}", S_IMODE(os.fstat(end).st_mode))
 
 
 def has_pipe(pid: int, names: tuple[PipeName, ...]) -> bool:

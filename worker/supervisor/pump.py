@@ -1,7 +1,8 @@
 """Empties a job's pipe into its log file, byte for byte.
 
 With splice(2): what is moved leaves the pipe and enters the file in one call, so that a supervisor killed at any moment neither loses a
-byte nor writes one twice. The file must not be opened with O_APPEND, which splice refuses.
+byte nor writes one twice. The file must not be opened with O_APPEND, which splice refuses. Nothing waits here, also where the pipe is one
+that blocks: the job has the same reading end, and can change that.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 
 from ..folders import DISK_FULL, RETRY_SECONDS
 from .loop import Loop, Timer
+from .pipes import open_anew
 
 # So much a turn, so that one job that writes without end starves nobody.
 _MOST_A_TURN = 1024 * 1024
@@ -221,8 +223,8 @@ class Pump:
     def _drop(self) -> int:
         # Read, and not left in the pipe: whoever writes is being told to end, and must not hang in a write meanwhile.
         try:
-            dropped = len(os.read(self._pipe, _MOST_A_TURN))
-        except BlockingIOError:
+            dropped = len(self._read(_MOST_A_TURN))
+        except OSError:
             return 0
         if dropped:
             self.quota.exceed()
@@ -233,8 +235,8 @@ class Pump:
     def _copy(self, most: int) -> int:
         # A file system that knows no splice, or a disk that fails for good. Then the job goes on, and its outcome says what is missing.
         try:
-            data = os.read(self._pipe, most)
-        except BlockingIOError:
+            data = self._read(most)
+        except OSError:
             return 0
         if not data:
             self.close()
@@ -242,6 +244,14 @@ class Pump:
         self.quota.left -= len(data)
         self._unwritten = memoryview(data)
         return len(data) if self._write() else 0
+
+    def _read(self, most: int) -> bytes:
+        """Read what is there. Raises OSError if nothing is, or if for a moment no descriptor is left to read with."""
+        end = open_anew(self._pipe)
+        try:
+            return os.read(end, most)
+        finally:
+            os.close(end)
 
     def _write(self) -> bool:
         """Write what was read and is not in the file yet; False if the disk is full."""

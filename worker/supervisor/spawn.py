@@ -93,7 +93,7 @@ class Spawner:
             _enter_folder(job.directory)
             program = find_program(job.argv[0], environment["PATH"])
             self._set_mark(mark)
-            sources = [stdin, *(pipe.write_end for pipe in pipes), *(pipe.riding_end for pipe in pipes)]
+            sources = [stdin, *(pipe.write_end for pipe in pipes), *(pipe.read_end for pipe in pipes)]
             return self._run(program, job.argv, environment, sources, box)
         finally:
             self._set_mark(self._own_mark)

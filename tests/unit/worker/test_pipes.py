@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from jobwire.worker.supervisor.pipes import FORMER_MODES, Found, Pipe, Pipes
+from jobwire.worker.supervisor.pipes import FORMER_MODES, Found, Pipe, Pipes, open_anew
 
 
 @pytest.fixture
@@ -39,9 +39,11 @@ def same(found: tuple[Found, ...], pipes: tuple[Pipe, ...]) -> bool:
 
 def test_the_ends_of_a_job_only_write_and_block_whatever_ours_do(pair: tuple[Pipe, Pipe]) -> None:
     for pipe in pair:
-        assert not os.get_blocking(pipe.read_end)
+        ours = open_anew(pipe.read_end)
+        assert not os.get_blocking(ours)
+        os.close(ours)
         assert os.get_blocking(pipe.write_end)
-        assert os.get_blocking(pipe.riding_end)
+        assert os.get_blocking(pipe.read_end)
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.read(pipe.write_end, 1)
 
@@ -61,7 +63,7 @@ def test_a_pipe_is_found_under_any_number_and_mode_which_stays(pair: tuple[Pipe,
 def test_a_pipe_is_found_through_whoever_has_it_and_through_its_reading_end(pair: tuple[Pipe, Pipe]) -> None:
     names = tuple(pipe.name for pipe in pair)
     own = os.pipe()
-    with cat(stdout=own[1], stderr=own[1]) as member, cat(stdout=own[1], pass_fds=tuple(pipe.riding_end for pipe in pair)):
+    with cat(stdout=own[1], stderr=own[1]) as member, cat(stdout=own[1], pass_fds=tuple(pipe.read_end for pipe in pair)):
         assert same(Pipes().find(names, [member]), pair)
     for fd in own:
         os.close(fd)

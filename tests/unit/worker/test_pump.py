@@ -18,7 +18,9 @@ class Job:
     def __init__(self, tmp_path: Path) -> None:
         self.loop = Loop()
         self.log = tmp_path / "stdout"
-        read_end, self.end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        # As a job's: its reading end waits where one does not see to it.
+        read_end, self.end = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self.end, False)
         self.pump = Pump(self.loop, read_end, os.open(self.log, os.O_WRONLY | os.O_CREAT))
         self.pump.begin()
 
@@ -143,7 +145,7 @@ def test_kernels_are_told_apart(release: str, noticed: bool) -> None:  # noqa: F
 def test_no_more_than_the_quota_gets_into_the_logs_and_what_comes_beyond_is_dropped_and_told_once(tmp_path: Path) -> None:
     loop, told, quota = Loop(), [], Quota(10)
     quota.on_exceeded = lambda: told.append("exceeded")
-    pipes = [os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) for _ in range(2)]
+    pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)]
     files = [tmp_path / name for name in ("stdout", "stderr")]
     pumps = [Pump(loop, read, os.open(file, os.O_WRONLY | os.O_CREAT), quota=quota) for (read, _), file in zip(pipes, files, strict=True)]
     (_, stdout), (_, stderr) = pipes
