@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import struct
 
-MOST_DESCRIPTORS_BYTES = struct.calcsize("2i")
+_PAIR = struct.Struct("2i")
+_PAIR_LENGTH = 2
+MOST_DESCRIPTORS_BYTES = _PAIR.size
 EMPTY = "-"
 
 
 def pack(descriptors: tuple[int, ...]) -> bytes:
     """Write descriptors as SCM_RIGHTS takes them."""
-    return struct.pack(f"{len(descriptors)}i", *descriptors)
+    # Two are the usual case, once for each start.
+    return _PAIR.pack(*descriptors) if len(descriptors) == _PAIR_LENGTH else struct.pack(f"{len(descriptors)}i", *descriptors)
 
 
 def unpack(rights: list[tuple[int, int, bytes]]) -> tuple[int, ...]:

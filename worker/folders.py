@@ -39,10 +39,12 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 RETRY_SECONDS = 1.0
 
 _HANDLE = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})")
+_PART_BYTES = 65_536
 _WRITE_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 to_json = json.JSONEncoder(separators=(",", ":")).encode
-_from_json = json.JSONDecoder().decode
+_decode = json.JSONDecoder().raw_decode
+_quote = json.encoder.encode_basestring_ascii
 
 
 class JobFile(NamedTuple):
@@ -194,9 +196,19 @@ def read_job(folder: str) -> JobFile:
         raise ValueError(f"{folder}/job is broken: {error!r}") from None
 
 
+_OUTCOME_TEXTS = ("kind", "sentence", "stdout_problem", "stderr_problem")
+
+
 def outcome_text(outcome: OutcomeFile) -> str:
     """Write an outcome as it stands in its file: one JSON object."""
-    return to_json({"version": VERSION, **outcome._asdict()})
+    # Not by an encoder, which would take as long as writing the file: this is done at the end of each job.
+    return (
+        f'{{"version":{VERSION},"kind":{_quote(outcome.kind)},"exit_status":{outcome.exit_status},"signal":{outcome.signal},'
+        f'"sentence":{_quote(outcome.sentence)},"pid":{outcome.pid},'
+        f'"started_at_us":{outcome.started_at_us},"ended_at_us":{outcome.ended_at_us},'
+        f'"stdout_bytes":{outcome.stdout_bytes},"stderr_bytes":{outcome.stderr_bytes},'
+        f'"stdout_problem":{_quote(outcome.stdout_problem)},"stderr_problem":{_quote(outcome.stderr_problem)}}}'
+    )
 
 
 def write_outcome(folder: str, text: str) -> None:
@@ -208,9 +220,13 @@ def read_outcome(folder: str) -> OutcomeFile | None:
     """Read the `outcome` file of a folder; None where there is none, or only a beginning of it."""
     try:
         fields = read_object(f"{folder}/outcome")
-        if fields["kind"] == "exited" and not isinstance(fields["exit_status"], int):
+        said = {name: fields[name] for name in OutcomeFile._fields if name in fields}
+        # Not isinstance: a bool is no number here.
+        if not all(type(value) is (str if name in _OUTCOME_TEXTS else int) for name, value in said.items()):
             return None
-        return OutcomeFile(**{name: fields[name] for name in OutcomeFile._fields if name in fields})
+        if said["kind"] == "exited" and "exit_status" not in said:
+            return None
+        return OutcomeFile(**said)
     except (OSError, KeyError, TypeError, ValueError):
         return None
 
@@ -270,16 +286,25 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def read_file(path: str) -> bytes:
-    """Read a whole small file."""
+    """Read a whole file: of a disk, or a small one of /proc."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        parts = [os.read(file, 65536)]
-        # One read is enough for nearly all; a file of /proc may come in parts, an empty one is its end.
-        while parts[-1]:
-            parts.append(os.read(file, 65536))
+        parts = [os.read(file, _PART_BYTES)]
+        # One read is enough for nearly all.
+        while len(parts[-1]) == _PART_BYTES:
+            parts.append(os.read(file, _PART_BYTES))
         return b"".join(parts)
     finally:
         os.close(file)
+
+
+def from_json(text: str) -> Any:
+    """Read one JSON value. Raises ValueError, or RecursionError for one that is too deep."""
+    text = text.strip()
+    value, end = _decode(text)
+    if end != len(text):
+        raise ValueError(f"something follows the JSON value: {text[end:]!r:.100}")
+    return value
 
 
 def read_object(path: str) -> dict[str, Any]:
@@ -287,7 +312,7 @@ def read_object(path: str) -> dict[str, Any]:
 
     Raises OSError where there is none, ValueError where it is broken.
     """
-    found = _from_json(read_file(path).decode("ascii"))
+    found = from_json(read_file(path).decode("ascii"))
     if not isinstance(found, dict):
         raise ValueError(f"{path} holds no JSON object")  # noqa: TRY004 -- what was read is wrong, not what was called
     return found

@@ -21,7 +21,6 @@ What makes no sense is logged and costs only itself.
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import struct
@@ -31,7 +30,7 @@ from collections.abc import Callable
 from .. import layout
 from ..attendants import listen, say
 from ..c_socket import accept, socket
-from ..folders import write_file
+from ..folders import from_json, write_file
 from .loop import Loop, log_exception
 
 VERSION = 1
@@ -162,7 +161,7 @@ class Link:
             self._drop()
             return False
         try:
-            wishes = json.loads(data) if not flags & socket.MSG_TRUNC else None
+            wishes = from_json(data.decode()) if not flags & socket.MSG_TRUNC else None
         except (ValueError, RecursionError):
             wishes = None
         if not isinstance(wishes, list) or not all(isinstance(wish, dict) for wish in wishes):

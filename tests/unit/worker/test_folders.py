@@ -88,6 +88,37 @@ def test_an_outcome_is_read_back_and_half_of_one_is_none(tmp_path: Path) -> None
         assert folders.read_outcome(str(tmp_path)) is None
 
 
+OUTCOMES = st.builds(OutcomeFile, *(st.text() if isinstance(value, str) else st.integers() for value in OutcomeFile("")))
+
+
+@given(OUTCOMES)
+def test_an_outcome_is_one_json_object_of_its_fields(outcome: OutcomeFile) -> None:
+    assert json.loads(folders.outcome_text(outcome)) == {"version": 1, **outcome._asdict()}
+
+
+@pytest.mark.parametrize("said", ['"exit_status":null', '"signal":"9"', '"signal":true', '"sentence":3', '"stdout_bytes":[]'])
+def test_an_outcome_that_says_something_else_than_numbers_and_texts_is_none(tmp_path: Path, said: str) -> None:
+    folders.write_outcome(str(tmp_path), f'{{"kind":"exited","exit_status":0,{said}}}')
+    assert folders.read_outcome(str(tmp_path)) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 200_000])
+def test_a_file_is_read_to_its_end(tmp_path: Path, size: int) -> None:
+    (tmp_path / "file").write_bytes(bytes(size))
+    assert folders.read_file(str(tmp_path / "file")) == bytes(size)
+
+
+@pytest.mark.parametrize(("text", "value"), [("{}", {}), (' {"a":1}\n', {"a": 1})])
+def test_white_space_around_json_is_borne(text: str, value: object) -> None:
+    assert folders.from_json(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}{}", '{"a":1}x'])
+def test_json_that_is_broken_or_followed_by_something_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        folders.from_json(text)
+
+
 def test_a_run_is_found_by_its_process_and_start(tmp_path: Path) -> None:
     running = make_run(tmp_path, KEY, 7, START)
     ended = make_run(tmp_path, KEY, 7, START - 10, END)
