@@ -68,6 +68,8 @@ class Child:
     __slots__ = ("_callback", "_loop", "_pidfd", "pid")
 
     why_unknown = ""
+    # The most memory that we have had, when that was last looked at; see `reap`.
+    _our_most = 0
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -88,8 +90,10 @@ class Child:
         os.close(self._pidfd)
         _, _, use = os.wait4(self.pid, 0)
         # Until it calls exec a child shares our memory, and the kernel counts that as its own: what is not more than ours says nothing.
-        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        resident = use.ru_maxrss * 1024 if use.ru_maxrss > ours else 0
+        # Ours only grows, so it is looked at anew only where the child seems to have had more.
+        if use.ru_maxrss > Child._our_most:
+            Child._our_most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        resident = use.ru_maxrss * 1024 if use.ru_maxrss > Child._our_most else 0
         return Use(int(use.ru_utime * 1_000_000), int(use.ru_stime * 1_000_000), resident)
 
     def _look(self, _events: int) -> None:

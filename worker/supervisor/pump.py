@@ -118,7 +118,8 @@ class Pump:
             self._pause()
             return
         self._must_find_room = False
-        self._set_retry(None)
+        if self._retry is not None:
+            self._set_retry(None)
         if self._pipe >= 0:
             self._loop.watch(self._pipe, select.EPOLLIN, self._ready)
 

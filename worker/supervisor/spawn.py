@@ -91,7 +91,8 @@ class Spawner:
         stdin = os.open(f"{folder}/stdin", os.O_RDONLY | os.O_CLOEXEC) if job.has_stdin else self._null
         try:
             _enter_folder(job.directory)
-            program = find_program(job.argv[0], environment["PATH"])
+            # A path is tried as it stands: the kernel looks at it anyway.
+            program = job.argv[0] if "/" in job.argv[0] else find_program(job.argv[0], environment["PATH"])
             self._set_mark(mark)
             sources = [stdin, *(pipe.write_end for pipe in pipes), *(pipe.read_end for pipe in pipes)]
             return self._run(program, job.argv, environment, sources, box)
@@ -108,8 +109,7 @@ class Spawner:
 
     def _run(self, program: str, argv: list[str], environment: dict[str, str], sources: list[int], box: Box) -> int:
         box.enter()
-        # Our own limit is raised; programs that use select(2) break where theirs is.
-        resource.setrlimit(resource.RLIMIT_NOFILE, (self._files_limit, self._most_files))
+        self._limit_files(self._files_limit)
         slots = self._fill_slots(sources) if max(sources) >= self._numbers[-2] else []
         try:
             return os.posix_spawn(
@@ -123,16 +123,23 @@ class Spawner:
             )
         except OSError as error:
             number = error.errno or 0
+            if "/" in argv[0] and number not in _SHORTAGES:
+                find_program(program, "")
             why = why_not_executed(program, number) or _WHY.get(number, error.strerror)
-            status = OWN_FAILURE if error.errno in _SHORTAGES else NOT_EXECUTABLE
+            status = OWN_FAILURE if number in _SHORTAGES else NOT_EXECUTABLE
             raise CannotStart(status, f"the program {program!r} cannot be executed: {why}") from None
         except ValueError as error:
             raise CannotStart(NOT_EXECUTABLE, f"the program {program!r} cannot be executed: {error}") from None
         finally:
             for slot in slots:
                 os.dup2(self._null, slot, inheritable=False)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (self._most_files, self._most_files))
+            self._limit_files(self._most_files)
             box.leave()
+
+    def _limit_files(self, limit: int) -> None:
+        # Our own limit is raised, by most workers; programs that use select(2) break where theirs is.
+        if self._files_limit != self._most_files:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, self._most_files))
 
     def _fill_slots(self, sources: list[int]) -> list[int]:
         """Give what a job gets low numbers: one above its limit is refused by glibc, and no step may overwrite what a later one needs."""

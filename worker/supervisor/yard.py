@@ -72,13 +72,14 @@ class Yard:
         A process that escaped may still write. Then it is pumped until it hangs up, or it would wait for ever. That is noted beside the
         folder, for whoever comes after us and our keeper: folders of jobs that ended are too many to be looked into.
         """
-        lingers = any(pump.is_open for pump in pumps)
+        if not any(pump.is_open for pump in pumps):
+            self.line.say(f"drained {handle}")
+            return
 
         def look() -> None:
             if not any(pump.is_open for pump in pumps):
                 self.lingering.discard(handle)
-                if lingers:
-                    forget_lingering(self.logs, handle)
+                forget_lingering(self.logs, handle)
                 self.line.say(f"drained {handle}")
 
         self.lingering.add(handle)
@@ -86,6 +87,4 @@ class Yard:
             # No job is there any more that could be ended for it.
             pump.quota.on_exceeded = None
             pump.when_closed = look
-        if lingers:
-            note_lingering(self.logs, handle, folder)
-        look()
+        note_lingering(self.logs, handle, folder)
