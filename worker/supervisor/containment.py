@@ -40,7 +40,7 @@ class Box(Protocol):
         ...
 
     def is_empty(self) -> bool:
-        """Tell whether nothing runs any more; a zombie does not run."""
+        """Tell, once the job's leader has ended, whether nothing runs any more; a zombie does not run."""
         ...
 
     def send(self, number: int) -> set[int]:

@@ -35,6 +35,7 @@ class Session:
         self._leader_ticks = 0
         # Whether orphans of it become the keeper's children.
         self._is_below_keeper = not leader
+        self._is_taken_over = bool(leader)
         # Who was once seen to be of this job, with its start; 0 of one that /proc hides.
         self._known: dict[int, int] = {}
         self._killing = False
@@ -68,15 +69,18 @@ class Session:
         return alive
 
     def is_empty(self) -> bool:
-        """Tell whether nothing runs any more; a zombie does not run."""
+        """Tell, once the job's leader has ended, whether nothing runs any more; a zombie does not run."""
         descent = self._boxes.descent
         # That the keeper lives is asked last: a dead one has no children.
-        if self._is_below_keeper and self.leader and not descent.has_orphans() and self._leader_has_ended() and descent.is_known():
+        if self._is_below_keeper and self.leader and not descent.has_orphans() and self._ours_has_ended() and descent.is_known():
             # The usual case, which costs little: whatever it had left behind would be an orphan.
             return True
         return not self.pids()
 
-    def _leader_has_ended(self) -> bool:
+    def _ours_has_ended(self) -> bool:
+        """Tell whether who leads here has ended: of a job that was taken over, that may be another than the job's leader."""
+        if not self._is_taken_over:
+            return True
         try:
             return os.waitid(os.P_PID, self.leader, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:

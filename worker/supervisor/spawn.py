@@ -26,6 +26,7 @@ import fcntl
 import os
 import pwd
 import resource
+import signal
 from collections.abc import Sequence
 
 from ..attendants import DEFAULT_SIGNALS
@@ -82,6 +83,8 @@ class Spawner:
         self._numbers = (0, 1, 2, highest - 2, highest - 1)
         self._slots = [fcntl.fcntl(self._null, fcntl.F_DUPFD_CLOEXEC, 3) for _ in self._numbers]
         self._own_mark, self._most_mark = resource.getrlimit(resource.RLIMIT_RTTIME)
+        # What is handled becomes the default with exec(2), what is ignored does not.
+        self._ignored = [number for number in DEFAULT_SIGNALS if signal.getsignal(number) in {signal.SIG_IGN, None}]
         self._environment = _base_environment()
 
     def spawn(self, job: JobFile, mark: int, folder: str, pipes: Sequence[Pipe], box: Box) -> int:
@@ -119,7 +122,7 @@ class Spawner:
                 file_actions=[(os.POSIX_SPAWN_DUP2, *pair) for pair in zip(slots or sources, self._numbers, strict=True)],
                 setsid=True,
                 setsigmask=(),
-                setsigdef=DEFAULT_SIGNALS,
+                setsigdef=self._ignored,
             )
         except OSError as error:
             number = error.errno or 0

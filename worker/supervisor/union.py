@@ -39,7 +39,7 @@ class Union:
         return sorted({*self._cgroup.pids(), *self._kin.pids()}, key=lambda pid: pid != self._kin.leader)
 
     def is_empty(self) -> bool:
-        """Tell whether nothing runs any more; a zombie does not run."""
+        """Tell, once the job's leader has ended, whether nothing runs any more; a zombie does not run."""
         return self._cgroup.is_empty() and self._kin.is_empty()
 
     def send(self, number: int) -> set[int]:
