@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
-
-from .streams import CannotWrite, ReaderGone
 
 # Ctrl-Z, and all that end a program that does not ask for them and that somebody sends on purpose.
 _SIGNALS = (
@@ -49,19 +46,15 @@ class Departure:
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        with contextlib.suppress(ReaderGone, CannotWrite):
-            self._leave()
+        self._leave()
         raise KeyboardInterrupt
 
     def _depart(self, number: int, frame: FrameType | None) -> None:
         del frame
-        # A terminal that hung up takes nothing any more.
-        with contextlib.suppress(ReaderGone, CannotWrite):
-            self._leave()
+        self._leave()
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
         # Here again only after a suspension; or where the signal is held back for a moment, and ends us after it.
         if number == signal.SIGTSTP:
             signal.signal(number, self._depart)
-            with contextlib.suppress(ReaderGone, CannotWrite):
-                self._come_back()
+            self._come_back()

@@ -6,7 +6,6 @@ a newline in somebody's label must not look like a line of ours.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -38,9 +37,8 @@ def say(message: str, *more_lines: str) -> None:
     try:
         sys.stdout.flush()
     finally:
-        with contextlib.suppress(ReaderGone, CannotWrite):
-            sys.stderr.write("\n".join([f"jobwire: {printable(message)}", *map(printable, more_lines)]) + "\n")
-            sys.stderr.flush()
+        sys.stderr.write("\n".join([f"jobwire: {printable(message)}", *map(printable, more_lines)]) + "\n")
+        sys.stderr.flush()
 
 
 def tell_id(text: str, what: str) -> None:

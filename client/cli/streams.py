@@ -91,6 +91,7 @@ class _Stream(io.RawIOBase):
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        self._is_lost = False
 
     def fileno(self) -> int:
         return self._fd
@@ -111,16 +112,24 @@ class _Stream(io.RawIOBase):
         return len(data)
 
     def write(self, data: ReadableBuffer, /) -> int:
+        """Write some of it.
+
+        Raises ReaderGone and CannotWrite, but once: what still waits in a buffer must not complain again at the end. And never of messages:
+        there is nowhere to tell it.
+        """
         try:
-            while not (count := write_some(self._fd, data)):
+            while not self._is_lost:
+                if count := write_some(self._fd, data):
+                    return count
                 poll = select.poll()
                 poll.register(self._fd, select.POLLOUT)
                 poll.poll()
         except (ReaderGone, CannotWrite):
-            # Told once: what still waits in a buffer must not complain again at the end.
-            _swallow_the_rest(self._fd)
-            raise
-        return count
+            # Only here: the descriptor stays what it is, for the output of a job may go there too, and must not vanish in silence.
+            self._is_lost = True
+            if self._fd != STDERR:
+                raise
+        return memoryview(data).nbytes
 
 
 def open_streams() -> None:
@@ -151,9 +160,3 @@ def _fill_missing() -> None:
             os.fstat(fd)
         except OSError:
             os.open(os.devnull, mode)
-
-
-def _swallow_the_rest(fd: int) -> None:
-    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-    os.dup2(null, fd)
-    os.close(null)

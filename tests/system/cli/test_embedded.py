@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from daemons import Worker, wait_until
@@ -79,6 +80,14 @@ def test_a_worker_that_cannot_start_says_why_in_its_own_words(home: Home) -> Non
     assert first.endswith("in the foreground: jobwire worker run --embedded")
     assert any("state.db" in line for line in log)
     assert all(line.startswith("  ") and "Traceback" not in line for line in log)
+
+
+def test_a_message_that_cannot_be_written_changes_no_status(home: Home) -> None:
+    home.jobwire("run", "true")
+    for arguments in (["worker", "reload"], ["submit", "--wait", "true"], ["worker", "stop"]):
+        with Path("/dev/full").open("wb") as full:
+            ended = subprocess.run(command(*arguments), stderr=full, env=home.env, cwd=home.folder, timeout=SECONDS, check=False)
+        assert ended.returncode == 0, arguments
 
 
 def test_a_relative_search_path_of_the_caller_does_not_mean_the_home_folder(home: Home) -> None:

@@ -196,6 +196,22 @@ def test_a_message_that_nobody_reads_changes_nothing(home: Home) -> None:
         assert running.wait(SECONDS) == 3
 
 
+@pytest.mark.parametrize("arguments", [["run"], ["submit", "--follow"]])
+def test_errors_of_a_job_that_cannot_be_written_are_told_by_the_status_whatever_was_said_before(home: Home, arguments: list[str]) -> None:
+    ended = in_a_shell(home, "2> /dev/full", *arguments, "sh", "-c", "echo err >&2")
+    assert ended.returncode == 125
+
+
+def test_a_job_is_stopped_when_nobody_reads_its_errors_whatever_was_said_before(home: Home) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with start(home, "submit", "--follow", *UP, stdout=subprocess.PIPE, stderr=theirs) as running:
+        os.close(theirs)
+        assert running.wait(SECONDS) == 141
+    # Stopped, or cancelled if that was quicker than its start.
+    assert home.records("show", "last")[0]["outcome"]["exit_status"] != 0
+
+
 def test_what_an_encoding_does_not_have_is_written_with_a_backslash(home: Home) -> None:
     home.env |= {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     assert home.jobwire("run", "printf", "grün").stdout == "grün".encode()
