@@ -67,10 +67,16 @@ def read_batch(text: bytes, file: str, around: Surroundings, *, lines: bool = Fa
     except NotText as problem:
         raise _wrong(file, Place(problem.line), problem.what, problem.next_step) from None
     if lines:
+        if kind := _OTHER_FORM.match(decoded):
+            at = Place(decoded.count("\n", 0, kind.start(1)) + 1)
+            raise _wrong(file, at, f"this is no command: the file is {'JSON' if kind['json'] else 'TOML'}", "leave --lines out")
         return _read_commands(decoded, file, around)
     found, place = _read_json(decoded, file) if is_json(decoded) else _read_toml(decoded, file)
     return _understand(found, file, around, place)
 
+
+# What no program's name begins with, where a file of commands begins.
+_OTHER_FORM = re.compile(r"(?:\s|#[^\n]*\n)*((?P<json>\{\s*[\"}]|\[\s*\{)|\[\[job\]\]|\[(?:batch|defaults)\])")
 
 _Value = TypeVar("_Value")
 _Table = TypeVar("_Table", bound=msgspec.Struct)
@@ -98,6 +104,8 @@ def _read_toml(text: str, file: str) -> tuple[BatchFile, _Finder]:
         raise _wrong(file, Place(1), "this is nested too deeply") from None
     except toml_text.NotTomlError as error:
         hint = "" if _JOB_HEADER.search(text) else "for one command a line write: batch --lines FILE"
+        if error.reason == toml_text.twice("job", is_table=True):
+            hint = "write [[job]] for each"
         raise _wrong(file, Place(error.line), f"this is not TOML: {error.reason}", hint) from None
 
     def find(path: Path) -> Place:
@@ -134,15 +142,25 @@ def _read_json(text: str, file: str) -> tuple[BatchFile, _Finder]:
             _check_count(len(values), file)
     except NotJson as problem:
         raise _wrong(file, Place(problem.line, problem.key), problem.what) from None
-    if len(values) == 1 and isinstance(values[0].value, dict) and "job" in values[0].value:
+    if len(values) == 1 and _is_whole(values[0].value):
         (whole,) = values
         find = _finder(text, whole.begin)
         return _convert(whole.value, BatchFile, file, find), find
+    if not values:
+        raise Refused(Code.INVALID_ARGUMENT, f"{file} names no job", 'write {"argv": ["PROGRAM", "ARGUMENT"]} for each')
     jobs = []
     for value in values:
         table = table_of(value.value) if is_record(value.value) else value.value
         jobs.append(_convert(table, JobTable, file, _finder(text, value.begin)))
     return BatchFile(job=jobs), lambda path: _finder(text, values[int(path[1])].begin)(path[2:])
+
+
+def _is_whole(value: Any) -> bool:
+    """Say whether an object has the keys of the whole file, if under the names that others have for them."""
+    if not isinstance(value, dict) or "argv" in value:
+        return False
+    is_list_of_jobs = any(isinstance(inner, list) and any(isinstance(job, dict) for job in inner) for inner in value.values())
+    return is_list_of_jobs or not value.keys().isdisjoint(BatchFile.__struct_fields__)
 
 
 def _finder(text: str, begin: int) -> _Finder:
@@ -208,7 +226,8 @@ def _spec(table: JobTable, defaults: Defaults, file: str, around: Surroundings, 
     try:
         return spec_from(table.argv, _wishes(table, defaults), around)
     except Misunderstood as problem:
-        next_step = problem.next_step or (_STDIN_TEXT if problem.key == "stdin" else "")
+        is_file = problem.key == "stdin" and isinstance(_first(table.stdin, defaults.stdin), str)
+        next_step = problem.next_step or (_STDIN_TEXT if is_file else "")
         raise _wrong(file, find(_KEYS.get(problem.key, (problem.key,))), problem.message, next_step) from None
 
 

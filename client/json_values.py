@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 from ..schemas.msgspec_errors import Path
 
-# TOML begins with `[` too: a table has a name in its brackets, a list of jobs has tables, or words with commas.
-_BEGINNING = re.compile(r'\s*(?:(?:(?:\#|//)[^\n]*\n|/\*(?:(?!\*/)[\s\S])*\*/)\s*)*(?:\{|\[\s*(?:[{\]]|"(?:[^"\\\n]|\\.)*"\s*,))')
+# TOML begins with `[` too: a table has a name in its brackets, a list of jobs has tables, words with commas, or nothing comes behind it.
+_COMMENTS = r"\s*(?:(?:(?:\#|//)[^\n]*\n|/\*(?:(?!\*/)[\s\S])*\*/)\s*)*"
+_TEXT = r'"(?:[^"\\\n]|\\.)*"\s*'
+_BEGINNING = re.compile(rf"{_COMMENTS}(?:\{{|\[\s*[{{\]]|(?:\[\s*)+(?:{_TEXT}|[-+.\w]+\s*),|(?:\[\s*)*{_TEXT}(?:\]\s*)*\Z)")
 # A byte order mark too: so files that begin with one are written one after the other.
 _BETWEEN = re.compile(r"(?:[\s\ufeff]+|(?:#|//)[^\n]*|/\*(?:(?!\*/)[\s\S])*\*/)*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]')

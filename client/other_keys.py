@@ -64,7 +64,7 @@ _INSTEAD = {
     **dict.fromkeys(("stdout", "stderr", "output", "log", "logs", "error"), _KEPT),
     "shell": "there is no shell; write argv = ['sh', '-c', '...']",
 }
-_LIKENESS = 0.75
+_LIKENESS = 0.7
 
 
 def absent(key: str) -> str:

@@ -7,9 +7,12 @@ import re
 from .refusal import Code, Refused
 
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_DURATION = re.compile(r"(?:\d{1,12}(?:\.\d{1,6})?(?:ms|s|m|h|d|w))+", re.ASCII)
+# Longer ones are times too, and told to be too long; but not without any bound.
+_DURATION = re.compile(r"(?:\d{1,100}(?:\.\d{1,6})?(?:ms|s|m|h|d|w)){1,100}", re.ASCII)
 _PART = re.compile(r"([\d.]+)(ms|s|m|h|d|w)", re.ASCII)
-_SECONDS = re.compile(r"\d{1,12}(?:\.\d{1,6})?", re.ASCII)
+_SECONDS = re.compile(r"\d{1,100}(?:\.\d{1,6})?", re.ASCII)
+# The same with more digits than can be meant.
+_LONG = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+|\d{13,}(?:\.\d+)?", re.ASCII)
 _LONGEST_SECONDS = 1e12
 
 
@@ -21,12 +24,12 @@ def parse_duration(said: str | float) -> int:
     if isinstance(said, str):
         text = said.strip()
         if _SECONDS.fullmatch(text):
-            return _whole_ms(float(text) * 1000)
+            return _whole_ms(said, float(text) * 1000)
         if _DURATION.fullmatch(text):
-            return _whole_ms(sum(float(number) * _UNITS_MS[unit] for number, unit in _PART.findall(text)))
+            return _whole_ms(said, sum(float(number) * _UNITS_MS[unit] for number, unit in _PART.findall(text)))
     # Written so that NaN is refused too.
-    elif 0 <= said <= _LONGEST_SECONDS:
-        return _whole_ms(said * 1000)
+    elif said >= 0:
+        return _whole_ms(said, said * 1000)
     raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a time", _how(said))
 
 
@@ -47,5 +50,7 @@ def parse_age(said: str) -> int:
     return parse_duration(said)
 
 
-def _whole_ms(milliseconds: float) -> int:
+def _whole_ms(said: str | float, milliseconds: float) -> int:
+    if milliseconds > _LONGEST_SECONDS * 1000:
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is too long a time", "nothing waits longer than 1000 days")
     return int(milliseconds) if milliseconds == int(milliseconds) else int(milliseconds) + 1

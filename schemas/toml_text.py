@@ -1,7 +1,8 @@
 """Read TOML that anybody may have written. What tomllib takes for a key grows with the square of its parts: they are counted first.
 
-Private to tomllib: that its message ends with the place, `(at line 3, column 7)` or `(at end of document)`. Python 3.14 has an attribute
-for it, TOMLDecodeError.lineno. `tests/unit/test_private_parts.py` fails once jobwire needs that version, or the message ends otherwise.
+Private to tomllib: that its message ends with the place, `(at line 3, column 7)` or `(at end of document)`, and how it begins where a name
+stands twice. Python 3.14 has an attribute for the place, TOMLDecodeError.lineno. `tests/unit/test_private_parts.py`
+fails once jobwire needs that version, or a message is another.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ _TOKEN = re.compile(
 )
 
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+# What it says of a name that stands twice, without that name; its line has it.
+_TWICE = ("Cannot overwrite a value", "Cannot declare ")
+_NAME = re.compile(r"\s*(?:\[+\s*(?P<table>[\w.-]+)\s*\]|(?P<key>[\w.-]+)\s*=)")
 _LONG_NUMBER = re.compile(r"[\d_]{4301,}")
 _ENDS_A_KEY = frozenset("\n,={}[]")
 
@@ -35,6 +39,11 @@ class NotTomlError(ValueError):
         super().__init__(f"line {line}: {reason}")
         self.line = line
         self.reason = reason
+
+
+def twice(name: str, *, is_table: bool) -> str:
+    """Write the reason of a name that stands twice."""
+    return f"the {'table' if is_table else 'key'} '{name}' is said twice"
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -56,9 +65,15 @@ def parse(text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         place = _AT.search(str(error))
         line = int(place[1]) if place and place[1] else text.count("\n") + 1
-        raise NotTomlError(line, _AT.sub("", str(error))) from None
+        reason = _AT.sub("", str(error))
+        raise NotTomlError(line, _which_twice(reason, text.split("\n")[line - 1])) from None
     except ValueError:
         # For an integer with more digits than Python reads, tomllib gives no place.
         found = _LONG_NUMBER.search(text)
         line = text.count("\n", 0, found.start()) + 1 if found else 1
         raise NotTomlError(line, "A number has too many digits") from None
+
+
+def _which_twice(reason: str, line: str) -> str:
+    found = _NAME.match(line) if reason.startswith(_TWICE) else None
+    return twice(found["table"] or found["key"], is_table=found["table"] is not None) if found else reason

@@ -112,7 +112,7 @@ def test_a_named_job_keeps_its_id_when_others_are_put_before_it() -> None:
         (WHOLE.replace(b'"/srv"', b'"srv"'), "line 19, key 'job.dir': the working folder 'srv' is not an absolute path"),
         (WHOLE.replace(b'{ text = "yes\\n" }', b'"-"'), "line 21, key 'job.stdin': a batch has no standard input"),
         (WHOLE.replace(b'{ text = "yes\\n" }', b'"no-such-file"'), "line 21, key 'job.stdin': the standard input 'no-such-file'"),
-        (WHOLE.replace(b"[[job]]", b"[job]", 1), "line 16: this is not TOML"),
+        (WHOLE.replace(b"[[job]]", b"[job]", 1), "line 16: this is not TOML: the table 'job' is said twice; write [[job]] for each"),
         (b"[[job]]\nargv = [\n", "line 3: this is not TOML"),
         (b"x = \n", "line 1: this is not TOML"),
         (b"\n\xff", "line 2: this is not UTF-8"),
@@ -328,6 +328,15 @@ def test_json_is_read_as_a_list_over_many_lines_or_as_a_whole_file() -> None:
         ('{"argv": ["a"],\n "name": "x",\n "name": "y"}', "line 3, key 'name': the key 'name' is said twice"),
         ('[["echo", "a"]]', "jobs.toml"),
         ('["echo", "a"]', "line 1: expected a table, got a string"),
+        ('[["echo", "a"], ["true"]]', "line 1: expected a table, got a list"),
+        ('["echo a"]\n', "line 1: expected a table, got a string"),
+        ('[ ["a"] ]', "line 1: expected a table, got a list"),
+        ("[1, 2]", "line 1: expected a table, got a whole number"),
+        ('"echo a"\n', "line 1: expected a table, got a string"),
+        ("[]", 'names no job; write {"argv"'),
+        ('{\n"jobs": [{"argv": ["a"]}]}', "line 2, key 'jobs': there is no key 'jobs' here; write job"),
+        ('{"defaults": {"dir": "/"},\n"tasks": [{"argv": ["a"]}]}', "line 2, key 'tasks': there is no key 'tasks' here; write job"),
+        ('{"cmd": "a"}', "key 'cmd': there is no key 'cmd' here; write argv"),
         ('{"argv": ["\\ud800"]}', "line 1, key 'argv': '\\ud800' is no text"),
     ],
 )
@@ -350,6 +359,15 @@ def test_what_is_wrong_in_json_is_told_with_its_own_line(text: str, message: str
         ("stdin = 'text'", "line 3, key 'job.stdin': the standard input 'text' cannot be read: No such file or directory; for the text"),
         ("time_limit = '1m 10s'", "line 3, key 'job.time_limit': '1m 10s' is not a time; write it without blanks: 1m10s"),
         ("time_limit = 0", "line 3, key 'job.time_limit': a time limit of 0 would never let the job run"),
+        ("stdin = ''", "line 3, key 'job.stdin': the file with the standard input has no name; for the text itself write"),
+        ("lable = { a = 'b' }", "line 3, key 'job.lable': there is no key 'lable' here; did you mean labels?"),
+        ("argv = ['b']", "line 3: this is not TOML: the key 'argv' is said twice"),
+        ("stop.grace = 1\nstop.grace = 2", "line 4: this is not TOML: the key 'stop.grace' is said twice"),
+        ("[batch]\n[batch]", "line 4: this is not TOML: the table 'batch' is said twice"),
+        ("[job]", "line 3: this is not TOML: the table 'job' is said twice; write [[job]] for each"),
+        ("time_limit = 99999999999999999999999", "line 3, key 'job.time_limit': 99999999999999999999999 is too long a time"),
+        ("stop = { grace = inf }", "line 3, key 'job.stop.grace': inf is too long a time"),
+        ("stop = { grace = nan }", "line 3, key 'job.stop.grace': nan is not a time"),
         ("env = { 'A=B' = 'x' }", "line 3, key 'job.env': the environment variable 'A=B'"),
         ("name = 'last'", "line 3, key 'job.name'"),
         ("stop = { timeout = 3 }", "line 3, key 'job.stop.timeout': there is no key 'timeout' here; write grace"),
@@ -359,6 +377,25 @@ def test_what_is_wrong_in_json_is_told_with_its_own_line(text: str, message: str
 )
 def test_the_key_that_was_meant_is_named_on_its_own_line(line: str, message: str) -> None:
     assert message in refusal(f"[[job]]\nargv = ['a']\n{line}\n".encode())
+
+
+def test_a_text_that_is_too_long_is_not_told_to_be_written_as_a_text() -> None:
+    said = refusal(b"[[job]]\nargv = ['a']\nstdin = { text = '" + b"x" * (1024 * 1024 + 1) + b"' }\n")
+    assert "line 3, key 'job.stdin': the standard input has 1048577 bytes" in said
+    assert "for the text itself" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('# jobs\n{"argv": ["true"]}\n', "line 2: this is no command: the file is JSON; leave --lines out"),
+        ('[{"argv": ["true"]}]', "line 1: this is no command: the file is JSON"),
+        ("\n[[job]]\nargv = ['true']\n", "line 2: this is no command: the file is TOML"),
+        ("[defaults]\ndir = '/'\n", "line 1: this is no command: the file is TOML"),
+    ],
+)
+def test_a_file_of_another_form_is_not_run_as_commands(text: str, said: str) -> None:
+    assert said in refusal(text.encode(), lines=True)
 
 
 def test_an_argv_that_is_one_text_is_told_how_to_write_it() -> None:

@@ -27,7 +27,7 @@ def test_a_duration_is_read_as_milliseconds(said: str | float, milliseconds: int
     assert parse_duration(said) == milliseconds
 
 
-@pytest.mark.parametrize("said", ["", "s", "-1", "10x", "1h 30m", "1e3", "٣s", "10s10", float("nan"), float("inf"), -1, "1" * 50])
+@pytest.mark.parametrize("said", ["", "s", "-1", "10x", "1h 30m", "1e3", "٣s", "10s10", float("nan"), -1, "1" * 101])
 def test_what_is_no_duration_is_refused(said: str | float) -> None:
     with pytest.raises(Refused, match="is not a time"):
         parse_duration(said)
@@ -38,3 +38,9 @@ def test_an_age_has_a_unit_as_who_writes_30_means_days() -> None:
     for said in ("30", "0.5", "1h30"):
         with pytest.raises(Refused, match="has no unit; write it like 30d"):
             parse_age(said)
+
+
+@pytest.mark.parametrize("said", [float("inf"), 1e13, 10**30, "1" * 50, "99999999999999w", "1000000000000h", "1" * 20 + ".5s"])
+def test_what_nobody_can_wait_for_is_told_to_be_too_long(said: str | float) -> None:
+    with pytest.raises(Refused, match="is too long a time"):
+        parse_duration(said)
