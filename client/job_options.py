@@ -163,8 +163,11 @@ def _understand(key: str, read: Callable[[_Said], _Meant], said: _Said | None) -
         raise Misunderstood(key, refused) from None
 
 
+_REAL_TIME = re.compile(r"(?:SIG)?(?:RTMIN\+(\d{1,2})|RTMAX-(\d{1,2}))", re.ASCII)
+
+
 def parse_signal(said: str | int) -> int:
-    """Read `TERM`, `SIGTERM`, `sigterm` or `15`; get the number.
+    """Read `TERM`, `SIGTERM`, `sigterm` or `15`, and those for real-time programs as kill -l writes them: `RTMIN+3`; get the number.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -175,6 +178,10 @@ def parse_signal(said: str | int) -> int:
             return number
     elif text.removeprefix("SIG") in (names := signal_names()):
         return names[text.removeprefix("SIG")]
+    elif found := _REAL_TIME.fullmatch(text):
+        number = int(names["RTMIN"]) + int(found[1]) if found[1] else int(names["RTMAX"]) - int(found[2])
+        if names["RTMIN"] <= number <= names["RTMAX"]:
+            return number
     raise Refused(Code.INVALID_ARGUMENT, f"{str(said)!r} is not a signal", "write it like TERM, SIGTERM or 15; kill -l lists them")
 
 
@@ -250,6 +257,8 @@ def _folder(default: str, said: str) -> bytes:
 def _read(beside: Path, said: str | bytes) -> bytes:
     if isinstance(said, bytes):
         return said
+    if not said:
+        raise Refused(Code.INVALID_ARGUMENT, "the file with the standard input has no name")
     file = STDIN if said == "-" else os.path.join(os.fsencode(beside), to_bytes(said))  # noqa: PTH118 -- bytes
     try:
         data = read_whole(file, LARGEST_STDIN)

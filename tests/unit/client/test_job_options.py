@@ -71,6 +71,19 @@ def test_standard_input_that_is_missing_or_too_large_is_refused(tmp_path: Path) 
         assert problem.value.key == "stdin"
 
 
+@pytest.mark.parametrize(
+    ("said", "number"), [("RTMIN+1", 35), ("SIGRTMIN+15", 49), ("rtmax-2", 62), ("RTMAX-14", 50), ("RTMIN", 34), ("RTMIN+0", 34)]
+)
+def test_a_signal_for_real_time_programs_is_written_as_kill_lists_it(said: str, number: int) -> None:
+    assert parse_signal(said) == number
+
+
+@pytest.mark.parametrize("said", ["RTMIN+31", "RTMAX-31", "RTMIN-1", "RTMAX+1", "RTMIN+", "SIGRTMIN+1x"])
+def test_what_is_beyond_the_signals_for_real_time_programs_is_refused(said: str) -> None:
+    with pytest.raises(Refused, match="is not a signal"):
+        parse_signal(said)
+
+
 def test_a_label_has_a_value_which_may_be_empty() -> None:
     assert spec_from(["true"], Wishes(labels=["a=", "b=1"]), AROUND).labels == (("a", ""), ("b", "1"))
     with pytest.raises(Misunderstood, match="the label 'a' has no value; write it like team=blue"):
