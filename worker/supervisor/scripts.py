@@ -14,6 +14,9 @@ import os
 _FIRST_LINE_BYTES = 256
 _HEAD_BYTES = 4096
 _ELF = b"\x7fELF"
+# Up to e_machine and its version, without which it is nobody's program (elf(5)).
+_LEAST_ELF_BYTES = 24
+_NO_INTERPRETER = "no interpreter is named after its #!"
 
 
 def why_not_executed(program: str, number: int) -> str:
@@ -52,6 +55,8 @@ _BEGINNINGS = (
 def _no_format(head: bytes) -> str:
     if not head:
         return "it is an empty file"
+    if head.startswith(_ELF) and len(head) < _LEAST_ELF_BYTES:
+        return "it is only the beginning of a program: it was cut off, say while it was copied"
     for beginning, why in _BEGINNINGS:
         if head.startswith(beginning):
             return why
@@ -60,15 +65,15 @@ def _no_format(head: bytes) -> str:
     if not head.startswith(b"#!"):
         return "there are blanks or empty lines before its #!, which must be the first two bytes"
     is_long = b"\n" not in head[:_FIRST_LINE_BYTES] and len(head) > _FIRST_LINE_BYTES
-    return (
-        f"the interpreter after its #! is longer than {_FIRST_LINE_BYTES - 1} bytes" if is_long else "no interpreter is named after its #!"
-    )
+    return f"the interpreter after its #! is longer than {_FIRST_LINE_BYTES - 1} bytes" if is_long else _NO_INTERPRETER
 
 
 def _of_interpreter(head: bytes, number: int) -> str:
     # As the kernel takes it apart: blanks and tabs divide, a carriage return does not.
     line = head[2:_FIRST_LINE_BYTES].partition(b"\n")[0].strip(b" \t")
     interpreter = os.fsdecode(line.replace(b"\t", b" ").partition(b" ")[0])
+    if not interpreter:
+        return _NO_INTERPRETER
     if number == errno.ENOENT:
         if interpreter.endswith("\r"):
             return (
@@ -77,7 +82,8 @@ def _of_interpreter(head: bytes, number: int) -> str:
             )
         if "/" not in interpreter:
             return f"its interpreter {interpreter!r} is no path; write #!/usr/bin/env {interpreter}"
-        return f"the interpreter that it names does not exist: {interpreter!r}"
+        where = "" if interpreter.startswith("/") else ", looked up from the working folder"
+        return f"the interpreter that it names does not exist: {interpreter!r}{where}"
     if number == errno.EACCES and not (os.access(interpreter, os.X_OK) and not os.path.isdir(interpreter)):
         return f"the interpreter that it names may not be executed: {interpreter!r}"
     return ""
