@@ -35,6 +35,15 @@ def why_not_executed(program: str, number: int) -> str:
     return ""
 
 
+def why_not_here(program: str) -> str:
+    """Say that nothing on its file system is executed, to stand behind a sentence; empty where that is not so."""
+    try:
+        is_noexec = os.statvfs(program).f_flag & os.ST_NOEXEC
+    except OSError:
+        return ""
+    return "; its file system is mounted with noexec" if is_noexec else ""
+
+
 def _head(program: str) -> bytes:
     fd = os.open(program, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -85,7 +94,7 @@ def _of_interpreter(head: bytes, number: int) -> str:
         where = "" if interpreter.startswith("/") else ", looked up from the working folder"
         return f"the interpreter that it names does not exist: {interpreter!r}{where}"
     if number == errno.EACCES and not (os.access(interpreter, os.X_OK) and not os.path.isdir(interpreter)):
-        return f"the interpreter that it names may not be executed: {interpreter!r}"
+        return f"the interpreter that it names may not be executed: {interpreter!r}{why_not_here(interpreter)}"
     return ""
 
 

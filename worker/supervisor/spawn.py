@@ -35,7 +35,7 @@ from .c_blake2 import blake2b
 from .containment import Box
 from .pipes import Pipe
 from .processes import LEAST_MARK
-from .scripts import why_not_executed
+from .scripts import why_not_executed, why_not_here
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -171,7 +171,7 @@ def find_program(name: str, path: str) -> str:
         raise CannotStart(NOT_EXECUTABLE, f"{found!r} is a folder, not a program")
     if not os.path.exists(found):  # noqa: PTH110 -- as above
         raise CannotStart(NOT_FOUND, f"the program {found!r} is a symbolic link to nothing")
-    raise CannotStart(NOT_EXECUTABLE, f"the program {found!r} may not be executed")
+    raise CannotStart(NOT_EXECUTABLE, f"the program {found!r} may not be executed{why_not_here(found)}")
 
 
 def _enter_folder(folder: str) -> None:

@@ -2,11 +2,13 @@
 
 import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from jobwire.worker.supervisor.scripts import why_not_executed
+from jobwire.worker.supervisor.scripts import why_not_executed, why_not_here
 
 
 def refused(path: Path, *, mode: int = 0o755) -> int:
@@ -68,3 +70,25 @@ def test_a_file_that_cannot_be_looked_into_tells_nothing(tmp_path: Path) -> None
     os.mkfifo(tmp_path / "pipe")
     assert why_not_executed(str(tmp_path / "pipe"), refused(tmp_path / "pipe")) == ""
     assert why_not_executed(str(tmp_path / "gone"), 2) == ""
+
+
+_FIND_ON_NOEXEC = """
+mount -t tmpfs -o noexec none "$1" && cp /bin/true "$1/program" && exec "$2" -P -c '
+import sys
+from jobwire.worker.supervisor.spawn import CannotStart, find_program
+try:
+    find_program(sys.argv[1], "")
+except CannotStart as refused:
+    print(refused)
+' "$1/program"
+"""
+
+
+def test_a_file_system_on_which_nothing_is_executed_is_told(tmp_path: Path) -> None:
+    if subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
+        pytest.skip("no name space of mounts can be made here")
+    arguments = ["unshare", "-rm", "sh", "-c", _FIND_ON_NOEXEC, "sh", str(tmp_path), sys.executable]
+    said = subprocess.run(arguments, capture_output=True, check=True, text=True, timeout=30).stdout
+    assert "/program' may not be executed; its file system is mounted with noexec" in said
+    assert why_not_here("/bin/sh") == ""
+    assert why_not_here("/no/such/file") == ""
