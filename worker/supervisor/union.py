@@ -45,7 +45,11 @@ class Union:
     def send(self, number: int) -> set[int]:
         """Send a signal to every process; gives those that we may not signal."""
         self._cgroup.disturb()
-        return signal_members(self.pids(), number, self._has)
+        refused = signal_members(self.pids(), number, self._has)
+        if refused and number == signal.SIGKILL:
+            refused = self.beyond(refused)
+            self._cgroup.kill()
+        return refused
 
     def beyond(self, refused: set[int]) -> set[int]:
         """Say whom SIGKILL does not reach either: cgroup.kill asks nobody whose a process is."""

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
@@ -187,21 +188,66 @@ def test_a_cgroup_that_a_job_leaves_frozen_or_with_others_beneath_it_is_not_used
         assert (fact["exit_status"], out) == (0, b"0\n")
 
 
-def test_a_child_that_became_another_user_is_named_at_once_and_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+# Without rights root is to the kernel a user like others.
+UNPRIVILEGED = ("setpriv", "--securebits=+noroot", "--bounding-set=-all", "--inh-caps=-all")
+
+
+@pytest.fixture
+def become(tmp_path: Path) -> Path:
+    """A program that becomes another user."""
     if os.geteuid() != 0:
         pytest.skip("only root can make a program that becomes another user")
-    # Without rights root is to the kernel a user like others. With cgroups SIGKILL reaches the child all the same.
-    prefix = ("setpriv", "--securebits=+noroot", "--bounding-set=-all", "--inh-caps=-all")
-    monkeypatch.setenv("JOBWIRE_CGROUPS", "off")
     become = tmp_path / "become"
     shutil.copy(shutil.which("setpriv") or "", become)
     os.chown(become, 54321, -1)
     become.chmod(0o4755)
+    if subprocess.run([*UNPRIVILEGED, become, "--ruid", "54321", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no program can become another user here")
+    return become
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_sigkill_reaches_a_child_that_became_another_user_through_its_cgroup(tmp_path: Path, become: Path, *, paused: bool) -> None:
+    if (tree := find_tree()) is None:
+        pytest.skip("no cgroup v2 here")
+    # Without rights not even root writes to the topmost one.
+    delegated = Path(tree.folder_of(os.getpid())) / f"jobwire-test-{uuid.uuid4()}"
+    delegated.mkdir()
+    try:
+        start_pair(tmp_path, "sh", "-c", f'echo $$ > {delegated}/cgroup.procs; exec "$@"', "sh", *UNPRIVILEGED)
+        _kill_through_the_cgroup(tmp_path, become, paused=paused)
+    finally:
+        wait_until(lambda: not (delegated / "cgroup.procs").read_text(), "the end of all")
+        for folder in sorted(delegated.rglob("*/"), reverse=True):
+            folder.rmdir()
+        delegated.rmdir()
+
+
+def _kill_through_the_cgroup(state: Path, become: Path, *, paused: bool) -> None:
+    with serving(state) as desk:
+        assert desk.cgroups
+        handle = desk.start("/bin/sh", "-c", f"{become} --ruid 54321 sh -c 'echo $$; exec sleep 600' & wait")
+        started = desk.started(handle)
+        child = int(wait_until((desk.folder(started) / "stdout").read_bytes, "the child"))
+        desk.wish(do="signal", job=handle, signal=signal.SIGCONT)
+        assert desk.fact("signalled", handle)["why"] == f"process {child} belongs to user 54321 and cannot be signalled"
+        if paused:
+            desk.wish(do="pause", job=handle)
+            assert desk.fact("paused", handle)["paused"]
+        desk.wish(do="signal", job=handle, signal=signal.SIGKILL)
+        assert desk.fact("signalled", handle)["why"] == ""
+        assert desk.ended(handle)["signal"] == signal.SIGKILL
+        assert not is_alive(child)
+
+
+def test_a_child_that_became_another_user_is_named_at_once_and_waited_for(
+    tmp_path: Path, become: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With cgroups SIGKILL reaches the child all the same.
+    monkeypatch.setenv("JOBWIRE_CGROUPS", "off")
     os.mkfifo(tmp_path / "gate")
     gate = (tmp_path / "gate").open("r+b", buffering=0)
-    if subprocess.run([*prefix, become, "--ruid", "54321", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("no program can become another user here")
-    start_pair(tmp_path, *prefix)
+    start_pair(tmp_path, *UNPRIVILEGED)
     with gate, serving(tmp_path) as desk:
         wait = f"{become} --ruid 54321 sh -c 'echo $$; read x' < {tmp_path}/gate"
         handle = desk.start("/bin/sh", "-c", f"trap : USR1; {wait} & while :; do sleep 0.1; done")
