@@ -113,8 +113,9 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     reuse_buffers()
     # Until it is ready, so that threads that are started meanwhile never take them.
     reload.hold_signals_back()
-    files_limit = raise_descriptor_limit()
-    files_limit = resumed.files_limit if resumed else files_limit
+    # Now: it may be closed before we are ready.
+    has_terminal = reload.ends_with_terminal()
+    files_limit = raise_descriptor_limit(resumed)
     loop = asyncio.get_running_loop()
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -145,7 +146,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         if settings.caller:
             # By another caller, of whom a worker would have more (client/caller.py); held back until now.
             loop.add_signal_handler(signal.SIGUSR1, _make_way, daemon, signals)
-        made_way = await _until_told(signals, engine, description)
+        made_way = await _until_told(signals, engine, description, has_terminal=has_terminal)
         if made_way is not None:
             at = (daemon.endpoint, daemon.event_endpoint) if settings.listen else ("", "")
             passed_on = Resumed(lock.fileno(), files_limit, made_way, *at)
@@ -192,11 +193,12 @@ def _make_way(daemon: Daemon, signals: asyncio.Queue[signal.Signals]) -> None:
         signals.put_nowait(signal.SIGTERM)
 
 
-async def _until_told(signals: asyncio.Queue[signal.Signals], engine: LocalEngine, description: _Description) -> Reloads | None:
+async def _until_told(
+    signals: asyncio.Queue[signal.Signals], engine: LocalEngine, description: _Description, *, has_terminal: bool
+) -> Reloads | None:
     """Wait until the worker is told to end (None), or to become another one: the supervisor has made way then."""
-    has_terminal = reload.on_a_terminal()
     reload.let_signals_in()
-    while await signals.get() is signal.SIGHUP and reload.on_a_terminal() == has_terminal:
+    while await signals.get() is signal.SIGHUP and reload.ends_with_terminal() == has_terminal:
         try:
             await reload.demand_successor(engine.handover)
         except Refused as refused:
@@ -292,8 +294,8 @@ def _boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-def raise_descriptor_limit() -> int:
-    """Take as many descriptors as the system gives: each connection and each followed log holds one. Say what the limit was.
+def raise_descriptor_limit(resumed: Resumed | None) -> int:
+    """Take as many descriptors as the system gives: each connection and each followed log holds one. Say what the limit was at first.
 
     Raises Refused(FAILED_PRECONDITION) where that is next to none: ZeroMQ ends a process that has none left.
     """
@@ -305,4 +307,4 @@ def raise_descriptor_limit() -> int:
             "raise the limit: ulimit -n, or LimitNOFILE= of the service",
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return soft
+    return resumed.files_limit if resumed else soft

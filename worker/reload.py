@@ -110,15 +110,24 @@ def judge(version: str, store: int, link: int, handovers: list[int], keeper_form
         raise _refuse(f"jobwire {version} does not read what the keeper hands over, which has form {keeper_form}")
 
 
+# Whoever started us has SIGHUP ignored, as nohup does: the end of a terminal is not ours.
+_outlives_terminal = False
+
+
 def become_anew(settings: dict[str, str | int | bool], resumed: Resumed) -> None:
     """Execute the version that is installed now; does not return."""
     os.set_inheritable(resumed.lock, True)  # noqa: FBT003 -- it takes no name
     told = {"settings": settings, "ready_fd": -1, "announce": False, "resumed": asdict(resumed)}
+    if _outlives_terminal:
+        # So the next one knows; one that comes meanwhile waits, as it is blocked.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.execv(sys.executable, _python(json.dumps(told)))  # noqa: S606 -- no shell is wanted
 
 
 def forget_dispositions() -> None:
     """Let signals do again what was ignored before this process began, but for what Python itself ignores; hold back ours only."""
+    global _outlives_terminal  # noqa: PLW0603 -- as dispositions, it is the process's
+    _outlives_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
@@ -135,8 +144,10 @@ def let_signals_in() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
-def on_a_terminal() -> bool:
-    """Tell whether this process has a terminal: SIGHUP comes from it too, when it is closed, and then it is gone."""
+def ends_with_terminal() -> bool:
+    """Tell whether this process has a terminal and ends with it: SIGHUP comes from it too, when it is closed, and then it is gone."""
+    if _outlives_terminal:
+        return False
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
     except OSError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -65,3 +65,25 @@ def test_what_a_failed_job_said_last_is_a_line_as_a_terminal_shows_it(home: Home
     shown = home.jobwire("show", "last").stdout
     assert shown.endswith(f"\n    {line}\n".encode())
     assert shown.count(b"\n    ") == 1
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_a_worker_outlives_its_terminal_if_nohup_said_so(empty_home: Home, terminal: Callable[..., Terminal], *, ignored: bool) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        worker = terminal(empty_home, "worker", "run")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    worker.until("ready: ")
+    if not ignored:
+        worker.hang_up()
+        assert worker.ended() == 0
+        return
+    # It executes itself, and must still know.
+    empty_home.jobwire("worker", "reload")
+    worker.hang_up()
+    wait_until(lambda: empty_home.records("worker", "status")[0]["reloads"]["count"] == 2, "it hears of the end of the terminal")
+    assert empty_home.jobwire("run", "echo", "hi").stdout == b"hi\n"
+    assert empty_home.records("worker", "status")[0]["pid"] == worker.process.pid
+    empty_home.jobwire("worker", "stop")
+    assert worker.ended() == 0
