@@ -39,6 +39,8 @@ _READY_SECONDS = 20
 _MAKE_WAY_SECONDS = 0.5
 # Whose own machine it is may run a thousand commands at once, each of which has a connection and up to three streams.
 _OWN_LIMITS = {"connections": 1024, "streams": 4096}
+# Folders, one or several, in which the interpreter and the loader of libraries look (ld.so(8) takes a semicolon too).
+_SEARCHED = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH")
 _PYTHON_STEP = "start it yourself (jobwire worker run --embedded), or set sys.executable to the Python that has jobwire"
 
 # Workers that this process started: asked for at the next start, so that none stays a zombie.
@@ -60,7 +62,7 @@ def ensure() -> Context:
             _enroll(load_or_make(identity_path()))
             if _is_poor(folder):
                 _ask_to_make_way(folder)
-            running = _running(folder) or _start(folder)
+            running = _running(folder) or _start_or_join(folder)
     return running
 
 
@@ -214,6 +216,16 @@ def _understand(said: bytes) -> tuple[dict[str, Any], Context]:
         raise Refused(Code.INTERNAL, f"the embedded worker says of itself what cannot be understood: {error!r}") from None
 
 
+def _start_or_join(folder: Path) -> Context:
+    """Start it; or take the one that somebody started by hand in this moment, which has the folder now."""
+    try:
+        return _start(folder)
+    except Refused:
+        if (running := _running(folder)) is None:
+            raise
+        return running
+
+
 def _start(folder: Path) -> Context:
     import subprocess  # noqa: PLC0415 -- 20 ms that only the command pays that starts the worker
 
@@ -261,14 +273,20 @@ def _demand_python() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Make the environment in which it finds its modules where this process does, though it runs in another folder."""
-    searched = os.environ.get("PYTHONPATH")
-    if not searched:
-        return {**os.environ}
-    with suppress(FileNotFoundError):
-        return {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, searched.split(os.pathsep)))}
-    # The current folder was removed, and nothing is found there.
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(os.path.isabs, searched.split(os.pathsep)))}
+    """Make the environment in which it finds its modules and libraries where this process does, though it runs in another folder."""
+    searched = {name: os.environ[name] for name in _SEARCHED if os.environ.get(name)}
+    return {**os.environ, **{name: _from_here(folders) for name, folders in searched.items()}}
+
+
+def _from_here(folders: str) -> str:
+    """Write folders that are relative to the current one so that they are the same from everywhere; an empty one is the current one."""
+    parts = re.split("[:;]", folders)
+    try:
+        here = os.getcwd()  # noqa: PTH109 -- Path would take the dots of what is joined to it for steps
+    except FileNotFoundError:
+        # It was removed, and nothing is found there.
+        return os.pathsep.join(filter(os.path.isabs, parts))
+    return os.pathsep.join(os.path.join(here, part) for part in parts)  # noqa: PTH118 -- as above
 
 
 def _working_folder() -> Path:

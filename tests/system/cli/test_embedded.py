@@ -13,6 +13,8 @@ import pytest
 from daemons import Worker, wait_until
 from home import SECONDS, Home, command, read_until
 
+from jobwire.client import embedded
+from jobwire.client.addressee import Context
 from jobwire.client.blocking import Client
 from jobwire.keys import identity as identities
 
@@ -100,6 +102,43 @@ def test_a_relative_search_path_of_the_caller_does_not_mean_the_home_folder(home
     env = {**home.env, "HOME": str(folder), "PYTHONPATH": "."}
     ran = subprocess.run(command("run", "pwd"), env=env, cwd=project, capture_output=True, check=False, timeout=SECONDS)
     assert (ran.returncode, ran.stdout) == (0, f"{project}\n".encode()), ran.stderr.decode()
+
+
+@pytest.mark.parametrize("name", ["LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX"])
+def test_a_relative_folder_of_the_interpreter_means_where_the_caller_is(home: Home, name: str) -> None:
+    folder = home.folder / "home"
+    folder.mkdir(exist_ok=True)
+    # Without a real one no command starts.
+    meant = Path(sys.base_prefix) if name == "PYTHONHOME" else home.folder / "folder"
+    env = {**home.env, "HOME": str(folder), name: meant.name}
+    ran = subprocess.run(command("run", "pwd"), env=env, cwd=meant.parent, capture_output=True, check=False, timeout=SECONDS)
+    assert (ran.returncode, ran.stdout) == (0, f"{meant.parent}\n".encode()), ran.stderr.decode()
+    pids = home.records("worker", "status")[0]
+    for pid in (pids["pid"], pids["supervisor_pid"]):
+        assert f"{name}={meant}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
+
+def test_a_worker_that_is_started_by_hand_in_the_same_moment_is_used(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It took the folder after a command had seen that nobody held it."""
+    for name in ("JOBWIRE_CONFIG", "JOBWIRE_STATE"):
+        monkeypatch.setenv(name, home.env[name])
+    started: list[subprocess.Popen[bytes]] = []
+    start = embedded._start
+
+    def too_late(folder: Path) -> Context:
+        started.append(home.start("worker", "run"))
+        assert started[0].stdout
+        read_until(started[0].stdout, b"worker ready")
+        return start(folder)
+
+    monkeypatch.setattr(embedded, "_start", too_late)
+    try:
+        found = embedded.ensure()
+        assert home.records("worker", "status")[0]["endpoint"] == found.endpoint
+        assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"
+    finally:
+        started[0].terminate()
+        started[0].communicate(timeout=SECONDS)
 
 
 def test_a_caller_with_too_few_descriptors_is_told_in_lines_how_to_have_more(home: Home) -> None:
