@@ -29,12 +29,16 @@ from ..schemas.refusal import Code, Refused
 from .ages import Ages
 from .clock import Clock
 from .connections import most_of_descriptors
+from .decide import State
 from .desk import Desk
 from .edge import EdgeReader
 from .endpoint import Endpoint
 from .engine import Engine
+from .forgetting import Forgetting
+from .lookup import Lookup
 from .news import News
 from .publisher import Publisher
+from .queue import Queue
 from .reception import Reception
 from .retention import Keep, Retention
 from .room import Room
@@ -73,6 +77,7 @@ class Daemon:
     def __init__(self, settings: Settings, identity: Identity, engine: Engine) -> None:
         self._settings = settings
         self._identity = identity
+        self._engine = engine
         self._loop = asyncio.get_running_loop()
         self._nonce = secrets.token_bytes(NONCE_BYTES)
         self._heartbeat: asyncio.TimerHandle | None = None
@@ -83,15 +88,15 @@ class Daemon:
         self._members = self._roster.roster.members
         self._closing.append(self._roster.close)
         try:
-            watchers = Watchers(self._look_at_the_ended, most_of_descriptors())
-            self._store = Store(settings.store, self._loop, watchers.flush)
+            self._watchers = Watchers(self._look_at_the_ended, most_of_descriptors())
+            self._store = Store(settings.store, self._loop, self._watchers.flush)
             self._closing.append(self._store.close)
-            self._open_sockets(engine, watchers)
+            self._open_sockets()
         except BaseException:
             self.close()
             raise
 
-    def _open_sockets(self, engine: Engine, watchers: Watchers) -> None:
+    def _open_sockets(self) -> None:
         context = new_context()
         self._closing.append(context.term)
         self._handshake = Handshake(context, self._admit)
@@ -111,18 +116,23 @@ class Daemon:
         )
         self._closing.append(self._publisher.close)
         self._ages = Ages(self._settings.store.parent, fresh=self._store.read("SELECT ended FROM kept")[0][0] == 0)
+        state = State(Queue(self._engine.slots, lambda owner: self._limits_of(owner).running_jobs))
+        self._lookup = Lookup(self._store, state.live)
+        self._forgetting = Forgetting(self._store, self._engine)
         self.desk = Desk(
+            state,
             self._store,
-            engine,
+            self._lookup,
+            self._engine,
             self.news,
-            watchers,
+            self._watchers,
             Clock(),
             self._ages,
             limits_of=self._limits_of,
             shortage=Room(self._settings.store.parent, self._settings.keep_free_bytes).shortage,
             ended=self._look_at_the_ended,
         )
-        self._retention = Retention(self._settings.keep, self._store, self.desk.forgetting, watchers, self._loop, self._ages)
+        self._retention = Retention(self._settings.keep, self._store, self._forgetting, self._watchers, self._loop, self._ages)
         self._closing.append(self._retention.close)
         self._router = Endpoint(context, self._identity, self._loop, self._limits_of)
         self._closing.append(self._router.close)
@@ -143,10 +153,22 @@ class Daemon:
             self._store.id,
             self._nonce,
             _told_endpoint(self.event_endpoint),
-            self.desk.engine.slots,
+            self._engine.slots,
         )
         turns = Turns(self._loop)
-        verbs = handlers(self.desk, introduction, self.member_of, turns, self._ages)
+        verbs = handlers(
+            desk=self.desk,
+            lookup=self._lookup,
+            watchers=self._watchers,
+            forgetting=self._forgetting,
+            engine=self._engine,
+            store=self._store,
+            news=self.news,
+            introduction=introduction,
+            member_of=self.member_of,
+            turns=turns,
+            ages=self._ages,
+        )
         reception = Reception(self._identity.public, self._nonce, self.member_of, verbs, self._router, turns, self._router.charge)
         self.endpoint = _bind(partial(self._router.bind, take=reception.take), self._settings.listen, "--listen")
         self._retention.open()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..schemas.generated import event_pb2
 from ..schemas.job import EventKind, Outcome, OutcomeKind
 from .engine import Ended, Started
-from .life import Happening, Job, advance
+from .job import Job
+from .life import Happening
 from .record import event_of, explained
 
 
@@ -22,7 +23,7 @@ def cancelled(job: Job, now_us: int) -> Ended:
 
 def _hear_started(job: Job, fact: Started, now_us: int) -> list[event_pb2.Event]:
     again = job.pid == fact.pid and job.started_at_us == fact.started_at_us
-    job.phase = advance(job.phase, Happening.STARTED)
+    job.happened(Happening.STARTED)
     job.pid, job.started_at_us, job.paused = fact.pid, fact.started_at_us, fact.paused
     job.delayed_by = ""
     events = [] if again else [event_of(EventKind.STARTED, job, fact.started_at_us)]
@@ -36,7 +37,7 @@ def _hear_ended(job: Job, fact: Ended) -> list[event_pb2.Event]:
     if fact.pid and not job.pid:
         job.pid, job.started_at_us = fact.pid, fact.started_at_us
         events.append(event_of(EventKind.STARTED, job, fact.started_at_us))
-    job.phase = advance(job.phase, Happening.ENDED)
+    job.happened(Happening.ENDED)
     job.pid, job.started_at_us, job.ended_at_us = fact.pid, fact.started_at_us, fact.ended_at_us
     job.outcome = explained(job, fact.outcome)
     events.append(event_of(EventKind.FINISHED, job, fact.ended_at_us))

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Refused
 from .engine import Engine, Run
-from .rows import DropJobs, Dropped, LogsGone
 from .store import Store
+from .writes import DropJobs, LogsGone
 
 _JOBS_A_STEP = 50
 _LEFTOVERS_A_TURN = 200
@@ -51,7 +51,10 @@ class Forgetting:
         """
         rest = keys[_JOBS_A_STEP:]
 
-        def dropped(result: Sequence[Dropped] | Refused) -> None:
+        write = DropJobs(keys[:_JOBS_A_STEP], events_upto)
+
+        def dropped() -> None:
+            result = write.result
             if isinstance(result, Refused):
                 done(result)
                 return
@@ -62,7 +65,7 @@ class Forgetting:
             else:
                 done(now)
 
-        self._store.submit(DropJobs(keys[:_JOBS_A_STEP], events_upto, dropped))
+        self._store.submit(write, dropped)
 
     def take_up(self, after: JobKey = _FIRST) -> None:
         """Remove the log folders that an earlier run of this daemon left behind."""

@@ -1,67 +1,157 @@
-"""A job's life, as the desk sees it: one literal table. Knows no clock and no store, and calls no engine.
+"""The life of an attempt at a job, as the desk sees it: one literal table. Knows no clock and no store, and calls no engine.
 
-Two phases look the same from outside, QUEUED and STARTING: in both the job has no process yet. They differ in who must be asked
-to stop it: the queue, or the engine.
+What is decided and not on disk yet is a phase of its own: nobody is told of it, and after a crash it may never have been. What is shown,
+refused, followed or waited for goes by the phase alone. Whether a job is suspended, or held up by something, are conditions beside it.
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from ..schemas.job import Outcome, State
-from ..schemas.naming import JobKey
-from ..schemas.spec import JobSpec
-from .engine import Run
+from ..schemas.job import State
 
 
 class Phase(enum.Enum):
-    """Where a job is."""
+    """Where an attempt is."""
 
+    # On its way into the store; CLEARING: together with the record that it may have been started.
+    ACCEPTING = enum.auto()
+    CLEARING = enum.auto()
+    # Waits for its turn; CLEARED: no commit is needed any more before it starts.
     QUEUED = enum.auto()
-    STARTING = enum.auto()
+    CLEARED = enum.auto()
+    # It is its turn, and the record that it may have been started is on its way. Without that, a power loss could make it run twice.
+    LAUNCHING = enum.auto()
+    # The engine has it.
+    LAUNCHED = enum.auto()
+    # It has a process; STARTED: that is not on disk yet.
+    STARTED = enum.auto()
     RUNNING = enum.auto()
+    # It is to end; ABORTING: it is not on disk yet that it ever started.
+    ABORTING = enum.auto()
     STOPPING = enum.auto()
+    # It has ended, and that is not on disk yet. Until then others see what is said behind it.
+    ENDED_QUEUED = enum.auto()
+    ENDED_RUNNING = enum.auto()
+    ENDED_STOPPING = enum.auto()
     FINISHED = enum.auto()
 
 
 class Happening(enum.Enum):
-    """What moves a job on."""
+    """What moves an attempt on: requests, facts of the engine, and that something was recorded."""
 
-    LAUNCHED = enum.auto()
+    ACCEPTED = enum.auto()
+    CHOSEN = enum.auto()
+    LAUNCH_RECORDED = enum.auto()
     STARTED = enum.auto()
+    START_RECORDED = enum.auto()
     STOP_ASKED = enum.auto()
     ENDED = enum.auto()
+    END_RECORDED = enum.auto()
 
 
 class Impossible(Exception):  # noqa: N818 -- names what was found, in the manner of a fact
-    """Something happened to a job that cannot happen in its phase: a bug, or a fact that came twice in a way nobody foresaw."""
+    """Something happened to an attempt that cannot happen in its phase: a bug, or a fact that came twice in a way nobody foresaw."""
 
 
-# A start or an end that is told again (after a restart) changes nothing; a stop of a queued job ends it then and there.
+_P, _H = Phase, Happening
+# What the engine tells again (after a restart, or a broken line) changes nothing. A stop before the engine has it ends it then and there.
 NEXT: dict[tuple[Phase, Happening], Phase] = {
-    (Phase.QUEUED, Happening.LAUNCHED): Phase.STARTING,
-    (Phase.QUEUED, Happening.STOP_ASKED): Phase.FINISHED,
-    # After a restart the desk does not remember that it had launched the job.
-    (Phase.QUEUED, Happening.STARTED): Phase.RUNNING,
-    (Phase.QUEUED, Happening.ENDED): Phase.FINISHED,
-    (Phase.STARTING, Happening.STARTED): Phase.RUNNING,
-    (Phase.STARTING, Happening.STOP_ASKED): Phase.STOPPING,
-    (Phase.STARTING, Happening.ENDED): Phase.FINISHED,
-    (Phase.RUNNING, Happening.STARTED): Phase.RUNNING,
-    (Phase.RUNNING, Happening.STOP_ASKED): Phase.STOPPING,
-    (Phase.RUNNING, Happening.ENDED): Phase.FINISHED,
-    (Phase.STOPPING, Happening.STARTED): Phase.STOPPING,
-    (Phase.STOPPING, Happening.STOP_ASKED): Phase.STOPPING,
-    (Phase.STOPPING, Happening.ENDED): Phase.FINISHED,
-    (Phase.FINISHED, Happening.STARTED): Phase.FINISHED,
-    (Phase.FINISHED, Happening.STOP_ASKED): Phase.FINISHED,
-    (Phase.FINISHED, Happening.ENDED): Phase.FINISHED,
+    (_P.ACCEPTING, _H.ACCEPTED): _P.QUEUED,
+    (_P.CLEARING, _H.ACCEPTED): _P.CLEARED,
+    (_P.QUEUED, _H.CHOSEN): _P.LAUNCHING,
+    (_P.QUEUED, _H.STOP_ASKED): _P.ENDED_QUEUED,
+    (_P.CLEARED, _H.CHOSEN): _P.LAUNCHED,
+    (_P.CLEARED, _H.STOP_ASKED): _P.ENDED_QUEUED,
+    (_P.LAUNCHING, _H.LAUNCH_RECORDED): _P.LAUNCHED,
+    (_P.LAUNCHING, _H.STOP_ASKED): _P.ENDED_QUEUED,
+    (_P.LAUNCHED, _H.STARTED): _P.STARTED,
+    (_P.LAUNCHED, _H.STOP_ASKED): _P.ABORTING,
+    (_P.LAUNCHED, _H.ENDED): _P.ENDED_QUEUED,
+    (_P.STARTED, _H.STARTED): _P.STARTED,
+    (_P.STARTED, _H.START_RECORDED): _P.RUNNING,
+    (_P.STARTED, _H.STOP_ASKED): _P.ABORTING,
+    (_P.STARTED, _H.ENDED): _P.ENDED_QUEUED,
+    (_P.RUNNING, _H.STARTED): _P.RUNNING,
+    (_P.RUNNING, _H.START_RECORDED): _P.RUNNING,
+    (_P.RUNNING, _H.STOP_ASKED): _P.STOPPING,
+    (_P.RUNNING, _H.ENDED): _P.ENDED_RUNNING,
+    (_P.ABORTING, _H.STARTED): _P.ABORTING,
+    (_P.ABORTING, _H.START_RECORDED): _P.STOPPING,
+    (_P.ABORTING, _H.STOP_ASKED): _P.ABORTING,
+    (_P.ABORTING, _H.ENDED): _P.ENDED_STOPPING,
+    (_P.STOPPING, _H.STARTED): _P.STOPPING,
+    (_P.STOPPING, _H.START_RECORDED): _P.STOPPING,
+    (_P.STOPPING, _H.STOP_ASKED): _P.STOPPING,
+    (_P.STOPPING, _H.ENDED): _P.ENDED_STOPPING,
+    (_P.ENDED_QUEUED, _H.LAUNCH_RECORDED): _P.ENDED_QUEUED,
+    (_P.ENDED_QUEUED, _H.STARTED): _P.ENDED_QUEUED,
+    (_P.ENDED_QUEUED, _H.START_RECORDED): _P.ENDED_RUNNING,
+    (_P.ENDED_QUEUED, _H.STOP_ASKED): _P.ENDED_QUEUED,
+    (_P.ENDED_QUEUED, _H.ENDED): _P.ENDED_QUEUED,
+    (_P.ENDED_QUEUED, _H.END_RECORDED): _P.FINISHED,
+    (_P.ENDED_RUNNING, _H.STARTED): _P.ENDED_RUNNING,
+    (_P.ENDED_RUNNING, _H.START_RECORDED): _P.ENDED_RUNNING,
+    (_P.ENDED_RUNNING, _H.STOP_ASKED): _P.ENDED_RUNNING,
+    (_P.ENDED_RUNNING, _H.ENDED): _P.ENDED_RUNNING,
+    (_P.ENDED_RUNNING, _H.END_RECORDED): _P.FINISHED,
+    (_P.ENDED_STOPPING, _H.STARTED): _P.ENDED_STOPPING,
+    (_P.ENDED_STOPPING, _H.START_RECORDED): _P.ENDED_STOPPING,
+    (_P.ENDED_STOPPING, _H.STOP_ASKED): _P.ENDED_STOPPING,
+    (_P.ENDED_STOPPING, _H.ENDED): _P.ENDED_STOPPING,
+    (_P.ENDED_STOPPING, _H.END_RECORDED): _P.FINISHED,
+    (_P.FINISHED, _H.STARTED): _P.FINISHED,
+    (_P.FINISHED, _H.STOP_ASKED): _P.FINISHED,
+    (_P.FINISHED, _H.ENDED): _P.FINISHED,
+}
+
+# The state that others are told: never what is not on disk yet, but for a stop, which promises nothing before it is acknowledged.
+SHOWN: dict[Phase, State] = {
+    _P.ACCEPTING: State.QUEUED,
+    _P.CLEARING: State.QUEUED,
+    _P.QUEUED: State.QUEUED,
+    _P.CLEARED: State.QUEUED,
+    _P.LAUNCHING: State.QUEUED,
+    _P.LAUNCHED: State.QUEUED,
+    _P.STARTED: State.QUEUED,
+    _P.RUNNING: State.RUNNING,
+    _P.ABORTING: State.STOPPING,
+    _P.STOPPING: State.STOPPING,
+    _P.ENDED_QUEUED: State.QUEUED,
+    _P.ENDED_RUNNING: State.RUNNING,
+    _P.ENDED_STOPPING: State.STOPPING,
+    _P.FINISHED: State.FINISHED,
+}
+
+
+class Stored(NamedTuple):
+    """A phase as it is written: the state, and whether the attempt may have been started."""
+
+    state: State
+    launched: bool
+
+
+STORED: dict[Phase, Stored] = {
+    _P.ACCEPTING: Stored(State.QUEUED, launched=False),
+    _P.CLEARING: Stored(State.QUEUED, launched=True),
+    _P.QUEUED: Stored(State.QUEUED, launched=False),
+    _P.CLEARED: Stored(State.QUEUED, launched=True),
+    _P.LAUNCHING: Stored(State.QUEUED, launched=True),
+    _P.LAUNCHED: Stored(State.QUEUED, launched=True),
+    _P.STARTED: Stored(State.RUNNING, launched=True),
+    _P.RUNNING: Stored(State.RUNNING, launched=True),
+    _P.ABORTING: Stored(State.STOPPING, launched=True),
+    _P.STOPPING: Stored(State.STOPPING, launched=True),
+    _P.ENDED_QUEUED: Stored(State.FINISHED, launched=True),
+    _P.ENDED_RUNNING: Stored(State.FINISHED, launched=True),
+    _P.ENDED_STOPPING: Stored(State.FINISHED, launched=True),
+    _P.FINISHED: Stored(State.FINISHED, launched=True),
 }
 
 
 class TakeUp(enum.Enum):
-    """What a desk does with a job that had not ended when it was last there."""
+    """What a desk does with an attempt that had not ended when it was last there."""
 
     QUEUE = enum.auto()
     COUNT_AS_RUNNING = enum.auto()
@@ -71,35 +161,37 @@ class TakeUp(enum.Enum):
     CANCEL = enum.auto()
 
 
-# By the phase in which it was stored, and whether the engine knows of it.
-RECOVERED: dict[tuple[Phase, bool], TakeUp] = {
-    (Phase.QUEUED, False): TakeUp.QUEUE,
+# By the phase in which it is read, and whether the engine knows of it: the phase in which it goes on, and what is done.
+RECOVERED: dict[tuple[Phase, bool], tuple[Phase, TakeUp]] = {
+    (_P.QUEUED, False): (_P.QUEUED, TakeUp.QUEUE),
+    # A store that was made anew from the log folders may have forgotten it.
+    (_P.QUEUED, True): (_P.LAUNCHED, TakeUp.COUNT_AS_RUNNING),
+    (_P.CLEARED, False): (_P.CLEARED, TakeUp.QUEUE),
     # It was launched, and the fact had not arrived or was not durable.
-    (Phase.QUEUED, True): TakeUp.COUNT_AS_RUNNING,
-    # An engine never forgets a job with a process: it calls it lost at least.
-    (Phase.RUNNING, False): TakeUp.COUNT_AS_RUNNING,
-    (Phase.RUNNING, True): TakeUp.COUNT_AS_RUNNING,
-    (Phase.STOPPING, False): TakeUp.CANCEL,
-    (Phase.STOPPING, True): TakeUp.REPEAT_STOP,
+    (_P.CLEARED, True): (_P.LAUNCHED, TakeUp.COUNT_AS_RUNNING),
+    # An engine never forgets an attempt with a process: it calls it lost at least.
+    (_P.RUNNING, False): (_P.RUNNING, TakeUp.COUNT_AS_RUNNING),
+    (_P.RUNNING, True): (_P.RUNNING, TakeUp.COUNT_AS_RUNNING),
+    (_P.ABORTING, False): (_P.ABORTING, TakeUp.CANCEL),
+    (_P.ABORTING, True): (_P.ABORTING, TakeUp.REPEAT_STOP),
+    (_P.STOPPING, False): (_P.STOPPING, TakeUp.CANCEL),
+    (_P.STOPPING, True): (_P.STOPPING, TakeUp.REPEAT_STOP),
 }
 
-_STATES = {
-    Phase.QUEUED: State.QUEUED,
-    Phase.STARTING: State.QUEUED,
-    Phase.RUNNING: State.RUNNING,
-    Phase.STOPPING: State.STOPPING,
-    Phase.FINISHED: State.FINISHED,
-}
-_PHASES = {
-    State.QUEUED: Phase.QUEUED,
-    State.RUNNING: Phase.RUNNING,
-    State.STOPPING: Phase.STOPPING,
-    State.FINISHED: Phase.FINISHED,
-}
+# Waits for its turn, by the queue's word.
+WAITING = frozenset({_P.QUEUED, _P.CLEARED})
+# The engine has it, and is asked where something is wanted of it.
+WITH_ENGINE = frozenset({_P.LAUNCHED, _P.STARTED, _P.RUNNING, _P.ABORTING, _P.STOPPING})
+# Signals reach it; of these, what is to end is not suspended any more.
+SIGNALED = frozenset({_P.STARTED, _P.RUNNING, _P.ABORTING, _P.STOPPING})
+SUSPENDABLE = frozenset({_P.STARTED, _P.RUNNING})
+# That it started is durable, and its end is not known.
+START_TOLD = frozenset({_P.RUNNING, _P.STOPPING})
+ENDED = frozenset({_P.ENDED_QUEUED, _P.ENDED_RUNNING, _P.ENDED_STOPPING, _P.FINISHED})
 
 
 def advance(phase: Phase, happening: Happening) -> Phase:
-    """Say the next phase.
+    """Return the next phase.
 
     Raises Impossible for what is not in the table.
     """
@@ -109,70 +201,14 @@ def advance(phase: Phase, happening: Happening) -> Phase:
         raise Impossible(f"{happening.name} in phase {phase.name}") from None
 
 
-def state_of(phase: Phase) -> State:
-    """Say the phase as others are told it and as it is stored."""
-    return _STATES[phase]
-
-
-def phase_of(state: State) -> Phase:
-    """Say in which phase a stored job is taken up again."""
-    return _PHASES[state]
-
-
-@dataclass(frozen=True, slots=True)
-class BatchRun:
-    """One run of a batch: id (16 bytes), name, and how many of its jobs may run at once (0: no limit of its own)."""
-
-    id: bytes
-    name: str
-    parallel: int
-
-
-@dataclass(frozen=True, slots=True)
-class StopOrder:
-    """That a job is to be ended: first signal, grace, and who asked in words."""
-
-    signal: int
-    grace_ms: int
-    asked_by: str
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """One job as the desk remembers it. Times in microseconds UTC, 0 for not yet."""
-
-    row: int
-    key: JobKey
-    spec: JobSpec
-    digest: bytes
-    batch: BatchRun | None
-    phase: Phase
-    queued_at_us: int
-    # Since when it waits or runs, as Clock.passed_us tells it: how long is not told from dates, as clocks are set.
-    since_us: int = 0
-    pid: int = 0
-    started_at_us: int = 0
-    ended_at_us: int = 0
-    # When what it is now was recorded, on the scale of ages.py: its age counts from there once it has ended, and not from a date.
-    aged_from_us: int = 0
-    outcome: Outcome | None = None
-    stop: StopOrder | None = None
-    # Whether it is durable that it may have been started: without that, a power loss could make it run twice.
-    launched: bool = False
-    # Whether its start, and its end, are durable; before that nobody is told.
-    start_recorded: bool = False
-    recorded: bool = False
-    # Whether all its processes stand still, while it runs.
-    paused: bool = False
-    # Why its start, or its output while it runs, must wait; empty unless it does.
-    delayed_by: str = ""
-
-    @property
-    def run(self) -> Run:
-        """Say where its logs are."""
-        return Run(self.key, self.pid, self.started_at_us, self.ended_at_us)
-
-    @property
-    def state(self) -> State:
-        """Say the state as others are told it."""
-        return _STATES[self.phase]
+def phase_of(stored: Stored, *, has_process: bool) -> Phase:
+    """Return the phase in which a stored attempt is read."""
+    match stored.state:
+        case State.QUEUED:
+            return Phase.CLEARED if stored.launched else Phase.QUEUED
+        case State.RUNNING:
+            return Phase.RUNNING
+        case State.STOPPING:
+            return Phase.STOPPING if has_process else Phase.ABORTING
+        case State.FINISHED:
+            return Phase.FINISHED

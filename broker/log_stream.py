@@ -13,7 +13,8 @@ from ..schemas.generated import request_pb2
 from ..schemas.record import outcome_to_wire
 from ..schemas.refusal import Refused
 from .engine import Engine, LogReader, StreamName
-from .life import Job
+from .job import Job
+from .life import Phase
 
 # Credit counts bytes, but a peer's pipe counts messages: a job that writes line by line to a reader that is slow would fill it. After so
 # many chunks without new credit, what is written is gathered for a moment. A log read in large chunks never comes to that.
@@ -107,7 +108,7 @@ class LogStream:
             return
         while self._turns.time_left():
             # Looked at before reading: whatever was written before the end was recorded is then read.
-            over = self._job.recorded
+            over = self._job.phase is Phase.FINISHED
             if self._gathering and not over:
                 return
             data = b""

@@ -6,14 +6,18 @@ the desk's own job, or stop what the desk then starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..keys.rights import Member, Right, may, no_such_job
-from ..schemas.generated import event_pb2
+from ..schemas.generated import event_pb2, job_pb2
+from ..schemas.job import State
 from ..schemas.naming import JobKey, Typed, format_id, parse_typed, prefix_of
+from ..schemas.record import outcome_from_wire
 from ..schemas.refusal import Code, Reason, Refused
-from .life import Job
-from .record import read_row
+from ..schemas.spec import from_wire
+from .job import BatchRun, Job, StopOrder
+from .life import Phase, Stored, phase_of
 from .rows import mark_of
 from .store import Row, Store
 
@@ -58,6 +62,10 @@ class Lookup:
                 raise Refused(Code.NOT_FOUND, message, "it is never run again", reason=Reason.FORGOTTEN)
             raise no_such_job(format_id(key.id))
         return job
+
+    def unknown(self, owner: bytes, ids: Iterable[bytes]) -> int:
+        """Count the ids of which the owner has no job."""
+        return sum(self.job(JobKey(owner, job_id)) is None for job_id in ids)
 
     def has_ended(self, key: JobKey) -> bool:
         """Say whether there is such a job, and its end is durable and told."""
@@ -136,7 +144,7 @@ class Lookup:
             conditions.append("state < 4")
         rows = self._select(f"WHERE {' AND '.join(conditions)} ORDER BY jobs.row LIMIT {int(limit)}", *parameters)
         # Those that the desk has not heard of are the newest: nothing comes behind them.
-        return [self._live.get(job.key, job) for job in map(read_row, rows) if job.recorded or job.key in self._live]
+        return [self._live.get(job.key, job) for job in map(read_row, rows) if job.phase is Phase.FINISHED or job.key in self._live]
 
     def replay(self, after: int, upto: int, owner: bytes) -> tuple[list[event_pb2.Event], int]:
         """Read events after a seq (of one owner, or all), and say up to which seq was looked."""
@@ -157,3 +165,41 @@ class Lookup:
 
     def _select(self, where: str, *parameters: object) -> list[Row]:
         return self._store.read(f"SELECT {_COLUMNS} {_FROM} {where}", parameters)
+
+
+def read_row(row: Row) -> Job:
+    """Read a job from a row of the store."""
+    (
+        number,
+        owner,
+        job_id,
+        digest,
+        state,
+        spec,
+        launched,
+        queued_at,
+        started_at,
+        ended_at,
+        aged_from,
+        pid,
+        outcome,
+        stop,
+        batch_id,
+        batch_name,
+        parallel,
+    ) = row
+    return Job(
+        row=number,
+        key=JobKey(owner, job_id),
+        spec=from_wire(job_pb2.JobSpec.FromString(spec)),
+        digest=digest,
+        batch=BatchRun(batch_id, batch_name, parallel) if batch_id is not None else None,
+        phase=phase_of(Stored(State(state), launched=bool(launched)), has_process=pid > 0),
+        queued_at_us=queued_at,
+        pid=pid,
+        started_at_us=started_at,
+        ended_at_us=ended_at,
+        aged_from_us=aged_from,
+        outcome=outcome_from_wire(job_pb2.Outcome.FromString(outcome)) if outcome is not None else None,
+        stop=StopOrder(**json.loads(stop)) if stop is not None else None,
+    )

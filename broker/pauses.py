@@ -1,70 +1,84 @@
-"""Which jobs stand still, and which requests wait for that. Kept in memory only: after a restart the engine tells it again."""
+"""Requests to suspend jobs, or to let them continue, that wait for it. In memory only: after a restart the engine tells it again.
+
+Pure: what follows is returned as effects.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from ..schemas.naming import JobKey, format_id
 from ..schemas.refusal import Code, Reason, Refused
-from .engine import Engine
-from .life import Job, Phase
+from .effects import Effect, Hold, Reply
+from .job import Job
+from .life import ENDED, SUSPENDABLE, Phase
 
-_WHY_NOT = {
-    Phase.QUEUED: ("has not started", Reason.NOT_STARTED),
-    Phase.STARTING: ("has not started", Reason.NOT_STARTED),
-    Phase.STOPPING: ("is being stopped", Reason.ENDING),
-    Phase.FINISHED: ("has ended", Reason.ENDED),
-}
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """Suspend all of these jobs, or (`paused` False) let them continue; `done` gets why not, if so. Repeated it changes nothing."""
+
+    keys: Sequence[JobKey]
+    paused: bool
+    done: Callable[[Refused | None], None]
 
 
 @dataclass(slots=True, eq=False)
 class _Wait:
     keys: set[JobKey]
-    paused: bool
-    # Gets why not, if so; called once.
-    done: Callable[[Refused | None], None]
+    asked: Suspend
 
 
+@dataclass(slots=True, eq=False)
 class Pauses:
-    """Pauses jobs and lets them go on."""
+    """The requests that wait."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._waits: dict[JobKey, list[_Wait]] = {}
+    _waits: dict[JobKey, list[_Wait]] = field(default_factory=dict)
 
-    def ask(self, jobs: Sequence[Job], done: Callable[[Refused | None], None], *, paused: bool) -> None:
-        """Let all of these stand still, or go on; `done` is called when that is so, or they have ended. Repeated it changes nothing.
+    def ask(self, asked: Suspend, jobs: Sequence[Job | None]) -> list[Effect]:
+        """Return what follows: all are suspended, or continue, or (one of them does not run) none. `jobs`: None for one that has ended."""
+        for key, job in zip(asked.keys, jobs, strict=True):
+            if job is None or job.phase not in SUSPENDABLE:
+                return [Reply(partial(asked.done, _cannot(key, job, paused=asked.paused)))]
+        wait = _Wait(set(asked.keys), asked)
+        for key in asked.keys:
+            self._waits.setdefault(key, []).append(wait)
+        return [Hold(key, asked.paused) for key in asked.keys]
 
-        It gets Refused(FAILED_PRECONDITION) where the engine is ending one of them by itself. That is raised if one of them does not run.
+    def hear(self, job: Job, *, paused: bool, why: str = "") -> list[Effect]:
+        """Take from the engine whether a job is suspended (one that ended is not); return the replies that are due.
+
+        Who wants it suspended is refused where it continues all the same: `why`, or the engine is ending it by itself.
         """
-        for job in jobs:
-            if job.phase is not Phase.RUNNING:
-                raise _cannot(job, paused=paused)
-        wait = _Wait({job.key for job in jobs}, paused, done)
-        for job in jobs:
-            self._waits.setdefault(job.key, []).append(wait)
-            self._engine.pause(job.key, paused=paused)
-
-    def hear(self, job: Job, *, paused: bool, why: str = "") -> None:
-        """Take from the engine whether a job stands still; one that ended does not."""
         job.paused = paused
+        due: list[Effect] = []
         for wait in self._waits.pop(job.key, ()):
             if not wait.keys:
                 continue
-            if wait.paused and not paused and job.phase is not Phase.FINISHED:
+            if wait.asked.paused and not paused and job.phase not in ENDED:
                 wait.keys.clear()
-                wait.done(_cannot(job, paused=True, because=why))
+                due.append(Reply(partial(wait.asked.done, _cannot(job.key, job, paused=True, because=why))))
                 continue
             wait.keys.discard(job.key)
             if not wait.keys:
-                wait.done(None)
+                due.append(Reply(partial(wait.asked.done, None)))
+        return due
 
 
-def _cannot(job: Job, *, paused: bool, because: str = "") -> Refused:
+def _cannot(key: JobKey, job: Job | None, *, paused: bool, because: str = "") -> Refused:
     if because:
-        return Refused(Code.FAILED_PRECONDITION, f"the job {format_id(job.key.id)} cannot be paused: {because}")
-    # One that runs for the desk is ended by the engine then: it has gone over a limit.
-    why, reason = _WHY_NOT.get(job.phase, ("is being ended", Reason.ENDING))
-    message = f"the job {format_id(job.key.id)} {why} and cannot {'be paused' if paused else 'go on'}"
+        return Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} cannot be paused: {because}")
+    why, reason = _why_not(job)
+    message = f"the job {format_id(key.id)} {why} and cannot {'be paused' if paused else 'go on'}"
     return Refused(Code.FAILED_PRECONDITION, message, reason=reason)
+
+
+def _why_not(job: Job | None) -> tuple[str, Reason]:
+    if job is None or job.phase in ENDED:
+        return "has ended", Reason.ENDED
+    if job.phase in (Phase.ABORTING, Phase.STOPPING):
+        return "is being stopped", Reason.ENDING
+    # One that runs for the desk is ended by the engine then: it has gone over a limit.
+    return ("is being ended", Reason.ENDING) if job.phase in SUSPENDABLE else ("has not started", Reason.NOT_STARTED)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..schemas.naming import JobKey
-from .life import BatchRun
+from .job import BatchRun
 
 _MOST_WITHDRAWN = 1000
 

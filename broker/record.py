@@ -1,4 +1,4 @@
-"""What is recorded of a job: the events that tell of it, and its row in the store, written and read."""
+"""What is recorded of a job: the events that tell of it, and what is new in its row. Knows no SQL."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..schemas.generated import event_pb2, job_pb2
-from ..schemas.job import EventKind, Outcome, OutcomeKind, State
-from ..schemas.naming import JobKey, format_id
-from ..schemas.record import event_kind_to_wire, outcome_from_wire, outcome_to_wire
+from ..schemas.generated import event_pb2
+from ..schemas.job import EventKind, Outcome, OutcomeKind
+from ..schemas.naming import format_id
+from ..schemas.record import event_kind_to_wire, outcome_to_wire
 from ..schemas.refusal import Code, Reason, Refused
-from ..schemas.spec import from_wire
-from .life import BatchRun, Job, StopOrder, phase_of
-from .rows import Change, Conflict, EventRow
-from .store import Row
+from .job import Job
+from .life import STORED
+from .writes import Change, Conflict, EventRow
 
 
 def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event_pb2.Event:
@@ -35,10 +34,11 @@ def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event
 
 def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) -> Change:
     """Make the change that brings the job's row up to date."""
+    state, launched = STORED[job.phase]
     return Change(
         row=job.row,
-        state=job.state,
-        launched=job.launched,
+        state=state,
+        launched=launched,
         events=[EventRow(job.key.owner, event.SerializeToString(), job.aged_from_us) for event in events],
         pid=job.pid,
         started_at_us=job.started_at_us,
@@ -66,44 +66,3 @@ def id_taken(job_id: bytes, conflict: Conflict) -> Refused:
     else:
         reason, what = Reason.ID_TAKEN, "was given to another job before"
     return Refused(Code.ALREADY_EXISTS, f"the id {format_id(job_id)} {what}", "use a new id", conflict.position, reason)
-
-
-def read_row(row: Row) -> Job:
-    """Make a job of a row of the store."""
-    (
-        number,
-        owner,
-        job_id,
-        digest,
-        state,
-        spec,
-        launched,
-        queued_at,
-        started_at,
-        ended_at,
-        aged_from,
-        pid,
-        outcome,
-        stop,
-        batch_id,
-        batch_name,
-        parallel,
-    ) = row
-    return Job(
-        row=number,
-        key=JobKey(owner, job_id),
-        spec=from_wire(job_pb2.JobSpec.FromString(spec)),
-        digest=digest,
-        batch=BatchRun(batch_id, batch_name, parallel) if batch_id is not None else None,
-        phase=phase_of(State(state)),
-        queued_at_us=queued_at,
-        launched=bool(launched),
-        pid=pid,
-        started_at_us=started_at,
-        ended_at_us=ended_at,
-        aged_from_us=aged_from,
-        outcome=outcome_from_wire(job_pb2.Outcome.FromString(outcome)) if outcome is not None else None,
-        stop=StopOrder(**json.loads(stop)) if stop is not None else None,
-        start_recorded=pid > 0,
-        recorded=state == State.FINISHED,
-    )

@@ -10,10 +10,11 @@ from collections import deque
 from collections.abc import Callable
 
 from ..schemas.generated import job_pb2, request_pb2
+from ..schemas.job import State
 from ..schemas.record import outcome_to_wire
 from ..schemas.refusal import Refused
 from .engine import Engine, StreamName
-from .life import Job, Phase
+from .job import Job
 from .log_stream import Turns
 
 _REPORTS_A_MESSAGE = 256
@@ -120,7 +121,7 @@ class Reports:
         report.pid = job.pid
         report.started_at_us = job.started_at_us
         if not finished:
-            report.state = job_pb2.STATE_STOPPING if job.phase is Phase.STOPPING else job_pb2.STATE_RUNNING
+            report.state = job_pb2.STATE_STOPPING if job.state is State.STOPPING else job_pb2.STATE_RUNNING
             report.waits_for = self._stuck.get(job, "")
             return
         report.state = job_pb2.STATE_FINISHED

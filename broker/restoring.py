@@ -15,9 +15,11 @@ from ..schemas.job import EventKind
 from ..schemas.spec import to_wire
 from . import schema
 from .clock import wall_us
-from .life import Job, Phase
+from .job import Job
+from .life import STORED, WAITING, Phase
 from .record import change_of, event_of
-from .rows import Added, AddJobs, ChangeJobs, EventRow, NewRow, Rows
+from .rows import Rows
+from .writes import Added, AddJobs, ChangeJobs, EventRow, NewRow
 
 _JOBS_A_WRITE = 500
 
@@ -45,18 +47,18 @@ def _write(rows: Rows, jobs: list[Job]) -> None:
     for job in jobs:
         job.aged_from_us = min(now_us, job.ended_at_us or job.started_at_us or job.queued_at_us)
     # Nobody's signature is left, so the proof is empty.
-    added = AddJobs([_new_row(job) for job in jobs], None, b"", _nobody_waits)
+    added = AddJobs([_new_row(job) for job in jobs], None, b"")
     rows.apply(added)
     if isinstance(added.result, Added):
         for job, row in zip(jobs, added.result.rows, strict=True):
             job.row = row
-    rows.apply(ChangeJobs([change_of(job, _later_events(job), None) for job in jobs if job.phase is not Phase.QUEUED], _nobody_waits))
+    rows.apply(ChangeJobs([change_of(job, _later_events(job), None) for job in jobs if job.phase not in WAITING]))
 
 
 def _new_row(job: Job) -> NewRow:
     queued = EventRow(job.key.owner, event_of(EventKind.QUEUED, job, job.queued_at_us).SerializeToString(), job.aged_from_us)
     spec = to_wire(job.spec).SerializeToString()
-    return NewRow(job.key, job.digest, job.spec.name, spec, job.queued_at_us, queued, job.launched)
+    return NewRow(job.key, job.digest, job.spec.name, spec, job.queued_at_us, queued, STORED[job.phase].launched)
 
 
 def _later_events(job: Job) -> list[event_pb2.Event]:
@@ -64,7 +66,3 @@ def _later_events(job: Job) -> list[event_pb2.Event]:
     if job.phase is Phase.FINISHED:
         events.append(event_of(EventKind.FINISHED, job, job.ended_at_us))
     return events
-
-
-def _nobody_waits(_: object) -> None:
-    pass

@@ -16,14 +16,15 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..schemas import faults
 from ..schemas.refusal import Code, Reason, Refused
 from . import schema
 from .ballast import Ballast
-from .rows import Added, AddJobs, ChangeJobs, DropJobs, Rows, Write
+from .rows import Rows
 from .soundness import is_damage, out_of_reach
+from .writes import Added, AddJobs, ChangeJobs, DropJobs, Write
 
 # What SQLite gives has no static type; schema.py says what stands where.
 Row = tuple[Any, ...]
@@ -31,6 +32,17 @@ Row = tuple[Any, ...]
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+
+
+def _nobody_waits() -> None:
+    pass
+
+
+class _Submitted(NamedTuple):
+    """A write, and who is called when it has come to something."""
+
+    write: Write
+    done: Callable[[], None]
 
 
 class Store:
@@ -42,9 +54,9 @@ class Store:
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, told: Callable[[], None]) -> None:
         self._path = path
         self._loop = loop
-        self._waiting: list[Write] = []
+        self._waiting: list[_Submitted] = []
         # What the thread commits just now.
-        self._committing: list[Write] = []
+        self._committing: Sequence[_Submitted] = []
         self._retry: asyncio.TimerHandle | None = None
         # The disk is full: each write has a commit of its own, so that one that does not fit costs no other.
         self._one_by_one = False
@@ -64,7 +76,7 @@ class Store:
             raise
         self.head = self._rows.next_seq - 1
         self._ballast = Ballast(path.with_name("ballast"))
-        self._commits: queue.SimpleQueue[Sequence[Write] | None] = queue.SimpleQueue()
+        self._commits: queue.SimpleQueue[Sequence[_Submitted] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._commit_when_told, name="store")
         self._thread.start()
 
@@ -79,13 +91,13 @@ class Store:
                 self._apply(self._waiting)
                 self._writes.execute("COMMIT")
         self._waiting.clear()
-        self._committing.clear()
+        self._committing = []
         self._reads.close()
         self._writes.close()
 
-    def submit(self, write: Write) -> None:
-        """Hand over a write; its `done` is called once it is durable."""
-        self._waiting.append(write)
+    def submit(self, write: Write, done: Callable[[], None] = _nobody_waits) -> None:
+        """Hand over a write; `done` is called once it is durable, or was refused: what came of it stands in the write."""
+        self._waiting.append(_Submitted(write, done))
         # At once: what is submitted while the disk works on this one goes into the next commit together.
         if not self._committing and self._retry is None:
             self._begin()
@@ -115,10 +127,10 @@ class Store:
             self._committing = group
             self._commits.put(group)
 
-    def _apply(self, group: Sequence[Write]) -> None:
+    def _apply(self, group: Sequence[_Submitted]) -> None:
         self._writes.execute("BEGIN IMMEDIATE")
-        for write in group:
-            self._rows.apply(write)
+        for submitted in group:
+            self._rows.apply(submitted.write)
 
     def _commit_when_told(self) -> None:
         """Run on the thread: wait for the disk, and nothing else."""
@@ -139,44 +151,43 @@ class Store:
             return
         # The disk works on the next group while this one is told.
         self._begin()
-        for write in group:
-            self._tell(write)
+        for submitted in group:
+            self._note_head(submitted.write)
+            submitted.done()
         self._told()
         self._ballast.restore()
 
-    def _tell(self, write: Write) -> None:
+    def _note_head(self, write: Write) -> None:
         if isinstance(write, ChangeJobs):
             self.head = max(self.head, write.first_seq + sum(len(change.events) for change in write.changes) - 1)
-            write.done(write.first_seq)
-        elif isinstance(write, DropJobs):
-            write.done(write.result)
-        elif isinstance(write, AddJobs) and write.result is not None:
-            if isinstance(write.result, Added):
-                self.head = max(self.head, write.result.first_seq + len(write.jobs) - len(write.result.known) - 1)
-            write.done(write.result)
+        elif isinstance(write, AddJobs) and isinstance(write.result, Added):
+            self.head = max(self.head, write.result.first_seq + len(write.jobs) - len(write.result.known) - 1)
 
-    def _give_way(self, group: list[Write], error: sqlite3.Error) -> None:
+    def _give_way(self, group: Sequence[_Submitted], error: sqlite3.Error) -> None:
         """Refuse what can be refused, once it was tried alone; what happened to jobs is tried until it is written."""
         _log.error("store: a commit failed: %s", error)
         with contextlib.suppress(sqlite3.Error):
             self._writes.execute("ROLLBACK")
-        write, others = group[0], self._waiting
+        first, others = group[0], self._waiting
+        write = first.write
         code = Code.INTERNAL if is_damage(error) else Code.RESOURCE_EXHAUSTED
         refused = Refused(code, f"the daemon cannot record this: {error}", _next_step(error), reason=_reason(error))
         if len(group) > 1:
             self._one_by_one = True
             self._waiting = [*group, *others]
         elif isinstance(write, AddJobs):
-            write.done(refused)
+            write.result = refused
+            first.done()
         elif self._ballast.drop():
-            self._waiting = [write, *others]
+            self._waiting = [first, *others]
         elif isinstance(write, DropJobs):
-            write.done(refused)
+            write.result = refused
+            first.done()
         else:
             # Whoever waits for an answer gets one before this is tried again.
-            asking = [other for other in others if isinstance(other, AddJobs | DropJobs)]
+            asking = [other for other in others if isinstance(other.write, AddJobs | DropJobs)]
             self._one_by_one = True
-            self._waiting = [*asking, write, *(other for other in others if not isinstance(other, AddJobs | DropJobs))]
+            self._waiting = [*asking, first, *(other for other in others if not isinstance(other.write, AddJobs | DropJobs))]
             if not asking:
                 # Nothing tells when a disk has room again.
                 self._retry = self._loop.call_later(_RETRY_SECONDS, self._begin)

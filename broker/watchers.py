@@ -12,7 +12,8 @@ from typing import Protocol
 
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Reason, Refused
-from .life import Job, Phase
+from .job import Job
+from .life import START_TOLD, Phase
 
 
 class Watcher(Protocol):
@@ -55,11 +56,11 @@ class Watchers:
 
     def watch(self, job: Job, watcher: Watcher) -> None:
         """Tell the watcher what is durable about the job, now and from now on."""
-        if job.recorded:
+        if job.phase is Phase.FINISHED:
             watcher.finished(job)
             return
         self._watching[job.key].append(watcher)
-        if job.start_recorded:
+        if job.phase in START_TOLD:
             watcher.started(job)
             if job.delayed_by and job.phase is Phase.STOPPING:
                 watcher.stuck(job)
@@ -103,7 +104,7 @@ class Watchers:
 
     def stuck(self, job: Job) -> None:
         """Tell those who watch it, at once, what of the job cannot be ended. That is not recorded."""
-        for watcher in list(self._watching.get(job.key, ())) if job.start_recorded else ():
+        for watcher in list(self._watching.get(job.key, ())) if job.phase in START_TOLD else ():
             watcher.stuck(job)
             watcher.flush()
 

@@ -25,6 +25,8 @@ MOST_VARIABLES = 16_384
 LONGEST_PATH = 4_095
 MOST_LABELS = 64
 LONGEST_LABEL = 256
+# How long a job has to end by itself, if nobody set that.
+DEFAULT_GRACE_MS = 10_000
 LONGEST_DURATION_MS = 1000 * 86_400 * 1000
 # More is no file size: a file offset has 63 bits.
 LARGEST_OUTPUT_LIMIT = (1 << 63) - 1

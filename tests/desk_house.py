@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobwire.broker.ages import Ages
 from jobwire.broker.clock import Clock
-from jobwire.broker.desk import Accepted, Asked, Desk
+from jobwire.broker.decide import Accepted, Asked, Signal, State, Stop
+from jobwire.broker.desk import Desk
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
-from jobwire.broker.life import BatchRun, Job
+from jobwire.broker.forgetting import Forgetting
+from jobwire.broker.job import BatchRun, Job, StopOrder
+from jobwire.broker.log_stream import Turns as LogTurns
+from jobwire.broker.lookup import Lookup
 from jobwire.broker.news import News
+from jobwire.broker.pauses import Suspend
+from jobwire.broker.queue import Queue
+from jobwire.broker.reception import Handler
 from jobwire.broker.store import Store
+from jobwire.broker.verbs.hello import Introduction
+from jobwire.broker.verbs.start import lost_to_sight
+from jobwire.broker.verbs.table import handlers
 from jobwire.broker.watchers import Watchers
 from jobwire.keys.limits import EVERYBODYS
+from jobwire.keys.rights import Member
 from jobwire.schemas import spec as specs
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
@@ -74,6 +85,18 @@ class EngineDouble:
         self.effects.clear()
 
 
+SOMEBODYS = StopOrder(15, 1000, "somebody")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a start came to."""
+
+    jobs: Sequence[Job]
+    known: int
+    seq: int
+
+
 @dataclass
 class House:
     """One desk with everything around it; `restart` makes the next one on the same store."""
@@ -89,17 +112,23 @@ class House:
     released: Callable[[], None] = lambda: None
 
     def open(self) -> None:
-        watchers = Watchers(lambda: self.released())  # noqa: PLW0108 -- another may be in its place by then
-        self.store = Store(self.path, asyncio.get_running_loop(), watchers.flush)
+        self.watchers = Watchers(lambda: self.released())  # noqa: PLW0108 -- another may be in its place by then
+        self.store = Store(self.path, asyncio.get_running_loop(), self.watchers.flush)
         self.ages = Ages(
             self.path.parent, fresh=True, wall_us=lambda: self.now + self.set_by, passed_us=lambda: self.now, boot=lambda: "now"
         )
         self.news = News(self.store.id, b"n" * 16, lambda _topic, news: self.published.append(news), lambda: self.now / 1e6)
+        self.state = State(Queue(self.engine.slots))
+        self.live = self.state.live
+        self.lookup = Lookup(self.store, self.live)
+        self.forgetting = Forgetting(self.store, self.engine)
         self.desk = Desk(
+            self.state,
             self.store,
+            self.lookup,
             self.engine,
             self.news,
-            watchers,
+            self.watchers,
             Clock(lambda: self.now + self.set_by, lambda: self.now),
             self.ages,
             limits_of=lambda _: EVERYBODYS,
@@ -112,15 +141,36 @@ class House:
         self.open()
         await self.desk.recover()
 
+    def handlers(self, introduction: Introduction, member_of: Callable[[bytes], Member | None], turns: LogTurns) -> Mapping[str, Handler]:
+        return handlers(
+            desk=self.desk,
+            lookup=self.lookup,
+            watchers=self.watchers,
+            forgetting=self.forgetting,
+            engine=self.engine,
+            store=self.store,
+            news=self.news,
+            introduction=introduction,
+            member_of=member_of,
+            turns=turns,
+            ages=self.ages,
+        )
+
     async def durable(self) -> None:
         """Wait until everything submitted so far is on disk and was told."""
-        done = asyncio.get_running_loop().create_future()
-        self.desk.stop([], [], b"", lambda: done.set_result(None))
-        await done
+        await self.desk.durable()
 
-    async def accept(self, *asked: Asked, batch: BatchRun | None = None, owner: bytes = OWNER) -> Accepted:
-        done: asyncio.Future[Accepted | Refused] = asyncio.get_running_loop().create_future()
-        self.desk.accept(owner, asked, batch, b"proof", done.set_result)
+    async def accept(self, *asked: Asked, batch: BatchRun | None = None, owner: bytes = OWNER) -> Taken:
+        done: asyncio.Future[Taken | Refused] = asyncio.get_running_loop().create_future()
+
+        def take(result: Accepted | Refused) -> None:
+            if isinstance(result, Accepted):
+                jobs = [self.lookup.job(key) or lost_to_sight(key, one) for key, one in zip(result.keys, asked, strict=True)]
+                done.set_result(Taken(jobs, result.known, result.seq))
+            else:
+                done.set_result(result)
+
+        self.desk.accept(owner, asked, batch, b"proof", take)
         result = await done
         if isinstance(result, Refused):
             raise result
@@ -128,6 +178,19 @@ class House:
 
     async def accept_one(self, number: int = 1) -> Job:
         return (await self.accept(asked(number))).jobs[0]
+
+    def stop(self, *jobs: Job, order: StopOrder = SOMEBODYS, done: Callable[[], None] = lambda: None) -> None:
+        self.desk.take(Stop([(job.key, order) for job in jobs], b"stop proof", done))
+
+    def signal(self, job: Job, number: int) -> list[Refused | None]:
+        answers: list[Refused | None] = []
+        self.desk.take(Signal(job.key, number, answers.append))
+        return answers
+
+    def suspend(self, *jobs: Job, paused: bool) -> list[Refused | None]:
+        answers: list[Refused | None] = []
+        self.desk.take(Suspend([job.key for job in jobs], paused, answers.append))
+        return answers
 
 
 def asked(number: int, *argv: bytes) -> Asked:

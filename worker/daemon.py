@@ -154,7 +154,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     finally:
         if watch is not None:
             watch.close()
-        needs_no_worker = daemon is None or not daemon.desk.live or (watch is not None and watch.loss)
+        needs_no_worker = daemon is None or daemon.desk.is_idle or (watch is not None and watch.loss)
         if engine is not None and passed_on is None and needs_no_worker:
             # Nobody needs the supervisor for now, or when its jobs have ended; it takes this back when the next worker says hello.
             engine.retire()
@@ -189,7 +189,7 @@ def _describe(lock: StateLock, description: _Description) -> None:
 
 
 def _make_way(daemon: Daemon, signals: asyncio.Queue[signal.Signals]) -> None:
-    if not daemon.desk.live:
+    if daemon.desk.is_idle:
         signals.put_nowait(signal.SIGTERM)
 
 

@@ -9,9 +9,9 @@ import asyncio
 import shutil
 from collections.abc import Callable, Sequence
 
-from ..broker.desk import DEFAULT_GRACE_MS
 from ..broker.engine import Delayed, Fact, Launch
 from ..schemas.naming import JobKey
+from ..schemas.spec import DEFAULT_GRACE_MS
 from . import folders
 from .facts import cancelled, could_not_start, start_delayed
 

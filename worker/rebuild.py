@@ -22,7 +22,8 @@ from pathlib import Path
 
 from ..broker import restoring, soundness
 from ..broker.clock import wall_us
-from ..broker.life import Job, Phase
+from ..broker.job import Job
+from ..broker.life import Phase
 from ..keys.private_files import sync_folder
 from ..schemas import spec as specs
 from ..schemas.job import Outcome, OutcomeKind
@@ -189,7 +190,7 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
 def _new_job(file: JobFile, path: str) -> Job:
     spec = spec_of(file, folders.read_file(f"{path}/stdin") if file.has_stdin else None)
     specs.check(spec)
-    return Job(0, folders.key_of(file.handle), spec, specs.digest(spec), None, Phase.QUEUED, queued_at_us=0, launched=True)
+    return Job(0, folders.key_of(file.handle), spec, specs.digest(spec), None, Phase.CLEARED, queued_at_us=0)
 
 
 def _place(job: Job, path: str, parsed: FolderName | None) -> None:

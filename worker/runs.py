@@ -12,9 +12,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ..broker.desk import DEFAULT_GRACE_MS
 from ..broker.engine import Ended, Expected, Run, StreamName
 from ..schemas.refusal import Code, Refused
+from ..schemas.spec import DEFAULT_GRACE_MS
 from . import folders
 from .facts import lost, read_ended, why_lost
 from .supervisor.processes import is_there

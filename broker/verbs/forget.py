@@ -8,12 +8,12 @@ from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..call import Call
-from ..desk import Desk
-from ..forgetting import Forgotten
+from ..forgetting import Forgetting, Forgotten
+from ..lookup import Lookup
 from .keys import read_key_to_stop
 
 
-def forget(call: Call, desk: Desk) -> None:
+def forget(call: Call, lookup: Lookup, forgetting: Forgetting) -> None:
     """Check all jobs first; answered when nothing but their tombstones is on disk. One that was forgotten before is no mistake."""
     named = call.request.forget.keys
     if not named:
@@ -24,12 +24,12 @@ def forget(call: Call, desk: Desk) -> None:
         for key in dict.fromkeys(read_key_to_stop(message, call.member) for message in named):
             yield
             # A repeated request finds what the first one did.
-            if desk.lookup.forgotten(key):
+            if lookup.forgotten(key):
                 continue
-            if desk.lookup.has_ended(key):
+            if lookup.has_ended(key):
                 keys.append(key)
                 continue
-            desk.lookup.visible_job(key, call.member)
+            lookup.visible_job(key, call.member)
             raise Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} has not ended", "stop it first", reason=Reason.NOT_ENDED)
 
     def done(result: Forgotten | Refused) -> None:
@@ -38,4 +38,4 @@ def forget(call: Call, desk: Desk) -> None:
         else:
             call.reply(request_pb2.Reply(forget=request_pb2.ForgetReply(jobs=result.jobs, log_bytes=result.log_bytes)))
 
-    call.in_slices(look(), lambda: desk.forgetting.forget(keys, done))
+    call.in_slices(look(), lambda: forgetting.forget(keys, done))

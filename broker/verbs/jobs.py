@@ -14,8 +14,10 @@ from ...schemas.spec import to_wire
 from ..ages import Ages
 from ..call import Call
 from ..desk import Desk
-from ..engine import LogPart, StreamName
-from ..life import Job, Phase
+from ..engine import Engine, LogPart, StreamName
+from ..job import Job
+from ..life import Phase
+from ..lookup import Lookup
 from .keys import read_key
 
 # Small: nothing else is done while it is written, and some tens of microseconds a job add up.
@@ -27,31 +29,31 @@ _LAST_ROW = 2**63 - 1
 _PAGE_BYTES = 1024 * 1024
 
 
-def query_one(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None], ages: Ages) -> None:
+def query_one(call: Call, desk: Desk, lookup: Lookup, engine: Engine, member_of: Callable[[bytes], Member | None], ages: Ages) -> None:
     """Answer with one job, named by key or as a person types it, and ranges of its logs where asked for."""
     request = call.request.query_one
     if request.WhichOneof("job") == "name":
-        job = desk.lookup.named(request.name, call.member)
+        job = lookup.named(request.name, call.member)
     else:
-        job = desk.lookup.visible_job(read_key(request.key, call.member), call.member)
+        job = lookup.visible_job(read_key(request.key, call.member), call.member)
     reply = request_pb2.QueryOneReply(job=describe(job, desk, member_of, ages))
     if request.HasField("stdout_range"):
-        part = _range(desk, job, "stdout", request.stdout_range)
+        part = _range(engine, job, "stdout", request.stdout_range)
         reply.stdout, reply.stdout_size = part.data, part.size
     if request.HasField("stderr_range"):
-        part = _range(desk, job, "stderr", request.stderr_range)
+        part = _range(engine, job, "stderr", request.stderr_range)
         reply.stderr, reply.stderr_size = part.data, part.size
     call.reply(request_pb2.Reply(query_one=reply))
 
 
-def list_jobs(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None], ages: Ages) -> None:
+def list_jobs(call: Call, desk: Desk, lookup: Lookup, member_of: Callable[[bytes], Member | None], ages: Ages) -> None:
     """Answer with one page of jobs, oldest first; what has not ended unless all are asked for."""
     request = call.request.list
     after = int.from_bytes(request.page, "big")
     if request.page and (len(request.page) != _ROW_BYTES or after > _LAST_ROW):
         raise Refused(Code.INVALID_ARGUMENT, "the page cursor is none of this daemon's")
     limit = min(request.limit or _PAGE, _PAGE)
-    jobs = desk.lookup.page(
+    jobs = lookup.page(
         call.member,
         everything=request.all,
         owner=request.owner,
@@ -74,29 +76,23 @@ def list_jobs(call: Call, desk: Desk, member_of: Callable[[bytes], Member | None
     call.reply(request_pb2.Reply(list=reply))
 
 
-def _state_before(job: Job) -> State:
-    """Say what a job is while its end is on its way to the disk."""
-    if not job.pid:
-        return State.QUEUED
-    return State.STOPPING if job.stop is not None else State.RUNNING
-
-
 def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], ages: Ages) -> job_pb2.Job:
     """Write everything known about a job, without its stdin."""
     # Who is told an end by this is told for good, and may forget the job at once: so not before it is durable.
-    has_ended = job.recorded
+    has_ended = job.phase is Phase.FINISHED
+    is_queued = job.state is State.QUEUED
     owner = member_of(job.key.owner)
     shown = job_pb2.Job(
         key=key_to_wire(job.key),
         spec=to_wire(job.spec),
-        state=state_to_wire(_state_before(job) if job.phase is Phase.FINISHED and not has_ended else job.state),
+        state=state_to_wire(job.state),
         owner_name=owner.name if owner else "",
         queued_at_us=job.queued_at_us,
-        started_at_us=job.started_at_us,
+        started_at_us=0 if is_queued else job.started_at_us,
         ended_at_us=job.ended_at_us if has_ended else 0,
-        pid=job.pid,
+        pid=0 if is_queued else job.pid,
         waits_for=desk.why_waiting(job),
-        paused=job.paused and job.phase is Phase.RUNNING,
+        paused=job.paused and job.state is State.RUNNING,
         lasted_us=desk.lasted_us(job),
         ended_ago_us=max(0, ages.now_us() - job.aged_from_us) if has_ended else None,
     )
@@ -108,7 +104,7 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
     return shown
 
 
-def _range(desk: Desk, job: Job, stream: StreamName, wanted: request_pb2.ByteRange) -> LogPart:
+def _range(engine: Engine, job: Job, stream: StreamName, wanted: request_pb2.ByteRange) -> LogPart:
     if not job.started_at_us:
         return LogPart(wanted.start, b"", 0)
-    return desk.engine.read_log(job.run, stream, wanted.start, min(wanted.length, LARGEST_RANGE))
+    return engine.read_log(job.run, stream, wanted.start, min(wanted.length, LARGEST_RANGE))

@@ -8,8 +8,8 @@ from ...keys.rights import Member, Right, demand
 from ...schemas.generated import job_pb2
 from ...schemas.naming import ID_BYTES, JobKey, format_id
 from ...schemas.refusal import Code, Refused
-from ..desk import Desk
-from ..life import Job
+from ..job import Job
+from ..lookup import Lookup
 
 
 def read_key(message: job_pb2.JobKey, member: Member) -> JobKey:
@@ -32,7 +32,7 @@ def read_key_to_stop(message: job_pb2.JobKey, member: Member) -> JobKey:
     return key
 
 
-def find_jobs_to_stop(messages: Iterable[job_pb2.JobKey], member: Member, desk: Desk, found: list[Job]) -> Iterator[None]:
+def find_jobs_to_stop(messages: Iterable[job_pb2.JobKey], member: Member, lookup: Lookup, found: list[Job]) -> Iterator[None]:
     """Find all jobs of a request, one a step, before anything is done to one: it is done to all of them or to none.
 
     Raises Refused if one is not there, or may not be stopped.
@@ -40,5 +40,5 @@ def find_jobs_to_stop(messages: Iterable[job_pb2.JobKey], member: Member, desk: 
     keys = dict.fromkeys(read_key(message, member) for message in messages)
     for key in keys:
         demand(member, Right.STOP, key.owner, format_id(key.id))
-        found.append(desk.lookup.visible_job(key, member))
+        found.append(lookup.visible_job(key, member))
         yield

@@ -6,50 +6,51 @@ from ...schemas.frames import LARGEST_RANGE, MOST_TAIL_LINES
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..call import Call
-from ..desk import Desk
-from ..engine import LogPart, StreamName
+from ..engine import Engine, LogPart, StreamName
+from ..life import Phase
 from ..log_stream import LogStream, Turns
+from ..lookup import Lookup
 from ..reports import Reports
+from ..watchers import Watchers
 from .keys import read_key
 
 _STREAMS: dict[int, StreamName] = {request_pb2.STREAM_STDOUT: "stdout", request_pb2.STREAM_STDERR: "stderr"}
 
 
-def read_log(call: Call, desk: Desk) -> None:
+def read_log(call: Call, lookup: Lookup, engine: Engine) -> None:
     """Answer with a byte range or the last lines of one log."""
     request = call.request.read_log
     stream = _stream(request.stream)
-    job = desk.lookup.visible_job(read_key(request.key, call.member), call.member)
+    job = lookup.visible_job(read_key(request.key, call.member), call.member)
     if not job.started_at_us:
         part = LogPart(0, b"", 0)
     elif request.WhichOneof("part") == "tail_lines":
-        part = desk.engine.tail_log(job.run, stream, min(request.tail_lines, MOST_TAIL_LINES), LARGEST_RANGE)
+        part = engine.tail_log(job.run, stream, min(request.tail_lines, MOST_TAIL_LINES), LARGEST_RANGE)
     else:
-        part = desk.engine.read_log(job.run, stream, request.range.start, min(request.range.length, LARGEST_RANGE))
-    header = request_pb2.LogRange(start=part.start, size=part.size, ended=job.recorded)
+        part = engine.read_log(job.run, stream, request.range.start, min(request.range.length, LARGEST_RANGE))
+    header = request_pb2.LogRange(start=part.start, size=part.size, ended=job.phase is Phase.FINISHED)
     call.reply(request_pb2.Reply(log_range=header), part.data)
 
 
-def follow_log(call: Call, desk: Desk, turns: Turns) -> None:
+def follow_log(call: Call, lookup: Lookup, watchers: Watchers, engine: Engine, turns: Turns) -> None:
     """Stream one log to the job's end; for a job that waits, from when it starts."""
     request = call.request.follow_log
     stream = _stream(request.stream)
-    job = desk.lookup.visible_job(read_key(request.key, call.member), call.member)
+    job = lookup.visible_job(read_key(request.key, call.member), call.member)
     call.demand_stream()
-    desk.watchers.demand_room(call.peer.account.streams)
+    watchers.demand_room(call.peer.account.streams)
 
     def ended() -> None:
         call.stream_ended()
-        desk.watchers.release(job.key)
-        if not job.recorded:
-            desk.watchers.unwatch(job, followed)
+        watchers.release(job.key)
+        watchers.unwatch(job, followed)
 
     followed = LogStream(
         call.request.id,
         job,
         stream,
         request.start,
-        desk.engine,
+        engine,
         turns,
         credit=request.credit_bytes,
         send=call.send,
@@ -57,8 +58,8 @@ def follow_log(call: Call, desk: Desk, turns: Turns) -> None:
         ended=ended,
     )
     call.open_stream(followed)
-    desk.watchers.hold(job.key)
-    desk.watchers.watch(job, followed)
+    watchers.hold(job.key)
+    watchers.watch(job, followed)
     followed.flush()
 
 

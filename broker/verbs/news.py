@@ -5,8 +5,9 @@ from __future__ import annotations
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from ..call import Call
-from ..desk import Desk
-from ..news import read_filter
+from ..lookup import Lookup
+from ..news import News, read_filter
+from ..store import Store
 
 _MOST_EVENTS = 1000
 _GO_ON = "list the jobs as they are now, and go on from the head of a new subscription"
@@ -14,29 +15,29 @@ _GO_ON = "list the jobs as they are now, and go on from the head of a new subscr
 _MOST_BYTES = 1024 * 1024
 
 
-def subscribe(call: Call, desk: Desk) -> None:
+def subscribe(call: Call, news: News, store: Store) -> None:
     """Check the filter once and answer with the topic to subscribe to."""
     wanted = read_filter(call.request.subscribe.filter, call.member)
-    topic = desk.news.grant(call.peer.public, wanted, call.member.limits.grants)
-    call.reply(request_pb2.Reply(subscribe=request_pb2.SubscribeReply(topic=topic, head=_cursor(desk, desk.store.head))))
+    topic = news.grant(call.peer.public, wanted, call.member.limits.grants)
+    call.reply(request_pb2.Reply(subscribe=request_pb2.SubscribeReply(topic=topic, head=_cursor(store, store.head))))
 
 
-def unsubscribe(call: Call, desk: Desk) -> None:
+def unsubscribe(call: Call, news: News) -> None:
     """Delete a grant."""
-    desk.news.revoke(call.request.unsubscribe.topic, call.peer.public)
+    news.revoke(call.request.unsubscribe.topic, call.peer.public)
     call.reply(request_pb2.Reply(done=request_pb2.Done()))
 
 
-def replay(call: Call, desk: Desk) -> None:
+def replay(call: Call, lookup: Lookup, store: Store) -> None:
     """Answer with events after a cursor, as far as they fit into one reply."""
     request = call.request.replay
     after = request.after.seq
-    if request.after.store and request.after.store != desk.store.id:
+    if request.after.store and request.after.store != store.id:
         message = "the cursor belongs to another store, which is gone"
         raise Refused(Code.OUT_OF_RANGE, message, _GO_ON, reason=Reason.CURSOR_OF_ANOTHER_STORE)
     wanted = read_filter(request.filter, call.member)
     limit = min(request.limit or _MOST_EVENTS, _MOST_EVENTS)
-    head = desk.store.head
+    head = store.head
     if after > head:
         raise Refused(
             Code.OUT_OF_RANGE,
@@ -44,9 +45,9 @@ def replay(call: Call, desk: Desk) -> None:
             "start from the head of a new subscription",
             reason=Reason.CURSOR_BEYOND_HEAD,
         )
-    events, upto = desk.lookup.replay(after, head, wanted.owner)
+    events, upto = lookup.replay(after, head, wanted.owner)
     # Asked after the events were read: what was dropped in between would be missing without a word.
-    oldest = desk.lookup.oldest_seq()
+    oldest = lookup.oldest_seq()
     if after + 1 < oldest:
         message = f"events before {oldest} are not kept any more, and the cursor is at {after}"
         raise Refused(Code.OUT_OF_RANGE, message, _GO_ON, reason=Reason.CURSOR_TOO_OLD)
@@ -60,9 +61,9 @@ def replay(call: Call, desk: Desk) -> None:
             upto = chosen[-1].seq
             break
         chosen.append(event)
-    reply = request_pb2.ReplayReply(events=chosen, upto=_cursor(desk, max(upto, after)), more=upto < head)
+    reply = request_pb2.ReplayReply(events=chosen, upto=_cursor(store, max(upto, after)), more=upto < head)
     call.reply(request_pb2.Reply(replay=reply))
 
 
-def _cursor(desk: Desk, seq: int) -> event_pb2.Cursor:
-    return event_pb2.Cursor(store=desk.store.id, seq=seq)
+def _cursor(store: Store, seq: int) -> event_pb2.Cursor:
+    return event_pb2.Cursor(store=store.id, seq=seq)

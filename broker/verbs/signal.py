@@ -7,11 +7,13 @@ import signal as signals
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..call import Call
+from ..decide import Signal
 from ..desk import Desk
+from ..lookup import Lookup
 from .keys import read_key_to_stop
 
 
-def signal(call: Call, desk: Desk) -> None:
+def signal(call: Call, desk: Desk, lookup: Lookup) -> None:
     """Send it at once; `done` says that every process got it, not what the job made of it."""
     request = call.request.signal
     key = read_key_to_stop(request.key, call.member)
@@ -24,4 +26,4 @@ def signal(call: Call, desk: Desk) -> None:
             return
         call.reply(request_pb2.Reply(done=request_pb2.Done()))
 
-    desk.signal(desk.lookup.visible_job(key, call.member), request.signal, done)
+    desk.take(Signal(lookup.visible_job(key, call.member).key, request.signal, done))

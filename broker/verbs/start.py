@@ -9,14 +9,21 @@ from ...schemas import bounds
 from ...schemas import spec as specs
 from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ...schemas.generated import event_pb2, request_pb2
+from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.large import read_job
 from ...schemas.naming import ID_BYTES, JobKey, name_problem
 from ...schemas.refusal import Code, Reason, Refused
 from ..call import Call
-from ..desk import Accepted, Asked, Desk
-from ..life import BatchRun
+from ..decide import Accepted, Asked
+from ..desk import Desk
+from ..engine import Engine
+from ..job import BatchRun, Job
+from ..life import Phase
 from ..log_stream import Turns
+from ..lookup import Lookup
 from ..reports import Reports
+from ..store import Store
+from ..watchers import Watchers
 
 DEFAULT_TAIL_LINES = 10
 # So small a job holds nothing that takes long; its bounds are those that a spec is checked for below.
@@ -26,7 +33,7 @@ _JOB_BYTES = 64
 _START_BYTES = 4096
 
 
-def start(call: Call, desk: Desk, turns: Turns) -> None:
+def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Engine, store: Store, turns: Turns) -> None:
     """Check every job, have all of them recorded, acknowledge, and watch them where that was asked for."""
     demand(call.member, Right.SUBMIT, call.member.key)
     request = call.request.start
@@ -39,19 +46,20 @@ def start(call: Call, desk: Desk, turns: Turns) -> None:
         if isinstance(result, Refused):
             call.refuse(result)
             return
-        cursor = event_pb2.Cursor(store=desk.store.id, seq=result.seq)
+        cursor = event_pb2.Cursor(store=store.id, seq=result.seq)
         acknowledged = request_pb2.Acknowledged(cursor=cursor, known=result.known)
         if call.reply(request_pb2.Reply(acknowledged=acknowledged), last=not request.watch) and request.watch:
             tail_lines = request.tail_lines if request.HasField("tail_lines") else DEFAULT_TAIL_LINES
-            watch(call, desk, turns, result, tail_lines, request.credit_messages)
+            jobs = [lookup.job(key) or lost_to_sight(key, one) for key, one in zip(result.keys, asked, strict=True)]
+            watch(call, watchers, engine, turns, jobs, tail_lines, request.credit_messages)
 
     def read() -> Iterator[None]:
         for one in _read_jobs(request, call.jobs):
             asked.append(one)
             yield
         _demand_nothing_else(call.proof, asked)
-        if request.first_store and request.first_store != desk.store.id:
-            yield from _demand_known(call.member.key, asked, desk)
+        if request.first_store and request.first_store != store.id:
+            yield from _demand_known(call.member.key, asked, lookup)
 
     call.in_slices(read(), lambda: desk.accept(call.member.key, asked, batch, call.proof, done))
 
@@ -65,11 +73,11 @@ def _demand_nothing_else(proof: bytes, asked: list[Asked]) -> None:
         )
 
 
-def _demand_known(owner: bytes, asked: list[Asked], desk: Desk) -> Iterator[None]:
+def _demand_known(owner: bytes, asked: list[Asked], lookup: Lookup) -> Iterator[None]:
     """Let a start that was first tried against another store in only where the logs told of every job of it: then nothing is started."""
     for index, one in enumerate(asked):
         yield
-        job = desk.lookup.job(JobKey(owner, one.id))
+        job = lookup.job(JobKey(owner, one.id))
         if job is None or job.digest != one.digest:
             raise Refused(
                 Code.FAILED_PRECONDITION,
@@ -80,31 +88,32 @@ def _demand_known(owner: bytes, asked: list[Asked], desk: Desk) -> Iterator[None
             )
 
 
-def watch(call: Call, desk: Desk, turns: Turns, accepted: Accepted, tail_lines: int, credit: int, *, starts: bool = True) -> None:
+def watch(
+    call: Call, watchers: Watchers, engine: Engine, turns: Turns, jobs: Sequence[Job], tail_lines: int, credit: int, *, starts: bool = True
+) -> None:
     """Open the stream that reports these jobs until all have finished; `starts`: also that they started."""
     reports = Reports(
         call.request.id,
-        desk.engine,
+        engine,
         tail_lines=min(tail_lines, MOST_TAIL_LINES),
         tail_bytes=LARGEST_TAIL,
         credit=credit,
         starts=starts,
         turns=turns,
         send=call.send,
-        ended=lambda: _leave(call, desk, accepted, reports),
+        ended=lambda: _leave(call, watchers, jobs, reports),
     )
     call.open_stream(reports)
-    reports.expect(len(accepted.jobs))
-    for job in accepted.jobs:
-        desk.watchers.watch(job, reports)
+    reports.expect(len(jobs))
+    for job in jobs:
+        watchers.watch(job, reports)
     reports.flush()
 
 
-def _leave(call: Call, desk: Desk, accepted: Accepted, reports: Reports) -> None:
+def _leave(call: Call, watchers: Watchers, jobs: Sequence[Job], reports: Reports) -> None:
     call.stream_ended()
-    for job in accepted.jobs:
-        if not job.recorded:
-            desk.watchers.unwatch(job, reports)
+    for job in jobs:
+        watchers.unwatch(job, reports)
 
 
 def _read_jobs(request: request_pb2.Start, pieces: Sequence[bytes] | None = None) -> Iterator[Asked]:
@@ -138,3 +147,9 @@ def _read_batch(request: request_pb2.Start) -> BatchRun | None:
     if batch.name and (problem := name_problem(batch.name)):
         raise Refused(Code.INVALID_ARGUMENT, problem)
     return BatchRun(batch.id, batch.name, batch.parallel)
+
+
+def lost_to_sight(key: JobKey, one: Asked) -> Job:
+    """Return what is known of a job that was known when it was asked for again, and forgotten in the same commit: it has ended."""
+    outcome = Outcome(OutcomeKind.LOST, sentence="it has ended and was forgotten, and with it how it ended")
+    return Job(0, key, one.spec, one.digest, None, Phase.FINISHED, 0, outcome=outcome)

@@ -7,11 +7,16 @@ from collections.abc import Iterator
 
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import LONGEST_DURATION_MS
+from ...schemas.spec import DEFAULT_GRACE_MS, LONGEST_DURATION_MS
 from ..call import Call
-from ..desk import DEFAULT_GRACE_MS, Accepted, Desk
-from ..life import Job, StopOrder
+from ..decide import Stop
+from ..desk import Desk
+from ..engine import Engine
+from ..job import Job, StopOrder
 from ..log_stream import Turns
+from ..lookup import Lookup
+from ..store import Store
+from ..watchers import Watchers
 from .keys import find_jobs_to_stop
 from .start import DEFAULT_TAIL_LINES, watch
 
@@ -19,7 +24,7 @@ from .start import DEFAULT_TAIL_LINES, watch
 _JOBS_A_PART = 100
 
 
-def stop(call: Call, desk: Desk, turns: Turns) -> None:
+def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Engine, store: Store, turns: Turns) -> None:
     """Check all jobs first, so that a stop of several is carried out for all or for none."""
     request = call.request.stop
     call.demand_stream()
@@ -32,10 +37,10 @@ def stop(call: Call, desk: Desk, turns: Turns) -> None:
     jobs: list[Job] = []
 
     def done() -> None:
-        cursor = event_pb2.Cursor(store=desk.store.id, seq=desk.store.head)
+        cursor = event_pb2.Cursor(store=store.id, seq=store.head)
         if call.reply(request_pb2.Reply(acknowledged=request_pb2.Acknowledged(cursor=cursor)), last=False):
             tail_lines = request.tail_lines if request.HasField("tail_lines") else DEFAULT_TAIL_LINES
-            watch(call, desk, turns, Accepted(jobs, 0, 0), tail_lines, request.credit_messages, starts=False)
+            watch(call, watchers, engine, turns, jobs, tail_lines, request.credit_messages, starts=False)
 
     open_parts = 0
 
@@ -50,10 +55,10 @@ def stop(call: Call, desk: Desk, turns: Turns) -> None:
         parts = [jobs[at : at + _JOBS_A_PART] for at in range(0, len(jobs), _JOBS_A_PART)]
         open_parts = len(parts)
         for part in parts:
-            desk.stop(part, [_order(request, job, call.member.name) for job in part], call.proof, part_done)
+            desk.take(Stop([(job.key, _order(request, job, call.member.name)) for job in part], call.proof, part_done))
             yield
 
-    call.in_slices(find_jobs_to_stop(request.keys, call.member, desk, jobs), lambda: call.in_slices(stop_some(), _nothing))
+    call.in_slices(find_jobs_to_stop(request.keys, call.member, lookup, jobs), lambda: call.in_slices(stop_some(), _nothing))
 
 
 def _nothing() -> None:

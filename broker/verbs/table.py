@@ -7,8 +7,14 @@ from collections.abc import Callable, Mapping
 from ...keys.rights import Member
 from ..ages import Ages
 from ..desk import Desk
+from ..engine import Engine
+from ..forgetting import Forgetting
 from ..log_stream import Turns
+from ..lookup import Lookup
+from ..news import News
 from ..reception import Handler
+from ..store import Store
+from ..watchers import Watchers
 from .forget import forget
 from .hello import Introduction, hello
 from .jobs import list_jobs, query_one
@@ -20,25 +26,36 @@ from .start import start
 from .stop import stop
 
 
-def handlers(
-    desk: Desk, introduction: Introduction, member_of: Callable[[bytes], Member | None], turns: Turns, ages: Ages
+def handlers(  # noqa: PLR0913 -- all parts that one of them needs
+    *,
+    desk: Desk,
+    lookup: Lookup,
+    watchers: Watchers,
+    forgetting: Forgetting,
+    engine: Engine,
+    store: Store,
+    news: News,
+    introduction: Introduction,
+    member_of: Callable[[bytes], Member | None],
+    turns: Turns,
+    ages: Ages,
 ) -> Mapping[str, Handler]:
-    """Bind the handlers to their daemon."""
+    """Give each handler the parts that it needs."""
     return {
         "hello": lambda call: hello(call, introduction),
-        "start": lambda call: start(call, desk, turns),
-        "stop": lambda call: stop(call, desk, turns),
-        "signal": lambda call: signal(call, desk),
-        "query_one": lambda call: query_one(call, desk, member_of, ages),
-        "list": lambda call: list_jobs(call, desk, member_of, ages),
-        "read_log": lambda call: read_log(call, desk),
-        "follow_log": lambda call: follow_log(call, desk, turns),
+        "start": lambda call: start(call, desk, lookup, watchers, engine, store, turns),
+        "stop": lambda call: stop(call, desk, lookup, watchers, engine, store, turns),
+        "signal": lambda call: signal(call, desk, lookup),
+        "query_one": lambda call: query_one(call, desk, lookup, engine, member_of, ages),
+        "list": lambda call: list_jobs(call, desk, lookup, member_of, ages),
+        "read_log": lambda call: read_log(call, lookup, engine),
+        "follow_log": lambda call: follow_log(call, lookup, watchers, engine, turns),
         "credit": credit,
         "cancel": cancel,
-        "subscribe": lambda call: subscribe(call, desk),
-        "unsubscribe": lambda call: unsubscribe(call, desk),
-        "replay": lambda call: replay(call, desk),
-        "forget": lambda call: forget(call, desk),
-        "pause": lambda call: pause(call, desk),
-        "resume": lambda call: resume(call, desk),
+        "subscribe": lambda call: subscribe(call, news, store),
+        "unsubscribe": lambda call: unsubscribe(call, news),
+        "replay": lambda call: replay(call, lookup, store),
+        "forget": lambda call: forget(call, lookup, forgetting),
+        "pause": lambda call: pause(call, desk, lookup),
+        "resume": lambda call: resume(call, desk, lookup),
     }

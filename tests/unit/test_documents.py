@@ -13,7 +13,7 @@ from pathlib import Path
 from wire_dump import dump, undump
 
 import jobwire
-from jobwire.broker.life import NEXT
+from jobwire.broker.life import NEXT, SHOWN
 from jobwire.client.cli import endings
 from jobwire.client.cli.main import VERBS, load
 from jobwire.client.cli.records import event_record, job_record, outcome_record
@@ -69,7 +69,8 @@ def words(cell: str) -> list[str]:
 
 def test_the_table_of_a_jobs_life_is_the_one_in_the_code() -> None:
     happenings, *rows = cells("docs/architecture.md", "## A job's life")
-    shown = {(row[0], what): phase for row in rows for what, phase in zip(happenings[1:], row[1:], strict=True) if phase}
+    shown = {(row[0], what): phase for row in rows for what, phase in zip(happenings[2:], row[2:], strict=True) if phase}
+    assert {row[0]: row[1] for row in rows} == {phase.name: state.name for phase, state in SHOWN.items()}
     assert shown == {(before.name, what.name): after.name for (before, what), after in NEXT.items()}
 
 

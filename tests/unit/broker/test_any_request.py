@@ -17,7 +17,6 @@ from jobwire.broker.peers import Peer
 from jobwire.broker.reception import Reception
 from jobwire.broker.turns import Turns
 from jobwire.broker.verbs.hello import Introduction
-from jobwire.broker.verbs.table import handlers
 from jobwire.keys import identity, signature
 from jobwire.keys.rights import Member
 from jobwire.schemas.frames import SIGNED_VERBS
@@ -61,7 +60,7 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
         introduction = Introduction("worker", "", DAEMON.public, house.store.id, NONCE, "", 1)
         member = Member("somebody", CLIENT.public, role)
         turns = Turns(asyncio.get_running_loop())
-        table = handlers(house.desk, introduction, lambda _: member, turns, house.ages)
+        table = house.handlers(introduction, lambda _: member, turns)
         endpoint = Endpoint()
         reception = Reception(DAEMON.public, NONCE, lambda _: member, table, endpoint, turns, lambda *_: None)  # type: ignore[arg-type] # reason: a double
         peer = Peer(b"r", Meter(-1, b""), Account(CLIENT.public))

@@ -8,7 +8,6 @@ import pytest
 from daemons import wait_until
 from desk_house import OWNER, House, asked, ended, key, started
 
-from jobwire.broker.life import StopOrder
 from jobwire.broker.verbs.jobs import describe
 from jobwire.keys.rights import Member
 from jobwire.schemas.generated import job_pb2
@@ -28,27 +27,27 @@ def commit_unheard(house: House, number: int) -> None:
 async def test_a_job_is_there_once_the_desk_has_heard_of_it(house: House) -> None:
     me = Member("me", OWNER, "submitter")
     commit_unheard(house, 1)
-    for look in (lambda: house.desk.lookup.visible_job(key(1), me), lambda: house.desk.lookup.named("01010101", me)):
+    for look in (lambda: house.lookup.visible_job(key(1), me), lambda: house.lookup.named("01010101", me)):
         with pytest.raises(Refused) as refused:
             look()
         assert refused.value.code is Code.NOT_FOUND
-    assert house.desk.lookup.page(me, everything=False, owner=b"", batch=b"", batch_name="", after=0, limit=10) == []
+    assert house.lookup.page(me, everything=False, owner=b"", batch=b"", batch_name="", after=0, limit=10) == []
     await house.durable()
     # What is found now is the desk's own: who watches or stops it hears of its end, and it does not run on beside that.
-    assert house.desk.lookup.visible_job(key(1), me) is house.desk.live[key(1)]
+    assert house.lookup.visible_job(key(1), me) is house.live[key(1)]
     house.engine.expect(("start", key(1)))
 
 
 def shown(house: House, number: int) -> job_pb2.Job:
     member = Member("me", OWNER, "submitter")
-    return describe(house.desk.lookup.visible_job(key(number), member), house.desk, lambda _: member, house.ages)
+    return describe(house.lookup.visible_job(key(number), member), house.desk, lambda _: member, house.ages)
 
 
 async def test_a_job_is_shown_as_ended_once_that_is_on_disk(house: House) -> None:
     await house.accept(asked(1), asked(2))
     house.desk.hear([started(1), started(2)])
     await house.durable()
-    house.desk.stop([house.desk.live[key(2)]], [StopOrder(15, 1000, "somebody")], b"proof", lambda: None)
+    house.stop(house.live[key(2)])
     house.desk.hear([ended(1), ended(2)])
     for number, state in ((1, job_pb2.STATE_RUNNING), (2, job_pb2.STATE_STOPPING)):
         before = shown(house, number)
@@ -63,7 +62,7 @@ async def test_a_job_is_shown_as_ended_once_that_is_on_disk(house: House) -> Non
 
 async def test_a_job_that_is_cancelled_is_shown_as_queued_until_that_is_on_disk(house: House) -> None:
     await house.accept(asked(1), asked(2), asked(3))
-    house.desk.stop([house.desk.live[key(3)]], [StopOrder(15, 1000, "somebody")], b"proof", lambda: None)
+    house.stop(house.live[key(3)])
     assert (shown(house, 3).state, shown(house, 3).HasField("outcome")) == (job_pb2.STATE_QUEUED, False)
     await house.durable()
     assert shown(house, 3).state == job_pb2.STATE_FINISHED

@@ -4,7 +4,8 @@ import pytest
 from desk_house import OWNER, House, asked, ended, key, started
 
 from jobwire.broker.engine import Delayed, Paused
-from jobwire.broker.life import BatchRun, Job, Phase, StopOrder
+from jobwire.broker.job import BatchRun, Job, StopOrder
+from jobwire.broker.life import Phase
 from jobwire.broker.news import NewsFilter
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import OutcomeKind
@@ -30,7 +31,7 @@ class Watching:
 
 
 def kinds(house: House) -> list[str]:
-    events, _ = house.desk.lookup.replay(0, house.store.head, b"")
+    events, _ = house.lookup.replay(0, house.store.head, b"")
     return [event_pb2.EventKind.Name(event.kind).removeprefix("EVENT_KIND_") for event in events]
 
 
@@ -38,14 +39,14 @@ async def test_a_job_is_recorded_before_it_is_started(house: House) -> None:
     job = await house.accept_one()
     assert house.store.read("SELECT state FROM jobs") == [(1,)]
     house.engine.expect(("start", key(1)))
-    assert job.phase is Phase.STARTING
+    assert job.phase is Phase.LAUNCHED
 
 
 async def test_a_whole_life_is_told_when_it_is_durable(house: House) -> None:
     job = await house.accept_one()
     house.engine.expect(("start", key(1)))
     watching = Watching()
-    house.desk.watchers.watch(job, watching)
+    house.watchers.watch(job, watching)
     house.desk.hear([started(1)])
     assert watching.seen == []
     await house.durable()
@@ -98,7 +99,7 @@ async def test_an_id_of_a_job_that_ended_long_ago_is_known(house: House) -> None
 async def test_a_stop_of_a_queued_job_cancels_it(house: House) -> None:
     jobs = (await house.accept(asked(1), asked(2), asked(3))).jobs
     house.engine.expect(("start", key(1)), ("start", key(2)))
-    house.desk.stop([jobs[2]], [StopOrder(15, 1000, "somebody")], b"proof", lambda: None)
+    house.stop(jobs[2])
     await house.durable()
     assert jobs[2].outcome is not None
     assert jobs[2].outcome.kind is OutcomeKind.CANCELLED
@@ -109,7 +110,7 @@ async def test_a_stop_of_a_queued_job_cancels_it(house: House) -> None:
 async def test_a_stop_takes_effect_when_it_is_durable_and_says_who_asked(house: House) -> None:
     job = await house.accept_one()
     house.desk.hear([started(1)])
-    house.desk.stop([job], [StopOrder(2, 500, "somebody")], b"proof", lambda: None)
+    house.stop(job, order=StopOrder(2, 500, "somebody"))
     house.engine.expect(("start", key(1)))
     await house.durable()
     house.engine.expect(("end", key(1), 2, 500))
@@ -123,7 +124,7 @@ async def test_a_stop_takes_effect_when_it_is_durable_and_says_who_asked(house: 
 
 async def test_a_stop_before_the_start_was_seen_still_reaches_the_job(house: House) -> None:
     job = await house.accept_one()
-    house.desk.stop([job], [StopOrder(15, 0, "somebody")], b"proof", lambda: None)
+    house.stop(job, order=StopOrder(15, 0, "somebody"))
     await house.durable()
     house.engine.expect(("start", key(1)), ("end", key(1), 15, 0))
     house.desk.hear([started(1), ended(1)])
@@ -153,14 +154,14 @@ async def test_after_a_restart_what_runs_is_adopted_and_what_ended_is_recorded(h
     await house.restart()
     await house.durable()
     house.engine.expect(("recover", key(1), key(2), key(3)), ("start", key(3)), ("settled", key(2)))
-    assert house.desk.live[key(1)].phase is Phase.RUNNING
+    assert house.live[key(1)].phase is Phase.RUNNING
     assert kinds(house) == ["QUEUED"] * 3 + ["STARTED", "ADOPTED", "STARTED", "ADOPTED", "FINISHED"]
 
 
 async def test_after_a_restart_a_stop_that_was_promised_is_repeated(house: House) -> None:
     job = await house.accept_one()
     house.desk.hear([started(1)])
-    house.desk.stop([job], [StopOrder(15, 777, "somebody")], b"proof", lambda: None)
+    house.stop(job, order=StopOrder(15, 777, "somebody"))
     await house.durable()
     house.engine.effects.clear()
     house.engine.known = [started(1, adopted=True)]
@@ -183,12 +184,12 @@ async def test_that_a_job_is_launched_is_durable_before_it_is(house: House) -> N
 
 async def test_a_job_that_was_stopped_while_it_was_being_started_and_never_was_is_cancelled(house: House) -> None:
     job = await house.accept_one()
-    house.desk.stop([job], [StopOrder(15, 777, "somebody")], b"proof", lambda: None)
+    house.stop(job, order=StopOrder(15, 777, "somebody"))
     await house.durable()
     house.engine.effects.clear()
     await house.restart()
     house.engine.expect(("recover", key(1)), ("settled", key(1)))
-    found = house.desk.lookup.job(key(1))
+    found = house.lookup.job(key(1))
     assert found is not None
     assert found.outcome is not None
     assert found.outcome.kind is OutcomeKind.CANCELLED
@@ -196,17 +197,17 @@ async def test_a_job_that_was_stopped_while_it_was_being_started_and_never_was_i
 
 async def test_a_signal_needs_a_process(house: House) -> None:
     job = await house.accept_one()
-    with pytest.raises(Refused, match="has not started"):
-        house.desk.signal(job, 10, lambda _: None)
+    (refused,) = house.signal(job, 10)
+    assert "has not started" in str(refused)
     house.desk.hear([started(1)])
-    house.desk.signal(job, 10, lambda _: None)
+    assert house.signal(job, 10) == [None]
     house.engine.expect(("start", key(1)), ("signal", key(1), 10))
 
 
 async def test_a_batch_is_kept_with_its_jobs(house: House) -> None:
     await house.accept(asked(1), asked(2), batch=BatchRun(b"b" * 16, "nightly", 1))
     house.engine.expect(("start", key(1)))
-    job = house.desk.lookup.job(key(2))
+    job = house.lookup.job(key(2))
     assert job is not None
     assert job.batch == BatchRun(b"b" * 16, "nightly", 1)
     assert "batch" in house.desk.why_waiting(job)
@@ -228,18 +229,17 @@ async def test_news_are_published_only_of_what_is_durable(house: House) -> None:
 async def test_a_pause_is_answered_when_the_engine_says_that_all_stand_still(house: House) -> None:
     first, second = await house.accept_one(1), await house.accept_one(2)
     house.desk.hear([started(1), started(2)])
-    done: list[object] = []
-    house.desk.pauses.ask([first, second], done.append, paused=True)
+    done = house.suspend(first, second, paused=True)
     house.engine.expect(("start", key(1)), ("start", key(2)), ("pause", key(1), True), ("pause", key(2), True))
     house.desk.hear([Paused(key(1), paused=True)])
     assert (done, first.paused, second.paused) == ([], True, False)
     house.desk.hear([ended(2)])
     assert done == [None]
-    house.desk.pauses.ask([first], done.append, paused=False)
+    done = house.suspend(first, paused=False)
     house.desk.hear([Paused(key(1), paused=False)])
-    assert (done, first.paused) == ([None, None], False)
-    with pytest.raises(Refused, match="has ended and cannot be paused"):
-        house.desk.pauses.ask([first, second], done.append, paused=True)
+    assert (done, first.paused) == ([None], False)
+    (refused,) = house.suspend(first, second, paused=True)
+    assert "has ended and cannot be paused" in str(refused)
     await house.durable()
     house.engine.expect(("pause", key(1), False), ("settled", key(2)))
     assert kinds(house).count("STARTED") == 2
@@ -248,8 +248,7 @@ async def test_a_pause_is_answered_when_the_engine_says_that_all_stand_still(hou
 async def test_a_pause_of_a_job_that_the_engine_is_ending_by_itself_is_refused_once(house: House) -> None:
     first, second = await house.accept_one(1), await house.accept_one(2)
     house.desk.hear([started(1), started(2)])
-    done: list[object] = []
-    house.desk.pauses.ask([first, second], done.append, paused=True)
+    done = house.suspend(first, second, paused=True)
     house.desk.hear([Paused(key(1), paused=False), Paused(key(2), paused=True)])
     (refused,) = done
     assert isinstance(refused, Refused)

@@ -7,6 +7,7 @@ import queue
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from desk_house import EngineDouble
 from hypothesis import strategies as st
@@ -15,16 +16,20 @@ from machines import at_length, briefly, scratch
 
 from jobwire.broker.ages import Ages
 from jobwire.broker.clock import Clock
-from jobwire.broker.desk import Accepted, Asked, Desk
+from jobwire.broker.decide import Accepted, Asked, State, Stop
+from jobwire.broker.desk import Desk
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
-from jobwire.broker.life import BatchRun, Phase, StopOrder
-from jobwire.broker.rows import Write
+from jobwire.broker.job import BatchRun, StopOrder
+from jobwire.broker.life import NEXT, STORED, Phase, Stored
+from jobwire.broker.lookup import Lookup
+from jobwire.broker.queue import Queue
 from jobwire.broker.store import Store
 from jobwire.broker.watchers import Watchers
 from jobwire.keys.limits import EVERYBODYS
 from jobwire.schemas import spec as specs
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.job import State as Shown
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.spec import JobSpec
@@ -49,20 +54,38 @@ ALLOWED = {
 }
 
 
+def _found_on_disk() -> dict[Phase, set[Stored]]:
+    """Say for each phase as what an attempt may be found in the store while it is in that."""
+    settled = {Phase.QUEUED, Phase.CLEARED, Phase.LAUNCHED, Phase.RUNNING, Phase.FINISHED}
+    found: dict[Phase, set[Stored]] = {}
+    for phase in Phase:
+        before, reached = [phase], {phase}
+        while before:
+            one = before.pop()
+            came_from = {earlier for (earlier, _), after in NEXT.items() if after is one} if one not in settled else set()
+            before += came_from - reached
+            reached |= came_from
+        found[phase] = {STORED[one] for one in reached}
+    return found
+
+
+ON_DISK = _found_on_disk()
+
+
 class Gate:
     """Stands before the disk: a group of writes is committed when the test says so."""
 
-    def __init__(self, disk: queue.SimpleQueue[Sequence[Write] | None]) -> None:
+    def __init__(self, disk: queue.SimpleQueue[Sequence[Any] | None]) -> None:
         self._disk = disk
-        self.group: Sequence[Write] | None = None
+        self.group: Sequence[Any] | None = None
 
-    def put(self, group: Sequence[Write] | None) -> None:
+    def put(self, group: Sequence[Any] | None) -> None:
         if group is None:
             self._disk.put(None)
         else:
             self.group = group
 
-    def get(self) -> Sequence[Write] | None:
+    def get(self) -> Sequence[Any] | None:
         return self._disk.get()
 
     def open(self) -> None:
@@ -147,8 +170,12 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         # The thread waits in the queue behind the gate already.
         self.store._commits = self.gate  # type: ignore[assignment] # reason: a double
         self.published.clear()
+        state = State(Queue(self.engine.slots))
+        self.live, self.lookup = state.live, Lookup(self.store, state.live)
         self.desk = Desk(
+            state,
             self.store,
+            self.lookup,
             self.engine,
             self,  # type: ignore[arg-type] # reason: publish() is all it needs
             watchers,
@@ -242,8 +269,9 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
                 assert result.job_index is not None
                 assert self.asked[keys[result.job_index]] - {spec}
                 return
-            assert [job.key for job in result.jobs] == keys
-            assert [job.spec for job in result.jobs] == [spec] * len(keys)
+            assert result.keys == keys
+            found = [self.lookup.job(key) for key in keys]
+            assert [job.spec for job in found if job is not None] == [spec] * len(keys)
             for key in keys:
                 assert self.acknowledged.setdefault(key, spec) == spec
 
@@ -254,9 +282,9 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
     @rule(data=st.data(), grace_ms=st.sampled_from((0, 10)))
     def somebody_stops_a_job(self, data: st.DataObject, grace_ms: int) -> None:
         key = data.draw(st.sampled_from(sorted(self.acknowledged)))
-        job = self.desk.lookup.job(key)
+        job = self.lookup.job(key)
         assert job is not None
-        self.desk.stop([job], [StopOrder(15, grace_ms, "somebody")], b"proof", lambda: self.stops.add(key))
+        self.desk.take(Stop([(job.key, StopOrder(15, grace_ms, "somebody"))], b"proof", lambda: self.stops.add(key)))
 
     # --- facts
 
@@ -282,13 +310,20 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
     # --- what holds
 
     def events(self) -> list[event_pb2.Event]:
-        found, _ = self.desk.lookup.replay(0, 1 << 40, b"")
+        found, _ = self.lookup.replay(0, 1 << 40, b"")
         return found
 
     @invariant()
     def what_was_acknowledged_is_there(self) -> None:
         for key, spec in self.acknowledged.items():
             assert self.store.read("SELECT digest FROM jobs WHERE owner = ? AND id = ?", key) == [(specs.digest(spec),)]
+
+    @invariant()
+    def the_store_is_where_the_table_says(self) -> None:
+        """Where a crash would leave each job: in its phase, or in one that it came from without anything reaching the disk."""
+        for key, job in self.live.items():
+            ((state, launched),) = self.store.read("SELECT state, launched FROM jobs WHERE owner = ? AND id = ?", key)
+            assert Stored(Shown(state), launched=bool(launched)) in ON_DISK[job.phase], (job.phase, state, launched)
 
     @invariant()
     def time_goes_on(self) -> None:
@@ -316,14 +351,14 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         try:
             self.settle(set[JobKey])
             # Acknowledged, or durable when somebody killed the desk.
-            stops = self.stops | {job.key for job in self.desk.live.values() if job.phase is Phase.STOPPING}
+            stops = self.stops | {job.key for job in self.live.values() if job.state is Shown.STOPPING}
             self.settle(lambda: self.engine.to_end & self.engine.running.keys())
             for key in stops:
-                job = self.desk.lookup.job(key)
+                job = self.lookup.job(key)
                 assert job is not None
                 assert job.phase is Phase.FINISHED, "a stop that was acknowledged was forgotten"
             self.settle(lambda: set(self.engine.running))
-            assert not self.desk.live
+            assert not self.live
             assert not self.engine.ended
             for check in (self.what_was_acknowledged_is_there, self.nothing_is_launched_twice):
                 check()

@@ -84,7 +84,7 @@ async def test_streams_of_a_client_that_left_are_ended_at_once(opened: Opened) -
         stream.close = close_and_tell  # type: ignore[method-assign]
     await asyncio.wait_for(ended.wait(), 60)
     assert opened.daemon._router.peers() == []
-    assert len(opened.daemon.desk.watchers) == 0
+    assert len(opened.daemon._watchers) == 0
 
 
 async def test_a_peer_that_does_not_read_is_cut_off_and_nobody_else(opened: Opened) -> None:

@@ -7,7 +7,8 @@ from desk_house import OWNER, EngineDouble, House, asked, ended, key, started
 
 from jobwire.broker.engine import Run
 from jobwire.broker.forgetting import Forgotten
-from jobwire.broker.life import BatchRun, StopOrder
+from jobwire.broker.job import BatchRun, StopOrder
+from jobwire.broker.life import Phase
 from jobwire.keys.rights import Member
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
@@ -16,7 +17,7 @@ from jobwire.schemas.refusal import Code, Refused
 
 async def forget(house: House, *keys: JobKey) -> Forgotten:
     done: asyncio.Future[Forgotten | Refused] = asyncio.get_running_loop().create_future()
-    house.desk.forgetting.forget(keys, done.set_result)
+    house.forgetting.forget(keys, done.set_result)
     result = await done
     assert isinstance(result, Forgotten)
     return result
@@ -59,10 +60,10 @@ async def test_what_the_store_has_of_a_job_counts_towards_what_is_kept(house: Ho
     """Its spec, and its part of what was signed, of the start and of a stop."""
     first, second = asked(1, b"true", b"x" * 1000), asked(2)
     await house.accept(first, second)
-    job = house.desk.lookup.job(key(1))
+    job = house.lookup.job(key(1))
     assert job is not None
     stopped = asyncio.Event()
-    house.desk.stop([job], [StopOrder(15, 0, "somebody")], b"stop proof", stopped.set)
+    house.stop(job, order=StopOrder(15, 0, "somebody"), done=stopped.set)
     await stopped.wait()
     await end(house, 1)
     in_store = len(first.raw) + len(b"proof") // 2 + len(b"stop proof")
@@ -82,7 +83,7 @@ async def test_a_start_repeated_in_the_very_commit_that_forgets_its_job_is_told_
     assert gone.jobs == 1
     (job,) = again.jobs
     assert job.outcome is not None
-    assert (job.recorded, job.outcome.kind) == (True, OutcomeKind.LOST)
+    assert (job.phase, job.outcome.kind) == (Phase.FINISHED, OutcomeKind.LOST)
     assert "forgotten" in job.outcome.sentence
     house.engine.expect(("start", key(2)), ("discard", key(1)))
 
@@ -109,7 +110,7 @@ async def test_the_same_id_of_another_owner_is_another_job(house: House) -> None
 async def test_what_has_not_ended_is_passed_over(house: House) -> None:
     await house.accept(asked(1))
     assert await forget(house, key(1), key(9)) == Forgotten(0, 0)
-    assert not house.desk.lookup.forgotten(key(1))
+    assert not house.lookup.forgotten(key(1))
     house.engine.expect(("start", key(1)))
 
 
@@ -121,7 +122,7 @@ async def test_only_the_owner_and_who_sees_others_jobs_hear_that_it_was_forgotte
     asking = ((OWNER, "submitter", "forgotten"), (b"q" * 32, "operator", "forgotten"), (b"q" * 32, "submitter", "no job"))
     for key_of_member, role, word in asking:
         with pytest.raises(Refused, match=word) as refused:
-            house.desk.lookup.visible_job(key(1), Member("x", key_of_member, role))
+            house.lookup.visible_job(key(1), Member("x", key_of_member, role))
         assert refused.value.code is Code.NOT_FOUND
 
 
@@ -129,7 +130,7 @@ async def test_proofs_and_batches_go_with_their_last_job(house: House) -> None:
     await house.accept(asked(1), asked(2), batch=BatchRun(b"b" * 16, "nightly", 0))
     house.engine.effects.clear()
     done = asyncio.Event()
-    house.desk.stop([house.desk.live[key(1)], house.desk.live[key(2)]], [StopOrder(15, 0, "me")] * 2, b"stop", done.set)
+    house.stop(house.live[key(1)], house.live[key(2)], order=StopOrder(15, 0, "me"), done=done.set)
     await done.wait()
     await end(house, 1, 2)
     assert (count(house, "proofs"), count(house, "batches")) == (2, 1)
@@ -160,12 +161,12 @@ class Forgetful(EngineDouble):
 async def test_folders_that_a_crash_left_behind_are_removed_after_the_next_start(house: House) -> None:
     await house.accept(asked(1))
     await end(house, 1)
-    house.desk.forgetting._engine = Forgetful()
+    house.forgetting._engine = Forgetful()
     await forget(house, key(1))
     assert count(house, "leftovers") == 1
     assert house.store.read("PRAGMA quick_check") == [("ok",)]
     await house.restart()
-    house.desk.forgetting.take_up()
+    house.forgetting.take_up()
     await house.durable()
     house.engine.expect(("recover",), ("discard", key(1)))
     assert count(house, "leftovers") == 0
@@ -175,6 +176,6 @@ async def test_a_start_that_meets_the_end_of_its_job_in_one_commit_is_told_that_
     await house.accept(asked(1))
     await end(house, 1)
     again, gone = asyncio.ensure_future(house.accept(asked(1))), asyncio.ensure_future(forget(house, key(1)))
-    assert (await again).jobs[0].recorded
+    assert (await again).jobs[0].phase is Phase.FINISHED
     assert (await gone).jobs == 1
     house.engine.effects.clear()

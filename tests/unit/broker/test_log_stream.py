@@ -3,7 +3,8 @@ from collections.abc import Callable
 from desk_house import EngineDouble, asked, key
 
 from jobwire.broker.engine import LogReader, Run, StreamName
-from jobwire.broker.life import Job, Phase
+from jobwire.broker.job import Job
+from jobwire.broker.life import Phase
 from jobwire.broker.log_stream import LogStream
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind
@@ -78,7 +79,7 @@ class Followed:
         return b"".join(data for _, data in self.sent if data)
 
     def finish(self) -> None:
-        self.job.phase, self.job.outcome, self.job.recorded = Phase.FINISHED, Outcome(OutcomeKind.EXITED), True
+        self.job.phase, self.job.outcome = Phase.FINISHED, Outcome(OutcomeKind.EXITED)
         self.stream.finished(self.job)
         self.stream.flush()
 

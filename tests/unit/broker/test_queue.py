@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from jobwire.broker import queue as queue_module
-from jobwire.broker.life import BatchRun
+from jobwire.broker.job import BatchRun
 from jobwire.broker.queue import Queue
 from jobwire.schemas.naming import JobKey
 

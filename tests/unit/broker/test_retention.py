@@ -77,7 +77,7 @@ async def keep_in(house: House, keep: Keep, jobs: int) -> Kept:
     house.engine.effects.clear()
     house.now = LONG_AGO_US
     loop = asyncio.get_running_loop()
-    made = Retention(keep, house.store, house.desk.forgetting, house.desk.watchers, loop, house.ages)
+    made = Retention(keep, house.store, house.forgetting, house.watchers, loop, house.ages)
     house.released = made.look_soon
     return Kept(house, made)
 
@@ -94,17 +94,17 @@ async def test_jobs_over_the_limit_are_dropped_and_their_ids_stay_taken(five_of_
     kept.retention.open()
     await kept.until_idle()
     assert kept.ids() == {key(4), key(5)}
-    assert all(kept.house.desk.lookup.forgotten(key(number)) for number in (1, 2, 3))
+    assert all(kept.house.lookup.forgotten(key(number)) for number in (1, 2, 3))
     kept.house.engine.expect(("discard", key(1)), ("discard", key(2)), ("discard", key(3)))
 
 
 async def test_what_is_followed_is_spared_until_it_is_let_go(five_of_which_two_are_kept: Kept) -> None:
     kept = five_of_which_two_are_kept
-    kept.house.desk.watchers.hold(key(1))
+    kept.house.watchers.hold(key(1))
     kept.retention.open()
     await kept.until_idle()
     assert kept.ids() == {key(1), key(5)}
-    kept.house.desk.watchers.release(key(1))
+    kept.house.watchers.release(key(1))
     await kept.house.accept_one(6)
     kept.house.desk.hear([started(6), ended(6)])
     await kept.house.durable()
@@ -119,7 +119,7 @@ async def test_events_go_oldest_first_and_what_is_left_has_no_hole(house: House)
     kept = await keep_in(house, Keep(None, 2, None), 5)
     kept.retention.open()
     await kept.until_idle()
-    assert house.desk.lookup.oldest_seq() == 8
+    assert house.lookup.oldest_seq() == 8
     assert [seq for (seq,) in house.store.read("SELECT seq FROM events ORDER BY seq")] == list(range(8, 16))
     house.engine.effects.clear()
     kept.retention.close()
@@ -131,11 +131,11 @@ async def test_no_event_goes_within_a_minute_however_few_jobs_are_kept(house: Ho
     house.now = newest + LEAST_AGE_US // 2
     kept.retention.open()
     await house.durable()
-    assert house.desk.lookup.oldest_seq() == 1
+    assert house.lookup.oldest_seq() == 1
     house.now = LONG_AGO_US
     kept.retention.look_soon()
     await kept.until_idle()
-    assert house.desk.lookup.oldest_seq() == 12
+    assert house.lookup.oldest_seq() == 12
     house.engine.effects.clear()
     kept.retention.close()
 
@@ -146,7 +146,7 @@ async def test_events_that_are_too_old_go_all_and_their_numbers_are_not_given_ag
     await kept.until_idle()
     assert house.store.read("SELECT count(*) FROM events") == [(0,)]
     await house.restart()
-    assert house.desk.lookup.oldest_seq() == 7
+    assert house.lookup.oldest_seq() == 7
     accepted = await house.accept(asked(3))
     assert (accepted.seq, accepted.jobs[0].row) == (6, 3)
     house.engine.effects.clear()
@@ -200,7 +200,7 @@ async def test_what_is_dated_in_a_past_to_which_the_clock_was_set_is_as_young_as
         kept.retention._look()
         await house.durable()
         assert kept.ids() == {key(1), key(2), key(3)}
-        assert house.desk.lookup.oldest_seq() == 1
+        assert house.lookup.oldest_seq() == 1
     kept.retention.close()
 
 
@@ -209,10 +209,10 @@ async def test_what_is_dated_in_the_past_goes_when_its_age_is_over_in_its_turn(h
     house.now += 30 * DAY_US - 1_500_000
     kept.retention._look()
     async with asyncio.timeout(60):
-        while len(kept.ids()) > 1 or house.desk.lookup.oldest_seq() == 1:
+        while len(kept.ids()) > 1 or house.lookup.oldest_seq() == 1:
             await house.durable()
     assert kept.ids() == {key(3)}
-    assert house.desk.lookup.oldest_seq() == 7
+    assert house.lookup.oldest_seq() == 7
     house.engine.expect(("discard", key(1)), ("discard", key(2)))
     kept.retention.close()
 
@@ -227,7 +227,7 @@ async def test_events_that_are_dated_in_the_past_stay_also_where_they_are_the_fi
         await run_at(house, number)
     kept.retention._look()
     await house.durable()
-    assert (kept.ids(), house.desk.lookup.oldest_seq()) == ({key(1), key(2)}, 1)
+    assert (kept.ids(), house.lookup.oldest_seq()) == ({key(1), key(2)}, 1)
     house.engine.effects.clear()
     kept.retention.close()
 
@@ -248,6 +248,6 @@ async def test_over_a_limit_of_number_the_first_recorded_goes_and_not_what_is_da
 async def test_how_long_ago_something_ended_is_not_told_from_its_date(house: House) -> None:
     kept = await three_with_one_in_the_past(house)
     member = Member("somebody", OWNER, "submitter")
-    jobs = [house.desk.lookup.visible_job(key(number), member) for number in (1, 2, 3)]
+    jobs = [house.lookup.visible_job(key(number), member) for number in (1, 2, 3)]
     assert [describe(job, house.desk, lambda _: member, house.ages).ended_ago_us for job in jobs] == [3_000_000, 2_000_000, 1_000_000]
     kept.retention.close()

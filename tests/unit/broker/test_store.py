@@ -13,6 +13,7 @@ from jobwire.broker import ballast as ballasts
 from jobwire.broker import restoring, schema
 from jobwire.broker.clock import wall_us
 from jobwire.broker.engine import Ended
+from jobwire.broker.life import Phase
 from jobwire.broker.room import Room
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
@@ -106,7 +107,7 @@ async def test_writes_that_came_together_are_committed_together(house: House) ->
 
 async def test_reads_leave_no_transaction_open(house: House) -> None:
     await house.accept(asked(1))
-    house.desk.lookup.alive()
+    house.lookup.alive()
     assert not house.store._reads.in_transaction
     house.engine.expect(("start", key(1)))
 
@@ -172,9 +173,9 @@ async def test_a_store_of_the_first_version_is_brought_up_to_date_with_all_that_
     assert house.store.read("SELECT count(*) FROM events") == [events]
     assert house.store.read("SELECT count(*) FROM jobs WHERE aged_from = ended_at AND aged_from > 0") == [(4,)]
     aged = house.store.read("SELECT aged_from FROM events ORDER BY seq")
-    assert [at_us for (at_us,) in aged] == [event.at_us for event in house.desk.lookup.replay(0, events[0], b"")[0]]
+    assert [at_us for (at_us,) in aged] == [event.at_us for event in house.lookup.replay(0, events[0], b"")[0]]
     owner, job_id = house.store.read("SELECT owner, id FROM jobs WHERE name = 'first'")[0]
-    found = house.desk.lookup.job(JobKey(owner, job_id))
+    found = house.lookup.job(JobKey(owner, job_id))
     assert found is not None
     assert found.outcome is not None
     assert found.outcome.sentence == "exited with status 0"
@@ -254,10 +255,10 @@ async def test_on_a_disk_that_became_read_only_starts_are_refused_and_ends_are_r
             await house.accept(asked(2))
         assert refused.value.code is Code.RESOURCE_EXHAUSTED
         assert "can be written to" in refused.value.next_step
-        assert not job.recorded
+        assert job.phase is not Phase.FINISHED
         writes.execute("PRAGMA query_only = OFF")
         await house.durable()
-    assert job.recorded
+    assert job.phase is Phase.FINISHED
     house.engine.expect(("settled", key(1)))
     # The room that nobody could give back is still kept.
     assert (house.path.parent / "ballast").stat().st_size == ballasts.BALLAST_BYTES

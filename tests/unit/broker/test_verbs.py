@@ -10,7 +10,6 @@ from jobwire.broker.peers import Peer
 from jobwire.broker.verbs.hello import Introduction
 from jobwire.broker.verbs.keys import find_jobs_to_stop
 from jobwire.broker.verbs.start import _read_batch, _read_jobs, start
-from jobwire.broker.verbs.table import handlers
 from jobwire.keys.rights import Member
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import job_pb2, request_pb2
@@ -21,7 +20,7 @@ SPEC = job_pb2.JobSpec(argv=[b"true"])
 
 async def test_every_verb_of_the_schema_has_one_handler(house: House) -> None:
     introduction = Introduction("worker", "", b"", b"", b"", "", 1)
-    table = handlers(house.desk, introduction, lambda _: None, asyncio.get_running_loop(), house.ages)
+    table = house.handlers(introduction, lambda _: None, NoTime())
     verbs = {field.name for field in request_pb2.Request.DESCRIPTOR.oneofs_by_name["verb"].fields}
     assert set(table) == verbs
     assert verbs >= SIGNED_VERBS
@@ -107,7 +106,7 @@ class Asking:
         request = request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs))
         peer = Peer(b"r", Meter(-1, b""), Account(OWNER))
         call = Call(Member("somebody", OWNER, "submitter"), peer, request, proof, self._reply, self._refuse, self.turns, self._charge)
-        start(call, house.desk, self.turns)
+        start(call, house.desk, house.lookup, house.watchers, house.engine, house.store, self.turns)
         self.slices = 1
         while self.turns.line:
             self.turns.line.pop()()
@@ -131,7 +130,7 @@ async def test_others_have_their_turn_while_a_long_start_is_read(house: House) -
     async with asyncio.timeout(60):
         await asking.answered.wait()
     assert asking.replied[0].HasField("acknowledged")
-    assert len(house.desk.live) == 100
+    assert len(house.live) == 100
     house.engine.effects.clear()
 
 
@@ -140,7 +139,7 @@ async def test_a_long_start_is_taken_whole_or_not_at_all(house: House) -> None:
     assert asking.slices > 5
     assert [refused.job_index for refused in asking.refused] == [100]
     await house.durable()
-    assert not house.desk.live
+    assert not house.live
 
 
 async def test_a_bug_in_a_later_slice_of_a_long_start_is_answered(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +171,7 @@ async def test_what_a_start_holds_beside_its_jobs_is_not_kept(house: House) -> N
     assert [refused.code for refused in asking.refused] == [Code.INVALID_ARGUMENT]
     assert "10000 bytes" in asking.refused[0].message
     await house.durable()
-    assert not house.desk.live
+    assert not house.live
 
 
 async def test_a_stop_names_a_job_as_often_as_it_likes_and_it_is_looked_up_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,10 +180,10 @@ async def test_a_stop_names_a_job_as_often_as_it_likes_and_it_is_looked_up_once(
     def visible_job(key: object, _member: object) -> None:
         looked_up.append(key)
 
-    monkeypatch.setattr(house.desk.lookup, "visible_job", visible_job)
+    monkeypatch.setattr(house.lookup, "visible_job", visible_job)
     keys = [job_pb2.JobKey(id=b"1" * 16), job_pb2.JobKey(id=b"1" * 16, owner=OWNER)] * 100
     found: list[object] = []
-    list(find_jobs_to_stop(keys, Member("somebody", OWNER, "submitter"), house.desk, found))  # type: ignore[arg-type] # reason: no jobs
+    list(find_jobs_to_stop(keys, Member("somebody", OWNER, "submitter"), house.lookup, found))  # type: ignore[arg-type] # reason: no jobs
     assert len(looked_up) == 1
 
 

@@ -1,0 +1,447 @@
+"""Decide what happens to jobs: requests and facts come in, writes and effects go out.
+
+Pure: no I/O, no clock, no callback is called. `State` is changed in place. What is decided is written first; what leaves is decided when
+the write has come to something (`Written`), from the phase of that moment. The inputs and their moments are enough to do it all again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import assert_never
+
+from ..schemas.generated import event_pb2
+from ..schemas.job import EventKind
+from ..schemas.naming import JobKey, format_id
+from ..schemas.refusal import Code, Reason, Refused
+from ..schemas.spec import JobSpec
+from .effects import Effect, End, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
+from .engine import Delayed, Ended, Fact, Launch, Paused, Started
+from .facts import cancelled, take_in
+from .job import BatchRun, Job, StopOrder
+from .life import ENDED, RECOVERED, SIGNALED, WAITING, WITH_ENGINE, Happening, Phase, TakeUp
+from .pauses import Pauses, Suspend
+from .queue import Queue
+from .record import change_of, event_of, id_taken
+from .writes import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something is decided: the time of day, the time that passed since the machine was started, and the time on the scale of ages."""
+
+    now_us: int
+    passed_us: int
+    aged_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One job as it was asked for: `raw` is its spec as it travelled, which is what is stored."""
+
+    id: bytes
+    spec: JobSpec
+    digest: bytes
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The jobs of a start, durable now: in the order asked, how many were there before, and the seq before their first event."""
+
+    keys: Sequence[JobKey]
+    known: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Take jobs on, whole or not at all; `done` gets what came of it, before any of them starts.
+
+    `shortage` is the answer if one of them is new and there is no room for it.
+    """
+
+    owner: bytes
+    asked: Sequence[Asked]
+    batch: BatchRun | None
+    proof: bytes
+    shortage: Refused | None
+    done: Callable[[Accepted | Refused], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End jobs with all that they started; `done` is called when the wish is durable. Those that have ended are passed over."""
+
+    orders: Sequence[tuple[JobKey, StopOrder]]
+    proof: bytes
+    done: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Send one signal to all processes of a job; `done` gets why not all got it, if so."""
+
+    key: JobKey
+    number: int
+    done: Callable[[Refused | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the engine tells, in its order."""
+
+    facts: Sequence[Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What the engine knows of the jobs that a desk found when it began."""
+
+    facts: Sequence[Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of the write with this number; of changes, the number of the first event."""
+
+    number: int
+    result: Added | Conflict | Refused | int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconsidered:
+    """Limits have changed."""
+
+
+Input = Start | Stop | Signal | Suspend | Facts | Recovered | Written | Reconsidered
+
+
+@dataclass(slots=True, eq=False)
+class Accepting:
+    """Jobs on their way into the store."""
+
+    write: AddJobs
+    start: Start
+    jobs: Sequence[Job]
+    events: Sequence[event_pb2.Event]
+    # Free slots that they count on.
+    promised: int
+
+
+@dataclass(slots=True, eq=False)
+class Recording:
+    """Changes on their way into the store, and what is to be done when they are there."""
+
+    write: ChangeJobs
+    events: dict[Job, list[event_pb2.Event]]
+    launching: Sequence[Job]
+    replies: Sequence[Reply]
+    ending: Sequence[tuple[Job, StopOrder]]
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """All that is decided from: the jobs that have not ended, what waits and what runs, and what is on its way to the disk."""
+
+    queue: Queue
+    live: dict[JobKey, Job] = field(default_factory=dict)
+    pauses: Pauses = field(default_factory=Pauses)
+    # How many jobs of each owner are on their way into the store, which no queue knows yet; and the slots that they count on.
+    arriving: Counter[bytes] = field(default_factory=Counter)
+    promised: int = 0
+    under_way: dict[int, Accepting | Recording] = field(default_factory=dict)
+    writes: int = 0
+
+    def waiting_of(self, owner: bytes) -> int:
+        """Count the jobs of this owner that wait, or will."""
+        return self.queue.waiting_of(owner) + self.arriving[owner]
+
+
+@dataclass(slots=True, eq=False)
+class Decision:
+    """What is to be done at once, and the numbers of the writes (in `State.under_way`) that are to be handed over after it."""
+
+    effects: list[Effect] = field(default_factory=list)
+    writes: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """What one decision gathers."""
+
+    state: State
+    moment: Moment
+    decision: Decision = field(default_factory=Decision)
+    events: dict[Job, list[event_pb2.Event]] = field(default_factory=dict)
+    proof: bytes | None = None
+    replies: list[Reply] = field(default_factory=list)
+    ending: list[tuple[Job, StopOrder]] = field(default_factory=list)
+
+    def effect(self, effect: Effect) -> None:
+        self.decision.effects.append(effect)
+
+    def submit(self, write: Accepting | Recording) -> None:
+        self.state.writes += 1
+        self.state.under_way[self.state.writes] = write
+        self.decision.writes.append(self.state.writes)
+
+
+def decide(state: State, one: Input, moment: Moment) -> Decision:
+    """Return what follows from one input at this moment.
+
+    Raises Impossible where it cannot be, which is a bug.
+    """
+    turn = _Turn(state, moment)
+    match one:
+        case Start():
+            _start(turn, one)
+        case Stop():
+            _stop(turn, one)
+        case Signal():
+            _signal(turn, one)
+        case Suspend():
+            turn.decision.effects += state.pauses.ask(one, [state.live.get(key) for key in one.keys])
+        case Facts():
+            _hear(turn, one.facts)
+        case Recovered():
+            _take_up(turn, one.facts)
+        case Written():
+            _written(turn, one)
+        case Reconsidered():
+            pass
+        case _:
+            assert_never(one)
+    _choose_and_record(turn)
+    return turn.decision
+
+
+def why_waiting(state: State, job: Job) -> str:
+    """Return in words why a job does not run yet, or does not go on; empty if it does not wait."""
+    if job.phase in WAITING:
+        return state.queue.why_waiting(job.key)
+    return job.delayed_by if job.phase in WITH_ENGINE else ""
+
+
+def lasted_us(job: Job, passed_us: int) -> int:
+    """Return how long a job ran, or has been running or waiting."""
+    if job.phase is Phase.FINISHED:
+        return job.ended_at_us - (job.started_at_us or job.queued_at_us)
+    return passed_us - job.since_us
+
+
+def _start(turn: _Turn, start: Start) -> None:
+    state, moment = turn.state, turn.moment
+    count = len(start.asked)
+    room = max(0, state.queue.room_of(start.owner) - state.promised)
+    # Those that will start at once are recorded as launched now: one commit less before their start.
+    promised = min(count, room, (start.batch and start.batch.parallel) or count)
+    jobs = [
+        Job(
+            0,  # its row comes with the commit
+            JobKey(start.owner, one.id),
+            one.spec,
+            one.digest,
+            start.batch,
+            Phase.CLEARING if position < promised else Phase.ACCEPTING,
+            moment.now_us,
+            moment.passed_us,
+        )
+        for position, one in enumerate(start.asked)
+    ]
+    events = [event_of(EventKind.QUEUED, job, moment.now_us) for job in jobs]
+    rows = [
+        NewRow(
+            job.key,
+            job.digest,
+            job.spec.name,
+            one.raw,
+            moment.now_us,
+            EventRow(start.owner, event.SerializeToString(), moment.aged_us),
+            job.phase is Phase.CLEARING,
+        )
+        for one, job, event in zip(start.asked, jobs, events, strict=True)
+    ]
+    state.promised += promised
+    state.arriving[start.owner] += count
+    turn.submit(Accepting(AddJobs(rows, start.batch, start.proof, start.shortage), start, jobs, events, promised))
+
+
+def _stop(turn: _Turn, stop: Stop) -> None:
+    turn.replies.append(Reply(stop.done))
+    turn.proof = stop.proof
+    for key, order in stop.orders:
+        job = turn.state.live.get(key)
+        if job is None or job.phase in ENDED:
+            continue
+        before = job.phase
+        job.happened(Happening.STOP_ASKED)
+        if before is job.phase:
+            # A second stop is no news, but it may shorten the grace.
+            turn.ending.append((job, order))
+            continue
+        job.stop = order
+        if job.phase not in ENDED:
+            turn.events[job] = [event_of(EventKind.STOPPING, job, turn.moment.now_us, f"stopped by {order.asked_by}")]
+            turn.ending.append((job, order))
+            continue
+        if before in WAITING:
+            turn.state.queue.withdraw(key)
+        else:
+            turn.state.queue.release(key)
+        job.ended_at_us = turn.moment.now_us
+        job.outcome = cancelled(job, turn.moment.now_us).outcome
+        turn.events[job] = [event_of(EventKind.FINISHED, job, turn.moment.now_us)]
+
+
+def _signal(turn: _Turn, signal: Signal) -> None:
+    job = turn.state.live.get(signal.key)
+    if job is not None and job.phase in SIGNALED:
+        turn.effect(SignalAll(signal.key, signal.number, signal.done))
+        return
+    state, reason = ("has ended", Reason.ENDED) if job is None or job.phase in ENDED else ("has not started", Reason.NOT_STARTED)
+    refused = Refused(Code.FAILED_PRECONDITION, f"the job {format_id(signal.key.id)} {state} and takes no signal", reason=reason)
+    turn.effect(Reply(partial(signal.done, refused)))
+
+
+def _take_up(turn: _Turn, facts: Sequence[Fact]) -> None:
+    state, moment = turn.state, turn.moment
+    known = {fact.key for fact in facts}
+    ways: dict[Job, TakeUp] = {}
+    for key, job in state.live.items():
+        job.since_us = _since(moment, job.started_at_us or job.queued_at_us)
+        job.phase, ways[job] = RECOVERED[job.phase, key in known]
+        if ways[job] is TakeUp.QUEUE:
+            state.queue.add(key, job.batch)
+        else:
+            state.queue.add_running(key, job.batch)
+    _hear(turn, facts)
+    for job, way in ways.items():
+        if way is TakeUp.REPEAT_STOP and job.stop is not None and job.phase not in ENDED:
+            turn.effect(End(job.key, job.stop.signal, job.stop.grace_ms))
+    _hear(turn, [cancelled(job, moment.now_us) for job, way in ways.items() if way is TakeUp.CANCEL])
+
+
+def _hear(turn: _Turn, facts: Iterable[Fact]) -> None:
+    state = turn.state
+    settled: list[JobKey] = []
+    for fact in facts:
+        job = state.live.get(fact.key)
+        if job is None:
+            if isinstance(fact, Ended):
+                # Recorded before the last restart, but the engine was not told.
+                settled.append(fact.key)
+            continue
+        if job.phase in ENDED:
+            continue
+        match fact:
+            case Paused():
+                turn.decision.effects += state.pauses.hear(job, paused=fact.paused, why=fact.why)
+            case Delayed():
+                job.delayed_by = fact.why
+                if fact.stuck:
+                    turn.effect(Tell(job, Word.STUCK))
+            case _:
+                _hear_life(turn, job, fact)
+    if settled:
+        turn.effect(Settle(settled))
+
+
+def _hear_life(turn: _Turn, job: Job, fact: Started | Ended) -> None:
+    if job.pid != fact.pid:
+        job.since_us = _since(turn.moment, fact.started_at_us)
+    turn.events.setdefault(job, []).extend(take_in(job, fact, turn.moment.now_us))
+    if isinstance(fact, Ended):
+        turn.state.queue.release(job.key)
+        turn.decision.effects += turn.state.pauses.hear(job, paused=False)
+
+
+def _since(moment: Moment, at_us: int) -> int:
+    return moment.passed_us - max(0, moment.now_us - at_us)
+
+
+def _written(turn: _Turn, written: Written) -> None:
+    pending = turn.state.under_way.pop(written.number)
+    if isinstance(pending, Accepting):
+        _accepting_written(turn, pending, written.result)
+    elif isinstance(written.result, int):
+        _recording_written(turn, pending, written.result)
+
+
+def _accepting_written(turn: _Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:
+    state, start = turn.state, pending.start
+    state.promised -= pending.promised
+    state.arriving[start.owner] -= len(pending.jobs)
+    if not state.arriving[start.owner]:
+        del state.arriving[start.owner]
+    if isinstance(result, Conflict):
+        turn.effect(Reply(partial(start.done, id_taken(start.asked[result.position].id, result))))
+    elif isinstance(result, Refused):
+        turn.effect(Reply(partial(start.done, result)))
+    elif isinstance(result, Added):
+        fresh: list[event_pb2.Event] = []
+        for position, job in enumerate(pending.jobs):
+            if position in result.known:
+                continue
+            job.row = result.rows[position]
+            job.happened(Happening.ACCEPTED)
+            state.live[job.key] = job
+            state.queue.add(job.key, job.batch)
+            fresh.append(pending.events[position])
+        if fresh:
+            turn.effect(_numbered(fresh, result.first_seq))
+        accepted = Accepted([job.key for job in pending.jobs], len(result.known), result.first_seq - 1)
+        turn.effect(Reply(partial(start.done, accepted)))
+
+
+def _recording_written(turn: _Turn, pending: Recording, first_seq: int) -> None:
+    if told := [event for events in pending.events.values() for event in events]:
+        turn.effect(_numbered(told, first_seq))
+    for job in pending.launching:
+        job.happened(Happening.LAUNCH_RECORDED)
+    _launch(turn, [job for job in pending.launching if job.phase is Phase.LAUNCHED])
+    turn.decision.effects += pending.replies
+    turn.decision.effects += [End(job.key, order.signal, order.grace_ms) for job, order in pending.ending if job.phase in WITH_ENGINE]
+    settled: list[JobKey] = []
+    for job, events in pending.events.items():
+        for event in events:
+            if event.kind == event_pb2.EVENT_KIND_STARTED:
+                job.happened(Happening.START_RECORDED)
+                turn.effect(Tell(job, Word.STARTED))
+            elif event.kind == event_pb2.EVENT_KIND_FINISHED:
+                job.happened(Happening.END_RECORDED)
+                del turn.state.live[job.key]
+                settled.append(job.key)
+                turn.effect(Tell(job, Word.FINISHED))
+    if settled:
+        turn.effect(Settle(settled))
+
+
+def _numbered(events: Sequence[event_pb2.Event], first_seq: int) -> Publish:
+    for seq, event in enumerate(events, first_seq):
+        event.seq = seq
+    return Publish(events)
+
+
+def _choose_and_record(turn: _Turn) -> None:
+    """Start what may start now, and have recorded what is new. That a job is launched is durable before it is."""
+    chosen = [turn.state.live[key] for key in turn.state.queue.take()]
+    for job in chosen:
+        job.happened(Happening.CHOSEN)
+    _launch(turn, [job for job in chosen if job.phase is Phase.LAUNCHED])
+    launching = [job for job in chosen if job.phase is Phase.LAUNCHING]
+    for job in launching:
+        turn.events.setdefault(job, [])
+    if not (turn.events or turn.replies):
+        return
+    for job in turn.events:
+        job.aged_from_us = turn.moment.aged_us
+    changes = [change_of(job, events, turn.proof) for job, events in turn.events.items()]
+    turn.submit(Recording(ChangeJobs(changes), turn.events, launching, turn.replies, turn.ending))
+
+
+def _launch(turn: _Turn, jobs: Sequence[Job]) -> None:
+    if jobs:
+        turn.effect(Launches([Launch(job.key, job.spec, job.queued_at_us) for job in jobs]))

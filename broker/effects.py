@@ -1,0 +1,86 @@
+"""What leaves the desk once it is decided: to the engine, to subscribers, to who asked and to who watches. desk.py carries it out."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..schemas.generated import event_pb2
+from ..schemas.naming import JobKey
+from ..schemas.refusal import Refused
+from .engine import Launch
+from .job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Launches:
+    """Start these."""
+
+    launches: Sequence[Launch]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End a job with all that it started: first signal, then SIGKILL after the grace."""
+
+    key: JobKey
+    signal: int
+    grace_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignalAll:
+    """Send a signal to all processes of a job; `done` gets why not all got it, if so."""
+
+    key: JobKey
+    number: int
+    done: Callable[[Refused | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Suspend all processes of a job, or (`paused` False) let them continue."""
+
+    key: JobKey
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The ends of these are durable and told: the engine may forget them."""
+
+    keys: Sequence[JobKey]
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Events that are durable, with their numbers."""
+
+    events: Sequence[event_pb2.Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Call this: somebody waits for it."""
+
+    tell: Callable[[], None]
+
+
+class Word(enum.Enum):
+    """What those who watch a job are told."""
+
+    STARTED = enum.auto()
+    STUCK = enum.auto()
+    FINISHED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell those who watch a job; a start and an end when they are durable."""
+
+    job: Job
+    word: Word
+
+
+Effect = Launches | End | SignalAll | Hold | Settle | Publish | Reply | Tell

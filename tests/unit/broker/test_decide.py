@@ -1,0 +1,210 @@
+"""The desk's decisions alone: no store, no engine, no clock. And that the inputs are all that they are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+from desk_house import OWNER, SOMEBODYS, House, asked, ended, key, started
+
+from jobwire.broker import desk as desks
+from jobwire.broker.decide import Decision, Facts, Input, Moment, Signal, Start, State, Stop, Written, decide
+from jobwire.broker.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
+from jobwire.broker.engine import Paused
+from jobwire.broker.job import BatchRun
+from jobwire.broker.life import Phase
+from jobwire.broker.queue import Queue
+from jobwire.broker.writes import Added, Conflict
+from jobwire.schemas.refusal import Code, Refused
+
+NOW = Moment(1_000_000, 5_000, 1_000_000)
+
+
+def never(*_: object) -> None:
+    raise AssertionError("a decision called back")
+
+
+def told(effect: Effect) -> object:  # noqa: PLR0911 -- one for each effect
+    """Say an effect in values that can be compared."""
+    match effect:
+        case Launches():
+            return "launch", [launch.key for launch in effect.launches]
+        case End():
+            return "end", effect.key, effect.signal, effect.grace_ms
+        case SignalAll():
+            return "signal", effect.key, effect.number
+        case Hold():
+            return "hold", effect.key, effect.paused
+        case Settle():
+            return "settle", list(effect.keys)
+        case Publish():
+            return "publish", [(event.seq, event.key.id, event.kind) for event in effect.events]
+        case Reply():
+            return "reply", str(effect.tell.args) if isinstance(effect.tell, partial) else ""
+        case Tell():
+            return "tell", effect.job.key, effect.word
+
+
+class Deciding:
+    """Decisions of a desk with `slots` whose writes are taken when the test says so."""
+
+    def __init__(self, slots: int = 1) -> None:
+        self.state = State(Queue(slots))
+        self.rows = self.seq = 0
+
+    def take(self, one: Input) -> list[object]:
+        decision = decide(self.state, one, NOW)
+        self.written = decision.writes
+        return [told(effect) for effect in decision.effects]
+
+    def start(self, *numbers: int, batch: BatchRun | None = None) -> None:
+        assert self.take(Start(OWNER, [asked(number) for number in numbers], batch, b"proof", None, never)) == []
+
+    def add(self, number: int) -> list[object]:
+        """Have a start written."""
+        count = len(self.state.under_way[number].write.jobs)  # type: ignore[union-attr] # reason: it is a start
+        rows = range(self.rows + 1, self.rows + count + 1)
+        self.rows += count
+        first, self.seq = self.seq + 1, self.seq + count
+        return self.take(Written(number, Added(rows, frozenset(), first)))
+
+    def record(self, number: int) -> list[object]:
+        """Have changes written."""
+        first = self.seq + 1
+        self.seq += sum(len(change.events) for change in self.state.under_way[number].write.changes)  # type: ignore[union-attr] # reason: no start
+        return self.take(Written(number, first))
+
+    def phase(self, number: int) -> Phase:
+        return self.state.live[key(number)].phase
+
+
+def words(effects: list[object]) -> list[str]:
+    return [effect[0] for effect in effects]  # type: ignore[index] # reason: all are tuples
+
+
+def test_nothing_leaves_before_a_start_is_written() -> None:
+    desk = Deciding()
+    desk.start(1)
+    assert not desk.state.live
+    assert words(desk.add(1)) == ["publish", "reply", "launch"]
+    assert desk.phase(1) is Phase.LAUNCHED
+
+
+def test_a_job_that_waits_is_launched_when_that_is_written() -> None:
+    desk = Deciding()
+    desk.start(1, 2)
+    desk.add(1)
+    assert (desk.phase(1), desk.phase(2)) == (Phase.LAUNCHED, Phase.QUEUED)
+    assert desk.take(Facts([started(1), ended(1)])) == []
+    assert (desk.phase(1), desk.phase(2)) == (Phase.ENDED_QUEUED, Phase.LAUNCHING)
+    (write,) = desk.written
+    effects = desk.record(write)
+    assert words(effects) == ["publish", "launch", "tell", "tell", "settle"]
+    assert effects[1] == ("launch", [key(2)])
+    assert effects[2:4] == [("tell", key(1), Word.STARTED), ("tell", key(1), Word.FINISHED)]
+    assert desk.phase(2) is Phase.LAUNCHED
+
+
+def test_a_stop_while_its_launch_is_being_written_cancels_the_job_and_gives_its_slot_to_the_next() -> None:
+    desk = Deciding()
+    desk.start(1, 2, 3)
+    desk.add(1)
+    desk.take(Facts([started(1), ended(1)]))
+    (launching,) = desk.written
+    assert desk.take(Stop([(key(2), SOMEBODYS)], b"", never)) == []
+    assert (desk.phase(2), desk.phase(3)) == (Phase.ENDED_QUEUED, Phase.LAUNCHING)
+    (cancelling,) = desk.written
+    assert "launch" not in words(desk.record(launching))
+    effects = desk.record(cancelling)
+    assert ("launch", [key(3)]) in effects
+    assert ("tell", key(2), Word.FINISHED) in effects
+    assert not any(effect[0] == "end" for effect in effects)  # type: ignore[index] # reason: as above
+
+
+def test_what_has_ended_when_its_stop_is_written_is_not_ended_again() -> None:
+    desk = Deciding()
+    desk.start(1)
+    desk.add(1)
+    desk.take(Stop([(key(1), SOMEBODYS)], b"", never))
+    (stopping,) = desk.written
+    desk.take(Facts([started(1), ended(1)]))
+    assert words(desk.record(stopping)) == ["publish", "reply"]
+
+
+def test_a_stop_that_is_written_ends_what_runs() -> None:
+    desk = Deciding()
+    desk.start(1)
+    desk.add(1)
+    desk.take(Facts([started(1)]))
+    (starting,) = desk.written
+    assert desk.phase(1) is Phase.STARTED
+    desk.take(Stop([(key(1), SOMEBODYS)], b"", never))
+    (stopping,) = desk.written
+    assert desk.phase(1) is Phase.ABORTING
+    assert words(desk.record(starting)) == ["publish", "tell"]
+    assert desk.phase(1) is Phase.STOPPING
+    assert desk.record(stopping)[1:] == [("reply", ""), ("end", key(1), 15, 1000)]
+
+
+def test_an_id_that_is_taken_is_refused_and_frees_what_it_had_reserved() -> None:
+    desk = Deciding()
+    desk.start(1)
+    ((word, arguments),) = desk.take(Written(1, Conflict(0)))  # type: ignore[misc] # reason: a tuple of two
+    assert word == "reply"
+    assert "was given to another job before" in arguments
+    assert (desk.state.promised, desk.state.waiting_of(OWNER)) == (0, 0)
+
+
+@pytest.mark.parametrize("phase", [Phase.QUEUED, Phase.LAUNCHED])
+def test_a_signal_to_what_has_no_process_is_refused(phase: Phase) -> None:
+    desk = Deciding()
+    desk.start(1, 2)
+    desk.add(1)
+    number = 2 if phase is Phase.QUEUED else 1
+    assert desk.phase(number) is phase
+    ((_, arguments),) = desk.take(Signal(key(number), 10, never))  # type: ignore[misc] # reason: a tuple of two
+    assert "has not started" in arguments
+
+
+@dataclass
+class Recorded:
+    """All that went into a desk, and what it decided."""
+
+    inputs: list[tuple[Input, Moment]]
+    decisions: list[object]
+
+    def decide(self, state: State, one: Input, moment: Moment) -> Decision:
+        self.inputs.append((one, moment))
+        decision = decide(state, one, moment)
+        self.decisions.append(summary(state, decision))
+        return decision
+
+
+def summary(state: State, decision: Decision) -> object:
+    return [told(effect) for effect in decision.effects], [str(state.under_way[number].write) for number in decision.writes]
+
+
+async def test_the_same_inputs_lead_to_the_same_decisions(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = Recorded([], [])
+    monkeypatch.setattr(desks, "decide", recorded.decide)
+    await house.accept(asked(1), asked(2), asked(3), batch=BatchRun(b"b" * 16, "nightly", 2))
+    house.desk.hear([started(1), started(2)])
+    house.suspend(house.live[key(1)], paused=True)
+    house.desk.hear([Paused(key(1), paused=True)])
+    house.stop(house.live[key(2)], house.live[key(3)])
+    with pytest.raises(Refused) as refused:
+        await house.accept(asked(1, b"false"), asked(4))
+    assert refused.value.code is Code.ALREADY_EXISTS
+    house.signal(house.live[key(1)], 10)
+    house.desk.hear([ended(1), ended(2, 7)])
+    await house.accept(asked(4), asked(1))
+    house.desk.hear([started(4), ended(4)])
+    await house.durable()
+    house.engine.effects.clear()
+    state = State(Queue(house.engine.slots))
+    again = [summary(state, decide(state, one, moment)) for one, moment in recorded.inputs]
+    assert again == recorded.decisions
+    assert len(again) > 15
+    assert not state.live
+    assert not state.under_way
