@@ -64,8 +64,8 @@ _BEGINNINGS = (
 def _no_format(head: bytes) -> str:
     if not head:
         return "it is an empty file"
-    if head.startswith(_ELF) and len(head) < _LEAST_ELF_BYTES:
-        return "it is only the beginning of a program: it was cut off, say while it was copied"
+    if head.startswith(_ELF) and (len(head) < _LEAST_ELF_BYTES or _machine(head) == _machine(_head("/proc/self/exe"))):
+        return "it is damaged, or only the beginning of a program: it was cut off, say while it was copied"
     for beginning, why in _BEGINNINGS:
         if head.startswith(beginning):
             return why
@@ -75,6 +75,11 @@ def _no_format(head: bytes) -> str:
         return "there are blanks or empty lines before its #!, which must be the first two bytes"
     is_long = b"\n" not in head[:_FIRST_LINE_BYTES] and len(head) > _FIRST_LINE_BYTES
     return f"the interpreter after its #! is longer than {_FIRST_LINE_BYTES - 1} bytes" if is_long else _NO_INTERPRETER
+
+
+def _machine(head: bytes) -> tuple[bytes, bytes]:
+    """Get what a program was built for: its class and byte order, and e_machine (elf(5))."""
+    return head[4:6], head[18:20]
 
 
 def _of_interpreter(head: bytes, number: int) -> str:

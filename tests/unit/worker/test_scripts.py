@@ -45,6 +45,7 @@ def elf(machine: int, loader: bytes) -> bytes:
         (b"#!./nope -x\n", "does not exist: './nope', looked up from the working folder"),
         (b"\x7fELF", "only the beginning of a program"),
         (b"\x7fELF\x02\x01\x01", "only the beginning of a program"),
+        (Path(sys.executable).read_bytes()[:60], "damaged, or only the beginning of a program"),
         (b"#!/" + b"x" * 300 + b"\n", "longer than 255 bytes"),
         (b"\xef\xbb\xbf#!/bin/sh\n", "byte order mark (BOM)"),
         ("#!/bin/sh\n".encode("utf-16"), "UTF-16"),
