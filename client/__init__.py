@@ -1,1 +1,1 @@
-"""Library and command line. Knows no store and no process of the daemons."""
+"""Library and command line. Knows no store and no process of the workers."""

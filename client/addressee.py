@@ -1,4 +1,4 @@
-"""Whom a client speaks to. Knows neither how that is configured (contexts.py) nor how it is started (embedded.py)."""
+"""The worker that a client uses. Knows neither how it is configured (contexts.py) nor how it is started (embedded.py)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ EMBEDDED = "embedded"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A daemon to speak to. `server_key` is its Ed25519 public key; `embedded`: it is this user's private worker.
+    """A worker to use. `server_key` is its Ed25519 public key; `embedded`: it is this user's private worker.
 
-    `notes`: what is to be known of a private worker that was started just now, a sentence each.
+    `notes`: sentences about a private worker that was started just now.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""The addresses of a host that is named, found without waiting: getaddrinfo(3) may take as long as name servers do not answer.
+"""The addresses of a host name, looked up without blocking: getaddrinfo(3) may take as long as name servers do not answer.
 
-libzmq tries one address of a name. Each is tried here, in the order of the resolver (RFC 6724), and asked for anew after each round.
+libzmq tries one address of a name. Here each is tried, in the order of the resolver (RFC 6724), and looked up again after each round.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ import weakref
 
 
 def is_named(endpoint: str) -> bool:
-    """Tell whether the host of an endpoint is a name and no address."""
+    """Return whether the host of an endpoint is a name and not an address."""
     host, colon, port = endpoint.removeprefix("tcp://").rpartition(":")
     return bool(host and colon and port.isdecimal()) and not host.startswith("[") and not host.replace(".", "").isdecimal()
 
 
 class Resolution:
-    """One question, asked in a thread. `fd` is readable when it is answered."""
+    """One lookup, made in a thread. `fd` is readable when it is done."""
 
     def __init__(self, endpoint: str) -> None:
         host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
         self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         weakref.finalize(self, os.close, self.fd)
-        # Endpoints, and why there are none.
+        # The endpoints, or why there are none.
         self._found: list[str] = []
         self._problem: list[str] = []
-        # One that gets no answer must not keep the program.
+        # A lookup without an answer must not keep the program running.
         arguments = (host, int(port), self._found, self._problem, os.dup(self.fd))
         threading.Thread(target=_look, args=arguments, name="jobwire-resolver", daemon=True).start()
 
     def answer(self) -> tuple[list[str], str] | None:
-        """Get the endpoints by address, or why there are none; None while there is no answer."""
+        """Return the endpoints by address, or why there are none; None while there is no answer."""
         try:
             os.eventfd_read(self.fd)
         except BlockingIOError:
@@ -48,7 +48,7 @@ def _look(host: str, port: int, found: list[str], problem: list[str], fd: int) -
             if endpoint not in found:
                 found.append(endpoint)
     except UnicodeError:
-        # Of the codec of names, whose words nobody knows.
+        # From the codec for host names, whose messages are obscure.
         problem.append("a part of it, between two dots, is empty or has more than 63 characters")
     except OSError as error:
         problem.append(error.strerror or str(error))

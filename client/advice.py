@@ -1,12 +1,12 @@
-"""What to type next where a daemon refused: a daemon knows no command of any client, and says only what is the matter."""
+"""What to type next after a refusal: a worker knows no commands of a client and says only what is wrong."""
 
 from __future__ import annotations
 
 from ..schemas.refusal import Reason, Refused
 
 _NEXT_STEPS = {
-    Reason.DISK_FULL: "make room (jobwire forget drops jobs that have ended, jobwire stop ends one that writes too much), then try again",
-    Reason.ID_TAKEN: "leave --id out, or repeat the very same job",
+    Reason.DISK_FULL: "free space and try again: jobwire forget removes ended jobs, jobwire stop stops one that writes too much",
+    Reason.ID_TAKEN: "omit --id, or submit exactly the same job",
     Reason.NO_SUCH_JOB: "jobwire list -a shows your jobs",
     Reason.NOT_ENDED: "jobwire stop ends it",
     Reason.STORE_DAMAGED: "on its machine: jobwire worker stop, then jobwire worker rebuild",
@@ -14,7 +14,7 @@ _NEXT_STEPS = {
 
 
 def advised(refused: Refused) -> Refused:
-    """Give a refusal that came over the wire the next step of this client, where it has one for the reason."""
+    """Return a refusal that came over the wire with the next step for this client, if it has one for the reason."""
     if refused.reason is not None:
         refused.next_step = _NEXT_STEPS.get(refused.reason, refused.next_step)
     return refused

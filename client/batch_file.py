@@ -1,7 +1,6 @@
-"""What a batch file says: TOML, the same keys as JSON, or one command a line.
+"""Read batch files: TOML, JSON with the same keys, or one command per line.
 
-Knows where in the file something is wrong: a refusal names file, line and key. Knows no daemon; nothing is sent before the whole file
-was understood.
+A refusal names file, line and key. Knows no worker; nothing is sent before the whole file has been read.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ from .octets import to_bytes
 from .plain_text import NotText, decode_text
 from .shell_words import NotWords, divide
 
-# More is no batch: in JSON with all its escapes a job takes at most a few times what it takes when it is sent.
+# Larger files cannot be batches: in JSON with escapes, a job takes at most a few times its size on the wire.
 LARGEST_FILE = 4 * LARGEST_MESSAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Many jobs that are submitted together. `parallel` 0: as many at once as there are slots. `warnings`: what may not be meant so."""
+    """Jobs that are submitted together. `parallel` 0: as many at once as there are slots. `warnings`: what may be a mistake."""
 
     name: str
     parallel: int
@@ -45,7 +44,7 @@ class Batch:
     warnings: tuple[str, ...] = ()
 
     def ids(self, run: bytes) -> list[bytes]:
-        """Name the jobs of one run: the same run gives the same ids, so that repeating it starts each job once."""
+        """Return the ids of the jobs of one run. The same run has the same ids, so that repeating it starts no job twice."""
         seen: Counter[str] = Counter()
         ids = []
         for job in self.jobs:
@@ -55,13 +54,13 @@ class Batch:
 
 
 def read_batch(text: bytes, file: str, around: Surroundings, *, lines: bool = False) -> Batch:
-    """Understand a batch file; `file` is its name in messages.
+    """Return the batch that a file describes; `file` is its name in messages.
 
     Raises `Refused(INVALID_ARGUMENT)` naming file, line and key.
     """
     if len(text) > LARGEST_FILE:
-        message = f"{file} has more than {format_size(LARGEST_FILE)}, more than a batch can be"
-        raise Refused(Code.INVALID_ARGUMENT, message, "divide it, and leave large inputs in files")
+        message = f"{file} is larger than {format_size(LARGEST_FILE)}, the limit for batch files"
+        raise Refused(Code.INVALID_ARGUMENT, message, "split it, and keep large inputs in files")
     try:
         decoded = decode_text(text)
     except NotText as problem:
@@ -96,14 +95,14 @@ _JOB_HEADER = re.compile(r"^[ \t]*\[\[", re.MULTILINE)
 
 
 def _read_toml(text: str, file: str) -> tuple[BatchFile, _Finder]:
-    # Before anything is parsed: each of them takes a hundred times its text.
+    # Checked before parsing, which takes a hundred times the memory of the text.
     _check_count(sum(1 for _ in _JOB_HEADER.finditer(text)), file)
     try:
         tables = toml_text.parse(text)
     except RecursionError:
         raise _wrong(file, Place(1), "this is nested too deeply") from None
     except toml_text.NotTomlError as error:
-        hint = "" if _JOB_HEADER.search(text) else "for one command a line write: batch --lines FILE"
+        hint = "" if _JOB_HEADER.search(text) else "for one command per line use: batch --lines FILE"
         if error.reason == toml_text.twice("job", is_table=True):
             hint = "write [[job]] for each"
         raise _wrong(file, Place(error.line), f"this is not TOML: {error.reason}", hint) from None
@@ -120,13 +119,13 @@ def _convert(tables: Any, kind: type[_Table], file: str, find: _Finder) -> _Tabl
     except msgspec.ValidationError as error:
         mistake = understand(error)
         path = mistake.path
-        # As if it stood in a whole file: there the tables have names.
+        # As if it were in a whole file, where the tables have names.
         inside = ("job", 0, *path) if kind is JobTable else path
         raise _wrong(file, find((*path, *_no_text(tables, path))), *complaint(mistake._replace(path=inside))) from None
 
 
 def _no_text(tables: Any, path: Path) -> Path:
-    """Find the key whose value is no text in the table of texts at `path`, which msgspec does not name; empty where it is no such table."""
+    """Return the key whose value is not a string in the table of strings at `path`, which msgspec does not name; else an empty path."""
     if path[-1:] not in (("env",), ("labels",)):
         return ()
     for step in path:
@@ -147,7 +146,7 @@ def _read_json(text: str, file: str) -> tuple[BatchFile, _Finder]:
         find = _finder(text, whole.begin)
         return _convert(whole.value, BatchFile, file, find), find
     if not values:
-        raise Refused(Code.INVALID_ARGUMENT, f"{file} names no job", 'write {"argv": ["PROGRAM", "ARGUMENT"]} for each')
+        raise Refused(Code.INVALID_ARGUMENT, f"{file} contains no job", 'write {"argv": ["PROGRAM", "ARGUMENT"]} for each')
     jobs = []
     for value in values:
         table = table_of(value.value) if is_record(value.value) else value.value
@@ -174,10 +173,10 @@ def _read_commands(text: str, file: str, around: Surroundings) -> Batch:
     jobs: list[JobTable] = []
     numbers: list[int] = []
     warnings = []
-    # Not splitlines(): that also splits at characters that may stand inside a string.
+    # Not splitlines(): that also splits at characters that may be part of a string.
     for number, line in enumerate(text.split("\n"), 1):
         try:
-            # A byte order mark stands here where files were written one after the other.
+            # A byte order mark may be here if files were concatenated.
             divided = divide(line.lstrip("\ufeff"))
         except NotWords as problem:
             raise _wrong(file, Place(number), str(problem)) from None
@@ -187,29 +186,27 @@ def _read_commands(text: str, file: str, around: Surroundings) -> Batch:
             _check_count(len(jobs), file)
         if divided.unexpanded:
             what = ", ".join(dict.fromkeys(divided.unexpanded))
-            warnings.append(f"{file}, line {number}: {what} is passed on as it is, no shell here: sh -c '...'")
+            warnings.append(f"{file}, line {number}: {what} is passed on unchanged, as no shell runs; to use one: sh -c '...'")
     if not jobs:
-        raise Refused(Code.INVALID_ARGUMENT, f"{file} names no job", "write one command a line")
+        raise Refused(Code.INVALID_ARGUMENT, f"{file} contains no job", "write one command per line")
     batch = _understand(BatchFile(job=jobs), file, around, lambda path: Place(numbers[int(path[1])]))
     return replace(batch, warnings=tuple(warnings))
 
 
 def _check_count(jobs: int, file: str) -> None:
     if jobs > MOST_JOBS_PER_START:
-        raise Refused(
-            Code.INVALID_ARGUMENT, f"{file} has more than {MOST_JOBS_PER_START} jobs, the most that a batch may have", "divide it"
-        )
+        raise Refused(Code.INVALID_ARGUMENT, f"{file} has more than {MOST_JOBS_PER_START} jobs, the limit for a batch", "divide it")
 
 
 def _understand(found: BatchFile, file: str, around: Surroundings, find: _Finder) -> Batch:
     if not found.job:
-        raise Refused(Code.INVALID_ARGUMENT, f"{file} names no job", "write a table [[job]] with a key argv for each")
+        raise Refused(Code.INVALID_ARGUMENT, f"{file} contains no job", "write a table [[job]] with a key argv for each job")
     _check_count(len(found.job), file)
     if found.batch.name and (problem := name_problem(found.batch.name)):
         raise _wrong(file, find(("batch", "name")), problem)
     if not 0 <= found.batch.parallel <= MOST_JOBS_PER_START:
         raise _wrong(file, find(("batch", "parallel")), f"{found.batch.parallel} is not a number of jobs")
-    # Alone, so that what is wrong with them is not blamed on the first job.
+    # On its own, so that mistakes in it are not blamed on the first job.
     _spec(JobTable(argv=["true"]), found.defaults, file, around, _below(find, "defaults"))
     jobs = []
     for index, table in enumerate(found.job):
@@ -217,7 +214,7 @@ def _understand(found: BatchFile, file: str, around: Surroundings, find: _Finder
     return Batch(found.batch.name, found.batch.parallel, tuple(jobs))
 
 
-# Where the batch file says what is one option on the command line.
+# Where a batch file has several keys for one option of the command line.
 _KEYS: dict[str, Path] = {"stop_signal": ("stop", "signal"), "grace": ("stop", "grace"), "": ()}
 _STDIN_TEXT = 'for the text itself write stdin = { text = "..." }'
 
@@ -252,22 +249,22 @@ def _wishes(job: JobTable, defaults: Defaults) -> Wishes:
 
 def _stdin(said: str | StdinText | None) -> str | bytes | None:
     if said == "-":
-        what = Refused(Code.INVALID_ARGUMENT, "a batch has no standard input to give", 'name a file, or write { text = "..." }')
+        what = Refused(Code.INVALID_ARGUMENT, "the jobs of a batch cannot share standard input", 'name a file, or write { text = "..." }')
         raise Misunderstood("stdin", what)
     if not isinstance(said, StdinText):
         return said
     try:
         return to_bytes(said.text)
     except Refused as no_text:
-        what = Refused(no_text.code, no_text.message, 'leave it in a file, and name that: stdin = "FILE"')
+        what = Refused(no_text.code, no_text.message, 'put it in a file and write: stdin = "FILE"')
         raise Misunderstood("stdin", what) from None
 
 
 def _check_once(key: str, said: Iterable[str] | None) -> None:
-    """Refuse a list that says a name twice, as a table that does is refused."""
+    """Refuse a list with the same name twice, as such a table is refused."""
     names = Counter(item.partition("=")[0] for item in said) if isinstance(said, list) else Counter[str]()
     if twice := [name for name, times in names.items() if times > 1]:
-        raise Misunderstood(key, Refused(Code.INVALID_ARGUMENT, f"{twice[0]!r} is said twice", "leave one of them out"))
+        raise Misunderstood(key, Refused(Code.INVALID_ARGUMENT, f"{twice[0]!r} is set twice", "remove one of them"))
 
 
 def _first(said: _Value, default: _Value) -> _Value:

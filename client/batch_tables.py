@@ -6,20 +6,20 @@ import msgspec
 
 
 class Stop(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The key `stop`: what a stop sends first, and how long it then waits."""
+    """The key `stop`: the signal that a stop sends first, and the grace after it."""
 
     signal: str | int | None = None
     grace: str | int | float | None = None
 
 
 class StdinText(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The key `stdin` where it holds the text itself instead of a file's name."""
+    """The key `stdin` if it holds the text itself instead of a file's name."""
 
     text: str
 
 
 class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The table `[defaults]`: what holds for each job that does not say otherwise."""
+    """The table `[defaults]`: values for every job that does not set them."""
 
     env: dict[str, str] | list[str] | None = None
     dir: str | None = None

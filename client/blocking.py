@@ -1,9 +1,9 @@
-"""The blocking library, in the manner of `subprocess`: `Client`, and the `Job` that it gives.
+"""The blocking library, which resembles `subprocess`: `Client`, and the `Job` that it returns.
 
     with jobwire.Client() as client:
         print(client.run(["uname", "-a"], check=True).stdout)
 
-Knows no screen and no file format. Everything waits in the caller's thread; see connection.py for what may happen at the same time.
+Knows no screen and no file format. All waiting happens in the caller's thread; connection.py says what may happen at the same time.
 """
 
 from __future__ import annotations
@@ -62,15 +62,15 @@ __all__ = [
 ]
 
 _PRIVATE_TIMEOUT_SECONDS = 30.0
-# Beyond so many open watches `submit` opens none: a daemon bounds the streams of one connection. Waits then hear events.
+# With this many open watches `submit` opens no more: a worker limits the streams of one connection. Waits then use events.
 _MOST_WATCHES = 64
 
 
 class Client:
-    """A daemon to run jobs on. A context manager; used from one thread at a time; connects at the first request.
+    """A worker to run jobs on. It is a context manager, is used by one thread at a time and connects at the first request.
 
-    `context` is the name of one, or a Context; None: the current one, or the private worker of this user if none is configured. `notice`
-    is told one sentence when a connection is lost, and one when it is back.
+    `context`: the name of a context, or a Context; None: the current one, or the private worker of this user if there is none. `notice` is
+    called with a sentence when the connection is lost, and again when it is back.
     """
 
     def __init__(
@@ -80,14 +80,17 @@ class Client:
         connect_timeout: Duration | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
-        """Read context and identity; `Refused` where there is none. The user's own identity is made where there is none yet."""
+        """Read context and identity. Creates the user's own identity if there is none yet.
+
+        Raises `Refused`.
+        """
         if context is None or isinstance(context, str):
             from .contexts import resolve  # noqa: PLC0415 -- who connects by address needs no files
 
             context = resolve(context)
         revive = _revive_embedded if context.embedded else None
         if connect_timeout is None:
-            # One's own runs, that is known: if it answers late, a hundred commands have begun with this one.
+            # The private worker is known to run: if it answers late, it is busy with many commands.
             connect_timeout = _PRIVATE_TIMEOUT_SECONDS if context.embedded else CONNECT_TIMEOUT_SECONDS
         self.connection = Connection(
             context.endpoint,
@@ -110,7 +113,7 @@ class Client:
         revive: Callable[[], str | None] | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> Self:
-        """Make a client of an address: `tcp://HOST:PORT`, and the daemon's public key (32 bytes)."""
+        """Return a client for an address, `tcp://HOST:PORT`, and the worker's public key (32 bytes)."""
         client = cls.__new__(cls)
         client.connection = Connection(
             endpoint, server_key, identity, connect_timeout=seconds(connect_timeout), revive=revive, notice=notice
@@ -221,10 +224,11 @@ class Client:
         watch: bool = True,
         tail_lines: int | None = None,
     ) -> builtins.list[Job]:
-        """Start jobs with one request, whole or not at all; `Refused.job_index` tells which one was wrong.
+        """Submit jobs with one request, all or none, and return them.
 
-        `specs`: what `jobwire.job_spec` makes, or a bare argv where there is nothing else to say. `ids`: one each, so that
-        a repeated call starts nothing twice. `tail_lines`: how much of their logs comes with their ends.
+        `specs`: results of `jobwire.job_spec`, or an argv for a job without options. `ids`: one for each job, so that a repeated call
+        starts nothing twice. `tail_lines`: how many last lines of their logs come with their ends. Raises `Refused`, whose
+        `job_index` is the position of the job that was wrong.
         """
         wanted = [as_spec(spec) for spec in specs]
         watch = watch and self._session.watches < _MOST_WATCHES
@@ -239,9 +243,9 @@ class Client:
     # --- jobs
 
     def job(self, name: str) -> Job:
-        """Find the job that a person means: full id, PID@START, `last`, a name, or a prefix of an id that only one job has.
+        """Return the job of a name: a full id, PID@START, `last`, the name of a job, or a prefix of an id that only one job has.
 
-        Raises `Refused(NOT_FOUND)`, or INVALID_ARGUMENT where several are meant.
+        Raises `Refused`: NOT_FOUND, or INVALID_ARGUMENT if several jobs match.
         """
         found = self._session.reply(request_pb2.Request(query_one=request_pb2.QueryOne(name=name)), "query_one").query_one.job
         job = Job(self._session, JobKey(found.key.owner, found.key.id))
@@ -249,11 +253,11 @@ class Client:
         return job
 
     def job_by_key(self, owner: bytes, id: bytes) -> Job:  # noqa: A002 -- it is one
-        """Get a handle of a job without asking whether there is one."""
+        """Return a handle for a job without checking whether it exists."""
         return Job(self._session, JobKey(owner, id))
 
     def list(self, all: bool = False, batch: str | bytes | None = None, owner: bytes | None = None) -> Iterator[JobInfo]:  # noqa: A002, FBT001, FBT002 -- reads as what it means: list(all=True)
-        """Iterate over jobs, oldest first: those that have not ended, or `all`; of one batch (name or id of a run), of one owner."""
+        """Iterate over jobs, oldest first: those that have not ended, or `all`; of a batch (its name or a run id), of an owner."""
         page = b""
         while True:
             wanted = request_pb2.List(all=all, owner=owner or b"", page=page)
@@ -277,17 +281,17 @@ class Client:
         labels: Mapping[str, str] | None = None,
         timeout: Duration | None = None,
     ) -> EventStream:
-        """Subscribe to events of these jobs, this batch's run, this owner, or all that may be seen.
+        """Subscribe to events of these jobs, this run of a batch, this owner, or all jobs that this client may see.
 
-        `start`: from "now" on, from the "start" of what is kept, or after a cursor.
+        `start`: "now", "start" for the oldest event that is kept, or the cursor to continue after.
 
-        When this returns, nothing that happens from then on is missed. With `timeout`, waiting ends with TimeoutError.
+        No event after the return of this call is missed. With `timeout`, iterating raises TimeoutError when it has passed.
         """
         wanted = make_filter((job.key for job in jobs), batch, owner, labels)
         return EventStream(self._session, wanted, start, deadline_in(timeout))
 
     def wait(self, jobs: Iterable[Job], *, any: bool = False, timeout: Duration | None = None) -> builtins.list[Job]:  # noqa: A002 -- reads as what it means: wait(jobs, any=True)
-        """Wait until all jobs have ended, or with `any` one of them, also where that was long ago; get those that have.
+        """Wait until all jobs have ended, or with `any` one of them, and return those that have ended.
 
         Raises TimeoutError.
         """
@@ -298,9 +302,9 @@ class Client:
     def stop(
         self, jobs: Iterable[Job], *, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None
     ) -> None:
-        """End several jobs with all that they started; returns when nothing of them is left. Raises TimeoutError.
+        """Stop jobs and all processes that they started; returns when none of these is left.
 
-        Of a thousand jobs either all are stopped or, where one of them may not be, none.
+        Of each thousand jobs all are stopped, or none if this client may not stop one of them. Raises TimeoutError and `Refused`.
         """
         records = [job.record for job in jobs]
         deadline = deadline_in(timeout)
@@ -310,38 +314,38 @@ class Client:
         self._session.wait(records, deadline=deadline)
 
     def forget(self, jobs: Iterable[Job]) -> Forgotten:
-        """Drop jobs that have ended, with their logs; their ids are never run again.
+        """Remove jobs that have ended, with their logs, and return how many. Their ids are never run again.
 
-        Raises `Refused(FAILED_PRECONDITION)` if one has not ended; of a thousand jobs either all are dropped or none.
+        Raises `Refused(FAILED_PRECONDITION)` if one has not ended; of each thousand jobs all are removed or none.
         """
         return forget(self._session, [job.key for job in jobs])
 
     def pause(self, jobs: Iterable[Job]) -> None:
-        """Suspend several jobs, of a thousand all or none; returns when they are suspended."""
+        """Suspend jobs, of each thousand all or none; returns when they are suspended."""
         for some in _as_many_as_can_be_named([job.key for job in jobs]):
             self._session.reply(pause_request(some, paused=True), "done")
 
     def resume(self, jobs: Iterable[Job]) -> None:
-        """Let several jobs go on, of a thousand all or none."""
+        """Continue paused jobs, of each thousand all or none."""
         for some in _as_many_as_can_be_named([job.key for job in jobs]):
             self._session.reply(pause_request(some, paused=False), "done")
 
     # --- the rest
 
     def hello(self) -> request_pb2.HelloReply:
-        """Get what the daemon says of itself."""
+        """Return what the worker says about itself."""
         return self.connection.hello()
 
     def pump(self, deadline: float | None = None, wake_fds: Sequence[int] = ()) -> bool:
-        """Let come what comes, for programs that wait for several things at once; see `Connection.pump`."""
+        """Process pending messages, for programs that wait for several things at once; see `Connection.pump`."""
         return self._session.pump(deadline, wake_fds)
 
     def close(self) -> None:
-        """Close the connection; the jobs go on."""
+        """Close the connection; the jobs continue."""
         self.connection.close()
 
     def __enter__(self) -> Self:
-        """Close it at the end of the block."""
+        """Return itself; it is closed at the end of the block."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -376,6 +380,6 @@ def _revive_embedded() -> str:
 
 
 def _as_many_as_can_be_named(things: builtins.list[_Thing]) -> Iterator[builtins.list[_Thing]]:
-    """Divide what is to be named in requests; what is nothing is one request all the same, which the daemon refuses."""
+    """Split a list for several requests. An empty one is one request all the same, which the worker refuses."""
     for at in range(0, max(1, len(things)), MOST_KEYS):
         yield things[at : at + MOST_KEYS]

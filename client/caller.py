@@ -1,6 +1,6 @@
-"""What a process was given and cannot give itself: a private worker that had to keep less of it than this process has can be replaced.
+"""What a process inherits and cannot raise itself, such as limits: a private worker that has less of it than this process can be replaced.
 
-Pure but for `facts`.
+Pure except for `facts`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _LIMITS = ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "RSS", "STACK")
 
 
 def facts() -> dict[str, Any]:
-    """Look at this process; what is found can be written as JSON."""
+    """Return the facts about this process; they can be written as JSON."""
     hard = {name: resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[1] for name in _LIMITS}
     return {
         "nice": os.getpriority(os.PRIO_PROCESS, 0),
@@ -25,7 +25,7 @@ def facts() -> dict[str, Any]:
 
 
 def is_poorer(theirs: dict[str, Any], ours: dict[str, Any]) -> bool:
-    """Tell whether a worker that was started with the one would have more of something with the other, and less of nothing."""
+    """Return whether a worker started with the other facts would have more of something and less of nothing."""
     pairs: list[tuple[float, float]] = [(_cost(theirs, name), _cost(ours, name)) for name in ("nice", "bound")]
     pairs += [(-_limit(theirs, name), -_limit(ours, name)) for name in _LIMITS]
     before, after = set(theirs.get("groups", ())), set(ours.get("groups", ()))
@@ -44,7 +44,7 @@ def _limit(of: dict[str, Any], name: str) -> float:
 
 
 def _is_bound() -> int:
-    """Tell whether no program can gain privileges (no_new_privs)."""
+    """Return whether programs cannot gain privileges (no_new_privs)."""
     try:
         with open("/proc/self/status", "rb") as file:  # noqa: PTH123 -- pathlib adds nothing here
             return int(b"NoNewPrivs:\t1" in file.read())

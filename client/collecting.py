@@ -1,4 +1,4 @@
-"""The whole output of a job, gathered while it runs."""
+"""The whole output of a job, collected while it runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .session import Session
 
 
 class Collecting:
-    """Both logs of one job, taken as they come. A context manager."""
+    """Both logs of one job, read as they come. A context manager."""
 
     def __init__(self, session: Session, stdout: JobOutput, stderr: JobOutput) -> None:
         self._session = session
@@ -19,18 +19,18 @@ class Collecting:
 
     @property
     def stdout(self) -> bytes:
-        """What came so far."""
+        """What has been read so far."""
         return b"".join(self._parts[0])
 
     @property
     def stderr(self) -> bytes:
-        """What came so far."""
+        """What has been read so far."""
         return b"".join(self._parts[1])
 
     def finish(self, deadline: float | None) -> None:
-        """Take in both logs to their ends.
+        """Read both logs to their ends.
 
-        Raises TimeoutError when the deadline has passed; what came is kept, and it may be called again.
+        Raises TimeoutError when the deadline has passed; what was read is kept, and it can be called again.
         """
         while True:
             for log, parts in zip(self._logs, self._parts, strict=True):
@@ -42,12 +42,12 @@ class Collecting:
                 raise TimeoutError("the job's output has not ended in time")
 
     def close(self) -> None:
-        """Let go of the logs."""
+        """Close the logs."""
         for log in self._logs:
             log.close()
 
     def __enter__(self) -> Self:
-        """Close it at the end of the block."""
+        """Return itself; it is closed at the end of the block."""
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,14 +8,14 @@ from ..schemas.msgspec_errors import Mistake, Path, Wrong
 from .batch_tables import BatchFile, BatchTable, Defaults, JobTable, StdinText, Stop
 from .other_keys import absent, meant
 
-# Planned, and worth another answer than a typing error.
+# Planned, so they are not answered like a mistyped key.
 _PLANNED_OF_JOBS = frozenset(("for_each", "after", "retry", "priority", "memory", "cpus", "gpus", "user", "at", "array", "script"))
 _PLANNED_OF_BATCHES = frozenset(["on_failure"])
 
-# What is written instead, by the key.
+# What to write instead, by key.
 _WRITTEN = {
     "argv": "a program and its arguments: argv = ['sh', '-c', '...'] for a shell",
-    "job": "write a table [[job]] for each",
+    "job": "write a table [[job]] for each job",
     "stop": 'write it stop = { signal = "INT", grace = "20s" }',
 }
 
@@ -31,16 +31,16 @@ def complaint(mistake: Mistake) -> tuple[str, str]:
 def _unknown(path: Path) -> tuple[str, str]:
     key, (table, planned) = str(path[-1]), _keys_of(path[:-1])
     if key in planned:
-        return f"'{key}' is not there yet in this version", "leave it out"
+        return f"'{key}' is not available yet in this version", "remove it"
     if planned and (what := absent(key)):
-        return f"there is no key '{key}': {what} is not there yet in this version", "leave it out"
+        return f"there is no key '{key}': {what} is not available yet in this version", "remove it"
     known = sorted(table.__struct_fields__)
     hint = meant(key, table.__name__, known)
     return f"there is no key '{key}' here", f"{hint + '; ' if hint else ''}known are {', '.join(known)}"
 
 
 def _keys_of(table: Path) -> tuple[type[msgspec.Struct], frozenset[str]]:
-    """Say which keys a table may have, and which it may have one day."""
+    """Return the keys of a table, and those that are planned."""
     match table:
         case ("batch",):
             return BatchTable, _PLANNED_OF_BATCHES

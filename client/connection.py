@@ -1,14 +1,14 @@
 """The sockets of one client: a DEALER for the conversation, made at the first request, and a SUB for news, made at the first subscription.
 
-Everything happens in the caller's thread, inside `pump`: send, receive, sort in. There is no thread of our own. A second thread that
-calls in at the same time gets a RuntimeError: give each thread its own connection, they are cheap. A signal handler must not call in;
-it may raise (as KeyboardInterrupt does), and the connection stays usable: see inside.py.
+Sending, receiving and dispatching happen in the caller's thread, inside `pump`; there is no other thread. A second thread that calls at
+the same time gets a RuntimeError: give each thread its own connection. A signal handler must not call; it may raise, as
+KeyboardInterrupt does, and the connection stays usable: see inside.py.
 
-Until the first handshake, `connect_timeout` bounds the wait; a connection that is lost later is waited out as long as the caller
-likes. What is unanswered is then repeated, see conversation.py.
+`connect_timeout` limits the wait for the first handshake. If the connection is lost later, the caller decides how long to wait for it;
+unanswered requests are then repeated, see conversation.py.
 
-A connection that is dropped unclosed closes itself, in the order that libzmq needs: nothing that holds sockets refers back to it, so
-that it goes with its last reference, and at the latest when the interpreter ends.
+A connection that is not closed explicitly closes itself, in the order that libzmq needs: nothing that holds sockets refers back to it, so
+it is freed with its last reference, and at the latest when the interpreter exits.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from .subscription import Subscription
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 _MESSAGES_A_TURN = 256
-# What poll(2) is told is a C int. A longer wait is begun again.
+# poll(2) takes a C int. A longer wait is repeated.
 _LONGEST_WAIT_SECONDS = 3600.0
 
 
 class Connection:
-    """One daemon, spoken to from one thread at a time. Connects at the first request, not before.
+    """The connection to one worker, used by one thread at a time. Connects at the first request, not before.
 
-    `revive` is called when a connection is lost; it may start the daemon anew and return its endpoint. `notice` is told one sentence
-    when a connection is lost, and one when it is back.
+    `revive` is called when a connection is lost; it may start the worker again and return its endpoint. `notice` is called with a sentence
+    when a connection is lost, and again when it is back.
     """
 
     def __init__(
@@ -62,22 +62,22 @@ class Connection:
         self.identity = identity
         self._revive = revive
         self.notice = notice
-        # Who can tell somebody that it waits may wait.
+        # With `notice`, the caller knows that it waits.
         self._conversation = Conversation(identity, server_key, waits_outside=notice is not None)
         self._process = os.getpid()
         self._inside = Inside()
         self._context = new_context()
         self._close = weakref.finalize(self, _close, self._context, self._inside, self._process)
-        # Only one's own worker can be revived.
+        # Only a private worker can be revived.
         links = [Link(kind, server_key, identity, connect_timeout, private=revive is not None) for kind in (zmq.DEALER, zmq.SUB)]
         self._link = links[0]
         self._feed = Feed(self._conversation, links[1], self._context)
         self._unsent: deque[bytes] = deque()
-        # For `_tell`: what is to be said, and whether the connection was lost.
+        # For `_tell`: the sentence, and whether the connection was lost.
         self._sentences: list[str] = []
         self._lost = False
         self._retreat = Retreat(share=os.getpid() % 64 / 63)
-        # What readers that nobody holds any more were reading; appended to at any moment and by any thread.
+        # What freed readers were reading; any thread may append to it at any time.
         self._dropped: deque[Exchange | Subscription] = deque()
         self._inside.mend = partial(_mend, self._link, self._feed, self._conversation, self._unsent)
 
@@ -89,7 +89,7 @@ class Connection:
     # --- requests
 
     def ask(self, request: request_pb2.Request) -> Exchange:
-        """Begin an exchange (the request's `id` is filled in); sent as soon as the daemon is greeted. Never waits."""
+        """Begin an exchange and return it; the request's `id` is filled in, and it is sent once `hello` is answered. Never waits."""
         with self._enter():
             exchange = self._conversation.ask(request)
             self._open(time.monotonic())
@@ -97,14 +97,14 @@ class Connection:
         return exchange
 
     def take(self, exchange: Exchange) -> Item | None:
-        """Get the next answer that came, a `Reply` or a `Chunk`, or None; grants more to a stream. Never waits."""
+        """Return the next answer that came, a `Reply` or a `Chunk`, or None; grants more to a stream. Never waits."""
         with self._enter():
             item = self._conversation.take(exchange)
             self._flush()
         return item
 
     def next(self, exchange: Exchange, deadline: float | None = None) -> Item | None:
-        """Wait for the next answer; None when the exchange has ended.
+        """Wait for the next answer and return it; None when the exchange has ended.
 
         `deadline` is on `time.monotonic`. Raises what was refused, and TimeoutError when the deadline has passed.
         """
@@ -118,13 +118,13 @@ class Connection:
         if item is not None:
             return item
         if not exchange.ended:
-            raise TimeoutError("the daemon did not answer in time")
+            raise TimeoutError("the worker did not answer in time")
         if exchange.refusal is not None:
             raise exchange.refusal.anew()
         return None
 
     def call(self, request: request_pb2.Request, deadline: float | None = None) -> Item:
-        """Ask, and wait for the one answer. Raises as `next` does."""
+        """Send a request and return its one answer. Raises as `next` does."""
         exchange = self.ask(request)
         try:
             item = self.next(exchange, deadline)
@@ -132,11 +132,11 @@ class Connection:
             self.forget(exchange)
             raise
         if item is None:
-            raise Refused(Code.INTERNAL, "the daemon ended the request without an answer")
+            raise Refused(Code.INTERNAL, "the worker ended the request without an answer")
         return item
 
     def forget(self, exchange: Exchange) -> None:
-        """Stop listening to an exchange; a stream is cancelled at the daemon. What came can still be taken."""
+        """Stop an exchange; a stream is cancelled at the worker. Answers that have arrived can still be read."""
         if self.closed:
             return
         with self._enter():
@@ -144,18 +144,18 @@ class Connection:
             self._flush()
 
     def hello(self, deadline: float | None = None) -> request_pb2.HelloReply:
-        """Get what the daemon said of itself; connects if need be. Raises as `next` does."""
+        """Return what the worker said about itself; connects if necessary. Raises as `next` does."""
         if self._conversation.hello is not None:
             return self._conversation.hello
         reply = self.call(greeting(), deadline)
         if not isinstance(reply, request_pb2.Reply):
-            raise Refused(Code.INTERNAL, "the daemon answered 'hello' with bytes of a log")
+            raise Refused(Code.INTERNAL, "the worker answered 'hello' with bytes of a log")
         return reply.hello
 
     # --- news
 
     def subscribe(self, subscription: Subscription) -> None:
-        """Drive a subscription from now on; `subscription.take` gets its events after each `pump`."""
+        """Handle a subscription from now on; after each `pump`, `subscription.take` returns its events."""
         with self._enter():
             now = time.monotonic()
             self._feed.add(subscription, now)
@@ -164,7 +164,7 @@ class Connection:
             self._flush()
 
     def unsubscribe(self, subscription: Subscription) -> None:
-        """Let go of a subscription, here and at the daemon."""
+        """End a subscription, here and at the worker."""
         if self.closed:
             return
         with self._enter():
@@ -174,22 +174,22 @@ class Connection:
     # --- readers
 
     def belongs_to(self, what: Exchange | Subscription, reader: object) -> None:
-        """Let go of this with the next call after nobody holds its reader any more."""
+        """End this with the next call after its reader was freed."""
         weakref.finalize(reader, self._dropped.append, what).atexit = False
 
     # --- the one place that waits
 
     def pump(self, deadline: float | None = None, wake_fds: Sequence[int] = ()) -> bool:
-        """Send and receive until anything came (True), or a wake fd can be read or the deadline passed (False).
+        """Send and receive. Return True when anything came, or False when a wake fd is readable or the deadline has passed.
 
-        What came waits in its exchanges and subscriptions; a refusal too, so none is raised here. `deadline` is on `time.monotonic`; 0
-        never waits.
+        What came is kept in its exchanges and subscriptions, including refusals, so none is raised here. `deadline` is on `time.monotonic`;
+        with 0 it never waits.
         """
         with self._enter():
             return self._pump(deadline, wake_fds)
 
     def close(self) -> None:
-        """Close the sockets; the jobs go on. Raises RuntimeError while another thread is in."""
+        """Close the sockets; the jobs continue. Raises RuntimeError while another thread uses the connection."""
         if not self.closed and self._process == os.getpid():
             self._inside.refuse_others()
         self._close()
@@ -226,7 +226,7 @@ class Connection:
                 woken = self._wait(deadline, wake_fds)
 
     def _turn(self, now: float) -> bool:
-        """Take in all that came, and send all that is due; never waits."""
+        """Receive everything that came and send everything that is due; never waits."""
         came = self._receive()
         self._come_again(now)
         came |= self._watch(now)
@@ -250,7 +250,7 @@ class Connection:
         return came
 
     def _come_again(self, now: float) -> None:
-        """Come again later, where this was one connection too many."""
+        """Try again later if the worker refused this connection as one too many."""
         refused = self._conversation.turned_away
         if refused is None:
             return
@@ -270,7 +270,7 @@ class Connection:
         return bool(happened)
 
     def _watch(self, now: float) -> bool:
-        """Tell the conversation what became of the connection; say whether that ended anything."""
+        """Tell the conversation what happened to the connection, and return whether that ended anything."""
         failed: list[Happened] = []
         ended = False
         for change in self._link.watch(now):
@@ -302,12 +302,12 @@ class Connection:
             try:
                 socket.send(self._unsent[0], zmq.DONTWAIT)
             except zmq.Again:
-                # The pipe is not there yet, or gone: POLLOUT or the monitor tells.
+                # The pipe does not exist yet or any more: POLLOUT or the monitor will tell.
                 return
             self._unsent.popleft()
 
     def _tell(self) -> bool:
-        """Pass on what became of the connection, and have a lost one revived, which both may take long; say whether it is elsewhere now."""
+        """Report what happened to the connection and revive a lost one, which may both take long. Return whether the endpoint changed."""
         sentences, self._sentences = self._sentences, []
         lost, self._lost = self._lost, False
         revive = self._revive if lost and not self._link.up else None
@@ -326,7 +326,7 @@ class Connection:
         return True
 
     def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
-        """Wait until something may have changed; say whether a wake fd can be read."""
+        """Wait until something may have changed, and return whether a wake fd is readable."""
         times = [at for at in (deadline, self._retreat.until, self._link.due_at(), self._feed.due_at()) if at is not None]
         watched = self._link.waited_on(writable=bool(self._unsent)) + self._feed.link.waited_on()
         milliseconds = max(0, math.ceil(min(min(times) - time.monotonic(), _LONGEST_WAIT_SECONDS) * 1000)) if times else -1
@@ -338,7 +338,7 @@ class Connection:
 
 
 def _mend(link: Link, feed: Feed, conversation: Conversation, unsent: deque[bytes]) -> None:
-    """Begin anew on a new connection, as after a lost one: the last caller was interrupted halfway."""
+    """Start over on a new connection, as after a loss: the last call was interrupted halfway."""
     link.close()
     unsent.clear()
     conversation.mend()
@@ -346,13 +346,13 @@ def _mend(link: Link, feed: Feed, conversation: Conversation, unsent: deque[byte
 
 
 def _close(context: Context, inside: Inside, process: int) -> None:
-    """Close the sockets, then what they stand on. In a process that was forked they belong to its parent."""
+    """Close the sockets, then their context. In a forked process they belong to the parent."""
     if process != os.getpid():
         return
     try:
         inside.refuse_others()
     except RuntimeError:
-        # The interpreter ends while a daemon thread waits here; sockets are not to be closed under it, and end with the process.
+        # The interpreter exits while a daemon thread waits here: its sockets must not be closed, and end with the process.
         return
     context.destroy(linger=0)
     inside.close()

@@ -1,7 +1,7 @@
-"""Where a person speaks to: the named daemons in `contexts.toml`.
+"""The workers that a user knows by name, in `contexts.toml`.
 
-A context is an endpoint, the daemon's pinned public key, and the identity to come with. Where none is configured, or the one named
-`embedded` is meant, it is the private worker of this user. Knows no socket; the file is validated here and nowhere else.
+A context is an endpoint, the worker's pinned public key, and the identity to use. If none is configured, or the name is `embedded`, it is
+the private worker of this user. Knows no socket; the file is validated here and nowhere else.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _LARGEST_FILE = 1024 * 1024
 
 
 def contexts_path() -> Path:
-    """Say where the contexts are.
+    """Return the path of the contexts file.
 
-    Raises `Refused(FAILED_PRECONDITION)` where they, or the folder, belong to somebody else.
+    Raises `Refused(FAILED_PRECONDITION)` if it or its folder belongs to another user.
     """
     path = config_folder() / "contexts.toml"
     demand_own(path, "the contexts file")
@@ -48,7 +48,7 @@ def contexts_path() -> Path:
 
 
 def parse_endpoint(text: str) -> str:
-    """Read `tcp://HOST:PORT` or `HOST:PORT`; get the former.
+    """Return `tcp://HOST:PORT` for that or for `HOST:PORT`.
 
     Raises `Refused(INVALID_ARGUMENT)` that says how it is written.
     """
@@ -56,13 +56,13 @@ def parse_endpoint(text: str) -> str:
     if _names_no_host(text):
         raise Refused(
             Code.INVALID_ARGUMENT,
-            f"{text!r} is where a daemon listens, on all addresses of its machine, and not where it is reached",
-            "write the name or an address of that machine: tcp://lab.example.org:7341",
+            f"{text!r} is an address to listen on, which stands for all addresses of a machine, and not one to connect to",
+            "use the name or an address of that machine: tcp://lab.example.org:7341",
         )
     if found is None:
         raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not an endpoint", "write it like tcp://lab.example.org:7341")
     if not 1 <= int(found["port"]) <= _LARGEST_PORT:
-        raise Refused(Code.INVALID_ARGUMENT, f"{found['port']} is not a port", f"ports go from 1 to {_LARGEST_PORT}")
+        raise Refused(Code.INVALID_ARGUMENT, f"{found['port']} is not a port", f"ports are numbers from 1 to {_LARGEST_PORT}")
     return f"tcp://{found['host']}:{found['port']}"
 
 
@@ -70,7 +70,7 @@ _ZERO = re.compile(r"0+(x0+)?(\.0+(x0+)?){0,3}", re.IGNORECASE)
 
 
 def _names_no_host(text: str) -> bool:
-    """Tell whether an endpoint has `*`, 0.0.0.0 or [::] for a host, however written: libzmq would connect to this very machine."""
+    """Return whether the host of an endpoint is `*`, 0.0.0.0 or [::], however written: libzmq would connect to this machine."""
     host = text.strip().removeprefix("tcp://").rpartition(":")[0]
     with suppress(ValueError):
         address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
@@ -80,19 +80,19 @@ def _names_no_host(text: str) -> bool:
 
 
 def current_name() -> str:
-    """Say which context is meant when none is named: `$JOBWIRE_CONTEXT`, the one in use, else the embedded worker."""
+    """Return the name of the current context: `$JOBWIRE_CONTEXT`, the one in use, else the embedded worker."""
     return os.environ.get(CONTEXT_VARIABLE) or _read()[0]
 
 
 def resolve(name: str | None = None) -> Context:
-    """Find a context by name, or the current one; the embedded worker is started where it is meant and does not run.
+    """Return a context by name, or the current one. Starts the embedded worker if it is meant and not running.
 
     Raises `Refused`: NOT_FOUND for a name that is not configured, and as `embedded.ensure` does.
     """
     current, contexts = _read()
     name = name or os.environ.get(CONTEXT_VARIABLE) or current
     if name == EMBEDDED:
-        from .embedded import ensure  # noqa: PLC0415 -- who speaks to another daemon need not wait for it
+        from .embedded import ensure  # noqa: PLC0415 -- who speaks to another worker need not wait for it
 
         return ensure()
     if name not in contexts:
@@ -101,28 +101,28 @@ def resolve(name: str | None = None) -> Context:
 
 
 def _no_such(name: str) -> Refused:
-    return Refused(Code.NOT_FOUND, f"there is no context {name!r}", "jobwire context list shows them, jobwire context add makes one")
+    return Refused(Code.NOT_FOUND, f"there is no context {name!r}", "jobwire context list shows all contexts, jobwire context add adds one")
 
 
 def list_contexts() -> tuple[Context, ...]:
-    """List the configured contexts in the order of the file; the embedded worker is always there and not listed."""
+    """Return the configured contexts in the order of the file, without the embedded worker, which always exists."""
     return tuple(_read()[1].values())
 
 
 def add(name: str, endpoint: str, server_key: bytes) -> bool:
-    """Configure a context; the first one is used from now on. Says whether the new one is.
+    """Add a context; the first one becomes the current one. Return whether the new one is current.
 
     Raises `Refused`: ALREADY_EXISTS for a name in use, INVALID_ARGUMENT for what cannot be one.
     """
     if name == EMBEDDED:
-        raise Refused(Code.INVALID_ARGUMENT, f"the name {EMBEDDED!r} is kept for your private worker", "choose another name")
+        raise Refused(Code.INVALID_ARGUMENT, f"the name {EMBEDDED!r} is reserved for your private worker", "choose another name")
     if not _NAME.fullmatch(name):
-        raise Refused(Code.INVALID_ARGUMENT, f"{name!r} cannot name a context", "use letters, digits and _.- only")
+        raise Refused(Code.INVALID_ARGUMENT, f"{name!r} is not a valid name for a context", "use letters, digits and _.- only")
     whole = parse_endpoint(endpoint)
     with _edit() as document:
         tables = document.setdefault("contexts", {})
         if name in tables:
-            raise Refused(Code.ALREADY_EXISTS, f"there is a context {name!r}", f"jobwire context rm {name} takes it away")
+            raise Refused(Code.ALREADY_EXISTS, f"the context {name!r} already exists", f"jobwire context rm {name} removes it")
         tables[name] = {"endpoint": whole, "key": format_public(server_key)}
         if len(tables) > 1 or "current" in document:
             return document.get("current") == name
@@ -131,7 +131,7 @@ def add(name: str, endpoint: str, server_key: bytes) -> bool:
 
 
 def use(name: str) -> None:
-    """Make a context the one that is meant when none is named.
+    """Make a context the current one.
 
     Raises `Refused(NOT_FOUND)`.
     """
@@ -142,13 +142,13 @@ def use(name: str) -> None:
 
 
 def remove(name: str) -> bool:
-    """Take a context away; says whether it was in use, and the embedded worker is meant from now on.
+    """Remove a context and return whether it was the current one; the embedded worker is then.
 
     Raises `Refused`: NOT_FOUND, and INVALID_ARGUMENT for the embedded worker, which is always there.
     """
     if name == EMBEDDED:
         raise Refused(
-            Code.INVALID_ARGUMENT, f"{EMBEDDED!r} is built in: it is your private worker", "jobwire context use speaks to another"
+            Code.INVALID_ARGUMENT, f"{EMBEDDED!r} is built in: it is your private worker", "jobwire context use switches to another"
         )
     with _edit() as document:
         if name not in document.get("contexts", {}):
@@ -161,31 +161,31 @@ def remove(name: str) -> bool:
 
 
 def _read() -> tuple[str, dict[str, Context]]:
-    """Read the file: the name in use, and the contexts by name. No file means no contexts."""
+    """Return what the file holds: the name of the current context, and the contexts by name. No file means no contexts."""
     path = contexts_path()
     try:
         text = _text(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), path)
     except (FileNotFoundError, NotADirectoryError):
         return EMBEDDED, {}
     except OSError as error:
-        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be read: {error.strerror}", "fix it, or move it away") from None
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be read: {error.strerror}", "fix it or move it away") from None
     return _understand(text, path)
 
 
 def _text(fd: int, path: Path) -> str:
-    """Read the file from its descriptor, which is closed."""
+    """Return the text of the file, read from its descriptor, which is closed."""
     with open(fd, "rb") as file:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
-            raise Refused(Code.FAILED_PRECONDITION, f"{path} is not a file of at most {_LARGEST_FILE} bytes", "fix it, or move it away")
+            raise Refused(Code.FAILED_PRECONDITION, f"{path} is not a file of at most {_LARGEST_FILE} bytes", "fix it or move it away")
         judge(status, path, "the contexts file")
         content = file.read(_LARGEST_FILE)
     try:
-        # Whatever the locale says; some editors put a byte order mark before it.
+        # Whatever the locale; some editors write a byte order mark first.
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise Refused(Code.FAILED_PRECONDITION, f"{path}, line {line}: it is not UTF-8", "mend that line") from None
+        raise Refused(Code.FAILED_PRECONDITION, f"{path}, line {line}: it is not UTF-8", "fix that line") from None
 
 
 def _understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
@@ -195,14 +195,14 @@ def _understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
         from .line_finder import place_of  # noqa: PLC0415 -- only where something is wrong
 
         place = place_of(text, key)
-        return Refused(Code.FAILED_PRECONDITION, f"{path}, line {place.line}, key '{place.key}': {what}", "mend that line")
+        return Refused(Code.FAILED_PRECONDITION, f"{path}, line {place.line}, key '{place.key}': {what}", "fix that line")
 
     try:
         tables = toml_text.parse(text)
     except toml_text.NotTomlError as error:
         raise Refused(Code.FAILED_PRECONDITION, f"{path}, line {error.line}: this is not TOML: {error.reason}", "fix that line") from None
     except RecursionError:
-        raise Refused(Code.FAILED_PRECONDITION, f"{path} is not TOML: it is nested too deeply", "fix it, or move it away") from None
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} is not TOML: it is nested too deeply", "fix it or move it away") from None
     for key in tables.keys() - {"current", "contexts"}:
         raise wrong((key,), "there is no such key; known are contexts, current")
     named = tables.get("contexts", {})
@@ -239,18 +239,18 @@ def _context(name: str, table: Any, folder: Path) -> Context:
 
 @contextmanager
 def _edit() -> Iterator[TOMLDocument]:
-    """Let the file be changed, comments kept, one process at a time; it is written where no exception came."""
+    """Let the caller change the file, one process at a time; comments are kept. It is written unless an exception is raised."""
     import tomlkit  # noqa: PLC0415 -- only edits need it
 
     path = contexts_path()
     try:
-        # Where it is a symbolic link, the file is replaced and not the link.
+        # If it is a symbolic link, the file is replaced and not the link.
         with private_files.place_of(path, make=True) as place:
             place.lock()
             text = ""
             with suppress(FileNotFoundError):
                 text = _text(place.open(), place.path)
-            _understand(text, path)  # What is broken is refused with line and key, not edited.
+            _understand(text, path)  # A broken file is refused with line and key, not edited.
             document = tomlkit.parse(text)
             yield document
             place.replace(tomlkit.dumps(document).encode())

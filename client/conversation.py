@@ -1,17 +1,17 @@
-"""What is said with one daemon, without a socket.
+"""The conversation with one worker, without a socket.
 
 The rules:
 
-1. After every handshake (`connected`) the client says `hello`. Nothing else is sent before its answer.
-2. Then everything unanswered is sent, oldest first: what was sent before is repeated. Each attempt has a number of its own, so an
-   answer to an earlier attempt is known by its number and ignored. Requests are idempotent, jobs by their ids.
-3. What changes something is signed with the nonce of the last `hello`. If it is refused as signed for an earlier run of the daemon
-   (which restarted unseen), `hello` is said again and the request repeated, unless the nonce is still the same.
-4. Bounds told in `hello` are checked before sending. A request that is too large is refused here and costs nothing else.
-5. Streams have credit, granted again as their consumer takes, and go on where they were; see exchange.py.
-6. `start.first_store` is the store that the first attempt spoke to, for ever: only so can a rebuilt store say "may have run".
+1. After every handshake (`connected`) the client sends `hello`, and nothing else before its answer.
+2. Then it sends everything unanswered, oldest first, including what was sent before. Each attempt has a number of its own, so that an
+   answer to an earlier attempt is recognised and ignored. Requests are idempotent, jobs by their ids.
+3. Requests that change something are signed with the nonce of the last `hello`. If it is refused as signed for an earlier run of the worker
+   (which restarted unnoticed), `hello` and the request are repeated, unless the nonce is still the same.
+4. The limits in the answer to `hello` are checked before sending. A request that is too large is refused here and affects no other.
+5. Streams have credit, which is granted again as their consumer reads, and continue where they were; see exchange.py.
+6. `start.first_store` is always the store of the first attempt: only then can a rebuilt store answer "may have run".
 
-Frames go out through `outgoing` and come in through `receive`. Knows no time: who waits sets the deadline.
+Frames go out through `outgoing` and come in through `receive`. Knows no time: the caller sets deadlines.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SOFTWARE = "jobwire-python"
 
 
 class Greeted(NamedTuple):
-    """The daemon answered `hello`. `new_run`: it is another run of it than before, so what it held for us (grants) is gone."""
+    """The worker answered `hello`. `new_run`: it is another run of it than before, so its grants are gone."""
 
     hello: request_pb2.HelloReply
     new_run: bool
@@ -48,13 +48,13 @@ class Conversation:
     def __init__(self, identity: Identity, daemon: bytes, *, waits_outside: bool = False) -> None:
         """`daemon` is the pinned public key: the audience of what is signed.
 
-        `waits_outside`: who is one connection too many is told by `turned_away`, and nothing fails; else all that is unanswered does.
+        `waits_outside`: if this is one connection too many, `turned_away` says so and nothing fails; else all unanswered requests fail.
         """
-        # What the daemon last said of itself; kept while the connection is lost.
+        # What the worker last said about itself; kept while the connection is lost.
         self.hello: request_pb2.HelloReply | None = None
-        # Whether the daemon answered `hello` on this connection.
+        # Whether the worker answered `hello` on this connection.
         self.greeted = False
-        # Why it did not let this connection in, where another one may be let in later.
+        # Why it refused this connection, if it may accept another one later.
         self.turned_away: Refused | None = None
         self._waits_outside = waits_outside
         self._identity = identity
@@ -63,7 +63,7 @@ class Conversation:
         self._unanswered: dict[Exchange, None] = {}
         self._in_flight: dict[int, Exchange] = {}
         self._last_number = 0
-        # None: there is no `hello` under way. (A daemon answers a frame that it could not read under the number 0.)
+        # None: there is no `hello` under way. (A worker answers a frame that it could not read under the number 0.)
         self._hello_number: int | None = None
         self._connected = False
 
@@ -75,24 +75,24 @@ class Conversation:
     # --- what the client wants
 
     def ask(self, request: request_pb2.Request) -> Exchange:
-        """Begin an exchange; the request belongs to the conversation from now on."""
+        """Begin an exchange and return it; the request belongs to the conversation from now on."""
         exchange = Exchange(request)
         self._unanswered[exchange] = None
         if self.greeted:
             self._send(exchange)
         elif self._connected and self._hello_number is None:
-            # The last one was refused; perhaps this one is not.
+            # The last `hello` was refused; perhaps this one is not.
             self._say_hello()
         return exchange
 
     def take(self, exchange: Exchange) -> Item | None:
-        """Get the next answer that came, or None; for streams this grants more."""
+        """Return the next answer that came, or None; for streams this grants more."""
         item, credit = exchange.take()
         self._grant(credit)
         return item
 
     def forget(self, exchange: Exchange) -> None:
-        """Listen no more; a running stream is cancelled at the daemon. What came can still be taken."""
+        """End an exchange; a running stream is cancelled at the worker. Answers that have arrived can still be read."""
         if exchange in self._unanswered:
             self._cancel(exchange)
             self._end(exchange)
@@ -107,7 +107,7 @@ class Conversation:
     # --- what the connection tells
 
     def connected(self) -> None:
-        """Note that a handshake was made: a new connection, perhaps to a new run of the daemon."""
+        """Note that a handshake was made: a new connection, perhaps to a new run of the worker."""
         self.lost()
         self._connected = True
         self._say_hello()
@@ -122,22 +122,22 @@ class Conversation:
         self.turned_away = None
 
     def mend(self) -> None:
-        """Note that a call was interrupted halfway: as `lost`, and an exchange that was ending has ended."""
+        """Note that a call was interrupted halfway: like `lost`, and an exchange that was ending has ended."""
         self.lost()
         for exchange in list(self._unanswered):
             if exchange.ended:
                 del self._unanswered[exchange]
 
     def outgoing(self) -> list[bytes]:
-        """Get the frames to send now, in order; each is one message."""
+        """Return the frames to send now, in order; each is one message."""
         frames = self._outgoing
         self._outgoing = []
         return frames
 
     def receive(self, frame: bytes, data: bytes | memoryview = b"") -> list[Happened]:
-        """Take in one message of the daemon: a reply, and the bytes of the frame behind it where there was one.
+        """Process one message of the worker: a reply, and the bytes of the frame after it if there was one.
 
-        Raises `Refused(INTERNAL)` for what is no jobwire reply.
+        Raises `Refused(INTERNAL)` for what is not a jobwire reply.
         """
         reply = read_reply(frame)
         if reply.request_id == self._hello_number:
@@ -193,9 +193,9 @@ class Conversation:
         if reply.HasField("refusal"):
             return advised(refusal_from(reply.refusal))
         if not reply.HasField("hello") or reply.hello.version != PROTOCOL_VERSION:
-            return Refused(Code.UNIMPLEMENTED, "the daemon does not speak this client's version of the protocol", "upgrade the older one")
+            return Refused(Code.UNIMPLEMENTED, "the worker does not speak this client's version of the protocol", "upgrade the older one")
         if reply.hello.daemon != self._daemon:
-            return Refused(Code.UNAUTHENTICATED, "the daemon names another public key than the one that is trusted here")
+            return Refused(Code.UNAUTHENTICATED, "the worker has another public key than the one that is trusted here")
         return None
 
     def _was_refused(self, exchange: Exchange, refused: Refused) -> list[Happened]:
@@ -209,7 +209,7 @@ class Conversation:
         return []
 
     def _send(self, exchange: Exchange) -> None:
-        # What was queued when the last connection was lost goes out on this one: without this the daemon would serve two streams.
+        # What was queued when the last connection was lost goes out on this one: without this the worker would serve two streams.
         self._cancel(exchange)
         self._in_flight.pop(exchange.number, None)
         number = self._next_number()
@@ -223,13 +223,13 @@ class Conversation:
     def _frame(self, exchange: Exchange, number: int) -> bytes:
         hello = self.hello
         if hello is None:
-            raise Refused(Code.INTERNAL, "nothing can be sent before the daemon is greeted")
+            raise Refused(Code.INTERNAL, "nothing can be sent before the worker is greeted")
         _check_limits(exchange.request, hello.limits)
         raw = exchange.prepare(number, hello)
         most = hello.limits.message_bytes
         if most and len(raw) > most:
             raise Refused(
-                Code.INVALID_ARGUMENT, f"the request has {len(raw)} bytes, the daemon takes at most {most}", "ask for less at once"
+                Code.INVALID_ARGUMENT, f"the request has {len(raw)} bytes, the worker accepts at most {most}", "split the request"
             )
         proof = None
         if exchange.verb in SIGNED_VERBS:
@@ -260,19 +260,19 @@ class Conversation:
 
 
 def greeting() -> request_pb2.Request:
-    """Write a `hello`."""
+    """Return a `hello`."""
     hello = request_pb2.Hello(oldest_version=PROTOCOL_VERSION, newest_version=PROTOCOL_VERSION, software=SOFTWARE)
     return request_pb2.Request(hello=hello)
 
 
 def _check_limits(request: request_pb2.Request, limits: request_pb2.Limits) -> None:
-    """Refuse what the daemon would refuse for its size; what the whole message weighs is known when it is written."""
+    """Refuse what the worker would refuse for its size. The size of the whole message is known only when it is written."""
     jobs = request.start.jobs
     most = limits.jobs_per_start
     if most and len(jobs) > most:
-        raise Refused(Code.INVALID_ARGUMENT, f"{len(jobs)} jobs are too many in one request, the daemon takes at most {most}")
+        raise Refused(Code.INVALID_ARGUMENT, f"{len(jobs)} jobs are too many in one request, the worker accepts at most {most}")
     most = limits.stdin_bytes
     for index, job in enumerate(jobs):
         size = len(job.spec.stdin)
         if most and size > most:
-            raise Refused(Code.INVALID_ARGUMENT, f"the standard input has {size} bytes, the daemon takes at most {most}", job_index=index)
+            raise Refused(Code.INVALID_ARGUMENT, f"the standard input has {size} bytes, the worker accepts at most {most}", job_index=index)

@@ -1,8 +1,8 @@
-"""How much a daemon may send before the reader took what came: windows for messages and for bytes. Knows no message and no socket.
+"""How much a worker may send before the reader has read what came: windows for messages and for bytes. Knows no message and no socket.
 
-Both windows begin anew with each attempt, from what waits for the consumer: nothing counts that was not kept.
-A window is granted whole when a stream is asked for and again by halves, as its consumer takes: a slow reader holds up its own
-stream, and the daemon never waits for a quick one.
+Both windows start over with each attempt, from what waits for the consumer: only what was kept counts.
+A whole window is granted when a stream is requested, and half a window again as its consumer reads: a slow reader delays only its own
+stream, and the worker never waits for a fast one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class MessageWindow:
         self._held = 0
 
     def begin(self, held: int) -> int:
-        """Say the first credit of an attempt, where so many messages wait for their consumer."""
+        """Return the first credit of an attempt, given how many messages wait for their consumer."""
         self._held = held
         self._granted = max(self._size - held, 1)
         return self._granted
@@ -33,7 +33,7 @@ class MessageWindow:
         self._held += 1
 
     def taken(self) -> int:
-        """Count a message that its consumer took; say what to grant now, mostly 0."""
+        """Count a message that its consumer read, and return what to grant now, mostly 0."""
         self._held -= 1
         grant = self._size - self._held - self._granted
         if grant < self._size // 2:
@@ -54,14 +54,14 @@ class ByteWindow:
         self.reached = start
 
     def begin(self, size: int, held: int) -> int:
-        """Say the first credit of an attempt, that begins at the byte reached; so many bytes wait for their consumer."""
+        """Return the first credit of an attempt that begins at the byte reached, given how many bytes wait for their consumer."""
         self._size = size
         self.reached = self._taken_upto + held
         self._granted_upto = max(self._taken_upto + size, self.reached + 1)
         return self._granted_upto - self.reached
 
     def taken(self, size: int) -> int:
-        """Count bytes that their consumer took; say how many to grant now, mostly 0."""
+        """Count bytes that their consumer read, and return how many to grant now, mostly 0."""
         self._taken_upto += size
         grant = self._taken_upto + self._size - self._granted_upto
         if grant < max(self._size // 2, 1):

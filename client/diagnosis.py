@@ -1,7 +1,7 @@
-"""Say in words why there is no connection.
+"""Explain why there is no connection.
 
-To libzmq a dead host, a daemon with another key and a daemon that refuses ours look much alike. What the monitor saw tells them
-apart, except that the host's own answer (refused, unknown, no route) must be asked for once more.
+To libzmq, a dead host, a worker with another key and a worker that refuses our key look much alike. The events of the monitor tell them
+apart; only the answer of the host itself (refused, unknown, no route) needs another attempt.
 """
 
 from __future__ import annotations
@@ -16,91 +16,91 @@ _PROBE_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Sight:
-    """What the monitor saw of the other end: how often what happened."""
+    """What the monitor saw of the other end, as counts."""
 
     tried_again: int = 0
     connected: int = 0
     failed_handshakes: int = 0
-    # Why the host's name has no address; empty: it has one.
+    # Why the host name has no address; empty if it has one.
     unknown_name: str = ""
 
 
 def no_connection(endpoint: str, server_key: bytes, seconds: float, sight: Sight, *, private: bool = False) -> Refused:
-    """Explain a connection that did not come about within `seconds`; `private`: to this user's own worker, whose key cannot be wrong."""
+    """Return why there was no connection within `seconds`. `private`: to this user's own worker, whose key cannot be wrong."""
     no_answer = f"no connection to {endpoint} within {seconds:g} s: "
     if private and (sight.failed_handshakes or sight.connected):
         return Refused(
             Code.UNAVAILABLE,
-            f"{no_answer}your private worker runs and does not answer: it hangs or is overloaded",
-            "jobwire worker status tells its pid; if you kill -9 that, its jobs go on, and the next command starts it again",
+            f"{no_answer}your private worker is running but does not answer: it hangs or is overloaded",
+            "jobwire worker status shows its pid; after kill -9 of that pid its jobs continue, and the next command starts it again",
         )
     if sight.unknown_name:
         host = endpoint.removeprefix("tcp://").rpartition(":")[0]
         return Refused(
             Code.UNAVAILABLE,
             f"{no_answer}the name {host} cannot be resolved ({sight.unknown_name})",
-            "check the name: getent hosts shows what this machine knows of it; or write an address in its place",
+            "check the name with getent hosts, or use an address instead",
         )
     if sight.failed_handshakes:
         return Refused(
             Code.UNAVAILABLE,
-            f"{no_answer}the host is up and something answers there, but the handshake fails, as it does when the daemon hangs or is"
-            f" overloaded, or when its key is another than the trusted one ({fingerprint(server_key)}); a daemon that refused your"
+            f"{no_answer}the host is up and something answers there, but the handshake fails: the worker hangs or is"
+            f" overloaded, or its key is not the trusted one ({fingerprint(server_key)}); a worker that refused your"
             " key would have said so",
-            "look there whether it answers, and compare the key: jobwire worker status on that machine",
+            "check on that machine whether it answers, and compare the key: jobwire worker status",
         )
     if sight.connected:
         return Refused(
             Code.UNAVAILABLE,
-            f"{no_answer}the host is up and takes connections there, but what listens does not speak as a jobwire daemon does;"
-            " neither its key nor yours came into play",
-            "check host and port, and what listens there",
+            f"{no_answer}the host is up and accepts connections there, but what listens is not a jobwire worker;"
+            " neither its key nor yours was checked",
+            "check host and port",
         )
     if sight.tried_again:
         return Refused(
             Code.UNAVAILABLE,
-            f"{no_answer}{_ask_host(endpoint)}; neither the daemon's key nor yours came into play",
-            "check the address, and whether the daemon runs: jobwire worker status on that machine",
+            f"{no_answer}{_ask_host(endpoint)}; neither the worker's key nor yours was checked",
+            "check the address, and on that machine whether the worker is running: jobwire worker status",
         )
     return Refused(
         Code.UNAVAILABLE,
-        f"{no_answer}nothing answered at all: the host is down, or a firewall drops what is sent to it; neither the daemon's key nor"
-        " yours came into play",
+        f"{no_answer}nothing answered at all: the host is down, or a firewall drops what is sent to it; neither the worker's key nor"
+        " yours was checked",
         "check the address, the network, and whether the host is up",
     )
 
 
 def no_events(endpoint: str, refused: Refused) -> Refused:
-    """Explain that requests get through and events do not: they come from another port."""
+    """Return an explanation that requests get through but events do not, which come from another port."""
     port = endpoint.rpartition(":")[2]
     return Refused(
         Code.UNAVAILABLE,
-        f"requests get through to the daemon, but its events, which come from port {port}, do not: {refused.message}",
-        f"open port {port} too, in the firewall or the tunnel (ssh -L {port}:localhost:{port}); run, wait and logs do without events",
+        f"requests get through to the worker, but its events, which come from port {port}, do not: {refused.message}",
+        f"open port {port} too, in the firewall or the tunnel (ssh -L {port}:localhost:{port}); run, wait and logs work without events",
     )
 
 
 def key_refused(endpoint: str, public: bytes) -> Refused:
-    """Explain a daemon that is reached and is the right one, and does not let this key in."""
+    """Return an explanation that the right worker was reached but does not accept this key."""
     return Refused(
         Code.UNAUTHENTICATED,
-        f"the daemon at {endpoint} is up and is the trusted one, but does not let your key in ({fingerprint(public)})",
+        f"the worker at {endpoint} is up and is the trusted one, but does not let your key in ({fingerprint(public)})",
         f"have it added to the roster there: jobwire keys add NAME {format_public(public)} --role ROLE",
     )
 
 
 def lost(endpoint: str) -> str:
-    """Say that a connection is gone, and what happens now."""
-    return f"the connection to {endpoint} is lost; waiting for it to come back (the jobs go on)"
+    """Return that a connection is lost, and what happens now."""
+    return f"the connection to {endpoint} is lost; waiting for it to come back (jobs continue)"
 
 
 def back(endpoint: str) -> str:
-    """Say that a lost connection is there again."""
+    """Return that a lost connection is back."""
     return f"connected to {endpoint} again"
 
 
 def _ask_host(endpoint: str) -> str:
-    """Connect once by hand, as libzmq does not tell what the kernel said. It failed at once before, so this does not take long."""
+    """Return the kernel's answer to one more attempt, which libzmq hides. It failed at once before, so this does not take long."""
     import socket  # noqa: PLC0415 -- only where something is wrong
 
     host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
@@ -116,7 +116,7 @@ def _ask_host(endpoint: str) -> str:
     except socket.gaierror as error:
         return f"the name {host} cannot be resolved ({error.strerror})"
     except ConnectionRefusedError:
-        return "the host is up and refuses the connection: no daemon listens on that port"
+        return "the host is up but refuses the connection: nothing listens on that port"
     except (OSError, ValueError) as error:
         return f"the connection fails ({getattr(error, 'strerror', None) or error})"
-    return "the connection failed until a moment ago, now something listens there"
+    return "the connection failed until now, but something listens there now"

@@ -1,6 +1,6 @@
-"""The private worker of this user: found where it runs, started where it does not.
+"""The private worker of this user: find it, or start it if it is not running.
 
-Knows its state folder and how it is started; not how it works. Nothing here looks again and again: locks, a pipe and inotify tell.
+Knows its state folder and how it is started, not how it works. Nothing is polled: locks, a pipe and inotify tell.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ if TYPE_CHECKING:
 _LAST_LOG_LINES = 8
 _LARGEST_LOG_TAIL = 4096
 _READY_SECONDS = 20
-# An idle worker ends sooner; a command beside a busy one should not wait longer.
+# An idle worker ends sooner; with a busy one a command should not wait longer.
 _MAKE_WAY_SECONDS = 0.5
-# Whose own machine it is may run a thousand commands at once, each of which has a connection and up to three streams.
+# On their own machine a user may run a thousand commands at once, each with a connection and up to three streams.
 _OWN_LIMITS = {"connections": 1024, "streams": 4096}
 # Folders, one or several, in which the interpreter and the loader of libraries look (ld.so(8) takes a semicolon too).
 _SEARCHED = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH")
 _PYTHON_STEP = "start it yourself (jobwire worker run --embedded), or set sys.executable to the Python that has jobwire"
 
-# Workers that this process started: asked for at the next start, so that none stays a zombie.
+# Workers that this process started; reaped at the next start, so that none stays a zombie.
 _started: list[subprocess.Popen[bytes]] = []
 
 
 def ensure() -> Context:
-    """Find the embedded worker, or start it and wait until it is ready; of ten commands at once, one starts it.
+    """Return the embedded worker. Starts it if necessary and waits until it is ready; of several commands at once, one starts it.
 
-    Raises `Refused(UNAVAILABLE)` with the last lines of its log where it cannot be started.
+    Raises `Refused(UNAVAILABLE)` with the last lines of its log if it cannot be started.
     """
     folder = worker_folder()
-    # Shared: while somebody starts a worker we wait, and never hold the worker's own lock in the moment in which it wants it.
+    # Shared: wait while another process starts a worker, and never hold the worker's own lock when it needs it.
     with _locked(folder / "starting.lock", fcntl.LOCK_SH):
         running = _running(folder)
-    # Without an identity the worker was started by hand: it does not know this user yet.
+    # Without an identity, the worker was started by hand and does not know this user yet.
     if running is None or not identity_path().exists() or _is_poor(folder):
         with _locked(folder / "starting.lock", fcntl.LOCK_EX):
             _enroll(load_or_make(identity_path()))
@@ -67,7 +67,7 @@ def ensure() -> Context:
 
 
 def revive() -> str:
-    """Make sure that the embedded worker runs, after a lost connection; get its endpoint, which may be another than before."""
+    """Start the embedded worker if it is not running, after a lost connection, and return its endpoint, which may have changed."""
     return ensure().endpoint
 
 
@@ -95,7 +95,7 @@ def _open_locked(path: Path, how: int) -> int:
         except BaseException:
             os.close(fd)
             raise
-        # It was removed while we waited, and others lock another one.
+        # It was removed meanwhile, and others lock a new one.
         os.close(fd)
 
 
@@ -106,13 +106,13 @@ def _open_private(path: Path, flags: int) -> int:
         private_files.make_folder(path.parent)
         fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
     with suppress(OSError):
-        # Whatever the umask of who makes it took away.
+        # Whatever the umask.
         os.fchmod(fd, 0o600)
     return fd
 
 
 def _running(folder: Path) -> Context | None:
-    """Find who runs, once it is ready; None where nobody does."""
+    """Return the running worker once it is ready; None if none is running."""
     holder = _holder_of(folder)
     if holder is None:
         return None
@@ -130,7 +130,7 @@ def _unusable(folder: Path, error: OSError) -> Refused:
     return Refused(
         Code.UNAVAILABLE,
         f"the state folder {folder} cannot be used: {reason_of(error, folder / 'lock')}",
-        "name another folder: JOBWIRE_STATE=DIR",
+        "use another folder: JOBWIRE_STATE=DIR",
     )
 
 
@@ -151,7 +151,7 @@ def _described(folder: Path, holder: str) -> Context | None:
 
 
 def _is_poor(folder: Path) -> bool:
-    """Tell whether the worker had to keep something of who started it that we could do better: a nice value, limits, groups."""
+    """Return whether the worker inherited a nice value, limits or groups that this process could improve."""
     said = _said(folder)
     return bool(said.get("surroundings") and said.get("caller")) and caller.is_poorer(said["caller"], caller.facts())
 
@@ -165,7 +165,7 @@ def _said(folder: Path) -> dict[str, Any]:
 
 
 def _ask_to_make_way(folder: Path) -> None:
-    """Have the worker end if it has nothing to do; a busy one stays, and is asked by a later command again."""
+    """Ask the worker to exit if it is idle; a busy one stays, and a later command asks again."""
     said = _said(folder)
     holder = _holder_of(folder) or ""
     if str(said.get("pid")) != holder:
@@ -175,7 +175,7 @@ def _ask_to_make_way(folder: Path) -> None:
     except (OSError, ValueError):
         return
     try:
-        # Asked once the pidfd is open: the pid alone may be that of anybody by now.
+        # Checked once the pidfd is open: the pid may have been reused by now.
         if locate(said) is Whereabouts.HERE:
             signal.pidfd_send_signal(process, signal.SIGUSR1)
             select.select([process], [], [], _MAKE_WAY_SECONDS)
@@ -186,7 +186,7 @@ def _ask_to_make_way(folder: Path) -> None:
 
 
 def _await_ready(folder: Path) -> Context | None:
-    """Wait for a worker that somebody just starts by hand, or for the end of one that ends; None where nobody is left."""
+    """Wait for a worker that is being started by hand, or for the end of one that is exiting; return None if none is left."""
     from inotify_simple import INotify, flags  # type: ignore[import-untyped] # noqa: PLC0415 -- reason: untyped; rarely needed
 
     deadline = time.monotonic() + _READY_SECONDS
@@ -201,23 +201,23 @@ def _await_ready(folder: Path) -> Context | None:
                 raise Refused(
                     Code.UNAVAILABLE,
                     f"your private worker (pid {holder or 'not known'}) is not ready after {_READY_SECONDS} s",
-                    f"see what it does: tail {folder / 'worker.log'}{end}",
+                    f"check its log: tail {folder / 'worker.log'}{end}",
                 )
     return None
 
 
 def _understand(said: bytes) -> tuple[dict[str, Any], Context]:
-    """Understand what a worker says of itself, in `worker.json` and when it is ready: all of it, and how to reach it."""
+    """Return what a worker says about itself, in `worker.json` and when it is ready: all of it, and how to reach it."""
     try:
         fields: dict[str, Any] = json.loads(said)
         fields["pid"]
         return fields, Context(EMBEDDED, fields["endpoint"], parse_public(fields["key"]), identity_path(), embedded=True)
     except (ValueError, KeyError, TypeError) as error:
-        raise Refused(Code.INTERNAL, f"the embedded worker says of itself what cannot be understood: {error!r}") from None
+        raise Refused(Code.INTERNAL, f"the description of the embedded worker is not valid: {error!r}") from None
 
 
 def _start_or_join(folder: Path) -> Context:
-    """Start it; or take the one that somebody started by hand in this moment, which has the folder now."""
+    """Start the worker and return it, or one that was started by hand at the same moment and holds the folder now."""
     try:
         return _start(folder)
     except Refused:
@@ -236,7 +236,7 @@ def _start(folder: Path) -> Context:
     log = _open_private(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     begins = os.fstat(log).st_size
     ready, told = os.pipe()
-    # -P: no folder of the user's may stand in for a module of ours.
+    # -P: a folder of the user must not hide a module.
     command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--embedded", "--ready-fd", str(told)]
     command += ["--state", str(folder), "--roster", str(roster_path()), "--caller", json.dumps(caller.facts())]
     try:
@@ -267,19 +267,19 @@ def _start(folder: Path) -> Context:
 
 
 def _demand_python() -> None:
-    """Refuse where this program runs inside another that does not say which Python it is: the worker is a Python program."""
+    """Refuse if this process does not know the path of its Python, for example inside another program: the worker needs it."""
     if not sys.executable:
         raise Refused(Code.UNAVAILABLE, "your private worker cannot be started: sys.executable is empty", _PYTHON_STEP)
 
 
 def _environment() -> dict[str, str]:
-    """Make the environment in which it finds its modules and libraries where this process does, though it runs in another folder."""
+    """Return an environment in which the worker finds the same modules and libraries, though it runs in another folder."""
     searched = {name: os.environ[name] for name in _SEARCHED if os.environ.get(name)}
     return {**os.environ, **{name: _from_here(folders) for name, folders in searched.items()}}
 
 
 def _from_here(folders: str) -> str:
-    """Write folders that are relative to the current one so that they are the same from everywhere; an empty one is the current one."""
+    """Return search folders as absolute paths; an empty one is the current folder."""
     parts = re.split("[:;]", folders)
     try:
         here = os.getcwd()  # noqa: PTH109 -- Path would take the dots of what is joined to it for steps
@@ -290,7 +290,7 @@ def _from_here(folders: str) -> str:
 
 
 def _working_folder() -> Path:
-    """Say where the worker, and jobs that do not say where, run. A system account may have no home, or one that is not there."""
+    """Return the working directory of the worker, and of jobs that set none. A system account may have no home, or a missing one."""
     with suppress(RuntimeError):
         if (home := Path.home()).is_absolute() and os.access(home, os.X_OK):
             return home
@@ -298,7 +298,7 @@ def _working_folder() -> Path:
 
 
 def _enroll(identity: Identity) -> None:
-    """Let this user into the user's own workers."""
+    """Add this user to the roster of the user's own workers."""
     from ..keys import roster  # noqa: PLC0415 -- only a start needs it
 
     path = roster_path()
@@ -306,7 +306,7 @@ def _enroll(identity: Identity) -> None:
         return
     name = f"uid-{os.getuid()}"
     with suppress(KeyError):
-        # A directory service may allow other characters than a roster does.
+        # A directory service may allow characters that a roster does not.
         name = re.sub(r"[^A-Za-z0-9_-]", "-", pwd.getpwuid(os.getuid()).pw_name)
     try:
         roster.add_member(path, name, identity.public, "admin", _OWN_LIMITS)
@@ -318,19 +318,19 @@ def _enroll(identity: Identity) -> None:
 
 
 def _failed(log_path: Path, begins: int) -> Refused:
-    """Say why a worker did not start, with what it wrote since its log was that long: before are others, long ago."""
+    """Return why a worker did not start, with what it added to its log, which may be old and long."""
     with log_path.open("rb") as log:
         log.seek(max(begins, log.seek(0, os.SEEK_END) - _LARGEST_LOG_TAIL))
         lines = log.read().decode(errors="replace").splitlines()[-_LAST_LOG_LINES:]
     if any("jobwire" in line and "No module named" not in line for line in lines):
         refused = Refused(
             Code.UNAVAILABLE,
-            f"your private worker did not start; the last lines of {log_path} stand below",
+            f"your private worker did not start; the last lines of {log_path} follow",
             "fix that, or run it in the foreground: jobwire worker run --embedded",
         )
     else:
-        # A worker speaks of itself: perhaps this was none.
-        wrote = "what stands below" if lines else "nothing"
+        # A worker would have identified itself: perhaps this was none.
+        wrote = "what follows" if lines else "nothing"
         refused = Refused(
             Code.UNAVAILABLE,
             f"your private worker did not start; sys.executable, which is {sys.executable}, wrote {wrote}",

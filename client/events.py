@@ -1,4 +1,4 @@
-"""News as a user reads it: an iterator over a subscription."""
+"""Events as an iterator over a subscription."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ START = "start"
 
 
 class EventStream:
-    """Every event after a position, in order, once; also across restarts of the daemon. It has no end of its own: `close` it.
+    """Every event after a position, in order and once, even if the worker restarts. It does not end by itself: `close` it.
 
-    Raises `CursorTooOld` where events were missed because they are not kept any more, and TimeoutError at its deadline.
+    Raises `CursorTooOld` if events were missed because they are no longer kept, and TimeoutError at its deadline.
     """
 
     def __init__(self, session: Session, wanted: event_pb2.Filter, start: str | EventCursor, deadline: float | None) -> None:
-        # Of more jobs than a filter can name, others are heard too and dropped here.
+        # With more jobs than a filter can name, events of others come too and are dropped here.
         self._only: frozenset[tuple[bytes, bytes]] = frozenset()
         if len(wanted.jobs) > MOST_JOBS_PER_FILTER:
             self._only = frozenset((key.owner, key.id) for key in wanted.jobs)
@@ -44,7 +44,7 @@ class EventStream:
         session.connection.belongs_to(self._subscription, self)
         session.connection.subscribe(self._subscription)
         try:
-            # From here on nothing is missed; the caller may start what it wants to hear of.
+            # From here on nothing is missed; the caller may start the jobs in question.
             while not self._subscription.granted and self._subscription.phase is not Phase.ENDED:
                 self._step()
             self._raise_refusal()
@@ -54,19 +54,19 @@ class EventStream:
 
     @property
     def cursor(self) -> EventCursor:
-        """The position that was fetched up to; `Event.cursor` is the one to go on from after an event."""
+        """The position reached; to continue after an event use `Event.cursor`."""
         at = self._subscription.cursor or event_pb2.Cursor()
         return EventCursor(at.store, at.seq)
 
     @property
     def ended(self) -> bool:
-        """Whether no more events will come."""
+        """Whether the stream is closed."""
         return self._subscription.phase is Phase.ENDED
 
     def take(self) -> Event | None:
-        """Get the next event that has arrived, without waiting; None if there is none.
+        """Return the next event that has arrived, without waiting; None if there is none.
 
-        Raises what ended the subscription.
+        Raises the error that ended the subscription.
         """
         while (message := self._subscription.take()) is not None:
             known = event(self.cursor.store, message)
@@ -76,11 +76,11 @@ class EventStream:
         return None
 
     def __iter__(self) -> Self:
-        """Iterate over itself."""
+        """Return itself."""
         return self
 
     def __next__(self) -> Event:
-        """Wait for the next event."""
+        """Wait for the next event and return it."""
         while (known := self.take()) is None:
             if self.ended:
                 raise StopIteration
@@ -88,11 +88,11 @@ class EventStream:
         return known
 
     def close(self) -> None:
-        """Hear no more."""
+        """End the subscription."""
         self._session.connection.unsubscribe(self._subscription)
 
     def __enter__(self) -> Self:
-        """Close it at the end of the block."""
+        """Return itself; it is closed at the end of the block."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -112,13 +112,13 @@ class EventStream:
 
 
 def _oldest(session: Session, wanted: event_pb2.Filter) -> EventCursor:
-    """Find the position after which no event is missing."""
+    """Return the position after which no event is missing."""
     granted = session.reply(request_pb2.Request(subscribe=request_pb2.Subscribe(filter=wanted)), "subscribe").subscribe
     session.reply(request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=granted.topic)), "done")
     store, kept = granted.head.store, granted.head.seq
     if _keeps(session, wanted, store, 0):
         return EventCursor(store, 0)
-    # The daemon says only whether it keeps all that came after a position. By halves, as it may keep millions.
+    # The worker says only whether it keeps everything after a position. Bisected, as there may be millions.
     missing = 0
     while kept - missing > 1:
         middle = (missing + kept) // 2
@@ -141,7 +141,7 @@ def _keeps(session: Session, wanted: event_pb2.Filter, store: bytes, seq: int) -
 
 
 def make_filter(keys: Iterable[JobKey], batch: bytes | None, owner: bytes | None, labels: Mapping[str, str] | None) -> event_pb2.Filter:
-    """Write which events are wanted."""
+    """Return the filter for the events that are wanted."""
     return event_pb2.Filter(
         owner=owner or b"",
         batch=batch or b"",

@@ -1,7 +1,7 @@
 """One request and what was answered to it, over any number of attempts. Knows no number of another and no socket.
 
-A stream goes on where it was: a log at the byte reached, and of the reports of a repeated `start` or `stop` those that came before
-are dropped, so that each job starts once and ends once.
+A stream continues where it was: a log at the byte reached. Of the reports of a repeated `start` or `stop`, those that came before are
+dropped, so that each job starts once and ends once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Item = request_pb2.Reply | Chunk
 
 
 class Exchange:
-    """A request; its answers are read with `Conversation.take`. `ended`: nothing more comes; `refusal` tells if that was a no."""
+    """A request; its answers are read with `Conversation.take`. `ended`: nothing more comes; `refusal` is set if it was refused."""
 
     __slots__ = (
         "_acknowledged",
@@ -62,11 +62,11 @@ class Exchange:
 
     @property
     def is_stream(self) -> bool:
-        """Whether the daemon keeps something open for it."""
+        """Whether the worker keeps something open for it."""
         return self._bytes is not None or self._messages is not None
 
     def prepare(self, number: int, hello: request_pb2.HelloReply) -> bytes:
-        """Write the request for its next attempt."""
+        """Return the request for the next attempt."""
         self.number = number
         self.doubt = None
         request = self.request
@@ -87,7 +87,7 @@ class Exchange:
         return request.SerializeToString()
 
     def receive(self, reply: request_pb2.Reply, data: bytes | memoryview) -> tuple[bool, request_pb2.Credit | None]:
-        """Take an answer in; say whether there is something new to read, and what to grant.
+        """Process an answer. Return whether there is something new to read, and what to grant.
 
         Raises `Refused(INTERNAL)` for an answer that does not fit the request.
         """
@@ -100,7 +100,7 @@ class Exchange:
         elif reply.HasField("reports"):
             news, grant = self._receive_reports(reply)
         else:
-            # A repeated start is acknowledged again; who waits for that heard it.
+            # A repeated start is acknowledged again, which the caller knows already.
             news = not (self._acknowledged and reply.HasField("acknowledged"))
             self._acknowledged = self._acknowledged or reply.HasField("acknowledged")
             if news and reply.WhichOneof("content") is not None:
@@ -109,7 +109,7 @@ class Exchange:
         return news or reply.last, grant
 
     def take(self) -> tuple[Item | None, request_pb2.Credit | None]:
-        """Get the next answer, and what to grant now that it was taken."""
+        """Return the next answer, and what to grant now that it was read."""
         if not self.items:
             return None, None
         item = self.items.popleft()
@@ -121,9 +121,9 @@ class Exchange:
 
     def _receive_chunk(self, reply: request_pb2.Reply, start: int, data: bytes | memoryview) -> bool:
         if self._bytes is None:
-            raise Refused(Code.INTERNAL, "the daemon sent a piece of a log that was not asked for")
+            raise Refused(Code.INTERNAL, "the worker sent a piece of a log that was not asked for")
         if start > self._bytes.reached:
-            raise Refused(Code.INTERNAL, f"the daemon left out bytes {self._bytes.reached} to {start} of the log")
+            raise Refused(Code.INTERNAL, f"the worker left out bytes {self._bytes.reached} to {start} of the log")
         known = min(self._bytes.reached - start, len(data))
         if known == len(data):
             return False
@@ -133,7 +133,7 @@ class Exchange:
 
     def _receive_reports(self, reply: request_pb2.Reply) -> tuple[bool, request_pb2.Credit | None]:
         if self._messages is None:
-            raise Refused(Code.INTERNAL, "the daemon sent reports that were not asked for")
+            raise Refused(Code.INTERNAL, "the worker sent reports that were not asked for")
         self._messages.received()
         new = _by_mark(reply.reports)
         for mark in new.keys() & self._seen:
@@ -154,5 +154,5 @@ class Exchange:
 
 
 def _by_mark(reports: request_pb2.Reports) -> dict[tuple[bytes, bytes, int], request_pb2.Report]:
-    """Tell reports apart: of each job one that it started, and one that it finished."""
+    """Return what tells reports apart: each job has one for its start and one for its end."""
     return {(report.key.owner, report.key.id, report.state): report for report in reports.reports}

@@ -1,4 +1,4 @@
-"""Exceptions in the manner of `subprocess`. A module of its own because `subprocess` is slow to import."""
+"""Exceptions derived from those of `subprocess`, in a module of their own because `subprocess` is slow to import."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ __all__ = ["JobFailed", "JobTimeout", "Refused"]
 
 
 class JobFailed(subprocess.CalledProcessError):
-    """Raised where `check` was said and a job ended with another return code than 0. `job` tells everything."""
+    """Raised if `check` is set and the return code of a job is not 0. `job` is its result."""
 
     def __init__(self, job: CompletedJob) -> None:
         super().__init__(job.returncode, list(job.args), job.stdout, job.stderr)
         self.job = job
 
     def __str__(self) -> str:
-        """Say what ended how, and why where that was told."""
+        """Return which command failed, how, and why if that is known."""
         sentence = self.job.outcome.sentence
         return f"Command {self.cmd!r} failed: {sentence}" if sentence else super().__str__()
 
     def __reduce__(self) -> tuple[type[JobFailed], tuple[CompletedJob]]:
-        """Survive pickling."""
+        """Return how to pickle it."""
         return type(self), (self.job,)
 
 
 class JobTimeout(subprocess.TimeoutExpired):
-    """Raised where a timeout passed before a job ended, with its output so far."""
+    """Raised if a timeout passes before a job ends, with its output so far."""
 
     def __init__(self, args: Sequence[Text], timeout: float, output: bytes | None = None, stderr: bytes | None = None) -> None:
         super().__init__(list(args), timeout, output, stderr)
 
     def __reduce__(self) -> tuple[type[JobTimeout], tuple[object, ...]]:
-        """Survive pickling."""
+        """Return how to pickle it."""
         return type(self), (self.cmd, self.timeout, self.output, self.stderr)

@@ -1,6 +1,6 @@
-"""The event socket and the subscriptions that hear it. The socket is made when the first subscription has come.
+"""The event socket and its subscriptions. The socket is created with the first subscription.
 
-Decides nothing about events: that is subscription.py. Here its requests are asked, topics subscribed to, and news handed on.
+Decides nothing about events: that is subscription.py. This module sends its requests, subscribes to topics and passes news on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .conversation import Conversation, Exchange, Greeted
 from .link import Change, Link, readable
 from .subscription import Phase, Subscription
 
-# The daemon's heartbeat comes every few seconds. A grant that is silent for so long is gone, or its news do not get through.
+# The worker's heartbeat comes every few seconds. A grant that is silent for so long is gone, or its news do not get through.
 _SILENCE_SECONDS = 30.0
 _MESSAGES_A_TURN = 256
 
@@ -34,7 +34,7 @@ class _Reader:
 
 
 class Feed:
-    """What one connection hears. `link` is the event socket, opened in `context`."""
+    """The subscriptions of one connection. `link` is the event socket, opened in `context`."""
 
     def __init__(self, conversation: Conversation, link: Link, context: Context) -> None:
         self.link = link
@@ -46,15 +46,15 @@ class Feed:
         self._by_exchange: dict[Exchange, _Reader] = {}
 
     def __len__(self) -> int:
-        """Count the subscriptions."""
+        """Return the number of subscriptions."""
         return len(self._readers)
 
     def add(self, subscription: Subscription, now: float) -> None:
-        """Drive a subscription from now on."""
+        """Handle a subscription from now on."""
         self._readers[subscription] = _Reader(subscription, now)
 
     def remove(self, subscription: Subscription) -> None:
-        """Let go of a subscription, here and at the daemon."""
+        """End a subscription, here and at the worker."""
         reader = self._readers.pop(subscription, None)
         if reader is not None:
             self._give_back(reader)
@@ -63,7 +63,7 @@ class Feed:
             self._set_topic(reader)
 
     def end(self, refused: Refused) -> bool:
-        """End all subscriptions: there is nobody to hear. Say whether there was any."""
+        """End all subscriptions, as no worker can be reached. Return whether there was any."""
         ended = bool(self._readers)
         for reader in self._readers.values():
             self._drop_request(reader)
@@ -76,7 +76,7 @@ class Feed:
         self.link.close()
 
     def mend(self) -> None:
-        """Begin anew, as after a lost connection: a turn was interrupted halfway."""
+        """Start over, as after a lost connection: a turn was interrupted halfway."""
         self.link.close()
         for exchange in self._by_exchange:
             self._conversation.forget(exchange)
@@ -88,7 +88,7 @@ class Feed:
     # --- what happens
 
     def greeted(self, greeted: Greeted, event_endpoint: str) -> None:
-        """Note whom the conversation speaks to now, and where it publishes."""
+        """Note which worker the conversation reached, and where it publishes."""
         if event_endpoint != self._endpoint:
             self.link.close()
             self._endpoint = event_endpoint
@@ -101,7 +101,7 @@ class Feed:
                 reader.subscription.grant_lost()
 
     def answered(self, exchange: Exchange) -> bool:
-        """Take in an answer if it is to a request of a subscription; say whether it was."""
+        """Process an answer to a request of a subscription, and return whether it was one."""
         reader = self._by_exchange.get(exchange)
         if reader is None:
             return False
@@ -115,7 +115,7 @@ class Feed:
         return True
 
     def turn(self, now: float) -> bool:
-        """Hear what came and ask for what is due; say whether anything came, or ended."""
+        """Receive what came and send what is due. Return whether anything came or ended."""
         came = self._hear(now)
         came |= self._watch(now)
         if not self._readers:
@@ -138,7 +138,7 @@ class Feed:
         return came
 
     def due_at(self) -> float | None:
-        """Say when `turn` has something to do even if nothing comes."""
+        """Return when `turn` has something to do even if nothing comes."""
         times = [reader.heard_at + _SILENCE_SECONDS for reader in self._readers.values() if reader.subscription.phase is Phase.LIVE]
         link_due_at = self.link.due_at()
         if link_due_at is not None:
@@ -170,11 +170,11 @@ class Feed:
         return came
 
     def _watch(self, now: float) -> bool:
-        """Tell the subscriptions what became of the connection; say whether that ended any."""
+        """Tell the subscriptions what happened to the connection, and return whether that ended any."""
         ended = False
         for change in self.link.watch(now):
             if change is Change.DOWN:
-                # New grants, not the old ones on the next connection: the daemon may notice the end of this one after the beginning
+                # New grants, not the old ones on the next connection: the worker may notice the end of this one after the beginning
                 # of that, and take the topic for left.
                 for reader in self._readers.values():
                     self._renew(reader)
@@ -217,6 +217,6 @@ class Feed:
 
 
 def locate(event_endpoint: str, endpoint: str) -> str:
-    """Say where events are published; a host of "*" is the host of `endpoint`, which the client spoke to."""
+    """Return where events are published; a host of "*" is the host of `endpoint`."""
     host, _, _ = endpoint.removeprefix("tcp://").rpartition(":")
     return event_endpoint.replace("*", host, 1)

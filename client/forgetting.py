@@ -1,4 +1,4 @@
-"""Having the daemon drop jobs that have ended."""
+"""Remove jobs that have ended from a worker."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .session import Session
 
 
 class Forgotten(NamedTuple):
-    """How many jobs were dropped (those that had been before do not count), and how many bytes their logs took."""
+    """How many jobs were removed (not counting those removed before), and the size of their logs in bytes."""
 
     jobs: int
     log_bytes: int
 
 
 def forget(session: Session, keys: Sequence[JobKey]) -> Forgotten:
-    """Drop jobs with their logs, as many a request as one may hold."""
+    """Remove jobs with their logs and return how many, with as many per request as it can hold."""
     jobs = log_bytes = 0
     for at in range(0, len(keys), MOST_KEYS):
         named = [key_to_wire(key) for key in keys[at : at + MOST_KEYS]]

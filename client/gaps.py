@@ -1,4 +1,4 @@
-"""Going on where events were missed: a cursor that is older than what the daemon keeps, and how the jobs are now."""
+"""How to continue if events were missed: a cursor that is older than what the worker keeps, and the current state of the jobs."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from .session import Session, query_by_key
 
 
 class CursorTooOld(Refused):
-    """Raised where events after a cursor are not kept any more (or the store is another one): a `Refused(OUT_OF_RANGE)`.
+    """Raised if events after a cursor are no longer kept, or the store is another one: a `Refused(OUT_OF_RANGE)`.
 
-    `cursor` is the position to go on from, and `jobs()` tells how the jobs are now. What happens after `cursor` is told again
-    by `client.events(cursor)`, so that between the two nothing is missed.
+    `cursor` is the position to continue from, and `jobs()` returns the current state of the jobs. `client.events(cursor)` returns
+    everything that happens after `cursor`, so that nothing is missed in between.
     """
 
     def __init__(self, refused: Refused, cursor: EventCursor, session: Session, wanted: event_pb2.Filter) -> None:
-        next_step = f"see how the jobs are now: jobwire list -a; then go on with: jobwire events --from {cursor}"
+        next_step = f"check the jobs with jobwire list -a, then continue with: jobwire events --from {cursor}"
         super().__init__(Code.OUT_OF_RANGE, refused.message, next_step, reason=refused.reason)
         self.cursor = cursor
         self._session = session
         self._wanted = wanted
 
     def __reduce__(self) -> tuple[type[Refused], tuple[Code, str, str, int | None, Reason | None]]:
-        """Survive pickling, as a plain refusal: a connection cannot."""
+        """Return how to pickle it, as a plain refusal: a connection cannot be pickled."""
         return Refused, (self.code, self.message, self.next_step, self.job_index, self.reason)
 
     def jobs(self) -> Iterator[JobInfo]:
-        """Iterate over the jobs that the subscription is about, as they are now, also those that have ended; oldest first."""
+        """Iterate over the jobs of the subscription in their current state, including those that have ended; oldest first."""
         wanted = self._wanted
         labels = {(label.name, label.value) for label in wanted.labels}
         for info in self._named() if wanted.jobs else self._listed():
@@ -42,7 +42,7 @@ class CursorTooOld(Refused):
             try:
                 reply = self._session.reply(query_by_key(JobKey(key.owner, key.id)), "query_one")
             except Refused as refused:
-                # Forgotten: there is nothing to tell of it.
+                # Forgotten: there is nothing to report.
                 if refused.code is not Code.NOT_FOUND:
                     raise
                 continue

@@ -1,8 +1,8 @@
-"""Who may be inside a connection: one thread at a time, and no exception of a signal handler that leaves it half changed.
+"""Access to a connection: one thread at a time, and no exception of a signal handler that leaves it half changed.
 
-Handlers run between two bytecodes of the main thread and may raise, as Python's own for SIGINT does. So signals are held back here, and
-let through where the caller waits. A signal that another thread of the process took cannot be held back: what it interrupts is mended
-at the next entry.
+Handlers run between two bytecodes of the main thread and may raise, as Python's own for SIGINT does. So signals are blocked here, and
+unblocked while the caller waits. A signal that another thread of the process took cannot be blocked: what it interrupts is repaired at
+the next entry.
 
 A signal that comes in the moment before poll(2) would not end the wait: Python notes it and goes on. While the main thread waits here,
 Python therefore writes to a pipe (signal.set_wakeup_fd) that is polled too, unless the program has such a pipe of its own.
@@ -22,7 +22,7 @@ from ..schemas.c_signal import signal as c_signal
 # signal.pthread_sigmask makes an enum member of each number, which takes longer than the call itself.
 pthread_sigmask = c_signal.pthread_sigmask
 
-# Those that programs have handlers for, which may raise. What others interrupt is mended.
+# Signals that programs have handlers for, which may raise. What others interrupt is repaired.
 _HELD_BACK = {int(number) for number in (SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGVTALRM, SIGPROF)}
 _BLOCK, _SET = int(signal.SIG_BLOCK), int(signal.SIG_SETMASK)
 _NO_FD = -1
@@ -33,7 +33,7 @@ _MANY = 4096
 class Inside:
     """A context manager for everything that changes a connection.
 
-    `mend` is called where the one before was interrupted. It must not refer to the connection, which holds this.
+    `mend` is called if the last use was interrupted. It must not refer to the connection, which holds this object.
     """
 
     __slots__ = ("_before", "_busy", "_masked", "_pipe", "_waits", "_whole", "mend")
@@ -50,9 +50,9 @@ class Inside:
         self._waits = False
 
     def __enter__(self) -> None:
-        """Go in.
+        """Enter.
 
-        Raises RuntimeError where another thread is in: it could be told to wait, but perhaps for ever.
+        Raises RuntimeError if another thread is inside: waiting for it might take for ever.
         """
         try:
             before = pthread_sigmask(_BLOCK, _HELD_BACK)
@@ -72,35 +72,35 @@ class Inside:
         self._whole = False
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Go out; handlers that are due run now."""
+        """Leave; pending handlers run now."""
         self._end_wait()
         self._whole = self._whole or kind is None
         self._busy.release()
         self._unmask()
 
     def let_signals_through(self) -> None:
-        """Begin something that takes long; handlers that are due run now."""
+        """Unblock signals for something that takes long; pending handlers run now."""
         self._whole = True
         pthread_sigmask(_SET, self._before)
 
     def begin_wait(self) -> list[int]:
-        """Let signals through, and get what to poll beside everything else: it can be read when a signal came."""
+        """Unblock signals, and return what to poll in addition: it is readable when a signal came."""
         pipe = self._begin_wait() if threading.current_thread() is threading.main_thread() else []
         self.let_signals_through()
         return pipe
 
     def hold_signals_back(self) -> None:
-        """Go on after something that took long."""
+        """Block signals again after something that took long."""
         pthread_sigmask(_BLOCK, _HELD_BACK)
         self._whole = False
 
     def end_wait(self) -> None:
-        """Go on after a wait."""
+        """Block signals again after a wait."""
         self.hold_signals_back()
         self._end_wait()
 
     def refuse_others(self) -> None:
-        """Raise RuntimeError where another thread is in at this moment."""
+        """Raise RuntimeError if another thread is inside at this moment."""
         self._acquire()
         self._busy.release()
 
@@ -138,7 +138,7 @@ class Inside:
             self._noted()
 
     def _pass_on(self, other: int) -> None:
-        """Write to the program's own pipe what came between the two calls that found it: that can only be asked by replacing it."""
+        """Write what came meanwhile to the program's own pipe, which could only be detected by replacing it."""
         if numbers := self._noted():
             with contextlib.suppress(OSError):
                 os.write(other, numbers)

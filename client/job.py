@@ -1,4 +1,4 @@
-"""One job, in the manner of `subprocess.Popen`: its end, its output, signals to it."""
+"""One job, which resembles `subprocess.Popen`: its end, its output, signals to it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _STREAMS = {"stdout": request_pb2.STREAM_STDOUT, "stderr": request_pb2.STREAM_ST
 
 
 class Job:
-    """A job at the daemon. It goes on when this handle, its client or this program is gone.
+    """A handle of a job on a worker. The job continues when the handle, its client or this program is gone.
 
-    What is known of it here (`pid`, `returncode`, `outcome`, ...) is brought up to date by every call that waits, and by `poll`.
+    Every call that waits, and `poll`, update what is known here (`pid`, `returncode`, `outcome`, ...).
     """
 
     def __init__(self, session: Session, key: JobKey, args: tuple[Text, ...] = ()) -> None:
@@ -38,59 +38,59 @@ class Job:
         self._stderr: JobOutput | None = None
 
     def __repr__(self) -> str:
-        """Show id and state."""
+        """Return a text with id and state."""
         return f"<Job {self.id} {self._record.state.name.lower() if self._record.state else 'unknown'}>"
 
     # --- what is known here
 
     @property
     def record(self) -> Record:
-        """What is known of it here, shared with other handles."""
+        """What is known about the job here, shared with other handles."""
         return self._record
 
     @property
     def key(self) -> JobKey:
-        """Whose it is, and its id, in bytes."""
+        """The owner's public key and the id, in bytes."""
         return self._record.key
 
     @property
     def id(self) -> str:
-        """Its id as text."""
+        """The id as text."""
         return format_id(self._record.key.id)
 
     @property
     def state(self) -> State | None:
-        """Where it is, as far as that is known here."""
+        """The state, as far as it is known here."""
         return self._record.state
 
     @property
     def pid(self) -> int | None:
-        """Its process on the worker's machine; None if it has none (yet)."""
+        """The pid of its first process on the worker's machine; None if it has none (yet)."""
         return self._record.pid or None
 
     @property
     def started_at_us(self) -> int | None:
-        """When its process was made, in microseconds UTC."""
+        """The start time of its process, in microseconds UTC."""
         return self._record.started_at_us or None
 
     @property
     def ended_at_us(self) -> int | None:
-        """When nothing of it was left, in microseconds UTC."""
+        """The time when its last process had ended, in microseconds UTC."""
         return self._record.ended_at_us or None
 
     @property
     def outcome(self) -> Outcome | None:
-        """How it ended."""
+        """How the job ended; None while it has not."""
         return self._record.outcome
 
     @property
     def returncode(self) -> int | None:
-        """How it ended as `subprocess` tells it: the exit status, or the negative signal."""
+        """The return code as in `subprocess`: the exit status, or the negative signal."""
         return None if self._record.outcome is None else return_code(self._record.outcome)
 
     @property
     def exit_status(self) -> int | None:
-        """How it ended as a shell tells it: 128+n for signal n, 124 over its time limit, 125 lost, 126 and 127 not started.
+        """The exit status as in a shell: 128+n for signal n, 124 over its time limit, 125 lost, 126 and 127 not started.
 
         153: over another limit.
         """
@@ -99,18 +99,18 @@ class Job:
 
     @property
     def stdout_tail(self) -> bytes:
-        """The last lines of its stdout, where a report of its end brought them."""
+        """The last lines of its stdout, if a report of its end brought them."""
         return self._record.stdout_tail
 
     @property
     def stderr_tail(self) -> bytes:
-        """The last lines of its stderr, where a report of its end brought them."""
+        """The last lines of its stderr, if a report of its end brought them."""
         return self._record.stderr_tail
 
     # --- its end
 
     def poll(self) -> int | None:
-        """Get its return code if it has ended; asks the daemon where nothing else would tell, else does not wait."""
+        """Return the return code if the job has ended, else None. Asks the worker only if it would not report the end by itself."""
         if self._record.outcome is None:
             self._session.pump(0)
         if self._record.outcome is None and not self._record.is_watched:
@@ -118,7 +118,7 @@ class Job:
         return self.returncode
 
     def wait(self, timeout: Duration | None = None) -> int:
-        """Wait for its end, and get its return code.
+        """Wait for the end of the job and return its return code.
 
         Raises `JobTimeout`, a `subprocess.TimeoutExpired`.
         """
@@ -129,7 +129,7 @@ class Job:
         return return_code(self._ended())
 
     def result(self, timeout: Duration | None = None) -> CompletedJob:
-        """Wait for its end, and get its whole output.
+        """Wait for the end of the job and return its result, with all its output.
 
         Raises `JobTimeout`, a `subprocess.TimeoutExpired`, with the output so far.
         """
@@ -143,9 +143,9 @@ class Job:
             return self.completed(output.stdout, output.stderr)
 
     def stop(self, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None) -> CompletedJob:
-        """End it with all that it started: its stop signal, and after the grace SIGKILL (a grace of 0: at once).
+        """Stop the job and all processes that it started: send its stop signal and, after the grace, SIGKILL (with a grace of 0 at once).
 
-        Returns when nothing of it is left, with the last lines of its output. Raises TimeoutError when `timeout` passed before.
+        Returns when none of its processes is left, with the last lines of its output. Raises TimeoutError if `timeout` passes before.
         """
         deadline = deadline_in(timeout)
         self.stop_soon(signal, grace, timeout)
@@ -153,83 +153,86 @@ class Job:
         return self.completed(self.stdout_tail, self.stderr_tail)
 
     def stop_soon(self, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None) -> None:
-        """Begin to end it; returns when that is certain to happen."""
+        """Start to stop the job; returns once the worker has accepted that."""
         exchange = self._session.connection.ask(stop_request([self.key], signal, grace))
         self._session.acknowledged(exchange, [self._record], deadline_in(timeout))
 
     def terminate(self) -> None:
-        """Begin to end it with SIGTERM, and SIGKILL after its grace; does nothing if it has ended, as in `subprocess`."""
+        """Start to stop the job with SIGTERM, and SIGKILL after its grace. Does nothing if it has ended, as in `subprocess`."""
         self.stop_soon(signals.SIGTERM)
 
     def kill(self) -> None:
-        """Begin to end it with SIGKILL; does nothing if it has ended, as in `subprocess`."""
+        """Start to stop the job with SIGKILL. Does nothing if it has ended, as in `subprocess`."""
         self.stop_soon(grace=0)
 
     def send_signal(self, signal: int) -> None:
-        """Send one signal to all its processes."""
+        """Send a signal to all processes of the job."""
         request = request_pb2.Request(signal=request_pb2.Signal(key=key_to_wire(self.key), signal=signal))
         self._session.reply(request, "done")
 
     def forget(self) -> Forgotten:
-        """Drop it with its logs, once it has ended; its id is never run again. Raises `Refused(FAILED_PRECONDITION)` before its end."""
+        """Remove the job and its logs; its id is never run again.
+
+        Raises `Refused(FAILED_PRECONDITION)` if it has not ended.
+        """
         return forget(self._session, [self.key])
 
     def pause(self) -> None:
-        """Let all its processes stand still; returns when they do. Its time limit goes on, and its slot stays taken."""
+        """Suspend all processes of the job; returns when they are. Its time limit keeps running, and it keeps its slot."""
         self._session.reply(pause_request([self.key], paused=True), "done")
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Continue the paused job."""
         self._session.reply(pause_request([self.key], paused=False), "done")
 
     # --- its output
 
     @property
     def stdout(self) -> JobOutput:
-        """Its stdout from the first byte, opened when first asked for."""
+        """The stdout of the job from the first byte, opened at the first access."""
         if self._stdout is None:
             self._stdout = self.output("stdout")
         return self._stdout
 
     @property
     def stderr(self) -> JobOutput:
-        """Its stderr from the first byte, opened when first asked for."""
+        """The stderr of the job from the first byte, opened at the first access."""
         if self._stderr is None:
             self._stderr = self.output("stderr")
         return self._stderr
 
     def output(self, stream: StreamName, start: int = 0) -> JobOutput:
-        """Open a log at a byte; each one opened is read on its own."""
+        """Return a log, opened at a byte. Each one is read independently."""
         return JobOutput(self._session.connection, self._session.pump, self.key, _STREAMS[stream], start)
 
     def collect(self) -> Collecting:
-        """Open both logs from their first byte, to gather them whole."""
+        """Return both logs, opened at their first byte, to collect them whole."""
         return Collecting(self._session, self.output("stdout"), self.output("stderr"))
 
     def tail(self, stream: StreamName, lines: int) -> bytes:
-        """Get the last lines written so far."""
+        """Return the last lines written so far."""
         read = request_pb2.ReadLog(key=key_to_wire(self.key), stream=_STREAMS[stream], tail_lines=lines)
         return self._read(read)[0]
 
     def read_range(self, stream: StreamName, start: int, length: int) -> tuple[bytes, int]:
-        """Get a range of bytes (shorter at the end, at most 1 MiB), and how many the log has so far."""
+        """Return a range of bytes (shorter at the end, at most 1 MiB) and the size of the log so far."""
         part = request_pb2.ByteRange(start=start, length=length)
         return self._read(request_pb2.ReadLog(key=key_to_wire(self.key), stream=_STREAMS[stream], range=part))
 
     def _read(self, read: request_pb2.ReadLog) -> tuple[bytes, int]:
         item = self._session.connection.call(request_pb2.Request(read_log=read))
         if not isinstance(item, Chunk):
-            raise Refused(Code.INTERNAL, "the daemon did not answer with a part of the log")
+            raise Refused(Code.INTERNAL, "the worker did not answer with a part of the log")
         return bytes(item.data), item.reply.log_range.size
 
     # --- the rest
 
     def info(self) -> JobInfo:
-        """Ask the daemon for everything known about it."""
+        """Return everything that the worker knows about the job."""
         return job_info(self._session.query(self._record))
 
     def completed(self, stdout: bytes, stderr: bytes) -> CompletedJob:
-        """Describe its end, once it has ended, with this as its output."""
+        """Return the result of the ended job, with this as its output."""
         record = self._record
         outcome = self._ended()
         args = self.args or (self.id,)
@@ -238,7 +241,7 @@ class Job:
         )
 
     def timed_out(self, timeout: Duration | None, stdout: bytes = b"", stderr: bytes = b"") -> Exception:
-        """Make the exception that tells that `timeout` has passed, with this as the output so far."""
+        """Return the exception for a `timeout` that has passed, with this as the output so far."""
         from .failures import JobTimeout  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
 
         return JobTimeout(self.args or (self.id,), seconds(timeout or 0), stdout, stderr)
@@ -250,17 +253,17 @@ class Job:
 
 
 def stop_request(keys: list[JobKey], signal: int | None, grace: Duration | None) -> request_pb2.Request:
-    """Write a stop of some jobs."""
+    """Return a request to stop jobs."""
     stop = request_pb2.Stop(keys=[key_to_wire(key) for key in keys], signal=signal or 0, grace_ms=milliseconds(grace))
     return request_pb2.Request(stop=stop)
 
 
 def pause_request(keys: list[JobKey], *, paused: bool) -> request_pb2.Request:
-    """Write a pause of some jobs, or that they go on."""
+    """Return a request to pause or resume jobs."""
     wire = [key_to_wire(key) for key in keys]
     return request_pb2.Request(pause=request_pb2.Pause(keys=wire)) if paused else request_pb2.Request(resume=request_pb2.Resume(keys=wire))
 
 
 def deadline_in(timeout: Duration | None) -> float | None:
-    """Say when a timeout that begins now has passed, on `time.monotonic`."""
+    """Return when a timeout that begins now has passed, on `time.monotonic`."""
     return None if timeout is None else time.monotonic() + seconds(timeout)

@@ -1,4 +1,4 @@
-"""What a person may say about a job: one definition for the command line's options and the keys of a batch file.
+"""The options of a job: one definition for the command line, the library and the keys of a batch file.
 
 Knows how a signal or a `K=V` is written. Knows neither the command line's parser nor a batch file's form, and sends
 nothing.
@@ -63,7 +63,7 @@ OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What was said about one job, as it was written; None and empty mean not said. `stdin` is a file's name or bytes."""
+    """The options given for one job, as they were written; None and empty mean not given. `stdin` is a file's name or bytes."""
 
     name: str | None = None
     dir: str | None = None
@@ -79,14 +79,14 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where it was said: the folder that files are named from, and the one that jobs run in (empty: the worker's default)."""
+    """Where they were given: the folder that file names are relative to, and the one that jobs run in (empty: the worker's default)."""
 
     files: Path
     jobs: str = ""
 
 
 class Misunderstood(Refused):
-    """Raised where something said about a job cannot be understood; `key` is `argv`, one of `OPTIONS`, or empty for all together."""
+    """Raised if an option of a job is not valid; `key` is `argv`, one of `OPTIONS`, or empty for all together."""
 
     def __init__(self, key: str, refused: Refused) -> None:
         super().__init__(refused.code, refused.message, refused.next_step)
@@ -94,9 +94,9 @@ class Misunderstood(Refused):
 
 
 def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobSpec:
-    """Make a spec of what a person said.
+    """Return the spec of a job with these options.
 
-    All text is as `octets.to_text` makes it, whatever the locale. Raises `Misunderstood`, also where a worker could not try to run it.
+    All text is as from `octets.to_text`, whatever the locale. Raises `Misunderstood`, also for a job that no worker could run.
     """
     spec = JobSpec(
         argv=_understand("argv", _arguments, argv),
@@ -134,7 +134,7 @@ _KEYS = {
 
 
 def _at_fault(spec: JobSpec) -> str:
-    """Find what alone would be refused too; empty where only all together is too much."""
+    """Return the key that would be refused on its own; empty if only all together is too much."""
     sound = JobSpec(argv=(b"true",))
     for field, key in _KEYS.items():
         try:
@@ -186,7 +186,7 @@ def parse_signal(said: str | int) -> int:
 
 
 def signal_names() -> dict[str, int]:
-    """List the names of this machine's signals, without SIG."""
+    """Return the signals of this machine: their numbers by name, without SIG."""
     return {name.removeprefix("SIG"): number.value for name, number in signal.Signals.__members__.items()}
 
 
@@ -197,7 +197,7 @@ def _name(said: str) -> str:
 
 
 def label_pairs(said: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
-    """Read labels; of two words on one label the last counts.
+    """Return labels as a table; the last value of a label counts.
 
     Raises `Misunderstood`.
     """
@@ -205,7 +205,7 @@ def label_pairs(said: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
 
 
 def variable_pairs(said: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
-    """Read variables, `K=V` or the name of one that is set here.
+    """Return variables as a table, from `K=V` or the name of one that is set here.
 
     Raises `Misunderstood`.
     """
@@ -235,7 +235,7 @@ def _variable(item: str) -> tuple[str, str]:
     name, is_set, value = item.partition("=")
     if is_set:
         return name, value
-    # As docker-run(1) has it, a name alone hands on the value here; but one that is not set is a mistake.
+    # As in docker-run(1), a name alone copies the value from here; but it is an error if it is not set.
     inherited = os.environb.get(to_bytes(name))
     if inherited is None:
         raise Refused(Code.INVALID_ARGUMENT, f"the environment variable {name!r} is not set here", f"write {name}=VALUE, or set it first")
@@ -249,7 +249,7 @@ def _folder(default: str, said: str) -> bytes:
         raise Refused(
             Code.INVALID_ARGUMENT,
             f"the working folder {said!r} is not an absolute path",
-            "the worker may be on another machine, and does not know where you are",
+            "the worker may be on another machine and does not know the current folder",
         )
     return to_bytes(folder)
 
@@ -269,6 +269,6 @@ def _read(beside: Path, said: str | bytes) -> bytes:
         raise Refused(
             Code.INVALID_ARGUMENT,
             f"the standard input {said!r} has more than {LARGEST_STDIN} bytes",
-            "leave it in a file on the worker's machine and name that in the arguments",
+            "put it in a file on the worker's machine and pass its name as an argument",
         )
     return data

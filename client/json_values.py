@@ -1,6 +1,6 @@
 """Reads JSON as people have it: a value a line, a value over many lines, or a list of them; and finds the line of a key.
 
-The parser of the standard library tells no lines of keys, and of a key that is said twice the last counts. Both are found by walking
+The parser of the standard library tells no lines of keys, and of a key that is set twice the last counts. Both are found by walking
 through the text again. Between values, `#`, `//` or `/*` begins a comment. Knows no key of ours.
 """
 
@@ -41,7 +41,7 @@ class Value(NamedTuple):
 
 
 class _Twice(ValueError):  # noqa: N818 -- a fact
-    """Raised for a key that is said twice in one object."""
+    """Raised for a key that is set twice in one object."""
 
 
 def is_json(text: str) -> bool:
@@ -84,7 +84,7 @@ def _decode(text: str, begin: int) -> tuple[Any, int]:
         return _DECODER.raw_decode(text, begin)
     except _Twice as twice:
         path, at = _first_twice(text, begin)
-        raise NotJson(line_at(text, at), f"the key {str(twice)!r} is said twice", dotted(path)) from None
+        raise NotJson(line_at(text, at), f"the key {str(twice)!r} is set twice", dotted(path)) from None
     except RecursionError:
         raise NotJson(line_at(text, begin), "this is nested too deeply") from None
     except json.JSONDecodeError as error:

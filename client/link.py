@@ -22,7 +22,7 @@ from ..schemas.refusal import Code, Refused
 from . import diagnosis
 from .addresses import Resolution, is_named
 
-# From the first loss on, doubled up to the second: a daemon that restarts is found at once, one that is down is not hammered.
+# From the first loss on, doubled up to the second: a worker that restarts is found at once, one that is down is not hammered.
 _RECONNECT_MS = 50
 _RECONNECT_MOST_MS = 1000
 # A peer that lost its power says nothing: without a sign of life for so long the connection counts as lost.
@@ -34,7 +34,7 @@ _STALLED_SECONDS = 1.0
 # Where a host has several addresses: so long one of them may be silent before the next is tried; twice as long in each further round.
 _ATTEMPT_SECONDS = 1.0
 _MOST_DOUBLED = 4
-# ZAP status of a key that is not known (RFC 27); 300 and 500 are troubles of the daemon, that pass.
+# ZAP status of a key that is not known (RFC 27); 300 and 500 are troubles of the worker, that pass.
 _KEY_REFUSED = 400
 
 _EVENTS = (
@@ -74,7 +74,7 @@ class Change(enum.Enum):
 
 
 class Link:
-    """A socket of `kind` that connects to one endpoint and listens only to the daemon with the public key `server_key`.
+    """A socket of `kind` that connects to one endpoint and listens only to the worker with the public key `server_key`.
 
     `private`: that is this user's own worker.
     Until it was up once it is given up after `connect_timeout` seconds; later it tries for ever. After FAILED it may be opened again.
@@ -101,7 +101,7 @@ class Link:
         self._rounds = 0
         self._next_at: float | None = None
         self._context: Context | None = None
-        # By which address the daemon is reached, or tried.
+        # By which address the worker is reached, or tried.
         self.reached = ""
         self._sight = diagnosis.Sight()
 

@@ -1,6 +1,6 @@
-"""Arguments, variables and paths as text and back, always as UTF-8: a file or a wire has no locale.
+"""Convert arguments, variables and paths to text and back, always as UTF-8: a file or a wire has no locale.
 
-What is no UTF-8 is a lone surrogate in the text, as in PEP 383, and comes back as the same bytes.
+Bytes that are not UTF-8 are lone surrogates in the text, as in PEP 383, and are converted back to the same bytes.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from ..schemas.refusal import Code, Refused
 
 
 def to_text(data: bytes) -> str:
-    """Read bytes as text."""
+    """Return bytes as text."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def to_bytes(text: str) -> bytes:
-    """Write text as bytes.
+    """Return text as bytes.
 
     Raises `Refused(INVALID_ARGUMENT)` for a surrogate that stands for no byte, which JSON can hold.
     """
@@ -27,5 +27,5 @@ def to_bytes(text: str) -> bytes:
 
 
 def as_typed(text: str) -> str:
-    """Take a word of the command line, which Python has read by the locale, for the bytes that were typed."""
+    """Return a word of the command line, which Python decoded by the locale, as text in UTF-8."""
     return to_text(os.fsencode(text))

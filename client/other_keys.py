@@ -1,4 +1,4 @@
-"""Words that other tools have for a key of a batch file, and what to write here."""
+"""Keys that other tools use in place of those of a batch file, and what to write instead."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterable
 
 _ARGV = 'argv, as in argv = ["wc", "-l"]'
-_LATER = "a job that waits for others"
-_KEPT = "what a job writes is always kept; jobwire logs shows it"
+_LATER = "a dependency on other jobs"
+_KEPT = "the output of a job is always kept; jobwire logs prints it"
 _STOP_SIGNAL = 'stop, as in stop = { signal = "INT" }'
 _GRACE = 'stop, as in stop = { grace = "20s" }'
 _JOB = "job: a table [[job]] for each"
@@ -49,11 +49,11 @@ _MEANT = {
     "Stop": _OF_STOPS,
 }
 
-# Not there, under the names that others have for it.
+# Not available, by the names that other tools use.
 _ABSENT = {
     **dict.fromkeys(("deps", "depends", "depends_on", "dependencies", "dependency", "needs", "requires", "wait_for"), _LATER),
-    **dict.fromkeys(("retries", "attempts", "max_retries", "restart"), "a job that is tried again"),
-    **dict.fromkeys(("mem", "ram", "memory_limit"), "a limit of memory"),
+    **dict.fromkeys(("retries", "attempts", "max_retries", "restart"), "a retry"),
+    **dict.fromkeys(("mem", "ram", "memory_limit"), "a memory limit"),
     **dict.fromkeys(("cpu", "cores", "threads", "ntasks"), "a number of processors"),
     **dict.fromkeys(("gpu", "gres"), "a number of GPUs"),
     **dict.fromkeys(("uid", "group", "gid"), "a job as another user"),
@@ -68,12 +68,12 @@ _LIKENESS = 0.7
 
 
 def absent(key: str) -> str:
-    """Say what a key of another tool asks for that is not there yet; empty for any other key."""
+    """Return what a key of another tool asks for that is not available yet; empty for any other key."""
     return _ABSENT.get(_plain(key), "")
 
 
 def meant(key: str, table: str, known: Iterable[str]) -> str:
-    """Say what to write instead of a key that a table (named as its type) does not have; empty where nothing comes near."""
+    """Return what to write instead of a key that a table (named as its type) does not have; empty if nothing is near."""
     plain = _plain(key)
     if plain in known:
         return f"write it {plain}"

@@ -1,4 +1,4 @@
-"""One log of one job, read like a pipe while the job runs. It ends when the job has ended and its last byte was read."""
+"""One log of one job, read like a pipe while the job runs. It ends when the job has ended and its last byte has been read."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .exchange import Chunk
 
 
 class JobOutput:
-    """Bytes as the job wrote them. `position` is how far they were taken.
+    """Bytes as the job wrote them. `position` is the number of bytes read.
 
-    At most a window (4 MiB) is fetched ahead of the reader. Raises what the daemon refuses where it is read.
+    At most a window (4 MiB) is fetched ahead of the reader. Reading raises what the worker refuses.
     """
 
     def __init__(self, connection: Connection, pump: Callable[[], bool], key: JobKey, stream: request_pb2.Stream, start: int = 0) -> None:
@@ -24,21 +24,21 @@ class JobOutput:
         follow = request_pb2.FollowLog(key=key_to_wire(key), stream=stream, start=start)
         self._exchange = connection.ask(request_pb2.Request(follow_log=follow))
         connection.belongs_to(self._exchange, self)
-        # What was fetched for `read` or `readline` and not yet given out; nothing is lost if one of them is interrupted.
+        # What was fetched for `read` or `readline` and not returned yet; nothing is lost if one of them is interrupted.
         self._buffer = bytearray()
         self._scanned = 0
         self.closed = False
 
     @property
     def ended(self) -> bool:
-        """Whether the job has ended and every byte was taken."""
+        """Whether the job has ended and every byte was read."""
         exchange = self._exchange
         return (
             exchange.ended and exchange.refusal is None and not self._buffer and not any(isinstance(item, Chunk) for item in exchange.items)
         )
 
     def take(self) -> bytes | memoryview | None:
-        """Get what has arrived, without waiting; None if that is nothing."""
+        """Return what has arrived, without waiting; None if that is nothing."""
         if self._buffer:
             data: bytes | memoryview | None = bytes(self._buffer)
             self._buffer.clear()
@@ -50,20 +50,20 @@ class JobOutput:
         return data
 
     def read(self, size: int = -1) -> bytes:
-        """Wait until `size` bytes are there, or (and always for -1) the end."""
+        """Wait for `size` bytes, or with -1 for the end, and return them; fewer at the end."""
         while size < 0 or len(self._buffer) < size:
             if not self._fetch():
                 break
         return self._give(len(self._buffer) if size < 0 else size)
 
     def read1(self, size: int = -1) -> bytes:
-        """Wait for at least one byte; `b""` at the end."""
+        """Wait for at least one byte and return what is there; `b""` at the end."""
         if not self._buffer and size:
             self._fetch()
         return self._give(len(self._buffer) if size < 0 else size)
 
     def readline(self) -> bytes:
-        """Wait for a whole line; `b""` at the end."""
+        """Wait for a whole line and return it; `b""` at the end."""
         while True:
             found = self._buffer.find(b"\n", self._scanned)
             if found >= 0:
@@ -73,12 +73,12 @@ class JobOutput:
                 return self._give(len(self._buffer))
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give the lines as they come."""
+        """Iterate over the lines as they come."""
         while line := self.readline():
             yield line
 
     def close(self) -> None:
-        """Read no more; the job goes on."""
+        """Close the log; the job continues."""
         self.closed = True
         self._buffer.clear()
         self._scanned = 0
@@ -93,7 +93,7 @@ class JobOutput:
         return data
 
     def _fetch(self) -> bool:
-        """Wait for the next bytes and put them into the buffer; False at the end."""
+        """Wait for the next bytes and add them to the buffer; return False at the end."""
         while (data := self._next_chunk()) is None:
             if self._exchange.ended:
                 return False

@@ -1,7 +1,7 @@
-"""Text files that a person may have edited, whatever their editor made of them.
+"""Read text files that were edited by a person with any editor.
 
-They are UTF-8, with or without a byte order mark; lines end with LF, CRLF or CR. The locale of whoever reads them does not count. Anything
-else is refused in words. Knows no form of a file.
+They are UTF-8, with or without a byte order mark, whatever the locale; lines end with LF, CRLF or CR. Anything else is refused with a
+reason. Knows no file format.
 """
 
 from __future__ import annotations

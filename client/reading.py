@@ -1,4 +1,4 @@
-"""Reads a file or a standard stream to its end, however slowly it comes, and never more than a bound."""
+"""Read a file or a standard stream to its end, however slow it is, up to a limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BLOCK = 1024 * 1024
 
 
 def read_whole(file: bytes | int, most_bytes: int) -> bytes:
-    """Read a file by its path or descriptor; where it has more than `most_bytes`, one byte more than that.
+    """Return the content of a file, by its path or descriptor; if it has more than `most_bytes`, one byte more than that.
 
     Raises OSError.
     """
@@ -37,7 +37,7 @@ def _read(fd: int, most_bytes: int) -> bytes:
 
 
 def read_some(fd: int, most_bytes: int) -> bytes:
-    """Read what there is, and wait where that is nothing yet; empty at the end.
+    """Return what can be read, after waiting if that is nothing yet; empty at the end.
 
     Raises OSError.
     """

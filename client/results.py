@@ -1,6 +1,6 @@
-"""What users of the library get: jobs as they are, events, how a job ended. Frozen; made from what came over the wire.
+"""What the library returns: jobs, events and results. Frozen; made from what came over the wire.
 
-Times are microseconds since 1970 UTC (`..._us`, 0: not yet); properties of the same name without `_us` give a datetime.
+Times are microseconds since 1970 UTC (`..._us`; 0: not yet); properties of the same name without `_us` give a datetime.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LARGEST_SEQ = 2**64 - 1
 
 
 class BatchInfo(NamedTuple):
-    """A group of jobs submitted together: the id of its run (16 bytes), its name, and how many run at once (0: no bound)."""
+    """A group of jobs submitted together: the id of its run (16 bytes), its name, and how many run at once (0: no limit)."""
 
     id: bytes
     name: str = ""
@@ -35,18 +35,18 @@ class BatchInfo(NamedTuple):
 
 
 class EventCursor(NamedTuple):
-    """A position in the news of one store. Written `STORE:SEQ`, the store's id in hex."""
+    """A position in the events of one store. As text it is `STORE:SEQ`, with the store's id in hex."""
 
     store: bytes
     seq: int
 
     def __str__(self) -> str:
-        """Write it as `parse` reads it."""
+        """Return it as text, as `parse` reads it."""
         return f"{self.store.hex()}:{self.seq}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `STORE:SEQ`.
+        """Return the cursor that `STORE:SEQ` means.
 
         Raises `Refused(INVALID_ARGUMENT)` for anything else.
         """
@@ -56,13 +56,13 @@ class EventCursor(NamedTuple):
         except ValueError:
             cursor = cls(b"", -1)
         if len(cursor.store) != STORE_ID_BYTES or not 0 <= cursor.seq <= _LARGEST_SEQ:
-            raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a cursor", "write 'now', 'start', or STORE:SEQ as an event shows it")
+            raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a cursor", "use 'now', 'start', or the cursor of an event, STORE:SEQ")
         return cursor
 
 
 @dataclass(frozen=True, slots=True)
 class JobInfo:
-    """Everything known about one job at one moment. `spec` is what was asked for, without its stdin."""
+    """Everything known about one job at one moment. `spec` is what was submitted, without its stdin."""
 
     key: JobKey
     spec: JobSpec
@@ -74,24 +74,24 @@ class JobInfo:
     ended_at_us: int
     # None: it has no process (yet).
     pid: int | None
-    # Set when finished.
+    # Set once it has finished.
     outcome: Outcome | None
-    # Why it waits, in words; empty unless it does.
+    # Why it waits, in words; empty if it does not.
     waits_for: str
-    # It runs, but all its processes stand still until it is resumed.
+    # It runs, and all its processes are suspended until it is resumed.
     paused: bool = False
-    # How long it ran, or has been running or waiting; and how long ago it ended. The daemon tells, as its clock may be another than ours.
+    # How long it ran, or has been running or queued, and how long ago it ended, by the worker's clock.
     lasted_us: int = 0
     ended_ago_us: int | None = None
 
     @property
     def id(self) -> str:
-        """Its id as text."""
+        """The id as text."""
         return format_id(self.key.id)
 
     @property
     def name(self) -> str:
-        """Its name; empty if it has none."""
+        """The name; empty if it has none."""
         return self.spec.name
 
     @property
@@ -101,38 +101,38 @@ class JobInfo:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Its labels."""
+        """The labels."""
         return dict(self.spec.labels)
 
     @property
     def process(self) -> str | None:
-        """`PID@START`, which names it too; None if it never had a process."""
+        """`PID@START`, which also names the job; None if it never had a process."""
         return format_process(self.pid, self.started_at_us) if self.pid else None
 
     @property
     def returncode(self) -> int | None:
-        """How it ended, as `subprocess` tells it; None while it has not."""
+        """The return code as in `subprocess`; None while it has not ended."""
         return None if self.outcome is None else return_code(self.outcome)
 
     @property
     def queued_at(self) -> datetime | None:
-        """When it was accepted."""
+        """The time when it was accepted."""
         return moment(self.queued_at_us)
 
     @property
     def started_at(self) -> datetime | None:
-        """When its process was made."""
+        """The time when its process was started."""
         return moment(self.started_at_us)
 
     @property
     def ended_at(self) -> datetime | None:
-        """When nothing of it was left."""
+        """The time when its last process had ended."""
         return moment(self.ended_at_us)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One piece of news. Iterating on after `cursor` gives what came next, also after a restart of client or daemon."""
+    """One event. Iterating after `cursor` returns the events that follow it, even after a restart of client or worker."""
 
     cursor: EventCursor
     kind: EventKind
@@ -146,12 +146,12 @@ class Event:
     started_at_us: int
     # Set in `finished`.
     outcome: Outcome | None
-    # Why, in words, where there is something to say.
+    # Why, in words; may be empty.
     sentence: str
 
     @property
     def id(self) -> str:
-        """The job's id as text."""
+        """The id of the job as text."""
         return format_id(self.key.id)
 
     @property
@@ -161,13 +161,13 @@ class Event:
 
     @property
     def at(self) -> datetime | None:
-        """When it happened."""
+        """The time of the event."""
         return moment(self.at_us)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CompletedJob:
-    """A job that has ended, in the manner of `subprocess.CompletedProcess`."""
+    """A job that has ended; resembles `subprocess.CompletedProcess`."""
 
     args: Sequence[Text]
     # Negative for a signal.
@@ -181,7 +181,7 @@ class CompletedJob:
     outcome: Outcome
 
     def __repr__(self) -> str:
-        """Show what `subprocess.CompletedProcess` shows."""
+        """Return the same text as `subprocess.CompletedProcess`."""
         return f"CompletedJob(args={list(self.args)!r}, returncode={self.returncode}, stdout={self.stdout!r}, stderr={self.stderr!r})"
 
     def check_returncode(self) -> None:
@@ -193,7 +193,7 @@ class CompletedJob:
 
 
 def return_code(outcome: Outcome) -> int:
-    """Say how a job ended as `subprocess` would: the exit status, or the negative signal; never 0 unless it exited with 0."""
+    """Return the return code as in `subprocess`: the exit status, or the negative signal; 0 only if the job exited with 0."""
     if outcome.kind in (OutcomeKind.EXITED, OutcomeKind.FAILED_TO_START):
         return outcome.exit_status
     if outcome.signal:
@@ -204,7 +204,7 @@ def return_code(outcome: Outcome) -> int:
 
 
 def job_info(message: job_pb2.Job) -> JobInfo:
-    """Read a job as it came over the wire; what a newer daemon says beyond is left out."""
+    """Return a job that came over the wire, without what only a newer worker knows."""
     message.spec.DiscardUnknownFields()
     return JobInfo(
         key=JobKey(message.key.owner, message.key.id),
@@ -225,12 +225,12 @@ def job_info(message: job_pb2.Job) -> JobInfo:
 
 
 def _lasted_us(message: job_pb2.Job) -> int:
-    """Say how long a job lasted as far as its dates tell: an older daemon does not."""
+    """Return how long a job lasted, from its dates: an older worker does not say."""
     return max(0, message.ended_at_us - (message.started_at_us or message.queued_at_us)) if message.ended_at_us else 0
 
 
 def event(store: bytes, message: event_pb2.Event) -> Event | None:
-    """Read an event as it came over the wire; None for one of a kind that this version does not know."""
+    """Return an event that came over the wire; None if this version does not know its kind."""
     try:
         kind = EventKind(message.kind)
     except ValueError:
@@ -251,7 +251,7 @@ def event(store: bytes, message: event_pb2.Event) -> Event | None:
 
 
 def state_of(number: int) -> State:
-    """Read a state; one that this version does not know counts as running."""
+    """Return a state; one that this version does not know counts as running."""
     try:
         return State(number)
     except ValueError:
@@ -259,7 +259,7 @@ def state_of(number: int) -> State:
 
 
 def moment(at_us: int) -> datetime | None:
-    """Make a datetime of microseconds; None of 0."""
+    """Return a datetime for microseconds; None for 0."""
     from datetime import UTC, datetime, timedelta  # noqa: PLC0415 -- 3 ms that most commands need not wait for
 
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us) if at_us else None

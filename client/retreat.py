@@ -1,4 +1,4 @@
-"""When to come again, for a connection that was one too many for the daemon. Pure: time is passed in."""
+"""When to try again after the worker refused one connection too many. Pure: time is passed in."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ _LONGEST_SECONDS = 2.0
 
 
 class Retreat:
-    """Longer after each time in a row. `until`: when the next attempt is due; None: at once.
+    """A delay that grows with each refusal in a row. `until`: when the next attempt is due; None: at once.
 
-    `share`, from 0 to 1, is another one in each process, so that not all of those that wait come again at the same moment.
+    `share`, from 0 to 1, differs between processes, so that they do not all try again at the same moment.
     """
 
     __slots__ = ("_share", "_times", "until")
@@ -20,18 +20,18 @@ class Retreat:
         self.until: float | None = None
 
     def begin(self, now: float) -> bool:
-        """Note that the daemon sent us away; say whether that is the first time in a row."""
+        """Note a refusal, and return whether it is the first in a row."""
         longest = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2**self._times)
         self.until = now + longest * (1 + self._share) / 2
         self._times += 1
         return self._times == 1
 
     def lasts(self, now: float) -> bool:
-        """Say whether it is too early to come again."""
+        """Return whether it is too early to try again."""
         if self.until is not None and now >= self.until:
             self.until = None
         return self.until is not None
 
     def end(self) -> None:
-        """Note that the daemon let us in."""
+        """Note that the worker accepted the connection."""
         self._times = 0

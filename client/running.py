@@ -1,4 +1,4 @@
-"""A job that is run to its end by a caller who waits for nothing else: what `Client.run` does.
+"""Run a job to its end for a caller that waits for nothing else: what `Client.run` does.
 
 Whatever ends the wait early also ends the job, as with `subprocess.run`.
 """
@@ -14,16 +14,16 @@ from .results import CompletedJob
 from .session import Session
 from .specs import Duration, seconds
 
-# A daemon that does not answer must not hold up an interruption for ever.
+# A worker that does not answer must not hold up an interruption for ever.
 _STOP_ACKNOWLEDGED_SECONDS = 5.0
 # After the grace: so long may it take until nothing of a stopped job is left.
 _STOPPED_SECONDS = 60.0
 
 
 def run_to_end(session: Session, start: Exchange, job: Job, timeout: Duration | None, grace: Duration | None) -> CompletedJob:
-    """Wait for the end of a job that was just asked for, and get its output.
+    """Wait for the end of a job that was just submitted, and return its result.
 
-    Raises what was refused, and `JobTimeout` with the output so far when `timeout` has passed.
+    Raises the refusal, or `JobTimeout` with the output so far when `timeout` has passed.
     """
     deadline = deadline_in(timeout)
     output: Collecting | None = None
@@ -48,7 +48,7 @@ def run_to_end(session: Session, start: Exchange, job: Job, timeout: Duration | 
 
 
 def _stop(session: Session, start: Exchange, job: Job) -> bool:
-    """Stop a job that nobody waits for any more, as far as that goes within a few seconds; say whether it will end."""
+    """Stop a job that nobody waits for any more, within a few seconds, and return whether it will end."""
     if start.refusal is not None:
         return False
     with suppress(Exception):

@@ -1,6 +1,6 @@
-"""What `Client` and its jobs share: the connection, what is known of jobs, and waiting for their ends.
+"""What `Client` and its jobs share: the connection, what is known about jobs, and waiting for their ends.
 
-Every wait of the library goes through `pump` here, so that whatever comes meanwhile finds its job.
+Every wait of the library uses `pump` here, so that whatever comes meanwhile reaches its job.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .exchange import Exchange
 from .subscription import MISSED, Phase, Subscription
 from .tracking import Record, Tracking
 
-# Requests under way at once where many jobs are asked about: far below what a daemon holds for one peer.
+# Concurrent requests for many jobs: far below what a worker holds for one peer.
 _QUERIES_AT_ONCE = 64
-# Where events do not get through: jobs whose ends are told by their logs at once, and how often the others are asked for.
+# If events do not get through: how many jobs are watched by their logs at once, and how often the others are queried.
 _FOLLOWED_AT_ONCE = 16
 _LOOK_SECONDS = 5.0
 
@@ -39,12 +39,12 @@ class Session:
         self._hearing: Subscription | None = None
         # A watch was refused after it was acknowledged: its jobs are watched no more.
         self._watch_lost = False
-        # Only requests get through to the daemon, and no events.
+        # Only requests get through to the worker, and no events.
         self._deaf = False
 
     @property
     def watches(self) -> int:
-        """How many starts and stops are watched."""
+        """The number of starts and stops that are watched."""
         return len(self._watches)
 
     def pump(self, deadline: float | None = None, wake_fds: Sequence[int] = ()) -> bool:
@@ -54,7 +54,7 @@ class Session:
         return came
 
     def sort(self) -> None:
-        """Bring what came to the jobs that it is about."""
+        """Record what came with the jobs that it is about."""
         for exchange in self._watches:
             while exchange.items:
                 # First learnt, then taken: an exception of a signal handler in between costs nothing.
@@ -71,14 +71,14 @@ class Session:
     # --- requests
 
     def acknowledged(self, exchange: Exchange, records: Sequence[Record], deadline: float | None) -> None:
-        """Wait until a start or stop is acknowledged; from then on its reports tell of the ends of these jobs.
+        """Wait until a start or stop is acknowledged; after that its reports contain the ends of these jobs.
 
-        Raises what was refused, and TimeoutError when the deadline has passed; then it may be called again.
+        Raises the refusal, or TimeoutError when the deadline has passed; then it can be called again.
         """
         if exchange in self._watches:
             return
         if self.connection.next(exchange, deadline) is None:
-            raise Refused(Code.INTERNAL, "the daemon ended the request without acknowledging it")
+            raise Refused(Code.INTERNAL, "the worker ended the request without acknowledging it")
         if exchange.verb == "start":
             for record in records:
                 record.state = record.state or State.QUEUED
@@ -89,27 +89,27 @@ class Session:
             self.sort()
 
     def query(self, record: Record, deadline: float | None = None) -> job_pb2.Job:
-        """Ask what is known of one job."""
+        """Return what the worker knows about one job."""
         job = self.reply(query_by_key(record.key), "query_one", deadline).query_one.job
         self.tracking.learn_job(job)
         return job
 
     def reply(self, request: request_pb2.Request, content: str, deadline: float | None = None) -> request_pb2.Reply:
-        """Ask, and wait for the one answer, which has this content.
+        """Send a request and return its one answer, which has this content.
 
-        Raises what was refused, and TimeoutError when the deadline has passed.
+        Raises the refusal, or TimeoutError when the deadline has passed.
         """
         item = self.connection.call(request, deadline)
         if not isinstance(item, request_pb2.Reply) or item.WhichOneof("content") != content:
-            raise Refused(Code.INTERNAL, f"the daemon did not answer with {content}")
+            raise Refused(Code.INTERNAL, f"the worker did not answer with {content}")
         return item
 
     # --- ends of jobs
 
     def wait(self, records: Sequence[Record], *, first: bool = False, deadline: float | None = None) -> None:
-        """Wait until all of these jobs have ended (with `first`: one of them), also where that was long ago.
+        """Wait until all of these jobs have ended (with `first`: one of them). Jobs that ended earlier count too.
 
-        Raises what was refused, and TimeoutError when the deadline has passed.
+        Raises the refusal, or TimeoutError when the deadline has passed.
         """
         self.sort()
         open_records = [record for record in records if record.outcome is None]
@@ -192,7 +192,7 @@ class Session:
             raise TimeoutError("not all jobs have ended in time")
 
     def _query_all(self, records: Sequence[Record], deadline: float | None) -> None:
-        """Ask what is known of each; a job that the daemon does not know (any more) is refused."""
+        """Query each job; one that the worker does not know (any more) is refused."""
         asked: deque[Exchange] = deque()
         rest = iter(records)
         try:
@@ -216,7 +216,7 @@ def _first_refusal(records: Sequence[Record]) -> Refused | None:
 
 
 def query_by_key(key: JobKey) -> request_pb2.Request:
-    """Write a question about one job."""
+    """Return a query for one job."""
     return request_pb2.Request(query_one=request_pb2.QueryOne(key=key_to_wire(key)))
 
 

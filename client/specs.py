@@ -1,4 +1,4 @@
-"""What a caller of the library writes about a job, made into a spec: text or bytes, seconds, timedelta or `1h30m`."""
+"""Turn the options of a job in the library into a spec: text or bytes, seconds, timedelta or `1h30m`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .subprocess_words import explains_options
 if TYPE_CHECKING:
     from types import UnionType
 
-# As long as a timedelta can be. No one waits that long.
+# The longest timedelta.
 _LONGEST_SECONDS = 86_400_000_000_000
 
 Text: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
-# Seconds, where it is a number; a text is read as the command line reads it.
+# A number means seconds; a string is read as on the command line.
 Duration: TypeAlias = "float | timedelta | str"
 _A_TIME = "seconds, a timedelta, or a time such as '1h30m'"
 
@@ -75,9 +75,9 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
 
 
 def as_spec(job: JobSpec | Sequence[Text]) -> JobSpec:
-    """Take one of the jobs of `submit_many`: a spec, in which text may stand for bytes, or a bare argv.
+    """Return the spec of one of the jobs of `submit_many`: a spec, in which text may replace bytes, or an argv.
 
-    Raises TypeError that says what is wrong with it.
+    Raises TypeError.
     """
     if not isinstance(job, JobSpec):
         return job_spec(job)
@@ -104,9 +104,9 @@ def _must_be(what: str, value: object, kinds: type | UnionType, in_words: str) -
 
 
 def make_id(said: bytes | str | None) -> bytes:
-    """Read an id that a caller made, or make one.
+    """Return the id that a caller made, or a new one.
 
-    Raises `Refused(INVALID_ARGUMENT)` for what is no UUID.
+    Raises `Refused(INVALID_ARGUMENT)` if it is not a UUID.
     """
     if said is None:
         return new_id()
@@ -120,9 +120,9 @@ def make_id(said: bytes | str | None) -> bytes:
 
 
 def encode(spec: JobSpec) -> job_pb2.JobSpec:
-    """Write a spec as it travels.
+    """Return a spec as it is sent.
 
-    Raises `Refused(INVALID_ARGUMENT)` where a name or label is no Unicode, or a number cannot be written.
+    Raises `Refused(INVALID_ARGUMENT)` if a name or label is not Unicode, or a number cannot be encoded.
     """
     try:
         return to_wire(spec)
@@ -131,9 +131,9 @@ def encode(spec: JobSpec) -> job_pb2.JobSpec:
 
 
 def seconds(duration: Duration) -> float:
-    """Read a duration.
+    """Return a duration in seconds.
 
-    Raises `Refused(INVALID_ARGUMENT)` for a text that is none, and for what is no number of seconds: infinity, or not a number.
+    Raises `Refused(INVALID_ARGUMENT)` for a string that is not a time, for infinity and for NaN.
     """
     if isinstance(duration, str):
         return parse_duration(duration) / 1000
@@ -143,12 +143,12 @@ def seconds(duration: Duration) -> float:
     if not abs(duration) <= _LONGEST_SECONDS:
         # Python writes no integer of more than some thousand digits.
         said = str(duration) if isinstance(duration, float) else "so large a number"
-        raise Refused(Code.INVALID_ARGUMENT, f"{said} is not a duration in seconds", "for no limit leave it out, or give None")
+        raise Refused(Code.INVALID_ARGUMENT, f"{said} is not a duration in seconds", "for no limit, omit it or use None")
     return duration
 
 
 def milliseconds(duration: Duration | None) -> int | None:
-    """Read a duration as whole milliseconds, upwards: what is short is not nothing.
+    """Return a duration in whole milliseconds, rounded up.
 
     Raises `Refused(INVALID_ARGUMENT)` for a negative one.
     """

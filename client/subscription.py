@@ -1,12 +1,12 @@
-"""Every event after a cursor, in order, once. Knows no socket: requests, replies and news are passed through.
+"""Every event after a cursor, in order and once. Knows no socket: requests, replies and news are passed in and out.
 
-A subscription asks for a grant, subscribes to its topic, and replays what lies between its cursor and the head. Then it is live.
+A subscription requests a grant, subscribes to its topic, and replays the events between its cursor and the head. Then it is live.
 
 - What was published while it could not hear shows as a hole in the grant's count, in a heartbeat with a higher count, or in a `ready`
   with a later head: `doubted`. It replays after its cursor. What comes live meanwhile is held back until that is done.
-- A grant that may be gone (another run of the daemon, a new connection of the event socket, silence) is replaced by a new one.
-- An event at or before the cursor was told already, and is dropped.
-- A reader that takes nothing costs a bounded number of events: what is over is dropped here and replayed when there is room.
+- A grant that may be gone (another run of the worker, a new connection of the event socket, silence) is replaced by a new one.
+- An event at or before the cursor was delivered already and is dropped.
+- A reader that reads nothing costs a bounded number of events: further ones are dropped here and replayed when there is room.
 
 The states are in `TABLE`; what is not in it cannot happen.
 """
@@ -21,7 +21,7 @@ from ..schemas.generated import event_pb2, request_pb2
 from ..schemas.refusal import Code, Reason, Refused
 
 MOST_WAITING = 16_384
-# Why there is no going on from a cursor: events were missed.
+# Why a cursor cannot be continued from: events were missed.
 MISSED = frozenset({Reason.CURSOR_OF_ANOTHER_STORE, Reason.CURSOR_TOO_OLD, Reason.CURSOR_BEYOND_HEAD})
 _EVENTS_A_REPLAY = 1000
 
@@ -73,7 +73,7 @@ class Subscription:
         self.phase = Phase.ASKING
         self.topic = b""
         self.refusal: Refused | None = None
-        # Where the daemon's news were when the last grant was given: where to go on if this is refused.
+        # Where the worker's news were when the last grant was given: where to go on if this is refused.
         self.head: event_pb2.Cursor | None = None
         self._filter = wanted
         self._store = b"" if after is None else after.store
@@ -101,7 +101,7 @@ class Subscription:
     # --- what to send, what to read
 
     def request(self) -> request_pb2.Request | None:
-        """Get the request to send now, or None. It takes the place of the one before, whose answer counts no more."""
+        """Return the request to send now, or None. It replaces the one before, whose answer no longer counts."""
         if not self._due:
             return None
         if self.phase is Phase.ASKING:
@@ -113,7 +113,7 @@ class Subscription:
         return None
 
     def take(self) -> event_pb2.Event | None:
-        """Get the next event, or None if there is none now."""
+        """Return the next event, or None if there is none now."""
         if not self._waiting:
             return None
         event = self._waiting.popleft()
@@ -123,14 +123,14 @@ class Subscription:
     # --- what came
 
     def receive(self, reply: request_pb2.Reply) -> None:
-        """Take in the answer to the last `request`."""
+        """Process the answer to the last `request`."""
         if reply.HasField("subscribe") and self.phase is Phase.ASKING:
             self._receive_grant(reply.subscribe)
         elif reply.HasField("replay") and self.phase is Phase.CATCHING_UP:
             self._receive_replay(reply.replay)
 
     def hear(self, news: event_pb2.News) -> None:
-        """Take in what was published on `topic`."""
+        """Process what was published on `topic`."""
         if not self.granted:
             return
         events = news.events.events
@@ -151,7 +151,7 @@ class Subscription:
             self._doubt()
 
     def grant_lost(self) -> None:
-        """Note that the grant may be gone: ask for a new one, and go on after the cursor."""
+        """Note that the grant may be gone: request a new one, and continue after the cursor."""
         self._move(Input.GRANT_LOST)
         self._drop_grant()
         self._due = True
@@ -185,7 +185,7 @@ class Subscription:
         upto = reply.upto
         reached = self._reached()
         if upto.store != self._store or upto.seq < reached or (reply.more and upto.seq == reached):
-            self.end(Refused(Code.INTERNAL, "the daemon's replay of events does not go on from the cursor that was asked for"))
+            self.end(Refused(Code.INTERNAL, "the worker's replay of events does not continue from the requested cursor"))
             return
         self._tell(reply.events)
         self._seq = upto.seq
@@ -227,11 +227,11 @@ class Subscription:
 
 def _cursor_problem(store: bytes, seq: int, head: event_pb2.Cursor) -> Refused | None:
     if store != head.store:
-        problem = "the cursor belongs to another store: this is another daemon, or its store was rebuilt"
+        problem = "the cursor belongs to another store: this is another worker, or its store was rebuilt"
         reason = Reason.CURSOR_OF_ANOTHER_STORE
     elif seq > head.seq:
-        problem = f"the cursor is at event {seq} and the daemon's newest is {head.seq}: its store is an older copy"
+        problem = f"the cursor is at event {seq} and the worker's newest is {head.seq}: its store is an older copy"
         reason = Reason.CURSOR_BEYOND_HEAD
     else:
         return None
-    return Refused(Code.OUT_OF_RANGE, f"{problem}; events may have been missed", "list the jobs, and go on from now", reason=reason)
+    return Refused(Code.OUT_OF_RANGE, f"{problem}; events may have been missed", "list the jobs, and continue from now", reason=reason)

@@ -1,6 +1,6 @@
-"""What is known here of jobs, whoever told: reports of a start or stop, events, answers to a query. Knows no socket.
+"""What is known here about jobs, from reports of a start or stop, events, and answers to queries. Knows no socket.
 
-A record is kept as long as somebody holds the job; two handles of one job share it.
+A record is kept as long as a handle of the job; two handles of one job share it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Record:
 
     @property
     def is_watched(self) -> bool:
-        """Whether its end will be told without being asked for."""
+        """Whether its end will be reported without a query."""
         return self.watch is not None and not self.watch.ended
 
 
@@ -48,14 +48,14 @@ class Tracking:
         self._records: weakref.WeakValueDictionary[JobKey, Record] = weakref.WeakValueDictionary()
 
     def record(self, key: JobKey) -> Record:
-        """Get the record of a job."""
+        """Return the record of a job."""
         record = self._records.get(key)
         if record is None:
             record = self._records[key] = Record(key)
         return record
 
     def learn_reports(self, reports: request_pb2.Reports) -> None:
-        """Take in what a start or stop tells."""
+        """Process a report of a start or stop."""
         for report in reports.reports:
             record = self._records.get(JobKey(report.key.owner, report.key.id))
             if record is None:
@@ -70,7 +70,7 @@ class Tracking:
                     self._notice(f"job {short_id(record.key.id)}: {report.waits_for}")
 
     def learn_event(self, event: event_pb2.Event) -> None:
-        """Take in an event."""
+        """Process an event."""
         record = self._records.get(JobKey(event.key.owner, event.key.id))
         if record is None:
             return
@@ -83,11 +83,11 @@ class Tracking:
                 self._lives(record, State.RUNNING, event.pid, event.started_at_us)
             case event_pb2.EVENT_KIND_QUEUED:
                 self._lives(record, State.QUEUED, 0, 0)
-            case _:  # Of a newer daemon.
+            case _:  # Of a newer worker.
                 pass
 
     def learn_job(self, job: job_pb2.Job) -> None:
-        """Take in an answer to a query."""
+        """Process an answer to a query."""
         record = self._records.get(JobKey(job.key.owner, job.key.id))
         if record is None:
             return
@@ -97,7 +97,7 @@ class Tracking:
             self._lives(record, state_of(job.state), job.pid, job.started_at_us)
 
     def _lives(self, record: Record, state: State, pid: int, started_at_us: int) -> None:
-        # Several tell, each in its own time: what is older changes nothing.
+        # Several sources report, each at its own time: older news change nothing.
         if record.outcome is None:
             record.state = max(record.state or state, state)
             record.pid = pid or record.pid

@@ -70,7 +70,7 @@ def load(path: Path) -> Identity:
     belongs to somebody else, others could read it, or it is damaged.
     """
     try:
-        # O_NONBLOCK: a FIFO of that name must not hold us.
+        # O_NONBLOCK: a FIFO of that name must not block.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         raise Refused(Code.NOT_FOUND, f"there is no identity at {path}", "make one with: jobwire keys new") from None

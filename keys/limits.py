@@ -1,6 +1,6 @@
-"""How much one member may take up at once, over all its connections: what a line of the roster may narrow or widen.
+"""The limits of one member over all its connections, which an entry of the roster can lower or raise.
 
-Pure: knows no roster's file (roster_text.py reads it) and counts nothing; each limit is held where what it bounds is.
+Pure: knows no roster file (roster_text.py reads it) and counts nothing; each limit is enforced where it applies.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _FEWEST_UNREAD_BYTES = 5 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one member; what a roster's line leaves out is as here.
+    """The limits of one member; the defaults apply to what its entry in the roster does not set.
 
     `connections`, for requests. `streams`: watched starts and stops, and followed logs. `grants`: subscriptions to events.
     `unread_bytes`: what was sent and its machine did not take yet, of replies and of events each. `queued_jobs` wait, `running_jobs`
@@ -37,7 +37,7 @@ NAMES = tuple(field.name for field in fields(Limits))
 
 
 def limit_problem(name: str, value: object) -> str:
-    """Say what is wrong with a limit as a roster gives it; nothing if it is sound."""
+    """Return what is wrong with a limit in a roster; empty if it is valid."""
     fewest = _FEWEST_UNREAD_BYTES if name == "unread_bytes" else 1
     # True is a number too.
     if isinstance(value, int) and not isinstance(value, bool) and fewest <= value <= _MOST:

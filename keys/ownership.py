@@ -22,9 +22,9 @@ _ALL_USERS = ["0", "0", "4294967295"]
 
 
 def demand_own(path: Path, what: str) -> None:
-    """Make sure that a file or folder is of who runs this, and that nobody else can change it; one that is missing passes.
+    """Check that a file or folder belongs to the user who runs this, and that nobody else can change it; a missing one passes.
 
-    For root, also that nobody but root can put something else in its place. `what` names it in the sentence: "the state folder".
+    For root, also check that nobody but root can replace it. `what` names it in messages: "the state folder".
 
     Raises `Refused(FAILED_PRECONDITION)` that names the owner and what to do.
     """
@@ -42,7 +42,7 @@ def demand_own(path: Path, what: str) -> None:
 
 
 def demand_fixed(path: Path, what: str) -> None:
-    """Make sure, for root, that nobody but root can put something else in the place of a file or folder.
+    """For root, check that nobody but root can replace a file or folder.
 
     Raises `Refused(FAILED_PRECONDITION)` that names the folder above and its owner.
     """
@@ -52,9 +52,9 @@ def demand_fixed(path: Path, what: str) -> None:
 
 
 def judge(status: os.stat_result, path: Path, what: str, *, roots_too: bool = False) -> None:
-    """Refuse what is not of who runs this, or what others may write; `roots_too`: root's is good as well.
+    """Refuse what does not belong to the user who runs this, or what others may write; `roots_too`: accept what belongs to root.
 
-    By what fstat(2) says of an open file, where there is one: then nobody can change it between look and use.
+    Uses fstat(2) of an open file if there is one: then nobody can change it between check and use.
 
     Raises `Refused(FAILED_PRECONDITION)`.
     """
@@ -68,7 +68,7 @@ def judge(status: os.stat_result, path: Path, what: str, *, roots_too: bool = Fa
 
 
 def judge_owner(status: os.stat_result, path: Path, what: str, *, roots_too: bool = False) -> None:
-    """Refuse as `judge` does, but for its owner only."""
+    """Refuse as `judge` does, but check the owner only."""
     me = os.geteuid()
     if status.st_uid != me and not (roots_too and status.st_uid == _ROOT):
         raise Refused(
@@ -79,13 +79,13 @@ def judge_owner(status: os.stat_result, path: Path, what: str, *, roots_too: boo
 
 
 def others_may_write(status: os.stat_result) -> bool:
-    """Tell whether anybody but the owner may; the owner's private group, which many systems have for each user, does not count."""
+    """Return whether anybody but the owner may write; the owner's private group, which many systems have, does not count."""
     mode = status.st_mode
     return bool(mode & stat.S_IWOTH) or (bool(mode & stat.S_IWGRP) and not _is_private(status.st_gid, status.st_uid))
 
 
 def outsiders() -> set[int]:
-    """Get the user that a user namespace shows for all whom it does not know, who are nobody in here; empty outside of such a one."""
+    """Return the user that a user namespace shows for all users that it does not map; empty outside of one."""
     try:
         if Path("/proc/self/uid_map").read_text().split() == _ALL_USERS:
             return set()
@@ -95,14 +95,14 @@ def outsiders() -> set[int]:
 
 
 def name_of(uid: int) -> str:
-    """Write a user for people: `joe (uid 1000)`."""
+    """Return a user for people: `joe (uid 1000)`."""
     with suppress(KeyError):
         return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
     return f"uid {uid}"
 
 
 def reason_of(error: OSError, path: Path) -> str:
-    """Say why something could not be written at a path; where that is not permitted, also whose the folder is."""
+    """Return why something could not be written at a path; if it is not permitted, also the owner of the folder."""
     if not isinstance(error, PermissionError):
         return error.strerror or str(error)
     for folder in path.parents:
@@ -120,7 +120,7 @@ def _is_private(gid: int, uid: int) -> bool:
 
 
 def _above(path: Path) -> Iterator[Path]:
-    """List the folders above: as the path is written, and as its links lead."""
+    """Return the folders above a path: as it is written, and as its links lead."""
     yield from dict.fromkeys((*path.absolute().parents, *Path(os.path.realpath(path)).parents))
 
 

@@ -1,4 +1,4 @@
-"""Where a user's files are (XDG Base Directory Specification), and that they are this user's. Knows no file's content."""
+"""The paths of a user's files (XDG Base Directory Specification), checked to belong to this user. Knows no content."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ STATE_VARIABLE = "JOBWIRE_STATE"
 
 
 def config_folder() -> Path:
-    """Say where contexts, identity and roster of this user are: `$JOBWIRE_CONFIG`, or `jobwire` in the user's folder for such.
+    """Return the config folder, with contexts, identity and roster: `$JOBWIRE_CONFIG`, or `jobwire` in the user's config folder.
 
-    Raises `Refused(FAILED_PRECONDITION)` where it belongs to somebody else, or there is no telling where it is.
+    Raises `Refused(FAILED_PRECONDITION)` if it belongs to another user or cannot be determined.
     """
     folder = _folder(CONFIG_VARIABLE, "XDG_CONFIG_HOME", ".config")
     demand_own(folder, "the config folder")
@@ -25,7 +25,7 @@ def config_folder() -> Path:
 
 
 def state_folder() -> Path:
-    """Say where what this user's daemons remember is: `$JOBWIRE_STATE`, or `jobwire` in the user's folder for such.
+    """Return the state folder: `$JOBWIRE_STATE`, or `jobwire` in the user's state folder.
 
     Raises `Refused(FAILED_PRECONDITION)` as `config_folder` does.
     """
@@ -35,12 +35,12 @@ def state_folder() -> Path:
 
 
 def identity_path() -> Path:
-    """Say where this user's identity is."""
+    """Return the path of this user's identity."""
     return config_folder() / "identity"
 
 
 def roster_path() -> Path:
-    """Say where the roster of this user's own workers is.
+    """Return the path of the roster of this user's own workers.
 
     Raises `Refused(FAILED_PRECONDITION)` as `config_folder` does.
     """
@@ -50,7 +50,7 @@ def roster_path() -> Path:
 
 
 def worker_folder() -> Path:
-    """Say where this user's worker keeps its state, the embedded one and any other that is not told otherwise.
+    """Return the state folder of this user's worker: the embedded one, and any other without a setting.
 
     Raises `Refused(FAILED_PRECONDITION)` as `config_folder` does.
     """
@@ -60,7 +60,7 @@ def worker_folder() -> Path:
 
 
 def _folder(ours: str, base: str, below_home: str) -> Path:
-    # As platformdirs has it on Linux; but that takes 5 ms to import, in every command.
+    # As in platformdirs on Linux, which takes 5 ms to import, in every command.
     if said := os.environ.get(ours):
         return Path(said).absolute()
     of_user = os.environ.get(base, "").strip()

@@ -1,7 +1,7 @@
-"""Files and folders that only their owner may read: written whole or not at all, and never where somebody else leads us.
+"""Files and folders that only their owner may read: written atomically, and never through a link of somebody else.
 
-A path is resolved part by part, each opened below the descriptor of the one before, so that nobody can swap a folder between look and
-use. root follows only the links that root made. Knows nothing of what stands in the files.
+A path is resolved part by part, each opened below the descriptor of the one before, so that nobody can swap a folder between check and
+use. root follows only links of root. Knows no content of the files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from .ownership import name_of, others_may_write, outsiders
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# As path_resolution(7) has it.
+# As in path_resolution(7).
 _MOST_LINKS = 40
 # See rename(2).
 _RENAME_NOREPLACE = 1
@@ -26,7 +26,7 @@ _UNLESS_LINKS = {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errn
 
 
 class Place:
-    """The name of a file in a folder that is held open. Close it."""
+    """The name of a file in an open folder. Close it after use."""
 
     def __init__(self, folder: int, path: Path) -> None:
         """`path` is where the links led."""
@@ -34,25 +34,25 @@ class Place:
         self.path = path
 
     def close(self) -> None:
-        """Let go, also of the lock."""
+        """Close the folder and release the lock."""
         os.close(self.folder)
 
     def lock(self) -> None:
-        """Wait until nobody else edits a file of this folder. The folder is locked, not the file: another file takes its place."""
+        """Wait until nobody else edits a file of this folder. Locks the folder and not the file, because the file is replaced."""
         fcntl.flock(self.folder, fcntl.LOCK_EX)
 
     def open(self) -> int:
-        """Open the file to read.
+        """Return a descriptor of the file, open for reading.
 
         Raises OSError.
         """
-        # O_NONBLOCK: a FIFO of that name must not hold us.
+        # O_NONBLOCK: a FIFO of that name must not block.
         return os.open(self.path.name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.folder)
 
     def create(self, data: bytes) -> None:
-        """Write a file that is not there yet, mode 0600; it appears whole and survives power loss.
+        """Write a new file, mode 0600, atomically; it survives power loss.
 
-        Raises FileExistsError where there is one, which is left alone.
+        Raises FileExistsError if it exists, and leaves it unchanged.
         """
         with self._written_beside(data) as (made, _):
             try:
@@ -67,12 +67,12 @@ class Place:
             _sync(self.folder)
 
     def replace(self, data: bytes) -> None:
-        """Write a file, mode 0600, in the place of one that may be there; readers see the old one or the new one, whole.
+        """Write or replace a file, mode 0600, atomically: readers see the old one or the new one.
 
-        It belongs to whom the old one, or else the folder, belongs to.
+        Its owner is that of the old one, or else of the folder.
         """
         with self._written_beside(data) as (made, fd):
-            # root who edits the file of a service must not shut the service out.
+            # If root edits the file of a service, the service must still be able to read it.
             before = self._status() or os.fstat(self.folder)
             if before.st_uid != os.geteuid():
                 # The file that was made, whatever its name leads to by now.
@@ -87,7 +87,7 @@ class Place:
             return None
 
     def _rename_unless_there(self, made: str) -> None:
-        """Do without hard links, which some file systems have not."""
+        """Write it without hard links, which some file systems lack."""
         import ctypes  # noqa: PLC0415 -- rarely needed
 
         libc = ctypes.CDLL(None, use_errno=True)
@@ -96,18 +96,18 @@ class Place:
             return
         if (number := ctypes.get_errno()) not in {errno.EINVAL, errno.ENOSYS}:
             raise OSError(number, os.strerror(number), self.path)
-        # A file system that knows neither: then two at the very same moment are not told from each other.
+        # A file system with neither: two writers at the same moment cannot be distinguished then.
         if self._status() is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
         os.rename(made, self.path.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
 
     @contextmanager
     def _written_beside(self, data: bytes) -> Iterator[tuple[str, int]]:
-        """Write a file under another name, that is gone again where an exception comes."""
+        """Write a file under a temporary name, which is removed if an exception is raised."""
         made = f".{self.path.name}.{os.urandom(8).hex()}"
         fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self.folder)
         try:
-            # Whatever the umask took away.
+            # Whatever the umask.
             os.fchmod(fd, 0o600)
             with open(fd, "wb", closefd=False) as file:
                 file.write(data)
@@ -123,9 +123,9 @@ class Place:
 
 @contextmanager
 def place_of(path: Path, *, make: bool = False) -> Iterator[Place]:
-    """Find the place of a file; `make`: its folder is made where it is missing, 0700. Where the file is a link, what it leads to.
+    """Return the place of a file, or of what it links to; `make`: create a missing folder with mode 0700.
 
-    Raises OSError; PermissionError for a link that somebody else could have made.
+    Raises OSError; PermissionError for a link that another user could have made.
     """
     place = Place(*_walk(path, make=make, to_folder=False))
     try:
@@ -135,7 +135,7 @@ def place_of(path: Path, *, make: bool = False) -> Iterator[Place]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its missing parents, each 0700; those that exist are left as they are."""
+    """Make a folder and its missing parents with mode 0700; existing ones are left unchanged."""
     folder, _ = _walk(path, make=True, to_folder=True)
     os.close(folder)
 
@@ -153,7 +153,7 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable: fsync(2) of a file does not reach the name that it has there."""
+    """Make the names in a folder durable: fsync(2) of a file does not include its name."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         _sync(fd)
@@ -165,7 +165,7 @@ def _sync(fd: int) -> None:
     try:
         os.fsync(fd)
     except OSError as error:
-        # fsync(2): this file system has nothing of the kind, for folders for instance.
+        # fsync(2): this file system does not support it, for example for folders.
         if error.errno != errno.EINVAL:
             raise
 

@@ -1,6 +1,6 @@
-"""Who may do what: roles as sets of rights, and the one place that every request and every grant asks.
+"""Who may do what: roles as sets of rights, and the check for every request and every grant.
 
-Knows no socket, no roster file and no job beyond whose it is.
+Knows no socket, no roster file, and of a job only its owner.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from .limits import EVERYBODYS, Limits
 
 
 class Right(enum.Enum):
-    """What a role may allow. The plain ones are about one's own jobs."""
+    """What a role may allow. The plain ones apply to one's own jobs."""
 
     SEE = "see"
     SEE_OTHERS = "see others' jobs"
     SUBMIT = "submit jobs"
     STOP = "stop or signal jobs"
     STOP_OTHERS = "stop or signal others' jobs"
-    ADMINISTER = "administer the daemon"
+    ADMINISTER = "administer the worker"
 
 
 ROLES: dict[str, frozenset[Right]] = {
@@ -29,10 +29,10 @@ ROLES: dict[str, frozenset[Right]] = {
     "operator": frozenset({Right.SEE, Right.SEE_OTHERS, Right.SUBMIT, Right.STOP, Right.STOP_OTHERS}),
     "admin": frozenset(Right),
 }
-# Names that will mean something one day: nobody may get used to them before.
+# Names that are reserved for later.
 RESERVED_ROLES = frozenset({"relay", "pairing"})
 
-# What one must hold to do the same to somebody else's job. Nobody submits in another's name.
+# The right needed to do the same to a job of another member. Nobody submits in another's name.
 _TOWARDS_OTHERS = {
     Right.SEE: Right.SEE_OTHERS,
     Right.SEE_OTHERS: Right.SEE_OTHERS,
@@ -44,7 +44,7 @@ _TOWARDS_OTHERS = {
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody whom the roster lets in. `key` is the Ed25519 public key, `role` one of `ROLES`."""
+    """A member of the roster. `key` is the Ed25519 public key, `role` one of `ROLES`."""
 
     name: str
     key: bytes
@@ -53,13 +53,13 @@ class Member:
 
 
 def may(member: Member, right: Right, owner: bytes) -> bool:
-    """Say whether `member` may do this to a job of `owner` (a public key); ask with the plain right, `SEE` or `STOP`."""
+    """Return whether `member` may do this to a job of `owner` (a public key). `right` is the plain one, `SEE` or `STOP`."""
     needed = right if owner == member.key else _TOWARDS_OTHERS.get(right)
     return needed in ROLES[member.role]
 
 
 def demand(member: Member, right: Right, owner: bytes, job: str = "") -> None:
-    """Go on only if `member` may do this to a job of `owner`; `job` is what the asker called it.
+    """Raise unless `member` may do this to a job of `owner`; `job` is its name in the request.
 
     Raises `Refused(NOT_FOUND)` for a job that must stay unknown, else `Refused(PERMISSION_DENIED)`.
     """
@@ -71,11 +71,11 @@ def demand(member: Member, right: Right, owner: bytes, job: str = "") -> None:
     raise Refused(
         Code.PERMISSION_DENIED,
         f"{member.name} has the role {member.role}, which may not {whose.value}",
-        "ask who keeps the daemon's roster for another role",
+        "ask the administrator of the worker for another role",
         reason=Reason.ROLE,
     )
 
 
 def no_such_job(job: str) -> Refused:
-    """Make the one answer for a job that does not exist and for one that the asker must not know of."""
+    """Return the answer for a job that does not exist, or that the member must not know of."""
     return Refused(Code.NOT_FOUND, f"there is no job {job}", "list your jobs", reason=Reason.NO_SUCH_JOB)

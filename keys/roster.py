@@ -32,12 +32,12 @@ _NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 _WRITTEN = flags.CLOSE_WRITE | flags.MOVED_TO
 _TAKEN_AWAY = flags.MOVED_FROM | flags.DELETE
 _WATCHED = _WRITTEN | _TAKEN_AWAY | flags.CREATE | flags.ATTRIB | flags.MOVE_SELF | flags.ONLYDIR
-# Editors move the old file away or delete it, and then write the new one: so long is waited for it before nobody may come in.
+# Editors move or delete the old file and then write the new one: the wait for it, before the roster counts as empty.
 _SETTLE_SECONDS = 0.1
 
 
 def read(path: Path) -> Roster:
-    """Read a roster's file; a missing one is empty.
+    """Return the roster of a file; a missing one is empty.
 
     Raises `Refused`.
     """
@@ -45,12 +45,12 @@ def read(path: Path) -> Roster:
 
 
 def _read_text(path: Path, *, in_force: bool = False) -> str:
-    """Read the file; `in_force`: it is to let people in, so nobody but who runs this, or root, may have written it."""
+    """Return the content of the file; `in_force`: it is to be used, so only the user who runs this, or root, may have written it."""
     if in_force:
-        # Who owns a folder above could put an older roster of root's there, and be let in again.
+        # The owner of a folder above could put an older roster of root there and get access again.
         demand_fixed(path, "the roster")
     try:
-        # O_NONBLOCK: a FIFO of that name must not hold us.
+        # O_NONBLOCK: a FIFO of that name must not block.
         return _read_open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), path, in_force=in_force)
     except (FileNotFoundError, NotADirectoryError):
         return ""
@@ -59,7 +59,7 @@ def _read_text(path: Path, *, in_force: bool = False) -> str:
 
 
 def _read_open(fd: int, path: Path, *, in_force: bool) -> str:
-    """Read the file from its descriptor, which is closed; its mode and owner are those of the very file that is read."""
+    """Return the content, read from a descriptor, which is closed; mode and owner are those of the file that is read."""
     try:
         status = os.fstat(fd)
         mode = status.st_mode
@@ -70,7 +70,7 @@ def _read_open(fd: int, path: Path, *, in_force: bool) -> str:
         raise Refused(Code.INVALID_ARGUMENT, f"{path} is not a file of at most {LARGEST_ROSTER} bytes")
     if mode & stat.S_IWOTH:
         raise Refused(
-            Code.FAILED_PRECONDITION, f"anybody could write {path} and let themselves in", f"type: chmod 600 {shlex.quote(str(path))}"
+            Code.FAILED_PRECONDITION, f"anybody may write to {path} and add themselves", f"type: chmod 600 {shlex.quote(str(path))}"
         )
     if in_force:
         judge_owner(status, path, "the roster", roots_too=True)
@@ -81,7 +81,7 @@ def _read_open(fd: int, path: Path, *, in_force: bool) -> str:
 
 
 def list_members(path: Path) -> tuple[Member, ...]:
-    """Read who is in a roster's file, in its order.
+    """Return the members in a roster's file, in its order.
 
     Raises `Refused`.
     """
@@ -89,17 +89,17 @@ def list_members(path: Path) -> tuple[Member, ...]:
 
 
 def add_member(path: Path, name: str, public: bytes, role: str, limits: Mapping[str, int] = _NO_LIMITS) -> bool:
-    """Write one more member into a roster's file, made if it is missing; what stands there stays as it is, comments too.
+    """Add a member to a roster's file, which is created if missing; its other content, with comments, is left unchanged.
 
-    `limits`: by the names of limits.py. Says whether that was needed: False where this very member stands there already.
+    `limits`: by the names of limits.py. Return False if this member was there already, else True.
 
-    Raises `Refused`: ALREADY_EXISTS where the name or the key is there, INVALID_ARGUMENT, FAILED_PRECONDITION where it cannot be written.
+    Raises `Refused`: ALREADY_EXISTS if the name or the key is there, INVALID_ARGUMENT, FAILED_PRECONDITION if it cannot be written.
     """
     if problem := name_problem(name) or role_problem(role):
         raise Refused(Code.INVALID_ARGUMENT, problem)
     curve = curve_public_of(public)
     try:
-        # Where it is a symbolic link, the file is replaced and not the link.
+        # If it is a symbolic link, the file is replaced and not the link.
         with private_files.place_of(path, make=True) as place:
             place.lock()
             text = ""
@@ -117,14 +117,14 @@ def add_member(path: Path, name: str, public: bytes, role: str, limits: Mapping[
 
 def _refuse_known(roster: Roster, path: Path, name: str, curve: bytes) -> None:
     if any(member.name == name for member in roster.members):
-        raise Refused(Code.ALREADY_EXISTS, f"the name {name} is in {path} already", "choose another name")
+        raise Refused(Code.ALREADY_EXISTS, f"the name {name} is already in {path}", "choose another name")
     known = roster.by_curve(curve)
     if known is not None:
-        raise Refused(Code.ALREADY_EXISTS, f"the key is in {path} already, as that of {known.name}")
+        raise Refused(Code.ALREADY_EXISTS, f"the key is already in {path}, as that of {known.name}")
 
 
 def _with_member(text: str, path: Path, name: str, public: bytes, role: str, limits: Mapping[str, int]) -> str:
-    # Appended, not set anew from parsed parts: every byte that a person wrote stays. Nothing here can need quoting.
+    # Appended, so that every byte that a person wrote is kept. Nothing here can need quoting.
     gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
     added = f'{gap}[[member]]\nname = "{name}"\nkey = "{format_public(public)}"\nrole = "{role}"\n'
     added += "".join(f"{limit} = {value}\n" for limit, value in limits.items())
@@ -132,22 +132,20 @@ def _with_member(text: str, path: Path, name: str, public: bytes, role: str, lim
     try:
         parse(text, str(path))
     except Refused:
-        raise Refused(
-            Code.FAILED_PRECONDITION, f"the members of {path} are not written as [[member]]", f"write {name} into it by hand"
-        ) from None
+        raise Refused(Code.FAILED_PRECONDITION, f"the members of {path} are not written as [[member]]", f"add {name} by hand") from None
     return text
 
 
 def _real(path: Path) -> Path:
-    # Unlike Path.resolve, this ends without an exception where links go in a circle.
+    # Unlike Path.resolve, this does not raise if links go in a circle.
     return Path(os.path.realpath(path))
 
 
 class RosterFile:
-    """The roster in force: that of a file, read again whenever it changes.
+    """The roster in force: that of a file, which is read again whenever it changes.
 
-    A missing file is an empty roster. A file that is broken when it changes leaves the old roster in force; one that is broken at the
-    beginning is `Refused`. The loop watches `fileno` and calls `drain`.
+    A missing file is an empty roster. If a change breaks the file, the old roster stays in force; a file that is broken at the start is
+    `Refused`. The loop watches `fileno` and calls `drain`.
     """
 
     def __init__(self, path: Path, on_change: Callable[[Roster], None], on_problem: Callable[[str], None]) -> None:
@@ -172,20 +170,20 @@ class RosterFile:
             raise
 
     def fileno(self) -> int:
-        """Get the descriptor that is readable when the file may have changed."""
+        """Return the descriptor that is readable when the file may have changed."""
         fd: int = self._inotify.fileno()
         return fd
 
     def drain(self) -> None:
-        """Put in force what the file says now; `on_change` or `on_problem` is called where that is something new.
+        """Apply the current content of the file; calls `on_change` or `on_problem` if that is new.
 
-        Returns at once, but within 0.1 s where the file was taken away or is just being written.
+        Returns at once, or within 0.1 s if the file was removed or is being written.
         """
         if not self._concerns_us(self._read_events()):
             return
         problem = ""
         try:
-            # Before reading, or a change in between would go unseen.
+            # Before reading, or a change in between would be missed.
             self._watch()
         except OSError as error:
             problem = f"changes of {self._path} go unseen until a restart: its folder cannot be watched: {error.strerror}"
@@ -199,7 +197,7 @@ class RosterFile:
         self._problem = problem
 
     def close(self) -> None:
-        """Let go of the watch."""
+        """Stop watching."""
         self._inotify.close()
 
     def _take(self, text: str) -> None:

@@ -1,10 +1,10 @@
-"""What the text of a roster may say: who may come in, by which key, in which role.
+"""The text of a roster: the members, their keys and their roles.
 
     [[member]]
     name = "laptop"
     key = "jobwire-key-..."
     role = "submitter"
-    running_jobs = 2    # limits, where this member's are others than those of everybody (limits.py)
+    running_jobs = 2    # limits that differ from the default (limits.py)
 
 Pure: knows neither the file (roster.py) nor what the roles allow (rights.py).
 """
@@ -28,25 +28,25 @@ from .rights import RESERVED_ROLES, ROLES, Member
 # Some editors put it before UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
-# Limits that are planned; one who writes them must not believe that they hold.
+# Planned limits: refused, so that nobody relies on them.
 _NOT_YET = frozenset({"executables", "user", "folders", "priority", "expires"})
 _HEADER = re.compile(r"\s*\[\[\s*[\"']?member[\"']?\s*\]\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Who may come in. Made by `parse`; nobody changes it."""
+    """The members of a worker, as `parse` returns them."""
 
     members: tuple[Member, ...] = ()
     _by_key: Mapping[bytes, Member] = field(default_factory=dict, repr=False, compare=False)
     _by_curve: Mapping[bytes, Member] = field(default_factory=dict, repr=False, compare=False)
 
     def member(self, public: bytes) -> Member | None:
-        """Get who has this Ed25519 public key."""
+        """Return the member with this Ed25519 public key, or None."""
         return self._by_key.get(public)
 
     def by_curve(self, curve_public: bytes) -> Member | None:
-        """Get who has this CURVE public key."""
+        """Return the member with this CURVE public key, or None."""
         return self._by_curve.get(curve_public)
 
 
@@ -65,7 +65,7 @@ class _Wrong(Exception):  # noqa: N818 -- a fact; it becomes a refusal once its 
 
 
 def parse(text: str, path: str) -> Roster:
-    """Read the text of a roster; `path` is only for the sentence.
+    """Return the roster in a text; `path` is for messages.
 
     Raises `Refused(INVALID_ARGUMENT)` that names file, line and reason.
     """
@@ -82,8 +82,8 @@ def parse(text: str, path: str) -> Roster:
 
 
 def refused_at(path: str, line: int, reason: str) -> Refused:
-    """Make the refusal of a roster that is wrong at a line."""
-    return Refused(Code.INVALID_ARGUMENT, f"{path}, line {line}: {reason}", "mend that line")
+    """Return the refusal of a roster with a mistake at a line."""
+    return Refused(Code.INVALID_ARGUMENT, f"{path}, line {line}: {reason}", "fix that line")
 
 
 def _roster(document: Mapping[str, object]) -> Roster:
@@ -145,20 +145,20 @@ def _entry(raw: object, index: int) -> _Entry:
         mistake = understand(error)
         key = str(mistake.path[-1]) if mistake.path else ""
         if key in _NOT_YET and mistake.wrong is Wrong.UNKNOWN_KEY:
-            raise _Wrong(f"the limit '{key}' is not there yet in this version", index, key) from None
+            raise _Wrong(f"the limit '{key}' is not available yet in this version", index, key) from None
         raise _Wrong(mistake.words, index, key) from None
 
 
 def name_problem(name: str) -> str:
-    """Say what is wrong with a member's name; nothing if it is sound."""
-    return "" if _NAME.fullmatch(name) else f"the name {name!r} has other characters than letters, digits and _.@- (or more than 64)"
+    """Return what is wrong with a member's name; empty if it is valid."""
+    return "" if _NAME.fullmatch(name) else f"the name {name!r} may have only letters, digits and _.@-, at most 64"
 
 
 def role_problem(role: str) -> str:
-    """Say what is wrong with a role; nothing if there is such a one."""
+    """Return what is wrong with a role; empty if it exists."""
     if role in RESERVED_ROLES:
-        return f"the role {role!r} is not there yet"
-    return "" if role in ROLES else f"there is no role {role!r}; there are {', '.join(ROLES)}"
+        return f"the role {role!r} is not available yet"
+    return "" if role in ROLES else f"there is no role {role!r}; roles are {', '.join(ROLES)}"
 
 
 def _line_of(text: str, index: int, key: str) -> int:

@@ -1,1 +1,1 @@
-"""The wire contract: what is said, how it is named, bounded and refused. Knows no socket, no key and no clock."""
+"""The wire contract: messages, names, limits and refusals. Knows no socket, no key and no clock."""

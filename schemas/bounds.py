@@ -1,7 +1,7 @@
-"""How much of anything a request may hold: a count for each repeated field, a length for each text. Checked before any work is done.
+"""The limits of what a request may hold: a count for each repeated field, a length for each text. Checked before any work is done.
 
-A test holds the table against the descriptor of the schema: a field that is added without a bound fails it. What else must be true of a
-field (an id has 16 bytes, arguments fit into what Linux takes) is checked where its meaning is known.
+A test compares the table with the descriptor of the schema: it fails for a field without a limit. Other conditions on a field (an id has
+16 bytes, arguments fit the limits of Linux) are checked by the code that uses it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from .naming import LONGEST_NAME
 from .refusal import Code, Refused
 from .spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, LONGEST_PATH, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 
-# Ids, keys, nonces, signatures, topics and pages have 8 to 64 bytes; which of them is said by who reads them.
+# Ids, keys, nonces, signatures, topics and pages have 8 to 64 bytes; their readers check the exact size.
 LONGEST_ID = 64
 LONGEST_TEXT = 256
 
-# Of repeated fields: how many.
+# Repeated fields: their number.
 COUNTS = {
     "Start.jobs": MOST_JOBS_PER_START,
     "Stop.keys": MOST_KEYS,
@@ -32,7 +32,7 @@ COUNTS = {
     "JobSpec.environment": MOST_VARIABLES,
     "JobSpec.labels": MOST_LABELS,
 }
-# Of texts and bytes: how long, in characters and bytes.
+# Texts and bytes: their length in characters and bytes.
 LENGTHS = {
     "Envelope.request": LARGEST_MESSAGE,
     "Proof.signer": LONGEST_ID,
@@ -64,17 +64,17 @@ LENGTHS = {
     "Cursor.store": LONGEST_ID,
     "Unsubscribe.topic": LONGEST_ID,
 }
-# Jobs are read a few a turn, and each is checked then.
+# Jobs are read a few at a time, and each is checked then.
 SLICED = frozenset({"Start.jobs"})
 # spec.py says which argument, variable or label is too long, and why.
 SAID_BY_SPEC = frozenset({"JobSpec.argv", "JobSpec.directory", "JobSpec.stdin", "EnvironmentVariable.name", "EnvironmentVariable.value"})
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
-# LONGEST_NAME is said with the right words by who reads a name.
+# The reader of a name checks LONGEST_NAME, with a better message.
 assert LONGEST_TEXT > LONGEST_NAME
 
 
 def check(message: Any) -> None:
-    """Go on only if nothing in the message is more or longer than it may be; jobs of a start are left to who reads them.
+    """Raise if anything in the message exceeds its limit; the jobs of a start are checked by their reader.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -84,7 +84,7 @@ def check(message: Any) -> None:
         most = COUNTS.get(name)
         if most is not None and len(value) > most:
             said = f"{len(value)} {field.name} in one {_in_words(owner)}, the limit is {most}"
-            raise Refused(Code.INVALID_ARGUMENT, said, "ask for less at once")
+            raise Refused(Code.INVALID_ARGUMENT, said, "split the request")
         if name in SLICED or name in SAID_BY_SPEC:
             continue
         longest = LENGTHS.get(name)

@@ -1,4 +1,4 @@
-"""How a span of time is read, wherever a person says one."""
+"""Read durations that people write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_SECONDS = 1e12
 
 
 def parse_duration(said: str | float) -> int:
-    """Read `10s`, `1h30m`, `500ms`, or plain seconds; get milliseconds, rounded up so that little is not nothing.
+    """Return the milliseconds of `10s`, `1h30m`, `500ms`, or plain seconds, rounded up.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -36,12 +36,12 @@ def parse_duration(said: str | float) -> int:
 def _how(said: str | float) -> str:
     joined = "".join(str(said).split())
     if joined != said and _DURATION.fullmatch(joined):
-        return f"write it without blanks: {joined}"
+        return f"write it without spaces: {joined}"
     return "write it like 10s, 1h30m, 500ms, or as seconds"
 
 
 def parse_age(said: str) -> int:
-    """Read how old something is before it is dropped, always with a unit: elsewhere 30 is seconds, here days were meant.
+    """Return an age in milliseconds. The unit is required: elsewhere 30 means seconds, but here people mean days.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """

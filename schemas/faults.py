@@ -1,12 +1,12 @@
-"""Points at which a daemon can be made to die, by name, for tests that ask what survives. Off unless the environment says otherwise.
+"""Named points at which a daemon can be made to die, for tests of what survives. Off unless the environment sets them.
 
     JOBWIRE_FAULT=in-group-commit                   SIGKILL to itself, the first time it passes this point
-    JOBWIRE_FAULT=in-group-commit:3,during-adoption:stop      the third time; SIGSTOP to itself, and it goes on after SIGCONT
-    JOBWIRE_FAULT_SPENT=FOLDER                      what happened leaves a file of its name there, and does not happen again
+    JOBWIRE_FAULT=in-group-commit:3,during-adoption:stop      the third time; SIGSTOP to itself; it continues after SIGCONT
+    JOBWIRE_FAULT_SPENT=FOLDER                      each fault leaves a file of its name there and does not happen again
 
-Without the folder it happens once in each process that comes to the point, so again in the one that is started in its place.
+Without the folder it happens once in each process that reaches the point, so again in its successor.
 
-Stands in the lowest storey because all daemons pass here; it knows none of them, and imports next to nothing: the keeper stays small.
+In the lowest storey because all daemons use it. It knows none of them and imports next to nothing, so that the keeper stays small.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SPENT = "JOBWIRE_FAULT_SPENT"
 
 
 class Fault:
-    """What happens at one point."""
+    """The fault at one point."""
 
     __slots__ = ("passes_left", "signal")
 
@@ -50,7 +50,7 @@ class Fault:
 
 
 def parse(text: str) -> dict[str, Fault]:
-    """Read what `JOBWIRE_FAULT` says.
+    """Return the faults that `JOBWIRE_FAULT` sets, by point.
 
     Raises ValueError for an unknown point or a wrong number.
     """
@@ -58,14 +58,14 @@ def parse(text: str) -> dict[str, Fault]:
     for part in filter(None, text.split(",")):
         name, *rest = part.split(":")
         if name not in POINTS:
-            raise ValueError(f"{name!r} is no fault point; there are {', '.join(POINTS)}")
+            raise ValueError(f"{name!r} is not a fault point; the points are {', '.join(POINTS)}")
         number = signal.SIGKILL
         if rest[-1:] == ["stop"]:
             number = signal.SIGSTOP
             del rest[-1]
         passes = rest.pop() if rest else "1"
         if rest or not passes.isdecimal() or passes == "0":
-            raise ValueError(f"{part!r} is no fault: it is written POINT, POINT:N, POINT:stop or POINT:N:stop")
+            raise ValueError(f"{part!r} is not a fault: write POINT, POINT:N, POINT:stop or POINT:N:stop")
         found[name] = Fault(int(passes), number)
     return found
 
@@ -74,7 +74,7 @@ def _armed() -> dict[str, Fault]:
     try:
         return parse(os.environ.get(_FAULT, ""))
     except ValueError as error:
-        # A test that injects nothing would pass: better no daemon at all.
+        # Without the fault a test would pass: better not to start at all.
         raise SystemExit(f"{_FAULT}: {error}") from None
 
 
@@ -83,7 +83,7 @@ ARMED = _armed()
 
 
 def reach(point: str) -> None:
-    """Come to a point: die or stop there if that was ordered."""
+    """Reach a point: die or stop there if that is set."""
     fault = ARMED.get(point)
     if fault is None:
         return

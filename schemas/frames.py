@@ -1,7 +1,7 @@
-"""Frames to messages and back, which verbs are signed, and the bounds that both sides keep.
+"""Convert frames to messages and back; which verbs are signed, and the limits that both sides keep.
 
-Client to daemon: one frame, an Envelope. Daemon to client: a Reply, and behind a LogRange or LogChunk one frame of bytes.
-Published: the topic, and a News. A frame that cannot be read is `Refused`: it costs its sender that frame and nobody else anything.
+Client to worker: one frame, an Envelope. Worker to client: a Reply, and after a LogRange or LogChunk one frame of bytes.
+Published: the topic, and a News. A frame that cannot be read is `Refused`, which affects only its sender.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PROTOCOL_VERSION = 1
 TOPIC_BYTES = 16
 NONCE_BYTES = 16
 STORE_ID_BYTES = 16
-# What changes something must be signed by the identity that the connection belongs to.
+# Requests that change something must be signed by the identity of the connection.
 SIGNED_VERBS = frozenset({"start", "stop", "signal", "forget", "pause", "resume"})
 
 # A spec may hold 2 MiB of arguments and 1 MiB of stdin; a request of many jobs is cut by this too.
@@ -48,7 +48,7 @@ _SEND = "send one frame that holds an Envelope, and in its field `request` a ser
 
 
 def limits() -> request_pb2.Limits:
-    """Say the bounds of somebody for whom the roster has none of their own, as `hello` tells them."""
+    """Return the limits of a member without limits of its own in the roster, as `hello` reports them."""
     return request_pb2.Limits(
         message_bytes=LARGEST_MESSAGE,
         jobs_per_start=MOST_JOBS_PER_START,
@@ -73,7 +73,7 @@ def limits() -> request_pb2.Limits:
 
 
 def read_envelope(frame: bytes) -> tuple[request_pb2.Request, request_pb2.Envelope]:
-    """Decode what a client sent; the envelope holds the raw request bytes and the proof.
+    """Return the envelope that a client sent; it holds the raw request bytes and the proof.
 
     Raises `Refused(INVALID_ARGUMENT)` for a malformed frame.
     """
@@ -104,29 +104,29 @@ def _without_request(frame: bytes) -> str:
 
 
 def read_reply(frame: bytes) -> request_pb2.Reply:
-    """Decode what a daemon sent.
+    """Return the reply that a worker sent.
 
     Raises `Refused(INTERNAL)` for a malformed frame.
     """
     try:
         return request_pb2.Reply.FromString(frame)
     except DecodeError:
-        raise Refused(Code.INTERNAL, "the daemon sent a frame that is not a jobwire reply") from None
+        raise Refused(Code.INTERNAL, "the worker sent a frame that is not a jobwire reply") from None
 
 
 def read_news(frame: bytes) -> event_pb2.News:
-    """Decode what a daemon published.
+    """Return the news that a worker published.
 
     Raises `Refused(INTERNAL)` for a malformed frame.
     """
     try:
         return event_pb2.News.FromString(frame)
     except DecodeError:
-        raise Refused(Code.INTERNAL, "the daemon published a frame that is not news") from None
+        raise Refused(Code.INTERNAL, "the worker published a frame that is not news") from None
 
 
 def refusal_message(refused: Refused) -> request_pb2.Refusal:
-    """Write a refusal as it travels."""
+    """Return a refusal as it is sent."""
     return request_pb2.Refusal(
         code=cast("request_pb2.Code", refused.code.value),
         message=refused.message,
@@ -137,7 +137,7 @@ def refusal_message(refused: Refused) -> request_pb2.Refusal:
 
 
 def refusal_from(message: request_pb2.Refusal) -> Refused:
-    """Read a refusal that came over the wire; a code of a newer version counts as `INTERNAL`, a reason as none."""
+    """Return a refusal that came over the wire; an unknown code counts as `INTERNAL`, an unknown reason as none."""
     try:
         code = Code(message.code)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Write `schemas/generated/` anew from `schemas/proto/`; with `--check`, only say whether it is fresh.
+"""Regenerate `schemas/generated/` from `schemas/proto/`; with `--check`, only report whether it is up to date.
 
-Needs `grpcio-tools` (it brings protoc). protoc names modules by the proto package, `jobwire.v1`, which is not where they live: the
+Needs `grpcio-tools`, which contains protoc. protoc names modules by the proto package, `jobwire.v1`, which is not their path: the
 imports among them are made relative.
 """
 
@@ -34,7 +34,7 @@ def generate(into: Path) -> None:
 
 
 def main() -> None:
-    """Entry of `make schemas` (no argument) and of `make check` (`--check`)."""
+    """Run as `make schemas` (no argument) or as part of `make check` (`--check`)."""
     if sys.argv[1:] != ["--check"]:
         generate(GENERATED)
         return

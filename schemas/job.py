@@ -1,4 +1,4 @@
-"""What becomes of a job: its states, its outcome and the exit status that tells it, and the kinds of events."""
+"""States and outcomes of jobs, the exit status for an outcome, and the kinds of events."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class State(enum.IntEnum):
-    """Where a job is; numbers as in job.proto."""
+    """The state of a job; numbers as in job.proto."""
 
     QUEUED = 1
     RUNNING = 2
@@ -28,7 +28,7 @@ class OutcomeKind(enum.IntEnum):
 
 
 class EventKind(enum.IntEnum):
-    """What an event tells; numbers as in event.proto."""
+    """The kind of an event; numbers as in event.proto."""
 
     QUEUED = 1
     STARTED = 2
@@ -48,9 +48,9 @@ class ResourceUse:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended. `exit_status` as waitpid(2) tells it; 127, 126 or 125 where it could not be started.
+    """How a job ended. `exit_status` as from waitpid(2); 127, 126 or 125 if it could not be started.
 
-    `stdout_problem` and `stderr_problem` say why a log is not whole, or may not be; empty: every byte is there.
+    `stdout_problem` and `stderr_problem` say why a log is or may be incomplete; empty: it is complete.
     """
 
     kind: OutcomeKind
@@ -66,12 +66,12 @@ class Outcome:
 
 TIMED_OUT_STATUS = 124
 OWN_FAILURE_STATUS = 125
-# What a shell tells of a program that the kernel ended because its file grew too large: 128 + SIGXFSZ.
+# As in a shell for a program that the kernel ended because its file grew too large: 128 + SIGXFSZ.
 OVER_LIMIT_STATUS = 128 + 25
 
 
 def exit_status(kind: int, status: int, signal: int) -> int:
-    """Say the exit status a command ends with that ends as the job did: 128+n for a signal, 124 over its time limit, 153 over another.
+    """Return the exit status of a command for a job: 128+n for a signal, 124 over its time limit, 153 over another limit.
 
     The numbers are those of the shell, timeout(1) and docker-run(1).
     """

@@ -1,7 +1,7 @@
-"""Read a request that may be large: a start is taken apart before it is decoded, and its jobs are decoded one by one.
+"""Read a request that may be large: a start is split before it is decoded, and its jobs are decoded one by one.
 
-Decoded in one piece, 8 MiB of the smallest fields there are take half a second and 200 MB. So any other request has a bound that makes it
-harmless, and of a start only its own few fields are decoded at once (https://protobuf.dev/programming-guides/encoding).
+Decoded in one piece, 8 MiB of the smallest fields take half a second and 200 MB. So any other request has a limit that makes it harmless,
+and of a start only its own few fields are decoded at once (https://protobuf.dev/programming-guides/encoding).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TAG_OF_ID = 1 << 3
 
 
 class Large(NamedTuple):
-    """A request; `jobs` are those of a start that was taken apart, which `request` is then without."""
+    """A request; `jobs` are those of a start that was split, and missing in `request`."""
 
     request: request_pb2.Request
     envelope: request_pb2.Envelope
@@ -37,9 +37,9 @@ class Large(NamedTuple):
 
 
 def read(frame: bytes) -> Large:
-    """Decode what a client sent.
+    """Return the request that a client sent.
 
-    Raises `Refused(INVALID_ARGUMENT)` for a malformed frame, and for one that is larger than what it asks needs.
+    Raises `Refused(INVALID_ARGUMENT)` for a malformed frame, and for one that is larger than its request needs.
     """
     if len(frame) <= LARGEST_OTHER_MESSAGE:
         return Large(*read_envelope(frame), None)
@@ -53,7 +53,7 @@ def read(frame: bytes) -> Large:
 
 
 def id_of(frame: bytes) -> int:
-    """Read the id of a request that was refused as a whole, so that its sender knows which; 0 if it does not stand in front."""
+    """Return the id of a request that was refused as a whole, for its sender; 0 if it is not the first field."""
     try:
         _, begin, content, end = next(_fields(frame, 0, len(frame)))
         if frame[begin] == _TAG_OF_REQUEST:
@@ -67,7 +67,7 @@ def id_of(frame: bytes) -> int:
 
 
 def read_job(raw: bytes) -> request_pb2.NewJob:
-    """Decode one of the jobs.
+    """Return one of the jobs, decoded.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -94,7 +94,7 @@ def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, re
             if inner == _JOBS:
                 jobs.append(raw[inner_content:inner_end])
                 if len(jobs) > MOST_JOBS_PER_START:
-                    raise Refused(Code.INVALID_ARGUMENT, f"more than {MOST_JOBS_PER_START} jobs in one start", "ask for less at once")
+                    raise Refused(Code.INVALID_ARGUMENT, f"more than {MOST_JOBS_PER_START} jobs in one start", "split the request")
                 continue
             others += 1
             start.append(raw[inner_begin:inner_end])
@@ -113,12 +113,12 @@ def _too_large(size: int) -> Refused:
     return Refused(
         Code.INVALID_ARGUMENT,
         f"the request has {size} bytes; only a start may have more than {LARGEST_OTHER_MESSAGE}",
-        "ask for less at once",
+        "split the request",
     )
 
 
 def _fields(raw: bytes, at: int, until: int) -> Iterator[tuple[int, int, int, int]]:
-    """Go over the fields of a message: number, where it begins, where its content begins, where it ends.
+    """Iterate over the fields of a message: number, start, start of the content, end.
 
     Raises DecodeError, or IndexError at the end of the bytes.
     """

@@ -30,7 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\[\]:+-]{0,127}")
 
 
 class JobKey(NamedTuple):
-    """Names one job for ever: whose it is (Ed25519 public key, 32 bytes) and its id (UUID, 16 bytes)."""
+    """The unique name of a job: its owner (Ed25519 public key, 32 bytes) and its id (UUID, 16 bytes)."""
 
     owner: bytes
     id: bytes
@@ -41,27 +41,27 @@ FolderName = namedtuple("FolderName", "pid started_at_us ended_at_us")  # noqa: 
 
 
 def new_id() -> bytes:
-    """Make a random id (RFC 9562, UUID version 4)."""
+    """Return a new random id (RFC 9562, UUID version 4)."""
     return uuid.uuid4().bytes
 
 
 def batch_job_id(run: bytes, name: str, index: int) -> bytes:
-    """Make the id of one job of a batch's run: the same run, name and index always give the same id (UUID version 5)."""
+    """Return the id of one job of a run: the same for the same run, name and index (UUID version 5)."""
     return uuid.uuid5(uuid.UUID(bytes=run), f"{name}\0{index}").bytes
 
 
 def format_id(job_id: bytes) -> str:
-    """Write an id as 32 hex digits in UUID form."""
+    """Return an id as 32 hex digits in UUID form."""
     return str(uuid.UUID(bytes=job_id))
 
 
 def short_id(job_id: bytes) -> str:
-    """Write the first 8 hex digits of an id, as shown in lists."""
+    """Return the first 8 hex digits of an id, as shown in lists."""
     return job_id.hex()[:SHORT_ID_DIGITS]
 
 
 def parse_id(text: str) -> bytes:
-    """Read an id, with or without dashes.
+    """Return an id from its text, with or without dashes.
 
     Raises ValueError when it is not a UUID.
     """
@@ -69,7 +69,7 @@ def parse_id(text: str) -> bytes:
 
 
 def format_time(at_us: int) -> str:
-    """Write microseconds since 1970 as `20261124T053951.123456Z`."""
+    """Return microseconds since 1970 as `20261124T053951.123456Z`."""
     seconds, micros = divmod(at_us, 1_000_000)
     return f"{_format_second(seconds)}.{micros:06d}Z"
 

@@ -1,7 +1,7 @@
 """Read TOML that anybody may have written. What tomllib takes for a key grows with the square of its parts: they are counted first.
 
 Private to tomllib: that its message ends with the place, `(at line 3, column 7)` or `(at end of document)`, and how it begins where a name
-stands twice. Python 3.14 has an attribute for the place, TOMLDecodeError.lineno. `tests/unit/test_private_parts.py`
+is set twice. Python 3.14 has an attribute for the place, TOMLDecodeError.lineno. `tests/unit/test_private_parts.py`
 fails once jobwire needs that version, or a message is another.
 """
 
@@ -25,7 +25,7 @@ _TOKEN = re.compile(
 )
 
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-# What it says of a name that stands twice, without that name; its line has it.
+# Its message for a name that is set twice, without that name, which is in the line.
 _TWICE = ("Cannot overwrite a value", "Cannot declare ")
 _NAME = re.compile(r"\s*(?:\[+\s*(?P<table>[\w.-]+)\s*\]|(?P<key>[\w.-]+)\s*=)")
 _LONG_NUMBER = re.compile(r"[\d_]{4301,}")
@@ -42,8 +42,8 @@ class NotTomlError(ValueError):
 
 
 def twice(name: str, *, is_table: bool) -> str:
-    """Write the reason of a name that stands twice."""
-    return f"the {'table' if is_table else 'key'} '{name}' is said twice"
+    """Return the reason for a name that is set twice."""
+    return f"the {'table' if is_table else 'key'} '{name}' is set twice"
 
 
 def parse(text: str) -> dict[str, Any]:

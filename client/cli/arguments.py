@@ -1,4 +1,4 @@
-"""Arguments that several verbs take, and how what was typed is understood."""
+"""Arguments that several commands take, and how they are read."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .endings import BadInput
 
 # Positions in a log are 64 bits wide.
 _MOST_DIGITS = 18
-_HOW_TO_NAME = "An id, the beginning of one (4 digits or more), PID@START, a name, or last."
+_HOW_TO_NAME = "A job: its id or the first 4 or more digits of it, its name, PID@START, or last."
 
 JobName = Annotated[str, typer.Argument(metavar="JOB", help=_HOW_TO_NAME)]
 JobNames = Annotated[list[str], typer.Argument(metavar="JOB", help=_HOW_TO_NAME)]
-Json = Annotated[bool, typer.Option("--json", help="Write JSON, one object a line.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 
 
 @contextmanager
 def understanding(flag: str = "") -> Iterator[None]:
-    """Take a refusal of what was typed for a mistake of who typed it: nothing was sent.
+    """Turn a refusal of what was typed into BadInput: nothing was sent.
 
     Raises BadInput.
     """
@@ -35,7 +35,7 @@ def understanding(flag: str = "") -> Iterator[None]:
 
 
 def understood(flag: str, read: Callable[[str], int], typed: str | None) -> int | None:
-    """Read an option that may be missing.
+    """Return the value of an option, or None if it was not given.
 
     Raises BadInput.
     """
@@ -46,10 +46,10 @@ def understood(flag: str, read: Callable[[str], int], typed: str | None) -> int 
 
 
 def parse_count(text: str) -> int:
-    """Read a number that is not negative.
+    """Return a number that is not negative.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
     if not text.isdecimal() or len(text) > _MOST_DIGITS:
-        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a number from 0 on")
+        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a whole number of 0 or more")
     return int(text)

@@ -1,7 +1,7 @@
-"""Staying with one job: its output here, our signals there, and its end as our end. `run` and `submit --follow` do it.
+"""Attend one job: show its output here, pass signals on to it, and exit with its status. `run` and `submit --follow` do this.
 
-Ctrl-C sends SIGINT to the job, the second one stops it, the third does not wait for that and ends only us. SIGQUIT goes to the job,
-as a terminal would send it. SIGTERM, SIGHUP, and output that nobody reads any more or that cannot be written, stop the job.
+Ctrl-C sends SIGINT to the job, a second one stops it, a third returns at once. SIGQUIT goes to the job, as a terminal would send it.
+SIGTERM, SIGHUP, and output that nobody reads any more or that cannot be written, stop the job.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from .sentences import how_it_ended, is_whole, status_of
 from .signals import Signals
 from .streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
 
-# A job that starts at once is not worth a word.
+# A job that starts at once is not reported as waiting.
 _PATIENCE_SECONDS = 0.5
 # The Ctrl-C that stops the job.
 _STOPPING = 2
 
 
 class Attendance:
-    """One job that was acknowledged, attended until it has ended and all its output was written."""
+    """One acknowledged job, attended until it has ended and all its output is written."""
 
     def __init__(self, client: Client, job: Job) -> None:
         self._client = client
@@ -40,14 +40,14 @@ class Attendance:
         self._key = key_to_wire(job.key)
         self._interrupts = 0
         self._is_stopping = False
-        # The status to end with where its output cannot be written any more.
+        # The exit status if the output cannot be written any more.
         self._unwritable: int | None = None
-        # When to tell that the job waits; None: that was told, or is of no interest any more.
+        # When to report that the job waits; None: this was done, or is not needed any more.
         self._tell_at: float | None = time.monotonic() + _PATIENCE_SECONDS
         self._asked: list[Exchange] = []
 
     def attend(self, signals: Signals) -> int:
-        """Stay until the end; get the status to end with."""
+        """Attend the job to its end and return the exit status of the command."""
         outlets = [Outlet(STDOUT), Outlet(STDERR)]
         readers = Readers([outlet.fd for outlet in outlets])
         try:
@@ -73,15 +73,15 @@ class Attendance:
             self._hear_answers()
             self._tell_of_waiting()
             if all(copy.is_done for copy in copies) and not self._job.record.is_watched:
-                # The watch was refused after a lost connection, to somebody who may start nothing any more, say. Its log has ended,
-                # so the job has or is about to.
+                # The watch was refused after a lost connection, for example because the roster has changed. Its log has ended,
+                # so the job has ended or is about to.
                 self._job.wait()
 
     def _step(self, copies: list[Copy], readers: Readers, signals: Signals) -> None:
         if self._unwritable is None:
             step(self._client, copies, readers, [signals.fd], self._tell_at)
         else:
-            # Nothing is written any more, and who reads or not does not count.
+            # Nothing is written any more, so readers do not matter.
             self._client.pump(self._tell_at, [signals.fd])
 
     def _give_up(self, copies: list[Copy], status: int) -> None:
@@ -94,11 +94,11 @@ class Attendance:
         if number == signal.SIGQUIT:
             self._pass_on(signal.SIGQUIT)
             return
-        # SIGTERM and SIGHUP mean what a second Ctrl-C means; and each of them after that, a third.
+        # SIGTERM and SIGHUP count as a second Ctrl-C, and each one after that as a third.
         self._interrupts = self._interrupts + 1 if number == signal.SIGINT else max(_STOPPING, self._interrupts + 1)
         if self._interrupts > _STOPPING:
             name = short_id(self._job.key.id)
-            say(f"job {name} is being stopped, and left alone; jobwire wait {name} waits for its end")
+            say(f"job {name} is still being stopped; jobwire wait {name} waits for its end")
             raise endings.Ending(128 + number)
         if self._interrupts == _STOPPING or self._job.state == State.QUEUED:
             self._stop()
@@ -121,7 +121,7 @@ class Attendance:
             self._asked.remove(exchange)
             refusal = exchange.refusal
             if refusal is not None and refusal.code is Code.FAILED_PRECONDITION:
-                # It has no process yet to which a signal could go.
+                # It has no process yet that could receive a signal.
                 self._stop()
             elif refusal is not None:
                 say(str(refusal))

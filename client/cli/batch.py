@@ -1,4 +1,4 @@
-"""`jobwire batch`: many jobs from a file, accepted whole or not at all."""
+"""`jobwire batch`: many jobs from a file, all accepted or none."""
 
 from __future__ import annotations
 
@@ -34,23 +34,21 @@ _MOST_WARNINGS = 5
 def batch(
     ctx: typer.Context,
     file: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="TOML, or JSON with the same keys or as list --json writes it. - is standard input.")
+        str, typer.Argument(metavar="FILE|-", help="TOML, or JSON with the same keys or from list --json. - is standard input.")
     ],
     *,
     lines: Annotated[
-        bool, typer.Option("--lines", help="The file holds one command a line, split into words as a shell does; no shell runs them.")
+        bool, typer.Option("--lines", help="Read one command per line, split into words as a shell does. No shell runs them.")
     ] = False,
-    id_: Annotated[str | None, typer.Option("--id", metavar="RUN", help="Run id: a run that is repeated starts each job once.")] = None,
-    parallel: Annotated[
-        str | None, typer.Option("--parallel", metavar="N", help="At most so many of its jobs at once; 0 for no bound.")
-    ] = None,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the run id and end when the batch is recorded.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and list its jobs; send nothing.")] = False,
+    id_: Annotated[str | None, typer.Option("--id", metavar="RUN", help="Id of this run. Repeating a run starts no job twice.")] = None,
+    parallel: Annotated[str | None, typer.Option("--parallel", metavar="N", help="Run at most N of its jobs at once. 0: no limit.")] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the run id and exit once the batch is recorded.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and list its jobs without submitting them.")] = False,
 ) -> None:
-    """Submit many jobs from a file, whole or not at all, and wait for them.
+    """Submit many jobs from a file, all or none, and wait for them.
 
-    Prints a line when a job ends, and ends 1 if any failed. Ctrl-C ends only this command; the jobs go on. A mistake in the file is told
-    with its line and key, before anything is sent.
+    Prints a line when a job ends, and exits with 1 if any failed. Ctrl-C ends only this command; the jobs continue. Mistakes in the file
+    are reported with line and key before anything is submitted.
     """
     run = _run_id(id_)
     width = understood("--parallel", parse_count, parallel)
@@ -59,7 +57,7 @@ def batch(
     if dry_run:
         for job_id, job in zip(ids, plan.jobs, strict=True):
             write(format_id(job_id), job.name, command_line(job.argv))
-        say(f"{how_many_jobs(len(ids))}; nothing was sent")
+        say(f"{how_many_jobs(len(ids))}; nothing was submitted")
         return
     request = request_pb2.Start(
         batch=job_pb2.Batch(id=run, name=plan.name, parallel=plan.parallel if width is None else min(width, MOST_JOBS_PER_START)),
@@ -70,15 +68,15 @@ def batch(
         request.jobs.add(id=job_id, spec=to_wire(job))
     jobs = dict(zip(ids, plan.jobs, strict=True))
     with client(ctx) as connected:
-        # Only a run whose id was said can be known.
+        # Only a run whose id was given can be known already.
         known = 0 if id_ is None else len(jobs.keys() & {info.key.id for info in connected.list(all=True, batch=run)})
-        repeated = f", {known if known < len(jobs) else 'all'} of them known already" if known else ""
+        repeated = f", {known if known < len(jobs) else 'all'} of them submitted before" if known else ""
         if no_wait:
             try:
                 connected.connection.call(request_pb2.Request(start=request))
             except Refused as refused:
                 raise _about_job(refused, request, jobs) from None
-            tell_id(format_id(run), "the batch is submitted")
+            tell_id(format_id(run), "the batch was submitted")
             say(f"{how_many_jobs(len(jobs))} submitted{repeated}; jobwire wait {format_id(run)} waits for their end")
             return
         say(f"run {format_id(run)}: {how_many_jobs(len(jobs))}{repeated}")
@@ -106,12 +104,12 @@ def _read(file: str, context: str, *, lines: bool) -> Batch:
     for warning in plan.warnings[:_MOST_WARNINGS]:
         say(warning)
     if (more := len(plan.warnings) - _MOST_WARNINGS) > 0:
-        say(f"... and {more} more such line{'s' if more > 1 else ''}")
+        say(f"... and {more} more line{'s' if more > 1 else ''} like this")
     return plan
 
 
 def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobSpec]) -> int:
-    """Submit, and tell each end as it comes; get the status to end with."""
+    """Submit the batch, report each end as it comes, and return the exit status of the command."""
     run = format_id(request.batch.id)
     exchange = connected.connection.ask(request_pb2.Request(start=request))
     failures = 0
@@ -131,21 +129,21 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
         except KeyboardInterrupt:
             progress.close()
             if is_submitted:
-                say(f"the jobs go on; jobwire wait {run} waits for them, jobwire stop {run} ends them")
+                say(f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them")
             else:
-                say(f"interrupted before the batch was acknowledged; repeat it with --id {run}, and no job starts twice")
+                say(f"interrupted before the batch was acknowledged; run it again with --id {run}: no job starts twice")
             raise endings.Ending(endings.INTERRUPTED) from None
         except (ReaderGone, CannotWrite):
-            say(f"the jobs go on; jobwire wait {run} waits for them, jobwire stop {run} ends them")
+            say(f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them")
             raise
         except Refused as refused:
             if is_submitted:
-                # It may start nothing any more, say; what was started goes on.
+                # This member may start nothing any more, for example; the jobs that were started continue.
                 raise
             raise _about_job(refused, request, jobs) from None
     if failures:
         which = "the job" if len(jobs) == 1 else f"{failures} of {how_many_jobs(len(jobs))}"
-        say(f"{which} failed; jobwire list -a --batch {run} shows all")
+        say(f"{which} failed; jobwire list -a --batch {run} shows all jobs jobs jobs")
     return endings.REFUSED if failures else endings.DONE
 
 
@@ -153,7 +151,7 @@ def _about_job(refused: Refused, request: request_pb2.Start, jobs: dict[bytes, J
     if refused.job_index is None or refused.job_index >= len(request.jobs):
         return refused
     title = _title(jobs[request.jobs[refused.job_index].id])
-    return Refused(refused.code, f"job {refused.job_index + 1} ({title}): {refused.message}; none was submitted", refused.next_step)
+    return Refused(refused.code, f"job {refused.job_index + 1} ({title}): {refused.message}; no job was submitted", refused.next_step)
 
 
 def _title(job: JobSpec) -> str:

@@ -1,4 +1,4 @@
-"""Which jobs are meant by what was typed: a job, or where a run of a batch makes sense, all of that run."""
+"""Which jobs the arguments of a command name: single jobs, or all jobs of a run of a batch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ..results import JobInfo
 
 
 def one_job(client: Client, name: str) -> Job:
-    """Find the one job that is named.
+    """Return the job of this name.
 
-    Raises Refused as the daemon does for a job that is not there, or is not the only one.
+    Raises Refused if there is no such job, or several.
     """
     _check(name)
     return client.job(name)
 
 
 def one_unfinished_job(client: Client, name: str) -> Job:
-    """Find the one job that is named; of several with that name the one that has not ended.
+    """Return the job of this name; of several, the one that has not ended.
 
     Raises Refused as `one_job` does.
     """
@@ -38,7 +38,7 @@ def one_unfinished_job(client: Client, name: str) -> Job:
 
 
 def chosen_jobs(client: Client, names: Iterable[str]) -> list[Job]:
-    """Find jobs by name; the name of a batch stands for all jobs of its newest run, a run id for all of that run.
+    """Return the jobs of these names. The name of a batch means all jobs of its newest run, a run id all jobs of that run.
 
     Raises Refused as `one_job` does.
     """
@@ -46,7 +46,7 @@ def chosen_jobs(client: Client, names: Iterable[str]) -> list[Job]:
 
 
 def unfinished_jobs(client: Client, names: Iterable[str]) -> list[Job]:
-    """Find jobs by name; the name or run id of a batch stands for all its jobs that have not ended.
+    """Return the jobs of these names. The name or run id of a batch means all its jobs that have not ended.
 
     Raises Refused as `one_unfinished_job` does.
     """
@@ -54,7 +54,7 @@ def unfinished_jobs(client: Client, names: Iterable[str]) -> list[Job]:
 
 
 def running_jobs(client: Client, names: Iterable[str]) -> list[Job]:
-    """Find jobs by name; the name or run id of a batch stands for all its jobs that run.
+    """Return the jobs of these names. The name or run id of a batch means all its running jobs.
 
     Raises Refused as `one_job` does.
     """
@@ -62,7 +62,7 @@ def running_jobs(client: Client, names: Iterable[str]) -> list[Job]:
 
 
 def batch_named(typed: str) -> str | bytes:
-    """Take what was typed for a run id, or else for the name of a batch."""
+    """Return a run id, or else the name of a batch."""
     _check(typed)
     try:
         return parse_id(typed)
@@ -71,7 +71,7 @@ def batch_named(typed: str) -> str | bytes:
 
 
 def _check(typed: str) -> None:
-    # Here, as what is no text at all cannot even be sent.
+    # Checked here, because text that is not UTF-8 cannot even be sent.
     try:
         parse_typed(typed)
     except ValueError as error:

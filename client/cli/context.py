@@ -1,4 +1,4 @@
-"""`jobwire context`: which daemons I speak to."""
+"""`jobwire context`: the workers that this user knows."""
 
 from __future__ import annotations
 
@@ -11,28 +11,30 @@ from .. import contexts
 from .arguments import Json, understanding
 from .screen import Table, say, write_json
 
-app = typer.Typer(help="Which daemons I speak to.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Manage the workers that you use.", no_args_is_help=True, add_completion=False)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the context; 'embedded' is your private worker.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the context. 'embedded' is your private worker.")]
 
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
-    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="Where it listens: tcp://HOST:PORT.")],
-    key: Annotated[str, typer.Option("--key", metavar="WORKER_KEY", help="Its public key; jobwire worker status prints it there.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name for the worker.")],
+    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="Address of the worker: tcp://HOST:PORT.")],
+    key: Annotated[
+        str, typer.Option("--key", metavar="WORKER_KEY", help="Public key of the worker, as printed there by jobwire worker status.")
+    ],
 ) -> None:
-    """Remember a daemon under a name. The first one is used from then on."""
+    """Add a worker under a name. The first one added becomes the current one."""
     with understanding():
         public = parse_public(key)
         is_used = contexts.add(name, endpoint, public)
-    how = f"it is used from now on; jobwire context use {contexts.EMBEDDED} goes back to your private worker"
-    say(f"{name} is added; {how if is_used else f'jobwire context use {name} uses it from then on'}")
+    how = f"now in use; back to your private worker with: jobwire context use {contexts.EMBEDDED}"
+    say(f"added {name} ({how if is_used else f'not in use; switch with: jobwire context use {name}'})")
 
 
 @app.command("list")
 def list_contexts(json: Json = False) -> None:
-    """List the contexts; the one in use is marked."""
+    """List the contexts and mark the current one."""
     current = contexts.current_name()
     known = contexts.list_contexts()
     if json:
@@ -41,8 +43,8 @@ def list_contexts(json: Json = False) -> None:
             fields = {"name": context.name, "endpoint": context.endpoint, "key": format_public(context.server_key)}
             write_json({**fields, "current": context.name == current})
         return
-    table = Table("", "NAME", "ENDPOINT", "FINGERPRINT OF ITS KEY")
-    table.add(_mark(contexts.EMBEDDED, current), contexts.EMBEDDED, "your private worker, started when needed", "")
+    table = Table("", "NAME", "ENDPOINT", "KEY FINGERPRINT")
+    table.add(_mark(contexts.EMBEDDED, current), contexts.EMBEDDED, "your private worker, started on demand", "")
     for context in known:
         table.add(_mark(context.name, current), context.name, context.endpoint, fingerprint(context.server_key))
     table.write()
@@ -54,13 +56,13 @@ def _mark(name: str, current: str) -> str:
 
 @app.command()
 def use(name: Name) -> None:
-    """Speak to this one from now on, where none is named."""
+    """Make a context the current one."""
     contexts.use(name)
-    say(f"{name} is used from now on")
+    say(f"now using {name}")
 
 
 @app.command()
 def rm(name: Name) -> None:
-    """Forget a context. Its jobs go on."""
+    """Remove a context. Its jobs continue."""
     was_used = contexts.remove(name)
-    say(f"{name} is forgotten" + (f"; {contexts.EMBEDDED} is used from now on" if was_used else ""))
+    say(f"removed {name}" + (f"; now using {contexts.EMBEDDED}" if was_used else ""))

@@ -1,4 +1,4 @@
-"""Copies logs of a job to descriptors of ours, as they come and as fast as they are read."""
+"""Copy logs of a job to descriptors of this process, as they come and as fast as they are read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .streams import Readers
 
 
 class Copy:
-    """One log on its way to one descriptor, up to a position or (None) to its end."""
+    """One log that is copied to one descriptor, up to a position or, if that is None, to its end."""
 
     def __init__(self, output: JobOutput, outlet: Outlet, upto: int | None = None) -> None:
         self.output = output
@@ -23,16 +23,16 @@ class Copy:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether its reader must take something before more can be written."""
+        """Whether its reader must read something before more can be written."""
         return len(self._waiting) > 0
 
     @property
     def is_done(self) -> bool:
-        """Whether the last byte that is wanted was written."""
+        """Whether everything was written."""
         return not self.is_blocked and (self.output.ended or (self._upto is not None and self._written >= self._upto))
 
     def advance(self) -> bool:
-        """Write what has arrived; say whether anything was written.
+        """Write what has arrived and return whether that was anything.
 
         Raises ReaderGone and CannotWrite.
         """
@@ -46,7 +46,7 @@ class Copy:
         return self._written > before
 
     def drop(self) -> None:
-        """Write no more: nobody reads it."""
+        """Stop writing: nobody reads it."""
         self.output.close()
         self._waiting = memoryview(b"")
         self._upto = self._written
@@ -64,7 +64,7 @@ class Copy:
 
 
 def step(client: Client, copies: Sequence[Copy], readers: Readers, wake_fds: Sequence[int] = (), deadline: float | None = None) -> None:
-    """Move on what can be moved; where nothing can, wait until something happens, a wake fd is readable or the deadline passed.
+    """Copy what can be copied; if nothing can, wait until something happens, a wake fd is readable or the deadline has passed.
 
     Raises ReaderGone and CannotWrite.
     """
@@ -73,7 +73,7 @@ def step(client: Client, copies: Sequence[Copy], readers: Readers, wake_fds: Seq
     poll = select.poll()
     blocked = [copy.outlet.fd for copy in copies if copy.is_blocked]
     if blocked:
-        # The daemon is left alone meanwhile: its credit ends, and it waits for us.
+        # Nothing is read from the worker meanwhile: its credit ends, and it waits.
         for fd in wake_fds:
             poll.register(fd, select.POLLIN)
         for fd in blocked:
@@ -84,9 +84,9 @@ def step(client: Client, copies: Sequence[Copy], readers: Readers, wake_fds: Seq
 
 
 def pump_for_readers(client: Client, readers: Readers, wake_fds: Sequence[int] = (), deadline: float | None = None) -> None:
-    """Let come what comes, for somebody who reads.
+    """Process pending messages while the output has a reader.
 
-    Raises ReaderGone as soon as nobody reads any more, though there is nothing to write.
+    Raises ReaderGone as soon as nobody reads any more, even if there is nothing to write.
     """
     client.pump(deadline, [*wake_fds, readers.fd])
     readers.check()

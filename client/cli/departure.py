@@ -1,4 +1,4 @@
-"""Leaves the terminal as it was when a signal ends us or suspends us (Ctrl-Z), and comes back when we go on."""
+"""Restore the terminal when a signal ends or suspends (Ctrl-Z) this process, and set it up again when it continues."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
 
-# Ctrl-Z, and all that end a program that does not ask for them and that somebody sends on purpose.
+# Ctrl-Z, and the signals that people send to end a program.
 _SIGNALS = (
     signal.SIGTSTP,
     signal.SIGTERM,
@@ -21,24 +21,24 @@ _SIGNALS = (
 
 
 class Departure:
-    """A context in which `leave` is called before such a signal does what it does, and `come_back` after a suspension."""
+    """A context in which `leave` is called before such a signal takes effect, and `come_back` after a suspension."""
 
     def __init__(self, leave: Callable[[], None], come_back: Callable[[], None]) -> None:
         self._leave = leave
         self._come_back = come_back
 
     def __enter__(self) -> Self:
-        """Begin. What is ignored stays ignored."""
+        """Install the handlers. Ignored signals stay ignored."""
         self._taken = [number for number in _SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
         for number in self._taken:
             signal.signal(number, self._depart)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            # Here too, and not only where KeyboardInterrupt is caught: it may come before anybody catches it.
+            # Here too, and not only where KeyboardInterrupt is caught: it may come before that.
             signal.signal(signal.SIGINT, self._interrupt)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """End: signals do what they did before."""
+        """Restore the former handlers."""
         for number in self._taken:
             signal.signal(number, signal.SIG_DFL)
         if signal.getsignal(signal.SIGINT) == self._interrupt:
@@ -54,7 +54,7 @@ class Departure:
         self._leave()
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
-        # Here again only after a suspension; or where the signal is held back for a moment, and ends us after it.
+        # Reached only after a suspension, or if the signal is blocked for a moment and ends this process after that.
         if number == signal.SIGTSTP:
             signal.signal(number, self._depart)
             self._come_back()

@@ -1,7 +1,8 @@
-"""How a command ends: the exit statuses that are fixed once, and the two exceptions that carry them.
+"""The exit statuses of the command, and the two exceptions that carry them.
 
-`run`, `submit --wait` and `wait` of one job end as the job ended; several jobs and batches end 1 if any failed. Everything else ends
-0 when done, 1 when refused, 2 when it cannot be understood, 124 when `--timeout` passed, 125 when nobody answers or we failed.
+`run`, `submit --wait` and `wait` for one job exit with the status of the job; for several jobs and for batches, with 1 if any failed.
+Everything else exits with 0 when done, 1 when refused, 2 for a command line or file that is not valid, 124 when `--timeout` has passed,
+and 125 when the worker does not answer or jobwire itself failed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ READER_GONE = 141
 
 
 class Ending(Exception):  # noqa: N818 -- not an error
-    """Raised to end the command with a status."""
+    """Raised to exit with a status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -24,4 +25,4 @@ class Ending(Exception):  # noqa: N818 -- not an error
 
 
 class BadInput(Exception):  # noqa: N818 -- a fact about what was typed
-    """Raised for what a person typed or wrote and we cannot understand; nothing was sent. Ends with `MISUSED`."""
+    """Raised for input of a person that is not valid; nothing was sent. The command exits with `MISUSED`."""

@@ -25,15 +25,17 @@ def events(
     *,
     start: Annotated[
         str,
-        typer.Option("--from", metavar="now|start|CURSOR", help="Begin now, with the oldest event kept, or after one that --json showed."),
+        typer.Option("--from", metavar="now|start|CURSOR", help="Start now, with the oldest event kept, or after the cursor of an event."),
     ] = NOW,
-    job: Annotated[list[str] | None, typer.Option("--job", metavar="JOB", help="Only this job, or this batch; may be repeated.")] = None,
+    job: Annotated[
+        list[str] | None, typer.Option("--job", metavar="JOB", help="Only this job, or the jobs of this batch. Can be repeated.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Tell what happens to jobs, as it happens.
+    """Show events of jobs as they happen.
 
-    Goes on until Ctrl-C, or until nobody reads its output any more. Nothing is missed or told twice, also when the connection is lost or
-    the worker restarts meanwhile. With --json each event has a cursor, after which a later call can go on.
+    Runs until Ctrl-C, or until nobody reads its output. No event is missed or shown twice, even if the connection drops or the worker
+    restarts. With --json each event has a cursor: --from CURSOR continues after it.
     """
     with understanding("--from"):
         after = start if start in (NOW, START) else EventCursor.parse(start)
@@ -60,6 +62,6 @@ def _tell(event: Event, *, json: bool) -> None:
 def _what(event: Event) -> str:
     if event.outcome is not None:
         return how_it_ended(event.outcome)
-    what = "found again" if event.kind is EventKind.ADOPTED else event.kind.name.lower()
+    what = "adopted" if event.kind is EventKind.ADOPTED else event.kind.name.lower()
     process = f" {event.process}" if event.process and event.kind is not EventKind.STOPPING else ""
     return f"{what}{process}{': ' + event.sentence if event.sentence else ''}"

@@ -21,23 +21,27 @@ from .sentences import how_many_jobs
 
 def forget(
     ctx: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="As in show; a batch stands for all its jobs.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[JOB]...", help="A job as in jobwire show, or a batch for all its jobs.")
+    ] = None,
     *,
-    all_ended: Annotated[bool, typer.Option("--all-ended", help="All jobs of yours that have ended.")] = False,
-    older_than: Annotated[str | None, typer.Option("--older-than", metavar="TIME", help="Only those that ended so long ago.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Drop nothing, and tell what would be dropped.")] = False,
+    all_ended: Annotated[bool, typer.Option("--all-ended", help="Forget all your jobs that have ended.")] = False,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", metavar="TIME", help="Only jobs that ended longer ago than this: 12h, 30d.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed without removing it.")] = False,
     json: Json = False,
 ) -> None:
-    """Drop jobs that have ended, with their logs.
+    """Remove jobs that have ended, with their logs.
 
-    Nothing is asked: what is dropped is gone. Jobs that are named must have ended. An id that is forgotten is never run again.
-    --older-than alone means --all-ended --older-than.
+    There is no confirmation and no way back. Jobs that are named must have ended. The id of a forgotten job is never run again.
+    --older-than without jobs implies --all-ended.
     """
     age_ms = understood("--older-than", parse_age, older_than)
     if names and all_ended:
-        raise BadInput("jobs and --all-ended cannot both be said; --all-ended means all of yours")
+        raise BadInput("JOB and --all-ended cannot be combined; --all-ended means all your jobs")
     if not names and not all_ended and age_ms is None:
-        raise BadInput("name jobs, or say --all-ended or --older-than")
+        raise BadInput("name jobs, or use --all-ended or --older-than")
     with client(ctx) as connected:
         jobs = chosen_jobs(connected, names or [])
         if not names or age_ms is not None or dry_run:
@@ -55,7 +59,7 @@ def _forget(connected: Client, jobs: list[Job]) -> Forgotten:
 
 
 def _is_older(info: JobInfo, age_ms: int | None) -> bool:
-    # The daemon's clock judges: ours may be another.
+    # By the worker's clock: ours may differ.
     return not age_ms or (info.ended_ago_us is not None and info.ended_ago_us >= age_ms * 1000)
 
 

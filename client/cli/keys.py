@@ -1,4 +1,4 @@
-"""`jobwire keys`: who am I, and who may come in."""
+"""`jobwire keys`: your own key, and the members of your workers."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from .arguments import Json, understanding
 from .endings import BadInput
 from .screen import Table, say, write, write_json
 
-app = typer.Typer(help="Who am I, and who may come in.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Manage your key and the members of your workers.", no_args_is_help=True, add_completion=False)
 
 RosterPath = Annotated[
     str | None,
-    typer.Option("--roster", metavar="FILE", help="The roster to look at. Default: that of your own workers.", show_default=False),
+    typer.Option("--roster", metavar="FILE", help="Roster file to use. Default: that of your own workers.", show_default=False),
 ]
 
 
 @app.command()
 def new() -> None:
-    """Make your identity, and print its public key.
+    """Create your key pair and print the public key.
 
-    It is also made by itself when it is first needed. An identity that is there is never overwritten.
+    The first command that needs a key pair creates it too. An existing one is never overwritten.
     """
     made = identities.generate()
     identities.save(made, identity_path())
-    say(f"your secret key is in {identity_path()}; keep it to yourself")
+    say(f"your secret key is in {identity_path()}; never share it")
     _tell(made)
 
 
 @app.command()
 def show() -> None:
-    """Print your public key, which others put into their rosters."""
+    """Print your public key, which others add to their rosters."""
     _tell(identities.load_or_make(identity_path()))
 
 
@@ -49,7 +49,7 @@ def _tell(identity: Identity) -> None:
 
 @app.command("list")
 def list_members(path: RosterPath = None, json: Json = False) -> None:
-    """List who may come in."""
+    """List the members of the roster."""
     members = roster.list_members(_path(path))
     if json:
         for member in members:
@@ -60,24 +60,24 @@ def list_members(path: RosterPath = None, json: Json = False) -> None:
         table.add(member.name, member.role, fingerprint(member.key))
     table.write()
     if not members:
-        say("nobody yet; jobwire keys add NAME KEY --role submitter lets somebody in")
+        say("the roster has no members; jobwire keys add NAME KEY --role submitter adds one")
 
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call them.")],
-    key: Annotated[str, typer.Argument(metavar="KEY", help="Their public key; jobwire keys show prints it on their machine.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name for the member.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Public key of the member, as printed on their machine by jobwire keys show.")],
     role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, submitter, operator or admin.")],
     path: RosterPath = None,
 ) -> None:
-    """Let somebody in, at once and without a restart."""
+    """Add a member to the roster. It takes effect at once, without a restart."""
     file = _path(path)
     with understanding():
         public = identities.parse_public(key)
     if problem := name_problem(name) or role_problem(role):
         raise BadInput(problem)
     is_new = roster.add_member(file, name, public, role)
-    say(f"{name} may come in as {role}{'' if is_new else ' already'} ({file}); their fingerprint is {fingerprint(public)}")
+    say(f"{name} {'added' if is_new else 'is a member already'}, role {role}, fingerprint {fingerprint(public)} ({file})")
 
 
 def _path(typed: str | None) -> Path:

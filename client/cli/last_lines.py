@@ -1,4 +1,4 @@
-"""The last lines of what a job wrote, as a terminal would have left them: for people, bounded, and harmless. Pure."""
+"""The last lines of a log as a terminal would show them: bounded and without control characters. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _MOST_CHARACTERS = 500
 
 
 def last_lines(tail: bytes, most_lines: int) -> list[str]:
-    r"""Get at most so many lines of the end of a log.
+    r"""Return at most so many lines of the end of a log.
 
-    A line ends with `\n`, and of each only what follows its last `\r` is left, as on a screen. Of a long one the end is shown.
+    A line ends with `\n`. Of each line only the text after its last `\r` is shown, as on a screen, and of a long line only its end.
     """
     if not tail:
         return []
@@ -20,7 +20,7 @@ def last_lines(tail: bytes, most_lines: int) -> list[str]:
 
 def _shown(line: bytes) -> str:
     line = line.rstrip(b"\r").rpartition(b"\r")[2]
-    # A character is at most four bytes; what is cut in the middle of one stands at the beginning that is left out.
+    # A character has at most four bytes. One that was cut is in the part that is left out.
     text = line[-4 * (_MOST_CHARACTERS + 1) :].decode(errors="backslashreplace")
     cell = printable(text.replace("\t", "    "))
     return cell if len(cell) <= _MOST_CHARACTERS else f"... {cell[-_MOST_CHARACTERS:]}"

@@ -26,13 +26,13 @@ _LAST_LINES = 10
 def list_jobs(
     ctx: typer.Context,
     *,
-    everything: Annotated[bool, typer.Option("-a", "--all", help="Also what has ended.")] = False,
-    batch: Annotated[str | None, typer.Option("--batch", metavar="BATCH", help="Only jobs of this batch: its name, or a run id.")] = None,
+    everything: Annotated[bool, typer.Option("-a", "--all", help="Include jobs that have ended.")] = False,
+    batch: Annotated[str | None, typer.Option("--batch", metavar="BATCH", help="Only jobs of this batch, by its name or a run id.")] = None,
     json: Json = False,
 ) -> None:
-    """List what waits and runs, oldest first.
+    """List queued and running jobs, oldest first.
 
-    On a terminal a table; in a pipe a line a job, with tabs between ID, NAME, STATE, TIME, OWNER and COMMAND.
+    On a terminal, prints a table; otherwise one line per job, with tabs between ID, NAME, STATE, TIME, OWNER and COMMAND.
     """
     with client(ctx) as connected:
         jobs = connected.list(all=everything, batch=None if batch is None else batch_named(batch))
@@ -46,7 +46,7 @@ def list_jobs(
             table.add(short_id(job.key.id), job.name, _state(job), _time(job), job.owner_name, command_line(job.argv))
         table.write()
     if not some:
-        say("nothing of the kind" if everything else "nothing waits or runs; jobwire list -a shows what has ended")
+        say("no matching jobs" if everything else "no job is queued or running; jobwire list -a includes those that have ended")
 
 
 def _write_records(jobs: Iterable[JobInfo]) -> None:
@@ -78,12 +78,12 @@ def _state(job: JobInfo) -> Cell:
 
 
 def _time(job: JobInfo) -> str:
-    """Say how long it ran, or has been waiting or running."""
+    """Return how long it ran, or has been queued or running."""
     return duration(max(0, job.lasted_us))
 
 
 def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:
-    """Tell everything about jobs, and in one sentence why they wait or failed."""
+    """Show the details of jobs, including why one is waiting or failed."""
     with client(ctx) as connected:
         for number, name in enumerate(names):
             job = one_job(connected, name).info()
@@ -107,7 +107,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "time limit": "" if spec.time_limit_ms is None else duration(spec.time_limit_ms * 1000),
         "output limit": "" if spec.output_limit_bytes is None else format_limit(spec.output_limit_bytes),
         "stop": _stop(job),
-        "linger": "what it leaves behind goes on" if spec.linger else "",
+        "linger": "processes that it leaves behind continue" if spec.linger else "",
         "batch": f"{job.batch.name} run {format_id(job.batch.id)}".strip() if job.batch else "",
         "owner": job.owner_name,
         "process": job.process or "",
@@ -115,6 +115,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "started": local_time(job.started_at_us) if job.started_at_us else "",
         "ended": f"{local_time(job.ended_at_us)}, after {_time(job)}" if job.ended_at_us else "",
         "used": _use(job),
+        "wrote": _written(job),
     }
     for name, fact in facts.items():
         if fact:
@@ -122,7 +123,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
     if job.outcome is not None and failed(job.outcome):
         last = last_lines(connected.job_by_key(*job.key).tail("stderr", _LAST_LINES), _LAST_LINES)
         if last:
-            write("  its last words on standard error:")
+            write("  last lines of stderr:")
         for line in last:
             write(f"    {line}")
 
@@ -131,7 +132,7 @@ def _sentence(job: JobInfo) -> str:
     if job.outcome is not None:
         return how_it_ended(job.outcome)
     if job.paused:
-        return f"paused: all its processes stand still; jobwire resume {short_id(job.key.id)} lets them go on"
+        return f"paused: all its processes are suspended; jobwire resume {short_id(job.key.id)} continues them"
     return f"{job.state.name.lower()}: {job.waits_for}" if job.waits_for else job.state.name.lower()
 
 
@@ -146,8 +147,12 @@ def _use(job: JobInfo) -> str:
     if job.outcome is None:
         return ""
     use = job.outcome.use
-    written = f"{format_size(job.outcome.stdout_bytes)} of output, {format_size(job.outcome.stderr_bytes)} of errors"
     if not use.max_resident_bytes:
-        return written
-    cpu = duration(use.user_us + use.system_us)
-    return f"{cpu} of CPU, {format_size(use.max_resident_bytes)} of memory, {written}"
+        return ""
+    return f"{duration(use.user_us + use.system_us)} of CPU, {format_size(use.max_resident_bytes)} of memory"
+
+
+def _written(job: JobInfo) -> str:
+    if job.outcome is None:
+        return ""
+    return f"{format_size(job.outcome.stdout_bytes)} to stdout, {format_size(job.outcome.stderr_bytes)} to stderr"

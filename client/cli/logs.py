@@ -1,4 +1,4 @@
-"""`jobwire logs`: what a job wrote, byte for byte."""
+"""`jobwire logs`: the output of a job, byte for byte."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def logs(
     ctx: typer.Context,
     name: JobName,
     *,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job has ended.")] = False,
-    tail: Annotated[str | None, typer.Option("--tail", metavar="N", help="Begin with the last N lines.")] = None,
-    stdout: Annotated[bool, typer.Option("--stdout", help="Only what it wrote to its standard output.")] = False,
-    stderr: Annotated[bool, typer.Option("--stderr", help="Only what it wrote to its standard error.")] = False,
-    start: Annotated[str | None, typer.Option("--from", metavar="BYTE", help="Begin at this byte, counted from 0.")] = None,
-    length: Annotated[str | None, typer.Option("--bytes", metavar="SIZE", help="Write at most so much: 4096, 10K, 1.5M.")] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow the output until the job has ended.")] = False,
+    tail: Annotated[str | None, typer.Option("--tail", metavar="N", help="Start with the last N lines.")] = None,
+    stdout: Annotated[bool, typer.Option("--stdout", help="Only standard output.")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="Only standard error.")] = False,
+    start: Annotated[str | None, typer.Option("--from", metavar="BYTE", help="Start at this byte, counted from 0.")] = None,
+    length: Annotated[str | None, typer.Option("--bytes", metavar="SIZE", help="Print at most this much: 4096, 10K, 1.5M.")] = None,
 ) -> None:
-    """Write what a job wrote, byte for byte.
+    """Print the output of a job, byte for byte.
 
-    Its standard output goes to ours, its standard error to ours, and nothing else is written.
-    --from and --bytes count in each of the two. Ctrl-C ends only this command.
+    Its standard output goes to standard output, its standard error to standard error, and nothing is added. --from and --bytes apply to
+    each of the two. Ctrl-C ends only this command.
     """
     if tail is not None and start is not None:
-        raise BadInput("--tail and --from cannot both be said: each says where to begin")
+        raise BadInput("--tail and --from cannot be combined: each sets where to start")
     lines = understood("--tail", parse_count, tail)
     first = understood("--from", parse_size, start) or 0
     most = understood("--bytes", parse_size, length)
@@ -58,7 +58,7 @@ def logs(
             if upto is None or begin < upto:
                 copies.append(_copy(job, stream, begin, upto))
         _write(connected, copies)
-        # What was known of it when it was found; after following it, how it has ended meanwhile.
+        # Known from the query; after following the log, from its end.
         outcome = job.info().outcome if follow and job.outcome is None else job.outcome
         if outcome is not None and not is_whole(outcome):
             say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
@@ -81,8 +81,8 @@ def _write(connected: Client, copies: list[Copy]) -> None:
 
 
 def _last_lines(job: Job, stream: _Stream, lines: int, size: int) -> int:
-    """Find the byte at which the last lines begin. Reads backwards, so that it costs what they cost and not what the log does."""
-    # A log that ends in the middle of a line has one more newline to be.
+    """Return the byte at which the last lines begin. Reads backwards, so that the cost depends on them and not on the log."""
+    # The last line need not end with a newline.
     wanted = lines
     end = size
     while end > 0 and lines > 0:

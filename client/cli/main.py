@@ -1,6 +1,6 @@
-"""The command `jobwire`: finds the verb that was called, and turns whatever goes wrong into one message and an exit status.
+"""The command `jobwire`: find the subcommand that was called, and turn any error into one message and an exit status.
 
-Loads only the module of the verb that is called: start-up is measured. What a verb does stands in that module.
+Loads only the module of that subcommand, so that start-up is quick.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _UNREACHABLE = {Code.UNAVAILABLE, Code.UNAUTHENTICATED, Code.INTERNAL}
 
 
 class Verb(NamedTuple):
-    """Where a verb is, and its line in the help. An empty module: it belongs to a daemon and is found as an entry point."""
+    """Where a subcommand is, and its line in the help. If the module is empty, it is found as an entry point."""
 
     module: str
     attribute: str
@@ -40,38 +40,38 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    "run": Verb("run", "run", "Run a command, show its output here, and end as it ended."),
+    "run": Verb("run", "run", "Run a command, show its output and exit with its status."),
     "submit": Verb("submit", "submit", "Submit a command and print the id of its job."),
-    "batch": Verb("batch", "batch", "Submit many jobs from a file, whole or not at all, and wait for them."),
-    "list": Verb("listing", "list_jobs", "List what waits and runs, oldest first."),
-    "ps": Verb("listing", "list_jobs", "The same as list.", hidden=True),
-    "show": Verb("listing", "show", "Tell everything about jobs, and in one sentence why they wait or failed."),
-    "logs": Verb("logs", "logs", "Write what a job wrote, byte for byte."),
+    "batch": Verb("batch", "batch", "Submit many jobs from a file, all or none, and wait for them."),
+    "list": Verb("listing", "list_jobs", "List queued and running jobs, oldest first."),
+    "ps": Verb("listing", "list_jobs", "Same as list.", hidden=True),
+    "show": Verb("listing", "show", "Show the details of jobs, including why one is waiting or failed."),
+    "logs": Verb("logs", "logs", "Print the output of a job, byte for byte."),
     "wait": Verb("waiting", "wait", "Wait until jobs have ended."),
-    "events": Verb("events", "events", "Tell what happens to jobs, as it happens."),
-    "stop": Verb("stopping", "stop", "End jobs with all that they started."),
-    "pause": Verb("pausing", "pause", "Let jobs stand still, with all that they started."),
-    "resume": Verb("pausing", "resume", "Let paused jobs go on."),
-    "signal": Verb("stopping", "send_signal", "Send a signal to all processes of a job, without stopping it."),
-    "forget": Verb("forgetting", "forget", "Drop jobs that have ended, with their logs."),
-    "keys": Verb("keys", "app", "Who am I, and who may come in."),
-    "context": Verb("context", "app", "Which daemons I speak to."),
-    "worker": Verb("", "worker", "Run and look after a worker on this machine."),
+    "events": Verb("events", "events", "Show events of jobs as they happen."),
+    "stop": Verb("stopping", "stop", "Stop jobs and all processes that they started."),
+    "pause": Verb("pausing", "pause", "Suspend jobs and all their processes."),
+    "resume": Verb("pausing", "resume", "Continue paused jobs."),
+    "signal": Verb("stopping", "send_signal", "Send a signal to all processes of a job."),
+    "forget": Verb("forgetting", "forget", "Remove jobs that have ended, with their logs."),
+    "keys": Verb("keys", "app", "Manage your key and the members of your workers."),
+    "context": Verb("context", "app", "Manage the workers that you use."),
+    "worker": Verb("", "worker", "Run and manage a worker on this machine."),
 }
 _GROUPS = {"keys", "context", "worker"}
-# Their arguments are a command of the user's own: our options end where it begins.
+# Their arguments are a command: options of jobwire end where it begins.
 _TAKES_A_COMMAND = {"run", "submit"}
 
 
 class Verbs(typer.core.TyperGroup):
-    """The group of all verbs; knows their names and help lines, and imports one when it is called."""
+    """The group of all subcommands. It knows their names and help lines, and imports one when it is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- typer's signature
-        """List the verbs in the order of the table."""
+        """Return the names of the subcommands in the order of the table."""
         return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 -- typer's signature
-        """Get what the help needs of a verb, or the verb itself once it was called."""
+        """Return a subcommand: as the help needs it, or itself once it was called."""
         if cmd_name not in VERBS:
             return None
         if cmd_name not in self.commands:
@@ -80,7 +80,7 @@ class Verbs(typer.core.TyperGroup):
         return self.commands[cmd_name]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the verb that was called, and load it."""
+        """Return the subcommand that was called, loaded."""
         if args[0] in VERBS:
             self.commands[args[0]] = load(args[0])
         else:
@@ -90,7 +90,7 @@ class Verbs(typer.core.TyperGroup):
 
 
 def load(name: str) -> Any:
-    """Import a verb and make it a command."""
+    """Import a subcommand and return its command."""
     verb = VERBS[name]
     found = getattr(import_module(f".{verb.module}", __package__), verb.attribute) if verb.module else _of_a_daemon(verb.attribute)
     if not isinstance(found, typer.Typer):
@@ -102,44 +102,48 @@ def load(name: str) -> Any:
     command.name = name
     for part in (command, *getattr(command, "commands", {}).values()):
         shape_help(part)
-    # All modules are there: what they hold need never be looked through.
+    # All modules are loaded: the garbage collector need never scan them.
     gc.freeze()
     gc.enable()
     return command
 
 
 def _reflow(text: str) -> str:
-    """Join the lines of each paragraph: they were broken for who reads the source."""
+    """Return the text with the lines of each paragraph joined."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _of_a_daemon(name: str) -> Any:
-    # The command line stands below the daemons and must not import them; only here is the dear look through what is installed needed.
+    # The command line must not import the workers. Only here is the expensive scan of the installed packages needed.
     from importlib.metadata import entry_points  # noqa: PLC0415 -- as said
 
     for found in entry_points(group="jobwire.commands", name=name):
         return found.load()
-    raise Refused(Code.UNIMPLEMENTED, f"this installation has no {name}", "install jobwire again: pip install --force-reinstall jobwire")
+    raise Refused(
+        Code.UNIMPLEMENTED,
+        f"this installation of jobwire has no command {name}",
+        "reinstall jobwire: pip install --force-reinstall jobwire",
+    )
 
 
 def _root(
     ctx: typer.Context,
     context: Annotated[
-        str | None, typer.Option("--context", metavar="NAME", envvar="JOBWIRE_CONTEXT", help="The daemon to speak to; see jobwire context.")
+        str | None, typer.Option("--context", metavar="NAME", envvar="JOBWIRE_CONTEXT", help="The worker to use. See jobwire context.")
     ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     """Run any Linux program on another machine, safely, and be told the moment it ends."""
     if version:
         screen.write(f"jobwire {__version__}")
         raise Ending(endings.DONE)
     if ctx.invoked_subcommand is None:
-        ctx.fail("no verb was named")
+        ctx.fail("no command was given")
     ctx.obj = context
 
 
 def command_line(arguments: Sequence[str]) -> int:
-    """Do what the arguments say; get the exit status."""
+    """Run a command line and return its exit status."""
     try:
         take_texts_as_typed()
         app = typer.Typer(cls=Verbs, invoke_without_command=True)
@@ -150,18 +154,18 @@ def command_line(arguments: Sequence[str]) -> int:
     except ReaderGone:
         return endings.READER_GONE
     except SystemExit as left:
-        # Whoever read the help is gone: rich leaves then, with a status of its own.
+        # Nobody reads the help any more: rich exits then, with a status of its own.
         if isinstance(left.__context__, BrokenPipeError):
             return endings.READER_GONE
         raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the last edge
         return _answer(error, arguments)
-    # A typer.Exit comes back as its status; what a verb returns is nothing.
+    # A typer.Exit is returned as its status; subcommands return nothing.
     return ended if isinstance(ended, int) else endings.DONE
 
 
 def _answer(error: BaseException, arguments: Sequence[str]) -> int:
-    """Say what went wrong, in one message; get the exit status."""
+    """Print what went wrong, in one message, and return the exit status."""
     message, status = "", endings.OWN_FAILURE
     match error:
         case Ending():
@@ -182,7 +186,7 @@ def _answer(error: BaseException, arguments: Sequence[str]) -> int:
         if message:
             screen.say(message, *getattr(error, "__notes__", ()))
     except ReaderGone:
-        # Of the results before it; the message was said.
+        # About the results before it; the message was printed.
         return endings.READER_GONE
     except CannotWrite as unwritable:
         screen.say(str(unwritable))
@@ -190,7 +194,7 @@ def _answer(error: BaseException, arguments: Sequence[str]) -> int:
 
 
 def _of_the_system(error: OSError) -> str:
-    """Say what the system said: a full disk, a limit that was reached. It says it well enough, but of inodes that are used up."""
+    """Return the system's message, such as for a full disk. It is clear enough, except if the inodes are used up."""
     message = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
     if error.errno == errno.ENOSPC and _no_files_left(error.filename):
         message += " for more files: its inodes are used up (df -i shows how many there are)"
@@ -198,7 +202,7 @@ def _of_the_system(error: OSError) -> str:
 
 
 def _no_files_left(path: object) -> bool:
-    """Tell whether it is files that a full disk has no room for, and not bytes."""
+    """Return whether a full disk lacks inodes and not bytes."""
     try:
         disk = os.statvfs(os.path.dirname(os.fsdecode(path)) if isinstance(path, str | bytes | os.PathLike) else ".")  # noqa: PTH120 -- pathlib is not light
     except OSError:
@@ -221,7 +225,7 @@ def _misuse(misuse: Misuse, arguments: Sequence[str]) -> str:
 
 
 def _command_path(arguments: Sequence[str]) -> str:
-    """Say which command was called; where the parser itself gave up it does not tell."""
+    """Return which command was called, if the parser does not say so."""
     path = ["jobwire"]
     for word in arguments[:2]:
         if word.startswith("-") or (len(path) == 1 and word not in VERBS) or (len(path) == 2 and path[1] not in _GROUPS):  # noqa: PLR2004 -- jobwire and a verb
@@ -236,13 +240,13 @@ def _our_fault(error: BaseException) -> str:
 
         traceback.print_exception(error)
     what = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"something unexpected went wrong ({what}); to see where, set {TRACEBACK_VARIABLE}=1"
+    return f"internal error: {what}; to see where, set {TRACEBACK_VARIABLE}=1"
 
 
 def main() -> NoReturn:
-    """Entry of the command."""
+    """Run the command, as its entry point."""
     streams.open_streams()
-    # Looking for garbage while modules are loaded costs more than it finds; see `load` for when it begins.
+    # Garbage collection while modules are loaded costs more than it frees; `load` turns it on.
     gc.disable()
     status = command_line(sys.argv[1:])
     try:
@@ -254,7 +258,7 @@ def main() -> NoReturn:
         status = status or endings.OWN_FAILURE
     if _DAEMONS in sys.modules:
         sys.exit(status)
-    # Taking all modules apart would take longer than `true` on the worker.
+    # Freeing all modules would take longer than running `true` on the worker.
     os._exit(status)
 
 

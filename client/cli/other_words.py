@@ -15,7 +15,7 @@ COMMANDS = {
     "jobwire attach": "it is not there yet; jobwire logs -f follows the output of a job",
     "jobwire cancel": "it is called jobwire stop",
     "jobwire cp": _COPY,
-    "jobwire daemon": "it is called jobwire worker run",
+    "jobwire worker": "it is called jobwire worker run",
     "jobwire exec": "it is called jobwire run",
     "jobwire follow": "it is called jobwire logs -f",
     "jobwire get": _COPY,
@@ -109,7 +109,7 @@ OF_ALL = {
 }
 _SUBMITS = {"jobwire run", "jobwire submit"}
 
-# Never suggested: who mistyped something must not end a job by following the suggestion.
+# Never suggested: following a suggestion must not end a job.
 DESTRUCTIVE = {"stop", "signal", "forget", "rm", "--now"}
 _LIKENESS = 0.75
 
@@ -129,7 +129,7 @@ def option_hint(path: str, typed: str, known: Iterable[str]) -> str:
 def _did_you_mean(typed: str, known: Iterable[str]) -> str:
     import difflib  # noqa: PLC0415 -- only where something is wrong
 
-    # Of one letter any other is near.
+    # Any letter is near any other.
     words = [word for word in known if word not in DESTRUCTIVE and len(word.strip("-")) > 1]
     near = difflib.get_close_matches(typed, words, 1, _LIKENESS)
     return f"did you mean {near[0]}?" if near else ""

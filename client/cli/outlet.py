@@ -1,6 +1,6 @@
-"""Writes to a descriptor of ours as fast as its reader takes, and never holds up the rest while the reader is slow.
+"""Write to a standard stream as fast as its reader reads, without blocking the rest of the program.
 
-Knows descriptors and their kinds; not what is written.
+Knows descriptors and their kinds, not what is written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOST_BYTES = sys.maxsize
 
 
 class Outlet:
-    """A standard stream, without what the interpreter buffers. `fd` is what to poll until more can be written."""
+    """A standard stream without the interpreter's buffer. `fd` is what to poll until more can be written."""
 
     def __init__(self, fd: int) -> None:
         self._standard = fd
@@ -32,10 +32,10 @@ class Outlet:
         self._is_ours = False
         mode = os.fstat(fd).st_mode
         if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
-            # It was closed, or cannot be written; opened anew it could be, and nobody would be told.
+            # It was closed or cannot be written. Opened again it could be, which would hide that.
             return
-        # A pipe or terminal can be opened a second time: O_NONBLOCK belongs to an open file, and setting it on the one that we share
-        # with the shell and its other programs would make them fail. A socket can be told with each write. What cannot be opened again
+        # A pipe or terminal can be opened a second time: O_NONBLOCK belongs to an open file, and setting it on the one that is shared
+        # with the shell and its other programs would make them fail. A socket takes it with each write. What cannot be opened again
         # is written to as it is.
         if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
             with contextlib.suppress(OSError):
@@ -48,12 +48,12 @@ class Outlet:
             import socket  # noqa: PLC0415 -- 3 ms that only such a stream pays
 
             self._socket = socket.socket(fileno=os.dup(fd))
-            # What is no stream takes a message whole or not at all.
+            # A socket that is no stream accepts a whole message or nothing.
             self._most_bytes = _MOST_BYTES if self._socket.type is socket.SOCK_STREAM else _MESSAGE_BYTES
             self._flags = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 
     def write(self, data: bytes | memoryview) -> int:
-        """Write as much as fits now; say how many bytes that was.
+        """Write as much as fits now and return the number of bytes.
 
         Raises ReaderGone and CannotWrite.
         """
@@ -67,7 +67,7 @@ class Outlet:
             raise_unwritable(self._standard, error)
 
     def close(self) -> None:
-        """Let go of what was opened here."""
+        """Close what was opened here."""
         if self._is_ours:
             os.close(self.fd)
         if self._socket is not None:

@@ -11,27 +11,27 @@ from .screen import say
 
 
 def pause(ctx: typer.Context, names: JobNames) -> None:
-    """Let jobs stand still, with all that they started.
+    """Suspend jobs and all their processes.
 
-    They do until resume. A paused job keeps its slot and its memory, and its time limit goes on. A stop ends it all the same.
-    The name or run id of a batch stands for its jobs that run.
+    jobwire resume continues them. A paused job keeps its slot and its memory, its time limit keeps running, and it can be stopped.
+    The name or run id of a batch means its running jobs.
     """
     with client(ctx) as connected:
         jobs = running_jobs(connected, names)
         if jobs:
             connected.pause(jobs)
         else:
-            say(f"nothing of {' and '.join(names)} runs")
+            say(f"no job of {' and '.join(names)} is running")
 
 
 def resume(ctx: typer.Context, names: JobNames) -> None:
-    """Let paused jobs go on.
+    """Continue paused jobs.
 
-    One that is not paused goes on as it did.
+    Does nothing to a job that is not paused.
     """
     with client(ctx) as connected:
         jobs = running_jobs(connected, names)
         if jobs:
             connected.resume(jobs)
         else:
-            say(f"nothing of {' and '.join(names)} runs")
+            say(f"no job of {' and '.join(names)} is running")

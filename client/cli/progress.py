@@ -1,4 +1,4 @@
-"""A batch as it goes on: a bar on a terminal, and a line for each end. Knows no daemon."""
+"""The progress of a batch: a bar on a terminal, and a line for each job that ends. Knows no worker."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .last_lines import last_lines
 from .screen import flush, is_terminal, say, write
 from .sentences import failed, how_it_ended
 
-# Of the standard error of a job that failed.
+# Lines of stderr of a job that failed.
 TAIL_LINES = 5
 
 
 class Progress:
-    """What a person sees of a batch of `total` jobs, until it is closed."""
+    """The display of a batch of `total` jobs, until it is closed."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -28,16 +28,16 @@ class Progress:
             self._task = self._bar.add_task("", total=total)
             self._departure = Departure(self._bar.stop, self._bar.start).__enter__()
             self._bar.start()
-        # On a terminal the bar tells of those that went well.
+        # On a terminal the bar counts the jobs that succeeded.
         self._tells_all = self._bar is None or not is_terminal(1)
 
     def started(self) -> None:
-        """Count a job that runs now."""
+        """Count a job that has started."""
         self._running += 1
         self._show()
 
     def ended(self, title: str, outcome: Outcome, stderr_tail: bytes) -> None:
-        """Tell an end; of a failure, with the last lines of its standard error."""
+        """Report the end of a job; if it failed, with the last lines of its stderr."""
         self._running = max(0, self._running - 1)
         line = f"{title}: {how_it_ended(outcome)}"
         if failed(outcome):
@@ -53,7 +53,7 @@ class Progress:
             self._bar.update(self._task, advance=advance, description=f"{self._running} running, {self._failed} failed")
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

@@ -1,19 +1,19 @@
-"""The JSON lines of `--json`: one object a line, whose fields are only ever added to.
+"""The JSON lines of `--json`: one object a line, to which later versions only add fields.
 
 A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `dir`, `env`, `labels`, `owner` (public key),
 `owner_name`, `batch` ({`id`, `name`, `parallel`} or null), `process` (PID@START or null), `pid` (or null), `queued_at`, `started_at`,
 `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`, `stop_signal`, `paused`, `waits_for` (why it
 waits, or null) and `outcome` (or null).
 
-An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, over_limit, lost), `exit_status` (as a shell would tell it:
+An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, over_limit, lost), `exit_status` (as a shell reports it:
 128+N for signal N), `signal` (or null), `sentence`, `user_us`, `system_us`, `max_resident_bytes`, `stdout_bytes`, `stderr_bytes`,
 `stdout_problem`, `stderr_problem` (why that log is not whole, or may not be; else null).
 
 An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, finished, adopted), `at`, `id`, `owner`, `name`, `labels`,
 `batch` (run id or null), `process`, `pid`, `sentence` (or null) and `outcome` (in finished, else null).
 
-Times are ISO 8601 in UTC with microseconds. What is no UTF-8 in an argument or path is a lone surrogate, as in Python's surrogateescape,
-whatever the locale.
+Times are ISO 8601 in UTC with microseconds. Bytes of an argument or path that are not UTF-8 are lone surrogates, as in Python's
+surrogateescape, whatever the locale.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Record = dict[str, Any]
 
 
 def job_record(job: JobInfo) -> Record:
-    """Write a job."""
+    """Return the record of a job."""
     return {
         "id": job.id,
         "name": job.name,
@@ -60,7 +60,7 @@ def job_record(job: JobInfo) -> Record:
 
 
 def event_record(event: Event) -> Record:
-    """Write an event."""
+    """Return the record of an event."""
     return {
         "cursor": str(event.cursor),
         "kind": event.kind.name.lower(),
@@ -78,7 +78,7 @@ def event_record(event: Event) -> Record:
 
 
 def outcome_record(outcome: Outcome | None) -> Record | None:
-    """Write how a job ended."""
+    """Return the record of an outcome."""
     if outcome is None:
         return None
     return {
@@ -97,7 +97,7 @@ def outcome_record(outcome: Outcome | None) -> Record | None:
 
 
 def time_text(at_us: int) -> str | None:
-    """Write a moment as `2026-11-24T05:39:51.123456Z`."""
+    """Return a time as `2026-11-24T05:39:51.123456Z`."""
     if not at_us:
         return None
     seconds, micros = divmod(at_us, 1_000_000)

@@ -1,4 +1,4 @@
-"""`jobwire run`: a command on the worker, as if it ran here."""
+"""`jobwire run`: run a command on the worker as if it ran here."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from .signals import Signals
 
 @takes_job_options
 def run(ctx: typer.Context, command: Command, id_: JobId = None, *, wishes: Wishes) -> None:
-    """Run a command, show its output here, and end as it ended.
+    """Run a command, show its output and exit with its status.
 
-    Ctrl-C sends SIGINT to the job, the second one stops it, the third does not wait for that. SIGQUIT goes to the job. SIGTERM, SIGHUP
-    and a closed output stop it. If the connection is lost it is waited for; if this command is killed the job goes on. Your private
-    worker runs it in the current folder. It reads nothing unless --stdin says what. Ends as the job: 128+N for signal N, 124 over its
-    time limit, 126 or 127 if it could not be started.
+    Ctrl-C sends SIGINT to the job, a second one stops it, a third returns at once. SIGQUIT is passed on to the job. SIGTERM, SIGHUP and
+    a closed output stop it. If the connection drops, it reconnects and continues; if this command is killed, the job continues. Your
+    private worker runs the job in the current directory. Standard input is empty unless --stdin is given.
+
+    Exits with the job's status: 128+N for signal N, 124 if it exceeded its time limit, 126 or 127 if it could not be started.
     """
     identifier = job_id(id_)
     spec = job_spec(command, wishes, context_name(ctx))
@@ -29,7 +30,7 @@ def run(ctx: typer.Context, command: Command, id_: JobId = None, *, wishes: Wish
         try:
             job = connected.submit_many([spec], ids=[identifier], tail_lines=0)[0]
         except KeyboardInterrupt:
-            say(f"interrupted before the job was acknowledged; see whether it came through: jobwire show {format_id(identifier)}")
+            say(f"interrupted before the job was acknowledged; check whether it was submitted: jobwire show {format_id(identifier)}")
             raise endings.Ending(endings.INTERRUPTED) from None
         with Signals() as signals:
             raise endings.Ending(Attendance(connected, job).attend(signals))

@@ -1,7 +1,7 @@
-"""What a person sees: results on standard output, everything else on standard error; colours and tables only on a terminal.
+"""The output of the command line: results on standard output, everything else on standard error, colours and tables on a terminal only.
 
-What came from elsewhere is shown without its control characters: it must not drive the terminal. And it stays in its line and cell:
-a newline in somebody's label must not look like a line of ours.
+Text from elsewhere is shown without control characters, so that it cannot control the terminal, and stays in its line and cell: a newline
+in a label must not look like another line of output.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _DAY = 24 * _HOUR
 
 
 def write(*cells: str) -> None:
-    """Write one line of results, with tabs between its cells."""
+    """Print one line of results, with tabs between its cells."""
     sys.stdout.write("\t".join(printable(cell) for cell in cells) + "\n")
 
 
 def write_json(record: dict[str, Any]) -> None:
-    """Write one result as a line of JSON. Pure ASCII, so that bytes that are no text survive as lone surrogates."""
+    """Print one result as a line of JSON. It is ASCII, so that bytes that are not UTF-8 survive as lone surrogates."""
     sys.stdout.write(f"{json.dumps(record, separators=(',', ':'))}\n")
 
 
 def say(message: str, *more_lines: str) -> None:
-    """Tell the person something that is no result, and the lines that belong to it; nobody hears it where the standard error has no reader.
+    """Print a message, and the lines that belong to it, on standard error; if that has no reader, drop it.
 
-    Raises ReaderGone and CannotWrite of the results before it; it was said then.
+    Raises ReaderGone and CannotWrite about earlier results; the message is printed all the same.
     """
     try:
         sys.stdout.flush()
@@ -42,7 +42,7 @@ def say(message: str, *more_lines: str) -> None:
 
 
 def tell_id(text: str, what: str) -> None:
-    """Hand over the id of something that is done; where nobody takes it, it is said instead.
+    """Print the id of something that was done; if it cannot be written, print it on standard error.
 
     Raises ReaderGone and CannotWrite.
     """
@@ -55,31 +55,31 @@ def tell_id(text: str, what: str) -> None:
 
 
 def flush() -> None:
-    """Hand over the results so far: somebody may wait for them."""
+    """Flush the results so far: somebody may wait for them."""
     sys.stdout.flush()
 
 
 def printable(text: str) -> str:
-    """Write what would drive the terminal, end a line or a cell, or is no character at all, as an escape."""
+    """Return the text with escapes for what would control the terminal, end a line or cell, or is not a character."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text)
 
 
 def is_terminal(fd: int) -> bool:
-    """Say whether a person looks at this descriptor."""
+    """Return whether a descriptor is a terminal."""
     return os.isatty(fd) and os.environ.get("TERM") != "dumb"
 
 
 class Cell(NamedTuple):
-    """A cell with a colour of rich."""
+    """A cell with a colour, as rich names it."""
 
     text: str
     style: str = ""
 
 
 class Table:
-    """Rows under headings on a terminal, the last column cut to its width; in a pipe only the rows, whole, with tabs between cells."""
+    """On a terminal, rows under headings with the last column cut to fit; otherwise only the rows, whole, with tabs between cells."""
 
     def __init__(self, *headings: str) -> None:
         self._headings = headings
@@ -92,11 +92,11 @@ class Table:
         if is_terminal(1):
             self._rows.append(row)
         else:
-            # At once: a long history need not be held.
+            # At once: a long history need not be kept in memory.
             sys.stdout.write("\t".join(cell.text for cell in row) + "\n")
 
     def write(self) -> None:
-        """Draw the rows; nothing if there are none, or they were written already."""
+        """Draw the rows, unless there are none or they were printed already."""
         if self._rows:
             self._draw()
 
@@ -118,7 +118,7 @@ class Table:
 
 
 def duration(microseconds: int) -> str:
-    """Write a span of time as a person would say it: 3ms, 2.5s, 12s, 4m05s, 3h20m, 2d04h."""
+    """Return a duration for people: 3ms, 2.5s, 12s, 4m05s, 3h20m, 2d04h."""
     seconds = microseconds / 1_000_000
     if seconds < 1:
         return f"{microseconds // 1000}ms"
@@ -135,5 +135,5 @@ def duration(microseconds: int) -> str:
 
 
 def local_time(at_us: int) -> str:
-    """Write a moment in the person's own time zone."""
+    """Return a time in the local time zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_us / 1_000_000))

@@ -1,4 +1,4 @@
-"""Says in words what became of a job. Every end has a sentence."""
+"""How jobs ended, in words. Every outcome has a sentence."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from .endings import DONE, OWN_FAILURE
 
 
 def how_it_ended(outcome: Outcome) -> str:
-    """Say how a job ended: in the daemon's words where it gave some."""
+    """Return how a job ended, in the words of the worker if it gave any."""
     if outcome.kind is OutcomeKind.FAILED_TO_START:
-        # Where the worker has nothing more to say than that, it says that itself.
+        # If the worker knows no more than that, its own sentence says so.
         reason = outcome.sentence.removeprefix("it could not be started: ")
         return f"could not be started: {reason}" if reason else "could not be started"
     sentence = outcome.sentence or _in_our_words(outcome)
     for stream, problem in (("stdout", outcome.stdout_problem), ("stderr", outcome.stderr_problem)):
-        # Most daemons say it themselves.
+        # Most workers say so themselves.
         if problem and problem not in sentence:
-            sentence += f"; its {stream} is not whole: {problem}"
+            sentence += f"; its {stream} is incomplete: {problem}"
     return sentence
 
 
 _ENDS = {
-    OutcomeKind.TIMED_OUT: "ran into its time limit",
+    OutcomeKind.TIMED_OUT: "exceeded its time limit",
     OutcomeKind.CANCELLED: "stopped before it ran",
-    OutcomeKind.OVER_LIMIT: "went over a limit",
-    OutcomeKind.LOST: "lost: how it ended cannot be known",
+    OutcomeKind.OVER_LIMIT: "exceeded a limit",
+    OutcomeKind.LOST: "lost: its exit status is unknown",
 }
 
 
@@ -40,26 +40,26 @@ def _in_our_words(outcome: Outcome) -> str:
 
 
 def is_whole(outcome: Outcome) -> bool:
-    """Say whether every byte that a job wrote is in its logs."""
+    """Return whether every byte that a job wrote is in its logs."""
     return not (outcome.stdout_problem or outcome.stderr_problem)
 
 
 def failed(outcome: Outcome) -> bool:
-    """Say whether a job that ended this way counts as failed: also where not all that it wrote was kept."""
+    """Return whether a job that ended this way counts as failed, which it does too if its output is incomplete."""
     return outcome.kind is not OutcomeKind.EXITED or outcome.exit_status != 0 or not is_whole(outcome)
 
 
 def status_of(outcome: Outcome) -> int:
-    """Say the exit status of a command that ends as a job did. It is not 0 where not all that the job wrote was kept."""
+    """Return the exit status of a command that exits with that of a job. It is not 0 if the job's output is incomplete."""
     status = exit_status(outcome.kind, outcome.exit_status, outcome.signal)
     return status or (DONE if is_whole(outcome) else OWN_FAILURE)
 
 
 def command_line(argv: Iterable[bytes]) -> str:
-    """Write a command as one would type it into a shell."""
+    """Return a command as one would type it into a shell."""
     return shlex.join(to_text(argument) for argument in argv)
 
 
 def how_many_jobs(count: int) -> str:
-    """Write a number of jobs."""
+    """Return a number of jobs, in words."""
     return f"{count} job{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Signals that a command takes in its own time, beside its sockets, instead of being ended by them."""
+"""Signals that a command handles in its own loop, next to its sockets, instead of being ended by them."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ TAKEN = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Signals:
-    """A context in which SIGINT, SIGQUIT, SIGTERM and SIGHUP are noted. `fd` is readable when one came; then `take` tells which.
+    """A context in which SIGINT, SIGQUIT, SIGTERM and SIGHUP are recorded. `fd` is readable when one came; `take` returns them.
 
-    One that was ignored stays ignored: so `nohup` and a shell's background jobs want it.
+    Ignored signals stay ignored, as `nohup` and background jobs of a shell expect.
     """
 
     def __enter__(self) -> Self:
-        """Begin to note signals."""
+        """Start to record signals."""
         self.fd, self._told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._wakeup = signal.set_wakeup_fd(self._told, warn_on_full_buffer=False)
         self._handlers = {number: signal.signal(number, _noted) for number in TAKEN if signal.getsignal(number) != signal.SIG_IGN}
         return self
 
     def take(self) -> bytes:
-        """Get the numbers of the signals that came, oldest first."""
+        """Return the numbers of the signals that came, oldest first."""
         try:
             return os.read(self.fd, 64)
         except BlockingIOError:
             return b""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Let signals do what they did before."""
+        """Restore the former handlers."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)

@@ -21,17 +21,21 @@ def stop(
     ctx: typer.Context,
     names: JobNames,
     *,
-    signal: Annotated[str | None, typer.Option("--signal", metavar="SIGNAL", help="Send this first. Default: the job's own.")] = None,
-    grace: Annotated[str | None, typer.Option("--grace", metavar="TIME", help="Time until SIGKILL. Default: the job's own.")] = None,
-    now: Annotated[bool, typer.Option("--now", help="SIGKILL at once.")] = False,
+    signal: Annotated[
+        str | None, typer.Option("--signal", metavar="SIGNAL", help="Signal to send first. Default: the job's stop signal.")
+    ] = None,
+    grace: Annotated[
+        str | None, typer.Option("--grace", metavar="TIME", help="Time from that signal to SIGKILL. Default: the job's grace.")
+    ] = None,
+    now: Annotated[bool, typer.Option("--now", help="Send SIGKILL at once.")] = False,
 ) -> None:
-    """End jobs with all that they started.
+    """Stop jobs and all processes that they started.
 
-    Returns when nothing of them is left. Each gets its stop signal, and after its grace SIGKILL. A job that waits for a slot is
-    cancelled. The name or run id of a batch stands for all its jobs that have not ended.
+    Sends each job its stop signal and, after its grace, SIGKILL, and returns when none of its processes is left. A queued job is
+    cancelled. The name or run id of a batch means all its jobs that have not ended.
     """
     if now and grace is not None:
-        raise BadInput("--now and --grace cannot both be said; --now means --grace 0")
+        raise BadInput("--now and --grace cannot be combined; --now means --grace 0")
     number = understood("--signal", parse_signal, signal)
     grace_ms = 0 if now else understood("--grace", parse_duration, grace)
     with client(ctx) as connected:
@@ -39,9 +43,9 @@ def stop(
         jobs = [job for job in found if job.outcome is None]
         for job in found:
             if job.outcome is not None:
-                say(f"job {short_id(job.key.id)} had ended already: {how_it_ended(job.outcome)}")
+                say(f"job {short_id(job.key.id)} has already ended: {how_it_ended(job.outcome)}")
         if not found:
-            say(f"all of {' and '.join(names)} had ended already")
+            say(f"all jobs of {' and '.join(names)} have already ended")
         if not jobs:
             return
         connected.stop(jobs, signal=number, grace=None if grace_ms is None else grace_ms / 1000)
@@ -55,7 +59,7 @@ def send_signal(
     name: JobName,
     signal: Annotated[str, typer.Argument(metavar="SIGNAL", help="TERM, SIGTERM or 15.")],
 ) -> None:
-    """Send a signal to all processes of a job, without stopping it."""
+    """Send a signal to all processes of a job."""
     number = understood("SIGNAL", parse_signal, signal)
     with client(ctx) as connected:
         one_unfinished_job(connected, name).send_signal(number or 0)

@@ -1,7 +1,7 @@
-"""The three standard streams, whatever who started us gave us: closed, non-blocking, full, without a reader, or unable to hold a character.
+"""The three standard streams in any state: closed, non-blocking, full, without a reader, or with an encoding that lacks a character.
 
-The one place that writes to them. A stream that is non-blocking (its other users, such as node, made it so; the flag belongs to the open
-file, which we share) is waited for. What its encoding does not have is written with a backslash.
+The only module that writes to them. It waits for a non-blocking stream (other programs, such as node, make it so, and share the open
+file). Characters that the encoding lacks are written as escapes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STDIN, STDOUT, STDERR = range(3)
 _NAMES = {STDOUT: "the standard output", STDERR: "the standard error"}
-# A socket whose other end was closed, or is not there.
+# A socket whose other end was closed or does not exist.
 _GONE = {errno.EPIPE, errno.ECONNRESET, errno.ECONNREFUSED, errno.ENOTCONN, errno.ESHUTDOWN}
 
 
@@ -32,7 +32,7 @@ class ReaderGone(BrokenPipeError):  # noqa: N818 -- a fact
 
 
 class CannotWrite(Refused):
-    """Raised where an output cannot be written for another reason: a full disk, a file that may not grow, a stream that was closed."""
+    """Raised if output cannot be written for another reason: a full disk, a limit on the file's size, a closed stream."""
 
     def __init__(self, fd: int, error: OSError) -> None:
         what = _NAMES.get(fd, "the output")
@@ -40,7 +40,7 @@ class CannotWrite(Refused):
 
 
 def write_some(fd: int, data: ReadableBuffer, name: int | None = None) -> int:
-    """Write as much as fits now; say how many bytes that was. `name` is the standard stream that `fd` stands for.
+    """Write as much as fits now and return the number of bytes. `name` is the standard stream that `fd` stands for.
 
     Raises ReaderGone and CannotWrite.
     """
@@ -53,7 +53,7 @@ def write_some(fd: int, data: ReadableBuffer, name: int | None = None) -> int:
 
 
 def raise_unwritable(fd: int, error: OSError) -> NoReturn:
-    """Say why a write failed. Python ignores SIGPIPE, so a closed pipe shows here; EIO of a terminal means that it hung up.
+    """Raise the reason why a write failed. Python ignores SIGPIPE, so a closed pipe shows here; EIO of a terminal means that it hung up.
 
     Raises ReaderGone or CannotWrite.
     """
@@ -63,17 +63,17 @@ def raise_unwritable(fd: int, error: OSError) -> NoReturn:
 
 
 class Readers:
-    """Tells when one of some descriptors has no reader any more, though there is nothing to write. `fd` is readable then."""
+    """Notices that a descriptor has no reader any more, even if there is nothing to write. `fd` is readable then."""
 
     def __init__(self, fds: Iterable[int]) -> None:
         self._epoll = select.epoll()
         self.fd = self._epoll.fileno()
         for fd in fds:
             try:
-                # For no event: hang-up and error are always told. A terminal's or socket's input is not our business.
+                # For no event: hang-up and error are always reported. Input of a terminal or socket does not matter.
                 self._epoll.register(fd, 0)
             except PermissionError:
-                # A file has no reader that could go.
+                # A file has no reader.
                 continue
 
     def check(self) -> None:
@@ -82,12 +82,12 @@ class Readers:
             raise ReaderGone
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop watching."""
         self._epoll.close()
 
 
 class _Stream(io.RawIOBase):
-    """A descriptor that is waited for where it is non-blocking; for the interpreter's own buffers to stand on."""
+    """A descriptor that blocks even if it is non-blocking, as a base for the interpreter's buffers."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -133,7 +133,7 @@ class _Stream(io.RawIOBase):
 
 
 def open_streams() -> None:
-    """Put our streams in the places of the interpreter's."""
+    """Replace the interpreter's streams by these."""
     _fill_missing()
     sys.stdin = io.TextIOWrapper(io.BufferedReader(_Stream(STDIN)), _encoding(sys.stdin), "surrogateescape")
     sys.stdout = _writer(STDOUT, sys.stdout, is_prompt=os.isatty(STDOUT))
@@ -145,15 +145,15 @@ def _writer(fd: int, replaced: TextIO, *, is_prompt: bool) -> TextIO:
 
 
 def _encoding(replaced: TextIO | None) -> str:
-    # None: it was closed when we were started.
+    # None: it was closed at the start.
     return replaced.encoding if replaced is not None else "utf-8"
 
 
 def _fill_missing() -> None:
-    """Take the place of a standard descriptor that the caller closed, or the next file opened would get its number and our output.
+    """Fill a standard descriptor that the caller closed; otherwise the next file opened would get its number, and the output.
 
-    With /dev/null opened the wrong way round, so that reading or writing it fails as it would on a closed one; but nobody who closed the
-    standard error wants to hear of that.
+    Uses /dev/null opened for the wrong direction, so that reading or writing fails as on a closed descriptor. Errors on a closed standard
+    error are not reported.
     """
     for fd, mode in ((STDIN, os.O_WRONLY), (STDOUT, os.O_RDONLY), (STDERR, os.O_RDWR)):
         try:

@@ -1,4 +1,4 @@
-"""`jobwire submit`: a job for later, by its id."""
+"""`jobwire submit`: submit a job and print its id."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def submit(
     command: Command,
     id_: JobId = None,
     *,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for its end, and end as it ended.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Show its output instead of the id; otherwise as --wait.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print the bare id and nothing else.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the job and exit with its status.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Like --wait, and show the output instead of the id.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only the id.")] = False,
     wishes: Wishes,
 ) -> None:
     """Submit a command and print the id of its job.
 
-    Returns when the job is recorded: it runs even if everything here ends, and survives crashes of the worker.
+    Returns once the job is recorded. It then runs whatever happens on this machine, even if the worker crashes.
     """
     identifier = job_id(id_)
     spec = job_spec(command, wishes, context_name(ctx))
@@ -38,16 +38,16 @@ def submit(
         job = connected.submit_many([spec], ids=[identifier], watch=wait or follow, tail_lines=0)[0]
         name = short_id(identifier)
         if follow:
-            # Standard output is the job's now.
+            # Standard output is for the job.
             if not quiet:
                 say(f"job {format_id(identifier)}")
             with Signals() as signals:
                 raise endings.Ending(Attendance(connected, job).attend(signals))
-        tell_id(format_id(identifier), "the job is submitted")
+        tell_id(format_id(identifier), "the job was submitted")
         if wait:
             job.wait()
             if not quiet and job.outcome is not None:
                 say(f"job {name}: {how_it_ended(job.outcome)}")
             raise endings.Ending(endings.DONE if job.outcome is None else status_of(job.outcome))
         if not quiet:
-            say(f"job {name} is submitted; jobwire logs -f {name} shows its output, jobwire wait {name} waits for its end")
+            say(f"job {name} submitted; jobwire logs -f {name} shows its output, jobwire wait {name} waits for it")

@@ -20,12 +20,12 @@ def wait(
     ctx: typer.Context,
     names: JobNames,
     *,
-    any_: Annotated[bool, typer.Option("--any", help="Wait until one of them has ended.")] = False,
+    any_: Annotated[bool, typer.Option("--any", help="Return when one of them has ended.")] = False,
     timeout: Annotated[str | None, typer.Option("--timeout", metavar="TIME", help="Give up after this time, with status 124.")] = None,
 ) -> None:
     """Wait until jobs have ended.
 
-    Ends as the job for one, 1 if any failed for several. The name or run id of a batch stands for all its jobs.
+    Exits with the status of a single job; with several, with 1 if any failed. The name or run id of a batch means all its jobs.
     """
     milliseconds = understood("--timeout", parse_duration, timeout)
     with client(ctx) as connected:
@@ -34,7 +34,7 @@ def wait(
             ended = connected.wait(jobs, any=any_, timeout=None if milliseconds is None else milliseconds / 1000)
         except TimeoutError:
             passed = duration((milliseconds or 0) * 1000)
-            say(f"{passed} passed, and the job goes on" if len(jobs) == 1 else f"{passed} passed, and not all have ended")
+            say(f"{passed} passed; the job continues" if len(jobs) == 1 else f"{passed} passed; some jobs have not ended")
             raise endings.Ending(endings.TIMED_OUT) from None
     outcomes = []
     for job in ended:

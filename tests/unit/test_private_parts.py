@@ -185,8 +185,8 @@ def test_the_errors_of_msgspec_still_have_nothing_but_a_sentence() -> None:
     [
         ("a = 1\n\nb = x\n", 3, "Invalid value"),
         ("a = [\n1,\n", 3, ""),
-        ("a = 1\na = 2\n", 2, "the key 'a' is said twice"),
-        ("[a]\n[a]\n", 2, "the table 'a' is said twice"),
+        ("a = 1\na = 2\n", 2, "the key 'a' is set twice"),
+        ("[a]\n[a]\n", 2, "the table 'a' is set twice"),
     ],
 )
 def test_the_place_in_a_message_of_tomllib_is_understood(text: str, line: int, reason: str) -> None:

@@ -53,7 +53,7 @@ def judge(
     if limit_passed_ms:
         # We ended it: that is known, whatever its status was.
         verdict.kind = "timed_out"
-        verdict.sentence = f"ran into its time limit of {seconds(limit_passed_ms)}, and {verdict.sentence}"
+        verdict.sentence = f"exceeded its time limit of {seconds(limit_passed_ms)}, and {verdict.sentence}"
     elif output_limit_bytes is not None:
         verdict.kind = "over_limit"
         verdict.sentence = f"wrote more than its output limit of {format_limit(output_limit_bytes)}, and {verdict.sentence}"
@@ -74,4 +74,4 @@ def _is_missing(problem: str, names: list[str], *, known: bool) -> str:
     if known:
         # Nobody saw how it ended, so nobody knows what it wrote at last either.
         return f"the end of {subject} may be missing"
-    return f"{subject} {'is' if len(names) == 1 else 'are'} not whole: {problem}"
+    return f"{subject} {'is' if len(names) == 1 else 'are'} incomplete: {problem}"

@@ -78,7 +78,7 @@ def test_a_worker_that_cannot_start_says_why_in_its_own_words(home: Home) -> Non
     folder.mkdir(parents=True)
     (folder / "state.db").write_text("this is no database")
     first, *log = home.jobwire("run", "true", status=125).stderr.decode().splitlines()
-    assert first.startswith(f"jobwire: your private worker did not start; the last lines of {folder}/worker.log stand below; ")
+    assert first.startswith(f"jobwire: your private worker did not start; the last lines of {folder}/worker.log follow; ")
     assert first.endswith("in the foreground: jobwire worker run --embedded")
     assert any("state.db" in line for line in log)
     assert all(line.startswith("  ") and "Traceback" not in line for line in log)
@@ -153,7 +153,7 @@ def test_a_state_folder_that_cannot_be_made_is_told(home: Home) -> None:
     home.env["JOBWIRE_STATE"] = "/proc/none"
     said = home.jobwire("run", "true", status=125).stderr
     assert b"/proc/none/worker cannot be used" in said
-    assert b"name another folder: JOBWIRE_STATE=DIR" in said
+    assert b"use another folder: JOBWIRE_STATE=DIR" in said
 
 
 def test_an_identity_that_is_new_is_let_in_by_the_worker_that_runs(home: Home) -> None:

@@ -43,7 +43,7 @@ def test_all_that_ended_is_forgotten_as_a_dry_run_has_told(home: Home, ended: li
 
 def test_it_must_be_said_what_is_to_be_forgotten(home: Home) -> None:
     assert b"name jobs" in home.jobwire("forget", status=2).stderr
-    assert b"cannot both be said" in home.jobwire("forget", "--all-ended", "last", status=2).stderr
+    assert b"cannot be combined" in home.jobwire("forget", "--all-ended", "last", status=2).stderr
     assert b"--older-than" in home.jobwire("forget", "--older-than", "soon", status=2).stderr
 
 

@@ -18,7 +18,7 @@ def forbid_large_files(worker: Worker) -> None:
 
 def test_output_that_could_not_be_kept_is_told_by_every_command_that_tells_the_end(own_home: Home, worker: Worker, tmp_path: Path) -> None:
     forbid_large_files(worker)
-    said = b"exited with status 0; its stdout is not whole: File too large"
+    said = b"exited with status 0; its stdout is incomplete: File too large"
     for arguments in (["run", *LARGE], ["wait", "last"], ["logs", "last"], ["logs", "-f", "last"], ["submit", "--wait", *LARGE]):
         ended = own_home.jobwire(*arguments, status=125)
         assert ended.stderr.count(said) == 1, (arguments, ended.stderr)

@@ -58,7 +58,7 @@ def test_the_third_ctrl_c_leaves_it_alone(home: Home, terminal: OpenTerminal) ->
     screen.type(b"\x03")
     screen.until("told TERM")
     screen.type(b"\x03")
-    screen.until("is being stopped, and left alone; jobwire wait")
+    screen.until("is still being stopped; jobwire wait")
     assert screen.ended() == 130
     assert last(home)["state"] == "stopping"
 
@@ -177,6 +177,6 @@ def test_ctrl_c_leaves_a_batch_alone(home: Home, tmp_path: Path, terminal: OpenT
     screen = terminal(home, "batch", "--lines", str(tmp_path / "jobs"))
     screen.until("2 running")
     screen.type(b"\x03")
-    screen.until("the jobs go on; jobwire wait")
+    screen.until("the jobs continue; jobwire wait")
     assert screen.ended() == 130
     assert len(home.records("list")) == 2

@@ -119,7 +119,7 @@ def test_the_id_of_a_job_that_was_submitted_is_never_lost(home: Home) -> None:
     for arguments in (["submit", "-q", "true"], ["submit", "true"]):
         ended = in_a_shell(home, "> /dev/full", *arguments)
         assert ended.returncode == 125
-        assert f"the job is submitted, but its id cannot be written to the standard output: {home.records('show', 'last')[0]['id']}" in (
+        assert f"the job was submitted, but its id cannot be written to the standard output: {home.records('show', 'last')[0]['id']}" in (
             ended.stderr.decode()
         )
     (home.folder / "jobs").write_text("true\n")
@@ -268,7 +268,7 @@ def test_an_endless_input_is_refused(home: Home) -> None:
             command("batch", "-"), stdin=endless.stdout, capture_output=True, env=home.env, cwd=home.folder, timeout=SECONDS, check=False
         )
         endless.kill()
-    assert (ended.returncode, b"standard input has more than 32 MiB" in ended.stderr) == (2, True)
+    assert (ended.returncode, b"standard input is larger than 32 MiB" in ended.stderr) == (2, True)
 
 
 def test_the_first_line_is_enough_for_a_reader(home: Home) -> None:

@@ -195,7 +195,7 @@ def test_events_and_logs_f_end_when_their_reader_does_though_nothing_happens(hom
 
 
 def test_wait_gives_up_after_its_timeout(home: Home, slow: str) -> None:
-    assert b"50ms passed, and the job goes on" in home.jobwire("wait", "slow", "--timeout", "0.05", status=124).stderr
+    assert b"50ms passed; the job continues" in home.jobwire("wait", "slow", "--timeout", "0.05", status=124).stderr
     home.jobwire("run", "-n", "done", "true")
     home.jobwire("wait", slow, "done", "--timeout", "50ms", status=124)
     home.jobwire("wait", slow, "done", "--any")
@@ -222,7 +222,7 @@ def test_stop_ends_a_job_and_signal_only_tells_it(home: Home) -> None:
     assert f"stopped by {home.name}" in home.jobwire("stop", job).stderr.decode()
     assert home.records("show", job)[0]["outcome"]["exit_status"] == 143
     home.jobwire("signal", job, "TERM", status=1)
-    assert b"had ended already: ended by SIGTERM" in home.jobwire("stop", job).stderr
+    assert b"has already ended: ended by SIGTERM" in home.jobwire("stop", job).stderr
 
 
 def test_a_name_means_the_only_job_that_has_not_ended_where_that_matters(home: Home) -> None:
@@ -303,7 +303,7 @@ def test_a_run_that_is_repeated_starts_each_job_once(home: Home, tmp_path: Path)
     assert b"job 2 (bad): the id" in refused.stderr
     refused = home.jobwire("batch", "-", "--id", NOBODY, "--no-wait", stdin=text.replace(b"exit 3", b"exit 4"), status=1)
     assert b"job 2 (bad): the id" in refused.stderr
-    assert b"2 jobs submitted, all of them known already;" in home.jobwire("batch", "-", "--id", NOBODY, "--no-wait", stdin=text).stderr
+    assert b"2 jobs submitted, all of them submitted before;" in home.jobwire("batch", "-", "--id", NOBODY, "--no-wait", stdin=text).stderr
 
 
 def test_a_batch_runs_no_more_at_once_than_it_says(home: Home, tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_a_batch_can_be_stopped_by_its_name(home: Home) -> None:
     )
     home.jobwire("stop", "many")
     assert [job["outcome"]["exit_status"] for job in home.records("list", "-a")] == [143, 143]
-    assert b"had ended already" in home.jobwire("stop", "many").stderr
+    assert b"have already ended" in home.jobwire("stop", "many").stderr
 
 
 def test_a_daemon_that_cannot_be_reached_is_told_apart_and_ends_125(own_home: Home, worker: Worker) -> None:

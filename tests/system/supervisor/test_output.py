@@ -31,7 +31,7 @@ def test_output_that_cannot_be_written_is_told_also_by_the_next_supervisor(desk:
     fact = desk.ended(handle)
     assert (fact["kind"], fact["exit_status"]) == ("exited", 3)
     assert (fact["stdout_problem"], fact["stderr_problem"]) == ("File too large", "")
-    assert fact["sentence"] == "exited with status 3; its stdout is not whole: File too large"
+    assert fact["sentence"] == "exited with status 3; its stdout is incomplete: File too large"
     assert desk.output(fact) == (b"\0" * 1000, b"whole\n")
     desk.settle(handle)
 
@@ -134,7 +134,7 @@ def test_a_pipe_that_is_gone_with_all_of_us_is_said_to_be(desk: RawDesk, tmp_pat
     assert desk.output(fact) == (b"late", b"")
     assert fact["stdout_problem"] == ""
     assert fact["sentence"].endswith(
-        "; its stderr is not whole: whatever was unread in its pipe when supervisor and keeper were killed is lost"
+        "; its stderr is incomplete: whatever was unread in its pipe when supervisor and keeper were killed is lost"
     )
     desk.settle(handle)
 
@@ -194,7 +194,7 @@ def test_a_status_that_the_kernel_hides_is_not_taken_for_0_and_unread_output_is_
     # Who reaps it in the end may take its time, or never do so.
     assert (fact["kind"], fact["exit_status"]) in [("exited", 5), ("lost", 0)]
     if prefix:
-        assert "its stdout and stderr are not whole: whatever was unread" in fact["sentence"]
+        assert "its stdout and stderr are incomplete: whatever was unread" in fact["sentence"]
         assert fact["stdout_problem"].endswith(f"(process {started['pid']} does not let its descriptors be seen)")
         assert desk.output(fact)[0] == b"early\n"
     else:

@@ -63,7 +63,7 @@ def test_a_time_limit_ends_all(desk: RawDesk, tmp_path: Path) -> None:
     fact = desk.ended(handle)
     assert not is_alive(daemon)
     assert (fact["kind"], fact["signal"]) == ("timed_out", signal.SIGTERM)
-    assert fact["sentence"].startswith("ran into its time limit of 3 s")
+    assert fact["sentence"].startswith("exceeded its time limit of 3 s")
 
 
 @pytest.mark.usefixtures("any_box")

@@ -110,13 +110,13 @@ def test_a_named_job_keeps_its_id_when_others_are_put_before_it() -> None:
         (WHOLE.replace(b'argv = ["/srv/load", "--all"]', b""), "line 16, key 'job': the key 'argv' is missing"),
         (WHOLE.replace(b'argv = ["/srv/load", "--all"]', b"argv = []"), "line 18, key 'job.argv': no program was named"),
         (WHOLE.replace(b'"/srv"', b'"srv"'), "line 19, key 'job.dir': the working folder 'srv' is not an absolute path"),
-        (WHOLE.replace(b'{ text = "yes\\n" }', b'"-"'), "line 21, key 'job.stdin': a batch has no standard input"),
+        (WHOLE.replace(b'{ text = "yes\\n" }', b'"-"'), "line 21, key 'job.stdin': the jobs of a batch cannot share standard input"),
         (WHOLE.replace(b'{ text = "yes\\n" }', b'"no-such-file"'), "line 21, key 'job.stdin': the standard input 'no-such-file'"),
-        (WHOLE.replace(b"[[job]]", b"[job]", 1), "line 16: this is not TOML: the table 'job' is said twice; write [[job]] for each"),
+        (WHOLE.replace(b"[[job]]", b"[job]", 1), "line 16: this is not TOML: the table 'job' is set twice; write [[job]] for each"),
         (b"[[job]]\nargv = [\n", "line 3: this is not TOML"),
         (b"x = \n", "line 1: this is not TOML"),
         (b"\n\xff", "line 2: this is not UTF-8"),
-        (b"", "jobs.toml names no job"),
+        (b"", "jobs.toml contains no job"),
         (b'{"argv":["a"]}\n{"argv":["a"],"x":1}', "line 2, key 'x': there is no key 'x'"),
         (b'{"argv":["a"]}\n{"argv":["a"],"stop":{"grace":"x"}}', "line 2, key 'stop.grace': 'x' is not a time"),
         (b'{"argv":["a"]}\n{"argv":["a"]', "line 2: this is not JSON"),
@@ -132,8 +132,8 @@ def test_a_named_job_keeps_its_id_when_others_are_put_before_it() -> None:
         (b"[[job]]\nargv=['a']\nstop='INT'", "line 3, key 'job.stop': expected a table, got a string; write it stop = { signal"),
         (b"[[job]]\nargv=['a']\nstdin={file='x'}", "line 3, key 'job.stdin.file': there is no key 'file' here; write stdin = \"FILE\""),
         (b"[[job]]\nargv=['a']\ntime_limit=2026-01-01", "line 3, key 'job.time_limit': expected a number or a string, got a date"),
-        (b"[[job]]\nargv=['a']\nenv=['A=1', 'B=1', 'A=2']", "line 3, key 'job.env': 'A' is said twice"),
-        (b"[defaults]\nlabels=['a=1', 'a=1']\n[[job]]\nargv=['a']", "line 2, key 'defaults.labels': 'a' is said twice"),
+        (b"[[job]]\nargv=['a']\nenv=['A=1', 'B=1', 'A=2']", "line 3, key 'job.env': 'A' is set twice"),
+        (b"[defaults]\nlabels=['a=1', 'a=1']\n[[job]]\nargv=['a']", "line 2, key 'defaults.labels': 'a' is set twice"),
         (b'{"argv":' + b"[" * 100_000, "line 1"),
     ],
 )
@@ -144,7 +144,7 @@ def test_what_is_wrong_is_told_with_file_line_and_key(text: bytes, message: str)
 @pytest.mark.parametrize("key", ["for_each", "after", "retry", "priority", "memory", "gpus"])
 def test_a_key_that_is_planned_is_refused_as_not_there_yet(key: str) -> None:
     assert refusal(b"[[job]]\nargv = ['a']\n%s = 1" % key.encode()) == (
-        f"jobs.toml, line 3, key 'job.{key}': '{key}' is not there yet in this version; leave it out"
+        f"jobs.toml, line 3, key 'job.{key}': '{key}' is not available yet in this version; remove it"
     )
 
 
@@ -156,7 +156,7 @@ def test_an_output_limit_and_lingering_are_understood_and_a_jobs_own_word_counts
 
 
 def test_on_failure_is_not_there_yet() -> None:
-    assert "line 2, key 'batch.on_failure': 'on_failure' is not there yet" in refusal(
+    assert "line 2, key 'batch.on_failure': 'on_failure' is not available yet" in refusal(
         b"[batch]\non_failure='cancel-rest'\n[[job]]\nargv=['a']"
     )
 
@@ -290,7 +290,7 @@ def test_every_form_is_read_whatever_an_editor_made_of_it(mark: bytes, end: byte
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_parsed() -> None:
-    assert "more than 32 MiB" in refusal(bytes(32 * 1024 * 1024 + 1))
+    assert "larger than 32 MiB" in refusal(bytes(32 * 1024 * 1024 + 1))
     assert "more than 20000 jobs" in refusal(b"[[job]]\n" * 20_001)
     assert "more than 20000 jobs" in refusal(b"true\n" * 20_001, lines=True)
     assert "more than 20000 jobs" in refusal(b'{"argv":["a"]}\n' * 20_001)
@@ -305,7 +305,7 @@ def test_a_key_of_very_many_parts_is_refused_before_it_is_parsed() -> None:
 
 
 def test_a_file_of_commands_is_told_how_to_be_read() -> None:
-    assert refusal(b"echo hi\n").endswith("; for one command a line write: batch --lines FILE")
+    assert refusal(b"echo hi\n").endswith("; for one command per line use: batch --lines FILE")
     assert "--lines" not in refusal(WHOLE + b"x")
 
 
@@ -325,7 +325,7 @@ def test_json_is_read_as_a_list_over_many_lines_or_as_a_whole_file() -> None:
         ('[\n {"argv": ["a"]},\n {\n  "colour": 1,\n  "argv": ["a"]}]', "line 4, key 'colour': there is no key 'colour'"),
         ('{"job": [\n {"argv": ["a"]},\n {"argv": ["a"],\n  "time_limit": 0}]}', "line 4, key 'job.time_limit': a time limit of 0"),
         ('{"job": [], "defaults": {"env": 3}}', "line 1, key 'defaults.env': expected a table or a list"),
-        ('{"argv": ["a"],\n "name": "x",\n "name": "y"}', "line 3, key 'name': the key 'name' is said twice"),
+        ('{"argv": ["a"],\n "name": "x",\n "name": "y"}', "line 3, key 'name': the key 'name' is set twice"),
         ('[["echo", "a"]]', "jobs.toml"),
         ('["echo", "a"]', "line 1: expected a table, got a string"),
         ('[["echo", "a"], ["true"]]', "line 1: expected a table, got a list"),
@@ -333,7 +333,7 @@ def test_json_is_read_as_a_list_over_many_lines_or_as_a_whole_file() -> None:
         ('[ ["a"] ]', "line 1: expected a table, got a list"),
         ("[1, 2]", "line 1: expected a table, got a whole number"),
         ('"echo a"\n', "line 1: expected a table, got a string"),
-        ("[]", 'names no job; write {"argv"'),
+        ("[]", 'contains no job; write {"argv"'),
         ('{\n"jobs": [{"argv": ["a"]}]}', "line 2, key 'jobs': there is no key 'jobs' here; write job"),
         ('{"defaults": {"dir": "/"},\n"tasks": [{"argv": ["a"]}]}', "line 2, key 'tasks': there is no key 'tasks' here; write job"),
         ('{"cmd": "a"}', "key 'cmd': there is no key 'cmd' here; write argv"),
@@ -349,7 +349,7 @@ def test_what_is_wrong_in_json_is_told_with_its_own_line(text: str, message: str
     [
         ("command = 'x'", "line 3, key 'job.command': there is no key 'command' here; write argv, as in"),
         ("Argv = ['x']", "line 3, key 'job.Argv': there is no key 'Argv' here; write it argv"),
-        ("deps = ['x']", "line 3, key 'job.deps': there is no key 'deps': a job that waits for others is not there yet"),
+        ("deps = ['x']", "line 3, key 'job.deps': there is no key 'deps': a dependency on other jobs is not available yet"),
         ("time-limit = 3", "there is no key 'time-limit' here; write it time_limit"),
         ("time_limits = 3", "there is no key 'time_limits' here; did you mean time_limit?"),
         ("timeout = 3", "there is no key 'timeout' here; write time_limit"),
@@ -357,14 +357,14 @@ def test_what_is_wrong_in_json_is_told_with_its_own_line(text: str, message: str
         ("shell = true", "there is no shell; write argv = ['sh', '-c', '...']"),
         ("stdout = 'x'", "jobwire logs"),
         ("stdin = 'text'", "line 3, key 'job.stdin': the standard input 'text' cannot be read: No such file or directory; for the text"),
-        ("time_limit = '1m 10s'", "line 3, key 'job.time_limit': '1m 10s' is not a time; write it without blanks: 1m10s"),
+        ("time_limit = '1m 10s'", "line 3, key 'job.time_limit': '1m 10s' is not a time; write it without spaces: 1m10s"),
         ("time_limit = 0", "line 3, key 'job.time_limit': a time limit of 0 would never let the job run"),
         ("stdin = ''", "line 3, key 'job.stdin': the file with the standard input has no name; for the text itself write"),
         ("lable = { a = 'b' }", "line 3, key 'job.lable': there is no key 'lable' here; did you mean labels?"),
-        ("argv = ['b']", "line 3: this is not TOML: the key 'argv' is said twice"),
-        ("stop.grace = 1\nstop.grace = 2", "line 4: this is not TOML: the key 'stop.grace' is said twice"),
-        ("[batch]\n[batch]", "line 4: this is not TOML: the table 'batch' is said twice"),
-        ("[job]", "line 3: this is not TOML: the table 'job' is said twice; write [[job]] for each"),
+        ("argv = ['b']", "line 3: this is not TOML: the key 'argv' is set twice"),
+        ("stop.grace = 1\nstop.grace = 2", "line 4: this is not TOML: the key 'stop.grace' is set twice"),
+        ("[batch]\n[batch]", "line 4: this is not TOML: the table 'batch' is set twice"),
+        ("[job]", "line 3: this is not TOML: the table 'job' is set twice; write [[job]] for each"),
         ("time_limit = 99999999999999999999999", "line 3, key 'job.time_limit': 99999999999999999999999 is too long a time"),
         ("stop = { grace = inf }", "line 3, key 'job.stop.grace': inf is too long a time"),
         ("stop = { grace = nan }", "line 3, key 'job.stop.grace': nan is not a time"),
@@ -426,7 +426,7 @@ def test_a_line_for_a_shell_is_refused_with_its_number(line: str) -> None:
 def test_what_a_shell_would_replace_is_warned_of_with_its_line() -> None:
     batch = read(b"true\necho $HOME ~ `date` *.c\necho '$HOME'\n", lines=True)
     assert len(batch.warnings) == 1
-    assert batch.warnings[0].startswith("jobs.toml, line 2: $HOME, ~, `, * is passed on as it is, no shell here")
+    assert batch.warnings[0].startswith("jobs.toml, line 2: $HOME, ~, `, * is passed on unchanged, as no shell runs")
 
 
 def record(**fields: Any) -> bytes:
@@ -455,7 +455,7 @@ def test_a_record_of_a_job_asks_for_the_same_job_again() -> None:
 
 
 def test_a_field_of_a_record_that_is_not_known_is_not_dropped_in_silence() -> None:
-    assert "key 'priority': 'priority' is not there yet" in refusal(record(argv=["a"], priority=3))
+    assert "key 'priority': 'priority' is not available yet" in refusal(record(argv=["a"], priority=3))
 
 
 def test_files_that_begin_with_a_byte_order_mark_are_read_one_after_the_other() -> None:
@@ -466,5 +466,5 @@ def test_files_that_begin_with_a_byte_order_mark_are_read_one_after_the_other() 
 
 
 def test_a_file_of_no_commands_is_told_how_commands_are_written() -> None:
-    with pytest.raises(Refused, match=r"jobs\.toml names no job; write one command a line"):
+    with pytest.raises(Refused, match=r"jobs\.toml contains no job; write one command per line"):
         read(b"# nothing\n\n", lines=True)

@@ -207,7 +207,7 @@ def test_an_output_that_cannot_be_written_is_told_in_words() -> None:
         (["worker", "run", "--slots", "0"], 2, "invalid value for '--slots': it must be at least 1; see jobwire worker run --help"),
         (["worker", "run", "--slots", "x"], 2, "invalid value for '--slots': it is not a whole number; see jobwire worker run --help"),
         (["run", "-l", "blue", "true"], 2, "-l/--label: the label 'blue' has no value; write it like team=blue"),
-        (["context", "rm", "embedded"], 1, "'embedded' is built in: it is your private worker; jobwire context use speaks to another"),
+        (["context", "rm", "embedded"], 1, "'embedded' is built in: it is your private worker; jobwire context use switches to another"),
     ],
 )
 def test_a_mistake_is_answered_in_plain_words(arguments: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -222,7 +222,7 @@ def test_a_broken_roster_is_told_the_same_to_who_reads_and_who_writes_it(folders
         assert command_line(["keys", *arguments, "--roster", str(broken)]) == 1
         said = capsys.readouterr().err
         assert said.startswith(f"jobwire: {broken}, line 1: ")
-        assert said.endswith("; mend that line\n")
+        assert said.endswith("; fix that line\n")
 
 
 def test_an_unknown_context_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -251,7 +251,7 @@ def test_keys_are_made_shown_and_let_in(folders: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.strip() == key
     assert command_line(["keys", "add", "laptop", key, "--role", "submitter"]) == 0
     assert command_line(["keys", "add", "laptop", key, "--role", "submitter"]) == 0
-    assert "laptop may come in as submitter already" in capsys.readouterr().err
+    assert "laptop is a member already, role submitter" in capsys.readouterr().err
     assert command_line(["keys", "add", "laptop", key, "--role", "admin"]) == 1
     assert command_line(["keys", "add", "again", key, "--role", "submitter"]) == 1
     capsys.readouterr()
@@ -271,7 +271,7 @@ def test_contexts_are_added_used_and_removed(capsys: pytest.CaptureFixture[str])
     capsys.readouterr()
     assert command_line(["context", "list"]) == 0
     assert [line.split("\t")[:3] for line in capsys.readouterr().out.splitlines()] == [
-        ["", "embedded", "your private worker, started when needed"],
+        ["", "embedded", "your private worker, started on demand"],
         ["", "lab", "tcp://lab:7341"],
         ["*", "shed", "tcp://shed:7341"],
     ]
@@ -295,7 +295,7 @@ def test_a_batch_with_a_mistake_ends_2_with_file_line_and_key(tmp_path: Path, ca
     file = tmp_path / "jobs.toml"
     file.write_text("[[job]]\nargv = ['true']\nafter = {ok = ['x']}\n")
     assert command_line(["batch", str(file)]) == 2
-    assert capsys.readouterr().err == f"jobwire: {file}, line 3, key 'job.after': 'after' is not there yet in this version; leave it out\n"
+    assert capsys.readouterr().err == f"jobwire: {file}, line 3, key 'job.after': 'after' is not available yet in this version; remove it\n"
 
 
 def test_lines_are_read_from_standard_input(tmp_path: Path) -> None:

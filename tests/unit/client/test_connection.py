@@ -301,7 +301,7 @@ def test_a_mute_listener_is_told_so(identity: Identity) -> None:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
         connection = Connection(f"tcp://127.0.0.1:{mute.getsockname()[1]}", generate().public, identity, connect_timeout=1.0)
-        with pytest.raises(Refused, match="does not speak as a jobwire daemon"):
+        with pytest.raises(Refused, match="is not a jobwire worker"):
             connection.call(listing())
         connection.close()
 
@@ -312,7 +312,7 @@ def test_ones_own_worker_that_hangs_is_told_so_without_a_word_of_keys(identity: 
         mute.listen()
         endpoint = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
         connection = Connection(endpoint, generate().public, identity, connect_timeout=1.0, revive=lambda: None)
-        with pytest.raises(Refused, match="your private worker runs and does not answer: it hangs or is overloaded") as caught:
+        with pytest.raises(Refused, match="your private worker is running but does not answer: it hangs or is overloaded") as caught:
             connection.call(listing())
         connection.close()
 
@@ -322,7 +322,7 @@ def test_ones_own_worker_that_hangs_is_told_so_without_a_word_of_keys(identity: 
 def test_a_wrong_server_key_is_told_so(daemon: FakeDaemon, identity: Identity) -> None:
     connection = Connection(daemon.endpoint, generate().public, identity, connect_timeout=2.0)
 
-    with pytest.raises(Refused, match="hangs or is overloaded, or when its key is another than the trusted one") as caught:
+    with pytest.raises(Refused, match="hangs or is overloaded, or its key is not the trusted one") as caught:
         connection.call(listing())
     connection.close()
 

@@ -245,7 +245,7 @@ def test_contexts_that_are_not_a_small_file_are_refused_at_once(config: Path) ->
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "::", "*", "0", "0x0", "0.0", "[::ffff:0.0.0.0]", "[0:0:0:0:0:0:0:0]", "[::%eth0]"])
 def test_where_a_daemon_listens_is_not_where_it_is_reached(host: str) -> None:
-    with pytest.raises(Refused, match=r"is where a daemon listens, .* name or an address of that machine"):
+    with pytest.raises(Refused, match=r"is an address to listen on, .* name or an address of that machine"):
         contexts.parse_endpoint(f"tcp://{host}:7341")
 
 

@@ -37,8 +37,8 @@ def test_what_begins_as_toml_does_is_not_taken_for_json(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "what", "key"),
     [
-        ('{"a":1}\n{"a":1,\n"b":{"c":1,\n"c":2}}', 4, "the key 'c' is said twice", "b.c"),
-        ('[{"a":1},\n{"a":1,"a":2}]', 2, "the key 'a' is said twice", "a"),
+        ('{"a":1}\n{"a":1,\n"b":{"c":1,\n"c":2}}', 4, "the key 'c' is set twice", "b.c"),
+        ('[{"a":1},\n{"a":1,"a":2}]', 2, "the key 'a' is set twice", "a"),
         ('{"a":1}\n{"a":', 2, "this is not JSON", ""),
         ('[{"a":1}]\n{"a":1}', 2, "something follows", ""),
         ('{"a":1}\n{"a":NaN}', 2, "NaN is no number of JSON", ""),

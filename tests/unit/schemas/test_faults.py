@@ -35,14 +35,14 @@ def test_an_order_names_points_passes_and_signals() -> None:
 
 @pytest.mark.parametrize("text", ["unknown", "in-group-commit:0", "in-group-commit:x", "in-group-commit:1:2", "in-group-commit:stop:1"])
 def test_what_is_no_fault_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no fault"):
+    with pytest.raises(ValueError, match="is not a fault"):
         faults.parse(text)
 
 
 def test_a_process_with_a_wrong_order_does_not_even_begin() -> None:
     ended = _run("import jobwire.schemas.faults; print('lives')", JOBWIRE_FAULT="unknown")
     assert ended.returncode == 1
-    assert b"JOBWIRE_FAULT: 'unknown' is no fault point" in ended.stderr
+    assert b"JOBWIRE_FAULT: 'unknown' is not a fault point" in ended.stderr
     assert ended.stdout == b""
 
 

@@ -29,7 +29,7 @@ def test_a_time_limit_is_the_kind_whatever_the_status() -> None:
     for status in (0, 9, None):
         verdict = judge(status, limit_passed_ms=2000, why_unknown="nobody saw it")
         assert verdict.kind == "timed_out"
-        assert verdict.sentence.startswith("ran into its time limit of 2 s, and ")
+        assert verdict.sentence.startswith("exceeded its time limit of 2 s, and ")
 
 
 def test_an_unknown_status_is_lost() -> None:
@@ -47,12 +47,12 @@ def test_an_output_limit_is_the_kind_whatever_the_status() -> None:
     ("stdout", "stderr", "said"),
     [
         ("", "", ""),
-        ("disk full", "", "; its stdout is not whole: disk full"),
-        ("disk full", "too large", "; its stdout is not whole: disk full; its stderr is not whole: too large"),
-        ("disk full", "disk full", "; its stdout and stderr are not whole: disk full"),
+        ("disk full", "", "; its stdout is incomplete: disk full"),
+        ("disk full", "too large", "; its stdout is incomplete: disk full; its stderr is incomplete: too large"),
+        ("disk full", "disk full", "; its stdout and stderr are incomplete: disk full"),
         ("nobody saw it", "", "; the end of its stdout may be missing"),
         ("nobody saw it", "nobody saw it", "; the end of its stdout and stderr may be missing"),
-        ("nobody saw it", "disk full", "; the end of its stdout may be missing; its stderr is not whole: disk full"),
+        ("nobody saw it", "disk full", "; the end of its stdout may be missing; its stderr is incomplete: disk full"),
     ],
 )
 def test_each_stream_that_is_not_whole_is_named_also_where_the_reason_has_been_told(stdout: str, stderr: str, said: str) -> None:
