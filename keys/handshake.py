@@ -1,6 +1,6 @@
-"""Answer libzmq when it asks whether a key may come in: a ZAP 1.0 handler (ZeroMQ RFC 27).
+"""Answer libzmq whether a key is accepted: a ZAP 1.0 handler (ZeroMQ RFC 27).
 
-Knows no roster: who is a member is asked through `admit`. One thing only is admitted: mechanism CURVE with the key of a member. Its
+Knows no roster: `admit` says who is a member. It admits only the mechanism CURVE with the key of a member. The
 `User-Id` is the member's Ed25519 public key in hex, never a name: a name can be given to another key.
 """
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 class Handshake:
     """The handler of one context; make it before any server socket binds.
 
-    `admit` gets the 32-byte CURVE public key of who knocks. The loop watches the ZMQ_FD of `socket` and calls `drain`.
+    `admit` is called with the 32-byte CURVE public key of the peer. The loop watches the ZMQ_FD of `socket` and calls `drain`.
     """
 
     def __init__(self, context: Context, admit: Callable[[bytes], Member | None]) -> None:
@@ -42,12 +42,12 @@ class Handshake:
         self.socket.bind(ENDPOINT)
 
     def drain(self) -> None:
-        """Answer everything that waits; afterwards the edge-triggered ZMQ_FD tells of the next request."""
+        """Answer all pending requests; afterwards the edge-triggered ZMQ_FD signals the next one."""
         while int(self.socket.getsockopt(zmq.EVENTS)) & _POLLIN:
             self._answer(self.socket.recv_multipart(zmq.DONTWAIT))
 
     def close(self) -> None:
-        """End; server sockets of the context refuse everybody from now on."""
+        """Close the handler; server sockets of the context refuse everybody from now on."""
         self.socket.close()
 
     def _answer(self, frames: list[bytes]) -> None:
@@ -67,7 +67,7 @@ class Handshake:
         try:
             member = self._admit(request[_CREDENTIALS])
         except Exception:
-            # A bug of ours must not end the handler, which would shut everybody out, and must not let anybody in.
+            # A bug must neither end the handler, which would shut everybody out, nor let anybody in.
             log.exception("asking who may come in failed")
             return _BROKEN
         return _UNKNOWN_KEY if member is None else (b"200", b"OK", member.key.hex().encode())

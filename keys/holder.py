@@ -1,6 +1,6 @@
-"""Who holds a state folder. The kernel's locks tell that a worker lives, for they end with it; files only tell which.
+"""Which worker holds a state folder. The kernel's locks tell that one is running, for they end with it; files only tell which.
 
-Locked is the folder itself, which cannot be removed from under its worker, and a file in it, the only lock of earlier versions.
+Locks are held on the folder itself, which cannot be replaced, and on a file in it, the only lock of earlier versions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _START_FIELD = 19
 
 
 class Whereabouts(Enum):
-    """Where the process is that a description names."""
+    """Where the process of a description is."""
 
     HERE = auto()
     ELSEWHERE = auto()
@@ -29,9 +29,9 @@ class Whereabouts(Enum):
 
 
 def holder_of(state: Path) -> str | None:
-    """Read the pid of the worker that holds a folder, as it calls itself; empty where it is not written down. None where none lives.
+    """Return the pid of the worker that holds a folder, in its own words; empty if it is not recorded, None if none is running.
 
-    Raises OSError where that cannot be found out.
+    Raises OSError if that cannot be determined.
     """
     # Also where the file was removed, or is another one by now.
     if not (_is_locked(state, os.O_DIRECTORY) or _is_locked(state / LOCK, os.O_NOFOLLOW)):
@@ -59,7 +59,7 @@ def _is_locked(path: Path, flags: int) -> bool:
 
 
 def identify() -> dict[str, Any]:
-    """Say of this process what no other one has in common with it, for `locate`."""
+    """Return what identifies this process uniquely, for `locate`."""
     return {
         "pid": os.getpid(),
         "start_ticks": _start_ticks(os.getpid()),
@@ -69,9 +69,9 @@ def identify() -> dict[str, Any]:
 
 
 def locate(description: Mapping[str, Any]) -> Whereabouts:
-    """Find out where the process is that once said `identify` of itself; a pid alone may be that of anybody.
+    """Return where the process is that `identify` described; a pid alone may have been reused.
 
-    Who is about to signal it opens its pidfd first and then asks this: then the answer holds for as long as the pidfd.
+    To signal it, open its pidfd first and then call this: the answer is valid as long as the pidfd.
     """
     # An earlier version said less.
     for name, here in (("boot_id", _boot_id()), ("pid_namespace", _pid_namespace())):
@@ -94,7 +94,7 @@ def _pid_namespace() -> str:
 
 
 def _start_ticks(pid: int) -> int:
-    """Say when a process started, in ticks since the boot; 0 where there is none."""
+    """Return when a process started, in ticks since the boot; 0 if there is none."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:

@@ -35,7 +35,7 @@ _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody is. `public` is what others know, 32 bytes; the CURVE keys are 32 raw bytes each."""
+    """The keys of a person or machine. `public` is the Ed25519 public key, 32 bytes; the CURVE keys have 32 raw bytes each."""
 
     public: bytes
     curve_public: bytes
@@ -43,12 +43,12 @@ class Identity:
     seed: bytes = field(repr=False)
 
     def sign(self, data: bytes) -> bytes:
-        """Sign with Ed25519 (RFC 8032): 64 bytes."""
+        """Return an Ed25519 signature (RFC 8032), 64 bytes."""
         return bindings.crypto_sign(data, self.seed + self.public)[:SIGNATURE_BYTES]
 
 
 def from_seed(seed: bytes) -> Identity:
-    """Make the identity of a 32-byte seed."""
+    """Return the identity of a 32-byte seed."""
     public, secret = bindings.crypto_sign_seed_keypair(seed)
     return Identity(
         public=public,
@@ -59,15 +59,15 @@ def from_seed(seed: bytes) -> Identity:
 
 
 def generate() -> Identity:
-    """Make a new one."""
+    """Return a new identity."""
     return from_seed(os.urandom(KEY_BYTES))
 
 
 def load(path: Path) -> Identity:
-    """Read an identity's file.
+    """Return the identity in a file.
 
-    Raises `Refused`: NOT_FOUND where there is none, PERMISSION_DENIED where it cannot be read, FAILED_PRECONDITION where it
-    belongs to somebody else, others could read it, or it is damaged.
+    Raises `Refused`: NOT_FOUND if there is none, PERMISSION_DENIED if it cannot be read, FAILED_PRECONDITION if it belongs to
+    another user, others could read it, or it is damaged.
     """
     try:
         # O_NONBLOCK: a FIFO of that name must not block.
@@ -111,7 +111,7 @@ def _damaged(path: Path, reason: str) -> Refused:
 def save(identity: Identity, path: Path) -> None:
     """Write an identity's file, mode 0600, in folders of mode 0700.
 
-    Raises `Refused`: ALREADY_EXISTS where there is a file, which is never overwritten; FAILED_PRECONDITION where none can be written.
+    Raises `Refused`: ALREADY_EXISTS if the file exists, which is never overwritten; FAILED_PRECONDITION if it cannot be written.
     """
     content = (
         "# A jobwire identity. Keep it secret: whoever can read this file is you.\n"
@@ -128,7 +128,7 @@ def save(identity: Identity, path: Path) -> None:
 
 
 def load_or_make(path: Path) -> Identity:
-    """Read an identity's file, or make one; of several processes at once all get the same.
+    """Return the identity in a file, created if it is missing; concurrent processes get the same one.
 
     Raises `Refused` as `load` and `save` do.
     """
@@ -148,12 +148,12 @@ def load_or_make(path: Path) -> Identity:
 
 
 def format_public(key: bytes) -> str:
-    """Write a public key as one line of 70 characters; a wrong character in it is always noticed by `parse_public`."""
+    """Return a public key as one line of 70 characters; `parse_public` detects any wrong character in it."""
     return _format(key, _PUBLIC_PREFIX)
 
 
 def parse_public(text: str) -> bytes:
-    """Read what `format_public` wrote; space around it does not count.
+    """Return the public key that `format_public` wrote; surrounding white space is ignored.
 
     Raises `Refused(INVALID_ARGUMENT)` that says what is wrong with the text.
     """
@@ -161,16 +161,16 @@ def parse_public(text: str) -> bytes:
 
 
 def fingerprint(key: bytes) -> str:
-    """Write 120 bits of a public key's hash (BLAKE2b), short enough to be compared by eye or read over a phone."""
+    """Return 120 bits of a public key's hash (BLAKE2b), short enough to compare by eye or to read over a phone."""
     digest = bindings.crypto_generichash_blake2b_salt_personal(key, digest_size=_FINGERPRINT_BYTES)
     text = _digits(digest, _FINGERPRINT_BYTES * 8 // 5)
     return "-".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
 def curve_public_of(public: bytes) -> bytes:
-    """Derive the CURVE public key from an Ed25519 public key; a key and its negative share one.
+    """Return the CURVE public key for an Ed25519 public key; a key and its negative share one.
 
-    Raises `Refused(INVALID_ARGUMENT)` for bytes that are no point of the curve's prime-order group (RFC 7748, section 7).
+    Raises `Refused(INVALID_ARGUMENT)` for bytes that are not a point of the curve's prime-order group (RFC 7748, section 7).
     """
     if len(public) != KEY_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"a public key has {KEY_BYTES} bytes, this one {len(public)}")

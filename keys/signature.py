@@ -1,7 +1,7 @@
-"""Signed requests: who asked for what, of which daemon, in which run of it.
+"""Signed requests: who requested what, from which worker, in which run of it.
 
-Signed is what `message Proof` in request.proto says. Knows no roster: whether the signer may do it, and whether it is who the
-connection belongs to, is asked elsewhere.
+`message Proof` in request.proto says what is signed. Knows no roster: whether the signer may do it, and owns the connection, is checked
+elsewhere.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _DOMAIN = b"jobwire.v1.request\n"
 
 
 def sign(identity: Identity, audience: bytes, nonce: bytes, request: bytes) -> request_pb2.Proof:
-    """Sign a serialized request for the daemon `audience` (public key) in the run that its `hello` named by `nonce`.
+    """Return a serialized request, signed for the worker `audience` (public key) and the run that `nonce` of its `hello` names.
 
-    Raises `Refused(INVALID_ARGUMENT)` where the daemon's `hello` gave no sound key or nonce.
+    Raises `Refused(INVALID_ARGUMENT)` if the `hello` had no valid key or nonce.
     """
     if len(audience) != KEY_BYTES or len(nonce) != NONCE_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, "the daemon's hello has no sound public key or nonce, so nothing can be signed for it")
@@ -33,9 +33,9 @@ def sign(identity: Identity, audience: bytes, nonce: bytes, request: bytes) -> r
 
 
 def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes) -> bytes:
-    """Get the public key of who signed the request in `envelope`; `audience` and `nonce` are the daemon's own.
+    """Return the public key that signed the request in `envelope`; `audience` and `nonce` are those of this worker.
 
-    Raises `Refused(UNAUTHENTICATED)`, or FAILED_PRECONDITION with the reason STALE_NONCE: the daemon was restarted meanwhile.
+    Raises `Refused(UNAUTHENTICATED)`, or FAILED_PRECONDITION with the reason STALE_NONCE: the worker was restarted meanwhile.
     """
     if not envelope.HasField("proof"):
         raise _unauthenticated("the request changes something and is not signed", "sign it with your key, as docs/protocol.md says")

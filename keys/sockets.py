@@ -1,6 +1,6 @@
-"""Sockets that only known keys get through: CurveZMQ, with keys derived from an identity.
+"""Sockets that accept only known keys: CurveZMQ, with keys derived from an identity.
 
-Knows no message and no roster. How much a socket takes (MAXMSGSIZE, high-water marks) is set by who reads it.
+Knows no message and no roster. The limits of a socket (MAXMSGSIZE, high-water marks) are set by the code that reads it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import zmq
 
 from .identity import Identity, curve_public_of
 
-# A stranger who connects and stays mute holds a descriptor so long, and no longer.
+# A stranger who connects and stays silent holds a descriptor for this long.
 HANDSHAKE_MS = 3000
 # Any name will do, but without one there is nothing to enforce.
 ZAP_DOMAIN = b"jobwire"
@@ -21,15 +21,15 @@ Socket = zmq.Socket[bytes]
 
 
 def new_context() -> Context:
-    """Make a context with one I/O thread: what its sockets and their monitors tell then comes in one order."""
+    """Return a context with one I/O thread, so that messages and monitor events have one order."""
     return zmq.Context(io_threads=1)
 
 
 def server_socket(context: Context, socket_type: int, identity: Identity) -> Socket:
-    """Make a socket to bind, that asks `Handshake` about every key.
+    """Return a socket to bind, which asks `Handshake` about every key.
 
     While no handler is bound, libzmq 4.3.5 refuses everybody, because ZAP_ENFORCE_DOMAIN is set (without it, everybody would come in).
-    Make the handler first all the same: who comes in between waits out the handshake interval before trying again.
+    Make the handler first nevertheless: a client that connects in between waits for the handshake interval before trying again.
     """
     socket = _new_socket(context, socket_type, identity)
     socket.set(zmq.CURVE_SERVER, 1)
@@ -39,9 +39,9 @@ def server_socket(context: Context, socket_type: int, identity: Identity) -> Soc
 
 
 def listen(socket: Socket, endpoint: str) -> str:
-    """Bind; say the endpoint as it was asked for, with its real port. `tcp://*:PORT` takes both IPv4 and IPv6 where the machine has them.
+    """Bind, and return the endpoint as requested, with its real port. `tcp://*:PORT` means IPv4 and IPv6 if the machine has them.
 
-    Raises zmq.ZMQError if that is not to be had.
+    Raises zmq.ZMQError if that is not possible.
     """
     # Not for other hosts: libzmq would call 127.0.0.1 [::ffff:127.0.0.1] then.
     socket.set(zmq.IPV6, endpoint.startswith(_IPV6_LISTENERS))
@@ -52,18 +52,18 @@ def listen(socket: Socket, endpoint: str) -> str:
 
 
 def connect(socket: Socket, endpoint: str) -> None:
-    """Connect to an address; nothing is waited for. Of a name libzmq would try one address only, in no bounded time.
+    """Connect to an address without waiting. For a name, libzmq would try one address only, without a time limit.
 
-    Raises zmq.ZMQError for what is no endpoint.
+    Raises zmq.ZMQError for an invalid endpoint.
     """
     socket.set(zmq.IPV6, endpoint.startswith("tcp://["))
     socket.connect(endpoint)
 
 
 def client_socket(context: Context, socket_type: int, identity: Identity, server_public: bytes) -> Socket:
-    """Make a socket to connect; it speaks only to the daemon with the Ed25519 public key `server_public`.
+    """Return a socket to connect, which accepts only the worker with the Ed25519 public key `server_public`.
 
-    Raises `Refused(INVALID_ARGUMENT)` for bytes that are no public key.
+    Raises `Refused(INVALID_ARGUMENT)` for bytes that are not a public key.
     """
     server_curve = curve_public_of(server_public)
     socket = _new_socket(context, socket_type, identity)

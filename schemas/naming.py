@@ -81,7 +81,7 @@ def _format_second(seconds: int) -> str:
 
 
 def parse_time(text: str) -> int:
-    """Read what `format_time` wrote.
+    """Return the microseconds of a time that `format_time` wrote.
 
     Raises ValueError for anything else.
     """
@@ -92,18 +92,18 @@ def parse_time(text: str) -> int:
 
 
 def format_process(pid: int, started_at_us: int) -> str:
-    """Write `PID@START`."""
+    """Return `PID@START`."""
     return f"{pid}@{format_time(started_at_us)}"
 
 
 def format_folder(pid: int, started_at_us: int, ended_at_us: int = 0) -> str:
-    """Write the name of a log folder; without an end while the job runs."""
+    """Return the name of a log folder; without an end while the job runs."""
     running = f"{pid}_{format_time(started_at_us)}"
     return f"{running}_{format_time(ended_at_us)}" if ended_at_us else running
 
 
 def parse_folder(name: str) -> FolderName | None:
-    """Read the name of a log folder; None for any other name, and `ended_at_us` 0 while it runs."""
+    """Return the parts of the name of a log folder; None for any other name. `ended_at_us` is 0 while the job runs."""
     found = _FOLDER.fullmatch(name)
     if found is None:
         return None
@@ -114,7 +114,7 @@ def parse_folder(name: str) -> FolderName | None:
 
 
 class Typed(NamedTuple):
-    """What a person typed to name a job, taken apart. Exactly one part is set, or `last`."""
+    """The name of a job as a person typed it. Exactly one part is set, or `last`."""
 
     full_id: bytes = b""
     process: tuple[int, int] = (0, 0)
@@ -123,9 +123,9 @@ class Typed(NamedTuple):
 
 
 def parse_typed(text: str) -> Typed:
-    """Tell by its form what names a job: full id, `PID@START`, `last`, else a name or the prefix of an id.
+    """Return what a text names by its form: a full id, `PID@START`, `last`, else a name or the prefix of an id.
 
-    Raises ValueError where it can be none of them.
+    Raises ValueError if it can be none of them.
     """
     if text == "last":
         return Typed(last=True)
@@ -142,13 +142,13 @@ def parse_typed(text: str) -> Typed:
 
 
 def prefix_of(text: str) -> str | None:
-    """Read the prefix of an id as hex digits without dashes, at least 4 of them; None where it cannot be one."""
+    """Return the prefix of an id as hex digits without dashes, at least 4 of them; None if it cannot be one."""
     digits = text.replace("-", "").lower()
     return digits if _HEX_PREFIX.fullmatch(digits) else None
 
 
 def name_problem(name: str) -> str | None:
-    """Say what is wrong with the name of a job or batch, or None. A name must not look like an id, a `PID@START` or `last`."""
+    """Return what is wrong with the name of a job or batch, or None. A name must not look like an id, a `PID@START` or `last`."""
     if not _NAME.fullmatch(name):
         return f"the name {name!r} has other characters than letters, digits and _.[]:+- (or more than {LONGEST_NAME})"
     if name == "last":
@@ -159,7 +159,7 @@ def name_problem(name: str) -> str | None:
 
 
 def signal_name(number: int) -> str:
-    """Write a signal as SIGTERM, or by its number where it has no name, as real-time signals."""
+    """Return a signal as SIGTERM, or by its number if it has no name, as real-time signals."""
     try:
         return Signals(number).name
     except ValueError:

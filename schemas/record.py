@@ -1,4 +1,4 @@
-"""Keys, states, kinds and outcomes into their form on the wire and in the store, and back."""
+"""Convert keys, states, kinds and outcomes to their form on the wire and in the store, and back."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from .naming import JobKey
 
 
 def key_to_wire(key: JobKey) -> job_pb2.JobKey:
-    """Write which job is meant."""
+    """Return the key of a job as it is sent."""
     return job_pb2.JobKey(owner=key.owner, id=key.id)
 
 
 def state_to_wire(state: State) -> job_pb2.State:
-    """Write a state; an enum field takes its number, which its stub does not know."""
+    """Return a state as it is sent; an enum field takes its number, which its stub does not know."""
     return cast("job_pb2.State", state.value)
 
 
 def event_kind_to_wire(kind: EventKind) -> event_pb2.EventKind:
-    """Write an event's kind."""
+    """Return the kind of an event as it is sent."""
     return cast("event_pb2.EventKind", kind.value)
 
 
 def outcome_to_wire(outcome: Outcome) -> job_pb2.Outcome:
-    """Write an outcome as it travels and as it is stored."""
+    """Return an outcome as it is sent and stored."""
     use = outcome.use
     return job_pb2.Outcome(
         kind=cast("job_pb2.OutcomeKind", outcome.kind.value),
@@ -41,7 +41,7 @@ def outcome_to_wire(outcome: Outcome) -> job_pb2.Outcome:
 
 
 def outcome_from_wire(message: job_pb2.Outcome) -> Outcome:
-    """Read an outcome; a kind of a newer version counts as `LOST`, because how it ended cannot be told."""
+    """Return an outcome; an unknown kind counts as `LOST`, because how it ended is not known."""
     try:
         kind = OutcomeKind(message.kind)
     except ValueError:

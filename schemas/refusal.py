@@ -1,4 +1,4 @@
-"""An expected "no": a code, a sentence, and where there is one, the next thing to do.
+"""An expected "no": a code, a sentence, and the next step if there is one.
 
 The codes are gRPC's (https://grpc.io/docs/guides/status-codes/); their numbers are those of `Code` in request.proto. What a program
 acts on is the code and the reason, never the sentence.
@@ -26,7 +26,7 @@ class Code(enum.IntEnum):
 
 
 class Reason(enum.IntEnum):
-    """What exactly, where a program can act on it; each is explained at `Reason` in request.proto."""
+    """The exact reason, if a program can act on it; `Reason` in request.proto explains each."""
 
     STALE_NONCE = 1
     MAY_HAVE_RUN = 2
@@ -56,7 +56,7 @@ class Reason(enum.IntEnum):
 
 
 class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal is an answer, not an error of ours
-    """Raised where a request is refused; the edge turns it into a reply, the command line into a message.
+    """Raised if a request is refused; the edge turns it into a reply, the command line into a message.
 
     `job_index` is the position in a list of jobs that the refusal is about.
     """
@@ -70,13 +70,13 @@ class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal i
         self.reason = reason
 
     def __str__(self) -> str:
-        """Say the sentence, and the next step where there is one."""
+        """Return the sentence, with the next step if there is one."""
         return f"{self.message}; {self.next_step}" if self.next_step else self.message
 
     def anew(self) -> Refused:
-        """Make one like it, to raise what is kept: an exception that was raised holds all frames that it passed."""
+        """Return a copy to raise, because an exception that was raised keeps all frames that it passed."""
         return Refused(self.code, self.message, self.next_step, self.job_index, self.reason)
 
     def __reduce__(self) -> tuple[type[Refused], tuple[Code, str, str, int | None, Reason | None]]:
-        """Survive pickling, as exceptions that cross process pools must."""
+        """Return how to pickle it, as process pools need."""
         return type(self), (self.code, self.message, self.next_step, self.job_index, self.reason)

@@ -1,4 +1,4 @@
-"""How a number of bytes is read and written, wherever a person says or is told one: powers of 1024, as in dd(1) and df(1) -h."""
+"""Read and write sizes in bytes for people, in powers of 1024, as in dd(1) and df(1) -h."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ROUNDED_UP = 20 * 1024
 
 
 def parse_size(said: str | int) -> int:
-    """Read `10M`, `1.5G`, `500KiB` (units are powers of 1024), or plain bytes; get bytes.
+    """Return the bytes of `10M`, `1.5G`, `500KiB` (units are powers of 1024), or of a number of bytes.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -28,7 +28,7 @@ def parse_size(said: str | int) -> int:
 
 
 def format_size(size_bytes: int) -> str:
-    """Write a size as people say it, with one decimal at most: 6 bytes, 1.5 KiB, 10 GiB."""
+    """Return a size with one decimal at most: 6 bytes, 1.5 KiB, 10 GiB."""
     for name in "TGMK":
         unit = _UNITS[name]
         if size_bytes + unit // _ROUNDED_UP >= unit:
@@ -37,7 +37,7 @@ def format_size(size_bytes: int) -> str:
 
 
 def format_limit(size_bytes: int) -> str:
-    """Write a size that somebody chose, to the byte: 10 GiB, 1.25 MiB, 1025 bytes."""
+    """Return a size that somebody chose, exact to the byte: 10 GiB, 1.25 MiB, 1025 bytes."""
     for name in "TGMK":
         unit = _UNITS[name]
         if size_bytes >= unit and size_bytes * 100 % unit == 0:

@@ -1,4 +1,4 @@
-"""A job's spec: what was asked for. Validated, hashed, and changed from and into its form on the wire.
+"""The spec of a job: what was submitted. Validate it, hash it, and convert it to and from its form on the wire.
 
 Two requests mean the same job if their specs have the same digest. The digest is over the fields, not over bytes of a
 serialized message: protobuf is not canonical.
@@ -35,7 +35,7 @@ _POINTER = 8
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """What to run. Durations in milliseconds, sizes in bytes; None means not said."""
+    """What to run. Durations in milliseconds, sizes in bytes; None means not set."""
 
     argv: tuple[bytes, ...]
     environment: tuple[tuple[bytes, bytes], ...] = ()
@@ -117,7 +117,7 @@ def _check_labels(labels: tuple[tuple[str, str], ...]) -> None:
 
 
 def digest(spec: JobSpec) -> bytes:
-    """Hash the spec's fields (BLAKE2b, 16 bytes). Order of labels and of environment variables does not count."""
+    """Return a hash of the fields (BLAKE2b, 16 bytes), whatever the order of labels and of environment variables."""
     # Only a daemon needs it, and it takes 2 ms to import.
     import hashlib  # noqa: PLC0415
 
@@ -151,7 +151,7 @@ def digest(spec: JobSpec) -> bytes:
 
 
 def from_wire(message: job_pb2.JobSpec) -> JobSpec:
-    """Read a spec as it came in; the message is left without its unknown fields.
+    """Return a spec that came over the wire; removes the unknown fields of the message.
 
     Raises `Refused(UNIMPLEMENTED)` if it has a field that this version does not know.
     """
@@ -180,7 +180,7 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
 
 
 def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
-    """Write a spec as it travels and as it is stored."""
+    """Return a spec as it is sent and stored."""
     message = job_pb2.JobSpec(
         argv=spec.argv,
         directory=spec.directory,
