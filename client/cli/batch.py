@@ -143,7 +143,7 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
             raise _about_job(refused, request, jobs) from None
     if failures:
         which = "the job" if len(jobs) == 1 else f"{failures} of {how_many_jobs(len(jobs))}"
-        say(f"{which} failed; jobwire list -a --batch {run} shows all jobs jobs jobs")
+        say(f"{which} failed; jobwire list -a --batch {run} shows all jobs")
     return endings.REFUSED if failures else endings.DONE
 
 

@@ -41,7 +41,7 @@ COMMANDS = {
     "jobwire squeue": "it is called jobwire list",
     "jobwire srun": "it is called jobwire run",
     "jobwire start": "jobwire submit submits a job, jobwire worker run starts a worker",
-    "jobwire status": "jobwire list and jobwire show show jobs, jobwire worker status the worker",
+    "jobwire status": "jobwire list shows jobs, jobwire worker status shows the worker",
     "jobwire suspend": "it is called jobwire pause",
     "jobwire tail": "it is called jobwire logs --tail N; jobwire logs -f follows the output",
     "jobwire top": "it is called jobwire list",
