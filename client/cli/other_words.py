@@ -15,7 +15,7 @@ COMMANDS = {
     "jobwire attach": "it is not there yet; jobwire logs -f follows the output of a job",
     "jobwire cancel": "it is called jobwire stop",
     "jobwire cp": _COPY,
-    "jobwire worker": "it is called jobwire worker run",
+    "jobwire daemon": "it is called jobwire worker run",
     "jobwire exec": "it is called jobwire run",
     "jobwire follow": "it is called jobwire logs -f",
     "jobwire get": _COPY,
