@@ -49,4 +49,4 @@ def test_it_must_be_said_what_is_to_be_forgotten(home: Home) -> None:
 
 def test_a_cursor_that_is_of_no_use_is_answered_with_what_to_type(home: Home) -> None:
     said = home.jobwire("events", "--from", f"{'0' * 32}:1", status=1).stderr.decode()
-    assert "jobwire list -a; then go on with: jobwire events --from " in said
+    assert "jobwire list -a, then continue with: jobwire events --from " in said

@@ -155,7 +155,7 @@ def test_a_roster_that_anybody_could_write_is_not_taken(watched: Watched) -> Non
     watched.path.chmod(0o666)
     watched.path.write_text(TWO)
     watched.wait_until(lambda: bool(watched.problems))
-    assert "anybody could write" in watched.problems[0]
+    assert "anybody may write to" in watched.problems[0]
     assert "chmod 600" in watched.problems[0]
     watched.path.chmod(0o600)
     watched.wait_for("laptop", "lab")
@@ -251,9 +251,9 @@ def test_a_known_name_or_key_is_not_added(tmp_path: Path) -> None:
     path.write_text(ONE)
     negative = LAPTOP.public[:31] + bytes([LAPTOP.public[31] ^ 0x80])
     for name, public, words in (
-        ("laptop", LAB.public, "the name laptop is in"),
-        ("eve", LAPTOP.public, "already, as that of laptop"),
-        ("eve", negative, "already, as that of laptop"),
+        ("laptop", LAB.public, "the name laptop is already in"),
+        ("eve", LAPTOP.public, "as that of laptop"),
+        ("eve", negative, "as that of laptop"),
     ):
         with pytest.raises(Refused, match=words) as refused:
             add_member(path, name, public, "viewer")
