@@ -28,7 +28,7 @@ from . import keeping, layout, leaving, surroundings
 from .listening import has_next_port, read_endpoint
 from .lock import last_description, open_process, running
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and watch the worker of this machine.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and manage a worker on this machine.")
 
 _LEAST_SLOTS = 4
 _STOP_SECONDS = 30
@@ -42,28 +42,38 @@ _WHERE = {
     Whereabouts.GONE: ", which is not to be seen from here",
 }
 
-StateOption = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="State folder. Default: this user's own worker.")]
+StateOption = Annotated[
+    Path | None, typer.Option("--state", metavar="DIR", help="State folder of the worker. Default: that of your private worker.")
+]
 
 
 @app.command()
 def run(  # noqa: PLR0913 -- an argument for each option
     *,
-    listen: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Listen here for others. Default: loopback, any port.")] = "",
+    listen: Annotated[
+        str, typer.Option(metavar="tcp://ADDR:PORT", help="Listen here for other machines. Default: loopback, any port.")
+    ] = "",
     events: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Publish events here. Default: the next port.")] = "",
     state: StateOption = None,
-    roster: Annotated[Path | None, typer.Option(metavar="FILE", help="Who may come in. Default: roster.toml in the config folder.")] = None,
-    slots: Annotated[int | None, typer.Option(min=1, metavar="N", help="Jobs that run at once. Default: one a CPU, at least 4.")] = None,
-    directory: Annotated[Path | None, typer.Option("--directory", metavar="DIR", help="Where jobs run that do not say where.")] = None,
-    keep_for: Annotated[str, typer.Option(metavar="AGE", help="Keep what has ended for so long: 30d, 12h, 2w, or all.")] = "30d",
-    keep_jobs: Annotated[str, typer.Option(metavar="N", help="Keep so many jobs that have ended, or all.")] = "100000",
-    keep_bytes: Annotated[str, typer.Option(metavar="SIZE", help="Keep so much of logs, input and requests: 10G, 500M, or all.")] = "10G",
-    keep_free: Annotated[str, typer.Option(metavar="SIZE", help="With less free disk no new job is taken on; 0: never mind.")] = "100M",
-    jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of others as root.")] = False,
+    roster: Annotated[Path | None, typer.Option(metavar="FILE", help="Roster file. Default: roster.toml in the config folder.")] = None,
+    slots: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Number of jobs to run at once. Default: one per CPU, at least 4.")
+    ] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--directory", metavar="DIR", help="Working directory for jobs that do not set one.")
+    ] = None,
+    keep_for: Annotated[str, typer.Option(metavar="AGE", help="How long to keep jobs that have ended: 30d, 12h, 2w, or all.")] = "30d",
+    keep_jobs: Annotated[str, typer.Option(metavar="N", help="How many jobs that have ended to keep, or all.")] = "100000",
+    keep_bytes: Annotated[str, typer.Option(metavar="SIZE", help="How much of their logs and input to keep: 10G, 500M, or all.")] = "10G",
+    keep_free: Annotated[
+        str, typer.Option(metavar="SIZE", help="Refuse new jobs if the disk has less free space. 0 disables the check.")
+    ] = "100M",
+    jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of other members as root.")] = False,
     embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
     ready_fd: Annotated[int, typer.Option("--ready-fd", hidden=True)] = -1,
     caller: Annotated[str, typer.Option("--caller", hidden=True)] = "{}",
 ) -> None:
-    """Run a worker in the foreground until it is told to stop. Its jobs outlive it."""
+    """Run a worker in the foreground until SIGTERM or SIGINT. Its jobs outlive it."""
     settings: dict[str, Any] = {
         "state": str(_folder(state)),
         "roster": str((roster or roster_path()).absolute()),
@@ -92,13 +102,13 @@ def run(  # noqa: PLR0913 -- an argument for each option
 
 
 @app.command()
-def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Say whether the worker runs, where, and what it holds. Ends 1 if it does not run."""
+def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    """Show whether the worker is running, its endpoint, key and jobs. Exits with 1 if it is not running."""
     folder = _folder(state)
     found = _running(folder)
     if found is None:
         raise Refused(
-            Code.NOT_FOUND, f"no worker runs on {folder}", "jobwire run starts your own; jobwire worker run starts one for others"
+            Code.NOT_FOUND, f"no worker is running for {folder}", "jobwire run starts your own; jobwire worker run starts one for others"
         )
     found["free_bytes"] = free_bytes(folder)
     found["jobs"] = {"running": len(_jobs(folder, "2, 3")), "queued": len(_jobs(folder, "1"))}
@@ -127,15 +137,15 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
 
 @app.command()
 def stop(*, state: StateOption = None) -> None:
-    """End the worker. Running jobs go on, queued ones wait for its next start."""
+    """Stop the worker. Running jobs continue; queued jobs wait for its next start."""
     folder = _folder(state)
     found = _running(folder)
     if found is None:
-        typer.echo(f"jobwire: no worker runs on {folder}", err=True)
+        typer.echo(f"jobwire: no worker is running for {folder}", err=True)
         return
     process = open_process(folder, found)
     if process is None:
-        typer.echo(f"jobwire: no worker runs on {folder}", err=True)
+        typer.echo(f"jobwire: no worker is running for {folder}", err=True)
         return
     try:
         signal.pidfd_send_signal(process, signal.SIGTERM)
@@ -143,7 +153,7 @@ def stop(*, state: StateOption = None) -> None:
     finally:
         os.close(process)
     if not ended:
-        typer.echo(f"jobwire: worker {found['pid']} did not end within {_STOP_SECONDS} s; kill -9 it, its jobs go on", err=True)
+        typer.echo(f"jobwire: worker {found['pid']} did not end within {_STOP_SECONDS} s; use kill -9; its jobs continue", err=True)
         raise typer.Exit(OWN_FAILURE_STATUS)
     typer.echo(f"jobwire: worker {found['pid']} stopped", err=True)
     _tell_what_goes_on(_jobs(folder, "2, 3"), len(_jobs(folder, "1")), comes_by_itself=state is None)
@@ -151,22 +161,22 @@ def stop(*, state: StateOption = None) -> None:
 
 @app.command()
 def reload(*, state: StateOption = None) -> None:
-    """Let the worker become the version that is installed now, with supervisor and keeper; jobs go on. Ends 1 if it cannot."""
+    """Make worker, supervisor and keeper run the version that is installed now. Jobs continue. Exits with 1 if that fails."""
     from inotify_simple import INotify, flags  # type: ignore[import-untyped] # noqa: PLC0415 -- reason: untyped; rarely needed
 
     folder = _folder(state)
     before = _running(folder)
     if before is None:
-        raise Refused(Code.NOT_FOUND, f"no worker runs on {folder}", "there is nothing to reload")
+        raise Refused(Code.NOT_FOUND, f"no worker is running for {folder}", "there is nothing to reload")
     if "reloads" not in before:
         raise Refused(
             Code.FAILED_PRECONDITION,
             f"worker {before['pid']} is of jobwire {before['version']}, which cannot reload",
-            f"jobwire worker stop --state {folder}, and start it again; its jobs go on",
+            f"jobwire worker stop --state {folder}, and start it again; its jobs continue",
         )
     process = open_process(folder, before)
     if process is None:
-        raise Refused(Code.NOT_FOUND, f"no worker runs on {folder}", "there is nothing to reload")
+        raise Refused(Code.NOT_FOUND, f"no worker is running for {folder}", "there is nothing to reload")
     try:
         # Its description is moved into its place.
         with INotify() as watch:
@@ -177,7 +187,8 @@ def reload(*, state: StateOption = None) -> None:
         os.close(process)
     if after["reloads"]["problem"]:
         raise Refused(Code.FAILED_PRECONDITION, after["reloads"]["problem"])
-    typer.echo(f"jobwire: worker {after['pid']} is jobwire {after['version']} now, it was {before['version']}", err=True)
+    version = f"still {after['version']}" if after["version"] == before["version"] else f"{after['version']}, was {before['version']}"
+    typer.echo(f"jobwire: worker {after['pid']} reloaded ({version})", err=True)
     if after["reloads"]["note"]:
         typer.echo(f"jobwire: {after['reloads']['note']}", err=True)
 
@@ -192,7 +203,7 @@ def _await_reload(folder: Path, process: int, watch: int, count: int) -> dict[st
         ready, _, _ = select.select([process, watch], [], [], max(0, deadline - time.monotonic()))
         if not ready or process in ready:
             what = "has ended" if ready else f"did not reload within {_RELOAD_SECONDS} s"
-            raise Refused(Code.UNAVAILABLE, f"the worker {what}; its jobs go on", "look into its log, and start it again")
+            raise Refused(Code.UNAVAILABLE, f"the worker {what}; its jobs continue", "check its log and start it again")
         os.read(watch, 65536)
 
 
@@ -200,10 +211,10 @@ def _await_reload(folder: Path, process: int, watch: int, count: int) -> dict[st
 def rebuild(
     *,
     state: StateOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Also where the store is whole; it is put away.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Rebuild even if the store is intact; the old one is kept.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Make a lost or damaged store anew from the log folders. The old one is kept; no worker may run."""
+    """Rebuild a lost or damaged store from the log folders. The old one is kept. The worker must not be running."""
     from .rebuild import rebuild as rebuild_store  # noqa: PLC0415 -- brings the desk, which the other commands do not need
 
     folder = _folder(state)
@@ -211,15 +222,15 @@ def rebuild(
     if as_json:
         typer.echo(json.dumps(asdict(found)))
         return
-    typer.echo(f"jobwire: the store {f'could not be used: {found.damage}' if found.damage else 'was whole'}", err=True)
+    typer.echo(f"jobwire: the store {f'could not be used: {found.damage}' if found.damage else 'was intact'}", err=True)
     if found.kept:
         typer.echo(f"jobwire: the old store is kept: {folder / found.kept}", err=True)
     counts = {"ended": found.ended, "running": found.running, "starting": found.starting, "lost": found.lost}
     for name, count in (counts | {"left out": len(found.left_out)}).items():
         typer.echo(f"{name:<12} {count}")
     for name in found.left_out[:_JOBS_SHOWN]:
-        typer.echo(f"jobwire: no job can be read from {folder / layout.LOGS / name}; it is left as it is", err=True)
-    typer.echo("jobwire: jobs that waited in the queue are forgotten; start the worker, and submit them anew", err=True)
+        typer.echo(f"jobwire: no job can be read from {folder / layout.LOGS / name}; it is left unchanged", err=True)
+    typer.echo("jobwire: queued jobs are lost; start the worker and submit them again", err=True)
 
 
 def _running(folder: Path) -> dict[str, Any] | None:
@@ -242,7 +253,7 @@ def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int, *, c
         if len(going_on) > _JOBS_SHOWN:
             typer.echo(f"  and {len(going_on) - _JOBS_SHOWN} more", err=True)
         how = "jobwire stop JOB... (starts the worker again)" if comes_by_itself else "start the worker again, then jobwire stop JOB..."
-        typer.echo(f"jobwire: to end them: {how}", err=True)
+        typer.echo(f"jobwire: to stop them: {how}", err=True)
     if queued:
         what = "1 queued job starts" if queued == 1 else f"{queued} queued jobs start"
         typer.echo(f"jobwire: {what} when the worker runs again", err=True)

@@ -27,4 +27,4 @@ def test_output_that_could_not_be_kept_is_told_by_every_command_that_tells_the_e
     assert said in ended.stderr
     assert b"1 of 2 jobs failed" in ended.stderr
     # Its own status is worth more.
-    assert own_home.jobwire("run", "sh", "-c", "head -c 2000000 /dev/zero >&2; exit 3", status=3).stderr.count(b"not whole") == 1
+    assert own_home.jobwire("run", "sh", "-c", "head -c 2000000 /dev/zero >&2; exit 3", status=3).stderr.count(b"is incomplete") == 1

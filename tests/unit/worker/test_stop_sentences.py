@@ -14,6 +14,6 @@ def test_what_goes_on_without_the_worker_is_told_with_how_to_end_it(
     assert capsys.readouterr().err.splitlines() == [
         "jobwire: 1 job goes on without it:",
         "  00000000  pid 7  nap",
-        f"jobwire: to end them: {how}",
+        f"jobwire: to stop them: {how}",
         "jobwire: 1 queued job starts when the worker runs again",
     ]
