@@ -256,7 +256,7 @@ def test_what_list_writes_is_read_back_as_the_same_jobs(home: Home) -> None:
 def test_a_batch_that_is_no_file_is_refused_in_words(home: Home, source: str) -> None:
     ended = home.jobwire("batch", source, status=2)
     assert ended.stderr in {
-        b"jobwire: /dev/zero has more than 32 MiB, more than a batch can be; divide it, and leave large inputs in files\n",
+        b"jobwire: /dev/zero is larger than 32 MiB, the limit for batch files; split it, and keep large inputs in files\n",
         b"jobwire: . cannot be read: Is a directory\n",
     }
     home.jobwire("run", "--stdin", source, "cat", status=2)
