@@ -24,10 +24,10 @@ from ..keys.limits import EVERYBODYS, Limits
 from ..keys.rights import Member
 from ..keys.roster import Roster, RosterFile
 from ..keys.sockets import new_context
+from ..schemas.clock import Clock
 from ..schemas.frames import NONCE_BYTES
 from ..schemas.refusal import Code, Refused
 from .ages import Ages
-from .clock import Clock
 from .connections import most_of_descriptors
 from .decide import State
 from .desk import Desk

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..keys.limits import Limits
-from ..schemas import faults
+from ..schemas import fault_points
+from ..schemas.clock import Clock
 from ..schemas.refusal import Refused
 from .admission import check_waiting
 from .ages import Ages
-from .clock import Clock
 from .decide import (
     Accepted,
     Asked,
@@ -103,8 +103,8 @@ class Desk:
             for job in self._state.live.values()
         ]
         facts = await self._engine.recover(expected)
-        if faults.ARMED:
-            faults.reach("during-recovery")
+        if fault_points.ARMED:
+            fault_points.reach("during-recovery")
         if expected:
             known = len({fact.key for fact in facts} & self._state.live.keys())
             _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(expected), known)
@@ -216,10 +216,10 @@ class Desk:
         if isinstance(write, AddJobs):
             if write.result is None:
                 return
-            if faults.ARMED:
-                faults.reach("after-commit-before-reply")
+            if fault_points.ARMED:
+                fault_points.reach("after-commit-before-reply")
             self.take(Written(number, write.result))
             return
-        if faults.ARMED and any(change.events for change in write.changes):
-            faults.reach("after-commit-before-publish")
+        if fault_points.ARMED and any(change.events for change in write.changes):
+            fault_points.reach("after-commit-before-publish")
         self.take(Written(number, write.first_seq))

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from ..schemas.frames import LARGEST_CHUNK, LARGEST_CREDIT
 from ..schemas.generated import request_pb2
-from ..schemas.record import outcome_to_wire
 from ..schemas.refusal import Refused
+from ..schemas.wire_codec import outcome_to_wire
 from .engine import Engine, LogReader, StreamName
 from .job import Job
 from .life import Phase

@@ -9,8 +9,8 @@ from dataclasses import replace
 from ..schemas.generated import event_pb2
 from ..schemas.job import EventKind, Outcome, OutcomeKind
 from ..schemas.naming import format_id
-from ..schemas.record import event_kind_to_wire, outcome_to_wire
 from ..schemas.refusal import Code, Reason, Refused
+from ..schemas.wire_codec import event_kind_to_wire, outcome_to_wire
 from .job import Job
 from .life import STORED
 from .writes import Change, Conflict, EventRow

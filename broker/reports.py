@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from ..schemas.generated import job_pb2, request_pb2
 from ..schemas.job import State
-from ..schemas.record import outcome_to_wire
 from ..schemas.refusal import Refused
+from ..schemas.wire_codec import outcome_to_wire
 from .engine import Engine, StreamName
 from .job import Job
 from .log_stream import Turns

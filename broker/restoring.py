@@ -10,11 +10,11 @@ import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..schemas.clock import wall_us
 from ..schemas.generated import event_pb2
 from ..schemas.job import EventKind
 from ..schemas.spec import to_wire
 from . import schema
-from .clock import wall_us
 from .job import Job
 from .life import STORED, WAITING, Phase
 from .record import change_of, event_of

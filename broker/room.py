@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from ..schemas.refusal import Code, Reason, Refused
-from ..schemas.sizes import format_limit, format_size
+from ..schemas.text.sizes import format_limit, format_size
 
 # A disk does not fill faster than this would matter, and the store bears it too.
 _LOOK_SECONDS = 0.1

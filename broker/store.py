@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..schemas import faults
+from ..schemas import fault_points
 from ..schemas.refusal import Code, Reason, Refused
 from . import schema
 from .ballast import Ballast
@@ -122,8 +122,8 @@ class Store:
         except sqlite3.Error as error:
             self._give_way(group, error)
         else:
-            if faults.ARMED:
-                faults.reach("in-group-commit")
+            if fault_points.ARMED:
+                fault_points.reach("in-group-commit")
             self._committing = group
             self._commits.put(group)
 

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ..schemas import toml_text
 from ..schemas.frames import LARGEST_MESSAGE, MOST_JOBS_PER_START
-from ..schemas.msgspec_errors import Path, understand
 from ..schemas.naming import batch_job_id, name_problem
 from ..schemas.refusal import Code, Refused
-from ..schemas.sizes import format_size
 from ..schemas.spec import JobSpec
+from ..schemas.text import toml_text
+from ..schemas.text.msgspec_errors import Path, understand
+from ..schemas.text.sizes import format_size
 from .batch_tables import BatchFile, Defaults, JobTable, StdinText, Stop
 from .complaints import complaint
 from .job_options import Misunderstood, Surroundings, Wishes, label_pairs, spec_from, variable_pairs

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from ..keys.identity import Identity, load, load_or_make
-from ..keys.places import identity_path
+from ..keys.user_folders import identity_path
 from ..schemas.frames import MOST_KEYS
 from ..schemas.generated import request_pb2
 from ..schemas.job import EventKind, Outcome, OutcomeKind, State

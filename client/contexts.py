@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..keys import private_files
 from ..keys.identity import format_public, parse_public
 from ..keys.ownership import demand_own, judge
-from ..keys.places import config_folder
+from ..keys.user_folders import config_folder
 from ..schemas.refusal import Code, Refused
 from .addressee import EMBEDDED, Context
 
@@ -189,7 +189,7 @@ def _text(fd: int, path: Path) -> str:
 
 
 def _understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
-    from ..schemas import toml_text  # noqa: PLC0415 -- who has no contexts need not wait for it
+    from ..schemas.text import toml_text  # noqa: PLC0415 -- who has no contexts need not wait for it
 
     def wrong(key: tuple[str, ...], what: str) -> Refused:
         from .line_finder import place_of  # noqa: PLC0415 -- only where something is wrong

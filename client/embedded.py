@@ -24,7 +24,7 @@ from ..keys import private_files
 from ..keys.holder import DESCRIPTION, Whereabouts, holder_of, locate
 from ..keys.identity import Identity, fingerprint, load_or_make, parse_public
 from ..keys.ownership import reason_of
-from ..keys.places import identity_path, roster_path, worker_folder
+from ..keys.user_folders import identity_path, roster_path, worker_folder
 from ..schemas.refusal import Code, Refused
 from . import caller
 from .addressee import EMBEDDED, Context

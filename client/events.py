@@ -10,8 +10,8 @@ from typing import Self
 from ..schemas.frames import MOST_JOBS_PER_FILTER
 from ..schemas.generated import event_pb2, job_pb2, request_pb2
 from ..schemas.naming import JobKey
-from ..schemas.record import key_to_wire
 from ..schemas.refusal import Reason, Refused
+from ..schemas.wire_codec import key_to_wire
 from .gaps import CursorTooOld
 from .results import Event, EventCursor, event
 from .session import Session

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..schemas.frames import MOST_KEYS
 from ..schemas.generated import request_pb2
 from ..schemas.naming import JobKey
-from ..schemas.record import key_to_wire
+from ..schemas.wire_codec import key_to_wire
 from .session import Session
 
 

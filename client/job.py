@@ -9,8 +9,8 @@ from typing import Literal
 from ..schemas.generated import request_pb2
 from ..schemas.job import Outcome, State, exit_status
 from ..schemas.naming import JobKey, format_id
-from ..schemas.record import key_to_wire
 from ..schemas.refusal import Code, Refused
+from ..schemas.wire_codec import key_to_wire
 from .collecting import Collecting
 from .exchange import Chunk
 from .forgetting import Forgotten, forget

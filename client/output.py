@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ..schemas.generated import request_pb2
 from ..schemas.naming import JobKey
-from ..schemas.record import key_to_wire
+from ..schemas.wire_codec import key_to_wire
 from .connection import Connection
 from .exchange import Chunk
 

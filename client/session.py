@@ -14,8 +14,8 @@ from ..schemas.frames import MOST_JOBS_PER_FILTER
 from ..schemas.generated import event_pb2, job_pb2, request_pb2
 from ..schemas.job import State
 from ..schemas.naming import JobKey
-from ..schemas.record import key_to_wire
 from ..schemas.refusal import Code, Refused
+from ..schemas.wire_codec import key_to_wire
 from .connection import Connection
 from .exchange import Exchange
 from .subscription import MISSED, Phase, Subscription

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from ..schemas import toml_text
-from ..schemas.msgspec_errors import Wrong, understand
 from ..schemas.refusal import Code, Refused
-from ..schemas.sizes import parse_size
+from ..schemas.text import toml_text
+from ..schemas.text.msgspec_errors import Wrong, understand
+from ..schemas.text.sizes import parse_size
 from .identity import curve_public_of, parse_public
 from .limits import NAMES, Limits, limit_problem
 from .rights import RESERVED_ROLES, ROLES, Member

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .generated import job_pb2
 from .naming import name_problem
 from .refusal import Code, Reason, Refused
-from .sizes import format_limit
+from .text.sizes import format_limit
 
 # Linux: a single argument or environment string is at most MAX_ARG_STRLEN, 32 pages; see execve(2).
 LONGEST_ARGUMENT = 131_072 - 1

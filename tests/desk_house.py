@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobwire.broker.ages import Ages
-from jobwire.broker.clock import Clock
 from jobwire.broker.decide import Accepted, Asked, Signal, State, Stop
 from jobwire.broker.desk import Desk
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
@@ -28,6 +27,7 @@ from jobwire.broker.watchers import Watchers
 from jobwire.keys.limits import EVERYBODYS
 from jobwire.keys.rights import Member
 from jobwire.schemas import spec as specs
+from jobwire.schemas.clock import Clock
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Refused

@@ -19,11 +19,11 @@ import typer
 from ..broker.room import free_bytes
 from ..keys.holder import DESCRIPTION, Whereabouts, locate
 from ..keys.ownership import demand_own
-from ..keys.places import roster_path, worker_folder
+from ..keys.user_folders import roster_path, worker_folder
 from ..schemas.job import OWN_FAILURE_STATUS
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
-from ..schemas.sizes import format_size, parse_size
+from ..schemas.text.sizes import format_size, parse_size
 from . import keeping, layout, leaving, surroundings
 from .listening import has_next_port, read_endpoint
 from .lock import last_description, open_process, running

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..broker.engine import Expected, Fact, Launch, LogPart, LogReader, Run, StreamName
-from ..schemas import faults
+from ..schemas import fault_points
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Refused
 from . import folders, keeper, layout
@@ -136,8 +136,8 @@ class LocalEngine:
 
     def _start_written(self, launches: Sequence[Launch]) -> None:
         words = self._unanswered.start(launches)
-        if faults.ARMED:
-            faults.reach("after-intent-before-start")
+        if fault_points.ARMED:
+            fault_points.reach("after-intent-before-start")
         self._say(words)
 
     def signal(self, key: JobKey, number: int, done: Callable[[Refused | None], None]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 from pathlib import Path
 
-from ..broker.clock import wall_us
 from ..broker.engine import Ended, Expected, Launch
 from ..broker.room import no_files_left
+from ..schemas.clock import wall_us
 from ..schemas.job import OWN_FAILURE_STATUS, Outcome, OutcomeKind, ResourceUse
 from .folders import key_of
 from .link import Message

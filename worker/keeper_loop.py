@@ -32,7 +32,7 @@ import select
 import sys
 import time
 
-from ..schemas import faults
+from ..schemas import fault_points
 from ..schemas.c_signal import signal
 from . import handover
 from .attendants import DEFAULT_SIGNALS, command, say
@@ -133,8 +133,8 @@ class Keeper:
             self._poll.modify(self._line.fileno(), events | (select.POLLOUT if self._outgoing else 0))
 
     def _start_supervisor(self) -> None:
-        if faults.ARMED and self._supervisors:
-            faults.reach("before-next-supervisor")
+        if fault_points.ARMED and self._supervisors:
+            fault_points.reach("before-next-supervisor")
         try:
             self._spawn_supervisor()
         except OSError as error:
@@ -280,8 +280,8 @@ class Keeper:
                 self._reloading = True
             case _:
                 self._deposits.hear(word, rest, ends)
-                if faults.ARMED and word == "deposit":
-                    faults.reach("after-deposit")
+                if fault_points.ARMED and word == "deposit":
+                    fault_points.reach("after-deposit")
 
     def _hang_up(self) -> None:
         if self._line is not None:

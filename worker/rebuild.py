@@ -21,11 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..broker import restoring, soundness
-from ..broker.clock import wall_us
 from ..broker.job import Job
 from ..broker.life import Phase
 from ..keys.private_files import sync_folder
 from ..schemas import spec as specs
+from ..schemas.clock import wall_us
 from ..schemas.job import Outcome, OutcomeKind
 from ..schemas.naming import FolderName, format_time, parse_folder
 from ..schemas.refusal import Code, Refused

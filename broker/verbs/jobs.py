@@ -8,9 +8,9 @@ from ...keys.rights import Member
 from ...schemas.frames import LARGEST_RANGE
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.job import State
-from ...schemas.record import key_to_wire, outcome_to_wire, state_to_wire
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import to_wire
+from ...schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
 from ..ages import Ages
 from ..call import Call
 from ..desk import Desk

@@ -12,8 +12,8 @@ import time
 from ...schemas.generated import request_pb2
 from ...schemas.job import OutcomeKind, State
 from ...schemas.naming import short_id
-from ...schemas.record import key_to_wire
 from ...schemas.refusal import Code
+from ...schemas.wire_codec import key_to_wire
 from ..blocking import Client
 from ..exchange import Exchange
 from ..job import Job

@@ -12,9 +12,9 @@ import typer
 from ...schemas.frames import MOST_JOBS_PER_START
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.naming import format_id, new_id, parse_id, short_id
-from ...schemas.record import outcome_from_wire
 from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec, to_wire
+from ...schemas.wire_codec import outcome_from_wire
 from ..batch_file import LARGEST_FILE, Batch, read_batch
 from ..blocking import Client
 from ..reading import STDIN, read_whole

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ...schemas.durations import parse_age
-from ...schemas.sizes import format_size
+from ...schemas.text.durations import parse_age
+from ...schemas.text.sizes import format_size
 from ..blocking import Client, Job
 from ..forgetting import Forgotten
 from ..results import JobInfo

@@ -10,8 +10,8 @@ import typer
 from ...keys import identity as identities
 from ...keys import roster
 from ...keys.identity import Identity, fingerprint, format_public
-from ...keys.places import identity_path, roster_path
 from ...keys.roster_text import name_problem, role_problem
+from ...keys.user_folders import identity_path, roster_path
 from .arguments import Json, understanding
 from .endings import BadInput
 from .screen import Table, say, write, write_json

@@ -9,7 +9,7 @@ import typer
 
 from ...schemas.job import OutcomeKind, State
 from ...schemas.naming import format_id, short_id, signal_name
-from ...schemas.sizes import format_limit, format_size
+from ...schemas.text.sizes import format_limit, format_size
 from ..blocking import Client
 from ..octets import to_text
 from ..results import JobInfo

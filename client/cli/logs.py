@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from ...schemas.naming import short_id
-from ...schemas.sizes import parse_size
+from ...schemas.text.sizes import parse_size
 from ..blocking import Client
 from ..job import Job
 from . import endings

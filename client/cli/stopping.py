@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ...schemas.durations import parse_duration
 from ...schemas.naming import short_id
+from ...schemas.text.durations import parse_duration
 from ..job_options import parse_signal
 from .arguments import JobName, JobNames, understood
 from .choosing import one_unfinished_job, unfinished_jobs

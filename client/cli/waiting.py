@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ...schemas.durations import parse_duration
 from ...schemas.naming import short_id
+from ...schemas.text.durations import parse_duration
 from . import endings
 from .arguments import JobNames, understood
 from .choosing import chosen_jobs

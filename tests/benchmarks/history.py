@@ -13,8 +13,8 @@ from jobwire.keys.identity import Identity
 from jobwire.schemas.generated import event_pb2, job_pb2
 from jobwire.schemas.job import EventKind, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, format_folder, new_id
-from jobwire.schemas.record import event_kind_to_wire, outcome_to_wire
 from jobwire.schemas.spec import JobSpec, digest, to_wire
+from jobwire.schemas.wire_codec import event_kind_to_wire, outcome_to_wire
 
 _FOLDERS = 1000
 _FIRST_US = 1_700_000_000_000_000

@@ -18,8 +18,8 @@ import msgspec
 import pytest
 import typer
 
-from jobwire.schemas import msgspec_errors, toml_text
-from jobwire.schemas.msgspec_errors import Mistake, Wrong
+from jobwire.schemas.text import msgspec_errors, toml_text
+from jobwire.schemas.text.msgspec_errors import Mistake, Wrong
 
 ROOT = Path(__file__).resolve().parents[2]
 STOREYS = ("broker", "client", "keys", "schemas", "worker")
@@ -30,7 +30,7 @@ HOLDERS = {
     "_socket": "worker/c_socket.py",
 }
 # What is read out of the messages of a library, where it offers no other way, stands in these.
-READERS = ("schemas/msgspec_errors.py", "schemas/toml_text.py", "client/cli/typer_parts.py")
+READERS = ("schemas/text/msgspec_errors.py", "schemas/text/toml_text.py", "client/cli/typer_parts.py")
 # For type checkers, never imported; and no module at all.
 NO_PARTS = {"__future__", "_typeshed"}
 
@@ -177,7 +177,7 @@ def test_the_errors_of_msgspec_are_understood(data: object, mistake: Mistake) ->
 
 def test_the_errors_of_msgspec_still_have_nothing_but_a_sentence() -> None:
     own = set(dir(msgspec.ValidationError)) - set(dir(ValueError))
-    assert not {name for name in own if not name.startswith("_")}, "use these in schemas/msgspec_errors.py"
+    assert not {name for name in own if not name.startswith("_")}, "use these in schemas/text/msgspec_errors.py"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_the_place_in_a_message_of_tomllib_is_understood(text: str, line: int, r
 
 def test_the_place_is_only_an_attribute_in_pythons_that_are_not_required_yet() -> None:
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
-    assert required == ">=3.11", "from 3.14 on TOMLDecodeError has lineno: use it in schemas/toml_text.py"
+    assert required == ">=3.11", "from 3.14 on TOMLDecodeError has lineno: use it in schemas/text/toml_text.py"
 
 
 # A command as typer makes it, without our patches; `{}`: the type of its option.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from ...schemas import faults
+from ...schemas import fault_points
 from ...schemas.naming import parse_folder
 from ..attendants import say
 from ..folders import (
@@ -160,8 +160,8 @@ class Adoption:
         pumps = reopen_pumps(self._yard.loop, file, folder, ends)
         job = Job(self._yard, file, folder, started_at_us, leader, box, pumps, paused=box.is_frozen())
         self._found.append((job, age_seconds(stat.start_ticks) if stat else None))
-        if faults.ARMED:
-            faults.reach("during-adoption")
+        if fault_points.ARMED:
+            fault_points.reach("during-adoption")
 
     def _find_leader(self, folder: str, mark: int, pid: int, started_at_us: int) -> tuple[Leader, Stat | None]:
         """Find out what became of a leader; and what /proc says of it, if it is there."""

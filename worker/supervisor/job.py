@@ -13,8 +13,8 @@ import os
 import signal
 from collections.abc import Callable
 
-from ...broker.clock import passed_us
-from ...schemas import faults
+from ...schemas import fault_points
+from ...schemas.clock import passed_us
 from ..attendants import say
 from ..folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json
 from ..notes import mark_over_limit, note_problem
@@ -260,22 +260,22 @@ class Job:
     def _finish(self) -> None:
         self._yard.loop.cancel(self._kill)
         self._yard.loop.cancel(self._stuck)
-        if faults.ARMED:
-            faults.reach("after-exit-before-outcome")
+        if fault_points.ARMED:
+            fault_points.reach("after-exit-before-outcome")
         outcome = self._outcome()
         text = outcome_text(outcome)
         # Written, then reaped, then renamed: killed in between, the next of us finds either the outcome or the zombie with its status
         # (by its keeper), and by the name it knows that the pid was not yet given away when the outcome was missing. Where there is no
         # room to write, nobody has to wait for that: it is told, and the zombie is kept until the outcome is on disk too.
         written = self._yard.write(self.handle, self._folder, text)
-        if faults.ARMED:
-            faults.reach("after-outcome-before-reap")
+        if fault_points.ARMED:
+            fault_points.reach("after-outcome-before-reap")
         use = self._leader.reap() if written else Use()
-        if faults.ARMED:
-            faults.reach("after-outcome-before-rename")
+        if fault_points.ARMED:
+            fault_points.reach("after-outcome-before-rename")
         self._rename(outcome.ended_at_us)
-        if faults.ARMED:
-            faults.reach("after-rename-before-report")
+        if fault_points.ARMED:
+            fault_points.reach("after-rename-before-report")
         if written:
             self._leave()
         else:

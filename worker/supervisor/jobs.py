@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 
-from ...schemas import faults
+from ...schemas import fault_points
 from ..attendants import say
 from ..folders import (
     DISK_FULL,
@@ -216,8 +216,8 @@ class Jobs:
         finally:
             for pipe in pipes:
                 pipe.give_away()
-        if faults.ARMED:
-            faults.reach("after-fork-before-record")
+        if fault_points.ARMED:
+            fault_points.reach("after-fork-before-record")
         started_at_us, folder = self._rename(intent, leader.pid)
         quota = Quota() if file.output_limit_bytes is None else Quota(file.output_limit_bytes)
         pumps = [Pump(self._yard.loop, pipe.read_end, log, quota=quota) for pipe, log in zip(pipes, logs, strict=True)]
@@ -225,8 +225,8 @@ class Jobs:
 
     def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, pipes: list[Pipe]) -> Child:
         self._yard.line.deposit(file.handle, tuple(pipe.read_end for pipe in pipes))
-        if faults.ARMED:
-            faults.reach("after-intent-before-fork")
+        if fault_points.ARMED:
+            fault_points.reach("after-intent-before-fork")
         try:
             pid = self._spawner.spawn(file, mark, intent, pipes, box)
             box.lead(pid)

@@ -6,7 +6,7 @@ import os
 from signal import SIGKILL
 
 from ...schemas.naming import signal_name
-from ...schemas.sizes import format_limit
+from ...schemas.text.sizes import format_limit
 
 
 def seconds(milliseconds: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...broker.clock import Clock
+from ...schemas.clock import Clock
 from ..attendants import say
 from ..folders import DISK_FULL, RETRY_SECONDS, to_json, write_outcome
 from ..notes import forget_lingering, note_lingering

@@ -21,7 +21,7 @@ from witness import Heard, Witness
 from jobwire.schemas.generated import event_pb2, job_pb2
 from jobwire.schemas.job import EventKind, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, format_folder, format_id
-from jobwire.schemas.record import outcome_from_wire
+from jobwire.schemas.wire_codec import outcome_from_wire
 
 _Say = Callable[[str], None]
 # Between the last deed of a job and its exit.

@@ -13,7 +13,7 @@ from house import PATIENCE_SECONDS, Victim
 from orders import Deed, Order
 from scene import Scene, new_order
 
-from jobwire.schemas import faults
+from jobwire.schemas import fault_points
 from jobwire.worker.supervisor.processes import read_stat
 
 _OF_WORKER = ("in-group-commit", "after-commit-before-reply", "after-commit-before-publish", "after-intent-before-start")
@@ -126,4 +126,4 @@ def test_a_worker_that_stands_still_there_goes_on(stage: Callable[..., Scene], t
 
 def test_every_point_is_tried_here() -> None:
     others = {"during-recovery", "during-adoption", "after-deposit", "before-next-supervisor"}
-    assert {*_OF_WORKER, *_OF_SUPERVISOR, *others} == faults.POINTS.keys()
+    assert {*_OF_WORKER, *_OF_SUPERVISOR, *others} == fault_points.POINTS.keys()

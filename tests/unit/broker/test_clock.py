@@ -1,7 +1,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobwire.broker.clock import Clock
+from jobwire.schemas.clock import Clock
 
 SECOND_US = 1_000_000
 HOUR_US = 3600 * SECOND_US

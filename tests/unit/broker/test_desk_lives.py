@@ -15,7 +15,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from machines import at_length, briefly, scratch
 
 from jobwire.broker.ages import Ages
-from jobwire.broker.clock import Clock
 from jobwire.broker.decide import Accepted, Asked, State, Stop
 from jobwire.broker.desk import Desk
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
@@ -27,6 +26,7 @@ from jobwire.broker.store import Store
 from jobwire.broker.watchers import Watchers
 from jobwire.keys.limits import EVERYBODYS
 from jobwire.schemas import spec as specs
+from jobwire.schemas.clock import Clock
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.job import State as Shown

@@ -11,10 +11,10 @@ from desk_house import EngineDouble, House, asked, ended, key, started
 
 from jobwire.broker import ballast as ballasts
 from jobwire.broker import restoring, schema
-from jobwire.broker.clock import wall_us
 from jobwire.broker.engine import Ended
 from jobwire.broker.life import Phase
 from jobwire.broker.room import Room
+from jobwire.schemas.clock import wall_us
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused

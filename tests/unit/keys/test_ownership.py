@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.keys import ownership, places
+from jobwire.keys import ownership, user_folders
 from jobwire.schemas.refusal import Code, Refused
 
 STRANGER = 54321
@@ -87,7 +87,7 @@ def test_a_home_that_is_no_absolute_path_is_refused_before_anything_is_written(
     monkeypatch.chdir(tmp_path)
     _forget_folders(monkeypatch)
     monkeypatch.setenv("HOME", home)
-    for folder in (places.worker_folder, places.identity_path, places.roster_path):
+    for folder in (user_folders.worker_folder, user_folders.identity_path, user_folders.roster_path):
         with pytest.raises(Refused, match=rf"{home!r} is not an absolute path.*JOBWIRE_CONFIG and JOBWIRE_STATE"):
             folder()
     assert list(tmp_path.iterdir()) == []
@@ -96,9 +96,9 @@ def test_a_home_that_is_no_absolute_path_is_refused_before_anything_is_written(
 def test_an_empty_home_is_that_of_the_user_database(monkeypatch: pytest.MonkeyPatch) -> None:
     _forget_folders(monkeypatch)
     monkeypatch.delenv("HOME")
-    unset = places.state_folder()
+    unset = user_folders.state_folder()
     monkeypatch.setenv("HOME", "")
-    assert places.state_folder() == unset
+    assert user_folders.state_folder() == unset
     assert unset.is_absolute()
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from jobwire.schemas.durations import parse_age, parse_duration
 from jobwire.schemas.refusal import Refused
+from jobwire.schemas.text.durations import parse_age, parse_duration
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.schemas import faults
+from jobwire.schemas import fault_points
 
 # In a process of its own: it dies of it.
 _PASS_TWICE = "from jobwire.schemas import faults as f; [f.reach('in-group-commit') for _ in range(2)]; print('lives')"
@@ -19,12 +19,12 @@ def _run(program: str, **environment: str) -> subprocess.CompletedProcess[bytes]
 
 
 def test_without_an_order_nothing_is_armed() -> None:
-    assert faults.ARMED == {}
-    faults.reach("in-group-commit")
+    assert fault_points.ARMED == {}
+    fault_points.reach("in-group-commit")
 
 
 def test_an_order_names_points_passes_and_signals() -> None:
-    found = faults.parse("in-group-commit,during-recovery:3,after-deposit:stop,during-adoption:2:stop")
+    found = fault_points.parse("in-group-commit,during-recovery:3,after-deposit:stop,during-adoption:2:stop")
     assert {name: (fault.passes_left, fault.signal) for name, fault in found.items()} == {
         "in-group-commit": (1, signal.SIGKILL),
         "during-recovery": (3, signal.SIGKILL),
@@ -36,11 +36,11 @@ def test_an_order_names_points_passes_and_signals() -> None:
 @pytest.mark.parametrize("text", ["unknown", "in-group-commit:0", "in-group-commit:x", "in-group-commit:1:2", "in-group-commit:stop:1"])
 def test_what_is_no_fault_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a fault"):
-        faults.parse(text)
+        fault_points.parse(text)
 
 
 def test_a_process_with_a_wrong_order_does_not_even_begin() -> None:
-    ended = _run("import jobwire.schemas.faults; print('lives')", JOBWIRE_FAULT="unknown")
+    ended = _run("import jobwire.schemas.fault_points; print('lives')", JOBWIRE_FAULT="unknown")
     assert ended.returncode == 1
     assert b"JOBWIRE_FAULT: 'unknown' is not a fault point" in ended.stderr
     assert ended.stdout == b""
@@ -60,4 +60,4 @@ def test_what_happened_once_does_not_happen_in_the_next_process(tmp_path: Path) 
 def test_every_point_is_passed_somewhere() -> None:
     parts = [path.read_text() for folder in ("broker", "worker") for path in Path(__file__).parents[3].joinpath(folder).rglob("*.py")]
     text = "\n".join(parts)
-    assert [point for point in faults.POINTS if text.count(f'faults.reach("{point}")') != 1] == []
+    assert [point for point in fault_points.POINTS if text.count(f'faults.reach("{point}")') != 1] == []

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.sizes import format_limit, format_size, parse_size
+from jobwire.schemas.text.sizes import format_limit, format_size, parse_size
 
 
 @pytest.mark.parametrize(

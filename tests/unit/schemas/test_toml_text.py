@@ -12,7 +12,7 @@ from jobwire.client.batch_file import read_batch
 from jobwire.client.job_options import Surroundings
 from jobwire.keys.roster_text import parse as parse_roster
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.toml_text import MOST_KEY_PARTS, NotTomlError, parse
+from jobwire.schemas.text.toml_text import MOST_KEY_PARTS, NotTomlError, parse
 
 MANY = ".".join(["a"] * 20_000)
 AROUND = Surroundings(Path("/"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .refusal import Code, Refused
+from ..refusal import Code, Refused
 
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 # Longer ones are times too, and told to be too long; but not without any bound.

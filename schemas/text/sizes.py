@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .refusal import Code, Refused
+from ..refusal import Code, Refused
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 # There is no half of a byte: where a unit was forgotten that is said, and not rounded away.
