@@ -35,14 +35,14 @@ from .edge import EdgeReader
 from .endpoint import Endpoint
 from .engine import Engine
 from .forgetting import Forgetting
-from .lookup import Lookup
 from .news import News
 from .publisher import Publisher
 from .queue import Queue
 from .reception import Reception
 from .retention import Keep, Retention
-from .room import Room
-from .store import Store
+from .store.free_space import Room
+from .store.queries import Lookup
+from .store.store import Store
 from .turns import Turns
 from .verbs.hello import Introduction
 from .verbs.table import handlers

@@ -25,7 +25,7 @@ from .life import ENDED, RECOVERED, SIGNALED, WAITING, WITH_ENGINE, Happening, P
 from .pauses import Pauses, Suspend
 from .queue import Queue
 from .record import change_of, event_of, id_taken
-from .writes import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
+from .store.writes import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,11 +38,11 @@ from .effects import Effect, End, Hold, Launches, Publish, Reply, Settle, Signal
 from .engine import Ended, Engine, Expected, Fact, Started
 from .job import BatchRun, Job
 from .life import STORED
-from .lookup import Lookup
 from .news import News
-from .store import Store
+from .store.queries import Lookup
+from .store.store import Store
+from .store.writes import AddJobs, ChangeJobs
 from .watchers import Watchers
-from .writes import AddJobs, ChangeJobs
 
 _log = logging.getLogger(__name__)
 

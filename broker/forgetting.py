@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Refused
 from .engine import Engine, Run
-from .store import Store
-from .writes import DropJobs, LogsGone
+from .store.store import Store
+from .store.writes import DropJobs, LogsGone
 
 _JOBS_A_STEP = 50
 _LEFTOVERS_A_TURN = 200

@@ -13,7 +13,7 @@ from ..schemas.refusal import Code, Reason, Refused
 from ..schemas.wire_codec import event_kind_to_wire, outcome_to_wire
 from .job import Job
 from .life import STORED
-from .writes import Change, Conflict, EventRow
+from .store.writes import Change, Conflict, EventRow
 
 
 def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event_pb2.Event:

@@ -20,7 +20,7 @@ from ..schemas.naming import JobKey
 from ..schemas.refusal import Refused
 from .ages import BELIEVED_AFTER_SECONDS, Ages
 from .forgetting import Forgetting, Forgotten
-from .store import Store
+from .store.store import Store
 from .watchers import Watchers
 
 _log = logging.getLogger(__name__)

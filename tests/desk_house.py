@@ -14,12 +14,12 @@ from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogRea
 from jobwire.broker.forgetting import Forgetting
 from jobwire.broker.job import BatchRun, Job, StopOrder
 from jobwire.broker.log_stream import Turns as LogTurns
-from jobwire.broker.lookup import Lookup
 from jobwire.broker.news import News
 from jobwire.broker.pauses import Suspend
 from jobwire.broker.queue import Queue
 from jobwire.broker.reception import Handler
-from jobwire.broker.store import Store
+from jobwire.broker.store.queries import Lookup
+from jobwire.broker.store.store import Store
 from jobwire.broker.verbs.hello import Introduction
 from jobwire.broker.verbs.start import lost_to_sight
 from jobwire.broker.verbs.table import handlers

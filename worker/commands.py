@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from ..broker.room import free_bytes
+from ..broker.store.free_space import free_bytes
 from ..keys.holder import DESCRIPTION, Whereabouts, locate
 from ..keys.ownership import demand_own
 from ..keys.user_folders import roster_path, worker_folder

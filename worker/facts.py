@@ -6,7 +6,7 @@ import enum
 from pathlib import Path
 
 from ..broker.engine import Ended, Expected, Launch
-from ..broker.room import no_files_left
+from ..broker.store.free_space import no_files_left
 from ..schemas.clock import wall_us
 from ..schemas.job import OWN_FAILURE_STATUS, Outcome, OutcomeKind, ResourceUse
 from .folders import key_of

@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..broker import restoring, soundness
 from ..broker.job import Job
 from ..broker.life import Phase
+from ..broker.store import restore, soundness
 from ..keys.private_files import sync_folder
 from ..schemas import spec as specs
 from ..schemas.clock import wall_us
@@ -117,7 +117,7 @@ def _rebuild(state: Path, found: Rebuilt) -> Rebuilt:
     for end in _SIDE_FILES:
         fresh.with_name(f"{fresh.name}{end}").unlink(missing_ok=True)
     try:
-        restoring.restore(fresh, _read_all(str(state / layout.LOGS), found))
+        restore.restore(fresh, _read_all(str(state / layout.LOGS), found))
         fresh.chmod(0o600)
         kept = f"{layout.STORE}.set-aside-{format_time(wall_us())}"
         for end in _SIDE_FILES:

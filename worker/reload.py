@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..broker import schema
+from ..broker.store import tables
 from ..schemas.refusal import Code, Refused
 from . import orphans
 from .attendants import command
@@ -63,7 +63,7 @@ def probe() -> int:
     if told.returncode:
         print(told.stderr, file=sys.stderr)  # noqa: T201 -- the answer
         return 1
-    answer = {"version": __version__, "store": schema.VERSION, "link": LINK_VERSION, "handovers": [int(one) for one in told.stdout.split()]}
+    answer = {"version": __version__, "store": tables.VERSION, "link": LINK_VERSION, "handovers": [int(one) for one in told.stdout.split()]}
     print(json.dumps(answer))  # noqa: T201 -- the answer
     return 0
 
@@ -102,8 +102,8 @@ def judge(version: str, store: int, link: int, handovers: list[int], keeper_form
 
     Raises Refused(FAILED_PRECONDITION).
     """
-    if store < schema.VERSION:
-        raise _refuse(f"jobwire {version} knows store version {store}, and the store has version {schema.VERSION}")
+    if store < tables.VERSION:
+        raise _refuse(f"jobwire {version} knows store version {store}, and the store has version {tables.VERSION}")
     if link < LINK_VERSION:
         raise _refuse(f"jobwire {version} speaks version {link} to its supervisor, and this one speaks {LINK_VERSION}")
     if keeper_form and keeper_form not in handovers:

@@ -9,7 +9,7 @@ from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..call import Call
 from ..forgetting import Forgetting, Forgotten
-from ..lookup import Lookup
+from ..store.queries import Lookup
 from .keys import read_key_to_stop
 
 

@@ -17,7 +17,7 @@ from ..desk import Desk
 from ..engine import Engine, LogPart, StreamName
 from ..job import Job
 from ..life import Phase
-from ..lookup import Lookup
+from ..store.queries import Lookup
 from .keys import read_key
 
 # Small: nothing else is done while it is written, and some tens of microseconds a job add up.

@@ -9,7 +9,7 @@ from ...schemas.generated import job_pb2
 from ...schemas.naming import ID_BYTES, JobKey, format_id
 from ...schemas.refusal import Code, Refused
 from ..job import Job
-from ..lookup import Lookup
+from ..store.queries import Lookup
 
 
 def read_key(message: job_pb2.JobKey, member: Member) -> JobKey:

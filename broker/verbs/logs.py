@@ -9,8 +9,8 @@ from ..call import Call
 from ..engine import Engine, LogPart, StreamName
 from ..life import Phase
 from ..log_stream import LogStream, Turns
-from ..lookup import Lookup
 from ..reports import Reports
+from ..store.queries import Lookup
 from ..watchers import Watchers
 from .keys import read_key
 

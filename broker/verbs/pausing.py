@@ -7,8 +7,8 @@ from ...schemas.refusal import Code, Refused
 from ..call import Call
 from ..desk import Desk
 from ..job import Job
-from ..lookup import Lookup
 from ..pauses import Suspend
+from ..store.queries import Lookup
 from .keys import find_jobs_to_stop
 
 

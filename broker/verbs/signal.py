@@ -9,7 +9,7 @@ from ...schemas.refusal import Code, Refused
 from ..call import Call
 from ..decide import Signal
 from ..desk import Desk
-from ..lookup import Lookup
+from ..store.queries import Lookup
 from .keys import read_key_to_stop
 
 

@@ -20,9 +20,9 @@ from ..engine import Engine
 from ..job import BatchRun, Job
 from ..life import Phase
 from ..log_stream import Turns
-from ..lookup import Lookup
 from ..reports import Reports
-from ..store import Store
+from ..store.queries import Lookup
+from ..store.store import Store
 from ..watchers import Watchers
 
 DEFAULT_TAIL_LINES = 10

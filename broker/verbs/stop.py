@@ -14,8 +14,8 @@ from ..desk import Desk
 from ..engine import Engine
 from ..job import Job, StopOrder
 from ..log_stream import Turns
-from ..lookup import Lookup
-from ..store import Store
+from ..store.queries import Lookup
+from ..store.store import Store
 from ..watchers import Watchers
 from .keys import find_jobs_to_stop
 from .start import DEFAULT_TAIL_LINES, watch

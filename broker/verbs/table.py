@@ -10,10 +10,10 @@ from ..desk import Desk
 from ..engine import Engine
 from ..forgetting import Forgetting
 from ..log_stream import Turns
-from ..lookup import Lookup
 from ..news import News
 from ..reception import Handler
-from ..store import Store
+from ..store.queries import Lookup
+from ..store.store import Store
 from ..watchers import Watchers
 from .forget import forget
 from .hello import Introduction, hello

@@ -8,7 +8,7 @@ from launching import PROGRAM, launch_at_once
 from stage import Ground
 from table import Line, at_most, in_turns
 
-from jobwire.broker import schema
+from jobwire.broker.store import tables
 from jobwire.keys.identity import Identity
 from jobwire.schemas.generated import event_pb2, job_pb2
 from jobwire.schemas.job import EventKind, Outcome, OutcomeKind, State
@@ -39,8 +39,8 @@ def measure(ground: Ground) -> list[Line]:
 
 def fill(state: Path, admin: Identity, count: int) -> None:
     """Write jobs that have ended into the store, with all their events, and the log folders of the last of them."""
-    store = schema.connect(state / "state.db")
-    schema.prepare(store, state / "state.db")
+    store = tables.connect(state / "state.db")
+    tables.prepare(store, state / "state.db")
     spec = JobSpec((PROGRAM,))
     hashed, wire = digest(spec), to_wire(spec).SerializeToString()
     outcome = outcome_to_wire(Outcome(OutcomeKind.EXITED, sentence="exited with status 0"))

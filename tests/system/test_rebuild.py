@@ -50,7 +50,7 @@ def test_a_store_that_cannot_be_read_is_not_made_anew_unless_that_is_meant(tmp_p
     assert "cannot be read or written" in str(rebuild(one, "--force")["damage"])
 
 
-# Each kind of damage is a unit test of broker/soundness.py too.
+# Each kind of damage is a unit test of broker/store/soundness.py too.
 @pytest.mark.parametrize(
     "damage",
     ["gone", "page", pytest.param("header", marks=pytest.mark.soak), pytest.param("truncated", marks=pytest.mark.soak), "empty"],

@@ -15,7 +15,7 @@ from jobwire.broker.engine import Paused
 from jobwire.broker.job import BatchRun
 from jobwire.broker.life import Phase
 from jobwire.broker.queue import Queue
-from jobwire.broker.writes import Added, Conflict
+from jobwire.broker.store.writes import Added, Conflict
 from jobwire.schemas.refusal import Code, Refused
 
 NOW = Moment(1_000_000, 5_000, 1_000_000)

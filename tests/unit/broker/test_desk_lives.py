@@ -20,9 +20,9 @@ from jobwire.broker.desk import Desk
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
 from jobwire.broker.job import BatchRun, StopOrder
 from jobwire.broker.life import NEXT, STORED, Phase, Stored
-from jobwire.broker.lookup import Lookup
 from jobwire.broker.queue import Queue
-from jobwire.broker.store import Store
+from jobwire.broker.store.queries import Lookup
+from jobwire.broker.store.store import Store
 from jobwire.broker.watchers import Watchers
 from jobwire.keys.limits import EVERYBODYS
 from jobwire.schemas import spec as specs

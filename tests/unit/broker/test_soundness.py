@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.broker import schema, soundness
+from jobwire.broker.store import soundness, tables
 from jobwire.schemas.refusal import Refused
 
 PAGE = 4096
@@ -17,8 +17,8 @@ FRAME = 24 + PAGE
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Copy a store in the middle of its life: twenty commits are in its log, and not in its pages."""
-    connection = schema.connect(tmp_path / "living.db")
-    schema.prepare(connection, tmp_path)
+    connection = tables.connect(tmp_path / "living.db")
+    tables.prepare(connection, tmp_path)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for number in range(20):
         connection.execute("INSERT INTO proofs (envelope) VALUES (?)", (bytes([number]) * 3000,))
@@ -47,8 +47,8 @@ def test_a_whole_store_has_no_damage_and_is_left_as_it_is(path: Path) -> None:
 
 def test_a_log_that_was_begun_anew_is_whole(tmp_path: Path) -> None:
     """Frames of the round before stand behind those of now."""
-    connection = schema.connect(tmp_path / "state.db")
-    schema.prepare(connection, tmp_path)
+    connection = tables.connect(tmp_path / "state.db")
+    tables.prepare(connection, tmp_path)
     for _ in range(10):
         connection.execute("INSERT INTO proofs (envelope) VALUES (zeroblob(3000))")
     connection.execute("PRAGMA wal_checkpoint(RESTART)")
@@ -104,7 +104,7 @@ def test_an_empty_file_and_one_without_tables_are_no_store(tmp_path: Path) -> No
     assert not soundness.exists(path)
     path.touch()
     assert not soundness.exists(path)
-    schema.connect(path).close()
+    tables.connect(path).close()
     assert not soundness.exists(path)
 
 

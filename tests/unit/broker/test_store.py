@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from desk_house import EngineDouble, House, asked, ended, key, started
 
-from jobwire.broker import ballast as ballasts
-from jobwire.broker import restoring, schema
 from jobwire.broker.engine import Ended
 from jobwire.broker.life import Phase
-from jobwire.broker.room import Room
+from jobwire.broker.store import ballast as ballasts
+from jobwire.broker.store import restore, tables
+from jobwire.broker.store.free_space import Room
 from jobwire.schemas.clock import wall_us
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
@@ -22,8 +22,8 @@ from jobwire.schemas.refusal import Code, Refused
 
 async def test_a_newer_store_is_refused_with_words(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
-    connection = schema.connect(path)
-    connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    connection = tables.connect(path)
+    connection.execute(f"PRAGMA user_version = {tables.VERSION + 1}")
     connection.close()
     with pytest.raises(Refused, match="newer jobwire") as refused:
         House(path, EngineDouble()).open()
@@ -33,7 +33,7 @@ async def test_a_newer_store_is_refused_with_words(tmp_path: Path) -> None:
 def test_a_store_stays_below_a_limit_of_the_size_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     most = 1_000_000
     monkeypatch.setattr(resource, "getrlimit", lambda _: (most, most))
-    connection = schema.connect(tmp_path / "state.db")
+    connection = tables.connect(tmp_path / "state.db")
     connection.executescript("CREATE TABLE words (word BLOB); INSERT INTO words VALUES (zeroblob(2000))")
     for _ in range(600):
         connection.execute("UPDATE words SET word = randomblob(2000)")
@@ -189,7 +189,7 @@ async def test_a_store_made_anew_counts_ages_from_dates_but_not_from_the_future(
     house.desk.hear([Ended(key(1), 1, date_us - 1, date_us, Outcome(OutcomeKind.EXITED))])
     await house.durable()
     before = wall_us()
-    restoring.restore(tmp_path / "anew.db", [job])
+    restore.restore(tmp_path / "anew.db", [job])
     connection = sqlite3.connect(tmp_path / "anew.db")
     ages = {age for table in ("jobs", "events") for (age,) in connection.execute(f"SELECT aged_from FROM {table}")}
     connection.close()
@@ -200,8 +200,8 @@ async def test_a_store_made_anew_counts_ages_from_dates_but_not_from_the_future(
 
 def test_each_migration_step_ends_at_its_version(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
-    schema.prepare(connection, tmp_path)
-    assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+    tables.prepare(connection, tmp_path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (tables.VERSION,)
     connection.close()
 
 

@@ -4,25 +4,25 @@ import os
 
 import pytest
 
-from jobwire.broker import schema
+from jobwire.broker.store import tables
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.worker import handover, reload
 from jobwire.worker.supervisor import link
 
 
 def test_an_installation_like_this_one_or_newer_can_take_over() -> None:
-    reload.judge("1.0", schema.VERSION, link.VERSION, list(handover.READABLE), handover.VERSION)
-    reload.judge("2.0", schema.VERSION + 1, link.VERSION + 1, [*handover.READABLE, handover.VERSION + 1], handover.VERSION)
+    reload.judge("1.0", tables.VERSION, link.VERSION, list(handover.READABLE), handover.VERSION)
+    reload.judge("2.0", tables.VERSION + 1, link.VERSION + 1, [*handover.READABLE, handover.VERSION + 1], handover.VERSION)
     # A keeper that does not hand over stays what it is, whatever is installed.
-    reload.judge("3.0", schema.VERSION, link.VERSION, [handover.VERSION + 2], 0)
+    reload.judge("3.0", tables.VERSION, link.VERSION, [handover.VERSION + 2], 0)
 
 
 @pytest.mark.parametrize(
     ("store", "spoken", "handovers", "words"),
     [
-        (schema.VERSION - 1, link.VERSION, [handover.VERSION], "knows store version"),
-        (schema.VERSION, link.VERSION - 1, [handover.VERSION], "to its supervisor, and this one speaks"),
-        (schema.VERSION, link.VERSION, [handover.VERSION + 1], "does not read what the keeper hands over"),
+        (tables.VERSION - 1, link.VERSION, [handover.VERSION], "knows store version"),
+        (tables.VERSION, link.VERSION - 1, [handover.VERSION], "to its supervisor, and this one speaks"),
+        (tables.VERSION, link.VERSION, [handover.VERSION + 1], "does not read what the keeper hands over"),
     ],
     ids=["older store", "older link", "other handover"],
 )

@@ -8,9 +8,9 @@ import secrets
 import sqlite3
 from typing import TYPE_CHECKING
 
-from ..schemas.frames import STORE_ID_BYTES
-from ..schemas.generated import event_pb2, job_pb2
-from ..schemas.refusal import Code, Refused
+from ...schemas.frames import STORE_ID_BYTES
+from ...schemas.generated import event_pb2, job_pb2
+from ...schemas.refusal import Code, Refused
 from . import soundness
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _STEPS = (
     """,
     # Jobs that have ended are dropped now. log_bytes_of reads a stored outcome; see `prepare`.
     """
-    -- Ids that are taken though their job is forgotten: a digest of owner and id, see rows.py.
+    -- Ids that are taken though their job is forgotten: a digest of owner and id, see statements.py.
     CREATE TABLE tombstones (mark BLOB PRIMARY KEY) WITHOUT ROWID;
     -- Runs of forgotten jobs whose log folders may still be there. With rowids: without them `quick_check` of some versions of SQLite
     -- finds NULL in columns before the key.

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..keys.rights import Member, Right, may, no_such_job
-from ..schemas.generated import event_pb2, job_pb2
-from ..schemas.job import State
-from ..schemas.naming import JobKey, Typed, format_id, parse_typed, prefix_of
-from ..schemas.refusal import Code, Reason, Refused
-from ..schemas.spec import from_wire
-from ..schemas.wire_codec import outcome_from_wire
-from .job import BatchRun, Job, StopOrder
-from .life import Phase, Stored, phase_of
-from .rows import mark_of
+from ...keys.rights import Member, Right, may, no_such_job
+from ...schemas.generated import event_pb2, job_pb2
+from ...schemas.job import State
+from ...schemas.naming import JobKey, Typed, format_id, parse_typed, prefix_of
+from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.spec import from_wire
+from ...schemas.wire_codec import outcome_from_wire
+from ..job import BatchRun, Job, StopOrder
+from ..life import Phase, Stored, phase_of
+from .statements import mark_of
 from .store import Row, Store
 
 _COLUMNS = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..schemas.naming import JobKey
-from ..schemas.refusal import Refused
-from .job import BatchRun
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Refused
+from ..job import BatchRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from ..schemas.job import State
-from ..schemas.naming import JobKey
-from .job import BatchRun
+from ...schemas.job import State
+from ...schemas.naming import JobKey
+from ..job import BatchRun
 from .writes import Added, AddJobs, ChangeJobs, Conflict, DropJobs, Dropped, EventRow, LogsGone, Write
 
 # With what SQLite adds, a tombstone takes about 32 bytes on the disk.

@@ -18,15 +18,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..schemas import fault_points
-from ..schemas.refusal import Code, Reason, Refused
-from . import schema
+from ...schemas import fault_points
+from ...schemas.refusal import Code, Reason, Refused
+from . import tables
 from .ballast import Ballast
-from .rows import Rows
 from .soundness import is_damage, out_of_reach
+from .statements import Rows
 from .writes import Added, AddJobs, ChangeJobs, DropJobs, Write
 
-# What SQLite gives has no static type; schema.py says what stands where.
+# What SQLite gives has no static type; tables.py says what stands where.
 Row = tuple[Any, ...]
 
 _log = logging.getLogger(__name__)
@@ -62,13 +62,13 @@ class Store:
         self._one_by_one = False
         self._told = told
         try:
-            self._writes = schema.connect(path)
+            self._writes = tables.connect(path)
         except (sqlite3.Error, OSError) as error:
             raise _unusable(path, error) from error
         try:
-            self.id = schema.prepare(self._writes, path)
+            self.id = tables.prepare(self._writes, path)
             self._rows = Rows(self._writes)
-            self._reads = schema.connect(path)
+            self._reads = tables.connect(path)
         except BaseException as error:
             self._writes.close()
             if isinstance(error, sqlite3.Error | OSError):

@@ -10,15 +10,15 @@ import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..schemas.clock import wall_us
-from ..schemas.generated import event_pb2
-from ..schemas.job import EventKind
-from ..schemas.spec import to_wire
-from . import schema
-from .job import Job
-from .life import STORED, WAITING, Phase
-from .record import change_of, event_of
-from .rows import Rows
+from ...schemas.clock import wall_us
+from ...schemas.generated import event_pb2
+from ...schemas.job import EventKind
+from ...schemas.spec import to_wire
+from ..job import Job
+from ..life import STORED, WAITING, Phase
+from ..record import change_of, event_of
+from . import tables
+from .statements import Rows
 from .writes import Added, AddJobs, ChangeJobs, EventRow, NewRow
 
 _JOBS_A_WRITE = 500
@@ -29,9 +29,9 @@ def restore(path: Path, jobs: Iterable[Job]) -> None:
 
     Raises sqlite3.Error or OSError, and then what was written does not count.
     """
-    connection = schema.connect(path)
+    connection = tables.connect(path)
     try:
-        schema.prepare(connection, path)
+        tables.prepare(connection, path)
         rows = Rows(connection)
         connection.execute("BEGIN IMMEDIATE")
         waiting = iter(jobs)

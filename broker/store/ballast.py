@@ -6,7 +6,7 @@ import logging
 import os
 from pathlib import Path
 
-from .room import free_bytes
+from .free_space import free_bytes
 
 _log = logging.getLogger(__name__)
 

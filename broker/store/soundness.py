@@ -14,7 +14,7 @@ from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Refused
 
 # `quick_check` reads all of it, 64 MiB in a few tenths of a second. At a start no more than that is read in advance.
 MOST_BYTES_AT_A_START = 64 * 1024 * 1024

@@ -9,8 +9,8 @@ import os
 import time
 from pathlib import Path
 
-from ..schemas.refusal import Code, Reason, Refused
-from ..schemas.text.sizes import format_limit, format_size
+from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.text.sizes import format_limit, format_size
 
 # A disk does not fill faster than this would matter, and the store bears it too.
 _LOOK_SECONDS = 0.1
