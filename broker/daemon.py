@@ -29,15 +29,15 @@ from ..schemas.frames import NONCE_BYTES
 from ..schemas.refusal import Code, Refused
 from .ages import Ages
 from .connections import most_of_descriptors
-from .decide import State
-from .desk import Desk
+from .desk.decide import State
+from .desk.desk import Desk
+from .desk.queue import Queue
 from .edge import EdgeReader
 from .endpoint import Endpoint
 from .engine import Engine
 from .forgetting import Forgetting
 from .news import News
 from .publisher import Publisher
-from .queue import Queue
 from .reception import Reception
 from .retention import Keep, Retention
 from .store.free_space import Room

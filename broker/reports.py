@@ -13,8 +13,8 @@ from ..schemas.generated import job_pb2, request_pb2
 from ..schemas.job import State
 from ..schemas.refusal import Refused
 from ..schemas.wire_codec import outcome_to_wire
+from .desk.job import Job
 from .engine import Engine, StreamName
-from .job import Job
 from .log_stream import Turns
 
 _REPORTS_A_MESSAGE = 256

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Reason, Refused
-from .job import Job
-from .life import START_TOLD, Phase
+from .desk.job import Job
+from .desk.life import START_TOLD, Phase
 
 
 class Watcher(Protocol):

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobwire.broker.ages import Ages
-from jobwire.broker.decide import Accepted, Asked, Signal, State, Stop
-from jobwire.broker.desk import Desk
+from jobwire.broker.desk.decide import Accepted, Asked, Signal, State, Stop
+from jobwire.broker.desk.desk import Desk
+from jobwire.broker.desk.job import BatchRun, Job, StopOrder
+from jobwire.broker.desk.pauses import Suspend
+from jobwire.broker.desk.queue import Queue
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
 from jobwire.broker.forgetting import Forgetting
-from jobwire.broker.job import BatchRun, Job, StopOrder
 from jobwire.broker.log_stream import Turns as LogTurns
 from jobwire.broker.news import News
-from jobwire.broker.pauses import Suspend
-from jobwire.broker.queue import Queue
 from jobwire.broker.reception import Handler
 from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.store import Store

@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..broker.job import Job
-from ..broker.life import Phase
+from ..broker.desk.job import Job
+from ..broker.desk.life import Phase
 from ..broker.store import restore, soundness
 from ..keys.private_files import sync_folder
 from ..schemas import spec as specs

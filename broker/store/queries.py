@@ -16,8 +16,8 @@ from ...schemas.naming import JobKey, Typed, format_id, parse_typed, prefix_of
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import from_wire
 from ...schemas.wire_codec import outcome_from_wire
-from ..job import BatchRun, Job, StopOrder
-from ..life import Phase, Stored, phase_of
+from ..desk.job import BatchRun, Job, StopOrder
+from ..desk.life import Phase, Stored, phase_of
 from .statements import mark_of
 from .store import Row, Store
 

@@ -14,9 +14,9 @@ from ...schemas.clock import wall_us
 from ...schemas.generated import event_pb2
 from ...schemas.job import EventKind
 from ...schemas.spec import to_wire
-from ..job import Job
-from ..life import STORED, WAITING, Phase
-from ..record import change_of, event_of
+from ..desk.events import change_of, event_of
+from ..desk.job import Job
+from ..desk.life import STORED, WAITING, Phase
 from . import tables
 from .statements import Rows
 from .writes import Added, AddJobs, ChangeJobs, EventRow, NewRow

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from ...schemas.job import State
 from ...schemas.naming import JobKey
-from ..job import BatchRun
+from ..desk.job import BatchRun
 from .writes import Added, AddJobs, ChangeJobs, Conflict, DropJobs, Dropped, EventRow, LogsGone, Write
 
 # With what SQLite adds, a tombstone takes about 32 bytes on the disk.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
-from ..job import BatchRun
+from ..desk.job import BatchRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from ...schemas.spec import to_wire
 from ...schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
 from ..ages import Ages
 from ..call import Call
-from ..desk import Desk
+from ..desk.desk import Desk
+from ..desk.job import Job
+from ..desk.life import Phase
 from ..engine import Engine, LogPart, StreamName
-from ..job import Job
-from ..life import Phase
 from ..store.queries import Lookup
 from .keys import read_key
 

@@ -6,8 +6,8 @@ from ...schemas.frames import LARGEST_RANGE, MOST_TAIL_LINES
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..call import Call
+from ..desk.life import Phase
 from ..engine import Engine, LogPart, StreamName
-from ..life import Phase
 from ..log_stream import LogStream, Turns
 from ..reports import Reports
 from ..store.queries import Lookup

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..call import Call
-from ..desk import Desk
-from ..job import Job
-from ..pauses import Suspend
+from ..desk.desk import Desk
+from ..desk.job import Job
+from ..desk.pauses import Suspend
 from ..store.queries import Lookup
 from .keys import find_jobs_to_stop
 

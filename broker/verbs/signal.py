@@ -7,8 +7,8 @@ import signal as signals
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..call import Call
-from ..decide import Signal
-from ..desk import Desk
+from ..desk.decide import Signal
+from ..desk.desk import Desk
 from ..store.queries import Lookup
 from .keys import read_key_to_stop
 

@@ -14,11 +14,11 @@ from ...schemas.large import read_job
 from ...schemas.naming import ID_BYTES, JobKey, name_problem
 from ...schemas.refusal import Code, Reason, Refused
 from ..call import Call
-from ..decide import Accepted, Asked
-from ..desk import Desk
+from ..desk.decide import Accepted, Asked
+from ..desk.desk import Desk
+from ..desk.job import BatchRun, Job
+from ..desk.life import Phase
 from ..engine import Engine
-from ..job import BatchRun, Job
-from ..life import Phase
 from ..log_stream import Turns
 from ..reports import Reports
 from ..store.queries import Lookup

@@ -9,10 +9,10 @@ from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import DEFAULT_GRACE_MS, LONGEST_DURATION_MS
 from ..call import Call
-from ..decide import Stop
-from ..desk import Desk
+from ..desk.decide import Stop
+from ..desk.desk import Desk
+from ..desk.job import Job, StopOrder
 from ..engine import Engine
-from ..job import Job, StopOrder
 from ..log_stream import Turns
 from ..store.queries import Lookup
 from ..store.store import Store

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ...keys.rights import Member
 from ..ages import Ages
-from ..desk import Desk
+from ..desk.desk import Desk
 from ..engine import Engine
 from ..forgetting import Forgetting
 from ..log_stream import Turns

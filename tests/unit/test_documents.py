@@ -13,7 +13,7 @@ from pathlib import Path
 from wire_dump import dump, undump
 
 import jobwire
-from jobwire.broker.life import NEXT, SHOWN
+from jobwire.broker.desk.life import NEXT, SHOWN
 from jobwire.client.cli import endings
 from jobwire.client.cli.main import VERBS, load
 from jobwire.client.cli.records import event_record, job_record, outcome_record

@@ -1,6 +1,6 @@
 import pytest
 
-from jobwire.broker.admission import check_waiting
+from jobwire.broker.desk.admission import check_waiting
 from jobwire.schemas.refusal import Code, Refused
 
 

@@ -8,13 +8,13 @@ from functools import partial
 import pytest
 from desk_house import OWNER, SOMEBODYS, House, asked, ended, key, started
 
-from jobwire.broker import desk as desks
-from jobwire.broker.decide import Decision, Facts, Input, Moment, Signal, Start, State, Stop, Written, decide
-from jobwire.broker.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
+from jobwire.broker.desk import desk as desks
+from jobwire.broker.desk.decide import Decision, Facts, Input, Moment, Signal, Start, State, Stop, Written, decide
+from jobwire.broker.desk.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
+from jobwire.broker.desk.job import BatchRun
+from jobwire.broker.desk.life import Phase
+from jobwire.broker.desk.queue import Queue
 from jobwire.broker.engine import Paused
-from jobwire.broker.job import BatchRun
-from jobwire.broker.life import Phase
-from jobwire.broker.queue import Queue
 from jobwire.broker.store.writes import Added, Conflict
 from jobwire.schemas.refusal import Code, Refused
 

@@ -15,12 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from machines import at_length, briefly, scratch
 
 from jobwire.broker.ages import Ages
-from jobwire.broker.decide import Accepted, Asked, State, Stop
-from jobwire.broker.desk import Desk
+from jobwire.broker.desk.decide import Accepted, Asked, State, Stop
+from jobwire.broker.desk.desk import Desk
+from jobwire.broker.desk.job import BatchRun, StopOrder
+from jobwire.broker.desk.life import NEXT, STORED, Phase, Stored
+from jobwire.broker.desk.queue import Queue
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
-from jobwire.broker.job import BatchRun, StopOrder
-from jobwire.broker.life import NEXT, STORED, Phase, Stored
-from jobwire.broker.queue import Queue
 from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.store import Store
 from jobwire.broker.watchers import Watchers

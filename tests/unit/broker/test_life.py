@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from jobwire.broker.life import (
+from jobwire.broker.desk.life import (
     ENDED,
     NEXT,
     RECOVERED,

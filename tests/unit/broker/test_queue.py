@@ -4,9 +4,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from jobwire.broker import queue as queue_module
-from jobwire.broker.job import BatchRun
-from jobwire.broker.queue import Queue
+from jobwire.broker.desk import queue as queue_module
+from jobwire.broker.desk.job import BatchRun
+from jobwire.broker.desk.queue import Queue
 from jobwire.schemas.naming import JobKey
 
 

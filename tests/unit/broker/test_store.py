@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from desk_house import EngineDouble, House, asked, ended, key, started
 
+from jobwire.broker.desk.life import Phase
 from jobwire.broker.engine import Ended
-from jobwire.broker.life import Phase
 from jobwire.broker.store import ballast as ballasts
 from jobwire.broker.store import restore, tables
 from jobwire.broker.store.free_space import Room

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..schemas.naming import JobKey
+from ...schemas.naming import JobKey
 from .job import BatchRun
 
 _MOST_WITHDRAWN = 1000

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..schemas.job import Outcome, State
-from ..schemas.naming import JobKey
-from ..schemas.spec import JobSpec
-from .engine import Run
+from ...schemas.job import Outcome, State
+from ...schemas.naming import JobKey
+from ...schemas.spec import JobSpec
+from ..engine import Run
 from .life import SHOWN, Happening, Phase, advance
 
 

@@ -11,12 +11,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ..keys.limits import Limits
-from ..schemas import fault_points
-from ..schemas.clock import Clock
-from ..schemas.refusal import Refused
+from ...keys.limits import Limits
+from ...schemas import fault_points
+from ...schemas.clock import Clock
+from ...schemas.refusal import Refused
+from ..ages import Ages
+from ..engine import Ended, Engine, Expected, Fact, Started
+from ..news import News
+from ..store.queries import Lookup
+from ..store.store import Store
+from ..store.writes import AddJobs, ChangeJobs
+from ..watchers import Watchers
 from .admission import check_waiting
-from .ages import Ages
 from .decide import (
     Accepted,
     Asked,
@@ -35,14 +41,8 @@ from .decide import (
     why_waiting,
 )
 from .effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
-from .engine import Ended, Engine, Expected, Fact, Started
 from .job import BatchRun, Job
 from .life import STORED
-from .news import News
-from .store.queries import Lookup
-from .store.store import Store
-from .store.writes import AddJobs, ChangeJobs
-from .watchers import Watchers
 
 _log = logging.getLogger(__name__)
 

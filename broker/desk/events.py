@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..schemas.generated import event_pb2
-from ..schemas.job import EventKind, Outcome, OutcomeKind
-from ..schemas.naming import format_id
-from ..schemas.refusal import Code, Reason, Refused
-from ..schemas.wire_codec import event_kind_to_wire, outcome_to_wire
+from ...schemas.generated import event_pb2
+from ...schemas.job import EventKind, Outcome, OutcomeKind
+from ...schemas.naming import format_id
+from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.wire_codec import event_kind_to_wire, outcome_to_wire
+from ..store.writes import Change, Conflict, EventRow
 from .job import Job
 from .life import STORED
-from .store.writes import Change, Conflict, EventRow
 
 
 def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event_pb2.Event:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..schemas.refusal import Code, Reason, Refused
+from ...schemas.refusal import Code, Reason, Refused
 
 
 def check_waiting(most: int, waiting: int, count: int, unknown: Callable[[], int]) -> None:

@@ -6,10 +6,10 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..schemas.generated import event_pb2
-from ..schemas.naming import JobKey
-from ..schemas.refusal import Refused
-from .engine import Launch
+from ...schemas.generated import event_pb2
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Refused
+from ..engine import Launch
 from .job import Job
 
 

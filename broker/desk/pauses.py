@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from ..schemas.naming import JobKey, format_id
-from ..schemas.refusal import Code, Reason, Refused
+from ...schemas.naming import JobKey, format_id
+from ...schemas.refusal import Code, Reason, Refused
 from .effects import Effect, Hold, Reply
 from .job import Job
 from .life import ENDED, SUSPENDABLE, Phase

@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import assert_never
 
-from ..schemas.generated import event_pb2
-from ..schemas.job import EventKind
-from ..schemas.naming import JobKey, format_id
-from ..schemas.refusal import Code, Reason, Refused
-from ..schemas.spec import JobSpec
+from ...schemas.generated import event_pb2
+from ...schemas.job import EventKind
+from ...schemas.naming import JobKey, format_id
+from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.spec import JobSpec
+from ..engine import Delayed, Ended, Fact, Launch, Paused, Started
+from ..store.writes import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
 from .effects import Effect, End, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
-from .engine import Delayed, Ended, Fact, Launch, Paused, Started
+from .events import change_of, event_of, id_taken
 from .facts import cancelled, take_in
 from .job import BatchRun, Job, StopOrder
 from .life import ENDED, RECOVERED, SIGNALED, WAITING, WITH_ENGINE, Happening, Phase, TakeUp
 from .pauses import Pauses, Suspend
 from .queue import Queue
-from .record import change_of, event_of, id_taken
-from .store.writes import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
 
 
 @dataclass(frozen=True, slots=True)
