@@ -11,8 +11,8 @@ from typing import ParamSpec
 from ..keys.rights import Member
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Reason, Refused
-from .peers import Ending, Peer
-from .turns import Turns
+from .fairness.turns import Turns
+from .sockets.peers import Ending, Peer
 
 _log = logging.getLogger(__name__)
 

@@ -28,22 +28,22 @@ from ..schemas.clock import Clock
 from ..schemas.frames import NONCE_BYTES
 from ..schemas.refusal import Code, Refused
 from .ages import Ages
-from .connections import most_of_descriptors
 from .desk.decide import State
 from .desk.desk import Desk
 from .desk.queue import Queue
-from .edge import EdgeReader
-from .endpoint import Endpoint
 from .engine import Engine
+from .fairness.turns import Turns
 from .forgetting import Forgetting
 from .news import News
-from .publisher import Publisher
 from .reception import Reception
 from .retention import Keep, Retention
+from .sockets.connections import most_of_descriptors
+from .sockets.publisher import Publisher
+from .sockets.router import Endpoint
+from .sockets.zmq_reader import EdgeReader
 from .store.free_space import Room
 from .store.queries import Lookup
 from .store.store import Store
-from .turns import Turns
 from .verbs.hello import Introduction
 from .verbs.table import handlers
 from .watchers import Watchers

@@ -17,9 +17,9 @@ from ..schemas.frames import SIGNED_VERBS
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Reason, Refused
 from .call import BUG, Call
-from .endpoint import Endpoint
-from .peers import Peer
-from .turns import Turns
+from .fairness.turns import Turns
+from .sockets.peers import Peer
+from .sockets.router import Endpoint
 
 _log = logging.getLogger(__name__)
 

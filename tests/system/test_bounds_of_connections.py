@@ -18,8 +18,8 @@ from insiders import mute_connections, send_inside_handshake, send_without_end, 
 from processes import descriptors, peak_bytes
 from raw_client import RawClient
 
-from jobwire.broker.connections import MOST_STRANGERS
-from jobwire.broker.gate import A_SECOND, AT_ONCE
+from jobwire.broker.sockets.connections import MOST_STRANGERS
+from jobwire.broker.sockets.handshake_gate import A_SECOND, AT_ONCE
 from jobwire.keys.identity import generate
 from jobwire.keys.sockets import client_socket
 from jobwire.schemas.generated import job_pb2, request_pb2

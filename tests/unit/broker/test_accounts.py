@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobwire.broker.accounts import Account, Meter
-from jobwire.broker.connection import Gone, cookie_of
+from jobwire.broker.sockets.tcp import Gone, cookie_of
+from jobwire.broker.sockets.unread import Account, Meter
 
 MIB = 1024 * 1024
 

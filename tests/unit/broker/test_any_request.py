@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from machines import briefly, scratch
 from messages import messages
 
-from jobwire.broker.accounts import Account, Meter
-from jobwire.broker.peers import Peer
+from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.reception import Reception
-from jobwire.broker.turns import Turns
+from jobwire.broker.sockets.peers import Peer
+from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.broker.verbs.hello import Introduction
 from jobwire.keys import identity, signature
 from jobwire.keys.rights import Member

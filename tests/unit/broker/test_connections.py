@@ -12,11 +12,11 @@ from contextlib import contextmanager
 import pytest
 import zmq
 
-from jobwire.broker import connections as under_test
-from jobwire.broker import gate
-from jobwire.broker.connection import HELD_BYTES, Gone, cookie_of, network_of, received_bytes, shut_down
-from jobwire.broker.connections import Connections
-from jobwire.broker.inflow import Connection
+from jobwire.broker.sockets import connections as under_test
+from jobwire.broker.sockets import handshake_gate
+from jobwire.broker.sockets.connections import Connections
+from jobwire.broker.sockets.inflow import Connection
+from jobwire.broker.sockets.tcp import HELD_BYTES, Gone, cookie_of, network_of, received_bytes, shut_down
 
 
 class Watched:
@@ -94,8 +94,8 @@ async def test_a_member_is_not_hung_up_on_for_saying_nothing_more(watched: Watch
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """One handshake may begin, and another one a thousand seconds later."""
-    monkeypatch.setattr(gate, "AT_ONCE", 1)
-    monkeypatch.setattr(gate, "A_SECOND", 0.001)
+    monkeypatch.setattr(handshake_gate, "AT_ONCE", 1)
+    monkeypatch.setattr(handshake_gate, "A_SECOND", 0.001)
 
 
 def greeted(connection: socket.socket) -> bool:
@@ -127,7 +127,7 @@ async def test_a_handshake_does_not_begin_before_its_turn(watched: Watched) -> N
 
 @pytest.mark.usefixtures("narrow")
 async def test_a_handshake_begins_when_its_turn_has_come(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "A_SECOND", 2.0)
+    monkeypatch.setattr(handshake_gate, "A_SECOND", 2.0)
     with watched.connect() as first, watched.connect() as second:
         assert await asyncio.to_thread(greeted, first)
         # What lies in the kernel is read then.
@@ -165,7 +165,7 @@ async def test_of_those_who_wait_the_oldest_makes_way_for_the_next(watched: Watc
 
 @pytest.mark.usefixtures("narrow")
 async def test_a_connection_that_is_used_lets_others_in(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "_GIVEN_BACK", 1.0)
+    monkeypatch.setattr(handshake_gate, "_GIVEN_BACK", 1.0)
     with watched.connect() as first, watched.connect() as second:
         await until(lambda: len(watched.connections._by_descriptor) == 2)
         known = next(one for one in watched.connections._by_descriptor.values() if _other_side(one) == first.getsockname())

@@ -11,9 +11,9 @@ import zmq
 from desk_house import EngineDouble
 from raw_client import SILENCE_MS, RawClient
 
-from jobwire.broker import shares
 from jobwire.broker.daemon import Daemon, Settings
 from jobwire.broker.engine import Ended
+from jobwire.broker.fairness import cpu_shares
 from jobwire.keys import roster
 from jobwire.keys.identity import Identity, generate
 from jobwire.schemas.generated import request_pb2
@@ -113,8 +113,8 @@ async def test_what_only_waits_is_left_where_it_is(opened: Opened, monkeypatch: 
     """One who asks for more than its share is read no faster than it is answered, so that it costs nothing."""
     asked = 3_000
     # On any machine: the loop is busy, who asked once stays, and whoever has used its share up does not have it again within this test.
-    monkeypatch.setattr(shares, "_PRESENT_SECONDS", 600.0)
-    monkeypatch.setattr(shares, "_SHARE", 1e-6)
+    monkeypatch.setattr(cpu_shares, "_PRESENT_SECONDS", 600.0)
+    monkeypatch.setattr(cpu_shares, "_SHARE", 1e-6)
     room = opened.daemon._router._shares
     room._loop_taken.share = 1e-6
 

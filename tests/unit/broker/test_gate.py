@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.broker import gate as under_test
-from jobwire.broker.gate import A_SECOND, AT_ONCE, Gate
+from jobwire.broker.sockets import handshake_gate as under_test
+from jobwire.broker.sockets.handshake_gate import A_SECOND, AT_ONCE, Gate
 
 HERE, THERE = b"here", b"ther"
 # Between two that may begin.

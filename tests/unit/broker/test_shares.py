@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jobwire.broker.accounts import Account, Meter
-from jobwire.broker.peers import Peer
-from jobwire.broker.shares import Shares
+from jobwire.broker.fairness.cpu_shares import Shares
+from jobwire.broker.sockets.peers import Peer
+from jobwire.broker.sockets.unread import Account, Meter
 
 WORK_SECONDS = 0.001
 MUCH = 50

@@ -1,8 +1,8 @@
 import asyncio
 from collections.abc import Callable
 
-from jobwire.broker import turns
-from jobwire.broker.turns import Turns
+from jobwire.broker.fairness import turns
+from jobwire.broker.fairness.turns import Turns
 
 
 async def test_who_has_much_to_do_lets_others_go_first() -> None:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 import pytest
 from desk_house import OWNER, House
 
-from jobwire.broker.accounts import Account, Meter
 from jobwire.broker.call import Call
-from jobwire.broker.peers import Peer
+from jobwire.broker.sockets.peers import Peer
+from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.broker.verbs.hello import Introduction
 from jobwire.broker.verbs.keys import find_jobs_to_stop
 from jobwire.broker.verbs.start import _read_batch, _read_jobs, start

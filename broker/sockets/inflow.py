@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .connection import received_bytes
+from .tcp import received_bytes
 
 # A frame of a CURVE connection (RFC 26, RFC 37): its length in one byte or in eight, a name, a nonce, the authenticator and the flags.
 _SHORT_FRAME_BYTES = 35

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .peers import Peer
+from ..sockets.peers import Peer
 
 # Of the time of the loop, for one identity while others ask for less, and for everything together before that counts. In milliseconds of
 # others' p99 beside one that asks without end, a share of 0.1 cost 5, 0.25 cost 9, and 0.5 cost 12, where a quiet worker has 3; a share

@@ -2,7 +2,7 @@
 
 What is read is handed to `take` with the peer it came from. Sends never block (DONTWAIT, ROUTER_MANDATORY): a peer whose pipe is
 full is cut off, reconnects, and asks again for what it misses; so is the connection of an identity over which the most is unread, when
-that is more than it may be (accounts.py). Rules that keep one peer from another's replies:
+that is more than it may be (unread.py). Rules that keep one peer from another's replies:
 
 - A routing id that the peer chose itself (metadata `Identity` not empty) is refused.
 - Before each send the monitor is drained, and the streams of connections that are gone are ended. A mute peer that took the
@@ -19,18 +19,18 @@ from collections.abc import Callable, Sequence
 
 import zmq
 
-from ..keys.identity import Identity
-from ..keys.limits import Limits
-from ..keys.sockets import listen, server_socket
-from ..schemas.frames import LARGEST_MESSAGE, MOST_FRAMES, refusal_message
-from ..schemas.generated import request_pb2
-from ..schemas.refusal import Code, Reason, Refused
-from .accounts import Account, Meter
-from .connection import Gone, cookie_of, shut_down
+from ...keys.identity import Identity
+from ...keys.limits import Limits
+from ...keys.sockets import listen, server_socket
+from ...schemas.frames import LARGEST_MESSAGE, MOST_FRAMES, refusal_message
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Reason, Refused
+from ..fairness.cpu_shares import Shares
 from .connections import Connections
-from .edge import EdgeReader
 from .peers import Peer
-from .shares import Shares
+from .tcp import Gone, cookie_of, shut_down
+from .unread import Account, Meter
+from .zmq_reader import EdgeReader
 
 _log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..schemas.refusal import Refused
-from .accounts import Account, Meter
-from .connection import shut_down
+from ...schemas.refusal import Refused
 from .inflow import Connection
+from .tcp import shut_down
+from .unread import Account, Meter
 
 
 class Ending(Protocol):

@@ -3,7 +3,7 @@
 libzmq hands a message over when it is whole and says nothing before. Whoever never completes one - inside the handshake, after it, or
 with part after part of a message without end - is not seen by who reads the socket, and fills the memory. What it sent: inflow.py.
 
-- When a handshake begins is decided by gate.py; until then libzmq is told of nothing to read, and the connection costs next to nothing.
+- When a handshake begins is decided by handshake_gate.py; until then libzmq is told of nothing to read, and the connection costs little.
 - Who has not said anything yet, a stranger or a member, may send 64 KiB and take ten seconds; of such connections there is a number, and
   the oldest makes way for the next.
 - What is known to be a member's may have so much under way over all connections of that member.
@@ -25,10 +25,10 @@ from dataclasses import dataclass, field
 
 import zmq
 
-from .connection import HELD_BYTES, Gone, cookie_of, hold_newcomers, let_read, network_of, shut_down
-from .edge import EdgeReader, readable
-from .gate import Gate
+from .handshake_gate import Gate
 from .inflow import Connection
+from .tcp import HELD_BYTES, Gone, cookie_of, hold_newcomers, let_read, network_of, shut_down
+from .zmq_reader import EdgeReader, readable
 
 _log = logging.getLogger(__name__)
 

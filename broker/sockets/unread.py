@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .connection import Gone, acknowledged_bytes
+from .tcp import Gone, acknowledged_bytes
 
 _LOOK_BYTES = 1024 * 1024
 # While somebody is over its limit, nothing is sent that would lead to the next look.

@@ -7,7 +7,7 @@ socket says EAGAIN, and its sender is cut off; subscriptions dropped meanwhile a
 A turn is short, and whoever sends more frames than anybody needs, of topics that were never granted or of granted ones again and again,
 is cut off: libzmq takes all that it finds of a connection into memory, whatever its high-water mark.
 
-To an identity for which more lies unread than it may nothing is sent until it reads again (accounts.py); that shows as a hole in the
+To an identity for which more lies unread than it may nothing is sent until it reads again (unread.py); that shows as a hole in the
 count of its grants, and is replayed.
 """
 
@@ -21,15 +21,15 @@ from dataclasses import dataclass
 
 import zmq
 
-from ..keys.identity import Identity
-from ..keys.limits import Limits
-from ..keys.sockets import listen, server_socket
-from ..schemas.frames import LARGEST_SUBSCRIPTION
-from .accounts import Account, Meter
-from .connection import cookie_of, shut_down
+from ...keys.identity import Identity
+from ...keys.limits import Limits
+from ...keys.sockets import listen, server_socket
+from ...schemas.frames import LARGEST_SUBSCRIPTION
 from .connections import Connections
-from .edge import EdgeReader
 from .inflow import Connection
+from .tcp import cookie_of, shut_down
+from .unread import Account, Meter
+from .zmq_reader import EdgeReader
 
 _log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Shares the loop among those who ask, and among streams."""
