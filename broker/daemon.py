@@ -27,16 +27,15 @@ from ..keys.sockets import new_context
 from ..schemas.clock import Clock
 from ..schemas.frames import NONCE_BYTES
 from ..schemas.refusal import Code, Refused
-from .ages import Ages
 from .desk.decide import State
 from .desk.desk import Desk
 from .desk.queue import Queue
 from .engine import Engine
 from .fairness.turns import Turns
-from .forgetting import Forgetting
-from .news import News
 from .reception import Reception
-from .retention import Keep, Retention
+from .retention.ages import Ages
+from .retention.forget import Forgetting
+from .retention.limits import Keep, Retention
 from .sockets.connections import most_of_descriptors
 from .sockets.publisher import Publisher
 from .sockets.router import Endpoint
@@ -44,9 +43,10 @@ from .sockets.zmq_reader import EdgeReader
 from .store.free_space import Room
 from .store.queries import Lookup
 from .store.store import Store
+from .streams.news import News
+from .streams.watchers import Watchers
 from .verbs.hello import Introduction
 from .verbs.table import handlers
-from .watchers import Watchers
 
 _log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from .. import __version__
 from ..broker.daemon import Daemon, Settings
-from ..broker.retention import Keep
+from ..broker.retention.limits import Keep
 from ..keys.holder import DESCRIPTION, identify
 from ..keys.identity import Identity, format_public, load_or_make
 from ..schemas.refusal import Code, Refused

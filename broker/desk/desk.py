@@ -15,13 +15,13 @@ from ...keys.limits import Limits
 from ...schemas import fault_points
 from ...schemas.clock import Clock
 from ...schemas.refusal import Refused
-from ..ages import Ages
 from ..engine import Ended, Engine, Expected, Fact, Started
-from ..news import News
+from ..retention.ages import Ages
 from ..store.queries import Lookup
 from ..store.store import Store
 from ..store.writes import AddJobs, ChangeJobs
-from ..watchers import Watchers
+from ..streams.news import News
+from ..streams.watchers import Watchers
 from .admission import check_waiting
 from .decide import (
     Accepted,

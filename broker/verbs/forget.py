@@ -8,7 +8,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..call import Call
-from ..forgetting import Forgetting, Forgotten
+from ..retention.forget import Forgetting, Forgotten
 from ..store.queries import Lookup
 from .keys import read_key_to_stop
 

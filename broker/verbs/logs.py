@@ -8,10 +8,10 @@ from ...schemas.refusal import Code, Refused
 from ..call import Call
 from ..desk.life import Phase
 from ..engine import Engine, LogPart, StreamName
-from ..log_stream import LogStream, Turns
-from ..reports import Reports
 from ..store.queries import Lookup
-from ..watchers import Watchers
+from ..streams.log_stream import LogStream, Turns
+from ..streams.reports import Reports
+from ..streams.watchers import Watchers
 from .keys import read_key
 
 _STREAMS: dict[int, StreamName] = {request_pb2.STREAM_STDOUT: "stdout", request_pb2.STREAM_STDERR: "stderr"}

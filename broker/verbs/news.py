@@ -5,9 +5,9 @@ from __future__ import annotations
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from ..call import Call
-from ..news import News, read_filter
 from ..store.queries import Lookup
 from ..store.store import Store
+from ..streams.news import News, read_filter
 
 _MOST_EVENTS = 1000
 _GO_ON = "list the jobs as they are now, and go on from the head of a new subscription"

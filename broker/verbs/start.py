@@ -19,11 +19,11 @@ from ..desk.desk import Desk
 from ..desk.job import BatchRun, Job
 from ..desk.life import Phase
 from ..engine import Engine
-from ..log_stream import Turns
-from ..reports import Reports
 from ..store.queries import Lookup
 from ..store.store import Store
-from ..watchers import Watchers
+from ..streams.log_stream import Turns
+from ..streams.reports import Reports
+from ..streams.watchers import Watchers
 
 DEFAULT_TAIL_LINES = 10
 # So small a job holds nothing that takes long; its bounds are those that a spec is checked for below.

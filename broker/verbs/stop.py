@@ -13,10 +13,10 @@ from ..desk.decide import Stop
 from ..desk.desk import Desk
 from ..desk.job import Job, StopOrder
 from ..engine import Engine
-from ..log_stream import Turns
 from ..store.queries import Lookup
 from ..store.store import Store
-from ..watchers import Watchers
+from ..streams.log_stream import Turns
+from ..streams.watchers import Watchers
 from .keys import find_jobs_to_stop
 from .start import DEFAULT_TAIL_LINES, watch
 

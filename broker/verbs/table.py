@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...keys.rights import Member
-from ..ages import Ages
 from ..desk.desk import Desk
 from ..engine import Engine
-from ..forgetting import Forgetting
-from ..log_stream import Turns
-from ..news import News
 from ..reception import Handler
+from ..retention.ages import Ages
+from ..retention.forget import Forgetting
 from ..store.queries import Lookup
 from ..store.store import Store
-from ..watchers import Watchers
+from ..streams.log_stream import Turns
+from ..streams.news import News
+from ..streams.watchers import Watchers
 from .forget import forget
 from .hello import Introduction, hello
 from .jobs import list_jobs, query_one

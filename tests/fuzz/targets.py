@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from jobwire.broker.news import read_filter
+from jobwire.broker.streams.news import read_filter
 from jobwire.broker.verbs.keys import read_key
 from jobwire.broker.verbs.start import _read_batch, _read_jobs
 from jobwire.client.batch_file import read_batch

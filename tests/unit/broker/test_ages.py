@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.broker.ages import BELIEVED_AFTER_SECONDS, Ages
+from jobwire.broker.retention.ages import BELIEVED_AFTER_SECONDS, Ages
 
 SECOND_US = 1_000_000
 DAY_US = 24 * 3600 * SECOND_US

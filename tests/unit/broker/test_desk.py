@@ -6,7 +6,7 @@ from desk_house import OWNER, House, asked, ended, key, started
 from jobwire.broker.desk.job import BatchRun, Job, StopOrder
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.engine import Delayed, Paused
-from jobwire.broker.news import NewsFilter
+from jobwire.broker.streams.news import NewsFilter
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import OutcomeKind
 from jobwire.schemas.refusal import Code, Refused

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from machines import at_length, briefly, scratch
 
-from jobwire.broker.ages import Ages
 from jobwire.broker.desk.decide import Accepted, Asked, State, Stop
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.job import BatchRun, StopOrder
 from jobwire.broker.desk.life import NEXT, STORED, Phase, Stored
 from jobwire.broker.desk.queue import Queue
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
+from jobwire.broker.retention.ages import Ages
 from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.store import Store
-from jobwire.broker.watchers import Watchers
+from jobwire.broker.streams.watchers import Watchers
 from jobwire.keys.limits import EVERYBODYS
 from jobwire.schemas import spec as specs
 from jobwire.schemas.clock import Clock

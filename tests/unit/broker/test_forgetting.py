@@ -8,7 +8,7 @@ from desk_house import OWNER, EngineDouble, House, asked, ended, key, started
 from jobwire.broker.desk.job import BatchRun, StopOrder
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.engine import Run
-from jobwire.broker.forgetting import Forgotten
+from jobwire.broker.retention.forget import Forgotten
 from jobwire.keys.rights import Member
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey

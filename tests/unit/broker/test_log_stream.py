@@ -5,7 +5,7 @@ from desk_house import EngineDouble, asked, key
 from jobwire.broker.desk.job import Job
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.engine import LogReader, Run, StreamName
-from jobwire.broker.log_stream import LogStream
+from jobwire.broker.streams.log_stream import LogStream
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind
 

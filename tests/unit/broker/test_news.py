@@ -1,6 +1,6 @@
 import pytest
 
-from jobwire.broker.news import News, NewsFilter, read_filter
+from jobwire.broker.streams.news import News, NewsFilter, read_filter
 from jobwire.keys.rights import Member
 from jobwire.schemas.frames import MOST_GRANTS
 from jobwire.schemas.generated import event_pb2, job_pb2

@@ -4,7 +4,7 @@ from desk_house import EngineDouble, asked, key
 
 from jobwire.broker.desk.job import Job
 from jobwire.broker.desk.life import Phase
-from jobwire.broker.reports import Reports
+from jobwire.broker.streams.reports import Reports
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pytest
 from desk_house import OWNER, House, asked, ended, key, started
 
-from jobwire.broker.ages import Ages
 from jobwire.broker.engine import Ended, Started
-from jobwire.broker.retention import LEAST_AGE_US, Keep, Old, Retention, choose
+from jobwire.broker.retention.ages import Ages
+from jobwire.broker.retention.limits import LEAST_AGE_US, Keep, Old, Retention, choose
 from jobwire.broker.verbs.jobs import describe
 from jobwire.keys.rights import Member
 from jobwire.schemas.job import Outcome, OutcomeKind

@@ -5,7 +5,7 @@ and then the note. Whatever is cut short in between is taken up at the next star
 ever removed: what else lies beside them is somebody else's.
 
 Events are not dropped with a job of their own: a hole in the middle could not be told from silence. They go oldest first, see
-retention.py.
+limits.py.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..schemas.naming import JobKey
-from ..schemas.refusal import Refused
-from .engine import Engine, Run
-from .store.store import Store
-from .store.writes import DropJobs, LogsGone
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Refused
+from ..engine import Engine, Run
+from ..store.store import Store
+from ..store.writes import DropJobs, LogsGone
 
 _JOBS_A_STEP = 50
 _LEFTOVERS_A_TURN = 200

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ..schemas.clock import Steady, near, passed_us, wall_us
+from ...schemas.clock import Steady, near, passed_us, wall_us
 
 FILE = "clock"
 BELIEVED_AFTER_SECONDS = 3600

@@ -16,12 +16,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..schemas.naming import JobKey
-from ..schemas.refusal import Refused
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Refused
+from ..store.store import Store
+from ..streams.watchers import Watchers
 from .ages import BELIEVED_AFTER_SECONDS, Ages
-from .forgetting import Forgetting, Forgotten
-from .store.store import Store
-from .watchers import Watchers
+from .forget import Forgetting, Forgotten
 
 _log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Protocol
 
-from ..schemas.naming import JobKey
-from ..schemas.refusal import Code, Reason, Refused
-from .desk.job import Job
-from .desk.life import START_TOLD, Phase
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Code, Reason, Refused
+from ..desk.job import Job
+from ..desk.life import START_TOLD, Phase
 
 
 class Watcher(Protocol):

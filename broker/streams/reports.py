@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from ..schemas.generated import job_pb2, request_pb2
-from ..schemas.job import State
-from ..schemas.refusal import Refused
-from ..schemas.wire_codec import outcome_to_wire
-from .desk.job import Job
-from .engine import Engine, StreamName
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.job import State
+from ...schemas.refusal import Refused
+from ...schemas.wire_codec import outcome_to_wire
+from ..desk.job import Job
+from ..engine import Engine, StreamName
 from .log_stream import Turns
 
 _REPORTS_A_MESSAGE = 256

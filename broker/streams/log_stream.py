@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ..schemas.frames import LARGEST_CHUNK, LARGEST_CREDIT
-from ..schemas.generated import request_pb2
-from ..schemas.refusal import Refused
-from ..schemas.wire_codec import outcome_to_wire
-from .desk.job import Job
-from .desk.life import Phase
-from .engine import Engine, LogReader, StreamName
+from ...schemas.frames import LARGEST_CHUNK, LARGEST_CREDIT
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Refused
+from ...schemas.wire_codec import outcome_to_wire
+from ..desk.job import Job
+from ..desk.life import Phase
+from ..engine import Engine, LogReader, StreamName
 
 # Credit counts bytes, but a peer's pipe counts messages: a job that writes line by line to a reader that is slow would fill it. After so
 # many chunks without new credit, what is written is gathered for a moment. A log read in large chunks never comes to that.

@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..keys.identity import KEY_BYTES
-from ..keys.rights import Member, Right, may
-from ..schemas.frames import MOST_GRANTS, TOPIC_BYTES
-from ..schemas.generated import event_pb2
-from ..schemas.naming import ID_BYTES, JobKey
-from ..schemas.refusal import Code, Reason, Refused
-from ..schemas.spec import LONGEST_LABEL, MOST_LABELS
+from ...keys.identity import KEY_BYTES
+from ...keys.rights import Member, Right, may
+from ...schemas.frames import MOST_GRANTS, TOPIC_BYTES
+from ...schemas.generated import event_pb2
+from ...schemas.naming import ID_BYTES, JobKey
+from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.spec import LONGEST_LABEL, MOST_LABELS
 
 # Events in one published message: what a subscriber's pipe can hold is bounded in messages.
 _EVENTS_A_MESSAGE = 64

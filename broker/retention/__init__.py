@@ -1,0 +1,1 @@
+"""How long what has ended is kept, and how it is forgotten."""
