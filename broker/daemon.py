@@ -32,7 +32,9 @@ from .desk.desk import Desk
 from .desk.queue import Queue
 from .engine import Engine
 from .fairness.turns import Turns
-from .reception import Reception
+from .requests.dispatch import Reception
+from .requests.hello import Introduction
+from .requests.table import handlers
 from .retention.ages import Ages
 from .retention.forget import Forgetting
 from .retention.limits import Keep, Retention
@@ -45,8 +47,6 @@ from .store.queries import Lookup
 from .store.store import Store
 from .streams.news import News
 from .streams.watchers import Watchers
-from .verbs.hello import Introduction
-from .verbs.table import handlers
 
 _log = logging.getLogger(__name__)
 

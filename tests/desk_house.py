@@ -13,7 +13,10 @@ from jobwire.broker.desk.job import BatchRun, Job, StopOrder
 from jobwire.broker.desk.pauses import Suspend
 from jobwire.broker.desk.queue import Queue
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
-from jobwire.broker.reception import Handler
+from jobwire.broker.requests.dispatch import Handler
+from jobwire.broker.requests.hello import Introduction
+from jobwire.broker.requests.start import lost_to_sight
+from jobwire.broker.requests.table import handlers
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.forget import Forgetting
 from jobwire.broker.store.queries import Lookup
@@ -21,9 +24,6 @@ from jobwire.broker.store.store import Store
 from jobwire.broker.streams.log_stream import Turns as LogTurns
 from jobwire.broker.streams.news import News
 from jobwire.broker.streams.watchers import Watchers
-from jobwire.broker.verbs.hello import Introduction
-from jobwire.broker.verbs.start import lost_to_sight
-from jobwire.broker.verbs.table import handlers
 from jobwire.keys.limits import EVERYBODYS
 from jobwire.keys.rights import Member
 from jobwire.schemas import spec as specs

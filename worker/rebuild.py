@@ -8,7 +8,7 @@ What becomes of each folder:
     .new-<handle>             accepted and never tried: lost, for nobody knows whether it was cancelled. It gets an outcome that says so
 
 What only the store knew is gone: jobs that were queued, runs of batches, who asked for what, events, ids that were forgotten. So no
-start that was first tried against the old store is ever run: it is refused by the old store's id, see broker/verbs/start.py.
+start that was first tried against the old store is ever run: it is refused by the old store's id, see broker/requests/start.py.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from jobwire.broker.requests.job_keys import read_key
+from jobwire.broker.requests.start import _read_batch, _read_jobs
 from jobwire.broker.streams.news import read_filter
-from jobwire.broker.verbs.keys import read_key
-from jobwire.broker.verbs.start import _read_batch, _read_jobs
 from jobwire.client.batch_file import read_batch
 from jobwire.client.job_options import Surroundings
 from jobwire.keys import identity, roster_text, signature

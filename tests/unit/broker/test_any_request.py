@@ -13,10 +13,10 @@ from machines import briefly, scratch
 from messages import messages
 
 from jobwire.broker.fairness.turns import Turns
-from jobwire.broker.reception import Reception
+from jobwire.broker.requests.dispatch import Reception
+from jobwire.broker.requests.hello import Introduction
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
-from jobwire.broker.verbs.hello import Introduction
 from jobwire.keys import identity, signature
 from jobwire.keys.rights import Member
 from jobwire.schemas.frames import SIGNED_VERBS

@@ -8,7 +8,7 @@ import pytest
 from daemons import wait_until
 from desk_house import OWNER, House, asked, ended, key, started
 
-from jobwire.broker.verbs.jobs import describe
+from jobwire.broker.requests.jobs import describe
 from jobwire.keys.rights import Member
 from jobwire.schemas.generated import job_pb2
 from jobwire.schemas.refusal import Code, Refused

@@ -6,9 +6,9 @@ import pytest
 from desk_house import OWNER, House, asked, ended, key, started
 
 from jobwire.broker.engine import Ended, Started
+from jobwire.broker.requests.jobs import describe
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.limits import LEAST_AGE_US, Keep, Old, Retention, choose
-from jobwire.broker.verbs.jobs import describe
 from jobwire.keys.rights import Member
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey

@@ -4,12 +4,12 @@ from collections.abc import Callable
 import pytest
 from desk_house import OWNER, House
 
-from jobwire.broker.call import Call
+from jobwire.broker.requests.call import Call
+from jobwire.broker.requests.hello import Introduction
+from jobwire.broker.requests.job_keys import find_jobs_to_stop
+from jobwire.broker.requests.start import _read_batch, _read_jobs, start
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
-from jobwire.broker.verbs.hello import Introduction
-from jobwire.broker.verbs.keys import find_jobs_to_stop
-from jobwire.broker.verbs.start import _read_batch, _read_jobs, start
 from jobwire.keys.rights import Member
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import job_pb2, request_pb2
@@ -149,7 +149,7 @@ async def test_a_bug_in_a_later_slice_of_a_long_start_is_answered(house: House, 
         return b"d" * 16
 
     calls = iter(range(1000))
-    monkeypatch.setattr("jobwire.broker.verbs.start.specs.digest", fail)
+    monkeypatch.setattr("jobwire.broker.requests.start.specs.digest", fail)
     asking = Asking(house, [b"%016d" % number for number in range(100)])
     assert asking.slices > 5
     assert [refused.code for refused in asking.refused] == [Code.INTERNAL]

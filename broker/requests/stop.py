@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import DEFAULT_GRACE_MS, LONGEST_DURATION_MS
-from ..call import Call
 from ..desk.decide import Stop
 from ..desk.desk import Desk
 from ..desk.job import Job, StopOrder
@@ -17,7 +16,8 @@ from ..store.queries import Lookup
 from ..store.store import Store
 from ..streams.log_stream import Turns
 from ..streams.watchers import Watchers
-from .keys import find_jobs_to_stop
+from .call import Call
+from .job_keys import find_jobs_to_stop
 from .start import DEFAULT_TAIL_LINES, watch
 
 # Recorded together; each is a few milliseconds of work for the desk and its store.

@@ -9,7 +9,7 @@ from ...keys.limits import NAMES
 from ...schemas.frames import PROTOCOL_VERSION, limits
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
-from ..call import Call
+from .call import Call
 
 FEATURES = ("start", "logs", "events", "batch", "forget")
 

@@ -10,16 +10,16 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..keys import signature
-from ..keys.rights import Member
-from ..schemas import bounds, large
-from ..schemas.frames import SIGNED_VERBS
-from ..schemas.generated import request_pb2
-from ..schemas.refusal import Code, Reason, Refused
+from ...keys import signature
+from ...keys.rights import Member
+from ...schemas import bounds, large
+from ...schemas.frames import SIGNED_VERBS
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Reason, Refused
+from ..fairness.turns import Turns
+from ..sockets.peers import Peer
+from ..sockets.router import Endpoint
 from .call import BUG, Call
-from .fairness.turns import Turns
-from .sockets.peers import Peer
-from .sockets.router import Endpoint
 
 _log = logging.getLogger(__name__)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
-from ..call import Call
 from ..desk.desk import Desk
 from ..desk.job import Job
 from ..desk.pauses import Suspend
 from ..store.queries import Lookup
-from .keys import find_jobs_to_stop
+from .call import Call
+from .job_keys import find_jobs_to_stop
 
 
 def pause(call: Call, desk: Desk, lookup: Lookup) -> None:

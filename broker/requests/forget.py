@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
-from ..call import Call
 from ..retention.forget import Forgetting, Forgotten
 from ..store.queries import Lookup
-from .keys import read_key_to_stop
+from .call import Call
+from .job_keys import read_key_to_stop
 
 
 def forget(call: Call, lookup: Lookup, forgetting: Forgetting) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from ...keys.rights import Member
 from ..desk.desk import Desk
 from ..engine import Engine
-from ..reception import Handler
 from ..retention.ages import Ages
 from ..retention.forget import Forgetting
 from ..store.queries import Lookup
@@ -15,12 +14,13 @@ from ..store.store import Store
 from ..streams.log_stream import Turns
 from ..streams.news import News
 from ..streams.watchers import Watchers
+from .dispatch import Handler
 from .forget import forget
 from .hello import Introduction, hello
 from .jobs import list_jobs, query_one
 from .logs import cancel, credit, follow_log, read_log
 from .news import replay, subscribe, unsubscribe
-from .pausing import pause, resume
+from .pause import pause, resume
 from .signal import signal
 from .start import start
 from .stop import stop

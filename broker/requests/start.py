@@ -13,7 +13,6 @@ from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.large import read_job
 from ...schemas.naming import ID_BYTES, JobKey, name_problem
 from ...schemas.refusal import Code, Reason, Refused
-from ..call import Call
 from ..desk.decide import Accepted, Asked
 from ..desk.desk import Desk
 from ..desk.job import BatchRun, Job
@@ -24,6 +23,7 @@ from ..store.store import Store
 from ..streams.log_stream import Turns
 from ..streams.reports import Reports
 from ..streams.watchers import Watchers
+from .call import Call
 
 DEFAULT_TAIL_LINES = 10
 # So small a job holds nothing that takes long; its bounds are those that a spec is checked for below.

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec
 
-from ..keys.rights import Member
-from ..schemas.generated import request_pb2
-from ..schemas.refusal import Code, Reason, Refused
-from .fairness.turns import Turns
-from .sockets.peers import Ending, Peer
+from ...keys.rights import Member
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Reason, Refused
+from ..fairness.turns import Turns
+from ..sockets.peers import Ending, Peer
 
 _log = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ import signal as signals
 
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
-from ..call import Call
 from ..desk.decide import Signal
 from ..desk.desk import Desk
 from ..store.queries import Lookup
-from .keys import read_key_to_stop
+from .call import Call
+from .job_keys import read_key_to_stop
 
 
 def signal(call: Call, desk: Desk, lookup: Lookup) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from ...schemas.frames import LARGEST_RANGE, MOST_TAIL_LINES
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
-from ..call import Call
 from ..desk.life import Phase
 from ..engine import Engine, LogPart, StreamName
 from ..store.queries import Lookup
 from ..streams.log_stream import LogStream, Turns
 from ..streams.reports import Reports
 from ..streams.watchers import Watchers
-from .keys import read_key
+from .call import Call
+from .job_keys import read_key
 
 _STREAMS: dict[int, StreamName] = {request_pb2.STREAM_STDOUT: "stdout", request_pb2.STREAM_STDERR: "stderr"}
 

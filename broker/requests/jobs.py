@@ -11,14 +11,14 @@ from ...schemas.job import State
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import to_wire
 from ...schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
-from ..call import Call
 from ..desk.desk import Desk
 from ..desk.job import Job
 from ..desk.life import Phase
 from ..engine import Engine, LogPart, StreamName
 from ..retention.ages import Ages
 from ..store.queries import Lookup
-from .keys import read_key
+from .call import Call
+from .job_keys import read_key
 
 # Small: nothing else is done while it is written, and some tens of microseconds a job add up.
 _PAGE = 50
