@@ -21,16 +21,16 @@ from ..schemas.job import EventKind, Outcome, OutcomeKind, State
 from ..schemas.naming import JobKey, new_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import JobSpec
-from .connection import CONNECT_TIMEOUT_SECONDS, Connection
 from .events import NOW, EventStream, make_filter
-from .exchange import Exchange
 from .forgetting import Forgotten, forget
 from .gaps import CursorTooOld
 from .job import Job, deadline_in, pause_request, stop_request
 from .output import JobOutput
+from .protocol.exchange import Exchange
 from .results import BatchInfo, CompletedJob, Event, EventCursor, JobInfo, job_info
 from .running import run_to_end
 from .session import Session
+from .sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
 from .specs import Duration, Text, as_spec, encode, job_spec, make_id, seconds
 from .subprocess_words import explains_options
 

@@ -20,7 +20,7 @@ from ..keys.identity import format_public, parse_public
 from ..keys.ownership import demand_own, judge
 from ..keys.user_folders import config_folder
 from ..schemas.refusal import Code, Refused
-from .addressee import EMBEDDED, Context
+from .sockets.addressee import EMBEDDED, Context
 
 __all__ = ["CONTEXT_VARIABLE", "EMBEDDED", "Context", "add", "contexts_path", "current_name", "list_contexts", "parse_endpoint", "remove"]
 __all__ += ["resolve", "use"]

@@ -27,7 +27,7 @@ from ..keys.ownership import reason_of
 from ..keys.user_folders import identity_path, roster_path, worker_folder
 from ..schemas.refusal import Code, Refused
 from . import caller
-from .addressee import EMBEDDED, Context
+from .sockets.addressee import EMBEDDED, Context
 
 if TYPE_CHECKING:
     import subprocess

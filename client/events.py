@@ -13,9 +13,9 @@ from ..schemas.naming import JobKey
 from ..schemas.refusal import Reason, Refused
 from ..schemas.wire_codec import key_to_wire
 from .gaps import CursorTooOld
+from .protocol.subscription import MISSED, Phase, Subscription
 from .results import Event, EventCursor, event
 from .session import Session
-from .subscription import MISSED, Phase, Subscription
 
 NOW = "now"
 START = "start"

@@ -12,9 +12,9 @@ from ..schemas.naming import JobKey, format_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.wire_codec import key_to_wire
 from .collecting import Collecting
-from .exchange import Chunk
 from .forgetting import Forgotten, forget
 from .output import JobOutput
+from .protocol.exchange import Chunk
 from .results import CompletedJob, JobInfo, job_info, return_code
 from .session import Session
 from .specs import Duration, Text, milliseconds, seconds

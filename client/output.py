@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from ..schemas.generated import request_pb2
 from ..schemas.naming import JobKey
 from ..schemas.wire_codec import key_to_wire
-from .connection import Connection
-from .exchange import Chunk
+from .protocol.exchange import Chunk
+from .sockets.connection import Connection
 
 
 class JobOutput:

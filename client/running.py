@@ -8,8 +8,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from .collecting import Collecting
-from .exchange import Exchange
 from .job import Job, deadline_in
+from .protocol.exchange import Exchange
 from .results import CompletedJob
 from .session import Session
 from .specs import Duration, seconds

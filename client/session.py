@@ -16,9 +16,9 @@ from ..schemas.job import State
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Refused
 from ..schemas.wire_codec import key_to_wire
-from .connection import Connection
-from .exchange import Exchange
-from .subscription import MISSED, Phase, Subscription
+from .protocol.exchange import Exchange
+from .protocol.subscription import MISSED, Phase, Subscription
+from .sockets.connection import Connection
 from .tracking import Record, Tracking
 
 # Concurrent requests for many jobs: far below what a worker holds for one peer.

@@ -12,7 +12,7 @@ from ..schemas.generated import event_pb2, job_pb2, request_pb2
 from ..schemas.job import Outcome, State
 from ..schemas.naming import JobKey, short_id
 from ..schemas.wire_codec import outcome_from_wire
-from .exchange import Exchange
+from .protocol.exchange import Exchange
 from .results import state_of
 
 

@@ -15,8 +15,8 @@ from ...schemas.naming import short_id
 from ...schemas.refusal import Code
 from ...schemas.wire_codec import key_to_wire
 from ..blocking import Client
-from ..exchange import Exchange
 from ..job import Job
+from ..protocol.exchange import Exchange
 from . import endings
 from .copying import Copy, step
 from .outlet import Outlet

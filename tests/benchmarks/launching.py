@@ -12,8 +12,8 @@ from stage import CannotMeasure, Ground
 from table import Line, Pairs, Promise, in_turns, share, unmeasured
 
 from jobwire.client.blocking import Client
-from jobwire.client.connection import Connection
-from jobwire.client.exchange import Exchange, Item
+from jobwire.client.protocol.exchange import Exchange, Item
+from jobwire.client.sockets.connection import Connection
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
 from jobwire.schemas.spec import JobSpec, to_wire

@@ -14,8 +14,8 @@ from daemons import Worker, wait_until
 from home import SECONDS, Home, command, read_until
 
 from jobwire.client import embedded
-from jobwire.client.addressee import Context
 from jobwire.client.blocking import Client
+from jobwire.client.sockets.addressee import Context
 from jobwire.keys import identity as identities
 
 

@@ -8,7 +8,7 @@ import pytest
 from fake_daemon import FakeDaemon
 
 from jobwire.client.blocking import Client
-from jobwire.client.connection import Connection
+from jobwire.client.sockets.connection import Connection
 from jobwire.keys.identity import Identity, generate
 
 

@@ -17,10 +17,10 @@ import pytest
 import zmq
 from fake_daemon import FakeDaemon, Later
 
-from jobwire.client.connection import Connection
-from jobwire.client.exchange import Chunk, Exchange
-from jobwire.client.link import Link
-from jobwire.client.subscription import Phase, Subscription
+from jobwire.client.protocol.exchange import Chunk, Exchange
+from jobwire.client.protocol.subscription import Phase, Subscription
+from jobwire.client.sockets.connection import Connection
+from jobwire.client.sockets.monitored_socket import Link
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.sockets import new_context
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
@@ -538,11 +538,11 @@ def test_interruptions_lose_no_byte_of_a_log(connection: Connection, daemon: Fak
 
 @contextlib.contextmanager
 def interrupted_at_line(count: int) -> Iterator[None]:
-    """Raise KeyboardInterrupt at the count-th line of the client that runs; not in inside.py, which holds signals back."""
+    """Raise KeyboardInterrupt at the count-th line of the client that runs; not in signal_guard.py, which holds signals back."""
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
         nonlocal count
-        if "jobwire/client/" not in frame.f_code.co_filename or frame.f_code.co_filename.endswith("inside.py"):
+        if "jobwire/client/" not in frame.f_code.co_filename or frame.f_code.co_filename.endswith("signal_guard.py"):
             return None
         count -= event == "line"
         if count == 0:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobwire.client.conversation import Chunk, Conversation, Exchange, Greeted, Happened
-from jobwire.client.credit import WINDOW_BYTES, WINDOW_MESSAGES
+from jobwire.client.protocol.conversation import Chunk, Conversation, Exchange, Greeted, Happened
+from jobwire.client.protocol.flow_control import WINDOW_BYTES, WINDOW_MESSAGES
 from jobwire.keys import signature
 from jobwire.keys.identity import generate
 from jobwire.schemas import frames

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from machines import at_length, briefly
 
-from jobwire.client.credit import MessageWindow
-from jobwire.client.exchange import Chunk, Exchange
+from jobwire.client.protocol.exchange import Chunk, Exchange
+from jobwire.client.protocol.flow_control import MessageWindow
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 WINDOW = 64

@@ -170,7 +170,7 @@ def test_an_interrupted_constructor_leaves_nothing(identity: Identity, monkeypat
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"jobwire.client.connection.{part}", interrupted)
+    monkeypatch.setattr(f"jobwire.client.sockets.connection.{part}", interrupted)
     before = open_descriptors()
     with pytest.raises(KeyboardInterrupt):
         Client.connect("tcp://127.0.0.1:1", identity.public, identity)

@@ -7,7 +7,7 @@ import select
 import signal
 import threading
 
-from jobwire.client.inside import Inside
+from jobwire.client.sockets.signal_guard import Inside
 
 ROUNDS = 2_000
 SECONDS = 60

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from jobwire.client.retreat import Retreat
+from jobwire.client.sockets.retreat import Retreat
 
 
 def test_each_refusal_in_a_row_is_waited_for_longer_up_to_two_seconds() -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from machines import at_length
 
-from jobwire.client import subscription as rules
-from jobwire.client.subscription import TABLE, Input, Phase, Subscription
+from jobwire.client.protocol import subscription as rules
+from jobwire.client.protocol.subscription import TABLE, Input, Phase, Subscription
 from jobwire.schemas.generated import event_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Refused
 

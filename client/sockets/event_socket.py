@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import zmq
 
-from ..keys.sockets import Context
-from ..schemas.frames import read_news
-from ..schemas.generated import request_pb2
-from ..schemas.refusal import Code, Refused
+from ...keys.sockets import Context
+from ...schemas.frames import read_news
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+from ..protocol.conversation import Conversation, Exchange, Greeted
+from ..protocol.subscription import Phase, Subscription
 from . import diagnosis
-from .conversation import Conversation, Exchange, Greeted
-from .link import Change, Link, readable
-from .subscription import Phase, Subscription
+from .monitored_socket import Change, Link, readable
 
 # The worker's heartbeat comes every few seconds. A grant that is silent for so long is gone, or its news do not get through.
 _SILENCE_SECONDS = 30.0

@@ -17,8 +17,8 @@ import enum
 from collections import deque
 from collections.abc import Iterable
 
-from ..schemas.generated import event_pb2, request_pb2
-from ..schemas.refusal import Code, Reason, Refused
+from ...schemas.generated import event_pb2, request_pb2
+from ...schemas.refusal import Code, Reason, Refused
 
 MOST_WAITING = 16_384
 # Why a cursor cannot be continued from: events were missed.

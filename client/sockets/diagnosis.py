@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..keys.identity import fingerprint, format_public
-from ..schemas.refusal import Code, Refused
+from ...keys.identity import fingerprint, format_public
+from ...schemas.refusal import Code, Refused
 
 _PROBE_SECONDS = 1.0
 

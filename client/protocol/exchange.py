@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from ..schemas.generated import request_pb2
-from ..schemas.refusal import Code, Refused
-from .credit import WINDOW_BYTES, ByteWindow, MessageWindow
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+from .flow_control import WINDOW_BYTES, ByteWindow, MessageWindow
 
 
 class Chunk(NamedTuple):

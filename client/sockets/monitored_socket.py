@@ -16,9 +16,9 @@ from collections import deque
 
 import zmq
 
-from ..keys.identity import Identity
-from ..keys.sockets import Context, Socket, client_socket, connect
-from ..schemas.refusal import Code, Refused
+from ...keys.identity import Identity
+from ...keys.sockets import Context, Socket, client_socket, connect
+from ...schemas.refusal import Code, Refused
 from . import diagnosis
 from .addresses import Resolution, is_named
 

@@ -2,7 +2,7 @@
 
 Sending, receiving and dispatching happen in the caller's thread, inside `pump`; there is no other thread. A second thread that calls at
 the same time gets a RuntimeError: give each thread its own connection. A signal handler must not call; it may raise, as
-KeyboardInterrupt does, and the connection stays usable: see inside.py.
+KeyboardInterrupt does, and the connection stays usable: see signal_guard.py.
 
 `connect_timeout` limits the wait for the first handshake. If the connection is lost later, the caller decides how long to wait for it;
 unanswered requests are then repeated, see conversation.py.
@@ -23,17 +23,17 @@ from functools import partial
 
 import zmq
 
-from ..keys.identity import Identity
-from ..keys.sockets import Context, new_context
-from ..schemas.generated import request_pb2
-from ..schemas.refusal import Code, Refused
+from ...keys.identity import Identity
+from ...keys.sockets import Context, new_context
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+from ..protocol.conversation import Conversation, Exchange, Greeted, Happened, Item, greeting
+from ..protocol.subscription import Subscription
 from . import diagnosis
-from .conversation import Conversation, Exchange, Greeted, Happened, Item, greeting
-from .feed import Feed, locate
-from .inside import Inside
-from .link import Change, Link, readable
+from .event_socket import Feed, locate
+from .monitored_socket import Change, Link, readable
 from .retreat import Retreat
-from .subscription import Subscription
+from .signal_guard import Inside
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 _MESSAGES_A_TURN = 256

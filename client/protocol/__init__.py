@@ -1,0 +1,1 @@
+"""What is said with a worker. Knows no socket."""

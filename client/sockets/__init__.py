@@ -1,0 +1,1 @@
+"""The sockets that a client speaks over, and what is seen of them."""
