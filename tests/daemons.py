@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from processes import is_alive
 from raw_client import RawClient
 
-from jobwire.client.blocking import Client
+from jobwire.client.library.client import Client
 from jobwire.keys import roster
 from jobwire.keys.identity import Identity, generate, parse_public
 from jobwire.schemas.generated import request_pb2

@@ -14,8 +14,8 @@ from ...schemas.job import OutcomeKind, State
 from ...schemas.naming import short_id
 from ...schemas.refusal import Code
 from ...schemas.wire_codec import key_to_wire
-from ..blocking import Client
-from ..job import Job
+from ..library.client import Client
+from ..library.job import Job
 from ..protocol.exchange import Exchange
 from . import endings
 from .copying import Copy, step

@@ -16,7 +16,7 @@ from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec, to_wire
 from ...schemas.wire_codec import outcome_from_wire
 from ..batch_file import LARGEST_FILE, Batch, read_batch
-from ..blocking import Client
+from ..library.client import Client
 from ..reading import STDIN, read_whole
 from . import endings
 from .arguments import parse_count, understanding, understood

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from ...schemas.job import State
 from ...schemas.naming import parse_id, parse_typed
 from ...schemas.refusal import Code, Refused
-from ..blocking import Client
-from ..job import Job
-from ..results import JobInfo
+from ..library.client import Client
+from ..library.job import Job
+from ..library.results import JobInfo
 
 
 def one_job(client: Client, name: str) -> Job:

@@ -8,8 +8,8 @@ import typer
 
 from ...schemas.job import EventKind
 from ...schemas.naming import short_id
-from ..events import NOW, START
-from ..results import Event, EventCursor
+from ..library.events import NOW, START
+from ..library.results import Event, EventCursor
 from .arguments import Json, understanding
 from .choosing import chosen_jobs
 from .copying import pump_for_readers

@@ -8,9 +8,9 @@ import typer
 
 from ...schemas.text.durations import parse_age
 from ...schemas.text.sizes import format_size
-from ..blocking import Client, Job
-from ..forgetting import Forgotten
-from ..results import JobInfo
+from ..library.client import Client, Job
+from ..library.forget import Forgotten
+from ..library.results import JobInfo
 from .arguments import Json, understood
 from .choosing import chosen_jobs
 from .endings import BadInput

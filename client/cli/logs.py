@@ -8,8 +8,8 @@ import typer
 
 from ...schemas.naming import short_id
 from ...schemas.text.sizes import parse_size
-from ..blocking import Client
-from ..job import Job
+from ..library.client import Client
+from ..library.job import Job
 from . import endings
 from .arguments import JobName, parse_count, understood
 from .choosing import one_job

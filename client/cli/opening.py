@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from .. import contexts
-from ..blocking import Client
+from ..library.client import Client
 from .screen import say
 
 

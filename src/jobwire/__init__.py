@@ -8,7 +8,7 @@ from __future__ import annotations
 # Type checkers take this name for true; importing it from typing would cost the keeper a megabyte.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .client.blocking import (
+    from .client.library.client import (
         BatchInfo,
         Client,
         Code,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         State,
         job_spec,
     )
-    from .client.failures import JobFailed, JobTimeout
+    from .client.library.failures import JobFailed, JobTimeout
 
 __version__ = "0.1.0"
 __all__ = [
@@ -57,8 +57,8 @@ __all__ = [
     "job_spec",
 ]
 
-_HOMES = {"JobFailed": ".client.failures", "JobTimeout": ".client.failures"}
-_HOME = ".client.blocking"
+_HOMES = {"JobFailed": ".client.library.failures", "JobTimeout": ".client.library.failures"}
+_HOME = ".client.library.client"
 
 
 def __getattr__(name: str) -> object:

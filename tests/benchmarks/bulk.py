@@ -11,7 +11,7 @@ from limits.curve_bulk import megabytes_a_second
 from stage import Ground, Stage
 from table import Line, in_turns, share
 
-from jobwire.client.blocking import Client
+from jobwire.client.library.client import Client
 
 CHUNK_BYTES = 256 * 1024
 # As much as a pipe holds by default.

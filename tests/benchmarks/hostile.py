@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from processes import peak_bytes
 
-from jobwire.client.blocking import Client
+from jobwire.client.library.client import Client
 from jobwire.keys import roster
 from jobwire.keys.identity import from_seed
 

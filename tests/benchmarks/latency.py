@@ -14,8 +14,8 @@ from limits.durable_echo import DurableEcho
 from stage import CannotMeasure, Ground, Stage
 from table import Line, Pairs, at_most, unmeasured
 
-from jobwire.client.blocking import Client
-from jobwire.client.job import Job
+from jobwire.client.library.client import Client
+from jobwire.client.library.job import Job
 
 BESIDE_A_WRITER = "beside a job that writes without pause, p99"
 # More than it can write in one round, and no more than memory bears if it is forgotten.

@@ -11,7 +11,7 @@ from time import monotonic
 from stage import CannotMeasure, Ground
 from table import Line, Pairs, Promise, in_turns, share, unmeasured
 
-from jobwire.client.blocking import Client
+from jobwire.client.library.client import Client
 from jobwire.client.protocol.exchange import Exchange, Item
 from jobwire.client.sockets.connection import Connection
 from jobwire.schemas.generated import job_pb2, request_pb2

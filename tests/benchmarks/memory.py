@@ -7,7 +7,7 @@ from launching import launch_at_once
 from stage import Ground
 from table import Line, Pairs, at_most
 
-from jobwire.client.blocking import Client
+from jobwire.client.library.client import Client
 from jobwire.schemas.spec import JobSpec
 
 _JOBS_A_ROUND = 1000

@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from jobwire.client.blocking import Client
+from jobwire.client.library.client import Client
 from jobwire.keys import roster
 from jobwire.keys.identity import Identity, load_or_make, parse_public
 from jobwire.schemas.refusal import Refused

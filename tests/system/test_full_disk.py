@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from daemons import Worker, wait_until
 
-from jobwire.client.events import EventStream
+from jobwire.client.library.events import EventStream
 from jobwire.schemas.job import EventKind, OutcomeKind, State
 from jobwire.schemas.refusal import Refused
 

@@ -12,7 +12,7 @@ import pytest
 from daemons import Worker, wait_until
 
 from jobwire import job_spec
-from jobwire.client.blocking import Client
+from jobwire.client.library.client import Client
 from jobwire.schemas.job import OutcomeKind
 from jobwire.schemas.refusal import Code, Refused
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from daemons import Worker, wait_until
 
-from jobwire.client.job import Job
+from jobwire.client.library.job import Job
 from jobwire.schemas.job import OutcomeKind
 from jobwire.schemas.refusal import Code, Refused
 

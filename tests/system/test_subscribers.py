@@ -21,9 +21,9 @@ from insiders import watched
 from processes import peak_bytes
 from raw_client import SILENCE_MS, RawClient, news
 
-from jobwire.client.blocking import Client
-from jobwire.client.events import EventStream
-from jobwire.client.results import Event, EventCursor
+from jobwire.client.library.client import Client
+from jobwire.client.library.events import EventStream
+from jobwire.client.library.results import Event, EventCursor
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.job import EventKind
 from jobwire.schemas.refusal import Refused

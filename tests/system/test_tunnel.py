@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 from daemons import Worker
 
-from jobwire.client.blocking import Client, Job
+from jobwire.client.library.client import Client, Job
 from jobwire.schemas.refusal import Code, Refused
 
 

@@ -18,8 +18,8 @@ from jobwire.client.cli import endings
 from jobwire.client.cli.main import VERBS, load
 from jobwire.client.cli.records import event_record, job_record, outcome_record
 from jobwire.client.job_options import OPTIONS
+from jobwire.client.library.results import Event, EventCursor, JobInfo
 from jobwire.client.protocol.subscription import TABLE, Phase
-from jobwire.client.results import Event, EventCursor, JobInfo
 from jobwire.keys import identity as identities
 from jobwire.keys import signature
 from jobwire.schemas import spec as specs

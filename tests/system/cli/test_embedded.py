@@ -14,7 +14,7 @@ from daemons import Worker, wait_until
 from home import SECONDS, Home, command, read_until
 
 from jobwire.client import embedded
-from jobwire.client.blocking import Client
+from jobwire.client.library.client import Client
 from jobwire.client.sockets.addressee import Context
 from jobwire.keys import identity as identities
 

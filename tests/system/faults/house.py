@@ -16,7 +16,7 @@ from pathlib import Path
 
 from daemons import Worker, wait_until
 
-from jobwire.client.blocking import Client
+from jobwire.client.library.client import Client
 from jobwire.keys.identity import Identity
 from jobwire.worker.supervisor.processes import all_pids, read_stat, started_at_us
 

@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from jobwire.client.specs import job_spec
+from jobwire.client.library.specs import job_spec
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import format_id
 from jobwire.schemas.spec import JobSpec

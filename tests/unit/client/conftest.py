@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from fake_daemon import FakeDaemon
 
-from jobwire.client.blocking import Client
+from jobwire.client.library.client import Client
 from jobwire.client.sockets.connection import Connection
 from jobwire.keys.identity import Identity, generate
 

@@ -14,10 +14,10 @@ import pytest
 from fake_daemon import FakeDaemon, Later
 
 import jobwire
-from jobwire.client.blocking import BatchInfo, Client, Code, CursorTooOld, EventCursor, Forgotten, Job, JobSpec, Refused, State
 from jobwire.client.contexts import Context
-from jobwire.client.failures import JobFailed
-from jobwire.client.specs import job_spec
+from jobwire.client.library.client import BatchInfo, Client, Code, CursorTooOld, EventCursor, Forgotten, Job, JobSpec, Refused, State
+from jobwire.client.library.failures import JobFailed
+from jobwire.client.library.specs import job_spec
 from jobwire.keys.identity import Identity, load, save
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id

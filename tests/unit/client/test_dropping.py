@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from fake_daemon import FakeDaemon
 
-from jobwire.client.blocking import Client
+from jobwire.client.library.client import Client
 from jobwire.keys import identity as identities
 from jobwire.keys.identity import Identity, format_public
 from jobwire.schemas.refusal import Refused

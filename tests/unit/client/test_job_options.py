@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import jobwire
-from jobwire.client.blocking import Client
 from jobwire.client.job_options import OPTIONS, Misunderstood, Surroundings, Wishes, parse_signal, spec_from
+from jobwire.client.library.client import Client
 from jobwire.schemas.refusal import Refused
 
 AROUND = Surroundings(Path("/tmp"))

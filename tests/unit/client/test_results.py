@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 import jobwire
-from jobwire.client.blocking import Client
-from jobwire.client.failures import JobFailed, JobTimeout
-from jobwire.client.results import CompletedJob, EventCursor, event, job_info, moment, return_code
-from jobwire.client.specs import milliseconds
+from jobwire.client.library.client import Client
+from jobwire.client.library.failures import JobFailed, JobTimeout
+from jobwire.client.library.results import CompletedJob, EventCursor, event, job_info, moment, return_code
+from jobwire.client.library.specs import milliseconds
 from jobwire.schemas.generated import event_pb2, job_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey

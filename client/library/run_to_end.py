@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from .collecting import Collecting
+from ..protocol.exchange import Exchange
 from .job import Job, deadline_in
-from .protocol.exchange import Exchange
 from .results import CompletedJob
 from .session import Session
 from .specs import Duration, seconds
+from .whole_output import Collecting
 
 # A worker that does not answer must not hold up an interruption for ever.
 _STOP_ACKNOWLEDGED_SECONDS = 5.0

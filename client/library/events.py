@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from ..schemas.frames import MOST_JOBS_PER_FILTER
-from ..schemas.generated import event_pb2, job_pb2, request_pb2
-from ..schemas.naming import JobKey
-from ..schemas.refusal import Reason, Refused
-from ..schemas.wire_codec import key_to_wire
-from .gaps import CursorTooOld
-from .protocol.subscription import MISSED, Phase, Subscription
+from ...schemas.frames import MOST_JOBS_PER_FILTER
+from ...schemas.generated import event_pb2, job_pb2, request_pb2
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Reason, Refused
+from ...schemas.wire_codec import key_to_wire
+from ..protocol.subscription import MISSED, Phase, Subscription
+from .cursor_too_old import CursorTooOld
 from .results import Event, EventCursor, event
 from .session import Session
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ..schemas.generated import request_pb2
-from ..schemas.naming import JobKey
-from ..schemas.wire_codec import key_to_wire
-from .protocol.exchange import Chunk
-from .sockets.connection import Connection
+from ...schemas.generated import request_pb2
+from ...schemas.naming import JobKey
+from ...schemas.wire_codec import key_to_wire
+from ..protocol.exchange import Chunk
+from ..sockets.connection import Connection
 
 
 class JobOutput:

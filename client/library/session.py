@@ -10,16 +10,16 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
-from ..schemas.frames import MOST_JOBS_PER_FILTER
-from ..schemas.generated import event_pb2, job_pb2, request_pb2
-from ..schemas.job import State
-from ..schemas.naming import JobKey
-from ..schemas.refusal import Code, Refused
-from ..schemas.wire_codec import key_to_wire
-from .protocol.exchange import Exchange
-from .protocol.subscription import MISSED, Phase, Subscription
-from .sockets.connection import Connection
-from .tracking import Record, Tracking
+from ...schemas.frames import MOST_JOBS_PER_FILTER
+from ...schemas.generated import event_pb2, job_pb2, request_pb2
+from ...schemas.job import State
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Code, Refused
+from ...schemas.wire_codec import key_to_wire
+from ..protocol.exchange import Exchange
+from ..protocol.subscription import MISSED, Phase, Subscription
+from ..sockets.connection import Connection
+from .known_jobs import Record, Tracking
 
 # Concurrent requests for many jobs: far below what a worker holds for one peer.
 _QUERIES_AT_ONCE = 64

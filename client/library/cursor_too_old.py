@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..schemas.generated import event_pb2, request_pb2
-from ..schemas.naming import JobKey
-from ..schemas.refusal import Code, Reason, Refused
+from ...schemas.generated import event_pb2, request_pb2
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Code, Reason, Refused
 from .results import EventCursor, JobInfo, job_info
 from .session import Session, query_by_key
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..schemas.frames import MOST_KEYS
-from ..schemas.generated import request_pb2
-from ..schemas.naming import JobKey
-from ..schemas.wire_codec import key_to_wire
+from ...schemas.frames import MOST_KEYS
+from ...schemas.generated import request_pb2
+from ...schemas.naming import JobKey
+from ...schemas.wire_codec import key_to_wire
 from .session import Session
 
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..schemas.generated import job_pb2
-from ..schemas.naming import ID_BYTES, new_id, parse_id
-from ..schemas.refusal import Code, Refused
-from ..schemas.spec import JobSpec, to_wire
-from ..schemas.text.durations import parse_duration
-from ..schemas.text.sizes import parse_size
+from ...schemas.generated import job_pb2
+from ...schemas.naming import ID_BYTES, new_id, parse_id
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import JobSpec, to_wire
+from ...schemas.text.durations import parse_duration
+from ...schemas.text.sizes import parse_size
 from .subprocess_words import explains_options
 
 if TYPE_CHECKING:

@@ -13,29 +13,29 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from ..keys.identity import Identity, load, load_or_make
-from ..keys.user_folders import identity_path
-from ..schemas.frames import MOST_KEYS
-from ..schemas.generated import request_pb2
-from ..schemas.job import EventKind, Outcome, OutcomeKind, State
-from ..schemas.naming import JobKey, new_id
-from ..schemas.refusal import Code, Refused
-from ..schemas.spec import JobSpec
+from ...keys.identity import Identity, load, load_or_make
+from ...keys.user_folders import identity_path
+from ...schemas.frames import MOST_KEYS
+from ...schemas.generated import request_pb2
+from ...schemas.job import EventKind, Outcome, OutcomeKind, State
+from ...schemas.naming import JobKey, new_id
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import JobSpec
+from ..protocol.exchange import Exchange
+from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
+from .cursor_too_old import CursorTooOld
 from .events import NOW, EventStream, make_filter
-from .forgetting import Forgotten, forget
-from .gaps import CursorTooOld
+from .forget import Forgotten, forget
 from .job import Job, deadline_in, pause_request, stop_request
 from .output import JobOutput
-from .protocol.exchange import Exchange
 from .results import BatchInfo, CompletedJob, Event, EventCursor, JobInfo, job_info
-from .running import run_to_end
+from .run_to_end import run_to_end
 from .session import Session
-from .sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
 from .specs import Duration, Text, as_spec, encode, job_spec, make_id, seconds
 from .subprocess_words import explains_options
 
 if TYPE_CHECKING:
-    from .contexts import Context
+    from ..contexts import Context
 
 _Thing = TypeVar("_Thing")
 
@@ -85,7 +85,7 @@ class Client:
         Raises `Refused`.
         """
         if context is None or isinstance(context, str):
-            from .contexts import resolve  # noqa: PLC0415 -- who connects by address needs no files
+            from ..contexts import resolve  # noqa: PLC0415 -- who connects by address needs no files
 
             context = resolve(context)
         revive = _revive_embedded if context.embedded else None
@@ -374,7 +374,7 @@ class Client:
 
 
 def _revive_embedded() -> str:
-    from .embedded import revive  # noqa: PLC0415 -- only for who uses it
+    from ..embedded import revive  # noqa: PLC0415 -- only for who uses it
 
     return revive()
 

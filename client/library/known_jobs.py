@@ -8,11 +8,11 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 
-from ..schemas.generated import event_pb2, job_pb2, request_pb2
-from ..schemas.job import Outcome, State
-from ..schemas.naming import JobKey, short_id
-from ..schemas.wire_codec import outcome_from_wire
-from .protocol.exchange import Exchange
+from ...schemas.generated import event_pb2, job_pb2, request_pb2
+from ...schemas.job import Outcome, State
+from ...schemas.naming import JobKey, short_id
+from ...schemas.wire_codec import outcome_from_wire
+from ..protocol.exchange import Exchange
 from .results import state_of
 
 

@@ -6,19 +6,19 @@ import signal as signals
 import time
 from typing import Literal
 
-from ..schemas.generated import request_pb2
-from ..schemas.job import Outcome, State, exit_status
-from ..schemas.naming import JobKey, format_id
-from ..schemas.refusal import Code, Refused
-from ..schemas.wire_codec import key_to_wire
-from .collecting import Collecting
-from .forgetting import Forgotten, forget
+from ...schemas.generated import request_pb2
+from ...schemas.job import Outcome, State, exit_status
+from ...schemas.naming import JobKey, format_id
+from ...schemas.refusal import Code, Refused
+from ...schemas.wire_codec import key_to_wire
+from ..protocol.exchange import Chunk
+from .forget import Forgotten, forget
+from .known_jobs import Record
 from .output import JobOutput
-from .protocol.exchange import Chunk
 from .results import CompletedJob, JobInfo, job_info, return_code
 from .session import Session
 from .specs import Duration, Text, milliseconds, seconds
-from .tracking import Record
+from .whole_output import Collecting
 
 StreamName = Literal["stdout", "stderr"]
 _STREAMS = {"stdout": request_pb2.STREAM_STDOUT, "stderr": request_pb2.STREAM_STDERR}

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from ..schemas.frames import STORE_ID_BYTES
-from ..schemas.generated import event_pb2, job_pb2
-from ..schemas.job import OWN_FAILURE_STATUS, EventKind, Outcome, OutcomeKind, State, exit_status
-from ..schemas.naming import JobKey, format_id, format_process
-from ..schemas.refusal import Code, Refused
-from ..schemas.spec import JobSpec, from_wire
-from ..schemas.wire_codec import outcome_from_wire
+from ...schemas.frames import STORE_ID_BYTES
+from ...schemas.generated import event_pb2, job_pb2
+from ...schemas.job import OWN_FAILURE_STATUS, EventKind, Outcome, OutcomeKind, State, exit_status
+from ...schemas.naming import JobKey, format_id, format_process
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import JobSpec, from_wire
+from ...schemas.wire_codec import outcome_from_wire
 from .specs import Text
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..schemas.refusal import Refused
+from ...schemas.refusal import Refused
 from .specs import Text
 
 if TYPE_CHECKING:
