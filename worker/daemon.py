@@ -144,7 +144,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
             _warn_of_loopback(endpoint)
         _log.info("ready: %s", json.dumps(description.fields()))
         if settings.caller:
-            # By another caller, of whom a worker would have more (client/caller.py); held back until now.
+            # By another caller, of whom a worker would have more (client/config/caller.py); held back until now.
             loop.add_signal_handler(signal.SIGUSR1, _make_way, daemon, signals)
         made_way = await _until_told(signals, engine, description, has_terminal=has_terminal)
         if made_way is not None:

@@ -15,9 +15,9 @@ from ...schemas.naming import format_id, new_id, parse_id, short_id
 from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec, to_wire
 from ...schemas.wire_codec import outcome_from_wire
-from ..batch_file import LARGEST_FILE, Batch, read_batch
+from ..batch.batch_file import LARGEST_FILE, Batch, read_batch
+from ..batch.reading import STDIN, read_whole
 from ..library.client import Client
-from ..reading import STDIN, read_whole
 from . import endings
 from .arguments import parse_count, understanding, understood
 from .endings import BadInput

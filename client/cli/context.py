@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ...keys.identity import fingerprint, format_public, parse_public
-from .. import contexts
+from ..config import contexts
 from .arguments import Json, understanding
 from .screen import Table, say, write_json
 

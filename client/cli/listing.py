@@ -10,9 +10,9 @@ import typer
 from ...schemas.job import OutcomeKind, State
 from ...schemas.naming import format_id, short_id, signal_name
 from ...schemas.text.sizes import format_limit, format_size
+from ..batch.octets import to_text
 from ..library.client import Client
 from ..library.results import JobInfo
-from ..octets import to_text
 from .arguments import JobNames, Json
 from .choosing import batch_named, one_job
 from .last_lines import last_lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from .. import contexts
+from ..config import contexts
 from ..library.client import Client
 from .screen import say
 

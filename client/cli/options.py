@@ -14,9 +14,9 @@ import typer
 from ...schemas.naming import new_id, parse_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec
-from .. import contexts
-from ..job_options import OPTIONS, Misunderstood, Option, Surroundings, Wishes, spec_from
-from ..octets import as_typed, to_text
+from ..batch.job_options import OPTIONS, Misunderstood, Option, Surroundings, Wishes, spec_from
+from ..batch.octets import as_typed, to_text
+from ..config import contexts
 from .endings import BadInput
 
 Command = Annotated[list[str], typer.Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; no shell is used.")]

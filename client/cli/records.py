@@ -24,8 +24,8 @@ from typing import Any
 from ...keys.identity import format_public
 from ...schemas.job import Outcome, exit_status
 from ...schemas.naming import format_id
+from ..batch.octets import to_text
 from ..library.results import Event, JobInfo
-from ..octets import to_text
 
 Record = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from ...schemas.naming import format_id
-from ..job_options import Wishes
+from ..batch.job_options import Wishes
 from . import endings
 from .attending import Attendance
 from .opening import client, context_name

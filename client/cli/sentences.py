@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ...schemas.job import Outcome, OutcomeKind, exit_status
 from ...schemas.naming import signal_name
-from ..octets import to_text
+from ..batch.octets import to_text
 from .endings import DONE, OWN_FAILURE
 
 

@@ -8,7 +8,7 @@ import typer
 
 from ...schemas.naming import short_id
 from ...schemas.text.durations import parse_duration
-from ..job_options import parse_signal
+from ..batch.job_options import parse_signal
 from .arguments import JobName, JobNames, understood
 from .choosing import one_unfinished_job, unfinished_jobs
 from .endings import BadInput

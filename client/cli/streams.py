@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from ...schemas.refusal import Code, Refused
-from ..reading import read_some
+from ..batch.reading import read_some
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ...schemas.naming import format_id, short_id
-from ..job_options import Wishes
+from ..batch.job_options import Wishes
 from . import endings
 from .attending import Attendance
 from .opening import client, context_name

@@ -35,7 +35,7 @@ from .specs import Duration, Text, as_spec, encode, job_spec, make_id, seconds
 from .subprocess_words import explains_options
 
 if TYPE_CHECKING:
-    from ..contexts import Context
+    from ..config.contexts import Context
 
 _Thing = TypeVar("_Thing")
 
@@ -85,7 +85,7 @@ class Client:
         Raises `Refused`.
         """
         if context is None or isinstance(context, str):
-            from ..contexts import resolve  # noqa: PLC0415 -- who connects by address needs no files
+            from ..config.contexts import resolve  # noqa: PLC0415 -- who connects by address needs no files
 
             context = resolve(context)
         revive = _revive_embedded if context.embedded else None
@@ -374,7 +374,7 @@ class Client:
 
 
 def _revive_embedded() -> str:
-    from ..embedded import revive  # noqa: PLC0415 -- only for who uses it
+    from ..config.own_worker import revive  # noqa: PLC0415 -- only for who uses it
 
     return revive()
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from jobwire.broker.requests.job_keys import read_key
 from jobwire.broker.requests.start import _read_batch, _read_jobs
 from jobwire.broker.streams.news import read_filter
-from jobwire.client.batch_file import read_batch
-from jobwire.client.job_options import Surroundings
+from jobwire.client.batch.batch_file import read_batch
+from jobwire.client.batch.job_options import Surroundings
 from jobwire.keys import identity, roster_text, signature
 from jobwire.keys.rights import ROLES, Member
 from jobwire.schemas import bounds, large, spec

@@ -26,9 +26,9 @@ import pytest
 from daemons import wait_until
 from processes import is_alive
 
-from jobwire.client import contexts
-from jobwire.client.batch_file import read_batch
-from jobwire.client.job_options import Surroundings
+from jobwire.client.batch.batch_file import read_batch
+from jobwire.client.batch.job_options import Surroundings
+from jobwire.client.config import contexts
 from jobwire.keys import roster_text
 
 ROOT = Path(__file__).resolve().parents[2]

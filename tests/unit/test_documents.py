@@ -14,10 +14,10 @@ from wire_dump import dump, undump
 
 import jobwire
 from jobwire.broker.desk.life import NEXT, SHOWN
+from jobwire.client.batch.job_options import OPTIONS
 from jobwire.client.cli import endings
 from jobwire.client.cli.main import VERBS, load
 from jobwire.client.cli.records import event_record, job_record, outcome_record
-from jobwire.client.job_options import OPTIONS
 from jobwire.client.library.results import Event, EventCursor, JobInfo
 from jobwire.client.protocol.subscription import TABLE, Phase
 from jobwire.keys import identity as identities

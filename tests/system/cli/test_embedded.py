@@ -13,7 +13,7 @@ import pytest
 from daemons import Worker, wait_until
 from home import SECONDS, Home, command, read_until
 
-from jobwire.client import embedded
+from jobwire.client.config import own_worker
 from jobwire.client.library.client import Client
 from jobwire.client.sockets.addressee import Context
 from jobwire.keys import identity as identities
@@ -123,7 +123,7 @@ def test_a_worker_that_is_started_by_hand_in_the_same_moment_is_used(home: Home,
     for name in ("JOBWIRE_CONFIG", "JOBWIRE_STATE"):
         monkeypatch.setenv(name, home.env[name])
     started: list[subprocess.Popen[bytes]] = []
-    start = embedded._start
+    start = own_worker._start
 
     def too_late(folder: Path) -> Context:
         started.append(home.start("worker", "run"))
@@ -131,9 +131,9 @@ def test_a_worker_that_is_started_by_hand_in_the_same_moment_is_used(home: Home,
         read_until(started[0].stdout, b"worker ready")
         return start(folder)
 
-    monkeypatch.setattr(embedded, "_start", too_late)
+    monkeypatch.setattr(own_worker, "_start", too_late)
     try:
-        found = embedded.ensure()
+        found = own_worker.ensure()
         assert home.records("worker", "status")[0]["endpoint"] == found.endpoint
         assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"
     finally:

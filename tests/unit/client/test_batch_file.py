@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client.batch_file import Batch, read_batch
-from jobwire.client.job_options import Surroundings
+from jobwire.client.batch.batch_file import Batch, read_batch
+from jobwire.client.batch.job_options import Surroundings
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.spec import JobSpec
 

@@ -14,7 +14,7 @@ import pytest
 from fake_daemon import FakeDaemon, Later
 
 import jobwire
-from jobwire.client.contexts import Context
+from jobwire.client.config.contexts import Context
 from jobwire.client.library.client import BatchInfo, Client, Code, CursorTooOld, EventCursor, Forgotten, Job, JobSpec, Refused, State
 from jobwire.client.library.failures import JobFailed
 from jobwire.client.library.specs import job_spec

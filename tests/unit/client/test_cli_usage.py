@@ -10,7 +10,7 @@ import typer
 
 from jobwire.client.cli.main import VERBS, command_line, load
 from jobwire.client.cli.other_words import COMMANDS, DESTRUCTIVE, OF_A_JOB, OF_ALL, command_hint, option_hint
-from jobwire.client.contexts import list_contexts
+from jobwire.client.config.contexts import list_contexts
 from jobwire.keys.identity import format_public, from_seed
 
 KEY = format_public(from_seed(bytes(32)).public)
@@ -233,7 +233,7 @@ def test_an_unknown_context_is_refused(capsys: pytest.CaptureFixture[str]) -> No
 def test_an_unexpected_exception_is_one_line_that_says_where_more_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("jobwire.client.contexts.list_contexts", lambda: 1 // 0)
+    monkeypatch.setattr("jobwire.client.config.contexts.list_contexts", lambda: 1 // 0)
     assert command_line(["context", "list"]) == 125
     said = capsys.readouterr().err
     assert said.count("\n") == 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client import contexts
+from jobwire.client.config import contexts
 from jobwire.keys.identity import format_public, from_seed
 from jobwire.schemas.refusal import Code, Refused
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.client.embedded import _described
+from jobwire.client.config.own_worker import _described
 from jobwire.keys.holder import DESCRIPTION, identify
 from jobwire.keys.identity import format_public, generate
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import jobwire
-from jobwire.client.job_options import OPTIONS, Misunderstood, Surroundings, Wishes, parse_signal, spec_from
+from jobwire.client.batch.job_options import OPTIONS, Misunderstood, Surroundings, Wishes, parse_signal, spec_from
 from jobwire.client.library.client import Client
 from jobwire.schemas.refusal import Refused
 

@@ -11,7 +11,7 @@ import tomllib
 from bisect import bisect_left
 from typing import Any, NamedTuple
 
-from ..schemas.text.msgspec_errors import Path
+from ...schemas.text.msgspec_errors import Path
 
 
 class Place(NamedTuple):

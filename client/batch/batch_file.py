@@ -13,22 +13,22 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ..schemas.frames import LARGEST_MESSAGE, MOST_JOBS_PER_START
-from ..schemas.naming import batch_job_id, name_problem
-from ..schemas.refusal import Code, Refused
-from ..schemas.spec import JobSpec
-from ..schemas.text import toml_text
-from ..schemas.text.msgspec_errors import Path, understand
-from ..schemas.text.sizes import format_size
+from ...schemas.frames import LARGEST_MESSAGE, MOST_JOBS_PER_START
+from ...schemas.naming import batch_job_id, name_problem
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import JobSpec
+from ...schemas.text import toml_text
+from ...schemas.text.msgspec_errors import Path, understand
+from ...schemas.text.sizes import format_size
 from .batch_tables import BatchFile, Defaults, JobTable, StdinText, Stop
-from .complaints import complaint
 from .job_options import Misunderstood, Surroundings, Wishes, label_pairs, spec_from, variable_pairs
 from .job_records import is_record, table_of
 from .json_values import NotJson, Value, dotted, is_json, line_of, read_values
-from .line_finder import Place, place_of
+from .msgspec_words import complaint
 from .octets import to_bytes
 from .plain_text import NotText, decode_text
 from .shell_words import NotWords, divide
+from .toml_lines import Place, place_of
 
 # Larger files cannot be batches: in JSON with escapes, a job takes at most a few times its size on the wire.
 LARGEST_FILE = 4 * LARGEST_MESSAGE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..schemas.text.msgspec_errors import Mistake, Path, Wrong
+from ...schemas.text.msgspec_errors import Mistake, Path, Wrong
 from .batch_tables import BatchFile, BatchTable, Defaults, JobTable, StdinText, Stop
 from .other_keys import absent, meant
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from ..schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Refused
 
 
 def to_text(data: bytes) -> str:

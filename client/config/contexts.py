@@ -15,12 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..keys import private_files
-from ..keys.identity import format_public, parse_public
-from ..keys.ownership import demand_own, judge
-from ..keys.user_folders import config_folder
-from ..schemas.refusal import Code, Refused
-from .sockets.addressee import EMBEDDED, Context
+from ...keys import private_files
+from ...keys.identity import format_public, parse_public
+from ...keys.ownership import demand_own, judge
+from ...keys.user_folders import config_folder
+from ...schemas.refusal import Code, Refused
+from ..sockets.addressee import EMBEDDED, Context
 
 __all__ = ["CONTEXT_VARIABLE", "EMBEDDED", "Context", "add", "contexts_path", "current_name", "list_contexts", "parse_endpoint", "remove"]
 __all__ += ["resolve", "use"]
@@ -92,7 +92,7 @@ def resolve(name: str | None = None) -> Context:
     current, contexts = _read()
     name = name or os.environ.get(CONTEXT_VARIABLE) or current
     if name == EMBEDDED:
-        from .embedded import ensure  # noqa: PLC0415 -- who speaks to another worker need not wait for it
+        from .own_worker import ensure  # noqa: PLC0415 -- who speaks to another worker need not wait for it
 
         return ensure()
     if name not in contexts:
@@ -189,10 +189,10 @@ def _text(fd: int, path: Path) -> str:
 
 
 def _understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
-    from ..schemas.text import toml_text  # noqa: PLC0415 -- who has no contexts need not wait for it
+    from ...schemas.text import toml_text  # noqa: PLC0415 -- who has no contexts need not wait for it
 
     def wrong(key: tuple[str, ...], what: str) -> Refused:
-        from .line_finder import place_of  # noqa: PLC0415 -- only where something is wrong
+        from ..batch.toml_lines import place_of  # noqa: PLC0415 -- only where something is wrong
 
         place = place_of(text, key)
         return Refused(Code.FAILED_PRECONDITION, f"{path}, line {place.line}, key '{place.key}': {what}", "fix that line")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..schemas.refusal import Reason, Refused
+from ...schemas.refusal import Reason, Refused
 
 _NEXT_STEPS = {
     Reason.DISK_FULL: "free space and try again: jobwire forget removes ended jobs, jobwire stop stops one that writes too much",

@@ -20,14 +20,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..keys import private_files
-from ..keys.holder import DESCRIPTION, Whereabouts, holder_of, locate
-from ..keys.identity import Identity, fingerprint, load_or_make, parse_public
-from ..keys.ownership import reason_of
-from ..keys.user_folders import identity_path, roster_path, worker_folder
-from ..schemas.refusal import Code, Refused
+from ...keys import private_files
+from ...keys.holder import DESCRIPTION, Whereabouts, holder_of, locate
+from ...keys.identity import Identity, fingerprint, load_or_make, parse_public
+from ...keys.ownership import reason_of
+from ...keys.user_folders import identity_path, roster_path, worker_folder
+from ...schemas.refusal import Code, Refused
+from ..sockets.addressee import EMBEDDED, Context
 from . import caller
-from .sockets.addressee import EMBEDDED, Context
 
 if TYPE_CHECKING:
     import subprocess
@@ -299,7 +299,7 @@ def _working_folder() -> Path:
 
 def _enroll(identity: Identity) -> None:
     """Add this user to the roster of the user's own workers."""
-    from ..keys import roster  # noqa: PLC0415 -- only a start needs it
+    from ...keys import roster  # noqa: PLC0415 -- only a start needs it
 
     path = roster_path()
     if any(member.key == identity.public for member in roster.list_members(path)):

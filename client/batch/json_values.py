@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..schemas.text.msgspec_errors import Path
+from ...schemas.text.msgspec_errors import Path
 
 # TOML begins with `[` too: a table has a name in its brackets, a list of jobs has tables, words with commas, or nothing comes behind it.
 _COMMENTS = r"\s*(?:(?:(?:\#|//)[^\n]*\n|/\*(?:(?!\*/)[\s\S])*\*/)\s*)*"

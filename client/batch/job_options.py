@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar, overload
 
-from ..schemas.naming import name_problem
-from ..schemas.refusal import Code, Refused
-from ..schemas.spec import LARGEST_STDIN, JobSpec, check
-from ..schemas.text.durations import parse_duration
-from ..schemas.text.sizes import parse_size
+from ...schemas.naming import name_problem
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import LARGEST_STDIN, JobSpec, check
+from ...schemas.text.durations import parse_duration
+from ...schemas.text.sizes import parse_size
 from .octets import to_bytes, to_text
 from .reading import STDIN, read_whole
 

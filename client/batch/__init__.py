@@ -1,0 +1,1 @@
+"""What a person says about jobs, read from options and batch files."""

@@ -1,0 +1,1 @@
+"""Which worker is used: contexts, and the private worker of this user."""
