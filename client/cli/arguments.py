@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ...schemas.refusal import Code, Refused
-from .endings import BadInput
+from .exit_status import BadInput
 
 # Positions in a log are 64 bits wide.
 _MOST_DIGITS = 18

@@ -17,13 +17,13 @@ from ...schemas.wire_codec import key_to_wire
 from ..library.client import Client
 from ..library.job import Job
 from ..protocol.exchange import Exchange
-from . import endings
-from .copying import Copy, step
-from .outlet import Outlet
-from .screen import say
-from .sentences import how_it_ended, is_whole, status_of
-from .signals import Signals
-from .streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
+from . import exit_status
+from .terminal.copying import Copy, step
+from .terminal.outlet import Outlet
+from .terminal.screen import say
+from .terminal.sentences import how_it_ended, is_whole, status_of
+from .terminal.signals import Signals
+from .terminal.streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
 
 # A job that starts at once is not reported as waiting.
 _PATIENCE_SECONDS = 0.5
@@ -66,10 +66,10 @@ class Attendance:
             try:
                 self._step(copies, readers, signals)
             except ReaderGone:
-                self._give_up(copies, endings.READER_GONE)
+                self._give_up(copies, exit_status.READER_GONE)
             except CannotWrite as error:
                 say(f"{error}; the job is stopped")
-                self._give_up(copies, endings.OWN_FAILURE)
+                self._give_up(copies, exit_status.OWN_FAILURE)
             self._hear_answers()
             self._tell_of_waiting()
             if all(copy.is_done for copy in copies) and not self._job.record.is_watched:
@@ -99,7 +99,7 @@ class Attendance:
         if self._interrupts > _STOPPING:
             name = short_id(self._job.key.id)
             say(f"job {name} is still being stopped; jobwire wait {name} waits for its end")
-            raise endings.Ending(128 + number)
+            raise exit_status.Ending(128 + number)
         if self._interrupts == _STOPPING or self._job.state == State.QUEUED:
             self._stop()
         else:
@@ -139,7 +139,7 @@ class Attendance:
     def _ended(self) -> int:
         outcome = self._job.outcome
         if outcome is None:
-            return endings.DONE
+            return exit_status.DONE
         if outcome.kind is not OutcomeKind.EXITED or not is_whole(outcome):
             say(f"job {short_id(self._job.key.id)}: {how_it_ended(outcome)}")
         return status_of(outcome)

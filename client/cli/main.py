@@ -19,10 +19,11 @@ import typer.main
 
 from ... import __version__
 from ...schemas.refusal import Code, Refused
-from . import endings, screen, streams
-from .endings import BadInput, Ending
+from . import exit_status
+from .exit_status import BadInput, Ending
 from .other_words import command_hint, option_hint
-from .streams import CannotWrite, ReaderGone
+from .terminal import screen, streams
+from .terminal.streams import CannotWrite, ReaderGone
 from .typer_parts import Misuse, read_misuse, shape_help, take_texts_as_typed
 
 TRACEBACK_VARIABLE = "JOBWIRE_TRACEBACK"
@@ -43,17 +44,17 @@ VERBS = {
     "run": Verb("run", "run", "Run a command, show its output and exit with its status."),
     "submit": Verb("submit", "submit", "Submit a command and print the id of its job."),
     "batch": Verb("batch", "batch", "Submit many jobs from a file, all or none, and wait for them."),
-    "list": Verb("listing", "list_jobs", "List queued and running jobs, oldest first."),
-    "ps": Verb("listing", "list_jobs", "Same as list.", hidden=True),
-    "show": Verb("listing", "show", "Show the details of jobs, including why one is waiting or failed."),
+    "list": Verb("list", "list_jobs", "List queued and running jobs, oldest first."),
+    "ps": Verb("list", "list_jobs", "Same as list.", hidden=True),
+    "show": Verb("list", "show", "Show the details of jobs, including why one is waiting or failed."),
     "logs": Verb("logs", "logs", "Print the output of a job, byte for byte."),
-    "wait": Verb("waiting", "wait", "Wait until jobs have ended."),
+    "wait": Verb("wait", "wait", "Wait until jobs have ended."),
     "events": Verb("events", "events", "Show events of jobs as they happen."),
-    "stop": Verb("stopping", "stop", "Stop jobs and all processes that they started."),
-    "pause": Verb("pausing", "pause", "Suspend jobs and all their processes."),
-    "resume": Verb("pausing", "resume", "Continue paused jobs."),
-    "signal": Verb("stopping", "send_signal", "Send a signal to all processes of a job."),
-    "forget": Verb("forgetting", "forget", "Remove jobs that have ended, with their logs."),
+    "stop": Verb("stop", "stop", "Stop jobs and all processes that they started."),
+    "pause": Verb("pause", "pause", "Suspend jobs and all their processes."),
+    "resume": Verb("pause", "resume", "Continue paused jobs."),
+    "signal": Verb("stop", "send_signal", "Send a signal to all processes of a job."),
+    "forget": Verb("forget", "forget", "Remove jobs that have ended, with their logs."),
     "keys": Verb("keys", "app", "Manage your key and the members of your workers."),
     "context": Verb("context", "app", "Manage the workers that you use."),
     "worker": Verb("", "worker", "Run and manage a worker on this machine."),
@@ -92,7 +93,7 @@ class Verbs(typer.core.TyperGroup):
 def load(name: str) -> Any:
     """Import a subcommand and return its command."""
     verb = VERBS[name]
-    found = getattr(import_module(f".{verb.module}", __package__), verb.attribute) if verb.module else _of_a_daemon(verb.attribute)
+    found = getattr(import_module(f".commands.{verb.module}", __package__), verb.attribute) if verb.module else _of_a_daemon(verb.attribute)
     if not isinstance(found, typer.Typer):
         app = typer.Typer(add_completion=False)
         settings = {"allow_interspersed_args": name not in _TAKES_A_COMMAND}
@@ -136,7 +137,7 @@ def _root(
     """Run any Linux program on another machine, safely, and be told the moment it ends."""
     if version:
         screen.write(f"jobwire {__version__}")
-        raise Ending(endings.DONE)
+        raise Ending(exit_status.DONE)
     if ctx.invoked_subcommand is None:
         ctx.fail("no command was given")
     ctx.obj = context
@@ -152,34 +153,34 @@ def command_line(arguments: Sequence[str]) -> int:
         shape_help(root)
         ended = root.main(list(arguments) or ["--help"], prog_name="jobwire", standalone_mode=False)
     except ReaderGone:
-        return endings.READER_GONE
+        return exit_status.READER_GONE
     except SystemExit as left:
         # Nobody reads the help any more: rich exits then, with a status of its own.
         if isinstance(left.__context__, BrokenPipeError):
-            return endings.READER_GONE
+            return exit_status.READER_GONE
         raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the last edge
         return _answer(error, arguments)
     # A typer.Exit is returned as its status; subcommands return nothing.
-    return ended if isinstance(ended, int) else endings.DONE
+    return ended if isinstance(ended, int) else exit_status.DONE
 
 
 def _answer(error: BaseException, arguments: Sequence[str]) -> int:
     """Print what went wrong, in one message, and return the exit status."""
-    message, status = "", endings.OWN_FAILURE
+    message, status = "", exit_status.OWN_FAILURE
     match error:
         case Ending():
             status = error.status
         case KeyboardInterrupt():
-            status = endings.INTERRUPTED
+            status = exit_status.INTERRUPTED
         case BadInput():
-            message, status = str(error), endings.MISUSED
+            message, status = str(error), exit_status.MISUSED
         case Refused():
-            message, status = str(error), endings.OWN_FAILURE if error.code in _UNREACHABLE else endings.REFUSED
+            message, status = str(error), exit_status.OWN_FAILURE if error.code in _UNREACHABLE else exit_status.REFUSED
         case OSError() if not os.environ.get(TRACEBACK_VARIABLE):
             message = _of_the_system(error)
         case _ if misuse := read_misuse(error):
-            message, status = _misuse(misuse, arguments), endings.MISUSED
+            message, status = _misuse(misuse, arguments), exit_status.MISUSED
         case _:
             message = _our_fault(error)
     try:
@@ -187,7 +188,7 @@ def _answer(error: BaseException, arguments: Sequence[str]) -> int:
             screen.say(message, *getattr(error, "__notes__", ()))
     except ReaderGone:
         # About the results before it; the message was printed.
-        return endings.READER_GONE
+        return exit_status.READER_GONE
     except CannotWrite as unwritable:
         screen.say(str(unwritable))
     return status
@@ -252,10 +253,10 @@ def main() -> NoReturn:
     try:
         sys.stdout.flush()
     except ReaderGone:
-        status = endings.READER_GONE
+        status = exit_status.READER_GONE
     except CannotWrite as error:
         screen.say(str(error))
-        status = status or endings.OWN_FAILURE
+        status = status or exit_status.OWN_FAILURE
     if _DAEMONS in sys.modules:
         sys.exit(status)
     # Freeing all modules would take longer than running `true` on the worker.

@@ -6,7 +6,7 @@ import typer
 
 from ..config import contexts
 from ..library.client import Client
-from .screen import say
+from .terminal.screen import say
 
 
 def context_name(ctx: typer.Context) -> str:

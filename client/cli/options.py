@@ -17,7 +17,7 @@ from ...schemas.spec import JobSpec
 from ..batch.job_options import OPTIONS, Misunderstood, Option, Surroundings, Wishes, spec_from
 from ..batch.octets import as_typed, to_text
 from ..config import contexts
-from .endings import BadInput
+from .exit_status import BadInput
 
 Command = Annotated[list[str], typer.Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; no shell is used.")]
 JobId = Annotated[str | None, typer.Option("--id", metavar="UUID", help="Id of the job: the same id never starts a second one.")]

@@ -15,9 +15,9 @@ from wire_dump import dump, undump
 import jobwire
 from jobwire.broker.desk.life import NEXT, SHOWN
 from jobwire.client.batch.job_options import OPTIONS
-from jobwire.client.cli import endings
+from jobwire.client.cli import exit_status
 from jobwire.client.cli.main import VERBS, load
-from jobwire.client.cli.records import event_record, job_record, outcome_record
+from jobwire.client.cli.terminal.json_lines import event_record, job_record, outcome_record
 from jobwire.client.library.results import Event, EventCursor, JobInfo
 from jobwire.client.protocol.subscription import TABLE, Phase
 from jobwire.keys import identity as identities
@@ -184,7 +184,7 @@ def test_every_verb_has_a_section_with_all_its_options() -> None:
 
 def test_the_commands_page_has_all_statuses_and_json_fields() -> None:
     told = {row[0] for row in cells("docs/commands.md", "## Exit statuses")[1:]}
-    assert told >= {str(value) for name, value in vars(endings).items() if name.isupper()}
+    assert told >= {str(value) for name, value in vars(exit_status).items() if name.isupper()}
     tables = (ROOT / "docs/commands.md").read_text().split("## JSON\n")[1].split("## Batch files")[0]
     fields = [
         set(words("".join(row.split("|")[1] for row in rows)))

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client.cli.outlet import Outlet
-from jobwire.client.cli.screen import Table, duration, printable
-from jobwire.client.cli.sentences import command_line, failed, how_it_ended
-from jobwire.client.cli.streams import ReaderGone
+from jobwire.client.cli.terminal.outlet import Outlet
+from jobwire.client.cli.terminal.screen import Table, duration, printable
+from jobwire.client.cli.terminal.sentences import command_line, failed, how_it_ended
+from jobwire.client.cli.terminal.streams import ReaderGone
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.refusal import Refused
 

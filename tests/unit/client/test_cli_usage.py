@@ -45,7 +45,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("name", [name for name, verb in VERBS.items() if verb.module])
 def test_the_line_in_the_table_is_the_first_of_the_verbs_own_help(name: str) -> None:
     verb = VERBS[name]
-    found = getattr(import_module(f"jobwire.client.cli.{verb.module}"), verb.attribute)
+    found = getattr(import_module(f"jobwire.client.cli.commands.{verb.module}"), verb.attribute)
     text = found.info.help if isinstance(found, typer.Typer) else found.__doc__
     assert verb.hidden or verb.help == text.splitlines()[0]
     assert load(name).name == name

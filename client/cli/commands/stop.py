@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from ...schemas.naming import short_id
-from ...schemas.text.durations import parse_duration
-from ..batch.job_options import parse_signal
-from .arguments import JobName, JobNames, understood
-from .choosing import one_unfinished_job, unfinished_jobs
-from .endings import BadInput
-from .opening import client
-from .screen import say
-from .sentences import how_it_ended
+from ....schemas.naming import short_id
+from ....schemas.text.durations import parse_duration
+from ...batch.job_options import parse_signal
+from ..arguments import JobName, JobNames, understood
+from ..exit_status import BadInput
+from ..job_names import one_unfinished_job, unfinished_jobs
+from ..opening import client
+from ..terminal.screen import say
+from ..terminal.sentences import how_it_ended
 
 
 def stop(

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from ...schemas.naming import short_id
-from ...schemas.text.durations import parse_duration
-from . import endings
-from .arguments import JobNames, understood
-from .choosing import chosen_jobs
-from .opening import client
-from .screen import duration, say
-from .sentences import failed, how_it_ended, status_of
+from ....schemas.naming import short_id
+from ....schemas.text.durations import parse_duration
+from .. import exit_status
+from ..arguments import JobNames, understood
+from ..job_names import chosen_jobs
+from ..opening import client
+from ..terminal.screen import duration, say
+from ..terminal.sentences import failed, how_it_ended, status_of
 
 
 def wait(
@@ -35,12 +35,12 @@ def wait(
         except TimeoutError:
             passed = duration((milliseconds or 0) * 1000)
             say(f"{passed} passed; the job continues" if len(jobs) == 1 else f"{passed} passed; some jobs have not ended")
-            raise endings.Ending(endings.TIMED_OUT) from None
+            raise exit_status.Ending(exit_status.TIMED_OUT) from None
     outcomes = []
     for job in ended:
         if job.outcome is not None:
             outcomes.append(job.outcome)
             say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
     if len(jobs) == 1:
-        raise endings.Ending(status_of(outcomes[0]) if outcomes else endings.DONE)
-    raise endings.Ending(endings.REFUSED if any(map(failed, outcomes)) else endings.DONE)
+        raise exit_status.Ending(status_of(outcomes[0]) if outcomes else exit_status.DONE)
+    raise exit_status.Ending(exit_status.REFUSED if any(map(failed, outcomes)) else exit_status.DONE)

@@ -15,8 +15,8 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from ...schemas.refusal import Code, Refused
-from ..batch.reading import read_some
+from ....schemas.refusal import Code, Refused
+from ...batch.reading import read_some
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
-from ...schemas.text.durations import parse_age
-from ...schemas.text.sizes import format_size
-from ..library.client import Client, Job
-from ..library.forget import Forgotten
-from ..library.results import JobInfo
-from .arguments import Json, understood
-from .choosing import chosen_jobs
-from .endings import BadInput
-from .opening import client
-from .screen import say, write_json
-from .sentences import how_many_jobs
+from ....schemas.text.durations import parse_age
+from ....schemas.text.sizes import format_size
+from ...library.client import Client, Job
+from ...library.forget import Forgotten
+from ...library.results import JobInfo
+from ..arguments import Json, understood
+from ..exit_status import BadInput
+from ..job_names import chosen_jobs
+from ..opening import client
+from ..terminal.screen import say, write_json
+from ..terminal.sentences import how_many_jobs
 
 
 def forget(

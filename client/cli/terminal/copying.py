@@ -5,8 +5,8 @@ from __future__ import annotations
 import select
 from collections.abc import Sequence
 
-from ..library.client import Client
-from ..library.output import JobOutput
+from ...library.client import Client
+from ...library.output import JobOutput
 from .outlet import Outlet
 from .streams import Readers
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from ...schemas.job import Outcome, OutcomeKind, exit_status
-from ...schemas.naming import signal_name
-from ..batch.octets import to_text
-from .endings import DONE, OWN_FAILURE
+from ....schemas.job import Outcome, OutcomeKind, exit_status
+from ....schemas.naming import signal_name
+from ...batch.octets import to_text
+from ..exit_status import DONE, OWN_FAILURE
 
 
 def how_it_ended(outcome: Outcome) -> str:

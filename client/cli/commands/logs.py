@@ -6,20 +6,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from ...schemas.naming import short_id
-from ...schemas.text.sizes import parse_size
-from ..library.client import Client
-from ..library.job import Job
-from . import endings
-from .arguments import JobName, parse_count, understood
-from .choosing import one_job
-from .copying import Copy, step
-from .endings import BadInput
-from .opening import client
-from .outlet import Outlet
-from .screen import say
-from .sentences import how_it_ended, is_whole
-from .streams import STDERR, STDOUT, Readers
+from ....schemas.naming import short_id
+from ....schemas.text.sizes import parse_size
+from ...library.client import Client
+from ...library.job import Job
+from .. import exit_status
+from ..arguments import JobName, parse_count, understood
+from ..exit_status import BadInput
+from ..job_names import one_job
+from ..opening import client
+from ..terminal.copying import Copy, step
+from ..terminal.outlet import Outlet
+from ..terminal.screen import say
+from ..terminal.sentences import how_it_ended, is_whole
+from ..terminal.streams import STDERR, STDOUT, Readers
 
 _Stream = Literal["stdout", "stderr"]
 _BLOCK = 256 * 1024
@@ -62,7 +62,7 @@ def logs(
         outcome = job.info().outcome if follow and job.outcome is None else job.outcome
         if outcome is not None and not is_whole(outcome):
             say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
-            raise endings.Ending(endings.OWN_FAILURE)
+            raise exit_status.Ending(exit_status.OWN_FAILURE)
 
 
 def _copy(job: Job, stream: _Stream, begin: int, upto: int | None) -> Copy:

@@ -21,11 +21,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ...keys.identity import format_public
-from ...schemas.job import Outcome, exit_status
-from ...schemas.naming import format_id
-from ..batch.octets import to_text
-from ..library.results import Event, JobInfo
+from ....keys.identity import format_public
+from ....schemas.job import Outcome, exit_status
+from ....schemas.naming import format_id
+from ...batch.octets import to_text
+from ...library.results import Event, JobInfo
 
 Record = dict[str, Any]
 

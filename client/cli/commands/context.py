@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from ...keys.identity import fingerprint, format_public, parse_public
-from ..config import contexts
-from .arguments import Json, understanding
-from .screen import Table, say, write_json
+from ....keys.identity import fingerprint, format_public, parse_public
+from ...config import contexts
+from ..arguments import Json, understanding
+from ..terminal.screen import Table, say, write_json
 
 app = typer.Typer(help="Manage the workers that you use.", no_args_is_help=True, add_completion=False)
 

@@ -7,18 +7,18 @@ from typing import Annotated
 
 import typer
 
-from ...schemas.job import OutcomeKind, State
-from ...schemas.naming import format_id, short_id, signal_name
-from ...schemas.text.sizes import format_limit, format_size
-from ..batch.octets import to_text
-from ..library.client import Client
-from ..library.results import JobInfo
-from .arguments import JobNames, Json
-from .choosing import batch_named, one_job
-from .last_lines import last_lines
-from .opening import client
-from .screen import Cell, Table, duration, local_time, say, write, write_json
-from .sentences import command_line, failed, how_it_ended
+from ....schemas.job import OutcomeKind, State
+from ....schemas.naming import format_id, short_id, signal_name
+from ....schemas.text.sizes import format_limit, format_size
+from ...batch.octets import to_text
+from ...library.client import Client
+from ...library.results import JobInfo
+from ..arguments import JobNames, Json
+from ..job_names import batch_named, one_job
+from ..opening import client
+from ..terminal.last_lines import last_lines
+from ..terminal.screen import Cell, Table, duration, local_time, say, write, write_json
+from ..terminal.sentences import command_line, failed, how_it_ended
 
 _LAST_LINES = 10
 
@@ -50,7 +50,7 @@ def list_jobs(
 
 
 def _write_records(jobs: Iterable[JobInfo]) -> None:
-    from .records import job_record  # noqa: PLC0415 -- only for --json
+    from ..terminal.json_lines import job_record  # noqa: PLC0415 -- only for --json
 
     for job in jobs:
         write_json(job_record(job))

@@ -9,24 +9,24 @@ from typing import Annotated
 
 import typer
 
-from ...schemas.frames import MOST_JOBS_PER_START
-from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.naming import format_id, new_id, parse_id, short_id
-from ...schemas.refusal import Refused
-from ...schemas.spec import JobSpec, to_wire
-from ...schemas.wire_codec import outcome_from_wire
-from ..batch.batch_file import LARGEST_FILE, Batch, read_batch
-from ..batch.reading import STDIN, read_whole
-from ..library.client import Client
-from . import endings
-from .arguments import parse_count, understanding, understood
-from .endings import BadInput
-from .opening import client, context_name
-from .options import surroundings
-from .progress import TAIL_LINES, Progress
-from .screen import say, tell_id, write
-from .sentences import command_line, failed, how_many_jobs
-from .streams import CannotWrite, ReaderGone
+from ....schemas.frames import MOST_JOBS_PER_START
+from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.naming import format_id, new_id, parse_id, short_id
+from ....schemas.refusal import Refused
+from ....schemas.spec import JobSpec, to_wire
+from ....schemas.wire_codec import outcome_from_wire
+from ...batch.batch_file import LARGEST_FILE, Batch, read_batch
+from ...batch.reading import STDIN, read_whole
+from ...library.client import Client
+from .. import exit_status
+from ..arguments import parse_count, understanding, understood
+from ..exit_status import BadInput
+from ..opening import client, context_name
+from ..options import surroundings
+from ..terminal.progress import TAIL_LINES, Progress
+from ..terminal.screen import say, tell_id, write
+from ..terminal.sentences import command_line, failed, how_many_jobs
+from ..terminal.streams import CannotWrite, ReaderGone
 
 _MOST_WARNINGS = 5
 
@@ -80,7 +80,7 @@ def batch(
             say(f"{how_many_jobs(len(jobs))} submitted{repeated}; jobwire wait {format_id(run)} waits for their end")
             return
         say(f"run {format_id(run)}: {how_many_jobs(len(jobs))}{repeated}")
-        raise endings.Ending(_watch(connected, request, jobs))
+        raise exit_status.Ending(_watch(connected, request, jobs))
 
 
 def _run_id(typed: str | None) -> bytes:
@@ -132,7 +132,7 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
                 say(f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them")
             else:
                 say(f"interrupted before the batch was acknowledged; run it again with --id {run}: no job starts twice")
-            raise endings.Ending(endings.INTERRUPTED) from None
+            raise exit_status.Ending(exit_status.INTERRUPTED) from None
         except (ReaderGone, CannotWrite):
             say(f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them")
             raise
@@ -144,7 +144,7 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
     if failures:
         which = "the job" if len(jobs) == 1 else f"{failures} of {how_many_jobs(len(jobs))}"
         say(f"{which} failed; jobwire list -a --batch {run} shows all jobs")
-    return endings.REFUSED if failures else endings.DONE
+    return exit_status.REFUSED if failures else exit_status.DONE
 
 
 def _about_job(refused: Refused, request: request_pb2.Start, jobs: dict[bytes, JobSpec]) -> Refused:

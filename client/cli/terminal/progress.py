@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
-from ...schemas.job import Outcome
+from ....schemas.job import Outcome
 from .departure import Departure
 from .last_lines import last_lines
 from .screen import flush, is_terminal, say, write

@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from ...schemas.naming import format_id, short_id
-from ..batch.job_options import Wishes
-from . import endings
-from .attending import Attendance
-from .opening import client, context_name
-from .options import Command, JobId, job_id, job_spec, takes_job_options
-from .screen import say, tell_id
-from .sentences import how_it_ended, status_of
-from .signals import Signals
+from ....schemas.naming import format_id, short_id
+from ...batch.job_options import Wishes
+from .. import exit_status
+from ..attending import Attendance
+from ..opening import client, context_name
+from ..options import Command, JobId, job_id, job_spec, takes_job_options
+from ..terminal.screen import say, tell_id
+from ..terminal.sentences import how_it_ended, status_of
+from ..terminal.signals import Signals
 
 
 @takes_job_options
@@ -42,12 +42,12 @@ def submit(
             if not quiet:
                 say(f"job {format_id(identifier)}")
             with Signals() as signals:
-                raise endings.Ending(Attendance(connected, job).attend(signals))
+                raise exit_status.Ending(Attendance(connected, job).attend(signals))
         tell_id(format_id(identifier), "the job was submitted")
         if wait:
             job.wait()
             if not quiet and job.outcome is not None:
                 say(f"job {name}: {how_it_ended(job.outcome)}")
-            raise endings.Ending(endings.DONE if job.outcome is None else status_of(job.outcome))
+            raise exit_status.Ending(exit_status.DONE if job.outcome is None else status_of(job.outcome))
         if not quiet:
             say(f"job {name} submitted; jobwire logs -f {name} shows its output, jobwire wait {name} waits for it")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from .arguments import JobNames
-from .choosing import running_jobs
-from .opening import client
-from .screen import say
+from ..arguments import JobNames
+from ..job_names import running_jobs
+from ..opening import client
+from ..terminal.screen import say
 
 
 def pause(ctx: typer.Context, names: JobNames) -> None:

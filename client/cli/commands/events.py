@@ -6,18 +6,18 @@ from typing import Annotated
 
 import typer
 
-from ...schemas.job import EventKind
-from ...schemas.naming import short_id
-from ..library.events import NOW, START
-from ..library.results import Event, EventCursor
-from .arguments import Json, understanding
-from .choosing import chosen_jobs
-from .copying import pump_for_readers
-from .opening import client
-from .records import event_record
-from .screen import flush, local_time, write, write_json
-from .sentences import how_it_ended
-from .streams import STDOUT, Readers
+from ....schemas.job import EventKind
+from ....schemas.naming import short_id
+from ...library.events import NOW, START
+from ...library.results import Event, EventCursor
+from ..arguments import Json, understanding
+from ..job_names import chosen_jobs
+from ..opening import client
+from ..terminal.copying import pump_for_readers
+from ..terminal.json_lines import event_record
+from ..terminal.screen import flush, local_time, write, write_json
+from ..terminal.sentences import how_it_ended
+from ..terminal.streams import STDOUT, Readers
 
 
 def events(

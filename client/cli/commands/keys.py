@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from ...keys import identity as identities
-from ...keys import roster
-from ...keys.identity import Identity, fingerprint, format_public
-from ...keys.roster_text import name_problem, role_problem
-from ...keys.user_folders import identity_path, roster_path
-from .arguments import Json, understanding
-from .endings import BadInput
-from .screen import Table, say, write, write_json
+from ....keys import identity as identities
+from ....keys import roster
+from ....keys.identity import Identity, fingerprint, format_public
+from ....keys.roster_text import name_problem, role_problem
+from ....keys.user_folders import identity_path, roster_path
+from ..arguments import Json, understanding
+from ..exit_status import BadInput
+from ..terminal.screen import Table, say, write, write_json
 
 app = typer.Typer(help="Manage your key and the members of your workers.", no_args_is_help=True, add_completion=False)
 

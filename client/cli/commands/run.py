@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from ...schemas.naming import format_id
-from ..batch.job_options import Wishes
-from . import endings
-from .attending import Attendance
-from .opening import client, context_name
-from .options import Command, JobId, job_id, job_spec, takes_job_options
-from .screen import say
-from .signals import Signals
+from ....schemas.naming import format_id
+from ...batch.job_options import Wishes
+from .. import exit_status
+from ..attending import Attendance
+from ..opening import client, context_name
+from ..options import Command, JobId, job_id, job_spec, takes_job_options
+from ..terminal.screen import say
+from ..terminal.signals import Signals
 
 
 @takes_job_options
@@ -31,6 +31,6 @@ def run(ctx: typer.Context, command: Command, id_: JobId = None, *, wishes: Wish
             job = connected.submit_many([spec], ids=[identifier], tail_lines=0)[0]
         except KeyboardInterrupt:
             say(f"interrupted before the job was acknowledged; check whether it was submitted: jobwire show {format_id(identifier)}")
-            raise endings.Ending(endings.INTERRUPTED) from None
+            raise exit_status.Ending(exit_status.INTERRUPTED) from None
         with Signals() as signals:
-            raise endings.Ending(Attendance(connected, job).attend(signals))
+            raise exit_status.Ending(Attendance(connected, job).attend(signals))
