@@ -19,7 +19,7 @@ from processes import is_alive
 from jobwire.broker.engine import Launch
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.spec import JobSpec
-from jobwire.worker import folders, layout
+from jobwire.worker.state import folders, layout
 
 OWNER = bytes(range(32))
 PATIENCE = 60.0

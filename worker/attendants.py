@@ -8,8 +8,8 @@ import sys
 import time
 
 from ..schemas.c_signal import signal
-from . import layout
 from .c_socket import socket
+from .state import layout
 
 # For posix_spawn: what is started ignores no signal, whatever we do, or did who started us.
 DEFAULT_SIGNALS = tuple({int(number) for number in signal.valid_signals()} - {int(signal.SIGKILL), int(signal.SIGSTOP)})

@@ -24,9 +24,10 @@ from ..schemas.job import OWN_FAILURE_STATUS
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.text.sizes import format_size, parse_size
-from . import keeping, layout, leaving, surroundings
+from . import keeping, leaving, surroundings
 from .listening import has_next_port, read_endpoint
-from .lock import last_description, open_process, running
+from .state import layout
+from .state.lock import last_description, open_process, running
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and manage a worker on this machine.")
 
@@ -215,7 +216,7 @@ def rebuild(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Rebuild a lost or damaged store from the log folders. The old one is kept. The worker must not be running."""
-    from .rebuild import rebuild as rebuild_store  # noqa: PLC0415 -- brings the desk, which the other commands do not need
+    from .state.rebuild import rebuild as rebuild_store  # noqa: PLC0415 -- brings the desk, which the other commands do not need
 
     folder = _folder(state)
     found = rebuild_store(folder, force=force)

@@ -24,15 +24,16 @@ from ..broker.retention.limits import Keep
 from ..keys.holder import DESCRIPTION, identify
 from ..keys.identity import Identity, format_public, load_or_make
 from ..schemas.refusal import Code, Refused
-from . import constraints, layout, orphans, reload
+from . import constraints, orphans, reload
 from .engine import LocalEngine
-from .folder_watch import FolderWatch
 from .listening import hidden_loopback, is_loopback
-from .lock import StateLock, last_description
 from .memory import reuse_buffers
 from .priority import answer_first
-from .rebuild import demand_sound
 from .reload import Reloads, Resumed
+from .state import layout
+from .state.folder_watch import FolderWatch
+from .state.lock import StateLock, last_description
+from .state.rebuild import demand_sound
 
 _log = logging.getLogger(__name__)
 

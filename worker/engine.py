@@ -15,13 +15,14 @@ from ..broker.engine import Expected, Fact, Launch, LogPart, LogReader, Run, Str
 from ..schemas import fault_points
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Code, Refused
-from . import folders, keeper, layout
+from . import keeper
 from .intents import Intents
 from .link import Link, Message, connect
-from .logs import Follower, Growth, read_range, tail
 from .runs import at_log, left_intents, lost_of, make_again, outcomes_of
+from .state import folders, layout
+from .state.logs import Follower, Growth, read_range, tail
+from .state.sweep import Sweeper
 from .supervisor.link import VERSION
-from .sweeping import Sweeper
 from .unanswered import Unanswered
 
 _log = logging.getLogger(__name__)

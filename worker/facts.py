@@ -9,8 +9,8 @@ from ..broker.engine import Ended, Expected, Launch
 from ..broker.store.free_space import no_files_left
 from ..schemas.clock import wall_us
 from ..schemas.job import OWN_FAILURE_STATUS, Outcome, OutcomeKind, ResourceUse
-from .folders import key_of
 from .link import Message
+from .state.folders import key_of
 
 _KINDS = {
     "exited": OutcomeKind.EXITED,

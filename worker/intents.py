@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from ..broker.engine import Delayed, Fact, Launch
 from ..schemas.naming import JobKey
 from ..schemas.spec import DEFAULT_GRACE_MS
-from . import folders
 from .facts import cancelled, could_not_start, start_delayed
+from .state import folders
 
 
 class Intents:

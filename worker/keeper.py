@@ -12,10 +12,10 @@ import sys
 import time
 
 from ..schemas.c_signal import signal
-from . import layout
 from .attendants import DEFAULT_SIGNALS, command, listen, say, unlink_socket
 from .keeper_loop import Keeper
-from .presence import is_inhabited, move_in
+from .state import layout
+from .state.presence import is_inhabited, move_in
 
 _PR_SET_CHILD_SUBREAPER = 36
 _START_SECONDS = 10

@@ -15,8 +15,8 @@ from typing import TypeVar
 from ..broker.engine import Ended, Expected, Run, StreamName
 from ..schemas.refusal import Code, Refused
 from ..schemas.spec import DEFAULT_GRACE_MS
-from . import folders
 from .facts import lost, read_ended, why_lost
+from .state import folders
 from .supervisor.processes import is_there
 
 _log = logging.getLogger(__name__)

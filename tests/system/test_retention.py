@@ -12,7 +12,7 @@ from jobwire.client.library.client import CursorTooOld, EventCursor
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import EventKind
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.worker import folders
+from jobwire.worker.state import folders
 
 _DAYS_US = 40 * 24 * 3600 * 1_000_000
 

@@ -29,7 +29,7 @@ from jobwire.schemas.job import EventKind, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, batch_job_id, name_problem
 from jobwire.schemas.refusal import Code, Reason
 from jobwire.schemas.spec import JobSpec
-from jobwire.worker.folders import JobFile, OutcomeFile
+from jobwire.worker.state.folders import JobFile, OutcomeFile
 
 ROOT = Path(__file__).resolve().parents[2]
 

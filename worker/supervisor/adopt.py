@@ -12,7 +12,7 @@ import os
 from ...schemas import fault_points
 from ...schemas.naming import parse_folder
 from ..attendants import say
-from ..folders import (
+from ..state.folders import (
     INTENT_PREFIX,
     LINGERS_PREFIX,
     STREAMS,
@@ -24,7 +24,7 @@ from ..folders import (
     read_outcome,
     run_path,
 )
-from ..notes import forget_lingering, lingering_pipes_path, note_problem, pipes_path, read_pipes, read_problems, write_pipes
+from ..state.notes import forget_lingering, lingering_pipes_path, note_problem, pipes_path, read_pipes, read_problems, write_pipes
 from .containment import Box, NoBox
 from .facts import ended_fact
 from .job import Job

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..folders import to_json
+from ..state.folders import to_json
 from .leaders import Use
 
 

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from ...schemas import fault_points
 from ...schemas.clock import passed_us
 from ..attendants import say
-from ..folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json
-from ..notes import mark_over_limit, note_problem
+from ..state.folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json
+from ..state.notes import mark_over_limit, note_problem
 from .containment import Box
 from .ending import TABLE, Effect, Happening, Stage
 from .facts import ended_fact, started_fact

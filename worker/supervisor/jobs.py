@@ -9,7 +9,7 @@ import signal
 
 from ...schemas import fault_points
 from ..attendants import say
-from ..folders import (
+from ..state.folders import (
     DISK_FULL,
     FILE_MODE,
     RETRY_SECONDS,
@@ -26,7 +26,7 @@ from ..folders import (
     to_json,
     write_outcome,
 )
-from ..notes import pipes_path, write_pipes
+from ..state.notes import pipes_path, write_pipes
 from .containment import Box
 from .facts import ended_fact
 from .job import Job

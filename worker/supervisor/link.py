@@ -27,10 +27,10 @@ import struct
 from collections import deque
 from collections.abc import Callable
 
-from .. import layout
 from ..attendants import listen, say
 from ..c_socket import accept, socket
-from ..folders import from_json, write_file
+from ..state import layout
+from ..state.folders import from_json, write_file
 from .loop import Loop, log_exception
 
 VERSION = 1

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import sys
 
-from .. import handover, layout
+from .. import handover
 from ..attendants import command, say, unlink_socket
-from ..folders import FOLDER_MODE, is_handle, read_file, to_json, write_file
-from ..presence import move_in
+from ..state import layout
+from ..state.folders import FOLDER_MODE, is_handle, read_file, to_json, write_file
+from ..state.presence import move_in
 from .adopt import Adoption
 from .cgroups import open_cgroups
 from .containment import Boxes

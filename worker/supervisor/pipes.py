@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from stat import S_IMODE, S_IRUSR, S_ISFIFO
 from typing import NamedTuple
 
-from ..notes import PipeName
+from ..state.notes import PipeName
 from .processes import all_pids, may_look_into, read_stat
 
 # An earlier version told them by their modes; such jobs may still run.

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable
 
 from ...schemas.naming import parse_folder
-from ..folders import INTENT_PREFIX
+from ..state.folders import INTENT_PREFIX
 
 
 class Left(enum.Enum):

@@ -30,7 +30,7 @@ import signal
 from collections.abc import Sequence
 
 from ..attendants import DEFAULT_SIGNALS
-from ..folders import JobFile
+from ..state.folders import JobFile
 from .c_blake2 import blake2b
 from .containment import Box
 from .pipes import Pipe

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from ...schemas.clock import Clock
 from ..attendants import say
-from ..folders import DISK_FULL, RETRY_SECONDS, to_json, write_outcome
-from ..notes import forget_lingering, note_lingering
+from ..state.folders import DISK_FULL, RETRY_SECONDS, to_json, write_outcome
+from ..state.notes import forget_lingering, note_lingering
 from .containment import Boxes
 from .keeper_line import KeeperLine
 from .loop import Loop

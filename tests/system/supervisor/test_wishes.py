@@ -12,7 +12,8 @@ from daemons import wait_until
 from processes import is_alive
 from raw_desk import RawDesk, kill_and_wait, our_cgroups
 
-from jobwire.worker import keeper, layout
+from jobwire.worker import keeper
+from jobwire.worker.state import layout
 
 
 def test_unsettled_ends_are_told_again_and_settled_ones_are_not(desk: RawDesk) -> None:

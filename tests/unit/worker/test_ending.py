@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from machines import at_length, briefly
 
-from jobwire.worker.folders import JobFile
+from jobwire.worker.state.folders import JobFile
 from jobwire.worker.supervisor.ending import TABLE, Effect, Happening, Stage
 from jobwire.worker.supervisor.job import Job
 from jobwire.worker.supervisor.leaders import Use

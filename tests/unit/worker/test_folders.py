@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from jobwire.broker.engine import Launch
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.spec import JobSpec
-from jobwire.worker import folders, rebuild
-from jobwire.worker.folders import OutcomeFile
+from jobwire.worker.state import folders, rebuild
+from jobwire.worker.state.folders import OutcomeFile
 
 KEY = JobKey(b"o" * 32, b"i" * 16)
 START, END = 1_795_500_000_000_001, 1_795_500_000_000_002

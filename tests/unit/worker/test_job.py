@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.worker.folders import JobFile
+from jobwire.worker.state.folders import JobFile
 from jobwire.worker.supervisor import job as jobs
 from jobwire.worker.supervisor import yard as yards
 from jobwire.worker.supervisor.job import Job

@@ -15,8 +15,8 @@ import pytest
 
 from jobwire.keys.holder import Whereabouts, holder_of, identify, locate
 from jobwire.schemas.refusal import Refused
-from jobwire.worker import layout
-from jobwire.worker.lock import StateLock, open_process, running
+from jobwire.worker.state import layout
+from jobwire.worker.state.lock import StateLock, open_process, running
 
 _LOOK = """if True:
     import fcntl, os, select, sys

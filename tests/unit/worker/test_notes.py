@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.worker.notes import PipeName, forget_lingering, lingering_pipes_path, note_lingering, pipes_path, read_pipes, write_pipes
+from jobwire.worker.state.notes import PipeName, forget_lingering, lingering_pipes_path, note_lingering, pipes_path, read_pipes, write_pipes
 
 NAMES = (PipeName(15, 4294967296), PipeName(15, 7))
 

@@ -5,8 +5,8 @@ import pytest
 from jobwire.broker.engine import Launch, Run
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.spec import JobSpec
-from jobwire.worker import folders
-from jobwire.worker.sweeping import remove_runs
+from jobwire.worker.state import folders
+from jobwire.worker.state.sweep import remove_runs
 
 KEY = JobKey(b"o" * 32, b"i" * 16)
 

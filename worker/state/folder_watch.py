@@ -9,7 +9,7 @@ from pathlib import Path
 
 from inotify_simple import Event, INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
 
-from ..keys.holder import DESCRIPTION, LOCK
+from ...keys.holder import DESCRIPTION, LOCK
 from .lock import STORE_FILES, StateLock
 
 _log = logging.getLogger(__name__)

@@ -20,18 +20,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..broker.desk.job import Job
-from ..broker.desk.life import Phase
-from ..broker.store import restore, soundness
-from ..keys.private_files import sync_folder
-from ..schemas import spec as specs
-from ..schemas.clock import wall_us
-from ..schemas.job import Outcome, OutcomeKind
-from ..schemas.naming import FolderName, format_time, parse_folder
-from ..schemas.refusal import Code, Refused
-from ..schemas.spec import JobSpec
+from ...broker.desk.job import Job
+from ...broker.desk.life import Phase
+from ...broker.store import restore, soundness
+from ...keys.private_files import sync_folder
+from ...schemas import spec as specs
+from ...schemas.clock import wall_us
+from ...schemas.job import Outcome, OutcomeKind
+from ...schemas.naming import FolderName, format_time, parse_folder
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import JobSpec
+from ..facts import outcome_of
 from . import folders, layout
-from .facts import outcome_of
 from .folders import INTENT_PREFIX, JobFile, OutcomeFile, to_bytes
 from .lock import StateLock
 

@@ -21,11 +21,11 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..schemas.naming import JobKey, format_folder, format_time, parse_folder
+from ...schemas.naming import JobKey, format_folder, format_time, parse_folder
 
 if TYPE_CHECKING:
-    from ..broker.engine import Launch
-    from ..schemas.spec import JobSpec
+    from ...broker.engine import Launch
+    from ...schemas.spec import JobSpec
 
 INTENT_PREFIX = ".new-"
 # A link to the folder of a job that ended, into whose pipes something may still write.

@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..keys import private_files
-from ..keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, identify, locate
-from ..keys.ownership import judge
-from ..schemas.refusal import Code, Refused
+from ...keys import private_files
+from ...keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, identify, locate
+from ...keys.ownership import judge
+from ...schemas.refusal import Code, Refused
 from . import layout
 
 STORE_FILES = (layout.STORE, f"{layout.STORE}-wal", f"{layout.STORE}-shm")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from inotify_simple import INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
 
-from ..broker.engine import LogPart
-from ..schemas.refusal import Code, Reason, Refused
+from ...broker.engine import LogPart
+from ...schemas.refusal import Code, Reason, Refused
 
 # Ten lines are seldom longer.
 _FIRST_WINDOW = 4096

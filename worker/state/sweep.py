@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..broker.engine import Run
+from ...broker.engine import Run
 from . import folders
 
 _log = logging.getLogger(__name__)
