@@ -1,6 +1,6 @@
 """The seam between the desk and what runs jobs: effects go down, facts come up.
 
-Beneath it stands this very machine (worker/engine.py) or, later, a fleet of workers. Every effect is idempotent by job key: a
+Beneath it stands this very machine (worker/engine/engine.py) or, later, a fleet of workers. Every effect is idempotent by job key: a
 start that is repeated starts nothing. Facts of one job come in order; a fact is repeated (by `recover`) until it was `settled`.
 """
 

@@ -24,7 +24,7 @@ from ..schemas.job import OWN_FAILURE_STATUS
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.text.sizes import format_size, parse_size
-from . import keeping, leaving, surroundings
+from . import leaving, retention_options, surroundings
 from .listening import has_next_port, read_endpoint
 from .state import layout
 from .state.lock import last_description, open_process, running
@@ -83,9 +83,9 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "listen": _read(read_endpoint, listen, "--listen") if listen else "",
         "event_listen": _read(read_endpoint, events, "--events") if events else "",
         "jobs_as_root": jobs_as_root,
-        "keep_seconds": _read(keeping.parse_age, keep_for, "--keep-for"),
-        "keep_jobs": _read(keeping.parse_count, keep_jobs, "--keep-jobs"),
-        "keep_bytes": _read(keeping.parse_bytes, keep_bytes, "--keep-bytes"),
+        "keep_seconds": _read(retention_options.parse_age, keep_for, "--keep-for"),
+        "keep_jobs": _read(retention_options.parse_count, keep_jobs, "--keep-jobs"),
+        "keep_bytes": _read(retention_options.parse_bytes, keep_bytes, "--keep-bytes"),
         "keep_free_bytes": _read(parse_size, keep_free, "--keep-free"),
     }
     if not events and not has_next_port(listen):

@@ -25,9 +25,9 @@ from ..keys.holder import DESCRIPTION, identify
 from ..keys.identity import Identity, format_public, load_or_make
 from ..schemas.refusal import Code, Refused
 from . import constraints, orphans, reload
-from .engine import LocalEngine
+from .engine.engine import LocalEngine
 from .listening import hidden_loopback, is_loopback
-from .memory import reuse_buffers
+from .malloc import reuse_buffers
 from .priority import answer_first
 from .reload import Reloads, Resumed
 from .state import layout

@@ -30,7 +30,7 @@ from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.naming import FolderName, format_time, parse_folder
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec
-from ..facts import outcome_of
+from ..engine.facts import outcome_of
 from . import folders, layout
 from .folders import INTENT_PREFIX, JobFile, OutcomeFile, to_bytes
 from .lock import StateLock

@@ -33,7 +33,7 @@ from jobwire.schemas.job import State as Shown
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.spec import JobSpec
-from jobwire.worker.facts import lost, why_lost
+from jobwire.worker.engine.facts import lost, why_lost
 
 OWNERS = (b"a" * 32, b"b" * 32)
 SPECS = (JobSpec(argv=(b"true",)), JobSpec(argv=(b"false",)))

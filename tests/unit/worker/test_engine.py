@@ -16,7 +16,7 @@ from jobwire.schemas.job import OutcomeKind
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.spec import JobSpec
-from jobwire.worker.engine import LocalEngine
+from jobwire.worker.engine.engine import LocalEngine
 from jobwire.worker.state import folders, layout
 from jobwire.worker.state.folders import OutcomeFile
 from jobwire.worker.supervisor import link

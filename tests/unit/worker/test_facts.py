@@ -3,7 +3,7 @@ import itertools
 from jobwire.broker.engine import Expected
 from jobwire.schemas.job import OutcomeKind, ResourceUse
 from jobwire.schemas.naming import JobKey
-from jobwire.worker.facts import lost, read_ended, why_lost
+from jobwire.worker.engine.facts import lost, read_ended, why_lost
 from jobwire.worker.state import folders
 
 KEY = JobKey(b"o" * 32, b"1" * 16)

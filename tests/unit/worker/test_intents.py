@@ -10,7 +10,7 @@ from jobwire.broker.engine import Delayed, Ended, Fact, Launch
 from jobwire.schemas.job import OutcomeKind
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.spec import JobSpec
-from jobwire.worker.intents import Intents
+from jobwire.worker.engine.intents import Intents
 from jobwire.worker.state import folders
 
 FIRST, SECOND = (Launch(JobKey(bytes(32), bytes([number]) * 16), JobSpec((b"true",))) for number in (1, 2))

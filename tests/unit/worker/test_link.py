@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from jobwire.worker.link import Link
+from jobwire.worker.engine.supervisor_line import Link
 
 
 async def test_a_line_whose_other_side_is_killed_as_it_is_closed_is_closed() -> None:

@@ -11,18 +11,18 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..broker.engine import Expected, Fact, Launch, LogPart, LogReader, Run, StreamName
-from ..schemas import fault_points
-from ..schemas.naming import JobKey
-from ..schemas.refusal import Code, Refused
-from . import keeper
+from ...broker.engine import Expected, Fact, Launch, LogPart, LogReader, Run, StreamName
+from ...schemas import fault_points
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Code, Refused
+from .. import keeper
+from ..state import folders, layout
+from ..state.logs import Follower, Growth, read_range, tail
+from ..state.sweep import Sweeper
+from ..supervisor.link import VERSION
+from .found_runs import at_log, left_intents, lost_of, make_again, outcomes_of
 from .intents import Intents
-from .link import Link, Message, connect
-from .runs import at_log, left_intents, lost_of, make_again, outcomes_of
-from .state import folders, layout
-from .state.logs import Follower, Growth, read_range, tail
-from .state.sweep import Sweeper
-from .supervisor.link import VERSION
+from .supervisor_line import Link, Message, connect
 from .unanswered import Unanswered
 
 _log = logging.getLogger(__name__)

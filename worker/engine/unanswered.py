@@ -9,12 +9,12 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from ..broker.engine import Delayed, Ended, Expected, Fact, Launch, Paused, Started
-from ..schemas.refusal import Code, Refused
-from ..schemas.spec import JobSpec
+from ...broker.engine import Delayed, Ended, Expected, Fact, Launch, Paused, Started
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import JobSpec
+from ..state import folders
 from .facts import WRITES_DELAYED, read_ended, start_delayed
-from .link import Message
-from .state import folders
+from .supervisor_line import Message
 
 _log = logging.getLogger(__name__)
 

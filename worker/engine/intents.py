@@ -9,11 +9,11 @@ import asyncio
 import shutil
 from collections.abc import Callable, Sequence
 
-from ..broker.engine import Delayed, Fact, Launch
-from ..schemas.naming import JobKey
-from ..schemas.spec import DEFAULT_GRACE_MS
+from ...broker.engine import Delayed, Fact, Launch
+from ...schemas.naming import JobKey
+from ...schemas.spec import DEFAULT_GRACE_MS
+from ..state import folders
 from .facts import cancelled, could_not_start, start_delayed
-from .state import folders
 
 
 class Intents:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import enum
 from pathlib import Path
 
-from ..broker.engine import Ended, Expected, Launch
-from ..broker.store.free_space import no_files_left
-from ..schemas.clock import wall_us
-from ..schemas.job import OWN_FAILURE_STATUS, Outcome, OutcomeKind, ResourceUse
-from .link import Message
-from .state.folders import key_of
+from ...broker.engine import Ended, Expected, Launch
+from ...broker.store.free_space import no_files_left
+from ...schemas.clock import wall_us
+from ...schemas.job import OWN_FAILURE_STATUS, Outcome, OutcomeKind, ResourceUse
+from ..state.folders import key_of
+from .supervisor_line import Message
 
 _KINDS = {
     "exited": OutcomeKind.EXITED,

@@ -12,12 +12,12 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ..broker.engine import Ended, Expected, Run, StreamName
-from ..schemas.refusal import Code, Refused
-from ..schemas.spec import DEFAULT_GRACE_MS
+from ...broker.engine import Ended, Expected, Run, StreamName
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import DEFAULT_GRACE_MS
+from ..state import folders
+from ..supervisor.processes import is_there
 from .facts import lost, read_ended, why_lost
-from .state import folders
-from .supervisor.processes import is_there
 
 _log = logging.getLogger(__name__)
 
