@@ -23,7 +23,7 @@ from .. import __version__
 from ..broker.store import tables
 from ..schemas.refusal import Code, Refused
 from . import orphans
-from .attendants import command
+from .keeper.light_process import command
 from .supervisor.link import VERSION as LINK_VERSION
 
 PROBE = "probe"

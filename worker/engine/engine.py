@@ -15,7 +15,7 @@ from ...broker.engine import Expected, Fact, Launch, LogPart, LogReader, Run, St
 from ...schemas import fault_points
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
-from .. import keeper
+from ..keeper import process
 from ..state import folders, layout
 from ..state.logs import Follower, Growth, read_range, tail
 from ..state.sweep import Sweeper
@@ -228,7 +228,7 @@ class LocalEngine:
         try:
             connection = connect(self._state, layout.SOCKET)
         except OSError:
-            keeper.start(self._state, self._files_limit)
+            process.start(self._state, self._files_limit)
             connection = connect(self._state, layout.SOCKET)
         self._link = Link(connection, self._loop, self._take, self._line_lost)
         self._say([{"do": "hello"}])

@@ -9,7 +9,7 @@ import fcntl
 import os
 import struct
 
-from ..attendants import say
+from ..keeper.light_process import say
 
 # struct flock of fcntl(2): type, whence, start, length, pid. Of the whole folder.
 _LOCK = struct.Struct("hhqqi4x")

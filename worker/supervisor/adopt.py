@@ -11,7 +11,7 @@ import os
 
 from ...schemas import fault_points
 from ...schemas.naming import parse_folder
-from ..attendants import say
+from ..keeper.light_process import say
 from ..state.folders import (
     INTENT_PREFIX,
     LINGERS_PREFIX,

@@ -13,7 +13,7 @@ import select
 import signal
 from collections.abc import Callable
 
-from ..attendants import say
+from ..keeper.light_process import say
 from .containment import all_stopped, signal_members, signal_until_none_is_new
 from .loop import Loop
 from .processes import cgroup_of

@@ -9,7 +9,7 @@ import select
 from collections.abc import Callable
 
 from ...schemas.c_signal import signal
-from ..attendants import say
+from ..keeper.light_process import say
 from .loop import Loop, Timer
 
 # Whoever removes a folder removes its files first, and of the folder itself nothing tells: after so long without another one it is looked.

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from ...schemas import fault_points
 from ...schemas.clock import passed_us
-from ..attendants import say
+from ..keeper.light_process import say
 from ..state.folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json
 from ..state.notes import mark_over_limit, note_problem
 from .containment import Box

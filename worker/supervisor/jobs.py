@@ -8,7 +8,7 @@ import resource
 import signal
 
 from ...schemas import fault_points
-from ..attendants import say
+from ..keeper.light_process import say
 from ..state.folders import (
     DISK_FULL,
     FILE_MODE,

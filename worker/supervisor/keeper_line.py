@@ -1,4 +1,4 @@
-"""The supervisor's end of the line to its keeper; keeper_loop.py says what is spoken there.
+"""The supervisor's end of the line to its keeper; loop.py says what is spoken there.
 
 If the keeper dies the supervisor goes on without it: what is said then has no effect.
 """
@@ -12,10 +12,10 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..attendants import say
-from ..c_socket import socket
-from ..deposits import EMPTY, MOST_DESCRIPTORS_BYTES, pack, unpack
-from ..keeper_loop import LARGEST_DATAGRAM
+from ..keeper.c_socket import socket
+from ..keeper.deposits import EMPTY, MOST_DESCRIPTORS_BYTES, pack, unpack
+from ..keeper.light_process import say
+from ..keeper.loop import LARGEST_DATAGRAM
 from .loop import Loop
 
 _PATIENCE_SECONDS = 10

@@ -27,8 +27,8 @@ import struct
 from collections import deque
 from collections.abc import Callable
 
-from ..attendants import listen, say
-from ..c_socket import accept, socket
+from ..keeper.c_socket import accept, socket
+from ..keeper.light_process import listen, say
 from ..state import layout
 from ..state.folders import from_json, write_file
 from .loop import Loop, log_exception

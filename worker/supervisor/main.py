@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from .. import handover
-from ..attendants import command, say, unlink_socket
+from ..keeper import handover
+from ..keeper.light_process import command, say, unlink_socket
 from ..state import layout
 from ..state.folders import FOLDER_MODE, is_handle, read_file, to_json, write_file
 from ..state.presence import move_in

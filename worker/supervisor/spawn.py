@@ -29,7 +29,7 @@ import resource
 import signal
 from collections.abc import Sequence
 
-from ..attendants import DEFAULT_SIGNALS
+from ..keeper.light_process import DEFAULT_SIGNALS
 from ..state.folders import JobFile
 from .c_blake2 import blake2b
 from .containment import Box

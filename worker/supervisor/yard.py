@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...schemas.clock import Clock
-from ..attendants import say
+from ..keeper.light_process import say
 from ..state.folders import DISK_FULL, RETRY_SECONDS, to_json, write_outcome
 from ..state.notes import forget_lingering, note_lingering
 from .containment import Boxes

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from raw_desk import RawDesk, serving, start_pair
 
-from jobwire.worker import keeper
+from jobwire.worker.keeper import process
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[RawDesk]:
-    keeper.start(tmp_path)
+    process.start(tmp_path)
     with serving(tmp_path) as one:
         yield one
 

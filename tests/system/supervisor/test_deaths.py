@@ -14,7 +14,7 @@ from daemons import wait_until
 from processes import is_alive
 from raw_desk import RawDesk, kill_and_wait, kill_both, our_cgroups
 
-from jobwire.worker import keeper
+from jobwire.worker.keeper import process
 from jobwire.worker.supervisor import cgroups
 
 SH = "/bin/sh"
@@ -162,7 +162,7 @@ def test_a_killed_keeper_loses_nothing_and_is_replaced_when_nothing_runs(desk: R
 def test_if_both_are_killed_the_next_pair_adopts_what_runs(desk: RawDesk, tmp_path: Path) -> None:
     writers, gate = start_writers(desk, tmp_path, 3)
     kill_both(desk)
-    keeper.start(tmp_path)
+    process.start(tmp_path)
     desk.reconnect()
     desk.recover()
     assert {fact["job"] for fact in desk.facts} == set(writers)
@@ -182,7 +182,7 @@ def test_after_both_were_killed_the_next_supervisor_may_be_killed_too(desk: RawD
     jobs = {desk.start(SH, "-c", f"read x < {gate}; echo out; exit {status}"): status for status in range(3)}
     pids = [desk.started(handle)["pid"] for handle in jobs]
     kill_both(desk)
-    keeper.start(tmp_path)
+    process.start(tmp_path)
     desk.reconnect()
     kill_and_wait(desk.supervisor)
     desk.reconnect()
@@ -206,7 +206,7 @@ def test_if_both_are_killed_what_ended_meanwhile_is_lost_in_words(desk: RawDesk,
     pid = next(int(path.name.split("_")[0]) for path in desk.logs.iterdir())
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(pid), "the end of the job")
-    keeper.start(tmp_path)
+    process.start(tmp_path)
     desk.reconnect()
     desk.recover()
     fact = desk.ended(handle)
@@ -223,7 +223,7 @@ def test_jobs_of_an_earlier_boot_are_lost(desk: RawDesk, tmp_path: Path) -> None
     kill_both(desk)
     kill_and_wait(pid)
     (tmp_path / "boot").write_text("another\n")
-    keeper.start(tmp_path)
+    process.start(tmp_path)
     desk.reconnect()
     desk.recover()
     fact = desk.ended(*writers)
@@ -237,7 +237,7 @@ def test_an_intent_that_may_have_been_started_is_lost_and_one_never_tried_stays(
     untried, tried = desk.intend("echo", "once"), desk.intend("echo", "never")
     kill_both(desk)
     (desk.logs / f".new-{tried}" / "stderr").touch()
-    keeper.start(tmp_path)
+    process.start(tmp_path)
     desk.reconnect()
     desk.recover()
     fact = desk.ended(tried)
@@ -386,7 +386,7 @@ def test_a_process_under_the_pid_of_a_stale_record_is_never_signalled(desk: RawD
     innocent = subprocess.Popen(["sleep", "60"])
     try:
         folder.rename(desk.logs / f"{innocent.pid}_20200101T000000.000000Z")
-        keeper.start(tmp_path)
+        process.start(tmp_path)
         desk.reconnect()
         desk.wish(do="signal", job=handle, signal=signal.SIGKILL)
         desk.wish(do="pause", job=handle)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from raw_desk import RawDesk, serving
 
-from jobwire.worker import keeper
+from jobwire.worker.keeper import process
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def full(tmp_path: Path) -> Iterator[RawDesk]:
     if done.returncode:
         pytest.skip(f"no disk can be mounted here: {done.stderr.decode()}")
     try:
-        keeper.start(tmp_path)
+        process.start(tmp_path)
         with serving(tmp_path) as one:
             yield one
     finally:

@@ -10,7 +10,7 @@ from daemons import wait_until
 from raw_desk import RawDesk, kill_and_wait, kill_both, serving, start_pair
 
 from jobwire.schemas.naming import format_time, parse_time
-from jobwire.worker import keeper
+from jobwire.worker.keeper import process
 
 SH = "/bin/sh"
 
@@ -95,7 +95,7 @@ def test_nobody_of_a_job_gets_sigpipe_while_all_of_us_are_dead(desk: RawDesk, tm
         os.close(end)
     for name in ("first", "second"):
         assert wait_until(lambda name=name: (tmp_path / name).exists() and (tmp_path / name).read_text(), "its write") == "0\n"
-    keeper.start(tmp_path)
+    process.start(tmp_path)
     desk.reconnect()
     gates[2].write_bytes(b"\n")
     fact = desk.ended(handle)
@@ -127,7 +127,7 @@ def test_a_pipe_that_is_gone_with_all_of_us_is_said_to_be(desk: RawDesk, tmp_pat
     desk.started(handle)
     end = os.open(gate, os.O_WRONLY)
     kill_both(desk)
-    keeper.start(tmp_path)
+    process.start(tmp_path)
     desk.reconnect()
     os.close(end)
     fact = desk.ended(handle)
@@ -213,7 +213,7 @@ def test_a_job_is_known_by_its_pipes_where_it_changed_its_mark_and_the_clock_was
     # As if the clock had been an hour behind when it started.
     pid, start = folder.name.split("_")
     folder.rename(folder.with_name(f"{pid}_{format_time(parse_time(start) - 3_600_000_000)}"))
-    keeper.start(tmp_path)
+    process.start(tmp_path)
     desk.reconnect()
     os.write(end, b"through")
     os.close(end)
@@ -240,7 +240,7 @@ def test_a_job_whose_first_thread_has_ended_is_adopted_and_ends_when_it_ends(des
     end = os.open(gate, os.O_WRONLY)
     wait_until(lambda: Path(f"/proc/{started['pid']}/stat").read_text().split(") ")[1][0] == "Z", "its first thread has ended")
     kill_both(desk)
-    keeper.start(tmp_path)
+    process.start(tmp_path)
     desk.reconnect()
     os.write(end, b"work")
     os.close(end)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from raw_desk import RawDesk, serving
 
-from jobwire.worker import keeper
+from jobwire.worker.keeper import process
 
 SH = "/bin/sh"
 
@@ -149,16 +149,16 @@ def test_the_usual_limit_of_descriptors_is_inherited(tmp_path: Path, request: py
 
 
 def test_a_second_pair_waits_for_the_first(desk: RawDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "_START_SECONDS", 0.3)
+    monkeypatch.setattr(process, "_START_SECONDS", 0.3)
     with pytest.raises(OSError, match="no supervisor came up"):
-        keeper.start(tmp_path)
+        process.start(tmp_path)
     desk.recover()
 
 
 def test_starts_are_refused_before_descriptors_are_spent(tmp_path: Path, desk: RawDesk) -> None:
     (tmp_path / "small").mkdir()
     limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))"
-    start = f"{limited}; from jobwire.worker import keeper; keeper.start(sys.argv[1])"
+    start = f"{limited}; from jobwire.worker import keeper; process.start(sys.argv[1])"
     subprocess.run([sys.executable, "-c", start, tmp_path / "small"], check=True)
     with serving(tmp_path / "small") as small:
         jobs = [small.start("sleep", "60") for _ in range(2)]

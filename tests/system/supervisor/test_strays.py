@@ -16,7 +16,7 @@ from daemons import wait_until
 from processes import is_alive
 from raw_desk import RawDesk, kill_both, serving, start_pair
 
-from jobwire.worker import keeper
+from jobwire.worker.keeper import process
 from jobwire.worker.supervisor.cgroups import find_tree
 
 # argv: a file that says the pid of who strays, and then how it does. Its parent waits, unless told to end first.
@@ -170,7 +170,7 @@ def test_what_a_leader_leaves_behind_is_ended_also_by_a_pair_that_never_was_its_
     handle = desk.start("/bin/sh", "-c", body)
     wait_until((tmp_path / "pid").exists, "the child")
     kill_both(desk)
-    keeper.start(desk.state)
+    process.start(desk.state)
     desk.reconnect()
     desk.recover()
     (tmp_path / "gate").write_text("go on\n")

@@ -12,7 +12,7 @@ from daemons import wait_until
 from processes import is_alive
 from raw_desk import RawDesk, kill_and_wait, our_cgroups
 
-from jobwire.worker import keeper
+from jobwire.worker.keeper import process
 from jobwire.worker.state import layout
 
 
@@ -104,7 +104,7 @@ def test_retire_waits_for_what_runs_and_leaves_nothing(desk: RawDesk, tmp_path: 
     wait_until(lambda: not is_alive(desk.keeper) and not is_alive(desk.supervisor), "their end")
     assert our_cgroups(tmp_path) == []
     assert not (tmp_path / layout.SOCKET).exists()
-    keeper.start(tmp_path)
+    process.start(tmp_path)
 
 
 def test_a_hello_takes_a_retirement_back(desk: RawDesk) -> None:
@@ -120,7 +120,7 @@ def test_a_hello_takes_a_retirement_back(desk: RawDesk) -> None:
 
 def test_a_pair_ends_that_no_worker_needs_but_not_before_all_it_knows_is_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOBWIRE_ALONE_SECONDS", "1")
-    keeper.start(tmp_path)
+    process.start(tmp_path)
     desk = RawDesk(tmp_path)
     gate = tmp_path / "gate"
     os.mkfifo(gate)

@@ -6,7 +6,8 @@ import pytest
 
 from jobwire.broker.store import tables
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.worker import handover, reload
+from jobwire.worker import reload
+from jobwire.worker.keeper import handover
 from jobwire.worker.supervisor import link
 
 

@@ -2,7 +2,7 @@ import os
 import resource
 import subprocess
 
-from jobwire.worker.deposits import Deposits
+from jobwire.worker.keeper.deposits import Deposits
 from jobwire.worker.supervisor.keeper_line import Died
 from jobwire.worker.supervisor.processes import Stat, mark_of, read_stat, started_at_us
 from jobwire.worker.supervisor.spawn import mark_for

@@ -4,9 +4,9 @@ All of it is lines in a file in memory, the first one with the version of this f
 
     jobwire-handover VERSION
     supervisors COUNT                              how many this keeper has started
-    deposit HANDLE FOLDER SETTLED STDOUT STDERR    as in keeper_loop.py, with the read ends; none once it was drained
-    died PID ...                                   as in keeper_loop.py: not yet on disk
-    stranger PID PIDFD                             as in keeper_loop.py
+    deposit HANDLE FOLDER SETTLED STDOUT STDERR    as in loop.py, with the read ends; none once it was drained
+    died PID ...                                   as in loop.py: not yet on disk
+    stranger PID PIDFD                             as in loop.py
 
 Before anything is done the installation on the disk is asked, by running it, what it can take over: see probe.py.
 """

@@ -1,6 +1,6 @@
 """What the keeper holds of each job: the read ends of its pipes, and where its logs are once it ended.
 
-It has nothing but what the supervisor said, and says the same to the next supervisor. The lines are described in keeper_loop.py.
+It has nothing but what the supervisor said, and says the same to the next supervisor. The lines are described in loop.py.
 """
 
 from __future__ import annotations

@@ -32,13 +32,13 @@ import select
 import sys
 import time
 
-from ..schemas import fault_points
-from ..schemas.c_signal import signal
+from ...schemas import fault_points
+from ...schemas.c_signal import signal
+from ..supervisor.processes import mark_of, next_zombie, read_stat
 from . import handover
-from .attendants import DEFAULT_SIGNALS, command, say
 from .c_socket import socket
 from .deposits import MOST_DESCRIPTORS_BYTES, Deposits, pack, unpack
-from .supervisor.processes import mark_of, next_zombie, read_stat
+from .light_process import DEFAULT_SIGNALS, command, say
 
 LARGEST_DATAGRAM = 60_000
 _REST_MS = 15

@@ -7,9 +7,9 @@ import os
 import sys
 import time
 
-from ..schemas.c_signal import signal
+from ...schemas.c_signal import signal
+from ..state import layout
 from .c_socket import socket
-from .state import layout
 
 # For posix_spawn: what is started ignores no signal, whatever we do, or did who started us.
 DEFAULT_SIGNALS = tuple({int(number) for number in signal.valid_signals()} - {int(signal.SIGKILL), int(signal.SIGSTOP)})
@@ -52,6 +52,6 @@ def unlink_socket() -> None:
 def command(call: str) -> list[str]:
     """Make the argv of an interpreter that imports from this package and calls: without site-packages, which would double its size."""
     # Isolated, so that no module is imported from a working folder. The package's parent comes last and hides no module of Python's.
-    package = __package__ or ""
-    parent = os.path.abspath(__file__).removesuffix(f"/{package.replace('.', '/')}/attendants.py")  # noqa: PTH100 -- pathlib is not light
+    package, _, room = (__package__ or "").rpartition(".")
+    parent = os.path.abspath(__file__).removesuffix(f"/{package.replace('.', '/')}/{room}/light_process.py")  # noqa: PTH100 -- pathlib is not light
     return [sys.executable, "-I", "-S", "-X", "utf8", "-c", f"import sys; sys.path.append({parent!r}); from {package}.{call}"]

@@ -1,4 +1,4 @@
-"""The keeper: parent of the supervisor, started by the worker, and outliving both. keeper_loop.py tells what it does."""
+"""The keeper: parent of the supervisor, started by the worker, and outliving both. loop.py tells what it does."""
 
 # No pathlib and no contextlib, of socket only the C part: this process should stay small.
 # ruff: noqa: PTH108, SIM105
@@ -11,11 +11,11 @@ import select
 import sys
 import time
 
-from ..schemas.c_signal import signal
-from .attendants import DEFAULT_SIGNALS, command, listen, say, unlink_socket
-from .keeper_loop import Keeper
-from .state import layout
-from .state.presence import is_inhabited, move_in
+from ...schemas.c_signal import signal
+from ..state import layout
+from ..state.presence import is_inhabited, move_in
+from .light_process import DEFAULT_SIGNALS, command, listen, say, unlink_socket
+from .loop import Keeper
 
 _PR_SET_CHILD_SUBREAPER = 36
 _START_SECONDS = 10
