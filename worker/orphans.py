@@ -10,7 +10,7 @@ import os
 import signal
 from contextlib import suppress
 
-from .supervisor.processes import all_pids, mark_of, read_stat
+from .supervisor.containment.processes import all_pids, mark_of, read_stat
 
 # The exit status of a job's process stays readable while it is a zombie: so long the next supervisor has for it.
 _ADOPTION_SECONDS = 10

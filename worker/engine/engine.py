@@ -19,7 +19,7 @@ from ..keeper import process
 from ..state import folders, layout
 from ..state.logs import Follower, Growth, read_range, tail
 from ..state.sweep import Sweeper
-from ..supervisor.link import VERSION
+from ..supervisor.worker_line import VERSION
 from .found_runs import at_log, left_intents, lost_of, make_again, outcomes_of
 from .intents import Intents
 from .supervisor_line import Link, Message, connect

@@ -16,7 +16,7 @@ from ...broker.engine import Ended, Expected, Run, StreamName
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import DEFAULT_GRACE_MS
 from ..state import folders
-from ..supervisor.processes import is_there
+from ..supervisor.containment.processes import is_there
 from .facts import lost, read_ended, why_lost
 
 _log = logging.getLogger(__name__)

@@ -34,7 +34,7 @@ import time
 
 from ...schemas import fault_points
 from ...schemas.c_signal import signal
-from ..supervisor.processes import mark_of, next_zombie, read_stat
+from ..supervisor.containment.processes import mark_of, next_zombie, read_stat
 from . import handover
 from .c_socket import socket
 from .deposits import MOST_DESCRIPTORS_BYTES, Deposits, pack, unpack

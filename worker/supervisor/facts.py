@@ -1,9 +1,9 @@
-"""Facts about jobs, as the link carries them: texts of JSON. Knows no job; link.py lists them."""
+"""Facts about jobs, as the link carries them: texts of JSON. Knows no job; worker_line.py lists them."""
 
 from __future__ import annotations
 
 from ..state.folders import to_json
-from .leaders import Use
+from .jobs.leaders import Use
 
 
 def started_fact(handle: str, pid: int, started_at_us: int, *, paused: bool, waits: bool, stuck: str = "") -> str:

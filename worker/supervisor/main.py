@@ -14,18 +14,18 @@ from ..keeper.light_process import command, say, unlink_socket
 from ..state import layout
 from ..state.folders import FOLDER_MODE, is_handle, read_file, to_json, write_file
 from ..state.presence import move_in
-from .adopt import Adoption
-from .cgroups import open_cgroups
-from .containment import Boxes
+from .adoption.adopt import Adoption
+from .containment.cgroups import open_cgroups
+from .containment.containment import Boxes
+from .containment.sessions import Sessions
+from .containment.union import Unions
 from .home import Home
-from .jobs import Jobs
+from .job_context import Yard
+from .jobs.registry import Jobs
+from .jobs.spawn import Spawner
 from .keeper_line import KeeperLine
-from .link import VERSION, Link, Wish
 from .loop import Loop, Timer
-from .sessions import Sessions
-from .spawn import Spawner
-from .union import Unions
-from .yard import Yard
+from .worker_line import VERSION, Link, Wish
 
 _LARGEST_SIGNAL = 64
 # Who kills a worker to start it again does so sooner.

@@ -18,7 +18,7 @@ from daemons import Worker, wait_until
 
 from jobwire.client.library.client import Client
 from jobwire.keys.identity import Identity
-from jobwire.worker.supervisor.processes import all_pids, read_stat, started_at_us
+from jobwire.worker.supervisor.containment.processes import all_pids, read_stat, started_at_us
 
 PATIENCE_SECONDS = 120.0
 _SCHEDULING_SECONDS = 60.0

@@ -14,7 +14,7 @@ from orders import Deed, Order
 from scene import Scene, new_order
 
 from jobwire.schemas import fault_points
-from jobwire.worker.supervisor.processes import read_stat
+from jobwire.worker.supervisor.containment.processes import read_stat
 
 _OF_WORKER = ("in-group-commit", "after-commit-before-reply", "after-commit-before-publish", "after-intent-before-start")
 _OF_SUPERVISOR = (

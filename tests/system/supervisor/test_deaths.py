@@ -15,7 +15,7 @@ from processes import is_alive
 from raw_desk import RawDesk, kill_and_wait, kill_both, our_cgroups
 
 from jobwire.worker.keeper import process
-from jobwire.worker.supervisor import cgroups
+from jobwire.worker.supervisor.containment import cgroups
 
 SH = "/bin/sh"
 # Writes a line, waits for the gate to open, writes more than a pipe holds, and ends with its own status.

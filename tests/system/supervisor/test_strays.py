@@ -17,7 +17,7 @@ from processes import is_alive
 from raw_desk import RawDesk, kill_both, serving, start_pair
 
 from jobwire.worker.keeper import process
-from jobwire.worker.supervisor.cgroups import find_tree
+from jobwire.worker.supervisor.containment.cgroups import find_tree
 
 # argv: a file that says the pid of who strays, and then how it does. Its parent waits, unless told to end first.
 STRAY = """

@@ -11,12 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from machines import at_length, briefly
 
 from jobwire.worker.state.folders import JobFile
-from jobwire.worker.supervisor.ending import TABLE, Effect, Happening, Stage
-from jobwire.worker.supervisor.job import Job
-from jobwire.worker.supervisor.leaders import Use
+from jobwire.worker.supervisor.job_context import Yard
+from jobwire.worker.supervisor.jobs.ending import TABLE, Effect, Happening, Stage
+from jobwire.worker.supervisor.jobs.job import Job
+from jobwire.worker.supervisor.jobs.leaders import Use
+from jobwire.worker.supervisor.jobs.pump import Quota
 from jobwire.worker.supervisor.loop import Loop
-from jobwire.worker.supervisor.pump import Quota
-from jobwire.worker.supervisor.yard import Yard
 
 HANDLE = f"{'1' * 32}.{'2' * 64}"
 LIMIT_SECONDS = 5.5

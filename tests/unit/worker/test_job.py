@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from jobwire.worker.state.folders import JobFile
-from jobwire.worker.supervisor import job as jobs
-from jobwire.worker.supervisor import yard as yards
-from jobwire.worker.supervisor.job import Job
-from jobwire.worker.supervisor.leaders import Use
+from jobwire.worker.supervisor import job_context as yards
+from jobwire.worker.supervisor.job_context import Yard
+from jobwire.worker.supervisor.jobs import job as jobs
+from jobwire.worker.supervisor.jobs.job import Job
+from jobwire.worker.supervisor.jobs.leaders import Use
+from jobwire.worker.supervisor.jobs.pump import Pump
 from jobwire.worker.supervisor.loop import Loop
-from jobwire.worker.supervisor.pump import Pump
-from jobwire.worker.supervisor.yard import Yard
 
 HANDLE = f"{'1' * 32}.{'2' * 64}"
 FILE = JobFile(HANDLE, ["true"], [], "/", False, "", [], None, 15, 50)  # noqa: FBT003 -- as in the file

@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from jobwire.worker.supervisor.outcome import judge, what_is_missing
+from jobwire.worker.supervisor.jobs.outcome import judge, what_is_missing
 
 
 @pytest.mark.parametrize(

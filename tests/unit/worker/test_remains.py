@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from jobwire.worker.supervisor.remains import OF_FOLDER, OF_TRY, Deed, Left, Witness, left, witness
+from jobwire.worker.supervisor.adoption.remains import OF_FOLDER, OF_TRY, Deed, Left, Witness, left, witness
 
 START = "20261124T053951.123456Z"
 END = "20261124T053952.000000Z"

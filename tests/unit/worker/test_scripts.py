@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.worker.supervisor.scripts import why_not_executed, why_not_here
+from jobwire.worker.supervisor.jobs.scripts import why_not_executed, why_not_here
 
 
 def refused(path: Path, *, mode: int = 0o755) -> int:

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from jobwire.worker.supervisor import sessions
-from jobwire.worker.supervisor.sessions import Sessions
-from jobwire.worker.supervisor.spawn import mark_for
+from jobwire.worker.supervisor.containment import sessions
+from jobwire.worker.supervisor.containment.sessions import Sessions
+from jobwire.worker.supervisor.jobs.spawn import mark_for
 
 # Says when it is there, forks when it is told to, says whom, and ends; its child goes on until it is told to end.
 _FORK_AND_END = """

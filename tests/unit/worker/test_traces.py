@@ -3,10 +3,10 @@ import resource
 import subprocess
 
 from jobwire.worker.keeper.deposits import Deposits
+from jobwire.worker.supervisor.adoption.traces import find_leader, marked_processes, started_about
+from jobwire.worker.supervisor.containment.processes import Stat, mark_of, read_stat, started_at_us
+from jobwire.worker.supervisor.jobs.spawn import mark_for
 from jobwire.worker.supervisor.keeper_line import Died
-from jobwire.worker.supervisor.processes import Stat, mark_of, read_stat, started_at_us
-from jobwire.worker.supervisor.spawn import mark_for
-from jobwire.worker.supervisor.traces import find_leader, marked_processes, started_about
 
 
 def stat(session: int, ticks: int) -> Stat:

@@ -13,8 +13,8 @@ import select
 import sys
 from collections.abc import Callable
 
-from ..state.folders import DISK_FULL, RETRY_SECONDS
-from .loop import Loop, Timer
+from ...state.folders import DISK_FULL, RETRY_SECONDS
+from ..loop import Loop, Timer
 from .pipes import open_anew
 
 # So much a turn, so that one job that writes without end starves nobody.

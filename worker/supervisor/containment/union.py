@@ -9,9 +9,9 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
+from ..loop import Loop
 from .cgroups import Cgroup, Cgroups
 from .containment import all_stopped, signal_members, signal_until_none_is_new
-from .loop import Loop
 from .sessions import Session, Sessions
 
 

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from stat import S_IMODE, S_IRUSR, S_ISFIFO
 from typing import NamedTuple
 
-from ..state.notes import PipeName
-from .processes import all_pids, may_look_into, read_stat
+from ...state.notes import PipeName
+from ..containment.processes import all_pids, may_look_into, read_stat
 
 # An earlier version told them by their modes; such jobs may still run.
 FORMER_MODES = (0o1600, 0o1700)

@@ -13,20 +13,20 @@ import os
 import signal
 from collections.abc import Callable
 
-from ...schemas import fault_points
-from ...schemas.clock import passed_us
-from ..keeper.light_process import say
-from ..state.folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json
-from ..state.notes import mark_over_limit, note_problem
-from .containment import Box
+from ....schemas import fault_points
+from ....schemas.clock import passed_us
+from ...keeper.light_process import say
+from ...state.folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json
+from ...state.notes import mark_over_limit, note_problem
+from ..containment.containment import Box
+from ..containment.unreached import not_ours, outlived_kill
+from ..facts import ended_fact, started_fact
+from ..job_context import Yard
+from ..loop import Timer
 from .ending import TABLE, Effect, Happening, Stage
-from .facts import ended_fact, started_fact
 from .leaders import Leader, Use
-from .loop import Timer
 from .outcome import judge, what_is_missing
 from .pump import Pump
-from .unreached import not_ours, outlived_kill
-from .yard import Yard
 
 _STUCK_SECONDS = 10
 

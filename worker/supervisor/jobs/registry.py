@@ -7,9 +7,9 @@ import os
 import resource
 import signal
 
-from ...schemas import fault_points
-from ..keeper.light_process import say
-from ..state.folders import (
+from ....schemas import fault_points
+from ...keeper.light_process import say
+from ...state.folders import (
     DISK_FULL,
     FILE_MODE,
     RETRY_SECONDS,
@@ -26,16 +26,16 @@ from ..state.folders import (
     to_json,
     write_outcome,
 )
-from ..state.notes import pipes_path, write_pipes
-from .containment import Box
-from .facts import ended_fact
+from ...state.notes import pipes_path, write_pipes
+from ..containment.containment import Box
+from ..facts import ended_fact
+from ..job_context import Yard
+from ..loop import Timer, log_exception
 from .job import Job
 from .leaders import Child, Use
-from .loop import Timer, log_exception
 from .pipes import Pipe
 from .pump import Pump, Quota
 from .spawn import OWN_FAILURE, CannotStart, Spawner, mark_for
-from .yard import Yard
 
 # Of a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs some more for a moment.
 _DESCRIPTORS_A_JOB = 7

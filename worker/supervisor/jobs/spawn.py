@@ -29,12 +29,12 @@ import resource
 import signal
 from collections.abc import Sequence
 
-from ..keeper.light_process import DEFAULT_SIGNALS
-from ..state.folders import JobFile
-from .c_blake2 import blake2b
-from .containment import Box
+from ...keeper.light_process import DEFAULT_SIGNALS
+from ...state.folders import JobFile
+from ..c_blake2 import blake2b
+from ..containment.containment import Box
+from ..containment.processes import LEAST_MARK
 from .pipes import Pipe
-from .processes import LEAST_MARK
 from .scripts import why_not_executed, why_not_here
 
 NOT_FOUND = 127

@@ -14,9 +14,9 @@ import select
 import signal
 from collections.abc import Callable
 
+from ..loop import Loop
 from .containment import all_stopped, signal_members, signal_until_none_is_new
 from .descent import Descent
-from .loop import Loop
 from .processes import Stat, all_pids, is_there, mark_of, read_stat
 
 # On a machine on which processes end all the time there would be no last look.

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 
-from ...schemas import fault_points
-from ...schemas.naming import parse_folder
-from ..keeper.light_process import say
-from ..state.folders import (
+from ....schemas import fault_points
+from ....schemas.naming import parse_folder
+from ...keeper.light_process import say
+from ...state.folders import (
     INTENT_PREFIX,
     LINGERS_PREFIX,
     STREAMS,
@@ -24,24 +24,24 @@ from ..state.folders import (
     read_outcome,
     run_path,
 )
-from ..state.notes import forget_lingering, lingering_pipes_path, note_problem, pipes_path, read_pipes, read_problems, write_pipes
-from .containment import Box, NoBox
-from .facts import ended_fact
-from .job import Job
-from .jobs import Jobs
-from .keeper_line import Deposited, Handover
-from .leaders import Fostered, Gone, Leader, Stranger, Use
-from .loop import log_exception
-from .outcome import judge
-from .pipes import Pipes, has_pipe, riding_in
-from .processes import Stat, age_seconds, is_there, mark_of, read_stat
-from .pump import Pump, Quota
+from ...state.notes import forget_lingering, lingering_pipes_path, note_problem, pipes_path, read_pipes, read_problems, write_pipes
+from ..containment.containment import Box, NoBox
+from ..containment.processes import Stat, age_seconds, is_there, mark_of, read_stat
+from ..containment.sessions import Sessions
+from ..facts import ended_fact
+from ..job_context import Yard
+from ..jobs.job import Job
+from ..jobs.leaders import Fostered, Gone, Leader, Stranger, Use
+from ..jobs.outcome import judge
+from ..jobs.pipes import Pipes, has_pipe, riding_in
+from ..jobs.pump import Pump, Quota
+from ..jobs.registry import Jobs
+from ..jobs.reopening import reopen_pumps
+from ..jobs.spawn import RIDING_NUMBERS
+from ..keeper_line import Deposited, Handover
+from ..loop import log_exception
 from .remains import OF_FOLDER, OF_TRY, Deed, left, witness
-from .reopening import reopen_pumps
-from .sessions import Sessions
-from .spawn import RIDING_NUMBERS
 from .traces import find_leader, marked_processes, started_about
-from .yard import Yard
 
 
 class Adoption:

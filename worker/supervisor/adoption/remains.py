@@ -9,8 +9,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 
-from ...schemas.naming import parse_folder
-from ..state.folders import INTENT_PREFIX
+from ....schemas.naming import parse_folder
+from ...state.folders import INTENT_PREFIX
 
 
 class Left(enum.Enum):

@@ -13,9 +13,9 @@ import select
 import signal
 from collections.abc import Callable
 
-from ..keeper.light_process import say
+from ...keeper.light_process import say
+from ..loop import Loop
 from .containment import all_stopped, signal_members, signal_until_none_is_new
-from .loop import Loop
 from .processes import cgroup_of
 
 _MOST_KEPT = 64

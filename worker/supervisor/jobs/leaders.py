@@ -14,9 +14,9 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from .keeper_line import Died, KeeperLine
-from .loop import Loop, Timer
-from .processes import may_look_into, read_stat
+from ..containment.processes import may_look_into, read_stat
+from ..keeper_line import Died, KeeperLine
+from ..loop import Loop, Timer
 
 # ioctl(2) on a pidfd, Linux 6.15: struct pidfd_info, its exit status at the end, bit 3 of the mask says that it is there.
 _PIDFD_GET_INFO = 0xC040FF0B

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .keeper_line import Died
-from .processes import Stat, all_pids, mark_of, read_stat, started_at_us
+from ..containment.processes import Stat, all_pids, mark_of, read_stat, started_at_us
+from ..keeper_line import Died
 
 _CLOCK_TOLERANCE_US = 2_000_000
 

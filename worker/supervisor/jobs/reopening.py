@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from ..state.folders import DISK_FULL, FILE_MODE, STREAMS, JobFile
-from ..state.notes import is_over_limit, read_problems
-from .loop import Loop
+from ...state.folders import DISK_FULL, FILE_MODE, STREAMS, JobFile
+from ...state.notes import is_over_limit, read_problems
+from ..loop import Loop
 from .pump import Pump, Quota
 
 

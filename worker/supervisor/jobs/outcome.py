@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from signal import SIGKILL
 
-from ...schemas.naming import signal_name
-from ...schemas.text.sizes import format_limit
+from ....schemas.naming import signal_name
+from ....schemas.text.sizes import format_limit
 
 
 def seconds(milliseconds: int) -> str:

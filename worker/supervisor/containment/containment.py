@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from .loop import Loop
+from ..loop import Loop
 from .processes import is_there, thread_states
 
 _MOST_ROUNDS = 1000

@@ -8,10 +8,10 @@ from ...schemas.clock import Clock
 from ..keeper.light_process import say
 from ..state.folders import DISK_FULL, RETRY_SECONDS, to_json, write_outcome
 from ..state.notes import forget_lingering, note_lingering
-from .containment import Boxes
+from .containment.containment import Boxes
+from .jobs.pump import Pump
 from .keeper_line import KeeperLine
 from .loop import Loop
-from .pump import Pump
 
 
 class Yard:

@@ -1,0 +1,1 @@
+"""What an earlier supervisor left, and how it is taken over."""

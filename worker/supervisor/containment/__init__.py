@@ -1,0 +1,1 @@
+"""What holds the processes of a job together, and what the kernel tells of them."""

@@ -1,0 +1,1 @@
+"""One job with a process, from its start to its outcome."""
