@@ -21,7 +21,7 @@ from witness import Wanted, Witness
 from jobwire.keys import identity as identities
 from jobwire.keys.identity import Identity
 
-_TESTS = Path(__file__).parents[2]
+_SUPPORT = Path(__file__).parents[2] / "support"
 
 
 class Submitter:
@@ -37,7 +37,7 @@ class Submitter:
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        paths = os.pathsep.join(filter(None, [str(_TESTS), str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+        paths = os.pathsep.join(filter(None, [str(_SUPPORT), str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
         worker = self._house.worker
         where = [str(worker.state / "worker.json"), worker.endpoint, str(worker.description["key"])]
         with self._log.open("ab") as log:

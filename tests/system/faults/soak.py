@@ -23,7 +23,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2]))
+sys.path.append(str(Path(__file__).parents[2] / "support"))
 
 from comparison import Account
 from house import Victim
