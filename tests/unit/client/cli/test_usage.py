@@ -14,7 +14,7 @@ from jobwire.client.config.contexts import list_contexts
 from jobwire.keys.identity import format_public, from_seed
 
 KEY = format_public(from_seed(bytes(32)).public)
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[4]
 
 
 @pytest.fixture(autouse=True)
