@@ -31,7 +31,7 @@ from jobwire.client.batch.job_options import Surroundings
 from jobwire.client.config import contexts
 from jobwire.keys import roster_text
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 SECONDS = 60
 _END_ALL = """

@@ -159,7 +159,7 @@ sys.stdin.read()
 def test_a_client_that_was_killed_before_its_reply_came_asks_again(worker: Worker, ledger: Path) -> None:
     job_id = new_id()
     told = [worker.endpoint, worker.public.hex(), worker.admin.seed.hex(), job_id.hex(), *(part.decode() for part in argv(ledger))]
-    paths = os.pathsep.join([str(Path(__file__).parents[1] / "support"), *sys.path])
+    paths = os.pathsep.join([str(Path(__file__).parents[2] / "support"), *sys.path])
     client = subprocess.Popen(
         [sys.executable, "-c", _MUTE, *told], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": paths}
     )

@@ -16,7 +16,7 @@ from daemons import Worker, wait_until
 from google.protobuf import text_format
 from page_client import PageClient, read_printed, schema
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text()
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "protocol.md").read_text()
 FINISHED = "FINISHED"
 
 
