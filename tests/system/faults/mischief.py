@@ -16,8 +16,8 @@ from pathlib import Path
 
 from house import House
 
-_SYSTEM = Path(__file__).parents[1]
-_ATTACKER = _SYSTEM.parent / "benchmarks" / "attacker.py"
+_TESTS = Path(__file__).parents[2]
+_ATTACKER = _TESTS / "benchmarks" / "attacker.py"
 ATTACKS = ("subscribe", "frames")
 FILES = ("lock", "worker.json", "supervisor.sock")
 LARGEST_OFFSET_SECONDS = 86_400
@@ -42,7 +42,7 @@ class Clock:
         compiler = shutil.which("cc")
         if compiler is not None:
             library = folder / "set_clock.so"
-            subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, _SYSTEM / "set_clock.c", "-ldl"], check=True)
+            subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, _TESTS / "support" / "set_clock.c", "-ldl"], check=True)
             self._path.write_bytes(bytes(8))
             self.env = {"LD_PRELOAD": str(library), "CLOCK_OFFSET": str(self._path)}
 

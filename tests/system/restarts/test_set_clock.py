@@ -20,7 +20,7 @@ from jobwire.schemas.job import OutcomeKind, State
 
 HOUR = 3600
 DAY = 24 * HOUR
-SHIM = Path(__file__).with_name("set_clock.c")
+SHIM = Path(__file__).parents[2] / "support" / "set_clock.c"
 
 
 class SetClock:
