@@ -14,12 +14,12 @@ from jobwire.schemas.refusal import Code, Reason, Refused
 
 ROOT = Path(__file__).resolve().parents[3]
 # Read where a daemon is started, by whoever starts it.
-AT_THE_START = {"daemon.py", "tables.py"}
+AT_THE_START = {"daemon.py", "tables.py", "soundness.py"}
 # What of other storeys may travel.
 OTHERS = [
     *(ROOT / "keys" / f"{name}.py" for name in ("rights", "signature", "limits")),
-    *(ROOT / "schemas" / f"{name}.py" for name in ("frames", "naming", "spec", "sizes", "durations", "record")),
-    *(ROOT / "worker" / f"{name}.py" for name in ("engine", "logs", "runs", "unanswered")),
+    *(ROOT / "schemas" / f"{name}.py" for name in ("frames", "naming", "spec", "text/sizes", "text/durations", "wire_codec")),
+    *(ROOT / "worker" / f"{name}.py" for name in ("engine/engine", "engine/found_runs", "engine/unanswered", "state/logs")),
 ]
 SOURCES = [path for path in sorted((ROOT / "broker").rglob("*.py")) if path.name not in AT_THE_START] + OTHERS
 COMMAND = re.compile(rf"\bjobwire ({'|'.join(VERBS)})\b|(^| )--[a-z]")

@@ -11,7 +11,7 @@ import pytest
 from jobwire.schemas import fault_points
 
 # In a process of its own: it dies of it.
-_PASS_TWICE = "from jobwire.schemas import faults as f; [f.reach('in-group-commit') for _ in range(2)]; print('lives')"
+_PASS_TWICE = "from jobwire.schemas import fault_points as f; [f.reach('in-group-commit') for _ in range(2)]; print('lives')"
 
 
 def _run(program: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -60,4 +60,4 @@ def test_what_happened_once_does_not_happen_in_the_next_process(tmp_path: Path) 
 def test_every_point_is_passed_somewhere() -> None:
     parts = [path.read_text() for folder in ("broker", "worker") for path in Path(__file__).parents[3].joinpath(folder).rglob("*.py")]
     text = "\n".join(parts)
-    assert [point for point in fault_points.POINTS if text.count(f'faults.reach("{point}")') != 1] == []
+    assert [point for point in fault_points.POINTS if text.count(f'fault_points.reach("{point}")') != 1] == []

@@ -24,7 +24,7 @@ SECONDS = 60
 _DROPPED = """
 import gc, sys, threading
 from pathlib import Path
-from jobwire.client.blocking import Client
+from jobwire.client.library.client import Client
 from jobwire.keys.identity import load, parse_public
 
 def client():

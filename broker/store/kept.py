@@ -1,0 +1,88 @@
+"""Read what is kept of jobs that have ended: how much it is, what is oldest, and which log folders of forgotten jobs are left.
+
+Decides nothing; retention/ does. Also which jobs of a store have not ended, for who looks at it while no worker runs.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from ...schemas.job import State
+from ...schemas.naming import JobKey
+from .store import Store
+
+
+class Totals(NamedTuple):
+    """How many jobs have ended and are kept, what they take (logs, specs and what was signed), and the first event that is kept."""
+
+    jobs: int
+    kept_bytes: int
+    first_seq: int
+
+
+class Aged(NamedTuple):
+    """One job that has ended: from when on its age counts, and what it takes."""
+
+    key: JobKey
+    aged_from_us: int
+    kept_bytes: int
+
+
+class Leftover(NamedTuple):
+    """A log folder of a forgotten job."""
+
+    key: JobKey
+    pid: int
+    started_at_us: int
+    ended_at_us: int
+
+
+class Unfinished(NamedTuple):
+    """One job that has not ended; pid 0: it has not started."""
+
+    id: bytes
+    name: str
+    pid: int
+
+
+def totals(store: Store) -> Totals:
+    """Return how much is kept."""
+    return Totals(*store.read("SELECT ended, log_bytes + store_bytes, first_seq FROM kept")[0])
+
+
+def oldest_jobs(store: Store, limit: int) -> list[Aged]:
+    """Return the jobs whose end was recorded first."""
+    rows = store.read(
+        "SELECT owner, id, aged_from, log_bytes + store_bytes FROM jobs WHERE state = ? ORDER BY aged_from LIMIT ?", (State.FINISHED, limit)
+    )
+    return [Aged(JobKey(owner, job_id), *rest) for owner, job_id, *rest in rows]
+
+
+def oldest_events(store: Store, after: int, limit: int) -> Sequence[tuple[int, int]]:
+    """Return the numbers of the events after one, and from when on the age of each counts."""
+    return [
+        (seq, aged_from)
+        for seq, aged_from in store.read("SELECT seq, aged_from FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+    ]
+
+
+def leftovers(store: Store, after: JobKey, limit: int) -> list[Leftover]:
+    """Return log folders that are still to be removed, in the order of their keys."""
+    rows = store.read(
+        "SELECT owner, id, pid, started_at, ended_at FROM leftovers WHERE (owner, id) > (?, ?) ORDER BY owner, id LIMIT ?", (*after, limit)
+    )
+    return [Leftover(JobKey(owner, job_id), *run) for owner, job_id, *run in rows]
+
+
+def unfinished(path: Path) -> list[Unfinished]:
+    """Return the jobs of a store that have not ended, whether its worker runs or not; none where it cannot be read."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            rows = connection.execute("SELECT id, name, CASE state WHEN 1 THEN 0 ELSE pid END FROM jobs WHERE state < 4 ORDER BY row")
+            return [Unfinished(*row) for row in rows]
+    except sqlite3.Error:
+        return []
