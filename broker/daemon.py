@@ -42,6 +42,7 @@ from .sockets.connections import most_of_descriptors
 from .sockets.publisher import Publisher
 from .sockets.router import Endpoint
 from .sockets.zmq_reader import EdgeReader
+from .store import kept
 from .store.free_space import Room
 from .store.queries import Lookup
 from .store.store import Store
@@ -115,7 +116,7 @@ class Daemon:
             limits_of=self._limits_of,
         )
         self._closing.append(self._publisher.close)
-        self._ages = Ages(self._settings.store.parent, fresh=self._store.read("SELECT ended FROM kept")[0][0] == 0)
+        self._ages = Ages(self._settings.store.parent, fresh=kept.totals(self._store).jobs == 0)
         state = State(Queue(self._engine.slots, lambda owner: self._limits_of(owner).running_jobs))
         self._lookup = Lookup(self._store, state.live)
         self._forgetting = Forgetting(self._store, self._engine)

@@ -6,10 +6,9 @@ import json
 import os
 import select
 import signal
-import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -17,6 +16,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from ..broker.store.free_space import free_bytes
+from ..broker.store.kept import Unfinished, unfinished
 from ..keys.holder import DESCRIPTION, Whereabouts, locate
 from ..keys.ownership import demand_own
 from ..keys.user_folders import roster_path, worker_folder
@@ -112,7 +112,9 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
             Code.NOT_FOUND, f"no worker is running for {folder}", "jobwire run starts your own; jobwire worker run starts one for others"
         )
     found["free_bytes"] = free_bytes(folder)
-    found["jobs"] = {"running": len(_jobs(folder, "2, 3")), "queued": len(_jobs(folder, "1"))}
+    jobs = unfinished(folder / layout.STORE)
+    running = sum(job.pid > 0 for job in jobs)
+    found["jobs"] = {"running": running, "queued": len(jobs) - running}
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -157,7 +159,9 @@ def stop(*, state: StateOption = None) -> None:
         typer.echo(f"jobwire: worker {found['pid']} did not end within {_STOP_SECONDS} s; use kill -9; its jobs continue", err=True)
         raise typer.Exit(OWN_FAILURE_STATUS)
     typer.echo(f"jobwire: worker {found['pid']} stopped", err=True)
-    _tell_what_goes_on(_jobs(folder, "2, 3"), len(_jobs(folder, "1")), comes_by_itself=state is None)
+    jobs = unfinished(folder / layout.STORE)
+    going_on = [job for job in jobs if job.pid]
+    _tell_what_goes_on(going_on, len(jobs) - len(going_on), comes_by_itself=state is None)
 
 
 @app.command()
@@ -245,7 +249,7 @@ def _running(folder: Path) -> dict[str, Any] | None:
     return found
 
 
-def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int, *, comes_by_itself: bool) -> None:
+def _tell_what_goes_on(going_on: Sequence[Unfinished], queued: int, *, comes_by_itself: bool) -> None:
     if going_on:
         how_many = "1 job goes" if len(going_on) == 1 else f"{len(going_on)} jobs go"
         typer.echo(f"jobwire: {how_many} on without it:", err=True)
@@ -258,20 +262,6 @@ def _tell_what_goes_on(going_on: list[tuple[bytes, str, int]], queued: int, *, c
     if queued:
         what = "1 queued job starts" if queued == 1 else f"{queued} queued jobs start"
         typer.echo(f"jobwire: {what} when the worker runs again", err=True)
-
-
-def _jobs(state: Path, states: str) -> list[tuple[bytes, str, int]]:
-    """Read the jobs in some states, whether the worker runs or not."""
-    try:
-        store = sqlite3.connect(f"file:{state / layout.STORE}?mode=ro", uri=True)
-    except sqlite3.Error:
-        return []
-    try:
-        return store.execute(f"SELECT id, name, pid FROM jobs WHERE state < 4 AND state IN ({states}) ORDER BY row").fetchall()  # noqa: S608 -- our own text
-    except sqlite3.Error:
-        return []
-    finally:
-        store.close()
 
 
 def _folder(state: Path | None) -> Path:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
 from ..engine import Engine, Run
+from ..store.kept import leftovers
 from ..store.store import Store
 from ..store.writes import DropJobs, LogsGone
 
@@ -69,13 +70,9 @@ class Forgetting:
 
     def take_up(self, after: JobKey = _FIRST) -> None:
         """Remove the log folders that an earlier run of this daemon left behind."""
-        rows = self._store.read(
-            "SELECT owner, id, pid, started_at, ended_at FROM leftovers WHERE (owner, id) > (?, ?) ORDER BY owner, id LIMIT ?",
-            (*after, _LEFTOVERS_A_TURN),
-        )
-        if rows:
-            last = JobKey(*rows[-1][:2])
-            self._discard([Run(JobKey(owner, job_id), *run) for owner, job_id, *run in rows], lambda: self.take_up(last))
+        left = leftovers(self._store, after, _LEFTOVERS_A_TURN)
+        if left:
+            self._discard([Run(*one) for one in left], lambda: self.take_up(left[-1].key))
 
     def _discard(self, runs: Sequence[Run], then: Callable[[], None] | None = None) -> None:
         def discarded(gone: Sequence[Run]) -> None:

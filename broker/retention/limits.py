@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
+from ..store import kept
+from ..store.kept import Aged
 from ..store.store import Store
 from ..streams.watchers import Watchers
 from .ages import BELIEVED_AFTER_SECONDS, Ages
@@ -56,15 +58,6 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
-class Old:
-    """A job that has ended."""
-
-    key: JobKey
-    aged_from_us: int
-    kept_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Choice:
     """What is dropped now, and when to look again; None: when another job has ended."""
 
@@ -72,7 +65,7 @@ class Choice:
     next_us: int | None
 
 
-def choose(keep: Keep, oldest: Sequence[Old], jobs: int, kept_bytes: int, now_us: int) -> Choice:
+def choose(keep: Keep, oldest: Sequence[Aged], jobs: int, kept_bytes: int, now_us: int) -> Choice:
     """Choose among the `oldest` jobs, of `jobs` in all that take `kept_bytes`, logs and what the store has of them."""
     drop: list[JobKey] = []
     for one in oldest:
@@ -132,14 +125,10 @@ class Retention:
         self._timer = None
         now_us = self._ages.now_us()
         keep = self._keep if self._ages.known else replace(self._keep, seconds=None)
-        jobs, kept_bytes, first_seq = self._store.read("SELECT ended, log_bytes + store_bytes, first_seq FROM kept")[0]
+        jobs, kept_bytes, first_seq = kept.totals(self._store)
         # What is read just now is passed over; how much that is, is bounded by the streams that there are.
         held = self._watchers.held
-        rows = self._store.read(
-            "SELECT owner, id, aged_from, log_bytes + store_bytes FROM jobs WHERE state = 4 ORDER BY aged_from LIMIT ?",
-            (_JOBS_A_STEP + len(held),),
-        )
-        oldest = [Old(JobKey(owner, job_id), *rest) for owner, job_id, *rest in rows]
+        oldest = kept.oldest_jobs(self._store, _JOBS_A_STEP + len(held))
         chosen = choose(keep, [one for one in oldest if one.key not in held], jobs, kept_bytes, now_us)
         events_upto, events_due_us = self._choose_events(keep, first_seq, now_us)
         if chosen.drop or events_upto:
@@ -159,9 +148,8 @@ class Retention:
         if keep.jobs is not None:
             excess = self._store.head + 1 - first_seq - _EVENTS_A_JOB * keep.jobs
         upto = first_seq - 1
-        rows = self._store.read("SELECT seq, aged_from FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (upto, _EVENTS_A_STEP))
         next_us: int | None = None
-        for seq, aged_from_us in rows:
+        for seq, aged_from_us in kept.oldest_events(self._store, upto, _EVENTS_A_STEP):
             next_us = aged_from_us + LEAST_AGE_US if seq - first_seq < excess else keep.due_us(aged_from_us)
             if next_us is None or next_us > now_us:
                 break

@@ -45,6 +45,13 @@ def out_of_reach(path: Path, reason: object) -> Refused:
     )
 
 
+def unusable(path: Path, error: sqlite3.Error | OSError) -> Refused:
+    """Return the refusal for a store that cannot be opened: it is broken, or only out of reach."""
+    if isinstance(error, sqlite3.Error) and is_damage(error):
+        return Refused(Code.INTERNAL, f"{path} cannot be used as a store: {error}", "make it anew from the logs: jobwire worker rebuild")
+    return out_of_reach(path, (error.strerror or error) if isinstance(error, OSError) else error)
+
+
 def exists(path: Path) -> bool:
     """Tell whether there is a store, broken or not; SQLite takes an empty file for one that is still to be made."""
     try:

@@ -22,7 +22,7 @@ from ...schemas import fault_points
 from ...schemas.refusal import Code, Reason, Refused
 from . import tables
 from .ballast import Ballast
-from .soundness import is_damage, out_of_reach
+from .soundness import is_damage, unusable
 from .statements import Rows
 from .writes import Added, AddJobs, ChangeJobs, DropJobs, Write
 
@@ -64,7 +64,7 @@ class Store:
         try:
             self._writes = tables.connect(path)
         except (sqlite3.Error, OSError) as error:
-            raise _unusable(path, error) from error
+            raise unusable(path, error) from error
         try:
             self.id = tables.prepare(self._writes, path)
             self._rows = Rows(self._writes)
@@ -72,7 +72,7 @@ class Store:
         except BaseException as error:
             self._writes.close()
             if isinstance(error, sqlite3.Error | OSError):
-                raise _unusable(path, error) from error
+                raise unusable(path, error) from error
             raise
         self.head = self._rows.next_seq - 1
         self._ballast = Ballast(path.with_name("ballast"))
@@ -193,12 +193,6 @@ class Store:
                 self._retry = self._loop.call_later(_RETRY_SECONDS, self._begin)
                 return
         self._loop.call_soon(self._begin)
-
-
-def _unusable(path: Path, error: sqlite3.Error | OSError) -> Refused:
-    if isinstance(error, sqlite3.Error) and is_damage(error):
-        return Refused(Code.INTERNAL, f"{path} cannot be opened as a store: {error}", "make it anew from the logs: jobwire worker rebuild")
-    return out_of_reach(path, (error.strerror or error) if isinstance(error, OSError) else error)
 
 
 def _reason(error: sqlite3.Error) -> Reason | None:

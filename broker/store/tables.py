@@ -133,13 +133,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
             return store_id
         return bytes(found[0])
     except sqlite3.DatabaseError as error:
-        if not soundness.is_damage(error):
-            raise soundness.out_of_reach(path, error) from error
-        raise Refused(
-            Code.INTERNAL,
-            f"{path} cannot be used as a store: {error}",
-            "make it anew from the logs: jobwire worker rebuild",
-        ) from error
+        raise soundness.unusable(path, error) from error
 
 
 def _log_bytes_of(outcome: bytes | None) -> int:

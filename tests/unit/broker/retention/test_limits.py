@@ -8,7 +8,8 @@ from desk_house import OWNER, House, asked, ended, key, started
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.requests.jobs import describe
 from jobwire.broker.retention.ages import Ages
-from jobwire.broker.retention.limits import LEAST_AGE_US, Keep, Old, Retention, choose
+from jobwire.broker.retention.limits import LEAST_AGE_US, Keep, Retention, choose
+from jobwire.broker.store.kept import Aged
 from jobwire.keys.rights import Member
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
@@ -19,8 +20,8 @@ NOW_US = 100 * DAY_US
 LONG_AGO_US = 3_000_000 + 2 * LEAST_AGE_US
 
 
-def old(number: int, days_ago: float, log_bytes: int = 0) -> Old:
-    return Old(key(number), int(NOW_US - days_ago * DAY_US), log_bytes)
+def old(number: int, days_ago: float, log_bytes: int = 0) -> Aged:
+    return Aged(key(number), int(NOW_US - days_ago * DAY_US), log_bytes)
 
 
 def test_what_is_too_old_goes_and_the_next_one_is_waited_for() -> None:
@@ -42,7 +43,7 @@ def test_the_oldest_go_until_their_logs_are_within_the_limit() -> None:
 
 
 def test_nothing_goes_within_a_minute_of_its_end_however_little_is_kept() -> None:
-    chosen = choose(Keep(1.0, 1, 1), [Old(key(1), NOW_US - 59_000_000, 10)], 9, 90, NOW_US)
+    chosen = choose(Keep(1.0, 1, 1), [Aged(key(1), NOW_US - 59_000_000, 10)], 9, 90, NOW_US)
     assert chosen.drop == []
     assert chosen.next_us == NOW_US + 1_000_000
 

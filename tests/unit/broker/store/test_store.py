@@ -44,7 +44,7 @@ def test_a_store_stays_below_a_limit_of_the_size_of_files(tmp_path: Path, monkey
 async def test_a_file_that_is_no_store_is_refused_with_words(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_bytes(b"not a database, but long enough to be one" * 100)
-    with pytest.raises(Refused, match="cannot be opened as a store"):
+    with pytest.raises(Refused, match="cannot be used as a store"):
         House(path, EngineDouble()).open()
 
 
