@@ -49,10 +49,15 @@ def follow_logs(connect: Connect) -> None:
         raw.ask(start)
         key = job_pb2.JobKey(owner=raw.identity.public, id=start.start.jobs[0].id)
     begin()
-    while goes_on(0.2):
+    try:
+        while goes_on(0.2):
+            with connect() as raw:
+                follow(raw, key, 200)
+                goes_on(0.5)
+    finally:
+        # It would keep a slot, and after four rounds all of them.
         with connect() as raw:
-            follow(raw, key, 200)
-            goes_on(0.5)
+            raw.ask(raw.request(stop=request_pb2.Stop(keys=[key], signal=signal.SIGKILL)))
 
 
 def subscribe(connect: Connect) -> None:
