@@ -27,9 +27,9 @@ from ..keys.sockets import new_context
 from ..schemas.clock import Clock
 from ..schemas.frames import NONCE_BYTES
 from ..schemas.refusal import Code, Refused
-from .desk.decide import State
 from .desk.desk import Desk
 from .desk.queue import Queue
+from .desk.state import State
 from .engine import Engine
 from .fairness.turns import Turns
 from .requests.dispatch import Reception

@@ -6,8 +6,7 @@ the write has come to something (`Written`), from the phase of that moment. The 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import assert_never
@@ -16,148 +15,16 @@ from ...schemas.generated import event_pb2
 from ...schemas.job import EventKind
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.spec import JobSpec
 from ..engine import Delayed, Ended, Fact, Launch, Paused, Started
 from ..store.writes import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
 from .effects import Effect, End, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
 from .events import change_of, event_of, id_taken
 from .facts import cancelled, take_in
-from .job import BatchRun, Job, StopOrder
+from .inputs import Accepted, Facts, Input, Moment, Reconsidered, Recovered, Signal, Start, Stop, Written
+from .job import Job, StopOrder
 from .life import ENDED, RECOVERED, SIGNALED, WAITING, WITH_ENGINE, Happening, Phase, TakeUp
-from .pauses import Pauses, Suspend
-from .queue import Queue
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When something is decided: the time of day, the time that passed since the machine was started, and the time on the scale of ages."""
-
-    now_us: int
-    passed_us: int
-    aged_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One job as it was asked for: `raw` is its spec as it travelled, which is what is stored."""
-
-    id: bytes
-    spec: JobSpec
-    digest: bytes
-    raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The jobs of a start, durable now: in the order asked, how many were there before, and the seq before their first event."""
-
-    keys: Sequence[JobKey]
-    known: int
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Take jobs on, whole or not at all; `done` gets what came of it, before any of them starts.
-
-    `shortage` is the answer if one of them is new and there is no room for it.
-    """
-
-    owner: bytes
-    asked: Sequence[Asked]
-    batch: BatchRun | None
-    proof: bytes
-    shortage: Refused | None
-    done: Callable[[Accepted | Refused], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """End jobs with all that they started; `done` is called when the wish is durable. Those that have ended are passed over."""
-
-    orders: Sequence[tuple[JobKey, StopOrder]]
-    proof: bytes
-    done: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """Send one signal to all processes of a job; `done` gets why not all got it, if so."""
-
-    key: JobKey
-    number: int
-    done: Callable[[Refused | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the engine tells, in its order."""
-
-    facts: Sequence[Fact]
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What the engine knows of the jobs that a desk found when it began."""
-
-    facts: Sequence[Fact]
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What came of the write with this number; of changes, the number of the first event."""
-
-    number: int
-    result: Added | Conflict | Refused | int
-
-
-@dataclass(frozen=True, slots=True)
-class Reconsidered:
-    """Limits have changed."""
-
-
-Input = Start | Stop | Signal | Suspend | Facts | Recovered | Written | Reconsidered
-
-
-@dataclass(slots=True, eq=False)
-class Accepting:
-    """Jobs on their way into the store."""
-
-    write: AddJobs
-    start: Start
-    jobs: Sequence[Job]
-    events: Sequence[event_pb2.Event]
-    # Free slots that they count on.
-    promised: int
-
-
-@dataclass(slots=True, eq=False)
-class Recording:
-    """Changes on their way into the store, and what is to be done when they are there."""
-
-    write: ChangeJobs
-    events: dict[Job, list[event_pb2.Event]]
-    launching: Sequence[Job]
-    replies: Sequence[Reply]
-    ending: Sequence[tuple[Job, StopOrder]]
-
-
-@dataclass(slots=True, eq=False)
-class State:
-    """All that is decided from: the jobs that have not ended, what waits and what runs, and what is on its way to the disk."""
-
-    queue: Queue
-    live: dict[JobKey, Job] = field(default_factory=dict)
-    pauses: Pauses = field(default_factory=Pauses)
-    # How many jobs of each owner are on their way into the store, which no queue knows yet; and the slots that they count on.
-    arriving: Counter[bytes] = field(default_factory=Counter)
-    promised: int = 0
-    under_way: dict[int, Accepting | Recording] = field(default_factory=dict)
-    writes: int = 0
-
-    def waiting_of(self, owner: bytes) -> int:
-        """Count the jobs of this owner that wait, or will."""
-        return self.queue.waiting_of(owner) + self.arriving[owner]
+from .pauses import Suspend
+from .state import Accepting, Recording, State
 
 
 @dataclass(slots=True, eq=False)
@@ -216,20 +83,6 @@ def decide(state: State, one: Input, moment: Moment) -> Decision:
             assert_never(one)
     _choose_and_record(turn)
     return turn.decision
-
-
-def why_waiting(state: State, job: Job) -> str:
-    """Return in words why a job does not run yet, or does not go on; empty if it does not wait."""
-    if job.phase in WAITING:
-        return state.queue.why_waiting(job.key)
-    return job.delayed_by if job.phase in WITH_ENGINE else ""
-
-
-def lasted_us(job: Job, passed_us: int) -> int:
-    """Return how long a job ran, or has been running or waiting."""
-    if job.phase is Phase.FINISHED:
-        return job.ended_at_us - (job.started_at_us or job.queued_at_us)
-    return passed_us - job.since_us
 
 
 def _start(turn: _Turn, start: Start) -> None:

@@ -23,26 +23,12 @@ from ..store.writes import AddJobs, ChangeJobs
 from ..streams.news import News
 from ..streams.watchers import Watchers
 from .admission import check_waiting
-from .decide import (
-    Accepted,
-    Asked,
-    Decision,
-    Facts,
-    Input,
-    Moment,
-    Reconsidered,
-    Recovered,
-    Start,
-    State,
-    Stop,
-    Written,
-    decide,
-    lasted_us,
-    why_waiting,
-)
+from .decide import Decision, decide
 from .effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
+from .inputs import Accepted, Asked, Facts, Input, Moment, Reconsidered, Recovered, Start, Stop, Written
 from .job import BatchRun, Job
 from .life import STORED
+from .state import State
 
 _log = logging.getLogger(__name__)
 
@@ -124,11 +110,11 @@ class Desk:
 
     def why_waiting(self, job: Job) -> str:
         """Return in words why a job does not run yet, or does not go on; empty if it does not wait."""
-        return why_waiting(self._state, job)
+        return self._state.why_waiting(job)
 
     def lasted_us(self, job: Job) -> int:
         """Return how long a job ran, or has been running or waiting."""
-        return lasted_us(job, self._clock.passed_us())
+        return job.lasted_us(self._clock.passed_us())
 
     def reconsider(self) -> None:
         """Start what may start now that limits have changed."""

@@ -64,6 +64,12 @@ class Job:
         """The state as others are told it."""
         return SHOWN[self.phase]
 
+    def lasted_us(self, passed_us: int) -> int:
+        """Return how long it ran, or has been running or waiting, at a moment of `Clock.passed_us`."""
+        if self.phase is Phase.FINISHED:
+            return self.ended_at_us - (self.started_at_us or self.queued_at_us)
+        return passed_us - self.since_us
+
     def happened(self, happening: Happening) -> None:
         """Move on.
 

@@ -6,8 +6,8 @@ import signal as signals
 
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
-from ..desk.decide import Signal
 from ..desk.desk import Desk
+from ..desk.inputs import Signal
 from ..store.queries import Lookup
 from .call import Call
 from .job_keys import read_key_to_stop

@@ -13,8 +13,8 @@ from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.large import read_job
 from ...schemas.naming import ID_BYTES, JobKey, name_problem
 from ...schemas.refusal import Code, Reason, Refused
-from ..desk.decide import Accepted, Asked
 from ..desk.desk import Desk
+from ..desk.inputs import Accepted, Asked
 from ..desk.job import BatchRun, Job
 from ..desk.life import Phase
 from ..engine import Engine

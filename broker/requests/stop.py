@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import DEFAULT_GRACE_MS, LONGEST_DURATION_MS
-from ..desk.decide import Stop
 from ..desk.desk import Desk
+from ..desk.inputs import Stop
 from ..desk.job import Job, StopOrder
 from ..engine import Engine
 from ..store.queries import Lookup

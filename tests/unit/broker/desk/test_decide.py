@@ -9,11 +9,13 @@ import pytest
 from desk_house import OWNER, SOMEBODYS, House, asked, ended, key, started
 
 from jobwire.broker.desk import desk as desks
-from jobwire.broker.desk.decide import Decision, Facts, Input, Moment, Signal, Start, State, Stop, Written, decide
+from jobwire.broker.desk.decide import Decision, decide
 from jobwire.broker.desk.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
+from jobwire.broker.desk.inputs import Facts, Input, Moment, Signal, Start, Stop, Written
 from jobwire.broker.desk.job import BatchRun
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.desk.queue import Queue
+from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Paused
 from jobwire.broker.store.writes import Added, Conflict
 from jobwire.schemas.refusal import Code, Refused

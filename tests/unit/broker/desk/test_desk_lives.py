@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from machines import at_length, briefly, scratch
 
-from jobwire.broker.desk.decide import Accepted, Asked, State, Stop
 from jobwire.broker.desk.desk import Desk
+from jobwire.broker.desk.inputs import Accepted, Asked, Stop
 from jobwire.broker.desk.job import BatchRun, StopOrder
 from jobwire.broker.desk.life import NEXT, STORED, Phase, Stored
 from jobwire.broker.desk.queue import Queue
+from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.store.queries import Lookup
