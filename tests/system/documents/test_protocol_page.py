@@ -189,14 +189,14 @@ CASES: dict[str, Callable[[Worker], Told]] = {
     "it is stopped while it runs": stopped_running,
     "it is stopped while it waits": stopped_waiting,
     "its time limit passes": over_time,
-    "the daemon is restarted while it runs": restarted,
+    "the worker is restarted while it runs": restarted,
     "it had ended before it was watched": ended_before,
 }
 
 
 def sequences() -> dict[str, Told]:
     """Read the table of the page."""
-    table = PAGE.split("\n## What is told, in which order\n")[1].split("\n## ")[0]
+    table = PAGE.split("\n## The order of reports and events\n")[1].split("\n## ")[0]
     rows = [[cell.strip() for cell in row[1:-1].split("|")] for row in re.findall(r"^\|.*\|$", table, re.MULTILINE)][2:]
     return {row[0]: (row[1].split(", "), [] if row[2] == "none" else row[2].split(", ")) for row in rows}
 
