@@ -1,1 +1,1 @@
-"""The one room that knows SQL: what the desk remembers on disk."""
+"""What the desk stores on disk. The only package that contains SQL."""

@@ -1,4 +1,4 @@
-"""Room that is reserved on the disk, and given back when it is full, so that outcomes can still be recorded."""
+"""A file that reserves disk space. It is removed when the disk is full, so that outcomes can still be recorded."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ BALLAST_BYTES = 8 * 1024 * 1024
 
 
 class Ballast:
-    """The file that takes the room, laid at once; without it all goes on, only a full disk is felt earlier."""
+    """The file that reserves the space, created at once. Without it everything works, but a full disk has an effect earlier."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # Whether it is to be laid when there is room.
+        # Whether the file is to be created when there is space.
         self._missing = False
-        self._lay()
+        self._create()
 
     def drop(self) -> bool:
-        """Give the room back; False if that was done before, or cannot be: on a disk that became read-only nothing can be removed."""
+        """Remove the file. Return False if that was done before or is impossible: on a read-only disk nothing can be removed."""
         try:
             self._path.unlink()
         except OSError as error:
@@ -33,15 +33,15 @@ class Ballast:
         return True
 
     def restore(self) -> None:
-        """Lay it again where it is missing and the disk has twice its room: the other half is for what is recorded meanwhile."""
+        """Create the file again if it is missing and twice its size is free: the other half is for what is recorded meanwhile."""
         if not self._missing:
             return
         if free_bytes(self._path.parent) >= 2 * BALLAST_BYTES:
-            # One attempt: where it fails for another reason than room, a warning with each commit would not help.
+            # Only one attempt: if it fails for a reason other than space, a warning with each commit would not help.
             self._missing = False
-            self._lay()
+            self._create()
 
-    def _lay(self) -> None:
+    def _create(self) -> None:
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -50,5 +50,5 @@ class Ballast:
                 os.close(descriptor)
         except OSError as error:
             _log.warning("no ballast file: %s", error)
-            # What little it took is worth nothing.
+            # A file that is too small is useless.
             self.drop()

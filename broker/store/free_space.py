@@ -1,6 +1,6 @@
-"""How much room the disk has. Below a floor of it no new job is taken on, so that those that run can go on.
+"""How much space the disk has. Below a floor, new jobs are refused, so that running jobs can continue.
 
-A disk is also full when it can hold no more files (inodes), however many bytes are free.
+A disk without free inodes is full too, however many bytes are free.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from pathlib import Path
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.text.sizes import format_limit, format_size
 
-# A disk does not fill faster than this would matter, and the store bears it too.
+# A disk does not fill so fast that this matters, and the store can handle a full one.
 _LOOK_SECONDS = 0.1
-# A job makes a folder and four files.
+# A job creates a folder and four files.
 _LEAST_FILES = 100
 
 
 def free_bytes(folder: Path) -> int:
-    """Say how many bytes of the file system of a folder are free for this user.
+    """Return how many bytes of the file system of a folder are free for this user.
 
     Raises OSError.
     """
@@ -28,7 +28,7 @@ def free_bytes(folder: Path) -> int:
 
 
 def no_files_left(folder: Path, least: int = 1) -> bool:
-    """Tell whether the file system of a folder can hold fewer new files than that. Some, such as btrfs, count none."""
+    """Return whether the file system of a folder has space for fewer than `least` new files. Some, such as btrfs, do not count files."""
     try:
         disk = os.statvfs(folder)
     except OSError:
@@ -37,32 +37,32 @@ def no_files_left(folder: Path, least: int = 1) -> bool:
 
 
 class Room:
-    """The file system of a folder, and how many bytes of it stay free."""
+    """The file system of a folder, and how many bytes of it must stay free."""
 
     def __init__(self, folder: Path, floor_bytes: int) -> None:
         self._folder = folder
         self._floor_bytes = floor_bytes
-        self._roomy_until = 0.0
+        self._enough_until = 0.0
 
     def shortage(self) -> Refused | None:
-        """Say why no new job is taken on; None: there is room. Looked at ten times a second at most, as long as there is."""
+        """Return why new jobs are refused; None if there is space. While there is, the disk is checked at most ten times per second."""
         now = time.monotonic()
-        if not self._floor_bytes or now < self._roomy_until:
+        if not self._floor_bytes or now < self._enough_until:
             return None
         try:
             free = free_bytes(self._folder)
         except OSError:
-            # Then nothing can be recorded either, and that is told.
+            # Then nothing can be recorded either, and that is reported.
             return None
         if no_files_left(self._folder, _LEAST_FILES):
             return Refused(
                 Code.RESOURCE_EXHAUSTED,
-                f"the disk of the state folder takes fewer than {_LEAST_FILES} more files (inodes), though it has {format_size(free)} free",
+                f"the disk of the state folder has fewer than {_LEAST_FILES} free inodes, though {format_size(free)} are free",
                 "forget jobs that have ended, or remove other files there, then try again; df -i shows how many there are",
                 reason=Reason.DISK_FULL,
             )
         if free >= self._floor_bytes:
-            self._roomy_until = now + _LOOK_SECONDS
+            self._enough_until = now + _LOOK_SECONDS
             return None
         return Refused(
             Code.RESOURCE_EXHAUSTED,

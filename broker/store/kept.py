@@ -1,6 +1,6 @@
-"""Read what is kept of jobs that have ended: how much it is, what is oldest, and which log folders of forgotten jobs are left.
+"""Read what is kept of jobs that have ended: how much there is, what is oldest, and which log folders of forgotten jobs remain.
 
-Decides nothing; retention/ does. Also which jobs of a store have not ended, for who looks at it while no worker runs.
+Decides nothing; retention/ does. Also lists the jobs that have not ended, for use while no worker runs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .store import Store
 
 
 class Totals(NamedTuple):
-    """How many jobs have ended and are kept, what they take (logs, specs and what was signed), and the first event that is kept."""
+    """How many ended jobs are kept, how many bytes they use (logs, specs and signed requests), and the first event that is kept."""
 
     jobs: int
     kept_bytes: int
@@ -25,7 +25,7 @@ class Totals(NamedTuple):
 
 
 class Aged(NamedTuple):
-    """One job that has ended: from when on its age counts, and what it takes."""
+    """One job that has ended: the time from which its age counts, and how many bytes it uses."""
 
     key: JobKey
     aged_from_us: int
@@ -42,7 +42,7 @@ class Leftover(NamedTuple):
 
 
 class Unfinished(NamedTuple):
-    """One job that has not ended; pid 0: it has not started."""
+    """One job that has not ended; pid 0 means that it has not started."""
 
     id: bytes
     name: str
@@ -63,7 +63,7 @@ def oldest_jobs(store: Store, limit: int) -> list[Aged]:
 
 
 def oldest_events(store: Store, after: int, limit: int) -> Sequence[tuple[int, int]]:
-    """Return the numbers of the events after one, and from when on the age of each counts."""
+    """Return the seqs of the events after one, each with the time from which its age counts."""
     return [
         (seq, aged_from)
         for seq, aged_from in store.read("SELECT seq, aged_from FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
@@ -71,7 +71,7 @@ def oldest_events(store: Store, after: int, limit: int) -> Sequence[tuple[int, i
 
 
 def leftovers(store: Store, after: JobKey, limit: int) -> list[Leftover]:
-    """Return log folders that are still to be removed, in the order of their keys."""
+    """Return the log folders that are still to be removed, in the order of their keys."""
     rows = store.read(
         "SELECT owner, id, pid, started_at, ended_at FROM leftovers WHERE (owner, id) > (?, ?) ORDER BY owner, id LIMIT ?", (*after, limit)
     )
@@ -79,7 +79,7 @@ def leftovers(store: Store, after: JobKey, limit: int) -> list[Leftover]:
 
 
 def unfinished(path: Path) -> list[Unfinished]:
-    """Return the jobs of a store that have not ended, whether its worker runs or not; none where it cannot be read."""
+    """Return the jobs of a store that have not ended, whether its worker runs or not; an empty list if the store cannot be read."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             rows = connection.execute("SELECT id, name, CASE state WHEN 1 THEN 0 ELSE pid END FROM jobs WHERE state < 4 ORDER BY row")

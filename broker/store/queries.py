@@ -1,7 +1,7 @@
-"""Find jobs: those that live in the desk's memory, those that have ended in the store. Answers only what the asking member may see.
+"""Find jobs: live ones in the desk's memory, ended ones in the store. Returns only jobs that the requesting member may see.
 
-A job that is on disk before the desk has heard so is not there yet: who got hold of its row would wait for an end that is told only of
-the desk's own job, or stop what the desk then starts.
+A job whose row is on disk before the desk has been told of the commit does not exist yet: a caller that found the row would wait for an
+end that is reported only for the desk's own job, or would stop a job that the desk then starts.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _COLUMNS = (
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 _MOST_CANDIDATES = 5
-# Events looked at for one replay, so that a narrow filter over a long history comes in parts too, and others have their turn.
+# Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
 _REPLAY_ROWS = 1024
 
 
 class Lookup:
-    """Reads of the store, with `live` (the desk's own jobs) laid over them."""
+    """Queries of the store, where `live` (the desk's own jobs) takes precedence."""
 
     def __init__(self, store: Store, live: Mapping[JobKey, Job]) -> None:
         self._store = store
         self._live = live
 
     def alive(self) -> list[Job]:
-        """Read all jobs that have not ended, oldest first; what a desk takes up after a restart."""
+        """Return all jobs that have not ended, oldest first. A desk takes these over after a restart."""
         return [read_row(row) for row in self._select("WHERE state < 4 ORDER BY jobs.row")]
 
     def job(self, key: JobKey) -> Job | None:
-        """Find one job by its key."""
+        """Return one job by its key; None if there is no such job."""
         found = self._live.get(key)
         if found is not None:
             return found
@@ -51,9 +51,9 @@ class Lookup:
         return read_row(rows[0]) if rows else None
 
     def visible_job(self, key: JobKey, member: Member) -> Job:
-        """Find one job that the member may see.
+        """Return one job that the member may see.
 
-        Raises Refused(NOT_FOUND), in the same words whether it does not exist or belongs to somebody else.
+        Raises Refused(NOT_FOUND), with the same message whether the job does not exist or belongs to another member.
         """
         job = self.job(key) if may(member, Right.SEE, key.owner) else None
         if job is None:
@@ -64,21 +64,21 @@ class Lookup:
         return job
 
     def unknown(self, owner: bytes, ids: Iterable[bytes]) -> int:
-        """Count the ids of which the owner has no job."""
+        """Return for how many of the ids the owner has no job."""
         return sum(self.job(JobKey(owner, job_id)) is None for job_id in ids)
 
     def has_ended(self, key: JobKey) -> bool:
-        """Say whether there is such a job, and its end is durable and told."""
+        """Return whether there is such a job, and its end is durable and reported."""
         return key not in self._live and bool(self._store.read("SELECT 1 FROM jobs WHERE owner = ? AND id = ? AND state = 4", key))
 
     def forgotten(self, key: JobKey) -> bool:
-        """Say whether there was such a job."""
+        """Return whether there was such a job that is now forgotten."""
         return bool(self._store.read("SELECT 1 FROM tombstones WHERE mark = ?", (mark_of(key),)))
 
     def named(self, text: str, member: Member) -> Job:
-        """Find the one job that a person means: full id, PID@START, last, a name, a prefix of an id.
+        """Return the one job that a person means by a full id, PID@START, last, a name, or a prefix of an id.
 
-        Raises Refused: NOT_FOUND, or INVALID_ARGUMENT where several are meant.
+        Raises Refused: NOT_FOUND, or INVALID_ARGUMENT if several jobs match.
         """
         try:
             typed = parse_typed(text)
@@ -98,7 +98,7 @@ class Lookup:
 
     def _candidates(self, typed: Typed, member: Member) -> Iterator[JobKey]:
         if typed.full_id:
-            # One's own first: another identity may have given the same id.
+            # The member's own job first: another identity may have used the same id.
             own = JobKey(member.key, typed.full_id)
             yield from [own] if self.job(own) else self._keys(member, "id = ?", typed.full_id, owners=True)
         elif typed.last:
@@ -115,7 +115,7 @@ class Lookup:
                 yield from self._keys(member, "id BETWEEN ? AND ?", low, high, owners=True)
 
     def _keys(self, member: Member, where: str, *values: object, owners: bool = False) -> Iterator[JobKey]:
-        """Select keys of jobs that the member may see; `owners`: the condition is on ids, which are indexed behind their owner."""
+        """Yield keys of jobs that the member may see. `owners`: the condition is on ids, which are indexed after their owner."""
         whose = [member.key] if not may(member, Right.SEE_OTHERS, b"") else self._owners() if owners else [None]
         for owner in whose:
             own, parameters = ("owner = ? AND ", (owner, *values)) if owner is not None else ("", values)
@@ -131,7 +131,7 @@ class Lookup:
         return owners
 
     def page(self, member: Member, *, everything: bool, owner: bytes, batch: bytes, batch_name: str, after: int, limit: int) -> list[Job]:
-        """Read one page of jobs that the member may see, oldest first, from behind row `after`."""
+        """Return one page of jobs that the member may see, oldest first, after row `after`."""
         conditions = ["jobs.row > ?"]
         parameters: list[object] = [after]
         whose = owner if may(member, Right.SEE_OTHERS, b"") else member.key
@@ -143,11 +143,11 @@ class Lookup:
         if not everything:
             conditions.append("state < 4")
         rows = self._select(f"WHERE {' AND '.join(conditions)} ORDER BY jobs.row LIMIT {int(limit)}", *parameters)
-        # Those that the desk has not heard of are the newest: nothing comes behind them.
+        # The jobs that the desk has not been told of are the newest, so none is missing between those returned.
         return [self._live.get(job.key, job) for job in map(read_row, rows) if job.phase is Phase.FINISHED or job.key in self._live]
 
     def replay(self, after: int, upto: int, owner: bytes) -> tuple[list[event_pb2.Event], int]:
-        """Read events after a seq (of one owner, or all), and say up to which seq was looked."""
+        """Return events after a seq (of one owner, or of all), and the seq up to which the store was searched."""
         rows = self._store.read(
             "SELECT seq, owner, event FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", (after, upto, _REPLAY_ROWS)
         )
@@ -160,7 +160,7 @@ class Lookup:
         return events, int(rows[-1][0]) if len(rows) == _REPLAY_ROWS else upto
 
     def oldest_seq(self) -> int:
-        """Say the seq from which on no event is missing."""
+        """Return the first seq from which no event is missing."""
         return int(self._store.read("SELECT first_seq FROM kept")[0][0])
 
     def _select(self, where: str, *parameters: object) -> list[Row]:
@@ -168,7 +168,7 @@ class Lookup:
 
 
 def read_row(row: Row) -> Job:
-    """Read a job from a row of the store."""
+    """Return the job that a row of the store describes."""
     (
         number,
         owner,

@@ -1,7 +1,7 @@
-"""Make a store anew out of what is known of its jobs. Knows no log folder: the jobs are given.
+"""Rebuild a store from what is known about its jobs. Knows no log folder: the jobs are passed in.
 
-A new store has a new id: cursors of the one before are refused, and so are starts that were first tried against it.
-Ages count from dates, as nothing else is left; not from a date that has not come yet.
+A new store has a new id: cursors of the old one are refused, and so are starts that were first tried against it.
+Ages count from dates, as nothing else is left, but not from a date in the future.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _JOBS_A_WRITE = 500
 def restore(path: Path, jobs: Iterable[Job]) -> None:
     """Write a new store with these jobs, in their order.
 
-    Raises sqlite3.Error or OSError, and then what was written does not count.
+    Raises sqlite3.Error or OSError; then nothing that was written is valid.
     """
     connection = tables.connect(path)
     try:
@@ -46,7 +46,7 @@ def _write(rows: Rows, jobs: list[Job]) -> None:
     now_us = wall_us()
     for job in jobs:
         job.aged_from_us = min(now_us, job.ended_at_us or job.started_at_us or job.queued_at_us)
-    # Nobody's signature is left, so the proof is empty.
+    # No signatures are left, so the proof is empty.
     added = AddJobs([_new_row(job) for job in jobs], None, b"")
     rows.apply(added)
     if isinstance(added.result, Added):

@@ -1,7 +1,7 @@
-"""Is a store whole? Looks at the files, and changes none of them: what is broken must be kept as it was found.
+"""Check whether a store is intact. Reads the files and changes none of them: a damaged store must be kept as it was found.
 
-SQLite itself finds damage in its pages, but takes a write-ahead log from the first damaged place on for one that was never written, and
-so would forget commits that were acknowledged. That is looked for here; https://www.sqlite.org/fileformat2.html tells how a log looks.
+SQLite detects damage in its pages, but treats a write-ahead log as ending at the first damaged frame, and so would
+lose commits that were acknowledged. This module finds that; https://www.sqlite.org/fileformat2.html describes the log.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 from ...schemas.refusal import Code, Refused
 
-# `quick_check` reads all of it, 64 MiB in a few tenths of a second. At a start no more than that is read in advance.
+# `quick_check` reads all of it: 64 MiB in a few tenths of a second. At a start no more than that is checked in advance.
 MOST_BYTES_AT_A_START = 64 * 1024 * 1024
 
 _WAL_HEADER = struct.Struct(">8I")
 _FRAME_HEADER = struct.Struct(">6I")
-# The lowest bit tells in which byte order the words of the checksums are.
+# The lowest bit is the byte order of the words of the checksums.
 _WAL_MAGIC = 0x377F0682
 _CHECKED_OF_HEADER = 24
 _CHECKED_OF_FRAME_HEADER = 8
@@ -29,31 +29,31 @@ _WORD = 0xFFFFFFFF
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Tell whether SQLite found the file itself broken; otherwise it only could not be read or written, and may be whole."""
+    """Return whether SQLite found the file itself damaged; otherwise it could only not be read or written, and may be intact."""
     code = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code == sqlite3.SQLITE_IOERR_SHORT_READ
 
 
 def out_of_reach(path: Path, reason: object) -> Refused:
-    """Say that a store could not be read or written; nothing is known to be wrong with it, so nobody is told to make another one."""
+    """Return the refusal for a store that could not be read or written. It may be intact, so the message does not advise to rebuild it."""
     largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-    limit = "" if largest == resource.RLIM_INFINITY else f"; files may have at most {largest} bytes here (ulimit -f)"
+    limit = "" if largest == resource.RLIM_INFINITY else f"; files may be at most {largest} bytes long here (ulimit -f)"
     return Refused(
         Code.FAILED_PRECONDITION,
         f"the store {path} cannot be read or written: {reason}{limit}",
-        f"see that {path.parent} may be written to, that its disk has room, and that no quota or limit is used up",
+        f"check that {path.parent} can be written to, that its disk has free space, and that no quota or limit is reached",
     )
 
 
 def unusable(path: Path, error: sqlite3.Error | OSError) -> Refused:
-    """Return the refusal for a store that cannot be opened: it is broken, or only out of reach."""
+    """Return the refusal for a store that cannot be opened, because it is damaged or only inaccessible."""
     if isinstance(error, sqlite3.Error) and is_damage(error):
-        return Refused(Code.INTERNAL, f"{path} cannot be used as a store: {error}", "make it anew from the logs: jobwire worker rebuild")
+        return Refused(Code.INTERNAL, f"{path} cannot be used as a store: {error}", "rebuild it from the logs: jobwire worker rebuild")
     return out_of_reach(path, (error.strerror or error) if isinstance(error, OSError) else error)
 
 
 def exists(path: Path) -> bool:
-    """Tell whether there is a store, broken or not; SQLite takes an empty file for one that is still to be made."""
+    """Return whether there is a store, damaged or not; SQLite treats an empty file as one that is still to be created."""
     try:
         return path.stat().st_size > 0 and _ask(path, "PRAGMA user_version") != 0
     except FileNotFoundError:
@@ -63,9 +63,9 @@ def exists(path: Path) -> bool:
 
 
 def find_damage(path: Path, most_bytes: int = sys.maxsize) -> str:
-    """Say in words what is wrong with a store; empty if nothing is. A larger one is not read whole.
+    """Return what is wrong with a store; empty if nothing is. A store of more than `most_bytes` is not read completely.
 
-    Raises Refused(FAILED_PRECONDITION) where it cannot be looked at.
+    Raises Refused(FAILED_PRECONDITION) if the store cannot be read.
     """
     try:
         damage = _damage_of_log(_read(path.with_name(f"{path.name}-wal")))
@@ -86,7 +86,7 @@ def _damage_of_pages(path: Path, *, whole: bool) -> str:
 
 
 def _ask(path: Path, question: str) -> object:
-    # Read only: closing it must not write the log into it.
+    # Read-only: closing it must not write the log into it.
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
         return connection.execute(question).fetchone()[0]
@@ -96,7 +96,7 @@ def _ask(path: Path, question: str) -> object:
 
 @dataclass(frozen=True, slots=True)
 class _Sum:
-    """The running checksum of a log, from which each frame goes on."""
+    """The running checksum of a log, from which each frame continues."""
 
     first: int
     second: int
@@ -114,9 +114,9 @@ class _Sum:
 
 
 def _damage_of_log(log: bytes) -> str:
-    """Find commits behind a damaged place.
+    """Return what is wrong with a log that has commits after a damaged frame; empty if there are none.
 
-    The last one may be there in parts: the power went before it was acknowledged. Anything behind that was not.
+    The last commit may be incomplete: the power failed before it was acknowledged. Nothing after it can have been acknowledged.
     """
     if len(log) < _WAL_HEADER.size or not any(log[: _WAL_HEADER.size]):
         return ""
@@ -134,7 +134,7 @@ def _damage_of_log(log: bytes) -> str:
             running = running.over(log[at : at + _CHECKED_OF_FRAME_HEADER] + log[at + _FRAME_HEADER.size : at + step], big=big)
             broken = running != _Sum(first, second)
         else:
-            # A frame of an earlier round of the log has other salts.
+            # A frame from before the log was reset has other salts.
             broken = True
             behind += salts_here == salts and committed > 0
     return f"its write-ahead log is damaged before its last {behind} commits" if behind > 1 else ""

@@ -1,4 +1,4 @@
-"""The statements that carry writes out, inside a transaction of somebody else's. Knows rows, not what they mean, and nothing of commits."""
+"""The statements that execute writes, inside the caller's transaction. Knows rows, not their meaning, and nothing about commits."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _MARK_BYTES = 16
 
 
 def mark_of(key: JobKey) -> bytes:
-    """Say what stays of a job for ever, so that its id is never run again."""
+    """Return the mark of a job that is kept for ever, so that its id never runs again."""
     return blake2b(key.owner + key.id, digest_size=_MARK_BYTES).digest()
 
 
 class Rows:
-    """The writing side of one connection. Numbers of rows and events are given here, so that they need not be read back."""
+    """The writing side of one connection. Assigns the numbers of rows and events, so that they need not be read back."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
@@ -32,7 +32,7 @@ class Rows:
         self.next_row = max(int(last_row), last_dropped) + 1
 
     def apply(self, write: Write) -> None:
-        """Carry out one write; its result or first seq is filled in.
+        """Execute one write; its result or first seq is filled in.
 
         Raises sqlite3.Error.
         """
@@ -120,7 +120,7 @@ class Rows:
         store_bytes = 0
         for change in write.changes:
             stop_proof = proofs[change.stop_proof] if change.stop_proof is not None else None
-            # A stop of many jobs is told with all of them in one write.
+            # A stop of many jobs is recorded for all of them in one write.
             proof_bytes = len(change.stop_proof) // len(write.changes) if change.stop_proof is not None else 0
             self._execute(
                 "UPDATE jobs SET state = ?, launched = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?, log_bytes = ?,"

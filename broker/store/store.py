@@ -1,8 +1,8 @@
-"""The desk's memory: writes in group commits, reads in short transactions.
+"""The desk's database: writes in group commits, reads in short transactions.
 
-A write that was done is on disk (WAL, synchronous FULL). Statements run on the desk's loop, where they only change SQLite's memory;
-the commit, which waits for the disk, runs on a thread of its own, and all that is submitted meanwhile goes into the next one. Statements
-on the thread would be slower: each gives the interpreter's lock away and has to wait for it again. Results come in the order of
+A completed write is on disk (WAL, synchronous FULL). Statements run on the desk's loop, where they only change SQLite's memory;
+the commit, which waits for the disk, runs on its own thread, and everything submitted meanwhile goes into the next one. Statements
+on the thread would be slower: each releases the interpreter's lock and has to wait for it again. Results arrive in the order of
 submission.
 """
 
@@ -26,7 +26,7 @@ from .soundness import is_damage, unusable
 from .statements import Rows
 from .writes import Added, AddJobs, ChangeJobs, DropJobs, Write
 
-# What SQLite gives has no static type; tables.py says what stands where.
+# Values from SQLite have no static type; tables.py defines the columns.
 Row = tuple[Any, ...]
 
 _log = logging.getLogger(__name__)
@@ -39,26 +39,26 @@ def _nobody_waits() -> None:
 
 
 class _Submitted(NamedTuple):
-    """A write, and who is called when it has come to something."""
+    """A write, and the function to call when it has succeeded or was refused."""
 
     write: Write
     done: Callable[[], None]
 
 
 class Store:
-    """One state.db, opened at once. `told` is called when everything that became durable together was told.
+    """One state.db, opened at once. `told` is called after the `done` of every write of a commit was called.
 
-    Raises Refused with words for a store that is newer, damaged, or cannot be read or written.
+    Raises Refused, with a message, for a store that is newer, damaged, or cannot be read or written.
     """
 
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, told: Callable[[], None]) -> None:
         self._path = path
         self._loop = loop
         self._waiting: list[_Submitted] = []
-        # What the thread commits just now.
+        # What the thread is committing.
         self._committing: Sequence[_Submitted] = []
         self._retry: asyncio.TimerHandle | None = None
-        # The disk is full: each write has a commit of its own, so that one that does not fit costs no other.
+        # The disk is full: each write has its own commit, so that one that does not fit does not affect others.
         self._one_by_one = False
         self._told = told
         try:
@@ -77,11 +77,11 @@ class Store:
         self.head = self._rows.next_seq - 1
         self._ballast = Ballast(path.with_name("ballast"))
         self._commits: queue.SimpleQueue[Sequence[_Submitted] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._commit_when_told, name="store")
+        self._thread = threading.Thread(target=self._commit_in_thread, name="store")
         self._thread.start()
 
     def close(self) -> None:
-        """Write what was submitted, then close; nobody is told any more."""
+        """Write what was submitted, then close; no `done` is called any more."""
         self._commits.put(None)
         self._thread.join()
         if self._retry is not None:
@@ -96,14 +96,14 @@ class Store:
         self._writes.close()
 
     def submit(self, write: Write, done: Callable[[], None] = _nobody_waits) -> None:
-        """Hand over a write; `done` is called once it is durable, or was refused: what came of it stands in the write."""
+        """Submit a write; `done` is called once it is durable or was refused. The result is in the write."""
         self._waiting.append(_Submitted(write, done))
-        # At once: what is submitted while the disk works on this one goes into the next commit together.
+        # Begin at once: what is submitted during this commit goes into the next one together.
         if not self._committing and self._retry is None:
             self._begin()
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """Run one query to its end, so that no read transaction stays open and the WAL can be checkpointed."""
+        """Return all rows of one query, so that no read transaction stays open and the WAL can be checkpointed."""
         try:
             return self._reads.execute(sql, parameters).fetchall()
         except sqlite3.DatabaseError as error:
@@ -120,7 +120,7 @@ class Store:
         try:
             self._apply(group)
         except sqlite3.Error as error:
-            self._give_way(group, error)
+            self._handle_failure(group, error)
         else:
             if fault_points.ARMED:
                 fault_points.reach("in-group-commit")
@@ -132,7 +132,7 @@ class Store:
         for submitted in group:
             self._rows.apply(submitted.write)
 
-    def _commit_when_told(self) -> None:
+    def _commit_in_thread(self) -> None:
         """Run on the thread: wait for the disk, and nothing else."""
         while self._commits.get() is not None:
             failed: sqlite3.Error | None = None
@@ -140,16 +140,16 @@ class Store:
                 self._writes.execute("COMMIT")
             except sqlite3.Error as error:
                 failed = error
-            # A closed loop hears nothing; what was committed stays committed.
+            # A closed loop is not notified; what was committed stays committed.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._committed, failed)
 
     def _committed(self, failed: sqlite3.Error | None) -> None:
         group, self._committing = self._committing, []
         if failed is not None:
-            self._give_way(group, failed)
+            self._handle_failure(group, failed)
             return
-        # The disk works on the next group while this one is told.
+        # The disk works on the next group while the results of this one are reported.
         self._begin()
         for submitted in group:
             self._note_head(submitted.write)
@@ -163,15 +163,15 @@ class Store:
         elif isinstance(write, AddJobs) and isinstance(write.result, Added):
             self.head = max(self.head, write.result.first_seq + len(write.jobs) - len(write.result.known) - 1)
 
-    def _give_way(self, group: Sequence[_Submitted], error: sqlite3.Error) -> None:
-        """Refuse what can be refused, once it was tried alone; what happened to jobs is tried until it is written."""
+    def _handle_failure(self, group: Sequence[_Submitted], error: sqlite3.Error) -> None:
+        """Refuse what can be refused, after it was tried alone; changes of jobs are tried again until they are written."""
         _log.error("store: a commit failed: %s", error)
         with contextlib.suppress(sqlite3.Error):
             self._writes.execute("ROLLBACK")
         first, others = group[0], self._waiting
         write = first.write
         code = Code.INTERNAL if is_damage(error) else Code.RESOURCE_EXHAUSTED
-        refused = Refused(code, f"the daemon cannot record this: {error}", _next_step(error), reason=_reason(error))
+        refused = Refused(code, f"the worker cannot record this: {error}", _next_step(error), reason=_reason(error))
         if len(group) > 1:
             self._one_by_one = True
             self._waiting = [*group, *others]
@@ -184,12 +184,12 @@ class Store:
             write.result = refused
             first.done()
         else:
-            # Whoever waits for an answer gets one before this is tried again.
+            # Those that wait for a reply get one before this is tried again.
             asking = [other for other in others if isinstance(other.write, AddJobs | DropJobs)]
             self._one_by_one = True
             self._waiting = [*asking, first, *(other for other in others if not isinstance(other.write, AddJobs | DropJobs))]
             if not asking:
-                # Nothing tells when a disk has room again.
+                # Nothing notifies when a disk has free space again.
                 self._retry = self._loop.call_later(_RETRY_SECONDS, self._begin)
                 return
         self._loop.call_soon(self._begin)
@@ -203,7 +203,7 @@ def _reason(error: sqlite3.Error) -> Reason | None:
 
 def _next_step(error: sqlite3.Error) -> str:
     if is_damage(error):
-        return "rebuild the store on the machine of the daemon"
+        return "rebuild the store on the worker's machine"
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
-        return "see that the disk of its state folder can be written to, then try again"
-    return "make room on the disk of its state folder, then try again"
+        return "check that the disk of its state folder can be written to, then try again"
+    return "free space on the disk of its state folder, then try again"

@@ -1,4 +1,4 @@
-"""The tables of the desk's store, and how an older store becomes a newer one."""
+"""The tables of the desk's store, and the migrations of older stores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from . import soundness
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Position n makes version n + 1 out of version n. A step that was released is never changed; a new one is added.
+# Step n migrates version n to version n + 1. A step that was released is never changed; a new one is added.
 _STEPS = (
     """
     CREATE TABLE store (id BLOB NOT NULL);
@@ -79,21 +79,23 @@ _STEPS = (
 )
 VERSION = len(_STEPS)
 
-# SQLite's defaults: how long the write-ahead log gets before it is written into the database.
+# SQLite's defaults: how long the write-ahead log gets before it is checkpointed.
 _PAGE_BYTES = 4096
 _WAL_PAGES = 1000
-# Where files may only be so large, it is written back when it has a quarter of that.
+# With a limit on the size of files, it is checkpointed when it has reached a quarter of that.
 _WAL_PARTS = 4
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the file for one thread at a time, made for us alone; WAL and synchronous FULL, so that a commit survives power loss.
+    """Return a connection for one thread at a time, to a file that only this user can read.
 
-    Raises sqlite3.Error, or OSError where it cannot be made.
+    It uses WAL and synchronous FULL, so that a commit survives power loss.
+
+    Raises sqlite3.Error, or OSError if the file cannot be created.
     """
-    # SQLite gives the files beside it (-wal, -shm) the mode that it has when they are made.
+    # SQLite creates the files beside it (-wal, -shm) with the mode that it has at that time.
     try:
-        # Never opened where it is there: to close it would let go of the locks of another connection, see fcntl(2).
+        # Never opened if it exists: closing it would release the locks of another connection, see fcntl(2).
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
         path.chmod(0o600)
@@ -103,16 +105,16 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA busy_timeout = 5000")
     largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     if largest != resource.RLIM_INFINITY:
-        # A log that meets the limit can take nothing any more, and would not be checkpointed either.
+        # A log that reaches the limit can take nothing more, and would not be checkpointed either.
         pages = largest // _WAL_PARTS // _PAGE_BYTES
         connection.execute(f"PRAGMA wal_autocheckpoint = {min(max(1, pages), _WAL_PAGES)}")
     return connection
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
-    """Bring the tables to this version and return the store's id.
+    """Migrate the tables to this version and return the store's id.
 
-    Raises Refused: DATA of a newer version, or a file that cannot be written (FAILED_PRECONDITION), or one that is no store (INTERNAL).
+    Raises Refused: FAILED_PRECONDITION for a store of a newer version or a file that cannot be written, INTERNAL for one that is no store.
     """
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -120,7 +122,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
             raise Refused(
                 Code.FAILED_PRECONDITION,
                 f"{path} was written by a newer jobwire (store version {version}, this one knows {VERSION})",
-                "start the newer jobwire, or give another --state folder",
+                "start the newer jobwire, or use another --state folder",
             )
         connection.create_function("log_bytes_of", 1, _log_bytes_of, deterministic=True)
         connection.create_function("at_us_of", 1, _at_us_of, deterministic=True)

@@ -1,4 +1,4 @@
-"""What is written into the store, as values; what came of each is filled in when it is carried out. Knows no SQL."""
+"""Writes to the store, as values; the result of each is filled in when it is executed. Knows no SQL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..desk.job import BatchRun
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """One event to be stored: whose it is, its bytes without a seq, and from when on its age counts."""
+    """One event to be stored: its owner, its bytes without a seq, and the time from which its age counts."""
 
     owner: bytes
     event: bytes
@@ -34,7 +34,7 @@ class NewRow:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is new about a job, and the events that tell of it. None: as it was."""
+    """The new values of a job's row, and the events about them. None: unchanged."""
 
     row: int
     state: int
@@ -43,18 +43,18 @@ class Change:
     pid: int = 0
     started_at_us: int = 0
     ended_at_us: int = 0
-    # From when on its age counts, once it has ended.
+    # The time from which its age counts, once it has ended.
     aged_from_us: int = 0
     outcome: bytes | None = None
     stop: str | None = None
     stop_proof: bytes | None = None
-    # What its logs take, once it has ended.
+    # The size of its logs, once it has ended.
     log_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of an AddJobs. `rows` in the order asked; `known` are positions that were there before, with the same digest."""
+    """The result of an AddJobs. `rows` are in the order of its jobs; `known` are positions of jobs that existed with the same digest."""
 
     rows: Sequence[int]
     known: frozenset[int]
@@ -63,7 +63,7 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Nothing was added: the job at `position` is there with another spec, or it has ended and was `forgotten`."""
+    """Nothing was added: the job at `position` exists with another spec, or has ended and was `forgotten`."""
 
     position: int
     forgotten: bool = False
@@ -71,9 +71,9 @@ class Conflict:
 
 @dataclass(slots=True, eq=False)
 class AddJobs:
-    """Add jobs whole or not at all; an id that is there with the same digest is no conflict and is not added again.
+    """Add all jobs or none; an id that exists with the same digest is no conflict and is not added again.
 
-    `shortage` is the answer if any of them is new: what is known is known, however full the disk is.
+    `shortage` is the result if any of them is new: a known job stays known, however full the disk is.
     """
 
     jobs: Sequence[NewRow]
@@ -85,7 +85,7 @@ class AddJobs:
 
 @dataclass(slots=True, eq=False)
 class ChangeJobs:
-    """Record what happened to jobs. Cannot be refused: it is tried until there is room."""
+    """Record what happened to jobs. Cannot be refused: it is tried until there is space."""
 
     changes: Sequence[Change]
     first_seq: int = 0
@@ -93,7 +93,7 @@ class ChangeJobs:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """One job that was dropped: where its logs are, and what they take. Without a start it has none."""
+    """One job that was removed: where its logs are, and their size. A job that never started has none."""
 
     key: JobKey
     pid: int
@@ -104,7 +104,7 @@ class Dropped:
 
 @dataclass(slots=True, eq=False)
 class DropJobs:
-    """Drop jobs that have ended, leaving tombstones, and events up to a seq. What is gone already, or has not ended, is passed over."""
+    """Remove ended jobs, leaving tombstones, and events up to a seq. Jobs that are gone already, or have not ended, are skipped."""
 
     keys: Sequence[JobKey]
     events_upto: int
@@ -113,7 +113,7 @@ class DropJobs:
 
 @dataclass(slots=True, eq=False)
 class LogsGone:
-    """Note that the log folders of forgotten jobs are gone."""
+    """Record that the log folders of forgotten jobs are gone."""
 
     keys: Sequence[JobKey]
 

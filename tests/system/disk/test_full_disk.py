@@ -243,7 +243,7 @@ def test_a_start_is_refused_where_files_run_short_and_says_that_bytes_are_free(f
 
         # The disk is looked at ten times a second.
         said = wait_until(refusal, "a start is refused")
-        assert re.search(r"fewer than 100 more files \(inodes\), though .* free", said), said
+        assert re.search(r"fewer than 100 free inodes, though .* free", said), said
         for path in made:
             path.unlink()
         assert client.run(["true"]).returncode == 0
