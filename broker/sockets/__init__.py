@@ -1,1 +1,1 @@
-"""ZeroMQ: the ROUTER for requests, the XPUB for events, and the connections behind them."""
+"""The ZeroMQ sockets: the ROUTER for requests, the XPUB for events, and the connections behind them."""

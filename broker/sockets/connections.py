@@ -1,15 +1,15 @@
-"""All connections of a server socket, from when they are accepted: what they cost before anybody is known to be behind them, and after.
+"""All connections of a server socket, from when they are accepted: limits on what they cost before and after their owner is known.
 
-libzmq hands a message over when it is whole and says nothing before. Whoever never completes one - inside the handshake, after it, or
-with part after part of a message without end - is not seen by who reads the socket, and fills the memory. What it sent: inflow.py.
+libzmq delivers a message when it is complete, and reports nothing before. A peer that never completes one - inside the handshake, after
+it, or with endless parts of a message - is invisible to the reader of the socket, and fills the memory. inflow.py counts what it sent.
 
-- When a handshake begins is decided by handshake_gate.py; until then libzmq is told of nothing to read, and the connection costs little.
-- Who has not said anything yet, a stranger or a member, may send 64 KiB and take ten seconds; of such connections there is a number, and
-  the oldest makes way for the next.
-- What is known to be a member's may have so much under way over all connections of that member.
-- All connections together leave descriptors for everything else.
+- handshake_gate.py decides when a handshake begins; until then libzmq sees nothing to read, and the connection costs little.
+- A stranger or a member that has not sent a message yet may send 64 KiB and take ten seconds. The number of such connections is limited;
+  the oldest is closed for the next.
+- A member has a limit on the incomplete and unread bytes of all its connections.
+- All connections together leave enough descriptors for everything else.
 
-Nothing is looked at while nothing comes: epoll(7) tells once of each connection, and again when it was looked at.
+Nothing is checked while nothing arrives: epoll(7) reports each connection once, and again after it was checked.
 """
 
 from __future__ import annotations
@@ -36,29 +36,32 @@ _log = logging.getLogger(__name__)
 STRANGER_BYTES = 64 * 1024
 STRANGER_SECONDS = 10.0
 MOST_STRANGERS = 256
-# In addition, of those whose handshake has not begun.
+# In addition, connections whose handshake has not begun.
 MOST_WAITING = 1024
-# Each of the two sockets may have as much, and followed logs; the rest is kept for jobs and the store.
+# Each of the two sockets may use this part, and followed logs too; the rest is kept for jobs and the store.
 _SHARE_OF_DESCRIPTORS = 4
 _LOOK_SECONDS = 0.02
-# Of strangers less is waited for: they may send so little.
+# Shorter for strangers: they may send less.
 _STRANGER_LOOK_SECONDS = 0.004
-# Anybody can be a stranger as often as they like, and must not fill the log.
+# Anybody can connect as often as they like, and must not fill the log.
 _TELL_SECONDS = 10.0
 _EVENTS_A_TURN = 256
-# What a monitor tells first, zmq_socket_monitor(3): the event, and here a descriptor. Plain numbers: an enum's comparison takes longer.
+# The first frame of a monitor event, zmq_socket_monitor(3): the event, and here a descriptor. Plain numbers: comparing enums is slower.
 _TOLD = struct.Struct("=Hi")
 _LISTENING, _ACCEPTED, _DISCONNECTED = int(zmq.EVENT_LISTENING), int(zmq.EVENT_ACCEPTED), int(zmq.EVENT_DISCONNECTED)
 
 
 def most_of_descriptors() -> int:
-    """Say how many descriptors may be used for one kind of thing that others have a hand in: a quarter, so that some are left."""
+    """Return how many descriptors may be used for one kind of thing that peers can cause: a quarter of them, so that some are left."""
     return max(8, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _SHARE_OF_DESCRIPTORS)
 
 
 @dataclass(slots=True, eq=False)
 class Connections:
-    """Those of one socket, called `what`. `gone(descriptor)` is told of each that has ended; `most_under_way` bytes are for each member."""
+    """The connections of one socket, called `what`. `gone(descriptor)` is called for each that has ended.
+
+    `most_under_way` is how many incomplete and unread bytes each member may have.
+    """
 
     loop: asyncio.AbstractEventLoop
     watched: zmq.Socket[bytes]
@@ -67,9 +70,9 @@ class Connections:
     gone: Callable[[int], None]
     most: int = 0
     _by_descriptor: dict[int, Connection] = field(default_factory=dict)
-    # Of whom nothing is known, oldest first.
+    # Connections over which nothing was sent yet, oldest first.
     _strangers: dict[int, Connection] = field(default_factory=dict)
-    # Of these, whose handshake may begin or is over; in the order in which they were let in.
+    # Of these, the ones whose handshake may begin or is over; in the order in which they were admitted.
     _begun: dict[int, Connection] = field(default_factory=dict)
     _gate: Gate[Connection] = field(default_factory=Gate)
     _members: dict[bytes, dict[int, Connection]] = field(default_factory=dict)
@@ -84,18 +87,18 @@ class Connections:
     _epoll: select.epoll = field(init=False)
 
     def __post_init__(self) -> None:
-        """Watch from before the first one comes."""
+        """Watch the socket before the first connection arrives."""
         self.most = self.most or most_of_descriptors()
         self._monitor = self.watched.get_monitor_socket(_LISTENING | _ACCEPTED | _DISCONNECTED)
         self._epoll = select.epoll()
 
     def open(self) -> None:
-        """Begin to read what the monitor tells."""
+        """Begin to read the monitor."""
         self._reader = EdgeReader(self.loop, self._monitor, self.drain)
         self.loop.add_reader(self._epoll.fileno(), self._note_stirring)
 
     def close(self) -> None:
-        """Stop watching; the monitor's socket is closed here, or the context could not end."""
+        """Stop watching; the monitor's socket must be closed here, or the context could not end."""
         for timer in (self._timer, self._patience, self._turn):
             if timer is not None:
                 timer.cancel()
@@ -107,7 +110,7 @@ class Connections:
         self._monitor.close(linger=0)
 
     def drain(self) -> None:
-        """Take in who has come and who has gone; cheap where there is nothing."""
+        """Register new connections and forget ended ones; cheap if there are none."""
         while readable(self._monitor):
             event, descriptor = _TOLD.unpack(self._monitor.recv_multipart(zmq.DONTWAIT)[0])
             if event == _ACCEPTED:
@@ -119,18 +122,19 @@ class Connections:
                 hold_newcomers(descriptor)
 
     def of(self, descriptor: int) -> Connection | None:
-        """Find the connection with this descriptor of libzmq's."""
+        """Return the connection with this descriptor of libzmq; None if there is none."""
         return self._by_descriptor.get(descriptor)
 
     def held_by(self, public: bytes) -> int:
-        """Count the connections that are known to be this member's."""
+        """Return how many connections are known to belong to this member."""
         return len(self._members.get(public, ()))
 
     def known(self, descriptor: int, public: bytes) -> Connection | None:
-        """Note whose a connection is that has said something; where it cannot stay it is shut down, and None comes back.
+        """Note the owner of a connection over which something was sent. Return None if it cannot stay; then it is shut down.
 
-        Only what is counted goes by it, never what somebody may do: a frame of a connection that is gone, whose descriptor has been
-        given to another one meanwhile, is counted for that until it says something itself.
+
+        This is used only for counting, never for rights: a frame of a connection that is gone, whose descriptor now belongs to
+        another one, is counted for that one until something is sent over it.
         """
         self.drain()
         connection = self._by_descriptor.get(descriptor)
@@ -147,7 +151,7 @@ class Connections:
         self._forget(descriptor)
         cookie = cookie_of(descriptor)
         if not cookie:
-            # It has ended already; that is told next.
+            # It has ended already; the monitor reports that next.
             return
         now = time.monotonic()
         connection = Connection(descriptor, cookie, now, network_of(descriptor), looked_at=now)
@@ -160,16 +164,16 @@ class Connections:
         if not self._make_room(connection):
             return
         self._let_in(self._gate.arrive(connection.network, connection, now))
-        self._wait_for_strangers()
+        self._set_patience()
 
     def _let_in(self, admitted: list[Connection]) -> None:
-        """Let handshakes begin, and be called when the next one may."""
+        """Let handshakes begin, and set the timer for the next one."""
         for connection in admitted:
             connection.let_in = True
             self._begun[connection.descriptor] = connection
             let_read(connection.descriptor, connection.cookie)
             if len(self._begun) > MOST_STRANGERS:
-                self._hang_up(next(iter(self._begun.values())), "has said nothing while too many others came")
+                self._hang_up(next(iter(self._begun.values())), "sent nothing while there were too many connections")
         if self._turn is None and (due_in := self._gate.due_in(time.monotonic())) is not None:
             self._turn = self.loop.call_later(due_in, self._take_turns)
 
@@ -179,31 +183,31 @@ class Connections:
         self._let_in(self._gate.admit(time.monotonic()))
 
     def _make_room(self, newest: Connection) -> bool:
-        """Hang up on one where there are too many; say whether the newest can stay."""
+        """Close one connection if there are too many; return whether the newest can stay."""
         too_many = len(self._by_descriptor) > self.most
-        # Of all places strangers have a quarter, or members could keep all of them for themselves.
+        # Strangers have a quarter of all connections, or members could use all of them up.
         strangers = len(self._strangers)
         if strangers > MOST_STRANGERS + MOST_WAITING or (too_many and (strangers > self.most // 4 or not self._members)):
-            self._hang_up(next(iter(self._strangers.values())), "has said nothing while too many others came")
+            self._hang_up(next(iter(self._strangers.values())), "sent nothing while there were too many connections")
         elif too_many:
             largest = max(self._members.values(), key=len)
-            self._hang_up(next(reversed(largest.values())), "has the most of too many connections")
+            self._hang_up(next(reversed(largest.values())), "has the most connections while there are too many")
         return self._by_descriptor.get(newest.descriptor) is newest
 
     def _hang_up(self, connection: Connection, reason: str) -> None:
         if connection.public:
-            _log.warning("%s: peer %s %s and was cut off", self.what, connection.public.hex()[:8], reason)
+            _log.warning("%s: peer %s %s and was disconnected", self.what, connection.public.hex()[:8], reason)
         else:
-            self._tell_of_stranger(reason)
+            self._log_stranger(reason)
         self._forget(connection.descriptor)
         self.gone(connection.descriptor)
         shut_down(connection.descriptor, connection.cookie)
 
-    def _tell_of_stranger(self, reason: str) -> None:
+    def _log_stranger(self, reason: str) -> None:
         self._hung_up_on += 1
         now = time.monotonic()
         if now - self._told_at >= _TELL_SECONDS:
-            _log.info("%s: %d strangers were cut off, the last one %s", self.what, self._hung_up_on, reason)
+            _log.info("%s: %d strangers were disconnected; the last one %s", self.what, self._hung_up_on, reason)
             self._told_at, self._hung_up_on = now, 0
 
     def _forget(self, descriptor: int) -> None:
@@ -214,7 +218,7 @@ class Connections:
         self._strike_off(connection)
 
     def _strike_off(self, connection: Connection) -> None:
-        """Count it neither for its member nor as a stranger's."""
+        """Count it neither for its member nor as a stranger."""
         self._strangers.pop(connection.descriptor, None)
         self._begun.pop(connection.descriptor, None)
         if not connection.let_in:
@@ -225,20 +229,20 @@ class Connections:
             if not theirs:
                 del self._members[connection.public]
 
-    def _wait_for_strangers(self) -> None:
-        """Be called when the oldest of those who have said nothing has had its time."""
+    def _set_patience(self) -> None:
+        """Set the timer for when the oldest connection without a message runs out of time."""
         if self._patience is None and self._strangers:
             oldest = next(iter(self._strangers.values()))
             left = oldest.since + STRANGER_SECONDS - time.monotonic()
-            self._patience = self.loop.call_later(max(0.0, left) + _LOOK_SECONDS, self._lose_patience)
+            self._patience = self.loop.call_later(max(0.0, left) + _LOOK_SECONDS, self._close_silent)
 
-    def _lose_patience(self) -> None:
+    def _close_silent(self) -> None:
         self._patience = None
         self.drain()
         until = time.monotonic() - STRANGER_SECONDS
         for stranger in [one for one in self._strangers.values() if one.since <= until]:
-            self._hang_up(stranger, f"has said nothing for {STRANGER_SECONDS:.0f} s")
-        self._wait_for_strangers()
+            self._hang_up(stranger, f"sent nothing for {STRANGER_SECONDS:.0f} s")
+        self._set_patience()
 
     def _note_stirring(self) -> None:
         stirred = [descriptor for descriptor, _ in self._epoll.poll(0, _EVENTS_A_TURN)]
@@ -264,7 +268,7 @@ class Connections:
             try:
                 connection.look(now)
             except Gone:
-                # The monitor will say so.
+                # The monitor reports that.
                 continue
             if self._is_within_bounds(connection):
                 self._watch_again(descriptor)
@@ -272,20 +276,20 @@ class Connections:
     def _is_within_bounds(self, connection: Connection) -> bool:
         if not connection.public:
             if connection.under_way > (STRANGER_BYTES if connection.let_in else HELD_BYTES - 1):
-                self._hang_up(connection, f"sent {connection.under_way} bytes before it said who it is")
+                self._hang_up(connection, f"sent {connection.under_way} bytes before its first message")
                 return False
             return True
         theirs = self._members[connection.public].values()
         if sum(one.under_way for one in theirs) <= self.most_under_way:
             return True
         largest = max(theirs, key=lambda one: one.under_way)
-        self._hang_up(largest, f"sent {largest.under_way} bytes of messages that are not whole, or not read yet")
+        self._hang_up(largest, f"sent {largest.under_way} bytes of messages that are incomplete or not read yet")
         return largest is not connection
 
     def _watch_again(self, descriptor: int) -> None:
         try:
             self._epoll.modify(descriptor, select.EPOLLIN | select.EPOLLET | select.EPOLLONESHOT)
         except OSError:
-            # It could not be watched from the beginning; then it is looked at again and again.
+            # epoll could not watch it from the beginning; so it is checked again and again.
             self._stirred.add(descriptor)
             self._look_in(_LOOK_SECONDS)

@@ -1,8 +1,8 @@
-"""Who has said something over a server socket: from the metadata of frames, and how to cut one off.
+"""The peers of a server socket, identified by the metadata of their frames, and how to disconnect one.
 
-A routing id can be chosen by a peer and used again by another. What identifies a connection is the TCP descriptor that libzmq
+A peer can choose its routing id, and another can use it again. What identifies a connection is the TCP descriptor that libzmq
 reports with each message (ZMQ_SRCFD) and, when it is gone, in the monitor (ZMQ_EVENT_DISCONNECTED), with the kernel's cookie
-(connection.py).
+(tcp.py).
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ from .unread import Account, Meter
 
 
 class Ending(Protocol):
-    """What must be told that its peer is gone."""
+    """Something that must be closed when its peer is gone."""
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         ...
 
 
 @dataclass(slots=True, eq=False)
 class Peer:
-    """One connection: its routing id, what is known of it as one of libzmq's, and the identity behind it with all its connections."""
+    """One connection: its routing id, its meter, and the account of the identity behind it."""
 
     routing_id: bytes
     meter: Meter
     account: Account
-    # Where what comes in over it is counted.
+    # Counts the bytes that arrive over it.
     connection: Connection | None = None
     # By request id.
     streams: dict[int, Ending] = field(default_factory=dict)
     gone: bool = False
-    # When to ask the kernel next whether it is there still.
+    # When to ask the kernel next whether the connection still exists.
     look_at: float = 0.0
-    # Why all its requests are refused, where they are.
+    # The refusal for all its requests, if there is one.
     unwelcome: Refused | None = None
 
     @property
     def descriptor(self) -> int:
-        """Say which descriptor of libzmq's it is."""
+        """The descriptor that libzmq has for it."""
         return self.meter.descriptor
 
     @property
     def public(self) -> bytes:
-        """Say whose it is."""
+        """The public key of its identity."""
         return self.account.public
 
     def end(self) -> None:
@@ -59,6 +59,6 @@ class Peer:
         self.streams.clear()
 
     def cut_off(self) -> None:
-        """Shut the connection down, if the descriptor is still this very one."""
+        """Shut the connection down, if the descriptor still belongs to it."""
         self.end()
         shut_down(self.meter.descriptor, self.meter.cookie)

@@ -1,13 +1,13 @@
-"""The XPUB in manual mode: admits a subscription only if it is a live grant of the very identity that asks. Knows no filter.
+"""The XPUB in manual mode: accepts a subscription only if it is a live grant of the identity that sends it. Knows no filter.
 
 libzmq applies `SUBSCRIBE` to the pipe that was read last, and a frame that is no subscription (an XSUB may send any bytes) shifts
-that by one: another peer would get the topic. After an empty frame or one whose first byte is over 1, nothing is granted until the
-socket says EAGAIN, and its sender is cut off; subscriptions dropped meanwhile are repeated by their clients, who miss `ready`.
+that by one, so that another peer would get the topic. After an empty frame or one whose first byte is over 1, nothing is granted until
+the socket returns EAGAIN, and the sender is disconnected. Clients repeat subscriptions that were dropped meanwhile, as they miss `ready`.
 
-A turn is short, and whoever sends more frames than anybody needs, of topics that were never granted or of granted ones again and again,
-is cut off: libzmq takes all that it finds of a connection into memory, whatever its high-water mark.
+A turn is short, and a peer that sends more frames than anybody needs, with topics that were never granted or with granted ones again and
+again, is disconnected: libzmq reads everything from a connection into memory, whatever its high-water mark.
 
-To an identity for which more lies unread than it may nothing is sent until it reads again (unread.py); that shows as a hole in the
+An identity that has more unread bytes than its limit receives nothing until it reads again (unread.py); that shows as a gap in the
 count of its grants, and is replayed.
 """
 
@@ -33,17 +33,17 @@ from .zmq_reader import EdgeReader
 
 _log = logging.getLogger(__name__)
 
-# Messages that wait for one subscriber; what is over is dropped, shows as a hole in its count, and is replayed.
+# Messages that wait for one subscriber; more are dropped, show as a gap in its count, and are replayed.
 _SUBSCRIBER_MESSAGES = 256
-# `ready` and heartbeats are told in any case: they show what was withheld, and so many of them do no harm.
+# `ready` and heartbeats are always sent: they show what was withheld, and their number is small.
 _SMALL_BYTES = 256
-# Then everything else has its turn.
+# After this long, everything else has its turn.
 _TURN_SECONDS = 0.0005
-# Frames that a connection may send at once, and a second from then on. After a restart of the daemon a subscriber repeats all its topics,
-# of which none is granted any more, and gives them back one by one.
+# Frames that a connection may send at once, and per second from then on. After a restart of the worker, a subscriber repeats all its
+# topics, of which none is granted any more, and gives them back one by one.
 MOST_FRAMES_AT_ONCE = 512
 _FRAMES_A_SECOND = 16
-# Of what is no message to libzmq until it is whole: subscriptions are small.
+# Bytes of incomplete messages: subscriptions are small.
 _MOST_UNDER_WAY = 256 * 1024
 
 
@@ -56,13 +56,13 @@ class Subscriber:
 
     @property
     def is_gone(self) -> bool:
-        """Whether the connection is no more."""
+        """Whether the connection is gone."""
         return cookie_of(self.meter.descriptor) != self.meter.cookie
 
 
 @dataclass(slots=True, eq=False)
 class _Sender:
-    """A connection that sends subscriptions: how many frames it sent beyond what it may (a leaky bucket), or that it was cut off."""
+    """A connection that sends subscriptions: how many frames it sent beyond its rate (a leaky bucket), or that it was disconnected."""
 
     connection: Connection
     frames: float = 0.0
@@ -76,9 +76,9 @@ class _Sender:
 
 
 class Publisher:
-    """One XPUB socket. `wanted(topic, public)` says whether to grant, `arrived(topic)` and `left(topic)` tell of those granted.
+    """One XPUB socket. `wanted(topic, public)` returns whether to grant; `arrived(topic)` and `left(topic)` are called for granted ones.
 
-    `limits_of(public)` tells the limits of now.
+    `limits_of(public)` returns the current limits of an identity.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Publisher:
         self._left = left
         self._limits_of = limits_of
         self._accounts: dict[bytes, Account] = {}
-        # Who is subscribed, by topic; as libzmq knows it, which is longer than there is a grant.
+        # Subscribers by topic, as libzmq knows them: a subscription can outlive its grant.
         self._subscribers: dict[bytes, list[Subscriber]] = {}
         self.refused = 0
         self.withheld = 0
@@ -110,11 +110,11 @@ class Publisher:
         self._connections = Connections(loop, self._socket, "events", _MOST_UNDER_WAY, self._forget_sender)
         # By descriptor, those that have sent something.
         self._senders: dict[int, _Sender] = {}
-        # A frame was read that shifts what libzmq gives next, and the socket was not empty since.
+        # A frame was read that shifts what libzmq grants next, and the socket has not been empty since.
         self._shifted = False
 
     def bind(self, endpoint: str) -> str:
-        """Bind and begin to read; say the endpoint with its real port. Raises zmq.ZMQError if that is not to be had."""
+        """Bind, begin to read, and return the endpoint with its real port. Raises zmq.ZMQError if it cannot bind."""
         real = listen(self._socket, endpoint)
         self._reader = EdgeReader(self._loop, self._socket, self._drain)
         self._connections.open()
@@ -128,16 +128,16 @@ class Publisher:
         self._socket.close(linger=0)
 
     def cut_off(self, public: bytes) -> None:
-        """Shut down all connections of one identity that are subscribed to something; its client then asks for new grants at once."""
+        """Shut down all connections of one identity that have subscriptions; its client then asks for new grants at once."""
         account = self._accounts.get(public)
         for meter in list(account.meters.values()) if account is not None else ():
             shut_down(meter.descriptor, meter.cookie)
 
     def publish(self, topic: bytes, news: bytes) -> None:
-        """Send to whoever subscribed to the topic; never waits."""
+        """Send to the subscribers of the topic; never waits."""
         subscribers = self._subscribers.get(topic, ())
         if subscribers and len(news) > _SMALL_BYTES:
-            # All of one identity: whose the grant is.
+            # All belong to one identity, the owner of the grant.
             account = subscribers[0].account
             if account.is_over(self._limits_of(account.public).unread_bytes):
                 self.withheld += 1
@@ -167,13 +167,13 @@ class Publisher:
             public = bytes.fromhex(str(frame.get("User-Id")))
         except zmq.ZMQError:
             if sound and not self._shifted:
-                # libzmq made this one itself, for a connection that is gone; there is no pipe to answer to.
-                self._strike_out(data[1:], lambda one: one.is_gone)
+                # libzmq made this frame itself, for a connection that is gone; there is no pipe to answer to.
+                self._remove_subscriber(data[1:], lambda one: one.is_gone)
                 self._left(data[1:])
             return
         sender = self._sender(int(frame.get(zmq.SRCFD)), public)
         if sender is None or sender.cut_off:
-            # What it sent before it was cut off.
+            # Sent before it was disconnected.
             return
         sender.connection.hand_over(len(data))
         if not sound:
@@ -184,7 +184,7 @@ class Publisher:
             self._subscription(public, sender.connection, data[0] == 1, data[1:])
 
     def _sender(self, descriptor: int, public: bytes) -> _Sender | None:
-        # Also takes in who has come: a descriptor may be another connection's by now.
+        # This also registers new connections: a descriptor may belong to another connection by now.
         connection = self._connections.known(descriptor, public)
         if connection is None:
             return None
@@ -199,29 +199,29 @@ class Publisher:
     def _subscription(self, public: bytes, connection: Connection, begins: bool, topic: bytes) -> None:  # noqa: FBT001 -- the byte on the wire
         if not begins:
             self._socket.setsockopt(zmq.UNSUBSCRIBE, topic)
-            if self._strike_out(topic, lambda one: one.meter.cookie == connection.cookie):
+            if self._remove_subscriber(topic, lambda one: one.meter.cookie == connection.cookie):
                 self._left(topic)
         elif self._wanted(topic, public) and self._may_hold_one_more(public):
             self._socket.setsockopt(zmq.SUBSCRIBE, topic)
-            self._write_down(topic, public, connection)
+            self._add_subscriber(topic, public, connection)
             self._arrived(topic)
         else:
             self.refused += 1
 
     def _may_hold_one_more(self, public: bytes) -> bool:
-        # A grant may be given back without unsubscribing here, and the next one asked for, without end. Twice: one who does both is not
-        # told which of the two arrives first.
+        # A client may give back grants without unsubscribing here, and ask for new ones, without end. The limit is doubled, as a client
+        # that does both cannot know which of the two arrives first.
         account = self._accounts.get(public)
         return account is None or account.streams < 2 * self._limits_of(public).grants
 
-    def _write_down(self, topic: bytes, public: bytes, connection: Connection) -> None:
+    def _add_subscriber(self, topic: bytes, public: bytes, connection: Connection) -> None:
         account = self._accounts.setdefault(public, Account(public))
         account.streams += 1
         self._subscribers.setdefault(topic, []).append(Subscriber(account, account.meter(connection.descriptor, connection.cookie)))
 
-    def _strike_out(self, topic: bytes, leaves: Callable[[Subscriber], bool]) -> bool:
+    def _remove_subscriber(self, topic: bytes, leaves: Callable[[Subscriber], bool]) -> bool:
         subscribers = self._subscribers.get(topic, [])
-        # One only: each that left is told of by itself.
+        # Only one: libzmq reports each that left by itself.
         gone = next((one for one in subscribers if leaves(one)), None)
         if gone is None:
             return False
@@ -236,7 +236,7 @@ class Publisher:
     def _cut_off(self, sender: _Sender, reason: str) -> None:
         self.refused += 1
         sender.cut_off = True
-        _log.warning("a subscriber of %s %s and was cut off", sender.connection.public.hex()[:8], reason)
+        _log.warning("a subscriber of %s %s and was disconnected", sender.connection.public.hex()[:8], reason)
         shut_down(sender.connection.descriptor, sender.connection.cookie)
 
     def _forget_sender(self, descriptor: int) -> None:

@@ -1,12 +1,12 @@
-"""The ROUTER: bytes in, bounded; replies out, never waiting. Knows no job.
+"""The ROUTER: receives bytes within limits, and sends replies without ever waiting. Knows no job.
 
-What is read is handed to `take` with the peer it came from. Sends never block (DONTWAIT, ROUTER_MANDATORY): a peer whose pipe is
-full is cut off, reconnects, and asks again for what it misses; so is the connection of an identity over which the most is unread, when
-that is more than it may be (unread.py). Rules that keep one peer from another's replies:
+Each message is passed to `take` with the peer it came from. Sends never block (DONTWAIT, ROUTER_MANDATORY): a peer whose pipe is
+full is disconnected; it reconnects, and asks again for what it misses. If an identity has too many unread bytes, its connection with the
+most of them is disconnected (unread.py). Rules that keep a peer from receiving another's replies:
 
-- A routing id that the peer chose itself (metadata `Identity` not empty) is refused.
-- Before each send the monitor is drained, and the streams of connections that are gone are ended. A mute peer that took the
-  routing id of one that left would otherwise receive its late replies.
+- A peer that chose its routing id (metadata `Identity` not empty) is refused.
+- Before each send, the monitor is drained, and the streams of connections that are gone are ended. Otherwise a silent peer that took the
+  routing id of one that left would receive its late replies.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from .zmq_reader import EdgeReader
 
 _log = logging.getLogger(__name__)
 
-# An envelope around the largest request: proof and protobuf framing.
+# The envelope around the largest request: proof and protobuf framing.
 _ENVELOPE_BYTES = 1024
-# What may lie in libzmq of one member, of messages that are not whole or not read yet. In parts of a byte it takes four times as much.
+# Bytes of incomplete or unread messages of one member that libzmq may hold. In parts of a byte it uses four times as much memory.
 _MOST_UNDER_WAY = 2 * LARGEST_MESSAGE
-# Replies that wait for one peer, and requests that wait of it.
+# Replies that wait for one peer, and requests from it that wait.
 _PEER_MESSAGES = 256
 _PEER_REQUESTS = 64
-# How often it is looked after whether somebody who asks a lot is there still.
+# How often to check whether a peer that sends many requests is still there.
 _LOOK_SECONDS = 0.02
-# So long a connection that will be cut off can read why.
+# How long a connection that is about to be closed can read why.
 _FAREWELL_SECONDS = 1.0
 _GONE_REMEMBERED = 1024
 
 
 class Endpoint:
-    """One ROUTER socket with its peers. `limits_of(public)` tells the limits of now."""
+    """One ROUTER socket with its peers. `limits_of(public)` returns the current limits of an identity."""
 
     def __init__(
         self,
@@ -61,9 +61,9 @@ class Endpoint:
         self._loop = loop
         self._limits_of = limits_of
         self._accounts: dict[bytes, Account] = {}
-        # By cookie: those over the bound of their identity, for as long as they are told so.
+        # By cookie: connections beyond the limit of their identity, while their requests are refused.
         self._unwelcome: dict[bytes, Peer] = {}
-        # Routing ids of those that are gone, oldest first: what they asked before waits in libzmq still, and would be worked on.
+        # Routing ids of peers that are gone, oldest first: their requests may still wait in libzmq, and would be handled.
         self._gone: dict[bytes, None] = {}
         self._by_id: dict[bytes, Peer] = {}
         self._by_descriptor: dict[int, Peer] = {}
@@ -78,9 +78,9 @@ class Endpoint:
         self._reader: EdgeReader | None = None
 
     def bind(self, endpoint: str, take: Callable[[Peer, bytes], None]) -> str:
-        """Bind and begin to read; say the endpoint with its real port. `take(peer, frame)` is called for every message.
+        """Bind, begin to read, and return the endpoint with its real port. `take(peer, frame)` is called for every message.
 
-        Raises zmq.ZMQError if that is not to be had.
+        Raises zmq.ZMQError if it cannot bind.
         """
         self._take = take
         real = listen(self._socket, endpoint)
@@ -99,7 +99,7 @@ class Endpoint:
         self._socket.close(linger=0)
 
     def peers(self) -> list[Peer]:
-        """List the connections that have said something."""
+        """Return the connections over which something was sent."""
         return list(self._by_id.values())
 
     def cut_off(self, public: bytes) -> None:
@@ -109,7 +109,7 @@ class Endpoint:
                 self._cut_off_for(peer, "has other rights than before")
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
-        """Send one reply; False if the peer is gone or was cut off because it does not read."""
+        """Send one reply. Return False if the peer is gone, or was disconnected because it does not read."""
         self._connections.drain()
         if peer.gone:
             return False
@@ -132,11 +132,11 @@ class Endpoint:
                 self._reader.touch()
         peer.account.count(peer.meter, frames[1:])
         if peer.account.is_over(self._limits_of(peer.public).unread_bytes):
-            self._cut_off_laziest(peer.account)
+            self._cut_off_most_unread(peer.account)
         return not peer.gone
 
     def charge(self, public: bytes, seconds: float) -> None:
-        """Count time that later parts of a request took for the share of who asked."""
+        """Count time that later parts of a request took towards the share of its sender."""
         self._shares.charge(public, seconds)
 
     def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
@@ -154,19 +154,19 @@ class Endpoint:
                 return None
             frame = self._socket.recv(zmq.DONTWAIT, copy=False)
             sizes = [len(frame)]
-            # A message is whole when its first frame arrives; what follows the one frame of a request is dropped, frame by frame.
+            # A message is complete when its first frame arrives; the frames after the one of a request are dropped one by one.
             while self._socket.getsockopt(zmq.RCVMORE):
                 sizes.append(len(self._socket.recv(zmq.DONTWAIT, copy=False)))
             delay = self._receive(routing_id, frame, sizes)
             if delay:
-                # libzmq takes from each peer in turn. When those whose requests wait are all that is left, theirs stay where they are.
+                # libzmq reads from each peer in turn. When only peers are left whose requests wait, theirs stay where they are.
                 if routing_id in waiting:
                     return delay
                 waiting.add(routing_id)
         return 0.0
 
     def _receive(self, routing_id: bytes, frame: zmq.Frame, sizes: Sequence[int]) -> float:
-        """Take one message; say how many seconds it waits for its sender's share, or 0."""
+        """Handle one message; return how many seconds it waits for its sender's share, or 0."""
         if routing_id in self._gone:
             return 0.0
         peer = self._peer(routing_id, frame)
@@ -184,7 +184,7 @@ class Endpoint:
                 refused = Refused(Code.INVALID_ARGUMENT, f"a request is one frame, not {1 + more}")
                 self.refuse(peer, 0, refused)
                 if more >= MOST_FRAMES:
-                    # Cut off at once it would not read why.
+                    # If it were disconnected at once, it could not read why.
                     peer.unwelcome = refused
                     self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer, f"sent {1 + more} frames in one message")
             return 0.0
@@ -194,7 +194,7 @@ class Endpoint:
         self._take(peer, frame)
 
     def _flooded(self, peer: Peer) -> None:
-        self._cut_off_for(peer, "asks for more than can wait")
+        self._cut_off_for(peer, "sent more requests than can wait")
 
     def _is_there(self, peer: Peer) -> bool:
         now = time.monotonic()
@@ -204,7 +204,7 @@ class Endpoint:
         try:
             peer.meter.look()
         except Gone:
-            # Its requests of before would be worked on for nobody.
+            # Otherwise its earlier requests would be handled for nobody.
             self._forget(peer)
             peer.cut_off()
             return False
@@ -219,7 +219,7 @@ class Endpoint:
         cookie = cookie_of(descriptor)
         holder = self._by_descriptor.get(descriptor)
         if not cookie or (holder is not None and holder.meter.cookie == cookie):
-            # The connection that sent this is gone, and its descriptor closed, or given to another one, which must not suffer for it.
+            # The connection that sent this is gone, and its descriptor is closed or belongs to another one, which must not be affected.
             return None
         chosen = ""
         with contextlib.suppress(zmq.ZMQError):
@@ -241,7 +241,7 @@ class Endpoint:
         account = self._accounts.get(public) or Account(public)
         connection = self._connections.known(descriptor, public)
         if connection is None:
-            # There is no room for it, or it has ended.
+            # There are too many connections, or it has ended.
             shut_down(descriptor, cookie)
             return None
         if len(account.meters) >= self._limits_of(public).connections:
@@ -252,7 +252,7 @@ class Endpoint:
         return newcomer
 
     def _unwelcome_peer(self, routing_id: bytes, descriptor: int, cookie: bytes, public: bytes) -> Peer:
-        """Let one connection too many be told why, whatever it asks, and cut it off when it could read that."""
+        """Return a peer for a connection beyond the limit: each request is refused with the reason, and it is disconnected soon."""
         peer = self._unwelcome.get(cookie)
         if peer is None:
             most = self._limits_of(public).connections
@@ -269,11 +269,11 @@ class Endpoint:
             self._cut_off_for(peer, reason)
 
     def _cut_off_for(self, peer: Peer, reason: str) -> None:
-        _log.warning("peer %s %s and was cut off", peer.public.hex()[:8], reason)
+        _log.warning("peer %s %s and was disconnected", peer.public.hex()[:8], reason)
         self._forget(peer)
         peer.cut_off()
 
-    def _cut_off_laziest(self, account: Account) -> None:
+    def _cut_off_most_unread(self, account: Account) -> None:
         meter = account.largest()
         peer = self._by_descriptor.get(meter.descriptor) if meter is not None else None
         if meter is not None and peer is not None and peer.meter is meter:

@@ -1,8 +1,8 @@
-"""What the kernel knows of a connection that belongs to libzmq, asked by its descriptor.
+"""What the kernel knows about a connection of libzmq, looked up by its descriptor.
 
-Descriptors are reused: the kernel's socket cookie (SO_COOKIE, socket(7)) tells two connections apart. Nothing is asked through a
-duplicate: where no descriptor is left there is none to be had, and a connection that cannot be looked at must not pass for one that is
-gone.
+Descriptors are reused: the kernel's socket cookie (SO_COOKIE, socket(7)) distinguishes two connections. No duplicate of the descriptor
+is used for queries: when no descriptor is left there would be none, and a connection that cannot be queried must not be mistaken for
+one that is gone.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from contextlib import contextmanager, suppress
 
 _SO_COOKIE = 57  # asm-generic/socket.h; not in Python's socket module
 _COOKIE_BYTES = 8
-# Of struct tcp_info, linux/tcp.h: tcpi_state stands first; tcpi_bytes_acked and tcpi_bytes_received (from Linux 4.1 on) stand behind
+# Of struct tcp_info, linux/tcp.h: tcpi_state is first; tcpi_bytes_acked and tcpi_bytes_received (since Linux 4.1) come after
 # 8 bytes, 24 fields of 4 bytes and 2 of 8.
 _BYTES = struct.Struct("=120xQQ")
 _ESTABLISHED = 1  # net/tcp_states.h
-# A connection whose other side has sent its last byte, which libzmq has not read yet.
+# The other side has sent its last byte, which libzmq has not read yet.
 _CLOSE_WAIT = 8
-# The kernel makes the least of it that it can work with, socket(7).
+# The kernel raises it to its minimum, socket(7).
 _LEAST_BUFFER_BYTES = 1
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
-# Before it is let in, nobody has a reason to send as much: greeting and first command of a handshake are 264 bytes (RFC 23, RFC 26).
+# No client has a reason to send this much before its handshake may begin: its greeting and first command take 264 bytes (RFC 23, RFC 26).
 HELD_BYTES = 32 * 1024
-# Who has one address of IPv6 has, as a rule, all that begin with the same 64 bits (RFC 6177).
+# Whoever has one address of IPv6 usually has all that begin with the same 64 bits (RFC 6177).
 _NETWORK_BYTES = 8
 
 
 class Gone(Exception):  # noqa: N818 -- a fact
-    """Raised when there is no such connection any more."""
+    """The connection no longer exists."""
 
 
 def cookie_of(descriptor: int) -> bytes:
-    """Ask the kernel for the cookie of a socket; empty if the descriptor is none (any more)."""
+    """Return the kernel's cookie of a socket; empty if the descriptor is not one (any more)."""
     try:
         with _borrowed(descriptor) as connection:
             return connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES)
@@ -46,7 +46,7 @@ def cookie_of(descriptor: int) -> bytes:
 
 
 def network_of(descriptor: int) -> bytes:
-    """Say from where a connection comes: its IPv4 address, or the network of its IPv6 address. Empty if that is not known."""
+    """Return where a connection comes from: its IPv4 address, or the network of its IPv6 address. Empty if that is unknown."""
     try:
         with _borrowed(descriptor) as connection:
             host = connection.getpeername()[0].partition("%")[0]
@@ -54,36 +54,36 @@ def network_of(descriptor: int) -> bytes:
             return socket.inet_pton(socket.AF_INET, host)
         address = ipaddress.IPv6Address(host)
     except (OSError, ValueError, IndexError, AttributeError, TypeError):
-        # It has ended, or is none of TCP.
+        # It has ended, or is not TCP.
         return b""
     return address.ipv4_mapped.packed if address.ipv4_mapped is not None else address.packed[:_NETWORK_BYTES]
 
 
 def hold_newcomers(listener: int) -> None:
-    """Let libzmq read nothing from connections that this listening socket accepts from now on, until `let_read`, or HELD_BYTES have come.
+    """Keep libzmq from reading connections that this listening socket accepts from now on, until `let_read`, or HELD_BYTES have arrived.
 
-    They inherit SO_RCVLOWAT, socket(7): poll(2) tells of nothing to read below it, but of the end.
+    They inherit SO_RCVLOWAT, socket(7): below it, poll(2) reports nothing to read except the end.
     """
     with suppress(OSError), _borrowed(listener) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, HELD_BYTES)
 
 
 def let_read(descriptor: int, cookie: bytes) -> None:
-    """End that for one connection; libzmq is woken for what has come meanwhile."""
+    """Let libzmq read one connection; it is woken for what has arrived meanwhile."""
     with suppress(OSError), _borrowed(descriptor) as connection:
         if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
 
 def shut_down(descriptor: int, cookie: bytes) -> None:
-    """Shut down the connection behind a descriptor of libzmq's, unless that number means another connection by now."""
+    """Shut down the connection behind a descriptor of libzmq, unless the number belongs to another connection by now."""
     try:
-        # A duplicate keeps the connection that is looked at from being replaced by another one before it is shut down.
+        # A duplicate keeps the connection from being replaced by another one between the check and the shutdown.
         duplicate = os.dup(descriptor)
     except OSError as error:
         if error.errno not in _NO_DESCRIPTORS:
             return
-        # Now of all times it has to be possible.
+        # When descriptors run out, closing connections must still be possible.
         with suppress(OSError), _borrowed(descriptor) as connection:
             _shut_down(connection, cookie)
         return
@@ -92,9 +92,9 @@ def shut_down(descriptor: int, cookie: bytes) -> None:
 
 
 def acknowledged_bytes(descriptor: int, cookie: bytes) -> int | None:
-    """Say how many bytes the other side's kernel has taken over this connection so far; None where it is not TCP.
+    """Return how many bytes the other side's kernel has acknowledged on this connection so far; None if it is not TCP.
 
-    Raises Gone, also where the other side has closed it: libzmq notices that only when it reads, which it does not while requests wait.
+    Raises Gone, also if the other side has closed it: libzmq notices that only when it reads, which it does not while requests wait.
     """
     info = _info(descriptor, cookie)
     if info is None:
@@ -105,7 +105,7 @@ def acknowledged_bytes(descriptor: int, cookie: bytes) -> int | None:
 
 
 def received_bytes(descriptor: int, cookie: bytes) -> int | None:
-    """Say how many bytes have come in over this connection so far; None where it is not TCP, or the kernel does not say.
+    """Return how many bytes have arrived on this connection so far; None if it is not TCP, or the kernel does not say.
 
     Raises Gone.
     """
@@ -126,7 +126,7 @@ def _info(descriptor: int, cookie: bytes) -> bytes | None:
                 if error.errno not in (errno.EOPNOTSUPP, errno.ENOPROTOOPT):
                     raise
                 info = None
-            # Asked afterwards: if it is the right one now, it was then. A cookie is never given twice.
+            # Checked afterwards: if it is the right connection now, it was then. A cookie is never reused.
             if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) != cookie:
                 raise Gone
     except OSError:
@@ -136,15 +136,15 @@ def _info(descriptor: int, cookie: bytes) -> bytes | None:
 
 def _shut_down(connection: socket.socket, cookie: bytes) -> None:
     if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
-        # Who sends without end would be read without end: what came before is read to its end in any case.
+        # Without this, a peer that sends without end would be read without end: libzmq reads everything that arrived before the shutdown.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LEAST_BUFFER_BYTES)
         connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
 def _borrowed(descriptor: int) -> Iterator[socket.socket]:
-    # With all three given, Python asks the kernel nothing. Of the calls made here only `getpeername` depends on one of them: on room for
-    # the longer addresses.
+    # With all three given, Python does not query the kernel. Of the calls made here, only `getpeername` depends on one of them: the family
+    # must leave space for the longer addresses.
     connection = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, fileno=descriptor)
     try:
         yield connection

@@ -1,8 +1,8 @@
-"""What lies in this process for one identity that does not read: bytes that were sent and that its machines did not take.
+"""Memory that an identity costs if it does not read: bytes that were sent and that its machines have not acknowledged.
 
-libzmq says nothing about what waits for a peer, and its high-water mark counts messages, however large. But the kernel counts what
-the other side has acknowledged (tcpi_bytes_acked of TCP_INFO, tcp(7)): what was sent and not acknowledged lies here, in libzmq or in
-the kernel. Asked it is once for each MiB, so that a quick reader costs next to nothing.
+libzmq does not report what waits for a peer, and its high-water mark counts messages, however large. But the kernel counts what
+the other side has acknowledged (tcpi_bytes_acked of TCP_INFO, tcp(7)): what was sent and not acknowledged is still in libzmq or in
+the kernel. The kernel is asked once per MiB, so that a fast reader costs next to nothing.
 
 Knows no limit, no request and no subscription.
 """
@@ -17,16 +17,16 @@ from dataclasses import dataclass, field
 from .tcp import Gone, acknowledged_bytes
 
 _LOOK_BYTES = 1024 * 1024
-# While somebody is over its limit, nothing is sent that would lead to the next look.
+# While an identity is over its limit, nothing is sent that would lead to the next check.
 _LOOK_SECONDS = 0.1
-# What encryption and framing add to a frame at least (RFC 26, RFC 37). Never more than they do: what is counted and never sent would
-# add up, and cut off somebody who reads.
+# The least that encryption and framing add to a frame (RFC 26, RFC 37). Never more than the truth: bytes that are counted and never sent
+# would add up, and disconnect a client that reads.
 _FRAME_BYTES = 35
 
 
 @dataclass(slots=True, eq=False)
 class Meter:
-    """One connection: its descriptor in libzmq with the kernel's cookie, and how much of what was sent lies here still."""
+    """One connection: its descriptor in libzmq with the kernel's cookie, and how many of the bytes sent are unread."""
 
     descriptor: int
     cookie: bytes
@@ -34,22 +34,22 @@ class Meter:
     _acknowledged: int | None = None
 
     def look(self) -> None:
-        """Ask the kernel.
+        """Update `unread` from the kernel.
 
         Raises Gone.
         """
         before, self._acknowledged = self._acknowledged, acknowledged_bytes(self.descriptor, self.cookie)
         if self._acknowledged is None:
-            # Not TCP: then only the high-water mark bounds it.
+            # Not TCP: only the high-water mark limits it.
             self.unread = 0
         elif before is not None:
-            # What libzmq adds by itself (pongs) is acknowledged without having been counted: at least nothing is saved up from it.
+            # Bytes that libzmq adds by itself (pongs) are acknowledged without having been counted: at least they give no credit.
             self.unread = max(0, self.unread - (self._acknowledged - before))
 
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """One identity: its connections to one socket, and how many streams (or subscriptions) are open over all of them."""
+    """One identity: its connections to one socket, and how many streams (or subscriptions) are open on all of them."""
 
     public: bytes
     streams: int = 0
@@ -60,7 +60,7 @@ class Account:
     _looked_at: float = 0.0
 
     def meter(self, descriptor: int, cookie: bytes) -> Meter:
-        """Get the meter of a connection, which is counted from now on."""
+        """Return the meter of a connection, which is counted from now on."""
         found = self.meters.get(cookie)
         if found is None:
             found = self.meters[cookie] = Meter(descriptor, cookie)
@@ -75,7 +75,7 @@ class Account:
         self._unlooked += size
 
     def is_over(self, limit: int) -> bool:
-        """Say whether more lies here than the limit; at most a MiB late."""
+        """Return whether more bytes are unread than the limit; at most a MiB late."""
         if self._unread > limit:
             if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
                 self._look()
@@ -84,11 +84,11 @@ class Account:
         return self._unread > limit
 
     def largest(self) -> Meter | None:
-        """Say over which connection the most is unread."""
+        """Return the connection with the most unread bytes."""
         return max(self.meters.values(), key=lambda meter: meter.unread, default=None)
 
     def forget(self, meter: Meter) -> None:
-        """Count a connection no more."""
+        """Stop counting a connection."""
         if self.meters.get(meter.cookie) is meter:
             del self.meters[meter.cookie]
             self._unread = max(0, self._unread - meter.unread)

@@ -1,7 +1,7 @@
 """Watch a ZeroMQ socket from the asyncio loop by hand.
 
-ZMQ_FD is edge-triggered (zmq_getsockopt(3)): it tells that something may have changed, once. After every drain, and after every
-send, EVENTS must be looked at again. This is the one place that knows it; `zmq.asyncio` costs several times the latency.
+ZMQ_FD is edge-triggered (zmq_getsockopt(3)): it signals once that something may have changed. After every drain, and after every
+send, EVENTS must be checked again. Only this module knows about it; `zmq.asyncio` costs several times the latency.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Callable
 
 import zmq
 
-# An enum's `&` takes longer than the look itself.
+# An enum's `&` takes longer than the check itself.
 _POLLIN = int(zmq.POLLIN)
 
 
 class EdgeReader:
     """Calls `drain` whenever the socket may have something to read.
 
-    `drain` reads until EAGAIN; or stops earlier, and returns in how many seconds to go on. Until then only what arrives anew, and
-    sends, have it called.
+    `drain` reads until EAGAIN and returns None, or stops earlier and returns in how many seconds to continue. Until then, it is called only
+    when something new arrives, or after a send.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, socket: zmq.Socket[bytes], drain: Callable[[], float | None]) -> None:
@@ -33,7 +33,7 @@ class EdgeReader:
         self.touch()
 
     def touch(self) -> None:
-        """Look at the socket in the next turn: a send may have taken the edge that told of something to read."""
+        """Check the socket in the next turn: a send may have consumed the edge that signalled something to read."""
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._look)
@@ -50,7 +50,7 @@ class EdgeReader:
             self._ready()
 
     def _ready(self) -> None:
-        # This takes the edge, too: libzmq looks only now and then for what arrived while there is something left to read.
+        # This consumes the edge too: libzmq checks for new messages only now and then while there is something left to read.
         if not readable(self._socket):
             return
         self._stop_later()
@@ -69,5 +69,5 @@ class EdgeReader:
 
 
 def readable(socket: zmq.Socket[bytes]) -> bool:
-    """Say whether a read would find something now."""
+    """Return whether there is something to read."""
     return bool(int(socket.getsockopt(zmq.EVENTS)) & _POLLIN)

@@ -63,7 +63,7 @@ def code(reply: request_pb2.Reply) -> int:
 
 def await_cut_off(worker: Worker) -> None:
     """Read it in the worker's log: who reads nothing does not notice it."""
-    wait_until(lambda: "was cut off" in worker.logged(), "the one who reads nothing is cut off")
+    wait_until(lambda: "was disconnected" in worker.logged(), "the one who reads nothing is cut off")
 
 
 def test_who_follows_two_hundred_logs_and_reads_none_is_cut_off(worker: Worker, insider: Identity) -> None:
