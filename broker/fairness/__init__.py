@@ -1,1 +1,1 @@
-"""Shares the loop among those who ask, and among streams."""
+"""Shares the loop's time among identities and among streams."""

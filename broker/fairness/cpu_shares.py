@@ -1,11 +1,11 @@
-"""Shares the time for requests among identities, so that one that asks for very much holds up nobody who asks for little.
+"""Shares the time for requests among identities, so that one that sends very many does not delay those that send few.
 
-An identity may take a tenth of the time of the loop, saved up for a moment at most, and more while the loop is free for half of its
-time. What it asks for beyond that waits in a line of its own while somebody else asks who stays below; alone, or among others who ask
-for as much, it waits for nothing. The half is not wasted: what others started needs the processor too, and a thread that always runs is
-the one that the scheduler makes wait. So that little is read that only waits, the endpoint is told when to go on.
+An identity may use a tenth of the loop's time, saved up for a moment at most, and more while the loop is free for half of its
+time. Further requests wait in a queue of their own while another identity that stays below its share is active; if the identity is alone,
+or all others send as much, nothing waits. The free half is not wasted: jobs need the processor too, and the scheduler makes a thread that
+always runs wait. So that few requests are read only to wait, `take` returns to the endpoint when to continue.
 
-Knows no request: what is asked are bytes that `work` handles.
+Knows no request: requests are bytes that `work` handles.
 """
 
 from __future__ import annotations
@@ -18,49 +18,49 @@ from typing import Protocol
 
 from ..sockets.peers import Peer
 
-# Of the time of the loop, for one identity while others ask for less, and for everything together before that counts. In milliseconds of
-# others' p99 beside one that asks without end, a share of 0.1 cost 5, 0.25 cost 9, and 0.5 cost 12, where a quiet worker has 3; a share
-# of 0.1 in any case would make 500 starts, one by one, take 1.3 s instead of 0.1 s as soon as somebody else lists now and then.
+# Shares of the loop's time: for one identity while others send less, and for everything together before that applies. In milliseconds of
+# others' p99 beside one that sends without end, a share of 0.1 cost 5, 0.25 cost 9, and 0.5 cost 12, where an idle worker has 3; a share
+# of 0.1 at all times would make 500 starts, one by one, take 1.3 s instead of 0.1 s as soon as another identity lists now and then.
 _SHARE = 0.1
 _BUSY = 0.5
 _SAVED_SECONDS = 0.002
-# What is done at once is bounded, and is not held against its sender for longer than a tenth of a second.
+# Work that is done at once is bounded, and counts against its sender for no longer than a tenth of a second.
 _MOST_SPENT_SECONDS = 0.01
-# What is done in slices may take long, as a start of thousands of jobs does; nobody waits for more than two seconds for a share.
+# Work in slices may take long, for example a start of thousands of jobs; nobody waits for more than two seconds for a share.
 _MOST_CHARGED_SECONDS = 0.2
-# Who asked for something so long ago is there still.
+# An identity is active for this long after a request.
 _PRESENT_SECONDS = 0.25
-# Then what else waits for the loop (a commit, a job's end) has its turn: libzmq takes from each peer in turn, but this would be nothing
-# worth if one that asks for a thousand long lists held up everything behind the sockets.
+# After this long, other work of the loop (a commit, a job's end) has its turn: libzmq reads from each peer in turn, but that would be
+# useless if an identity with a thousand long lists delayed everything behind the sockets.
 _TURN_SECONDS = 0.001
-# Shorter where several identities ask: each of them waits for such turns several times until it is answered. One alone would only pay.
+# Shorter if several identities send requests: each waits for several such turns until it is answered. A single one would only lose time.
 _SHARED_TURN_SECONDS = 0.0002
 _SHARED_FOR_SECONDS = 1.0
-# The loop's clock knows no shorter times.
+# The loop's clock has this resolution.
 _LEAST_WAIT_SECONDS = 0.001
-# What may wait of one identity, with what Python needs for each message.
+# Bytes of one identity that may wait, including what Python needs for each message.
 _WAITING_BYTES = 32 * 1024 * 1024
 _MESSAGE_BYTES = 160
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """Time that was taken beyond a share, which runs out at the rate of the share (a leaky bucket)."""
+    """Time that was used beyond a share, which decreases at the rate of the share (a leaky bucket)."""
 
     share: float
     spent: float = 0.0
     at: float = 0.0
 
     def is_over(self, now: float) -> bool:
-        """Say whether more was taken than the share."""
+        """Return whether more than the share was used."""
         return self.spent - (now - self.at) * self.share >= _SAVED_SECONDS
 
     def due_in(self, now: float) -> float:
-        """Say in how many seconds there is a share again."""
+        """Return in how many seconds the share is available again."""
         return max(_LEAST_WAIT_SECONDS, (self.spent - _SAVED_SECONDS) / self.share - (now - self.at))
 
     def spend(self, seconds: float, now: float, most: float = _MOST_SPENT_SECONDS) -> None:
-        """Note time that was taken until now; of all that was taken no more than `most` is kept in mind, unless it was more before."""
+        """Add time that was used until now; the sum is limited to `most`, unless it was higher before."""
         left = max(0.0, self.spent - (now - self.at) * self.share)
         self.spent = max(left, min(most, left + seconds))
         self.at = now
@@ -68,40 +68,40 @@ class _Bucket:
 
 @dataclass(slots=True, eq=False)
 class _Line:
-    """One identity: what it has taken, and what waits for its share."""
+    """One identity: the time it has used, and its waiting requests."""
 
     taken: _Bucket = field(default_factory=lambda: _Bucket(_SHARE))
     waiting: deque[tuple[Peer, bytes]] = field(default_factory=deque)
     size: int = 0
 
     def is_present(self, now: float) -> bool:
-        """Say whether it may ask for something again at any moment."""
+        """Return whether it has sent a request recently."""
         return now - self.taken.at < _PRESENT_SECONDS
 
     def put(self, peer: Peer, frame: bytes) -> None:
-        """Let a request wait."""
+        """Add a waiting request."""
         self.waiting.append((peer, frame))
         self.size += len(frame) + _MESSAGE_BYTES
 
     def get(self) -> tuple[Peer, bytes]:
-        """Take the request that has waited longest."""
+        """Remove and return the request that has waited longest."""
         peer, frame = self.waiting.popleft()
         self.size -= len(frame) + _MESSAGE_BYTES
         return peer, frame
 
 
 class Timer(Protocol):
-    """What is still to be called."""
+    """A pending call."""
 
     def cancel(self) -> None:
-        """Let it not be called."""
+        """Cancel the call."""
         ...
 
 
 class Shares:
-    """What all identities asked for. `work(peer, frame)` answers it; `flooded(peer)` is told of who has too much waiting.
+    """The requests of all identities. `work(peer, frame)` handles one; `flooded(peer)` is called if too many of its requests wait.
 
-    `call_later(seconds, callback)` is the loop's, `now` its time, and `processor_seconds` how long its thread has had the processor.
+    `call_later(seconds, callback)` is the loop's, `now` its time, and `processor_seconds` the processor time of its thread.
     """
 
     def __init__(
@@ -118,23 +118,23 @@ class Shares:
         self._thread_time = processor_seconds
         self._work = work
         self._flooded = flooded
-        # By public key. Those that were quiet for a while are left out when somebody comes: not when a connection is gone, or a new one
-        # would be a new share.
+        # By public key. Inactive ones are removed when a new one arrives, not when a connection is closed: or a new connection would get
+        # a new share.
         self._lines: dict[bytes, _Line] = {}
         self._waiting: deque[_Line] = deque()
         self._timer: Timer | None = None
-        # Everything that the loop does, in time of the processor.
+        # Everything that the loop does, in processor time.
         self._loop_taken = _Bucket(_BUSY)
         self._processor_seconds = processor_seconds()
         self._asked_last = b""
         self._shared_until = 0.0
 
     def turn_seconds(self, now: float) -> float:
-        """Say for how long requests may be read and worked on before everything else has its turn."""
+        """Return for how long requests may be read and handled before everything else has its turn."""
         return _SHARED_TURN_SECONDS if now < self._shared_until else _TURN_SECONDS
 
     def take(self, peer: Peer, frame: bytes) -> float:
-        """Work on what a peer asks now, or when its identity has a share again; in the order asked. Say how many seconds it waits, or 0."""
+        """Handle a request now, or when its identity has a share again, in order of arrival. Return how many seconds it waits, or 0."""
         now = self._now()
         line = self._lines.get(peer.public) or self._new_line(peer.public, now)
         if peer.public != self._asked_last:
@@ -155,13 +155,13 @@ class Shares:
         return self._due_in(line, now)
 
     def charge(self, public: bytes, seconds: float) -> None:
-        """Count time that was taken for what an identity asked earlier, where that is worked on in slices."""
+        """Count time that was used for an earlier request of an identity, if that is handled in slices."""
         now = self._now()
         line = self._lines.get(public) or self._new_line(public, now)
         line.taken.spend(seconds, now, _MOST_CHARGED_SECONDS)
 
     def close(self) -> None:
-        """Work on nothing more."""
+        """Stop handling requests."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -189,7 +189,7 @@ class Shares:
             self._timer = self._call_later(seconds, self._go_on)
 
     def _go_on(self) -> None:
-        """Work on what waits, first come first served, for one turn."""
+        """Handle waiting requests, first come, first served, for one turn."""
         self._timer = None
         now = self._now()
         until = now + self.turn_seconds(now)
@@ -203,7 +203,7 @@ class Shares:
             self._go_on_in(soonest)
 
     def _work_off(self, line: _Line, until: float) -> float:
-        """Work on what waits of one; say in how many seconds to go on."""
+        """Handle waiting requests of one identity; return in how many seconds to continue."""
         now = self._now()
         while line.waiting and now < until:
             if self._must_wait(line, now):

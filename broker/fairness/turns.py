@@ -1,7 +1,7 @@
-"""Shares the loop's turns among streams, so that whoever has many of them, or much to be sent, holds nobody up.
+"""Shares the loop's turns among streams, so that a client with many of them, or with much to send, delays nobody.
 
-A stream works while there is time in this turn; then it gets in line, and all in line go on in the next turns, first come first
-served. One stream alone never notices.
+A stream works while there is time in this turn; then it queues, and queued streams continue in the next turns, first come, first
+served. A single stream is not affected.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Turns:
         self._line: deque[Callable[[], object]] = deque()
 
     def time_left(self) -> bool:
-        """Say whether there is time in this turn."""
+        """Return whether there is time left in this turn."""
         now = time.monotonic()
         if not self._until:
             self._until = now + _TURN_SECONDS
@@ -31,17 +31,17 @@ class Turns:
         return now < self._until
 
     def call_soon(self, callback: Callable[[], object], /) -> None:
-        """Get in line."""
+        """Queue the callback for a later turn."""
         self._line.append(callback)
         self.time_left()
 
     def call_later(self, delay: float, callback: Callable[[], object], /) -> object:
-        """Call after so many seconds."""
+        """Call after `delay` seconds."""
         return self._loop.call_later(delay, callback)
 
     def _next(self) -> None:
         self._until = 0.0
-        # Those who get in line again meanwhile wait for the next turn.
+        # Callbacks that are queued again meanwhile wait for the next turn.
         for _ in range(len(self._line)):
             if not self.time_left():
                 return

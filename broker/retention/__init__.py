@@ -1,1 +1,1 @@
-"""How long what has ended is kept, and how it is forgotten."""
+"""How long ended jobs and events are kept, and how they are removed."""

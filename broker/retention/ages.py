@@ -1,9 +1,9 @@
-"""How old what has ended is, where that decides what is dropped. Nothing is dropped because somebody set the machine's clock.
+"""How old ended jobs and events are, for deciding what to remove. Setting the machine's clock never causes anything to be removed.
 
-Ages have a scale of their own. While the machine is up it goes by the time that passes, and by nothing else. For how long the machine was
-off only its clock can tell, and that is believed when it was seen to stay where it is for an hour; until then no age is known. A clock that
-turns out to have been behind when the machine started is not made up for: what was recorded meanwhile would seem to be old. What is known
-is kept in a file beside the store, so that a restart of the daemon changes nothing.
+Ages have their own time scale. While the machine is up, it follows the time that passes, and nothing else. For the time that the machine
+was off, only its clock is available, and that is believed after it was seen to run steadily for an hour; until then, ages are unknown. A
+clock that turns out to have been behind when the machine started is not corrected for: records made meanwhile would appear old. The state
+is kept in a file beside the store, so that a restart of the worker changes nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Ages:
-    """The clock by which ages are judged; `now_us` is on a scale that began with dates. `fresh`: there is nothing yet that could be old."""
+    """The clock for ages; `now_us` is on a scale that began as that of dates. `fresh`: nothing is stored yet that could be old."""
 
     def __init__(
         self,
@@ -40,23 +40,23 @@ class Ages:
         passed, wall = passed_us(), wall_us()
         self._steady = Steady(wall - passed, passed)
         noted = self._read()
-        # What the scale showed when the machine's clock showed what; it begins as that of dates.
+        # A pair of simultaneous readings: the scale, and the machine's clock. The scale begins as that of dates.
         self._scale_us, self._at_wall_us = (noted.scale_us, noted.wall_us) if noted is not None else (0, 0)
         is_same_boot = noted is not None and noted.boot == self._boot
         self._known = fresh or is_same_boot
-        # What the scale is ahead of the time that passes since the machine was started.
+        # The difference between the scale and the time since the machine was started.
         self._offset_us = noted.offset_us if noted is not None and is_same_boot else self._resumed_us(wall) - passed
         if self._known and not is_same_boot:
             self._note(passed, wall)
 
     @property
     def known(self) -> bool:
-        """Whether ages are known; else, what is from before this run may be younger than it seems."""
+        """Whether ages are known. If not, records from before this run may be younger than they appear."""
         self.now_us()
         return self._known
 
     def now_us(self) -> int:
-        """Say what time it is, for ages."""
+        """Return the current time on the scale of ages."""
         passed, wall = self._passed_us(), self._wall_us()
         if self._steady.stays_us(wall - passed, passed) >= BELIEVED_AFTER_SECONDS * 1_000_000:
             if not self._known:
@@ -64,7 +64,7 @@ class Ages:
                 self._offset_us = min(self._offset_us, self._resumed_us(wall) - passed)
                 self._note(passed, wall)
             elif not near(wall - passed - self._offset_us, self._at_wall_us - self._scale_us):
-                # The next start of the machine must know how its clock stands by now.
+                # After the next start of the machine, the current state of its clock must be known.
                 self._note(passed, wall)
         return passed + self._offset_us
 
@@ -74,7 +74,7 @@ class Ages:
     def _note(self, passed: int, wall: int) -> None:
         self._scale_us, self._at_wall_us = passed + self._offset_us, wall
         new = self._path.with_name(f"{FILE}.new")
-        # On a full disk a restarted daemon has to wait for its hour.
+        # On a full disk, a restarted worker has to wait for an hour again.
         with suppress(OSError):
             new.write_text(json.dumps(_Note(self._boot, self._offset_us, self._scale_us, wall)._asdict()))
             new.replace(self._path)
@@ -88,7 +88,7 @@ class Ages:
 
 
 class _Note(NamedTuple):
-    """What is kept."""
+    """The contents of the file."""
 
     boot: str
     offset_us: int

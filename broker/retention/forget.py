@@ -1,10 +1,10 @@
-"""Jobs that have ended are dropped: rows and log folders; what stays is a tombstone, so that the id never runs again.
+"""Removes jobs that have ended: rows and log folders. A tombstone remains, so that the id never runs again.
 
-The order is: in one commit the tombstone is laid, the row goes, and its log folder is noted as a leftover; then the folder is removed,
-and then the note. Whatever is cut short in between is taken up at the next start. Only folders that such a note names are
-ever removed: what else lies beside them is somebody else's.
+The order is: one commit adds the tombstone, deletes the row, and records the log folder as a leftover; then the folder is removed,
+and then the leftover. What is interrupted in between continues at the next start. Only folders of leftovers are
+ever removed: other content of the log folder belongs to somebody else.
 
-Events are not dropped with a job of their own: a hole in the middle could not be told from silence. They go oldest first, see
+Events are not removed together with their job: a gap in the middle would look as if nothing had happened. The oldest go first, see
 limits.py.
 """
 
@@ -27,7 +27,7 @@ _FIRST = JobKey(b"", b"")
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """How many jobs were dropped, and what their logs took."""
+    """How many jobs were removed, and the size of their logs."""
 
     jobs: int
     log_bytes: int
@@ -37,7 +37,7 @@ _NOTHING = Forgotten(0, 0)
 
 
 class Forgetting:
-    """Drops jobs of one desk."""
+    """Removes jobs of one desk."""
 
     def __init__(self, store: Store, engine: Engine) -> None:
         self._store = store
@@ -46,9 +46,9 @@ class Forgetting:
     def forget(
         self, keys: Sequence[JobKey], done: Callable[[Forgotten | Refused], None], *, events_upto: int = 0, so_far: Forgotten = _NOTHING
     ) -> None:
-        """Drop jobs, and events up to a seq; `done` is called when that is durable. Jobs that have not ended are passed over.
+        """Remove jobs, and events up to a seq; `done` is called when that is durable. Jobs that have not ended are skipped.
 
-        Many go a step after the other, so that no other request waits for all of them.
+        Many jobs are removed in steps, so that no other request waits for all of them.
         """
         rest = keys[_JOBS_A_STEP:]
 
@@ -69,7 +69,7 @@ class Forgetting:
         self._store.submit(write, dropped)
 
     def take_up(self, after: JobKey = _FIRST) -> None:
-        """Remove the log folders that an earlier run of this daemon left behind."""
+        """Remove the log folders that an earlier run of this worker left behind."""
         left = leftovers(self._store, after, _LEFTOVERS_A_TURN)
         if left:
             self._discard([Run(*one) for one in left], lambda: self.take_up(left[-1].key))

@@ -1,12 +1,13 @@
-"""How long what has ended is kept. `choose` decides, without clock or store; `Retention` carries it out in small steps.
+"""How long ended jobs and events are kept. `choose` decides, without clock or store; `Retention` carries it out in small steps.
 
-The oldest end goes first, until age, number and bytes (of logs, specs and what was signed) are all within their limits. Events go oldest
-first too, so that what is kept has no hole: they may be as old as jobs may be, and a few for each job that may be kept.
+The jobs that ended first are removed first, until age, number and bytes (of logs, specs and signed requests) are within their limits.
+The oldest events are removed first too, so that there is no gap in what is kept. They have the age limit of jobs, and a number limit of
+a few for each job that may be kept.
 
-Ages are judged by ages.py, and count from when something was recorded, not from its date: a machine's clock that is set, ahead or back,
+Ages are computed by ages.py, and count from when something was recorded, not from its date: setting the machine's clock, ahead or back,
 makes nothing older.
 
-Driven by ends of jobs and by one timer for the next age. What is over a limit is dropped a few jobs a turn, so that no request waits.
+Driven by ends of jobs and by one timer for the next age. A few jobs are removed per turn, so that no request waits.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from .forget import Forgetting, Forgotten
 _log = logging.getLogger(__name__)
 
 DAY_SECONDS = 24 * 3600
-# Whoever asked for a job can still ask how it ended, however little is kept.
+# A client can still ask how its job ended, however little is kept.
 LEAST_AGE_US = 60_000_000
 # Queued, started, stopping, finished.
 _EVENTS_A_JOB = 4
 _JOBS_A_STEP = 50
 _EVENTS_A_STEP = 200
-# Between steps others have their turn; jobs that end together are looked at together.
+# Between steps, other work has its turn; jobs that end together are handled together.
 _PAUSE_SECONDS = 0.02
 _GATHER_SECONDS = 1.0
 _TRY_AGAIN_SECONDS = 30.0
@@ -42,31 +43,31 @@ _TRY_AGAIN_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """How much of what has ended is kept; None: without limit."""
+    """How many ended jobs and events are kept; None means no limit."""
 
     seconds: float | None = 30.0 * DAY_SECONDS
     jobs: int | None = 100_000
     kept_bytes: int | None = 10 * 1024**3
 
     def over(self, jobs: int, kept_bytes: int) -> bool:
-        """Say whether so much is more than is to be kept, whatever its age."""
+        """Return whether this is more than is to be kept, whatever its age."""
         return (self.jobs is not None and jobs > self.jobs) or (self.kept_bytes is not None and kept_bytes > self.kept_bytes)
 
     def due_us(self, aged_from_us: int) -> int | None:
-        """Say when a thing that was recorded then is too old; None: never."""
+        """Return when something that was recorded at `aged_from_us` becomes too old; None: never."""
         return None if self.seconds is None else aged_from_us + max(LEAST_AGE_US, int(self.seconds * 1_000_000))
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is dropped now, and when to look again; None: when another job has ended."""
+    """The jobs to remove now, and when to check again; None: when another job has ended."""
 
     drop: Sequence[JobKey]
     next_us: int | None
 
 
 def choose(keep: Keep, oldest: Sequence[Aged], jobs: int, kept_bytes: int, now_us: int) -> Choice:
-    """Choose among the `oldest` jobs, of `jobs` in all that take `kept_bytes`, logs and what the store has of them."""
+    """Choose among the `oldest` of `jobs` ended jobs, which together use `kept_bytes`."""
     drop: list[JobKey] = []
     for one in oldest:
         due_us = one.aged_from_us + LEAST_AGE_US if keep.over(jobs, kept_bytes) else keep.due_us(one.aged_from_us)
@@ -97,22 +98,22 @@ class Retention:
         self._loop = loop
         self._ages = ages
         self._timer: asyncio.TimerHandle | None = None
-        # A step is on its way to the disk.
+        # A step is being written.
         self._dropping = False
 
     def open(self) -> None:
-        """Begin, with what an earlier run left behind."""
+        """Start, with the leftovers of an earlier run."""
         self._forgetting.take_up()
         self._look_in(0)
 
     def close(self) -> None:
-        """Drop no more."""
+        """Stop removing."""
         self._dropping = True
         if self._timer is not None:
             self._timer.cancel()
 
     def look_soon(self) -> None:
-        """Note that jobs have ended, or that one is not read any more."""
+        """Check soon: jobs have ended, or a log is no longer being read."""
         if not self._dropping and (self._timer is None or self._timer.when() > self._loop.time() + _GATHER_SECONDS):
             self._look_in(_GATHER_SECONDS)
 
@@ -126,7 +127,7 @@ class Retention:
         now_us = self._ages.now_us()
         keep = self._keep if self._ages.known else replace(self._keep, seconds=None)
         jobs, kept_bytes, first_seq = kept.totals(self._store)
-        # What is read just now is passed over; how much that is, is bounded by the streams that there are.
+        # Jobs whose logs are being read are skipped; the limit on streams limits their number.
         held = self._watchers.held
         oldest = kept.oldest_jobs(self._store, _JOBS_A_STEP + len(held))
         chosen = choose(keep, [one for one in oldest if one.key not in held], jobs, kept_bytes, now_us)
@@ -143,7 +144,7 @@ class Retention:
             self._look_in(min(seconds))
 
     def _choose_events(self, keep: Keep, first_seq: int, now_us: int) -> tuple[int, int | None]:
-        """Say up to which seq events are dropped now (0: none), and when the next one is too old."""
+        """Return up to which seq events are removed now (0: none), and when the next one becomes too old."""
         excess = 0
         if keep.jobs is not None:
             excess = self._store.head + 1 - first_seq - _EVENTS_A_JOB * keep.jobs
@@ -159,7 +160,7 @@ class Retention:
     def _dropped(self, result: Forgotten | Refused) -> None:
         self._dropping = False
         if isinstance(result, Refused):
-            _log.warning("what is over the limits of retention cannot be dropped: %s", result)
+            _log.warning("jobs beyond the retention limits cannot be removed: %s", result)
             self._look_in(_TRY_AGAIN_SECONDS)
         else:
             self._look_in(_PAUSE_SECONDS)
