@@ -1,1 +1,1 @@
-"""The desk: takes requests, remembers jobs, decides what runs when and where, tells the news. Knows no process."""
+"""The desk: takes requests, remembers jobs, decides what runs when and where, publishes events. Knows no process."""

@@ -1,7 +1,7 @@
-"""The seam between the desk and what runs jobs: effects go down, facts come up.
+"""The interface between the desk and what runs jobs: effects go down, facts come up.
 
-Beneath it stands this very machine (worker/engine/engine.py) or, later, a fleet of workers. Every effect is idempotent by job key: a
-start that is repeated starts nothing. Facts of one job come in order; a fact is repeated (by `recover`) until it was `settled`.
+It is implemented by this machine (worker/engine/engine.py) or, later, by a fleet of workers. Every effect is idempotent by job key: a
+start that is repeated starts nothing. Facts about one job arrive in order; a fact is repeated (by `recover`) until it is `settled`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ StreamName = Literal["stdout", "stderr"]
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A job to start; it does not start before it was queued, whatever became of the clock meanwhile."""
+    """A job to start; its start time is never before it was queued, even if the clock was set meanwhile."""
 
     key: JobKey
     spec: JobSpec
@@ -29,7 +29,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Where the logs of a job are: its process and times (microseconds UTC); pid 0 if it could not start, end 0 while it runs."""
+    """Identifies the logs of a job: its process and times (microseconds UTC); pid 0 if it could not start, end 0 while it runs."""
 
     key: JobKey
     pid: int
@@ -39,7 +39,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The job has a process. `adopted`: it was found again after a restart. `paused`: all of it stands still."""
+    """The job has a process. `adopted`: it was found again after a restart. `paused`: all its processes are suspended."""
 
     key: JobKey
     pid: int
@@ -50,7 +50,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Nothing of the job is left and its logs are whole. pid 0: it could not be started; the outcome tells why."""
+    """Nothing of the job is left and its logs are complete. pid 0: it could not be started; the outcome says why."""
 
     key: JobKey
     pid: int
@@ -61,7 +61,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """All processes of a job that runs stand still now, or (`paused` False) go on. `why`: they were to stand still, and cannot."""
+    """All processes of a running job are suspended now, or (`paused` False) continue. `why`: why they could not be suspended."""
 
     key: JobKey
     paused: bool
@@ -70,10 +70,10 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Delayed:
-    """A job must wait for something that only the engine sees: its start, which was tried, or in its writes. It goes on by itself.
+    """A job waits for something that only the engine knows: its start, which was tried, or its output. It continues by itself.
 
-    `why` empty: it waits no more. A job that has started does not wait, unless that is said again. `stuck`: its end waits, because some of
-    its processes cannot be ended, and who waits for that is told.
+    An empty `why` means that it no longer waits. A job that has started does not wait until another fact says so. `stuck`: its end waits,
+    because some of its processes cannot be ended; whoever waits for the end is notified.
     """
 
     key: JobKey
@@ -86,9 +86,9 @@ Fact = Started | Ended | Paused | Delayed
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A job that the desk believes not to have ended: queued (pid 0) or running. It cannot have started before it was queued.
+    """A job that has not ended as far as the desk knows: queued (pid 0) or running. It cannot have started before it was queued.
 
-    `launched`: a start may have been asked for, of which nothing was heard yet. `spec`: where it is known.
+    `launched`: a start may have been requested, without a fact about it so far. `spec`: if it is known.
     """
 
     key: JobKey
@@ -101,7 +101,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class LogPart:
-    """Bytes of a log from a known position, and how many there are so far."""
+    """Bytes of a log from a known position, and the size of the log so far."""
 
     start: int
     data: bytes
@@ -112,16 +112,16 @@ class LogReader(Protocol):
     """Reads one log from a position to its end, however long that takes."""
 
     def read(self, length: int) -> bytes:
-        """Get the next bytes, at most `length`; empty if there are none now."""
+        """Return the next bytes, at most `length`; empty if there are none now."""
         ...
 
     def close(self) -> None:
-        """Let go of file and watch."""
+        """Release file and watch."""
         ...
 
 
 class Engine(Protocol):
-    """What a desk needs of what runs its jobs."""
+    """What a desk needs from whatever runs its jobs."""
 
     @property
     def slots(self) -> int:
@@ -129,45 +129,45 @@ class Engine(Protocol):
         ...
 
     def start(self, launches: Sequence[Launch]) -> None:
-        """Start jobs; `Started` or `Ended` comes for each."""
+        """Start jobs; `Started` or `Ended` follows for each."""
         ...
 
     def signal(self, key: JobKey, number: int, done: Callable[[Refused | None], None]) -> None:
-        """Send one signal to all processes of a job; `done` gets why not all got it, if so."""
+        """Send one signal to all processes of a job; `done` gets why not all received it, if so."""
         ...
 
     def pause(self, key: JobKey, *, paused: bool) -> None:
-        """Let a job that runs stand still, or go on; `Paused` or `Ended` comes."""
+        """Suspend a running job, or let it continue; `Paused` or `Ended` follows."""
         ...
 
     def end(self, key: JobKey, number: int, grace_ms: int) -> None:
-        """Send `number` to the whole job and SIGKILL after the grace (0: at once); `Ended` comes when nothing is left."""
+        """Send `number` to the whole job and SIGKILL after the grace (0: at once); `Ended` follows when nothing is left."""
         ...
 
     def settled(self, keys: Sequence[JobKey]) -> None:
-        """Say that the `Ended` facts of these are durable; the engine may forget them."""
+        """Report that the `Ended` facts of these jobs are durable; the engine may forget them."""
         ...
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
-        """Remove the logs of runs that have ended; `done` gets those that are gone. Waits for no disk."""
+        """Remove the logs of runs that have ended; `done` gets those that are gone. Does not wait for the disk."""
         ...
 
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
-        """Say what became of these, and of all others that the engine knows of.
+        """Return what happened to these jobs, and to all others that the engine knows.
 
         A job with a pid of which nothing can be found is reported `Ended` as lost; so is one that was launched, if the engine cannot
-        exclude that it ran. One that never reached the engine is not reported.
+        exclude that it ran. A job that never reached the engine is not reported.
         """
         ...
 
     def read_log(self, run: Run, stream: StreamName, start: int, length: int) -> LogPart:
-        """Read a range; shorter at the end of the log. `Refused(NOT_FOUND)` if there is no log."""
+        """Return a range, which is shorter at the end of the log. Raises Refused(NOT_FOUND) if there is no log."""
         ...
 
     def tail_log(self, run: Run, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
-        """Read the last lines, as far as they fit into `most_bytes`."""
+        """Return the last lines that fit into `most_bytes`."""
         ...
 
     def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
-        """Read on from `start`; `on_growth` is called (on the loop) whenever there may be more."""
+        """Return a reader from `start`; `on_growth` is called (on the loop) whenever there may be more."""
         ...

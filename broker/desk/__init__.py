@@ -1,1 +1,1 @@
-"""Decides what happens to jobs, and carries it out."""
+"""Decides what happens to jobs, and carries the decisions out."""

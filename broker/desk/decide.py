@@ -1,7 +1,7 @@
-"""Decide what happens to jobs: requests and facts come in, writes and effects go out.
+"""Decide what happens to jobs: requests and facts are inputs, writes and effects are outputs.
 
-Pure: no I/O, no clock, no callback is called. `State` is changed in place. What is decided is written first; what leaves is decided when
-the write has come to something (`Written`), from the phase of that moment. The inputs and their moments are enough to do it all again.
+Pure: no I/O, no clock, no callback is called. `State` is changed in place. A decision is written first; effects are decided when the
+write has succeeded or failed (`Written`), from the phase at that moment. The inputs and their moments suffice to repeat every decision.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .state import Accepting, Recording, State
 
 @dataclass(slots=True, eq=False)
 class Decision:
-    """What is to be done at once, and the numbers of the writes (in `State.under_way`) that are to be handed over after it."""
+    """The effects to carry out at once, and the numbers of the writes (in `State.under_way`) to submit after them."""
 
     effects: list[Effect] = field(default_factory=list)
     writes: list[int] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Decision:
 
 @dataclass(slots=True, eq=False)
 class _Turn:
-    """What one decision gathers."""
+    """A decision in the making."""
 
     state: State
     moment: Moment
@@ -57,9 +57,9 @@ class _Turn:
 
 
 def decide(state: State, one: Input, moment: Moment) -> Decision:
-    """Return what follows from one input at this moment.
+    """Return the decision about one input at this moment.
 
-    Raises Impossible where it cannot be, which is a bug.
+    Raises Impossible for an input that cannot happen, which is a bug.
     """
     turn = _Turn(state, moment)
     match one:
@@ -89,7 +89,7 @@ def _start(turn: _Turn, start: Start) -> None:
     state, moment = turn.state, turn.moment
     count = len(start.asked)
     room = max(0, state.queue.room_of(start.owner) - state.promised)
-    # Those that will start at once are recorded as launched now: one commit less before their start.
+    # Jobs that will start at once are recorded as launched now, which saves a commit before their start.
     promised = min(count, room, (start.batch and start.batch.parallel) or count)
     jobs = [
         Job(
@@ -132,7 +132,7 @@ def _stop(turn: _Turn, stop: Stop) -> None:
         before = job.phase
         job.happened(Happening.STOP_ASKED)
         if before is job.phase:
-            # A second stop is no news, but it may shorten the grace.
+            # A second stop makes no event, but it may shorten the grace.
             turn.ending.append((job, order))
             continue
         job.stop = order
@@ -184,7 +184,7 @@ def _hear(turn: _Turn, facts: Iterable[Fact]) -> None:
         job = state.live.get(fact.key)
         if job is None:
             if isinstance(fact, Ended):
-                # Recorded before the last restart, but the engine was not told.
+                # Recorded before the last restart, but the engine was not notified.
                 settled.append(fact.key)
             continue
         if job.phase in ENDED:
@@ -279,7 +279,7 @@ def _numbered(events: Sequence[event_pb2.Event], first_seq: int) -> Publish:
 
 
 def _choose_and_record(turn: _Turn) -> None:
-    """Start what may start now, and have recorded what is new. That a job is launched is durable before it is."""
+    """Start the jobs that may start now, and record changes. That a job is launched is durable before it is."""
     chosen = [turn.state.live[key] for key in turn.state.queue.take()]
     for job in chosen:
         job.happened(Happening.CHOSEN)

@@ -1,6 +1,6 @@
-"""The desk hands what comes in to `decide`, one input after the other, and carries out what is decided. All effects leave from here.
+"""The desk passes each input to `decide`, one after the other, and carries out the decisions. All effects leave from here.
 
-Decides nothing. What is to be written is handed to the store, and what came of it comes back as an input.
+Decides nothing. Writes are submitted to the store, and their results are inputs again.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _log = logging.getLogger(__name__)
 
 
 class Desk:
-    """Carries out decisions. `clock` dates what happens, `ages` says from when on what was recorded ages.
+    """Carries out decisions. `clock` gives dates, `ages` the time from which ages count.
 
-    `shortage` says why no new job is taken on just now, if so; `ended` is called when ends of jobs were recorded and told.
+    `shortage` returns why new jobs are refused at the moment, if so; `ended` is called when ends of jobs are durable and reported.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- the parts that it carries effects to
@@ -71,16 +71,16 @@ class Desk:
     def accept(
         self, owner: bytes, asked: Sequence[Asked], batch: BatchRun | None, proof: bytes, done: Callable[[Accepted | Refused], None]
     ) -> None:
-        """Take jobs on, whole or not at all; `done` is called when they are durable, before any of them starts.
+        """Accept all jobs or none; `done` is called when they are durable, before any of them starts.
 
-        Raises Refused(RESOURCE_EXHAUSTED) if more would wait than the owner may have.
+        Raises Refused(RESOURCE_EXHAUSTED) if more jobs would wait than the owner may have.
         """
         ids = [one.id for one in asked]
         check_waiting(self._limits_of(owner).queued_jobs, self._state.waiting_of(owner), len(ids), lambda: self._lookup.unknown(owner, ids))
         self.take(Start(owner, asked, batch, proof, self._shortage(), done))
 
     async def recover(self) -> None:
-        """Take up where the last run of this worker ended: what runs is adopted, what ended meanwhile is recorded, the rest is queued."""
+        """Continue where the last run of this worker ended: running jobs are adopted, ends are recorded, the rest is queued."""
         for job in self._lookup.alive():
             self._state.live[job.key] = job
             self._clock.not_before(max(job.queued_at_us, job.started_at_us))
@@ -99,17 +99,17 @@ class Desk:
         await self.durable()
 
     def hear(self, facts: Sequence[Fact]) -> None:
-        """Take facts from the engine; they are told to others once they are durable."""
+        """Process facts from the engine; they are reported once they are durable."""
         self._note_dates(facts)
         self.take(Facts(facts))
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job waits or runs."""
+        """Whether no job is waiting or running."""
         return not self._state.live
 
     def why_waiting(self, job: Job) -> str:
-        """Return in words why a job does not run yet, or does not go on; empty if it does not wait."""
+        """Return why a job does not run yet, or does not continue; empty if it does not wait."""
         return self._state.why_waiting(job)
 
     def lasted_us(self, job: Job) -> int:
@@ -117,19 +117,19 @@ class Desk:
         return job.lasted_us(self._clock.passed_us())
 
     def reconsider(self) -> None:
-        """Start what may start now that limits have changed."""
+        """Start jobs that may start now that limits have changed."""
         self.take(Reconsidered())
 
     async def durable(self) -> None:
-        """Wait until all that was decided so far is on disk."""
+        """Wait until everything decided so far is on disk."""
         done = asyncio.get_running_loop().create_future()
         self.take(Stop([], b"", lambda: done.set_result(None)))
         await done
 
     def take(self, one: Input) -> None:
-        """Decide about one input, and about what follows from it, and carry that out.
+        """Decide about one input and what follows from it, and carry that out.
 
-        Raises Impossible, or what else a bug raises; what else is in the inbox is decided all the same.
+        Raises Impossible, or whatever a bug raises; other inputs in the inbox are processed all the same.
         """
         self._inbox.append(one)
         if self._is_busy:
@@ -141,7 +141,7 @@ class Desk:
                 following = self._inbox.popleft()
                 try:
                     self._carry_out(decide(self._state, following, self._moment()))
-                except Exception as error:  # noqa: BLE001 -- raised below, where it is the caller's
+                except Exception as error:  # noqa: BLE001 -- raised below if it is the caller's
                     if following is one:
                         failed = error
                     else:
@@ -157,19 +157,19 @@ class Desk:
         return Moment(self._clock.now_us(), self._clock.passed_us(), self._ages.now_us())
 
     def _note_dates(self, facts: Sequence[Fact]) -> None:
-        """Let nothing be dated before what has happened already."""
+        """Make sure that nothing gets a date before what has happened already."""
         for fact in facts:
             if isinstance(fact, Started | Ended) and fact.key in self._state.live:
                 self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
 
     def _carry_out(self, decision: Decision) -> None:
         for effect in decision.effects:
-            self._let_out(effect)
+            self._carry_out_one(effect)
         for number in decision.writes:
             write = self._state.under_way[number].write
             self._store.submit(write, partial(self._written, number, write))
 
-    def _let_out(self, effect: Effect) -> None:
+    def _carry_out_one(self, effect: Effect) -> None:
         match effect:
             case Launches():
                 self._engine.start(effect.launches)

@@ -1,4 +1,4 @@
-"""What leaves the desk once it is decided: to the engine, to subscribers, to who asked and to who watches. desk.py carries it out."""
+"""What a decision makes the desk do: to the engine, to subscribers, to requests that wait and to watchers. desk.py carries it out."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .job import Job
 
 @dataclass(frozen=True, slots=True)
 class Launches:
-    """Start these."""
+    """Start these jobs."""
 
     launches: Sequence[Launch]
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """End a job with all that it started: first signal, then SIGKILL after the grace."""
+    """End a job with all its processes: first the signal, then SIGKILL after the grace."""
 
     key: JobKey
     signal: int
@@ -31,7 +31,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class SignalAll:
-    """Send a signal to all processes of a job; `done` gets why not all got it, if so."""
+    """Send a signal to all processes of a job; `done` gets why not all received it, if so."""
 
     key: JobKey
     number: int
@@ -48,27 +48,27 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The ends of these are durable and told: the engine may forget them."""
+    """The ends of these jobs are durable and reported: the engine may forget them."""
 
     keys: Sequence[JobKey]
 
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Events that are durable, with their numbers."""
+    """Publish events that are durable, with their numbers."""
 
     events: Sequence[event_pb2.Event]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Call this: somebody waits for it."""
+    """Call `tell`: a request waits for it."""
 
     tell: Callable[[], None]
 
 
 class Word(enum.Enum):
-    """What those who watch a job are told."""
+    """What is reported to the watchers of a job."""
 
     STARTED = enum.auto()
     STUCK = enum.auto()
@@ -77,7 +77,7 @@ class Word(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Tell those who watch a job; a start and an end when they are durable."""
+    """Notify the watchers of a job; of a start and an end only when they are durable."""
 
     job: Job
     word: Word

@@ -1,4 +1,4 @@
-"""What is recorded of a job: the events that tell of it, and what is new in its row. Knows no SQL."""
+"""What is recorded about a job: its events, and the changes of its row. Knows no SQL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .life import STORED
 
 
 def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event_pb2.Event:
-    """Make an event of what the job is now; its seq comes with the commit."""
+    """Return an event about the present state of the job; its seq is assigned by the commit."""
     event = event_pb2.Event(
         kind=event_kind_to_wire(kind), at_us=at_us, name=job.spec.name, sentence=sentence, pid=job.pid, started_at_us=job.started_at_us
     )
@@ -33,7 +33,7 @@ def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event
 
 
 def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) -> Change:
-    """Make the change that brings the job's row up to date."""
+    """Return the change that updates the job's row."""
     state, launched = STORED[job.phase]
     return Change(
         row=job.row,
@@ -52,7 +52,7 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
 
 
 def explained(job: Job, outcome: Outcome) -> Outcome:
-    """Add who asked for the end, which the engine does not know."""
+    """Return the outcome with the name of who asked for the end, which the engine does not know."""
     if job.stop is None or outcome.kind not in (OutcomeKind.EXITED, OutcomeKind.SIGNALED):
         return outcome
     said = outcome.sentence or "ended"
@@ -60,9 +60,9 @@ def explained(job: Job, outcome: Outcome) -> Outcome:
 
 
 def id_taken(job_id: bytes, conflict: Conflict) -> Refused:
-    """Say why an id cannot be given to a new job."""
+    """Return why an id cannot be used for a new job."""
     if conflict.forgotten:
         reason, what = Reason.FORGOTTEN, "belongs to a job that has ended and was forgotten; it is never run again"
     else:
-        reason, what = Reason.ID_TAKEN, "was given to another job before"
+        reason, what = Reason.ID_TAKEN, "belongs to another job"
     return Refused(Code.ALREADY_EXISTS, f"the id {format_id(job_id)} {what}", "use a new id", conflict.position, reason)

@@ -1,4 +1,4 @@
-"""What a fact of the engine changes about a job, and which events tell of it. Knows no store and no engine."""
+"""What a fact of the engine changes about a job, and the events about it. Knows no store and no engine."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .life import Happening
 
 
 def take_in(job: Job, fact: Started | Ended, now_us: int) -> list[event_pb2.Event]:
-    """Move a job on by a fact, and make the events that tell of it; none for what was told before."""
+    """Apply a fact to a job, and return the events about it; none for what was reported before."""
     return _hear_started(job, fact, now_us) if isinstance(fact, Started) else _hear_ended(job, fact)
 
 
 def cancelled(job: Job, now_us: int) -> Ended:
-    """Say that a job was stopped before it had a process."""
+    """Return the end of a job that was stopped before it had a process."""
     asked_by = job.stop.asked_by if job.stop is not None else ""
     return Ended(job.key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {asked_by} before it started"))
 

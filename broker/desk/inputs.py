@@ -1,4 +1,4 @@
-"""What the desk decides about: requests, facts of the engine, and what the store made of a write. Values."""
+"""The inputs of the desk: requests, facts of the engine, and results of writes. Values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .pauses import Suspend
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When something is decided: the time of day, the time that passed since the machine was started, and the time on the scale of ages."""
+    """When something is decided: the date, the time since the machine was started, and the time on the scale of ages."""
 
     now_us: int
     passed_us: int
@@ -25,7 +25,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One job as it was asked for: `raw` is its spec as it travelled, which is what is stored."""
+    """One job as requested: `raw` is its spec as received, which is what is stored."""
 
     id: bytes
     spec: JobSpec
@@ -35,7 +35,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The jobs of a start, durable now: in the order asked, how many were there before, and the seq before their first event."""
+    """The jobs of a start, which are now durable, in the order requested; how many were known; and the seq before their first event."""
 
     keys: Sequence[JobKey]
     known: int
@@ -44,9 +44,9 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Take jobs on, whole or not at all; `done` gets what came of it, before any of them starts.
+    """Accept all jobs or none; `done` gets the result, before any of them starts.
 
-    `shortage` is the answer if one of them is new and there is no room for it.
+    `shortage` is the result if one of them is new and there is no space for it.
     """
 
     owner: bytes
@@ -59,7 +59,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End jobs with all that they started; `done` is called when the wish is durable. Those that have ended are passed over."""
+    """End jobs with all their processes; `done` is called when the request is durable. Jobs that have ended are skipped."""
 
     orders: Sequence[tuple[JobKey, StopOrder]]
     proof: bytes
@@ -68,7 +68,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Send one signal to all processes of a job; `done` gets why not all got it, if so."""
+    """Send one signal to all processes of a job; `done` gets why not all received it, if so."""
 
     key: JobKey
     number: int
@@ -77,21 +77,21 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the engine tells, in its order."""
+    """Facts from the engine, in order."""
 
     facts: Sequence[Fact]
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What the engine knows of the jobs that a desk found when it began."""
+    """What the engine knows about the jobs that a desk found at its start."""
 
     facts: Sequence[Fact]
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of the write with this number; of changes, the number of the first event."""
+    """The result of the write with this number; for changes, the number of the first event."""
 
     number: int
     result: Added | Conflict | Refused | int

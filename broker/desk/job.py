@@ -1,4 +1,4 @@
-"""A job as the desk remembers it, and what belongs to it: its batch's run, and the order to end it."""
+"""A job in the desk's memory, and what belongs to it: the run of its batch, and the order to end it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class BatchRun:
 
 @dataclass(frozen=True, slots=True)
 class StopOrder:
-    """That a job is to be ended: first signal, grace, and who asked in words."""
+    """An order to end a job: first signal, grace, and who asked, for messages."""
 
     signal: int
     grace_ms: int
@@ -31,7 +31,7 @@ class StopOrder:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One job as the desk remembers it. Times in microseconds UTC, 0 for not yet."""
+    """One job. Times are in microseconds UTC, 0 for not yet."""
 
     row: int
     key: JobKey
@@ -40,28 +40,28 @@ class Job:
     batch: BatchRun | None
     phase: Phase
     queued_at_us: int
-    # Since when it waits or runs, as Clock.passed_us tells it: how long is not told from dates, as clocks are set.
+    # Since when it waits or runs, on the scale of Clock.passed_us: durations are not computed from dates, as clocks are set.
     since_us: int = 0
     pid: int = 0
     started_at_us: int = 0
     ended_at_us: int = 0
-    # When what it is now was recorded, on the scale of ages.py: its age counts from there once it has ended, and not from a date.
+    # When its present state was recorded, on the scale of ages.py: once it has ended, its age counts from there and not from a date.
     aged_from_us: int = 0
     outcome: Outcome | None = None
     stop: StopOrder | None = None
-    # Whether all its processes are suspended, while it runs.
+    # Whether all its processes are suspended while it runs.
     paused: bool = False
-    # Why its start, or its output while it runs, must wait; empty unless it does.
+    # Why its start, or its output while it runs, waits; empty if it does not.
     delayed_by: str = ""
 
     @property
     def run(self) -> Run:
-        """Where its logs are."""
+        """The run that identifies its logs."""
         return Run(self.key, self.pid, self.started_at_us, self.ended_at_us)
 
     @property
     def state(self) -> State:
-        """The state as others are told it."""
+        """The state that others are shown."""
         return SHOWN[self.phase]
 
     def lasted_us(self, passed_us: int) -> int:
@@ -71,8 +71,8 @@ class Job:
         return passed_us - self.since_us
 
     def happened(self, happening: Happening) -> None:
-        """Move on.
+        """Change the phase.
 
-        Raises Impossible for what cannot happen in its phase.
+        Raises Impossible for something that cannot happen in this phase.
         """
         self.phase = advance(self.phase, happening)

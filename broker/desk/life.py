@@ -1,7 +1,7 @@
 """The life of an attempt at a job, as the desk sees it: one literal table. Knows no clock and no store, and calls no engine.
 
-What is decided and not on disk yet is a phase of its own: nobody is told of it, and after a crash it may never have been. What is shown,
-refused, followed or waited for goes by the phase alone. Whether a job is suspended, or held up by something, are conditions beside it.
+What is decided and not on disk yet has its own phase: nobody is told of it, and after a crash it may never have happened. Only the phase
+determines what is shown, refused, followed or waited for. Whether a job is suspended, or waits for something, is separate from it.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from ...schemas.job import State
 
 
 class Phase(enum.Enum):
-    """Where an attempt is."""
+    """The phases of an attempt."""
 
-    # On its way into the store; CLEARING: together with the record that it may have been started.
+    # Being written; CLEARING: together with the record that it may have been started.
     ACCEPTING = enum.auto()
     CLEARING = enum.auto()
-    # Waits for its turn; CLEARED: no commit is needed any more before it starts.
+    # Waits for its turn; CLEARED: it needs no further commit before it starts.
     QUEUED = enum.auto()
     CLEARED = enum.auto()
-    # It is its turn, and the record that it may have been started is on its way. Without that, a power loss could make it run twice.
+    # Its turn has come, and the record that it may have been started is being written. Without it, a power loss could make it run twice.
     LAUNCHING = enum.auto()
     # The engine has it.
     LAUNCHED = enum.auto()
-    # It has a process; STARTED: that is not on disk yet.
+    # It has a process; STARTED: which is not on disk yet.
     STARTED = enum.auto()
     RUNNING = enum.auto()
-    # It is to end; ABORTING: it is not on disk yet that it ever started.
+    # It is being ended; ABORTING: its start is not on disk yet.
     ABORTING = enum.auto()
     STOPPING = enum.auto()
-    # It has ended, and that is not on disk yet. Until then others see what is said behind it.
+    # It has ended, and that is not on disk yet. Until then it is shown in the state of the name's second part.
     ENDED_QUEUED = enum.auto()
     ENDED_RUNNING = enum.auto()
     ENDED_STOPPING = enum.auto()
@@ -39,7 +39,7 @@ class Phase(enum.Enum):
 
 
 class Happening(enum.Enum):
-    """What moves an attempt on: requests, facts of the engine, and that something was recorded."""
+    """What changes the phase of an attempt: requests, facts of the engine, and completed writes."""
 
     ACCEPTED = enum.auto()
     CHOSEN = enum.auto()
@@ -52,11 +52,12 @@ class Happening(enum.Enum):
 
 
 class Impossible(Exception):  # noqa: N818 -- names what was found, in the manner of a fact
-    """Something happened to an attempt that cannot happen in its phase: a bug, or a fact that came twice in a way nobody foresaw."""
+    """Something happened to an attempt that cannot happen in its phase: a bug, or a fact that arrived twice in an unforeseen way."""
 
 
 _P, _H = Phase, Happening
-# What the engine tells again (after a restart, or a broken line) changes nothing. A stop before the engine has it ends it then and there.
+# What the engine reports again (after a restart, or a lost connection) changes nothing. A stop before the engine has the attempt ends it
+# at once.
 NEXT: dict[tuple[Phase, Happening], Phase] = {
     (_P.ACCEPTING, _H.ACCEPTED): _P.QUEUED,
     (_P.CLEARING, _H.ACCEPTED): _P.CLEARED,
@@ -106,7 +107,7 @@ NEXT: dict[tuple[Phase, Happening], Phase] = {
     (_P.FINISHED, _H.ENDED): _P.FINISHED,
 }
 
-# The state that others are told: never what is not on disk yet, but for a stop, which promises nothing before it is acknowledged.
+# The state that others are shown: never what is not on disk yet, except a stop, which promises nothing before it is acknowledged.
 SHOWN: dict[Phase, State] = {
     _P.ACCEPTING: State.QUEUED,
     _P.CLEARING: State.QUEUED,
@@ -126,7 +127,7 @@ SHOWN: dict[Phase, State] = {
 
 
 class Stored(NamedTuple):
-    """A phase as it is written: the state, and whether the attempt may have been started."""
+    """A phase as it is stored: the state, and whether the attempt may have been started."""
 
     state: State
     launched: bool
@@ -151,25 +152,25 @@ STORED: dict[Phase, Stored] = {
 
 
 class TakeUp(enum.Enum):
-    """What a desk does with an attempt that had not ended when it was last there."""
+    """What a desk does at its start with an attempt that has not ended."""
 
     QUEUE = enum.auto()
     COUNT_AS_RUNNING = enum.auto()
-    # It is counted as running, and ended as it was promised.
+    # Count it as running, and end it, as was acknowledged.
     REPEAT_STOP = enum.auto()
-    # It was stopped while it was being started, and that never came to be.
+    # It was stopped while it was being started, and the start never happened.
     CANCEL = enum.auto()
 
 
-# By the phase in which it is read, and whether the engine knows of it: the phase in which it goes on, and what is done.
+# By the phase in the store, and whether the engine knows the attempt: the phase in which it continues, and what is done.
 RECOVERED: dict[tuple[Phase, bool], tuple[Phase, TakeUp]] = {
     (_P.QUEUED, False): (_P.QUEUED, TakeUp.QUEUE),
-    # A store that was made anew from the log folders may have forgotten it.
+    # A store that was rebuilt from the log folders may not know that it was launched.
     (_P.QUEUED, True): (_P.LAUNCHED, TakeUp.COUNT_AS_RUNNING),
     (_P.CLEARED, False): (_P.CLEARED, TakeUp.QUEUE),
     # It was launched, and the fact had not arrived or was not durable.
     (_P.CLEARED, True): (_P.LAUNCHED, TakeUp.COUNT_AS_RUNNING),
-    # An engine never forgets an attempt with a process: it calls it lost at least.
+    # An engine never forgets an attempt with a process: at least it reports it as lost.
     (_P.RUNNING, False): (_P.RUNNING, TakeUp.COUNT_AS_RUNNING),
     (_P.RUNNING, True): (_P.RUNNING, TakeUp.COUNT_AS_RUNNING),
     (_P.ABORTING, False): (_P.ABORTING, TakeUp.CANCEL),
@@ -178,14 +179,14 @@ RECOVERED: dict[tuple[Phase, bool], tuple[Phase, TakeUp]] = {
     (_P.STOPPING, True): (_P.STOPPING, TakeUp.REPEAT_STOP),
 }
 
-# Waits for its turn, by the queue's word.
+# In the queue.
 WAITING = frozenset({_P.QUEUED, _P.CLEARED})
-# The engine has it, and is asked where something is wanted of it.
+# The engine has it, and requests about it go there.
 WITH_ENGINE = frozenset({_P.LAUNCHED, _P.STARTED, _P.RUNNING, _P.ABORTING, _P.STOPPING})
-# Signals reach it; of these, what is to end is not suspended any more.
+# It can be signalled; of these, an attempt that is being ended can no longer be suspended.
 SIGNALED = frozenset({_P.STARTED, _P.RUNNING, _P.ABORTING, _P.STOPPING})
 SUSPENDABLE = frozenset({_P.STARTED, _P.RUNNING})
-# That it started is durable, and its end is not known.
+# Its start is durable, and its end is not known.
 START_TOLD = frozenset({_P.RUNNING, _P.STOPPING})
 ENDED = frozenset({_P.ENDED_QUEUED, _P.ENDED_RUNNING, _P.ENDED_STOPPING, _P.FINISHED})
 
@@ -202,7 +203,7 @@ def advance(phase: Phase, happening: Happening) -> Phase:
 
 
 def phase_of(stored: Stored, *, has_process: bool) -> Phase:
-    """Return the phase in which a stored attempt is read."""
+    """Return the phase that a stored attempt begins in."""
     match stored.state:
         case State.QUEUED:
             return Phase.CLEARED if stored.launched else Phase.QUEUED

@@ -1,6 +1,6 @@
-"""Requests to suspend jobs, or to let them continue, that wait for it. In memory only: after a restart the engine tells it again.
+"""Requests to suspend jobs or to let them continue, until they are answered. In memory only: after a restart the engine reports again.
 
-Pure: what follows is returned as effects.
+Pure: effects are returned.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .life import ENDED, SUSPENDABLE, Phase
 
 @dataclass(frozen=True, slots=True)
 class Suspend:
-    """Suspend all of these jobs, or (`paused` False) let them continue; `done` gets why not, if so. Repeated it changes nothing."""
+    """Suspend all of these jobs, or (`paused` False) let them continue; `done` gets why not, if so. Repeating it changes nothing."""
 
     keys: Sequence[JobKey]
     paused: bool
@@ -33,12 +33,12 @@ class _Wait:
 
 @dataclass(slots=True, eq=False)
 class Pauses:
-    """The requests that wait."""
+    """The requests that are not answered yet."""
 
     _waits: dict[JobKey, list[_Wait]] = field(default_factory=dict)
 
     def ask(self, asked: Suspend, jobs: Sequence[Job | None]) -> list[Effect]:
-        """Return what follows: all are suspended, or continue, or (one of them does not run) none. `jobs`: None for one that has ended."""
+        """Return the effects: all jobs are suspended, or continue, or none if one does not run. `jobs`: None for one that has ended."""
         for key, job in zip(asked.keys, jobs, strict=True):
             if job is None or job.phase not in SUSPENDABLE:
                 return [Reply(partial(asked.done, _cannot(key, job, paused=asked.paused)))]
@@ -48,9 +48,9 @@ class Pauses:
         return [Hold(key, asked.paused) for key in asked.keys]
 
     def hear(self, job: Job, *, paused: bool, why: str = "") -> list[Effect]:
-        """Take from the engine whether a job is suspended (one that ended is not); return the replies that are due.
+        """Note whether a job is suspended (one that ended is not); return the replies that are due.
 
-        Who wants it suspended is refused where it continues all the same: `why`, or the engine is ending it by itself.
+        A request to suspend it is refused if it continues all the same: because of `why`, or because the engine is ending it.
         """
         job.paused = paused
         due: list[Effect] = []
@@ -71,7 +71,7 @@ def _cannot(key: JobKey, job: Job | None, *, paused: bool, because: str = "") ->
     if because:
         return Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} cannot be paused: {because}")
     why, reason = _why_not(job)
-    message = f"the job {format_id(key.id)} {why} and cannot {'be paused' if paused else 'go on'}"
+    message = f"the job {format_id(key.id)} {why} and cannot {'be paused' if paused else 'continue'}"
     return Refused(Code.FAILED_PRECONDITION, message, reason=reason)
 
 
@@ -80,5 +80,5 @@ def _why_not(job: Job | None) -> tuple[str, Reason]:
         return "has ended", Reason.ENDED
     if job.phase in (Phase.ABORTING, Phase.STOPPING):
         return "is being stopped", Reason.ENDING
-    # One that runs for the desk is ended by the engine then: it has gone over a limit.
+    # A job that runs as far as the desk knows is being ended by the engine: it has exceeded a limit.
     return ("is being ended", Reason.ENDING) if job.phase in SUSPENDABLE else ("has not started", Reason.NOT_STARTED)

@@ -1,8 +1,8 @@
-"""What may start now. Pure: knows jobs only by key, owner and batch, and no clock.
+"""Chooses which jobs may start now. Pure: knows jobs only by key, owner and batch, and no clock.
 
-Order among the jobs of one owner is the order of their acceptance. Among owners the one with the fewest running jobs is next,
-so that nobody waits behind somebody else's thousand jobs. A batch that runs as many jobs as its width allows steps aside; it is
-kept out of the way (in no heap) until one of its jobs ends, so that a choice costs the same however many wait.
+The jobs of one owner start in the order of their acceptance. Among owners, the one with the fewest running jobs is next,
+so that nobody waits behind a thousand jobs of another owner. A batch that runs as many jobs as its width allows is kept
+out of the heap until one of its jobs ends, so that a choice costs the same however many jobs wait.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _MOST_WITHDRAWN = 1000
 
 @dataclass(slots=True, eq=False)
 class _Lane:
-    """Jobs of one owner that share a width: those of one batch, or those of none."""
+    """Jobs of one owner that share a width: those of one batch, or all that are in no batch."""
 
     width: int
     waiting: deque[tuple[int, JobKey]] = field(default_factory=deque)
     running: int = 0
-    # Whether the owner's heap knows this lane.
+    # Whether this lane is in the owner's heap.
     listed: bool = False
 
     def open(self) -> bool:
@@ -42,10 +42,10 @@ class _Owner:
 
 
 class Queue:
-    """The jobs that wait, and the room there is."""
+    """The jobs that wait, and the free slots."""
 
     def __init__(self, slots: int, most_of: Callable[[bytes], int] = lambda _: 0) -> None:
-        """`most_of` tells how many jobs of an owner may run at once; 0: as many as there are slots."""
+        """`most_of` returns how many jobs of an owner may run at once; 0: as many as there are slots."""
         self.slots = slots
         self._most_of = most_of
         self.running = 0
@@ -55,27 +55,27 @@ class Queue:
         self._lane_of: dict[JobKey, tuple[_Owner, _Lane, bytes]] = {}
 
     def __len__(self) -> int:
-        """Count the jobs that wait."""
+        """Return how many jobs wait."""
         return sum(owner.waiting for owner in self._owners.values())
 
     @property
     def room(self) -> int:
-        """Count the slots that are free for jobs to come, if none of those that wait is held up by its batch."""
+        """How many slots are free for new jobs, if no waiting job is held up by its batch."""
         return max(0, self.slots - self.running - len(self))
 
     def room_of(self, public: bytes) -> int:
-        """Count the slots that are free for jobs to come of this owner."""
+        """Return how many slots are free for new jobs of this owner."""
         most, owner = self._most_of(public), self._owners.get(public)
         own = most - owner.running - owner.waiting if most and owner else most or self.slots
         return max(0, min(self.room, own))
 
     def waiting_of(self, public: bytes) -> int:
-        """Count the jobs of this owner that wait."""
+        """Return how many jobs of this owner wait."""
         owner = self._owners.get(public)
         return owner.waiting if owner else 0
 
     def add(self, key: JobKey, batch: BatchRun | None) -> None:
-        """Put a job at the end."""
+        """Add a job at the end."""
         owner, lane, batch_id = self._place(key, batch)
         self._order += 1
         lane.waiting.append((self._order, key))
@@ -83,21 +83,21 @@ class Queue:
         self._list(owner, lane, batch_id)
 
     def add_running(self, key: JobKey, batch: BatchRun | None) -> None:
-        """Count a job that runs already (found again after a restart)."""
+        """Count a job that is already running (found again after a restart)."""
         owner, lane, _ = self._place(key, batch)
         self._occupy(owner, lane)
 
     def withdraw(self, key: JobKey) -> None:
-        """Take out a job that waits and shall not start."""
+        """Remove a waiting job that is not to start."""
         owner, _, _ = self._lane_of.pop(key)
         owner.waiting -= 1
         self._withdrawn.add(key)
-        # A queue that stands still must not grow with all that is put in and taken out again.
+        # A queue in which nothing starts must not grow with every job that is added and removed again.
         if len(self._withdrawn) > _MOST_WITHDRAWN + len(self):
             self._forget_withdrawn()
 
     def release(self, key: JobKey) -> None:
-        """Free the room of a job that ran and has ended."""
+        """Free the slot of a job that has ended."""
         owner, lane, batch_id = self._lane_of.pop(key)
         lane.running -= 1
         owner.running -= 1
@@ -106,7 +106,7 @@ class Queue:
         self._tidy(key.owner, owner, lane, batch_id)
 
     def take(self) -> list[JobKey]:
-        """Choose what starts now, as far as there is room; the chosen count as running."""
+        """Return the jobs that start now, as far as slots are free; they count as running."""
         chosen: list[JobKey] = []
         while self.running < self.slots:
             ready = (owner for public, owner in self._owners.items() if owner.heads and self._may_run_more(public, owner))
@@ -128,7 +128,7 @@ class Queue:
         return chosen
 
     def why_waiting(self, key: JobKey) -> str:
-        """Say in words why a job that waits does not run."""
+        """Return why a waiting job does not run."""
         owner, lane, _ = self._lane_of[key]
         if lane.width and lane.running >= lane.width:
             return f"its batch runs {_jobs(lane.running)} at once, as many as it may"

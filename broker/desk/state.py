@@ -1,4 +1,4 @@
-"""What the desk decides from: jobs that have not ended, what waits and runs, and what is on its way to the disk. decide.py changes it."""
+"""The state that the desk decides from: jobs that have not ended, what waits and runs, and what is being written. decide.py changes it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .queue import Queue
 
 @dataclass(slots=True, eq=False)
 class Accepting:
-    """Jobs on their way into the store."""
+    """Jobs that are being written."""
 
     write: AddJobs
     start: Start
     jobs: Sequence[Job]
     events: Sequence[event_pb2.Event]
-    # Free slots that they count on.
+    # Free slots that are reserved for them.
     promised: int
 
 
 @dataclass(slots=True, eq=False)
 class Recording:
-    """Changes on their way into the store, and what is to be done when they are there."""
+    """Changes that are being written, and what follows when they are durable."""
 
     write: ChangeJobs
     events: dict[Job, list[event_pb2.Event]]
@@ -42,23 +42,23 @@ class Recording:
 
 @dataclass(slots=True, eq=False)
 class State:
-    """All that is decided from: the jobs that have not ended, what waits and what runs, and what is on its way to the disk."""
+    """Everything that decisions depend on: the jobs that have not ended, what waits and runs, and what is being written."""
 
     queue: Queue
     live: dict[JobKey, Job] = field(default_factory=dict)
     pauses: Pauses = field(default_factory=Pauses)
-    # How many jobs of each owner are on their way into the store, which no queue knows yet; and the slots that they count on.
+    # How many jobs of each owner are being written and not in the queue yet, and the slots reserved for them.
     arriving: Counter[bytes] = field(default_factory=Counter)
     promised: int = 0
     under_way: dict[int, Accepting | Recording] = field(default_factory=dict)
     writes: int = 0
 
     def waiting_of(self, owner: bytes) -> int:
-        """Count the jobs of this owner that wait, or will."""
+        """Return how many jobs of this owner wait, including those that are being written."""
         return self.queue.waiting_of(owner) + self.arriving[owner]
 
     def why_waiting(self, job: Job) -> str:
-        """Return in words why a job does not run yet, or does not go on; empty if it does not wait."""
+        """Return why a job does not run yet, or does not continue; empty if it does not wait."""
         if job.phase in WAITING:
             return self.queue.why_waiting(job.key)
         return job.delayed_by if job.phase in WITH_ENGINE else ""

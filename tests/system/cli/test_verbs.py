@@ -77,7 +77,7 @@ def test_the_same_id_starts_one_job_and_another_job_is_refused_it(home: Home) ->
             home.jobwire("run", "-C", str(home.folder), "--id", NOBODY, "sh", "-c", "echo once >> ledger; cat ledger").stdout == b"once\n"
         )
     assert len(home.records("list", "-a")) == 1
-    assert b"was given to another job" in home.jobwire("run", "--id", NOBODY, "false", status=1).stderr
+    assert b"belongs to another job" in home.jobwire("run", "--id", NOBODY, "false", status=1).stderr
 
 
 def test_the_json_of_a_job_has_the_documented_fields(home: Home) -> None:

@@ -125,5 +125,5 @@ def test_only_what_runs_can_be_paused_and_all_or_none(worker: Worker) -> None:
                 stranger.job_by_key(*running.key).pause()
             assert refused.value.code is code
         running.stop(grace=0, timeout=60)
-        with pytest.raises(Refused, match="has ended and cannot go on"):
+        with pytest.raises(Refused, match="has ended and cannot continue"):
             running.resume()

@@ -10,7 +10,7 @@ def nobody_asks() -> int:
 
 def test_as_many_may_wait_as_the_limit_says() -> None:
     check_waiting(5, 3, 2, nobody_asks)
-    with pytest.raises(Refused, match="3 jobs of this owner wait, and 3 more") as refused:
+    with pytest.raises(Refused, match="3 jobs of this owner are waiting, and 3 more") as refused:
         check_waiting(5, 3, 3, lambda: 3)
     assert refused.value.code is Code.RESOURCE_EXHAUSTED
 

@@ -154,7 +154,7 @@ def test_an_id_that_is_taken_is_refused_and_frees_what_it_had_reserved() -> None
     desk.start(1)
     ((word, arguments),) = desk.take(Written(1, Conflict(0)))  # type: ignore[misc] # reason: a tuple of two
     assert word == "reply"
-    assert "was given to another job before" in arguments
+    assert "belongs to another job" in arguments
     assert (desk.state.promised, desk.state.waiting_of(OWNER)) == (0, 0)
 
 
