@@ -132,7 +132,6 @@ class Connections:
     def known(self, descriptor: int, public: bytes) -> Connection | None:
         """Note the owner of a connection over which something was sent. Return None if it cannot stay; then it is shut down.
 
-
         This is used only for counting, never for rights: a frame of a connection that is gone, whose descriptor now belongs to
         another one, is counted for that one until something is sent over it.
         """
