@@ -15,6 +15,9 @@ from ...schemas.job import State
 class Phase(enum.Enum):
     """The phases of an attempt."""
 
+    # Hashed by identity: the hash of `Enum` is a Python function, and the tables are consulted many times per job.
+    __hash__ = object.__hash__
+
     # Being written; CLEARING: together with the record that it may have been started.
     ACCEPTING = enum.auto()
     CLEARING = enum.auto()
@@ -40,6 +43,8 @@ class Phase(enum.Enum):
 
 class Happening(enum.Enum):
     """What changes the phase of an attempt: requests, facts of the engine, and completed writes."""
+
+    __hash__ = object.__hash__
 
     ACCEPTED = enum.auto()
     CHOSEN = enum.auto()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 from ...schemas.job import State
@@ -11,6 +11,18 @@ from ...schemas.naming import JobKey
 from ..desk.job import BatchRun
 from .writes import Added, AddJobs, ChangeJobs, Conflict, DropJobs, Dropped, EventRow, LogsGone, Write
 
+# One row always: of a job that is there its row and digest, and whether its id was given to one that was forgotten.
+_FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
+_INSERT_JOB = (
+    "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, queued_at, store_bytes)"
+    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE_JOB = (
+    "UPDATE jobs SET state = ?, launched = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?, log_bytes = ?,"
+    " stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof), store_bytes = store_bytes + ? WHERE row = ?"
+)
+# What SQLite takes in one statement is more by far.
+_ROWS_A_QUESTION = 100
 # With what SQLite adds, a tombstone takes about 32 bytes on the disk.
 _MARK_BYTES = 16
 
@@ -25,6 +37,7 @@ class Rows:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
+        self._execute_many = connection.executemany
         (last_seq,) = self._execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()
         (last_row,) = self._execute("SELECT coalesce(max(row), 0) FROM jobs").fetchone()
         first_seq, last_dropped = self._execute("SELECT first_seq, last_row FROM kept").fetchone()
@@ -52,14 +65,14 @@ class Rows:
         rows: list[int] = []
         known: set[int] = set()
         for position, job in enumerate(write.jobs):
-            found = execute("SELECT row, digest FROM jobs WHERE owner = ? AND id = ?", job.key).fetchone()
-            if found is None and execute("SELECT 1 FROM tombstones WHERE mark = ?", (mark_of(job.key),)).fetchone():
+            row, digest, forgotten = execute(_FIND, (*job.key, mark_of(job.key))).fetchone()
+            if row is None and forgotten:
                 write.result = Conflict(position, forgotten=True)
                 return
-            if found is None:
+            if row is None:
                 rows.append(0)
-            elif found[1] == job.digest:
-                rows.append(found[0])
+            elif digest == job.digest:
+                rows.append(row)
                 known.add(position)
             else:
                 write.result = Conflict(position)
@@ -72,28 +85,18 @@ class Rows:
             proof = self._add_proof(write.proof)
             proof_bytes = len(write.proof) // (len(rows) - len(known))
             batch = self._add_batch(write.jobs[0].key.owner, write.batch) if write.batch else None
+            added: list[tuple[object, ...]] = []
             for position, job in enumerate(write.jobs):
                 if rows[position]:
                     continue
                 rows[position] = self.next_row
                 self.next_row += 1
-                execute(
-                    "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, queued_at, store_bytes)"
-                    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        rows[position],
-                        *job.key,
-                        job.digest,
-                        job.name,
-                        batch,
-                        proof,
-                        job.spec,
-                        job.launched,
-                        job.queued_at_us,
-                        len(job.spec) + proof_bytes,
-                    ),
+                store_bytes = len(job.spec) + proof_bytes
+                added.append(
+                    (rows[position], *job.key, job.digest, job.name, batch, proof, job.spec, job.launched, job.queued_at_us, store_bytes)
                 )
-                self._add_event(job.event)
+            self._execute_many(_INSERT_JOB, added)
+            self._add_events(job.event for position, job in enumerate(write.jobs) if position not in known)
         write.result = Added(rows, frozenset(known), first_seq)
 
     def _add_proof(self, envelope: bytes) -> int:
@@ -106,25 +109,21 @@ class Rows:
         (row,) = self._execute("SELECT row FROM batches WHERE owner = ? AND id = ?", (owner, batch.id)).fetchone()
         return int(row)
 
-    def _add_event(self, event: EventRow) -> None:
-        self._execute(
-            "INSERT INTO events (seq, owner, event, aged_from) VALUES (?, ?, ?, ?)",
-            (self.next_seq, event.owner, event.event, event.aged_from_us),
-        )
-        self.next_seq += 1
+    def _add_events(self, events: Iterable[EventRow]) -> None:
+        rows = [(seq, event.owner, event.event, event.aged_from_us) for seq, event in enumerate(events, self.next_seq)]
+        self._execute_many("INSERT INTO events (seq, owner, event, aged_from) VALUES (?, ?, ?, ?)", rows)
+        self.next_seq += len(rows)
 
     def _change(self, write: ChangeJobs) -> None:
         write.first_seq = self.next_seq
         # A stop of many jobs has one proof.
         proofs = {proof: self._add_proof(proof) for proof in {change.stop_proof for change in write.changes} if proof is not None}
-        store_bytes = 0
+        changed: list[tuple[object, ...]] = []
         for change in write.changes:
             stop_proof = proofs[change.stop_proof] if change.stop_proof is not None else None
             # A stop of many jobs is recorded for all of them in one write.
             proof_bytes = len(change.stop_proof) // len(write.changes) if change.stop_proof is not None else 0
-            self._execute(
-                "UPDATE jobs SET state = ?, launched = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?, log_bytes = ?,"
-                " stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof), store_bytes = store_bytes + ? WHERE row = ?",
+            changed.append(
                 (
                     change.state,
                     change.launched,
@@ -138,15 +137,22 @@ class Rows:
                     stop_proof,
                     proof_bytes,
                     change.row,
-                ),
+                )
             )
-            if change.state == State.FINISHED:
-                store_bytes += self._execute("SELECT store_bytes FROM jobs WHERE row = ?", (change.row,)).fetchone()[0]
-            for event in change.events:
-                self._add_event(event)
-        ended = [change.log_bytes for change in write.changes if change.state == State.FINISHED]
+        self._execute_many(_UPDATE_JOB, changed)
+        self._add_events(event for change in write.changes for event in change.events)
+        ended = [change for change in write.changes if change.state == State.FINISHED]
         if ended:
-            self._count(len(ended), sum(ended), store_bytes)
+            self._count(len(ended), sum(change.log_bytes for change in ended), self._store_bytes([change.row for change in ended]))
+
+    def _store_bytes(self, rows: Sequence[int]) -> int:
+        """Return what these jobs take in the store."""
+        total = 0
+        for at in range(0, len(rows), _ROWS_A_QUESTION):
+            part = rows[at : at + _ROWS_A_QUESTION]
+            marks = ", ".join("?" * len(part))
+            total += self._execute(f"SELECT sum(store_bytes) FROM jobs WHERE row IN ({marks})", part).fetchone()[0]  # noqa: S608 -- marks only
+        return total
 
     def _drop(self, write: DropJobs) -> None:
         execute = self._execute
