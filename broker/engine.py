@@ -1,7 +1,8 @@
 """The interface between the desk and what runs jobs: effects go down, facts come up.
 
-It is implemented by this machine (worker/engine/engine.py) or, later, by a fleet of workers. Every effect is idempotent by job key: a
-start that is repeated starts nothing. Facts about one job arrive in order; a fact is repeated (by `recover`) until it is `settled`.
+It is implemented by this machine (worker/engine/engine.py) or, later, by a fleet of workers. Every effect is idempotent by the key of
+an attempt: a start that is repeated starts nothing. Facts about one attempt arrive in order; a fact is repeated (by `recover`) until it is
+`settled`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ..schemas.job import Outcome
-from ..schemas.naming import JobKey
+from ..schemas.naming import AttemptKey
 from ..schemas.refusal import Refused
 from ..schemas.spec import JobSpec
 
@@ -20,18 +21,18 @@ StreamName = Literal["stdout", "stderr"]
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A job to start; its start time is never before it was queued, even if the clock was set meanwhile."""
+    """An attempt at a job to start; its start time is never before it was queued, even if the clock was set meanwhile."""
 
-    key: JobKey
+    key: AttemptKey
     spec: JobSpec
     queued_at_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Identifies the logs of a job: its process and times (microseconds UTC); pid 0 if it could not start, end 0 while it runs."""
+    """Identifies the logs of an attempt: its process and times (microseconds UTC); pid 0 if it could not start, end 0 while it runs."""
 
-    key: JobKey
+    key: AttemptKey
     pid: int
     started_at_us: int
     ended_at_us: int = 0
@@ -41,7 +42,7 @@ class Run:
 class Started:
     """The job has a process. `adopted`: it was found again after a restart. `paused`: all its processes are suspended."""
 
-    key: JobKey
+    key: AttemptKey
     pid: int
     started_at_us: int
     adopted: bool = False
@@ -52,7 +53,7 @@ class Started:
 class Ended:
     """Nothing of the job is left and its logs are complete. pid 0: it could not be started; the outcome says why."""
 
-    key: JobKey
+    key: AttemptKey
     pid: int
     started_at_us: int
     ended_at_us: int
@@ -63,7 +64,7 @@ class Ended:
 class Paused:
     """All processes of a running job are suspended now, or (`paused` False) continue. `why`: why they could not be suspended."""
 
-    key: JobKey
+    key: AttemptKey
     paused: bool
     why: str = ""
 
@@ -76,7 +77,7 @@ class Delayed:
     because some of its processes cannot be ended; whoever waits for the end is notified.
     """
 
-    key: JobKey
+    key: AttemptKey
     why: str
     stuck: bool = False
 
@@ -91,7 +92,7 @@ class Expected:
     `launched`: a start may have been requested, without a fact about it so far. `spec`: if it is known.
     """
 
-    key: JobKey
+    key: AttemptKey
     pid: int
     started_at_us: int
     queued_at_us: int
@@ -132,19 +133,19 @@ class Engine(Protocol):
         """Start jobs; `Started` or `Ended` follows for each."""
         ...
 
-    def signal(self, key: JobKey, number: int, done: Callable[[Refused | None], None]) -> None:
+    def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None]) -> None:
         """Send one signal to all processes of a job; `done` gets why not all received it, if so."""
         ...
 
-    def pause(self, key: JobKey, *, paused: bool) -> None:
+    def pause(self, key: AttemptKey, *, paused: bool) -> None:
         """Suspend a running job, or let it continue; `Paused` or `Ended` follows."""
         ...
 
-    def end(self, key: JobKey, number: int, grace_ms: int) -> None:
+    def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
         """Send `number` to the whole job and SIGKILL after the grace (0: at once); `Ended` follows when nothing is left."""
         ...
 
-    def settled(self, keys: Sequence[JobKey]) -> None:
+    def settled(self, keys: Sequence[AttemptKey]) -> None:
         """Report that the `Ended` facts of these jobs are durable; the engine may forget them."""
         ...
 

@@ -36,6 +36,19 @@ class JobKey(NamedTuple):
     id: bytes
 
 
+class AttemptKey(NamedTuple):
+    """The unique name of an attempt at a job: the job's key, and which attempt it is, 1 for the first."""
+
+    owner: bytes
+    id: bytes
+    attempt: int
+
+    @property
+    def job(self) -> JobKey:
+        """The key of the job."""
+        return JobKey(self.owner, self.id)
+
+
 FolderName = namedtuple("FolderName", "pid started_at_us ended_at_us")  # noqa: PYI024 -- see below
 # Not typing.NamedTuple with defaults: a folder is parsed for each entry of a listing, and this is the cheapest tuple.
 

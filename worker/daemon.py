@@ -127,17 +127,25 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     engine: LocalEngine | None = None
     daemon: Daemon | None = None
     watch: FolderWatch | None = None
+    description: _Description | None = None
     try:
         demand_sound(settings.state)
         identity = load_or_make(settings.state / "identity")
         rebooted = _last_boot_id(settings.state) != _boot_id()
-        engine = LocalEngine(settings.state, settings.slots, os.fsencode(settings.directory), files_limit=files_limit, rebooted=rebooted)
+        engine = LocalEngine(
+            settings.state,
+            settings.slots,
+            os.fsencode(settings.directory),
+            files_limit=files_limit,
+            rebooted=rebooted,
+            # The first one says hello before there is anything to bring up to date.
+            on_hello=lambda: description.write_anew() if description is not None else None,
+        )
         daemon = await _open(settings, identity, engine)
 
         reloads = resumed.reloads if resumed else Reloads()
         description = _Description(lock, settings, identity, engine, daemon, reloads, surroundings)
         _describe(lock, description)
-        engine.on_hello = description.write_anew
         watch = FolderWatch(lock, settings.state, loop, lambda: signals.put_nowait(signal.SIGTERM))
         answer_first()
         ready(description.fields())

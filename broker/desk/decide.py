@@ -13,7 +13,7 @@ from typing import assert_never
 
 from ...schemas.generated import event_pb2
 from ...schemas.job import EventKind
-from ...schemas.naming import JobKey, format_id
+from ...schemas.naming import AttemptKey, JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..engine import Delayed, Ended, Fact, Launch, Paused, Started
 from ..store.writes import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
@@ -152,7 +152,7 @@ def _stop(turn: _Turn, stop: Stop) -> None:
 def _signal(turn: _Turn, signal: Signal) -> None:
     job = turn.state.live.get(signal.key)
     if job is not None and job.phase in SIGNALED:
-        turn.effect(SignalAll(signal.key, signal.number, signal.done))
+        turn.effect(SignalAll(job.attempt_key, signal.number, signal.done))
         return
     state, reason = ("has ended", Reason.ENDED) if job is None or job.phase in ENDED else ("has not started", Reason.NOT_STARTED)
     refused = Refused(Code.FAILED_PRECONDITION, f"the job {format_id(signal.key.id)} {state} and takes no signal", reason=reason)
@@ -165,7 +165,7 @@ def _take_up(turn: _Turn, facts: Sequence[Fact]) -> None:
     ways: dict[Job, TakeUp] = {}
     for key, job in state.live.items():
         job.since_us = _since(moment, job.started_at_us or job.queued_at_us)
-        job.phase, ways[job] = RECOVERED[job.phase, key in known]
+        job.phase, ways[job] = RECOVERED[job.phase, job.attempt_key in known]
         if ways[job] is TakeUp.QUEUE:
             state.queue.add(key, job.batch)
         else:
@@ -173,18 +173,18 @@ def _take_up(turn: _Turn, facts: Sequence[Fact]) -> None:
     _hear(turn, facts)
     for job, way in ways.items():
         if way is TakeUp.REPEAT_STOP and job.stop is not None and job.phase not in ENDED:
-            turn.effect(End(job.key, job.stop.signal, job.stop.grace_ms))
+            turn.effect(End(job.attempt_key, job.stop.signal, job.stop.grace_ms))
     _hear(turn, [cancelled(job, moment.now_us) for job, way in ways.items() if way is TakeUp.CANCEL])
 
 
 def _hear(turn: _Turn, facts: Iterable[Fact]) -> None:
     state = turn.state
-    settled: list[JobKey] = []
+    settled: list[AttemptKey] = []
     for fact in facts:
-        job = state.live.get(fact.key)
-        if job is None:
+        job = state.live.get(fact.key.job)
+        if job is None or job.attempt_key != fact.key:
             if isinstance(fact, Ended):
-                # Recorded before the last restart, but the engine was not notified.
+                # Recorded before the last restart, or of an earlier attempt, but the engine was not notified.
                 settled.append(fact.key)
             continue
         if job.phase in ENDED:
@@ -256,8 +256,10 @@ def _recording_written(turn: _Turn, pending: Recording, first_seq: int) -> None:
         job.happened(Happening.LAUNCH_RECORDED)
     _launch(turn, [job for job in pending.launching if job.phase is Phase.LAUNCHED])
     turn.decision.effects += pending.replies
-    turn.decision.effects += [End(job.key, order.signal, order.grace_ms) for job, order in pending.ending if job.phase in WITH_ENGINE]
-    settled: list[JobKey] = []
+    turn.decision.effects += [
+        End(job.attempt_key, order.signal, order.grace_ms) for job, order in pending.ending if job.phase in WITH_ENGINE
+    ]
+    settled: list[AttemptKey] = []
     for job, events in pending.events.items():
         for event in events:
             if event.kind == event_pb2.EVENT_KIND_STARTED:
@@ -266,7 +268,7 @@ def _recording_written(turn: _Turn, pending: Recording, first_seq: int) -> None:
             elif event.kind == event_pb2.EVENT_KIND_FINISHED:
                 job.happened(Happening.END_RECORDED)
                 del turn.state.live[job.key]
-                settled.append(job.key)
+                settled.append(job.attempt_key)
                 turn.effect(Tell(job, Word.FINISHED))
     if settled:
         turn.effect(Settle(settled))
@@ -297,4 +299,4 @@ def _choose_and_record(turn: _Turn) -> None:
 
 def _launch(turn: _Turn, jobs: Sequence[Job]) -> None:
     if jobs:
-        turn.effect(Launches([Launch(job.key, job.spec, job.queued_at_us) for job in jobs]))
+        turn.effect(Launches([Launch(job.attempt_key, job.spec, job.queued_at_us) for job in jobs]))

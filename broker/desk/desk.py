@@ -85,14 +85,14 @@ class Desk:
             self._state.live[job.key] = job
             self._clock.not_before(max(job.queued_at_us, job.started_at_us))
         expected = [
-            Expected(job.key, job.pid, job.started_at_us, job.queued_at_us, STORED[job.phase].launched, job.spec)
+            Expected(job.attempt_key, job.pid, job.started_at_us, job.queued_at_us, STORED[job.phase].launched, job.spec)
             for job in self._state.live.values()
         ]
         facts = await self._engine.recover(expected)
         if fault_points.ARMED:
             fault_points.reach("during-recovery")
         if expected:
-            known = len({fact.key for fact in facts} & self._state.live.keys())
+            known = len({fact.key.job for fact in facts} & self._state.live.keys())
             _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(expected), known)
         self._note_dates(facts)
         self.take(Recovered(facts))
@@ -159,7 +159,7 @@ class Desk:
     def _note_dates(self, facts: Sequence[Fact]) -> None:
         """Make sure that nothing gets a date before what has happened already."""
         for fact in facts:
-            if isinstance(fact, Started | Ended) and fact.key in self._state.live:
+            if isinstance(fact, Started | Ended) and fact.key.job in self._state.live:
                 self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
 
     def _carry_out(self, decision: Decision) -> None:

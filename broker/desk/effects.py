@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...schemas.generated import event_pb2
-from ...schemas.naming import JobKey
+from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Refused
 from ..engine import Launch
 from .job import Job
@@ -24,7 +24,7 @@ class Launches:
 class End:
     """End a job with all its processes: first the signal, then SIGKILL after the grace."""
 
-    key: JobKey
+    key: AttemptKey
     signal: int
     grace_ms: int
 
@@ -33,7 +33,7 @@ class End:
 class SignalAll:
     """Send a signal to all processes of a job; `done` gets why not all received it, if so."""
 
-    key: JobKey
+    key: AttemptKey
     number: int
     done: Callable[[Refused | None], None]
 
@@ -42,7 +42,7 @@ class SignalAll:
 class Hold:
     """Suspend all processes of a job, or (`paused` False) let them continue."""
 
-    key: JobKey
+    key: AttemptKey
     paused: bool
 
 
@@ -50,7 +50,7 @@ class Hold:
 class Settle:
     """The ends of these jobs are durable and reported: the engine may forget them."""
 
-    keys: Sequence[JobKey]
+    keys: Sequence[AttemptKey]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def take_in(job: Job, fact: Started | Ended, now_us: int) -> list[event_pb2.Even
 def cancelled(job: Job, now_us: int) -> Ended:
     """Return the end of a job that was stopped before it had a process."""
     asked_by = job.stop.asked_by if job.stop is not None else ""
-    return Ended(job.key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {asked_by} before it started"))
+    return Ended(job.attempt_key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {asked_by} before it started"))
 
 
 def _hear_started(job: Job, fact: Started, now_us: int) -> list[event_pb2.Event]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...schemas.job import Outcome, State
-from ...schemas.naming import JobKey
+from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.spec import JobSpec
 from ..engine import Run
 from .life import SHOWN, Happening, Phase, advance
@@ -55,9 +55,14 @@ class Job:
     delayed_by: str = ""
 
     @property
+    def attempt_key(self) -> AttemptKey:
+        """The key of the attempt, as the engine knows it."""
+        return AttemptKey(*self.key, 1)
+
+    @property
     def run(self) -> Run:
         """The run that identifies its logs."""
-        return Run(self.key, self.pid, self.started_at_us, self.ended_at_us)
+        return Run(self.attempt_key, self.pid, self.started_at_us, self.ended_at_us)
 
     @property
     def state(self) -> State:

@@ -39,13 +39,15 @@ class Pauses:
 
     def ask(self, asked: Suspend, jobs: Sequence[Job | None]) -> list[Effect]:
         """Return the effects: all jobs are suspended, or continue, or none if one does not run. `jobs`: None for one that has ended."""
+        holds: list[Effect] = []
         for key, job in zip(asked.keys, jobs, strict=True):
             if job is None or job.phase not in SUSPENDABLE:
                 return [Reply(partial(asked.done, _cannot(key, job, paused=asked.paused)))]
+            holds.append(Hold(job.attempt_key, asked.paused))
         wait = _Wait(set(asked.keys), asked)
         for key in asked.keys:
             self._waits.setdefault(key, []).append(wait)
-        return [Hold(key, asked.paused) for key in asked.keys]
+        return holds
 
     def hear(self, job: Job, *, paused: bool, why: str = "") -> list[Effect]:
         """Note whether a job is suspended (one that ended is not); return the replies that are due.

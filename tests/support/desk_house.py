@@ -30,7 +30,7 @@ from jobwire.keys.rights import Member
 from jobwire.schemas import spec as specs
 from jobwire.schemas.clock import Clock
 from jobwire.schemas.job import Outcome, OutcomeKind
-from jobwire.schemas.naming import JobKey
+from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Refused
 from jobwire.schemas.spec import JobSpec
 
@@ -44,22 +44,22 @@ class EngineDouble:
     slots: int = 2
     effects: list[tuple[object, ...]] = field(default_factory=list)
     known: list[Fact] = field(default_factory=list)
-    logs: dict[tuple[JobKey, StreamName], bytes] = field(default_factory=dict)
+    logs: dict[tuple[AttemptKey, StreamName], bytes] = field(default_factory=dict)
 
     def start(self, launches: Sequence[Launch]) -> None:
         self.effects += [("start", launch.key) for launch in launches]
 
-    def signal(self, key: JobKey, number: int, done: Callable[[Refused | None], None]) -> None:
+    def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None]) -> None:
         done(None)
         self.effects.append(("signal", key, number))
 
-    def pause(self, key: JobKey, *, paused: bool) -> None:
+    def pause(self, key: AttemptKey, *, paused: bool) -> None:
         self.effects.append(("pause", key, paused))
 
-    def end(self, key: JobKey, number: int, grace_ms: int) -> None:
+    def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
         self.effects.append(("end", key, number, grace_ms))
 
-    def settled(self, keys: Sequence[JobKey]) -> None:
+    def settled(self, keys: Sequence[AttemptKey]) -> None:
         self.effects += [("settled", key) for key in keys]
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
@@ -203,9 +203,13 @@ def key(number: int) -> JobKey:
     return JobKey(OWNER, bytes([number]) * 16)
 
 
+def attempt(number: int, which: int = 1) -> AttemptKey:
+    return AttemptKey(*key(number), which)
+
+
 def started(number: int, *, adopted: bool = False) -> Started:
-    return Started(key(number), 100 + number, 2_000_000 + number, adopted)
+    return Started(attempt(number), 100 + number, 2_000_000 + number, adopted)
 
 
 def ended(number: int, status: int = 0) -> Ended:
-    return Ended(key(number), 100 + number, 2_000_000 + number, 3_000_000 + number, Outcome(OutcomeKind.EXITED, exit_status=status))
+    return Ended(attempt(number), 100 + number, 2_000_000 + number, 3_000_000 + number, Outcome(OutcomeKind.EXITED, exit_status=status))

@@ -17,9 +17,9 @@ from daemons import wait_until
 from processes import is_alive
 
 from jobwire.broker.engine import Launch
-from jobwire.schemas.naming import JobKey
+from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.spec import JobSpec
-from jobwire.worker.state import folders, layout
+from jobwire.worker.state import folders, found_folders, job_files, layout
 
 OWNER = bytes(range(32))
 PATIENCE = 60.0
@@ -65,9 +65,9 @@ class RawDesk:
         self.socket.send(json.dumps([wish]).encode())
 
     def intend(self, *argv: str, **options: Any) -> str:
-        key = JobKey(OWNER, uuid.uuid4().bytes)
+        key = AttemptKey(OWNER, uuid.uuid4().bytes, 1)
         spec = JobSpec(argv=tuple(os.fsencode(one) for one in argv), **options)
-        folders.write_intent(str(self.logs), Launch(key, spec), directory=b"/", grace_ms=5000)
+        job_files.write_intent(str(self.logs), Launch(key, spec), directory=b"/", grace_ms=5000)
         return folders.handle(key)
 
     def start(self, *argv: str, **options: Any) -> str:
@@ -98,7 +98,7 @@ class RawDesk:
         self.wish(do="settled", jobs=handles)
 
     def folder(self, fact: Fact) -> Path:
-        found = folders.find_run(str(self.logs), fact["pid"], fact["started_at_us"], fact.get("ended_at_us", 0))
+        found = found_folders.find_run(str(self.logs), fact["pid"], fact["started_at_us"], fact.get("ended_at_us", 0))
         assert found is not None
         return Path(found)
 

@@ -29,7 +29,7 @@ from jobwire.schemas.job import EventKind, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, batch_job_id, name_problem
 from jobwire.schemas.refusal import Code, Reason
 from jobwire.schemas.spec import JobSpec
-from jobwire.worker.state.folders import JobFile, OutcomeFile
+from jobwire.worker.state.job_files import JobFile, OutcomeFile
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -105,7 +105,7 @@ def test_the_protocol_page_has_all_limits_codes_and_verbs() -> None:
     assert [words(row[0])[0] for row in cells("docs/protocol.md", "## Requests")[1:]] == verbs
     keys = {words(row[0])[0]: set(words(row[1])) for row in cells("docs/protocol.md", "## Log folders")[1:]}
     assert keys["outcome"] == {"version", *OutcomeFile._fields}
-    assert keys["job"] == {"version", "owner", "id", *JobFile._fields} - {"handle"}
+    assert keys["job"] == {"version", "owner", "id", "attempt", *JobFile._fields} - {"handle"}
 
 
 def test_the_protocol_pages_keys_and_signature_are_right() -> None:

@@ -13,24 +13,22 @@ from pathlib import Path
 
 from ...broker.engine import Expected, Fact, Launch, LogPart, LogReader, Run, StreamName
 from ...schemas import fault_points
-from ...schemas.naming import JobKey
+from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
 from ..keeper import process
 from ..state import folders, layout
 from ..state.logs import Follower, Growth, read_range, tail
 from ..state.sweep import Sweeper
 from ..supervisor.worker_line import VERSION
-from .found_runs import at_log, left_intents, lost_of, make_again, outcomes_of
+from .found_runs import at_log, left_intents
 from .intents import Intents
+from .recovery import Recovery
+from .settled import Settled
 from .supervisor_line import Link, Message, connect
 from .unanswered import Unanswered
 
 _log = logging.getLogger(__name__)
 
-_HANDLES_A_WORD = 200
-# So often the supervisor is asked to look for processes; it may die of it, or be an older one that cannot.
-_LOOKS = 3
-_SETTLE_SECONDS = 0.05
 _RECONNECT_SECONDS = 1.0
 _RELOAD_SECONDS = 10
 
@@ -39,30 +37,34 @@ class LocalEngine:
     """Jobs of this machine, through the supervisor of one state folder.
 
     `directory` is where jobs run that do not say where, `files_limit` their soft RLIMIT_NOFILE. `rebooted`: the machine was restarted
-    since the last worker ran, so that what is not on disk proves nothing.
+    since the last worker ran, so that what is not on disk proves nothing. `on_hello` is called when a supervisor has said who it is.
     """
 
-    def __init__(self, state: Path, slots: int, directory: bytes, *, files_limit: int = 0, rebooted: bool = False) -> None:
+    def __init__(
+        self,
+        state: Path,
+        slots: int,
+        directory: bytes,
+        *,
+        files_limit: int = 0,
+        rebooted: bool = False,
+        on_hello: Callable[[], object] = lambda: None,
+    ) -> None:
         self._state = state
         self._logs = str(state / layout.LOGS)
         self._slots = slots
         self._files_limit = files_limit
-        self._rebooted = rebooted
+        self._on_hello = on_hello
         self._loop = asyncio.get_running_loop()
         self._sweeper = Sweeper(Path(self._logs), self._loop)
         self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
-        self._directory = directory
-        self._intents = Intents(self._logs, directory, self._loop, self._start_written, self._tell)
+        self._recovery = Recovery(self._logs, directory, self._loop, self._say, self._tell_desk, rebooted=rebooted)
+        self._intents = Intents(self._logs, directory, self._loop, self._start_written, self._recovery.tell)
         self._link: Link | None = None
         self._growth = Growth()
         self._loop.add_reader(self._growth.fileno(), self._growth.drain)
         self._unanswered = Unanswered(self._logs)
-        # Handles of ends that are durable, said together.
-        self._settled: list[str] = []
-        self._settling: asyncio.TimerHandle | None = None
-        # While it is asked what is known, facts are held back; None: they go up at once.
-        self._recovered: asyncio.Future[None] | None = None
-        self._held: list[Fact] = []
+        self._settled = Settled(self._loop, self._say)
         self._reconnecting: asyncio.Task[None] | None = None
         self.supervisor_pid = 0
         self.keeper_pid = 0
@@ -72,7 +74,6 @@ class LocalEngine:
         self._making_way: asyncio.Future[None] | None = None
         # Whether the supervisor answers signals.
         self._answers = False
-        self.on_hello: Callable[[], object] = _nothing
 
     @property
     def slots(self) -> int:
@@ -98,8 +99,7 @@ class LocalEngine:
     def close(self) -> None:
         """Let go; the supervisor and its jobs go on."""
         self._intents.close()
-        if self._settling is not None:
-            self._say_settled()
+        self._settled.say_now()
         if self._link is not None:
             self._link.close()
             self._link = None
@@ -111,7 +111,7 @@ class LocalEngine:
 
     def retire(self) -> None:
         """Tell the supervisor to end as soon as nothing runs."""
-        self._say_settled()
+        self._settled.say_now()
         self._say([{"do": "retire"}])
 
     async def reload(self) -> str:
@@ -121,7 +121,7 @@ class LocalEngine:
                 return "supervisor and keeper cannot hand over, and stay what they are until the worker is stopped while nothing runs"
             return "the keeper was killed, so the supervisor stays what it is until nothing runs"
         self._making_way = self._loop.create_future()
-        self._say_settled()
+        self._settled.say_now()
         self._say([{"do": "reload"}])
         try:
             await asyncio.wait_for(self._making_way, _RELOAD_SECONDS)
@@ -141,7 +141,7 @@ class LocalEngine:
             fault_points.reach("after-intent-before-start")
         self._say(words)
 
-    def signal(self, key: JobKey, number: int, done: Callable[[Refused | None], None]) -> None:
+    def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None]) -> None:
         """Have one signal sent."""
         self._say([self._unanswered.signal(folders.handle(key), number, done)])
         if self._link is None:
@@ -150,30 +150,18 @@ class LocalEngine:
             # A supervisor of an older version.
             self._unanswered.give_up_signals(None)
 
-    def pause(self, key: JobKey, *, paused: bool) -> None:
+    def pause(self, key: AttemptKey, *, paused: bool) -> None:
         """Have the job stand still, or go on."""
         self._say([self._unanswered.pause(folders.handle(key), paused=paused)])
 
-    def end(self, key: JobKey, number: int, grace_ms: int) -> None:
+    def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
         """Have the job ended."""
         if not self._intents.withdraw(key):
             self._say([self._unanswered.end(folders.handle(key), number, grace_ms)])
 
-    def settled(self, keys: Sequence[JobKey]) -> None:
+    def settled(self, keys: Sequence[AttemptKey]) -> None:
         """Let the supervisor forget."""
-        self._settled += [folders.handle(key) for key in keys]
-        # Nobody waits for this: one waking of the supervisor for many.
-        if len(self._settled) >= _HANDLES_A_WORD:
-            self._say_settled()
-        elif self._settling is None:
-            self._settling = self._loop.call_later(_SETTLE_SECONDS, self._say_settled)
-
-    def _say_settled(self) -> None:
-        if self._settling is not None:
-            self._settling.cancel()
-            self._settling = None
-        handles, self._settled = self._settled, []
-        self._say([{"do": "settled", "jobs": handles[at : at + _HANDLES_A_WORD]} for at in range(0, len(handles), _HANDLES_A_WORD)])
+        self._settled.add([folders.handle(key) for key in keys])
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
         """Remove the log folders of runs, aside."""
@@ -182,30 +170,9 @@ class LocalEngine:
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         """Ask the supervisor, and the log folders for what it does not know."""
         self._unanswered.expect(expected)
-        self._settled += left_intents(self._logs, expected)
-        self._say_settled()
-        return await self._find_out(expected)
-
-    async def _find_out(self, expected: Sequence[Expected]) -> list[Fact]:
-        facts, unknown = await self._ask(expected)
-        for _ in range(_LOOKS):
-            # Their folders were removed, for instance. Lost is only whose process was looked for.
-            made = [] if self._rebooted else make_again(self._logs, unknown, self._directory)
-            if not made:
-                break
-            self._say([{"do": "adopt", "folders": made[at : at + _HANDLES_A_WORD]} for at in range(0, len(made), _HANDLES_A_WORD)])
-            facts, unknown = await self._ask(expected)
-        # If the line breaks later, that is no restart of the machine.
-        rebooted, self._rebooted = self._rebooted, False
-        # Facts of after that are heard when whoever asked has taken those of before.
-        self._loop.call_soon(self._hear_held)
-        return [*facts, *lost_of(unknown, rebooted=rebooted)]
-
-    async def _ask(self, expected: Sequence[Expected]) -> tuple[list[Fact], list[Expected]]:
-        """Get what is known of jobs, to the supervisor or by their outcomes, and those of which nothing is."""
-        facts = await self._ask_supervisor()
-        facts += outcomes_of(self._logs, _without(expected, facts))
-        return facts, _without(expected, facts)
+        self._settled.add(left_intents(self._logs, expected))
+        self._settled.say_now()
+        return await self._recovery.find_out(expected)
 
     # Logs.
 
@@ -255,26 +222,12 @@ class LocalEngine:
             # The keeper starts the next supervisor; nothing tells when the keeper itself can be started again.
             self._loop.call_later(_RECONNECT_SECONDS, self._line_lost)
             return
-        if self._recovered is not None and not self._recovered.done():
+        if self._recovery.awaits_answer:
             # The line broke while somebody waits for what is known: who waits is answered over the new one.
-            self._held = []
-            self._say([{"do": "recover"}])
+            self._recovery.ask_again()
             return
-        self._hear(await self._find_out(self._unanswered.running()))
+        self._hear(await self._recovery.find_out(self._unanswered.running()))
         self._say(self._unanswered.again())
-
-    async def _ask_supervisor(self) -> list[Fact]:
-        self._recovered = self._loop.create_future()
-        self._held = []
-        self._say([{"do": "recover"}])
-        await self._recovered
-        held, self._held = self._held, []
-        return held
-
-    def _hear_held(self) -> None:
-        held, self._held, self._recovered = self._held, [], None
-        if held:
-            self._hear(held)
 
     def _take(self, messages: list[Message]) -> None:
         facts: list[Fact] = []
@@ -283,10 +236,8 @@ class LocalEngine:
                 case "hello":
                     self._greeted(message)
                 case "recovered":
-                    if self._recovered is not None and not self._recovered.done():
-                        self._held += facts
+                    if self._recovery.told_all(facts):
                         facts = []
-                        self._recovered.set_result(None)
                 case "signalled":
                     self._unanswered.signalled(message)
                 case "stuck":
@@ -295,17 +246,14 @@ class LocalEngine:
                 case _:
                     facts += self._unanswered.read(message)
         if facts:
-            self._tell(facts)
+            self._recovery.tell(facts)
 
-    def _tell(self, facts: Sequence[Fact]) -> None:
-        if self._recovered is not None:
-            self._held += facts
-        else:
-            self._hear(facts)
+    def _tell_desk(self, facts: Sequence[Fact]) -> None:
+        self._hear(facts)
 
     def _greeted(self, message: Message) -> None:
-        if message["version"] > VERSION and self._recovered is not None and not self._recovered.done():
-            self._recovered.set_exception(
+        if message["version"] > VERSION:
+            self._recovery.refuse(
                 Refused(
                     Code.FAILED_PRECONDITION,
                     f"the supervisor of {self._state}, pid {message['pid']}, is of a newer jobwire and speaks version {message['version']};"
@@ -317,21 +265,12 @@ class LocalEngine:
         self.supervisor_pid, self.keeper_pid = message["pid"], message["keeper_pid"]
         self.cgroups, self.handover = message["cgroups"], message.get("handover", 0)
         self._answers = message.get("answers", False)
-        self.on_hello()
+        self._on_hello()
 
 
 def _nobody_hears(facts: Sequence[Fact]) -> None:
     _log.error("%d facts came before anybody listened", len(facts))
 
 
-def _without(expected: Sequence[Expected], facts: Sequence[Fact]) -> list[Expected]:
-    told = {fact.key for fact in facts}
-    return [one for one in expected if one.key not in told]
-
-
 def _unknown() -> Refused:
     return Refused(Code.UNAVAILABLE, "the supervisor died before it told whether the signal was sent")
-
-
-def _nothing() -> None:
-    pass

@@ -15,7 +15,7 @@ from typing import TypeVar
 from ...broker.engine import Ended, Expected, Run, StreamName
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import DEFAULT_GRACE_MS
-from ..state import folders
+from ..state import folders, found_folders, job_files
 from ..supervisor.containment.processes import is_there
 from .facts import lost, read_ended, why_lost
 
@@ -32,7 +32,7 @@ def at_log(logs: str, run: Run, stream: StreamName, do: Callable[[str], _Read]) 
     Raises Refused(NOT_FOUND) if it is nowhere.
     """
     for _ in range(_LOOKS):
-        folder = folders.find_run(logs, run.pid, run.started_at_us, run.ended_at_us)
+        folder = found_folders.find_run(logs, run.pid, run.started_at_us, run.ended_at_us)
         if folder is None:
             break
         try:
@@ -46,8 +46,8 @@ def at_log(logs: str, run: Run, stream: StreamName, do: Callable[[str], _Read]) 
 def outcomes_of(logs: str, unknown: Sequence[Expected]) -> list[Ended]:
     """Say how those ended that the supervisor does not know, as far as their outcomes tell."""
     handles = {folders.handle(one.key) for one in unknown}
-    ended = folders.find_ended(logs, handles, min(one.queued_at_us for one in unknown)) if unknown else {}
-    outcomes = {handle: folders.read_outcome(folder) for handle, folder in ended.items()}
+    ended = found_folders.find_ended(logs, handles, min(one.queued_at_us for one in unknown)) if unknown else {}
+    outcomes = {handle: job_files.read_outcome(folder) for handle, folder in ended.items()}
     return [read_ended(handle, outcome._asdict()) for handle, outcome in outcomes.items() if outcome is not None]
 
 
@@ -62,7 +62,7 @@ def make_again(logs: str, unknown: Sequence[Expected], directory: bytes) -> list
             continue
         folder = folders.run_path(logs, one.pid, one.started_at_us)
         try:
-            folders.write_folder(folder, one.key, one.spec, directory=directory, grace_ms=DEFAULT_GRACE_MS)
+            job_files.write_folder(folder, one.key, one.spec, directory=directory, grace_ms=DEFAULT_GRACE_MS)
         except OSError as error:
             _log.warning("%s, which is missing, cannot be made again: %s", folder, error.strerror)
             continue

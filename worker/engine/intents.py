@@ -10,9 +10,9 @@ import shutil
 from collections.abc import Callable, Sequence
 
 from ...broker.engine import Delayed, Fact, Launch
-from ...schemas.naming import JobKey
+from ...schemas.naming import AttemptKey
 from ...schemas.spec import DEFAULT_GRACE_MS
-from ..state import folders
+from ..state import folders, job_files, small_files
 from .facts import cancelled, could_not_start, start_delayed
 
 
@@ -32,7 +32,7 @@ class Intents:
         self._loop = loop
         self._written = written
         self._tell = tell
-        self._waiting: dict[JobKey, Launch] = {}
+        self._waiting: dict[AttemptKey, Launch] = {}
         self._retry: asyncio.TimerHandle | None = None
 
     def write(self, launches: Sequence[Launch]) -> None:
@@ -41,9 +41,9 @@ class Intents:
         facts: list[Fact] = []
         for launch in launches:
             try:
-                folders.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
+                job_files.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
             except OSError as error:
-                if error.errno not in folders.DISK_FULL:
+                if error.errno not in small_files.DISK_FULL:
                     facts.append(could_not_start(launch, f"its log folder could not be made: {error.strerror}"))
                 elif launch.key not in self._waiting:
                     self._waiting[launch.key] = launch
@@ -56,9 +56,9 @@ class Intents:
             # Not at once: the desk is in the middle of deciding.
             self._loop.call_soon(self._tell, facts)
         if self._waiting and self._retry is None:
-            self._retry = self._loop.call_later(folders.RETRY_SECONDS, self._write_again)
+            self._retry = self._loop.call_later(small_files.RETRY_SECONDS, self._write_again)
 
-    def withdraw(self, key: JobKey) -> bool:
+    def withdraw(self, key: AttemptKey) -> bool:
         """Forget one that waits for room, whose job thereby ends; False if there is no such one."""
         launch = self._waiting.pop(key, None)
         if launch is None:

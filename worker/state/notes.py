@@ -16,7 +16,8 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .folders import STREAMS, lingers_path, read_file, write_file
+from .folders import STREAMS, lingers_path
+from .small_files import read_file, write_file
 
 
 class PipeName(NamedTuple):

@@ -31,8 +31,9 @@ from ...schemas.naming import FolderName, format_time, parse_folder
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec
 from ..engine.facts import outcome_of
-from . import folders, layout
-from .folders import INTENT_PREFIX, JobFile, OutcomeFile, to_bytes
+from . import folders, job_files, layout, small_files
+from .folders import INTENT_PREFIX
+from .job_files import JobFile, OutcomeFile, to_bytes
 from .lock import StateLock
 
 _SIDE_FILES = ("", "-wal", "-shm")
@@ -148,7 +149,7 @@ def _read_all(logs: str, found: Rebuilt) -> Iterator[Job]:
     for name, parsed in names:
         path = f"{logs}/{name}"
         try:
-            file = folders.read_job(path)
+            file = job_files.read_job(path)
             if newest.get(file.handle) != name:
                 raise ValueError("a copy")
             job = _new_job(file, path)
@@ -166,7 +167,7 @@ def _newest(logs: str, names: list[str]) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for name in names:
         with contextlib.suppress(OSError, ValueError):
-            chosen[folders.read_job(f"{logs}/{name}").handle] = name
+            chosen[job_files.read_job(f"{logs}/{name}").handle] = name
     return chosen
 
 
@@ -188,9 +189,9 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
 
 
 def _new_job(file: JobFile, path: str) -> Job:
-    spec = spec_of(file, folders.read_file(f"{path}/stdin") if file.has_stdin else None)
+    spec = spec_of(file, small_files.read_file(f"{path}/stdin") if file.has_stdin else None)
     specs.check(spec)
-    return Job(0, folders.key_of(file.handle), spec, specs.digest(spec), None, Phase.CLEARED, queued_at_us=0)
+    return Job(0, folders.key_of(file.handle).job, spec, specs.digest(spec), None, Phase.CLEARED, queued_at_us=0)
 
 
 def _place(job: Job, path: str, parsed: FolderName | None) -> None:
@@ -198,7 +199,7 @@ def _place(job: Job, path: str, parsed: FolderName | None) -> None:
     if parsed is None:
         _place_intent(job, path)
     elif parsed.ended_at_us:
-        _place_ended(job, folders.read_outcome(path), parsed)
+        _place_ended(job, job_files.read_outcome(path), parsed)
     else:
         job.phase = Phase.RUNNING
         job.pid, job.started_at_us = parsed.pid, parsed.started_at_us
@@ -237,7 +238,7 @@ def _place_intent(job: Job, path: str) -> None:
             break
     # So that a supervisor that has still to start it finds no intent, but how it ended.
     for name in folders.STREAMS:
-        intent.joinpath(name).touch(folders.FILE_MODE)
+        intent.joinpath(name).touch(small_files.FILE_MODE)
     said = OutcomeFile("lost", sentence=_NEVER_TRIED, started_at_us=job.started_at_us, ended_at_us=job.ended_at_us)
-    folders.write_outcome(path, folders.outcome_text(said))
+    job_files.write_outcome(path, job_files.outcome_text(said))
     intent.rename(ended)

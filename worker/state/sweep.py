@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...broker.engine import Run
-from . import folders
+from . import folders, job_files
 
 _log = logging.getLogger(__name__)
 
@@ -79,5 +79,5 @@ def _remove(logs: Path, run: Run) -> bool:
 def _is_of(folder: Path, run: Run) -> bool:
     """Say whether a folder is of this job: those that could not be started share the pid 0, and perhaps the moment."""
     with contextlib.suppress(OSError, ValueError):
-        return folders.read_job(str(folder)).handle == folders.handle(run.key)
+        return job_files.read_job(str(folder)).handle == folders.handle(run.key)
     return False

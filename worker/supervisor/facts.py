@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..state.folders import to_json
+from ..state.small_files import to_json
 from .jobs.leaders import Use
 
 

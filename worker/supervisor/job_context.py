@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from ...schemas.clock import Clock
 from ..keeper.light_process import say
-from ..state.folders import DISK_FULL, RETRY_SECONDS, to_json, write_outcome
+from ..state.job_files import write_outcome
 from ..state.notes import forget_lingering, note_lingering
+from ..state.small_files import DISK_FULL, RETRY_SECONDS, to_json
 from .containment.containment import Boxes
 from .jobs.pump import Pump
 from .keeper_line import KeeperLine

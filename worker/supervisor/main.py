@@ -12,8 +12,9 @@ import sys
 from ..keeper import handover
 from ..keeper.light_process import command, say, unlink_socket
 from ..state import layout
-from ..state.folders import FOLDER_MODE, is_handle, read_file, to_json, write_file
+from ..state.folders import FOLDER_MODE, is_handle
 from ..state.presence import move_in
+from ..state.small_files import read_file, to_json, write_file
 from .adoption.adopt import Adoption
 from .containment.cgroups import open_cgroups
 from .containment.containment import Boxes

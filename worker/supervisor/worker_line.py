@@ -30,7 +30,7 @@ from collections.abc import Callable
 from ..keeper.c_socket import accept, socket
 from ..keeper.light_process import listen, say
 from ..state import layout
-from ..state.folders import from_json, write_file
+from ..state.small_files import from_json, write_file
 from .loop import Loop, log_exception
 
 VERSION = 1

@@ -12,7 +12,7 @@ from jobwire.client.library.client import CursorTooOld, EventCursor
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import EventKind
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.worker.state import folders
+from jobwire.worker.state import folders, found_folders
 
 _DAYS_US = 40 * 24 * 3600 * 1_000_000
 
@@ -84,7 +84,7 @@ def test_a_folder_that_was_not_removed_before_a_crash_is_removed_after_it(worker
         job = client.submit(["echo", "x"])
         job.wait()
         info = job.info()
-    folder = folders.find_run(str(worker.logs), info.pid or 0, info.started_at_us, info.ended_at_us)
+    folder = found_folders.find_run(str(worker.logs), info.pid or 0, info.started_at_us, info.ended_at_us)
     assert folder is not None
     worker.kill()
     store = sqlite3.connect(worker.state / "state.db")

@@ -12,9 +12,9 @@ from daemons import Worker, wait_until
 from processes import is_alive
 
 from jobwire.broker.engine import Launch
-from jobwire.schemas.naming import JobKey
+from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.spec import JobSpec
-from jobwire.worker.state import folders
+from jobwire.worker.state import folders, job_files
 
 # Waits for the gate without polling (opening a FIFO blocks), then writes, and ends with a status of its own.
 SCRIPT = 'echo started >> "$LEDGER"; read _ < "$GATE"; echo "line of $N"; echo "error of $N" >&2; echo ended >> "$LEDGER"; exit "$N"'
@@ -204,11 +204,11 @@ def test_an_intent_whose_job_was_cancelled_goes_though_the_worker_was_killed_bef
     worker.kill()
     intents = []
     for number in (1, 2):
-        launch = Launch(JobKey(bytes([number]) * 32, bytes(16)), JobSpec((b"true",), stdin=b"to read"))
-        folders.write_intent(str(worker.logs), launch, directory=b"/", grace_ms=1)
+        launch = Launch(AttemptKey(bytes([number]) * 32, bytes(16), 1), JobSpec((b"true",), stdin=b"to read"))
+        job_files.write_intent(str(worker.logs), launch, directory=b"/", grace_ms=1)
         intents.append(Path(folders.intent_path(str(worker.logs), folders.handle(launch.key))))
     left, ended = intents
-    folders.write_outcome(str(ended), folders.outcome_text(folders.OutcomeFile("cancelled")))
+    job_files.write_outcome(str(ended), job_files.outcome_text(job_files.OutcomeFile("cancelled")))
     worker.start()
     wait_until(lambda: not left.exists(), "it is removed")
     assert ended.exists()

@@ -12,18 +12,9 @@ import os
 from ....schemas import fault_points
 from ....schemas.naming import parse_folder
 from ...keeper.light_process import say
-from ...state.folders import (
-    INTENT_PREFIX,
-    LINGERS_PREFIX,
-    STREAMS,
-    JobFile,
-    OutcomeFile,
-    find_ended,
-    outcome_text,
-    read_job,
-    read_outcome,
-    run_path,
-)
+from ...state.folders import INTENT_PREFIX, LINGERS_PREFIX, STREAMS, run_path
+from ...state.found_folders import find_ended
+from ...state.job_files import JobFile, OutcomeFile, outcome_text, read_job, read_outcome
 from ...state.notes import forget_lingering, lingering_pipes_path, note_problem, pipes_path, read_pipes, read_problems, write_pipes
 from ..containment.containment import Box, NoBox
 from ..containment.processes import Stat, age_seconds, is_there, mark_of, read_stat

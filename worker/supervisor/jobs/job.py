@@ -16,8 +16,10 @@ from collections.abc import Callable
 from ....schemas import fault_points
 from ....schemas.clock import passed_us
 from ...keeper.light_process import say
-from ...state.folders import RETRY_SECONDS, STREAMS, JobFile, OutcomeFile, outcome_text, run_path, to_json
+from ...state.folders import STREAMS, run_path
+from ...state.job_files import JobFile, OutcomeFile, outcome_text
 from ...state.notes import mark_over_limit, note_problem
+from ...state.small_files import RETRY_SECONDS, to_json
 from ..containment.containment import Box
 from ..containment.unreached import not_ours, outlived_kill
 from ..facts import ended_fact, started_fact

@@ -13,7 +13,7 @@ import select
 import sys
 from collections.abc import Callable
 
-from ...state.folders import DISK_FULL, RETRY_SECONDS
+from ...state.small_files import DISK_FULL, RETRY_SECONDS
 from ..loop import Loop, Timer
 from .pipes import open_anew
 

@@ -9,24 +9,11 @@ import signal
 
 from ....schemas import fault_points
 from ...keeper.light_process import say
-from ...state.folders import (
-    DISK_FULL,
-    FILE_MODE,
-    RETRY_SECONDS,
-    STREAMS,
-    JobFile,
-    OutcomeFile,
-    find_ended,
-    intent_path,
-    outcome_text,
-    read_job,
-    read_outcome,
-    remove_intent,
-    run_path,
-    to_json,
-    write_outcome,
-)
+from ...state.folders import STREAMS, intent_path, remove_intent, run_path
+from ...state.found_folders import find_ended
+from ...state.job_files import JobFile, OutcomeFile, outcome_text, read_job, read_outcome, write_outcome
 from ...state.notes import pipes_path, write_pipes
+from ...state.small_files import DISK_FULL, FILE_MODE, RETRY_SECONDS, to_json
 from ..containment.containment import Box
 from ..facts import ended_fact
 from ..job_context import Yard

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from ...state.folders import DISK_FULL, FILE_MODE, STREAMS, JobFile
+from ...state.folders import STREAMS
+from ...state.job_files import JobFile
 from ...state.notes import is_over_limit, read_problems
+from ...state.small_files import DISK_FULL, FILE_MODE
 from ..loop import Loop
 from .pump import Pump, Quota
 

@@ -30,7 +30,7 @@ import signal
 from collections.abc import Sequence
 
 from ...keeper.light_process import DEFAULT_SIGNALS
-from ...state.folders import JobFile
+from ...state.job_files import JobFile
 from ..c_blake2 import blake2b
 from ..containment.containment import Box
 from ..containment.processes import LEAST_MARK

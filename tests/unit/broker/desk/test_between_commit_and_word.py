@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 from daemons import wait_until
-from desk_house import OWNER, House, asked, ended, key, started
+from desk_house import OWNER, House, asked, attempt, ended, key, started
 
 from jobwire.broker.requests.jobs import describe
 from jobwire.keys.rights import Member
@@ -35,7 +35,7 @@ async def test_a_job_is_there_once_the_desk_has_heard_of_it(house: House) -> Non
     await house.durable()
     # What is found now is the desk's own: who watches or stops it hears of its end, and it does not run on beside that.
     assert house.lookup.visible_job(key(1), me) is house.live[key(1)]
-    house.engine.expect(("start", key(1)))
+    house.engine.expect(("start", attempt(1)))
 
 
 def shown(house: House, number: int) -> job_pb2.Job:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import pytest
-from desk_house import OWNER, SOMEBODYS, House, asked, ended, key, started
+from desk_house import OWNER, SOMEBODYS, House, asked, attempt, ended, key, started
 
 from jobwire.broker.desk import desk as desks
 from jobwire.broker.desk.decide import Decision, decide
@@ -103,7 +103,7 @@ def test_a_job_that_waits_is_launched_when_that_is_written() -> None:
     (write,) = desk.written
     effects = desk.record(write)
     assert words(effects) == ["publish", "launch", "tell", "tell", "settle"]
-    assert effects[1] == ("launch", [key(2)])
+    assert effects[1] == ("launch", [attempt(2)])
     assert effects[2:4] == [("tell", key(1), Word.STARTED), ("tell", key(1), Word.FINISHED)]
     assert desk.phase(2) is Phase.LAUNCHED
 
@@ -119,7 +119,7 @@ def test_a_stop_while_its_launch_is_being_written_cancels_the_job_and_gives_its_
     (cancelling,) = desk.written
     assert "launch" not in words(desk.record(launching))
     effects = desk.record(cancelling)
-    assert ("launch", [key(3)]) in effects
+    assert ("launch", [attempt(3)]) in effects
     assert ("tell", key(2), Word.FINISHED) in effects
     assert not any(effect[0] == "end" for effect in effects)  # type: ignore[index] # reason: as above
 
@@ -146,7 +146,7 @@ def test_a_stop_that_is_written_ends_what_runs() -> None:
     assert desk.phase(1) is Phase.ABORTING
     assert words(desk.record(starting)) == ["publish", "tell"]
     assert desk.phase(1) is Phase.STOPPING
-    assert desk.record(stopping)[1:] == [("reply", ""), ("end", key(1), 15, 1000)]
+    assert desk.record(stopping)[1:] == [("reply", ""), ("end", attempt(1), 15, 1000)]
 
 
 def test_an_id_that_is_taken_is_refused_and_frees_what_it_had_reserved() -> None:
@@ -193,7 +193,7 @@ async def test_the_same_inputs_lead_to_the_same_decisions(house: House, monkeypa
     await house.accept(asked(1), asked(2), asked(3), batch=BatchRun(b"b" * 16, "nightly", 2))
     house.desk.hear([started(1), started(2)])
     house.suspend(house.live[key(1)], paused=True)
-    house.desk.hear([Paused(key(1), paused=True)])
+    house.desk.hear([Paused(attempt(1), paused=True)])
     house.stop(house.live[key(2)], house.live[key(3)])
     with pytest.raises(Refused) as refused:
         await house.accept(asked(1, b"false"), asked(4))

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from desk_house import OWNER, House, asked, ended, key, started
+from desk_house import OWNER, House, asked, attempt, ended, key, started
 
 from jobwire.broker.desk.job import BatchRun, Job, StopOrder
 from jobwire.broker.desk.life import Phase
@@ -38,13 +38,13 @@ def kinds(house: House) -> list[str]:
 async def test_a_job_is_recorded_before_it_is_started(house: House) -> None:
     job = await house.accept_one()
     assert house.store.read("SELECT state FROM jobs") == [(1,)]
-    house.engine.expect(("start", key(1)))
+    house.engine.expect(("start", attempt(1)))
     assert job.phase is Phase.LAUNCHED
 
 
 async def test_a_whole_life_is_told_when_it_is_durable(house: House) -> None:
     job = await house.accept_one()
-    house.engine.expect(("start", key(1)))
+    house.engine.expect(("start", attempt(1)))
     watching = Watching()
     house.watchers.watch(job, watching)
     house.desk.hear([started(1)])
@@ -54,7 +54,7 @@ async def test_a_whole_life_is_told_when_it_is_durable(house: House) -> None:
     assert watching.seen == ["started 101", "flush"]
     await house.durable()
     assert watching.seen[2:] == ["finished 7", "flush"]
-    house.engine.expect(("settled", key(1)))
+    house.engine.expect(("settled", attempt(1)))
     assert kinds(house) == ["QUEUED", "STARTED", "FINISHED"]
 
 
@@ -64,14 +64,14 @@ async def test_the_same_id_with_the_same_spec_is_the_same_job(house: House) -> N
     assert again.known == 1
     assert again.jobs[0] is first
     await house.durable()
-    house.engine.expect(("start", key(1)), ("start", key(2)))
+    house.engine.expect(("start", attempt(1)), ("start", attempt(2)))
 
 
 async def test_two_at_once_with_one_id_start_one_job(house: House) -> None:
     one, two = await asyncio.gather(house.accept(asked(1)), house.accept(asked(1)))
     assert one.jobs[0] is two.jobs[0]
     assert (one.known, two.known) == (0, 1)
-    house.engine.expect(("start", key(1)))
+    house.engine.expect(("start", attempt(1)))
 
 
 async def test_the_same_id_with_another_spec_refuses_the_whole_start(house: House) -> None:
@@ -79,7 +79,7 @@ async def test_the_same_id_with_another_spec_refuses_the_whole_start(house: Hous
     with pytest.raises(Refused) as refused:
         await house.accept(asked(2), asked(1, b"false"))
     assert (refused.value.code, refused.value.job_index) == (Code.ALREADY_EXISTS, 1)
-    house.engine.expect(("start", key(1)))
+    house.engine.expect(("start", attempt(1)))
     assert house.store.read("SELECT count(*) FROM jobs") == [(1,)]
 
 
@@ -98,27 +98,27 @@ async def test_an_id_of_a_job_that_ended_long_ago_is_known(house: House) -> None
 
 async def test_a_stop_of_a_queued_job_cancels_it(house: House) -> None:
     jobs = (await house.accept(asked(1), asked(2), asked(3))).jobs
-    house.engine.expect(("start", key(1)), ("start", key(2)))
+    house.engine.expect(("start", attempt(1)), ("start", attempt(2)))
     house.stop(jobs[2])
     await house.durable()
     assert jobs[2].outcome is not None
     assert jobs[2].outcome.kind is OutcomeKind.CANCELLED
     assert jobs[2].outcome.sentence == "cancelled by somebody before it started"
-    house.engine.expect(("settled", key(3)))
+    house.engine.expect(("settled", attempt(3)))
 
 
 async def test_a_stop_takes_effect_when_it_is_durable_and_says_who_asked(house: House) -> None:
     job = await house.accept_one()
     house.desk.hear([started(1)])
     house.stop(job, order=StopOrder(2, 500, "somebody"))
-    house.engine.expect(("start", key(1)))
+    house.engine.expect(("start", attempt(1)))
     await house.durable()
-    house.engine.expect(("end", key(1), 2, 500))
+    house.engine.expect(("end", attempt(1), 2, 500))
     house.desk.hear([ended(1, 0)])
     await house.durable()
     assert job.outcome is not None
     assert job.outcome.sentence == "ended; stopped by somebody"
-    house.engine.expect(("settled", key(1)))
+    house.engine.expect(("settled", attempt(1)))
     assert kinds(house) == ["QUEUED", "STARTED", "STOPPING", "FINISHED"]
 
 
@@ -126,34 +126,34 @@ async def test_a_stop_before_the_start_was_seen_still_reaches_the_job(house: Hou
     job = await house.accept_one()
     house.stop(job, order=StopOrder(15, 0, "somebody"))
     await house.durable()
-    house.engine.expect(("start", key(1)), ("end", key(1), 15, 0))
+    house.engine.expect(("start", attempt(1)), ("end", attempt(1), 15, 0))
     house.desk.hear([started(1), ended(1)])
     await house.durable()
-    house.engine.expect(("settled", key(1)))
+    house.engine.expect(("settled", attempt(1)))
 
 
 async def test_facts_told_twice_change_nothing(house: House) -> None:
     await house.accept_one()
-    house.engine.expect(("start", key(1)))
+    house.engine.expect(("start", attempt(1)))
     house.desk.hear([started(1)])
     house.desk.hear([started(1)])
     house.desk.hear([ended(1)])
     await house.durable()
-    house.engine.expect(("settled", key(1)))
+    house.engine.expect(("settled", attempt(1)))
     house.desk.hear([ended(1)])
-    house.engine.expect(("settled", key(1)))
+    house.engine.expect(("settled", attempt(1)))
     assert kinds(house) == ["QUEUED", "STARTED", "FINISHED"]
 
 
 async def test_after_a_restart_what_runs_is_adopted_and_what_ended_is_recorded(house: House) -> None:
     await house.accept(asked(1), asked(2), asked(3))
-    house.engine.expect(("start", key(1)), ("start", key(2)))
+    house.engine.expect(("start", attempt(1)), ("start", attempt(2)))
     house.desk.hear([started(1)])
     await house.durable()
     house.engine.known = [started(1, adopted=True), started(2, adopted=True), ended(2, 9)]
     await house.restart()
     await house.durable()
-    house.engine.expect(("recover", key(1), key(2), key(3)), ("start", key(3)), ("settled", key(2)))
+    house.engine.expect(("recover", attempt(1), attempt(2), attempt(3)), ("start", attempt(3)), ("settled", attempt(2)))
     assert house.live[key(1)].phase is Phase.RUNNING
     assert kinds(house) == ["QUEUED"] * 3 + ["STARTED", "ADOPTED", "STARTED", "ADOPTED", "FINISHED"]
 
@@ -167,19 +167,19 @@ async def test_after_a_restart_a_stop_that_was_promised_is_repeated(house: House
     house.engine.known = [started(1, adopted=True)]
     await house.restart()
     await house.durable()
-    house.engine.expect(("recover", key(1)), ("end", key(1), 15, 777))
+    house.engine.expect(("recover", attempt(1)), ("end", attempt(1), 15, 777))
 
 
 async def test_that_a_job_is_launched_is_durable_before_it_is(house: House) -> None:
     """Else a power loss right after the start would leave it queued, and it would run once more."""
     await house.accept(asked(1), asked(2), asked(3))
-    house.engine.expect(("start", key(1)), ("start", key(2)))
+    house.engine.expect(("start", attempt(1)), ("start", attempt(2)))
     assert house.store.read("SELECT launched FROM jobs ORDER BY row") == [(1,), (1,), (0,)]
     house.desk.hear([started(1), ended(1)])
     house.engine.expect()
     await house.durable()
     assert house.store.read("SELECT launched FROM jobs ORDER BY row") == [(1,), (1,), (1,)]
-    house.engine.expect(("start", key(3)), ("settled", key(1)))
+    house.engine.expect(("start", attempt(3)), ("settled", attempt(1)))
 
 
 async def test_a_job_that_was_stopped_while_it_was_being_started_and_never_was_is_cancelled(house: House) -> None:
@@ -188,7 +188,7 @@ async def test_a_job_that_was_stopped_while_it_was_being_started_and_never_was_i
     await house.durable()
     house.engine.effects.clear()
     await house.restart()
-    house.engine.expect(("recover", key(1)), ("settled", key(1)))
+    house.engine.expect(("recover", attempt(1)), ("settled", attempt(1)))
     found = house.lookup.job(key(1))
     assert found is not None
     assert found.outcome is not None
@@ -201,12 +201,12 @@ async def test_a_signal_needs_a_process(house: House) -> None:
     assert "has not started" in str(refused)
     house.desk.hear([started(1)])
     assert house.signal(job, 10) == [None]
-    house.engine.expect(("start", key(1)), ("signal", key(1), 10))
+    house.engine.expect(("start", attempt(1)), ("signal", attempt(1), 10))
 
 
 async def test_a_batch_is_kept_with_its_jobs(house: House) -> None:
     await house.accept(asked(1), asked(2), batch=BatchRun(b"b" * 16, "nightly", 1))
-    house.engine.expect(("start", key(1)))
+    house.engine.expect(("start", attempt(1)))
     job = house.lookup.job(key(2))
     assert job is not None
     assert job.batch == BatchRun(b"b" * 16, "nightly", 1)
@@ -223,25 +223,25 @@ async def test_news_are_published_only_of_what_is_durable(house: House) -> None:
     (message,) = house.published
     (event,) = event_pb2.News.FromString(message).events.events
     assert (event.seq, event.kind) == (1, event_pb2.EVENT_KIND_QUEUED)
-    house.engine.expect(("start", key(1)))
+    house.engine.expect(("start", attempt(1)))
 
 
 async def test_a_pause_is_answered_when_the_engine_says_that_all_stand_still(house: House) -> None:
     first, second = await house.accept_one(1), await house.accept_one(2)
     house.desk.hear([started(1), started(2)])
     done = house.suspend(first, second, paused=True)
-    house.engine.expect(("start", key(1)), ("start", key(2)), ("pause", key(1), True), ("pause", key(2), True))
-    house.desk.hear([Paused(key(1), paused=True)])
+    house.engine.expect(("start", attempt(1)), ("start", attempt(2)), ("pause", attempt(1), True), ("pause", attempt(2), True))
+    house.desk.hear([Paused(attempt(1), paused=True)])
     assert (done, first.paused, second.paused) == ([], True, False)
     house.desk.hear([ended(2)])
     assert done == [None]
     done = house.suspend(first, paused=False)
-    house.desk.hear([Paused(key(1), paused=False)])
+    house.desk.hear([Paused(attempt(1), paused=False)])
     assert (done, first.paused) == ([None], False)
     (refused,) = house.suspend(first, second, paused=True)
     assert "has ended and cannot be paused" in str(refused)
     await house.durable()
-    house.engine.expect(("pause", key(1), False), ("settled", key(2)))
+    house.engine.expect(("pause", attempt(1), False), ("settled", attempt(2)))
     assert kinds(house).count("STARTED") == 2
 
 
@@ -249,7 +249,7 @@ async def test_a_pause_of_a_job_that_the_engine_is_ending_by_itself_is_refused_o
     first, second = await house.accept_one(1), await house.accept_one(2)
     house.desk.hear([started(1), started(2)])
     done = house.suspend(first, second, paused=True)
-    house.desk.hear([Paused(key(1), paused=False), Paused(key(2), paused=True)])
+    house.desk.hear([Paused(attempt(1), paused=False), Paused(attempt(2), paused=True)])
     (refused,) = done
     assert isinstance(refused, Refused)
     assert "is being ended and cannot be paused" in refused.message
@@ -258,8 +258,8 @@ async def test_a_pause_of_a_job_that_the_engine_is_ending_by_itself_is_refused_o
 
 async def test_why_a_start_is_delayed_is_told_until_it_comes(house: House) -> None:
     job = await house.accept_one()
-    house.engine.expect(("start", key(1)))
-    house.desk.hear([Delayed(key(1), "no room")])
+    house.engine.expect(("start", attempt(1)))
+    house.desk.hear([Delayed(attempt(1), "no room")])
     assert house.desk.why_waiting(job) == "no room"
     house.desk.hear([started(1)])
     assert house.desk.why_waiting(job) == ""

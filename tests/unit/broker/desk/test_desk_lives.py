@@ -31,7 +31,7 @@ from jobwire.schemas.clock import Clock
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.job import State as Shown
-from jobwire.schemas.naming import JobKey
+from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.facts import lost, why_lost
@@ -100,10 +100,10 @@ class HonestEngine(EngineDouble):
     def __init__(self) -> None:
         super().__init__(slots=1)
         self.now = 1_000_000
-        self.launched: Counter[JobKey] = Counter()
-        self.running: dict[JobKey, Started] = {}
-        self.ended: dict[JobKey, Ended] = {}
-        self.to_end: set[JobKey] = set()
+        self.launched: Counter[AttemptKey] = Counter()
+        self.running: dict[AttemptKey, Started] = {}
+        self.ended: dict[AttemptKey, Ended] = {}
+        self.to_end: set[AttemptKey] = set()
         self.untold: list[Fact] = []
         self.rebooted = False
 
@@ -117,10 +117,10 @@ class HonestEngine(EngineDouble):
             self.untold.append(fact)
         assert len(self.running) <= self.slots
 
-    def end(self, key: JobKey, number: int, grace_ms: int) -> None:
+    def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
         self.to_end.add(key)
 
-    def settled(self, keys: Sequence[JobKey]) -> None:
+    def settled(self, keys: Sequence[AttemptKey]) -> None:
         for key in keys:
             assert key not in self.running
             self.ended.pop(key, None)
@@ -134,7 +134,7 @@ class HonestEngine(EngineDouble):
         facts += [lost(one, why) for one in missing if (why := why_lost(one, rebooted=self.rebooted))]
         return facts
 
-    def finish(self, key: JobKey, *, failed: bool = False) -> None:
+    def finish(self, key: AttemptKey, *, failed: bool = False) -> None:
         started = self.running.pop(key)
         self.now += 1
         pid = 0 if failed else started.pid
@@ -333,7 +333,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
     @invariant()
     def nothing_is_launched_twice(self) -> None:
         assert all(times == 1 for times in self.engine.launched.values())
-        assert self.engine.launched.keys() <= self.asked.keys()
+        assert {key.job for key in self.engine.launched} <= self.asked.keys()
 
     @invariant()
     def events_are_dense_and_each_life_is_one_of_the_table(self) -> None:
@@ -350,7 +350,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Nothing goes wrong any more."""
         try:
-            self.settle(set[JobKey])
+            self.settle(set[AttemptKey])
             # Acknowledged, or durable when somebody killed the desk.
             stops = self.stops | {job.key for job in self.live.values() if job.state is Shown.STOPPING}
             self.settle(lambda: self.engine.to_end & self.engine.running.keys())
@@ -371,7 +371,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             self.loop.close()
             shutil.rmtree(self.folder)
 
-    def settle(self, ending: Callable[[], set[JobKey]]) -> None:
+    def settle(self, ending: Callable[[], set[AttemptKey]]) -> None:
         for _ in range(200):
             if not (ending() or self.engine.untold or self.gate.group):
                 return

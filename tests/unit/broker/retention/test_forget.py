@@ -3,7 +3,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
-from desk_house import OWNER, EngineDouble, House, asked, ended, key, started
+from desk_house import OWNER, EngineDouble, House, asked, attempt, ended, key, started
 
 from jobwire.broker.desk.job import BatchRun, StopOrder
 from jobwire.broker.desk.life import Phase
@@ -11,7 +11,7 @@ from jobwire.broker.engine import Run
 from jobwire.broker.retention.forget import Forgotten
 from jobwire.keys.rights import Member
 from jobwire.schemas.job import Outcome, OutcomeKind
-from jobwire.schemas.naming import JobKey
+from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Code, Refused
 
 
@@ -45,7 +45,7 @@ async def test_a_forgotten_id_is_never_run_again_not_even_after_a_restart(house:
     await end(house, 1, log_bytes=7)
     assert kept(house) == (1, 7)
     assert await forget(house, key(1)) == Forgotten(1, 7)
-    house.engine.expect(("discard", key(1)))
+    house.engine.expect(("discard", attempt(1)))
     assert kept(house) == (0, 0)
     for _ in range(2):
         with pytest.raises(Refused, match="forgotten") as refused:
@@ -85,7 +85,7 @@ async def test_a_start_repeated_in_the_very_commit_that_forgets_its_job_is_told_
     assert job.outcome is not None
     assert (job.phase, job.outcome.kind) == (Phase.FINISHED, OutcomeKind.LOST)
     assert "forgotten" in job.outcome.sentence
-    house.engine.expect(("start", key(2)), ("discard", key(1)))
+    house.engine.expect(("start", attempt(2)), ("discard", attempt(1)))
 
 
 async def test_of_a_start_with_a_forgotten_id_nothing_is_taken_on(house: House) -> None:
@@ -104,14 +104,14 @@ async def test_the_same_id_of_another_owner_is_another_job(house: House) -> None
     await end(house, 1)
     await forget(house, key(1))
     await house.accept(asked(1), owner=b"p" * 32)
-    house.engine.expect(("discard", key(1)), ("start", JobKey(b"p" * 32, key(1).id)))
+    house.engine.expect(("discard", attempt(1)), ("start", AttemptKey(b"p" * 32, key(1).id, 1)))
 
 
 async def test_what_has_not_ended_is_passed_over(house: House) -> None:
     await house.accept(asked(1))
     assert await forget(house, key(1), key(9)) == Forgotten(0, 0)
     assert not house.lookup.forgotten(key(1))
-    house.engine.expect(("start", key(1)))
+    house.engine.expect(("start", attempt(1)))
 
 
 async def test_only_the_owner_and_who_sees_others_jobs_hear_that_it_was_forgotten(house: House) -> None:
@@ -168,7 +168,7 @@ async def test_folders_that_a_crash_left_behind_are_removed_after_the_next_start
     await house.restart()
     house.forgetting.take_up()
     await house.durable()
-    house.engine.expect(("recover",), ("discard", key(1)))
+    house.engine.expect(("recover",), ("discard", attempt(1)))
     assert count(house, "leftovers") == 0
 
 

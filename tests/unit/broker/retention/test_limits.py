@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
-from desk_house import OWNER, House, asked, ended, key, started
+from desk_house import OWNER, House, asked, attempt, ended, key, started
 
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.requests.jobs import describe
@@ -96,7 +96,7 @@ async def test_jobs_over_the_limit_are_dropped_and_their_ids_stay_taken(five_of_
     await kept.until_idle()
     assert kept.ids() == {key(4), key(5)}
     assert all(kept.house.lookup.forgotten(key(number)) for number in (1, 2, 3))
-    kept.house.engine.expect(("discard", key(1)), ("discard", key(2)), ("discard", key(3)))
+    kept.house.engine.expect(("discard", attempt(1)), ("discard", attempt(2)), ("discard", attempt(3)))
 
 
 async def test_what_is_followed_is_spared_until_it_is_let_go(five_of_which_two_are_kept: Kept) -> None:
@@ -165,7 +165,7 @@ async def test_while_ages_are_not_known_only_number_and_size_count(house: House,
     assert kept.ids() == {key(number) for number in (2, 3, 4, 5)}
     assert kept.retention._timer is not None
     kept.retention.close()
-    house.engine.expect(("discard", key(1)))
+    house.engine.expect(("discard", attempt(1)))
 
 
 async def run_at(house: House, number: int) -> None:
@@ -173,7 +173,10 @@ async def run_at(house: House, number: int) -> None:
     await house.accept_one(number)
     at_us = house.now + house.set_by
     house.desk.hear(
-        [Started(key(number), number, at_us, adopted=False), Ended(key(number), number, at_us, at_us + 1, Outcome(OutcomeKind.EXITED))]
+        [
+            Started(attempt(number), number, at_us, adopted=False),
+            Ended(attempt(number), number, at_us, at_us + 1, Outcome(OutcomeKind.EXITED)),
+        ]
     )
     await house.durable()
 
@@ -214,7 +217,7 @@ async def test_what_is_dated_in_the_past_goes_when_its_age_is_over_in_its_turn(h
             await house.durable()
     assert kept.ids() == {key(3)}
     assert house.lookup.oldest_seq() == 7
-    house.engine.expect(("discard", key(1)), ("discard", key(2)))
+    house.engine.expect(("discard", attempt(1)), ("discard", attempt(2)))
     kept.retention.close()
 
 
@@ -242,7 +245,7 @@ async def test_over_a_limit_of_number_the_first_recorded_goes_and_not_what_is_da
         while len(kept.ids()) > 2:
             await house.durable()
     assert kept.ids() == {key(2), key(3)}
-    house.engine.expect(("discard", key(1)))
+    house.engine.expect(("discard", attempt(1)))
     kept.retention.close()
 
 

@@ -18,7 +18,7 @@ from jobwire.keys import roster
 from jobwire.keys.identity import Identity, generate
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind
-from jobwire.schemas.naming import JobKey
+from jobwire.schemas.naming import AttemptKey
 
 
 class Opened:
@@ -62,7 +62,7 @@ async def test_a_mute_peer_that_takes_the_routing_id_of_one_that_left_gets_none_
             mute.socket.disable_monitor()
             monitor.close(0)
             outcome = Outcome(OutcomeKind.EXITED, exit_status=1)
-            opened.daemon.desk.hear([Ended(JobKey(opened.member.public, job_id), 1, 2, 3, outcome)])
+            opened.daemon.desk.hear([Ended(AttemptKey(opened.member.public, job_id, 1), 1, 2, 3, outcome)])
             assert await asyncio.to_thread(mute.receive_frames, SILENCE_MS) is None
         assert victim.gone
         assert victim.streams == {}

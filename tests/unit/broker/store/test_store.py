@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from desk_house import EngineDouble, House, asked, ended, key, started
+from desk_house import EngineDouble, House, asked, attempt, ended, started
 
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.engine import Ended
@@ -92,7 +92,7 @@ async def test_no_room_refuses_new_jobs_and_still_records_what_ended(house: Hous
     assert refused.value.code is Code.RESOURCE_EXHAUSTED
     house.desk.hear([started(1), ended(1)])
     await house.durable()
-    house.engine.expect(("start", key(1)), ("settled", key(1)))
+    house.engine.expect(("start", attempt(1)), ("settled", attempt(1)))
 
 
 async def test_writes_that_came_together_are_committed_together(house: House) -> None:
@@ -109,7 +109,7 @@ async def test_reads_leave_no_transaction_open(house: House) -> None:
     await house.accept(asked(1))
     house.lookup.alive()
     assert not house.store._reads.in_transaction
-    house.engine.expect(("start", key(1)))
+    house.engine.expect(("start", attempt(1)))
 
 
 async def test_a_start_that_does_not_fit_costs_no_other_start_in_its_group(house: House) -> None:
@@ -145,7 +145,7 @@ async def test_while_nothing_can_be_written_who_asks_is_answered_and_ends_are_re
         house.store._writes.execute(f"DROP TRIGGER full_{what}")
     await house.durable()
     assert house.store.read("SELECT state FROM jobs") == [(4,)]
-    house.engine.expect(("start", key(1)), ("settled", key(1)))
+    house.engine.expect(("start", attempt(1)), ("settled", attempt(1)))
 
 
 async def test_below_the_floor_only_what_is_known_is_answered(house: House) -> None:
@@ -155,7 +155,7 @@ async def test_below_the_floor_only_what_is_known_is_answered(house: House) -> N
         await house.accept(asked(2))
     assert refused.value.code is Code.RESOURCE_EXHAUSTED
     assert (await house.accept(asked(1))).known == 1
-    house.engine.expect(("start", key(1)))
+    house.engine.expect(("start", attempt(1)))
 
 
 async def test_a_store_of_the_first_version_is_brought_up_to_date_with_all_that_it_holds(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ async def test_a_store_of_the_first_version_is_brought_up_to_date_with_all_that_
 @pytest.mark.parametrize("date_us", [1_000_000_000_000_000, 9_000_000_000_000_000])
 async def test_a_store_made_anew_counts_ages_from_dates_but_not_from_the_future(house: House, tmp_path: Path, date_us: int) -> None:
     job = await house.accept_one()
-    house.desk.hear([Ended(key(1), 1, date_us - 1, date_us, Outcome(OutcomeKind.EXITED))])
+    house.desk.hear([Ended(attempt(1), 1, date_us - 1, date_us, Outcome(OutcomeKind.EXITED))])
     await house.durable()
     before = wall_us()
     restore.restore(tmp_path / "anew.db", [job])
@@ -241,7 +241,7 @@ async def test_on_a_disk_that_became_read_only_starts_are_refused_and_ends_are_r
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await house.accept_one()
-    house.engine.expect(("start", key(1)))
+    house.engine.expect(("start", attempt(1)))
 
     def refuse(self: Path) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
@@ -259,6 +259,6 @@ async def test_on_a_disk_that_became_read_only_starts_are_refused_and_ends_are_r
         writes.execute("PRAGMA query_only = OFF")
         await house.durable()
     assert job.phase is Phase.FINISHED
-    house.engine.expect(("settled", key(1)))
+    house.engine.expect(("settled", attempt(1)))
     # The room that nobody could give back is still kept.
     assert (house.path.parent / "ballast").stat().st_size == ballasts.BALLAST_BYTES

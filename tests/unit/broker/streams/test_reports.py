@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from desk_house import EngineDouble, asked, key
+from desk_house import EngineDouble, asked, attempt, key
 
 from jobwire.broker.desk.job import Job
 from jobwire.broker.desk.life import Phase
@@ -99,7 +99,7 @@ def test_nothing_is_sent_without_credit_and_all_of_it_with() -> None:
 
 def test_a_finished_report_has_the_last_lines() -> None:
     stream = Stream(credit=1, jobs=1)
-    stream.engine.logs[key(1), "stdout"] = b"a\nb\nc\n"
+    stream.engine.logs[attempt(1), "stdout"] = b"a\nb\nc\n"
     stream.finish(stream.job(1))
     stream.reports.flush()
     report = stream.sent[0].reports.reports[0]

@@ -13,12 +13,12 @@ import pytest
 
 from jobwire.broker.engine import Ended, Expected, Launch
 from jobwire.schemas.job import OutcomeKind
-from jobwire.schemas.naming import JobKey
+from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.engine import LocalEngine
-from jobwire.worker.state import folders, layout
-from jobwire.worker.state.folders import OutcomeFile
+from jobwire.worker.state import folders, job_files, layout
+from jobwire.worker.state.job_files import OutcomeFile
 from jobwire.worker.supervisor import worker_line
 
 
@@ -131,13 +131,13 @@ async def test_who_asks_what_is_known_is_answered_though_the_line_breaks(pair: P
 
 
 async def test_an_end_that_only_the_log_folder_knows_is_recovered(pair: Pair) -> None:
-    key = JobKey(b"o" * 32, b"i" * 16)
+    key = AttemptKey(b"o" * 32, b"i" * 16, 1)
     logs = str(pair.state / "logs")
     pair.meet()
-    folders.write_intent(logs, Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=1)
+    job_files.write_intent(logs, Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=1)
     intent = folders.intent_path(logs, folders.handle(key))
     outcome = OutcomeFile("exited", exit_status=3, pid=9, started_at_us=10, ended_at_us=20, stdout_bytes=5)
-    folders.write_outcome(intent, folders.outcome_text(outcome))
+    job_files.write_outcome(intent, job_files.outcome_text(outcome))
     os.rename(intent, folders.run_path(logs, 9, 10, 20))  # noqa: PTH104 -- it does not wait for anything
     (fact,) = await pair.engine.recover([Expected(key, 9, 10, 5, launched=True)])
     assert isinstance(fact, Ended)

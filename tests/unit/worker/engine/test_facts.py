@@ -2,15 +2,15 @@ import itertools
 
 from jobwire.broker.engine import Expected
 from jobwire.schemas.job import OutcomeKind, ResourceUse
-from jobwire.schemas.naming import JobKey
+from jobwire.schemas.naming import AttemptKey
 from jobwire.worker.engine.facts import lost, read_ended, why_lost
-from jobwire.worker.state import folders
+from jobwire.worker.state import folders, job_files
 
-KEY = JobKey(b"o" * 32, b"1" * 16)
+KEY = AttemptKey(b"o" * 32, b"1" * 16, 1)
 
 
 def test_an_outcome_file_is_an_end_of_which_the_use_is_not_known() -> None:
-    file = folders.OutcomeFile("exited", 3, 0, "exited with status 3", 7, 10, 20, 1, 2)
+    file = job_files.OutcomeFile("exited", 3, 0, "exited with status 3", 7, 10, 20, 1, 2)
     fact = read_ended(folders.handle(KEY), file._asdict())
     assert (fact.key, fact.pid, fact.started_at_us, fact.ended_at_us) == (KEY, 7, 10, 20)
     assert (fact.outcome.kind, fact.outcome.exit_status, fact.outcome.use) == (OutcomeKind.EXITED, 3, ResourceUse(0, 0, 0))

@@ -8,12 +8,12 @@ import pytest
 
 from jobwire.broker.engine import Delayed, Ended, Fact, Launch
 from jobwire.schemas.job import OutcomeKind
-from jobwire.schemas.naming import JobKey
+from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.intents import Intents
-from jobwire.worker.state import folders
+from jobwire.worker.state import folders, job_files, small_files
 
-FIRST, SECOND = (Launch(JobKey(bytes(32), bytes([number]) * 16), JobSpec((b"true",))) for number in (1, 2))
+FIRST, SECOND = (Launch(AttemptKey(bytes(32), bytes([number]) * 16, 1), JobSpec((b"true",))) for number in (1, 2))
 
 
 class House:
@@ -24,15 +24,15 @@ class House:
         self.written: list[str] = []
         self.facts: list[Fact] = []
         self.came = asyncio.Event()
-        write = folders.write_intent
+        write = job_files.write_intent
 
         def limited(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) -> None:
             if self.error:
                 raise OSError(self.error, "no")
             write(logs, launch, directory=directory, grace_ms=grace_ms)
 
-        monkeypatch.setattr(folders, "write_intent", limited)
-        monkeypatch.setattr(folders, "RETRY_SECONDS", 0.01)
+        monkeypatch.setattr(job_files, "write_intent", limited)
+        monkeypatch.setattr(small_files, "RETRY_SECONDS", 0.01)
         self.intents = Intents(str(tmp_path), b"/", asyncio.get_running_loop(), self.start, self.tell)
 
     def start(self, launches: Sequence[Launch]) -> None:

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker.engine import Launch, Run
-from jobwire.schemas.naming import JobKey
+from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.spec import JobSpec
-from jobwire.worker.state import folders
+from jobwire.worker.state import folders, job_files
 from jobwire.worker.state.sweep import remove_runs
 
-KEY = JobKey(b"o" * 32, b"i" * 16)
+KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)
 
 
 def folder_of(logs: Path, run: Run, *names: str) -> Path:
@@ -41,8 +41,8 @@ def test_a_folder_that_holds_something_else_stays_and_is_named(tmp_path: Path, c
 def test_of_two_that_could_not_be_started_only_the_right_one_is_removed(tmp_path: Path) -> None:
     """Both have the pid 0, and they may have the same times: there is one folder, of one of them."""
     logs = str(tmp_path)
-    other = JobKey(KEY.owner, b"j" * 16)
-    folders.write_intent(logs, Launch(KEY, JobSpec((b"x",))), directory=b"/", grace_ms=0)
+    other = AttemptKey(KEY.owner, b"j" * 16, 1)
+    job_files.write_intent(logs, Launch(KEY, JobSpec((b"x",))), directory=b"/", grace_ms=0)
     folder = Path(folders.intent_path(logs, folders.handle(KEY))).rename(folders.run_path(logs, 0, 1, 2))
     remove_runs(tmp_path, [Run(other, 0, 1, 2)])
     assert folder.exists()

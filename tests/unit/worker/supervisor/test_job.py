@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.worker.state.folders import JobFile
+from jobwire.worker.state.job_files import JobFile
 from jobwire.worker.supervisor import job_context as yards
 from jobwire.worker.supervisor.job_context import Yard
 from jobwire.worker.supervisor.jobs import job as jobs

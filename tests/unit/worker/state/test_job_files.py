@@ -1,0 +1,109 @@
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobwire.broker.engine import Launch
+from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.spec import JobSpec
+from jobwire.worker.state import folders, job_files, rebuild
+from jobwire.worker.state.job_files import OutcomeFile
+
+KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)
+START, END = 1_795_500_000_000_001, 1_795_500_000_000_002
+
+
+def write_intent(logs: Path, spec: JobSpec, key: AttemptKey = KEY) -> Path:
+    job_files.write_intent(str(logs), Launch(key, spec), directory=b"/fallback", grace_ms=7)
+    return Path(folders.intent_path(str(logs), folders.handle(key)))
+
+
+def test_an_intent_comes_back_byte_for_byte(tmp_path: Path) -> None:
+    spec = JobSpec(
+        argv=(b"\xff\xfe", b"", b"\xc3\xa4", b'"\\'),
+        environment=((b"A", b"\x80"), (b"B", b"")),
+        directory=b"/tmp/\xf0",
+        stdin=b"\0\xff",
+        name="n",
+        labels=(("k", "\N{SNOWMAN}"),),
+        time_limit_ms=5,
+        stop_signal=2,
+        grace_ms=9,
+    )
+    folder = write_intent(tmp_path, spec)
+    job = job_files.read_job(str(folder))
+    assert job.handle == folders.handle(KEY)
+    assert rebuild.spec_of(job, (folder / "stdin").read_bytes()) == spec
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+def test_what_a_spec_leaves_open_is_filled_in(tmp_path: Path) -> None:
+    job = job_files.read_job(str(write_intent(tmp_path, JobSpec((b"true",)))))
+    assert (job.directory, job.grace_ms, job.has_stdin, job.time_limit_ms) == ("/fallback", 7, False, None)
+
+
+def test_a_half_written_intent_is_written_anew(tmp_path: Path) -> None:
+    folder = write_intent(tmp_path, JobSpec((b"long" * 1000,)))
+    (folder / "job").write_text("{")
+    assert job_files.read_job(str(write_intent(tmp_path, JobSpec((b"true",))))).argv == ["true"]
+
+
+def test_a_job_file_names_its_attempt(tmp_path: Path) -> None:
+    second = KEY._replace(attempt=2)
+    folder = write_intent(tmp_path, JobSpec((b"true",)), second)
+    assert json.loads((folder / "job").read_text())["attempt"] == 2
+    assert folders.key_of(job_files.read_job(str(folder)).handle) == second
+
+
+def test_a_job_file_of_before_attempts_were_counted_tells_of_the_first(tmp_path: Path) -> None:
+    folder = write_intent(tmp_path, JobSpec((b"true",)))
+    fields = json.loads((folder / "job").read_text())
+    del fields["attempt"]
+    (folder / "job").write_text(json.dumps(fields))
+    assert folders.key_of(job_files.read_job(str(folder)).handle) == KEY
+
+
+@pytest.mark.parametrize("attempt", [0, -1, True, "2", 1.5, None])
+def test_a_job_file_with_an_attempt_that_is_none_is_broken(tmp_path: Path, attempt: object) -> None:
+    folder = write_intent(tmp_path, JobSpec((b"true",)))
+    fields = json.loads((folder / "job").read_text())
+    (folder / "job").write_text(json.dumps(fields | {"attempt": attempt}))
+    with pytest.raises(ValueError, match="is broken"):
+        job_files.read_job(str(folder))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"id":1}', "\xff"])
+def test_a_broken_job_file_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "job").write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=r".*"):
+        job_files.read_job(str(tmp_path))
+
+
+def test_an_outcome_is_read_back_and_half_of_one_is_none(tmp_path: Path) -> None:
+    outcome = OutcomeFile("exited", 3, sentence="exited with status 3", pid=4, started_at_us=START, ended_at_us=END)
+    assert job_files.read_outcome(str(tmp_path)) is None
+    text = job_files.outcome_text(outcome)
+    job_files.write_outcome(str(tmp_path), text)
+    assert job_files.read_outcome(str(tmp_path)) == outcome
+    assert json.loads(text)["version"] == 1
+    for broken in ("", text[:30], "[]", "{}"):
+        (tmp_path / "outcome").write_text(broken)
+        assert job_files.read_outcome(str(tmp_path)) is None
+
+
+OUTCOMES = st.builds(OutcomeFile, *(st.text() if isinstance(value, str) else st.integers() for value in OutcomeFile("")))
+
+
+@given(OUTCOMES)
+def test_an_outcome_is_one_json_object_of_its_fields(outcome: OutcomeFile) -> None:
+    assert json.loads(job_files.outcome_text(outcome)) == {"version": 1, **outcome._asdict()}
+
+
+@pytest.mark.parametrize("said", ['"exit_status":null', '"signal":"9"', '"signal":true', '"sentence":3', '"stdout_bytes":[]'])
+def test_an_outcome_that_says_something_else_than_numbers_and_texts_is_none(tmp_path: Path, said: str) -> None:
+    job_files.write_outcome(str(tmp_path), f'{{"kind":"exited","exit_status":0,{said}}}')
+    assert job_files.read_outcome(str(tmp_path)) is None

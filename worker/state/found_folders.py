@@ -1,0 +1,58 @@
+"""Finds the log folders of attempts by what is known of them: their process and start, or their handle.
+
+The supervisor imports this: nothing heavy may be imported here.
+"""
+
+# pathlib would cost the supervisor a megabyte.
+# ruff: noqa: PTH112, PTH208
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ...schemas.naming import format_folder, format_time, parse_folder
+from .folders import run_path
+from .job_files import read_job
+
+
+def find_run(logs: str, pid: int, started_at_us: int, ended_at_us: int = 0) -> str | None:
+    """Find the folder of a run by its process and start; the end need not be known. None where there is none."""
+    path = run_path(logs, pid, started_at_us, ended_at_us)
+    if os.path.isdir(path):
+        return path
+    if ended_at_us:
+        # It may not have been possible to give it its last name.
+        path = run_path(logs, pid, started_at_us)
+        return path if os.path.isdir(path) else None
+    beginning = f"{format_folder(pid, started_at_us)}_"
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(logs):
+            if name.startswith(beginning):
+                return f"{logs}/{name}"
+    return None
+
+
+def find_ended(logs: str, handles: set[str], since_us: int = 0) -> dict[str, str]:
+    """Find the folders of jobs that ended, by handle: the newest are looked at first, until all are found.
+
+    None that started before `since_us` is looked into: a job does not start before it was accepted.
+    """
+    since = format_time(since_us)
+    ended = [
+        name
+        for name in os.listdir(logs)
+        if name.count("_") == 2 and name.split("_")[1] >= since and parse_folder(name) is not None  # noqa: PLR2004 -- pid, start, end
+    ]
+    # The end is the last part of the name, and times sort as text.
+    ended.sort(key=lambda name: name.rpartition("_")[2], reverse=True)
+    found: dict[str, str] = {}
+    for name in ended:
+        if len(found) == len(handles):
+            break
+        try:
+            job = read_job(f"{logs}/{name}")
+        except (OSError, ValueError):
+            continue
+        if job.handle in handles:
+            found.setdefault(job.handle, f"{logs}/{name}")
+    return found

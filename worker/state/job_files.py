@@ -1,0 +1,182 @@
+"""The `job` and `outcome` files in a log folder: what was to be run, and how it ended.
+
+The supervisor imports this: nothing heavy may be imported here.
+"""
+
+# pathlib would cost the supervisor a megabyte, and each start some microseconds.
+# ruff: noqa: PTH102, PTH103
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...schemas.naming import AttemptKey
+from .folders import FOLDER_MODE, handle, intent_path, numbered
+from .small_files import read_object, to_json, write_file
+
+if TYPE_CHECKING:
+    from ...broker.engine import Launch
+    from ...schemas.spec import JobSpec
+
+VERSION = 1
+
+_quote = json.encoder.encode_basestring_ascii
+
+
+class JobFile(NamedTuple):
+    """What the `job` file says. Text stands for bytes, decoded with `surrogateescape`."""
+
+    handle: str
+    argv: list[str]
+    environment: list[tuple[str, str]]
+    directory: str
+    has_stdin: bool
+    name: str
+    labels: list[tuple[str, str]]
+    time_limit_ms: int | None
+    stop_signal: int
+    grace_ms: int
+    output_limit_bytes: int | None = None
+    linger: bool = False
+    # Which of the fields the spec did not say: what stands there is the worker's own choice.
+    left_open: tuple[str, ...] = ()
+
+
+class OutcomeFile(NamedTuple):
+    """What the `outcome` file says; the names are those of its keys.
+
+    Without the resources used: they are known only after the leader was reaped, and that comes after this is written.
+    """
+
+    kind: str
+    exit_status: int = 0
+    signal: int = 0
+    sentence: str = ""
+    pid: int = 0
+    started_at_us: int = 0
+    ended_at_us: int = 0
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
+    stdout_problem: str = ""
+    stderr_problem: str = ""
+
+
+def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) -> None:
+    """Put a job's intent on disk, before the supervisor is told to start it; a half-written one is written anew.
+
+    `directory` and `grace_ms` are what counts where the spec leaves them open.
+    """
+    write_folder(intent_path(logs, handle(launch.key)), launch.key, launch.spec, directory=directory, grace_ms=grace_ms)
+
+
+def write_folder(folder: str, key: AttemptKey, spec: JobSpec, *, directory: bytes, grace_ms: int) -> None:
+    """Make a folder with the `job` file, and what is read as standard input."""
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.mkdir(folder, FOLDER_MODE)
+        except FileNotFoundError:
+            # Somebody has removed all logs.
+            os.makedirs(folder, FOLDER_MODE)
+    if spec.stdin is not None:
+        write_file(f"{folder}/stdin", spec.stdin)
+    fields = {
+        "version": VERSION,
+        "owner": key.owner.hex(),
+        "id": key.id.hex(),
+        "attempt": key.attempt,
+        "argv": [_text(argument) for argument in spec.argv],
+        "environment": [(_text(name), _text(value)) for name, value in spec.environment],
+        "directory": _text(spec.directory or directory),
+        "has_stdin": spec.stdin is not None,
+        "name": spec.name,
+        "labels": spec.labels,
+        "time_limit_ms": spec.time_limit_ms,
+        "stop_signal": int(spec.stop_signal),
+        "grace_ms": grace_ms if spec.grace_ms is None else spec.grace_ms,
+        "output_limit_bytes": spec.output_limit_bytes,
+        "linger": spec.linger,
+        "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
+    }
+    write_file(f"{folder}/job", to_json(fields).encode())
+
+
+def read_job(folder: str) -> JobFile:
+    """Read the `job` file of a folder.
+
+    Raises OSError where there is none, ValueError where it is broken.
+    """
+    fields = read_object(f"{folder}/job")
+    try:
+        return JobFile(
+            handle=numbered(f"{fields['id']}.{fields['owner']}", _attempt_of(fields)),
+            argv=fields["argv"],
+            environment=fields["environment"],
+            directory=fields["directory"],
+            has_stdin=fields["has_stdin"],
+            name=fields["name"],
+            labels=fields["labels"],
+            time_limit_ms=fields["time_limit_ms"],
+            stop_signal=fields["stop_signal"],
+            grace_ms=fields["grace_ms"],
+            # Not there in what an earlier version wrote.
+            output_limit_bytes=fields.get("output_limit_bytes"),
+            linger=fields.get("linger", False),
+            left_open=tuple(fields.get("left_open", ())),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder}/job is broken: {error!r}") from None
+
+
+def _attempt_of(fields: dict[str, Any]) -> int:
+    # Not there in what an earlier version wrote, which knew one attempt. A bool is no number here.
+    attempt = fields.get("attempt", 1)
+    if type(attempt) is not int or attempt < 1:
+        raise ValueError(f"attempt {attempt!r:.100}")
+    return attempt
+
+
+_OUTCOME_TEXTS = ("kind", "sentence", "stdout_problem", "stderr_problem")
+
+
+def outcome_text(outcome: OutcomeFile) -> str:
+    """Write an outcome as it stands in its file: one JSON object."""
+    # Not by an encoder, which would take as long as writing the file: this is done at the end of each job.
+    return (
+        f'{{"version":{VERSION},"kind":{_quote(outcome.kind)},"exit_status":{outcome.exit_status},"signal":{outcome.signal},'
+        f'"sentence":{_quote(outcome.sentence)},"pid":{outcome.pid},'
+        f'"started_at_us":{outcome.started_at_us},"ended_at_us":{outcome.ended_at_us},'
+        f'"stdout_bytes":{outcome.stdout_bytes},"stderr_bytes":{outcome.stderr_bytes},'
+        f'"stdout_problem":{_quote(outcome.stdout_problem)},"stderr_problem":{_quote(outcome.stderr_problem)}}}'
+    )
+
+
+def write_outcome(folder: str, text: str) -> None:
+    """Write the `outcome` file."""
+    write_file(f"{folder}/outcome", text.encode())
+
+
+def read_outcome(folder: str) -> OutcomeFile | None:
+    """Read the `outcome` file of a folder; None where there is none, or only a beginning of it."""
+    try:
+        fields = read_object(f"{folder}/outcome")
+        said = {name: fields[name] for name in OutcomeFile._fields if name in fields}
+        # Not isinstance: a bool is no number here.
+        if not all(type(value) is (str if name in _OUTCOME_TEXTS else int) for name, value in said.items()):
+            return None
+        if said["kind"] == "exited" and "exit_status" not in said:
+            return None
+        return OutcomeFile(**said)
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _text(data: bytes) -> str:
+    # Not os.fsdecode: the locale of worker and supervisor need not be the same.
+    return data.decode("utf-8", "surrogateescape")
+
+
+def to_bytes(text: str) -> bytes:
+    """Get back what stands for bytes in a `job` file."""
+    return text.encode("utf-8", "surrogateescape")

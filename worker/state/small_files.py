@@ -1,0 +1,66 @@
+"""Small files, written and read whole, and JSON values in them.
+
+The supervisor imports this: nothing heavy may be imported here.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from typing import Any
+
+FILE_MODE = 0o600
+# The disk is full, or became read-only. Nothing tells when it can be written to again, so what failed is tried again so often.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+RETRY_SECONDS = 1.0
+
+_PART_BYTES = 65_536
+_WRITE_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+
+to_json = json.JSONEncoder(separators=(",", ":")).encode
+_decode = json.JSONDecoder().raw_decode
+
+
+def write_file(path: str, content: bytes) -> None:
+    """Write a whole file that only its owner may read."""
+    file = os.open(path, _WRITE_ANEW, FILE_MODE)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(file, view) :]
+    finally:
+        os.close(file)
+
+
+def read_file(path: str) -> bytes:
+    """Read a whole file: of a disk, or a small one of /proc."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = [os.read(file, _PART_BYTES)]
+        # One read is enough for nearly all.
+        while len(parts[-1]) == _PART_BYTES:
+            parts.append(os.read(file, _PART_BYTES))
+        return b"".join(parts)
+    finally:
+        os.close(file)
+
+
+def from_json(text: str) -> Any:
+    """Read one JSON value. Raises ValueError, or RecursionError for one that is too deep."""
+    text = text.strip()
+    value, end = _decode(text)
+    if end != len(text):
+        raise ValueError(f"something follows the JSON value: {text[end:]!r:.100}")
+    return value
+
+
+def read_object(path: str) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Raises OSError where there is none, ValueError where it is broken.
+    """
+    found = from_json(read_file(path).decode("ascii"))
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds no JSON object")  # noqa: TRY004 -- what was read is wrong, not what was called
+    return found
