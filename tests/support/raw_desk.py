@@ -127,7 +127,7 @@ class RawDesk:
 
 def start_pair(state: Path, *prefix: str, files_limit: int = 0) -> None:
     """Start keeper and supervisor through another program."""
-    code = f"import sys; from jobwire.worker import keeper; keeper.start(sys.argv[1], {files_limit})"
+    code = f"import sys; from jobwire.worker.keeper import process; process.start(sys.argv[1], {files_limit})"
     subprocess.run([*prefix, sys.executable, "-c", code, state], check=True)
 
 

@@ -158,7 +158,7 @@ def test_a_second_pair_waits_for_the_first(desk: RawDesk, tmp_path: Path, monkey
 def test_starts_are_refused_before_descriptors_are_spent(tmp_path: Path, desk: RawDesk) -> None:
     (tmp_path / "small").mkdir()
     limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))"
-    start = f"{limited}; from jobwire.worker import keeper; process.start(sys.argv[1])"
+    start = f"{limited}; from jobwire.worker.keeper import process; process.start(sys.argv[1])"
     subprocess.run([sys.executable, "-c", start, tmp_path / "small"], check=True)
     with serving(tmp_path / "small") as small:
         jobs = [small.start("sleep", "60") for _ in range(2)]
