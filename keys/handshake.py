@@ -16,7 +16,7 @@ from .rights import Member
 from .sockets import Context, Socket
 
 ENDPOINT = "inproc://zeromq.zap.01"
-# An enum's `&` takes longer than the look itself.
+# An enum's `&` takes longer than the check itself.
 _POLLIN = int(zmq.POLLIN)
 _VERSION = b"1.0"
 # After the routing id and the empty frame: version, request id, domain, address, routing id of the peer, mechanism, credentials.
@@ -67,7 +67,7 @@ class Handshake:
         try:
             member = self._admit(request[_CREDENTIALS])
         except Exception:
-            # A bug must neither end the handler, which would shut everybody out, nor let anybody in.
-            log.exception("asking who may come in failed")
+            # A bug must neither end the handler, which would lock everybody out, nor let anybody in.
+            log.exception("the lookup of a key in the roster failed")
             return _BROKEN
         return _UNKNOWN_KEY if member is None else (b"200", b"OK", member.key.hex().encode())

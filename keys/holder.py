@@ -1,4 +1,4 @@
-"""Which worker holds a state folder. The kernel's locks tell that one is running, for they end with it; files only tell which.
+"""Which worker holds a state folder. That one is running is known from the kernel's locks, which end with it; files only say which.
 
 Locks are held on the folder itself, which cannot be replaced, and on a file in it, the only lock of earlier versions.
 """
@@ -29,11 +29,11 @@ class Whereabouts(Enum):
 
 
 def holder_of(state: Path) -> str | None:
-    """Return the pid of the worker that holds a folder, in its own words; empty if it is not recorded, None if none is running.
+    """Return the pid of the worker that holds a folder, as it recorded it; empty if it did not, None if none is running.
 
     Raises OSError if that cannot be determined.
     """
-    # Also where the file was removed, or is another one by now.
+    # The folder's lock is valid even if the file was removed or replaced.
     if not (_is_locked(state, os.O_DIRECTORY) or _is_locked(state / LOCK, os.O_NOFOLLOW)):
         return None
     try:
@@ -73,7 +73,7 @@ def locate(description: Mapping[str, Any]) -> Whereabouts:
 
     To signal it, open its pidfd first and then call this: the answer is valid as long as the pidfd.
     """
-    # An earlier version said less.
+    # An earlier version recorded less.
     for name, here in (("boot_id", _boot_id()), ("pid_namespace", _pid_namespace())):
         if here and description.get(name, here) != here:
             return Whereabouts.ELSEWHERE

@@ -97,7 +97,7 @@ def load(path: Path) -> Identity:
             return from_seed(_parse(lines[0], _SECRET_PREFIX, "secret key"))
         except Refused as refused:
             raise _damaged(path, refused.message) from None
-    raise _damaged(path, f"it has {len(lines)} lines that are no comments instead of one")
+    raise _damaged(path, f"it has {len(lines)} lines that are not comments instead of one")
 
 
 def _damaged(path: Path, reason: str) -> Refused:
@@ -177,7 +177,7 @@ def curve_public_of(public: bytes) -> bytes:
     try:
         return bindings.crypto_sign_ed25519_pk_to_curve25519(public)
     except (CryptoError, RuntimeError):
-        raise Refused(Code.INVALID_ARGUMENT, "these bytes are no Ed25519 public key: nobody can have made them") from None
+        raise Refused(Code.INVALID_ARGUMENT, "these bytes are not an Ed25519 public key") from None
 
 
 def _check_sum(key: bytes, prefix: str) -> bytes:
@@ -204,7 +204,7 @@ def _parse(text: str, prefix: str, what: str) -> bytes:
         value = _DIGITS.find(digit)
         if value < 0:
             position = len(prefix) + place + 1
-            raise Refused(Code.INVALID_ARGUMENT, f"character {position} of the {what}, {digit!r}, is none that occurs in one")
+            raise Refused(Code.INVALID_ARGUMENT, f"character {position} of the {what}, {digit!r}, does not occur in one")
         number = number << 5 | value
     if len(digits) != _TEXT_DIGITS:
         problem = "is cut off" if len(digits) < _TEXT_DIGITS else "is too long"
@@ -215,4 +215,4 @@ def _parse(text: str, prefix: str, what: str) -> bytes:
         key = data[:KEY_BYTES]
         if data[KEY_BYTES:] == _check_sum(key, prefix):
             return key
-    raise Refused(Code.INVALID_ARGUMENT, f"a character of the {what} is wrong: its checksum does not fit")
+    raise Refused(Code.INVALID_ARGUMENT, f"a character of the {what} is wrong: its checksum does not match")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 from ..schemas.frames import MOST_CONNECTIONS, MOST_GRANTS, MOST_QUEUED_JOBS, MOST_STREAMS, MOST_UNREAD_BYTES
 
-# More would not be a limit of this program but of the machine.
+# More would be a limit of the machine, not of this program.
 _MOST = 1_000_000_000
 # More than the largest single reply: two ranges of a log behind a job with two MiB of arguments.
 _FEWEST_UNREAD_BYTES = 5 * 1024 * 1024
@@ -20,8 +20,8 @@ class Limits:
     """The limits of one member; the defaults apply to what its entry in the roster does not set.
 
     `connections`, for requests. `streams`: watched starts and stops, and followed logs. `grants`: subscriptions to events.
-    `unread_bytes`: what was sent and its machine did not take yet, of replies and of events each. `queued_jobs` wait, `running_jobs`
-    run (0: as many as there are slots).
+    `unread_bytes`: bytes sent that its machine has not received yet, for replies and for events separately. `queued_jobs`: jobs that
+    wait. `running_jobs`: jobs that run (0: as many as there are slots).
     """
 
     connections: int = MOST_CONNECTIONS

@@ -1,4 +1,4 @@
-"""Whose a file or folder is, and who else may change it: what jobwire trusts must belong to who runs it, as sshd's StrictModes has it.
+"""Who owns a file or folder, and who else may change it: what jobwire trusts must belong to the user who runs it, as in sshd's StrictModes.
 
 Otherwise a root shell that kept the HOME of a user would start a worker that runs this user's jobs as root. Knows no file's content.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from ..schemas.refusal import Code, Refused
 
 _ROOT = 0
-# What user_namespaces(7) has in uid_map where there is none.
+# uid_map outside of any user namespace, see user_namespaces(7).
 _ALL_USERS = ["0", "0", "4294967295"]
 
 
@@ -73,7 +73,7 @@ def judge_owner(status: os.stat_result, path: Path, what: str, *, roots_too: boo
     if status.st_uid != me and not (roots_too and status.st_uid == _ROOT):
         raise Refused(
             Code.FAILED_PRECONDITION,
-            f"{what} {path} belongs to {name_of(status.st_uid)}, and this is run by {name_of(me)}",
+            f"{what} {path} belongs to {name_of(status.st_uid)}, but jobwire runs as {name_of(me)}",
             _remedy(status.st_uid),
         )
 
@@ -120,7 +120,7 @@ def _is_private(gid: int, uid: int) -> bool:
 
 
 def _above(path: Path) -> Iterator[Path]:
-    """Return the folders above a path: as it is written, and as its links lead."""
+    """Return the folders above a path, as written and with links resolved."""
     yield from dict.fromkeys((*path.absolute().parents, *Path(os.path.realpath(path)).parents))
 
 
@@ -128,12 +128,12 @@ def _judge_above(folder: Path, path: Path, what: str) -> None:
     try:
         status = folder.stat()
     except OSError:
-        # What is missing root makes.
+        # Root creates what is missing.
         return
     if status.st_uid not in {_ROOT, *outsiders()}:
         raise Refused(
             Code.FAILED_PRECONDITION,
-            f"{what} {path} is in {folder}, which belongs to {name_of(status.st_uid)}, and this is run by {name_of(_ROOT)}",
+            f"{what} {path} is in {folder}, which belongs to {name_of(status.st_uid)}, but jobwire runs as {name_of(_ROOT)}",
             _remedy(status.st_uid),
         )
     if others_may_write(status) and not status.st_mode & stat.S_ISVTX:

@@ -1,7 +1,7 @@
-"""Files and folders that only their owner may read: written atomically, and never through a link of somebody else.
+"""Files and folders that only their owner may read: written atomically, and never through a link of another user.
 
-A path is resolved part by part, each opened below the descriptor of the one before, so that nobody can swap a folder between check and
-use. root follows only links of root. Knows no content of the files.
+A path is resolved part by part, each opened relative to the descriptor of the previous one, so that nobody can replace a folder between
+check and use. Root follows only links of root. Knows no content of the files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Place:
     """The name of a file in an open folder. Close it after use."""
 
     def __init__(self, folder: int, path: Path) -> None:
-        """`path` is where the links led."""
+        """`path` is the path with its links resolved."""
         self.folder = folder
         self.path = path
 
@@ -75,7 +75,7 @@ class Place:
             # If root edits the file of a service, the service must still be able to read it.
             before = self._status() or os.fstat(self.folder)
             if before.st_uid != os.geteuid():
-                # The file that was made, whatever its name leads to by now.
+                # By descriptor: the name may lead to another file by now.
                 os.fchown(fd, before.st_uid, before.st_gid)
             os.rename(made, self.path.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
             _sync(self.folder)
@@ -96,7 +96,7 @@ class Place:
             return
         if (number := ctypes.get_errno()) not in {errno.EINVAL, errno.ENOSYS}:
             raise OSError(number, os.strerror(number), self.path)
-        # A file system with neither: two writers at the same moment cannot be distinguished then.
+        # A file system without either: two concurrent writers cannot be told apart here.
         if self._status() is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
         os.rename(made, self.path.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
@@ -107,7 +107,7 @@ class Place:
         made = f".{self.path.name}.{os.urandom(8).hex()}"
         fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self.folder)
         try:
-            # Whatever the umask.
+            # Regardless of the umask.
             os.fchmod(fd, 0o600)
             with open(fd, "wb", closefd=False) as file:
                 file.write(data)
@@ -171,7 +171,7 @@ def _sync(fd: int) -> None:
 
 
 class _Walk:
-    """The folders on the way from the root to where we are, open."""
+    """The open folders from the root to the current one."""
 
     def __init__(self) -> None:
         self._opened = [os.open("/", os.O_PATH | _FOLDER)]
@@ -191,7 +191,7 @@ class _Walk:
                 made = True
         self._opened.append(os.open(name, os.O_PATH | _FOLDER, dir_fd=self._opened[-1]))
         if made and stat.S_IMODE(os.fstat(self._opened[-1]).st_mode) & stat.S_IRWXU != stat.S_IRWXU:
-            # The umask took away what we need ourselves. By what is open: under that name may be another one by now.
+            # The umask removed permissions that are needed here. By descriptor, as the name may lead to another folder by now.
             Path(f"/proc/self/fd/{self._opened[-1]}").chmod(0o700)
         self.names.append(name)
 
@@ -201,7 +201,7 @@ class _Walk:
             os.close(self._opened.pop())
 
     def follow(self, name: str, link: os.stat_result) -> tuple[str, ...]:
-        """Get the parts of what a link leads to, to be gone from where we are then."""
+        """Return the parts of a link's target, to be followed from the folder that is current afterwards."""
         _demand_ours(self._opened[-1], link, Path("/", *self.names, name))
         target = Path(os.readlink(name, dir_fd=self._opened[-1]))
         if not target.is_absolute():
@@ -211,7 +211,7 @@ class _Walk:
         return target.parts[1:]
 
     def reopen(self) -> int:
-        """Open where we are for more than to walk on."""
+        """Return a descriptor of the current folder for more than path resolution."""
         return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._opened[-1])
 
     def close(self) -> None:
@@ -220,7 +220,7 @@ class _Walk:
 
 
 def _walk(path: Path, *, make: bool, to_folder: bool) -> tuple[int, Path]:
-    """Go as path_resolution(7) has it: to a folder, or to that of a file. Gives it open, and where the links led."""
+    """Resolve a path as path_resolution(7) does; return the open folder, or that of the file, and the path with its links resolved."""
     parts = deque(path.absolute().parts[1:])
     links = 0
     walk = _Walk()
@@ -248,7 +248,7 @@ def _walk(path: Path, *, make: bool, to_folder: bool) -> tuple[int, Path]:
 
 
 def _demand_ours(folder: int, link: os.stat_result, path: Path) -> None:
-    """Refuse a link that somebody else could have put there; for who is not root, as fs.protected_symlinks of proc(5) has it."""
+    """Refuse a link that another user could have made; for users other than root, by the rules of fs.protected_symlinks in proc(5)."""
     within = os.fstat(folder)
     if os.geteuid() == 0:
         trusted = {0, *outsiders()}
@@ -258,4 +258,4 @@ def _demand_ours(folder: int, link: os.stat_result, path: Path) -> None:
         is_ours = link.st_uid in {0, os.geteuid(), within.st_uid}
     if not is_ours:
         owner = link.st_uid or within.st_uid
-        raise PermissionError(errno.EPERM, f"{path} is a link that {name_of(owner)} may have put there, and is not followed")
+        raise PermissionError(errno.EPERM, f"{path} is a link that {name_of(owner)} may have made, and is not followed")

@@ -32,7 +32,7 @@ _NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 _WRITTEN = flags.CLOSE_WRITE | flags.MOVED_TO
 _TAKEN_AWAY = flags.MOVED_FROM | flags.DELETE
 _WATCHED = _WRITTEN | _TAKEN_AWAY | flags.CREATE | flags.ATTRIB | flags.MOVE_SELF | flags.ONLYDIR
-# Editors move or delete the old file and then write the new one: the wait for it, before the roster counts as empty.
+# Editors move or delete the old file and then write the new one. Wait this long for it before the roster counts as empty.
 _SETTLE_SECONDS = 0.1
 
 
@@ -45,7 +45,7 @@ def read(path: Path) -> Roster:
 
 
 def _read_text(path: Path, *, in_force: bool = False) -> str:
-    """Return the content of the file; `in_force`: it is to be used, so only the user who runs this, or root, may have written it."""
+    """Return the content of the file. `in_force`: it will be used, so only the user who runs this, or root, may have written it."""
     if in_force:
         # The owner of a folder above could put an older roster of root there and get access again.
         demand_fixed(path, "the roster")
@@ -183,15 +183,15 @@ class RosterFile:
             return
         problem = ""
         try:
-            # Before reading, or a change in between would be missed.
+            # Before reading; otherwise a change in between would be missed.
             self._watch()
         except OSError as error:
-            problem = f"changes of {self._path} go unseen until a restart: its folder cannot be watched: {error.strerror}"
+            problem = f"changes of {self._path} are not noticed until a restart: its folder cannot be watched: {error.strerror}"
         try:
             self._take(_read_text(self._path, in_force=True))
         except Refused as refused:
-            problem = f"{refused}; the roster before stays in force"
-        # Once: other changes in the folder lead here again.
+            problem = f"{refused}; the previous roster stays in force"
+        # Report it once: other changes in the folder lead here again.
         if problem and problem != self._problem:
             self._on_problem(problem)
         self._problem = problem
@@ -210,7 +210,7 @@ class RosterFile:
             self._on_change(roster)
 
     def _watch(self) -> None:
-        # The folders and not the file: editors put another file in its place. Where it is a link, its target changes elsewhere.
+        # The folders and not the file, because editors replace the file. If it is a link, its target changes in another folder.
         # Repeated before each reading, as links and folders may be replaced too; the kernel gives the same watch again.
         for folder in {self._path.parent, _real(self._path).parent}:
             self._inotify.add_watch(folder, _WATCHED)
@@ -230,7 +230,7 @@ class RosterFile:
         return bool(last) and not last & _WRITTEN
 
     def _concerns_us(self, events: Sequence[Event]) -> bool:
-        # Reading without need could meet a file that is half written. Events without a name are about a folder, or some were lost.
+        # An unnecessary read could find a file that is half written. Events without a name concern the folder, or some were lost.
         return any(event.name in ("", self._path.name) for event in events) or self._path.is_symlink()
 
 

@@ -101,9 +101,9 @@ def _roster(document: Mapping[str, object]) -> Roster:
         if member.name in names:
             raise _Wrong(f"the name {member.name!r} is given twice", index, "name")
         if member.key in by_key:
-            raise _Wrong(f"the key is that of {by_key[member.key].name!r} too", index, "key")
+            raise _Wrong(f"the key is also that of {by_key[member.key].name!r}", index, "key")
         if curve in by_curve:
-            raise _Wrong(f"the key is the negative of that of {by_curve[curve].name!r}, and cannot be told from it", index, "key")
+            raise _Wrong(f"the key is the negative of that of {by_curve[curve].name!r} and cannot be distinguished from it", index, "key")
         names.add(member.name)
         by_key[member.key] = by_curve[curve] = member
     return Roster(tuple(by_key.values()), by_key, by_curve)
@@ -151,7 +151,7 @@ def _entry(raw: object, index: int) -> _Entry:
 
 def name_problem(name: str) -> str:
     """Return what is wrong with a member's name; empty if it is valid."""
-    return "" if _NAME.fullmatch(name) else f"the name {name!r} may have only letters, digits and _.@-, at most 64"
+    return "" if _NAME.fullmatch(name) else f"the name {name!r} may have only letters, digits and _.@-, and at most 64 characters"
 
 
 def role_problem(role: str) -> str:

@@ -1,4 +1,4 @@
-"""Signed requests: who requested what, from which worker, in which run of it.
+"""Signed requests: who requested what, from which worker, and in which of its runs.
 
 `message Proof` in request.proto says what is signed. Knows no roster: whether the signer may do it, and owns the connection, is checked
 elsewhere.
@@ -23,7 +23,7 @@ def sign(identity: Identity, audience: bytes, nonce: bytes, request: bytes) -> r
     Raises `Refused(INVALID_ARGUMENT)` if the `hello` had no valid key or nonce.
     """
     if len(audience) != KEY_BYTES or len(nonce) != NONCE_BYTES:
-        raise Refused(Code.INVALID_ARGUMENT, "the daemon's hello has no sound public key or nonce, so nothing can be signed for it")
+        raise Refused(Code.INVALID_ARGUMENT, "the worker's hello has no valid public key or nonce, so requests to it cannot be signed")
     return request_pb2.Proof(
         signer=identity.public,
         audience=audience,
@@ -38,7 +38,7 @@ def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes) -> byte
     Raises `Refused(UNAUTHENTICATED)`, or FAILED_PRECONDITION with the reason STALE_NONCE: the worker was restarted meanwhile.
     """
     if not envelope.HasField("proof"):
-        raise _unauthenticated("the request changes something and is not signed", "sign it with your key, as docs/protocol.md says")
+        raise _unauthenticated("the request changes something and is not signed", "sign it with your key, as docs/protocol.md describes")
     proof = envelope.proof
     if (len(proof.signer), len(proof.audience), len(proof.nonce), len(proof.signature)) != (
         KEY_BYTES,
@@ -46,20 +46,20 @@ def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes) -> byte
         NONCE_BYTES,
         SIGNATURE_BYTES,
     ):
-        raise _unauthenticated("a part of the request's proof has a wrong length", "sign it as docs/protocol.md says")
+        raise _unauthenticated("a field of the request's proof has the wrong length", "sign it as docs/protocol.md describes")
     if proof.audience != audience:
-        raise _unauthenticated("the request was signed for another daemon", "say hello, and sign for the key in its reply")
+        raise _unauthenticated("the request was signed for another worker", "send hello, and sign for the key in its reply")
     if proof.nonce != nonce:
         raise Refused(
             Code.FAILED_PRECONDITION,
-            "the request was signed for an earlier run of this daemon",
-            "say hello again and sign with the nonce in its reply",
+            "the request was signed for an earlier run of this worker",
+            "send hello again and sign with the nonce in its reply",
             reason=Reason.STALE_NONCE,
         )
     try:
         bindings.crypto_sign_open(proof.signature + _DOMAIN + audience + nonce + envelope.request, proof.signer)
     except CryptoError:
-        raise _unauthenticated("the signature does not fit the request", "sign exactly the bytes that are sent") from None
+        raise _unauthenticated("the signature does not match the request", "sign exactly the bytes that are sent") from None
     return proof.signer
 
 

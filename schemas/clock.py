@@ -1,11 +1,11 @@
-"""The time of day for what is recorded and named: UTC, ascending, whatever becomes of the machine's clock.
+"""The time of day for records and names: UTC, ascending, even if the machine's clock is set.
 
-It goes by the time that passes (CLOCK_BOOTTIME, which nobody sets and which goes on while the machine is suspended), from where the
-machine's clock was when the process began. Where that clock is set, by hand or by NTP, it is followed when it was seen to stay there for a
-while; a jump there and back is never seen in a date. A clock that was days ahead is followed back at once while nothing is under way
-(`follow`). How long something lasted is never told from two dates, but from `passed_us`. What is decided from ages goes by ages.py.
+It advances with CLOCK_BOOTTIME, which cannot be set and continues while the machine is suspended, starting from the machine's clock when
+the process began. If that clock is set, by hand or by NTP, it is followed once it has kept its new time for a while, so a jump there and
+back never shows in a date. A clock that was days ahead is followed back at once while no jobs are under way (`follow`). Durations are
+never computed from two dates but from `passed_us`; decisions that depend on ages use ages.py.
 
-Imports next to nothing: the supervisor, which must stay small, uses it too.
+Imports almost nothing, because the supervisor, which must stay small, uses it too.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-# NTP turns the clock a little faster or slower, and that is no jump.
+# NTP makes the clock a little faster or slower; that is not a jump.
 _SAME_US = 500_000
 _DAY_US = 24 * 3600 * 1_000_000
-# Within a day, that dates ascend is worth more than that they are right; beyond, dates that are wrong help nobody.
+# Within a day, ascending dates are worth more than correct ones; beyond that, wrong dates are useless.
 _STAYS_US = 60_000_000
 _FAR_STAYS_US = 5_000_000
 
 
 def wall_us() -> int:
-    """Say what the machine's clock shows, which may have been set: in microseconds since 1970."""
+    """Return the time of the machine's clock, which may have been set, in microseconds since 1970."""
     return time.time_ns() // 1000
 
 
 def passed_us() -> int:
-    """Say how many microseconds passed since the machine was started, those included in which it was suspended."""
+    """Return the microseconds since the machine was started, including those in which it was suspended."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
 class Steady:
-    """How the machine's clock stands to the time that passes, and for how long it has been seen to stand so."""
+    """The offset between the machine's clock and CLOCK_BOOTTIME, and since when it has been the same."""
 
     __slots__ = ("_seen_us", "_since_us")
 
@@ -41,7 +41,7 @@ class Steady:
         self._since_us = at_us
 
     def stays_us(self, offset_us: int, at_us: int) -> int:
-        """Note how it stands at this moment; say for how long now."""
+        """Record the offset at this moment, and return for how long it has been the same."""
         if not near(offset_us, self._seen_us):
             self._seen_us, self._since_us = offset_us, at_us
         return at_us - self._since_us
@@ -61,7 +61,7 @@ class Clock:
         self._last_us = 0
 
     def now_us(self) -> int:
-        """Say the time in microseconds since 1970; each time a later one, until a clock that was set back is followed."""
+        """Return the time in microseconds since 1970, always later than before, except when a clock that was set back is followed."""
         passed = self.passed_us()
         offset = self._wall_us() - passed
         stays = self._steady.stays_us(offset, passed)
@@ -76,13 +76,13 @@ class Clock:
         return self._last_us
 
     def not_before(self, us: int) -> None:
-        """Go on from this time at least: it is that of something that has happened."""
+        """Continue from this time at least, because something has been recorded with it."""
         ahead = us - (self.passed_us() + self._offset_us)
         if ahead > 0:
             self._offset_us += ahead
 
     def follow(self) -> None:
-        """Show what the machine's clock shows if that is days behind: nothing is under way that would end before it began."""
+        """Adopt the machine's clock if it is days behind. Call this only while no jobs are under way, as one would end before it began."""
         offset = self._wall_us() - self.passed_us()
         if offset < self._offset_us - _DAY_US:
             self._offset_us = offset
@@ -90,5 +90,5 @@ class Clock:
 
 
 def near(one_us: int, other_us: int) -> bool:
-    """Tell whether two differences are the same, but for what NTP turns and what reading two clocks takes."""
+    """Return whether two offsets are the same, except for adjustments by NTP and the time between reading two clocks."""
     return abs(one_us - other_us) <= _SAME_US

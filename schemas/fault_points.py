@@ -1,12 +1,12 @@
 """Named points at which a daemon can be made to die, for tests of what survives. Off unless the environment sets them.
 
-    JOBWIRE_FAULT=in-group-commit                   SIGKILL to itself, the first time it passes this point
+    JOBWIRE_FAULT=in-group-commit                   SIGKILL to itself, the first time it reaches this point
     JOBWIRE_FAULT=in-group-commit:3,during-adoption:stop      the third time; SIGSTOP to itself; it continues after SIGCONT
     JOBWIRE_FAULT_SPENT=FOLDER                      each fault leaves a file of its name there and does not happen again
 
-Without the folder it happens once in each process that reaches the point, so again in its successor.
+Without that folder, the fault happens once in each process that reaches the point, so it happens again in the next process.
 
-In the lowest storey because all daemons use it. It knows none of them and imports next to nothing, so that the keeper stays small.
+In the lowest storey because all daemons use it. Knows none of them and imports almost nothing, so that the keeper stays small.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from .c_signal import signal
 
 POINTS = {
     # The worker.
-    "in-group-commit": "the statements of a group were run, its COMMIT was not",
-    "after-commit-before-reply": "jobs are durable and their `queued` told to subscribers, the start is not acknowledged",
-    "after-commit-before-publish": "what happened to jobs is durable, and nobody was told",
-    "after-intent-before-start": "the folders of jobs that may start are made, the supervisor was not told",
-    "during-recovery": "the engine said what it knows, the desk has recorded nothing of it",
+    "in-group-commit": "the statements of a group were executed, its COMMIT was not",
+    "after-commit-before-reply": "jobs are durable and their `queued` is published, the start is not acknowledged",
+    "after-commit-before-publish": "events are durable, and not published",
+    "after-intent-before-start": "the folders of jobs that may start exist, the supervisor has not been told",
+    "during-recovery": "the engine has reported what it knows, the desk has recorded none of it",
     # The supervisor.
-    "after-intent-before-fork": "logs and pipes are made and deposited, no process is",
-    "after-fork-before-record": "the process is there, its folder has not its name yet",
+    "after-intent-before-fork": "logs and pipes exist and are deposited, the process does not exist",
+    "after-fork-before-record": "the process exists, its folder is not renamed yet",
     "after-exit-before-outcome": "the job ended and its pipes are drained, its outcome is not written",
     "after-outcome-before-reap": "the outcome is written, the leader is still a zombie",
-    "after-outcome-before-rename": "the leader is reaped, its folder still bears the name of one that runs",
-    "after-rename-before-report": "all of the end is on disk, neither keeper nor worker was told",
-    "during-adoption": "one job that ran was taken over, the others were not",
+    "after-outcome-before-rename": "the leader is reaped, its folder still has the name of a running job's",
+    "after-rename-before-report": "the end is on disk, neither keeper nor worker has been told",
+    "during-adoption": "one running job is adopted, the others are not",
     # The keeper.
-    "after-deposit": "a deposit arrived, the fork that it is for may or may not follow",
-    "before-next-supervisor": "the supervisor is dead, the next one was not started",
+    "after-deposit": "a deposit has arrived; the fork that it is for may or may not follow",
+    "before-next-supervisor": "the supervisor is dead, the next one is not started",
 }
 
 _FAULT = "JOBWIRE_FAULT"
@@ -74,16 +74,16 @@ def _armed() -> dict[str, Fault]:
     try:
         return parse(os.environ.get(_FAULT, ""))
     except ValueError as error:
-        # Without the fault a test would pass: better not to start at all.
+        # Without the fault a test would pass, so do not start at all.
         raise SystemExit(f"{_FAULT}: {error}") from None
 
 
-# Asked before every `reach`: `if faults.ARMED: faults.reach(...)`.
+# Checked before every `reach`: `if faults.ARMED: faults.reach(...)`.
 ARMED = _armed()
 
 
 def reach(point: str) -> None:
-    """Reach a point: die or stop there if that is set."""
+    """Reach a point; the process dies or stops here if a fault is set for it."""
     fault = ARMED.get(point)
     if fault is None:
         return

@@ -24,10 +24,10 @@ SIGNED_VERBS = frozenset({"start", "stop", "signal", "forget", "pause", "resume"
 # A spec may hold 2 MiB of arguments and 1 MiB of stdin; a request of many jobs is cut by this too.
 LARGEST_MESSAGE = 8 * 1024 * 1024
 MOST_JOBS_PER_START = 20_000
-# Named in one stop, forget, pause or resume, and in one filter.
+# In one stop, forget, pause or resume, and in one filter.
 MOST_KEYS = 1000
 MOST_JOBS_PER_FILTER = 1000
-# Of any request but a start.
+# Of any request except a start.
 LARGEST_OTHER_MESSAGE = 128 * 1024
 MOST_FRAMES = 2
 LARGEST_CHUNK = 256 * 1024
@@ -35,11 +35,11 @@ LARGEST_RANGE = 1024 * 1024
 MOST_TAIL_LINES = 1000
 LARGEST_TAIL = 64 * 1024
 LARGEST_CREDIT = 16 * 1024 * 1024
-# Of one identity, where its line of the roster says nothing else (keys/limits.py).
+# Of one identity, unless its entry in the roster sets another limit (keys/limits.py).
 MOST_CONNECTIONS = 64
 MOST_STREAMS = 256
 MOST_GRANTS = 64
-# Twice the credit that one stream can have, so that no honest reader comes to it with one.
+# Twice the credit that one stream can have, so that no honest reader reaches it with one stream.
 MOST_UNREAD_BYTES = 2 * LARGEST_CREDIT
 MOST_QUEUED_JOBS = 100_000
 # libzmq: a CURVE client cannot shake hands with an XPUB that takes less than 292 bytes; a topic needs 17.
@@ -81,11 +81,11 @@ def read_envelope(frame: bytes) -> tuple[request_pb2.Request, request_pb2.Envelo
         envelope = request_pb2.Envelope.FromString(frame)
         request = request_pb2.Request.FromString(envelope.request)
     except DecodeError:
-        raise Refused(Code.INVALID_ARGUMENT, "the frame is no Envelope with a Request in it: it cannot be decoded", _SEND) from None
+        raise Refused(Code.INVALID_ARGUMENT, "the frame is not an Envelope with a Request in it: it cannot be decoded", _SEND) from None
     if not envelope.request:
-        raise Refused(Code.INVALID_ARGUMENT, f"{_without_request(frame)}, so nothing is asked", _SEND)
+        raise Refused(Code.INVALID_ARGUMENT, f"{_without_request(frame)}, so there is nothing to do", _SEND)
     if not request.id:
-        raise Refused(Code.INVALID_ARGUMENT, "the request has no id, or 0, which belongs to none", "number requests from 1 on")
+        raise Refused(Code.INVALID_ARGUMENT, "the request has no id, or 0, which is not valid", "number requests from 1")
     return request, envelope
 
 
@@ -93,7 +93,7 @@ def _without_request(frame: bytes) -> str:
     if not frame:
         return "the frame is empty"
     try:
-        # Enough to tell one by: a long one takes long to read.
+        # Enough to recognize one; a long frame takes long to decode.
         bare = request_pb2.Request.FromString(frame) if len(frame) <= LARGEST_OTHER_MESSAGE else request_pb2.Request()
     except DecodeError:
         bare = request_pb2.Request()

@@ -49,7 +49,7 @@ def read(frame: bytes) -> Large:
             raise Refused(Code.INVALID_ARGUMENT, f"the Envelope has {len(frame) - len(envelope.request)} bytes beside its request")
         return Large(*_take_apart(envelope))
     except (DecodeError, IndexError):
-        raise Refused(Code.INVALID_ARGUMENT, "the frame is no Envelope with a Request in it: it cannot be decoded") from None
+        raise Refused(Code.INVALID_ARGUMENT, "the frame is not an Envelope with a Request in it: it cannot be decoded") from None
 
 
 def id_of(frame: bytes) -> int:
@@ -105,7 +105,7 @@ def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, re
         raise _too_large(len(raw))
     request = request_pb2.Request.FromString(b"".join(rest))
     if not request.id:
-        raise Refused(Code.INVALID_ARGUMENT, "the request has no id, or 0, which belongs to none", "number requests from 1 on")
+        raise Refused(Code.INVALID_ARGUMENT, "the request has no id, or 0, which is not valid", "number requests from 1")
     return request, envelope, jobs
 
 

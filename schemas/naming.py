@@ -20,7 +20,7 @@ ID_BYTES = 16
 SHORT_ID_DIGITS = 8
 LONGEST_NAME = 128
 
-# Only what is written here: no other digits of Unicode, no leading zeros, no leap second, no year that strftime writes shorter.
+# Only what `format_time` writes: no other digits of Unicode, no leading zeros, no leap second, no year that strftime writes shorter.
 _TIME = r"[1-9]\d{7}T\d{4}[0-5]\d\.\d{6}Z"
 _PID = r"0|[1-9]\d{0,9}"
 _PID_AT_START = re.compile(rf"({_PID})@({_TIME})", re.ASCII)
@@ -87,7 +87,7 @@ def format_time(at_us: int) -> str:
     return f"{_format_second(seconds)}.{micros:06d}Z"
 
 
-# Start and end of most jobs, and of many of them, lie in one second.
+# The start and end of most jobs, and often of many jobs, are within one second.
 @functools.lru_cache(maxsize=4)
 def _format_second(seconds: int) -> str:
     return time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
@@ -150,7 +150,7 @@ def parse_typed(text: str) -> Typed:
     except ValueError:
         pass
     if not _NAME.fullmatch(text):
-        raise ValueError(f"{text!r} names no job: neither an id, PID@START, 'last' nor a name")
+        raise ValueError(f"{text!r} does not name a job: it is neither an id, PID@START, 'last' nor a name")
     return Typed(name_or_prefix=text)
 
 
@@ -163,7 +163,7 @@ def prefix_of(text: str) -> str | None:
 def name_problem(name: str) -> str | None:
     """Return what is wrong with the name of a job or batch, or None. A name must not look like an id, a `PID@START` or `last`."""
     if not _NAME.fullmatch(name):
-        return f"the name {name!r} has other characters than letters, digits and _.[]:+- (or more than {LONGEST_NAME})"
+        return f"the name {name!r} has characters other than letters, digits and _.[]:+- (or more than {LONGEST_NAME})"
     if name == "last":
         return "the name 'last' means the newest job and cannot be given to one"
     if prefix_of(name) is not None:

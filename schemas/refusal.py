@@ -1,7 +1,7 @@
 """An expected "no": a code, a sentence, and the next step if there is one.
 
-The codes are gRPC's (https://grpc.io/docs/guides/status-codes/); their numbers are those of `Code` in request.proto. What a program
-acts on is the code and the reason, never the sentence.
+The codes are gRPC's (https://grpc.io/docs/guides/status-codes/); their numbers are those of `Code` in request.proto. Programs act
+on the code and the reason, never on the sentence.
 """
 
 from __future__ import annotations

@@ -19,16 +19,16 @@ LONGEST_ARGUMENT = 131_072 - 1
 # execve(2): arguments and environment together may take a quarter of the stack limit (8 MiB), pointers included.
 LARGEST_ARGUMENTS = 2_097_152 - 65_536
 LARGEST_STDIN = 1_048_576
-# Each costs a worker time and memory that its bytes do not show.
+# Each costs the worker time and memory, beyond its bytes.
 MOST_ARGUMENTS = 65_536
 MOST_VARIABLES = 16_384
 LONGEST_PATH = 4_095
 MOST_LABELS = 64
 LONGEST_LABEL = 256
-# How long a job has to end by itself, if nobody set that.
+# How long a job has to end by itself, by default.
 DEFAULT_GRACE_MS = 10_000
 LONGEST_DURATION_MS = 1000 * 86_400 * 1000
-# More is no file size: a file offset has 63 bits.
+# A file cannot be larger: a file offset has 63 bits.
 LARGEST_OUTPUT_LIMIT = (1 << 63) - 1
 _POINTER = 8
 
@@ -76,7 +76,7 @@ def check(spec: JobSpec) -> None:
         if duration is not None and duration > LONGEST_DURATION_MS:
             raise _refuse(f"the {what} is longer than 1000 days")
     if spec.time_limit_ms == 0:
-        raise _refuse("a time limit of 0 would never let the job run")
+        raise _refuse("with a time limit of 0 the job could never run")
     if spec.output_limit_bytes is not None and spec.output_limit_bytes > LARGEST_OUTPUT_LIMIT:
         raise _refuse(f"the output limit of {format_limit(spec.output_limit_bytes)} is more than any file can hold")
 
@@ -90,11 +90,11 @@ def _check_counts(spec: JobSpec) -> None:
 
 def _check_arguments(spec: JobSpec) -> None:
     if not spec.argv or not spec.argv[0]:
-        raise _refuse("no program was named")
+        raise _refuse("no program is given")
     total = 0
     for position, argument in enumerate(spec.argv):
         if b"\0" in argument:
-            raise _refuse(f"argument {position} has a NUL byte, which no Linux program can be given")
+            raise _refuse(f"argument {position} has a NUL byte, which cannot be passed to a Linux program")
         if len(argument) > LONGEST_ARGUMENT:
             raise _refuse(f"argument {position} has {len(argument)} bytes, Linux takes at most {LONGEST_ARGUMENT} in one")
         total += len(argument) + 1 + _POINTER
@@ -118,7 +118,7 @@ def _check_labels(labels: tuple[tuple[str, str], ...]) -> None:
 
 def digest(spec: JobSpec) -> bytes:
     """Return a hash of the fields (BLAKE2b, 16 bytes), whatever the order of labels and of environment variables."""
-    # Only a daemon needs it, and it takes 2 ms to import.
+    # Only the worker needs it, and it takes 2 ms to import.
     import hashlib  # noqa: PLC0415
 
     hasher = hashlib.blake2b(digest_size=16)
@@ -160,8 +160,8 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
     if message.ByteSize() != size:
         raise Refused(
             Code.UNIMPLEMENTED,
-            "the job's spec has a field that this daemon does not know and would silently drop",
-            "upgrade the daemon, or leave the option out",
+            "the job's spec has a field that this worker does not know and would silently ignore",
+            "upgrade the worker, or leave the option out",
             reason=Reason.UNKNOWN_FIELD,
         )
     return JobSpec(

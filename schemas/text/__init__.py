@@ -1,1 +1,1 @@
-"""Text that a person wrote: times, sizes, TOML, and what is wrong with it in words."""
+"""Text written by people: times, sizes, TOML, and what is wrong with it in words."""

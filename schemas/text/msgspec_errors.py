@@ -2,7 +2,7 @@
 
 Private to msgspec: an error is a sentence, and its wording is not documented, but nothing else says what is wrong and where. For example
 "Expected `str`, got `int` - at `$.job[0].argv[1]`", or "... - at `key` in `$.job[0].env`" if a key is wrong.
-`tests/unit/test_private_parts.py` fails once msgspec words them otherwise, or its errors have attributes of their own.
+`tests/unit/test_private_parts.py` fails once msgspec changes its wording, or its errors have such attributes.
 """
 
 from __future__ import annotations

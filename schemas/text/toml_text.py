@@ -1,8 +1,8 @@
-"""Read TOML that anybody may have written. What tomllib takes for a key grows with the square of its parts: they are counted first.
+"""Read TOML from any source. tomllib takes time quadratic in the number of parts of a key, so they are counted first.
 
-Private to tomllib: that its message ends with the place, `(at line 3, column 7)` or `(at end of document)`, and how it begins where a name
-is set twice. Python 3.14 has an attribute for the place, TOMLDecodeError.lineno. `tests/unit/test_private_parts.py`
-fails once jobwire needs that version, or a message is another.
+Private to tomllib: its message ends with the place, `(at line 3, column 7)` or `(at end of document)`, and begins with one of a few texts
+if a name is set twice. Python 3.14 has an attribute for the place, TOMLDecodeError.lineno. `tests/unit/test_private_parts.py` fails once
+jobwire requires that version, or a message changes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 # None of our files has a key of more than three.
 MOST_KEY_PARTS = 16
-# Strings and comments are one token each, whatever stands in them; of the rest only what divides keys and what ends them matters.
+# Strings and comments are one token each, whatever they contain; of the rest, only what separates or ends keys matters.
 _TOKEN = re.compile(
     r"""
     \"{3} (?: \\. | [^\\] )*? \"{3}   |   '{3} .*? '{3}
@@ -25,7 +25,7 @@ _TOKEN = re.compile(
 )
 
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-# Its message for a name that is set twice, without that name, which is in the line.
+# Its message for a name that is set twice; the name itself is only in the line.
 _TWICE = ("Cannot overwrite a value", "Cannot declare ")
 _NAME = re.compile(r"\s*(?:\[+\s*(?P<table>[\w.-]+)\s*\]|(?P<key>[\w.-]+)\s*=)")
 _LONG_NUMBER = re.compile(r"[\d_]{4301,}")
@@ -68,7 +68,7 @@ def parse(text: str) -> dict[str, Any]:
         reason = _AT.sub("", str(error))
         raise NotTomlError(line, _which_twice(reason, text.split("\n")[line - 1])) from None
     except ValueError:
-        # For an integer with more digits than Python reads, tomllib gives no place.
+        # For an integer with more digits than Python converts, tomllib gives no place.
         found = _LONG_NUMBER.search(text)
         line = text.count("\n", 0, found.start()) + 1 if found else 1
         raise NotTomlError(line, "A number has too many digits") from None

@@ -122,7 +122,7 @@ def test_a_job_that_is_not_there_is_refused_by_every_verb(home: Home) -> None:
 def test_what_cannot_name_a_job_is_refused_by_every_verb(home: Home) -> None:
     for name in ("", "a b", "a\udcffb", "1@x"):
         for arguments in (["show"], ["logs"], ["wait"], ["stop"], ["events", "--job"], ["list", "--batch"]):
-            assert b" names no job: " in home.jobwire(*arguments, name, status=1).stderr
+            assert b" does not name a job: " in home.jobwire(*arguments, name, status=1).stderr
 
 
 def test_logs_are_cut_as_asked(home: Home) -> None:

@@ -50,7 +50,7 @@ def test_root_with_the_home_of_a_user_starts_no_worker_there(strangers_home: Pat
     for arguments in (("run", "true"), ("keys", "new"), ("worker", "run"), ("context", "list")):
         ended = run(command(*arguments), {"HOME": str(strangers_home)})
         assert ended.returncode == 1, arguments
-        assert f"belongs to uid {STRANGER}, and this is run by root (uid 0)" in ended.stderr
+        assert f"belongs to uid {STRANGER}, but jobwire runs as root (uid 0)" in ended.stderr
         assert "JOBWIRE_STATE and JOBWIRE_CONFIG" in ended.stderr
     assert list(strangers_home.iterdir()) == []
 

@@ -83,7 +83,7 @@ def test_a_refused_key_says_what_is_wrong() -> None:
         (text + "0", "is too long"),
         (text.replace("jobwire-", "age-"), "begins with 'jobwire-key-'"),
         (text[:20] + "u" + text[21:], "character 21 of the public key, 'u'"),
-        (text[:-1] + ("0" if text[-1] != "0" else "1"), "its checksum does not fit"),
+        (text[:-1] + ("0" if text[-1] != "0" else "1"), "its checksum does not match"),
     ):
         with pytest.raises(Refused, match=words):
             identity.parse_public(wrong)

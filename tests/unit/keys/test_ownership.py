@@ -28,7 +28,7 @@ def test_a_folder_of_somebody_else_is_refused_with_owner_and_remedy(tmp_path: Pa
     folder.mkdir()
     os.chown(folder, STRANGER, STRANGER)
     said = refusal(folder)
-    assert f"the state folder {folder} belongs to uid 54321, and this is run by root (uid 0)" in said
+    assert f"the state folder {folder} belongs to uid 54321, but jobwire runs as root (uid 0)" in said
     assert "JOBWIRE_STATE" in said
 
 

@@ -127,7 +127,7 @@ def test_a_broken_edit_keeps_the_old_one_and_is_told_once(watched: Watched) -> N
     watched.file.drain()
     assert len(watched.problems) == 1
     assert f"{watched.path}, line 10: " in watched.problems[0]
-    assert "the roster before stays in force" in watched.problems[0]
+    assert "the previous roster stays in force" in watched.problems[0]
     assert [member.name for member in watched.file.roster.members] == ["laptop"]
     assert watched.changes == []
     watched.path.write_text(TWO)
@@ -195,7 +195,7 @@ def test_a_folder_that_goes_lets_nobody_in_and_is_told(tmp_path: Path) -> None:
         watched.wait_for("laptop")
         watched.path.parent.rename(tmp_path / "elsewhere")
         watched.wait_for()
-        assert ["go unseen until a restart" in problem for problem in watched.problems] == [True]
+        assert ["are not noticed until a restart" in problem for problem in watched.problems] == [True]
     finally:
         watched.file.close()
 

@@ -46,11 +46,11 @@ def test_a_request_without_proof_is_unauthenticated() -> None:
     assert refused(request_pb2.Envelope(request=REQUEST)).code is Code.UNAUTHENTICATED
 
 
-def test_a_request_for_another_daemon_is_unauthenticated() -> None:
+def test_a_request_for_another_worker_is_unauthenticated() -> None:
     envelope = request_pb2.Envelope(request=REQUEST, proof=signature.sign(CLIENT, OTHER.public, NONCE, REQUEST))
     no = refused(envelope)
     assert no.code is Code.UNAUTHENTICATED
-    assert "another daemon" in no.message
+    assert "another worker" in no.message
 
 
 def test_only_a_stale_nonce_tells_the_client_to_say_hello_again() -> None:

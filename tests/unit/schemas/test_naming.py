@@ -77,7 +77,7 @@ def test_each_way_to_name_a_job_is_told_by_its_form() -> None:
     assert parse_typed(format_process(12, 1_000_000)).process == (12, 1_000_000)
     assert parse_typed("fetch[0]").name_or_prefix == "fetch[0]"
     assert parse_typed("abcd1234").name_or_prefix == "abcd1234"
-    with pytest.raises(ValueError, match="names no job"):
+    with pytest.raises(ValueError, match="does not name a job"):
         parse_typed("what is this?")
 
 

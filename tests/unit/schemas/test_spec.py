@@ -87,7 +87,7 @@ def test_stdin_that_is_empty_is_not_no_stdin() -> None:
         (JobSpec((b"a",), labels=(("", "x"),)), "label"),
         (JobSpec((b"a",), labels=tuple((str(n), "") for n in range(65))), "65 labels"),
         (JobSpec((b"a",), stop_signal=signal.NSIG), "not the number of a signal"),
-        (JobSpec((b"a",), time_limit_ms=0), "never let the job run"),
+        (JobSpec((b"a",), time_limit_ms=0), "could never run"),
         (JobSpec((b"a",), time_limit_ms=2**62), "1000 days"),
         (JobSpec((b"a",), grace_ms=2**62), "1000 days"),
         (JobSpec((b"a",), output_limit_bytes=2**63), "of 8388608 TiB is more than any file can hold"),

@@ -108,7 +108,7 @@ def test_a_named_job_keeps_its_id_when_others_are_put_before_it() -> None:
         (WHOLE.replace(b'"load"', b'"a b"'), "line 17, key 'job.name': the name 'a b'"),
         (WHOLE.replace(b"[batch]", b"[bunch]"), "line 2, key 'bunch': there is no key 'bunch' here; known are batch, defaults, job"),
         (WHOLE.replace(b'argv = ["/srv/load", "--all"]', b""), "line 16, key 'job': the key 'argv' is missing"),
-        (WHOLE.replace(b'argv = ["/srv/load", "--all"]', b"argv = []"), "line 18, key 'job.argv': no program was named"),
+        (WHOLE.replace(b'argv = ["/srv/load", "--all"]', b"argv = []"), "line 18, key 'job.argv': no program is given"),
         (WHOLE.replace(b'"/srv"', b'"srv"'), "line 19, key 'job.dir': the working folder 'srv' is not an absolute path"),
         (WHOLE.replace(b'{ text = "yes\\n" }', b'"-"'), "line 21, key 'job.stdin': the jobs of a batch cannot share standard input"),
         (WHOLE.replace(b'{ text = "yes\\n" }', b'"no-such-file"'), "line 21, key 'job.stdin': the standard input 'no-such-file'"),
@@ -126,7 +126,7 @@ def test_a_named_job_keeps_its_id_when_others_are_put_before_it() -> None:
         (b'{"argv":["a"],\n"labels":{"x":"",\n"stop":null}}', "line 3, key 'labels.stop': expected a string, got null"),
         (b"[[job]]\nargv=['a']\ntime_limit=" + b"9" * 5_000, "line 3: this is not TOML: A number has too many digits"),
         (b'{"argv":["a"],"time_limit":' + b"9" * 5_000 + b"}", "line 1: this is not JSON: a number has more than 1000 digits"),
-        (b'{"argv":["a"],"stdin":{"text":"\\ud800"}}', "line 1, key 'stdin': '\\ud800' is no text"),
+        (b'{"argv":["a"],"stdin":{"text":"\\ud800"}}', "line 1, key 'stdin': '\\ud800' is not text"),
         (b'{"argv":["a"]},\n{"argv":["a"]}', "line 1: there is a comma between two values"),
         (b"[job]\nargv=['a']", "line 1, key 'job': expected a list, got a table; write a table [[job]] for each"),
         (b"[[job]]\nargv=['a']\nstop='INT'", "line 3, key 'job.stop': expected a table, got a string; write it stop = { signal"),
@@ -337,7 +337,7 @@ def test_json_is_read_as_a_list_over_many_lines_or_as_a_whole_file() -> None:
         ('{\n"jobs": [{"argv": ["a"]}]}', "line 2, key 'jobs': there is no key 'jobs' here; write job"),
         ('{"defaults": {"dir": "/"},\n"tasks": [{"argv": ["a"]}]}', "line 2, key 'tasks': there is no key 'tasks' here; write job"),
         ('{"cmd": "a"}', "key 'cmd': there is no key 'cmd' here; write argv"),
-        ('{"argv": ["\\ud800"]}', "line 1, key 'argv': '\\ud800' is no text"),
+        ('{"argv": ["\\ud800"]}', "line 1, key 'argv': '\\ud800' is not text"),
     ],
 )
 def test_what_is_wrong_in_json_is_told_with_its_own_line(text: str, message: str) -> None:
@@ -358,7 +358,7 @@ def test_what_is_wrong_in_json_is_told_with_its_own_line(text: str, message: str
         ("stdout = 'x'", "jobwire logs"),
         ("stdin = 'text'", "line 3, key 'job.stdin': the standard input 'text' cannot be read: No such file or directory; for the text"),
         ("time_limit = '1m 10s'", "line 3, key 'job.time_limit': '1m 10s' is not a time; write it without spaces: 1m10s"),
-        ("time_limit = 0", "line 3, key 'job.time_limit': a time limit of 0 would never let the job run"),
+        ("time_limit = 0", "line 3, key 'job.time_limit': with a time limit of 0 the job could never run"),
         ("stdin = ''", "line 3, key 'job.stdin': the file with the standard input has no name; for the text itself write"),
         ("lable = { a = 'b' }", "line 3, key 'job.lable': there is no key 'lable' here; did you mean labels?"),
         ("argv = ['b']", "line 3: this is not TOML: the key 'argv' is set twice"),
@@ -420,7 +420,7 @@ def test_a_variable_without_a_value_is_handed_on(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("line", ["echo one > one.txt", "a | b", "a && b", "X=1 prog"])
 def test_a_line_for_a_shell_is_refused_with_its_number(line: str) -> None:
     assert refusal(f"true\n{line}\n".encode(), lines=True).startswith("jobs.toml, line 2: ")
-    assert "no shell here: sh -c '...'" in refusal(f"true\n{line}\n".encode(), lines=True)
+    assert "without one; to use one: sh -c '...'" in refusal(f"true\n{line}\n".encode(), lines=True)
 
 
 def test_what_a_shell_would_replace_is_warned_of_with_its_line() -> None:
