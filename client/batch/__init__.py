@@ -1,1 +1,1 @@
-"""What a person says about jobs, read from options and batch files."""
+"""Jobs as a person describes them, in options and batch files."""

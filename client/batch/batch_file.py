@@ -155,7 +155,7 @@ def _read_json(text: str, file: str) -> tuple[BatchFile, _Finder]:
 
 
 def _is_whole(value: Any) -> bool:
-    """Say whether an object has the keys of the whole file, if under the names that others have for them."""
+    """Return whether an object has keys of the whole file, also under the names that other tools have for them."""
     if not isinstance(value, dict) or "argv" in value:
         return False
     is_list_of_jobs = any(isinstance(inner, list) and any(isinstance(job, dict) for job in inner) for inner in value.values())

@@ -167,7 +167,7 @@ _REAL_TIME = re.compile(r"(?:SIG)?(?:RTMIN\+(\d{1,2})|RTMAX-(\d{1,2}))", re.ASCI
 
 
 def parse_signal(said: str | int) -> int:
-    """Read `TERM`, `SIGTERM`, `sigterm` or `15`, and those for real-time programs as kill -l writes them: `RTMIN+3`; get the number.
+    """Return the number of a signal: `TERM`, `SIGTERM`, `sigterm`, `15`, or a real-time signal as kill -l writes it, `RTMIN+3`.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -216,7 +216,7 @@ def _labels(said: Iterable[str] | Mapping[str, str]) -> tuple[tuple[str, str], .
     pairs = label_pairs(said)
     for pair in pairs.items():
         if not "".join(pair).isprintable():
-            raise Refused(Code.INVALID_ARGUMENT, f"the label {'='.join(pair)!r} is no printable text")
+            raise Refused(Code.INVALID_ARGUMENT, f"the label {'='.join(pair)!r} is not printable text")
     return tuple(pairs.items())
 
 

@@ -1,10 +1,10 @@
-"""Makes of a job that `list --json` or `show --json` wrote the table of a batch file that asks for the same again."""
+"""Convert a job that `list --json` or `show --json` wrote into the table of a batch file that submits the same job again."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# What became of it: not asked for again.
+# What happened to the job: left out.
 _PAST = frozenset(
     (
         "id",
@@ -26,12 +26,12 @@ _SIGTERM = 15
 
 
 def is_record(value: Any) -> bool:
-    """Say whether a value has what every record of a job has, and no table."""
+    """Return whether a value has the keys that every record of a job has, and no table of a batch file."""
     return isinstance(value, dict) and {"id", "state", "owner", "argv"} <= value.keys()
 
 
 def table_of(record: dict[str, Any]) -> dict[str, Any]:
-    """Get the table; a field that this version does not know stays, to be refused as a key that there is not."""
+    """Return the table; a field that this version does not know is kept, and later refused as an unknown key."""
     table = {key: value for key, value in record.items() if key not in _PAST and not _is_unsaid(value)}
     for field, key in (("time_limit_ms", "time_limit"), ("grace_ms", "grace")):
         if field in table:
@@ -41,10 +41,10 @@ def table_of(record: dict[str, Any]) -> dict[str, Any]:
     stop = {"signal": table.pop("stop_signal", _SIGTERM), "grace": table.pop("grace", None)}
     if stop["signal"] != _SIGTERM or stop["grace"] is not None:
         table["stop"] = stop
-    # An argv cannot be left out, whatever it is.
+    # The argv is never left out, even if it is empty.
     return table | {"argv": record["argv"]}
 
 
 def _is_unsaid(value: Any) -> bool:
-    # A grace of 0 was said.
+    # A grace of 0 was set.
     return value is None or value is False or value in ("", {})

@@ -1,7 +1,7 @@
-"""Reads JSON as people have it: a value a line, a value over many lines, or a list of them; and finds the line of a key.
+"""Read JSON as people write it: one value per line, one value over many lines, or a list of values; and find the line of a key.
 
-The parser of the standard library tells no lines of keys, and of a key that is set twice the last counts. Both are found by walking
-through the text again. Between values, `#`, `//` or `/*` begins a comment. Knows no key of ours.
+The parser of the standard library does not return the lines of keys, and if a key is set twice it keeps the last value. Both are found in
+a second pass over the text. Between values, `#`, `//` or `/*` begins a comment. Knows none of the keys of a batch file.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any, NamedTuple
 
 from ...schemas.text.msgspec_errors import Path
 
-# TOML begins with `[` too: a table has a name in its brackets, a list of jobs has tables, words with commas, or nothing comes behind it.
+# TOML can begin with `[` too, with a name in the brackets. A list of jobs holds tables, has commas, or is the whole text.
 _COMMENTS = r"\s*(?:(?:(?:\#|//)[^\n]*\n|/\*(?:(?!\*/)[\s\S])*\*/)\s*)*"
 _TEXT = r'"(?:[^"\\\n]|\\.)*"\s*'
 _BEGINNING = re.compile(rf"{_COMMENTS}(?:\{{|\[\s*[{{\]]|(?:\[\s*)+(?:{_TEXT}|[-+.\w]+\s*),|(?:\[\s*)*{_TEXT}(?:\]\s*)*\Z)")
-# A byte order mark too: so files that begin with one are written one after the other.
+# A byte order mark too: there is one between values if files that begin with one were concatenated.
 _BETWEEN = re.compile(r"(?:[\s\ufeff]+|(?:#|//)[^\n]*|/\*(?:(?!\*/)[\s\S])*\*/)*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]')
 _MOST_DIGITS = 1_000
 
 
 class NotJson(ValueError):  # noqa: N818 -- a fact
-    """Raised for a text that is no JSON, or says a key twice; `line` is counted from 1."""
+    """Raised for a text that is not JSON, or sets a key twice; `line` is counted from 1."""
 
     def __init__(self, line: int, what: str, key: str = "") -> None:
         super().__init__(what)
@@ -34,7 +34,7 @@ class NotJson(ValueError):  # noqa: N818 -- a fact
 
 
 class Value(NamedTuple):
-    """A value, and where in the text it begins."""
+    """A value, and the position in the text at which it begins."""
 
     value: Any
     begin: int
@@ -45,12 +45,12 @@ class _Twice(ValueError):  # noqa: N818 -- a fact
 
 
 def is_json(text: str) -> bool:
-    """Say whether a text begins as JSON does, and not as TOML."""
+    """Return whether a text begins as JSON, and not as TOML."""
     return _BEGINNING.match(text) is not None
 
 
 def read_values(text: str) -> Iterator[Value]:
-    """Read the values of a text one after the other; a list that the text begins with counts as its members.
+    """Iterate over the values of a text; if it is a list, over the members.
 
     Raises NotJson.
     """
@@ -75,7 +75,7 @@ def _members(text: str, begin: int) -> Iterator[Value]:
         raise NotJson(line_at(text, rest), "something follows the end of the list")
     begins = {path[0]: at for path, at in _places(text, begin) if len(path) == 1}
     for number, member in enumerate(members):
-        # Only tables and lists have places of their own.
+        # Only for tables and lists is a position known.
         yield Value(member, begins.get(number, begin))
 
 
@@ -93,7 +93,7 @@ def _decode(text: str, begin: int) -> tuple[Any, int]:
             raise NotJson(line_at(text, begin), what) from None
         raise NotJson(line_at(text, error.pos), f"this is not JSON: {error.msg.lower()}") from None
     except ValueError as error:
-        # A number that is none of ours.
+        # A number that is refused here.
         raise NotJson(line_at(text, begin), f"this is not JSON: {error}") from None
 
 
@@ -106,7 +106,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _whole_number(digits: str) -> int:
@@ -119,7 +119,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number
 
 
 def line_of(text: str, begin: int, path: Path) -> int:
-    """Find the line of the key at `path` in the value that begins there, or of the nearest around it."""
+    """Return the line of the key at `path` in the value that begins at `begin`, or of the nearest key around it."""
     best, deepest = begin, 0
     for here, at in _places(text, begin):
         if len(here) > deepest and here == path[: len(here)]:
@@ -130,12 +130,12 @@ def line_of(text: str, begin: int, path: Path) -> int:
 
 
 def line_at(text: str, at: int) -> int:
-    """Say the line of a position."""
+    """Return the line of a position, counted from 1."""
     return text.count("\n", 0, at) + 1
 
 
 def dotted(path: Path) -> str:
-    """Write the keys of a path as TOML would, without positions in lists."""
+    """Return the keys of a path separated by dots, as in TOML, without positions in lists."""
     return ".".join(step for step in path if isinstance(step, str))
 
 
@@ -149,10 +149,10 @@ def _first_twice(text: str, begin: int) -> tuple[Path, int]:
 
 
 def _places(text: str, begin: int) -> Iterator[tuple[Path, int]]:
-    """Walk through a value: the path and position of each key, and of each table or list that is a member of a list."""
-    # Of each value around: the number of its member, or its key; None where a key comes next.
+    """Iterate over a value: the path and position of each key, and of each table or list that is a member of a list."""
+    # For each enclosing value, the number of the current member, or the current key; None if a key comes next.
     around: list[int | str | None] = []
-    # After a key comes its value, which may be a text as well.
+    # A string after a key is its value, not a key.
     wants_key = False
     for token in _TOKEN.finditer(text, begin):
         match token[0]:

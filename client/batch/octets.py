@@ -23,7 +23,7 @@ def to_bytes(text: str) -> bytes:
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is no text: {text[error.start]!r} stands for no character") from None
+        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not text: {text[error.start]!r} stands for no character") from None
 
 
 def as_typed(text: str) -> str:

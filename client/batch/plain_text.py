@@ -18,7 +18,7 @@ _MARKS = (
 
 
 class NotText(ValueError):  # noqa: N818 -- a fact
-    """Raised for bytes that are no text; says what they are instead, on which line, and what to do."""
+    """Raised for bytes that are not text; says what they are instead, on which line, and what to do."""
 
     def __init__(self, line: int, what: str, next_step: str = "") -> None:
         super().__init__(what)
@@ -41,7 +41,7 @@ def decode_text(data: bytes) -> str:
         halves = [data[half:4:2] for half in (0, 1)]
         if b"\0\0" in halves and any(half and b"\0" not in half for half in halves):
             raise NotText(1, "this is UTF-16, not UTF-8", _convert("UTF-16LE" if halves[1] == b"\0\0" else "UTF-16BE"))
-        raise NotText(_line(data, at), "there is a NUL byte, which no text has")
+        raise NotText(_line(data, at), "there is a NUL byte, which text cannot have")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -53,4 +53,4 @@ def _line(data: bytes, at: int) -> int:
 
 
 def _convert(encoding: str) -> str:
-    return f"convert it, say with: iconv -f {encoding} -t UTF-8"
+    return f"convert it, for example with: iconv -f {encoding} -t UTF-8"

@@ -1,7 +1,7 @@
-r"""Divides a line into words as sh(1) does, without being one.
+r"""Split a line into words as sh(1) does, without running a shell.
 
-Knows quotes, backslashes and comments: `#` begins one where a word could begin. What a shell would act on (`|`, `>`, `&&`, `X=1 prog`) is
-refused unless it is quoted; what it would replace (`$X`, a glob, `~`) stays as it is written, and is told.
+Understands quotes, backslashes and comments: `#` begins one where a word could begin. What a shell would act on (`|`, `>`, `&&`,
+`X=1 prog`) is refused unless it is quoted; what it would expand (`$X`, a glob, `~`) is left unchanged and reported.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 
 class Line(NamedTuple):
-    """The words of a line, and what of it a shell would have replaced."""
+    """The words of a line, and the parts of it that a shell would have expanded."""
 
     words: list[str]
     unexpanded: list[str]
 
 
 class NotWords(ValueError):  # noqa: N818 -- a fact
-    """Raised for a line that cannot be divided, or that only a shell can run."""
+    """Raised for a line that cannot be split into words, or that only a shell can run."""
 
 
 _PIECE = re.compile(
@@ -35,19 +35,19 @@ _PIECE = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-# Inside double quotes a shell still replaces these.
+# A shell expands these inside double quotes too.
 _IN_QUOTES = re.compile(r"\\(?P<escaped>[$`\"\\])|(?P<replaced>\$(?:\w+|\{[^}]*\}|\([^)]*\)|[@*#?$!-])|`[^`]*`)", re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=", re.ASCII)
 
 
 def divide(line: str) -> Line:
-    """Divide a line into words.
+    """Return the words of a line.
 
     Raises NotWords.
     """
     words: list[str] = []
     unexpanded: list[str] = []
-    # None between words: a pair of quotes with nothing in it is a word too.
+    # None between words, because an empty pair of quotes is a word too.
     word: str | None = None
     at = 0
     while at < len(line):
@@ -70,14 +70,14 @@ def divide(line: str) -> Line:
 
 
 def _only_a_shell(line: str, at: int) -> str:
-    """Get what begins a command and that only a shell understands, or nothing."""
+    """Return the beginning of a command that only a shell understands; empty if there is none."""
     if found := _ASSIGNMENT.match(line, at):
         return found[0]
     return "!" if re.match(r"!(\s|$)", line[at:]) else ""
 
 
 def _no_shell(said: str) -> str:
-    return f"{said!r} would be for a shell, and there is no shell here: sh -c '...'"
+    return f"{said!r} needs a shell, and commands run without one; to use one: sh -c '...'"
 
 
 def _meant(piece: re.Match[str], unexpanded: list[str], *, is_first: bool) -> str:
@@ -102,4 +102,4 @@ def _check_other(char: str) -> None:
     if char in "'\"":
         raise NotWords("this line cannot be split into words: no closing quotation")
     if char == "\\":
-        raise NotWords("this line ends with a backslash, and a command cannot go on in the next one")
+        raise NotWords("this line ends with a backslash, but a command cannot continue on the next line")

@@ -1,7 +1,7 @@
-"""Find the line of a TOML text on which a key is said.
+"""Find the line of a TOML text on which a key is set.
 
-The parser of the standard library tells no lines. But a TOML text only ever adds: what its beginning says, the whole says too. So the
-line is found by halving: the shortest beginning, cut between two statements, that holds the key.
+The parser of the standard library does not return lines. But each statement of TOML only adds: a key that is set in a beginning of the
+text is set in the whole. So the line is found by bisection: the shortest beginning, cut between two statements, that sets the key.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Place(NamedTuple):
 
 
 def place_of(text: str, path: Path) -> Place:
-    """Find where the key at `path` (keys, and positions in lists) is said, or the nearest table around it. The text must be TOML."""
-    # Its keys are bounded: it was read once already.
+    """Return where the key at `path` (keys, and positions in lists) is set, or the nearest table around it. The text must be TOML."""
+    # The text was parsed before, so the number of parts of its keys is bounded.
     whole = tomllib.loads(text)
     said = path
     while said and not _holds(whole, said):
@@ -47,7 +47,7 @@ _TOKEN = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|
 
 
 def _cuts(text: str) -> list[int]:
-    """List the positions between statements, from the beginning to the end of the text."""
+    """Return the positions between statements, from the beginning to the end of the text."""
     cuts, depth = [0], 0
     for token in _TOKEN.finditer(text):
         match token[0]:

@@ -1,4 +1,4 @@
-"""Opens the connection that a verb speaks over."""
+"""Open the connection that a command uses."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .terminal.screen import say
 
 
 def context_name(ctx: typer.Context) -> str:
-    """Say which context is meant, without starting anything."""
+    """Return the name of the context to use, without starting anything."""
     return ctx.obj or contexts.current_name()
 
 
 def client(ctx: typer.Context) -> Client:
-    """Make the client of the context that is meant; the embedded worker is started if need be."""
+    """Return a client for the context to use; starts the private worker if necessary."""
     context = contexts.resolve(ctx.obj)
     if context.notes:
-        say(f"your private worker and its jobs keep from this shell: {'; '.join(context.notes)}")
+        say(f"your private worker and its jobs keep these settings of this shell: {'; '.join(context.notes)}")
     return Client(context, notice=say)

@@ -58,7 +58,7 @@ def job_spec(command: list[str], wishes: Wishes, context: str) -> JobSpec:
 
 
 def _as_typed(wishes: Wishes) -> Wishes:
-    """Take what was typed for its bytes. Only text was typed: a switch has none."""
+    """Return the options with their text as bytes were typed; switches have none."""
 
     def read(said: Any) -> Any:
         if isinstance(said, str):
@@ -69,7 +69,7 @@ def _as_typed(wishes: Wishes) -> Wishes:
 
 
 def surroundings(context: str) -> Surroundings:
-    """Say where the person is. Only the embedded worker shares this machine's folders: its jobs run where the person is."""
+    """Return the current folder. Only the private worker shares this machine's folders, so its jobs run in it."""
     try:
         here = os.getcwdb()  # noqa: PTH109 -- bytes: it need not be text
     except FileNotFoundError:

@@ -30,7 +30,7 @@ class Record:
         self.outcome: Outcome | None = None
         self.stdout_tail = b""
         self.stderr_tail = b""
-        # The start or stop that will tell of its end.
+        # The start or stop that will report its end.
         self.watch: Exchange | None = None
 
     @property

@@ -16,7 +16,7 @@ from .whole_output import Collecting
 
 # A worker that does not answer must not hold up an interruption for ever.
 _STOP_ACKNOWLEDGED_SECONDS = 5.0
-# After the grace: so long may it take until nothing of a stopped job is left.
+# After the grace: how long it may take until no process of a stopped job is left.
 _STOPPED_SECONDS = 60.0
 
 

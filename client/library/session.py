@@ -35,7 +35,7 @@ class Session:
         self.connection = connection
         self.tracking = Tracking(connection.notice)
         self._watches: list[Exchange] = []
-        # What a wait for jobs that nothing else tells of hears.
+        # The subscription of a wait for jobs whose end nothing else reports.
         self._hearing: Subscription | None = None
         # A watch was refused after it was acknowledged: its jobs are watched no more.
         self._watch_lost = False
@@ -129,7 +129,7 @@ class Session:
                 self._hear(untold, enough, deadline)
 
     def _hear(self, untold: Sequence[Record], enough: int, deadline: float | None) -> None:
-        """Wait on; the ends of `untold` are heard from events, those of others from their watches."""
+        """Continue to wait; the ends of `untold` are learnt from events, those of others from their watches."""
         if untold and self._deaf:
             self._follow(untold, enough, deadline)
             return
@@ -210,7 +210,7 @@ class Session:
 
 
 def _first_refusal(records: Sequence[Record]) -> Refused | None:
-    """Say why one of these is watched no more: of a job that a rebuilt store does not know, that says more than "there is none"."""
+    """Return why one of these is no longer watched; for a job that a rebuilt store lacks, this explains more than "there is no job"."""
     refusals = (record.watch.refusal for record in records if record.watch is not None)
     return next((refusal.anew() for refusal in refusals if refusal is not None), None)
 
@@ -224,5 +224,5 @@ def _subscribe(records: Sequence[Record]) -> Subscription:
     if len(records) <= MOST_JOBS_PER_FILTER:
         return Subscription(event_pb2.Filter(jobs=[key_to_wire(record.key) for record in records]))
     owners = {record.key.owner for record in records}
-    # Of more than a filter can name, all events are heard; those of other jobs mean nothing here.
+    # For more jobs than a filter can name, subscribe to all events; those of other jobs are ignored.
     return Subscription(event_pb2.Filter(owner=owners.pop() if len(owners) == 1 else b""))

@@ -121,7 +121,7 @@ class Conversation:
         self._hello_number = None
         self.turned_away = None
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Note that a call was interrupted halfway: like `lost`, and an exchange that was ending has ended."""
         self.lost()
         for exchange in list(self._unanswered):

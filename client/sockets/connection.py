@@ -79,7 +79,7 @@ class Connection:
         self._retreat = Retreat(share=os.getpid() % 64 / 63)
         # What freed readers were reading; any thread may append to it at any time.
         self._dropped: deque[Exchange | Subscription] = deque()
-        self._inside.mend = partial(_mend, self._link, self._feed, self._conversation, self._unsent)
+        self._inside.repair = partial(_repair, self._link, self._feed, self._conversation, self._unsent)
 
     @property
     def greeted(self) -> bool:
@@ -337,12 +337,12 @@ class Connection:
         return not readable_fds.isdisjoint(wake_fds)
 
 
-def _mend(link: Link, feed: Feed, conversation: Conversation, unsent: deque[bytes]) -> None:
+def _repair(link: Link, feed: Feed, conversation: Conversation, unsent: deque[bytes]) -> None:
     """Start over on a new connection, as after a loss: the last call was interrupted halfway."""
     link.close()
     unsent.clear()
-    conversation.mend()
-    feed.mend()
+    conversation.repair()
+    feed.repair()
 
 
 def _close(context: Context, inside: Inside, process: int) -> None:

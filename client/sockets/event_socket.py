@@ -75,7 +75,7 @@ class Feed:
         """Close the socket."""
         self.link.close()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Start over, as after a lost connection: a turn was interrupted halfway."""
         self.link.close()
         for exchange in self._by_exchange:

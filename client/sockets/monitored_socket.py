@@ -1,11 +1,11 @@
-"""One connecting socket and its monitor: whether there is a connection, and what was seen of it where there is none.
+"""One connecting socket and its monitor: whether there is a connection, and if there is none, what the monitor saw.
 
-libzmq connects again by itself after most losses, but not after a refused key or a peer that speaks something else: then only a new
-socket helps. See zmq_socket_monitor(3).
+libzmq reconnects by itself after most losses, but not after a refused key or a peer with another protocol: then only a new socket helps.
+See zmq_socket_monitor(3).
 
-ZMQ_IMMEDIATE is not set, though what was queued for a lost connection then goes out on the next one, before `hello`: with it, libzmq
-drops at a reconnect what was received and not yet read, also the second frame of a message whose first was read, and may abort the
-process over that (zeromq/libzmq issue 2163). What goes out late is known by its number, see conversation.py.
+ZMQ_IMMEDIATE is not set, although without it messages queued for a lost connection are sent on the next one, before `hello`. With it,
+libzmq drops messages at a reconnect that were received and not yet read, even the second frame of a message whose first frame was read,
+and may then abort the process (zeromq/libzmq issue 2163). Messages sent late are recognised by their number, see conversation.py.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from ...schemas.refusal import Code, Refused
 from . import diagnosis
 from .addresses import Resolution, is_named
 
-# From the first loss on, doubled up to the second: a worker that restarts is found at once, one that is down is not hammered.
+# The first interval, doubled up to the second one: a worker that restarts is found at once, one that is down is not flooded.
 _RECONNECT_MS = 50
 _RECONNECT_MOST_MS = 1000
-# A peer that lost its power says nothing: without a sign of life for so long the connection counts as lost.
+# A peer that lost power sends nothing: without a heartbeat for this long, the connection counts as lost.
 _HEARTBEAT_MS = 10_000
 _HEARTBEAT_TIMEOUT_MS = 30_000
-# Messages that libzmq reads ahead. Bytes are bounded by credit; a log of one-byte writes must not cost a message's overhead for each.
+# Messages that libzmq reads ahead. Bytes are bounded by credit; this bounds the overhead per message, as for a log of one-byte writes.
 _READ_AHEAD_MESSAGES = 4096
 _STALLED_SECONDS = 1.0
-# Where a host has several addresses: so long one of them may be silent before the next is tried; twice as long in each further round.
+# If a host has several addresses: how long to wait for one before trying the next; doubled in each further round.
 _ATTEMPT_SECONDS = 1.0
 _MOST_DOUBLED = 4
-# ZAP status of a key that is not known (RFC 27); 300 and 500 are troubles of the worker, that pass.
+# ZAP status for an unknown key (RFC 27); 300 and 500 are temporary errors of the worker.
 _KEY_REFUSED = 400
 
 _EVENTS = (
@@ -58,26 +58,26 @@ _OPTIONS = (
 _FAILED_HANDSHAKES = (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
 _EVENT_FORM = struct.Struct("=Hi")
 
-# An enum's `&` takes longer than the look itself.
+# An enum's `&` takes longer than the check itself.
 _POLLIN = int(zmq.POLLIN)
 
 
 class Change(enum.Enum):
-    """What became of a connection."""
+    """A change of a connection's state."""
 
     UP = enum.auto()
     DOWN = enum.auto()
-    # It was tried once more after that, in vain.
+    # An attempt to reconnect failed.
     STILL_DOWN = enum.auto()
-    # It will not come about: `refusal` says why.
+    # There will be no connection: `refusal` says why.
     FAILED = enum.auto()
 
 
 class Link:
-    """A socket of `kind` that connects to one endpoint and listens only to the worker with the public key `server_key`.
+    """A socket of `kind` that connects to one endpoint and accepts only the worker with the public key `server_key`.
 
-    `private`: that is this user's own worker.
-    Until it was up once it is given up after `connect_timeout` seconds; later it tries for ever. After FAILED it may be opened again.
+    `private`: it is this user's private worker. The first connection fails after `connect_timeout` seconds; a lost one is retried without
+    a limit. After FAILED it may be opened again.
     """
 
     def __init__(self, kind: int, server_key: bytes, identity: Identity, connect_timeout: float, *, private: bool = False) -> None:
@@ -93,15 +93,15 @@ class Link:
         self._monitor: Socket | None = None
         self._was_up = False
         self._give_up_at: float | None = None
-        # When to make a new socket, because libzmq is done with a connection and has not said that it tries again.
+        # When to create a new socket, because libzmq closed a connection and has not reported that it reconnects.
         self._stalled_at: float | None = None
-        # Of a host that is named: the question that is asked, the addresses still to be tried in this round, and when to try the next.
+        # For a host name: the lookup under way, the addresses still to be tried in this round, and when to try the next.
         self._resolution: Resolution | None = None
         self._addresses: deque[str] = deque()
         self._rounds = 0
         self._next_at: float | None = None
         self._context: Context | None = None
-        # By which address the worker is reached, or tried.
+        # The address by which the worker is reached or tried.
         self.reached = ""
         self._sight = diagnosis.Sight()
 
@@ -111,9 +111,9 @@ class Link:
         return self.socket is not None or self._resolution is not None or self._next_at is not None
 
     def open(self, context: Context, endpoint: str, now: float) -> None:
-        """Connect; nothing is waited for.
+        """Begin to connect, without waiting.
 
-        Raises `Refused(INVALID_ARGUMENT)` for what is no endpoint or no public key.
+        Raises `Refused(INVALID_ARGUMENT)` for an invalid endpoint or public key.
         """
         self.close()
         if endpoint != self.endpoint:
@@ -163,11 +163,11 @@ class Link:
             self._addresses = deque(found)
             self._try_next(self._context, now)
         else:
-            # Names come and go: asked again.
+            # A name may appear later, so look it up again.
             self._next_at = now + _STALLED_SECONDS
 
     def close(self) -> None:
-        """Close the socket, where there is one; what was not sent is dropped."""
+        """Close the socket, if there is one; messages not sent are dropped."""
         if self.socket is not None:
             self.socket.disable_monitor()
             self.socket.close(linger=0)
@@ -179,7 +179,7 @@ class Link:
         self._stalled_at = self._next_at = self._resolution = None
 
     def watch(self, now: float) -> list[Change]:
-        """Say what became of the connection. A socket that libzmq gave up is closed: who needs it opens it again."""
+        """Return what changed. A socket that libzmq gave up is closed, and has to be opened again by its user."""
         changes = []
         self._resolved(now)
         while self._monitor is not None and readable(self._monitor):
@@ -193,16 +193,16 @@ class Link:
             reason = diagnosis.no_connection(self.endpoint, self._server_key, self._connect_timeout, self._sight, private=self._private)
             changes.append(self._fail(reason))
         elif any(at is not None and now >= at for at in (self._stalled_at, self._next_at)):
-            # Whoever opens it again tries the next address of a host that is named.
+            # Opening it again tries the next address of a host name.
             self.close()
         return changes
 
     def due_at(self) -> float | None:
-        """Say when `watch` has something to do even if nothing comes; on its clock."""
+        """Return when `watch` has something to do even if nothing arrives, on the clock of its `now`."""
         return min((at for at in (self._give_up_at, self._stalled_at, self._next_at) if at is not None), default=None)
 
     def waited_on(self, *, writable: bool = False) -> list[tuple[Socket | int, int]]:
-        """Say what to poll: the socket (for writing too, where that is asked for) and its monitor."""
+        """Return what to poll: the socket (with `writable` also for writing) and its monitor."""
         if self._resolution is not None:
             return [(self._resolution.fd, zmq.POLLIN)]
         if self.socket is None or self._monitor is None:
@@ -214,7 +214,7 @@ class Link:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self.up = self._was_up = True
             self._give_up_at = self._next_at = None
-            # A host may have moved when this connection is lost.
+            # The host may have other addresses by the time this connection is lost.
             self._addresses.clear()
             self._rounds = 0
             change = Change.UP
@@ -233,13 +233,13 @@ class Link:
             self._sight.connected += event == zmq.EVENT_CONNECTED
             self._sight.tried_again += event == zmq.EVENT_CONNECT_RETRIED
             if event == zmq.EVENT_CONNECTED:
-                # From here on the handshake has its own limit of time.
+                # From here on, the handshake has its own time limit.
                 self._next_at = None
             elif event == zmq.EVENT_CONNECT_RETRIED and is_named(self.endpoint):
                 self._next_at = now + min(_RECONNECT_MOST_MS, _RECONNECT_MS * 2 ** min(self._rounds, _MOST_DOUBLED)) / 1000
             if event == zmq.EVENT_CONNECT_RETRIED and (self._was_up or self._private):
-                # A worker that is killed may hold its lock a moment longer than its connections: it can be revived only then. One's own
-                # may have ended between it was found and now.
+                # A worker that is killed may hold its lock a moment longer than its connections, and can be revived only after that.
+                # A private worker may have exited since it was found.
                 change = Change.STILL_DOWN
         return change
 
@@ -252,5 +252,5 @@ class Link:
 
 
 def readable(socket: Socket) -> bool:
-    """Say whether a message waits to be read; also makes libzmq look after the socket, which `recv` does not always."""
+    """Return whether a message can be read. Also makes libzmq process the socket's commands, which `recv` does not always do."""
     return bool(int(socket.get(zmq.EVENTS)) & _POLLIN)

@@ -33,13 +33,13 @@ _MANY = 4096
 class Inside:
     """A context manager for everything that changes a connection.
 
-    `mend` is called if the last use was interrupted. It must not refer to the connection, which holds this object.
+    `repair` is called if the last use was interrupted. It must not refer to the connection, which holds this object.
     """
 
-    __slots__ = ("_before", "_busy", "_masked", "_pipe", "_waits", "_whole", "mend")
+    __slots__ = ("_before", "_busy", "_masked", "_pipe", "_waits", "_whole", "repair")
 
-    def __init__(self, mend: Callable[[], None] = lambda: None) -> None:
-        self.mend = mend
+    def __init__(self, repair: Callable[[], None] = lambda: None) -> None:
+        self.repair = repair
         # Reentrant: a handler may come between acquire and the `with` that would release it, and must not lock its own thread out.
         self._busy = threading.RLock()
         # The mask to go back to; still that of the last call where that was interrupted before it went back.
@@ -65,7 +65,7 @@ class Inside:
             raise
         if not self._whole:
             try:
-                self.mend()
+                self.repair()
             except BaseException:
                 self.__exit__(RuntimeError)
                 raise

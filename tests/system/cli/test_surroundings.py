@@ -84,7 +84,7 @@ def test_hard_limits_that_cannot_be_raised_are_named_and_gone_with_the_first_cal
     if not first.stderr:
         pytest.skip("this user may raise hard limits")
     named = "at most 10240000 bytes in a file (hard limit RLIMIT_FSIZE)"
-    assert first.stderr.decode() == f"jobwire: your private worker and its jobs keep from this shell: {named}\n"
+    assert first.stderr.decode() == f"jobwire: your private worker and its jobs keep these settings of this shell: {named}\n"
     (before,) = home.records("worker", "status")
     assert before["surroundings"] == [named]
     assert named in home.jobwire("worker", "status").stdout.decode()

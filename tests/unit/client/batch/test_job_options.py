@@ -92,7 +92,7 @@ def test_a_label_has_a_value_which_may_be_empty() -> None:
 
 def test_a_label_is_printable_text() -> None:
     for label in ("a\udcff=", "a=\n"):
-        with pytest.raises(Misunderstood, match="no printable text"):
+        with pytest.raises(Misunderstood, match="not printable text"):
             spec_from(["true"], Wishes(labels=[label]), AROUND)
 
 

@@ -41,7 +41,7 @@ def test_what_begins_as_toml_does_is_not_taken_for_json(text: str) -> None:
         ('[{"a":1},\n{"a":1,"a":2}]', 2, "the key 'a' is set twice", "a"),
         ('{"a":1}\n{"a":', 2, "this is not JSON", ""),
         ('[{"a":1}]\n{"a":1}', 2, "something follows", ""),
-        ('{"a":1}\n{"a":NaN}', 2, "NaN is no number of JSON", ""),
+        ('{"a":1}\n{"a":NaN}', 2, "NaN is not a number in JSON", ""),
         ('{"a":' + "[" * 100_000, 1, "nested too deeply", ""),
         ('{"a":' + "9" * 5000 + "}", 1, "this is not JSON: a number has more than 1000 digits", ""),
         ('{"a": // comment\n1}', 1, "this is not JSON", ""),

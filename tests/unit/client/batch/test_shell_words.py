@@ -54,7 +54,7 @@ def test_a_line_is_divided_as_a_shell_divides_it(line: str, words: list[str]) ->
     ],
 )
 def test_what_only_a_shell_can_do_is_refused(line: str) -> None:
-    with pytest.raises(NotWords, match=r"no shell here: sh -c '...'"):
+    with pytest.raises(NotWords, match=r"without one; to use one: sh -c '...'"):
         divide(line)
 
 
