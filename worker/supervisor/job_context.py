@@ -1,4 +1,4 @@
-"""What all jobs of a supervisor share: loop, keeper, boxes, the clock; and what is still to be done for jobs that ended."""
+"""What all jobs of a supervisor share: loop, keeper, boxes, the clock; and what remains to be done for jobs that have ended."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ class Yard:
         self.boxes = boxes
         self.logs = logs
         self.report = report
-        # Jobs that ended, but into whose pipes something may still write, or whose outcome is not on disk yet.
+        # Jobs that have ended, but whose pipes a process may still write to, or whose outcome is not on disk yet.
         self.lingering: set[str] = set()
         self.clock = Clock()
 
     def write(self, handle: str, folder: str, text: str) -> bool:
-        """Write an outcome; False if the disk is full."""
+        """Write an outcome; return False if the disk is full."""
         try:
             write_outcome(folder, text)
         except OSError as error:
             if error.errno in DISK_FULL:
                 return False
-            # Somebody removed the folder, for instance. The fact still goes up.
+            # For example, somebody removed the folder. The fact is reported nevertheless.
             say(f"the outcome of {handle} could not be written: {error}")
         return True
 
     def write_later(self, handle: str, folder: str, text: str, then: Callable[[], None]) -> None:
-        """Write an outcome as soon as there is room, and call back."""
+        """Write an outcome as soon as there is disk space, and then call `then`."""
         unwritten = f"outcome of {handle}"
 
         def again() -> None:
@@ -54,7 +54,7 @@ class Yard:
         self.loop.after(RETRY_SECONDS, again)
 
     def tell_of_waiting(self, handle: str, pumps: list[Pump]) -> None:
-        """Report whenever a job begins to stand still in its writes because the disk is full, and when it goes on."""
+        """Report when a job begins to wait in its writes because the disk is full, and when it continues."""
         told = False
 
         def look() -> None:
@@ -68,10 +68,10 @@ class Yard:
             pump.on_waiting = look
 
     def pump_on(self, handle: str, pumps: list[Pump], folder: str) -> None:
-        """Tell the keeper when a job that ended is drained: at once, usually.
+        """Tell the keeper when the pipes of an ended job are drained, usually at once.
 
-        A process that escaped may still write. Then it is pumped until it hangs up, or it would wait for ever. That is noted beside the
-        folder, for whoever comes after us and our keeper: folders of jobs that ended are too many to be looked into.
+        A process that escaped may still write. Then the pipes are pumped until it closes them; otherwise it would wait forever. That is
+        noted next to the folder, for a later pair of supervisor and keeper: there are too many folders of ended jobs to read them all.
         """
         if not any(pump.is_open for pump in pumps):
             self.line.say(f"drained {handle}")
@@ -85,7 +85,7 @@ class Yard:
 
         self.lingering.add(handle)
         for pump in pumps:
-            # No job is there any more that could be ended for it.
+            # There is no job any more that could be ended because of it.
             pump.quota.on_exceeded = None
             pump.when_closed = look
         note_lingering(self.logs, handle, folder)

@@ -1,4 +1,4 @@
-"""Waits: descriptors through epoll, and timers that are due. Knows no job. Where nothing is to happen, it sleeps."""
+"""The event loop: descriptors through epoll, and timers. Knows no job. Sleeps while there is nothing to do."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 _EVENTS_A_TURN = 64
 _MOST_STALE_TIMERS = 64
-# epoll counts milliseconds in an int, which is less than the longest time limit.
+# epoll takes an int of milliseconds, which is less than the longest time limit.
 _LONGEST_SLEEP_SECONDS = 1_000_000
 
 
 class Timer:
-    """A call in the future; `callback` is None once it happened or was cancelled."""
+    """A call in the future; `callback` is None after it was made or cancelled."""
 
     __slots__ = ("callback", "due")
 
@@ -29,7 +29,7 @@ class Timer:
 
 
 class Loop:
-    """Calls back when a descriptor is ready or a time has come. An exception in a callback is logged, and costs only what it belongs to."""
+    """Calls back when a descriptor is ready or a timer is due. An exception in a callback is logged, and affects only that callback."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -40,7 +40,7 @@ class Loop:
         self._ended = False
 
     def watch(self, fd: int, events: int, callback: Callable[[int], None]) -> None:
-        """Call back with the events whenever `fd` is ready (level-triggered); again for other events where it is watched already."""
+        """Call back with the events whenever `fd` is ready (level-triggered). If it is watched already, replace events and callback."""
         if fd in self._watched:
             self._epoll.modify(fd, events)
         else:
@@ -48,34 +48,34 @@ class Loop:
         self._watched[fd] = callback
 
     def unwatch(self, fd: int) -> None:
-        """Call back no more. Must come before `fd` is closed: a duplicate elsewhere would keep it in the epoll."""
+        """Stop watching `fd`. Must be called before it is closed: a duplicate of it would keep it in the epoll."""
         if self._watched.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
     def now(self) -> float:
-        """Say what time timers go by: seconds of CLOCK_MONOTONIC, which nobody sets."""
+        """Return the time of the timers: seconds of CLOCK_MONOTONIC, which cannot be set."""
         return time.monotonic()
 
     def after(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        """Call back once, when so much of CLOCK_MONOTONIC has passed."""
+        """Call back once, after this time of CLOCK_MONOTONIC."""
         timer = Timer(self.now() + max(0.0, seconds), callback)
         heapq.heappush(self._timers, timer)
         return timer
 
     def cancel(self, timer: Timer | None) -> None:
-        """Make sure that a timer does not call back (any more)."""
+        """Cancel a timer; does nothing if it has called back."""
         if timer is None or timer.callback is None:
             return
         timer.callback = None
         self._stale += 1
-        # Jobs end long before their time limits: without this, the heap would remember every one of them.
+        # Jobs end long before their time limits: without this, the heap would keep a timer for every job.
         if self._stale > _MOST_STALE_TIMERS and self._stale * 2 > len(self._timers):
             self._timers = [one for one in self._timers if one.callback is not None]
             heapq.heapify(self._timers)
             self._stale = 0
 
     def before_sleep(self, callback: Callable[[], bool | None]) -> None:
-        """Call back after each turn; while it gives True there is more to do, and the loop looks at descriptors without sleeping."""
+        """Call back after each turn. While it returns True there is more to do, and the loop polls descriptors without sleeping."""
         self._before_sleep.append(callback)
 
     def end(self) -> None:
@@ -83,13 +83,13 @@ class Loop:
         self._ended = True
 
     def run(self) -> None:
-        """Wait and call back until told to end."""
+        """Wait and call back until `end` is called."""
         while True:
             more = [callback for callback in self._before_sleep if self._guard(callback)]
             if self._ended:
                 return
             for fd, events in self._epoll.poll(0 if more else self._seconds_to_sleep(), _EVENTS_A_TURN):
-                # A callback may have unwatched it, or closed it and opened another under its number: callbacks bear a call for nothing.
+                # A callback may have unwatched it, or closed it and opened another with its number: callbacks tolerate a spurious call.
                 callback = self._watched.get(fd)
                 if callback is not None:
                     try:
@@ -122,5 +122,5 @@ class Loop:
 
 
 def log_exception() -> None:
-    """Write the exception being handled, with its traceback, to stderr; without the module traceback, which is not light."""
+    """Write the current exception with its traceback to stderr; without the module traceback, which is not light."""
     sys.excepthook(*sys.exc_info())

@@ -211,7 +211,7 @@ def test_if_both_are_killed_what_ended_meanwhile_is_lost_in_words(desk: RawDesk,
     desk.recover()
     fact = desk.ended(handle)
     assert (fact["kind"], fact["pid"]) == ("lost", pid)
-    why = "it ended while neither the supervisor nor its keeper was there"
+    why = "it ended while neither the supervisor nor its keeper was running"
     assert fact["sentence"] == f"how it ended is not known: {why}; the end of its stdout and stderr may be missing"
     assert (fact["stdout_problem"], fact["stderr_problem"]) == (why, why)
     assert desk.output(fact)[0] == b"begin\n"

@@ -134,7 +134,7 @@ def test_a_pipe_that_is_gone_with_all_of_us_is_said_to_be(desk: RawDesk, tmp_pat
     assert desk.output(fact) == (b"late", b"")
     assert fact["stdout_problem"] == ""
     assert fact["sentence"].endswith(
-        "; its stderr is incomplete: whatever was unread in its pipe when supervisor and keeper were killed is lost"
+        "; its stderr is incomplete: output that was still in its pipe when supervisor and keeper were killed is lost"
     )
     desk.settle(handle)
 
@@ -194,8 +194,8 @@ def test_a_status_that_the_kernel_hides_is_not_taken_for_0_and_unread_output_is_
     # Who reaps it in the end may take its time, or never do so.
     assert (fact["kind"], fact["exit_status"]) in [("exited", 5), ("lost", 0)]
     if prefix:
-        assert "its stdout and stderr are incomplete: whatever was unread" in fact["sentence"]
-        assert fact["stdout_problem"].endswith(f"(process {started['pid']} does not let its descriptors be seen)")
+        assert "its stdout and stderr are incomplete: output that was still in its pipe" in fact["sentence"]
+        assert fact["stdout_problem"].endswith(f"(the descriptors of process {started['pid']} are not visible)")
         assert desk.output(fact)[0] == b"early\n"
     else:
         assert (desk.output(fact)[0], fact["stdout_problem"]) == (b"early\nlate\n", "")

@@ -70,7 +70,7 @@ def test_what_cannot_be_executed_is_told_why(desk: RawDesk, tmp_path: Path) -> N
     (tmp_path / "orphan").write_text("#!/no/interpreter\n")
     (tmp_path / "odd").chmod(0o755)
     (tmp_path / "orphan").chmod(0o755)
-    for name, words in [("plain", "may not be executed"), ("odd", "begins with #!"), ("orphan", "interpreter"), ("", "is a folder")]:
+    for name, words in [("plain", "is not executable"), ("odd", "begins with #!"), ("orphan", "interpreter"), ("", "is a folder")]:
         fact, _, _ = desk.run(f"{tmp_path}/{name}")
         assert (fact["kind"], fact["exit_status"], fact["pid"]) == ("failed_to_start", 126, 0)
         assert words in fact["sentence"]
@@ -84,7 +84,7 @@ def test_a_missing_working_folder_is_told(desk: RawDesk, tmp_path: Path) -> None
 
 def test_arguments_that_are_too_long_are_told(desk: RawDesk) -> None:
     fact, _, _ = desk.run("true", *["x" * 100_000] * 40)
-    assert (fact["exit_status"], "longer than the system takes" in fact["sentence"]) == (126, True)
+    assert (fact["exit_status"], "longer than the system allows" in fact["sentence"]) == (126, True)
 
 
 def test_a_start_without_intent_fails_with_a_sentence(desk: RawDesk) -> None:
@@ -150,7 +150,7 @@ def test_the_usual_limit_of_descriptors_is_inherited(tmp_path: Path, request: py
 
 def test_a_second_pair_waits_for_the_first(desk: RawDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_START_SECONDS", 0.3)
-    with pytest.raises(OSError, match="no supervisor came up"):
+    with pytest.raises(OSError, match="the supervisor did not start"):
         process.start(tmp_path)
     desk.recover()
 
@@ -165,5 +165,5 @@ def test_starts_are_refused_before_descriptors_are_spent(tmp_path: Path, desk: R
         for handle in jobs:
             small.started(handle)
         refused, _, _ = small.run("true")
-    assert (refused["kind"], "no descriptor is left for more" in refused["sentence"]) == ("failed_to_start", True)
+    assert (refused["kind"], "there are no file descriptors for more" in refused["sentence"]) == ("failed_to_start", True)
     assert desk.run("true")[0]["kind"] == "exited"

@@ -1,1 +1,1 @@
-"""What an earlier supervisor left, and how it is taken over."""
+"""What an earlier supervisor left behind, and how it is adopted."""

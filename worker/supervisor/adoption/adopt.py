@@ -1,7 +1,7 @@
-"""Takes over what was started before this supervisor: from what the keeper held, the log folders, and /proc.
+"""Adopt jobs that were started before this supervisor, from the keeper's handover, the log folders, and /proc.
 
-What is done about which folder, and why: the tables in remains.py.
-As long as the keeper lived nothing is lost: whoever ended was reaped by it, with its status.
+The tables in remains.py define what is done with each folder, and why. As long as the keeper was alive nothing is lost: it reaped processes
+that ended, with their status.
 """
 
 # ruff: noqa: PTH104, PTH110, PTH115, PTH208 -- pathlib is not light
@@ -36,15 +36,15 @@ from .traces import find_leader, marked_processes, started_about
 
 
 class Adoption:
-    """One pass over everything; or, without a handover, over what was not there at that time."""
+    """One pass over everything; without a handover, over log folders that were not there at the first pass."""
 
     def __init__(self, yard: Yard, jobs: Jobs, handover: Handover | None, *, why_gone: str = "") -> None:
         self._yard = yard
         self._jobs = jobs
-        # The keeper tells of ends only to who has just begun.
+        # The keeper reports all ends only to a supervisor that has just started.
         self._keeper_tells = handover is not None
         handover = self._handover = handover or Handover({}, {}, first=False)
-        # Why nothing of what the folders tell is there any more, or is ours.
+        # Why none of the jobs in the folders can be running any more, or belongs to this supervisor.
         self._why_gone = why_gone
         self._seen = {} if why_gone else marked_processes()
         self._deposits = dict(handover.deposits)
@@ -54,21 +54,21 @@ class Adoption:
         self._awaited: list[int] = []
 
     def run(self) -> None:
-        """Take in whatever there is; what cannot be understood is left alone, with a line in the log."""
+        """Adopt all jobs. A folder that cannot be understood is left unchanged, with a line in the log."""
         self._look_at_all(os.listdir(self._yard.logs))
         self._take_ended()
         for pid, pidfd in self._strangers.items():
-            # Its end is on disk, and only the keeper was not told.
+            # Its end is on disk; only the keeper was not told.
             os.close(pidfd)
             self._yard.line.say(f"recorded {pid}")
-        # From here on the keeper reaps without a word whom we do not name.
+        # From here on, the keeper reaps all other processes without reporting them.
         self._yard.line.adopted(self._awaited)
         for job, age in self._found:
             self._jobs.add(job, age)
         self._yard.line.died.clear()
 
     def take_over(self, names: list[str]) -> None:
-        """Take in jobs whose folders were removed, and made again."""
+        """Adopt jobs whose folders were removed and created again."""
         here = [name for name in names if not self._jobs.knows(read_job(f"{self._yard.logs}/{name}").handle)]
         self._look_at_all(here)
         for job, age in self._found:
@@ -80,7 +80,7 @@ class Adoption:
                 self._look_at(name)
             except Exception:  # noqa: BLE001 -- one broken folder must not cost the other jobs
                 log_exception()
-                say(f"{self._yard.logs}/{name} is left alone")
+                say(f"{self._yard.logs}/{name} is left unchanged")
 
     def _look_at(self, name: str) -> None:
         path = f"{self._yard.logs}/{name}"
@@ -91,7 +91,7 @@ class Adoption:
         if deed is Deed.LEAVE:
             return
         parsed = parse_folder(name)
-        # The `job` file of an intent may be what is wrong with it.
+        # The `job` file of an intent may be damaged.
         handle = read_job(path).handle if parsed is not None else name.removeprefix(INTENT_PREFIX)
         pid, started_at_us = (parsed.pid, parsed.started_at_us) if parsed is not None else (0, 0)
         self._yard.clock.not_before(started_at_us)
@@ -109,14 +109,14 @@ class Adoption:
             case Deed.FORGET_TRY:
                 self._drop(handle)
             case Deed.CALL_LOST:
-                why = "those who started it died in that moment: whether it ran is not known"
+                why = "the processes that start jobs died at that moment, so whether it ran is not known"
                 self._jobs.failed(handle, 0, why, kind="lost")
             case Deed.LEAVE | Deed.ASK_FOR_WITNESS:
                 pass
 
     def _find_process(self, handle: str) -> int:
         mark = self._jobs.mark(handle)
-        # Whoever was gone when we looked at /proc is known to the keeper by now.
+        # A process that was missing in /proc is known to the keeper by now.
         self._yard.line.catch_up()
         return find_leader(self._seen.get(mark, {}), [one for one in self._yard.line.died.values() if one.mark == mark])
 
@@ -134,7 +134,7 @@ class Adoption:
         try:
             os.rename(path, wanted)
         except OSError as error:
-            # Of a folder that is read-only, for instance. What it holds counts all the same.
+            # For example, the folder is read-only. Its content is valid nevertheless.
             say(f"{path} keeps its name: {error.strerror}")
             return path
         return wanted
@@ -155,7 +155,7 @@ class Adoption:
             fault_points.reach("during-adoption")
 
     def _find_leader(self, folder: str, mark: int, pid: int, started_at_us: int) -> tuple[Leader, Stat | None]:
-        """Find out what became of a leader; and what /proc says of it, if it is there."""
+        """Return a leader, and what /proc says about it if it exists."""
         if self._why_gone:
             return Gone(pid, self._why_gone), None
         line = self._yard.line
@@ -168,11 +168,11 @@ class Adoption:
                 return found
             if not self._keeper_tells:
                 break
-            # It may just have reaped it. After this we know.
+            # The keeper may just have reaped it; after this, its report has arrived.
             line.catch_up()
-        why = "it ended while neither the supervisor nor its keeper was there"
+        why = "it ended while neither the supervisor nor its keeper was running"
         if is_there(pid) and read_stat(pid) is None:
-            why = f"/proc does not show process {pid} to this user, so whether that is still the job cannot be seen"
+            why = f"/proc does not show process {pid} to this user, so whether it is still the job is not known"
         return Gone(pid, why), None
 
     def _look_for_leader(self, folder: str, mark: int, pid: int, started_at_us: int) -> tuple[Leader, Stat | None] | None:
@@ -187,12 +187,12 @@ class Adoption:
                 if stat.alive:
                     return Stranger(pid, line), stat
         except OSError:
-            # It ended between two looks.
+            # It ended between two reads.
             pass
         return None
 
     def _is_of(self, folder: str, mark: int, pid: int, stat: Stat, started_at_us: int) -> bool:
-        # The clock may have been set, and the job may have changed its mark: but not which pipes it has.
+        # The clock may have been set, and the job may have changed its mark, but its pipes are still the same.
         if mark == mark_of(pid) or started_about(stat.start_ticks, started_at_us):
             return True
         return has_pipe(pid, read_pipes(pipes_path(folder)) or ())
@@ -206,10 +206,10 @@ class Adoption:
         return Sessions(self._yard.line.keeper).of_process(members[0], mark, members[0]) if members else NoBox()
 
     def _find_pipes(self, handle: str, folder: str, members: list[int], leader: Leader) -> tuple[int, ...]:
-        """Open the pipes of a job anew, and note whose output may not be whole."""
+        """Reopen the pipes of a job, note which output may be incomplete, and return the read ends."""
         names = read_pipes(pipes_path(folder))
         if names is None and not self._keeper_tells:
-            # Noted they were in the folder that was removed.
+            # They were noted in the folder that was removed.
             names = next(filter(None, (riding_in(pid, RIDING_NUMBERS) for pid in members)), None)
             if names is not None:
                 write_pipes(pipes_path(folder), names)
@@ -222,7 +222,7 @@ class Adoption:
         return ends
 
     def _take_lingering(self, handle: str, note: str) -> None:
-        """Find the pipes of what lingers anew, where the keeper that had them is gone; it is pumped with the others then."""
+        """Reopen the pipes of a lingering job if the keeper that held them is gone; they are pumped with the others then."""
         if handle in self._deposits:
             return
         members = list(self._seen.get(self._jobs.mark(handle), {}))
@@ -235,14 +235,14 @@ class Adoption:
             forget_lingering(self._yard.logs, handle)
             return
         folder = os.readlink(note)
-        # How it ended is on disk.
+        # Its outcome is on disk.
         self._deposits[handle] = Deposited(handle, folder, settled=True, ends=ends)
         self._yard.line.deposit(handle, ends)
         self._yard.line.say(f"ended {handle} {folder}")
         self._yard.line.say(f"settled {handle}")
 
     def _drains(self, ends: tuple[int, ...]) -> list[Pump]:
-        # Without logs what is written is dropped; a writer from whom nobody reads would wait for ever.
+        # Without logs the output is dropped; without a reader, the writer would wait forever.
         return [Pump(self._yard.loop, end, os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), quota=Quota(0)) for end in ends]
 
     def _take_ended(self) -> None:
@@ -258,10 +258,10 @@ class Adoption:
 
     def _take_one_ended(self, handle: str, folder: str) -> None:
         deposit = self._deposits.pop(handle, None)
-        # Forgotten, which only a durable end can be: nobody waits for the fact.
+        # The job was forgotten, so its end is durable and nobody waits for the fact.
         gone = not os.path.exists(folder)
         if deposit is not None and deposit.ends:
-            # Something that escaped may still write.
+            # A process that escaped may still write.
             pumps = self._drains(deposit.ends) if gone else reopen_pumps(self._yard.loop, read_job(folder), folder, deposit.ends)
             for pump in pumps:
                 pump.begin()
@@ -274,14 +274,14 @@ class Adoption:
             self._jobs.add_ended(handle, ended_fact(handle, outcome_text(outcome), Use()))
 
     def _make_outcome(self, handle: str, folder: str) -> OutcomeFile | None:
-        """Make the outcome anew that the disk had no room for; as far as the keeper, who reaped the leader, can tell."""
+        """Return an outcome that could not be written because the disk was full, from what the keeper knows, which reaped the leader."""
         name = folder.rpartition("/")[2]
         parsed = parse_folder(name) if name.count("_") == len(("pid", "start")) else None
         if parsed is None:
             return None
         died = self._yard.line.died.get(parsed.pid)
         verdict = judge(
-            died.wait_status if died else None, why_unknown="the disk was full when it ended, and the supervisor died after that"
+            died.wait_status if died else None, why_unknown="the disk was full when it ended, and then the supervisor died"
         )
         stdout_bytes, stderr_bytes = [os.stat(f"{folder}/{stream}").st_size for stream in STREAMS]  # noqa: PTH116 -- as above
         outcome = OutcomeFile(

@@ -1,7 +1,7 @@
-"""What an earlier supervisor left of a job, and what is to be done about it: two literal tables. Pure; adopt.py looks and carries out.
+"""What an earlier supervisor left of a job, and what to do about it: two literal tables. Pure; adopt.py reads and acts.
 
-A supervisor makes `stderr` just before it forks, writes `outcome` before it reaps, and gives the folder its last name after that. So the
-names tell how far it came.
+A supervisor creates `stderr` just before it forks, writes `outcome` before it reaps, and gives the folder its last name after that. So the
+names show how far it got.
 """
 
 from __future__ import annotations
@@ -14,45 +14,45 @@ from ...state.folders import INTENT_PREFIX
 
 
 class Left(enum.Enum):
-    """What a folder shows."""
+    """The state of a folder."""
 
     # Not the folder of a job.
     NOTHING = enum.auto()
-    # .new-<handle>: a start that was not tried.
+    # .new-<handle>: a start that was not attempted.
     INTENT = enum.auto()
     # .new-<handle> with `stderr`: a fork may have happened.
     TRIED = enum.auto()
     # <pid>_<start>
     RUN = enum.auto()
-    # Either of them with a whole `outcome`.
+    # One of the last two, with a complete `outcome`.
     OUTCOME = enum.auto()
     # <pid>_<start>_<end>
     ENDED = enum.auto()
 
 
 class Witness(enum.Enum):
-    """Who can tell whether a start that was tried became a process."""
+    """Who knows whether a start that was attempted created a process."""
 
     # The process itself, alive or reaped by the keeper.
     PROCESS = enum.auto()
-    # The keeper was there the whole time, and there is no process.
+    # The keeper was running the whole time, and there is no process.
     KEEPER = enum.auto()
     NOBODY = enum.auto()
 
 
 class Deed(enum.Enum):
-    """What is to be done."""
+    """What to do."""
 
-    # It stays: an intent is started when that is asked for again, and of an end the keeper knows whether it was settled.
+    # Keep it: an intent is started when that is requested again, and for an end the keeper knows whether it was settled.
     LEAVE = enum.auto()
     ASK_FOR_WITNESS = enum.auto()
     # Watch it and pump its pipes.
     TAKE_OVER = enum.auto()
-    # It ended; only the new name is missing.
+    # It ended; only the last name is missing.
     NAME = enum.auto()
-    # It was not started: an intent again.
+    # It was not started; it is an intent again.
     FORGET_TRY = enum.auto()
-    # Whether it ran cannot be known, so it must not run again.
+    # Whether it ran is not known, so it must not be started again.
     CALL_LOST = enum.auto()
 
 
@@ -72,12 +72,12 @@ OF_TRY = {
 
 
 def left(name: str, has_stderr: Callable[[], bool], has_outcome: Callable[[], bool]) -> Left:
-    """Read a folder's name, and where that is not enough, whether it holds one of two files."""
+    """Return the state of a folder, from its name, and if that is not enough, from whether it holds one of two files."""
     if name.startswith(INTENT_PREFIX):
         if not has_stderr():
             return Left.INTENT
         return Left.OUTCOME if has_outcome() else Left.TRIED
-    # Most folders are of jobs that ended: they are not even taken apart.
+    # Most folders belong to jobs that ended; their names are not even parsed.
     if name.count("_") != 1:
         return Left.ENDED if name.count("_") == 2 else Left.NOTHING  # noqa: PLR2004 -- pid, start, end
     if parse_folder(name) is None:
@@ -86,7 +86,7 @@ def left(name: str, has_stderr: Callable[[], bool], has_outcome: Callable[[], bo
 
 
 def witness(pid: int, *, keeper_is_new: bool) -> Witness:
-    """Say who can tell: `pid` is the process that was found (0: none), and a new keeper has not seen what happened before it."""
+    """Return who knows. `pid` is the process that was found (0: none); a new keeper does not know what happened before it started."""
     if pid:
         return Witness.PROCESS
     return Witness.NOBODY if keeper_is_new else Witness.KEEPER

@@ -1,4 +1,4 @@
-"""Finds what jobs left in /proc: their processes, and which of them leads."""
+"""Find processes of jobs in /proc, and which of them leads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CLOCK_TOLERANCE_US = 2_000_000
 
 
 def marked_processes() -> dict[int, dict[int, Stat]]:
-    """Look at all processes that bear the mark of a job: by mark and pid."""
+    """Return all processes with the mark of a job, by mark and pid."""
     found: dict[int, dict[int, Stat]] = {}
     for pid in all_pids():
         mark = mark_of(pid)
@@ -22,9 +22,9 @@ def marked_processes() -> dict[int, dict[int, Stat]]:
 
 
 def find_leader(seen: dict[int, Stat], died: Iterable[Died]) -> int:
-    """Tell which of a job's processes leads it, 0 if there was none: it was there before all its descendants.
+    """Return which of a job's processes leads it: the oldest one; 0 if there is none.
 
-    It has a session of its own, or it is in its very first moments, and then it is alone.
+    It has a session of its own; or it has just been created, and is the only process.
     """
     leaders = [(stat.session != pid, stat.start_ticks, pid) for pid, stat in seen.items()]
     leaders += [(one.session != one.pid, one.start_ticks, one.pid) for one in died]
@@ -32,5 +32,5 @@ def find_leader(seen: dict[int, Stat], died: Iterable[Died]) -> int:
 
 
 def started_about(start_ticks: int, at_us: int) -> bool:
-    """Tell whether a process started when it is said to, as exact as ticks and a clock that may have been set allow."""
+    """Return whether a process started at a given time, with the precision of ticks and of a clock that may have been set."""
     return abs(started_at_us(start_ticks) - at_us) < _CLOCK_TOLERANCE_US

@@ -1,1 +1,1 @@
-"""What holds the processes of a job together, and what the kernel tells of them."""
+"""What holds the processes of a job together, and what the kernel knows about them."""

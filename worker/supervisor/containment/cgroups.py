@@ -1,7 +1,7 @@
-"""The cgroups (version 2) of jobs: all that is in one is killed by one write. See cgroups(7). A job's box has more than it: union.py.
+"""The cgroups (version 2) of jobs: one write kills all processes in one, see cgroups(7). union.py adds processes outside of the cgroup.
 
-They are kept in a pool: making, opening and removing one for each job would be the dearest part of a start. Beneath the cgroup that this
-process is in stands one for the state folder, and in that one for each job that runs.
+Cgroups are kept in a pool: creating, opening and removing one for each job would be the most expensive part of a start. Below the cgroup
+of this process there is one for the state folder, and in that one for each running job.
 """
 
 # pathlib is not light.
@@ -20,7 +20,7 @@ from .processes import cgroup_of
 
 _MOST_KEPT = 64
 _PREFIX = "job-"
-# One without folders in it.
+# A folder without folders in it.
 _LINKS_OF_A_FOLDER = 2
 
 
@@ -42,15 +42,15 @@ class Cgroup:
             raise
 
     def enter(self) -> None:
-        """Move this process in, so that what it spawns is in from its first instruction on. Raises OSError with words."""
+        """Move this process in, so that a process it spawns is in from its first instruction. Raises OSError that names the cgroup."""
         try:
             os.write(self._procs, b"0")
         except OSError:
             self._make_again()
 
     def _make_again(self) -> None:
-        """Somebody removed it while it was in the pool: whatever else stands under its name now, nothing of ours runs in it."""
-        # Until it is known to be whole it must not go back to the pool.
+        """Create it again: somebody removed it while it was in the pool. If there is another of its name now, no job runs in it."""
+        # It must not return to the pool unless all of this succeeds.
         self._disturbed = True
         try:
             os.makedirs(self.path, exist_ok=True)
@@ -64,37 +64,37 @@ class Cgroup:
         self._disturbed = False
 
     def leave(self) -> None:
-        """Move this process back."""
+        """Move this process back to its own cgroup."""
         self._pool.go_home()
 
     def pids(self) -> list[int]:
-        """List what still runs, also in cgroups that the job made beneath its own."""
+        """Return the processes, including those in cgroups that the job created below its own."""
         found = []
         for folder, _, _ in os.walk(self.path):
             try:
                 with open(f"{folder}/cgroup.procs") as file:  # noqa: PTH123 -- as above
                     found += [int(line) for line in file]
             except OSError:
-                # The job removed it meanwhile, or made a threaded one, whose processes its parent lists.
+                # The job removed it meanwhile, or it is a threaded one, whose processes its parent lists.
                 continue
         return found
 
     def is_empty(self) -> bool:
-        """Tell whether nothing runs any more; a zombie does not run."""
+        """Return whether no process is running; a zombie does not count."""
         try:
             return b"populated 0" in os.pread(self._events, 256, 0)
         except OSError:
-            # ENODEV: somebody removed it, perhaps we, after a supervisor that died; which nobody can while something runs in it. It must
-            # not go back to the pool.
+            # ENODEV: it was removed, perhaps by this process after an earlier supervisor died; only an empty one can be. It must not return
+            # to the pool.
             self._disturbed = True
             return True
 
     def has(self, pid: int) -> bool:
-        """Tell whether a process is in it, or beneath it."""
+        """Return whether a process is in it or below it."""
         return f"{self._pool.tree.folder_of(pid)}/".startswith(f"{self.path}/")
 
     def disturb(self) -> None:
-        """Note that something was done to it, after which it does not go back to the pool."""
+        """Note that it was changed in a way after which it must not return to the pool."""
         self._disturbed = True
 
     def _send(self, number: int) -> set[int]:
@@ -102,7 +102,7 @@ class Cgroup:
         return signal_members(self.pids(), number, self.has)
 
     def kill(self) -> None:
-        """Send SIGKILL to every process, also to those being forked just now."""
+        """Send SIGKILL to every process, including those that are being forked."""
         self._disturbed = True
         try:
             with open(f"{self.path}/cgroup.kill", "w") as file:  # noqa: PTH123 -- as above
@@ -112,17 +112,17 @@ class Cgroup:
             signal_until_none_is_new(self.pids, lambda: self._send(signal.SIGKILL))
 
     def freeze(self) -> None:
-        """Let every process stand still, as soon as each leaves the kernel, until `thaw`."""
+        """Freeze every process, as soon as it leaves the kernel, until `thaw`."""
         if not self._write_freeze("1"):
             signal_until_none_is_new(self.pids, lambda: self._send(signal.SIGSTOP))
 
     def thaw(self) -> None:
-        """Let every process go on."""
+        """Let every process continue."""
         if not self._write_freeze("0"):
             self._send(signal.SIGCONT)
 
     def is_frozen(self) -> bool:
-        """Tell whether all stand still; the kernel knows, whoever asked for it."""
+        """Return whether all processes are frozen, by the kernel's state: anybody may have frozen them."""
         try:
             with open(f"{self.path}/cgroup.freeze") as file:  # noqa: PTH123 -- as above
                 return file.read().strip() == "1"
@@ -140,51 +140,51 @@ class Cgroup:
         return True
 
     def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
-        """Call back once, when nothing runs any more; perhaps at once."""
+        """Call back once, when no process is running any more; perhaps immediately."""
 
         def look(_events: int) -> None:
             if self.is_empty():
                 loop.unwatch(self._events)
                 callback()
 
-        # The kernel raises EPOLLPRI when the file has changed since it was last read through this descriptor.
+        # The kernel reports EPOLLPRI when the file has changed since it was last read through this descriptor.
         loop.watch(self._events, select.EPOLLPRI, look)
         look(0)
 
     def release(self) -> None:
-        """Give it back to the pool; nothing runs in it any more."""
-        # It may be frozen, by us or by the job itself, which then left it or was killed. Who enters a frozen cgroup stops, and we would.
+        """Return it to the pool; no process may be running in it."""
+        # It may be frozen, by this process or by the job, which then left it or was killed. This process would freeze when it enters it.
         if self._disturbed or self._is_changed() or not self._pool.keep(self):
             self.remove()
 
     def _is_changed(self) -> bool:
-        """Tell whether the job left it frozen, or left cgroups of its own beneath it."""
+        """Return whether the job left it frozen, or left cgroups of its own below it."""
         try:
             return b"frozen 1" in os.pread(self._events, 256, 0) or os.stat(self.path).st_nlink > _LINKS_OF_A_FOLDER
         except OSError:
             return True
 
     def remove(self) -> None:
-        """Remove it, with what the job made beneath it."""
+        """Remove it, with cgroups that the job created below it."""
         os.close(self._procs)
         os.close(self._events)
         _remove_tree(self.path)
 
 
 class Tree:
-    """Where the cgroups are mounted. What is mounted may be a part of the tree: it begins at `root`."""
+    """Where cgroups are mounted. The mount may show only the part of the tree that begins at `root`."""
 
     def __init__(self, mount: str, root: str) -> None:
         self._mount = mount
         self._root = root
 
     def folder_of(self, pid: int) -> str:
-        """Say in which folder the cgroup of a process is."""
+        """Return the folder of the cgroup of a process."""
         return f"{self._mount}{cgroup_of(pid).removeprefix(self._root)}".rstrip("/")
 
 
 class Cgroups:
-    """The pool of them, for one state folder."""
+    """The pool of cgroups for one state folder."""
 
     def __init__(self, tree: Tree, name: str) -> None:
         self.tree = tree
@@ -197,12 +197,12 @@ class Cgroups:
         self._next = max((int(one.removeprefix(_PREFIX)) for one in self._names()), default=0) + 1
 
     def take(self) -> Cgroup:
-        """Get one for a job that is about to be spawned."""
+        """Return one for a job that is about to be spawned."""
         return self._free.pop() if self._free else self._make()
 
     def of_process(self, pid: int) -> Cgroup | None:
-        """Get the one again that a process of the job runs in; None if it is in none of these."""
-        # The state folder's cgroup may stand elsewhere than now, if another service started the job.
+        """Return the cgroup that a process of the job runs in; None if it is not one of this state folder."""
+        # The state folder's cgroup may have been elsewhere, if another service started the job.
         above, base, below = self.tree.folder_of(pid).partition(f"/{self._name}/")
         try:
             return Cgroup(self, f"{above}{base}{below.partition('/')[0]}") if base else None
@@ -210,34 +210,34 @@ class Cgroups:
             return None
 
     def keep(self, box: Cgroup) -> bool:
-        """Keep an empty box for the next job; False if there are enough, or it stands elsewhere."""
+        """Keep an empty cgroup for the next job; return False if there are enough, or if it is elsewhere in the tree."""
         if len(self._free) >= _MOST_KEPT or not box.path.startswith(f"{self._base}/"):
             return False
         self._free.append(box)
         return True
 
     def go_home(self) -> None:
-        """Move this process where it was started."""
+        """Move this process back to the cgroup in which it was started."""
         try:
             os.write(self._home, b"0")
         except OSError as error:
-            # In a job's cgroup we would be killed with it. The next supervisor starts at home, and adopts.
+            # In a job's cgroup this process would be killed with the job. The next supervisor starts outside of it, and adopts the jobs.
             say(f"cannot leave a job's cgroup: {error}")
             os._exit(1)
 
     def remove_empty(self) -> None:
-        """Remove what another supervisor left behind."""
+        """Remove cgroups that an earlier supervisor left behind."""
         kept = {box.path for box in self._free}
         for path in (f"{self._base}/{name}" for name in self._names()):
             if path not in kept:
                 try:
                     os.rmdir(path)
                 except OSError:
-                    # A job runs in it.
+                    # A job is running in it.
                     continue
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Remove all cgroups that are empty."""
         for box in self._free:
             box.remove()
         self._free = []
@@ -248,7 +248,7 @@ class Cgroups:
         path = f"{self._base}/{_PREFIX}{self._next}"
         self._next += 1
         try:
-            # With the one above it, should somebody have removed that.
+            # Also creates the one above it, if somebody removed that.
             os.makedirs(path)
             return Cgroup(self, path)
         except OSError as error:
@@ -258,15 +258,15 @@ class Cgroups:
         try:
             return [one for one in os.listdir(self._base) if one.removeprefix(_PREFIX).isdigit()]
         except FileNotFoundError:
-            # Somebody removed it; it is made again with the next one in it.
+            # Somebody removed it; it is created again with the next one in it.
             return []
 
 
 def open_cgroups(name: str) -> Cgroups | None:
-    """Find out by trying whether processes can be put into cgroups of our own; None, and a line in the log, if not."""
+    """Return a pool if this process can create cgroups and move itself into one; else None, after a line in the log."""
     tree = find_tree()
     if tree is None:
-        say("there is no cgroup v2 here: jobs are held together by session, mark and descent")
+        say("there is no cgroup v2: jobs are contained by session, mark and descent")
         return None
     try:
         pool = Cgroups(tree, name)
@@ -276,20 +276,20 @@ def open_cgroups(name: str) -> Cgroups | None:
         finally:
             pool.go_home()
     except OSError as error:
-        say(f"cgroups cannot be used ({error}): jobs are held together by session, mark and descent")
+        say(f"cgroups cannot be used ({error}): jobs are contained by session, mark and descent")
         return None
     box.release()
     return pool
 
 
 def find_tree() -> Tree | None:
-    """Find where the cgroup v2 that we are in is mounted; see proc_pid_mountinfo(5)."""
+    """Return where the cgroup v2 tree with this process is mounted, or None; see proc_pid_mountinfo(5)."""
     own = cgroup_of(os.getpid())
     with open("/proc/self/mountinfo") as file:  # noqa: PTH123 -- as above
         for line in file:
             fields = line.split(" ")
             root, mount = fields[3].rstrip("/"), fields[4].replace("\\040", " ")
-            # "/.." is a place outside of our cgroup namespace.
+            # "/.." is outside of the cgroup namespace of this process.
             if fields[fields.index("-") + 1] == "cgroup2" and f"{own}/".startswith(f"{root}/") and "/.." not in own:
                 return Tree(mount, root)
     return None
@@ -300,9 +300,9 @@ def _in_words(path: str, error: OSError) -> OSError:
 
 
 def _remove_tree(path: str) -> None:
-    # Files in a cgroup's folder are the kernel's and go with it.
+    # Files in a cgroup's folder belong to the kernel and disappear with it.
     for folder, _, _ in os.walk(path, topdown=False):
         try:
             os.rmdir(folder)
         except OSError as error:
-            say(f"a cgroup is left behind, {folder}: {error.strerror}")
+            say(f"the cgroup {folder} cannot be removed: {error.strerror}")

@@ -1,6 +1,6 @@
-"""Holds the processes of a job together, so that all of them can be signalled, killed, and seen to be gone.
+"""Contain the processes of a job, so that all of them can be signalled and killed, and their end can be seen.
 
-A `Box` holds one job. To it belongs whatever one of these says: session, mark or descent (sessions.py), and with cgroups (union.py) also
+A `Box` contains one job. A process belongs to it by its session, its mark or its descent (sessions.py); with cgroups (union.py) also by
 the job's cgroup (cgroups.py).
 """
 
@@ -15,16 +15,16 @@ from ..loop import Loop
 from .processes import is_there, thread_states
 
 _MOST_ROUNDS = 1000
-# Stopped by a signal, or by a tracer. A parent within vfork(2) sleeps (D) until its child goes on.
+# Stopped by a signal or by a tracer. A parent in vfork(2) sleeps (D) until its child continues.
 _STOPPED = {b"T", b"t"}
 _STANDING = {*_STOPPED, b"D"}
 
 
 class Box(Protocol):
-    """What holds the processes of one job."""
+    """What contains the processes of one job."""
 
     def enter(self) -> None:
-        """Move this process in, so that what it spawns is in from its first instruction on."""
+        """Move this process in, so that a process it spawns is in from its first instruction."""
         ...
 
     def leave(self) -> None:
@@ -32,52 +32,52 @@ class Box(Protocol):
         ...
 
     def lead(self, pid: int) -> None:
-        """Say which process leads."""
+        """Set the job's leader."""
         ...
 
     def pids(self) -> list[int]:
-        """List what still runs."""
+        """Return the processes that are running."""
         ...
 
     def is_empty(self) -> bool:
-        """Tell, once the job's leader has ended, whether nothing runs any more; a zombie does not run."""
+        """Return whether no process is running, once the job's leader has ended; a zombie does not count."""
         ...
 
     def send(self, number: int) -> set[int]:
-        """Send a signal to every process. Gives those that the kernel does not let us signal: they belong to another user."""
+        """Send a signal to every process. Return those that may not be signalled because they belong to another user."""
         ...
 
     def beyond(self, refused: set[int]) -> set[int]:
-        """Choose of these those that SIGKILL does not reach either."""
+        """Return those of `refused` that `kill` does not reach either."""
         ...
 
     def kill(self) -> None:
-        """Send SIGKILL to every process, also to those being forked just now."""
+        """Send SIGKILL to every process, including those that are being forked."""
         ...
 
     def freeze(self) -> set[int]:
-        """Let every process stand still, as soon as each leaves the kernel, until `thaw`; gives those that we cannot stop."""
+        """Freeze every process, as soon as it leaves the kernel, until `thaw`. Return those that cannot be frozen."""
         ...
 
     def thaw(self) -> None:
-        """Let every process go on."""
+        """Let every process continue."""
         ...
 
     def is_frozen(self) -> bool:
-        """Tell whether all stand still; the kernel knows, whoever asked for it."""
+        """Return whether all processes are frozen, by the kernel's state: anybody may have frozen them."""
         ...
 
     def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
-        """Call back once, when nothing runs any more; perhaps at once."""
+        """Call back once, when no process is running any more; perhaps immediately."""
         ...
 
     def release(self) -> None:
-        """Let go of it; nothing runs in it any more."""
+        """Release the box; no process may be running in it."""
         ...
 
 
 class Boxes(Protocol):
-    """Where boxes come from."""
+    """A source of boxes."""
 
     @property
     def cgroups(self) -> bool:
@@ -85,78 +85,78 @@ class Boxes(Protocol):
         ...
 
     def take(self, mark: int) -> Box:
-        """Get a box for a job that is about to be spawned."""
+        """Return a box for a job that is about to be spawned."""
         ...
 
     def of_process(self, pid: int, mark: int, leader: int) -> Box | None:
-        """Get the box again that a process of the job runs in; None if it is in none of these. `leader` is one that others descend from."""
+        """Return the box that a process of the job runs in; None if there is none. `leader` is a process that others descend from."""
         ...
 
     def remove_empty(self) -> None:
-        """Remove what another supervisor left behind."""
+        """Remove what an earlier supervisor left behind."""
         ...
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Remove everything that is not in use."""
         ...
 
 
 class NoBox:
-    """What is left of a box in which nothing runs any more."""
+    """A box without processes, for a job whose processes have all ended."""
 
     def enter(self) -> None:
-        """Nothing is spawned any more."""
+        """Do nothing: no process is spawned any more."""
 
     def leave(self) -> None:
-        """As above."""
+        """Do nothing."""
 
     def lead(self, pid: int) -> None:
-        """As above."""
+        """Do nothing."""
 
     def pids(self) -> list[int]:
-        """List nothing."""
+        """Return an empty list."""
         return []
 
     def is_empty(self) -> bool:
-        """Tell that nothing runs any more."""
+        """Return True."""
         return True
 
     def send(self, number: int) -> set[int]:
-        """Nobody is there to get it."""
+        """Return an empty set: there is no process to signal."""
         del number
         return set()
 
     def beyond(self, refused: set[int]) -> set[int]:
-        """As above."""
+        """Do nothing."""
         return refused
 
     def kill(self) -> None:
-        """As above."""
+        """Do nothing."""
 
     def freeze(self) -> set[int]:
-        """As above."""
+        """Do nothing."""
         return set()
 
     def thaw(self) -> None:
-        """As above."""
+        """Do nothing."""
 
     def is_frozen(self) -> bool:
-        """Tell that nothing stands still."""
+        """Return False."""
         return False
 
     def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
-        """Call back at once."""
+        """Call back immediately."""
         del loop
         callback()
 
     def release(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing."""
 
 
 def signal_until_none_is_new(pids: Callable[[], list[int]], send: Callable[[], set[int]]) -> set[int]:
-    """Send SIGKILL or SIGSTOP to all processes, and again until no new ones appear: who has got one of these forks no more.
+    """Send SIGKILL or SIGSTOP to all processes, and again until there are no new ones: after one of these signals, a process cannot fork.
 
-    Gives those that we may not signal.
+    Return those that may not be signalled.
     """
     reached: set[int] = set()
     refused: set[int] = set()
@@ -170,15 +170,15 @@ def signal_until_none_is_new(pids: Callable[[], list[int]], send: Callable[[], s
 
 
 def all_stopped(pids: Iterable[int]) -> bool:
-    """Tell whether there are processes, and all of them were stopped by a signal."""
+    """Return whether there are processes, and all of them were stopped by a signal."""
     states: set[bytes] = set().union(*(thread_states(pid) for pid in pids))
     return bool(states & _STOPPED) and states <= _STANDING
 
 
 def signal_members(pids: Iterable[int], number: int, is_member: Callable[[int], bool]) -> set[int]:
-    """Send a signal to processes, but never to a stranger under a reused pid; gives those that we may not signal.
+    """Send a signal to processes, but never to another process with a reused pid. Return those that may not be signalled.
 
-    Once the pidfd is open it means one process for ever; only then it is asked whether that is a member.
+    An open pidfd always refers to the same process, so `is_member` is called after opening it.
     """
     refused: set[int] = set()
     for pid in pids:

@@ -1,4 +1,4 @@
-"""What /proc tells of processes. Knows no job. The keeper uses it too, and is kept small: it imports next to nothing."""
+"""What /proc says about processes. Knows no job. The keeper uses it too, and is kept small, so this imports almost nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import select
 import time
 
-# Marks are this large, and the limit that they are is hardly ever.
+# Marks are at least this large; the resource limit that holds them is practically never set to such a value.
 LEAST_MARK = 1 << 62
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 DEAD = (b"Z", b"X")
@@ -19,37 +19,37 @@ class Stat:
     __slots__ = ("parent", "session", "start_ticks", "state", "threads", "wait_status")
 
     def __init__(self, line: bytes) -> None:
-        # The name stands in parentheses and may itself hold any character: only the last one ends it.
+        # The name is in parentheses and may contain any character, so it ends with the last parenthesis.
         fields = line[line.rindex(b")") + 2 :].split()
         self.state = fields[0]
         self.parent = int(fields[1])
         self.session = int(fields[3])
         self.threads = int(fields[17])
         self.start_ticks = int(fields[19])
-        # The kernel says 0 to who may not look: see may_look_into.
+        # The kernel shows 0 without permission, see may_look_into.
         self.wait_status = int(fields[49])
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs; a zombie does not.
+        """Whether it is running; a zombie is not.
 
-        A program whose first thread has ended shows as a zombie too. It runs while it has other threads: until the last of them has
-        ended its parent cannot reap it, and no pidfd of it is readable.
+        A process whose first thread has ended is shown as a zombie too. It is running while it has other threads: until the last of them
+        has ended, its parent cannot reap it, and no pidfd of it is readable.
         """
         return self.state not in DEAD or self.threads > 1
 
 
 def read_stat(pid: int) -> Stat | None:
-    """Look at a process; None if there is none."""
+    """Return the state of a process; None if there is none."""
     line = _read(f"/proc/{pid}/stat")
     return Stat(line) if line else None
 
 
 def may_look_into(pid: int) -> bool:
-    """Tell whether the kernel shows us all fields of a process, see PTRACE_MODE_READ in ptrace(2).
+    """Return whether the kernel shows this process all fields of another one, see PTRACE_MODE_READ in ptrace(2).
 
-    Some it shows as 0 to all others, and to say which process is whose is not enough: it may not be dumpable, or we may lack a capability.
-    This link is behind the very same check, of a zombie too.
+    Without permission it shows some fields as 0. The owner alone does not decide: the process may not be dumpable, or this one may lack a
+    capability. Reading this link needs the same permission, also for a zombie.
     """
     try:
         os.readlink(f"/proc/{pid}/ns/user")  # noqa: PTH115 -- pathlib is not light
@@ -59,7 +59,7 @@ def may_look_into(pid: int) -> bool:
 
 
 def cgroup_of(pid: int) -> str:
-    """Say the cgroup v2 path of a process, also of a zombie; empty if there is none."""
+    """Return the cgroup v2 path of a process, also of a zombie; empty if there is none."""
     for line in _read(f"/proc/{pid}/cgroup").decode(errors="replace").splitlines():
         if line.startswith("0::"):
             return line[3:].removesuffix(" (deleted)")
@@ -67,7 +67,7 @@ def cgroup_of(pid: int) -> str:
 
 
 def mark_of(pid: int) -> int:
-    """Read the mark that a job's processes bear, also zombies; 0 where there is none. spawn.py tells what it is."""
+    """Return the mark of a process, also of a zombie; 0 if it has none. See spawn.py for what it is."""
     for line in _read(f"/proc/{pid}/limits").splitlines():
         if line.startswith(b"Max realtime timeout"):
             soft = line.split()[3]
@@ -76,12 +76,12 @@ def mark_of(pid: int) -> int:
 
 
 def all_pids() -> list[int]:
-    """List all processes that we can see."""
+    """Return all visible processes."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 -- pathlib is not light
 
 
 def open_children(pid: int) -> int:
-    """Open the list of the children of a process that has one thread; -1 where the kernel has none (CONFIG_PROC_CHILDREN)."""
+    """Return a descriptor of the list of children of a process with one thread; -1 if the kernel has none (CONFIG_PROC_CHILDREN)."""
     try:
         return os.open(f"/proc/{pid}/task/{pid}/children", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -89,7 +89,7 @@ def open_children(pid: int) -> int:
 
 
 def read_children(opened: int) -> list[int]:
-    """Read such a list; empty where there is none."""
+    """Return the children in such a list; empty if there is no list."""
     if opened < 0:
         return []
     text = b""
@@ -102,7 +102,7 @@ def read_children(opened: int) -> list[int]:
 
 
 def children_of(pid: int) -> list[int]:
-    """List the children of a process, of all its threads. One may be missing if its elder was reaped meanwhile; see proc_pid_task(5)."""
+    """Return the children of all threads of a process. One may be missing if another was reaped meanwhile; see proc_pid_task(5)."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 -- as above
     except OSError:
@@ -111,7 +111,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def is_there(pid: int) -> bool:
-    """Tell whether a process runs, also one that /proc hides from us (its option hidepid)."""
+    """Return whether a process is running, also one that /proc hides (mount option hidepid)."""
     try:
         pidfd = os.pidfd_open(pid)
     except OSError:
@@ -124,7 +124,7 @@ def is_there(pid: int) -> bool:
 
 
 def thread_states(pid: int) -> set[bytes]:
-    """Read the states of the threads of a process that have not ended."""
+    """Return the states of the threads of a process that have not ended."""
     stat = read_stat(pid)
     if stat is None or not stat.alive:
         return set()
@@ -139,13 +139,13 @@ def thread_states(pid: int) -> set[bytes]:
 
 
 def started_at_us(start_ticks: int) -> int:
-    """Say when a process started, UTC, as exact as ticks are; the clock may have been set since."""
+    """Return when a process started, in UTC, with the precision of ticks; wrong if the clock was set since."""
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     return int((booted + start_ticks / TICKS_PER_SECOND) * 1_000_000)
 
 
 def age_seconds(start_ticks: int) -> float:
-    """Say for how long a process has been there."""
+    """Return how long ago a process started."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) - start_ticks / TICKS_PER_SECOND
 
 
@@ -167,7 +167,7 @@ def _read(path: str) -> bytes:
 
 
 def next_zombie() -> int:
-    """Find a child of ours that ended and is not reaped; 0: there is none."""
+    """Return a child of this process that has ended and is not reaped; 0 if there is none."""
     try:
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

@@ -1,10 +1,10 @@
-"""Boxes that find a job's processes: those in its session, those that bear its mark, and all that descends from one of them or its leader.
+"""Boxes that find a job's processes: those in its session, those with its mark, and all descendants of these and of its leader.
 
-Descendants inherit the mark (spawn.py tells what it is). One that was seen once is known for good, whatever it changes afterwards. So one
-escapes that leaves the session, sets that limit itself, and loses its parent, all before anybody looks.
+Descendants inherit the mark (see spawn.py). A process that was seen once is remembered, whatever it changes afterwards. So a process
+escapes only if it leaves the session, sets that resource limit itself, and loses its parent, all between two scans.
 
-Whom a look finds changes meanwhile. Where the keeper, who becomes the parent of orphans, has lived all the time, only those are looked at
-that may descend from the leader (descent.py); else all of /proc.
+Processes come and go during a scan. If the keeper, which becomes the parent of orphans, has existed all the time, only processes that may
+descend from the leader are read (descent.py); otherwise all of /proc.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .containment import all_stopped, signal_members, signal_until_none_is_new
 from .descent import Descent
 from .processes import Stat, all_pids, is_there, mark_of, read_stat
 
-# On a machine on which processes end all the time there would be no last look.
+# On a machine where processes end all the time, the scans would never stop.
 _MOST_LOOKS = 10
 
 
@@ -29,14 +29,14 @@ class Session:
     def __init__(self, boxes: Sessions, mark: int, leader: int = 0) -> None:
         self._boxes = boxes
         self._mark = mark
-        # 0 before there is one.
+        # 0: there is none yet.
         self.leader = 0
-        # 0: not known yet. It is while the leader is there, also as a zombie.
+        # 0: not known yet. Known as long as the leader exists, also as a zombie.
         self._leader_ticks = 0
-        # Whether orphans of it become the keeper's children.
+        # Whether its orphans become children of the keeper.
         self._is_below_keeper = not leader
         self._is_taken_over = bool(leader)
-        # Who was once seen to be of this job, with its start; 0 of one that /proc hides.
+        # Processes that were seen to belong to this job, with their start time; 0 for one that /proc hides.
         self._known: dict[int, int] = {}
         self._killing = False
         self._watched: list[int] = []
@@ -46,22 +46,22 @@ class Session:
             self._is_below_keeper = stat is not None and stat.parent == boxes.descent.keeper
 
     def enter(self) -> None:
-        """Nothing to enter: the new process makes a session of its own."""
+        """Do nothing: the new process creates a session of its own."""
 
     def leave(self) -> None:
-        """Nothing to leave."""
+        """Do nothing."""
 
     def lead(self, pid: int) -> None:
-        """Remember whose session it is."""
+        """Set the leader of the session."""
         self.leader, self._leader_ticks = pid, 0
         self._boxes.descent.leaders.add(pid)
 
     def pids(self) -> list[int]:
-        """List what still runs."""
+        """Return the processes that are running."""
         alive, ended = self._look()
         dead = {self.leader}
         looks = 1
-        # One that ended after it was listed may have forked before it did, and too late for that list.
+        # A process that ended during the scan may have forked before, too late to be in that scan.
         while not ended <= dead and looks < _MOST_LOOKS:
             dead |= ended
             alive, ended = self._look()
@@ -69,59 +69,59 @@ class Session:
         return alive
 
     def is_empty(self) -> bool:
-        """Tell, once the job's leader has ended, whether nothing runs any more; a zombie does not run."""
+        """Return whether no process is running, once the job's leader has ended; a zombie does not count."""
         descent = self._boxes.descent
-        # That the keeper lives is asked last: a dead one has no children.
+        # Check last that the keeper is alive, because a dead one has no children.
         if self._is_below_keeper and self.leader and not descent.has_orphans() and self._ours_has_ended() and descent.is_known():
-            # The usual case, which costs little: whatever it had left behind would be an orphan.
+            # The usual case, which is cheap: a process that the job left behind would be an orphan.
             return True
         return not self.pids()
 
     def _ours_has_ended(self) -> bool:
-        """Tell whether who leads here has ended: of a job that was taken over, that may be another than the job's leader."""
+        """Return whether the leader of this box has ended; for an adopted job it may be another process than the job's leader."""
         if not self._is_taken_over:
             return True
         try:
             return os.waitid(os.P_PID, self.leader, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
-            # The keeper's child.
+            # It is a child of the keeper.
             stat = self._look_at_leader()
             return stat is None or not stat.alive
 
     def has(self, pid: int) -> bool:
-        """Tell whether one that was listed is still that process, and runs."""
+        """Return whether a process of `pids` is still the same one, and running."""
         stat = read_stat(pid)
         if stat is None:
             return self._known.get(pid) == 0 and is_there(pid)
         return stat.alive and self._known.get(pid) == stat.start_ticks
 
     def send(self, number: int) -> set[int]:
-        """Send a signal to every process; gives those that we may not signal."""
+        """Send a signal to every process. Return those that may not be signalled."""
         return signal_members(self.pids(), number, self.has)
 
     def beyond(self, refused: set[int]) -> set[int]:
-        """Say whom SIGKILL does not reach either: all of them."""
+        """Return those that `kill` does not reach either: all of them."""
         return refused
 
     def kill(self) -> None:
-        """Send SIGKILL to every process; those forked meanwhile get it when `await_empty` looks again."""
+        """Send SIGKILL to every process; those forked meanwhile get it in `await_empty`."""
         self._killing = True
         self.send(signal.SIGKILL)
 
     def freeze(self) -> set[int]:
-        """Let every process stand still until `thaw`; gives those that we cannot stop. Their parents hear of it, unlike with cgroups."""
+        """Stop every process until `thaw`. Return those that cannot be stopped. Unlike with cgroups, their parents are notified."""
         return signal_until_none_is_new(self.pids, lambda: self.send(signal.SIGSTOP))
 
     def thaw(self) -> None:
-        """Let every process go on."""
+        """Let every process continue."""
         self.send(signal.SIGCONT)
 
     def is_frozen(self) -> bool:
-        """Tell whether all stand still; the kernel knows, whoever asked for it."""
+        """Return whether all processes are stopped, by the kernel's state: anybody may have stopped them."""
         return all_stopped(self.pids())
 
     def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
-        """Call back once, when nothing runs any more; perhaps at once."""
+        """Call back once, when no process is running any more; perhaps immediately."""
         self.unwatch(loop)
         if self._killing:
             self.send(signal.SIGKILL)
@@ -131,31 +131,31 @@ class Session:
             except OSError:
                 continue
             self._watched.append(pidfd)
-            # One that ended may have left children: whenever one ends, all is looked at again.
+            # A process may leave children when it ends, so scan again whenever one ends.
             loop.watch(pidfd, select.EPOLLIN, lambda _events: self.await_empty(loop, callback))
         if not self._watched:
             callback()
 
     def unwatch(self, loop: Loop) -> None:
-        """Call back no more."""
+        """Cancel the callback."""
         for pidfd in self._watched:
             loop.unwatch(pidfd)
             os.close(pidfd)
         self._watched = []
 
     def release(self) -> None:
-        """Nothing is kept."""
+        """Forget the leader; nothing else is kept."""
         self._boxes.descent.leaders.discard(self.leader)
 
     def _look(self) -> tuple[list[int], set[int]]:
-        """Look once: who of the job runs, and who has ended; who is gone altogether may have been of the job too."""
+        """Scan once. Return the running processes of the job, and those that have ended, including any that disappeared during the scan."""
         leader = self._look_at_leader()
         seen: dict[int, Stat] = {}
         parents: dict[int, int] = {}
         members: list[int] = []
         gone: set[int] = set()
         for pid, parent in self._candidates(leader).items():
-            # The mark first: then that of one that ends in between is known.
+            # The mark first, so that it is known if the process ends in between.
             mark, stat = mark_of(pid), read_stat(pid)
             if stat is not None:
                 seen[pid], parents[pid] = stat, stat.parent
@@ -176,7 +176,7 @@ class Session:
         stat = read_stat(self.leader) if self.leader else None
         if stat is not None and not self._leader_ticks:
             self._leader_ticks = stat.start_ticks
-        # While one of its session lives the leader's pid is not given away: if another process has it, the session is another's too.
+        # The leader's pid is not reused while its session has processes. If another process has it, the session is another one too.
         return stat if stat is not None and stat.start_ticks == self._leader_ticks else None
 
     def _candidates(self, leader: Stat | None) -> dict[int, int]:
@@ -200,7 +200,7 @@ class Session:
 
 
 class Sessions:
-    """Makes such boxes."""
+    """A source of boxes without cgroups."""
 
     cgroups = False
 
@@ -209,28 +209,28 @@ class Sessions:
         self.ours = (os.getpid(), keeper)
 
     def take(self, mark: int) -> Session:
-        """Get a box for a job that is about to be spawned."""
+        """Return a box for a job that is about to be spawned."""
         return Session(self, mark)
 
     def of_process(self, pid: int, mark: int, leader: int) -> Session:
-        """Get the box again of a job; `leader` is one that others descend from, and leads if it has a session of its own."""
+        """Return the box of a job; `leader` is a process that others descend from, and leads if it has a session of its own."""
         del pid
         return Session(self, mark, leader)
 
     def remove_empty(self) -> None:
-        """Nothing is left behind."""
+        """Do nothing: there is nothing to remove."""
 
     def close(self) -> None:
-        """As above."""
+        """Do nothing."""
 
 
 def _add_descendants(members: list[int], parents: dict[int, int], ours: tuple[int, ...]) -> None:
-    """Add whoever descends from a member: it belongs to the job, whatever it has changed."""
+    """Add all descendants of members: they belong to the job, whatever they have changed."""
     children: dict[int, list[int]] = {}
     for pid, parent in parents.items():
         children.setdefault(parent, []).append(pid)
     known = {*members, *ours}
-    # Grows while it is walked along.
+    # The list grows during the iteration.
     for pid in members:
         new = [child for child in children.get(pid, ()) if child not in known]
         known.update(new)

@@ -1,7 +1,8 @@
-"""Boxes where there are cgroups: to a job belongs who is in its cgroup, and whoever session, mark or descent say.
+"""Boxes with cgroups: a process belongs to a job if it is in its cgroup, or by session, mark or descent.
 
-For who may write there leaves a cgroup with one write, as `su -`, `sudo -i` and tmux do through the login manager, without meaning to
-escape. Such are strays here. What is in the cgroup is reached by one write, whoever it belongs to; strays one by one, as without cgroups.
+With permission, a process leaves its cgroup with one write, as `su -`, `sudo -i` and tmux do through the login manager, without meaning to
+escape. Such processes are called strays here. All processes in the cgroup are reached with one write, whoever owns them; strays one by
+one, as without cgroups.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Union:
         self._kin = kin
 
     def enter(self) -> None:
-        """Move this process in, so that what it spawns is in from its first instruction on."""
+        """Move this process in, so that a process it spawns is in from its first instruction."""
         self._cgroup.enter()
 
     def leave(self) -> None:
@@ -31,19 +32,19 @@ class Union:
         self._cgroup.leave()
 
     def lead(self, pid: int) -> None:
-        """Remember who leads."""
+        """Set the job's leader."""
         self._kin.lead(pid)
 
     def pids(self) -> list[int]:
-        """List what still runs, the leader first: a shell that hears of a stop after its child went on to its next command."""
+        """Return the running processes, the leader first: a shell that is signalled after its child would go on to its next command."""
         return sorted({*self._cgroup.pids(), *self._kin.pids()}, key=lambda pid: pid != self._kin.leader)
 
     def is_empty(self) -> bool:
-        """Tell, once the job's leader has ended, whether nothing runs any more; a zombie does not run."""
+        """Return whether no process is running, once the job's leader has ended; a zombie does not count."""
         return self._cgroup.is_empty() and self._kin.is_empty()
 
     def send(self, number: int) -> set[int]:
-        """Send a signal to every process; gives those that we may not signal."""
+        """Send a signal to every process. Return those that may not be signalled."""
         self._cgroup.disturb()
         refused = signal_members(self.pids(), number, self._has)
         if refused and number == signal.SIGKILL:
@@ -52,39 +53,39 @@ class Union:
         return refused
 
     def beyond(self, refused: set[int]) -> set[int]:
-        """Say whom SIGKILL does not reach either: cgroup.kill asks nobody whose a process is."""
+        """Return those that `kill` does not reach either: cgroup.kill needs no permission for each process."""
         return refused - set(self._cgroup.pids())
 
     def kill(self) -> None:
-        """Send SIGKILL to every process, also to those being forked just now."""
-        # Found first: with its parent a stray may lose what it is known by.
+        """Send SIGKILL to every process, including those that are being forked."""
+        # Find strays first: one that is known only by its parent cannot be found once that is killed.
         strays = self._strays()
         self._cgroup.kill()
         if strays:
             self._kin.kill()
 
     def freeze(self) -> set[int]:
-        """Let every process stand still, as soon as each leaves the kernel, until `thaw`; gives those that we cannot stop."""
+        """Freeze every process, as soon as it leaves the kernel, until `thaw`. Return those that cannot be frozen."""
         self._cgroup.freeze()
         return signal_until_none_is_new(self._strays, lambda: self._signal_strays(signal.SIGSTOP))
 
     def thaw(self) -> None:
-        """Let every process go on."""
+        """Let every process continue."""
         self._cgroup.thaw()
         self._signal_strays(signal.SIGCONT)
 
     def is_frozen(self) -> bool:
-        """Tell whether all stand still; the kernel knows, whoever asked for it."""
+        """Return whether all processes are frozen, by the kernel's state: anybody may have frozen them."""
         strays = self._strays()
         return (self._cgroup.is_frozen() or (self._cgroup.is_empty() and bool(strays))) and (not strays or all_stopped(strays))
 
     def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
-        """Call back once, when nothing runs any more; perhaps at once."""
+        """Call back once, when no process is running any more; perhaps immediately."""
         self._kin.unwatch(loop)
         self._cgroup.await_empty(loop, lambda: self._kin.await_empty(loop, callback))
 
     def release(self) -> None:
-        """Give the cgroup back; nothing runs any more."""
+        """Return the cgroup to the pool; no process may be running."""
         self._kin.release()
         self._cgroup.release()
 
@@ -100,7 +101,7 @@ class Union:
 
 
 class Unions:
-    """Makes such boxes."""
+    """A source of boxes with cgroups."""
 
     cgroups = True
 
@@ -109,18 +110,18 @@ class Unions:
         self._sessions = sessions
 
     def take(self, mark: int) -> Union:
-        """Get a box for a job that is about to be spawned."""
+        """Return a box for a job that is about to be spawned."""
         return Union(self._pool.take(), self._sessions.take(mark))
 
     def of_process(self, pid: int, mark: int, leader: int) -> Union | None:
-        """Get the box again that a process of the job runs in; None if it is in none of these. `leader` is one that others descend from."""
+        """Return the box that a process of the job runs in; None if there is none. `leader` is a process that others descend from."""
         cgroup = self._pool.of_process(pid)
         return None if cgroup is None else Union(cgroup, self._sessions.of_process(pid, mark, leader))
 
     def remove_empty(self) -> None:
-        """Remove what another supervisor left behind."""
+        """Remove cgroups that an earlier supervisor left behind."""
         self._pool.remove_empty()
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Remove all cgroups that are empty."""
         self._pool.close()

@@ -1,4 +1,4 @@
-"""Says in words which processes do not get a signal of ours, or do not end on SIGKILL, and why. Sends none."""
+"""Sentences about processes that cannot be signalled, or do not end on SIGKILL, and why. Sends no signal."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _IN_THE_KERNEL = b"D"
 
 
 def not_ours(pids: Iterable[int], what: str) -> str:
-    """Say which processes belong to another user, so that `what` ("ended") cannot be done to them; empty if there are none."""
+    """Return a sentence about processes of other users, which cannot be `what` ("ended"); empty if there are none."""
     return _enumerate([f"process {pid} belongs to {_owner(pid)} and cannot be {what}" for pid in sorted(pids)])
 
 
 def outlived_kill(pids: Iterable[int], refused: set[int]) -> str:
-    """Say which processes are still there long after SIGKILL; `refused` are those of other users."""
+    """Return a sentence about processes that still exist long after SIGKILL; `refused` are those of other users."""
     return _enumerate(
         [not_ours([pid], "ended") if pid in refused else f"process {pid} does not end on SIGKILL{_why(pid)}" for pid in sorted(pids)]
     )

@@ -1,6 +1,7 @@
-"""A job's first process: how we learn that and how it ended depends on whose child it is.
+"""A job's first process: how its end and its status are learnt depends on whose child it is.
 
-Ours usually. The keeper's, if we were not yet there when it was started. A stranger's, if both of us were not.
+Usually it is a child of this supervisor; of the keeper, if an earlier supervisor started it; of another process, if an earlier keeper is
+gone too.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from ..containment.processes import may_look_into, read_stat
 from ..keeper_line import Died, KeeperLine
 from ..loop import Loop, Timer
 
-# ioctl(2) on a pidfd, Linux 6.15: struct pidfd_info, its exit status at the end, bit 3 of the mask says that it is there.
+# ioctl(2) on a pidfd, Linux 6.15: struct pidfd_info, with the exit status at the end; bit 3 of the mask means that it is set.
 _PIDFD_GET_INFO = 0xC040FF0B
 _PIDFD_INFO = struct.Struct("Q52xi")
 _INFO_EXIT = 1 << 3
-# For so long a zombie into which we may not look is waited for.
+# How long to wait until an unreadable zombie is reaped.
 _REAPED_SECONDS = 5
 
 OnEnd = Callable[[int | None], None]
 
 
 class Use(NamedTuple):
-    """What the leader and the children it waited for used; see getrusage(2). 0 for what is not known."""
+    """The resources used by the leader and the children it waited for; see getrusage(2). 0: not known."""
 
     user_us: int = 0
     system_us: int = 0
@@ -41,34 +42,34 @@ class Leader(Protocol):
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         ...
 
     @property
     def why_unknown(self) -> str:
-        """Why its wait status is None, where it is."""
+        """Why its wait status is None, if it is."""
         ...
 
     def await_end(self, loop: Loop, callback: OnEnd) -> None:
-        """Call back once when it ended, with its wait status, or None where that cannot be known."""
+        """Call back once when it has ended, with its wait status, or None if that is not known."""
         ...
 
     def kill(self) -> None:
-        """Send SIGKILL to it, wherever it may have moved."""
+        """Send SIGKILL to it, even if it left its cgroup or session."""
         ...
 
     def reap(self) -> Use:
-        """Let the system forget it; its outcome is on disk."""
+        """Release it and return the resources it used; its outcome must be on disk."""
         ...
 
 
 class Child:
-    """Our own child. It stays a zombie until its outcome is on disk: should we die before, the keeper inherits it with its status."""
+    """A child of this supervisor. It stays a zombie until its outcome is on disk: if this process dies before, the keeper inherits it."""
 
     __slots__ = ("_callback", "_loop", "_pidfd", "pid")
 
     why_unknown = ""
-    # The most memory that we have had, when that was last looked at; see `reap`.
+    # The peak memory of this process when last read; see `reap`.
     _our_most = 0
 
     def __init__(self, pid: int) -> None:
@@ -76,21 +77,21 @@ class Child:
         self._pidfd = os.pidfd_open(pid)
 
     def await_end(self, loop: Loop, callback: OnEnd) -> None:
-        """Call back once when it ended, with its wait status."""
+        """Call back once when it has ended, with its wait status."""
         self._loop = loop
         self._callback = callback
         loop.watch(self._pidfd, select.EPOLLIN, self._look)
 
     def kill(self) -> None:
-        """Send SIGKILL to it, wherever it may have moved."""
+        """Send SIGKILL to it, even if it left its cgroup or session."""
         _kill(self._pidfd)
 
     def reap(self) -> Use:
-        """Let the system forget it; its outcome is on disk."""
+        """Release it and return the resources it used; its outcome must be on disk."""
         os.close(self._pidfd)
         _, _, use = os.wait4(self.pid, 0)
-        # Until it calls exec a child shares our memory, and the kernel counts that as its own: what is not more than ours says nothing.
-        # Ours only grows, so it is looked at anew only where the child seems to have had more.
+        # Until it calls exec, a child shares the memory of this process, and the kernel counts that as its own, so a value up to this
+        # process's peak is meaningless. The peak only grows, so it is read again only if the child's value is larger.
         if use.ru_maxrss > Child._our_most:
             Child._our_most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         resident = use.ru_maxrss * 1024 if use.ru_maxrss > Child._our_most else 0
@@ -101,26 +102,26 @@ class Child:
         if found is None:
             return
         self._loop.unwatch(self._pidfd)
-        # As wait(2) would give it: the status in the second byte, or the signal in the first with 0x80 for a core dump.
+        # In the form of wait(2): the status in the second byte, or the signal in the first with 0x80 for a core dump.
         exited = found.si_code == os.CLD_EXITED
         core = 0x80 if found.si_code == os.CLD_DUMPED else 0
         self._callback(found.si_status << 8 if exited else found.si_status | core)
 
 
 class Fostered:
-    """The keeper's child: the keeper reaps it, and remembers its end until that is on disk. Raises OSError where there is none."""
+    """A child of the keeper, which reaps it and remembers its end until that is on disk. Raises OSError if there is none."""
 
-    why_unknown = "its keeper died before it could tell"
+    why_unknown = "the keeper died before it could report it"
 
     def __init__(self, line: KeeperLine, pid: int) -> None:
         self.pid = pid
         self._line = line
         self._use = Use()
-        # Should the keeper die before it tells us, we must be able to find out ourselves.
+        # If the keeper dies before it reports the end, this process must be able to find out itself.
         self._stranger = None if pid in line.died else Stranger(pid)
 
     def await_end(self, loop: Loop, callback: OnEnd) -> None:
-        """Call back once when it ended, with its wait status, or None where that cannot be known."""
+        """Call back once when it has ended, with its wait status, or None if that is not known."""
 
         def died(end: Died) -> None:
             self._use = Use(end.user_us, end.system_us, end.max_resident_bytes)
@@ -133,12 +134,12 @@ class Fostered:
         self._line.await_death(self.pid, died, keeper_lost)
 
     def kill(self) -> None:
-        """Send SIGKILL to it, wherever it may have moved."""
+        """Send SIGKILL to it, even if it left its cgroup or session."""
         if self._stranger is not None:
             self._stranger.kill()
 
     def reap(self) -> Use:
-        """Let the keeper forget it; its outcome is on disk."""
+        """Tell the keeper to forget it, and return the resources it used; its outcome must be on disk."""
         if self._stranger is not None:
             self._stranger.reap()
         self._line.say(f"recorded {self.pid}")
@@ -146,25 +147,25 @@ class Fostered:
 
 
 class Stranger:
-    """A child of neither: watched through its pidfd; newer kernels tell its status. Raises OSError where there is none.
+    """A child of neither: watched through its pidfd; newer kernels report its status. Raises OSError if there is none.
 
-    With a line its keeper holds the pidfd too, so that it need not be here at the very end. `pidfd` is what the keeper held of it.
+    With `line`, the keeper holds the pidfd too, so that the status is known even if this supervisor dies. `pidfd` is one that it held.
     """
 
-    why_unknown = "those who had started it were dead, and this kernel tells it to nobody else"
+    why_unknown = "the processes that started it were dead, and this kernel reports it to no other process"
 
     def __init__(self, pid: int, line: KeeperLine | None = None, pidfd: int = -1) -> None:
         self.pid = pid
         self._line = line
         self._pidfd = pidfd if pidfd >= 0 else os.pidfd_open(pid)
         stat = read_stat(pid)
-        # If it is there still, the pid has not been given away.
+        # If it still exists, the pid has not been reused.
         self._start_ticks = stat.start_ticks if stat and _is_there(self._pidfd) else 0
         if line is not None and pidfd < 0:
             line.hold(pid, self._pidfd)
 
     def await_end(self, loop: Loop, callback: OnEnd) -> None:
-        """Call back once when it ended, with its wait status, or None where that cannot be known."""
+        """Call back once when it has ended, with its wait status, or None if that is not known."""
         patience: Timer | None = None
 
         def look(_events: int) -> None:
@@ -174,7 +175,7 @@ class Stranger:
             if status is None:
                 useless, status = self._status_when_reaped()
                 if not useless and status is None and patience is None:
-                    # It is a zombie into which we may not look. Whoever reaps it, soon or never, that is reported as a hang-up.
+                    # It is a zombie that may not be read. Its parent may reap it, soon or never; that is reported as a hang-up.
                     patience = loop.after(_REAPED_SECONDS, lambda: look(0))
                     loop.watch(self._pidfd, 0, look)
                     return
@@ -184,11 +185,11 @@ class Stranger:
         loop.watch(self._pidfd, select.EPOLLIN, look)
 
     def kill(self) -> None:
-        """Send SIGKILL to it, wherever it may have moved."""
+        """Send SIGKILL to it, even if it left its cgroup or session."""
         _kill(self._pidfd)
 
     def reap(self) -> Use:
-        """Who is its parent reaps it; the keeper can let go."""
+        """Tell the keeper to forget it; its parent reaps it."""
         os.close(self._pidfd)
         if self._line is not None:
             self._line.say(f"recorded {self.pid}")
@@ -201,46 +202,46 @@ class Stranger:
         return None
 
     def _status_when_reaped(self) -> tuple[bool, int | None]:
-        """Ask the pidfd, which knows the status once the process was reaped, and only then; first whether it is useless to ask again."""
+        """Return whether asking again is useless, and the status, which the pidfd knows only after the process was reaped."""
         info = bytearray(_PIDFD_INFO.size)
         _PIDFD_INFO.pack_into(info, 0, _INFO_EXIT, 0)
         try:
             fcntl.ioctl(self._pidfd, _PIDFD_GET_INFO, info)
         except OSError:
-            # This kernel cannot tell; or it was reaped, and this one tells of living processes only.
+            # This kernel does not support it; or the process was reaped, and this kernel reports only existing ones.
             return True, None
         mask, status = _PIDFD_INFO.unpack(info)
         return False, status if mask & _INFO_EXIT else None
 
 
 class Gone:
-    """A leader that ended while nobody of us was there."""
+    """A leader that ended while neither supervisor nor keeper was running."""
 
     def __init__(self, pid: int, why: str) -> None:
         self.pid = pid
         self.why_unknown = why
 
     def await_end(self, loop: Loop, callback: OnEnd) -> None:
-        """Call back at once: its wait status cannot be known."""
+        """Call back immediately with None: its wait status is not known."""
         del loop
         callback(None)
 
     def kill(self) -> None:
-        """Nothing to kill."""
+        """Do nothing."""
 
     def reap(self) -> Use:
-        """Nothing to reap."""
+        """Return an empty use: there is nothing to reap."""
         return Use()
 
 
 def _is_there(pidfd: int) -> bool:
-    """Tell whether a process runs or is a zombie."""
+    """Return whether a process exists, also as a zombie."""
     try:
         signal.pidfd_send_signal(pidfd, 0)
     except ProcessLookupError:
         return False
     except OSError:
-        # It is another user's.
+        # It belongs to another user.
         return True
     return True
 
@@ -249,5 +250,5 @@ def _kill(pidfd: int) -> None:
     try:
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     except OSError:
-        # It ended.
+        # It has ended.
         return

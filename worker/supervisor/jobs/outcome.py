@@ -1,4 +1,4 @@
-"""Say in words and numbers how a job ended. Pure."""
+"""How a job ended, in words and numbers. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ....schemas.text.sizes import format_limit
 
 
 def seconds(milliseconds: int) -> str:
-    """Write a duration as people say it."""
+    """Return a duration in seconds, for people."""
     return f"{milliseconds / 1000:g} s"
 
 
 class Verdict:
-    """How a job ended: the kind is a word of the link, numbers are as waitpid(2) tells them."""
+    """How a job ended: the kind is a word of the protocol with the worker, the numbers are those of waitpid(2)."""
 
     __slots__ = ("exit_status", "kind", "sentence", "signal")
 
@@ -34,10 +34,10 @@ def judge(
     output_limit_bytes: int | None = None,
     killed_after_ms: int | None = None,
 ) -> Verdict:
-    """Decide from the leader's wait status; None where it cannot be known, and `why_unknown` tells why.
+    """Return the verdict for a leader's wait status; None if that is not known, for the reason `why_unknown`.
 
-    `limit_passed_ms` is the time limit that ended it (0: none did), `output_limit_bytes` the output limit that did (None: none),
-    `killed_after_ms` the grace after which it was killed.
+    `limit_passed_ms` is the time limit that ended it (0: none), `output_limit_bytes` the output limit that ended it (None: none),
+    `killed_after_ms` the grace time after which it was killed.
     """
     if wait_status is None:
         verdict = Verdict("lost", f"how it ended is not known: {why_unknown}")
@@ -51,7 +51,7 @@ def judge(
         status = os.WEXITSTATUS(wait_status)
         verdict = Verdict("exited", f"exited with status {status}", exit_status=status)
     if limit_passed_ms:
-        # We ended it: that is known, whatever its status was.
+        # It was stopped because of the limit, whatever its status is.
         verdict.kind = "timed_out"
         verdict.sentence = f"exceeded its time limit of {seconds(limit_passed_ms)}, and {verdict.sentence}"
     elif output_limit_bytes is not None:
@@ -61,7 +61,7 @@ def judge(
 
 
 def what_is_missing(sentence: str, problems: dict[str, str]) -> str:
-    """Say, after a sentence that tells how a job ended, which of its streams are not whole and why; `problems` by the stream's name."""
+    """Return a continuation of the sentence about how a job ended: which of its streams are incomplete and why; `problems` by stream."""
     streams: dict[str, list[str]] = {}
     for stream, problem in problems.items():
         if problem:
@@ -72,6 +72,6 @@ def what_is_missing(sentence: str, problems: dict[str, str]) -> str:
 def _is_missing(problem: str, names: list[str], *, known: bool) -> str:
     subject = f"its {' and '.join(names)}"
     if known:
-        # Nobody saw how it ended, so nobody knows what it wrote at last either.
+        # Its end was not seen, so its last output is not known either.
         return f"the end of {subject} may be missing"
     return f"{subject} {'is' if len(names) == 1 else 'are'} incomplete: {problem}"

@@ -1,11 +1,11 @@
-"""A job's two pipes: made, given to the job, and found again through whoever has an end of them.
+"""A job's two pipes: created, passed to the job, and found again through any process that has an end of them.
 
-The job's descriptors 1 and 2 can only write, as under any launcher: one that could be read too looks like a closed pipe to programs that
-poll it (`tail -f`), and lets them read away what was written. Their reading ends are in the job as well, under high numbers that nobody
-uses. So there is always a reader: when all of our processes are killed at once, a write does not end in SIGPIPE but waits, and the next
-supervisor can open the pipe anew. The price: a program that closes whatever it inherits, as sudo does, goes without.
+The job's descriptors 1 and 2 are write-only, as under any launcher: a descriptor that can be read too looks like a closed pipe to programs
+that poll it (`tail -f`), and lets them consume what was written. The job also inherits the read ends, with high numbers that programs do
+not use. So there is always a reader: if all daemons are killed at once, a write waits instead of causing SIGPIPE, and the next supervisor
+can reopen the pipe. A program that closes all inherited descriptors, as sudo does, loses this protection.
 
-A pipe is known by its device and inode, which are on disk before the fork. All else that can be seen of it a job may change.
+A pipe is identified by device and inode, which are on disk before the fork. A job can change everything else about it.
 """
 
 # ruff: noqa: PTH101, PTH116, PTH208 -- pathlib is not light
@@ -19,42 +19,42 @@ from typing import NamedTuple
 from ...state.notes import PipeName
 from ..containment.processes import all_pids, may_look_into, read_stat
 
-# An earlier version told them by their modes; such jobs may still run.
+# An earlier version identified the pipes by their modes; its jobs may still be running.
 FORMER_MODES = (0o1600, 0o1700)
-_LOST_IN_IT = "whatever was unread in its pipe when supervisor and keeper were killed is lost"
+_LOST_IN_IT = "output that was still in its pipe when supervisor and keeper were killed is lost"
 
 
 class Pipe:
-    """One pipe, before its job is there."""
+    """One pipe, before its job is started."""
 
     __slots__ = ("name", "read_end", "write_end")
 
     def __init__(self) -> None:
-        # The job gets the very reading end that we keep, and can make it block or not: pump.py never relies on that.
+        # The job inherits the same read end that is kept here, and can change whether it blocks: pump.py does not depend on that.
         self.read_end, self.write_end = os.pipe2(os.O_CLOEXEC)
         self.name = _name(os.fstat(self.read_end))
 
     def give_away(self) -> None:
-        """Close the end that is the job's alone."""
+        """Close the end that only the job needs."""
         os.close(self.write_end)
 
 
 class Found(NamedTuple):
-    """Our end of a pipe, opened anew. Without a writer it is at its end, and `problem` says what may be missing."""
+    """A reopened read end of a pipe. If the pipe was not found it is at its end, and `problem` says what may be missing."""
 
     end: int
     problem: str = ""
 
 
 class Pipes:
-    """Finds them among all processes."""
+    """Finds pipes of jobs through all processes."""
 
     def __init__(self) -> None:
-        # Who has which pipe, looked up once, and only where those who should have it do not.
+        # Which processes have which pipe: looked up once, and only if a job's own processes do not have it.
         self._holders: dict[PipeName, list[str]] | None = None
 
     def find(self, names: tuple[PipeName, ...] | None, members: list[int]) -> tuple[Found, ...]:
-        """Open our ends of a job's pipes anew: through its processes, or whoever else has got them. None: of an earlier version."""
+        """Return reopened read ends of a job's pipes, through its own or any other processes. `names` None: a job of an earlier version."""
         if names is None:
             return _find_former(members)
 
@@ -67,7 +67,7 @@ class Pipes:
                 found, more = _search(self._holders_of(name), which, 1)
                 ends |= found
                 refusals += more
-        refusals += [f"process {pid} does not let its descriptors be seen" for pid in members if _hides(pid)]
+        refusals += [f"the descriptors of process {pid} are not visible" for pid in members if _hides(pid)]
         why = f"{_LOST_IN_IT} ({refusals[0]})" if refusals else _LOST_IN_IT
         return tuple(Found(ends[number]) if number in ends else Found(hung_up(), why) for number in range(len(names)))
 
@@ -85,13 +85,13 @@ class Pipes:
 
 
 def _find_former(members: list[int]) -> tuple[Found, ...]:
-    """Find those of a job of an earlier version, whose descriptors could read as well, and which noted no names."""
+    """Return the read ends for a job of an earlier version, whose descriptors could be read too, and which noted no names."""
     ends, _ = _search((one for one in _holdings(members) if _is_read_write(one)), _index_of_mode, len(FORMER_MODES))
     return tuple(Found(ends[number]) if number in ends else Found(hung_up(), _LOST_IN_IT) for number in range(len(FORMER_MODES)))
 
 
 def riding_in(pid: int, numbers: Sequence[int]) -> tuple[PipeName, ...] | None:
-    """Say which pipes a process has under the numbers of the reading ends; None where it does not have all of them any more."""
+    """Return the pipes that a process has at the numbers of the read ends; None if it no longer has all of them."""
     try:
         stats = [os.stat(f"/proc/{pid}/fd/{number}") for number in numbers]
     except OSError:
@@ -100,19 +100,19 @@ def riding_in(pid: int, numbers: Sequence[int]) -> tuple[PipeName, ...] | None:
 
 
 def hung_up() -> int:
-    """Give the reading end of a pipe into which nobody can write."""
+    """Return the read end of a pipe without a writer."""
     read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     os.close(write_end)
     return read_end
 
 
 def open_anew(end: int) -> int:
-    """Open a reading end of ours once more: a read from that never waits, whatever others do to the first. Raises OSError."""
+    """Reopen a read end, and return a descriptor that never blocks, whatever others do to the first one. Raises OSError."""
     return _open_held(f"/proc/self/fd/{end}", S_IMODE(os.fstat(end).st_mode))
 
 
 def has_pipe(pid: int, names: tuple[PipeName, ...]) -> bool:
-    """Tell whether a process has an end of one of these pipes."""
+    """Return whether a process has an end of one of these pipes."""
     for path in _holdings([pid]):
         try:
             if _name(os.stat(path)) in names:
@@ -132,9 +132,9 @@ def _index_of_mode(stat: os.stat_result) -> int | None:
 
 
 def _holdings(pids: Iterable[int]) -> Iterator[str]:
-    """List all descriptors that we can see: under whatever numbers, a shell moves them for a moment (`echo >&2`, `>> file`)."""
+    """Iterate over all visible descriptors, with any number: a shell moves them for a moment (`echo >&2`, `>> file`)."""
     for pid in pids:
-        # A first thread that has ended has none any more, while others of its process go on.
+        # A first thread that has ended has no descriptors, while other threads of its process continue.
         folders = (
             [f"/proc/{pid}/fd"] if _list(f"/proc/{pid}/fd") else [f"/proc/{pid}/task/{thread}/fd" for thread in _list(f"/proc/{pid}/task")]
         )
@@ -147,19 +147,19 @@ def _list(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
     except OSError:
-        # It ended, or does not let us look.
+        # It ended, or may not be read.
         return []
 
 
 def _search(holdings: Iterable[str], which: Callable[[os.stat_result], int | None], count: int) -> tuple[dict[int, int], list[str]]:
-    """Open each of `count` pipes once, `which` knows them; also say what was refused."""
+    """Open each of `count` pipes once; `which` returns its number. Return the descriptors, and which could not be opened."""
     ends: dict[int, int] = {}
     refusals: list[str] = []
     for path in holdings:
         try:
             index = which(os.stat(path))
         except OSError:
-            # Closed meanwhile; or hidden from us, which is told for the whole process.
+            # Closed meanwhile; or not visible, which is reported for the whole process.
             continue
         if index is None or index in ends:
             continue
@@ -176,7 +176,7 @@ def _search(holdings: Iterable[str], which: Callable[[os.stat_result], int | Non
 
 
 def _open(path: str, which: Callable[[os.stat_result], int | None]) -> int | None:
-    # Held first, so that it stays the same one: another may come under that number.
+    # Hold it first, because the number may be reused for another file.
     held = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         stat = os.fstat(held)
@@ -190,7 +190,7 @@ def _open_held(path: str, mode: int) -> int:
     try:
         return os.open(path, flags)
     except PermissionError:
-        # The job took the right to read away (`chmod 0 /dev/stdout`). The pipe is ours: we give it back for a moment.
+        # The job removed the permission to read (`chmod 0 /dev/stdout`). The pipe belongs to this user, so restore it for a moment.
         os.chmod(path, mode | S_IRUSR)
         try:
             return os.open(path, flags)
@@ -204,7 +204,7 @@ def _hides(pid: int) -> bool:
 
 
 def _is_read_write(path: str) -> bool:
-    # A pipe that the job made itself has one end for each, and must be left alone.
+    # A pipe that the job created itself has separate ends, and must be left alone.
     try:
         with open(path.replace("/fd/", "/fdinfo/")) as file:  # noqa: PTH123 -- as above
             for line in file:

@@ -1,8 +1,8 @@
-"""Empties a job's pipe into its log file, byte for byte.
+"""Copy a job's pipe into its log file, byte for byte.
 
-With splice(2): what is moved leaves the pipe and enters the file in one call, so that a supervisor killed at any moment neither loses a
-byte nor writes one twice. The file must not be opened with O_APPEND, which splice refuses. Nothing waits here, also where the pipe is one
-that blocks: the job has the same reading end, and can change that.
+With splice(2), bytes leave the pipe and enter the file in one call, so that a supervisor killed at any moment neither loses a byte nor
+writes one twice. The file must not be opened with O_APPEND, which splice refuses. Nothing blocks here, even if the pipe is a blocking one:
+the job has the same read end, and can change that.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from ...state.small_files import DISK_FULL, RETRY_SECONDS
 from ..loop import Loop, Timer
 from .pipes import open_anew
 
-# So much a turn, so that one job that writes without end starves nobody.
+# Bytes per turn, so that a job that writes without end does not starve others.
 _MOST_A_TURN = 1024 * 1024
-# After so many turns in which the pipe was full, its job is taken for one that writes much.
+# After this many turns with a full pipe, the job counts as one that writes much.
 _FULL_MOVES = 16
 _USUAL_PIPE_BYTES = 65_536
 _WIDE_PIPE_BYTES = 262_144
-# A writer that found the disk full goes on only when there is so much room, or an eighth of a smaller disk: the little that is given
-# back on a full disk is for recording how jobs end.
+# A writer that found the disk full continues only when this much is free, or an eighth of a smaller disk: a little space that becomes free
+# on a full disk is needed to record how jobs end.
 _ROOM_BYTES = 16 * 1024 * 1024
 _ROOM_PART = 8
 
@@ -34,12 +34,12 @@ def _splice_is_noticed(release: str) -> bool:
     return (major, minor) >= (6, 9)
 
 
-# Older kernels do not tell inotify of a splice, and those who follow a log wait for that.
+# Older kernels do not report a splice to inotify, on which followers of a log depend.
 _NUDGE = not _splice_is_noticed(os.uname().release)
 
 
 class Quota:
-    """How many bytes the pumps of one job may still write between them. What comes beyond is dropped."""
+    """How many bytes the pumps of one job may still write together. Further output is dropped."""
 
     __slots__ = ("is_exceeded", "left", "on_exceeded")
 
@@ -49,7 +49,7 @@ class Quota:
         self.on_exceeded: Callable[[], None] | None = None
 
     def exceed(self) -> None:
-        """Say that there was more; called back once."""
+        """Note that output was dropped; calls `on_exceeded` the first time."""
         if not self.is_exceeded:
             self.is_exceeded = True
             if self.on_exceeded is not None:
@@ -57,7 +57,7 @@ class Quota:
 
 
 class Pump:
-    """One pipe and its file. Owns both descriptors and closes them at hang-up: when nobody can write into the pipe any more."""
+    """One pipe and its file. Owns both descriptors and closes them at hang-up, when no process has the pipe open for writing any more."""
 
     __slots__ = (
         "_file",
@@ -79,13 +79,13 @@ class Pump:
     def __init__(
         self, loop: Loop, pipe: int, file: int, size: int = 0, quota: Quota | None = None, reopen: Callable[[], int] | None = None
     ) -> None:
-        """Take both descriptors. Of a job that was taken over, `reopen` opens the file where that could not be done yet (-1)."""
+        """Take ownership of both descriptors. For an adopted job, `reopen` opens the file if that failed before (-1)."""
         self._loop = loop
-        # -1 once nobody can write any more, also from the beginning.
+        # -1: there is no writer any more, perhaps from the beginning.
         self._pipe = pipe
         self._file = file
         self._reopen = reopen
-        # Whether its writer waited for room may be known to nobody any more. What little there is on a full disk is kept for ends.
+        # Whether an adopted job waited for disk space is not known. Little space on a full disk must be kept for outcomes.
         self._must_find_room = reopen is not None
         self._retry: Timer | None = None
         if pipe < 0:
@@ -93,27 +93,27 @@ class Pump:
         self.size = size
         self.quota = quota or Quota()
         self._full_moves = 0
-        # What was read, where splice cannot be used, and could not be written yet.
+        # If splice cannot be used: bytes that were read, but could not be written yet.
         self._unwritten = memoryview(b"")
-        # Why bytes were dropped, if any were; called back once, when the first ones are.
+        # Why bytes were dropped; empty if none were. `on_problem` is called once, when the first ones are.
         self.problem = ""
         self.on_problem: Callable[[str], None] | None = None
         self.when_closed: Callable[[], None] | None = None
-        # Called when it begins to wait for room on the disk, and when it no longer does.
+        # Called when it begins to wait for disk space, and when it no longer waits.
         self.on_waiting: Callable[[], None] | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody may still write."""
+        """Whether a process may still write."""
         return self._pipe >= 0
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for room on the disk."""
+        """Whether it is waiting for disk space."""
         return self._retry is not None
 
     def begin(self) -> None:
-        """Pump whenever there is something."""
+        """Start to pump."""
         if self._must_find_room and self._pipe >= 0 and not self._has_room():
             self._pause()
             return
@@ -124,7 +124,7 @@ class Pump:
             self._loop.watch(self._pipe, select.EPOLLIN, self._ready)
 
     def drain(self) -> bool:
-        """Move all that is in the pipe now; False if the disk is full and some of it is still there."""
+        """Move everything that is in the pipe now; return False if the disk is full and some of it is still in the pipe."""
         if self._retry is not None:
             if not self._has_room():
                 return False
@@ -136,13 +136,13 @@ class Pump:
             if moved == 0:
                 return self._retry is None
             if left == _MOST_A_TURN:
-                # A writer that escaped may never stop: what the job itself wrote is no more than the pipe holds.
+                # An escaped process may write forever. What the job itself wrote is not more than the pipe can hold.
                 left = fcntl.fcntl(self._pipe, fcntl.F_GETPIPE_SZ)
             left -= moved
         return True
 
     def close(self) -> None:
-        """Let go of pipe and file."""
+        """Close pipe and file."""
         if self._pipe < 0:
             return
         self._loop.cancel(self._retry)
@@ -158,7 +158,7 @@ class Pump:
         self._move()
 
     def _move(self) -> int:
-        """Move what fits into one turn; 0 if there was nothing, nobody is left to write, or the disk is full."""
+        """Move bytes of one turn and return their number; 0 if there were none, there is no writer left, or the disk is full."""
         if not self._write():
             return 0
         most = min(_MOST_A_TURN, self.quota.left)
@@ -171,7 +171,7 @@ class Pump:
         except OSError as error:
             return self._pause() if error.errno in DISK_FULL else self._copy(most)
         if moved == 0:
-            # Every writer has closed: without this the hang-up would be reported again and again.
+            # All writers have closed it. Without this, epoll would report the hang-up again and again.
             self.close()
             return 0
         self.size += moved
@@ -181,20 +181,20 @@ class Pump:
             if self._full_moves == _FULL_MOVES:
                 self._widen()
         if _NUDGE:
-            # Setting the size to what it is does raise IN_MODIFY, and nobody else writes to the file.
+            # Setting the size to its current value causes IN_MODIFY, and no other process writes to the file.
             os.ftruncate(self._file, self.size)
         return moved
 
     def _widen(self) -> None:
-        """Let the pipe of a job that writes much hold more: fewer turns, fewer wake-ups of the job."""
+        """Enlarge the pipe of a job that writes much: fewer turns, and the job is woken less often."""
         try:
             fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _WIDE_PIPE_BYTES)
         except OSError:
-            # See pipe(7): an unprivileged user has only so much.
+            # See pipe(7): the pipes of an unprivileged user have a limit.
             return
 
     def _pause(self) -> int:
-        # The writer stops when the pipe is full, and nothing is lost. The kernel tells nobody when there is space again.
+        # The writer waits when the pipe is full, and nothing is lost. The kernel does not report when there is space again.
         self._loop.unwatch(self._pipe)
         self._loop.cancel(self._retry)
         self._set_retry(self._loop.after(RETRY_SECONDS, self._try_again))
@@ -222,7 +222,7 @@ class Pump:
         return disk.f_bavail * disk.f_frsize >= min(_ROOM_BYTES, disk.f_blocks * disk.f_frsize // _ROOM_PART)
 
     def _drop(self) -> int:
-        # Read, and not left in the pipe: whoever writes is being told to end, and must not hang in a write meanwhile.
+        # Read it instead of leaving it in the pipe: the job is being stopped, and must not block in a write meanwhile.
         try:
             dropped = len(self._read(_MOST_A_TURN))
         except OSError:
@@ -234,7 +234,7 @@ class Pump:
         return dropped
 
     def _copy(self, most: int) -> int:
-        # A file system that knows no splice, or a disk that fails for good. Then the job goes on, and its outcome says what is missing.
+        # The file system does not support splice, or the disk has failed. Then the job continues, and its outcome says what is missing.
         try:
             data = self._read(most)
         except OSError:
@@ -247,7 +247,7 @@ class Pump:
         return len(data) if self._write() else 0
 
     def _read(self, most: int) -> bytes:
-        """Read what is there. Raises OSError if nothing is, or if for a moment no descriptor is left to read with."""
+        """Return bytes from the pipe. Raises OSError if there are none, or if there is no free descriptor at the moment."""
         end = open_anew(self._pipe)
         try:
             return os.read(end, most)
@@ -255,7 +255,7 @@ class Pump:
             os.close(end)
 
     def _write(self) -> bool:
-        """Write what was read and is not in the file yet; False if the disk is full."""
+        """Write bytes that were read and are not in the file yet; return False if the disk is full."""
         while self._unwritten:
             try:
                 written = os.write(self._file, self._unwritten)

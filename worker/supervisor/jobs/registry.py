@@ -1,4 +1,4 @@
-"""All jobs that the supervisor knows: started, stopped, and remembered until the desk has settled their end."""
+"""All jobs that the supervisor knows, from their start until the desk has settled their end."""
 
 # ruff: noqa: PTH104, PTH110 -- pathlib is not light
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .pipes import Pipe
 from .pump import Pump, Quota
 from .spawn import OWN_FAILURE, CannotStart, Spawner, mark_for
 
-# Of a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs some more for a moment.
+# For a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs a few more for a moment.
 _DESCRIPTORS_A_JOB = 7
 _DESCRIPTORS_IN_RESERVE = 64
 _NEW_LOG = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
@@ -38,28 +38,28 @@ class Jobs:
         self._spawner = spawner
         self._state = state
         self._running: dict[str, Job] = {}
-        # The facts of those that ended and are not settled.
+        # The facts of jobs that have ended and are not settled.
         self._ended: dict[str, str] = {}
-        # Those for whose logs the disk has no room, with the timer of the next attempt.
+        # Jobs that wait for disk space for their logs, with the timer of the next attempt.
         self._delayed: dict[str, Timer] = {}
         _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most_running = max(1, (most_files - _DESCRIPTORS_IN_RESERVE) // _DESCRIPTORS_A_JOB)
 
     def __len__(self) -> int:
-        """Say how many there are, those included that ended and are not settled, or wait for room."""
+        """Return the number of jobs, including those that have ended and are not settled, or wait for disk space."""
         return len(self._running) + len(self._ended) + len(self._delayed)
 
     def knows(self, handle: str) -> bool:
-        """Tell whether a job runs, or has ended and is not settled."""
+        """Return whether a job is running, or has ended and is not settled."""
         return handle in self._running or handle in self._ended
 
     def mark(self, handle: str) -> int:
-        """Say the mark that this job's processes bear."""
+        """Return the mark of this job's processes."""
         return mark_for(self._state, handle)
 
     def start(self, handle: str, queued_at_us: int = 0) -> None:
-        """Start a job, unless it was; its intent is on disk. A fact tells what came of it."""
-        # By its folder's name it is looked for: it must not seem to be older than the job.
+        """Start a job whose intent is on disk, unless it was started before. A fact reports the result."""
+        # The folder is found by its name, so its start must not be before the job was queued.
         if not self._running and not self._delayed:
             self._yard.clock.follow()
         self._yard.clock.not_before(queued_at_us)
@@ -81,25 +81,25 @@ class Jobs:
                 return
             where = f": {error.filename}" if error.filename else ""
             self.failed(handle, OWN_FAILURE, f"{error.strerror}{where}")
-        except Exception:  # noqa: BLE001 -- whatever is wrong with this one, the desk must hear of its end
+        except Exception:  # noqa: BLE001 -- whatever is wrong with this one, the desk must be told of its end
             log_exception()
-            self.failed(handle, OWN_FAILURE, "its job file is broken")
+            self.failed(handle, OWN_FAILURE, "its job file is damaged")
         else:
             self.add(job)
 
     def add(self, job: Job, age_seconds: float | None = 0.0) -> None:
-        """Take in a job that has a process."""
+        """Add a job that has a process."""
         self._running[job.handle] = job
         self._yard.report(job.started_fact())
         job.begin(self._job_ended, age_seconds)
 
     def add_ended(self, handle: str, fact: str) -> None:
-        """Take in a job that ended and is not settled."""
+        """Add a job that has ended and is not settled."""
         self._ended[handle] = fact
         self._yard.report(fact)
 
     def send(self, handle: str, number: int) -> None:
-        """Send one signal to every process of a job; a fact answers, also where it does not run."""
+        """Send a signal to every process of a job; a fact reports the result, even if it is not running."""
         job = self._running.get(handle)
         if job is not None:
             job.send(number)
@@ -107,7 +107,7 @@ class Jobs:
             self._yard.report(to_json({"fact": "signalled", "job": handle, "why": ""}))
 
     def end(self, handle: str, number: int, grace_ms: int) -> None:
-        """End a job, if it runs; one for which there was no room yet does not come to run."""
+        """End a job, if it is running; one that waits for disk space is cancelled."""
         job = self._running.get(handle)
         if job is not None:
             job.end(number, grace_ms)
@@ -116,7 +116,7 @@ class Jobs:
             self.failed(handle, 0, "stopped before it could start", kind="cancelled")
 
     def pause(self, handle: str, *, paused: bool) -> None:
-        """Let a job stand still, or go on, if it runs."""
+        """Pause or resume a job, if it is running."""
         job = self._running.get(handle)
         if job is not None:
             if paused:
@@ -129,23 +129,23 @@ class Jobs:
         if self._ended.pop(handle, None) is not None:
             self._yard.line.say(f"settled {handle}")
         elif handle not in self._running and handle not in self._delayed:
-            # It was to be started, and the desk, before it knew whether it had been, was killed; the next one was told to cancel it.
+            # The desk was killed before it knew whether this job had been started, and the next desk was told to cancel it.
             remove_intent(self._yard.logs, handle)
 
     def settle_all(self) -> None:
-        """Forget all that have ended: nobody will ask for them."""
+        """Forget all jobs that have ended, because nobody will ask for them."""
         for handle in list(self._ended):
             self.settle(handle)
 
     def tell_all(self) -> None:
-        """Report what is known, once more."""
+        """Report all jobs again."""
         for job in self._running.values():
             self._yard.report(job.started_fact())
         for fact in self._ended.values():
             self._yard.report(fact)
 
     def failed(self, handle: str, status: int, sentence: str, kind: str = "failed_to_start") -> None:
-        """Put down that an intent did not become a process (or `lost`: that it is not known whether it did)."""
+        """Record that an intent did not become a process (`lost`: that it is not known whether it did)."""
         started_at_us = self._yard.clock.now_us()
         outcome = OutcomeFile(
             kind=kind, exit_status=status, sentence=sentence, started_at_us=started_at_us, ended_at_us=self._yard.clock.now_us()
@@ -154,19 +154,19 @@ class Jobs:
         path = run_path(self._yard.logs, 0, started_at_us, outcome.ended_at_us)
         intent = intent_path(self._yard.logs, handle)
         try:
-            # Whoever reads its logs finds them: empty, or with what a lost job wrote.
+            # So that its logs can be read: empty, or with what a lost job wrote.
             for name in STREAMS:
                 os.close(os.open(f"{intent}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
             write_outcome(intent, text)
             os.rename(intent, path)
         except OSError as error:
-            say(f"that {handle} could not be started could not be written down: {error}")
+            say(f"job {handle} could not be started, and its outcome could not be written: {error}")
         self._yard.line.say(f"deposit {handle}")
         self._yard.line.say(f"ended {handle} {path.rpartition('/')[2]}")
         self.add_ended(handle, ended_fact(handle, text, Use()))
 
     def _ended_before(self, handle: str) -> bool:
-        # It ran, and whoever knew of its end died before that was settled.
+        # It ran, and the processes that knew of its end died before that was settled.
         folder = find_ended(self._yard.logs, {handle}).get(handle, "")
         outcome = read_outcome(folder)
         if outcome is None:
@@ -181,16 +181,16 @@ class Jobs:
     def _launch(self, handle: str) -> Job:
         intent = intent_path(self._yard.logs, handle)
         if len(self._running) + len(self._yard.lingering) >= self._most_running:
-            raise CannotStart(OWN_FAILURE, f"{len(self._running)} jobs run, and no descriptor is left for more")
+            raise CannotStart(OWN_FAILURE, f"{len(self._running)} jobs are running, and there are no file descriptors for more")
         file = read_job(intent)
         logs: list[int] = []
         pipes: list[Pipe] = []
         try:
             # One by one, so that whichever was opened is closed if a later one cannot be.
             for _ in STREAMS:
-                pipes.append(Pipe())  # noqa: PERF401 -- as said
+                pipes.append(Pipe())  # noqa: PERF401 -- see above
             write_pipes(pipes_path(intent), [pipe.name for pipe in pipes])
-            # From the moment `stderr` exists, a fork may have happened: the next supervisor must find out.
+            # Once `stderr` exists, a fork may have happened, and the next supervisor must find out.
             for name in STREAMS:
                 logs.append(os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE))  # noqa: PERF401 -- as above
             mark = self.mark(handle)
@@ -233,7 +233,7 @@ class Jobs:
                 if os.path.exists(folder):
                     # The clock was set back, and an earlier run had this name.
                     continue
-                say(f"the folder of {pid} keeps its name: {error}")
+                say(f"the folder of process {pid} cannot be renamed: {error}")
                 return started_at_us, intent
             return started_at_us, folder
 
@@ -242,7 +242,7 @@ def _watch(pid: int) -> Child:
     try:
         return Child(pid)
     except OSError as error:
-        # Its pid is still ours to signal: nobody has reaped it.
+        # Its pid cannot have been reused, because it is not reaped yet.
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         raise CannotStart(OWN_FAILURE, f"it was killed at once, because it could not be watched: {error.strerror}") from None

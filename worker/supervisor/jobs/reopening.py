@@ -1,6 +1,6 @@
-"""Opens the logs of a job anew that was taken over, and makes the pumps that go on where those of the former supervisor were.
+"""Reopen the logs of an adopted job, with pumps that continue where those of the earlier supervisor were.
 
-Where the disk is full or read-only just now the pumps wait for it, as they would have done before.
+If the disk is full or read-only at the moment, the pumps wait for it, as the earlier ones would have done.
 """
 
 # ruff: noqa: PTH116 -- pathlib is not light
@@ -18,7 +18,7 @@ from .pump import Pump, Quota
 
 
 def reopen_pumps(loop: Loop, file: JobFile, folder: str, ends: tuple[int, ...]) -> list[Pump]:
-    """Make the pumps of stdout and stderr. Raises OSError where the folder is gone."""
+    """Return the pumps of stdout and stderr. Raises OSError if the folder is gone."""
     sizes = [_size_of(f"{folder}/{name}") for name in STREAMS]
     quota = Quota() if file.output_limit_bytes is None else Quota(file.output_limit_bytes - sum(sizes))
     quota.is_exceeded = is_over_limit(folder)

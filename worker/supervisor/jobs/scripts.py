@@ -1,7 +1,6 @@
-"""Say why the system does not execute a file: what its first bytes name, and what is wrong with them.
+"""Explain why the system does not execute a file, from its first bytes.
 
-execve(2) gives one number for many causes, and for a script the file that is missing is not the one that was named. Reads the file;
-changes nothing.
+execve(2) returns the same error number for many causes, and for a script the missing file may be its interpreter. Only reads.
 """
 
 # ruff: noqa: PTH112 -- pathlib is not light
@@ -10,17 +9,17 @@ from __future__ import annotations
 import errno
 import os
 
-# Linux reads so much of a file to find out what it is (BINPRM_BUF_SIZE in linux/binfmts.h); the loader of a program is named behind that.
+# Linux reads this much of a file to recognise its format (BINPRM_BUF_SIZE in linux/binfmts.h); the loader of a program is named after that.
 _FIRST_LINE_BYTES = 256
 _HEAD_BYTES = 4096
 _ELF = b"\x7fELF"
-# Up to e_machine and its version, without which it is nobody's program (elf(5)).
+# Up to e_machine and e_version, without which no system can recognise it (elf(5)).
 _LEAST_ELF_BYTES = 24
-_NO_INTERPRETER = "no interpreter is named after its #!"
+_NO_INTERPRETER = "there is no interpreter after its #!"
 
 
 def why_not_executed(program: str, number: int) -> str:
-    """Say why `execve` failed with this error number; empty where the file itself tells nothing more."""
+    """Return why `execve` failed with this error number; empty if the file itself does not explain it."""
     try:
         head = _head(program)
     except OSError:
@@ -36,7 +35,7 @@ def why_not_executed(program: str, number: int) -> str:
 
 
 def why_not_here(program: str) -> str:
-    """Say that nothing on its file system is executed, to stand behind a sentence; empty where that is not so."""
+    """Return the end of a sentence if the file system is mounted with noexec, else an empty string."""
     try:
         is_noexec = os.statvfs(program).f_flag & os.ST_NOEXEC
     except OSError:
@@ -52,9 +51,9 @@ def _head(program: str) -> bytes:
         os.close(fd)
 
 
-# What may stand where #! or a program's first bytes must.
+# Beginnings of files that are neither scripts nor programs for this machine.
 _BEGINNINGS = (
-    (b"\xef\xbb\xbf", "it begins with a byte order mark (BOM) where #! must stand; save it as UTF-8 without BOM"),
+    (b"\xef\xbb\xbf", "it begins with a byte order mark (BOM) instead of #!; save it as UTF-8 without BOM"),
     (b"\xff\xfe", "it is text in UTF-16; save it as UTF-8"),
     (b"\xfe\xff", "it is text in UTF-16; save it as UTF-8"),
     (_ELF, "it is a program for another kind of machine"),
@@ -65,7 +64,7 @@ def _no_format(head: bytes) -> str:
     if not head:
         return "it is an empty file"
     if head.startswith(_ELF) and (len(head) < _LEAST_ELF_BYTES or _machine(head) == _machine(_head("/proc/self/exe"))):
-        return "it is damaged, or only the beginning of a program: it was cut off, say while it was copied"
+        return "it is damaged or truncated, for example because copying it was interrupted"
     for beginning, why in _BEGINNINGS:
         if head.startswith(beginning):
             return why
@@ -78,12 +77,12 @@ def _no_format(head: bytes) -> str:
 
 
 def _machine(head: bytes) -> tuple[bytes, bytes]:
-    """Get what a program was built for: its class and byte order, and e_machine (elf(5))."""
+    """Return what a program was built for: its class and byte order, and e_machine (elf(5))."""
     return head[4:6], head[18:20]
 
 
 def _of_interpreter(head: bytes, number: int) -> str:
-    # As the kernel takes it apart: blanks and tabs divide, a carriage return does not.
+    # As the kernel parses it: blanks and tabs separate, a carriage return does not.
     line = head[2:_FIRST_LINE_BYTES].partition(b"\n")[0].strip(b" \t")
     interpreter = os.fsdecode(line.replace(b"\t", b" ").partition(b" ")[0])
     if not interpreter:
@@ -91,20 +90,20 @@ def _of_interpreter(head: bytes, number: int) -> str:
     if number == errno.ENOENT:
         if interpreter.endswith("\r"):
             return (
-                f"its lines end with a carriage return (CRLF), so that its interpreter would be {interpreter!r};"
+                f"its lines end with a carriage return (CRLF), so its interpreter would be {interpreter!r};"
                 " convert it: sed -i 's/\\r$//' FILE"
             )
         if "/" not in interpreter:
-            return f"its interpreter {interpreter!r} is no path; write #!/usr/bin/env {interpreter}"
+            return f"its interpreter {interpreter!r} is not a path; write #!/usr/bin/env {interpreter}"
         where = "" if interpreter.startswith("/") else ", looked up from the working folder"
-        return f"the interpreter that it names does not exist: {interpreter!r}{where}"
+        return f"its interpreter does not exist: {interpreter!r}{where}"
     if number == errno.EACCES and not (os.access(interpreter, os.X_OK) and not os.path.isdir(interpreter)):
-        return f"the interpreter that it names may not be executed: {interpreter!r}{why_not_here(interpreter)}"
+        return f"its interpreter is not executable: {interpreter!r}{why_not_here(interpreter)}"
     return ""
 
 
 def _loader(head: bytes) -> str:
-    """Find the path of the loader (PT_INTERP, elf(5)): the first text with the form of one."""
+    """Return the path of the loader (PT_INTERP, elf(5)): the first text that looks like one; empty if there is none."""
     for text in head[len(_ELF) :].split(b"\0"):
         if text.startswith(b"/") and b"ld" in text and text.isascii():
             return text.decode()

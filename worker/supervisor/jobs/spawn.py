@@ -1,21 +1,22 @@
-"""Makes a process out of a job's spec: environment, working folder, program, posix_spawn.
+"""Create a process from a job's spec: environment, working folder, program, posix_spawn.
 
-Where that is impossible the reason is told in words, with the statuses of the shell: 127 the program was not found, 126 it cannot be
-executed, or not there; and 125 where the program is not at fault, but this machine or we.
+If that fails, the outcome has a sentence and an exit status as in the shell: 127 the program was not found, 126 it cannot be executed, or
+not in that folder; and 125 if the cause is not the program but this machine or jobwire.
 
-A job's environment is, later ones winning:
+A job's environment, where later entries replace earlier ones:
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-    HOME, USER, LOGNAME, SHELL   of the Unix user it runs as
+    HOME, USER, LOGNAME, SHELL   of the Unix user that it runs as
     LANG=C.UTF-8
     the job's own variables
     JOBWIRE_JOB_ID               its id, a UUID in text
-It has a session of its own, umask 022, no signal blocked or ignored. Limits, nice value, policy, CPUs, I/O priority and oom score are those
-that the worker began with: for a private worker surroundings.py tells which, another has them from its service manager. The soft
-RLIMIT_NOFILE is what it was before the worker raised it, for a private worker 1024.
+It has a session of its own, umask 022, and no signal blocked or ignored. Limits, nice value, policy, CPUs, I/O priority and oom score are
+those that the worker started with: for a private worker those of surroundings.py, for others those of the service manager. The soft
+RLIMIT_NOFILE is the value before the worker raised it, for a private worker 1024.
 
-Except one: its soft RLIMIT_RTTIME (setrlimit(2)) is its mark, a number of more than a hundred thousand years. That limit is hardly ever
-used, it is there from the moment of the fork, all descendants inherit it, and /proc shows it even of a zombie. By it a supervisor tells
-which job a process belongs to that its predecessor started in the moment it was killed, and it holds jobs together without cgroups.
+One limit differs: the soft RLIMIT_RTTIME (setrlimit(2)) of a job is its mark, a value of more than a hundred thousand years. That limit is
+hardly ever used, it is set from the moment of the fork, all descendants inherit it, and /proc shows it even for a zombie. With it, a
+supervisor can find the job of a process that an earlier supervisor started just before it was killed, and jobs are contained without
+cgroups.
 """
 
 # ruff: noqa: PTH112 -- pathlib is not light
@@ -41,28 +42,28 @@ NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 OWN_FAILURE = 125
 _MARK_BYTES = 7
-# The reading ends of a job's pipes; where its limit of descriptors is lower, the two highest that it allows.
+# The descriptors of the read ends in the job; if its limit of descriptors is lower, the two highest that it allows.
 RIDING_NUMBERS = (250, 251)
 
 _WHY = {
     errno.ENOEXEC: "it is neither a program for this machine nor a script that begins with #!",
-    errno.ENOENT: "the interpreter that it names does not exist",
+    errno.ENOENT: "its interpreter does not exist",
     errno.EACCES: "permission denied, for it or for its interpreter",
     errno.EPERM: "the system does not permit it",
     errno.ETXTBSY: "it is open for writing",
-    errno.E2BIG: "arguments and environment are longer than the system takes",
+    errno.E2BIG: "arguments and environment are longer than the system allows",
     errno.ELOOP: "too many symbolic links",
-    errno.EAGAIN: "the system allows no further process",
-    errno.ENOMEM: "there is not enough memory for a further process",
-    errno.EMFILE: "no file descriptor is left",
-    errno.ENFILE: "the machine has no file descriptor left",
+    errno.EAGAIN: "the system does not allow another process",
+    errno.ENOMEM: "there is not enough memory for another process",
+    errno.EMFILE: "there is no free file descriptor",
+    errno.ENFILE: "the machine has no free file descriptor",
 }
-# Of those, what says nothing about the program.
+# The errors that are not caused by the program.
 _SHORTAGES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
-class CannotStart(Exception):  # noqa: N818 -- a fact about the job, not an error of ours
-    """Says with which status and sentence a job ends that has no process."""
+class CannotStart(Exception):  # noqa: N818 -- a fact about the job, not an error in this program
+    """Raised if a job cannot be started, with its exit status and a sentence."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -71,30 +72,30 @@ class CannotStart(Exception):  # noqa: N818 -- a fact about the job, not an erro
 
 
 class Spawner:
-    """Starts processes. Changes the folder, the cgroup and a limit of this very process for a moment, which must have one thread."""
+    """Starts processes. Changes folder, cgroup and limits of this process for a moment, so it must have one thread."""
 
     def __init__(self, files_limit: int) -> None:
         self._home = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         _, self._most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._files_limit = files_limit
-        # Which descriptors a job gets: three as usual, and the reading ends of its pipes, out of the way of all programs.
+        # The descriptors of a job: the usual three, and the read ends of its pipes, with numbers that do not disturb programs.
         highest = files_limit if 0 <= files_limit <= RIDING_NUMBERS[-1] else RIDING_NUMBERS[-1] + 1
         self._numbers = (0, 1, 2, highest - 2, highest - 1)
         self._slots = [fcntl.fcntl(self._null, fcntl.F_DUPFD_CLOEXEC, 3) for _ in self._numbers]
         self._own_mark, self._most_mark = resource.getrlimit(resource.RLIMIT_RTTIME)
-        # What is handled becomes the default with exec(2), what is ignored does not.
+        # exec(2) resets signals with a handler, but not ignored ones.
         self._ignored = [number for number in DEFAULT_SIGNALS if signal.getsignal(number) in {signal.SIG_IGN, None}]
         self._environment = _base_environment()
 
     def spawn(self, job: JobFile, mark: int, folder: str, pipes: Sequence[Pipe], box: Box) -> int:
-        """Start the job's leader with `pipes` as its stdout and stderr; gives its pid. Raises `CannotStart`."""
+        """Start the job's leader with `pipes` as its stdout and stderr, and return its pid. Raises `CannotStart`."""
         environment = {**self._environment, **dict(job.environment)}
         environment["JOBWIRE_JOB_ID"] = _uuid(job.handle)
         stdin = os.open(f"{folder}/stdin", os.O_RDONLY | os.O_CLOEXEC) if job.has_stdin else self._null
         try:
             _enter_folder(job.directory)
-            # A path is tried as it stands: the kernel looks at it anyway.
+            # A path is used unchanged: the kernel checks it anyway.
             program = job.argv[0] if "/" in job.argv[0] else find_program(job.argv[0], environment["PATH"])
             self._set_mark(mark)
             sources = [stdin, *(pipe.write_end for pipe in pipes), *(pipe.read_end for pipe in pipes)]
@@ -106,7 +107,7 @@ class Spawner:
                 os.close(stdin)
 
     def _set_mark(self, mark: int) -> None:
-        # Where somebody has set a hard limit no mark can be given: then what is known of a job is its cgroup, or its session.
+        # With a hard limit no mark can be set: then the job is identified only by its cgroup, or its session.
         if self._most_mark == resource.RLIM_INFINITY:
             resource.setrlimit(resource.RLIMIT_RTTIME, (mark, self._most_mark))
 
@@ -140,23 +141,23 @@ class Spawner:
             box.leave()
 
     def _limit_files(self, limit: int) -> None:
-        # Our own limit is raised, by most workers; programs that use select(2) break where theirs is.
+        # The limit of this process is usually raised; programs that use select(2) would break with it.
         if self._files_limit != self._most_files:
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, self._most_files))
 
     def _fill_slots(self, sources: list[int]) -> list[int]:
-        """Give what a job gets low numbers: one above its limit is refused by glibc, and no step may overwrite what a later one needs."""
+        """Return low-numbered duplicates: glibc refuses numbers above the job's limit, and no dup2 may overwrite a later source."""
         return [os.dup2(source, slot, inheritable=False) for source, slot in zip(sources, self._slots, strict=True)]
 
 
 def mark_for(state: str, handle: str) -> int:
-    """Make the mark of a job. Another worker's may have the same key, and nobody can choose an id whose mark is that of another's job."""
+    """Return the mark of a job. It differs between workers, and nobody can choose an id with the mark of another user's job."""
     digest = blake2b(handle.encode(), digest_size=_MARK_BYTES, key=state.encode()).digest()
     return LEAST_MARK | int.from_bytes(digest, "big")
 
 
 def find_program(name: str, path: str) -> str:
-    """Find what argv[0] names: a path as it stands, anything else in the job's PATH. Raises `CannotStart`."""
+    """Return the path of argv[0]: a path unchanged, anything else looked up in the job's PATH. Raises `CannotStart`."""
     candidates = [name] if "/" in name else [f"{folder or '.'}/{name}" for folder in path.split(":")]
     found = ""
     for candidate in candidates:
@@ -170,8 +171,8 @@ def find_program(name: str, path: str) -> str:
     if os.path.isdir(found):
         raise CannotStart(NOT_EXECUTABLE, f"{found!r} is a folder, not a program")
     if not os.path.exists(found):  # noqa: PTH110 -- as above
-        raise CannotStart(NOT_FOUND, f"the program {found!r} is a symbolic link to nothing")
-    raise CannotStart(NOT_EXECUTABLE, f"the program {found!r} may not be executed{why_not_here(found)}")
+        raise CannotStart(NOT_FOUND, f"the program {found!r} is a broken symbolic link")
+    raise CannotStart(NOT_EXECUTABLE, f"the program {found!r} is not executable{why_not_here(found)}")
 
 
 def _enter_folder(folder: str) -> None:
@@ -182,9 +183,9 @@ def _enter_folder(folder: str) -> None:
     except NotADirectoryError:
         raise CannotStart(NOT_EXECUTABLE, f"the working folder {folder!r} is not a folder") from None
     except PermissionError:
-        raise CannotStart(NOT_EXECUTABLE, f"the working folder {folder!r} may not be entered") from None
+        raise CannotStart(NOT_EXECUTABLE, f"the working folder {folder!r} is not accessible: permission denied") from None
     except OSError as error:
-        raise CannotStart(NOT_EXECUTABLE, f"the working folder {folder!r} cannot be entered: {error.strerror}") from None
+        raise CannotStart(NOT_EXECUTABLE, f"the working folder {folder!r} is not accessible: {error.strerror}") from None
 
 
 def _base_environment() -> dict[str, str]:

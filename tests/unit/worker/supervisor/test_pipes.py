@@ -76,7 +76,7 @@ def test_a_pipe_that_nobody_has_is_at_its_end_and_that_is_said() -> None:
         os.close(pipe.read_end)
     for end, problem in Pipes().find(tuple(pipe.name for pipe in pipes), [os.getpid()]):
         assert os.read(end, 1) == b""
-        assert problem == "whatever was unread in its pipe when supervisor and keeper were killed is lost"
+        assert problem == "output that was still in its pipe when supervisor and keeper were killed is lost"
         os.close(end)
 
 

@@ -31,21 +31,21 @@ def elf(machine: int, loader: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"#!/opt/nope\necho hi\n", "the interpreter that it names does not exist: '/opt/nope'"),
+        (b"#!/opt/nope\necho hi\n", "its interpreter does not exist: '/opt/nope'"),
         (b"#! \t/opt/nope -x\n", "does not exist: '/opt/nope'"),
         (b"#!/opt/nope", "does not exist: '/opt/nope'"),
-        (b"#!/bin/sh\r\necho hi\r\n", "carriage return (CRLF), so that its interpreter would be '/bin/sh\\r'"),
-        (b"#!python3\n", "'python3' is no path; write #!/usr/bin/env python3"),
-        (b"#!/etc/passwd\n", "may not be executed: '/etc/passwd'"),
-        (b"#!/tmp\n", "may not be executed: '/tmp'"),
-        (b"#!\necho hi\n", "no interpreter is named after its #!"),
-        (b"#!", "no interpreter is named after its #!"),
-        (b"#! \t", "no interpreter is named after its #!"),
+        (b"#!/bin/sh\r\necho hi\r\n", "carriage return (CRLF), so its interpreter would be '/bin/sh\\r'"),
+        (b"#!python3\n", "'python3' is not a path; write #!/usr/bin/env python3"),
+        (b"#!/etc/passwd\n", "is not executable: '/etc/passwd'"),
+        (b"#!/tmp\n", "is not executable: '/tmp'"),
+        (b"#!\necho hi\n", "there is no interpreter after its #!"),
+        (b"#!", "there is no interpreter after its #!"),
+        (b"#! \t", "there is no interpreter after its #!"),
         (b"#!bin/nope\n", "does not exist: 'bin/nope', looked up from the working folder"),
         (b"#!./nope -x\n", "does not exist: './nope', looked up from the working folder"),
-        (b"\x7fELF", "only the beginning of a program"),
-        (b"\x7fELF\x02\x01\x01", "only the beginning of a program"),
-        (Path(sys.executable).read_bytes()[:60], "damaged, or only the beginning of a program"),
+        (b"\x7fELF", "damaged or truncated"),
+        (b"\x7fELF\x02\x01\x01", "damaged or truncated"),
+        (Path(sys.executable).read_bytes()[:60], "damaged or truncated"),
         (b"#!/" + b"x" * 300 + b"\n", "longer than 255 bytes"),
         (b"\xef\xbb\xbf#!/bin/sh\n", "byte order mark (BOM)"),
         ("#!/bin/sh\n".encode("utf-16"), "UTF-16"),
@@ -90,6 +90,6 @@ def test_a_file_system_on_which_nothing_is_executed_is_told(tmp_path: Path) -> N
         pytest.skip("no name space of mounts can be made here")
     arguments = ["unshare", "-rm", "sh", "-c", _FIND_ON_NOEXEC, "sh", str(tmp_path), sys.executable]
     said = subprocess.run(arguments, capture_output=True, check=True, text=True, timeout=30).stdout
-    assert "/program' may not be executed; its file system is mounted with noexec" in said
+    assert "/program' is not executable; its file system is mounted with noexec" in said
     assert why_not_here("/bin/sh") == ""
     assert why_not_here("/no/such/file") == ""
