@@ -1,14 +1,14 @@
-"""Whether what is installed can become keeper and supervisor: it loads all that they are made of. Run by itself, as they are."""
+"""Check that the installed version can be keeper and supervisor, by importing their code. Runs in a process of its own, as they do."""
 
 from __future__ import annotations
 
 from .keeper import handover, process
 from .supervisor import main
 
-# Only to see that they can be loaded.
+# Imported only to check that it is possible.
 del process, main
 
 
 def tell() -> None:
-    """Print which forms of a handover it reads."""
+    """Print the versions of the handover that this version can read."""
     print(*handover.READABLE)  # noqa: T201 -- the answer

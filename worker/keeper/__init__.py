@@ -1,12 +1,12 @@
-"""The keeper: parent of the supervisor. It holds what must outlive the other two, and does little else."""
+"""The keeper: the parent of the supervisor. It holds what must outlive worker and supervisor, and does little else."""
 
 from __future__ import annotations
 
 
 def __getattr__(name: str) -> object:
-    """Return `main`, which keepers and workers call by this name; loaded only then, as the supervisor imports from here too."""
+    """Return `main`, which keepers and workers call by this name; imported only then, because the supervisor imports this package too."""
     if name == "main":
-        from .process import main  # noqa: PLC0415 -- as said
+        from .process import main  # noqa: PLC0415 -- see the docstring
 
         return main
     raise AttributeError(name)

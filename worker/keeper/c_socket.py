@@ -16,5 +16,5 @@ def accept(listener: socket.socket) -> socket.socket:
 
     Raises OSError.
     """
-    fd, _ = listener._accept()  # type: ignore[attr-defined] # noqa: SLF001 -- socket.socket.accept() is Python around it
+    fd, _ = listener._accept()  # type: ignore[attr-defined] # noqa: SLF001 -- socket.socket.accept() is a wrapper of it
     return socket.socket(fileno=fd)

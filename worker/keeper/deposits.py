@@ -1,6 +1,6 @@
-"""What the keeper holds of each job: the read ends of its pipes, and where its logs are once it ended.
+"""What the keeper holds for each job: the read ends of its pipes, and where its logs are once it has ended.
 
-It has nothing but what the supervisor said, and says the same to the next supervisor. The lines are described in loop.py.
+All of it comes from the supervisor, and is passed to the next supervisor. The lines are described in loop.py.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ EMPTY = "-"
 
 
 def pack(descriptors: tuple[int, ...]) -> bytes:
-    """Write descriptors as SCM_RIGHTS takes them."""
-    # Two are the usual case, once for each start.
+    """Return descriptors in the form of SCM_RIGHTS."""
+    # Two is the usual number, once for each start.
     return _PAIR.pack(*descriptors) if len(descriptors) == _PAIR_LENGTH else struct.pack(f"{len(descriptors)}i", *descriptors)
 
 
 def unpack(rights: list[tuple[int, int, bytes]]) -> tuple[int, ...]:
-    """Read the descriptors that came with a datagram; none is usual."""
+    """Return the descriptors that came with a datagram, usually none."""
     return struct.unpack(f"{len(rights[0][2]) // struct.calcsize('i')}i", rights[0][2]) if rights else ()
 
 
 class Deposit:
-    """What is kept of one job."""
+    """What is kept for one job."""
 
     __slots__ = ("ends", "folder", "settled")
 
@@ -43,17 +43,17 @@ class Deposit:
 
 
 class Deposits:
-    """The jobs that a next supervisor would have to know of."""
+    """The jobs that the next supervisor would need to know."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Deposit] = {}
 
     def __len__(self) -> int:
-        """Say how many jobs are kept."""
+        """Return the number of jobs."""
         return len(self._kept)
 
     def hear(self, word: str, rest: list[str], ends: tuple[int, ...]) -> None:
-        """Take what the supervisor says of one job. What is said of an unknown one has no effect."""
+        """Process a line of the supervisor about one job. A line about an unknown job has no effect."""
         handle = rest[0]
         kept = self._kept.get(handle)
         if word == "deposit":
@@ -73,15 +73,15 @@ class Deposits:
             del self._kept[handle]
 
     def hand_over(self) -> list[tuple[str, str, bool, tuple[int, ...]]]:
-        """Give all of it to whom we become by exec."""
+        """Return all deposits, for the version that this process executes."""
         return [(handle, kept.folder, kept.settled, kept.ends) for handle, kept in self._kept.items()]
 
     def take_over(self, handed: list[tuple[str, str, bool, tuple[int, ...]]]) -> None:
-        """Take what `hand_over` gave."""
+        """Add what `hand_over` returned."""
         for handle, folder, settled, ends in handed:
             kept = self._kept[handle] = Deposit(ends)
             kept.folder, kept.settled = folder, settled
 
     def told_again(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Say all of it, as lines with the descriptors that go with them."""
+        """Return all deposits, as lines with their descriptors."""
         return [(f"deposit {handle} {kept.folder} {int(kept.settled)}", kept.ends) for handle, kept in self._kept.items()]

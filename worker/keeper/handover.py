@@ -1,14 +1,14 @@
-"""How a keeper becomes one of a newer version: it executes itself, keeps its pid and so its children, and finds here what it held.
+"""How a keeper executes a newer version of itself: it keeps its pid, and so its children, and reads here what it held.
 
-All of it is lines in a file in memory, the first one with the version of this form; descriptors are inherited under their numbers.
+The handover is lines in a file in memory, the first with the version of this form; descriptors are inherited with their numbers.
 
     jobwire-handover VERSION
     supervisors COUNT                              how many this keeper has started
-    deposit HANDLE FOLDER SETTLED STDOUT STDERR    as in loop.py, with the read ends; none once it was drained
+    deposit HANDLE FOLDER SETTLED STDOUT STDERR    as in loop.py, with the read ends; none if it was drained
     died PID ...                                   as in loop.py: not yet on disk
     stranger PID PIDFD                             as in loop.py
 
-Before anything is done the installation on the disk is asked, by running it, what it can take over: see probe.py.
+Before that, the installation on the disk is run to report what it can take over, see probe.py.
 """
 
 # The keeper imports this, and should stay small: no pathlib.
@@ -17,9 +17,9 @@ from __future__ import annotations
 import os
 
 VERSION = 1
-# What this version reads.
+# The versions that this version can read.
 READABLE = (1,)
-# In the environment of a supervisor: in which version its keeper can hand over. A keeper that does not say so must not be asked to.
+# In the environment of a supervisor: the version of its keeper's handover. A keeper that does not set it cannot reload.
 VARIABLE = "JOBWIRE_HANDOVER"
 _TITLE = "jobwire-handover"
 
@@ -39,7 +39,7 @@ class Handed:
 
 
 def write(handed: Handed) -> int:
-    """Write it down, and let all descriptors of it be inherited; gives the file."""
+    """Write it to a file in memory, make all its descriptors inheritable, and return the descriptor of the file."""
     lines = [f"{_TITLE} {VERSION}", f"supervisors {handed.supervisors}", *handed.died]
     for handle, folder, settled, ends in handed.deposits:
         lines.append(" ".join(["deposit", handle, folder, str(int(settled)), *map(str, ends)]))
@@ -54,13 +54,13 @@ def write(handed: Handed) -> int:
 
 
 def take_back(handed: Handed, file: int) -> None:
-    """Undo `write`: nothing became of it."""
+    """Undo `write`, because the exec failed."""
     _inherit(handed, inheritable=False)
     os.close(file)
 
 
 def read(file: int) -> Handed:
-    """Read what was written, before an exec, and close the file.
+    """Return what was written before an exec, and close the file.
 
     Raises ValueError for a form that this version does not know.
     """
@@ -71,7 +71,7 @@ def read(file: int) -> Handed:
     os.close(file)
     title, *lines = b"".join(parts).decode().split("\n")
     if title not in [f"{_TITLE} {version}" for version in READABLE]:
-        raise ValueError(f"{title!r} is no form of a handover that this version reads")
+        raise ValueError(f"{title!r} is not a version of the handover that this version can read")
     handed = Handed()
     for line in lines:
         match line.split(" "):
@@ -84,7 +84,7 @@ def read(file: int) -> Handed:
             case ["died", *_]:
                 handed.died.append(line)
             case _:
-                # Of a newer minor form, which this one can do without.
+                # From a newer minor version; not needed here.
                 continue
     _inherit(handed, inheritable=False)
     return handed

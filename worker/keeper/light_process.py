@@ -1,4 +1,4 @@
-"""What keeper and supervisor have in common: how they are started, and the log that they share. Imports next to nothing."""
+"""What keeper and supervisor have in common: how they are started, and the log that they share. Imports almost nothing."""
 
 # ruff: noqa: PTH108 -- pathlib and contextlib are not light
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ...schemas.c_signal import signal
 from ..state import layout
 from .c_socket import socket
 
-# For posix_spawn: what is started ignores no signal, whatever we do, or did who started us.
+# For posix_spawn: the new process ignores no signal, even if this process or its parent does.
 DEFAULT_SIGNALS = tuple({int(number) for number in signal.valid_signals()} - {int(signal.SIGKILL), int(signal.SIGSTOP)})
 
 _BACKLOG = 16
@@ -22,12 +22,12 @@ def say(sentence: str) -> None:
     try:
         print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"[{os.getpid()}]", sentence, file=sys.stderr, flush=True)  # noqa: T201 -- the log
     except OSError:
-        # The disk is full, for instance: who keeps jobs must not die of what cannot be said.
+        # For example, the disk is full. A process that holds jobs must not die because it cannot log.
         return
 
 
 def listen() -> int:
-    """Make the socket at which the supervisor listens; get its descriptor. The working folder is the state folder."""
+    """Create the socket at which the supervisor listens, and return its descriptor. The working folder must be the state folder."""
     # By a relative path: the state folder's may be longer than the 107 bytes that a socket's address can hold.
     unlink_socket()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -42,7 +42,7 @@ def listen() -> int:
 
 
 def unlink_socket() -> None:
-    """Remove the socket, where it is there."""
+    """Remove the socket, if it exists."""
     try:
         os.unlink(layout.SOCKET)
     except FileNotFoundError:
@@ -50,7 +50,7 @@ def unlink_socket() -> None:
 
 
 def command(call: str) -> list[str]:
-    """Make the argv of an interpreter that imports from this package and calls: without site-packages, which would double its size."""
+    """Return the argv of an interpreter that imports and calls; without site-packages, which would double its memory."""
     # Isolated, so that no module is imported from a working folder. The package's parent comes last and hides no module of Python's.
     package, _, room = (__package__ or "").rpartition(".")
     parent = os.path.abspath(__file__).removesuffix(f"/{package.replace('.', '/')}/{room}/light_process.py")  # noqa: PTH100 -- pathlib is not light

@@ -1,30 +1,31 @@
-"""What the keeper does. It is the parent of the supervisor, and of whatever loses its parent below it, and only waits.
+"""What the keeper does: it is the parent of the supervisor, and of all orphans below it, and waits.
 
-It holds what must outlive a supervisor: the listening socket, and of each job the read ends of its pipes, deposited before the fork.
-When the supervisor dies it reaps what ends meanwhile, starts the next one, and hands it all of that. It knows no spec and writes no file.
+It holds what must outlive a supervisor: the listening socket, and the read ends of each job's pipes, deposited before the fork. If the
+supervisor dies, it reaps processes that end meanwhile, starts the next supervisor, and passes all of that on. It knows no spec and writes
+no file.
 
-They talk in lines of words, several a datagram, over a SOCK_SEQPACKET pair ("-" is an empty word):
+The two exchange lines of words over a SOCK_SEQPACKET pair, several lines in a datagram ("-" is an empty word):
 
     supervisor -> keeper
-    deposit HANDLE              a fork comes next; the last line of its datagram, with the two read ends
-    ended HANDLE FOLDER         its logs are there now
-    drained HANDLE              nobody writes into its pipes any more
-    settled HANDLE              the desk knows how it ended
-    again                       say `handed` once more, behind all that is known by now
-    adopted PID...              the handover is over: of what ends from now on, only these matter
-    stranger PID                a leader that has another parent than us, with its pidfd, which will tell its status
+    deposit HANDLE              a fork follows; the last line of its datagram, with the two read ends
+    ended HANDLE FOLDER         it has ended, and this is its log folder
+    drained HANDLE              no process has its pipes open for writing any more
+    settled HANDLE              the desk has recorded how it ended
+    again                       send `handed` again, after everything that is known by now
+    adopted PID...              adoption is complete: from now on, report only the ends of these processes
+    stranger PID                a leader with another parent, with its pidfd, from which its status can be read
     recorded PID                its end is on disk
-    retire                      end when the supervisor ends
-    reload                      when the supervisor ends become the version on the disk, and start the next one
+    retire                      exit when the supervisor exits
+    reload                      when the supervisor exits, execute the version on the disk, and start the next supervisor
 
     keeper -> supervisor
     deposit HANDLE FOLDER SETTLED              with the read ends, unless it is drained
     stranger PID                               with the pidfd
     died PID STATUS MARK SESSION TICKS USER_US SYSTEM_US RESIDENT_BYTES
-    handed FIRST                that was all; FIRST is 1 if this keeper had no supervisor before
+    handed FIRST                the end of the list; FIRST is 1 if this keeper had no supervisor before
 """
 
-# This process should stay small: no pathlib, and of socket and signal only the C part, which does not load enum.
+# This process should stay small: no pathlib, and only the C parts of socket and signal, which do not load enum.
 from __future__ import annotations
 
 import os
@@ -50,16 +51,16 @@ _SHORTAGE_SECONDS = 1
 
 
 class Keeper:
-    """Waits for the supervisor, for orphans, and for what the supervisor says."""
+    """The keeper: waits for the supervisor, for its lines, and for orphans."""
 
     def __init__(self, listener: int, lock: int, files_limit: int) -> None:
         self._inherited = (listener, lock, files_limit)
         self._deposits = Deposits()
-        # The ends of leaders, until the supervisor has written them down.
+        # The ends of leaders, until the supervisor has recorded them.
         self._died: dict[int, str] = {}
-        # The pidfds of leaders that are nobody's children, because a keeper was killed together with its supervisor.
+        # The pidfds of leaders that are children of neither process, because a keeper was killed together with its supervisor.
         self._strangers: dict[int, int] = {}
-        # Whose end matters; None: everyone's, because no supervisor was there to see it.
+        # The processes whose ends are reported; None: all, because there is no supervisor that could see them.
         self._awaited: set[int] | None = None
         self._outgoing: list[tuple[str, tuple[int, ...]]] = []
         self._line: socket.socket | None = None
@@ -78,11 +79,11 @@ class Keeper:
         self._poll.register(self._wakeup, select.POLLIN)
 
     def take_over(self, file: int) -> None:
-        """Go on where this process was before it became this version."""
+        """Continue from the state that this process had before it executed this version."""
         try:
             handed = handover.read(file)
         except ValueError as error:
-            # Its children are there all the same, and the supervisor opens their pipes anew.
+            # Its children still exist, and the supervisor reopens their pipes.
             say(f"what this keeper held cannot be read: {error}")
             self._supervisors = 1
             return
@@ -92,12 +93,12 @@ class Keeper:
         self._strangers = handed.strangers
 
     def run(self) -> None:
-        """Keep a supervisor running until it retires, or somebody has removed the state folder: then there is nothing to keep."""
-        # After an exec: nothing told of whom died meanwhile.
+        """Keep a supervisor running until it retires, or until the state folder was removed."""
+        # After an exec: no signal was received for processes that ended meanwhile.
         self._reap()
         while self._supervisor or self._deposits or not self._retiring:
             if not self._supervisor and os.stat(".").st_nlink == 0:  # noqa: PTH116 -- pathlib is not light
-                say("the state folder is gone, and so is its keeper")
+                say("the state folder was removed; the keeper exits")
                 return
             if not self._supervisor and self._reloading:
                 self._become_anew()
@@ -114,7 +115,7 @@ class Keeper:
                     if events & select.POLLOUT:
                         self._flush()
                     self._listen()
-                    # While nobody is handed over, nothing that the supervisor says is urgent: the kernel keeps it, also if it dies.
+                    # Except during adoption, no line of the supervisor is urgent: the kernel keeps the lines, even if it dies.
                     self._rest(rests=self._awaited is not None)
 
     def _pause_ms(self) -> int | None:
@@ -123,7 +124,7 @@ class Keeper:
         return None if self._supervisor else max(0, int((self._start_at - time.monotonic()) * 1000) + 1)
 
     def _rest(self, *, rests: bool) -> None:
-        """Do not wake for each word of the supervisor, of which there are four a job; or do it again."""
+        """Stop waking for each line of the supervisor, of which there are four for each job, or start again."""
         self._rests = rests and self._line is not None
         self._await_line()
 
@@ -138,8 +139,8 @@ class Keeper:
         try:
             self._spawn_supervisor()
         except OSError as error:
-            # No process or no descriptor is left, and nothing tells when one is again. Jobs wait in their pipes.
-            say(f"no supervisor can be started: {error.strerror}; trying again")
+            # There is no free process or descriptor, and nothing reports when there is one again. Jobs wait when their pipes are full.
+            say(f"the supervisor cannot be started: {error.strerror}; trying again")
             self._start_at = time.monotonic() + _SHORTAGE_SECONDS
 
     def _spawn_supervisor(self) -> None:
@@ -176,13 +177,13 @@ class Keeper:
         try:
             os.execv(sys.executable, command(f"keeper import main; main('.', {files_limit}, {listener}, {lock}, {file})"))  # noqa: S606 -- no shell is wanted
         except OSError as error:
-            say(f"the keeper stays of the version that it is: {error}")
+            say(f"the keeper cannot execute the new version and keeps the old one: {error}")
             handover.take_back(handed, file)
 
     def _reap(self) -> None:
         while pid := next_zombie():
             supervisor = self._supervisor
-            # A supervisor's children become ours in the moment it dies: who sees one of them dead must know of its death first.
+            # The children of a supervisor become children of the keeper when it dies, so its death must be noticed before theirs.
             self._notice_death_of_supervisor()
             if pid == supervisor:
                 continue
@@ -194,12 +195,12 @@ class Keeper:
     def _notice_death_of_supervisor(self) -> None:
         if not self._supervisor or os.waitpid(self._supervisor, os.WNOHANG)[0] == 0:
             return
-        # What it said before it died still counts.
+        # Lines that it sent before it died still count.
         self._listen()
         self._hang_up()
         lived = time.monotonic() - self._born
         self._crashes = self._crashes + 1 if lived < _CRASH_SECONDS else 0
-        # At once the first times, then slower and slower: it seems to die of what it finds.
+        # At once the first times, then with growing delays: what it adopts seems to make it crash.
         excess = self._crashes - _CRASHES_WITHOUT_PAUSE
         pause = min(_SHORTEST_PAUSE_SECONDS * 2**excess, _LONGEST_PAUSE_SECONDS) if excess > 0 else 0
         self._start_at = time.monotonic() + pause
@@ -209,11 +210,11 @@ class Keeper:
         self._awaited = None
 
     def _record(self, pid: int) -> None:
-        # Looked at while it is a zombie: nothing of it is left once it is reaped.
+        # Read while it is a zombie: nothing can be read once it is reaped.
         stat = read_stat(pid)
         mark = mark_of(pid)
         _, status, use = os.wait4(pid, 0)
-        # Where /proc does not show it to us (hidepid), how it ended is known all the same.
+        # If /proc hides it (hidepid), its status is known nevertheless.
         session, ticks = (stat.session, stat.start_ticks) if stat is not None else (0, 0)
         used = f"{int(use.ru_utime * 1_000_000)} {int(use.ru_stime * 1_000_000)} {use.ru_maxrss * 1024}"
         end = f"died {pid} {status} {mark} {session} {ticks} {used}"

@@ -1,6 +1,6 @@
-"""The keeper: parent of the supervisor, started by the worker, and outliving both. loop.py tells what it does."""
+"""The process of the keeper: started by the worker, parent of the supervisor, outlives both. loop.py describes what it does."""
 
-# No pathlib and no contextlib, of socket only the C part: this process should stay small.
+# No pathlib, no contextlib, and only the C part of socket: this process should stay small.
 # ruff: noqa: PTH108, SIM105
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _LISTENING = b"2"
 
 
 def start(state: str | os.PathLike[str], files_limit: int = 0) -> None:
-    """Start a keeper, and with it a supervisor, for this state folder; gives back when the supervisor's socket listens.
+    """Start a keeper, and with it a supervisor, for this state folder; returns when the supervisor's socket listens.
 
-    They leave the caller's session and outlive it. `files_limit` is the soft RLIMIT_NOFILE of jobs (0: the caller's). Blocks for some
-    50 ms; where a pair is just ending, for as long as that takes. Raises OSError if none came up within 10 s.
+    They have a session of their own and outlive the caller. `files_limit` is the soft RLIMIT_NOFILE of jobs (0: the caller's). Blocks for
+    some 50 ms, or until a previous pair has exited. Raises OSError if the socket does not listen within 10 s.
     """
     log = f"{os.fspath(state)}/{layout.SUPERVISOR_LOG}"
     limit = files_limit or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -53,7 +53,7 @@ def start(state: str | os.PathLike[str], files_limit: int = 0) -> None:
         tell = -1
         _reap(pid)
         if not _hears_listening(ready):
-            raise OSError(f"no supervisor came up; {log} may tell why")
+            raise OSError(f"the supervisor did not start; {log} may show why")
     finally:
         os.close(ready)
         if tell >= 0:
@@ -64,7 +64,7 @@ def _reap(pid: int) -> None:
     try:
         os.waitpid(pid, 0)
     except ChildProcessError:
-        # Where SIGCHLD is ignored the kernel reaps it, and this waits until all children have ended.
+        # If SIGCHLD is ignored, the kernel reaps it, and waitpid(2) waits until all children have ended.
         return
 
 
@@ -80,26 +80,26 @@ def _hears_listening(ready: int) -> bool:
 
 
 def main(state: str, files_limit: int, listener: int = -1, lock: int = -1, handed: int = -1) -> None:
-    """Run as keeper.
+    """Run as the keeper.
 
-    `listener` and `lock` are passed on by a supervisor that lost its keeper and becomes the next one, or, with what it holds in `handed`,
-    by this very process when it was of another version.
+    `listener` and `lock` are passed by a supervisor that lost its keeper and becomes the next one; or, together with `handed`, by this
+    process itself, when it ran another version.
     """
     os.umask(0o077)
     os.chdir(state)
     if listener < 0:
-        # The starter waits for its child only, and need not be there when the keeper ends.
+        # The worker waits only for this child, and need not exist when the keeper exits.
         if os.fork():
             os._exit(0)
         os.set_inheritable(_READY_FD, False)  # noqa: FBT003 -- it takes no name
-        # What the starter itself inherited must not end up in jobs.
+        # Descriptors that the worker itself inherited must not be inherited by jobs.
         os.closerange(_READY_FD + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         lock = os.open(layout.SUPERVISOR_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # Nobody waits for longer: then this process has no use.
+        # The worker does not wait longer, so this process is useless then.
         signal.alarm(_START_SECONDS)
         fcntl.flock(lock, fcntl.LOCK_EX)
         while is_inhabited():
-            # The lock was removed from under another pair, and nothing tells when that ends, or listens at its socket again.
+            # The lock file of another pair was removed, and nothing reports when that pair exits or listens at its socket again.
             if os.path.exists(layout.SOCKET):  # noqa: PTH110 -- pathlib is not light
                 os.write(_READY_FD, _LISTENING)
                 return
@@ -107,12 +107,12 @@ def main(state: str, files_limit: int, listener: int = -1, lock: int = -1, hande
         here = move_in()
         signal.alarm(0)
         if is_inhabited(here):
-            say("another pair begins in this very moment, at another lock: this one ends")
+            say("another keeper is starting at the same time with another lock file; this one exits")
             return
         try:
             os.write(_READY_FD, _HERE)
         except BrokenPipeError:
-            say("another pair held the lock for too long: nobody waits for this one any more")
+            say("another keeper held the lock for too long, and the worker no longer waits; this one exits")
             return
         _forget_anew()
         listener = listen()
@@ -142,4 +142,4 @@ def _become_reaper_of_orphans() -> None:
 
     # See prctl(2).
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        say(f"cannot become the reaper of orphans: {os.strerror(ctypes.get_errno())}")
+        say(f"cannot become the reaper of orphaned processes: {os.strerror(ctypes.get_errno())}")
