@@ -1,1 +1,1 @@
-"""The engine of this machine: processes, cgroups, logs; and the worker daemon, a desk on top of it."""
+"""The engine of this machine: processes, cgroups, logs; and the worker, a desk on top of it."""

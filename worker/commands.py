@@ -1,4 +1,4 @@
-"""`jobwire worker run|status|stop`: start a worker on this machine, look at it, end it. Speaks to files and signals, not to sockets."""
+"""`jobwire worker run|status|stop|...`: start, inspect and stop a worker on this machine. Uses files and signals, not sockets."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _LEAST_SLOTS = 4
 _STOP_SECONDS = 30
 _RELOAD_SECONDS = 60
 _JOBS_SHOWN = 10
-# Of what each version says of itself.
+# The fields that every version writes.
 _SAID = {"pid", "version", "endpoint", "event_endpoint", "key", "state", "roster", "slots", "supervisor_pid", "keeper_pid", "cgroups"}
 _WHERE = {
     Whereabouts.HERE: "",
     Whereabouts.ELSEWHERE: " of another container or machine",
-    Whereabouts.GONE: ", which is not to be seen from here",
+    Whereabouts.GONE: ", which is not visible from here",
 }
 
 StateOption = Annotated[
@@ -89,7 +89,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "keep_free_bytes": _read(parse_size, keep_free, "--keep-free"),
     }
     if not events and not has_next_port(listen):
-        raise typer.BadParameter(f"there is no port after that of {listen}; say where events are to be published", param_hint="--events")
+        raise typer.BadParameter(f"there is no port after that of {listen}; choose where events are published", param_hint="--events")
     environment = dict(os.environ)
     if embedded:
         settings["note"] = leaving.leave()
@@ -97,7 +97,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
         surroundings.reset()
         environment = surroundings.environment(os.environ)
     told = {"settings": settings, "ready_fd": ready_fd, "announce": not embedded}
-    # The daemon lives long and needs nothing of the command line: in an interpreter of its own it takes 10 MB less.
+    # The worker runs for long and needs nothing of the command line: in an interpreter of its own it takes 10 MB less.
     command = [sys.executable, "-P", "-m", "jobwire.worker.main", json.dumps(told)]
     os.execve(sys.executable, command, environment)  # noqa: S606 -- no shell is wanted
 
@@ -156,7 +156,7 @@ def stop(*, state: StateOption = None) -> None:
     finally:
         os.close(process)
     if not ended:
-        typer.echo(f"jobwire: worker {found['pid']} did not end within {_STOP_SECONDS} s; use kill -9; its jobs continue", err=True)
+        typer.echo(f"jobwire: worker {found['pid']} did not exit within {_STOP_SECONDS} s; use kill -9; its jobs continue", err=True)
         raise typer.Exit(OWN_FAILURE_STATUS)
     typer.echo(f"jobwire: worker {found['pid']} stopped", err=True)
     jobs = unfinished(folder / layout.STORE)
@@ -183,7 +183,7 @@ def reload(*, state: StateOption = None) -> None:
     if process is None:
         raise Refused(Code.NOT_FOUND, f"no worker is running for {folder}", "there is nothing to reload")
     try:
-        # Its description is moved into its place.
+        # The description is replaced by rename(2).
         with INotify() as watch:
             watch.add_watch(folder, flags.MOVED_TO)
             signal.pidfd_send_signal(process, signal.SIGHUP)
@@ -199,7 +199,7 @@ def reload(*, state: StateOption = None) -> None:
 
 
 def _await_reload(folder: Path, process: int, watch: int, count: int) -> dict[str, Any]:
-    """Wait until the worker has written down what came of it."""
+    """Return the worker's description after the reload, once it is written."""
     deadline = time.monotonic() + _RELOAD_SECONDS
     while True:
         found = last_description(folder) or {}
@@ -243,16 +243,16 @@ def _running(folder: Path) -> dict[str, Any] | None:
     if found is not None and not found.keys() >= _SAID:
         raise Refused(
             Code.UNAVAILABLE,
-            f"what the worker says of itself in {folder / DESCRIPTION} was overwritten",
-            "it writes it anew: try again in a moment",
+            f"the worker's description in {folder / DESCRIPTION} was overwritten",
+            "the worker writes it again; try again in a moment",
         )
     return found
 
 
 def _tell_what_goes_on(going_on: Sequence[Unfinished], queued: int, *, comes_by_itself: bool) -> None:
     if going_on:
-        how_many = "1 job goes" if len(going_on) == 1 else f"{len(going_on)} jobs go"
-        typer.echo(f"jobwire: {how_many} on without it:", err=True)
+        how_many = "1 job continues" if len(going_on) == 1 else f"{len(going_on)} jobs continue"
+        typer.echo(f"jobwire: {how_many} without it:", err=True)
         for job_id, name, pid in going_on[:_JOBS_SHOWN]:
             typer.echo(f"  {short_id(job_id)}  pid {pid}  {name}", err=True)
         if len(going_on) > _JOBS_SHOWN:
@@ -265,7 +265,7 @@ def _tell_what_goes_on(going_on: Sequence[Unfinished], queued: int, *, comes_by_
 
 
 def _folder(state: Path | None) -> Path:
-    """Say which state folder is meant; it must be of who asks: what stands in it is believed, and jobs run as whoever runs the worker."""
+    """Return the state folder to use. It must belong to this user: its content is trusted, and jobs run as the user of the worker."""
     if state is None:
         return worker_folder()
     demand_own(state.absolute(), "the state folder")
@@ -285,6 +285,6 @@ def _read(parse: Callable[[str], _Value], text: str, option: str) -> _Value:
 def _existing(directory: Path) -> Path:
     """Refuse a folder in which no job could start."""
     if not (directory.is_dir() and os.access(directory, os.X_OK)):
-        what = "may not be entered" if directory.is_dir() else "is not a folder" if directory.exists() else "does not exist"
-        raise Refused(Code.FAILED_PRECONDITION, f"the working folder {directory} {what}", "name another with --directory")
+        what = "is not accessible" if directory.is_dir() else "is not a folder" if directory.exists() else "does not exist"
+        raise Refused(Code.FAILED_PRECONDITION, f"the working folder {directory} {what}", "choose another with --directory")
     return directory.absolute()

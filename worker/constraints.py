@@ -1,6 +1,6 @@
-"""What a worker, and so its jobs, have less of because of whom it was started by: told when it starts, and in `worker status`.
+"""Restrictions that a worker and its jobs inherit from the process that started it, shown at its start and in `worker status`.
 
-Compared is with process 1, which has what the machine (or the container) gives to everybody. Only reads.
+They are found by comparison with process 1, which has the defaults of the machine or container. Only reads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import pwd
 from pathlib import Path
 
-# By the title in /proc/PID/limits: name, unit, and from which hard limit on nobody misses anything.
+# By the title in /proc/PID/limits: name, unit, and the hard limit that is always enough.
 _LIMITS = {
     "Max cpu time": ("CPU", "seconds of processor time", math.inf),
     "Max file size": ("FSIZE", "bytes in a file", math.inf),
@@ -28,7 +28,7 @@ _TITLE = 26
 
 
 def find() -> list[str]:
-    """List it, a sentence each; nothing where all is as usual."""
+    """Return the restrictions, a sentence each; empty if there are none."""
     return [*_limits(), *_scheduling(), *_powers(), *_groups()]
 
 
@@ -42,7 +42,7 @@ def _limits() -> list[str]:
 
 
 def _hard_limits(pid: str) -> dict[str, float]:
-    """Read the hard limits of a process, by title; see proc_pid_limits(5)."""
+    """Return the hard limits of a process, by title; see proc_pid_limits(5)."""
     lines = [line for line in _read(f"/proc/{pid}/limits").splitlines() if line[:_TITLE].rstrip() in _LIMITS]
     words = {line[:_TITLE].rstrip(): line[_TITLE:].split()[1] for line in lines}
     return {title: math.inf if hard == "unlimited" else int(hard) for title, hard in words.items()}
@@ -59,7 +59,7 @@ def _scheduling() -> list[str]:
         found.append(f"{ours} of {all_cpus} CPUs")
     score = _read("/proc/self/oom_score_adj").strip()
     if score.isdecimal() and int(score) > 0:
-        found.append(f"ended early where memory is short (oom_score_adj {score})")
+        found.append(f"killed early if memory is short (oom_score_adj {score})")
     return found
 
 
@@ -75,12 +75,12 @@ def _powers() -> list[str]:
     if ours.get("Seccomp", "0") != machine.get("Seccomp", ours.get("Seccomp", "0")):
         found.append("system calls are filtered (seccomp)")
     if os.geteuid() == 0 and int(ours.get("CapBnd", "0"), 16) != int(machine.get("CapBnd", ours.get("CapBnd", "0")), 16):
-        found.append("fewer capabilities than root has (bounding set)")
+        found.append("fewer capabilities than root usually has (bounding set)")
     return found
 
 
 def _groups() -> list[str]:
-    """Compare the groups of this process with those that its user has by now."""
+    """Return the differences between the groups of this process and those that its user has now."""
     try:
         user = pwd.getpwuid(os.geteuid())
         wanted = set(os.getgrouplist(user.pw_name, user.pw_gid))

@@ -1,6 +1,6 @@
-"""The worker: a desk on top of the engine of this machine. Puts the parts together, says when it is ready, ends on SIGTERM.
+"""The worker: a desk on top of the engine of this machine. Puts the parts together, announces that it is ready, exits on SIGTERM.
 
-Ending a worker ends no job: supervisor and keeper go on, and the next worker takes their facts up.
+Jobs continue when a worker exits: supervisor and keeper keep running, and the next worker receives their facts.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ANY_LOOPBACK = "tcp://127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """What a worker is told. `listen` and `event_listen` empty: loopback, the ports of the last run if they are free."""
+    """The settings of a worker. `listen` and `event_listen` empty: loopback, with the ports of the last run if they are free."""
 
     state: Path
     roster: Path
@@ -52,20 +52,20 @@ class WorkerSettings:
     listen: str = ""
     event_listen: str = ""
     jobs_as_root: bool = False
-    # How much of what has ended is kept, None: without limit; and how much of the disk stays free.
+    # How much to keep of jobs that have ended (None: no limit), and how much disk space to keep free.
     keep_seconds: float | None = None
     keep_jobs: int | None = None
     keep_bytes: int | None = None
     keep_free_bytes: int = 0
-    # What is to be known of how it was started, from who started it.
+    # A note about its start for the user, from the process that started it.
     note: str = ""
-    # Of a private worker: what its caller said of itself, for later callers to compare themselves with.
+    # For a private worker: the description of its caller, with which later callers compare themselves.
     caller: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Description:
-    """What a worker says of itself: made anew each time, for supervisor and keeper may be others than before."""
+    """The worker's description of itself. Computed each time, because supervisor and keeper may have been replaced."""
 
     lock: StateLock
     settings: WorkerSettings
@@ -73,7 +73,7 @@ class _Description:
     engine: LocalEngine
     daemon: Daemon
     reloads: Reloads
-    # What it was started with and cannot change, a sentence each.
+    # Inherited attributes that it cannot change, a sentence each.
     surroundings: list[str]
 
     def fields(self) -> dict[str, Any]:
@@ -98,23 +98,22 @@ class _Description:
         try:
             self.lock.describe(self.fields())
         except OSError as error:
-            # The disk is full, for instance: only the pids of supervisor and keeper are out of date then.
-            _log.warning("%s could not be brought up to date: %s", error.filename or "the description", error.strerror)
+            # For example, the disk is full. Only the pids of supervisor and keeper are out of date then.
+            _log.warning("%s could not be updated: %s", error.filename or "the description", error.strerror)
 
 
 async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None], resumed: Resumed | None = None) -> Resumed | None:
-    """Run a worker until SIGTERM or SIGINT; `ready` gets what it says of itself once it can be spoken to.
+    """Run a worker until SIGTERM or SIGINT; `ready` is called with its description once clients can connect.
 
-    After SIGUSR1 a private worker ends if it has nothing to do.
-    After SIGHUP it gives what the process has to pass on when it executes itself, with signals held back; reload.py tells more.
-    Raises Refused if it cannot start.
+    After SIGUSR1, a private worker exits if it has nothing to do. After SIGHUP, returns what the process has to pass on when it executes
+    itself, with signals blocked; see reload.py. Raises Refused if it cannot start.
     """
     _check_root(settings)
     surroundings = _look_around(settings)
     reuse_buffers()
-    # Until it is ready, so that threads that are started meanwhile never take them.
+    # Until it is ready, so that threads started meanwhile inherit the mask and never receive them.
     reload.hold_signals_back()
-    # Now: it may be closed before we are ready.
+    # Now, because the terminal may be closed before the worker is ready.
     has_terminal = reload.ends_with_terminal()
     files_limit = raise_descriptor_limit(resumed)
     loop = asyncio.get_running_loop()
@@ -153,7 +152,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
             _warn_of_loopback(endpoint)
         _log.info("ready: %s", json.dumps(description.fields()))
         if settings.caller:
-            # By another caller, of whom a worker would have more (client/config/caller.py); held back until now.
+            # Sent by a caller with fewer restrictions than the first (client/config/caller.py); blocked until now.
             loop.add_signal_handler(signal.SIGUSR1, _make_way, daemon, signals)
         made_way = await _until_told(signals, engine, description, has_terminal=has_terminal)
         if made_way is not None:
@@ -165,9 +164,9 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
             watch.close()
         needs_no_worker = daemon is None or daemon.desk.is_idle or (watch is not None and watch.loss)
         if engine is not None and passed_on is None and needs_no_worker:
-            # Nobody needs the supervisor for now, or when its jobs have ended; it takes this back when the next worker says hello.
+            # The supervisor is not needed once its jobs have ended. It cancels this when the next worker sends hello.
             engine.retire()
-        # The engine first: facts that come now are told again to the next worker, none is heard by a desk that closes.
+        # The engine first: facts that arrive from now on are sent again to the next worker, and must not reach a desk that closes.
         if engine is not None:
             engine.close()
         if daemon is not None:
@@ -177,15 +176,15 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
 
 
 def _look_around(settings: WorkerSettings) -> list[str]:
-    """Find what cannot be changed of what this process was started with, and log it."""
+    """Return the inherited attributes that cannot be changed, a sentence each, and log them."""
     found = constraints.find() + ([settings.note] if settings.note else [])
     for sentence in found:
-        _log.warning("this worker and its jobs keep from who started it: %s", sentence)
+        _log.warning("this worker and its jobs are restricted by the process that started it: %s", sentence)
     return found
 
 
 def _describe(lock: StateLock, description: _Description) -> None:
-    """Let others find it, now that its store is open."""
+    """Write the description by which others find the worker, now that its store is open."""
     lock.note_store()
     try:
         lock.describe(description.fields())
@@ -193,7 +192,7 @@ def _describe(lock: StateLock, description: _Description) -> None:
         raise Refused(
             Code.FAILED_PRECONDITION,
             f"the state folder {description.settings.state} cannot be used: {DESCRIPTION} cannot be written: {error.strerror}",
-            "see that there is room, and nothing else of that name",
+            "check that there is free space, and nothing else with that name",
         ) from error
 
 
@@ -205,7 +204,7 @@ def _make_way(daemon: Daemon, signals: asyncio.Queue[signal.Signals]) -> None:
 async def _until_told(
     signals: asyncio.Queue[signal.Signals], engine: LocalEngine, description: _Description, *, has_terminal: bool
 ) -> Reloads | None:
-    """Wait until the worker is told to end (None), or to become another one: the supervisor has made way then."""
+    """Wait until the worker is told to exit (None) or to reload; then the supervisor has exited already."""
     reload.let_signals_in()
     while await signals.get() is signal.SIGHUP and reload.ends_with_terminal() == has_terminal:
         try:
@@ -216,7 +215,7 @@ async def _until_told(
             description.write_anew()
             continue
         reload.hold_signals_back()
-        # Whoever wanted it to end meanwhile is not overheard; another wish to reload is fulfilled by this one.
+        # A signal to exit that arrived meanwhile is not missed; another one to reload is covered by this reload.
         if _told_to_end(signals):
             return None
         made_way = Reloads(description.reloads.count + 1, note=await engine.reload())
@@ -229,7 +228,7 @@ def _told_to_end(signals: asyncio.Queue[signal.Signals]) -> bool:
 
 
 async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngine) -> Daemon:
-    """Open the desk, at the ports of the last run if none were asked for: clients that wait find it again there."""
+    """Return the desk, opened at the ports of the last run unless others were requested, so that waiting clients reconnect there."""
     last = last_description(settings.state) or {} if not settings.listen else {}
     listen, event_listen = str(last.get("endpoint", "")), str(last.get("event_endpoint", ""))
     try:
@@ -267,34 +266,37 @@ def _check_root(settings: WorkerSettings) -> None:
     if os.geteuid() == 0 and not settings.jobs_as_root and settings.listen and not is_loopback(settings.listen):
         raise Refused(
             Code.FAILED_PRECONDITION,
-            f"this worker would listen for others at {settings.listen} and run their jobs as root",
-            "run it as another user, or say --jobs-as-root if that is what you want",
+            f"this worker would accept other machines at {settings.listen} and run their jobs as root",
+            "run it as another user, or use --jobs-as-root if that is intended",
         )
 
 
 def _warn_of_loopback(endpoint: str) -> None:
     host = endpoint.removeprefix("tcp://").rpartition(":")[0]
-    # A name that is none is the name of an interface.
+    # A host that cannot be resolved may be the name of an interface.
     with contextlib.suppress(OSError):
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         address = hidden_loopback(endpoint, [str(place[0]) for *_, place in found])
         if address:
             _log.warning(
-                "%s is %s here, which only this machine can reach: see /etc/hosts; for others listen at tcp://0.0.0.0:PORT or an address",
+                "%s is %s here (see /etc/hosts), which other machines cannot reach: listen at tcp://0.0.0.0:PORT or at an address",
                 host,
                 address,
             )
 
 
 def _last_boot_id(state: Path) -> str:
-    """Say during which boot the last worker ran; empty where nobody noted it. The supervisor did too, where that file was removed."""
+    """Return the id of the boot in which the last worker ran; empty if it is not recorded.
+
+    The supervisor recorded it too, in case the worker's file was removed.
+    """
     said = (last_description(state) or {}).get("boot_id")
     if said is None:
         with contextlib.suppress(OSError):
             said, _, place = (state / layout.BOOT).read_text(errors="replace").partition("\n")
             here = state.stat()
             if place not in {"", f"{here.st_dev} {here.st_ino}\n"}:
-                # In a copy nothing is known of what runs, as after a restart.
+                # In a copied folder nothing is known about running processes, as after a restart of the machine.
                 return ""
     return str(said or "")
 
@@ -304,15 +306,15 @@ def _boot_id() -> str:
 
 
 def raise_descriptor_limit(resumed: Resumed | None) -> int:
-    """Take as many descriptors as the system gives: each connection and each followed log holds one. Say what the limit was at first.
+    """Raise the limit of descriptors as far as possible, as each connection and each followed log holds one; return the original limit.
 
-    Raises Refused(FAILED_PRECONDITION) where that is next to none: ZeroMQ ends a process that has none left.
+    Raises Refused(FAILED_PRECONDITION) if it is too low: ZeroMQ aborts a process that has no descriptor left.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < _LEAST_DESCRIPTORS:
         raise Refused(
             Code.FAILED_PRECONDITION,
-            f"only {hard} file descriptors are allowed here, and a worker needs {_LEAST_DESCRIPTORS}, and 7 more for each job",
+            f"only {hard} file descriptors are allowed, but a worker needs {_LEAST_DESCRIPTORS}, and 7 more for each job",
             "raise the limit: ulimit -n, or LimitNOFILE= of the service",
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,8 +1,8 @@
-"""Takes a private worker out of the cgroup of whoever started it, with which it would be ended.
+"""Move a private worker out of the cgroup of the process that started it, so that it is not killed with that cgroup.
 
-A job's cgroup is killed when the job ends, that of a login session with the session, that of a service when it stops. In cgroup v2, and
-in the version 1 hierarchies by which somebody may be ended or frozen, the worker goes as far up as it may. In the other hierarchies of
-version 1 it stays: they hold limits, and those are somebody's decision.
+The cgroup of a job is killed when the job ends, that of a login session with the session, that of a service when it stops. In cgroup v2,
+and in those hierarchies of version 1 that are used to kill or freeze processes, the worker moves as far up as it is permitted. In the
+other hierarchies of version 1 it stays, because they hold limits that somebody set on purpose.
 """
 
 from __future__ import annotations
@@ -13,41 +13,41 @@ from pathlib import Path
 
 from ..schemas.refusal import Code, Refused
 
-# cgroups.py names them.
+# Named by cgroups.py.
 _OF_A_JOB = re.compile(r"/jobwire-[0-9a-f]+-[0-9a-f]+/job-\d+(?=/|$)")
 _OF_A_LOGIN = re.compile(r"/session-[^/]+\.scope(?=/|$)")
 _UNIFIED = ""
 _LEFT = (_UNIFIED, "name=systemd", "freezer")
-# Where processes may only be in leaves, those of ours are in this one.
+# If only leaves may hold processes, workers are in this one.
 _LEAF = "jobwire-workers"
 
 
 def leave() -> str:
-    """Leave it; say what is to be known where that was impossible.
+    """Leave the cgroup. Return a note for the user if that was impossible, else an empty string.
 
-    Raises Refused(FAILED_PRECONDITION) where it is that of a job.
+    Raises Refused(FAILED_PRECONDITION) if it is the cgroup of a job and cannot be left.
     """
     note = ""
     for hierarchy, (mount, root) in _mounts().items():
         if hierarchy not in _LEFT:
             continue
         own = _own(hierarchy)
-        # "/.." is a place outside of our cgroup namespace.
+        # "/.." is outside of the cgroup namespace of this process.
         inside = f"{own}/".startswith(f"{root}/") and "/.." not in own
         problem = _go_up(mount, own.removeprefix(root) if inside else "")
         if _OF_A_JOB.search(_own(hierarchy)):
             raise Refused(
                 Code.FAILED_PRECONDITION,
-                f"your private worker would be in the cgroup of the job that starts it, {own}, and be ended with it: {problem}",
-                "start it outside of jobs, for instance with: jobwire list",
+                f"your private worker would be in the cgroup of the job that starts it, {own}, and would be killed with it: {problem}",
+                "start it outside of jobs, for example with: jobwire list",
             )
         if problem and _OF_A_LOGIN.search(own):
-            note = f"it is in the cgroup of a login session, {own}, and is ended with it where logind has KillUserProcesses=yes ({problem})"
+            note = f"it is in the cgroup of a login session, {own}, and is killed with it if logind has KillUserProcesses=yes ({problem})"
     return note
 
 
 def above(own: str) -> list[str]:
-    """List the cgroups above one, from the top; none of them is a job's."""
+    """Return the cgroups above one, from the top, without those of jobs."""
     inside = _OF_A_JOB.search(own)
     parts = (own[: inside.start()] if inside else own.rpartition("/")[0]).strip("/").split("/")
     if inside or own.strip("/"):
@@ -56,13 +56,13 @@ def above(own: str) -> list[str]:
 
 
 def _go_up(mount: str, own: str) -> str:
-    """Move this process into the uppermost cgroup that takes it; say why it is in none of them."""
+    """Move this process into the uppermost cgroup that accepts it. Return why none does; empty if one does."""
     problem = ""
     for place in above(own):
         try:
             _enter(f"{mount}{place}")
         except OSError as error:
-            problem = f"{mount}{place} does not take it: {error.strerror}"
+            problem = f"{mount}{place} does not accept it: {error.strerror}"
         else:
             return ""
     return problem
@@ -89,7 +89,7 @@ def _own(hierarchy: str) -> str:
 
 
 def _mounts() -> dict[str, tuple[str, str]]:
-    """Find where hierarchies are mounted, and from which cgroup on; see proc_pid_mountinfo(5)."""
+    """Return where each hierarchy is mounted, and its cgroup at the mount point; see proc_pid_mountinfo(5)."""
     found: dict[str, tuple[str, str]] = {}
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         fields = line.split(" ")

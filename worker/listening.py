@@ -1,4 +1,4 @@
-"""Where a worker listens: reads the endpoints that it is told. Pure."""
+"""Where a worker listens: the endpoints of its options. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _LARGEST_PORT = 65_535
 
 
 def read_endpoint(text: str) -> str:
-    """Read `tcp://ADDR:PORT`, an IPv6 address in brackets, `*` for any port; get it with `tcp://`. Raises Refused(INVALID_ARGUMENT)."""
+    """Return an endpoint as `tcp://ADDR:PORT`; `tcp://` may be missing, an IPv6 address is in brackets, the port may be `*` for any.
+
+    Raises Refused(INVALID_ARGUMENT).
+    """
     found = _ENDPOINT.fullmatch(text)
     if found is None or not _is_host(found["host"]):
         raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not an endpoint", "write it like tcp://0.0.0.0:7341 or tcp://[::1]:7341")
@@ -23,12 +26,12 @@ def read_endpoint(text: str) -> str:
 
 
 def has_next_port(endpoint: str) -> bool:
-    """Tell whether there is a port after that of an endpoint, for events."""
+    """Return whether there is a port after that of an endpoint, for events."""
     return not endpoint.endswith(f":{_LARGEST_PORT}")
 
 
 def is_loopback(endpoint: str) -> bool:
-    """Tell whether only this machine can reach an endpoint that `read_endpoint` gave."""
+    """Return whether only this machine can reach an endpoint that `read_endpoint` returned."""
     try:
         return ipaddress.ip_address(_host_of(endpoint).strip("[]")).is_loopback
     except ValueError:
@@ -36,7 +39,7 @@ def is_loopback(endpoint: str) -> bool:
 
 
 def hidden_loopback(endpoint: str, addresses: Iterable[str]) -> str:
-    """Say which address a name stands for that only this machine can reach; empty if it is none, or the name says so itself.
+    """Return the loopback address that a host name has; empty if it has none, or if the name itself shows that it is loopback.
 
     Debian writes the machine's own name into /etc/hosts as 127.0.1.1.
     """

@@ -1,4 +1,4 @@
-"""The worker's process: what `jobwire worker run` becomes. Knows no command line; it is told one JSON object."""
+"""The main program of the worker, which `jobwire worker run` executes. Knows no command line; its argument is one JSON object."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REFUSED_STATUS = 1
 
 
 def announce(line: str) -> None:
-    """Print a line, past the interpreter's buffers; a worker goes on where nobody can take it."""
+    """Print a line, unbuffered. A worker continues if standard output cannot be written."""
     try:
         os.write(1, line.encode())
     except OSError as error:
@@ -28,12 +28,12 @@ def announce(line: str) -> None:
 
 
 def main(told: dict[str, Any]) -> int:
-    """Serve until told to end; get the exit status.
+    """Serve until a signal ends it, and return the exit status.
 
-    `settings` are those of WorkerSettings; `ready_fd` gets the description when ready, if it is not -1; else `announce` prints a line.
-    `resumed`, where it is told: this process was the worker before, and executed itself.
+    `settings` are those of WorkerSettings. When the worker is ready, its description is written to `ready_fd` unless that is -1; else, with
+    `announce`, a line is printed. `resumed` is set if this process was the worker before and executed itself.
     """
-    # Whoever started us may have ignored or blocked what is relied on here: the ends of children, for instance.
+    # The process that started the worker may have ignored or blocked signals that it needs, such as SIGCHLD.
     reload.forget_dispositions()
     os.umask(0o077)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)

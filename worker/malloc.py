@@ -1,4 +1,4 @@
-"""Keeps the memory that pieces of logs travel in. Knows nothing of logs but how large the pieces are."""
+"""Keep the memory for chunks of logs. Knows nothing of logs but the size of a chunk."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _KEPT_BYTES = 16 * 1024 * 1024
 
 
 def reuse_buffers() -> None:
-    """Have freed memory used again: glibc gives a block of this size back to the kernel and takes it anew, page by page, for each piece.
+    """Make malloc reuse freed memory. By default, glibc returns a block of this size to the kernel, and maps it again, for each chunk.
 
-    Tried: a tenth more bytes a second. Where malloc is not that of glibc, nothing changes.
+    Measured: a tenth more bytes per second. Does nothing if malloc is not that of glibc.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,6 +1,6 @@
-"""Reaps processes that lost their parent where the worker is process 1, as in many containers: they become its children.
+"""Reap orphaned processes if the worker is process 1, as in many containers: they become its children.
 
-Such are a keeper that was killed, and what it held together. Elsewhere another process 1 does this.
+Examples are a keeper that was killed, and its children. Elsewhere another process 1 does this.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from contextlib import suppress
 
 from .supervisor.containment.processes import all_pids, mark_of, read_stat
 
-# The exit status of a job's process stays readable while it is a zombie: so long the next supervisor has for it.
+# The exit status of a job's process is readable while it is a zombie: the next supervisor has this long to read it.
 _ADOPTION_SECONDS = 10
-# Children of our own, whose ends somebody here waits for.
+# Children that this process started itself and waits for.
 awaited: set[int] = set()
 
 
 def reap_from_now_on(loop: asyncio.AbstractEventLoop) -> None:
-    """Begin, if this is process 1."""
+    """Start to reap orphans, if this is process 1."""
     if os.getpid() == 1:
         loop.add_signal_handler(signal.SIGCHLD, _look, loop)
         _look(loop)

@@ -1,8 +1,8 @@
-"""Lets the worker answer while its jobs keep every core busy: how the kernel schedules its threads. Knows no job.
+"""How the kernel schedules the worker's threads, so that it responds while its jobs keep every CPU busy. Knows no job.
 
-They wait almost always, and then run for less than a millisecond. So they ask for a short slice (EEVDF, Linux 6.12), which the kernel
-prefers to those that want much, and which takes no share away from anybody. Who may, as root, also gets a higher priority. Nothing of
-this is inherited by what the worker starts.
+The threads wait most of the time, and then run for less than a millisecond. So they request a short slice (EEVDF, Linux 6.12): the kernel
+prefers short slices to long ones, and the share of other processes does not shrink. With permission, as root, they also get a higher
+priority. Processes that the worker starts inherit none of this.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _SYSTEM_CALL = {"x86_64": 314, "aarch64": 274, "riscv64": 274}.get(platform.mach
 
 
 def answer_first() -> None:
-    """Ask for it for every thread that this process has now. Where the kernel does not know it or does not allow it, nothing changes.
+    """Schedule all current threads of this process that way. Does nothing if the kernel does not support or permit it.
 
-    A process that was given another nice value than 0 keeps it.
+    A process with a nice value other than 0 keeps it.
     """
     own = os.getpriority(os.PRIO_PROCESS, 0)
     raised = own == 0 and _schedule(os.getpid(), _NICE)
     for thread in sorted(int(folder.name) for folder in Path("/proc/self/task").iterdir()):
         _schedule(thread, _NICE if raised else own)
     if raised and os.getsid(0) == os.getpid():
-        # See sched(7): between sessions only the nice value of the session counts. Ours, not that of somebody's shell.
+        # See sched(7): between sessions only the nice value of the session counts. Only in a session of its own, not in that of a shell.
         with contextlib.suppress(OSError):
             Path("/proc/self/autogroup").write_text(str(_NICE))
 

@@ -1,10 +1,10 @@
-"""How a worker becomes the version that is installed now, with its jobs going on: on SIGHUP, which `jobwire worker reload` sends.
+"""How a worker executes the version that is installed now while its jobs continue: on SIGHUP, which `jobwire worker reload` sends.
 
-    1  the installation is asked what it can take over, by running it: one that is broken or too old is refused, and nothing has happened
-    2  the supervisor makes way, the keeper executes itself anew, and starts the next supervisor, which adopts what runs
-    3  the worker closes its sockets, and executes itself: same pid, same lock, same endpoints
+    1  the new installation is run to report what it can take over; one that is broken or too old is refused, and nothing changes
+    2  the supervisor exits, the keeper executes itself, and starts the next supervisor, which adopts the running jobs
+    3  the worker closes its sockets and executes itself, with the same pid, lock and endpoints
 
-Steps 2 and 3 lose no more than a `kill -9` of each would: nothing. Between them jobs run on, and wait only where they fill their pipes.
+Steps 2 and 3 lose no more than a `kill -9` of each process would: nothing. Meanwhile jobs continue, and wait only if their pipes are full.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from .supervisor.worker_line import VERSION as LINK_VERSION
 
 PROBE = "probe"
 _PROBE_SECONDS = 30
-# Held back while the process starts or executes itself, so that none meets a process that does not yet know what to do with it.
+# Blocked while the process starts or executes itself, so that none arrives before there are handlers.
 _SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 @dataclass(frozen=True, slots=True)
 class Reloads:
-    """How often this worker was told to reload, and what came of the last time, in words where there is something to say."""
+    """How often this worker was told to reload, and the result of the last time: why it failed, or a note; empty if there is neither."""
 
     count: int = 0
     problem: str = ""
@@ -43,7 +43,7 @@ class Reloads:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """What a worker that executes itself tells the next one: the lock it holds, the limit of descriptors for jobs, its endpoints."""
+    """What a worker passes on when it executes itself: the lock it holds, the limit of descriptors for jobs, its endpoints."""
 
     lock: int
     files_limit: int
@@ -53,12 +53,12 @@ class Resumed:
 
 
 def from_json(fields: dict[str, Any] | None) -> Resumed | None:
-    """Read what `become_anew` wrote."""
+    """Return what `become_anew` wrote."""
     return None if fields is None else Resumed(**{**fields, "reloads": Reloads(**fields["reloads"])})
 
 
 def probe() -> int:
-    """Run in the new installation: load what a worker, a keeper and a supervisor are made of, and say what it can take over."""
+    """Run in the new installation: import the code of all three processes, print what it can take over, return the exit status."""
     told = subprocess.run(command("probe import tell; tell()"), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if told.returncode:
         print(told.stderr, file=sys.stderr)  # noqa: T201 -- the answer
@@ -69,9 +69,9 @@ def probe() -> int:
 
 
 async def demand_successor(keeper_form: int) -> None:
-    """Make sure that the installation on the disk can go on where we are.
+    """Check that the installation on the disk can take over from this process.
 
-    `keeper_form`: in which form our keeper hands over; 0: not at all. Raises Refused(FAILED_PRECONDITION).
+    `keeper_form`: the version of the handover of this worker's keeper; 0: it has none. Raises Refused(FAILED_PRECONDITION).
     """
     try:
         process = await asyncio.create_subprocess_exec(
@@ -98,19 +98,19 @@ async def demand_successor(keeper_form: int) -> None:
 
 
 def judge(version: str, store: int, link: int, handovers: list[int], keeper_form: int) -> None:
-    """Decide whether that version can go on where we are.
+    """Check whether a version can take over from this process.
 
     Raises Refused(FAILED_PRECONDITION).
     """
     if store < tables.VERSION:
-        raise _refuse(f"jobwire {version} knows store version {store}, and the store has version {tables.VERSION}")
+        raise _refuse(f"jobwire {version} supports store version {store}, but the store has version {tables.VERSION}")
     if link < LINK_VERSION:
-        raise _refuse(f"jobwire {version} speaks version {link} to its supervisor, and this one speaks {LINK_VERSION}")
+        raise _refuse(f"jobwire {version} uses version {link} of the protocol with its supervisor, but this worker uses {LINK_VERSION}")
     if keeper_form and keeper_form not in handovers:
-        raise _refuse(f"jobwire {version} does not read what the keeper hands over, which has form {keeper_form}")
+        raise _refuse(f"jobwire {version} cannot read version {keeper_form} of the keeper's handover")
 
 
-# Whoever started us has SIGHUP ignored, as nohup does: the end of a terminal is not ours.
+# SIGHUP was ignored when this process was started, as by nohup: it continues after its terminal is closed.
 _outlives_terminal = False
 
 
@@ -119,13 +119,13 @@ def become_anew(settings: dict[str, str | int | bool], resumed: Resumed) -> None
     os.set_inheritable(resumed.lock, True)  # noqa: FBT003 -- it takes no name
     told = {"settings": settings, "ready_fd": -1, "announce": False, "resumed": asdict(resumed)}
     if _outlives_terminal:
-        # So the next one knows; one that comes meanwhile waits, as it is blocked.
+        # The next version inherits that; a SIGHUP that arrives meanwhile stays pending, as it is blocked.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.execv(sys.executable, _python(json.dumps(told)))  # noqa: S606 -- no shell is wanted
 
 
 def forget_dispositions() -> None:
-    """Let signals do again what was ignored before this process began, but for what Python itself ignores; hold back ours only."""
+    """Reset signals that were ignored at the start of this process, except those that Python ignores; block only `_SIGNALS`."""
     global _outlives_terminal  # noqa: PLW0603 -- as dispositions, it is the process's
     _outlives_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
@@ -135,17 +135,17 @@ def forget_dispositions() -> None:
 
 
 def hold_signals_back() -> None:
-    """Let signals wait until `let_signals_in`, also across an exec."""
+    """Block signals until `let_signals_in`, also across an exec."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
 def let_signals_in() -> None:
-    """Take signals, and those that waited."""
+    """Unblock signals; pending ones are delivered."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def ends_with_terminal() -> bool:
-    """Tell whether this process has a terminal and ends with it: SIGHUP comes from it too, when it is closed, and then it is gone."""
+    """Return whether this process has a terminal and exits with it. A closed terminal sends SIGHUP too, and is gone then."""
     if _outlives_terminal:
         return False
     try:
@@ -162,5 +162,5 @@ def _python(word: str) -> list[str]:
 def _refuse(reason: str) -> Refused:
     home = Path(sys.prefix)
     return Refused(
-        Code.FAILED_PRECONDITION, f"what is installed in {home} cannot take over: {reason}", "install another version; this one goes on"
+        Code.FAILED_PRECONDITION, f"the version in {home} cannot take over: {reason}", "install another version; this one continues to run"
     )

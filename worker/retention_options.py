@@ -1,4 +1,4 @@
-"""How the limits of retention are written on the command line: `30d`, `100000`, `10G`, and `all` for no limit."""
+"""Retention limits as written on the command line: `30d`, `100000`, `10G`, and `all` for no limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COUNT = re.compile(r"\d{1,15}", re.ASCII)
 
 
 def parse_age(text: str) -> float | None:
-    """Read a time to keep things for, in seconds; None: for ever.
+    """Return how long to keep things, in seconds; None: without limit.
 
     Raises Refused(INVALID_ARGUMENT).
     """
@@ -23,7 +23,7 @@ def parse_age(text: str) -> float | None:
 
 
 def parse_count(text: str) -> int | None:
-    """Read how many things to keep; None: all.
+    """Return how many things to keep; None: all.
 
     Raises Refused(INVALID_ARGUMENT).
     """
@@ -31,7 +31,7 @@ def parse_count(text: str) -> int | None:
 
 
 def parse_bytes(text: str) -> int | None:
-    """Read how many bytes to keep; None: all.
+    """Return how many bytes to keep; None: all.
 
     Raises Refused(INVALID_ARGUMENT).
     """
@@ -51,5 +51,5 @@ def _positive(text: str, read: Callable[[str], int], what: str, example: str) ->
         value = 0
     if value > 0:
         return value
-    # 0 would mean everything to some and nothing to others.
-    raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not {what} from 1 on", f"write it like {example}, or say all for no limit")
+    # 0 could be read as "keep everything" or as "keep nothing".
+    raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not {what} greater than 0", f"write it like {example}, or all for no limit")

@@ -1,18 +1,18 @@
-"""What a private worker begins with: nothing that its first caller happened to have. Knows no job and no socket.
+"""The environment and process attributes that a private worker starts with, whatever its first caller has. Knows no job and no socket.
 
-A private worker is started by whichever command needs it first, under `nice`, from a CI job, in a shell with limits; and serves all that
-come later. So before anything else it sets for itself, and so for supervisor, keeper and jobs:
+A private worker is started by the first command that needs it, perhaps under `nice`, from a CI job or in a shell with limits, and serves
+all later ones. So it first sets the following for itself, and so for supervisor, keeper and jobs:
 
-    environment        PATH and LANG of its own; of the caller's only what stands in `PASSED`
-    limits             hard ones as the caller has them, for root those of the machine; soft ones as high as the hard ones, but those that
-                       the kernel itself begins with lower: no core files, 8 MiB of stack, and for jobs 1024 descriptors
+    environment        PATH and LANG of its own; from the caller only the variables in `PASSED`
+    limits             hard ones as the caller has them, for root those of the machine; soft ones equal to the hard ones, except those
+                       for which the kernel's initial value is lower: no core files, 8 MiB of stack, and for jobs 1024 descriptors
     scheduling         nice 0, SCHED_OTHER, no I/O priority, all CPUs, the default memory policy and timer slack
     kernel             oom_score_adj 0, no personality, no ambient capabilities; for root the groups of the user database
     cgroup             not the caller's: leaving.py
-    session            its own, without a terminal (the client sees to it), in the home folder, umask 077 (jobs: 022)
+    session            its own, without a terminal (set by the client), in the home folder, umask 077 (jobs: 022)
 
-Signals and their mask are set by each daemon for itself. A worker that somebody starts with `jobwire worker run` keeps what its service
-manager gave it. What cannot be reset is named when a worker starts, and in `worker status`: constraints.py.
+Each daemon sets its own signal dispositions and mask. A worker that is started with `jobwire worker run` keeps what its service manager
+set. What cannot be reset is shown when a worker starts, and in `worker status`: constraints.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# What is configured with them is meant for daemons, or is how the interpreter finds itself and us.
+# They configure the daemons, or tell the interpreter where to find itself and this package.
 PASSED = (
     "HOME",
     "JOBWIRE_ALONE_SECONDS",
@@ -40,12 +40,12 @@ PASSED = (
     "PYTHONPATH",
     "PYTHONPYCACHEPREFIX",
     "PYTHONUSERBASE",
-    # By it coverage measures processes that a test starts.
+    # With it, coverage measures processes that a test starts.
     "COVERAGE_PROCESS_CONFIG",
 )
-# What the kernel gives the first process; all others follow the hard limit.
+# The soft limits of the first process; all other soft limits are set to the hard limit.
 _SOFT = {resource.RLIMIT_CORE: 0, resource.RLIMIT_STACK: 8 * 1024 * 1024, resource.RLIMIT_NOFILE: 1024}
-# Programs that close all they could have open take long where this is a thousand million.
+# Programs that close every possible descriptor take very long if there may be 10^9.
 _MOST_FILES = 524_288
 
 _PR_SET_TIMERSLACK = 29
@@ -58,12 +58,12 @@ _NUMBERS = {"x86_64": (251, 238), "aarch64": (30, 237), "riscv64": (30, 237)}.ge
 
 
 def environment(caller: Mapping[str, str]) -> dict[str, str]:
-    """Make the environment of a private worker."""
+    """Return the environment of a private worker."""
     return {"PATH": _PATH, "LANG": "C.UTF-8"} | {name: caller[name] for name in PASSED if name in caller}
 
 
 def reset() -> None:
-    """Set for this process, and what it executes, whatever it inherited and may change. What it may not stays as it is."""
+    """Reset the inherited attributes of this process, as far as it is permitted."""
     for step in (_reset_limits, _reset_scheduling, _reset_oom_score, _reset_groups, _reset_kernel):
         step()
 
@@ -79,7 +79,7 @@ def _reset_limits() -> None:
 
 
 def _raise_hard(which: int, hard: int) -> int:
-    """Raise a hard limit to that of the first process, which has the machine's; say what it is then."""
+    """Raise a hard limit to that of the first process, which has the machine's, and return it."""
     try:
         _, machine = resource.prlimit(1, which)
         if which == resource.RLIMIT_NOFILE and not 0 <= machine <= _MOST_FILES:
@@ -99,7 +99,7 @@ def _limits() -> list[int]:
 def _reset_scheduling() -> None:
     _attempt(lambda: os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0)))
     _attempt(lambda: os.setpriority(os.PRIO_PROCESS, 0, 0))
-    # The kernel takes of these what there is, and what a cpuset allows.
+    # The kernel uses those CPUs of the set that exist and that a cpuset allows.
     _attempt(lambda: os.sched_setaffinity(0, range(os.sysconf("SC_NPROCESSORS_CONF"))))
     if _NUMBERS is not None:
         call = ctypes.CDLL(None).syscall

@@ -1,1 +1,1 @@
-"""The state folder: who holds it, its log folders, and what is read and removed there."""
+"""The state folder: its lock, its log folders, and how they are read and removed."""

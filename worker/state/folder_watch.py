@@ -1,4 +1,4 @@
-"""Notices that files of the state folder, or all of it, are removed or replaced under the worker. Knows no job."""
+"""Notice that the state folder, or a file in it, was removed or replaced while the worker is running. Knows no job."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .lock import STORE_FILES, StateLock
 _log = logging.getLogger(__name__)
 
 _REMOVED = flags.DELETE | flags.MOVED_FROM | flags.MOVE_SELF
-# Others write beside them: what concerns these names only is looked at.
+# Other files in the folder are written too, so these events count only for the names below.
 _WRITTEN = flags.MOVED_TO | flags.CLOSE_WRITE
 _MOVED_INTO_PLACE = {LOCK, DESCRIPTION, *STORE_FILES}
 
-# Whoever removes a folder removes its files first, and of the folder itself nothing tells: after so long without another one it is looked.
+# The files of a folder are removed before the folder itself, which is not reported. So check this long after the last event.
 _QUIET_SECONDS = 0.5
-# Where they cannot be made again for long (a full disk, a folder in their place) it is looked less and less often.
+# If the files cannot be created again (the disk is full, a folder has their name), check less and less often.
 _LONGEST_PAUSE_SECONDS = 60
 
 
 class FolderWatch:
-    """Has removed and overwritten files made again; `lost` is called once, where the worker cannot go on without them: `loss` says it."""
+    """Restores removed and overwritten files. `lost` is called once if the worker cannot continue without them; `loss` says why."""
 
     def __init__(self, lock: StateLock, state: Path, loop: asyncio.AbstractEventLoop, lost: Callable[[], None]) -> None:
         self.loss = ""
@@ -40,13 +40,13 @@ class FolderWatch:
             self._inotify = INotify(nonblocking=True)
             self._inotify.add_watch(state, _REMOVED | _WRITTEN | flags.ONLYDIR)
         except OSError as error:
-            _log.warning("removed files of %s go unseen: %s", state, error.strerror)
+            _log.warning("removed files of %s cannot be noticed: %s", state, error.strerror)
             self.close()
             return
         loop.add_reader(self._inotify.fileno(), self._read)
 
     def close(self) -> None:
-        """Let go."""
+        """Stop watching."""
         if self._look_at is not None:
             self._look_at.cancel()
         if self._inotify is not None:
@@ -69,19 +69,19 @@ class FolderWatch:
         try:
             self.loss = self._lock.loss()
             if self.loss:
-                _log.error("%s: this worker ends, and the jobs that run go on without it", self.loss)
+                _log.error("%s: this worker exits; running jobs continue without it", self.loss)
                 self.close()
                 self._lost()
                 return
             self._lock.make_again()
             self._pause_seconds = _QUIET_SECONDS
         except OSError as error:
-            # Somebody looks at the lock just now, or the disk is full.
-            _log.warning("removed files could not be made again: %s", error.strerror)
+            # Another process is checking the lock, or the disk is full.
+            _log.warning("removed files could not be created again: %s", error.strerror)
             self._look_later(self._pause_seconds)
             self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
 
 
 def _is_ours(event: Event) -> bool:
-    # Whoever opens the store closes it too, and wrote nothing: of a file that is written to only the description is meant.
+    # CLOSE_WRITE counts only for the description: processes that open and close the store cause it too, without writing.
     return bool(event.name == DESCRIPTION or (event.mask & flags.MOVED_TO and event.name in _MOVED_INTO_PLACE))

@@ -3,7 +3,7 @@
 STORE = "state.db"
 LOGS = "logs"
 SOCKET = "supervisor.sock"
-# There while SOCKET is that of a supervisor, because the one that its keeper holds was removed.
+# Exists while SOCKET was created by a supervisor, because the socket that its keeper holds was removed.
 SOCKET_ANEW = "supervisor.sock.anew"
 SUPERVISOR_LOG = "supervisor.log"
 # Held as long as a keeper or a supervisor of this state folder lives.

@@ -1,6 +1,6 @@
-"""Who holds a state folder: locks for as long as the worker lives, and a file that says who it is.
+"""Which worker holds a state folder: locks that it holds as long as it is running, and a file that describes it.
 
-The locks tell whether one lives (files stay behind after `kill -9`, and may be removed before); keys/holder.py reads them.
+Whether one is running is known from the locks (files remain after `kill -9`, and may be removed before); keys/holder.py reads them.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _PATIENCE_SECONDS = 20
 
 
 class StateLock:
-    """The state folder of one worker, made private and locked until `release` or the end of the process."""
+    """The state folder of one worker, private and locked until `release` or the end of the process."""
 
     def __init__(self, state: Path, inherited: int = -1) -> None:
-        """Take it; `inherited` is the lock itself, of the worker that this process was before it executed itself.
+        """Lock the folder; `inherited` is the descriptor of the lock, if this process held it before it executed itself.
 
         Raises Refused(FAILED_PRECONDITION) if another worker holds it, or the folder cannot be used.
         """
@@ -46,17 +46,17 @@ class StateLock:
                 raise
         except OSError as error:
             raise Refused(
-                Code.FAILED_PRECONDITION, f"the state folder {state} cannot be used: {error.strerror}", "give another with --state"
+                Code.FAILED_PRECONDITION, f"the state folder {state} cannot be used: {error.strerror}", "use another one with --state"
             ) from error
 
     def _take(self, inherited: int) -> None:
         judge(os.fstat(self._folder), self._state, "the state folder")
         if inherited >= 0:
             os.set_inheritable(inherited, False)  # noqa: FBT003 -- it takes no name
-            # Who has it for a moment meets the lock of the file, and lets go.
+            # A process that has it for a moment finds the file locked, and releases the folder.
             fcntl.flock(self._folder, fcntl.LOCK_EX)
             return
-        # The folder first: the file may have been removed from under a worker, which still holds it.
+        # The folder first: a running worker still holds it even if its file was removed.
         self._lock(self._folder)
         self._file = self._open_file()
         try:
@@ -68,9 +68,9 @@ class StateLock:
         self._sign()
 
     def _demand_original(self) -> None:
-        """Refuse a copy of a folder of this boot: who lives in the other one has the same jobs, and the same identity.
+        """Refuse a copy of a folder of this boot: a worker in the original has the same jobs and identity.
 
-        After a restart of the machine nobody lives there, and devices may have other numbers; so they may in another container.
+        After a restart of the machine none can be running there, and devices may have other numbers, as they may in another container.
         """
         said = last_description(self._state) or {}
         inode, device = (said.get(name) for name in ("folder_inode", "folder_device"))
@@ -79,11 +79,11 @@ class StateLock:
         if inode is None or said.get("boot_id") != me["boot_id"] or (inode == here.st_ino and not is_moved):
             return
         other = said.get("state")
-        which = "the one that was there before" if other == str(self._state) else str(other)
+        which = "the folder that had this path before" if other == str(self._state) else str(other)
         raise Refused(
             Code.FAILED_PRECONDITION,
             f"the state folder {self._state} is a copy of {which}, whose worker and jobs may still run",
-            f"use that one; or, if nobody uses it any more, rm {self._state / DESCRIPTION} (what ran when it was copied is lost here)",
+            f"use the original; or, if it is no longer used, rm {self._state / DESCRIPTION} (its copies of running jobs are lost)",
         )
 
     def _open_file(self) -> int:
@@ -96,7 +96,7 @@ class StateLock:
     def _lock(self, fd: int) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not _locks(fd, fcntl.LOCK_EX):
-            # Somebody who looks whether there is a worker shares the lock, and is gone in a moment, of which nothing tells.
+            # A process that checks for a worker holds a shared lock for a moment; its release is not reported.
             if not _locks(fd, fcntl.LOCK_SH) or time.monotonic() > deadline:
                 raise self._held()
             fcntl.flock(fd, fcntl.LOCK_UN)
@@ -112,19 +112,19 @@ class StateLock:
         )
 
     def describe(self, description: dict[str, Any]) -> None:
-        """Write down what this worker is, for those who look for it."""
+        """Write the description by which others find this worker."""
         here = os.fstat(self._folder)
         noted = {**description, "folder_device": here.st_dev, "folder_inode": here.st_ino}
         self._description = json.dumps(noted).encode() + b"\n"
         private_files.replace(self._state / DESCRIPTION, self._description)
 
     def note_store(self) -> None:
-        """Note which files the open store is made of: `loss` tells when one of them is not there under its name any more."""
+        """Record the files of the open store, so that `loss` notices when one of them is removed or replaced."""
         found = {name: _find(self._folder, name) for name in STORE_FILES}
         self._store = {name: (status.st_dev, status.st_ino) for name, status in found.items() if status is not None}
 
     def loss(self) -> str:
-        """Say in words what was removed that this worker cannot go on without; empty while all is there."""
+        """Return a sentence about a removed file without which this worker cannot continue; empty if there is none."""
         try:
             there = self._state.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -134,28 +134,28 @@ class StateLock:
         for name, noted in self._store.items():
             found = _find(self._folder, name)
             if found is None or (found.st_dev, found.st_ino) != noted:
-                # What is written to a file without a name is gone with the process, though it was acknowledged.
+                # Data written to a file without a name is lost with the process, although it was acknowledged.
                 return f"the store {self._state / name} was {'removed' if found is None else 'replaced by another file'}"
         return ""
 
     def make_again(self) -> None:
-        """Make the files again that others find this worker by, where they were removed or hold something else.
+        """Create the files again by which others find this worker, if they were removed or overwritten.
 
         Raises OSError.
         """
         if not _is_in(self._folder, LOCK, self._file):
-            # The new one is locked before the old one, which nobody can reach any more, is let go.
+            # The new file is locked before the old one, which has no name any more, is closed.
             file = self._open_file()
             if not _locks(file, fcntl.LOCK_EX):
                 os.close(file)
-                raise BlockingIOError(0, "somebody holds it")
+                raise BlockingIOError(0, "another process holds it")
             os.close(self._file)
             self._file = file
             self._sign()
             is_told = False
         else:
             is_told = self._is_told()
-        # Anew with the lock as well: who waits for this worker is woken by a file that is moved into its place.
+        # Also together with the lock: processes that wait for this worker notice a file that is renamed to this name.
         if self._description and not is_told:
             private_files.replace(self._state / DESCRIPTION, self._description)
 
@@ -166,11 +166,11 @@ class StateLock:
             return False
 
     def fileno(self) -> int:
-        """Get the descriptor that holds the lock."""
+        """Return the descriptor that holds the lock."""
         return self._file
 
     def release(self) -> None:
-        """Let go."""
+        """Release the lock."""
         os.close(self._file)
         os.close(self._folder)
 
@@ -191,15 +191,15 @@ def _find(folder: int, name: str, *, follow: bool = True) -> os.stat_result | No
 
 
 def _is_in(folder: int, name: str, fd: int) -> bool:
-    """Tell whether a name is there, as that of this very file."""
+    """Return whether a name exists and refers to this very file."""
     found = _find(folder, name, follow=False)
     return found is not None and os.path.samestat(found, os.fstat(fd))
 
 
 def running(state: Path) -> dict[str, Any] | None:
-    """Read what the worker that holds this folder says of itself; None if none lives.
+    """Return the description of the worker that holds this folder; None if none is running.
 
-    Raises Refused(UNAVAILABLE) where one lives and says nothing.
+    Raises Refused(UNAVAILABLE) if one is running that has no description yet.
     """
     try:
         holder = holder_of(state)
@@ -210,14 +210,14 @@ def running(state: Path) -> dict[str, Any] | None:
     found = last_description(state)
     if found is None:
         who = f" (pid {holder})" if holder else ""
-        raise Refused(Code.UNAVAILABLE, f"a worker{who} holds {state}, and does not say yet what it is", "try again in a moment")
+        raise Refused(Code.UNAVAILABLE, f"a worker{who} holds {state}, but is not ready yet", "try again in a moment")
     return found
 
 
 def open_process(state: Path, description: dict[str, Any]) -> int | None:
-    """Open the pidfd of the very worker that holds a folder and was described so; None if it has ended.
+    """Return a pidfd of the worker that holds a folder and has this description; None if it has exited.
 
-    Raises Refused(FAILED_PRECONDITION) where its process is not to be seen from here: its pid may be that of somebody else here.
+    Raises Refused(FAILED_PRECONDITION) if its process is not visible from here: here its pid may belong to another process.
     """
     try:
         process = os.pidfd_open(int(description["pid"]))
@@ -230,16 +230,16 @@ def open_process(state: Path, description: dict[str, Any]) -> int | None:
         os.close(process)
     if holder_of(state) is None:
         return None
-    reason = "in another container or on another machine" if where is Whereabouts.ELSEWHERE else "its process is not to be seen from here"
+    reason = "in another container or on another machine" if where is Whereabouts.ELSEWHERE else "its process is not visible from here"
     raise Refused(
         Code.FAILED_PRECONDITION,
-        f"your worker runs elsewhere: {reason}; nothing was signalled",
-        f"run this where the worker of {state} runs",
+        f"your worker is running elsewhere, {reason}; nothing was signalled",
+        f"run this where the worker of {state} is running",
     )
 
 
 def last_description(state: Path) -> dict[str, Any] | None:
-    """Read what the last worker of this folder said of itself; None if there was none."""
+    """Return the description of the last worker of this folder; None if there was none."""
     try:
         found = json.loads((state / DESCRIPTION).read_bytes())
     except (OSError, ValueError):

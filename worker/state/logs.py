@@ -1,4 +1,4 @@
-"""Read what jobs wrote: ranges, the last lines, and on to the end as a log grows.
+"""Read what jobs wrote: ranges, the last lines, and a log as it grows.
 
 Bytes are never decoded. Knows no job and no folder layout: it is given paths.
 """
@@ -16,7 +16,7 @@ from inotify_simple import INotify, flags  # type: ignore[import-untyped] # reas
 from ...broker.engine import LogPart
 from ...schemas.refusal import Code, Reason, Refused
 
-# Ten lines are seldom longer.
+# Ten lines are rarely longer.
 _FIRST_WINDOW = 4096
 _WINDOW_GROWTH = 8
 _EVENTS_BYTES = 65_536
@@ -24,14 +24,14 @@ _OVERFLOW = -1
 
 
 def read_range(path: str | Path, start: int, length: int) -> LogPart:
-    """Read at most `length` bytes from `start`; fewer at the end of the log, none behind it.
+    """Return at most `length` bytes from `start`: fewer at the end of the log, none after it.
 
-    Raises `Refused(NOT_FOUND)` where there is no log.
+    Raises `Refused(NOT_FOUND)` if there is no log.
     """
     fd = _open(path)
     try:
         size = os.fstat(fd).st_size
-        # Behind the end nothing is asked of the kernel: `start` is a peer's, and may be more than a file offset can be.
+        # After the end, do not call the kernel: `start` comes from a client, and may be larger than a file offset can be.
         data = os.pread(fd, min(length, size - start), start) if start < size else b""
     finally:
         os.close(fd)
@@ -39,9 +39,9 @@ def read_range(path: str | Path, start: int, length: int) -> LogPart:
 
 
 def tail(path: str | Path, lines: int, most_bytes: int) -> LogPart:
-    r"""Read the last `lines` lines, or as much of their end as fits into `most_bytes`.
+    r"""Return the last `lines` lines, or as much of their end as fits into `most_bytes`.
 
-    A line ends with `\n`; what stands behind the last `\n` is a line too. Raises `Refused(NOT_FOUND)` where there is no log.
+    A line ends with `\n`; bytes after the last `\n` are a line too. Raises `Refused(NOT_FOUND)` if there is no log.
     """
     fd = _open(path)
     try:
@@ -86,14 +86,14 @@ def _open_from(path: str | Path, start: int) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Watch:
-    """What `Growth.watch` gives and `Growth.unwatch` takes."""
+    """The result of `Growth.watch`, for `Growth.unwatch`."""
 
     descriptor: int
     callback: Callable[[], None]
 
 
 class Growth:
-    """Tells when files grow: one inotify instance for all that are followed. The loop reads `fileno` and calls `drain`."""
+    """Notices that files grow: one inotify instance for all followed files. The loop watches `fileno` and calls `drain`."""
 
     def __init__(self) -> None:
         try:
@@ -102,23 +102,23 @@ class Growth:
             raise Refused(
                 Code.FAILED_PRECONDITION, f"growing logs cannot be watched: {error.strerror}", "raise fs.inotify.max_user_instances"
             ) from None
-        # The kernel gives one descriptor a file, however often it is watched. A dict, as an ordered set.
+        # The kernel has one watch descriptor for each file, however often it is watched. The inner dict is an ordered set.
         self._watches: dict[int, dict[Watch, None]] = {}
 
     def fileno(self) -> int:
-        """Get the descriptor that is readable when something has grown."""
+        """Return the descriptor that is readable when a file has grown."""
         fd: int = self._inotify.fileno()
         return fd
 
     def watch(self, path: str | Path, callback: Callable[[], None]) -> Watch:
-        """Have `callback` called (from `drain`) after each growth of the file, also when it is renamed."""
+        """Call `callback` (from `drain`) each time the file has grown, even if it is renamed. Return the watch, for `unwatch`."""
         descriptor = self._inotify.add_watch(path, flags.MODIFY)
         watch = Watch(descriptor, callback)
         self._watches.setdefault(descriptor, {})[watch] = None
         return watch
 
     def unwatch(self, watch: Watch) -> None:
-        """Forget a watch; `callback` is not called any more, not even for a growth that is already waiting. `close` has forgotten all."""
+        """Remove a watch; `callback` is not called any more, not even for pending growth. Does nothing after `close`."""
         watches = self._watches.get(watch.descriptor)
         if watches is None:
             return
@@ -128,32 +128,32 @@ class Growth:
             self._inotify.rm_watch(watch.descriptor)
 
     def drain(self) -> None:
-        """Call back, once each, everybody whose file has grown."""
+        """Call the callbacks of all files that have grown, once each."""
         try:
             events = os.read(self.fileno(), _EVENTS_BYTES)
         except BlockingIOError:
             return
-        # inotify(7): four 32-bit integers an event, the watch descriptor first; no name follows, as no folder is watched.
+        # inotify(7): four 32-bit integers for each event, the watch descriptor first; no name follows, because no folder is watched.
         grown = set(memoryview(events).cast("i")[::4])
         if _OVERFLOW in grown:
             grown = set(self._watches)
         for descriptor in grown:
             for watch in tuple(self._watches.get(descriptor, ())):
-                # A callback before this one may have ended it.
+                # An earlier callback may have removed it.
                 if watch in self._watches.get(descriptor, ()):
                     watch.callback()
 
     def close(self) -> None:
-        """Let go of all watches."""
+        """Remove all watches."""
         self._watches.clear()
         self._inotify.close()
 
 
 class Follower:
-    """Reads one log on from a position; the `LogReader` of broker/engine.py.
+    """Reads one log from a position on; the `LogReader` of broker/engine.py.
 
-    Without `growth` it is not watched: nobody writes into it any more. Raises `Refused`: NOT_FOUND where there is no log, OUT_OF_RANGE for
-    a position behind its end, RESOURCE_EXHAUSTED.
+    Without `growth` it is not watched, because nothing is written to it any more. Raises `Refused`: NOT_FOUND if there is no log,
+    OUT_OF_RANGE for a position after its end, RESOURCE_EXHAUSTED.
     """
 
     def __init__(self, path: str | Path, start: int, growth: Growth | None, on_growth: Callable[[], None]) -> None:
@@ -161,7 +161,7 @@ class Follower:
         self._position = start
         self._growth = growth
         try:
-            # By the descriptor and not by the path: the folder may be renamed at any moment, as the job ends.
+            # By the descriptor and not by the path, because the folder is renamed when the job ends.
             self._watch = growth.watch(f"/proc/self/fd/{self._fd}", on_growth) if growth is not None else None
         except OSError as error:
             os.close(self._fd)
@@ -170,13 +170,13 @@ class Follower:
             raise Refused(Code.RESOURCE_EXHAUSTED, f"the log cannot be followed: {reason}", "raise fs.inotify.max_user_watches") from None
 
     def read(self, length: int) -> bytes:
-        """Get the next bytes, at most `length`; empty if there are none now."""
+        """Return the next bytes, at most `length`; empty if there are none at present."""
         data = os.pread(self._fd, length, self._position)
         self._position += len(data)
         return data
 
     def close(self) -> None:
-        """Let go of file and watch."""
+        """Close the file and remove the watch."""
         if self._fd >= 0:
             if self._growth is not None and self._watch is not None:
                 self._growth.unwatch(self._watch)

@@ -1,10 +1,10 @@
-"""Small files by which a supervisor tells its successor, in the folder of a job, what neither the kernel nor the logs would tell.
+"""Small files in a job's folder for the next supervisor, with what neither the kernel nor the logs would show.
 
-    over_limit                          something was dropped behind the output limit
-    stdout.problem, stderr.problem      why that log is not whole
-    pipes                               a symbolic link to `DEVICE:INODE,DEVICE:INODE`, its two pipes; there before the fork
+    over_limit                          output after the output limit was dropped
+    stdout.problem, stderr.problem      why that log is incomplete
+    pipes                               a symbolic link to `DEVICE:INODE,DEVICE:INODE`, its two pipes; created before the fork
 
-Kept small, as folders.py is: the supervisor imports this.
+Kept small, as folders.py is, because the supervisor imports this.
 """
 
 # pathlib would cost the supervisor a megabyte.
@@ -21,31 +21,31 @@ from .small_files import read_file, write_file
 
 
 class PipeName(NamedTuple):
-    """What tells a pipe from all others of this boot."""
+    """The identity of a pipe, unique during one boot."""
 
     device: int
     inode: int
 
 
 def mark_over_limit(folder: str) -> None:
-    """Note that the job of a folder wrote more than its output limit; without room on the disk it stays unnoted."""
+    """Note that the job of a folder wrote more than its output limit; does nothing if the disk is full."""
     with contextlib.suppress(OSError):
         write_file(f"{folder}/over_limit", b"")
 
 
 def is_over_limit(folder: str) -> bool:
-    """Tell whether that was noted."""
+    """Return whether that was noted."""
     return os.path.lexists(f"{folder}/over_limit")
 
 
 def note_problem(folder: str, stream: str, why: str) -> None:
-    """Note that bytes of a stream were dropped; without room on the disk it stays unnoted."""
+    """Note that bytes of a stream were dropped; does nothing if the disk is full."""
     with contextlib.suppress(OSError):
         write_file(f"{folder}/{stream}.problem", why.encode())
 
 
 def read_problems(folder: str) -> tuple[str, ...]:
-    """Say why stdout and stderr are not whole; empty where nothing is noted."""
+    """Return why stdout and stderr are incomplete, each empty if nothing was noted."""
     return tuple(_read_problem(f"{folder}/{stream}.problem") for stream in STREAMS)
 
 
@@ -57,12 +57,12 @@ def _read_problem(path: str) -> str:
 
 
 def pipes_path(folder: str) -> str:
-    """Say where the pipes of a job are noted."""
+    """Return the path of the note about the pipes of a job."""
     return f"{folder}/pipes"
 
 
 def lingering_pipes_path(logs: str, handle: str) -> str:
-    """Say where the pipes of a job are noted that ended and lingers: beside its folder, which may be forgotten meanwhile."""
+    """Return the path of the note about the pipes of a lingering job: next to its folder, which may be removed first."""
     return f"{logs}/.pipes-{handle}"
 
 
@@ -70,16 +70,16 @@ def write_pipes(path: str, names: Sequence[PipeName]) -> None:
     """Note the pipes of a job. Raises OSError."""
     text = ",".join([f"{name.device}:{name.inode}" for name in names])
     try:
-        # A link is made whole or not at all, with one call where a file takes three: every start waits for this.
+        # Creating a link is atomic, and takes one call instead of three: every start waits for this.
         os.symlink(text, path)
     except FileExistsError:
-        # Of an attempt for which there was no room.
+        # From an attempt that failed because the disk was full.
         os.unlink(path)
         os.symlink(text, path)
 
 
 def read_pipes(path: str) -> tuple[PipeName, ...] | None:
-    """Say which pipes were noted; None where an earlier version started the job, which noted none."""
+    """Return the pipes that were noted; None for a job of an earlier version, which noted none."""
     try:
         names = tuple(PipeName(*map(int, name.split(":"))) for name in os.readlink(path).split(","))
     except (OSError, TypeError, ValueError):
@@ -88,7 +88,7 @@ def read_pipes(path: str) -> tuple[PipeName, ...] | None:
 
 
 def note_lingering(logs: str, handle: str, folder: str) -> None:
-    """Note that something of a job that ended may still write; where that was noted, or without room, nothing is changed."""
+    """Note that a process of an ended job may still write; does nothing if that was noted before, or if the disk is full."""
     with contextlib.suppress(OSError):
         os.symlink(os.path.basename(folder), lingers_path(logs, handle))
         os.symlink(os.readlink(pipes_path(folder)), lingering_pipes_path(logs, handle))

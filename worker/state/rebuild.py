@@ -1,14 +1,14 @@
-"""Makes a store that is gone or broken anew from the log folders.
+"""Rebuild a lost or damaged store from the log folders.
 
-What becomes of each folder:
+What a folder becomes:
 
-    <pid>_<start>_<end>       ended, as its `outcome` file says; lost where that cannot be read
-    <pid>_<start>             running: the next worker asks the supervisor, which adopts it or says how it ended
-    .new-<handle>, `stderr`   a start was tried: queued, and the supervisor's word counts, as after any crash
-    .new-<handle>             accepted and never tried: lost, for nobody knows whether it was cancelled. It gets an outcome that says so
+    <pid>_<start>_<end>       ended, with the outcome of its `outcome` file; lost if that cannot be read
+    <pid>_<start>             running; the next worker asks the supervisor, which adopts the job or reports how it ended
+    .new-<handle>, `stderr`   queued, because a start was attempted; the supervisor decides, as after any crash
+    .new-<handle>             lost, because it was accepted but not started, and may have been cancelled; its outcome says so
 
-What only the store knew is gone: jobs that were queued, runs of batches, who asked for what, events, ids that were forgotten. So no
-start that was first tried against the old store is ever run: it is refused by the old store's id, see broker/requests/start.py.
+What only the store knew is lost: queued jobs, runs of batches, the proofs of requests, events, forgotten ids. So a start that was first
+sent to the old store is never run: it is refused because it names that store's id, see broker/requests/start.py.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from .job_files import JobFile, OutcomeFile, to_bytes
 from .lock import StateLock
 
 _SIDE_FILES = ("", "-wal", "-shm")
-_NOT_READABLE = "how it ended is not known: its outcome file is gone or broken"
-_NEVER_TRIED = "it was accepted and not started before the store was lost; whether it was still wanted is not known, so it is not started"
+_NOT_READABLE = "how it ended is not known: its outcome file is missing or damaged"
+_NEVER_TRIED = "it was accepted but not started before the store was lost; it may have been cancelled, so it is not started"
 
 
 @dataclass(slots=True)
 class Rebuilt:
-    """What was found. `left_out`: folders that hold no job that can be read; `kept`: the old store's name now, if there was one."""
+    """The result of a rebuild. `left_out`: folders without a readable job; `kept`: the new name of the old store, if there was one."""
 
     damage: str
     kept: str = ""
@@ -55,41 +55,41 @@ class Rebuilt:
 
 
 def demand_sound(state: Path) -> None:
-    """Let no worker run on a store that forgot jobs.
+    """Refuse to start a worker with a store that has lost jobs.
 
-    Raises Refused(FAILED_PRECONDITION) if it is damaged, cannot be read, or is not there while there are logs.
+    Raises Refused(FAILED_PRECONDITION) if it is damaged, cannot be read, or is missing although there are logs.
     """
     path = state / layout.STORE
     damage = _missing(state) if not soundness.exists(path) else soundness.find_damage(path, soundness.MOST_BYTES_AT_A_START)
     if damage:
         raise Refused(
-            Code.FAILED_PRECONDITION, f"the store {path} cannot be used: {damage}", f"make it anew from the logs: {command(state)}"
+            Code.FAILED_PRECONDITION, f"the store {path} cannot be used: {damage}", f"rebuild it from the logs: {command(state)}"
         )
 
 
 def command(state: Path) -> str:
-    """Say what to type."""
+    """Return the command to type."""
     return f"jobwire worker rebuild --state {state}"
 
 
 def rebuild(state: Path, *, force: bool = False) -> Rebuilt:
-    """Make the store of a state folder anew; no worker may run. The old one is kept under another name.
+    """Rebuild the store of a state folder; no worker may be running. The old one is kept under another name.
 
-    Raises Refused if a worker runs, if the store is sound or cannot be read and it is not forced, or if there is nothing to make one of.
+    Raises Refused if a worker is running, if the store is intact or unreadable and `force` is not set, or if there is nothing to rebuild.
     """
     path = state / layout.STORE
     if not state.is_dir():
-        raise Refused(Code.NOT_FOUND, f"there is no state folder {state}", "name it with --state")
+        raise Refused(Code.NOT_FOUND, f"there is no state folder {state}", "choose it with --state")
     lock = StateLock(state)
     try:
         damage = _damage_of(path, force=force) if soundness.exists(path) else _missing(state)
         if not damage and not soundness.exists(path):
-            raise Refused(Code.NOT_FOUND, f"{state} has neither a store nor logs", "nothing is to be done: a worker makes a new store")
+            raise Refused(Code.NOT_FOUND, f"{state} has neither a store nor logs", "nothing to do: a worker creates a new store")
         if not damage and not force:
             raise Refused(
                 Code.FAILED_PRECONDITION,
-                f"the store {path} is whole; nothing is to be done",
-                "to put it away all the same, with all that only it knows: --force",
+                f"the store {path} is intact; there is nothing to do",
+                "to rebuild it nevertheless, without the data that only the store has: --force",
             )
         return _rebuild(state, Rebuilt(damage))
     finally:
@@ -97,7 +97,7 @@ def rebuild(state: Path, *, force: bool = False) -> Rebuilt:
 
 
 def _damage_of(path: Path, *, force: bool) -> str:
-    """Say what is wrong with it; that it cannot be read may have another reason, which must not cost the jobs that wait in it."""
+    """Return what is wrong with the store. If it cannot be read for another reason, queued jobs must not be lost for that."""
     try:
         return soundness.find_damage(path)
     except Refused as refused:
@@ -107,9 +107,9 @@ def _damage_of(path: Path, *, force: bool) -> str:
 
 
 def _missing(state: Path) -> str:
-    """Say that the store is gone although there are logs; empty where there are none either."""
+    """Return a sentence if the store is missing although there are logs; empty if there are none."""
     count = sum(1 for _ in _names(state / layout.LOGS))
-    return f"it is gone, or empty, while the logs of {count} jobs are there" if count else ""
+    return f"it is missing or empty, although there are logs of {count} jobs" if count else ""
 
 
 def _rebuild(state: Path, found: Rebuilt) -> Rebuilt:
@@ -128,12 +128,12 @@ def _rebuild(state: Path, found: Rebuilt) -> Rebuilt:
         fresh.rename(path)
         sync_folder(state)
     except (OSError, sqlite3.Error) as error:
-        raise Refused(Code.UNAVAILABLE, f"the store could not be made anew in {state}: {error}", "mend that, and say it again") from error
+        raise Refused(Code.UNAVAILABLE, f"the store could not be rebuilt in {state}: {error}", "fix that and run it again") from error
     return found
 
 
 def _names(logs: Path) -> Iterator[tuple[str, FolderName | None]]:
-    """Go through everything that looks as if it belonged to a job; the oldest starts first, intents last."""
+    """Iterate over all names that may belong to a job: the oldest starts first, intents last."""
     try:
         names = os.listdir(logs)  # noqa: PTH208 -- names are wanted, not paths
     except FileNotFoundError:
@@ -155,7 +155,7 @@ def _read_all(logs: str, found: Rebuilt) -> Iterator[Job]:
             job = _new_job(file, path)
             _place(job, path, parsed)
         except (OSError, ValueError, TypeError, AttributeError, Refused):
-            # One folder that cannot be understood must not cost the other jobs.
+            # One folder that cannot be understood must not affect the other jobs.
             found.left_out.append(name)
             continue
         _count(job, found)
@@ -163,7 +163,7 @@ def _read_all(logs: str, found: Rebuilt) -> Iterator[Job]:
 
 
 def _newest(logs: str, names: list[str]) -> dict[str, str]:
-    """Choose the folder that tells of a job, by handle, where somebody has made a copy."""
+    """Return the folder of each job by handle; if there are copies, the newest."""
     chosen: dict[str, str] = {}
     for name in names:
         with contextlib.suppress(OSError, ValueError):
@@ -172,7 +172,7 @@ def _newest(logs: str, names: list[str]) -> dict[str, str]:
 
 
 def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
-    """Make the very spec that a `job` file was written from."""
+    """Return exactly the spec from which a `job` file was written."""
     return JobSpec(
         argv=tuple(to_bytes(argument) for argument in job.argv),
         environment=tuple((to_bytes(name), to_bytes(value)) for name, value in job.environment),
@@ -195,7 +195,7 @@ def _new_job(file: JobFile, path: str) -> Job:
 
 
 def _place(job: Job, path: str, parsed: FolderName | None) -> None:
-    """Say where a job is in its life."""
+    """Set the phase of a job, and when it was queued, started and ended."""
     if parsed is None:
         _place_intent(job, path)
     elif parsed.ended_at_us:
@@ -203,7 +203,7 @@ def _place(job: Job, path: str, parsed: FolderName | None) -> None:
     else:
         job.phase = Phase.RUNNING
         job.pid, job.started_at_us = parsed.pid, parsed.started_at_us
-    # When it was queued is not written there; not after its start.
+    # The folder does not show when it was queued, but it was not after its start.
     job.queued_at_us = job.queued_at_us or job.started_at_us
 
 
@@ -236,7 +236,7 @@ def _place_intent(job: Job, path: str) -> None:
         ended = Path(folders.run_path(str(intent.parent), 0, job.started_at_us, job.ended_at_us))
         if not ended.exists():
             break
-    # So that a supervisor that has still to start it finds no intent, but how it ended.
+    # So that a supervisor that still has to start it finds an outcome instead of an intent.
     for name in folders.STREAMS:
         intent.joinpath(name).touch(small_files.FILE_MODE)
     said = OutcomeFile("lost", sentence=_NEVER_TRIED, started_at_us=job.started_at_us, ended_at_us=job.ended_at_us)

@@ -1,6 +1,6 @@
-"""Remove the log folders of forgotten jobs, on a thread: to unlink a large file can take the disk seconds.
+"""Remove the log folders of forgotten jobs, on a thread: unlinking a large file can take seconds.
 
-Knows folders and files, not why they go. A log folder holds plain files; one with anything else in it stays, and is named in the log.
+Knows folders and files, not why they are removed. A log folder holds plain files; one with anything else is kept, and named in the log.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from . import folders, job_files
 
 _log = logging.getLogger(__name__)
 
-# After so many it is told which are gone.
+# The number of folders after which `done` is called.
 _RUNS_A_TURN = 50
 
 
 class Sweeper:
-    """The thread's work, one piece after the other. Made and used on a running loop."""
+    """The queue of the thread. Created and used on a running loop."""
 
     def __init__(self, logs: Path, loop: asyncio.AbstractEventLoop) -> None:
         self._logs = logs
@@ -31,14 +31,14 @@ class Sweeper:
         self._sweeping: asyncio.Task[None] | None = None
 
     def sweep(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
-        """Remove the folders of runs; `done` gets those that are gone, on the loop."""
+        """Remove the folders of runs; `done` is called on the loop with those that are gone."""
         for at in range(0, len(runs), _RUNS_A_TURN):
             self._waiting.append((runs[at : at + _RUNS_A_TURN], done))
         if self._sweeping is None:
             self._sweeping = self._loop.create_task(self._work())
 
     def close(self) -> None:
-        """Tell nobody any more; what is not removed yet stays."""
+        """Stop; folders that are not removed yet are kept, and `done` is not called any more."""
         self._waiting.clear()
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -53,31 +53,31 @@ class Sweeper:
 
 
 def remove_runs(logs: Path, runs: Sequence[Run]) -> list[Run]:
-    """Remove the folders of runs that have ended; get those that are gone, also where they were before."""
+    """Remove the folders of runs that have ended; return those that are gone, including those that were gone before."""
     return [run for run in runs if _remove(logs, run)]
 
 
 def _remove(logs: Path, run: Run) -> bool:
-    # Without an end in its name where that was not seen.
+    # The name has no end if that was not seen.
     for ended_at_us in (run.ended_at_us, 0):
         folder = Path(folders.run_path(str(logs), run.pid, run.started_at_us, ended_at_us))
         if not run.pid and not _is_of(folder, run):
             continue
         try:
-            # `job` last: it tells whose the folder is, if this is cut short.
+            # `job` last: if this is interrupted, it shows whose folder it is.
             for path in sorted(folder.iterdir(), key=lambda path: path.name == "job"):
                 path.unlink()
             folder.rmdir()
         except FileNotFoundError:
             continue
         except OSError as error:
-            _log.warning("the logs of a forgotten job stay: %s: %s", folder, error.strerror)
+            _log.warning("the logs of a forgotten job cannot be removed: %s: %s", folder, error.strerror)
             return False
     return True
 
 
 def _is_of(folder: Path, run: Run) -> bool:
-    """Say whether a folder is of this job: those that could not be started share the pid 0, and perhaps the moment."""
+    """Return whether a folder belongs to this job: jobs that could not be started all have the pid 0, and may have the same start."""
     with contextlib.suppress(OSError, ValueError):
         return job_files.read_job(str(folder)).handle == folders.handle(run.key)
     return False

@@ -52,7 +52,7 @@ def test_a_process_that_is_not_the_worker_is_never_signalled(worker: Worker, ver
         # Otherwise it writes its own words again.
         os.kill(said["pid"], signal.SIGSTOP)
         (worker.state / "worker.json").write_text(json.dumps({**said, "pid": stranger.pid, **other}))
-        assert "your worker runs elsewhere" in worker.command(verb, status=1).stderr
+        assert "your worker is running elsewhere" in worker.command(verb, status=1).stderr
         assert stranger.poll() is None
         stranger.kill()
     os.kill(said["pid"], signal.SIGCONT)
@@ -96,7 +96,7 @@ def test_a_worker_ends_in_order_when_a_file_of_its_store_was_replaced(worker: Wo
     assert worker.process is not None
     worker.process.wait(60)
     what = "removed" if with_what is None else "replaced by another file"
-    assert f"{path} was {what}: this worker ends" in worker.log.read_text()
+    assert f"{path} was {what}: this worker exits" in worker.log.read_text()
     if name != "state.db":
         # What was in them is in the store now.
         worker.start()
@@ -134,7 +134,7 @@ def test_nobody_stays_when_the_state_folder_is_removed(worker: Worker, tmp_path:
     assert worker.process is not None
     worker.process.wait(60)
     if not killed:
-        assert f"the state folder {worker.state} was removed: this worker ends" in worker.log.read_text()
+        assert f"the state folder {worker.state} was removed: this worker exits" in worker.log.read_text()
     assert is_alive(pid)
     assert is_alive(daemons["supervisor_pid"])
     gate.write_text("go on\n")
@@ -170,7 +170,7 @@ def test_a_job_whose_process_lives_is_never_recorded_as_lost_though_its_folder_w
         gate.write_text("go on\n")
         outcome = wait_until(lambda: jobs[reader].info().outcome, "it ends")
         # Of a process that is nobody's child the status is known only where the kernel tells (PIDFD_GET_INFO, Linux 6.15).
-        assert outcome.kind is OutcomeKind.EXITED or "this kernel tells it to nobody else" in outcome.sentence
+        assert outcome.kind is OutcomeKind.EXITED or "this kernel reports it to no other process" in outcome.sentence
         assert jobs[reader].read_range("stdout", 0, 100)[0] == b"late\n"
 
 

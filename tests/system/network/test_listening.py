@@ -95,7 +95,7 @@ def test_a_host_that_cannot_be_resolved_is_told_so(made: Worker) -> None:
 
 def test_a_working_folder_that_is_not_there_is_refused(made: Worker) -> None:
     said = made.command("run", "--directory", "/nowhere", status=1).stderr
-    assert said == "jobwire: the working folder /nowhere does not exist; name another with --directory\n"
+    assert said == "jobwire: the working folder /nowhere does not exist; choose another with --directory\n"
 
 
 NAMED = """
@@ -119,7 +119,7 @@ def test_a_name_that_hosts_gives_to_the_loopback_is_warned_about(made: Worker, t
         raise
     # Whoever cleans up knows no such name.
     made.description["endpoint"] = made.endpoint.replace("lab-machine", "127.0.1.1")
-    wait_until(lambda: "lab-machine is 127.0.1.1 here, which only this machine can reach" in made.logged(), "it warns")
+    wait_until(lambda: "lab-machine is 127.0.1.1 here (see /etc/hosts)" in made.logged(), "it warns")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can have a network of its own")

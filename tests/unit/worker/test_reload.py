@@ -21,9 +21,9 @@ def test_an_installation_like_this_one_or_newer_can_take_over() -> None:
 @pytest.mark.parametrize(
     ("store", "spoken", "handovers", "words"),
     [
-        (tables.VERSION - 1, worker_line.VERSION, [handover.VERSION], "knows store version"),
-        (tables.VERSION, worker_line.VERSION - 1, [handover.VERSION], "to its supervisor, and this one speaks"),
-        (tables.VERSION, worker_line.VERSION, [handover.VERSION + 1], "does not read what the keeper hands over"),
+        (tables.VERSION - 1, worker_line.VERSION, [handover.VERSION], "supports store version"),
+        (tables.VERSION, worker_line.VERSION - 1, [handover.VERSION], "of the protocol with its supervisor, but this worker uses"),
+        (tables.VERSION, worker_line.VERSION, [handover.VERSION + 1], "cannot read version"),
     ],
     ids=["older store", "older link", "other handover"],
 )
@@ -52,5 +52,5 @@ def test_what_a_keeper_hands_over_comes_back() -> None:
 def test_a_form_of_another_version_is_not_read() -> None:
     file = os.memfd_create("test")
     os.write(file, b"jobwire-handover 99\nsupervisors 1")
-    with pytest.raises(ValueError, match="is no form"):
+    with pytest.raises(ValueError, match="is not a version"):
         handover.read(file)

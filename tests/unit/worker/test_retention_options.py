@@ -27,7 +27,7 @@ def test_counts_are_read() -> None:
 @pytest.mark.parametrize("text", ["", "0", "0d", "-1", "1.5", "ten", "1 h", "ALL", "1e9", "٣"])
 def test_what_is_no_limit_is_refused_with_how_to_write_it(text: str) -> None:
     for parse in (retention_options.parse_age, retention_options.parse_bytes, retention_options.parse_count):
-        with pytest.raises(Refused, match="or say all for no limit"):
+        with pytest.raises(Refused, match="or all for no limit"):
             parse(text)
 
 

@@ -12,7 +12,7 @@ def test_what_goes_on_without_the_worker_is_told_with_how_to_end_it(
 ) -> None:
     _tell_what_goes_on([(bytes(16), "nap", 7)], 1, comes_by_itself=comes_by_itself)
     assert capsys.readouterr().err.splitlines() == [
-        "jobwire: 1 job goes on without it:",
+        "jobwire: 1 job continues without it:",
         "  00000000  pid 7  nap",
         f"jobwire: to stop them: {how}",
         "jobwire: 1 queued job starts when the worker runs again",

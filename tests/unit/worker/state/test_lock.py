@@ -81,7 +81,7 @@ def test_files_that_were_removed_are_made_again(lock: StateLock, tmp_path: Path)
     for name in ("lock", "worker.json"):
         (tmp_path / "state" / name).unlink()
     assert lock.loss() == ""
-    with pytest.raises(Refused, match="does not say yet what it is"):
+    with pytest.raises(Refused, match="is not ready yet"):
         running(tmp_path / "state")
     lock.make_again()
     assert holder_of(tmp_path / "state") == str(os.getpid())
@@ -123,7 +123,7 @@ def test_a_process_is_known_by_more_than_its_pid(lock: StateLock, tmp_path: Path
         assert process is not None
         os.close(process)
     else:
-        with pytest.raises(Refused, match=r"your worker runs elsewhere: .*nothing was signalled"):
+        with pytest.raises(Refused, match=r"your worker is running elsewhere, .*nothing was signalled"):
             open_process(tmp_path / "state", described)
 
 
