@@ -323,7 +323,7 @@ def test_json_is_read_as_a_list_over_many_lines_or_as_a_whole_file() -> None:
     [
         ('[\n {"argv": ["a"]},\n {"argv": ["a"],\n  "stop": {\n   "grace": "x"}}]', "line 5, key 'stop.grace': 'x' is not a time"),
         ('[\n {"argv": ["a"]},\n {\n  "colour": 1,\n  "argv": ["a"]}]', "line 4, key 'colour': there is no key 'colour'"),
-        ('{"job": [\n {"argv": ["a"]},\n {"argv": ["a"],\n  "time_limit": 0}]}', "line 4, key 'job.time_limit': a time limit of 0"),
+        ('{"job": [\n {"argv": ["a"]},\n {"argv": ["a"],\n  "time_limit": 0}]}', "line 4, key 'job.time_limit': with a time limit of 0"),
         ('{"job": [], "defaults": {"env": 3}}', "line 1, key 'defaults.env': expected a table or a list"),
         ('{"argv": ["a"],\n "name": "x",\n "name": "y"}', "line 3, key 'name': the key 'name' is set twice"),
         ('[["echo", "a"]]', "jobs.toml"),
