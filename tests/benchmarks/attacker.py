@@ -1,6 +1,6 @@
-"""Somebody on the roster who attacks a worker without end, as a process of its own: attacker.py ATTACK ENDPOINT KEY SEED (hex).
+"""A member of the roster that attacks a worker, in a process of its own: attacker.py ATTACK ENDPOINT KEY SEED (hex).
 
-Prepares, says `begun` on its standard output, and goes on until its standard input is closed.
+Prepares, prints `begun`, and continues until its standard input is closed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from jobwire.schemas.frames import MOST_KEYS
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 _LISTED_JOBS = 200
-# Whoever started it may have been killed.
+# Its parent may have been killed.
 _MOST_SECONDS = 300
 Connect = Callable[[], RawClient]
 
@@ -61,7 +61,7 @@ def follow_logs(connect: Connect) -> None:
 
 
 def subscribe(connect: Connect) -> None:
-    """Ask for grants, and read no answer."""
+    """Request grants, and read no reply."""
     begin()
     while goes_on(0):
         with connect() as raw:
@@ -86,7 +86,7 @@ def strangers(connect: Connect) -> None:
 
 
 def lists(connect: Connect) -> None:
-    """Ask for the longest page there is 10,000 times, and read none."""
+    """Request the longest page 10,000 times, and read none."""
     with connect() as raw:
         start = raw.start(b"true", b"x" * 200)
         for number in range(_LISTED_JOBS - 1):
@@ -111,7 +111,7 @@ def topics(connect: Connect) -> None:
 
 
 def keys(connect: Connect) -> None:
-    """Name one job 120,000 times in one stop, and as often as may be in the next, over and over."""
+    """Stop one job 120,000 times in one request, and as often as permitted in the next, again and again."""
     with connect() as raw:
         start = raw.start(b"true")
         raw.ask(start)
@@ -127,7 +127,7 @@ def keys(connect: Connect) -> None:
 
 
 def handshake(connect: Connect) -> None:
-    """Send 8 MB each inside the handshake, over a hundred connections again and again."""
+    """Send 8 MB in the handshake, over a hundred connections, again and again."""
     begin()
     with connect() as raw:
         while goes_on(0):
@@ -156,7 +156,7 @@ def _send_without_end(connect: Connect, payload: bytes, flags: bytes) -> None:
 
 
 def mute(connect: Connect) -> None:
-    """Shake hands over 300 connections, and say nothing."""
+    """Complete the handshake of 300 connections, and send nothing."""
     begin()
     with connect() as raw:
         while goes_on(0):
@@ -167,7 +167,7 @@ def mute(connect: Connect) -> None:
 
 
 def again(connect: Connect) -> None:
-    """Shake hands over 300 connections, say nothing, and come again at once where one is cut off."""
+    """Complete the handshake of 300 connections, send nothing, and reconnect at once when one is closed."""
     with connect() as raw, zmq.Context(1) as context:
         begin()
         many = [client_socket(context, zmq.DEALER, raw.identity, raw.server) for _ in range(300)]
@@ -180,7 +180,7 @@ def again(connect: Connect) -> None:
 
 
 def hellos(connect: Connect) -> None:
-    """Say hello without end, and read no answer."""
+    """Send hello without end, and read no reply."""
     begin()
     while goes_on(0.05):
         with connect() as raw:
@@ -206,12 +206,12 @@ ATTACKS = {
 
 
 def begin() -> None:
-    """Say that from now on there is an attack."""
+    """Report that the attack begins."""
     print("begun", flush=True)
 
 
 def goes_on(seconds: float) -> bool:
-    """Let time pass; False when it is over."""
+    """Wait a moment; return False when the attack is over."""
     return not select.select([sys.stdin], [], [], seconds)[0]
 
 

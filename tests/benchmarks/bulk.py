@@ -1,4 +1,4 @@
-"""How many bytes a second: from a job into its log, and from a log to whoever asked for it."""
+"""Bytes per second: from a job to its log, and from a log to a client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PIPE_READ_BYTES = 1024 * 1024
 
 
 def measure(ground: Ground) -> list[Line]:
-    """Measure writing first; what was written last is then read."""
+    """Measure writing first, and then reading what was written last."""
     blocks, rounds = (3200, 2) if ground.quick else (16_000, 5)
     lines = []
     with ground.stage(slots=2) as stage, stage.client() as client:

@@ -1,4 +1,4 @@
-"""How long a command takes: `jobwire run -- true`, against the imports that it cannot do without."""
+"""How long a command takes: `jobwire run -- true`, compared with the imports that it needs at least."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A hundred `jobwire run -- true` of one user at the same moment, in an empty home, against the same number one after the other."""
+"""A hundred concurrent `jobwire run -- true` of one user, in an empty home, compared with the same number in sequence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _END_SECONDS = 20
 
 
 def measure(ground: Ground) -> list[Line]:
-    """Measure both from the first command, which starts the private worker, to the end of the last one; every one must end 0."""
+    """Measure both from the first command, which starts the private worker, to the end of the last one; all must exit with 0."""
     commands = 30 if ground.quick else 100
 
     def one_after_the_other() -> float:
@@ -41,7 +41,7 @@ def measure(ground: Ground) -> list[Line]:
 
 
 class _Home:
-    """An empty home; when it is left, no process of its private worker is."""
+    """An empty home; at its exit, the processes of its private worker have ended."""
 
     def __init__(self, ground: Ground) -> None:
         folder = ground.fresh(ground.disk, "home")
@@ -72,6 +72,6 @@ class _Home:
         )
 
     def finish(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait until it has ended, and that well."""
+        """Wait until it has exited with 0."""
         if process.wait():
             raise RuntimeError(f"{process.args!r} ended {process.returncode}")

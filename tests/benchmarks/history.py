@@ -1,4 +1,4 @@
-"""What a job costs when 200,000 others have ended before it, against a store that is empty."""
+"""The cost of a job after 200,000 others have ended, compared with an empty store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SLOTS = 4
 def measure(ground: Ground) -> list[Line]:
     """Measure the throughput of 500 jobs on both stores in turns."""
     past, count, rounds = (20_000, 200, 4) if ground.quick else (200_000, 500, 8)
-    # Nothing is dropped meanwhile: what is measured is a long history, not its end.
+    # Nothing is dropped meanwhile, because a long history is measured, not its removal.
     keep = ("--keep-for", "all", "--keep-jobs", "all")
     full = ground.stage(slots=_SLOTS, before=lambda state, admin: fill(state, admin, past), options=keep)
     empty = ground.stage(slots=_SLOTS)
@@ -38,7 +38,7 @@ def measure(ground: Ground) -> list[Line]:
 
 
 def fill(state: Path, admin: Identity, count: int) -> None:
-    """Write jobs that have ended into the store, with all their events, and the log folders of the last of them."""
+    """Write ended jobs into the store, with all their events, and the log folders of the last of them."""
     store = tables.connect(state / "state.db")
     tables.prepare(store, state / "state.db")
     spec = JobSpec((PROGRAM,))

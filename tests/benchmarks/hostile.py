@@ -1,4 +1,4 @@
-"""What others notice of a member that attacks: how long a list and a start take meanwhile, and how large the worker becomes."""
+"""How a member that attacks affects others: how long a list and a start take meanwhile, and how large the worker becomes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from time import perf_counter_ns
 from stage import Ground, Stage, within
 from table import Line, Pairs, amount, at_most
 
-# Beside the folder of this file, as pytest finds it.
+# Next to the folder of this file, as pytest finds it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from processes import peak_bytes
@@ -26,7 +26,7 @@ _SLOTS = 4
 _WORST = 0.99
 _MOST_MB = 256
 _END_SECONDS = 10
-# Where somebody is made to wait, that is a figure; where they are not answered at all, it is said.
+# A delay is a figure; if there is no reply at all, that is reported.
 _MOST_SECONDS = 240
 _WHATS = {
     "follow": "one follows 200 logs and reads none",
@@ -46,7 +46,7 @@ _WHATS = {
 
 
 def measure(ground: Ground) -> list[Line]:
-    """Measure each attack on a worker of its own, in turns with quiet."""
+    """Measure each attack on a worker of its own, in turns with none."""
     return [line for attack, what in _WHATS.items() for line in _one(ground, attack, what)]
 
 
@@ -73,7 +73,7 @@ def _one(ground: Ground, attack: str, what: str) -> list[Line]:
 
 @contextmanager
 def attacking(stage: Stage, attack: str, seed: bytes) -> Iterator[None]:
-    """Somebody attacks meanwhile."""
+    """Run an attack meanwhile."""
     endpoint, key = str(stage.description["endpoint"]), str(stage.description["key"])
     command = [sys.executable, str(Path(__file__).with_name("attacker.py")), attack, endpoint, key, seed.hex()]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:

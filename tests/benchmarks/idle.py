@@ -1,4 +1,4 @@
-"""What daemons cost that have nothing to do: processor time and memory of worker, supervisor and keeper."""
+"""The cost of idle daemons: processor time and memory of worker, supervisor and keeper."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from stage import Ground, Stage
 from table import Line, amount, at_most
 
 _MILLION = 1e6
-# proc_pid_stat(5): utime and stime are fields 14 and 15; after the name, which may hold spaces, begins field 3.
+# proc_pid_stat(5): utime and stime are fields 14 and 15; field 3 begins after the name, which may contain spaces.
 _UTIME, _STIME = 14 - 3, 15 - 3
 
 
 def measure(ground: Ground) -> list[Line]:
-    """Look at daemons that ran some jobs and then nothing, without a subscriber."""
+    """Measure daemons that ran some jobs and are idle now, without a subscriber."""
     seconds = 5 if ground.quick else 20
     with ground.stage(slots=4) as stage:
         with stage.client() as client:
             launch_at_once(client, 50)
-        # What the last job and the client that left still cause is not idleness.
+        # Work that the last job and the disconnected client still cause does not count.
         stage.wait_for_end_of("worker", 2)
         before = _ticks(stage)
         if stage.wait_for_end_of("worker", seconds):
@@ -43,15 +43,15 @@ def _ticks(stage: Stage) -> dict[str, int]:
 
 
 def _kilobytes(pid: int, what: str) -> float:
-    """Read an entry of smaps_rollup; see proc_pid_smaps(5). Kibibytes, given in thousands of bytes."""
+    """Return an entry of smaps_rollup, see proc_pid_smaps(5), converted from KiB to thousands of bytes."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith(f"{what}:"):
             return int(line.split()[1]) * 1.024
-    raise RuntimeError(f"the kernel does not tell {what} of {pid}")
+    raise RuntimeError(f"the kernel does not report {what} of {pid}")
 
 
 def resident_megabytes(pid: int) -> float:
-    """Get the resident memory of a process, in millions of bytes."""
+    """Return the resident memory of a process, in millions of bytes."""
     return _kilobytes(pid, "Rss") / 1000
 
 

@@ -1,4 +1,4 @@
-"""How soon: the durable acknowledgement of one job, the news of its end, and both with a job that writes without pause."""
+"""Latency of the durable acknowledgement of one job and of the report of its end, also next to a job that writes without pause."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
 
 BESIDE_A_WRITER = "beside a job that writes without pause, p99"
-# More than it can write in one round, and no more than memory bears if it is forgotten.
+# More than it can write in one round, and not more than fits into memory if it is forgotten.
 _WRITER_BYTES = 2_000_000_000
 _SLOTS = 4
 _WARM_UP = 20
 _MEDIAN, _WORST = 0.5, 0.99
-# The start of a job that ran so long is durable before it ends; of one that ends at once both are told in one breath.
+# The start of a job that runs this long is durable before it ends; if it ends at once, both are reported together.
 _SHORT_MS, _LONGER_MS = 0, 10
 
 
@@ -57,7 +57,7 @@ def _quiet(ground: Ground, logs: Path, *, judged: bool) -> list[Line]:
     with ground.stage(slots=_SLOTS, logs=logs) as stage, stage.client() as client, DurableEcho(stage.folder / "echo.db") as echo:
         for _ in range(_WARM_UP + count):
             for milliseconds, into in ends.items():
-                # A machine that did nothing for some milliseconds is slower, by a factor of two: then the limit is measured so too.
+                # A machine that was idle for some milliseconds is slower by a factor of two, so the limit is measured in the same way.
                 sleep(milliseconds / 1000)
                 limits[milliseconds].append(echo.call())
                 begun = perf_counter_ns()
@@ -77,7 +77,7 @@ def _quiet(ground: Ground, logs: Path, *, judged: bool) -> list[Line]:
 
 
 class Writer:
-    """A job that writes zeros into its log without pause; started anew where it came to its end."""
+    """A job that writes zeros into its log without pause; started again when it ends."""
 
     def __init__(self, client: Client, stage: Stage) -> None:
         self._client = client
@@ -85,7 +85,7 @@ class Writer:
         self._begin()
 
     def keep_on(self) -> None:
-        """Make sure that it writes."""
+        """Ensure that it is writing."""
         if self._job.poll() is not None:
             self._cut_log()
             self._begin()
@@ -102,7 +102,7 @@ class Writer:
         _await_start(self._client, self._job)
 
     def _cut_log(self) -> None:
-        # Memory is given back, without the removal of anything.
+        # Frees memory without removing files.
         for log in self._logs.glob(f"{self._job.pid}_*/stdout"):
             os.truncate(log, 0)
 

@@ -1,4 +1,4 @@
-"""How many jobs a second: `/bin/true` with both logs, durable, in a cgroup each, over CURVE, watched to the last end."""
+"""Jobs per second: `/bin/true` with both logs, durable, each in a cgroup, over CURVE, watched until the last has ended."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DEADLINE_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to start many jobs; `launch` does it and gives jobs per second."""
+    """A way to start many jobs; `launch` does it and returns jobs per second."""
 
     what: str
     promise: Promise
@@ -36,7 +36,7 @@ class Way:
 
 
 def measure(ground: Ground) -> list[Line]:
-    """Measure both ways of asking, with the logs in memory, and once with everything on disk."""
+    """Measure both kinds of requests, with the logs in memory, and once with everything on disk."""
     ways = (
         Way("jobs of one start", share(28, 45), launch_at_once),
         Way(f"jobs of a request each, {IN_FLIGHT} in flight", share(20, 35), launch_singly),
@@ -57,7 +57,7 @@ def measure(ground: Ground) -> list[Line]:
 
 
 def launch_at_once(client: Client, count: int) -> float:
-    """Start jobs with one request and wait for the last end; get jobs per second."""
+    """Start jobs with one request, wait for the last end, and return jobs per second."""
     begun = monotonic()
     jobs = client.submit_many([JobSpec((PROGRAM,))] * count)
     client.wait(jobs)
@@ -69,7 +69,7 @@ def launch_at_once(client: Client, count: int) -> float:
 
 
 def launch_singly(client: Client, count: int) -> float:
-    """Start jobs with one request each, so many in flight, and wait for the last end; get jobs per second."""
+    """Start jobs with one request each, a number of them in flight, wait for the last end, and return jobs per second."""
     connection = client.connection
     spec = to_wire(JobSpec((PROGRAM,)))
     flying: list[Exchange] = []
@@ -92,7 +92,7 @@ def launch_singly(client: Client, count: int) -> float:
 
 
 def _check_end(connection: Connection, exchange: Exchange) -> None:
-    """Take what was answered to one start; its last report must tell of a job that exited with status 0."""
+    """Process the replies to one start; its last report must be of a job that exited with status 0."""
     last: Item | None = None
     while (item := connection.take(exchange)) is not None:
         last = item
@@ -104,14 +104,14 @@ def _check_end(connection: Connection, exchange: Exchange) -> None:
 
 
 def spawn_limit(ground: Ground, root: Path, count: int) -> float:
-    """Run the limit's program; get jobs per second."""
+    """Run the limit's program, and return jobs per second."""
     program, folder = ground.compiled("limits/spawn_limit.c"), ground.fresh(root, "limit")
     command = [str(program), str(count), str(_LIMIT_IN_FLIGHT), str(folder), PROGRAM.decode()]
     return float(subprocess.run(command, env={"PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE, check=True).stdout)
 
 
 def _best_slots(ground: Ground, way: Way, count: int) -> tuple[int, str]:
-    """Try which number of slots is best on this machine; in a quick run, take the middle one."""
+    """Find the best number of slots for this machine; in a quick run, use the middle one."""
     if ground.quick:
         return SLOTS_TRIED[1], f"{SLOTS_TRIED[1]} slots"
     rates: dict[int, float] = {}

@@ -1,4 +1,4 @@
-"""What the memory of a worker grows to: after 100,000 jobs against after 1,000, with retention as it is by default."""
+"""How the memory of a worker grows: after 100,000 jobs compared with 1,000, with the default retention."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _JOBS_A_ROUND = 1000
 
 
 def measure(ground: Ground) -> list[Line]:
-    """Cancel rounds of a thousand jobs that wait behind one that runs: all that the worker does for a job but its process."""
+    """Cancel rounds of a thousand queued jobs: everything that the worker does for a job except its process."""
     rounds = 10 if ground.quick else 100
     with ground.stage(slots=1) as stage, stage.client() as client:
         launch_at_once(client, 50)

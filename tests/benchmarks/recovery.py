@@ -13,7 +13,7 @@ from jobwire.schemas.spec import JobSpec
 
 
 def measure(ground: Ground) -> list[Line]:
-    """Start the jobs once, then kill the worker again and again; each time whoever starts it anew does so at once."""
+    """Start the jobs once, then kill the worker again and again; each time it is started again at once."""
     count, rounds = (100, 2) if ground.quick else (1000, 5)
     seconds = []
     with ground.stage(slots=count) as stage:

@@ -1,8 +1,8 @@
-"""Measure jobwire against what this machine can do at most, and print one table.
+"""Measure jobwire against the limits of this machine, and print one table.
 
     python tests/benchmarks/run.py [GROUP...] [--quick] [--json FILE] [--disk FOLDER]
 
-Everything is measured in turns with its limit, in one run: only such ratios mean anything. A missed floor is said, and the run ends 1.
+Everything is measured in turns with its limit, in one run: only such ratios are meaningful. Exits with 1 if a floor is missed.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
 
 
 def main() -> int:
-    """Run what was asked for."""
-    parser = argparse.ArgumentParser(description="Measure jobwire against what this machine can do at most.")
+    """Run the requested measurements."""
+    parser = argparse.ArgumentParser(description="Measure jobwire against the limits of this machine.")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"which measurements, of {', '.join(GROUPS)}; default: all")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: under a minute, and less to rely on")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there too, a JSON object a line")
-    parser.add_argument("--disk", type=Path, default=Path("/var/tmp"), metavar="FOLDER", help="a folder on the disk to measure with")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: under a minute, and less reliable")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table to this file too, one JSON object per line")
+    parser.add_argument("--disk", type=Path, default=Path("/var/tmp"), metavar="FOLDER", help="a folder on the disk to use")
     options = parser.parse_args()
     if unknown := set(options.groups) - GROUPS.keys():
         parser.error(f"there is no group {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")

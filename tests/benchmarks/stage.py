@@ -1,7 +1,7 @@
-"""Where measurements take place: temporary folders on disk and in memory, and private workers in them, all gone at the end.
+"""The environment of measurements: temporary folders on disk and in memory, and private workers in them, removed at the end.
 
-Everything is removed when the last measurement is over and not earlier: after a large removal a file system is slow for half a minute. Also
-where it is interrupted; and what a run left behind that was killed, the next one removes.
+Everything is removed after the last measurement, because a file system is slow for half a minute after a large removal; also if the run is
+interrupted. The next run removes what a killed run left behind.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class CannotMeasure(Exception):  # noqa: N818 -- a fact
-    """Something that a measurement needs is not on this machine."""
+    """Raised if this machine lacks something that a measurement needs."""
 
 
 class Ground:
-    """The folders of one run. `disk` is on a disk, `memory` on a tmpfs where there is one; `quick`: fewer rounds of everything."""
+    """The folders of one run. `disk` is on a disk, `memory` on a tmpfs if there is one; `quick`: fewer rounds."""
 
     def __init__(self, disk: Path, *, quick: bool) -> None:
         self.quick = quick
@@ -48,7 +48,7 @@ class Ground:
         self._numbers = iter(range(1_000_000))
 
     def fresh(self, root: Path, what: str) -> Path:
-        """Make an empty folder below `disk` or `memory`."""
+        """Return a new empty folder below `disk` or `memory`."""
         folder = root / f"{what}-{next(self._numbers)}"
         folder.mkdir(mode=0o700)
         return folder
@@ -61,17 +61,17 @@ class Ground:
         before: Callable[[Path, Identity], None] | None = None,
         options: Sequence[str] = (),
     ) -> Stage:
-        """Prepare a worker: its state on disk, its logs below `logs` (None: in memory). `before(state, admin)` may fill the state.
+        """Return a worker: its state on disk, its logs below `logs` (None: in memory). `before(state, admin)` may fill the state.
 
-        `options` are more of those of `worker run`.
+        `options` are further options of `worker run`.
         """
         logs_folder = self.fresh(self.memory if logs is None else logs, "logs")
         return Stage(self.fresh(self.disk, "stage"), logs_folder, slots, before, options)
 
     def compiled(self, source: str) -> Path:
-        """Compile a C program that stands beside this file.
+        """Compile a C program in the folder of this file, and return its path.
 
-        Raises CannotMeasure where there is no compiler.
+        Raises CannotMeasure if there is no compiler.
         """
         compiler = shutil.which("cc")
         if compiler is None:
@@ -94,7 +94,7 @@ class Ground:
         with uninterrupted():
             folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
             self._cleaning.callback(shutil.rmtree, folder, ignore_errors=True)
-            # Held as long as this process lives.
+            # Held until this process ends.
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._cleaning.callback(os.close, lock)
@@ -103,7 +103,7 @@ class Ground:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold signals back that would interrupt this, until it is over."""
+    """Block signals during this."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
     try:
         yield
@@ -112,7 +112,7 @@ def uninterrupted() -> Iterator[None]:
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM and SIGHUP end this process as Ctrl-C does, so that everything is cleaned up."""
+    """Make SIGTERM and SIGHUP end this process as Ctrl-C does, so that everything is cleaned up."""
 
     def interrupt(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(f"signal {number}")
@@ -123,7 +123,7 @@ def end_on_signals() -> None:
 
 @contextmanager
 def within(seconds: int, what: str) -> Iterator[None]:
-    """Raise TimeoutError in the main thread where this takes longer, whatever it waits for."""
+    """Raise TimeoutError in the main thread if this takes longer, whatever it waits for."""
 
     def ring(_number: int, _frame: object) -> None:
         raise TimeoutError(f"{what} takes longer than {seconds} s")
@@ -149,7 +149,7 @@ def _remove_left_behind(root: Path) -> None:
 
 
 class Stage:
-    """A private worker while it is entered: worker, supervisor and keeper have ended when it is left."""
+    """A context manager that runs a private worker; at its exit, worker, supervisor and keeper have ended."""
 
     def __init__(
         self, folder: Path, logs: Path, slots: int, before: Callable[[Path, Identity], None] | None, options: Sequence[str] = ()
@@ -160,7 +160,7 @@ class Stage:
         self.slots = slots
         self.state = folder / "state" / "worker"
         config = folder / "config"
-        # With these, `jobwire` on the command line finds this worker as the user's own.
+        # With these, the command line uses this worker as the user's private one.
         self.environment = {**os.environ, "JOBWIRE_STATE": str(folder / "state"), "JOBWIRE_CONFIG": str(config)}
         self.environment.pop("JOBWIRE_CONTEXT", None)
         for path in (folder / "state", self.state, config):
@@ -176,17 +176,17 @@ class Stage:
 
     @property
     def pids(self) -> dict[str, int]:
-        """Say who runs, by name."""
+        """Return the running processes, by name."""
         return {
             name: self.description[key] for name, key in (("worker", "pid"), ("supervisor", "supervisor_pid"), ("keeper", "keeper_pid"))
         }
 
     def client(self) -> Client:
-        """Connect as the admin."""
+        """Return a client of the admin."""
         return Client.connect(self.description["endpoint"], parse_public(self.description["key"]), self.admin)
 
     def command(self, *words: str) -> list[str]:
-        """Write a command line of jobwire; run it with `environment`."""
+        """Return a command line of jobwire; run it with `environment`."""
         script = Path(sys.executable).with_name("jobwire")
         return [str(script), *words] if script.exists() else [sys.executable, "-m", "jobwire.client.cli.main", *words]
 
@@ -195,7 +195,7 @@ class Stage:
         return self
 
     def restart(self) -> None:
-        """Kill the worker with SIGKILL and start the next one; its supervisor and keeper go on. Gives back when it is ready."""
+        """Kill the worker with SIGKILL and start the next one; its supervisor and keeper continue. Returns when it is ready."""
         self._process.kill()
         self._process.wait()
         os.close(self._pidfds.pop("worker"))
@@ -208,7 +208,7 @@ class Stage:
     def _end(self) -> None:
         with suppress(Refused, TimeoutError):
             self._end_jobs()
-        # A worker that ends without jobs lets its supervisor end too, and that its keeper.
+        # A worker that exits without jobs makes its supervisor exit, and that its keeper.
         self._process.terminate()
         for name, pidfd in self._pidfds.items():
             if not select.select([pidfd], [], [], _END_SECONDS)[0]:
@@ -219,11 +219,11 @@ class Stage:
             os.close(pidfd)
 
     def wait_for_end_of(self, name: str, seconds: float) -> bool:
-        """Let time pass, but not longer than one of the daemons lives; say whether it ended."""
+        """Wait, but not longer than until one of the daemons ends; return whether one did."""
         return bool(select.select([self._pidfds[name]], [], [], seconds)[0])
 
     def logged(self) -> str:
-        """Read what the daemons had to say."""
+        """Return the logs of the daemons."""
         paths = (self.folder / "worker.log", self.state / "supervisor.log")
         return "\n--\n".join(path.read_text(errors="replace") for path in paths if path.exists())
 
@@ -248,7 +248,7 @@ class Stage:
             with os.fdopen(ready, "rb") as pipe:
                 line = pipe.readline() if select.select([pipe], [], [], _READY_SECONDS)[0] else b""
         except KeyboardInterrupt:
-            # Its supervisor and keeper end with it: nothing runs yet.
+            # Its supervisor and keeper exit with it, because no job is running yet.
             self._process.terminate()
             self._process.wait()
             raise

@@ -1,4 +1,4 @@
-"""What is told of a measurement: a line with the limit, ours, their ratio, and what was promised. Knows no measurement."""
+"""The table of results: a line for each, with the limit, the measured value, their ratio, and the promise. Knows no measurement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """How far ours may be from the limit, in `unit`. `least`: the bounds are the least that is promised, otherwise the most."""
+    """How far a result may be from the limit, in `unit`. `least`: the bounds are minima, otherwise maxima."""
 
     floor: float
     aim: float
@@ -36,27 +36,27 @@ class Promise:
         return Verdict.MISSED
 
     def write(self, number: float) -> str:
-        """Write a number in this unit."""
+        """Return a number in this unit, as text."""
         return f"{number:.2f} x" if self.unit == "x" else f"{number:.0f} {self.unit}"
 
     def write_bound(self, bound: float) -> str:
-        """Write the floor or the aim."""
+        """Return the floor or the aim, as text."""
         return f"{'>=' if self.least else '<='} {self.write(bound)}"
 
 
 def share(floor_percent: float, aim_percent: float) -> Promise:
-    """Promise a share of the limit's rate."""
+    """Return the promise of a share of the limit's rate."""
     return Promise(floor_percent, aim_percent, "%", least=True)
 
 
 def at_most(floor: float, aim: float, unit: str = "x") -> Promise:
-    """Promise no more than a multiple of the limit's cost, or than an amount."""
+    """Return the promise of at most a multiple of the limit's cost, or an amount."""
     return Promise(floor, aim, unit, least=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line. `ratio` is what the promise is about; no `limit`: an amount; no `ours`: it could not be measured, and `note` says why."""
+    """One line. The promise is about `ratio`. Without `limit` it is an amount; without `ours` it was not measured, and `note` says why."""
 
     what: str
     unit: str
@@ -69,49 +69,49 @@ class Line:
 
     @property
     def verdict(self) -> Verdict:
-        """Say whether the promise was kept."""
+        """Return whether the promise was kept."""
         if self.ratio is None:
             return Verdict.NOT_MEASURED
         return self.promise.verdict(self.ratio) if self.judged else Verdict.INFORMATION
 
     def cells(self) -> tuple[str, ...]:
-        """Write the columns."""
+        """Return the columns, as text."""
         amounts = ["" if number is None else f"{_short(number)} {self.unit}" for number in (self.limit, self.ours)]
         ratio = "" if self.ratio is None or self.limit is None else self.promise.write(self.ratio)
         bounds = [self.promise.write_bound(bound) if self.judged else "" for bound in (self.promise.floor, self.promise.aim)]
         return (self.what, *amounts, ratio, *bounds, self.verdict)
 
     def fields(self) -> dict[str, Any]:
-        """Get everything, for JSON."""
+        """Return all fields, for JSON."""
         return {**asdict(self), "verdict": self.verdict}
 
 
 def amount(what: str, number: float, promise: Promise, *, judged: bool = True, note: str = "") -> Line:
-    """Make the line of an amount that is not compared with anything."""
+    """Return the line of an amount without a limit."""
     return Line(what, promise.unit, None, number, number, promise, judged, note)
 
 
 def unmeasured(what: str, promise: Promise, why: str) -> Line:
-    """Make the line of what is owed and could not be measured."""
+    """Return the line of a measurement that was not possible."""
     return Line(what, "", None, None, None, promise, note=why)
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """What was measured in turns: limit, ours, limit, ours."""
+    """Samples that were measured in turns: limit, ours, limit, ours."""
 
     limits: Sequence[float]
     ours: Sequence[float]
 
     def line(self, what: str, unit: str, promise: Promise, *, judged: bool = True, note: str = "") -> Line:
-        """Tell the medians, and the median of the pairs' ratios: a slow minute of the machine hits both halves of a pair."""
+        """Return a line of the medians, and the median of the pairs' ratios: a slow minute of the machine affects both halves of a pair."""
         ratio = median(ours / limit for limit, ours in zip(self.limits, self.ours, strict=True))
         if promise.unit == "%":
             ratio *= 100
         return Line(what, unit, median(self.limits), median(self.ours), ratio, promise, judged, note)
 
     def line_at(self, share_below: float, what: str, unit: str, promise: Promise, *, judged: bool = True, note: str = "") -> Line:
-        """Tell one quantile of each side, and the ratio of the two."""
+        """Return a line of one quantile of each side, and their ratio."""
         limit, ours = quantile(self.limits, share_below), quantile(self.ours, share_below)
         return Line(what, unit, limit, ours, ours / limit, promise, judged, note)
 
@@ -127,7 +127,7 @@ def in_turns(limit: Callable[[], float], ours: Callable[[], float], rounds: int)
 
 
 def quantile(values: Sequence[float], share_below: float) -> float:
-    """Get the value that this share of all does not exceed (nearest rank)."""
+    """Return the value that this share of all does not exceed (nearest rank)."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share_below))]
 
 
@@ -135,7 +135,7 @@ COLUMNS = ("what", "limit", "ours", "ratio", "floor", "aim", "verdict")
 
 
 def draw(lines: Iterable[Line]) -> str:
-    """Draw the table, and the notes below it."""
+    """Return the table, and the notes below it, as text."""
     drawn = list(lines)
     cells = [COLUMNS, *(line.cells() for line in drawn)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]

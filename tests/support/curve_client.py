@@ -1,4 +1,4 @@
-"""A client that speaks CurveZMQ by itself (ZeroMQ RFC 23, 26): libzmq sends no part of a message before it is whole, an attacker does."""
+"""A client that implements CurveZMQ itself (ZeroMQ RFC 23, 26): unlike libzmq, an attacker can send parts of a message."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _raw(key: bytes) -> bytes:
 
 
 class CurveClient:
-    """One connection that has shaken hands as a socket of this type, and then sends what it is told."""
+    """One connection after the handshake of a socket of this type, which sends any bytes."""
 
     def __init__(self, endpoint: str, server: bytes, identity: Identity, socket_type: bytes = b"DEALER") -> None:
         address = urlsplit(endpoint)
@@ -61,7 +61,7 @@ class CurveClient:
         self.socket.close()
 
     def encode(self, payload: bytes, flags: bytes = b"\0") -> bytes:
-        """Write one frame of a message, or (COMMAND) a command."""
+        """Return one frame of a message, or (COMMAND) a command."""
         nonce = self._nonce()
         body = b"\x07MESSAGE" + nonce + self._box.encrypt(flags + payload, b"CurveZMQMESSAGEC" + nonce).ciphertext
         return _header(body, 0) + body
@@ -71,7 +71,7 @@ class CurveClient:
         self.socket.sendall(self.encode(payload, flags))
 
     def was_cut_off(self) -> bool:
-        """Say whether the other side has ended the connection."""
+        """Return whether the other side has closed the connection."""
         self.socket.settimeout(0.01)
         try:
             while self.socket.recv(65_536):

@@ -1,4 +1,4 @@
-"""Real workers for system tests: started, awaited by their readiness line, killed, started again, and gone at the end."""
+"""Real workers for system tests: started, awaited by their readiness line, killed, started again, and removed at the end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _Found = TypeVar("_Found")
 
 
 def wait_until(look: Callable[[], _Found | None], what: str, seconds: float = 60.0) -> _Found:
-    """Wait for a condition that nothing tells of, with a deadline."""
+    """Wait for a condition that cannot be watched, with a deadline."""
     deadline = time.monotonic() + seconds
     pause = select.poll()
     while True:
@@ -41,7 +41,7 @@ def wait_until(look: Callable[[], _Found | None], what: str, seconds: float = 60
 
 
 def at_rest(look: Callable[[], _Found]) -> _Found:
-    """Wait until something looks the same for a while: connections that were left, for instance, are closed a moment later."""
+    """Wait until something stays the same for a while; for example, abandoned connections are closed a moment later."""
 
     def same() -> list[_Found]:
         before = look()
@@ -52,7 +52,7 @@ def at_rest(look: Callable[[], _Found]) -> _Found:
 
 
 class Worker:
-    """One worker of its own state folder, with the identities of an admin and of whoever is added."""
+    """One worker with a state folder of its own, the identity of an admin, and those of members that are added."""
 
     def __init__(self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None, options: Sequence[str] = ()) -> None:
         self.folder = folder
@@ -61,7 +61,7 @@ class Worker:
         self.log = folder / "worker.log"
         self.slots = slots
         self.env = env or {}
-        # What the worker is started with, `prlimit` for instance.
+        # The command with which the worker is started, for example `prlimit`.
         self.prefix: list[str] = []
         self.options = list(options)
         self.admin = self.add("admin", "admin")
@@ -69,19 +69,19 @@ class Worker:
         self.description: dict[str, Any] = {}
 
     def add(self, name: str, role: str) -> Identity:
-        """Put somebody new on the roster."""
+        """Add a new member to the roster."""
         identity = generate()
         roster.add_member(self.roster, name, identity.public, role)
         return identity
 
     def admit(self, name: str, role: str) -> Identity:
-        """Put somebody new on the roster of a worker that runs, and return when they may come in."""
+        """Add a new member to the roster of a running worker, and return when the member is admitted."""
         identity = self.add(name, role)
         wait_until(lambda: self.lets_in(identity), "the roster is in force")
         return identity
 
     def lets_in(self, identity: Identity) -> bool:
-        """Tell whether somebody may come in now."""
+        """Return whether a member is admitted now."""
         try:
             with self.client(identity) as client:
                 client.hello()
@@ -90,7 +90,7 @@ class Worker:
         return True
 
     def start(self) -> Worker:
-        """Start it, and return when it can be spoken to."""
+        """Start it, and return when clients can connect."""
         read, write = os.pipe()
         command = self.argv("run", "--roster", str(self.roster), "--slots", str(self.slots), "--ready-fd", str(write), *self.options)
         with self.log.open("ab") as log:
@@ -112,11 +112,11 @@ class Worker:
         return self
 
     def argv(self, *words: str) -> list[str]:
-        """Write a command line of `jobwire worker` for this state folder."""
+        """Return a command line of `jobwire worker` for this state folder."""
         return [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", words[0], "--state", str(self.state), *words[1:]]
 
     def command(self, *words: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
-        """Run `jobwire worker WORDS` to its end, which must be the expected one."""
+        """Run `jobwire worker WORDS` and return the result; its exit status must be the expected one."""
         ended = subprocess.run(
             [*self.prefix, *self.argv(*words)],
             stdin=subprocess.DEVNULL,
@@ -130,7 +130,7 @@ class Worker:
         return ended
 
     def refusal(self, status: int = 1) -> str:
-        """Start it where it must not start; get the last line that it says."""
+        """Start it where it must not start, and return the last line that it prints."""
         return self.command("run", "--roster", str(self.roster), status=status).stderr.splitlines()[-1]
 
     @property
@@ -150,36 +150,36 @@ class Worker:
         return self.state / "logs"
 
     def described(self) -> dict[str, Any]:
-        """Read what the worker says of itself now."""
+        """Return the worker's current description."""
         found: dict[str, Any] = json.loads((self.state / "worker.json").read_bytes())
         return found
 
     def client(self, identity: Identity | None = None) -> Client:
-        """Connect as the admin, or as somebody else."""
+        """Return a client of the admin, or of another member."""
         return Client.connect(self.endpoint, self.public, identity or self.admin)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """End the worker's process, and only that."""
+        """Stop the worker's process, and only that."""
         assert self.process is not None
         self.process.send_signal(number)
         self.process.wait(READY_SECONDS)
 
     def kill_supervisor(self) -> None:
-        """Kill it, and wait until the worker has met the next one."""
+        """Kill it, and wait until the worker is connected to the next one."""
         before = self.described()["supervisor_pid"]
         os.kill(before, signal.SIGKILL)
-        wait_until(lambda: self.described()["supervisor_pid"] != before, "the worker meets the next supervisor")
+        wait_until(lambda: self.described()["supervisor_pid"] != before, "the worker connects to the next supervisor")
 
     def logged(self) -> str:
-        """Read what worker and supervisor had to say."""
+        """Return the logs of worker and supervisor."""
         parts = [path.read_text(errors="replace") for path in (self.log, self.state / "supervisor.log") if path.exists()]
         return "\n--\n".join(parts)
 
     def clean(self) -> None:
-        """End everything: all jobs, worker, supervisor and keeper."""
+        """Stop everything: all jobs, worker, supervisor and keeper."""
         if self.process is not None and self.process.poll() is None:
             self._stop_all_jobs()
-            # Without jobs an ending worker lets its supervisor end too.
+            # Without jobs, a worker that exits makes its supervisor exit too.
             self.kill(signal.SIGTERM)
         for name in ("supervisor_pid", "keeper_pid"):
             wait_until(lambda name=name: not is_alive(self.described_or_last().get(name, 0)), f"{name} ends")

@@ -1,4 +1,4 @@
-"""A desk on a real store, above an engine that fails on any effect nobody expected."""
+"""A desk with a real store, and an engine that fails on any unexpected effect."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OWNER = b"o" * 32
 
 @dataclass
 class EngineDouble:
-    """Records effects; `expect` takes them out, and what is left over at the end fails the test."""
+    """Records effects; `expect` removes them, and any that remain at the end fail the test."""
 
     slots: int = 2
     effects: list[tuple[object, ...]] = field(default_factory=list)
@@ -79,7 +79,7 @@ class EngineDouble:
         return LogPart(0, b"".join(whole.splitlines(keepends=True)[-lines:])[-most_bytes:], len(whole))
 
     def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
-        raise AssertionError("nobody follows here")
+        raise AssertionError("nothing is followed here")
 
     def expect(self, *effects: tuple[object, ...]) -> None:
         assert self.effects == list(effects)
@@ -91,7 +91,7 @@ SOMEBODYS = StopOrder(15, 1000, "somebody")
 
 @dataclass(frozen=True)
 class Taken:
-    """What a start came to."""
+    """The result of a start."""
 
     jobs: Sequence[Job]
     known: int
@@ -100,7 +100,7 @@ class Taken:
 
 @dataclass
 class House:
-    """One desk with everything around it; `restart` makes the next one on the same store."""
+    """One desk with everything around it; `restart` creates the next one on the same store."""
 
     path: Path
     engine: EngineDouble
@@ -108,7 +108,7 @@ class House:
     now: int = 1_000_000
     # How far the machine's clock was set.
     set_by: int = 0
-    # Asked and called by the desk; a test may put others in their place.
+    # Called by the desk; a test may replace them.
     shortage: Callable[[], Refused | None] = lambda: None
     released: Callable[[], None] = lambda: None
 
@@ -158,7 +158,7 @@ class House:
         )
 
     async def durable(self) -> None:
-        """Wait until everything submitted so far is on disk and was told."""
+        """Wait until everything submitted so far is on disk and was published."""
         await self.desk.durable()
 
     async def accept(self, *asked: Asked, batch: BatchRun | None = None, owner: bytes = OWNER) -> Taken:

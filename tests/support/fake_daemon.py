@@ -1,6 +1,6 @@
-"""A daemon for tests of the client: real CURVE sockets in a thread, jobs that only pretend, and faults on order.
+"""A fake worker for tests of the client: real CURVE sockets in a thread, jobs without processes, and faults on request.
 
-What it must know survives `restart` (jobs, logs, events); what a real one forgets (nonce, streams, grants) is forgotten.
+Jobs, logs and events survive `restart`; what a real worker forgets (nonce, streams, grants) does not.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Result = TypeVar("_Result")
 
 
 class FakeDaemon(FakeDesk):
-    """A fake desk at real sockets; `do` and what stands on it may be called while it runs."""
+    """A fake desk with real sockets; `do`, and the methods based on it, may be called while it runs."""
 
     def __init__(self, *members: bytes, host: str = "127.0.0.1") -> None:
         super().__init__(*members)
@@ -53,7 +53,7 @@ class FakeDaemon(FakeDesk):
         self._thread.start()
 
     def stop(self) -> None:
-        """As a kill: connections are gone, nothing was said."""
+        """Stop as if it was killed: connections are closed without a message."""
         if self._thread is not None:
             self.do(lambda: setattr(self, "_running", False))
             self._thread.join()
@@ -70,7 +70,7 @@ class FakeDaemon(FakeDesk):
         os.close(self._wake_write)
 
     def do(self, order: Callable[[], _Result]) -> _Result:
-        """Run something in the daemon's thread."""
+        """Run a function in the daemon's thread."""
         done: SimpleQueue[_Result] = SimpleQueue()
         self._orders.put(lambda: done.put(order()))
         os.write(self._wake_write, b"!")
@@ -86,7 +86,7 @@ class FakeDaemon(FakeDesk):
         self.do(lambda: self._finish(self.jobs[job_id], job_pb2.Outcome(kind=job_pb2.OUTCOME_KIND_EXITED, exit_status=status)))
 
     def tell(self, *kinds: event_pb2.EventKind, deaf: bool = False) -> None:
-        """Make events of nobody's job; `deaf`: they are published, and do not arrive."""
+        """Add events of a job without an owner; `deaf`: they are published, and do not arrive."""
         self.do(lambda: [self._tell(kind, job_pb2.JobKey(id=bytes(16)), deaf=deaf) for kind in kinds])
 
     def beat(self) -> None:
@@ -111,7 +111,7 @@ class FakeDaemon(FakeDesk):
         return next((Member("x", key, "admin") for key in self.members if curve_public_of(key) == curve_public), None)
 
     def _loop(self) -> None:
-        # As if it were another process: signals are for the client under test.
+        # As in another process: signals are for the client under test.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         sockets = (self._handshake.socket, self._router, self._publisher)
         watched = [*((socket, zmq.POLLIN) for socket in sockets), (self._wake_read, zmq.POLLIN)]
@@ -143,7 +143,7 @@ class FakeDaemon(FakeDesk):
 
 
 class Later:
-    """Does something in another thread as soon as the daemon has seen a request; the client under test waits meanwhile."""
+    """Calls a function in another thread once the daemon has received a request, while the client under test waits."""
 
     def __init__(self, daemon: FakeDaemon, verb: str, then: Callable[[], object], count: int = 1) -> None:
         self._thread = threading.Thread(target=self._watch, args=(daemon, verb, then, count))

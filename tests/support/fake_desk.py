@@ -1,4 +1,4 @@
-"""What a daemon that pretends knows and answers: jobs, logs, events. Knows no socket: `FakeDaemon` has them."""
+"""What the fake worker knows and answers: jobs, logs, events. Knows no socket: `FakeDaemon` has them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FakeStream:
     # A log: its job, and the byte reached.
     job: FakeJob | None = None
     position: int = 0
-    # Reports: what is due, and how many jobs are still to finish.
+    # Reports: those that are due, and how many jobs have not finished.
     due: list[request_pb2.Report] = field(default_factory=list)
     open_jobs: list[FakeJob] = field(default_factory=list)
 
@@ -235,7 +235,7 @@ class FakeDesk:
                 self._flow_log(stream, stream.job)
 
     def _flow_reports(self, stream: FakeStream) -> None:
-        # Who left is found to be gone while something is sent.
+        # That a client has left is noticed when something is sent to it.
         while stream.due and stream.credit > 0 and stream in self.streams:
             stream.credit -= 1
             reports = request_pb2.Reports(reports=[stream.due.pop(0)])

@@ -1,4 +1,4 @@
-"""The home of somebody who types `jobwire`: their folders, and what they see."""
+"""The home of a user of the command line: their folders, and what they see."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobwire.keys import identity as identities
 from jobwire.keys.identity import Identity
 
 SECONDS = 60
-# Makes the terminal on its standard input its own, so that Ctrl-C typed there becomes a signal, and then is the command.
+# Makes the terminal on its standard input its controlling terminal, so that Ctrl-C becomes a signal, and then executes the command.
 _ON_A_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 
 
@@ -35,27 +35,27 @@ class Home:
             **kept,
             "JOBWIRE_CONFIG": str(self.config),
             "JOBWIRE_STATE": str(self.state),
-            # Compiled once for all tests of a session, and not beside the sources.
+            # Compiled once for all tests of a session, and not next to the sources.
             "PYTHONPYCACHEPREFIX": str(bytecode),
             "TERM": "xterm",
             "NO_COLOR": "1",
         }
 
     def use(self, worker: Worker, identity: Identity) -> None:
-        """Be somebody on a worker's roster, and speak to it."""
+        """Become a member of a worker's roster, and use that worker."""
         identities.save(identity, self.config / "identity")
         key = identities.format_public(worker.public)
         text = f'current = "lab"\n\n[contexts.lab]\nendpoint = "{worker.endpoint}"\nkey = "{key}"\n'
         (self.config / "contexts.toml").write_text(text)
 
     def stop_all(self) -> None:
-        """Stop what this user still runs."""
+        """Stop everything that this user runs."""
         jobs = [job["id"] for job in self.records("list")]
         if jobs:
             self.jobwire("stop", "--now", *jobs)
 
     def jobwire(self, *arguments: str, stdin: bytes = b"", status: int | None = 0) -> subprocess.CompletedProcess[bytes]:
-        """Run a command to its end, which must be the expected one."""
+        """Run a command and return the result; its exit status must be the expected one."""
         ended = subprocess.run(
             command(*arguments), input=stdin, capture_output=True, env=self.env, cwd=self.folder, timeout=SECONDS, check=False
         )
@@ -69,25 +69,25 @@ class Home:
         )
 
     def records(self, *arguments: str) -> list[dict[str, Any]]:
-        """Run a command with `--json`, and read what it wrote."""
+        """Run a command with `--json`, and return what it printed."""
         return [json.loads(line) for line in self.jobwire(*arguments, "--json").stdout.splitlines()]
 
     def submit(self, *arguments: str) -> str:
-        """Submit a job, and get its id."""
+        """Submit a job and return its id."""
         return self.jobwire("submit", "-q", *arguments).stdout.decode().strip()
 
     def until_running(self, name: str) -> dict[str, Any]:
-        """Wait until a job runs."""
+        """Wait until a job is running."""
         return wait_until(lambda: next((job for job in self.records("show", name) if job["state"] == "running"), None), f"{name} runs")
 
 
 def command(*arguments: str) -> list[str]:
-    """Write the command line of the command."""
+    """Return the command line of `jobwire`."""
     return [sys.executable, "-P", "-m", "jobwire.client.cli.main", *arguments]
 
 
 def read_until(stream: IO[bytes], text: bytes) -> bytes:
-    """Read from a pipe until a text came."""
+    """Read from a pipe until a text arrives."""
     got = b""
     while text not in got:
         part = os.read(stream.fileno(), 65536)
@@ -97,13 +97,13 @@ def read_until(stream: IO[bytes], text: bytes) -> bytes:
 
 
 def select_line(listener: subprocess.Popen[bytes]) -> bytes | None:
-    """Read a line of its output if there is one."""
+    """Return a line of its output if there is one."""
     assert listener.stdout
     return listener.stdout.readline() if select.select([listener.stdout], [], [], 0)[0] else None
 
 
 class Terminal:
-    """A command on a terminal of its own; or, where it is to be suspended, in a group of its own and in our session."""
+    """A command on a terminal of its own; or, if it is to be suspended, in a process group of its own in this session."""
 
     def __init__(self, home: Home, *arguments: str, is_suspended: bool = False) -> None:
         self.screen = b""
@@ -117,7 +117,7 @@ class Terminal:
                 stderr=slave,
                 env=home.env,
                 cwd=home.folder,
-                # setpgid(2): who stops a group that no one in its session could continue is ignored.
+                # setpgid(2): stop signals to a process group that nobody in its session could continue are ignored.
                 start_new_session=not is_suspended,
                 process_group=0 if is_suspended else None,
             )
@@ -125,7 +125,7 @@ class Terminal:
             os.close(slave)
 
     def until(self, text: str) -> None:
-        """Wait until a text was shown that was not waited for before."""
+        """Wait until a text is shown after those that were waited for before."""
         deadline = time.monotonic() + SECONDS
         while (at := self.screen.find(text.encode(), self._seen)) < 0:
             assert select.select([self._master], [], [], max(0, deadline - time.monotonic()))[0], f"no {text!r}: {self.screen!r}"
@@ -145,7 +145,7 @@ class Terminal:
         self._master = -1
 
     def ended(self) -> int:
-        """Wait for the end; get the exit status."""
+        """Wait for the end, and return the exit status."""
         while self._master >= 0:
             try:
                 part = os.read(self._master, 65536)
@@ -155,7 +155,7 @@ class Terminal:
         return self.process.wait(SECONDS)
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Remove everything."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()

@@ -1,4 +1,4 @@
-"""What somebody on the roster does who wants to harm the worker, for tests and for measurements: each attack goes on until `over`."""
+"""Attacks of a member of the roster on the worker, for tests and measurements: each continues until `over`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobwire.schemas.generated import job_pb2, request_pb2
 
 @contextmanager
 def watched(raw: RawClient) -> Iterator[zmq.Socket[bytes]]:
-    """Watch the connection of a client that reads; the socket tells when it was cut off."""
+    """Watch the connection of a client that reads; the socket reports when it was closed."""
     monitor = raw.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
     try:
         yield monitor
@@ -28,23 +28,23 @@ def watched(raw: RawClient) -> Iterator[zmq.Socket[bytes]]:
 
 
 def follow(raw: RawClient, key: job_pb2.JobKey, count: int) -> None:
-    """Follow a log many times, and take nothing of it; until it is cut off."""
+    """Follow a log many times without reading, until the connection is closed."""
     wanted = request_pb2.FollowLog(key=key, stream=request_pb2.STREAM_STDOUT, credit_bytes=LARGEST_CREDIT)
     send_all(raw, (raw.envelope(raw.request(follow_log=wanted)) for _ in range(count)))
 
 
 def list_all(raw: RawClient, count: int) -> None:
-    """Ask for all jobs many times, and take no answer; until it is cut off."""
+    """Request all jobs many times without reading, until the connection is closed."""
     send_all(raw, repeat(raw.envelope(raw.request(list=request_pb2.List(all=True))), count))
 
 
 def subscribe_all(raw: RawClient, count: int) -> None:
-    """Ask for grants many times, and take no answer; until it is cut off."""
+    """Request grants many times without reading, until the connection is closed."""
     send_all(raw, repeat(raw.envelope(raw.request(subscribe=request_pb2.Subscribe())), count))
 
 
 def send_all(raw: RawClient, frames: Iterable[bytes]) -> None:
-    """Send frames without reading an answer; until it is cut off."""
+    """Send frames without reading a reply, until the connection is closed."""
     raw.socket.setsockopt(zmq.SNDTIMEO, 200)
     with suppress(zmq.Again):
         for frame in frames:
@@ -53,7 +53,7 @@ def send_all(raw: RawClient, frames: Iterable[bytes]) -> None:
 
 @contextmanager
 def mute_connections(endpoint: str, count: int) -> Iterator[list[socket.socket]]:
-    """Connect many times, and say nothing."""
+    """Connect many times, and send nothing."""
     address = urlsplit(endpoint)
     connections: list[socket.socket] = []
     try:
@@ -66,7 +66,7 @@ def mute_connections(endpoint: str, count: int) -> Iterator[list[socket.socket]]
 
 
 def send_inside_handshake(connection: socket.socket, size: int) -> int:
-    """Greet as a CURVE client does, begin a command of so many bytes (RFC 37), and send until it is cut off; get how many were taken."""
+    """Send a CURVE greeting and a command of this many bytes (RFC 37) until cut off; return how many were accepted."""
     sent = 0
     with suppress(OSError):
         connection.sendall(GREETING + b"\x06" + size.to_bytes(8, "big"))
@@ -76,11 +76,11 @@ def send_inside_handshake(connection: socket.socket, size: int) -> int:
 
 
 def send_without_end(client: CurveClient, payload: bytes, flags: bytes, most: int) -> int:
-    """Send one frame after the other until it is cut off, or so many bytes are sent; get how many were."""
+    """Send frames until the connection is closed or this many bytes are sent; return how many were."""
     sent = 0
     with suppress(OSError):
         while sent < most and not client.was_cut_off():
-            # Written before they are sent: to encrypt takes longer.
+            # Encrypted before they are sent, because encryption takes longer than sending.
             frames = b"".join(client.encode(payload, flags) for _ in range(max(1, 500_000 // (len(payload) + 35))))
             client.socket.sendall(frames)
             sent += len(frames)
@@ -88,7 +88,7 @@ def send_without_end(client: CurveClient, payload: bytes, flags: bytes, most: in
 
 
 def subscribe_ungranted(subscribers: Iterable[zmq.Socket[bytes]], count: int) -> None:
-    """Send so many topics that nobody granted over each of these XSUB sockets."""
+    """Send this many topics that were never granted over each of these XSUB sockets."""
     for number in range(count):
         for subscriber in subscribers:
             with suppress(zmq.Again):

@@ -1,4 +1,4 @@
-"""How much is tried of a state machine or a property: the same few each time, and with `make soak` many others."""
+"""How many examples of a state machine or a property are tested: the same few each time, and with `make soak` many others."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine
 
-# The machine is busy with other things, too.
+# The machine may be busy with other work.
 _PATIENT = (HealthCheck.too_slow,)
 
 
 def scratch() -> Path:
-    """Make a folder for one example, in memory where there is such a place: thousands of commits would wait for a busy disk."""
+    """Return a folder for one example, in memory if possible: thousands of commits would wait for a busy disk."""
     return Path(tempfile.mkdtemp(dir=_scratches()))
 
 
 @cache
 def _scratches() -> Path:
-    """Make the folder of this process, gone at its end; where it is killed, the next one removes it."""
+    """Return the folder of this process, removed at its end; if it is killed, the next one removes it."""
     memory = Path("/dev/shm")
     root = memory if memory.is_dir() else Path(tempfile.gettempdir())
     for left in root.glob("jobwire-scratch-*"):
@@ -40,20 +40,20 @@ def _scratches() -> Path:
                 os.close(lock)
     folder = Path(tempfile.mkdtemp(prefix="jobwire-scratch-", dir=root))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    # Held as long as this process lives.
+    # Held until this process ends.
     fcntl.flock(os.open(folder, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_EX)
     return folder
 
 
 def briefly(examples: int = 60, steps: int = 30) -> settings:
-    """Try so many of so many steps, the same each time."""
+    """Return settings for this many examples of this many steps, the same each time."""
     return settings(
         max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=True, database=None, suppress_health_check=_PATIENT
     )
 
 
 def at_length(machine: type[RuleBasedStateMachine], examples: int = 1000, steps: int = 60) -> type[unittest.TestCase]:
-    """Make a soak test that tries many others."""
+    """Return a soak test that tries many other examples."""
     longer: type[unittest.TestCase] = type(f"{machine.__name__}AtLength", (machine.TestCase,), {})
     longer.settings = settings(  # type: ignore[attr-defined] # reason: hypothesis looks for it
         max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=False, suppress_health_check=_PATIENT

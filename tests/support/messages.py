@@ -1,4 +1,4 @@
-"""Arbitrary messages of the schema, for whatever must bear them."""
+"""Arbitrary messages of the schema, for tests of code that must accept any of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WHOLE = {
 
 
 def messages(kind: type[Message], *, ids: st.SearchStrategy[bytes] | None = None) -> st.SearchStrategy[Any]:
-    """Give messages of a kind with any of their fields set to anything; `ids` are bytes that mean something, for some of them."""
+    """Return a strategy for messages of a type, with any fields set to anything; `ids` are valid bytes for some of them."""
     return _of(kind.DESCRIPTOR, st.binary(max_size=40) if ids is None else ids)
 
 
@@ -48,7 +48,7 @@ def _values(field: FieldDescriptor, ids: st.SearchStrategy[bytes]) -> st.SearchS
     if field.message_type is not None:
         one = st.deferred(lambda: _of(field.message_type, ids))
     elif field.enum_type is not None:
-        # A newer version may know others.
+        # A newer version may have other values.
         one = st.sampled_from([value.number for value in field.enum_type.values]) | st.integers(0, 2**31 - 1)
     elif field.type == FieldDescriptor.TYPE_BOOL:
         one = st.booleans()

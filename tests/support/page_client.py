@@ -1,4 +1,4 @@
-"""A client as somebody writes it who has docs/protocol.md and the .proto files, and nothing of ours: it imports no jobwire."""
+"""A client written only from docs/protocol.md and the .proto files: it imports nothing of jobwire."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 @functools.cache
 def schema() -> SimpleNamespace:
-    """Compile the .proto files, with the import root that the page names, and give the messages by name."""
+    """Compile the .proto files, with the import root that the page names, and return the messages by name."""
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "set"
         root = ROOT / "schemas" / "proto"
@@ -39,7 +39,7 @@ def schema() -> SimpleNamespace:
 
 
 def read_printed(text: str, prefix: str = "jobwire-key-") -> bytes:
-    """Read a key as it is printed."""
+    """Return a key from its printed form."""
     number = 0
     for digit in text.removeprefix(prefix):
         number = number * 32 + _DIGITS.index(digit)
@@ -49,7 +49,7 @@ def read_printed(text: str, prefix: str = "jobwire-key-") -> bytes:
 
 
 class PageClient:
-    """One DEALER, and a SUB when events are wanted."""
+    """One DEALER, and a SUB if events are wanted."""
 
     def __init__(self, endpoint: str, daemon: bytes, seed: bytes) -> None:
         self.daemon = daemon
@@ -58,7 +58,7 @@ class PageClient:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(1)
         self._requests = self._socket(zmq.DEALER, endpoint)
         self._events: zmq.Socket[bytes] | None = None
-        # Small numbers are for who gives requests ids of its own.
+        # Small numbers are for tests that choose the ids of requests.
         self._last_id = 1000
         self._came: dict[int, list[tuple[Any, bytes]]] = {}
         self.hello: Any = None
@@ -78,13 +78,13 @@ class PageClient:
         return socket
 
     def greet(self) -> None:
-        """Say hello, and keep the answer."""
+        """Send hello, and keep the reply."""
         verb = schema().Hello(oldest_version=1, newest_version=1, software="page")
         self.hello = self.answer(self.send(schema().Request(hello=verb))).hello
         assert self.hello.daemon == self.daemon
 
     def send(self, request: Any) -> int:
-        """Send a request, signed where there is a nonce to sign with; give its id."""
+        """Send a request, signed if there is a nonce to sign with, and return its id."""
         if not request.id:
             self._last_id += 1
             request.id = self._last_id
@@ -98,7 +98,7 @@ class PageClient:
         return int(request.id)
 
     def receive(self, request_id: int) -> tuple[Any, bytes]:
-        """Wait for the next reply to a request, and the bytes behind it."""
+        """Wait for the next reply to a request, and return it with the bytes after it."""
         while not self._came.get(request_id):
             assert self._requests.poll(WAIT_MS), f"no reply to {request_id}"
             frame, *bulk = self._requests.recv_multipart()
@@ -107,16 +107,16 @@ class PageClient:
         return self._came[request_id].pop(0)
 
     def answer(self, request_id: int) -> Any:
-        """Wait for the next reply, which has no bytes."""
+        """Wait for the next reply, which must have no bytes, and return it."""
         return self.receive(request_id)[0]
 
     def has_more(self, request_id: int) -> bool:
-        """Say whether anything came for a request that was not received, up to now: what was sent before an answer comes before it."""
+        """Return whether anything has been sent for a request so far; a later request is answered first, to be sure."""
         self.answer(self.send(schema().Request(list=schema().List())))
         return bool(self._came.get(request_id))
 
     def ask(self, **verb: Any) -> Any:
-        """Ask what has one answer."""
+        """Send a request and return its one reply."""
         return self.answer(self.send(schema().Request(**verb)))
 
     @property
@@ -128,7 +128,7 @@ class PageClient:
         return self._events
 
     def news(self) -> tuple[bytes, Any]:
-        """Wait for the next published message: its topic and what it tells."""
+        """Wait for the next published message, and return its topic and its news."""
         assert self.events.poll(WAIT_MS), "no news"
         topic, frame = self.events.recv_multipart()
         return topic, schema().News.FromString(frame)

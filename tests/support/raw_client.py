@@ -1,4 +1,4 @@
-"""A client without manners: sends any frames and shows what comes back, for tests of the wire and for attacks."""
+"""A client that sends any frames and returns what it receives, for tests of the protocol and for attacks."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
 
 WAIT_MS = 60_000
-# How long silence is waited for, where silence is what is tested.
+# How long to wait if no reply is expected.
 SILENCE_MS = 300
 
 
 class RawClient:
-    """One DEALER and, when asked for, one SUB, with the keys of an identity."""
+    """One DEALER and, if requested, one SUB, with the keys of an identity."""
 
     def __init__(self, endpoint: str, server: bytes, identity: Identity, *, routing_id: bytes = b"", lazy: bool = False) -> None:
-        """`lazy`: it takes as little as it can, and stays away once it was cut off."""
+        """`lazy`: it receives as little as possible, and does not reconnect after it was cut off."""
         self.identity = identity
         self.server = server
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(1)
@@ -93,5 +93,5 @@ class RawClient:
 
 
 def news(socket: zmq.Socket[bytes], wait_ms: int = WAIT_MS) -> event_pb2.News | None:
-    """Receive one published message."""
+    """Return one published message."""
     return event_pb2.News.FromString(socket.recv_multipart()[1]) if socket.poll(wait_ms) else None

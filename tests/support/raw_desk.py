@@ -1,4 +1,4 @@
-"""A desk that talks to a real keeper and supervisor over the raw socket. No worker is needed."""
+"""A desk that uses a real keeper and supervisor over the raw socket, without a worker."""
 
 import json
 import os
@@ -28,7 +28,7 @@ Fact = dict[str, Any]
 
 
 class RawDesk:
-    """Plays the worker's part."""
+    """Acts as the worker."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
@@ -56,7 +56,7 @@ class RawDesk:
         self.connect()
 
     def recover(self) -> None:
-        """Ask for everything; afterwards `facts` holds the answer, and nothing older."""
+        """Request all facts; afterwards `facts` holds the answer, and nothing older."""
         self.facts.clear()
         self.wish(do="recover")
         self.fact("recovered")
@@ -76,7 +76,7 @@ class RawDesk:
         return handle
 
     def fact(self, kind: str, handle: str | None = None) -> Fact:
-        """Take the first fact of a kind, of a job; wait for it if it has not come yet."""
+        """Remove and return the first fact of a kind about a job; waits if it has not arrived yet."""
         deadline = time.monotonic() + PATIENCE
         while True:
             for fact in self.facts:
@@ -113,7 +113,7 @@ class RawDesk:
         return (folder / "stdout").read_bytes(), (folder / "stderr").read_bytes()
 
     def retire(self) -> None:
-        """End the pair, which must leave nothing behind."""
+        """Stop the pair, which must leave nothing behind."""
         self.reconnect()
         self.recover()
         for fact in [one for one in self.facts if one["fact"] == "started"]:
@@ -126,7 +126,7 @@ class RawDesk:
 
 
 def start_pair(state: Path, *prefix: str, files_limit: int = 0) -> None:
-    """Start keeper and supervisor through another program."""
+    """Start keeper and supervisor from another program."""
     code = f"import sys; from jobwire.worker.keeper import process; process.start(sys.argv[1], {files_limit})"
     subprocess.run([*prefix, sys.executable, "-c", code, state], check=True)
 
@@ -137,7 +137,7 @@ def kill_and_wait(pid: int) -> None:
 
 
 def kill_both(desk: RawDesk) -> None:
-    """Kill keeper and supervisor; the latter has no moment in which it could notice, and become the keeper of a next one."""
+    """Kill keeper and supervisor, the latter before it can notice and become the next keeper."""
     os.kill(desk.supervisor, signal.SIGSTOP)
     kill_and_wait(desk.keeper)
     kill_and_wait(desk.supervisor)
@@ -146,13 +146,13 @@ def kill_both(desk: RawDesk) -> None:
 def our_cgroups(state: Path) -> list[Path]:
     info = state.stat()
     name = f"jobwire-{info.st_dev:x}-{info.st_ino:x}"
-    # Others come and go meanwhile, which os.walk bears.
+    # Others are created and removed meanwhile, which os.walk tolerates.
     return [Path(folder, name) for folder, names, _ in os.walk("/sys/fs/cgroup") if name in names]
 
 
 @contextmanager
 def serving(state: Path) -> Iterator[RawDesk]:
-    """Give a desk connected to the pair that was started for this folder; afterwards nothing of the pair is left."""
+    """Return a desk connected to the pair that was started for this folder; afterwards nothing of the pair is left."""
     one = RawDesk(state)
     try:
         yield one

@@ -1,4 +1,4 @@
-"""A message as its bytes, a line a field, with what each is; as docs/protocol.md shows it."""
+"""The bytes of a message, a line for each field with a comment, as docs/protocol.md shows them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _NUMBERS = {FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_UINT64, FieldDescr
 
 
 def dump(message: Any) -> str:
-    """Write all fields that are set, in the order of their numbers."""
+    """Return all fields that are set, in the order of their numbers."""
     return f"{message.DESCRIPTOR.name}\n" + "\n".join(_lines(message, "  ")) + "\n"
 
 
 def undump(text: str) -> tuple[str, bytes]:
-    """Take the name and the bytes out of what `dump` wrote."""
+    """Return the name and the bytes from the text of `dump`."""
     name, *lines = text.splitlines()
     return name, bytes.fromhex("".join(line.partition("#")[0] for line in lines))
 

@@ -1,7 +1,7 @@
 """The limit of reading a log: one process reads the file and sends it over CURVE, another receives and drops it.
 
-Run as `curve_bulk.py FILE CHUNK_BYTES`: prints its port and public key, sends the whole file to the one who asks, and ends. Imports
-nothing of jobwire: it is what jobwire is measured against.
+Run as `curve_bulk.py FILE CHUNK_BYTES`: prints its port and public key, sends the whole file to the first client, and exits. Imports
+nothing of jobwire, which is measured against it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def serve(path: str, chunk_bytes: int) -> None:
 
 
 def megabytes_a_second(path: Path, chunk_bytes: int) -> float:
-    """Have the file sent, and receive it in this process; get the rate."""
+    """Let the file be sent, receive it in this process, and return the rate."""
     size = path.stat().st_size
     with subprocess.Popen([sys.executable, __file__, str(path), str(chunk_bytes)], stdout=subprocess.PIPE, text=True) as sender:
         assert sender.stdout is not None

@@ -1,7 +1,7 @@
 """The limit of an acknowledgement: a CURVE round trip, and one durable SQLite commit in it.
 
 Run as `durable_echo.py DATABASE`: prints its port and public key, then answers every message after an insert was committed (WAL,
-synchronous FULL). Ends when its standard input ends. Imports nothing of jobwire: it is what jobwire is measured against.
+synchronous FULL). Exits when its standard input ends. Imports nothing of jobwire, which is measured against it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class DurableEcho:
         self._socket.connect(f"tcp://127.0.0.1:{port}")
 
     def call(self) -> float:
-        """Make one round trip; get its milliseconds."""
+        """Make one round trip, and return its milliseconds."""
         begun = perf_counter_ns()
         self._socket.send(bytes(MESSAGE_BYTES))
         self._socket.recv()
