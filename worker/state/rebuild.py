@@ -62,9 +62,7 @@ def demand_sound(state: Path) -> None:
     path = state / layout.STORE
     damage = _missing(state) if not soundness.exists(path) else soundness.find_damage(path, soundness.MOST_BYTES_AT_A_START)
     if damage:
-        raise Refused(
-            Code.FAILED_PRECONDITION, f"the store {path} cannot be used: {damage}", f"rebuild it from the logs: {command(state)}"
-        )
+        raise Refused(Code.FAILED_PRECONDITION, f"the store {path} cannot be used: {damage}", f"rebuild it from the logs: {command(state)}")
 
 
 def command(state: Path) -> str:

@@ -280,9 +280,7 @@ class Adoption:
         if parsed is None:
             return None
         died = self._yard.line.died.get(parsed.pid)
-        verdict = judge(
-            died.wait_status if died else None, why_unknown="the disk was full when it ended, and then the supervisor died"
-        )
+        verdict = judge(died.wait_status if died else None, why_unknown="the disk was full when it ended, and then the supervisor died")
         stdout_bytes, stderr_bytes = [os.stat(f"{folder}/{stream}").st_size for stream in STREAMS]  # noqa: PTH116 -- as above
         outcome = OutcomeFile(
             verdict.kind,
