@@ -21,7 +21,7 @@ from .effects import Effect, End, Launches, Publish, Reply, Settle, SignalAll, T
 from .events import change_of, event_of, id_taken
 from .facts import cancelled, take_in
 from .inputs import Accepted, Facts, Input, Moment, Reconsidered, Recovered, Signal, Start, Stop, Written
-from .job import Job, StopOrder
+from .job import FIRST_ATTEMPT, Attempt, Job, StopOrder
 from .life import ENDED, RECOVERED, SIGNALED, WAITING, WITH_ENGINE, Happening, Phase, TakeUp
 from .pauses import Suspend
 from .state import Accepting, Recording, State
@@ -98,9 +98,12 @@ def _start(turn: _Turn, start: Start) -> None:
             one.spec,
             one.digest,
             start.batch,
-            Phase.CLEARING if position < promised else Phase.ACCEPTING,
             moment.now_us,
-            moment.passed_us,
+            Attempt(
+                AttemptKey(start.owner, one.id, FIRST_ATTEMPT),
+                Phase.CLEARING if position < promised else Phase.ACCEPTING,
+                moment.passed_us,
+            ),
         )
         for position, one in enumerate(start.asked)
     ]
@@ -113,7 +116,7 @@ def _start(turn: _Turn, start: Start) -> None:
             one.raw,
             moment.now_us,
             EventRow(start.owner, event.SerializeToString(), moment.aged_us),
-            job.phase is Phase.CLEARING,
+            job.attempt.phase is Phase.CLEARING,
         )
         for one, job, event in zip(start.asked, jobs, events, strict=True)
     ]
@@ -127,16 +130,16 @@ def _stop(turn: _Turn, stop: Stop) -> None:
     turn.proof = stop.proof
     for key, order in stop.orders:
         job = turn.state.live.get(key)
-        if job is None or job.phase in ENDED:
+        if job is None or job.attempt.phase in ENDED:
             continue
-        before = job.phase
-        job.happened(Happening.STOP_ASKED)
-        if before is job.phase:
+        attempt, before = job.attempt, job.attempt.phase
+        attempt.happened(Happening.STOP_ASKED)
+        if before is attempt.phase:
             # A second stop makes no event, but it may shorten the grace.
             turn.ending.append((job, order))
             continue
         job.stop = order
-        if job.phase not in ENDED:
+        if attempt.phase not in ENDED:
             turn.events[job] = [event_of(EventKind.STOPPING, job, turn.moment.now_us, f"stopped by {order.asked_by}")]
             turn.ending.append((job, order))
             continue
@@ -144,17 +147,17 @@ def _stop(turn: _Turn, stop: Stop) -> None:
             turn.state.queue.withdraw(key)
         else:
             turn.state.queue.release(key)
-        job.ended_at_us = turn.moment.now_us
-        job.outcome = cancelled(job, turn.moment.now_us).outcome
+        attempt.ended_at_us = turn.moment.now_us
+        attempt.outcome = cancelled(job, turn.moment.now_us).outcome
         turn.events[job] = [event_of(EventKind.FINISHED, job, turn.moment.now_us)]
 
 
 def _signal(turn: _Turn, signal: Signal) -> None:
     job = turn.state.live.get(signal.key)
-    if job is not None and job.phase in SIGNALED:
-        turn.effect(SignalAll(job.attempt_key, signal.number, signal.done))
+    if job is not None and job.attempt.phase in SIGNALED:
+        turn.effect(SignalAll(job.attempt.key, signal.number, signal.done))
         return
-    state, reason = ("has ended", Reason.ENDED) if job is None or job.phase in ENDED else ("has not started", Reason.NOT_STARTED)
+    state, reason = ("has ended", Reason.ENDED) if job is None or job.attempt.phase in ENDED else ("has not started", Reason.NOT_STARTED)
     refused = Refused(Code.FAILED_PRECONDITION, f"the job {format_id(signal.key.id)} {state} and takes no signal", reason=reason)
     turn.effect(Reply(partial(signal.done, refused)))
 
@@ -164,16 +167,17 @@ def _take_up(turn: _Turn, facts: Sequence[Fact]) -> None:
     known = {fact.key for fact in facts}
     ways: dict[Job, TakeUp] = {}
     for key, job in state.live.items():
-        job.since_us = _since(moment, job.started_at_us or job.queued_at_us)
-        job.phase, ways[job] = RECOVERED[job.phase, job.attempt_key in known]
+        attempt = job.attempt
+        attempt.since_us = _since(moment, attempt.started_at_us or job.queued_at_us)
+        attempt.phase, ways[job] = RECOVERED[attempt.phase, attempt.key in known]
         if ways[job] is TakeUp.QUEUE:
             state.queue.add(key, job.batch)
         else:
             state.queue.add_running(key, job.batch)
     _hear(turn, facts)
     for job, way in ways.items():
-        if way is TakeUp.REPEAT_STOP and job.stop is not None and job.phase not in ENDED:
-            turn.effect(End(job.attempt_key, job.stop.signal, job.stop.grace_ms))
+        if way is TakeUp.REPEAT_STOP and job.stop is not None and job.attempt.phase not in ENDED:
+            turn.effect(End(job.attempt.key, job.stop.signal, job.stop.grace_ms))
     _hear(turn, [cancelled(job, moment.now_us) for job, way in ways.items() if way is TakeUp.CANCEL])
 
 
@@ -182,18 +186,18 @@ def _hear(turn: _Turn, facts: Iterable[Fact]) -> None:
     settled: list[AttemptKey] = []
     for fact in facts:
         job = state.live.get(fact.key.job)
-        if job is None or job.attempt_key != fact.key:
+        if job is None or job.attempt.key != fact.key:
             if isinstance(fact, Ended):
-                # Recorded before the last restart, or of an earlier attempt, but the engine was not notified.
+                # Recorded before the last restart, or of another attempt than the current one, but the engine was not notified.
                 settled.append(fact.key)
             continue
-        if job.phase in ENDED:
+        if job.attempt.phase in ENDED:
             continue
         match fact:
             case Paused():
                 turn.decision.effects += state.pauses.hear(job, paused=fact.paused, why=fact.why)
             case Delayed():
-                job.delayed_by = fact.why
+                job.attempt.delayed_by = fact.why
                 if fact.stuck:
                     turn.effect(Tell(job, Word.STUCK))
             case _:
@@ -203,8 +207,8 @@ def _hear(turn: _Turn, facts: Iterable[Fact]) -> None:
 
 
 def _hear_life(turn: _Turn, job: Job, fact: Started | Ended) -> None:
-    if job.pid != fact.pid:
-        job.since_us = _since(turn.moment, fact.started_at_us)
+    if job.attempt.pid != fact.pid:
+        job.attempt.since_us = _since(turn.moment, fact.started_at_us)
     turn.events.setdefault(job, []).extend(take_in(job, fact, turn.moment.now_us))
     if isinstance(fact, Ended):
         turn.state.queue.release(job.key)
@@ -239,7 +243,7 @@ def _accepting_written(turn: _Turn, pending: Accepting, result: Added | Conflict
             if position in result.known:
                 continue
             job.row = result.rows[position]
-            job.happened(Happening.ACCEPTED)
+            job.attempt.happened(Happening.ACCEPTED)
             state.live[job.key] = job
             state.queue.add(job.key, job.batch)
             fresh.append(pending.events[position])
@@ -253,22 +257,22 @@ def _recording_written(turn: _Turn, pending: Recording, first_seq: int) -> None:
     if told := [event for events in pending.events.values() for event in events]:
         turn.effect(_numbered(told, first_seq))
     for job in pending.launching:
-        job.happened(Happening.LAUNCH_RECORDED)
-    _launch(turn, [job for job in pending.launching if job.phase is Phase.LAUNCHED])
+        job.attempt.happened(Happening.LAUNCH_RECORDED)
+    _launch(turn, [job for job in pending.launching if job.attempt.phase is Phase.LAUNCHED])
     turn.decision.effects += pending.replies
     turn.decision.effects += [
-        End(job.attempt_key, order.signal, order.grace_ms) for job, order in pending.ending if job.phase in WITH_ENGINE
+        End(job.attempt.key, order.signal, order.grace_ms) for job, order in pending.ending if job.attempt.phase in WITH_ENGINE
     ]
     settled: list[AttemptKey] = []
     for job, events in pending.events.items():
         for event in events:
             if event.kind == event_pb2.EVENT_KIND_STARTED:
-                job.happened(Happening.START_RECORDED)
+                job.attempt.happened(Happening.START_RECORDED)
                 turn.effect(Tell(job, Word.STARTED))
             elif event.kind == event_pb2.EVENT_KIND_FINISHED:
-                job.happened(Happening.END_RECORDED)
+                job.attempt.happened(Happening.END_RECORDED)
                 del turn.state.live[job.key]
-                settled.append(job.attempt_key)
+                settled.append(job.attempt.key)
                 turn.effect(Tell(job, Word.FINISHED))
     if settled:
         turn.effect(Settle(settled))
@@ -284,9 +288,9 @@ def _choose_and_record(turn: _Turn) -> None:
     """Start the jobs that may start now, and record changes. That a job is launched is durable before it is."""
     chosen = [turn.state.live[key] for key in turn.state.queue.take()]
     for job in chosen:
-        job.happened(Happening.CHOSEN)
-    _launch(turn, [job for job in chosen if job.phase is Phase.LAUNCHED])
-    launching = [job for job in chosen if job.phase is Phase.LAUNCHING]
+        job.attempt.happened(Happening.CHOSEN)
+    _launch(turn, [job for job in chosen if job.attempt.phase is Phase.LAUNCHED])
+    launching = [job for job in chosen if job.attempt.phase is Phase.LAUNCHING]
     for job in launching:
         turn.events.setdefault(job, [])
     if not (turn.events or turn.replies):
@@ -299,4 +303,4 @@ def _choose_and_record(turn: _Turn) -> None:
 
 def _launch(turn: _Turn, jobs: Sequence[Job]) -> None:
     if jobs:
-        turn.effect(Launches([Launch(job.attempt_key, job.spec, job.queued_at_us) for job in jobs]))
+        turn.effect(Launches([Launch(job.attempt.key, job.spec, job.queued_at_us) for job in jobs]))

@@ -83,10 +83,11 @@ class Desk:
         """Continue where the last run of this worker ended: running jobs are adopted, ends are recorded, the rest is queued."""
         for job in self._lookup.alive():
             self._state.live[job.key] = job
-            self._clock.not_before(max(job.queued_at_us, job.started_at_us))
+            self._clock.not_before(max(job.queued_at_us, job.attempt.started_at_us))
         expected = [
-            Expected(job.attempt_key, job.pid, job.started_at_us, job.queued_at_us, STORED[job.phase].launched, job.spec)
+            Expected(one.key, one.pid, one.started_at_us, job.queued_at_us, STORED[one.phase].launched, job.spec)
             for job in self._state.live.values()
+            for one in [job.attempt]
         ]
         facts = await self._engine.recover(expected)
         if fault_points.ARMED:

@@ -18,36 +18,43 @@ from .life import STORED
 
 def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event_pb2.Event:
     """Return an event about the present state of the job; its seq is assigned by the commit."""
+    attempt = job.attempt
     event = event_pb2.Event(
-        kind=event_kind_to_wire(kind), at_us=at_us, name=job.spec.name, sentence=sentence, pid=job.pid, started_at_us=job.started_at_us
+        kind=event_kind_to_wire(kind),
+        at_us=at_us,
+        name=job.spec.name,
+        sentence=sentence,
+        pid=attempt.pid,
+        started_at_us=attempt.started_at_us,
     )
     event.key.owner, event.key.id = job.key
     if job.batch is not None:
         event.batch = job.batch.id
     for label, value in job.spec.labels:
         event.labels.add(name=label, value=value)
-    if kind is EventKind.FINISHED and job.outcome is not None:
-        event.outcome.CopyFrom(outcome_to_wire(job.outcome))
-        event.sentence = job.outcome.sentence
+    if kind is EventKind.FINISHED and attempt.outcome is not None:
+        event.outcome.CopyFrom(outcome_to_wire(attempt.outcome))
+        event.sentence = attempt.outcome.sentence
     return event
 
 
 def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) -> Change:
     """Return the change that updates the job's row."""
-    state, launched = STORED[job.phase]
+    attempt, outcome = job.attempt, job.attempt.outcome
+    state, launched = STORED[attempt.phase]
     return Change(
         row=job.row,
         state=state,
         launched=launched,
         events=[EventRow(job.key.owner, event.SerializeToString(), job.aged_from_us) for event in events],
-        pid=job.pid,
-        started_at_us=job.started_at_us,
-        ended_at_us=job.ended_at_us,
+        pid=attempt.pid,
+        started_at_us=attempt.started_at_us,
+        ended_at_us=attempt.ended_at_us,
         aged_from_us=job.aged_from_us,
-        outcome=outcome_to_wire(job.outcome).SerializeToString() if job.outcome is not None else None,
+        outcome=outcome_to_wire(outcome).SerializeToString() if outcome is not None else None,
         stop=json.dumps({"signal": job.stop.signal, "grace_ms": job.stop.grace_ms, "asked_by": job.stop.asked_by}) if job.stop else None,
         stop_proof=proof,
-        log_bytes=job.outcome.stdout_bytes + job.outcome.stderr_bytes if job.outcome is not None else 0,
+        log_bytes=outcome.stdout_bytes + outcome.stderr_bytes if outcome is not None else 0,
     )
 
 

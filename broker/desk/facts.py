@@ -11,21 +11,22 @@ from .life import Happening
 
 
 def take_in(job: Job, fact: Started | Ended, now_us: int) -> list[event_pb2.Event]:
-    """Apply a fact to a job, and return the events about it; none for what was reported before."""
+    """Apply a fact to the current attempt at a job, and return the events about it; none for what was reported before."""
     return _hear_started(job, fact, now_us) if isinstance(fact, Started) else _hear_ended(job, fact)
 
 
 def cancelled(job: Job, now_us: int) -> Ended:
     """Return the end of a job that was stopped before it had a process."""
     asked_by = job.stop.asked_by if job.stop is not None else ""
-    return Ended(job.attempt_key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {asked_by} before it started"))
+    return Ended(job.attempt.key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {asked_by} before it started"))
 
 
 def _hear_started(job: Job, fact: Started, now_us: int) -> list[event_pb2.Event]:
-    again = job.pid == fact.pid and job.started_at_us == fact.started_at_us
-    job.happened(Happening.STARTED)
-    job.pid, job.started_at_us, job.paused = fact.pid, fact.started_at_us, fact.paused
-    job.delayed_by = ""
+    attempt = job.attempt
+    again = attempt.pid == fact.pid and attempt.started_at_us == fact.started_at_us
+    attempt.happened(Happening.STARTED)
+    attempt.pid, attempt.started_at_us, attempt.paused = fact.pid, fact.started_at_us, fact.paused
+    attempt.delayed_by = ""
     events = [] if again else [event_of(EventKind.STARTED, job, fact.started_at_us)]
     if fact.adopted:
         events.append(event_of(EventKind.ADOPTED, job, now_us))
@@ -33,12 +34,13 @@ def _hear_started(job: Job, fact: Started, now_us: int) -> list[event_pb2.Event]
 
 
 def _hear_ended(job: Job, fact: Ended) -> list[event_pb2.Event]:
+    attempt = job.attempt
     events = []
-    if fact.pid and not job.pid:
-        job.pid, job.started_at_us = fact.pid, fact.started_at_us
+    if fact.pid and not attempt.pid:
+        attempt.pid, attempt.started_at_us = fact.pid, fact.started_at_us
         events.append(event_of(EventKind.STARTED, job, fact.started_at_us))
-    job.happened(Happening.ENDED)
-    job.pid, job.started_at_us, job.ended_at_us = fact.pid, fact.started_at_us, fact.ended_at_us
-    job.outcome = explained(job, fact.outcome)
+    attempt.happened(Happening.ENDED)
+    attempt.pid, attempt.started_at_us, attempt.ended_at_us = fact.pid, fact.started_at_us, fact.ended_at_us
+    attempt.outcome = explained(job, fact.outcome)
     events.append(event_of(EventKind.FINISHED, job, fact.ended_at_us))
     return events

@@ -1,4 +1,4 @@
-"""A job in the desk's memory, and what belongs to it: the run of its batch, and the order to end it."""
+"""A job in the desk's memory, and what belongs to it: the current attempt, the run of its batch, and the order to end it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.spec import JobSpec
 from ..engine import Run
 from .life import SHOWN, Happening, Phase, advance
+
+# The number of the attempt that a job begins with.
+FIRST_ATTEMPT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,50 +33,26 @@ class StopOrder:
 
 
 @dataclass(slots=True, eq=False)
-class Job:
-    """One job. Times are in microseconds UTC, 0 for not yet."""
+class Attempt:
+    """One attempt at a job. Times are in microseconds UTC, 0 for not yet."""
 
-    row: int
-    key: JobKey
-    spec: JobSpec
-    digest: bytes
-    batch: BatchRun | None
+    key: AttemptKey
     phase: Phase
-    queued_at_us: int
     # Since when it waits or runs, on the scale of Clock.passed_us: durations are not computed from dates, as clocks are set.
     since_us: int = 0
     pid: int = 0
     started_at_us: int = 0
     ended_at_us: int = 0
-    # When its present state was recorded, on the scale of ages.py: once it has ended, its age counts from there and not from a date.
-    aged_from_us: int = 0
     outcome: Outcome | None = None
-    stop: StopOrder | None = None
     # Whether all its processes are suspended while it runs.
     paused: bool = False
     # Why its start, or its output while it runs, waits; empty if it does not.
     delayed_by: str = ""
 
     @property
-    def attempt_key(self) -> AttemptKey:
-        """The key of the attempt, as the engine knows it."""
-        return AttemptKey(*self.key, 1)
-
-    @property
     def run(self) -> Run:
         """The run that identifies its logs."""
-        return Run(self.attempt_key, self.pid, self.started_at_us, self.ended_at_us)
-
-    @property
-    def state(self) -> State:
-        """The state that others are shown."""
-        return SHOWN[self.phase]
-
-    def lasted_us(self, passed_us: int) -> int:
-        """Return how long it ran, or has been running or waiting, at a moment of `Clock.passed_us`."""
-        if self.phase is Phase.FINISHED:
-            return self.ended_at_us - (self.started_at_us or self.queued_at_us)
-        return passed_us - self.since_us
+        return Run(self.key, self.pid, self.started_at_us, self.ended_at_us)
 
     def happened(self, happening: Happening) -> None:
         """Change the phase.
@@ -81,3 +60,35 @@ class Job:
         Raises Impossible for something that cannot happen in this phase.
         """
         self.phase = advance(self.phase, happening)
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One job: what was submitted, and the current attempt at it."""
+
+    # Its row in the store; 0 before it has one.
+    row: int
+    key: JobKey
+    spec: JobSpec
+    digest: bytes
+    batch: BatchRun | None
+    # In microseconds UTC.
+    queued_at_us: int
+    # Replaced only when the end of the attempt before is durable: writes that are under way are about this one.
+    attempt: Attempt
+    # When its present state was recorded, on the scale of ages.py: once it has ended, its age counts from there and not from a date.
+    aged_from_us: int = 0
+    # It ends the job and not only the attempt: a job that was stopped is not tried again.
+    stop: StopOrder | None = None
+
+    @property
+    def state(self) -> State:
+        """The state that others are shown."""
+        return SHOWN[self.attempt.phase]
+
+    def lasted_us(self, passed_us: int) -> int:
+        """Return how long it ran, or has been running or waiting, at a moment of `Clock.passed_us`."""
+        attempt = self.attempt
+        if attempt.phase is Phase.FINISHED:
+            return attempt.ended_at_us - (attempt.started_at_us or self.queued_at_us)
+        return passed_us - attempt.since_us

@@ -41,9 +41,9 @@ class Pauses:
         """Return the effects: all jobs are suspended, or continue, or none if one does not run. `jobs`: None for one that has ended."""
         holds: list[Effect] = []
         for key, job in zip(asked.keys, jobs, strict=True):
-            if job is None or job.phase not in SUSPENDABLE:
+            if job is None or job.attempt.phase not in SUSPENDABLE:
                 return [Reply(partial(asked.done, _cannot(key, job, paused=asked.paused)))]
-            holds.append(Hold(job.attempt_key, asked.paused))
+            holds.append(Hold(job.attempt.key, asked.paused))
         wait = _Wait(set(asked.keys), asked)
         for key in asked.keys:
             self._waits.setdefault(key, []).append(wait)
@@ -54,12 +54,12 @@ class Pauses:
 
         A request to suspend it is refused if it continues all the same: because of `why`, or because the engine is ending it.
         """
-        job.paused = paused
+        job.attempt.paused = paused
         due: list[Effect] = []
         for wait in self._waits.pop(job.key, ()):
             if not wait.keys:
                 continue
-            if wait.asked.paused and not paused and job.phase not in ENDED:
+            if wait.asked.paused and not paused and job.attempt.phase not in ENDED:
                 wait.keys.clear()
                 due.append(Reply(partial(wait.asked.done, _cannot(job.key, job, paused=True, because=why))))
                 continue
@@ -78,9 +78,9 @@ def _cannot(key: JobKey, job: Job | None, *, paused: bool, because: str = "") ->
 
 
 def _why_not(job: Job | None) -> tuple[str, Reason]:
-    if job is None or job.phase in ENDED:
+    if job is None or job.attempt.phase in ENDED:
         return "has ended", Reason.ENDED
-    if job.phase in (Phase.ABORTING, Phase.STOPPING):
+    if job.attempt.phase in (Phase.ABORTING, Phase.STOPPING):
         return "is being stopped", Reason.ENDING
     # A job that runs as far as the desk knows is being ended by the engine: it has exceeded a limit.
-    return ("is being ended", Reason.ENDING) if job.phase in SUSPENDABLE else ("has not started", Reason.NOT_STARTED)
+    return ("is being ended", Reason.ENDING) if job.attempt.phase in SUSPENDABLE else ("has not started", Reason.NOT_STARTED)

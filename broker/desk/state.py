@@ -59,6 +59,7 @@ class State:
 
     def why_waiting(self, job: Job) -> str:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""
-        if job.phase in WAITING:
+        attempt = job.attempt
+        if attempt.phase in WAITING:
             return self.queue.why_waiting(job.key)
-        return job.delayed_by if job.phase in WITH_ENGINE else ""
+        return attempt.delayed_by if attempt.phase in WITH_ENGINE else ""

@@ -78,8 +78,9 @@ def list_jobs(call: Call, desk: Desk, lookup: Lookup, member_of: Callable[[bytes
 
 def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], ages: Ages) -> job_pb2.Job:
     """Write everything known about a job, without its stdin."""
+    attempt = job.attempt
     # Who is told an end by this is told for good, and may forget the job at once: so not before it is durable.
-    has_ended = job.phase is Phase.FINISHED
+    has_ended = attempt.phase is Phase.FINISHED
     is_queued = job.state is State.QUEUED
     owner = member_of(job.key.owner)
     shown = job_pb2.Job(
@@ -88,23 +89,23 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
         state=state_to_wire(job.state),
         owner_name=owner.name if owner else "",
         queued_at_us=job.queued_at_us,
-        started_at_us=0 if is_queued else job.started_at_us,
-        ended_at_us=job.ended_at_us if has_ended else 0,
-        pid=0 if is_queued else job.pid,
+        started_at_us=0 if is_queued else attempt.started_at_us,
+        ended_at_us=attempt.ended_at_us if has_ended else 0,
+        pid=0 if is_queued else attempt.pid,
         waits_for=desk.why_waiting(job),
-        paused=job.paused and job.state is State.RUNNING,
+        paused=attempt.paused and job.state is State.RUNNING,
         lasted_us=desk.lasted_us(job),
         ended_ago_us=max(0, ages.now_us() - job.aged_from_us) if has_ended else None,
     )
     shown.spec.ClearField("stdin")
     if job.batch is not None:
         shown.batch.id, shown.batch.name, shown.batch.parallel = job.batch.id, job.batch.name, job.batch.parallel
-    if has_ended and job.outcome is not None:
-        shown.outcome.CopyFrom(outcome_to_wire(job.outcome))
+    if has_ended and attempt.outcome is not None:
+        shown.outcome.CopyFrom(outcome_to_wire(attempt.outcome))
     return shown
 
 
 def _range(engine: Engine, job: Job, stream: StreamName, wanted: request_pb2.ByteRange) -> LogPart:
-    if not job.started_at_us:
+    if not job.attempt.started_at_us:
         return LogPart(wanted.start, b"", 0)
-    return engine.read_log(job.run, stream, wanted.start, min(wanted.length, LARGEST_RANGE))
+    return engine.read_log(job.attempt.run, stream, wanted.start, min(wanted.length, LARGEST_RANGE))

@@ -22,13 +22,13 @@ def read_log(call: Call, lookup: Lookup, engine: Engine) -> None:
     request = call.request.read_log
     stream = _stream(request.stream)
     job = lookup.visible_job(read_key(request.key, call.member), call.member)
-    if not job.started_at_us:
+    if not job.attempt.started_at_us:
         part = LogPart(0, b"", 0)
     elif request.WhichOneof("part") == "tail_lines":
-        part = engine.tail_log(job.run, stream, min(request.tail_lines, MOST_TAIL_LINES), LARGEST_RANGE)
+        part = engine.tail_log(job.attempt.run, stream, min(request.tail_lines, MOST_TAIL_LINES), LARGEST_RANGE)
     else:
-        part = engine.read_log(job.run, stream, request.range.start, min(request.range.length, LARGEST_RANGE))
-    header = request_pb2.LogRange(start=part.start, size=part.size, ended=job.phase is Phase.FINISHED)
+        part = engine.read_log(job.attempt.run, stream, request.range.start, min(request.range.length, LARGEST_RANGE))
+    header = request_pb2.LogRange(start=part.start, size=part.size, ended=job.attempt.phase is Phase.FINISHED)
     call.reply(request_pb2.Reply(log_range=header), part.data)
 
 

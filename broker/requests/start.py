@@ -11,11 +11,11 @@ from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.large import read_job
-from ...schemas.naming import ID_BYTES, JobKey, name_problem
+from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, name_problem
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked
-from ..desk.job import BatchRun, Job
+from ..desk.job import FIRST_ATTEMPT, Attempt, BatchRun, Job
 from ..desk.life import Phase
 from ..engine import Engine
 from ..store.queries import Lookup
@@ -152,4 +152,5 @@ def _read_batch(request: request_pb2.Start) -> BatchRun | None:
 def lost_to_sight(key: JobKey, one: Asked) -> Job:
     """Return what is known of a job that was known when it was asked for again, and forgotten in the same commit: it has ended."""
     outcome = Outcome(OutcomeKind.LOST, sentence="it has ended and was forgotten, and with it how it ended")
-    return Job(0, key, one.spec, one.digest, None, Phase.FINISHED, 0, outcome=outcome)
+    attempt = Attempt(AttemptKey(*key, FIRST_ATTEMPT), Phase.FINISHED, outcome=outcome)
+    return Job(0, key, one.spec, one.digest, None, 0, attempt)

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from ...keys.rights import Member, Right, may, no_such_job
 from ...schemas.generated import event_pb2, job_pb2
 from ...schemas.job import State
-from ...schemas.naming import JobKey, Typed, format_id, parse_typed, prefix_of
+from ...schemas.naming import AttemptKey, JobKey, Typed, format_id, parse_typed, prefix_of
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import from_wire
 from ...schemas.wire_codec import outcome_from_wire
-from ..desk.job import BatchRun, Job, StopOrder
+from ..desk.job import FIRST_ATTEMPT, Attempt, BatchRun, Job, StopOrder
 from ..desk.life import Phase, Stored, phase_of
 from .statements import mark_of
 from .store import Row, Store
@@ -144,7 +144,8 @@ class Lookup:
             conditions.append("state < 4")
         rows = self._select(f"WHERE {' AND '.join(conditions)} ORDER BY jobs.row LIMIT {int(limit)}", *parameters)
         # The jobs that the desk has not been told of are the newest, so none is missing between those returned.
-        return [self._live.get(job.key, job) for job in map(read_row, rows) if job.phase is Phase.FINISHED or job.key in self._live]
+        jobs = map(read_row, rows)
+        return [self._live.get(job.key, job) for job in jobs if job.attempt.phase is Phase.FINISHED or job.key in self._live]
 
     def replay(self, after: int, upto: int, owner: bytes) -> tuple[list[event_pb2.Event], int]:
         """Return events after a seq (of one owner, or of all), and the seq up to which the store was searched."""
@@ -194,12 +195,15 @@ def read_row(row: Row) -> Job:
         spec=from_wire(job_pb2.JobSpec.FromString(spec)),
         digest=digest,
         batch=BatchRun(batch_id, batch_name, parallel) if batch_id is not None else None,
-        phase=phase_of(Stored(State(state), launched=bool(launched)), has_process=pid > 0),
         queued_at_us=queued_at,
-        pid=pid,
-        started_at_us=started_at,
-        ended_at_us=ended_at,
+        attempt=Attempt(
+            key=AttemptKey(owner, job_id, FIRST_ATTEMPT),
+            phase=phase_of(Stored(State(state), launched=bool(launched)), has_process=pid > 0),
+            pid=pid,
+            started_at_us=started_at,
+            ended_at_us=ended_at,
+            outcome=outcome_from_wire(job_pb2.Outcome.FromString(outcome)) if outcome is not None else None,
+        ),
         aged_from_us=aged_from,
-        outcome=outcome_from_wire(job_pb2.Outcome.FromString(outcome)) if outcome is not None else None,
         stop=StopOrder(**json.loads(stop)) if stop is not None else None,
     )

@@ -45,24 +45,24 @@ def restore(path: Path, jobs: Iterable[Job]) -> None:
 def _write(rows: Rows, jobs: list[Job]) -> None:
     now_us = wall_us()
     for job in jobs:
-        job.aged_from_us = min(now_us, job.ended_at_us or job.started_at_us or job.queued_at_us)
+        job.aged_from_us = min(now_us, job.attempt.ended_at_us or job.attempt.started_at_us or job.queued_at_us)
     # No signatures are left, so the proof is empty.
     added = AddJobs([_new_row(job) for job in jobs], None, b"")
     rows.apply(added)
     if isinstance(added.result, Added):
         for job, row in zip(jobs, added.result.rows, strict=True):
             job.row = row
-    rows.apply(ChangeJobs([change_of(job, _later_events(job), None) for job in jobs if job.phase not in WAITING]))
+    rows.apply(ChangeJobs([change_of(job, _later_events(job), None) for job in jobs if job.attempt.phase not in WAITING]))
 
 
 def _new_row(job: Job) -> NewRow:
     queued = EventRow(job.key.owner, event_of(EventKind.QUEUED, job, job.queued_at_us).SerializeToString(), job.aged_from_us)
     spec = to_wire(job.spec).SerializeToString()
-    return NewRow(job.key, job.digest, job.spec.name, spec, job.queued_at_us, queued, STORED[job.phase].launched)
+    return NewRow(job.key, job.digest, job.spec.name, spec, job.queued_at_us, queued, STORED[job.attempt.phase].launched)
 
 
 def _later_events(job: Job) -> list[event_pb2.Event]:
-    events = [event_of(EventKind.STARTED, job, job.started_at_us)] if job.pid else []
-    if job.phase is Phase.FINISHED:
-        events.append(event_of(EventKind.FINISHED, job, job.ended_at_us))
+    events = [event_of(EventKind.STARTED, job, job.attempt.started_at_us)] if job.attempt.pid else []
+    if job.attempt.phase is Phase.FINISHED:
+        events.append(event_of(EventKind.FINISHED, job, job.attempt.ended_at_us))
     return events

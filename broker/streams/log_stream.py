@@ -78,7 +78,7 @@ class LogStream:
 
     def finished(self, job: Job) -> None:
         """Open the log if there is one; a job that never ran has none."""
-        if not self._closed and self._reader is None and job.started_at_us:
+        if not self._closed and self._reader is None and job.attempt.started_at_us:
             self._open(job)
 
     def stuck(self, job: Job) -> None:
@@ -108,7 +108,7 @@ class LogStream:
             return
         while self._turns.time_left():
             # Looked at before reading: whatever was written before the end was recorded is then read.
-            over = self._job.phase is Phase.FINISHED
+            over = self._job.attempt.phase is Phase.FINISHED
             if self._gathering and not over:
                 return
             data = b""
@@ -141,14 +141,14 @@ class LogStream:
 
     def _open(self, job: Job) -> None:
         try:
-            self._reader = self._engine.follow_log(job.run, self._stream, self._position, self.pump)
+            self._reader = self._engine.follow_log(job.attempt.run, self._stream, self._position, self.pump)
         except Refused as refused:
             self._refuse(refused)
             self.close()
 
     def _finish(self) -> None:
         end = request_pb2.LogEnd(size=self._position)
-        if self._job.outcome is not None:
-            end.outcome.CopyFrom(outcome_to_wire(self._job.outcome))
+        if self._job.attempt.outcome is not None:
+            end.outcome.CopyFrom(outcome_to_wire(self._job.attempt.outcome))
         self._send(request_pb2.Reply(request_id=self._request_id, last=True, log_end=end), None)
         self.close()

@@ -66,8 +66,9 @@ class Reports:
 
     def stuck(self, job: Job) -> None:
         """Make it due that something of the job cannot be ended; told once in the same words."""
-        if not self._closed and self._credit > self._open and self._stuck.get(job) != job.delayed_by:
-            self._stuck[job] = job.delayed_by
+        why = job.attempt.delayed_by
+        if not self._closed and self._credit > self._open and self._stuck.get(job) != why:
+            self._stuck[job] = why
             self._due.append((job, False))
 
     def finished(self, job: Job) -> None:
@@ -117,26 +118,27 @@ class Reports:
         self.flush()
 
     def _write(self, report: request_pb2.Report, job: Job, *, finished: bool) -> None:
+        attempt = job.attempt
         report.key.owner, report.key.id = job.key
-        report.pid = job.pid
-        report.started_at_us = job.started_at_us
+        report.pid = attempt.pid
+        report.started_at_us = attempt.started_at_us
         if not finished:
             report.state = job_pb2.STATE_STOPPING if job.state is State.STOPPING else job_pb2.STATE_RUNNING
             report.waits_for = self._stuck.get(job, "")
             return
         report.state = job_pb2.STATE_FINISHED
-        report.ended_at_us = job.ended_at_us
-        if job.outcome is None:
+        report.ended_at_us = attempt.ended_at_us
+        if attempt.outcome is None:
             return
-        report.outcome.CopyFrom(outcome_to_wire(job.outcome))
-        if self._tail_lines and job.outcome.stdout_bytes:
+        report.outcome.CopyFrom(outcome_to_wire(attempt.outcome))
+        if self._tail_lines and attempt.outcome.stdout_bytes:
             report.stdout_tail = self._tail(job, "stdout")
-        if self._tail_lines and job.outcome.stderr_bytes:
+        if self._tail_lines and attempt.outcome.stderr_bytes:
             report.stderr_tail = self._tail(job, "stderr")
 
     def _tail(self, job: Job, stream: StreamName) -> bytes:
         try:
-            return self._engine.tail_log(job.run, stream, self._tail_lines, self._tail_bytes).data
+            return self._engine.tail_log(job.attempt.run, stream, self._tail_lines, self._tail_bytes).data
         except Refused:
             # The folder was removed by hand; how the job ended is still worth telling.
             return b""

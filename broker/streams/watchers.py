@@ -56,13 +56,13 @@ class Watchers:
 
     def watch(self, job: Job, watcher: Watcher) -> None:
         """Tell the watcher what is durable about the job, now and from now on."""
-        if job.phase is Phase.FINISHED:
+        if job.attempt.phase is Phase.FINISHED:
             watcher.finished(job)
             return
         self._watching[job.key].append(watcher)
-        if job.phase in START_TOLD:
+        if job.attempt.phase in START_TOLD:
             watcher.started(job)
-            if job.delayed_by and job.phase is Phase.STOPPING:
+            if job.attempt.delayed_by and job.attempt.phase is Phase.STOPPING:
                 watcher.stuck(job)
 
     def unwatch(self, job: Job, watcher: Watcher) -> None:
@@ -104,7 +104,7 @@ class Watchers:
 
     def stuck(self, job: Job) -> None:
         """Tell those who watch it, at once, what of the job cannot be ended. That is not recorded."""
-        for watcher in list(self._watching.get(job.key, ())) if job.phase in START_TOLD else ():
+        for watcher in list(self._watching.get(job.key, ())) if job.attempt.phase in START_TOLD else ():
             watcher.stuck(job)
             watcher.flush()
 

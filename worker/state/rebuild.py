@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...broker.desk.job import Job
+from ...broker.desk.job import Attempt, Job
 from ...broker.desk.life import Phase
 from ...broker.store import restore, soundness
 from ...keys.private_files import sync_folder
@@ -189,37 +189,40 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
 def _new_job(file: JobFile, path: str) -> Job:
     spec = spec_of(file, small_files.read_file(f"{path}/stdin") if file.has_stdin else None)
     specs.check(spec)
-    return Job(0, folders.key_of(file.handle).job, spec, specs.digest(spec), None, Phase.CLEARED, queued_at_us=0)
+    key = folders.key_of(file.handle)
+    return Job(0, key.job, spec, specs.digest(spec), None, 0, Attempt(key, Phase.CLEARED))
 
 
 def _place(job: Job, path: str, parsed: FolderName | None) -> None:
     """Set the phase of a job, and when it was queued, started and ended."""
+    attempt = job.attempt
     if parsed is None:
         _place_intent(job, path)
     elif parsed.ended_at_us:
-        _place_ended(job, job_files.read_outcome(path), parsed)
+        _place_ended(attempt, job_files.read_outcome(path), parsed)
     else:
-        job.phase = Phase.RUNNING
-        job.pid, job.started_at_us = parsed.pid, parsed.started_at_us
+        attempt.phase = Phase.RUNNING
+        attempt.pid, attempt.started_at_us = parsed.pid, parsed.started_at_us
     # The folder does not show when it was queued, but it was not after its start.
-    job.queued_at_us = job.queued_at_us or job.started_at_us
+    job.queued_at_us = job.queued_at_us or attempt.started_at_us
 
 
 def _count(job: Job, found: Rebuilt) -> None:
-    if job.outcome is not None and job.outcome.kind is OutcomeKind.LOST:
+    attempt = job.attempt
+    if attempt.outcome is not None and attempt.outcome.kind is OutcomeKind.LOST:
         found.lost += 1
-    elif job.phase is Phase.FINISHED:
+    elif attempt.phase is Phase.FINISHED:
         found.ended += 1
-    elif job.phase is Phase.RUNNING:
+    elif attempt.phase is Phase.RUNNING:
         found.running += 1
     else:
         found.starting += 1
 
 
-def _place_ended(job: Job, file: OutcomeFile | None, parsed: FolderName) -> None:
-    job.phase = Phase.FINISHED
-    job.pid, job.started_at_us, job.ended_at_us = parsed
-    job.outcome = outcome_of(file._asdict()) if file is not None else Outcome(OutcomeKind.LOST, sentence=_NOT_READABLE)
+def _place_ended(attempt: Attempt, file: OutcomeFile | None, parsed: FolderName) -> None:
+    attempt.phase = Phase.FINISHED
+    attempt.pid, attempt.started_at_us, attempt.ended_at_us = parsed
+    attempt.outcome = outcome_of(file._asdict()) if file is not None else Outcome(OutcomeKind.LOST, sentence=_NOT_READABLE)
 
 
 def _place_intent(job: Job, path: str) -> None:
@@ -227,16 +230,17 @@ def _place_intent(job: Job, path: str) -> None:
     job.queued_at_us = intent.joinpath("job").stat().st_mtime_ns // 1000
     if intent.joinpath("stderr").exists():
         return
-    job.phase = Phase.FINISHED
-    job.outcome = Outcome(OutcomeKind.LOST, sentence=_NEVER_TRIED)
+    attempt = job.attempt
+    attempt.phase = Phase.FINISHED
+    attempt.outcome = Outcome(OutcomeKind.LOST, sentence=_NEVER_TRIED)
     while True:
-        job.started_at_us = job.ended_at_us = wall_us()
-        ended = Path(folders.run_path(str(intent.parent), 0, job.started_at_us, job.ended_at_us))
+        attempt.started_at_us = attempt.ended_at_us = wall_us()
+        ended = Path(folders.run_path(str(intent.parent), 0, attempt.started_at_us, attempt.ended_at_us))
         if not ended.exists():
             break
     # So that a supervisor that still has to start it finds an outcome instead of an intent.
     for name in folders.STREAMS:
         intent.joinpath(name).touch(small_files.FILE_MODE)
-    said = OutcomeFile("lost", sentence=_NEVER_TRIED, started_at_us=job.started_at_us, ended_at_us=job.ended_at_us)
+    said = OutcomeFile("lost", sentence=_NEVER_TRIED, started_at_us=attempt.started_at_us, ended_at_us=attempt.ended_at_us)
     job_files.write_outcome(path, job_files.outcome_text(said))
     intent.rename(ended)

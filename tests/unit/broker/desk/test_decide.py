@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
@@ -11,13 +11,15 @@ from desk_house import OWNER, SOMEBODYS, House, asked, attempt, ended, key, star
 from jobwire.broker.desk import desk as desks
 from jobwire.broker.desk.decide import Decision, decide
 from jobwire.broker.desk.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
-from jobwire.broker.desk.inputs import Facts, Input, Moment, Signal, Start, Stop, Written
-from jobwire.broker.desk.job import BatchRun
+from jobwire.broker.desk.inputs import Facts, Input, Moment, Recovered, Signal, Start, Stop, Written
+from jobwire.broker.desk.job import Attempt, BatchRun, Job
 from jobwire.broker.desk.life import Phase
+from jobwire.broker.desk.pauses import Suspend
 from jobwire.broker.desk.queue import Queue
 from jobwire.broker.desk.state import State
-from jobwire.broker.engine import Paused
+from jobwire.broker.engine import Delayed, Ended, Fact, Paused, Started
 from jobwire.broker.store.writes import Added, Conflict
+from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.refusal import Code, Refused
 
 NOW = Moment(1_000_000, 5_000, 1_000_000)
@@ -78,7 +80,7 @@ class Deciding:
         return self.take(Written(number, first))
 
     def phase(self, number: int) -> Phase:
-        return self.state.live[key(number)].phase
+        return self.state.live[key(number)].attempt.phase
 
 
 def words(effects: list[object]) -> list[str]:
@@ -167,6 +169,72 @@ def test_a_signal_to_what_has_no_process_is_refused(phase: Phase) -> None:
     assert desk.phase(number) is phase
     ((_, arguments),) = desk.take(Signal(key(number), 10, never))  # type: ignore[misc] # reason: a tuple of two
     assert "has not started" in arguments
+
+
+def tried_again(phase: Phase) -> Deciding:
+    """Return a desk with one job that is in its second attempt."""
+    desk = Deciding()
+    desk.start(1)
+    desk.add(1)
+    pid = 0 if phase is Phase.LAUNCHED else 202
+    desk.state.live[key(1)].attempt = Attempt(attempt(1, 2), phase, pid=pid, started_at_us=2_500_000 if pid else 0)
+    return desk
+
+
+# A later one may have been recorded in a store that was lost since.
+@pytest.mark.parametrize("which", [1, 3])
+@pytest.mark.parametrize("phase", [Phase.LAUNCHED, Phase.RUNNING, Phase.STOPPING, Phase.ENDED_RUNNING])
+def test_the_end_of_another_attempt_is_settled_and_changes_nothing(phase: Phase, which: int) -> None:
+    desk = tried_again(phase)
+    assert desk.take(Facts([replace(ended(1), key=attempt(1, which))])) == [("settle", [attempt(1, which)])]
+    assert desk.written == []
+    assert desk.phase(1) is phase
+    assert desk.state.live[key(1)].attempt.outcome is None
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        Started(attempt(1), 101, 2_000_001, adopted=True),
+        Started(attempt(1, 3), 303, 2_000_001),
+        Paused(attempt(1), paused=True),
+        Delayed(attempt(1), "no room"),
+        Delayed(attempt(1), "cannot be ended", stuck=True),
+    ],
+)
+def test_what_else_is_told_of_another_attempt_is_ignored(fact: Fact) -> None:
+    desk = tried_again(Phase.RUNNING)
+    assert desk.take(Facts([fact])) == []
+    assert desk.written == []
+    counts = desk.state.live[key(1)].attempt
+    assert (counts.phase, counts.pid, counts.paused, counts.delayed_by) == (Phase.RUNNING, 202, False, "")
+
+
+def test_effects_name_the_current_attempt() -> None:
+    desk = tried_again(Phase.RUNNING)
+    assert desk.take(Signal(key(1), 10, never)) == [("signal", attempt(1, 2), 10)]
+    assert desk.take(Suspend([key(1)], True, never)) == [("hold", attempt(1, 2), True)]  # noqa: FBT003 -- it is a dataclass
+    desk.take(Stop([(key(1), SOMEBODYS)], b"", never))
+    (stopping,) = desk.written
+    assert ("end", attempt(1, 2), 15, 1000) in desk.record(stopping)
+    desk.take(Facts([Ended(attempt(1, 2), 202, 2_500_000, 3_000_000, Outcome(OutcomeKind.SIGNALED, signal=15))]))
+    (ending,) = desk.written
+    assert ("settle", [attempt(1, 2)]) in desk.record(ending)
+    assert not desk.state.live
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_an_attempt_is_taken_up_by_what_the_engine_knows_of_it_and_not_of_the_one_before(which: int) -> None:
+    desk = Deciding()
+    job = Job(1, key(1), asked(1).spec, asked(1).digest, None, 1, Attempt(attempt(1, 2), Phase.CLEARED))
+    desk.state.live[job.key] = job
+    effects = desk.take(Recovered([replace(ended(1), key=attempt(1, which))]))
+    if which == 1:
+        assert effects == [("settle", [attempt(1, 1)]), ("launch", [attempt(1, 2)])]
+        assert desk.phase(1) is Phase.LAUNCHED
+    else:
+        assert effects == []
+        assert desk.phase(1) is Phase.ENDED_QUEUED
 
 
 @dataclass

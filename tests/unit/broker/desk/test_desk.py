@@ -17,14 +17,14 @@ class Watching:
         self.seen: list[str] = []
 
     def started(self, job: Job) -> None:
-        self.seen.append(f"started {job.pid}")
+        self.seen.append(f"started {job.attempt.pid}")
 
     def stuck(self, job: Job) -> None:
-        self.seen.append(f"stuck {job.delayed_by}")
+        self.seen.append(f"stuck {job.attempt.delayed_by}")
 
     def finished(self, job: Job) -> None:
-        assert job.outcome is not None
-        self.seen.append(f"finished {job.outcome.exit_status}")
+        assert job.attempt.outcome is not None
+        self.seen.append(f"finished {job.attempt.outcome.exit_status}")
 
     def flush(self) -> None:
         self.seen.append("flush")
@@ -39,7 +39,7 @@ async def test_a_job_is_recorded_before_it_is_started(house: House) -> None:
     job = await house.accept_one()
     assert house.store.read("SELECT state FROM jobs") == [(1,)]
     house.engine.expect(("start", attempt(1)))
-    assert job.phase is Phase.LAUNCHED
+    assert job.attempt.phase is Phase.LAUNCHED
 
 
 async def test_a_whole_life_is_told_when_it_is_durable(house: House) -> None:
@@ -91,7 +91,7 @@ async def test_an_id_of_a_job_that_ended_long_ago_is_known(house: House) -> None
     await house.restart()
     house.engine.effects.clear()
     again = await house.accept(asked(1))
-    outcome = again.jobs[0].outcome
+    outcome = again.jobs[0].attempt.outcome
     assert outcome is not None
     assert outcome.exit_status == 3
 
@@ -101,9 +101,9 @@ async def test_a_stop_of_a_queued_job_cancels_it(house: House) -> None:
     house.engine.expect(("start", attempt(1)), ("start", attempt(2)))
     house.stop(jobs[2])
     await house.durable()
-    assert jobs[2].outcome is not None
-    assert jobs[2].outcome.kind is OutcomeKind.CANCELLED
-    assert jobs[2].outcome.sentence == "cancelled by somebody before it started"
+    assert jobs[2].attempt.outcome is not None
+    assert jobs[2].attempt.outcome.kind is OutcomeKind.CANCELLED
+    assert jobs[2].attempt.outcome.sentence == "cancelled by somebody before it started"
     house.engine.expect(("settled", attempt(3)))
 
 
@@ -116,8 +116,8 @@ async def test_a_stop_takes_effect_when_it_is_durable_and_says_who_asked(house: 
     house.engine.expect(("end", attempt(1), 2, 500))
     house.desk.hear([ended(1, 0)])
     await house.durable()
-    assert job.outcome is not None
-    assert job.outcome.sentence == "ended; stopped by somebody"
+    assert job.attempt.outcome is not None
+    assert job.attempt.outcome.sentence == "ended; stopped by somebody"
     house.engine.expect(("settled", attempt(1)))
     assert kinds(house) == ["QUEUED", "STARTED", "STOPPING", "FINISHED"]
 
@@ -154,7 +154,7 @@ async def test_after_a_restart_what_runs_is_adopted_and_what_ended_is_recorded(h
     await house.restart()
     await house.durable()
     house.engine.expect(("recover", attempt(1), attempt(2), attempt(3)), ("start", attempt(3)), ("settled", attempt(2)))
-    assert house.live[key(1)].phase is Phase.RUNNING
+    assert house.live[key(1)].attempt.phase is Phase.RUNNING
     assert kinds(house) == ["QUEUED"] * 3 + ["STARTED", "ADOPTED", "STARTED", "ADOPTED", "FINISHED"]
 
 
@@ -191,8 +191,8 @@ async def test_a_job_that_was_stopped_while_it_was_being_started_and_never_was_i
     house.engine.expect(("recover", attempt(1)), ("settled", attempt(1)))
     found = house.lookup.job(key(1))
     assert found is not None
-    assert found.outcome is not None
-    assert found.outcome.kind is OutcomeKind.CANCELLED
+    assert found.attempt.outcome is not None
+    assert found.attempt.outcome.kind is OutcomeKind.CANCELLED
 
 
 async def test_a_signal_needs_a_process(house: House) -> None:
@@ -232,12 +232,12 @@ async def test_a_pause_is_answered_when_the_engine_says_that_all_stand_still(hou
     done = house.suspend(first, second, paused=True)
     house.engine.expect(("start", attempt(1)), ("start", attempt(2)), ("pause", attempt(1), True), ("pause", attempt(2), True))
     house.desk.hear([Paused(attempt(1), paused=True)])
-    assert (done, first.paused, second.paused) == ([], True, False)
+    assert (done, first.attempt.paused, second.attempt.paused) == ([], True, False)
     house.desk.hear([ended(2)])
     assert done == [None]
     done = house.suspend(first, paused=False)
     house.desk.hear([Paused(attempt(1), paused=False)])
-    assert (done, first.paused) == ([None], False)
+    assert (done, first.attempt.paused) == ([None], False)
     (refused,) = house.suspend(first, second, paused=True)
     assert "has ended and cannot be paused" in str(refused)
     await house.durable()

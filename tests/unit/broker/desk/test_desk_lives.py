@@ -324,7 +324,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         """Where a crash would leave each job: in its phase, or in one that it came from without anything reaching the disk."""
         for key, job in self.live.items():
             ((state, launched),) = self.store.read("SELECT state, launched FROM jobs WHERE owner = ? AND id = ?", key)
-            assert Stored(Shown(state), launched=bool(launched)) in ON_DISK[job.phase], (job.phase, state, launched)
+            assert Stored(Shown(state), launched=bool(launched)) in ON_DISK[job.attempt.phase], (job.attempt.phase, state, launched)
 
     @invariant()
     def time_goes_on(self) -> None:
@@ -357,7 +357,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             for key in stops:
                 job = self.lookup.job(key)
                 assert job is not None
-                assert job.phase is Phase.FINISHED, "a stop that was acknowledged was forgotten"
+                assert job.attempt.phase is Phase.FINISHED, "a stop that was acknowledged was forgotten"
             self.settle(lambda: set(self.engine.running))
             assert not self.live
             assert not self.engine.ended

@@ -82,9 +82,9 @@ async def test_a_start_repeated_in_the_very_commit_that_forgets_its_job_is_told_
     _, again, gone = await asyncio.gather(house.accept(asked(2)), house.accept(asked(1)), forget(house, key(1)))
     assert gone.jobs == 1
     (job,) = again.jobs
-    assert job.outcome is not None
-    assert (job.phase, job.outcome.kind) == (Phase.FINISHED, OutcomeKind.LOST)
-    assert "forgotten" in job.outcome.sentence
+    assert job.attempt.outcome is not None
+    assert (job.attempt.phase, job.attempt.outcome.kind) == (Phase.FINISHED, OutcomeKind.LOST)
+    assert "forgotten" in job.attempt.outcome.sentence
     house.engine.expect(("start", attempt(2)), ("discard", attempt(1)))
 
 
@@ -176,6 +176,6 @@ async def test_a_start_that_meets_the_end_of_its_job_in_one_commit_is_told_that_
     await house.accept(asked(1))
     await end(house, 1)
     again, gone = asyncio.ensure_future(house.accept(asked(1))), asyncio.ensure_future(forget(house, key(1)))
-    assert (await again).jobs[0].phase is Phase.FINISHED
+    assert (await again).jobs[0].attempt.phase is Phase.FINISHED
     assert (await gone).jobs == 1
     house.engine.effects.clear()

@@ -177,8 +177,8 @@ async def test_a_store_of_the_first_version_is_brought_up_to_date_with_all_that_
     owner, job_id = house.store.read("SELECT owner, id FROM jobs WHERE name = 'first'")[0]
     found = house.lookup.job(JobKey(owner, job_id))
     assert found is not None
-    assert found.outcome is not None
-    assert found.outcome.sentence == "exited with status 0"
+    assert found.attempt.outcome is not None
+    assert found.attempt.outcome.sentence == "exited with status 0"
     house.engine.expect(("recover",))
     house.store.close()
 
@@ -255,10 +255,10 @@ async def test_on_a_disk_that_became_read_only_starts_are_refused_and_ends_are_r
             await house.accept(asked(2))
         assert refused.value.code is Code.RESOURCE_EXHAUSTED
         assert "can be written to" in refused.value.next_step
-        assert job.phase is not Phase.FINISHED
+        assert job.attempt.phase is not Phase.FINISHED
         writes.execute("PRAGMA query_only = OFF")
         await house.durable()
-    assert job.phase is Phase.FINISHED
+    assert job.attempt.phase is Phase.FINISHED
     house.engine.expect(("settled", attempt(1)))
     # The room that nobody could give back is still kept.
     assert (house.path.parent / "ballast").stat().st_size == ballasts.BALLAST_BYTES

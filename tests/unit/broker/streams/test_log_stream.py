@@ -1,8 +1,8 @@
 from collections.abc import Callable
 
-from desk_house import EngineDouble, asked, key
+from desk_house import EngineDouble, asked, attempt, key
 
-from jobwire.broker.desk.job import Job
+from jobwire.broker.desk.job import Attempt, Job
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.engine import LogReader, Run, StreamName
 from jobwire.broker.streams.log_stream import LogStream
@@ -42,7 +42,7 @@ class Followed:
 
     def __init__(self, credit: int) -> None:
         one = asked(1)
-        self.job = Job(1, key(1), one.spec, one.digest, None, Phase.RUNNING, 1, pid=5, started_at_us=2)
+        self.job = Job(1, key(1), one.spec, one.digest, None, 1, Attempt(attempt(1), Phase.RUNNING, pid=5, started_at_us=2))
         self.engine = Growing()
         self.sent: list[tuple[request_pb2.Reply, bytes | None]] = []
         self.later: list[Callable[[], object]] = []
@@ -79,7 +79,7 @@ class Followed:
         return b"".join(data for _, data in self.sent if data)
 
     def finish(self) -> None:
-        self.job.phase, self.job.outcome = Phase.FINISHED, Outcome(OutcomeKind.EXITED)
+        self.job.attempt.phase, self.job.attempt.outcome = Phase.FINISHED, Outcome(OutcomeKind.EXITED)
         self.stream.finished(self.job)
         self.stream.flush()
 

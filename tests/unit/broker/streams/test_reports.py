@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 from desk_house import EngineDouble, asked, attempt, key
 
-from jobwire.broker.desk.job import Job
+from jobwire.broker.desk.job import Attempt, Job
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.streams.reports import Reports
 from jobwire.schemas.generated import job_pb2, request_pb2
@@ -40,10 +40,10 @@ class Stream:
 
     def job(self, number: int) -> Job:
         one = asked(number)
-        return Job(number, key(number), one.spec, one.digest, None, Phase.RUNNING, 1, pid=number, started_at_us=2)
+        return Job(number, key(number), one.spec, one.digest, None, 1, Attempt(attempt(number), Phase.RUNNING, pid=number, started_at_us=2))
 
     def finish(self, job: Job) -> None:
-        job.phase, job.outcome = Phase.FINISHED, Outcome(OutcomeKind.EXITED, exit_status=3, stdout_bytes=4, stderr_bytes=0)
+        job.attempt.phase, job.attempt.outcome = Phase.FINISHED, Outcome(OutcomeKind.EXITED, exit_status=3, stdout_bytes=4, stderr_bytes=0)
         self.reports.finished(job)
 
     def told(self) -> list[tuple[int, int]]:
@@ -68,7 +68,7 @@ def test_much_that_is_due_is_told_over_several_turns() -> None:
     stream = Stream(credit=9, jobs=600)
     for number in range(600):
         stream.finish(job := stream.job(number % 200))
-        assert job.outcome
+        assert job.attempt.outcome
     stream.hurry = True
     stream.reports.flush()
     stream.reports.flush()
