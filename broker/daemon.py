@@ -1,7 +1,7 @@
-"""Put a desk together: sockets, roster, store, news, handlers. What every daemon of ours is, whatever engine is beneath.
+"""Assembles a desk: sockets, roster, store, news, handlers. Common to all daemons, whatever their engine.
 
-Order of the start: the handshake answers before a server socket binds (without it libzmq admits every key); jobs are recovered
-before anybody can ask for them; and only then the endpoints are bound.
+The order of the start is: the handshake handler runs before a server socket binds (without it, libzmq admits every key); jobs are
+recovered before anybody can ask for them; and only then the endpoints are bound.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ _HEARTBEAT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a daemon is told: kind ("worker" or "broker"), software, store, roster file, and endpoints with `*` for any port.
+    """The settings of a daemon: kind ("worker" or "broker"), software, store, roster file, and endpoints with `*` for any port.
 
-    `event_listen` empty: the port after the one of `listen`, or any if that is any. `keep`: how much of what has ended is kept;
-    `keep_free_bytes`: with less free room beside the store no new job is taken on.
+    If `event_listen` is empty, it is the port after that of `listen`, or any if that is any. `keep`: how much is kept of what has ended;
+    `keep_free_bytes`: with less free space beside the store, new jobs are refused.
     """
 
     kind: str
@@ -73,7 +73,7 @@ class Settings:
 
 
 class Daemon:
-    """A desk with its sockets. Made and used on one running loop."""
+    """A desk with its sockets. Created and used on one running loop."""
 
     def __init__(self, settings: Settings, identity: Identity, engine: Engine) -> None:
         self._settings = settings
@@ -139,7 +139,7 @@ class Daemon:
         self._closing.append(self._router.close)
 
     async def start(self) -> None:
-        """Recover, then let others in.
+        """Recover jobs, then accept connections.
 
         Raises Refused(UNAVAILABLE) if an endpoint cannot be bound.
         """
@@ -175,18 +175,18 @@ class Daemon:
         self._retention.open()
 
     def close(self) -> None:
-        """Close everything in the reverse order; jobs go on."""
+        """Close everything in reverse order; jobs continue."""
         if self._heartbeat is not None:
             self._heartbeat.cancel()
         while self._closing:
             try:
                 self._closing.pop()()
-            except Exception:  # noqa: BLE001 -- logged, and the others are to be closed whatever it is
-                # One part less must not keep the others open: a store that is not closed keeps its thread, and the process with it.
-                _log.exception("a part of the daemon could not be closed; the others are")
+            except Exception:  # noqa: BLE001 -- logged, and the others must be closed in any case
+                # A failure must not keep the others open: a store that is not closed keeps its thread, and the process with it.
+                _log.exception("a part of the worker could not be closed; the others are")
 
     def member_of(self, public: bytes) -> Member | None:
-        """Look a public key up in the roster that is in force now."""
+        """Return the member with a public key in the current roster; None if there is none."""
         return self._roster.roster.member(public)
 
     def _limits_of(self, public: bytes) -> Limits:
@@ -223,7 +223,7 @@ class Daemon:
             self._heartbeat = self._loop.call_later(_HEARTBEAT_SECONDS, self._beat)
 
     def _roster_changed(self, after: Roster) -> None:
-        """Cut off whom the roster gives less, or anything else, than before; they may come in again with what they have now."""
+        """Disconnect members whose entry changed or is gone; they may connect again with their present rights."""
         before, self._members = self._members, after.members
         for member in before:
             if after.member(member.key) != member:
@@ -234,12 +234,12 @@ class Daemon:
         self.desk.reconsider()
 
 
-# What is wrong is the host, not the port: its address is not one of this machine's, or of a kind that there is not.
+# The host is wrong, not the port: its address is not one of this machine, or of an unknown kind.
 _HOST_PROBLEMS = (errno.EADDRNOTAVAIL, errno.ENODEV, errno.EAFNOSUPPORT, errno.EINVAL, errno.EPROTONOSUPPORT)
 
 
 def _bind_events(bind: Callable[[str], str], settings: Settings) -> str:
-    """Bind where events are published; where nobody said that, it is the host of `listen` that somebody said."""
+    """Bind the event socket and return its endpoint; errors name `--listen` if no event endpoint was given."""
     asked = settings.event_listen
     return _bind(bind, asked or _next_port(settings.listen), "--events", host_of=("" if asked else settings.listen))
 
@@ -249,17 +249,17 @@ def _bind(bind: Callable[[str], str], endpoint: str, option: str, host_of: str =
         return bind(endpoint)
     except zmq.ZMQError as error:
         why = zmq.strerror(error.errno or 0)
-        step = f"name another with {option}, or end what uses it"
+        step = f"use another with {option}, or end the program that uses it"
         if error.errno in _HOST_PROBLEMS:
-            step = f"name an address of this machine with {'--listen' if host_of else option}: ip address shows them"
+            step = f"use an address of this machine with {'--listen' if host_of else option}: ip address shows them"
             if endpoint.startswith("tcp://["):
                 why += " (this machine has no such IPv6 address, or no IPv6)"
             elif error.errno == errno.ENODEV:
                 why = "its host is neither a name that can be resolved nor an interface of this machine"
             endpoint = host_of or endpoint
         elif error.errno == errno.EACCES:
-            # The next port is as low as the one that was asked for.
-            step = f"ports below 1024 are for root as a rule; name a higher one with {'--listen' if host_of else option}"
+            # The next port is as low as the one given.
+            step = f"ports below 1024 are usually reserved for root; use a higher one with {'--listen' if host_of else option}"
             endpoint = host_of or endpoint
         raise Refused(Code.UNAVAILABLE, f"{endpoint} cannot be listened on: {why}", step) from error
 
@@ -270,5 +270,5 @@ def _next_port(endpoint: str) -> str:
 
 
 def _told_endpoint(endpoint: str) -> str:
-    """Leave the host to the client: it knows by which name it reached this machine."""
+    """Return the endpoint without its host: the client knows the name by which it reaches this machine."""
     return f"tcp://*:{endpoint.rpartition(':')[2]}"

@@ -1,1 +1,1 @@
-"""A request on its way through: who asks, may they, and what is done about it; the handlers of the verbs."""
+"""Handling of requests: who sent one, whether they may, and the handlers of the verbs."""

@@ -1,4 +1,4 @@
-"""One request on its way through the desk: who asks, what for, and how to answer. What a handler of a verb is given."""
+"""One request while it is handled: who sent it, and how to reply. The argument of every handler."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ..sockets.peers import Ending, Peer
 
 _log = logging.getLogger(__name__)
 
-BUG = "the daemon failed on this request; its log says why"
+BUG = "the worker failed to handle this request; its log says why"
 _Given = ParamSpec("_Given")
 
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """A request that was let in; `proof` is the envelope as it came, kept where the request changes something."""
+    """A request of a member; `proof` is the envelope as received, which is stored if the request changes something."""
 
     member: Member
     peer: Peer
@@ -32,23 +32,23 @@ class Call:
     _refuse: Callable[[Peer, int, Refused], None]
     _turns: Turns
     _charge: Callable[[bytes, float], None]
-    # Of a start that is large: decoded one by one.
+    # The jobs of a large start, which are decoded one by one.
     jobs: Sequence[bytes] | None = None
 
     def guard(self, part: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
-        """Do a part of the request; whatever it raises ends the request with an answer, and nothing else."""
+        """Run a part of the request; if it raises, the request ends with a refusal, and nothing else is affected."""
         try:
             part(*args, **kwargs)
         except Refused as refused:
             self.refuse(refused)
-        except Exception:  # noqa: BLE001 -- a bug costs this request, not the daemon
+        except Exception:  # noqa: BLE001 -- a bug affects this request, not the worker
             _log.exception("a request of %s failed", self.peer.public.hex()[:8])
             self.refuse(Refused(Code.INTERNAL, BUG))
 
     def in_slices(self, steps: Iterable[object], then: Callable[[], None]) -> None:
-        """Go through the steps while there is time in this turn, and on in later ones; then the rest.
+        """Run the steps while there is time in this turn, and continue in later ones; then call `then`.
 
-        Who asks is charged for it as if it had been done at once.
+        The sender is charged for the time as if it had been done at once.
         """
         iterator = iter(steps)
 
@@ -61,7 +61,7 @@ class Call:
 
         def later() -> None:
             if self.peer.gone:
-                # It may ask again over its next connection; nothing was done yet.
+                # The client can repeat it over its next connection; nothing was done yet.
                 return
             begun = time.monotonic()
             self.guard(go_on)
@@ -70,21 +70,21 @@ class Call:
         go_on()
 
     def reply(self, reply: request_pb2.Reply, bulk: bytes | None = None, *, last: bool = True) -> bool:
-        """Answer; the request's id is filled in. False if the peer is gone."""
+        """Send a reply; the request's id is filled in. Return False if the peer is gone."""
         reply.request_id = self.request.id
         reply.last = last
         return self._send(self.peer, reply, bulk)
 
     def send(self, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
-        """Send a reply of a stream as it is."""
+        """Send a reply of a stream unchanged. Return False if the peer is gone."""
         return self._send(self.peer, reply, bulk)
 
     def refuse(self, refused: Refused) -> None:
-        """Answer no."""
+        """Send a refusal."""
         self._refuse(self.peer, self.request.id, refused)
 
     def demand_stream(self) -> None:
-        """Go on only if who asks may have one more stream.
+        """Check that the sender may have one more stream.
 
         Raises Refused(RESOURCE_EXHAUSTED).
         """
@@ -93,12 +93,12 @@ class Call:
             raise Refused(
                 Code.RESOURCE_EXHAUSTED,
                 f"{self.member.name} has {most} streams open, which is the limit",
-                "end some",
+                "close some",
                 reason=Reason.TOO_MANY_STREAMS,
             )
 
     def open_stream(self, stream: Ending) -> None:
-        """Let the stream end with its peer; a request that is repeated replaces its first stream."""
+        """Register a stream, which ends with its peer; a repeated request replaces its first stream."""
         old = self.peer.streams.get(self.request.id)
         if old is not None:
             old.close()

@@ -1,7 +1,7 @@
-"""Let requests in: decode, who is it, may it be them, which handler. Then the handler decides.
+"""Decodes requests, checks who sent them and that they may, and calls the handler.
 
-Everything that is wrong with one request ends here in a refusal to its sender. A bug in a handler is logged with its traceback,
-answered INTERNAL without details, and the daemon goes on.
+Every problem of one request ends here in a refusal to its sender. A bug in a handler is logged with its traceback,
+answered with INTERNAL without details, and the worker continues.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Handler = Callable[[Call], None]
 
 @dataclass(frozen=True, slots=True)
 class Reception:
-    """Takes messages from the endpoint. `member_of` looks a public key up in the roster that is in force now."""
+    """Handles messages from the endpoint. `member_of` looks a public key up in the current roster."""
 
     public: bytes
     nonce: bytes
@@ -36,7 +36,7 @@ class Reception:
     handlers: Mapping[str, Handler]
     endpoint: Endpoint
     turns: Turns
-    # Told how long a later part of a request took, by public key.
+    # Called with the public key and how long a later part of a request took.
     charge: Callable[[bytes, float], None]
 
     def take(self, peer: Peer, frame: bytes) -> None:
@@ -58,28 +58,28 @@ class Reception:
             call.guard(self.handlers[verb], call)
         except Refused as refused:
             self.endpoint.refuse(peer, request_id or large.id_of(frame), refused)
-        except Exception:  # noqa: BLE001 -- a bug costs this request, not the daemon
+        except Exception:  # noqa: BLE001 -- a bug affects this request, not the worker
             _log.exception("a request of %s failed", peer.public.hex()[:8])
             self.endpoint.refuse(peer, request_id, Refused(Code.INTERNAL, BUG))
 
     def _member(self, peer: Peer) -> Member:
         member = self.member_of(peer.public)
         if member is None:
-            # The handshake admitted it before it was taken off the roster.
-            message = "this key is not on the daemon's roster (any more)"
-            raise Refused(Code.PERMISSION_DENIED, message, "ask who keeps the roster", reason=Reason.NOT_ON_ROSTER)
+            # The handshake admitted it before it was removed from the roster.
+            message = "this key is not on the worker's roster (any more)"
+            raise Refused(Code.PERMISSION_DENIED, message, "ask the administrator of the worker to add it", reason=Reason.NOT_ON_ROSTER)
         return member
 
     def _check_signer(self, peer: Peer, envelope: request_pb2.Envelope) -> None:
         if signature.check(envelope, self.public, self.nonce) != peer.public:
-            raise Refused(Code.UNAUTHENTICATED, "the request was signed by another key than the connection's")
+            raise Refused(Code.UNAUTHENTICATED, "the request was signed with a key other than the connection's")
 
 
 def _no_verb(request: request_pb2.Request) -> Refused:
-    """Say why there is nothing to do: a verb of a newer version is a field that this one does not know."""
+    """Return the refusal of a request without a known verb: one of a newer version is a field that this version does not know."""
     size = request.ByteSize()
     request.DiscardUnknownFields()
     if request.ByteSize() == size:
-        return Refused(Code.INVALID_ARGUMENT, "the request has no verb: it asks for nothing", "set one of the fields of `verb`")
-    message = "this daemon does not know the verb of the request"
-    return Refused(Code.UNIMPLEMENTED, message, "upgrade the daemon", reason=Reason.UNKNOWN_VERB)
+        return Refused(Code.INVALID_ARGUMENT, "the request has no verb", "set one of the fields of `verb`")
+    message = "this worker does not know the verb of the request"
+    return Refused(Code.UNIMPLEMENTED, message, "upgrade the worker", reason=Reason.UNKNOWN_VERB)

@@ -1,4 +1,4 @@
-"""forget: drop jobs that have ended, with their logs; for all that are named, or for none."""
+"""forget: removes ended jobs with their logs; all that are named, or none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .job_keys import read_key_to_stop
 
 
 def forget(call: Call, lookup: Lookup, forgetting: Forgetting) -> None:
-    """Check all jobs first; answered when nothing but their tombstones is on disk. One that was forgotten before is no mistake."""
+    """Check all jobs first; reply when only their tombstones are left on disk. Naming one that was forgotten before is not an error."""
     named = call.request.forget.keys
     if not named:
         raise Refused(Code.INVALID_ARGUMENT, "the forget names no job")
@@ -23,7 +23,7 @@ def forget(call: Call, lookup: Lookup, forgetting: Forgetting) -> None:
     def look() -> Iterator[None]:
         for key in dict.fromkeys(read_key_to_stop(message, call.member) for message in named):
             yield
-            # A repeated request finds what the first one did.
+            # A repeated request finds jobs that the first one removed.
             if lookup.forgotten(key):
                 continue
             if lookup.has_ended(key):

@@ -1,4 +1,4 @@
-"""hello: which version is spoken, who the daemon is, where its news are, and what it can take."""
+"""hello: protocol version, identity, event endpoint and limits of the worker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FEATURES = ("start", "logs", "events", "batch", "forget")
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """What a daemon says of itself."""
+    """What a worker tells every client about itself."""
 
     kind: str
     software: str
@@ -28,12 +28,12 @@ class Introduction:
 
 
 def hello(call: Call, introduction: Introduction) -> None:
-    """Answer with what this daemon is; refuse a client with which it has no version in common."""
+    """Reply with what this worker is; refuse a client that has no version in common with it."""
     asked = call.request.hello
     if not asked.oldest_version <= PROTOCOL_VERSION <= asked.newest_version:
         raise Refused(
             Code.FAILED_PRECONDITION,
-            f"this daemon speaks version {PROTOCOL_VERSION}, the client {asked.oldest_version} to {asked.newest_version}",
+            f"this worker speaks protocol version {PROTOCOL_VERSION}, the client {asked.oldest_version} to {asked.newest_version}",
             "upgrade the older of the two",
             reason=Reason.NO_COMMON_VERSION,
         )

@@ -1,4 +1,4 @@
-"""Jobs as they are named in requests: their keys, and the jobs that who asks may stop."""
+"""Keys of jobs in requests, and the jobs that a member may stop."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..store.queries import Lookup
 
 
 def read_key(message: job_pb2.JobKey, member: Member) -> JobKey:
-    """Read a key; an owner left out is the member.
+    """Return a key; a missing owner means the member.
 
-    Raises Refused(INVALID_ARGUMENT) if the id is none.
+    Raises Refused(INVALID_ARGUMENT) if the id is invalid.
     """
     if len(message.id) != ID_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"a job's id has {ID_BYTES} bytes, not {len(message.id)}")
@@ -23,7 +23,7 @@ def read_key(message: job_pb2.JobKey, member: Member) -> JobKey:
 
 
 def read_key_to_stop(message: job_pb2.JobKey, member: Member) -> JobKey:
-    """Read the key of a job that the member may stop, if there is one.
+    """Return the key of a job that the member may stop, if it exists.
 
     Raises Refused as `read_key` and `demand` do.
     """
@@ -33,9 +33,9 @@ def read_key_to_stop(message: job_pb2.JobKey, member: Member) -> JobKey:
 
 
 def find_jobs_to_stop(messages: Iterable[job_pb2.JobKey], member: Member, lookup: Lookup, found: list[Job]) -> Iterator[None]:
-    """Find all jobs of a request, one a step, before anything is done to one: it is done to all of them or to none.
+    """Find all jobs of a request, one per step, before anything is done: a request applies to all of them or to none.
 
-    Raises Refused if one is not there, or may not be stopped.
+    Raises Refused if one does not exist, or may not be stopped.
     """
     keys = dict.fromkeys(read_key(message, member) for message in messages)
     for key in keys:

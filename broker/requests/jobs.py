@@ -1,4 +1,4 @@
-"""query_one and list: what is known about jobs."""
+"""query_one and list: information about jobs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ..store.queries import Lookup
 from .call import Call
 from .job_keys import read_key
 
-# Small: nothing else is done while it is written, and some tens of microseconds a job add up.
+# Small: nothing else is done while a page is made, and each job takes some tens of microseconds.
 _PAGE = 50
 _ROW_BYTES = 8
-# What SQLite can number.
+# The largest number of a row in SQLite.
 _LAST_ROW = 2**63 - 1
 # A page is one message; specs with long argument lists make it shorter.
 _PAGE_BYTES = 1024 * 1024
 
 
 def query_one(call: Call, desk: Desk, lookup: Lookup, engine: Engine, member_of: Callable[[bytes], Member | None], ages: Ages) -> None:
-    """Answer with one job, named by key or as a person types it, and ranges of its logs where asked for."""
+    """Reply with one job, given by key or as a person types it, and ranges of its logs if requested."""
     request = call.request.query_one
     if request.WhichOneof("job") == "name":
         job = lookup.named(request.name, call.member)
@@ -47,11 +47,11 @@ def query_one(call: Call, desk: Desk, lookup: Lookup, engine: Engine, member_of:
 
 
 def list_jobs(call: Call, desk: Desk, lookup: Lookup, member_of: Callable[[bytes], Member | None], ages: Ages) -> None:
-    """Answer with one page of jobs, oldest first; what has not ended unless all are asked for."""
+    """Reply with one page of jobs, oldest first; only those that have not ended unless `all` is set."""
     request = call.request.list
     after = int.from_bytes(request.page, "big")
     if request.page and (len(request.page) != _ROW_BYTES or after > _LAST_ROW):
-        raise Refused(Code.INVALID_ARGUMENT, "the page cursor is none of this daemon's")
+        raise Refused(Code.INVALID_ARGUMENT, "the page cursor does not come from this worker")
     limit = min(request.limit or _PAGE, _PAGE)
     jobs = lookup.page(
         call.member,
@@ -77,9 +77,9 @@ def list_jobs(call: Call, desk: Desk, lookup: Lookup, member_of: Callable[[bytes
 
 
 def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], ages: Ages) -> job_pb2.Job:
-    """Write everything known about a job, without its stdin."""
+    """Return everything known about a job, without its stdin."""
     attempt = job.attempt
-    # Who is told an end by this is told for good, and may forget the job at once: so not before it is durable.
+    # A client that sees an end here may rely on it and forget the job at once: so it is not shown before it is durable.
     has_ended = attempt.phase is Phase.FINISHED
     is_queued = job.state is State.QUEUED
     owner = member_of(job.key.owner)

@@ -1,4 +1,4 @@
-"""read_log, follow_log, and credit and cancel for streams: the bytes that a job wrote."""
+"""read_log and follow_log: output of jobs; credit and cancel for streams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STREAMS: dict[int, StreamName] = {request_pb2.STREAM_STDOUT: "stdout", request_
 
 
 def read_log(call: Call, lookup: Lookup, engine: Engine) -> None:
-    """Answer with a byte range or the last lines of one log."""
+    """Reply with a byte range or the last lines of one log."""
     request = call.request.read_log
     stream = _stream(request.stream)
     job = lookup.visible_job(read_key(request.key, call.member), call.member)
@@ -33,7 +33,7 @@ def read_log(call: Call, lookup: Lookup, engine: Engine) -> None:
 
 
 def follow_log(call: Call, lookup: Lookup, watchers: Watchers, engine: Engine, turns: Turns) -> None:
-    """Stream one log to the job's end; for a job that waits, from when it starts."""
+    """Stream one log to the job's end; for a waiting job, from when it starts."""
     request = call.request.follow_log
     stream = _stream(request.stream)
     job = lookup.visible_job(read_key(request.key, call.member), call.member)
@@ -64,7 +64,7 @@ def follow_log(call: Call, lookup: Lookup, watchers: Watchers, engine: Engine, t
 
 
 def credit(call: Call) -> None:
-    """Grant more to a stream; one that has ended meanwhile takes no notice. Has no reply."""
+    """Add credit to a stream; ignored if it has ended meanwhile. Has no reply."""
     request = call.request.credit
     stream = call.peer.streams.get(request.request_id)
     if isinstance(stream, LogStream):

@@ -10,13 +10,13 @@ from ..streams.news import News, read_filter
 from .call import Call
 
 _MOST_EVENTS = 1000
-_GO_ON = "list the jobs as they are now, and go on from the head of a new subscription"
+_GO_ON = "list the current jobs, and continue from the head of a new subscription"
 # A reply is one message; events with long labels make it shorter.
 _MOST_BYTES = 1024 * 1024
 
 
 def subscribe(call: Call, news: News, store: Store) -> None:
-    """Check the filter once and answer with the topic to subscribe to."""
+    """Check the filter once and reply with the topic to subscribe to."""
     wanted = read_filter(call.request.subscribe.filter, call.member)
     topic = news.grant(call.peer.public, wanted, call.member.limits.grants)
     call.reply(request_pb2.Reply(subscribe=request_pb2.SubscribeReply(topic=topic, head=_cursor(store, store.head))))
@@ -29,7 +29,7 @@ def unsubscribe(call: Call, news: News) -> None:
 
 
 def replay(call: Call, lookup: Lookup, store: Store) -> None:
-    """Answer with events after a cursor, as far as they fit into one reply."""
+    """Reply with events after a cursor, as many as fit into one reply."""
     request = call.request.replay
     after = request.after.seq
     if request.after.store and request.after.store != store.id:
@@ -46,10 +46,10 @@ def replay(call: Call, lookup: Lookup, store: Store) -> None:
             reason=Reason.CURSOR_BEYOND_HEAD,
         )
     events, upto = lookup.replay(after, head, wanted.owner)
-    # Asked after the events were read: what was dropped in between would be missing without a word.
+    # Read after the events: otherwise events that are removed in between would be missing silently.
     oldest = lookup.oldest_seq()
     if after + 1 < oldest:
-        message = f"events before {oldest} are not kept any more, and the cursor is at {after}"
+        message = f"events before {oldest} are no longer kept, and the cursor is at {after}"
         raise Refused(Code.OUT_OF_RANGE, message, _GO_ON, reason=Reason.CURSOR_TOO_OLD)
     chosen: list[event_pb2.Event] = []
     size = 0

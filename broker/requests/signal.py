@@ -1,4 +1,4 @@
-"""signal: send one signal to all processes of a job, without stopping it."""
+"""signal: sends one signal to all processes of a job, without stopping it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .job_keys import read_key_to_stop
 
 
 def signal(call: Call, desk: Desk, lookup: Lookup) -> None:
-    """Send it at once; `done` says that every process got it, not what the job made of it."""
+    """Send it at once; `done` means that every process received it, whatever the job did about it."""
     request = call.request.signal
     key = read_key_to_stop(request.key, call.member)
     if not 1 <= request.signal < signals.NSIG:

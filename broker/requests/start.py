@@ -1,4 +1,4 @@
-"""start: one to many jobs, accepted whole or not at all; acknowledged when durable, then reported as they start and finish."""
+"""start: accepts one or many jobs, all or none; acknowledges when they are durable, then reports starts and ends."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from ..streams.watchers import Watchers
 from .call import Call
 
 DEFAULT_TAIL_LINES = 10
-# So small a job holds nothing that takes long; its bounds are those that a spec is checked for below.
+# A job below this size contains nothing that takes long to check; its limits are those that a spec is checked for below.
 _SMALL_JOB_BYTES = 4096
-# Around a job's spec, and around all jobs: the batch, the proof, and a little of what a newer version may add.
+# Overhead of a job's spec, and of all jobs: the batch, the proof, and a few fields that a newer version may add.
 _JOB_BYTES = 64
 _START_BYTES = 4096
 
 
 def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Engine, store: Store, turns: Turns) -> None:
-    """Check every job, have all of them recorded, acknowledge, and watch them where that was asked for."""
+    """Check every job, record all of them, acknowledge, and watch them if requested."""
     demand(call.member, Right.SUBMIT, call.member.key)
     request = call.request.start
     if request.watch:
@@ -50,7 +50,7 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
         acknowledged = request_pb2.Acknowledged(cursor=cursor, known=result.known)
         if call.reply(request_pb2.Reply(acknowledged=acknowledged), last=not request.watch) and request.watch:
             tail_lines = request.tail_lines if request.HasField("tail_lines") else DEFAULT_TAIL_LINES
-            jobs = [lookup.job(key) or lost_to_sight(key, one) for key, one in zip(result.keys, asked, strict=True)]
+            jobs = [lookup.job(key) or forgotten_meanwhile(key, one) for key, one in zip(result.keys, asked, strict=True)]
             watch(call, watchers, engine, turns, jobs, tail_lines, request.credit_messages)
 
     def read() -> Iterator[None]:
@@ -65,16 +65,16 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
 
 
 def _demand_nothing_else(proof: bytes, asked: list[Asked]) -> None:
-    """Go on only if what is kept of the request is no more than its jobs: fields that nobody knows would be kept with each of them."""
+    """Check that the stored request contains little besides its jobs: unknown fields would be stored with each of them."""
     needed = sum(len(one.raw) for one in asked) + _JOB_BYTES * len(asked)
     if len(proof) > needed + _START_BYTES:
         raise Refused(
-            Code.INVALID_ARGUMENT, f"the request has {len(proof)} bytes, and what it asks takes {needed}", "send nothing else in it"
+            Code.INVALID_ARGUMENT, f"the request has {len(proof)} bytes, and its jobs take {needed}", "send nothing else in it"
         )
 
 
 def _demand_known(owner: bytes, asked: list[Asked], lookup: Lookup) -> Iterator[None]:
-    """Let a start that was first tried against another store in only where the logs told of every job of it: then nothing is started."""
+    """Accept a start that was first tried against another store only if every job of it is known from the logs: then nothing is started."""
     for index, one in enumerate(asked):
         yield
         job = lookup.job(JobKey(owner, one.id))
@@ -82,7 +82,7 @@ def _demand_known(owner: bytes, asked: list[Asked], lookup: Lookup) -> Iterator[
             raise Refused(
                 Code.FAILED_PRECONDITION,
                 "the first attempt of this start went to another store, which is gone; the job may have run",
-                "look at its effects, then submit it anew",
+                "check its effects, then submit it again",
                 index,
                 Reason.MAY_HAVE_RUN,
             )
@@ -91,7 +91,7 @@ def _demand_known(owner: bytes, asked: list[Asked], lookup: Lookup) -> Iterator[
 def watch(
     call: Call, watchers: Watchers, engine: Engine, turns: Turns, jobs: Sequence[Job], tail_lines: int, credit: int, *, starts: bool = True
 ) -> None:
-    """Open the stream that reports these jobs until all have finished; `starts`: also that they started."""
+    """Open the stream that reports these jobs until all have finished; `starts`: also when they start."""
     reports = Reports(
         call.request.id,
         engine,
@@ -128,7 +128,7 @@ def _read_jobs(request: request_pb2.Start, pieces: Sequence[bytes] | None = None
             if len(job.id) != ID_BYTES:
                 raise Refused(Code.INVALID_ARGUMENT, f"an id has {ID_BYTES} bytes, not {len(job.id)}")
             if job.id in seen:
-                raise Refused(Code.INVALID_ARGUMENT, "the same id stands twice in one start")
+                raise Refused(Code.INVALID_ARGUMENT, "the same id occurs twice in one start")
             seen.add(job.id)
             spec = specs.from_wire(job.spec)
             specs.check(spec)
@@ -149,8 +149,8 @@ def _read_batch(request: request_pb2.Start) -> BatchRun | None:
     return BatchRun(batch.id, batch.name, batch.parallel)
 
 
-def lost_to_sight(key: JobKey, one: Asked) -> Job:
-    """Return what is known of a job that was known when it was asked for again, and forgotten in the same commit: it has ended."""
-    outcome = Outcome(OutcomeKind.LOST, sentence="it has ended and was forgotten, and with it how it ended")
+def forgotten_meanwhile(key: JobKey, one: Asked) -> Job:
+    """Return a job whose id was known to the start, and which was forgotten in the same commit: it has ended."""
+    outcome = Outcome(OutcomeKind.LOST, sentence="it has ended and was forgotten, including its outcome")
     attempt = Attempt(AttemptKey(*key, FIRST_ATTEMPT), Phase.FINISHED, outcome=outcome)
     return Job(0, key, one.spec, one.digest, None, 0, attempt)

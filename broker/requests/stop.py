@@ -1,4 +1,4 @@
-"""stop: end jobs with all that they started; answered when that wish is durable, and again when nothing of them is left."""
+"""stop: ends jobs with all their processes; acknowledges when the request is durable, then reports when nothing of a job is left."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .call import Call
 from .job_keys import find_jobs_to_stop
 from .start import DEFAULT_TAIL_LINES, watch
 
-# Recorded together; each is a few milliseconds of work for the desk and its store.
+# Jobs that are recorded together: a few milliseconds of work for the desk and its store.
 _JOBS_A_PART = 100
 
 
@@ -62,7 +62,7 @@ def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Eng
 
 
 def _nothing() -> None:
-    """Wait for what was begun."""
+    """Do nothing: the parts that were begun reply."""
 
 
 def _order(request: request_pb2.Stop, job: Job, asked_by: str) -> StopOrder:

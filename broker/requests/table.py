@@ -1,4 +1,4 @@
-"""The one table: which handler answers which verb of a request. A test holds it against the schema."""
+"""The table of handlers, one for each verb of a request. A test compares it with the schema."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     turns: Turns,
     ages: Ages,
 ) -> Mapping[str, Handler]:
-    """Give each handler the parts that it needs."""
+    """Return a handler for each verb, with the parts that it needs."""
     return {
         "hello": lambda call: hello(call, introduction),
         "start": lambda call: start(call, desk, lookup, watchers, engine, store, turns),

@@ -1,1 +1,1 @@
-"""What is told without being asked for again: reports, followed logs, events."""
+"""Streams to clients: reports, followed logs, events."""

@@ -1,6 +1,6 @@
-"""One followed log: sends what is written, as far as the client granted credit, until the job has finished and all was sent.
+"""One followed log: sends output within the client's credit, until the job has finished and everything was sent.
 
-Knows no file: it reads through the engine. Ends at the job's end and never at the end of the file, which a job may reach often.
+Knows no file: it reads through the engine. Ends at the job's end and never at the end of the file, which a stream may reach often.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from ..desk.job import Job
 from ..desk.life import Phase
 from ..engine import Engine, LogReader, StreamName
 
-# Credit counts bytes, but a peer's pipe counts messages: a job that writes line by line to a reader that is slow would fill it. After so
-# many chunks without new credit, what is written is gathered for a moment. A log read in large chunks never comes to that.
+# Credit counts bytes, but a peer's pipe counts messages: a job that writes line by line to a slow reader would fill it. After this
+# many chunks without new credit, output is collected for a moment. A log read in large chunks never reaches this number.
 _CHUNKS_UNGATHERED = 64
 _GATHER_SECONDS = 0.05
 
 
 class Turns(Protocol):
-    """What is needed here of turns.py."""
+    """The part of turns.py that is needed here."""
 
     def time_left(self) -> bool:
-        """Say whether there is time in this turn, or others shall have theirs."""
+        """Return whether there is time left in this turn."""
         ...
 
     def call_soon(self, callback: Callable[[], object], /) -> object:
-        """Call in a later turn, when those who came before had theirs."""
+        """Call in a later turn, after earlier callbacks."""
         ...
 
     def call_later(self, delay: float, callback: Callable[[], object], /) -> object:
-        """Call after so many seconds."""
+        """Call after `delay` seconds."""
         ...
 
 
 class LogStream:
-    """Follows one log of one job. `send(reply, bulk)` is False when the peer is gone; `ended()` is called once at the end."""
+    """Follows one log of one job. `send(reply, bulk)` returns False if the peer is gone; `ended()` is called once at the end."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class LogStream:
         self._gathering = False
 
     def started(self, job: Job) -> None:
-        """Open the log: now there is one. Sent it is in `flush`: a peer is told that its job started before it sees what the job wrote."""
+        """Open the log, which exists now. `flush` sends it: the start of a job is reported to the peer before its output."""
         if not self._closed and self._reader is None:
             self._open(job)
 
@@ -82,20 +82,20 @@ class LogStream:
             self._open(job)
 
     def stuck(self, job: Job) -> None:
-        """Nothing to do: what it writes is in its log all the same."""
+        """Do nothing: its output is in its log all the same."""
 
     def flush(self) -> None:
-        """Send what there is."""
+        """Send what is available."""
         self.pump()
 
     def grant(self, amount: int) -> None:
-        """Take credit for so many more bytes."""
+        """Add credit for `amount` bytes."""
         self._credit = min(self._credit + amount, LARGEST_CREDIT)
         self._chunks = 0
         self.pump()
 
     def close(self) -> None:
-        """Let go of the log; nothing is sent any more."""
+        """Close the log; nothing is sent any more."""
         if not self._closed:
             self._closed = True
             if self._reader is not None:
@@ -103,11 +103,11 @@ class LogStream:
             self._ended()
 
     def pump(self) -> None:
-        """Send chunks as far as there are bytes, credit and time; without time, in a later turn."""
+        """Send chunks while there are bytes, credit and time; without time, continue in a later turn."""
         if self._closed or self._scheduled:
             return
         while self._turns.time_left():
-            # Looked at before reading: whatever was written before the end was recorded is then read.
+            # Checked before reading, so that everything written before the end was recorded is read.
             over = self._job.attempt.phase is Phase.FINISHED
             if self._gathering and not over:
                 return

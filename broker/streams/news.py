@@ -1,7 +1,7 @@
-"""Who is told which events: grants, and what each lets through. Knows no socket: `send(topic, bytes)` is given.
+"""Decides who receives which events: grants, and the filter of each. Knows no socket: `send(topic, bytes)` is passed in.
 
-A grant is a random topic that belongs to one identity and one filter. Its messages carry a dense count, so that its subscriber
-notices a hole. An event costs the grants that it matches, found through indexes, not all grants there are.
+A grant is a random topic that belongs to one identity and one filter. Its messages contain a dense count, so that its subscriber
+notices a gap. An event costs only the grants that it matches, which are found through indexes.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from ...schemas.naming import ID_BYTES, JobKey
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import LONGEST_LABEL, MOST_LABELS
 
-# Events in one published message: what a subscriber's pipe can hold is bounded in messages.
+# Events in one published message: a subscriber's pipe is limited in messages.
 _EVENTS_A_MESSAGE = 64
 _GRANT_SECONDS_UNSUBSCRIBED = 60.0
-# Where an identity has as many as it may. A subscription arrives in less, if it comes at all.
+# If an identity has as many grants as it may. A subscription arrives sooner, if at all.
 _GRANT_SECONDS_AT_THE_BOUND = 5.0
-# Named one by one in all grants of one identity. Each costs an entry in the index.
+# Jobs named in all grants of one identity. Each costs an entry in the index.
 _JOBS_AN_IDENTITY = 100_000
-# More than one there is only for a while, after a reconnect. Each has a queue of its own in libzmq.
+# More than one only for a while, after a reconnect. Each has its own queue in libzmq.
 _SUBSCRIBERS_A_GRANT = 4
 _EVERYTHING = (b"", b"")
 
 
 @dataclass(frozen=True, slots=True)
 class NewsFilter:
-    """Which events. Empty parts let everything through."""
+    """Which events match. Empty parts match everything."""
 
     owner: bytes = b""
     batch: bytes = b""
@@ -41,7 +41,7 @@ class NewsFilter:
     jobs: frozenset[JobKey] = frozenset()
 
     def lets_through(self, event: event_pb2.Event) -> bool:
-        """Say whether the event matches every part that is set."""
+        """Return whether the event matches every part that is set."""
         if self.owner and event.key.owner != self.owner:
             return False
         if self.batch and event.batch != self.batch:
@@ -52,16 +52,16 @@ class NewsFilter:
 
 
 def read_filter(message: event_pb2.Filter, member: Member) -> NewsFilter:
-    """Read a filter as it came in, narrowed to what the member may see; owners left out of job keys are the member's own.
+    """Return a filter from a request, narrowed to what the member may see; missing owners in job keys mean the member.
 
-    Raises Refused: PERMISSION_DENIED if it asks for what the member may not see, INVALID_ARGUMENT if it is none.
+    Raises Refused: PERMISSION_DENIED if the member may not see what it asks for, INVALID_ARGUMENT if it is malformed.
     """
     if len(message.owner) not in (0, KEY_BYTES) or len(message.batch) not in (0, ID_BYTES) or len(message.labels) > MOST_LABELS:
-        raise Refused(Code.INVALID_ARGUMENT, "the filter names an owner or a batch that cannot be, or too many labels")
+        raise Refused(Code.INVALID_ARGUMENT, "the filter has an invalid owner or batch, or too many labels")
     if any(len(label.name) + len(label.value) > LONGEST_LABEL for label in message.labels):
         raise Refused(Code.INVALID_ARGUMENT, f"a label of the filter is longer than {LONGEST_LABEL} characters")
     if any(len(key.owner) not in (0, KEY_BYTES) or len(key.id) != ID_BYTES for key in message.jobs):
-        raise Refused(Code.INVALID_ARGUMENT, "a job of the filter is named by what is no id")
+        raise Refused(Code.INVALID_ARGUMENT, "a job of the filter has an invalid id")
     owner = message.owner
     if not may(member, Right.SEE_OTHERS, b""):
         if owner and owner != member.key:
@@ -77,13 +77,13 @@ def read_filter(message: event_pb2.Filter, member: Member) -> NewsFilter:
 
 @dataclass(slots=True, eq=False)
 class Grant:
-    """One topic: whose, for what, and how many events it was sent."""
+    """One topic: its owner, its filter, and how many events were sent on it."""
 
     topic: bytes
     public: bytes
     filter: NewsFilter
     count: int = 0
-    # How many connections are subscribed: after a reconnect the new one may arrive before the old one is known to have left.
+    # How many connections are subscribed: after a reconnect, the new one may arrive before the old one is known to be gone.
     subscribed: int = 0
     unsubscribed_at: float = 0.0
     pending: list[event_pb2.Event] = field(default_factory=list)
@@ -103,18 +103,18 @@ class News:
         self._index: defaultdict[tuple[bytes, bytes], set[Grant]] = defaultdict(set)
 
     def __len__(self) -> int:
-        """Count the grants."""
+        """Return how many grants there are."""
         return len(self._grants)
 
     @property
     def heard(self) -> bool:
-        """Say whether anybody is subscribed."""
+        """Whether anybody is subscribed."""
         return any(grant.subscribed > 0 for grant in self._grants.values())
 
     def grant(self, public: bytes, wanted: NewsFilter, most: int = MOST_GRANTS) -> bytes:
         """Make a grant and return its topic.
 
-        Raises Refused(RESOURCE_EXHAUSTED) if the identity has `most`, and none of them lies unused.
+        Raises Refused(RESOURCE_EXHAUSTED) if the identity has `most`, and all are in use.
         """
         own = list(self._owned.get(public, {}).values())
         idle = [grant for grant in own if not grant.subscribed]
@@ -125,8 +125,8 @@ class News:
                 self.revoke(old.topic)
                 own.remove(old)
         if len(own) >= most:
-            message = f"{len(own)} subscriptions are open for this key, the limit is {most}"
-            raise Refused(Code.RESOURCE_EXHAUSTED, message, "end some", reason=Reason.TOO_MANY_GRANTS)
+            message = f"this key has {len(own)} subscriptions, which is the limit"
+            raise Refused(Code.RESOURCE_EXHAUSTED, message, "close some", reason=Reason.TOO_MANY_GRANTS)
         if len(wanted.jobs) + sum(len(grant.filter.jobs) for grant in own) > _JOBS_AN_IDENTITY:
             raise Refused(
                 Code.RESOURCE_EXHAUSTED,
@@ -141,7 +141,7 @@ class News:
         return made.topic
 
     def revoke(self, topic: bytes, public: bytes | None = None) -> bool:
-        """Delete a grant (only if it is `public`'s, where that is given); nothing is published on it any more."""
+        """Delete a grant (if `public` is given, only one of its own) and return whether it was deleted; nothing more is published on it."""
         grant = self._grants.get(topic)
         if grant is None or (public is not None and grant.public != public):
             return False
@@ -161,25 +161,25 @@ class News:
             self.revoke(topic)
 
     def wanted(self, topic: bytes, public: bytes) -> bool:
-        """Say whether this identity may subscribe to this topic."""
+        """Return whether this identity may subscribe to this topic."""
         grant = self._grants.get(topic)
         return grant is not None and grant.public == public and grant.subscribed < _SUBSCRIBERS_A_GRANT
 
     def arrived(self, topic: bytes) -> None:
-        """Tell the subscriber that from now on it misses nothing that is published."""
+        """Send `ready` to the subscriber: from now on it misses nothing that is published."""
         grant = self._grants[topic]
         grant.subscribed += 1
         self._publish(grant, event_pb2.News(ready=event_pb2.Ready(head=self._cursor())))
 
     def left(self, topic: bytes) -> None:
-        """Remember since when nobody is subscribed."""
+        """Note that a subscriber left, and when."""
         grant = self._grants.get(topic)
         if grant is not None:
             grant.subscribed = max(0, grant.subscribed - 1)
             grant.unsubscribed_at = self._now()
 
     def publish(self, events: Sequence[event_pb2.Event]) -> None:
-        """Tell events that are durable, in the order of their seq."""
+        """Publish events that are durable, in the order of their seq."""
         touched: dict[Grant, None] = {}
         for event in events:
             for grant in self._matching(event):
@@ -195,7 +195,7 @@ class News:
             grant.pending.clear()
 
     def beat(self) -> None:
-        """Tell every subscriber the count of its grant, so that the loss of its last message is noticed too."""
+        """Send a heartbeat to every subscriber, with the count of its grant, so that the loss of its last message is noticed too."""
         for grant in self._grants.values():
             if grant.subscribed:
                 self._publish(grant, event_pb2.News(heartbeat=event_pb2.Heartbeat(head=self._cursor())))
@@ -219,7 +219,7 @@ class News:
 
 
 def _entries(wanted: NewsFilter) -> list[tuple[bytes, bytes]]:
-    """Say where in the index a filter stands: under its narrowest part, so that each event finds it once."""
+    """Return where a filter is in the index: under its narrowest part, so that each event finds it once."""
     if wanted.jobs:
         return [(key.owner, key.id) for key in wanted.jobs]
     if wanted.batch:

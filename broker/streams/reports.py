@@ -1,7 +1,7 @@
-"""The stream of replies that a start or a stop is owed: each job when it finished, with its last lines; for a start also when it started.
+"""The stream of reports for a start or a stop: each job when it finished, with its last lines; for a start, also when it started.
 
-What is due is remembered by job, not by message: tails are read when a report is sent, and a client that grants no credit costs
-nothing but the names of its jobs. Several reports travel in one message.
+Due reports are stored by job, not by message: tails are read when a report is sent, so that a client that grants no credit costs
+nothing but the keys of its jobs. One message contains several reports.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BYTES_A_MESSAGE = 512 * 1024
 
 
 class Reports:
-    """The reports of one request. `send(reply)` is False when the peer is gone; `ended()` is called once at the end."""
+    """The reports of one request. `send(reply)` returns False if the peer is gone; `ended()` is called once at the end."""
 
     def __init__(
         self,
@@ -48,53 +48,53 @@ class Reports:
         self._send = send
         self._ended = ended
         self._due: deque[tuple[Job, bool]] = deque()
-        # Jobs of which something cannot be ended, and what was said of that: told with credit that no end needs.
+        # Jobs with processes that cannot be ended, and what was reported about them: sent only with credit that no end needs.
         self._stuck: dict[Job, str] = {}
         self._open = 0
         self._closed = False
         self._started: set[Job] = set()
 
     def expect(self, jobs: int) -> None:
-        """Say how many jobs are to be reported finished before the stream ends."""
+        """Set how many jobs are to be reported as finished before the stream ends."""
         self._open = jobs
 
     def started(self, job: Job) -> None:
-        """Make it due that the job started; told once, and not to who ends it."""
+        """Add the report that the job started; once, and only for a start."""
         if self._starts and not self._closed and job not in self._started:
             self._started.add(job)
             self._due.append((job, False))
 
     def stuck(self, job: Job) -> None:
-        """Make it due that something of the job cannot be ended; told once in the same words."""
+        """Add the report that some processes of the job cannot be ended; once with the same words."""
         why = job.attempt.delayed_by
         if not self._closed and self._credit > self._open and self._stuck.get(job) != why:
             self._stuck[job] = why
             self._due.append((job, False))
 
     def finished(self, job: Job) -> None:
-        """Make it due that the job finished."""
+        """Add the report that the job finished."""
         if not self._closed:
             self._due.append((job, True))
 
     def grant(self, messages: int) -> None:
-        """Take credit for so many more messages."""
+        """Add credit for `messages` messages."""
         self._credit += messages
         self.flush()
 
     def close(self) -> None:
-        """Forget what is due; nothing is sent any more."""
+        """Drop what is due; nothing is sent any more."""
         if not self._closed:
             self._closed = True
             self._due.clear()
             self._ended()
 
     def flush(self) -> None:
-        """Send what is due, as far as there is credit and time; without time, in a later turn."""
+        """Send what is due while there is credit and time; without time, continue in a later turn."""
         if self._scheduled:
             return
         first = True
         while not self._closed and self._credit > 0 and self._due:
-            # Asked only of who has much to say: a look costs the loop a turn.
+            # Checked only from the second message on: a check costs the loop a turn.
             if not first and not self._turns.time_left():
                 self._scheduled = True
                 self._turns.call_soon(self._next_turn)
@@ -140,5 +140,5 @@ class Reports:
         try:
             return self._engine.tail_log(job.attempt.run, stream, self._tail_lines, self._tail_bytes).data
         except Refused:
-            # The folder was removed by hand; how the job ended is still worth telling.
+            # The folder was removed by hand; the outcome is still worth reporting.
             return b""

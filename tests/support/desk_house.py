@@ -16,7 +16,7 @@ from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
 from jobwire.broker.requests.dispatch import Handler
 from jobwire.broker.requests.hello import Introduction
-from jobwire.broker.requests.start import lost_to_sight
+from jobwire.broker.requests.start import forgotten_meanwhile
 from jobwire.broker.requests.table import handlers
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.forget import Forgetting
@@ -166,7 +166,7 @@ class House:
 
         def take(result: Accepted | Refused) -> None:
             if isinstance(result, Accepted):
-                jobs = [self.lookup.job(key) or lost_to_sight(key, one) for key, one in zip(result.keys, asked, strict=True)]
+                jobs = [self.lookup.job(key) or forgotten_meanwhile(key, one) for key, one in zip(result.keys, asked, strict=True)]
                 done.set_result(Taken(jobs, result.known, result.seq))
             else:
                 done.set_result(result)

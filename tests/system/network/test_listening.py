@@ -69,9 +69,9 @@ def test_a_port_that_there_is_not_is_a_wrong_usage(made: Worker) -> None:
 def test_the_option_is_named_whose_port_is_taken(made: Worker, taken: int) -> None:
     events = made.command("run", "--listen", "tcp://127.0.0.1:0", "--events", f"tcp://127.0.0.1:{taken}", status=125).stderr
     assert f":{taken} cannot be listened on: Address already in use" in events
-    assert "name another with --events" in events
+    assert "use another with --events" in events
     requests = made.command("run", "--listen", f"tcp://127.0.0.1:{taken}", "--events", "tcp://127.0.0.1:0", status=125).stderr
-    assert "name another with --listen" in requests
+    assert "use another with --listen" in requests
     # It says that, and nothing of what went well before.
     assert "INFO" not in requests
 
@@ -82,10 +82,10 @@ def test_a_port_that_is_not_allowed_is_named_as_it_was_asked_for(made: Worker) -
     made.prefix = ["unshare", "-n", "setpriv", "--bounding-set=-net_bind_service"]
     said = made.command("run", "--listen", "tcp://127.0.0.1:7", status=125).stderr
     assert "tcp://127.0.0.1:7 cannot be listened on: Permission denied; ports below 1024 are for root" in said
-    assert "name a higher one with --listen" in said
+    assert "use a higher one with --listen" in said
     events = made.command("run", "--listen", "tcp://127.0.0.1:7371", "--events", "tcp://127.0.0.1:8", status=125).stderr
     assert "tcp://127.0.0.1:8 cannot be listened on" in events
-    assert "name a higher one with --events" in events
+    assert "use a higher one with --events" in events
 
 
 def test_a_host_that_cannot_be_resolved_is_told_so(made: Worker) -> None:
