@@ -89,7 +89,7 @@ class Daemon:
         self._members = self._roster.roster.members
         self._closing.append(self._roster.close)
         try:
-            self._watchers = Watchers(self._look_at_the_ended, most_of_descriptors())
+            self._watchers = Watchers(self._check_retention, most_of_descriptors())
             self._store = Store(settings.store, self._loop, self._watchers.flush)
             self._closing.append(self._store.close)
             self._open_sockets()
@@ -131,7 +131,7 @@ class Daemon:
             self._ages,
             limits_of=self._limits_of,
             shortage=Room(self._settings.store.parent, self._settings.keep_free_bytes).shortage,
-            ended=self._look_at_the_ended,
+            ended=self._check_retention,
         )
         self._retention = Retention(self._settings.keep, self._store, self._forgetting, self._watchers, self._loop, self._ages)
         self._closing.append(self._retention.close)
@@ -153,7 +153,7 @@ class Daemon:
             self._identity.public,
             self._store.id,
             self._nonce,
-            _told_endpoint(self.event_endpoint),
+            _endpoint_for_clients(self.event_endpoint),
             self._engine.slots,
         )
         turns = Turns(self._loop)
@@ -202,7 +202,7 @@ class Daemon:
     def _answer_handshakes(self) -> None:
         self._handshake.drain()
 
-    def _look_at_the_ended(self) -> None:
+    def _check_retention(self) -> None:
         self._retention.look_soon()
 
     def _publish(self, topic: bytes, news: bytes) -> None:
@@ -269,6 +269,6 @@ def _next_port(endpoint: str) -> str:
     return f"{host}:{int(port) + 1}" if port.isdecimal() and int(port) else f"{host}:*"
 
 
-def _told_endpoint(endpoint: str) -> str:
+def _endpoint_for_clients(endpoint: str) -> str:
     """Return the endpoint without its host: the client knows the name by which it reaches this machine."""
     return f"tcp://*:{endpoint.rpartition(':')[2]}"

@@ -44,10 +44,10 @@ _LOOK_SECONDS = 0.02
 # Shorter for strangers: they may send less.
 _STRANGER_LOOK_SECONDS = 0.004
 # Anybody can connect as often as they like, and must not fill the log.
-_TELL_SECONDS = 10.0
+_LOG_SECONDS = 10.0
 _EVENTS_A_TURN = 256
 # The first frame of a monitor event, zmq_socket_monitor(3): the event, and here a descriptor. Plain numbers: comparing enums is slower.
-_TOLD = struct.Struct("=Hi")
+_MONITOR_EVENT = struct.Struct("=Hi")
 _LISTENING, _ACCEPTED, _DISCONNECTED = int(zmq.EVENT_LISTENING), int(zmq.EVENT_ACCEPTED), int(zmq.EVENT_DISCONNECTED)
 
 
@@ -76,13 +76,13 @@ class Connections:
     _begun: dict[int, Connection] = field(default_factory=dict)
     _gate: Gate[Connection] = field(default_factory=Gate)
     _members: dict[bytes, dict[int, Connection]] = field(default_factory=dict)
-    _stirred: set[int] = field(default_factory=set)
+    _active: set[int] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
     _patience: asyncio.TimerHandle | None = None
     _turn: asyncio.TimerHandle | None = None
     _reader: EdgeReader | None = None
-    _hung_up_on: int = 0
-    _told_at: float = -_TELL_SECONDS
+    _closed_strangers: int = 0
+    _logged_at: float = -_LOG_SECONDS
     _monitor: zmq.Socket[bytes] = field(init=False)
     _epoll: select.epoll = field(init=False)
 
@@ -95,7 +95,7 @@ class Connections:
     def open(self) -> None:
         """Begin to read the monitor."""
         self._reader = EdgeReader(self.loop, self._monitor, self.drain)
-        self.loop.add_reader(self._epoll.fileno(), self._note_stirring)
+        self.loop.add_reader(self._epoll.fileno(), self._note_activity)
 
     def close(self) -> None:
         """Stop watching; the monitor's socket must be closed here, or the context could not end."""
@@ -112,7 +112,7 @@ class Connections:
     def drain(self) -> None:
         """Register new connections and forget ended ones; cheap if there are none."""
         while readable(self._monitor):
-            event, descriptor = _TOLD.unpack(self._monitor.recv_multipart(zmq.DONTWAIT)[0])
+            event, descriptor = _MONITOR_EVENT.unpack(self._monitor.recv_multipart(zmq.DONTWAIT)[0])
             if event == _ACCEPTED:
                 self._accepted(descriptor)
             elif event == _DISCONNECTED:
@@ -158,7 +158,7 @@ class Connections:
         try:
             self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLET | select.EPOLLONESHOT)
         except OSError:
-            self._stirred.add(descriptor)
+            self._active.add(descriptor)
             self._look_in(_STRANGER_LOOK_SECONDS)
         if not self._make_room(connection):
             return
@@ -203,17 +203,17 @@ class Connections:
         shut_down(connection.descriptor, connection.cookie)
 
     def _log_stranger(self, reason: str) -> None:
-        self._hung_up_on += 1
+        self._closed_strangers += 1
         now = time.monotonic()
-        if now - self._told_at >= _TELL_SECONDS:
-            _log.info("%s: %d strangers were disconnected; the last one %s", self.what, self._hung_up_on, reason)
-            self._told_at, self._hung_up_on = now, 0
+        if now - self._logged_at >= _LOG_SECONDS:
+            _log.info("%s: %d strangers were disconnected; the last one %s", self.what, self._closed_strangers, reason)
+            self._logged_at, self._closed_strangers = now, 0
 
     def _forget(self, descriptor: int) -> None:
         connection = self._by_descriptor.pop(descriptor, None)
         if connection is None:
             return
-        self._stirred.discard(descriptor)
+        self._active.discard(descriptor)
         self._strike_off(connection)
 
     def _strike_off(self, connection: Connection) -> None:
@@ -243,10 +243,10 @@ class Connections:
             self._hang_up(stranger, f"sent nothing for {STRANGER_SECONDS:.0f} s")
         self._set_patience()
 
-    def _note_stirring(self) -> None:
-        stirred = [descriptor for descriptor, _ in self._epoll.poll(0, _EVENTS_A_TURN)]
-        self._stirred.update(stirred)
-        strangers = any(descriptor in self._strangers for descriptor in stirred)
+    def _note_activity(self) -> None:
+        active = [descriptor for descriptor, _ in self._epoll.poll(0, _EVENTS_A_TURN)]
+        self._active.update(active)
+        strangers = any(descriptor in self._strangers for descriptor in active)
         self._look_in(_STRANGER_LOOK_SECONDS if strangers else _LOOK_SECONDS)
 
     def _look_in(self, seconds: float) -> None:
@@ -259,8 +259,8 @@ class Connections:
     def _look(self) -> None:
         self._timer = None
         now = time.monotonic()
-        stirred, self._stirred = self._stirred, set()
-        for descriptor in stirred:
+        active, self._active = self._active, set()
+        for descriptor in active:
             connection = self._by_descriptor.get(descriptor)
             if connection is None:
                 continue
@@ -290,5 +290,5 @@ class Connections:
             self._epoll.modify(descriptor, select.EPOLLIN | select.EPOLLET | select.EPOLLONESHOT)
         except OSError:
             # epoll could not watch it from the beginning; so it is checked again and again.
-            self._stirred.add(descriptor)
+            self._active.add(descriptor)
             self._look_in(_LOOK_SECONDS)

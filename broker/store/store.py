@@ -46,12 +46,12 @@ class _Submitted(NamedTuple):
 
 
 class Store:
-    """One state.db, opened at once. `told` is called after the `done` of every write of a commit was called.
+    """One state.db, opened at once. `reported` is called after the `done` of every write of a commit was called.
 
     Raises Refused, with a message, for a store that is newer, damaged, or cannot be read or written.
     """
 
-    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, told: Callable[[], None]) -> None:
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, reported: Callable[[], None]) -> None:
         self._path = path
         self._loop = loop
         self._waiting: list[_Submitted] = []
@@ -60,7 +60,7 @@ class Store:
         self._retry: asyncio.TimerHandle | None = None
         # The disk is full: each write has its own commit, so that one that does not fit does not affect others.
         self._one_by_one = False
-        self._told = told
+        self._reported = reported
         try:
             self._writes = tables.connect(path)
         except (sqlite3.Error, OSError) as error:
@@ -154,7 +154,7 @@ class Store:
         for submitted in group:
             self._note_head(submitted.write)
             submitted.done()
-        self._told()
+        self._reported()
         self._ballast.restore()
 
     def _note_head(self, write: Write) -> None:
