@@ -68,9 +68,7 @@ def _demand_nothing_else(proof: bytes, asked: list[Asked]) -> None:
     """Check that the stored request contains little besides its jobs: unknown fields would be stored with each of them."""
     needed = sum(len(one.raw) for one in asked) + _JOB_BYTES * len(asked)
     if len(proof) > needed + _START_BYTES:
-        raise Refused(
-            Code.INVALID_ARGUMENT, f"the request has {len(proof)} bytes, and its jobs take {needed}", "send nothing else in it"
-        )
+        raise Refused(Code.INVALID_ARGUMENT, f"the request has {len(proof)} bytes, and its jobs take {needed}", "send nothing else in it")
 
 
 def _demand_known(owner: bytes, asked: list[Asked], lookup: Lookup) -> Iterator[None]:
