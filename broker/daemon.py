@@ -7,6 +7,7 @@ recovered before anybody can ask for them; and only then the endpoints are bound
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import secrets
@@ -15,14 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import zmq
 
 from ..keys.handshake import Handshake
 from ..keys.identity import Identity
-from ..keys.limits import EVERYBODYS, Limits
-from ..keys.rights import Member
-from ..keys.roster import Roster, RosterFile
+from ..keys.roster import RosterFile
 from ..keys.sockets import new_context
 from ..schemas.clock import Clock
 from ..schemas.frames import NONCE_BYTES
@@ -31,11 +31,13 @@ from .desk.desk import Desk
 from .desk.queue import Queue
 from .desk.state import State
 from .engine import Engine
+from .fairness.cpu_shares import Shares
 from .fairness.turns import Turns
 from .requests.dispatch import Reception
 from .requests.hello import Introduction
 from .requests.table import handlers
 from .retention.ages import Ages
+from .retention.followed import Followed
 from .retention.forget import Forgetting
 from .retention.limits import Keep, Retention
 from .sockets.connections import most_of_descriptors
@@ -50,8 +52,6 @@ from .streams.news import News
 from .streams.watchers import Watchers
 
 _log = logging.getLogger(__name__)
-
-_HEARTBEAT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,17 @@ class Settings:
     keep_free_bytes: int = 0
 
 
+class Part(Protocol):
+    """Something that must be closed."""
+
+    def close(self) -> None:
+        """Release everything."""
+        ...
+
+
+_Part = TypeVar("_Part", bound=Part)
+
+
 class Daemon:
     """A desk with its sockets. Created and used on one running loop."""
 
@@ -81,70 +92,53 @@ class Daemon:
         self._engine = engine
         self._loop = asyncio.get_running_loop()
         self._nonce = secrets.token_bytes(NONCE_BYTES)
-        self._heartbeat: asyncio.TimerHandle | None = None
-        self._closing: list[Callable[[], None]] = []
+        # Closed in reverse order.
+        self._parts = contextlib.ExitStack()
         self.endpoint = ""
         self.event_endpoint = ""
-        self._roster = RosterFile(settings.roster, self._roster_changed, lambda problem: _log.error("roster: %s", problem))
-        self._members = self._roster.roster.members
-        self._closing.append(self._roster.close)
         try:
-            self._watchers = Watchers(self._check_retention, most_of_descriptors())
-            self._store = Store(settings.store, self._loop, self._watchers.flush)
-            self._closing.append(self._store.close)
-            self._open_sockets()
+            self._make_desk()
         except BaseException:
             self.close()
             raise
 
-    def _open_sockets(self) -> None:
-        context = new_context()
-        self._closing.append(context.term)
-        self._handshake = Handshake(context, self._admit)
-        self._closing.append(self._handshake.close)
-        self._handshake_reader = EdgeReader(self._loop, self._handshake.socket, self._answer_handshakes)
-        self._closing.append(self._handshake_reader.close)
-        self.news = News(self._store.id, self._nonce, self._publish, time.monotonic)
-        self.news.head = self._store.head
-        self._publisher = Publisher(
-            context,
-            self._identity,
-            self._loop,
-            wanted=self._wanted,
-            arrived=self._subscriber_arrived,
-            left=self.news.left,
-            limits_of=self._limits_of,
-        )
-        self._closing.append(self._publisher.close)
-        self._ages = Ages(self._settings.store.parent, fresh=kept.totals(self._store).jobs == 0)
-        state = State(Queue(self._engine.slots, lambda owner: self._limits_of(owner).running_jobs))
-        self._lookup = Lookup(self._store, state.live)
+    def _make_desk(self) -> None:
+        """Create everything below the requests, from the bottom up: each part gets the parts that were created before it."""
+        settings, loop = self._settings, self._loop
+        self._roster = self._own(RosterFile(settings.roster, lambda problem: _log.error("roster: %s", problem)))
+        self._watchers = Watchers()
+        self._store = self._own(Store(settings.store, loop, self._watchers.flush))
+        self._context = new_context()
+        self._parts.callback(_close, self._context.term)
+        handshake = self._own(Handshake(self._context, self._roster.by_curve))
+        self._own(EdgeReader(loop, handshake.socket, handshake.drain))
+        self._news = News(self._store.id, self._nonce, self._store.head, time.monotonic)
+        self._publisher = self._own(Publisher(self._context, self._identity, loop, self._news, self._roster.limits_of))
+        self._ages = Ages(settings.store.parent, fresh=kept.totals(self._store).jobs == 0)
         self._forgetting = Forgetting(self._store, self._engine)
+        self._followed = Followed(most_of_descriptors())
+        self._retention = self._own(Retention(settings.keep, self._store, self._forgetting, self._followed, loop, self._ages))
+        state = State(Queue(self._engine.slots, lambda owner: self._roster.limits_of(owner).running_jobs))
+        self._lookup = Lookup(self._store, state.live)
         self.desk = Desk(
             state,
             self._store,
             self._lookup,
             self._engine,
-            self.news,
+            self._publisher,
             self._watchers,
             Clock(),
             self._ages,
-            limits_of=self._limits_of,
-            shortage=Room(self._settings.store.parent, self._settings.keep_free_bytes).shortage,
-            ended=self._check_retention,
+            limits_of=self._roster.limits_of,
+            shortage=Room(settings.store.parent, settings.keep_free_bytes).shortage,
+            ended=self._retention.look_soon,
         )
-        self._retention = Retention(self._settings.keep, self._store, self._forgetting, self._watchers, self._loop, self._ages)
-        self._closing.append(self._retention.close)
-        self._router = Endpoint(context, self._identity, self._loop, self._limits_of)
-        self._closing.append(self._router.close)
 
     async def start(self) -> None:
         """Recover jobs, then accept connections.
 
         Raises Refused(UNAVAILABLE) if an endpoint cannot be bound.
         """
-        self._loop.add_reader(self._roster.fileno(), self._roster.drain)
-        self._closing.append(self._stop_watching_roster)
         await self.desk.recover()
         self.event_endpoint = _bind_events(self._publisher.bind, self._settings)
         introduction = Introduction(
@@ -161,77 +155,53 @@ class Daemon:
             desk=self.desk,
             lookup=self._lookup,
             watchers=self._watchers,
+            followed=self._followed,
             forgetting=self._forgetting,
             engine=self._engine,
             store=self._store,
-            news=self.news,
+            news=self._news,
             introduction=introduction,
-            member_of=self.member_of,
+            member_of=self._roster.member,
             turns=turns,
             ages=self._ages,
         )
-        reception = Reception(self._identity.public, self._nonce, self.member_of, verbs, self._router, turns, self._router.charge)
-        self.endpoint = _bind(partial(self._router.bind, take=reception.take), self._settings.listen, "--listen")
+        reception = Reception(self._identity.public, self._nonce, self._roster.member, verbs, turns)
+        shares = self._own(Shares(self._loop.call_later, reception.take))
+        self._router = self._own(Endpoint(self._context, self._identity, self._loop, self._roster.limits_of, shares))
+        self.endpoint = _bind(self._router.bind, self._settings.listen, "--listen")
+        # Only now, as it disconnects members; an earlier change is read at once.
+        self._loop.add_reader(self._roster.fileno(), self._read_roster)
+        self._parts.callback(_close, partial(self._loop.remove_reader, self._roster.fileno()))
         self._retention.open()
 
     def close(self) -> None:
         """Close everything in reverse order; jobs continue."""
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
-        while self._closing:
-            try:
-                self._closing.pop()()
-            except Exception:  # noqa: BLE001 -- logged, and the others must be closed in any case
-                # A failure must not keep the others open: a store that is not closed keeps its thread, and the process with it.
-                _log.exception("a part of the worker could not be closed; the others are")
+        self._parts.close()
 
-    def member_of(self, public: bytes) -> Member | None:
-        """Return the member with a public key in the current roster; None if there is none."""
-        return self._roster.roster.member(public)
+    def _own(self, part: _Part) -> _Part:
+        self._parts.callback(_close, part.close)
+        return part
 
-    def _limits_of(self, public: bytes) -> Limits:
-        member = self.member_of(public)
-        return member.limits if member is not None else EVERYBODYS
-
-    def _stop_watching_roster(self) -> None:
-        self._loop.remove_reader(self._roster.fileno())
-
-    def _admit(self, curve_public: bytes) -> Member | None:
-        return self._roster.roster.by_curve(curve_public)
-
-    def _answer_handshakes(self) -> None:
-        self._handshake.drain()
-
-    def _check_retention(self) -> None:
-        self._retention.look_soon()
-
-    def _publish(self, topic: bytes, news: bytes) -> None:
-        self._publisher.publish(topic, news)
-
-    def _wanted(self, topic: bytes, public: bytes) -> bool:
-        return self.member_of(public) is not None and self.news.wanted(topic, public)
-
-    def _subscriber_arrived(self, topic: bytes) -> None:
-        self.news.arrived(topic)
-        if self._heartbeat is None:
-            self._heartbeat = self._loop.call_later(_HEARTBEAT_SECONDS, self._beat)
-
-    def _beat(self) -> None:
-        self._heartbeat = None
-        if self.news.heard:
-            self.news.beat()
-            self._heartbeat = self._loop.call_later(_HEARTBEAT_SECONDS, self._beat)
-
-    def _roster_changed(self, after: Roster) -> None:
+    def _read_roster(self) -> None:
         """Disconnect members whose entry changed or is gone; they may connect again with their present rights."""
-        before, self._members = self._members, after.members
+        before = self._roster.roster.members
+        if not self._roster.drain():
+            return
         for member in before:
-            if after.member(member.key) != member:
+            if self._roster.member(member.key) != member:
                 _log.info("roster: %s is off, or has another name, role or limit", member.name)
-                self.news.revoke_all(member.key)
+                self._news.revoke_all(member.key)
                 self._publisher.cut_off(member.key)
                 self._router.cut_off(member.key)
         self.desk.reconsider()
+
+
+def _close(close: Callable[[], object]) -> None:
+    try:
+        close()
+    except Exception:  # noqa: BLE001 -- logged, and the others must be closed in any case
+        # A failure must not keep the others open: a store that is not closed keeps its thread, and the process with it.
+        _log.exception("a part of the worker could not be closed; the others are")
 
 
 # The host is wrong, not the port: its address is not one of this machine, or of an unknown kind.

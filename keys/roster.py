@@ -20,6 +20,7 @@ from inotify_simple import Event, INotify, flags  # type: ignore[import-untyped]
 from ..schemas.refusal import Code, Refused
 from . import private_files
 from .identity import curve_public_of, format_public
+from .limits import EVERYBODYS, Limits
 from .ownership import demand_fixed, judge_owner
 from .rights import Member
 from .roster_text import Roster, name_problem, parse, refused_at, role_problem
@@ -148,9 +149,8 @@ class RosterFile:
     `Refused`. The loop watches `fileno` and calls `drain`.
     """
 
-    def __init__(self, path: Path, on_change: Callable[[Roster], None], on_problem: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, on_problem: Callable[[str], None]) -> None:
         self._path = path
-        self._on_change = on_change
         self._on_problem = on_problem
         self._problem = ""
         try:
@@ -169,18 +169,32 @@ class RosterFile:
             self.close()
             raise
 
+    def member(self, public: bytes) -> Member | None:
+        """Look a public key up in the roster that is in force now."""
+        return self.roster.member(public)
+
+    def by_curve(self, curve_public: bytes) -> Member | None:
+        """Look a CurveZMQ key up in it."""
+        return self.roster.by_curve(curve_public)
+
+    def limits_of(self, public: bytes) -> Limits:
+        """Return the limits of a key in it; of one that is not there, those of everybody."""
+        member = self.roster.member(public)
+        return member.limits if member is not None else EVERYBODYS
+
     def fileno(self) -> int:
         """Return the descriptor that is readable when the file may have changed."""
         fd: int = self._inotify.fileno()
         return fd
 
-    def drain(self) -> None:
-        """Apply the current content of the file; calls `on_change` or `on_problem` if that is new.
+    def drain(self) -> bool:
+        """Apply the current content of the file; say whether another roster is in force. Calls `on_problem` with one that is new.
 
         Returns at once, or within 0.1 s if the file was removed or is being written.
         """
         if not self._concerns_us(self._read_events()):
-            return
+            return False
+        before = self.roster
         problem = ""
         try:
             # Before reading; otherwise a change in between would be missed.
@@ -195,6 +209,7 @@ class RosterFile:
         if problem and problem != self._problem:
             self._on_problem(problem)
         self._problem = problem
+        return self.roster is not before
 
     def close(self) -> None:
         """Stop watching."""
@@ -207,7 +222,6 @@ class RosterFile:
         self._text = text
         if roster != self.roster:
             self.roster = roster
-            self._on_change(roster)
 
     def _watch(self) -> None:
         # The folders and not the file, because editors replace the file. If it is a link, its target changes in another folder.

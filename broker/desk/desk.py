@@ -10,17 +10,18 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol
 
 from ...keys.limits import Limits
 from ...schemas import fault_points
 from ...schemas.clock import Clock
+from ...schemas.generated import event_pb2
 from ...schemas.refusal import Refused
 from ..engine import Ended, Engine, Expected, Fact, Started
 from ..retention.ages import Ages
 from ..store.queries import Lookup
 from ..store.store import Store
 from ..store.writes import AddJobs, ChangeJobs
-from ..streams.news import News
 from ..streams.watchers import Watchers
 from .admission import check_waiting
 from .decide import Decision, decide
@@ -31,6 +32,14 @@ from .life import STORED
 from .state import State
 
 _log = logging.getLogger(__name__)
+
+
+class Publishing(Protocol):
+    """What tells events to subscribers."""
+
+    def publish(self, events: Sequence[event_pb2.Event]) -> None:
+        """Send events that are durable; never waits."""
+        ...
 
 
 class Desk:
@@ -45,7 +54,7 @@ class Desk:
         store: Store,
         lookup: Lookup,
         engine: Engine,
-        news: News,
+        publisher: Publishing,
         watchers: Watchers,
         clock: Clock,
         ages: Ages,
@@ -58,7 +67,7 @@ class Desk:
         self._store = store
         self._lookup = lookup
         self._engine = engine
-        self._news = news
+        self._publisher = publisher
         self._watchers = watchers
         self._clock = clock
         self._ages = ages
@@ -184,7 +193,7 @@ class Desk:
                 self._engine.settled(effect.keys)
                 self._ended()
             case Publish():
-                self._news.publish(effect.events)
+                self._publisher.publish(effect.events)
             case Reply():
                 effect.tell()
             case Tell():

@@ -90,6 +90,10 @@ class _Line:
         return peer, frame
 
 
+# Called with the public key of an identity and for how many seconds it used the loop.
+Charge = Callable[[bytes, float], None]
+
+
 class Timer(Protocol):
     """A pending call."""
 
@@ -99,7 +103,7 @@ class Timer(Protocol):
 
 
 class Shares:
-    """The requests of all identities. `work(peer, frame)` handles one; `flooded(peer)` is called if too many of its requests wait.
+    """The requests of all identities. `work(peer, frame, charge)` handles one, and charges what its later parts use.
 
     `call_later(seconds, callback)` is the loop's, `now` its time, and `processor_seconds` the processor time of its thread.
     """
@@ -107,8 +111,7 @@ class Shares:
     def __init__(
         self,
         call_later: Callable[[float, Callable[[], None]], Timer],
-        work: Callable[[Peer, bytes], None],
-        flooded: Callable[[Peer], None],
+        work: Callable[[Peer, bytes, Charge], None],
         *,
         now: Callable[[], float] = time.monotonic,
         processor_seconds: Callable[[], float] = time.thread_time,
@@ -117,7 +120,6 @@ class Shares:
         self._now = now
         self._thread_time = processor_seconds
         self._work = work
-        self._flooded = flooded
         # By public key. Inactive ones are removed when a new one arrives, not when a connection is closed: or a new connection would get
         # a new share.
         self._lines: dict[bytes, _Line] = {}
@@ -142,7 +144,7 @@ class Shares:
                 self._shared_until = now + _SHARED_FOR_SECONDS
             self._asked_last = peer.public
         if not line.waiting and not self._must_wait(line, now):
-            self._work(peer, frame)
+            self._work(peer, frame, self.charge)
             ended = self._now()
             line.taken.spend(ended - now, ended)
             return 0.0
@@ -151,7 +153,7 @@ class Shares:
             self._go_on_in(self._due_in(line, now))
         line.put(peer, frame)
         if line.size > _WAITING_BYTES:
-            self._flooded(peer)
+            peer.outlet.drop(peer, "sent more requests than can wait")
         return self._due_in(line, now)
 
     def charge(self, public: bytes, seconds: float) -> None:
@@ -210,7 +212,7 @@ class Shares:
                 return self._due_in(line, now)
             peer, frame = line.get()
             if not peer.gone:
-                self._work(peer, frame)
+                self._work(peer, frame, self.charge)
             ended = self._now()
             line.taken.spend(ended - now, ended)
             now = ended

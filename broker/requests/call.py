@@ -11,8 +11,9 @@ from typing import ParamSpec
 from ...keys.rights import Member
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
+from ..fairness.cpu_shares import Charge
 from ..fairness.turns import Turns
-from ..sockets.peers import Ending, Peer
+from ..sockets.peers import Peer, Stream
 
 _log = logging.getLogger(__name__)
 
@@ -28,12 +29,10 @@ class Call:
     peer: Peer
     request: request_pb2.Request
     proof: bytes
-    _send: Callable[[Peer, request_pb2.Reply, bytes | None], bool]
-    _refuse: Callable[[Peer, int, Refused], None]
-    _turns: Turns
-    _charge: Callable[[bytes, float], None]
     # The jobs of a large start, which are decoded one by one.
-    jobs: Sequence[bytes] | None = None
+    jobs: Sequence[bytes] | None
+    turns: Turns
+    charge: Charge
 
     def guard(self, part: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
         """Run a part of the request; if it raises, the request ends with a refusal, and nothing else is affected."""
@@ -54,8 +53,8 @@ class Call:
 
         def go_on() -> None:
             for _ in iterator:
-                if not self._turns.time_left():
-                    self._turns.call_soon(later)
+                if not self.turns.time_left():
+                    self.turns.call_soon(later)
                     return
             then()
 
@@ -65,7 +64,7 @@ class Call:
                 return
             begun = time.monotonic()
             self.guard(go_on)
-            self._charge(self.peer.public, time.monotonic() - begun)
+            self.charge(self.peer.public, time.monotonic() - begun)
 
         go_on()
 
@@ -73,15 +72,15 @@ class Call:
         """Send a reply; the request's id is filled in. Return False if the peer is gone."""
         reply.request_id = self.request.id
         reply.last = last
-        return self._send(self.peer, reply, bulk)
+        return self.peer.outlet.send(self.peer, reply, bulk)
 
     def send(self, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         """Send a reply of a stream unchanged. Return False if the peer is gone."""
-        return self._send(self.peer, reply, bulk)
+        return self.peer.outlet.send(self.peer, reply, bulk)
 
     def refuse(self, refused: Refused) -> None:
         """Send a refusal."""
-        self._refuse(self.peer, self.request.id, refused)
+        self.peer.outlet.refuse(self.peer, self.request.id, refused)
 
     def demand_stream(self) -> None:
         """Check that the sender may have one more stream.
@@ -97,7 +96,7 @@ class Call:
                 reason=Reason.TOO_MANY_STREAMS,
             )
 
-    def open_stream(self, stream: Ending) -> None:
+    def open_stream(self, stream: Stream) -> None:
         """Register a stream, which ends with its peer; a repeated request replaces its first stream."""
         old = self.peer.streams.get(self.request.id)
         if old is not None:

@@ -16,9 +16,9 @@ from ...schemas import bounds, large
 from ...schemas.frames import SIGNED_VERBS
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
+from ..fairness.cpu_shares import Charge
 from ..fairness.turns import Turns
 from ..sockets.peers import Peer
-from ..sockets.router import Endpoint
 from .call import BUG, Call
 
 _log = logging.getLogger(__name__)
@@ -34,13 +34,10 @@ class Reception:
     nonce: bytes
     member_of: Callable[[bytes], Member | None]
     handlers: Mapping[str, Handler]
-    endpoint: Endpoint
     turns: Turns
-    # Called with the public key and how long a later part of a request took.
-    charge: Callable[[bytes, float], None]
 
-    def take(self, peer: Peer, frame: bytes) -> None:
-        """Handle one message; never raises."""
+    def take(self, peer: Peer, frame: bytes, charge: Charge) -> None:
+        """Handle one message; never raises. `charge` is called with the time that later parts of it take."""
         request_id = 0
         try:
             request, envelope, jobs = large.read(frame)
@@ -49,7 +46,7 @@ class Reception:
                 raise peer.unwelcome
             member = self._member(peer)
             bounds.check(request)
-            call = Call(member, peer, request, frame, self.endpoint.send, self.endpoint.refuse, self.turns, self.charge, jobs)
+            call = Call(member, peer, request, frame, jobs, self.turns, charge)
             verb = request.WhichOneof("verb")
             if verb is None or verb not in self.handlers:
                 raise _no_verb(request)
@@ -57,10 +54,10 @@ class Reception:
                 self._check_signer(peer, envelope)
             call.guard(self.handlers[verb], call)
         except Refused as refused:
-            self.endpoint.refuse(peer, request_id or large.id_of(frame), refused)
+            peer.outlet.refuse(peer, request_id or large.id_of(frame), refused)
         except Exception:  # noqa: BLE001 -- a bug affects this request, not the worker
             _log.exception("a request of %s failed", peer.public.hex()[:8])
-            self.endpoint.refuse(peer, request_id, Refused(Code.INTERNAL, BUG))
+            peer.outlet.refuse(peer, request_id, Refused(Code.INTERNAL, BUG))
 
     def _member(self, peer: Peer) -> Member:
         member = self.member_of(peer.public)

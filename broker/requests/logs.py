@@ -1,4 +1,4 @@
-"""read_log and follow_log: output of jobs; credit and cancel for streams."""
+"""read_log and follow_log: output of jobs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..desk.life import Phase
 from ..engine import Engine, LogPart, StreamName
+from ..fairness.turns import Turns
+from ..retention.followed import Followed
 from ..store.queries import Lookup
-from ..streams.log_stream import LogStream, Turns
-from ..streams.reports import Reports
+from ..streams.log_stream import LogStream
 from ..streams.watchers import Watchers
 from .call import Call
 from .job_keys import read_key
@@ -32,20 +33,20 @@ def read_log(call: Call, lookup: Lookup, engine: Engine) -> None:
     call.reply(request_pb2.Reply(log_range=header), part.data)
 
 
-def follow_log(call: Call, lookup: Lookup, watchers: Watchers, engine: Engine, turns: Turns) -> None:
+def follow_log(call: Call, lookup: Lookup, watchers: Watchers, followed: Followed, engine: Engine, turns: Turns) -> None:
     """Stream one log to the job's end; for a waiting job, from when it starts."""
     request = call.request.follow_log
     stream = _stream(request.stream)
     job = lookup.visible_job(read_key(request.key, call.member), call.member)
     call.demand_stream()
-    watchers.demand_room(call.peer.account.streams)
+    followed.demand_room(call.peer.account.streams)
 
     def ended() -> None:
         call.stream_ended()
-        watchers.release(job.key)
-        watchers.unwatch(job, followed)
+        followed.end(job.key)
+        watchers.unwatch(job, log)
 
-    followed = LogStream(
+    log = LogStream(
         call.request.id,
         job,
         stream,
@@ -57,27 +58,10 @@ def follow_log(call: Call, lookup: Lookup, watchers: Watchers, engine: Engine, t
         refuse=call.refuse,
         ended=ended,
     )
-    call.open_stream(followed)
-    watchers.hold(job.key)
-    watchers.watch(job, followed)
-    followed.flush()
-
-
-def credit(call: Call) -> None:
-    """Add credit to a stream; ignored if it has ended meanwhile. Has no reply."""
-    request = call.request.credit
-    stream = call.peer.streams.get(request.request_id)
-    if isinstance(stream, LogStream):
-        stream.grant(request.bytes)
-    elif isinstance(stream, Reports):
-        stream.grant(request.messages)
-
-
-def cancel(call: Call) -> None:
-    """End a stream. Has no reply."""
-    stream = call.peer.streams.get(call.request.cancel.request_id)
-    if stream is not None:
-        stream.close()
+    call.open_stream(log)
+    followed.begin(job.key)
+    watchers.watch(job, log)
+    log.flush()
 
 
 def _stream(number: int) -> StreamName:

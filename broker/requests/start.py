@@ -7,26 +7,23 @@ from collections.abc import Iterator, Sequence
 from ...keys.rights import Right, demand
 from ...schemas import bounds
 from ...schemas import spec as specs
-from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ...schemas.generated import event_pb2, request_pb2
-from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.large import read_job
-from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, name_problem
+from ...schemas.naming import ID_BYTES, JobKey, name_problem
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked
-from ..desk.job import FIRST_ATTEMPT, Attempt, BatchRun, Job
-from ..desk.life import Phase
+from ..desk.job import BatchRun
 from ..engine import Engine
+from ..fairness.turns import Turns
 from ..store.queries import Lookup
 from ..store.store import Store
-from ..streams.log_stream import Turns
-from ..streams.reports import Reports
 from ..streams.watchers import Watchers
 from .call import Call
+from .job_keys import find_started_jobs
+from .watch import watch
 
-DEFAULT_TAIL_LINES = 10
-# A job below this size contains nothing that takes long to check; its limits are those that a spec is checked for below.
+# So small a job holds nothing that takes long; its bounds are those that a spec is checked for below.
 _SMALL_JOB_BYTES = 4096
 # Overhead of a job's spec, and of all jobs: the batch, the proof, and a few fields that a newer version may add.
 _JOB_BYTES = 64
@@ -49,9 +46,7 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
         cursor = event_pb2.Cursor(store=store.id, seq=result.seq)
         acknowledged = request_pb2.Acknowledged(cursor=cursor, known=result.known)
         if call.reply(request_pb2.Reply(acknowledged=acknowledged), last=not request.watch) and request.watch:
-            tail_lines = request.tail_lines if request.HasField("tail_lines") else DEFAULT_TAIL_LINES
-            jobs = [lookup.job(key) or forgotten_meanwhile(key, one) for key, one in zip(result.keys, asked, strict=True)]
-            watch(call, watchers, engine, turns, jobs, tail_lines, request.credit_messages)
+            watch(call, watchers, engine, turns, find_started_jobs(result.keys, asked, lookup), request)
 
     def read() -> Iterator[None]:
         for one in _read_jobs(request, call.jobs):
@@ -86,34 +81,6 @@ def _demand_known(owner: bytes, asked: list[Asked], lookup: Lookup) -> Iterator[
             )
 
 
-def watch(
-    call: Call, watchers: Watchers, engine: Engine, turns: Turns, jobs: Sequence[Job], tail_lines: int, credit: int, *, starts: bool = True
-) -> None:
-    """Open the stream that reports these jobs until all have finished; `starts`: also when they start."""
-    reports = Reports(
-        call.request.id,
-        engine,
-        tail_lines=min(tail_lines, MOST_TAIL_LINES),
-        tail_bytes=LARGEST_TAIL,
-        credit=credit,
-        starts=starts,
-        turns=turns,
-        send=call.send,
-        ended=lambda: _leave(call, watchers, jobs, reports),
-    )
-    call.open_stream(reports)
-    reports.expect(len(jobs))
-    for job in jobs:
-        watchers.watch(job, reports)
-    reports.flush()
-
-
-def _leave(call: Call, watchers: Watchers, jobs: Sequence[Job], reports: Reports) -> None:
-    call.stream_ended()
-    for job in jobs:
-        watchers.unwatch(job, reports)
-
-
 def _read_jobs(request: request_pb2.Start, pieces: Sequence[bytes] | None = None) -> Iterator[Asked]:
     jobs = request.jobs if pieces is None else map(read_job, pieces)
     if not request.jobs and not pieces:
@@ -145,10 +112,3 @@ def _read_batch(request: request_pb2.Start) -> BatchRun | None:
     if batch.name and (problem := name_problem(batch.name)):
         raise Refused(Code.INVALID_ARGUMENT, problem)
     return BatchRun(batch.id, batch.name, batch.parallel)
-
-
-def forgotten_meanwhile(key: JobKey, one: Asked) -> Job:
-    """Return a job whose id was known to the start, and which was forgotten in the same commit: it has ended."""
-    outcome = Outcome(OutcomeKind.LOST, sentence="it has ended and was forgotten, including its outcome")
-    attempt = Attempt(AttemptKey(*key, FIRST_ATTEMPT), Phase.FINISHED, outcome=outcome)
-    return Job(0, key, one.spec, one.digest, None, 0, attempt)

@@ -12,13 +12,13 @@ from ..desk.desk import Desk
 from ..desk.inputs import Stop
 from ..desk.job import Job, StopOrder
 from ..engine import Engine
+from ..fairness.turns import Turns
 from ..store.queries import Lookup
 from ..store.store import Store
-from ..streams.log_stream import Turns
 from ..streams.watchers import Watchers
 from .call import Call
 from .job_keys import find_jobs_to_stop
-from .start import DEFAULT_TAIL_LINES, watch
+from .watch import watch
 
 # Jobs that are recorded together: a few milliseconds of work for the desk and its store.
 _JOBS_A_PART = 100
@@ -39,8 +39,7 @@ def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Eng
     def done() -> None:
         cursor = event_pb2.Cursor(store=store.id, seq=store.head)
         if call.reply(request_pb2.Reply(acknowledged=request_pb2.Acknowledged(cursor=cursor)), last=False):
-            tail_lines = request.tail_lines if request.HasField("tail_lines") else DEFAULT_TAIL_LINES
-            watch(call, watchers, engine, turns, jobs, tail_lines, request.credit_messages, starts=False)
+            watch(call, watchers, engine, turns, jobs, request)
 
     open_parts = 0
 

@@ -7,23 +7,25 @@ from collections.abc import Callable, Mapping
 from ...keys.rights import Member
 from ..desk.desk import Desk
 from ..engine import Engine
+from ..fairness.turns import Turns
 from ..retention.ages import Ages
+from ..retention.followed import Followed
 from ..retention.forget import Forgetting
 from ..store.queries import Lookup
 from ..store.store import Store
-from ..streams.log_stream import Turns
 from ..streams.news import News
 from ..streams.watchers import Watchers
 from .dispatch import Handler
 from .forget import forget
 from .hello import Introduction, hello
 from .jobs import list_jobs, query_one
-from .logs import cancel, credit, follow_log, read_log
+from .logs import follow_log, read_log
 from .news import replay, subscribe, unsubscribe
 from .pause import pause, resume
 from .signal import signal
 from .start import start
 from .stop import stop
+from .stream_control import cancel, credit
 
 
 def handlers(  # noqa: PLR0913 -- all parts that one of them needs
@@ -31,6 +33,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     desk: Desk,
     lookup: Lookup,
     watchers: Watchers,
+    followed: Followed,
     forgetting: Forgetting,
     engine: Engine,
     store: Store,
@@ -49,7 +52,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "query_one": lambda call: query_one(call, desk, lookup, engine, member_of, ages),
         "list": lambda call: list_jobs(call, desk, lookup, member_of, ages),
         "read_log": lambda call: read_log(call, lookup, engine),
-        "follow_log": lambda call: follow_log(call, lookup, watchers, engine, turns),
+        "follow_log": lambda call: follow_log(call, lookup, watchers, followed, engine, turns),
         "credit": credit,
         "cancel": cancel,
         "subscribe": lambda call: subscribe(call, news, store),

@@ -22,8 +22,8 @@ from ...schemas.refusal import Refused
 from ..store import kept
 from ..store.kept import Aged
 from ..store.store import Store
-from ..streams.watchers import Watchers
 from .ages import BELIEVED_AFTER_SECONDS, Ages
+from .followed import Followed
 from .forget import Forgetting, Forgotten
 
 _log = logging.getLogger(__name__)
@@ -87,14 +87,14 @@ class Retention:
         keep: Keep,
         store: Store,
         forgetting: Forgetting,
-        watchers: Watchers,
+        followed: Followed,
         loop: asyncio.AbstractEventLoop,
         ages: Ages,
     ) -> None:
         self._keep = keep
         self._store = store
         self._forgetting = forgetting
-        self._watchers = watchers
+        self._followed = followed
         self._loop = loop
         self._ages = ages
         self._timer: asyncio.TimerHandle | None = None
@@ -128,9 +128,11 @@ class Retention:
         keep = self._keep if self._ages.known else replace(self._keep, seconds=None)
         jobs, kept_bytes, first_seq = kept.totals(self._store)
         # Jobs whose logs are being read are skipped; the limit on streams limits their number.
-        held = self._watchers.held
-        oldest = kept.oldest_jobs(self._store, _JOBS_A_STEP + len(held))
-        chosen = choose(keep, [one for one in oldest if one.key not in held], jobs, kept_bytes, now_us)
+        oldest = kept.oldest_jobs(self._store, _JOBS_A_STEP + len(self._followed))
+        spare = [one for one in oldest if one.key not in self._followed]
+        if len(spare) < len(oldest):
+            self._followed.call_when_one_is_left(self.look_soon)
+        chosen = choose(keep, spare, jobs, kept_bytes, now_us)
         events_upto, events_due_us = self._choose_events(keep, first_seq, now_us)
         if chosen.drop or events_upto:
             self._dropping = True

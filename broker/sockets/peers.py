@@ -10,31 +10,53 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
 from .inflow import Connection
 from .tcp import shut_down
 from .unread import Account, Meter
 
 
-class Ending(Protocol):
-    """Something that must be closed when its peer is gone."""
+class Stream(Protocol):
+    """The replies to one request over time, sent as the peer grants credit; closed when the peer is gone."""
+
+    def grant(self, credit: request_pb2.Credit) -> None:
+        """Add credit, in the unit of this kind of stream."""
+        ...
 
     def close(self) -> None:
         """Release everything."""
         ...
 
 
+class Outlet(Protocol):
+    """The socket through which a peer gets its replies: what other modules need of router.py."""
+
+    def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
+        """Send one reply. Return False if the peer is gone, or was disconnected because it does not read."""
+        ...
+
+    def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
+        """Send a refusal, which ends the request."""
+        ...
+
+    def drop(self, peer: Peer, reason: str) -> None:
+        """Disconnect the peer and log the reason."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class Peer:
-    """One connection: its routing id, its meter, and the account of the identity behind it."""
+    """One connection: its routing id, its meter, the account of the identity behind it, and the socket that sends its replies."""
 
     routing_id: bytes
     meter: Meter
     account: Account
+    outlet: Outlet
     # Counts the bytes that arrive over it.
     connection: Connection | None = None
     # By request id.
-    streams: dict[int, Ending] = field(default_factory=dict)
+    streams: dict[int, Stream] = field(default_factory=dict)
     gone: bool = False
     # When to ask the kernel next whether the connection still exists.
     look_at: float = 0.0

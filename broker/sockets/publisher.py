@@ -16,8 +16,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import zmq
 
@@ -25,6 +26,7 @@ from ...keys.identity import Identity
 from ...keys.limits import Limits
 from ...keys.sockets import listen, server_socket
 from ...schemas.frames import LARGEST_SUBSCRIPTION
+from ...schemas.generated import event_pb2
 from .connections import Connections
 from .inflow import Connection
 from .tcp import cookie_of, shut_down
@@ -39,6 +41,7 @@ _SUBSCRIBER_MESSAGES = 256
 _SMALL_BYTES = 256
 # After this long, everything else has its turn.
 _TURN_SECONDS = 0.0005
+_HEARTBEAT_SECONDS = 5.0
 # Frames that a connection may send at once, and per second from then on. After a restart of the worker, a subscriber repeats all its
 # topics, of which none is granted any more, and gives them back one by one.
 MOST_FRAMES_AT_ONCE = 512
@@ -75,26 +78,44 @@ class _Sender:
         return self.frames > MOST_FRAMES_AT_ONCE
 
 
-class Publisher:
-    """One XPUB socket. `wanted(topic, public)` returns whether to grant; `arrived(topic)` and `left(topic)` are called for granted ones.
+class Audience(Protocol):
+    """Which identity may subscribe to which topic, and what is published there: pairs of topic and message."""
 
-    `limits_of(public)` returns the current limits of an identity.
-    """
+    def wanted(self, topic: bytes, public: bytes) -> bool:
+        """Return whether this identity may subscribe to this topic."""
+        ...
+
+    def arrived(self, topic: bytes) -> tuple[bytes, bytes]:
+        """Count a new subscriber; return its first message."""
+        ...
+
+    def left(self, topic: bytes) -> None:
+        """Count one subscriber less."""
+        ...
+
+    def tell(self, events: Sequence[event_pb2.Event]) -> Sequence[tuple[bytes, bytes]]:
+        """Return the messages for events that are durable."""
+        ...
+
+    def beat(self) -> Sequence[tuple[bytes, bytes]]:
+        """Return the heartbeats for all topics with subscribers."""
+        ...
+
+
+class Publisher:
+    """One XPUB socket, with heartbeats while there are subscribers. `limits_of(public)` returns the current limits of an identity."""
 
     def __init__(
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         identity: Identity,
         loop: asyncio.AbstractEventLoop,
-        wanted: Callable[[bytes, bytes], bool],
-        arrived: Callable[[bytes], None],
-        left: Callable[[bytes], None],
+        audience: Audience,
         limits_of: Callable[[bytes], Limits],
     ) -> None:
         self._loop = loop
-        self._wanted = wanted
-        self._arrived = arrived
-        self._left = left
+        self._audience = audience
+        self._heartbeat: asyncio.TimerHandle | None = None
         self._limits_of = limits_of
         self._accounts: dict[bytes, Account] = {}
         # Subscribers by topic, as libzmq knows them: a subscription can outlive its grant.
@@ -122,6 +143,8 @@ class Publisher:
 
     def close(self) -> None:
         """Close the socket."""
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
         if self._reader is not None:
             self._reader.close()
         self._connections.close()
@@ -133,8 +156,24 @@ class Publisher:
         for meter in list(account.meters.values()) if account is not None else ():
             shut_down(meter.descriptor, meter.cookie)
 
-    def publish(self, topic: bytes, news: bytes) -> None:
-        """Send to the subscribers of the topic; never waits."""
+    def publish(self, events: Sequence[event_pb2.Event]) -> None:
+        """Send events that are durable to their subscribers; never waits."""
+        for topic, news in self._audience.tell(events):
+            self._send(topic, news)
+
+    def _beat(self) -> None:
+        self._heartbeat = None
+        beats = self._audience.beat()
+        for topic, news in beats:
+            self._send(topic, news)
+        if beats:
+            self._beat_later()
+
+    def _beat_later(self) -> None:
+        if self._heartbeat is None:
+            self._heartbeat = self._loop.call_later(_HEARTBEAT_SECONDS, self._beat)
+
+    def _send(self, topic: bytes, news: bytes) -> None:
         subscribers = self._subscribers.get(topic, ())
         if subscribers and len(news) > _SMALL_BYTES:
             # All belong to one identity, the owner of the grant.
@@ -169,7 +208,7 @@ class Publisher:
             if sound and not self._shifted:
                 # libzmq made this frame itself, for a connection that is gone; there is no pipe to answer to.
                 self._remove_subscriber(data[1:], lambda one: one.is_gone)
-                self._left(data[1:])
+                self._audience.left(data[1:])
             return
         sender = self._sender(int(frame.get(zmq.SRCFD)), public)
         if sender is None or sender.cut_off:
@@ -200,11 +239,12 @@ class Publisher:
         if not begins:
             self._socket.setsockopt(zmq.UNSUBSCRIBE, topic)
             if self._remove_subscriber(topic, lambda one: one.meter.cookie == connection.cookie):
-                self._left(topic)
-        elif self._wanted(topic, public) and self._may_hold_one_more(public):
+                self._audience.left(topic)
+        elif self._audience.wanted(topic, public) and self._may_hold_one_more(public):
             self._socket.setsockopt(zmq.SUBSCRIBE, topic)
             self._add_subscriber(topic, public, connection)
-            self._arrived(topic)
+            self._send(*self._audience.arrived(topic))
+            self._beat_later()
         else:
             self.refused += 1
 

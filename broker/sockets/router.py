@@ -1,6 +1,6 @@
 """The ROUTER: receives bytes within limits, and sends replies without ever waiting. Knows no job.
 
-Each message is passed to `take` with the peer it came from. Sends never block (DONTWAIT, ROUTER_MANDATORY): a peer whose pipe is
+Each message is passed to `shares` with the peer it came from. Sends never block (DONTWAIT, ROUTER_MANDATORY): a peer whose pipe is
 full is disconnected; it reconnects, and asks again for what it misses. If an identity has too many unread bytes, its connection with the
 most of them is disconnected (unread.py). Rules that keep a peer from receiving another's replies:
 
@@ -57,9 +57,11 @@ class Endpoint:
         identity: Identity,
         loop: asyncio.AbstractEventLoop,
         limits_of: Callable[[bytes], Limits],
+        shares: Shares,
     ) -> None:
         self._loop = loop
         self._limits_of = limits_of
+        self._shares = shares
         self._accounts: dict[bytes, Account] = {}
         # By cookie: connections beyond the limit of their identity, while their requests are refused.
         self._unwelcome: dict[bytes, Peer] = {}
@@ -74,15 +76,10 @@ class Endpoint:
         self._socket.setsockopt(zmq.SNDHWM, _PEER_MESSAGES)
         self._socket.setsockopt(zmq.RCVHWM, _PEER_REQUESTS)
         self._connections = Connections(loop, self._socket, "requests", _MOST_UNDER_WAY, self._forget_descriptor)
-        self._shares = Shares(loop.call_later, self._work, self._flooded)
         self._reader: EdgeReader | None = None
 
-    def bind(self, endpoint: str, take: Callable[[Peer, bytes], None]) -> str:
-        """Bind, begin to read, and return the endpoint with its real port. `take(peer, frame)` is called for every message.
-
-        Raises zmq.ZMQError if it cannot bind.
-        """
-        self._take = take
+    def bind(self, endpoint: str) -> str:
+        """Bind, begin to read, and return the endpoint with its real port. Raises zmq.ZMQError if it cannot bind."""
         real = listen(self._socket, endpoint)
         self._reader = EdgeReader(self._loop, self._socket, self._drain)
         self._connections.open()
@@ -92,7 +89,6 @@ class Endpoint:
         """End all streams and close the socket."""
         for peer in list(self._by_id.values()):
             peer.end()
-        self._shares.close()
         if self._reader is not None:
             self._reader.close()
         self._connections.close()
@@ -106,7 +102,7 @@ class Endpoint:
         """Shut down all connections of one identity."""
         for peer in self.peers():
             if peer.public == public:
-                self._cut_off_for(peer, "has other rights than before")
+                self.drop(peer, "has other rights than before")
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         """Send one reply. Return False if the peer is gone, or was disconnected because it does not read."""
@@ -119,7 +115,7 @@ class Endpoint:
         try:
             self._socket.send_multipart(frames, zmq.DONTWAIT)
         except zmq.Again:
-            self._cut_off_for(peer, "does not read its replies")
+            self.drop(peer, "does not read its replies")
             return False
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
@@ -135,13 +131,15 @@ class Endpoint:
             self._cut_off_most_unread(peer.account)
         return not peer.gone
 
-    def charge(self, public: bytes, seconds: float) -> None:
-        """Count time that later parts of a request took towards the share of its sender."""
-        self._shares.charge(public, seconds)
-
     def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
         """Send a refusal, which ends the request."""
         self.send(peer, request_pb2.Reply(request_id=request_id, last=True, refusal=refusal_message(refused)))
+
+    def drop(self, peer: Peer, reason: str) -> None:
+        """Disconnect the peer and log the reason."""
+        _log.warning("peer %s %s and was disconnected", peer.public.hex()[:8], reason)
+        self._forget(peer)
+        peer.cut_off()
 
     def _drain(self) -> float | None:
         now = time.monotonic()
@@ -190,12 +188,6 @@ class Endpoint:
             return 0.0
         return self._shares.take(peer, frame.bytes)
 
-    def _work(self, peer: Peer, frame: bytes) -> None:
-        self._take(peer, frame)
-
-    def _flooded(self, peer: Peer) -> None:
-        self._cut_off_for(peer, "sent more requests than can wait")
-
     def _is_there(self, peer: Peer) -> bool:
         now = time.monotonic()
         if now < peer.look_at:
@@ -226,7 +218,7 @@ class Endpoint:
             chosen = str(frame.get("Identity"))
         if chosen:
             self.malformed += 1
-            refused = Peer(routing_id, Meter(descriptor, cookie), Account(public))
+            refused = Peer(routing_id, Meter(descriptor, cookie), Account(public), self)
             self.refuse(refused, 0, Refused(Code.INVALID_ARGUMENT, "a routing id cannot be chosen"))
             refused.cut_off()
             return None
@@ -247,7 +239,7 @@ class Endpoint:
         if len(account.meters) >= self._limits_of(public).connections:
             return self._unwelcome_peer(routing_id, descriptor, cookie, public)
         self._accounts[public] = account
-        newcomer = Peer(routing_id, account.meter(descriptor, cookie), account, connection)
+        newcomer = Peer(routing_id, account.meter(descriptor, cookie), account, self, connection)
         self._by_id[routing_id] = self._by_descriptor[descriptor] = newcomer
         return newcomer
 
@@ -256,7 +248,7 @@ class Endpoint:
         peer = self._unwelcome.get(cookie)
         if peer is None:
             most = self._limits_of(public).connections
-            peer = Peer(routing_id, Meter(descriptor, cookie), Account(public))
+            peer = Peer(routing_id, Meter(descriptor, cookie), Account(public), self)
             message = f"{most} connections of this key are open, which is the limit"
             peer.unwelcome = Refused(Code.RESOURCE_EXHAUSTED, message, "close some", reason=Reason.TOO_MANY_CONNECTIONS)
             self._unwelcome[cookie] = peer
@@ -266,18 +258,13 @@ class Endpoint:
     def _hang_up(self, peer: Peer, reason: str) -> None:
         self._unwelcome.pop(peer.meter.cookie, None)
         if not peer.gone:
-            self._cut_off_for(peer, reason)
-
-    def _cut_off_for(self, peer: Peer, reason: str) -> None:
-        _log.warning("peer %s %s and was disconnected", peer.public.hex()[:8], reason)
-        self._forget(peer)
-        peer.cut_off()
+            self.drop(peer, reason)
 
     def _cut_off_most_unread(self, account: Account) -> None:
         meter = account.largest()
         peer = self._by_descriptor.get(meter.descriptor) if meter is not None else None
         if meter is not None and peer is not None and peer.meter is meter:
-            self._cut_off_for(peer, f"has {meter.unread} bytes unread")
+            self.drop(peer, f"has {meter.unread} bytes unread")
 
     def _forget_descriptor(self, descriptor: int) -> None:
         peer = self._by_descriptor.get(descriptor)

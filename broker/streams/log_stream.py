@@ -6,7 +6,6 @@ Knows no file: it reads through the engine. Ends at the job's end and never at t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from ...schemas.frames import LARGEST_CHUNK, LARGEST_CREDIT
 from ...schemas.generated import request_pb2
@@ -15,27 +14,12 @@ from ...schemas.wire_codec import outcome_to_wire
 from ..desk.job import Job
 from ..desk.life import Phase
 from ..engine import Engine, LogReader, StreamName
+from ..fairness.turns import Turns
 
 # Credit counts bytes, but a peer's pipe counts messages: a job that writes line by line to a slow reader would fill it. After this
 # many chunks without new credit, output is collected for a moment. A log read in large chunks never reaches this number.
 _CHUNKS_UNGATHERED = 64
 _GATHER_SECONDS = 0.05
-
-
-class Turns(Protocol):
-    """The part of turns.py that is needed here."""
-
-    def time_left(self) -> bool:
-        """Return whether there is time left in this turn."""
-        ...
-
-    def call_soon(self, callback: Callable[[], object], /) -> object:
-        """Call in a later turn, after earlier callbacks."""
-        ...
-
-    def call_later(self, delay: float, callback: Callable[[], object], /) -> object:
-        """Call after `delay` seconds."""
-        ...
 
 
 class LogStream:
@@ -88,9 +72,9 @@ class LogStream:
         """Send what is available."""
         self.pump()
 
-    def grant(self, amount: int) -> None:
-        """Add credit for `amount` bytes."""
-        self._credit = min(self._credit + amount, LARGEST_CREDIT)
+    def grant(self, credit: request_pb2.Credit) -> None:
+        """Add credit for bytes."""
+        self._credit = min(self._credit + credit.bytes, LARGEST_CREDIT)
         self._chunks = 0
         self.pump()
 

@@ -1,4 +1,4 @@
-"""Decides who receives which events: grants, and the filter of each. Knows no socket: `send(topic, bytes)` is passed in.
+"""Decides who receives which events: grants, and the filter of each. Knows no socket: the messages are returned, with their topics.
 
 A grant is a random topic that belongs to one identity and one filter. Its messages contain a dense count, so that its subscriber
 notices a gap. An event costs only the grants that it matches, which are found through indexes.
@@ -29,6 +29,9 @@ _JOBS_AN_IDENTITY = 100_000
 # More than one only for a while, after a reconnect. Each has its own queue in libzmq.
 _SUBSCRIBERS_A_GRANT = 4
 _EVERYTHING = (b"", b"")
+
+# A topic, and what is published on it.
+Message = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +93,13 @@ class Grant:
 
 
 class News:
-    """All grants. `now` is a monotonic clock in seconds."""
+    """All grants. `head` is the seq of the last event that is durable, `now` a monotonic clock in seconds."""
 
-    def __init__(self, store_id: bytes, nonce: bytes, send: Callable[[bytes, bytes], None], now: Callable[[], float]) -> None:
+    def __init__(self, store_id: bytes, nonce: bytes, head: int, now: Callable[[], float]) -> None:
         self._store_id = store_id
         self._nonce = nonce
-        self._send = send
+        self._head = head
         self._now = now
-        self.head = 0
         self._grants: dict[bytes, Grant] = {}
         self._owned: defaultdict[bytes, dict[bytes, Grant]] = defaultdict(dict)
         self._index: defaultdict[tuple[bytes, bytes], set[Grant]] = defaultdict(set)
@@ -105,11 +107,6 @@ class News:
     def __len__(self) -> int:
         """Return how many grants there are."""
         return len(self._grants)
-
-    @property
-    def heard(self) -> bool:
-        """Whether anybody is subscribed."""
-        return any(grant.subscribed > 0 for grant in self._grants.values())
 
     def grant(self, public: bytes, wanted: NewsFilter, most: int = MOST_GRANTS) -> bytes:
         """Make a grant and return its topic.
@@ -165,11 +162,11 @@ class News:
         grant = self._grants.get(topic)
         return grant is not None and grant.public == public and grant.subscribed < _SUBSCRIBERS_A_GRANT
 
-    def arrived(self, topic: bytes) -> None:
-        """Send `ready` to the subscriber: from now on it misses nothing that is published."""
+    def arrived(self, topic: bytes) -> Message:
+        """Count a subscriber; return `ready` for it: from now on it misses nothing that is published."""
         grant = self._grants[topic]
         grant.subscribed += 1
-        self._publish(grant, event_pb2.News(ready=event_pb2.Ready(head=self._cursor())))
+        return self._message(grant, event_pb2.News(ready=event_pb2.Ready(head=self._cursor())))
 
     def left(self, topic: bytes) -> None:
         """Note that a subscriber left, and when."""
@@ -178,27 +175,31 @@ class News:
             grant.subscribed = max(0, grant.subscribed - 1)
             grant.unsubscribed_at = self._now()
 
-    def publish(self, events: Sequence[event_pb2.Event]) -> None:
-        """Publish events that are durable, in the order of their seq."""
+    def tell(self, events: Sequence[event_pb2.Event]) -> list[Message]:
+        """Return the messages for events that are durable, in the order of their seq."""
+        told: list[Message] = []
         touched: dict[Grant, None] = {}
         for event in events:
             for grant in self._matching(event):
                 grant.pending.append(event)
                 touched[grant] = None
-        self.head = events[-1].seq
+        self._head = events[-1].seq
         for grant in touched:
             for start in range(0, len(grant.pending), _EVENTS_A_MESSAGE):
                 part = grant.pending[start : start + _EVENTS_A_MESSAGE]
                 grant.count += len(part)
                 if grant.subscribed:
-                    self._publish(grant, event_pb2.News(events=event_pb2.Events(events=part)))
+                    told.append(self._message(grant, event_pb2.News(events=event_pb2.Events(events=part))))
             grant.pending.clear()
+        return told
 
-    def beat(self) -> None:
-        """Send a heartbeat to every subscriber, with the count of its grant, so that the loss of its last message is noticed too."""
-        for grant in self._grants.values():
-            if grant.subscribed:
-                self._publish(grant, event_pb2.News(heartbeat=event_pb2.Heartbeat(head=self._cursor())))
+    def beat(self) -> list[Message]:
+        """Return a heartbeat for every grant with subscribers: by its count, the loss of their last message is noticed too."""
+        return [
+            self._message(grant, event_pb2.News(heartbeat=event_pb2.Heartbeat(head=self._cursor())))
+            for grant in self._grants.values()
+            if grant.subscribed
+        ]
 
     def _matching(self, event: event_pb2.Event) -> Iterable[Grant]:
         if not self._index:
@@ -209,13 +210,13 @@ class News:
                 if grant.filter.lets_through(event):
                     yield grant
 
-    def _publish(self, grant: Grant, news: event_pb2.News) -> None:
+    def _message(self, grant: Grant, news: event_pb2.News) -> Message:
         news.count = grant.count
         news.nonce = self._nonce
-        self._send(grant.topic, news.SerializeToString())
+        return grant.topic, news.SerializeToString()
 
     def _cursor(self) -> event_pb2.Cursor:
-        return event_pb2.Cursor(store=self._store_id, seq=self.head)
+        return event_pb2.Cursor(store=self._store_id, seq=self._head)
 
 
 def _entries(wanted: NewsFilter) -> list[tuple[bytes, bytes]]:

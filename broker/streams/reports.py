@@ -15,7 +15,7 @@ from ...schemas.refusal import Refused
 from ...schemas.wire_codec import outcome_to_wire
 from ..desk.job import Job
 from ..engine import Engine, StreamName
-from .log_stream import Turns
+from ..fairness.turns import Turns
 
 _REPORTS_A_MESSAGE = 256
 _BYTES_A_MESSAGE = 512 * 1024
@@ -76,9 +76,9 @@ class Reports:
         if not self._closed:
             self._due.append((job, True))
 
-    def grant(self, messages: int) -> None:
-        """Add credit for `messages` messages."""
-        self._credit += messages
+    def grant(self, credit: request_pb2.Credit) -> None:
+        """Add credit for messages."""
+        self._credit += credit.messages
         self.flush()
 
     def close(self) -> None:

@@ -5,13 +5,10 @@ They are notified only of what is durable, and flushed once for everything that 
 
 from __future__ import annotations
 
-import sys
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import defaultdict
 from typing import Protocol
 
 from ...schemas.naming import JobKey
-from ...schemas.refusal import Code, Reason, Refused
 from ..desk.job import Job
 from ..desk.life import START_TOLD, Phase
 
@@ -37,18 +34,11 @@ class Watcher(Protocol):
 
 
 class Watchers:
-    """The watchers of all jobs. `released` is called when nobody follows the logs of a job any more.
+    """The watchers of all jobs."""
 
-    All members together follow at most `most_held` logs at once: each needs a descriptor.
-    """
-
-    def __init__(self, released: Callable[[], None], most_held: int = sys.maxsize) -> None:
-        self._most_held = most_held
+    def __init__(self) -> None:
         self._watching: defaultdict[JobKey, list[Watcher]] = defaultdict(list)
         self._touched: dict[Watcher, None] = {}
-        # Jobs whose logs are being followed, and by how many streams: they are not removed by retention.
-        self.held: Counter[JobKey] = Counter()
-        self._released = released
 
     def __len__(self) -> int:
         """Return how many jobs are watched."""
@@ -72,29 +62,6 @@ class Watchers:
             watching.remove(watcher)
             if not watching:
                 del self._watching[job.key]
-
-    def demand_room(self, own_streams: int) -> None:
-        """Check that one more log can be followed; a member, who has `own_streams` streams, may use a quarter of the limit.
-
-        Raises Refused(RESOURCE_EXHAUSTED).
-        """
-        if self.held.total() >= self._most_held or own_streams >= max(1, self._most_held // 4):
-            raise Refused(
-                Code.RESOURCE_EXHAUSTED,
-                f"{self.held.total()} logs are being followed, and no descriptors are left for more",
-                reason=Reason.TOO_MANY_STREAMS,
-            )
-
-    def hold(self, key: JobKey) -> None:
-        """Note that the logs of a job are being followed, until `release`."""
-        self.held[key] += 1
-
-    def release(self, key: JobKey) -> None:
-        """Note that a stream no longer follows the logs of a job."""
-        self.held[key] -= 1
-        if not self.held[key]:
-            del self.held[key]
-            self._released()
 
     def started(self, job: Job) -> None:
         """Notify the watchers of a job that it has a process."""

@@ -14,21 +14,23 @@ from jobwire.broker.desk.pauses import Suspend
 from jobwire.broker.desk.queue import Queue
 from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
+from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.dispatch import Handler
 from jobwire.broker.requests.hello import Introduction
-from jobwire.broker.requests.start import forgotten_meanwhile
+from jobwire.broker.requests.job_keys import find_started_jobs
 from jobwire.broker.requests.table import handlers
 from jobwire.broker.retention.ages import Ages
+from jobwire.broker.retention.followed import Followed
 from jobwire.broker.retention.forget import Forgetting
 from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.store import Store
-from jobwire.broker.streams.log_stream import Turns as LogTurns
 from jobwire.broker.streams.news import News
 from jobwire.broker.streams.watchers import Watchers
 from jobwire.keys.limits import EVERYBODYS
 from jobwire.keys.rights import Member
 from jobwire.schemas import spec as specs
 from jobwire.schemas.clock import Clock
+from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Refused
@@ -108,17 +110,17 @@ class House:
     now: int = 1_000_000
     # How far the machine's clock was set.
     set_by: int = 0
-    # Called by the desk; a test may replace them.
+    # Called by the desk; a test may replace it.
     shortage: Callable[[], Refused | None] = lambda: None
-    released: Callable[[], None] = lambda: None
 
     def open(self) -> None:
-        self.watchers = Watchers(lambda: self.released())  # noqa: PLW0108 -- another may be in its place by then
+        self.watchers = Watchers()
+        self.followed = Followed()
         self.store = Store(self.path, asyncio.get_running_loop(), self.watchers.flush)
         self.ages = Ages(
             self.path.parent, fresh=True, wall_us=lambda: self.now + self.set_by, passed_us=lambda: self.now, boot=lambda: "now"
         )
-        self.news = News(self.store.id, b"n" * 16, lambda _topic, news: self.published.append(news), lambda: self.now / 1e6)
+        self.news = News(self.store.id, b"n" * 16, self.store.head, lambda: self.now / 1e6)
         self.state = State(Queue(self.engine.slots))
         self.live = self.state.live
         self.lookup = Lookup(self.store, self.live)
@@ -128,25 +130,29 @@ class House:
             self.store,
             self.lookup,
             self.engine,
-            self.news,
+            self,
             self.watchers,
             Clock(lambda: self.now + self.set_by, lambda: self.now),
             self.ages,
             limits_of=lambda _: EVERYBODYS,
-            shortage=lambda: self.shortage(),  # noqa: PLW0108 -- as above
+            shortage=lambda: self.shortage(),  # noqa: PLW0108 -- another may be in its place by then
             ended=lambda: None,
         )
+
+    def publish(self, events: Sequence[event_pb2.Event]) -> None:
+        self.published += [news for _, news in self.news.tell(events)]
 
     async def restart(self) -> None:
         self.store.close()
         self.open()
         await self.desk.recover()
 
-    def handlers(self, introduction: Introduction, member_of: Callable[[bytes], Member | None], turns: LogTurns) -> Mapping[str, Handler]:
+    def handlers(self, introduction: Introduction, member_of: Callable[[bytes], Member | None], turns: Turns) -> Mapping[str, Handler]:
         return handlers(
             desk=self.desk,
             lookup=self.lookup,
             watchers=self.watchers,
+            followed=self.followed,
             forgetting=self.forgetting,
             engine=self.engine,
             store=self.store,
@@ -166,7 +172,7 @@ class House:
 
         def take(result: Accepted | Refused) -> None:
             if isinstance(result, Accepted):
-                jobs = [self.lookup.job(key) or forgotten_meanwhile(key, one) for key, one in zip(result.keys, asked, strict=True)]
+                jobs = find_started_jobs(result.keys, asked, self.lookup)
                 done.set_result(Taken(jobs, result.known, result.seq))
             else:
                 done.set_result(result)

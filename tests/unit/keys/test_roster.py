@@ -38,14 +38,18 @@ class Watched:
         self.path = path
         self.changes: list[Roster] = []
         self.problems: list[str] = []
-        self.file = RosterFile(path, self.changes.append, self.problems.append)
+        self.file = RosterFile(path, self.problems.append)
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not condition():
             readable, _, _ = select.select([self.file.fileno()], [], [], deadline - time.monotonic())
             assert readable, "nothing was told in time"
-            self.file.drain()
+            self.drain()
+
+    def drain(self) -> None:
+        if self.file.drain():
+            self.changes.append(self.file.roster)
 
     def wait_for(self, *names: str) -> None:
         self.wait_until(lambda: tuple(member.name for member in self.file.roster.members) == names)
@@ -124,7 +128,7 @@ def test_a_broken_edit_keeps_the_old_one_and_is_told_once(watched: Watched) -> N
     watched.path.write_text(TWO + "[[member]]\nrole = 3\n")
     watched.wait_until(lambda: bool(watched.problems))
     (watched.path.parent / "other file").write_text("wakes the watch again")
-    watched.file.drain()
+    watched.drain()
     assert len(watched.problems) == 1
     assert f"{watched.path}, line 10: " in watched.problems[0]
     assert "the previous roster stays in force" in watched.problems[0]
@@ -140,14 +144,14 @@ def test_the_same_broken_edit_is_told_again_after_it_was_mended(watched: Watched
         watched.wait_until(lambda times=times: len(watched.problems) == times)  # type: ignore[misc]
         watched.path.write_text(ONE)
         select.select([watched.file.fileno()], [], [], DEADLINE_SECONDS)
-        watched.file.drain()
+        watched.drain()
     assert watched.changes == []
 
 
 def test_a_change_of_a_comment_changes_nothing(watched: Watched) -> None:
     watched.path.write_text("# hello\n" + ONE)
     select.select([watched.file.fileno()], [], [], DEADLINE_SECONDS)
-    watched.file.drain()
+    watched.drain()
     assert watched.changes == watched.problems == []
 
 
@@ -309,7 +313,7 @@ def test_an_editor_that_writes_beside_it_changes_nothing(watched: Watched) -> No
         half_written.flush()
         watched.path.with_suffix(".toml~").write_text("another file")
         select.select([watched.file.fileno()], [], [], DEADLINE_SECONDS)
-        watched.file.drain()
+        watched.drain()
         assert watched.changes == watched.problems == []
         half_written.seek(0)
         half_written.write(TWO)
@@ -368,4 +372,4 @@ def test_a_roster_that_a_user_could_swap_lets_nobody_into_what_root_runs(tmp_pat
     (folder / "roster.toml").write_text(ONE)
     os.chown(folder, 1234, 1235)
     with pytest.raises(Refused, match=r"is in .*service, which belongs to uid 1234"):
-        RosterFile(folder / "roster.toml", lambda _roster: None, lambda _problem: None)
+        RosterFile(folder / "roster.toml", lambda _problem: None)

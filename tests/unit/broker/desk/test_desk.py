@@ -216,7 +216,6 @@ async def test_a_batch_is_kept_with_its_jobs(house: House) -> None:
 async def test_news_are_published_only_of_what_is_durable(house: House) -> None:
     topic = house.news.grant(OWNER, NewsFilter())
     house.news.arrived(topic)
-    house.published.clear()
     house.desk.accept(OWNER, [asked(1)], None, b"", lambda _: None)
     assert house.published == []
     await house.durable()

@@ -165,7 +165,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
     # --- the desk's own life
 
     def open(self) -> None:
-        watchers = Watchers(lambda: None)
+        watchers = Watchers()
         self.store = Store(self.folder / "state.db", self.loop, watchers.flush)
         self.gate = Gate(self.store._commits)
         # The thread waits in the queue behind the gate already.
@@ -178,7 +178,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             self.store,
             self.lookup,
             self.engine,
-            self,  # type: ignore[arg-type] # reason: publish() is all it needs
+            self,
             watchers,
             Clock(lambda: self.engine.now, lambda: self.engine.now),
             Ages(self.folder, fresh=True, wall_us=lambda: self.engine.now, passed_us=lambda: self.engine.now, boot=lambda: "now"),

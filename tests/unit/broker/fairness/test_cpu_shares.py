@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jobwire.broker.fairness.cpu_shares import Shares
+from answers import Answers
+
+from jobwire.broker.fairness.cpu_shares import Charge, Shares
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 
@@ -31,9 +33,9 @@ class Shared:
     def __init__(self) -> None:
         self.now = 1000.0
         self.worked: list[tuple[Peer, bytes]] = []
-        self.flooded: list[Peer] = []
+        self.answers = Answers()
         self.due: list[Due] = []
-        self.shares = Shares(self._call_later, self._work, self.flooded.append, now=self.clock, processor_seconds=self.clock)
+        self.shares = Shares(self._call_later, self._work, now=self.clock, processor_seconds=self.clock)
 
     def clock(self) -> float:
         return self.now
@@ -50,16 +52,15 @@ class Shared:
         self.due.append(due)
         return due
 
-    def _work(self, peer: Peer, frame: bytes) -> None:
+    def _work(self, peer: Peer, frame: bytes, _charge: Charge) -> None:
         self.worked.append((peer, frame))
         self.now += WORK_SECONDS
 
+    def peer(self, name: bytes) -> Peer:
+        return Peer(name, Meter(-1, name), Account(name * 32), self.answers)
+
     def frames_of(self, peer: Peer) -> list[bytes]:
         return [frame for whose, frame in self.worked if whose is peer]
-
-
-def peer(name: bytes) -> Peer:
-    return Peer(name, Meter(-1, name), Account(name * 32))
 
 
 def numbered(count: int) -> list[bytes]:
@@ -67,13 +68,15 @@ def numbered(count: int) -> list[bytes]:
 
 
 def test_who_is_alone_waits_for_nothing() -> None:
-    shared, one = Shared(), peer(b"a")
+    shared = Shared()
+    one = shared.peer(b"a")
     assert [shared.shares.take(one, frame) for frame in numbered(MUCH)] == [0] * MUCH
     assert shared.frames_of(one) == numbered(MUCH)
 
 
 def test_who_asks_for_little_is_answered_at_once_beside_one_who_asks_for_much() -> None:
-    shared, much, little = Shared(), peer(b"a"), peer(b"b")
+    shared = Shared()
+    much, little = shared.peer(b"a"), shared.peer(b"b")
     for number, frame in enumerate(numbered(MUCH)):
         shared.shares.take(much, frame)
         if number == MUCH // 2:
@@ -85,7 +88,8 @@ def test_who_asks_for_little_is_answered_at_once_beside_one_who_asks_for_much() 
 
 
 def test_who_waits_is_told_how_long_and_has_a_share_again_by_then() -> None:
-    shared, much, little = Shared(), peer(b"a"), peer(b"b")
+    shared = Shared()
+    much, little = shared.peer(b"a"), shared.peer(b"b")
     shared.shares.take(little, b"here")
     waits = [shared.shares.take(much, frame) for frame in numbered(MUCH)]
     assert 0 < max(waits) < 1
@@ -96,7 +100,8 @@ def test_who_waits_is_told_how_long_and_has_a_share_again_by_then() -> None:
 
 
 def test_those_who_ask_for_as_much_as_each_other_wait_for_nothing() -> None:
-    shared, one, other = Shared(), peer(b"a"), peer(b"b")
+    shared = Shared()
+    one, other = shared.peer(b"a"), shared.peer(b"b")
     for frame in numbered(MUCH):
         shared.shares.take(one, frame)
         shared.shares.take(other, frame)
@@ -105,8 +110,9 @@ def test_those_who_ask_for_as_much_as_each_other_wait_for_nothing() -> None:
 
 
 def test_a_new_connection_is_no_new_share() -> None:
-    shared, first, little = Shared(), peer(b"a"), peer(b"b")
-    second = Peer(b"second", Meter(-1, b"second"), first.account)
+    shared = Shared()
+    first, little = shared.peer(b"a"), shared.peer(b"b")
+    second = Peer(b"second", Meter(-1, b"second"), first.account, shared.answers)
     shared.shares.take(little, b"here")
     for frame in numbered(MUCH):
         shared.shares.take(first, frame)
@@ -114,24 +120,26 @@ def test_a_new_connection_is_no_new_share() -> None:
 
 
 def test_what_somebody_asked_who_is_gone_is_not_worked_on() -> None:
-    shared, much, little = Shared(), peer(b"a"), peer(b"b")
+    shared = Shared()
+    much, little = shared.peer(b"a"), shared.peer(b"b")
     shared.shares.take(little, b"here")
     for frame in numbered(MUCH):
         shared.shares.take(much, frame)
     worked = shared.frames_of(much)
     much.end()
-    other = Peer(b"other", Meter(-1, b"other"), much.account)
+    other = Peer(b"other", Meter(-1, b"other"), much.account, shared.answers)
     shared.shares.take(other, b"the last in line")
     shared.go_on()
     assert shared.frames_of(other) == [b"the last in line"]
     assert shared.frames_of(much) == worked
 
 
-def test_who_has_too_much_waiting_is_told_of() -> None:
-    shared, much, little = Shared(), peer(b"a"), peer(b"b")
+def test_who_has_too_much_waiting_is_cut_off() -> None:
+    shared = Shared()
+    much, little = shared.peer(b"a"), shared.peer(b"b")
     shared.shares.take(little, b"here")
     for _ in range(MUCH):
         shared.shares.take(much, bytes(1024 * 1024))
-    assert shared.flooded[0] is much
-    assert little not in shared.flooded
+    assert shared.answers.dropped[0] is much
+    assert little not in shared.answers.dropped
     shared.shares.close()

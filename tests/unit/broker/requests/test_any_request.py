@@ -6,6 +6,7 @@ import asyncio
 import shutil
 
 import pytest
+from answers import Answers
 from desk_house import OWNER, EngineDouble, House, asked, ended, started
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,20 +31,6 @@ IDS = st.sampled_from([CLIENT.public, OWNER, *(bytes([number]) * 16 for number i
 REQUESTS = messages(request_pb2.Request, ids=IDS)
 
 
-class Endpoint:
-    """Takes answers, as they would be written."""
-
-    def __init__(self) -> None:
-        self.refused: list[Refused] = []
-
-    def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None) -> bool:
-        reply.SerializeToString()
-        return True
-
-    def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
-        self.refused.append(refused)
-
-
 class Engine(EngineDouble):
     def follow_log(self, *_: object) -> None:  # type: ignore[override] # reason: there are no logs here
         raise Refused(Code.NOT_FOUND, "no log")
@@ -61,9 +48,9 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
         member = Member("somebody", CLIENT.public, role)
         turns = Turns(asyncio.get_running_loop())
         table = house.handlers(introduction, lambda _: member, turns)
-        endpoint = Endpoint()
-        reception = Reception(DAEMON.public, NONCE, lambda _: member, table, endpoint, turns, lambda *_: None)  # type: ignore[arg-type] # reason: a double
-        peer = Peer(b"r", Meter(-1, b""), Account(CLIENT.public))
+        reception = Reception(DAEMON.public, NONCE, lambda _: member, table, turns)
+        answers = Answers()
+        peer = Peer(b"r", Meter(-1, b""), Account(CLIENT.public), answers)
         for request in requests:
             if request.HasField("start"):
                 request.start.first_store = house.store.id
@@ -71,12 +58,12 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
                 request.replay.after.store = house.store.id
             raw = request.SerializeToString()
             proof = signature.sign(CLIENT, DAEMON.public, NONCE, raw) if request.WhichOneof("verb") in SIGNED_VERBS else None
-            reception.take(peer, request_pb2.Envelope(request=raw, proof=proof).SerializeToString())
+            reception.take(peer, request_pb2.Envelope(request=raw, proof=proof).SerializeToString(), lambda *_: None)
         await house.durable()
         # What waits in the queue, and a stream that waits for its start.
         await house.accept(asked(5), asked(6))
         peer.end()
-        assert not [refused for refused in endpoint.refused if refused.code is Code.INTERNAL]
+        assert not [refused for refused in answers.refused if refused.code is Code.INTERNAL]
     finally:
         house.store.close()
         shutil.rmtree(folder)

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from answers import Answers
 from desk_house import OWNER, House
 
 from jobwire.broker.requests.call import Call
@@ -98,38 +99,28 @@ class Asking:
 
     def __init__(self, house: House, ids: list[bytes], proof: bytes = b"proof") -> None:
         self.turns = NoTime()
-        self.replied: list[request_pb2.Reply] = []
-        self.refused: list[Refused] = []
+        self.answers = Answers()
         self.charged: list[tuple[bytes, float]] = []
-        self.answered = asyncio.Event()
         jobs = [request_pb2.NewJob(id=job_id, spec=SPEC) for job_id in ids]
         request = request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs))
-        peer = Peer(b"r", Meter(-1, b""), Account(OWNER))
-        call = Call(Member("somebody", OWNER, "submitter"), peer, request, proof, self._reply, self._refuse, self.turns, self._charge)
+        peer = Peer(b"r", Meter(-1, b""), Account(OWNER), self.answers)
+        call = Call(Member("somebody", OWNER, "submitter"), peer, request, proof, None, self.turns, self._charge)
         start(call, house.desk, house.lookup, house.watchers, house.engine, house.store, self.turns)
         self.slices = 1
         while self.turns.line:
             self.turns.line.pop()()
             self.slices += 1
 
-    def _reply(self, _peer: Peer, reply: request_pb2.Reply, _bulk: bytes | None) -> bool:
-        self.replied.append(reply)
-        self.answered.set()
-        return True
-
     def _charge(self, public: bytes, seconds: float) -> None:
         self.charged.append((public, seconds))
-
-    def _refuse(self, _peer: Peer, _request: int, refused: Refused) -> None:
-        self.refused.append(refused)
 
 
 async def test_others_have_their_turn_while_a_long_start_is_read(house: House) -> None:
     asking = Asking(house, [b"%016d" % number for number in range(100)])
     assert asking.slices > 5
     async with asyncio.timeout(60):
-        await asking.answered.wait()
-    assert asking.replied[0].HasField("acknowledged")
+        await asking.answers.came.wait()
+    assert asking.answers.replied[0].HasField("acknowledged")
     assert len(house.live) == 100
     house.engine.effects.clear()
 
@@ -137,7 +128,7 @@ async def test_others_have_their_turn_while_a_long_start_is_read(house: House) -
 async def test_a_long_start_is_taken_whole_or_not_at_all(house: House) -> None:
     asking = Asking(house, [*(b"%016d" % number for number in range(100)), b"short"])
     assert asking.slices > 5
-    assert [refused.job_index for refused in asking.refused] == [100]
+    assert [refused.job_index for refused in asking.answers.refused] == [100]
     await house.durable()
     assert not house.live
 
@@ -152,8 +143,8 @@ async def test_a_bug_in_a_later_slice_of_a_long_start_is_answered(house: House, 
     monkeypatch.setattr("jobwire.broker.requests.start.specs.digest", fail)
     asking = Asking(house, [b"%016d" % number for number in range(100)])
     assert asking.slices > 5
-    assert [refused.code for refused in asking.refused] == [Code.INTERNAL]
-    assert "a bug" not in asking.refused[0].message
+    assert [refused.code for refused in asking.answers.refused] == [Code.INTERNAL]
+    assert "a bug" not in asking.answers.refused[0].message
 
 
 async def test_what_is_done_in_slices_is_charged_to_who_asked(house: House) -> None:
@@ -162,14 +153,14 @@ async def test_what_is_done_in_slices_is_charged_to_who_asked(house: House) -> N
     assert {public for public, _ in asking.charged} == {OWNER}
     assert all(seconds > 0 for _, seconds in asking.charged)
     async with asyncio.timeout(60):
-        await asking.answered.wait()
+        await asking.answers.came.wait()
     house.engine.effects.clear()
 
 
 async def test_what_a_start_holds_beside_its_jobs_is_not_kept(house: House) -> None:
     asking = Asking(house, [b"1" * 16], proof=bytes(10_000))
-    assert [refused.code for refused in asking.refused] == [Code.INVALID_ARGUMENT]
-    assert "10000 bytes" in asking.refused[0].message
+    assert [refused.code for refused in asking.answers.refused] == [Code.INVALID_ARGUMENT]
+    assert "10000 bytes" in asking.answers.refused[0].message
     await house.durable()
     assert not house.live
 

@@ -78,9 +78,7 @@ async def keep_in(house: House, keep: Keep, jobs: int) -> Kept:
     house.engine.effects.clear()
     house.now = LONG_AGO_US
     loop = asyncio.get_running_loop()
-    made = Retention(keep, house.store, house.forgetting, house.watchers, loop, house.ages)
-    house.released = made.look_soon
-    return Kept(house, made)
+    return Kept(house, Retention(keep, house.store, house.forgetting, house.followed, loop, house.ages))
 
 
 @pytest.fixture
@@ -101,11 +99,11 @@ async def test_jobs_over_the_limit_are_dropped_and_their_ids_stay_taken(five_of_
 
 async def test_what_is_followed_is_spared_until_it_is_let_go(five_of_which_two_are_kept: Kept) -> None:
     kept = five_of_which_two_are_kept
-    kept.house.watchers.hold(key(1))
+    kept.house.followed.begin(key(1))
     kept.retention.open()
     await kept.until_idle()
     assert kept.ids() == {key(1), key(5)}
-    kept.house.watchers.release(key(1))
+    kept.house.followed.end(key(1))
     await kept.house.accept_one(6)
     kept.house.desk.hear([started(6), ended(6)])
     await kept.house.durable()

@@ -90,7 +90,7 @@ def test_nothing_is_sent_beyond_the_credit_and_the_end_waits_for_it() -> None:
     assert followed.bytes() == b"0123"
     followed.finish()
     assert followed.ended == 0
-    followed.stream.grant(100)
+    followed.stream.grant(request_pb2.Credit(bytes=100))
     assert followed.bytes() == b"0123456789"
     assert followed.sent[-1][0].log_end.size == 10
     assert (followed.ended, followed.engine.closed) == (1, 1)

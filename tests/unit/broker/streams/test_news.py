@@ -1,6 +1,6 @@
 import pytest
 
-from jobwire.broker.streams.news import News, NewsFilter, read_filter
+from jobwire.broker.streams.news import Message, News, NewsFilter, read_filter
 from jobwire.keys.rights import Member
 from jobwire.schemas.frames import MOST_GRANTS
 from jobwire.schemas.generated import event_pb2, job_pb2
@@ -14,16 +14,19 @@ class Paper:
     def __init__(self) -> None:
         self.sent: list[tuple[bytes, event_pb2.News]] = []
         self.now = 0.0
-        self.news = News(
-            b"s" * 16, b"n" * 16, lambda topic, news: self.sent.append((topic, event_pb2.News.FromString(news))), lambda: self.now
-        )
+        self.news = News(b"s" * 16, b"n" * 16, 0, lambda: self.now)
 
     def subscribed(self, wanted: NewsFilter, public: bytes = ME) -> bytes:
         topic = self.news.grant(public, wanted)
         assert self.news.wanted(topic, public)
         self.news.arrived(topic)
-        self.sent.clear()
         return topic
+
+    def send(self, *messages: Message) -> None:
+        self.sent += [(topic, event_pb2.News.FromString(news)) for topic, news in messages]
+
+    def tell(self, *events: event_pb2.Event) -> None:
+        self.send(*self.news.tell(events))
 
     def seqs(self, topic: bytes) -> list[int]:
         return [event.seq for sent, news in self.sent if sent == topic for event in news.events.events]
@@ -46,7 +49,7 @@ def test_each_filter_gets_its_own_and_nothing_else() -> None:
     batch = paper.subscribed(NewsFilter(batch=b"b" * 16))
     one = paper.subscribed(NewsFilter(jobs=frozenset({JobKey(ME, bytes([2]) * 16)})))
     labelled = paper.subscribed(NewsFilter(labels=frozenset({("a", "1")})))
-    paper.news.publish([event(1), event(2, owner=OTHER), event(3, job=2), event(4, batch=b"b" * 16), event(5, a="1", b="2")])
+    paper.tell(event(1), event(2, owner=OTHER), event(3, job=2), event(4, batch=b"b" * 16), event(5, a="1", b="2"))
     assert paper.seqs(everything) == [1, 2, 3, 4, 5]
     assert paper.seqs(mine) == [1, 3, 4, 5]
     assert paper.seqs(batch) == [4]
@@ -57,10 +60,10 @@ def test_each_filter_gets_its_own_and_nothing_else() -> None:
 def test_the_count_is_dense_and_goes_on_while_nobody_listens() -> None:
     paper = Paper()
     topic = paper.subscribed(NewsFilter())
-    paper.news.publish([event(1), event(2)])
+    paper.tell(event(1), event(2))
     paper.news.left(topic)
-    paper.news.publish([event(3)])
-    paper.news.arrived(topic)
+    paper.tell(event(3))
+    paper.send(paper.news.arrived(topic))
     assert [(news.WhichOneof("content"), news.count) for _, news in paper.sent] == [("events", 2), ("ready", 3)]
 
 
@@ -69,8 +72,7 @@ def test_a_connection_that_is_known_to_have_left_late_does_not_silence_the_next_
     topic = paper.subscribed(NewsFilter())
     paper.news.arrived(topic)
     paper.news.left(topic)
-    paper.sent.clear()
-    paper.news.publish([event(1)])
+    paper.tell(event(1))
     assert paper.seqs(topic) == [1]
 
 
@@ -78,9 +80,9 @@ def test_a_heartbeat_tells_the_count_to_those_who_listen() -> None:
     paper = Paper()
     paper.subscribed(NewsFilter())
     paper.news.grant(ME, NewsFilter())
-    paper.news.publish([event(7)])
+    paper.tell(event(7))
     paper.sent.clear()
-    paper.news.beat()
+    paper.send(*paper.news.beat())
     ((_, news),) = paper.sent
     assert (news.WhichOneof("content"), news.count, news.heartbeat.head.seq) == ("heartbeat", 1, 7)
 
@@ -98,7 +100,7 @@ def test_a_revoked_identity_gets_nothing_more() -> None:
     paper = Paper()
     topic = paper.subscribed(NewsFilter())
     paper.news.revoke_all(ME)
-    paper.news.publish([event(1)])
+    paper.tell(event(1))
     assert paper.sent == []
     assert not paper.news.wanted(topic, ME)
 

@@ -93,7 +93,7 @@ def test_nothing_is_sent_without_credit_and_all_of_it_with() -> None:
     stream.reports.started(stream.job(1))
     stream.reports.flush()
     assert stream.sent == []
-    stream.reports.grant(1)
+    stream.reports.grant(request_pb2.Credit(messages=1))
     assert stream.told() == [(1, job_pb2.STATE_RUNNING)]
 
 

@@ -1,0 +1,44 @@
+"""Opens the stream of reports for a start or a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
+from ...schemas.generated import request_pb2
+from ..desk.job import Job
+from ..engine import Engine
+from ..fairness.turns import Turns
+from ..streams.reports import Reports
+from ..streams.watchers import Watchers
+from .call import Call
+
+_DEFAULT_TAIL_LINES = 10
+
+
+def watch(
+    call: Call, watchers: Watchers, engine: Engine, turns: Turns, jobs: Sequence[Job], asked: request_pb2.Start | request_pb2.Stop
+) -> None:
+    """Open the stream that reports these jobs until all have finished; for a start also when each has started."""
+
+    def ended() -> None:
+        call.stream_ended()
+        for job in jobs:
+            watchers.unwatch(job, reports)
+
+    reports = Reports(
+        call.request.id,
+        engine,
+        tail_lines=min(asked.tail_lines if asked.HasField("tail_lines") else _DEFAULT_TAIL_LINES, MOST_TAIL_LINES),
+        tail_bytes=LARGEST_TAIL,
+        credit=asked.credit_messages,
+        starts=isinstance(asked, request_pb2.Start),
+        turns=turns,
+        send=call.send,
+        ended=ended,
+    )
+    call.open_stream(reports)
+    reports.expect(len(jobs))
+    for job in jobs:
+        watchers.watch(job, reports)
+    reports.flush()

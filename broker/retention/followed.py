@@ -1,0 +1,56 @@
+"""The jobs whose logs are being followed: retention does not remove them, and their number is limited."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Code, Reason, Refused
+
+
+class Followed:
+    """The followed logs of all jobs. All members together follow at most `most` logs at once: each needs a descriptor."""
+
+    def __init__(self, most: int = sys.maxsize) -> None:
+        self._most = most
+        self._jobs: Counter[JobKey] = Counter()
+        self._waiting: set[Callable[[], None]] = set()
+
+    def __len__(self) -> int:
+        """Return how many jobs these are."""
+        return len(self._jobs)
+
+    def __contains__(self, key: JobKey) -> bool:
+        """Return whether a log of this job is being followed."""
+        return key in self._jobs
+
+    def demand_room(self, own_streams: int) -> None:
+        """Check that one more log can be followed; a member, who has `own_streams` streams, may use a quarter of the limit.
+
+        Raises Refused(RESOURCE_EXHAUSTED).
+        """
+        if self._jobs.total() >= self._most or own_streams >= max(1, self._most // 4):
+            raise Refused(
+                Code.RESOURCE_EXHAUSTED,
+                f"{self._jobs.total()} logs are being followed, and no descriptors are left for more",
+                reason=Reason.TOO_MANY_STREAMS,
+            )
+
+    def begin(self, key: JobKey) -> None:
+        """Note that a stream follows a log of this job, until `end`."""
+        self._jobs[key] += 1
+
+    def end(self, key: JobKey) -> None:
+        """Note that a stream no longer follows a log of this job."""
+        self._jobs[key] -= 1
+        if not self._jobs[key]:
+            del self._jobs[key]
+            waiting, self._waiting = self._waiting, set()
+            for callback in waiting:
+                callback()
+
+    def call_when_one_is_left(self, callback: Callable[[], None]) -> None:
+        """Call back once, as soon as no stream follows the logs of some job any more."""
+        self._waiting.add(callback)
