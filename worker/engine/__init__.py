@@ -1,1 +1,1 @@
-"""The engine of this machine, beneath the desk: intents, the line to the supervisor, facts."""
+"""The engine of this machine, below the desk: intents, the line to the supervisor, facts."""

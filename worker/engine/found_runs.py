@@ -1,9 +1,9 @@
-"""Finds the runs of jobs among the log folders: their logs, and how those ended that the supervisor does not know. Knows no supervisor.
+"""Find runs of jobs in the log folders: their logs, and the outcomes of jobs that the supervisor does not know. Knows no supervisor.
 
-Of a job whose folder is gone, but whose process may live, it makes the folder again, for the supervisor to take the job over.
+If a folder is missing and its process may be running, the folder is created again, so that the supervisor can adopt the job.
 """
 
-# On the loop, and folders.py does without pathlib too.
+# On the loop, and folders.py does not use pathlib either.
 # ruff: noqa: PTH110, PTH208
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .facts import lost, read_ended, why_lost
 
 _log = logging.getLogger(__name__)
 
-# A folder can be renamed between finding and opening it, once in its life.
+# A folder may be renamed between finding and opening it, but only once.
 _LOOKS = 3
 _Read = TypeVar("_Read")
 
 
 def at_log(logs: str, run: Run, stream: StreamName, do: Callable[[str], _Read]) -> _Read:
-    """Do something with the path of a log, wherever its folder is just now: it is renamed when the job ends.
+    """Call `do` with the current path of a log, whose folder is renamed when the job ends, and return its result.
 
-    Raises Refused(NOT_FOUND) if it is nowhere.
+    Raises Refused(NOT_FOUND) if there is no such log.
     """
     for _ in range(_LOOKS):
         folder = found_folders.find_run(logs, run.pid, run.started_at_us, run.ended_at_us)
@@ -40,11 +40,11 @@ def at_log(logs: str, run: Run, stream: StreamName, do: Callable[[str], _Read]) 
         except Refused as refused:
             if refused.code is not Code.NOT_FOUND:
                 raise
-    raise Refused(Code.NOT_FOUND, "the logs of this job are not there any more")
+    raise Refused(Code.NOT_FOUND, "the logs of this job no longer exist")
 
 
 def outcomes_of(logs: str, unknown: Sequence[Expected]) -> list[Ended]:
-    """Say how those ended that the supervisor does not know, as far as their outcomes tell."""
+    """Return how jobs ended that the supervisor does not know, as far as there are outcomes."""
     handles = {folders.handle(one.key) for one in unknown}
     ended = found_folders.find_ended(logs, handles, min(one.queued_at_us for one in unknown)) if unknown else {}
     outcomes = {handle: job_files.read_outcome(folder) for handle, folder in ended.items()}
@@ -52,9 +52,10 @@ def outcomes_of(logs: str, unknown: Sequence[Expected]) -> list[Ended]:
 
 
 def make_again(logs: str, unknown: Sequence[Expected], directory: bytes) -> list[str]:
-    """Make the folders again of jobs that nobody knows and whose process may live; get their names.
+    """Create the folders again of jobs that nobody knows and whose process may be running; return their names.
 
-    Whether it is the very process can only be told by who knows its mark and its pipes. One whose folder cannot be made is left out.
+    Whether it is the same process is checked by the supervisor, which knows its mark and its pipes. A folder that cannot be created is
+    left out.
     """
     made: list[str] = []
     for one in unknown:
@@ -64,16 +65,16 @@ def make_again(logs: str, unknown: Sequence[Expected], directory: bytes) -> list
         try:
             job_files.write_folder(folder, one.key, one.spec, directory=directory, grace_ms=DEFAULT_GRACE_MS)
         except OSError as error:
-            _log.warning("%s, which is missing, cannot be made again: %s", folder, error.strerror)
+            _log.warning("%s is missing and cannot be created again: %s", folder, error.strerror)
             continue
         made.append(folder.rpartition("/")[2])
     return made
 
 
 def left_intents(logs: str, expected: Sequence[Expected]) -> list[str]:
-    """List the handles of intents whose jobs nobody expects: they were cancelled, and the worker was killed before it said so.
+    """Return the handles of intents of unexpected jobs: they were cancelled, and the worker was killed before it told the supervisor.
 
-    One with an outcome is the folder of a job that ended, whose last name it could not be given.
+    An intent with an outcome is the folder of an ended job that could not be renamed.
     """
     wanted = {folders.handle(one.key) for one in expected}
     found = [name.removeprefix(folders.INTENT_PREFIX) for name in os.listdir(logs) if name.startswith(folders.INTENT_PREFIX)]
@@ -81,5 +82,5 @@ def left_intents(logs: str, expected: Sequence[Expected]) -> list[str]:
 
 
 def lost_of(unknown: Sequence[Expected], *, rebooted: bool) -> list[Ended]:
-    """Say which of those are lost of which nothing is left. The others can be started."""
+    """Return the ends of those of the unknown jobs that are lost; the others can be started."""
     return [lost(one, sentence) for one in unknown if (sentence := why_lost(one, rebooted=rebooted))]

@@ -1,6 +1,6 @@
-"""Puts intents on disk, and those for which it has no room as soon as it has.
+"""Write intents to disk; if it is full, as soon as there is space.
 
-A disk that is full for a moment must not make all fail that waits for its turn.
+A disk that is full for a moment must not make all jobs fail whose turn it is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .facts import cancelled, could_not_start, start_delayed
 
 
 class Intents:
-    """`written` gets those that may be started now, `tell` facts about the others, never during a call of `write`."""
+    """`written` is called with launches that may be started now, `tell` with facts about others, the latter never during `write`."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Intents:
         self._retry: asyncio.TimerHandle | None = None
 
     def write(self, launches: Sequence[Launch]) -> None:
-        """Write them; one that cannot be written is a job that cannot start."""
+        """Write intents. A job whose intent cannot be written fails to start, unless the disk is full."""
         written: list[Launch] = []
         facts: list[Fact] = []
         for launch in launches:
@@ -44,7 +44,7 @@ class Intents:
                 job_files.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
             except OSError as error:
                 if error.errno not in small_files.DISK_FULL:
-                    facts.append(could_not_start(launch, f"its log folder could not be made: {error.strerror}"))
+                    facts.append(could_not_start(launch, f"its log folder could not be created: {error.strerror}"))
                 elif launch.key not in self._waiting:
                     self._waiting[launch.key] = launch
                     facts.append(Delayed(launch.key, start_delayed(self._logs)))
@@ -53,13 +53,13 @@ class Intents:
             written.append(launch)
         self._written(written)
         if facts:
-            # Not at once: the desk is in the middle of deciding.
+            # Not at once, because the desk is in the middle of a decision.
             self._loop.call_soon(self._tell, facts)
         if self._waiting and self._retry is None:
             self._retry = self._loop.call_later(small_files.RETRY_SECONDS, self._write_again)
 
     def withdraw(self, key: AttemptKey) -> bool:
-        """Forget one that waits for room, whose job thereby ends; False if there is no such one."""
+        """Cancel a job that waits for disk space; return False if it does not."""
         launch = self._waiting.pop(key, None)
         if launch is None:
             return False
@@ -68,7 +68,7 @@ class Intents:
         return True
 
     def close(self) -> None:
-        """Try no more."""
+        """Stop trying."""
         if self._retry is not None:
             self._retry.cancel()
 

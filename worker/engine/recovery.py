@@ -1,6 +1,6 @@
-"""Finds out what became of jobs: asks the supervisor, and the log folders for what it does not know.
+"""Find out what happened to jobs: from the supervisor, and from the log folders for jobs that it does not know.
 
-Facts that come meanwhile are held back, until whoever asked has taken the answer. Knows no socket: what is said leaves through `say`.
+Facts that arrive meanwhile are held back until the answer has been processed. Knows no socket: messages are sent with `say`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from .found_runs import lost_of, make_again, outcomes_of
 from .settled import HANDLES_A_MESSAGE
 from .supervisor_line import Message
 
-# So often the supervisor is asked to look for processes; it may die of it, or be an older one that cannot.
+# How often the supervisor is asked to adopt; it may die of it, or be an older one that cannot.
 _LOOKS = 3
 
 
 class Recovery:
-    """Asks, and lets facts through to `hear` while nobody does. `directory`: where jobs run that do not set one.
+    """Asks the supervisor; otherwise passes facts to `hear`. `directory`: working folder for jobs that do not set one.
 
-    `rebooted`: the machine was restarted since the last worker ran, so that what is not on disk proves nothing.
+    `rebooted`: the machine was restarted since the last worker ran, so that a missing file proves nothing.
     """
 
     def __init__(
@@ -40,43 +40,43 @@ class Recovery:
         self._say = say
         self._hear = hear
         self._rebooted = rebooted
-        # While it is asked what is known, facts are held back; None: they go up at once.
+        # While there is a request, facts are held back; None: they are passed on at once.
         self._answer: asyncio.Future[None] | None = None
         self._held: list[Fact] = []
 
     @property
     def awaits_answer(self) -> bool:
-        """Whether the supervisor was asked, and has not told all yet."""
+        """Whether the supervisor was asked and has not answered completely."""
         return self._answer is not None and not self._answer.done()
 
     async def find_out(self, expected: Sequence[Expected]) -> list[Fact]:
-        """Return what became of these, and of all others that the supervisor knows of.
+        """Return what happened to these jobs, and to all others that the supervisor knows.
 
-        Raises Refused where the supervisor cannot be understood.
+        Raises Refused if the supervisor has a newer version of the protocol.
         """
         facts, unknown = await self._ask(expected)
         for _ in range(_LOOKS):
-            # Their folders were removed, for instance. Lost is only whose process was looked for.
+            # For example, their folders were removed. A job counts as lost only after a search for its process.
             made = [] if self._rebooted else make_again(self._logs, unknown, self._directory)
             if not made:
                 break
             self._say([{"do": "adopt", "folders": made[at : at + HANDLES_A_MESSAGE]} for at in range(0, len(made), HANDLES_A_MESSAGE)])
             facts, unknown = await self._ask(expected)
-        # If the line breaks later, that is no restart of the machine.
+        # If the line breaks later, the machine was not restarted.
         rebooted, self._rebooted = self._rebooted, False
-        # Facts of after that are heard when whoever asked has taken those of before.
+        # Later facts are passed on after the caller has processed these.
         self._loop.call_soon(self._hear_held)
         return [*facts, *lost_of(unknown, rebooted=rebooted)]
 
     def tell(self, facts: Sequence[Fact]) -> None:
-        """Let facts go up, or hold them back."""
+        """Pass facts on, or hold them back."""
         if self._answer is not None:
             self._held += facts
         else:
             self._hear(facts)
 
     def told_all(self, facts: Sequence[Fact]) -> bool:
-        """Take the end of an answer: these facts and those that are held are all that is known. False if nobody asked."""
+        """Process the end of an answer: these facts and those held back are all that is known. Return False if there is no request."""
         if self._answer is None or self._answer.done():
             return False
         self._held += facts
@@ -84,17 +84,17 @@ class Recovery:
         return True
 
     def ask_again(self) -> None:
-        """Ask over a new line; who waits gets what is told there."""
+        """Ask again on a new line; a pending request gets that answer."""
         self._held = []
         self._say([{"do": "recover"}])
 
     def refuse(self, why: Refused) -> None:
-        """Have it raised where somebody waits for an answer."""
+        """Make a pending request raise this."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(why)
 
     async def _ask(self, expected: Sequence[Expected]) -> tuple[list[Fact], list[Expected]]:
-        """Get what is known of jobs, to the supervisor or by their outcomes, and those of which nothing is."""
+        """Return what is known about jobs, by the supervisor or from outcomes, and the jobs about which nothing is known."""
         facts = await self._ask_supervisor()
         facts += outcomes_of(self._logs, _without(expected, facts))
         return facts, _without(expected, facts)

@@ -1,4 +1,4 @@
-"""The ends that are durable, which the supervisor may forget: said together, as nobody waits for that."""
+"""Tell the supervisor which ends are durable, so that it can forget them; several at once, because nobody waits for that."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from .supervisor_line import Message
 
-# So many handles fit into one message of the line.
+# The number of handles that fit into one message.
 HANDLES_A_MESSAGE = 200
 _WAIT_SECONDS = 0.05
 
 
 class Settled:
-    """Handles that are still to be said; one waking of the supervisor serves many."""
+    """Handles to be sent; the supervisor is woken once for many of them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[Sequence[Message]], None]) -> None:
         self._loop = loop
@@ -22,7 +22,7 @@ class Settled:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, handles: Iterable[str]) -> None:
-        """Say these soon."""
+        """Send these soon."""
         self._handles += handles
         if len(self._handles) >= HANDLES_A_MESSAGE:
             self.say_now()
@@ -30,7 +30,7 @@ class Settled:
             self._timer = self._loop.call_later(_WAIT_SECONDS, self.say_now)
 
     def say_now(self) -> None:
-        """Say all that were added."""
+        """Send all that were added."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

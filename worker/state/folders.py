@@ -2,13 +2,13 @@
 
     STATE/logs/.new-<handle>/                 an intent: accepted, not started
     STATE/logs/<pid>_<start>/                 while it runs
-    STATE/logs/<pid>_<start>_<end>/           after it ended (the pid may be used again); pid 0 where it could not be started
+    STATE/logs/<pid>_<start>_<end>/           after it ended (the pid may be reused); pid 0 if it could not be started
 
-The handle of an attempt is one word for its key, in folder names and on the link between worker and supervisor: `<id>.<owner>` in hex for
+The handle of an attempt is its key as one word, in folder names and on the line between worker and supervisor: `<id>.<owner>` in hex for
 the first attempt at a job, `<id>.<owner>.2` for the second, and so on.
 
 Used by the worker's engine and by the supervisor, which is kept small: nothing heavy may be imported here. Nothing is synced to the disk
-here either; what must survive power loss is in the desk's store. What the files in a folder say: job_files.py.
+either; what must survive power loss is in the desk's store. job_files.py knows the files in a folder.
 """
 
 # pathlib would cost the supervisor a megabyte, and each start some microseconds.
@@ -22,12 +22,12 @@ import re
 from ...schemas.naming import AttemptKey, format_folder
 
 INTENT_PREFIX = ".new-"
-# A link to the folder of a job that ended, into whose pipes something may still write.
+# A link to the folder of an ended job whose pipes a process may still write to.
 LINGERS_PREFIX = ".lingers-"
 STREAMS = ("stdout", "stderr")
 FOLDER_MODE = 0o700
 
-# The first attempt goes without its number, and no other has two handles.
+# The number of the first attempt is left out, so that each attempt has only one handle.
 _HANDLE = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})(?:\.([2-9]|[1-9][0-9]{1,8}))?")
 
 
@@ -37,7 +37,7 @@ def handle(key: AttemptKey) -> str:
 
 
 def numbered(first: str, attempt: int) -> str:
-    """Return the handle of an attempt by that of the first attempt at the same job."""
+    """Return the handle of an attempt, from that of the first attempt at the same job."""
     return first if attempt == 1 else f"{first}.{attempt}"
 
 
@@ -53,19 +53,19 @@ def key_of(handle: str) -> AttemptKey:
 
 
 def is_handle(text: str) -> bool:
-    """Tell whether `handle` wrote this."""
+    """Return whether a text is a handle as `handle` writes it."""
     return _HANDLE.fullmatch(text) is not None
 
 
 def intent_path(logs: str, handle: str) -> str:
-    """Say where the intent of a job lies."""
+    """Return the path of the intent of a job."""
     return f"{logs}/{INTENT_PREFIX}{handle}"
 
 
 def remove_intent(logs: str, handle: str) -> None:
     """Remove the intent of a job that will not be started, if there is one."""
     folder = intent_path(logs, handle)
-    # Where it cannot be removed it stays, and does no harm.
+    # If it cannot be removed it is kept, which does no harm.
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
             os.unlink(f"{folder}/{name}")
@@ -73,10 +73,10 @@ def remove_intent(logs: str, handle: str) -> None:
 
 
 def lingers_path(logs: str, handle: str) -> str:
-    """Say where it is noted that something of a job that ended may still write."""
+    """Return the path of the note that a process of an ended job may still write."""
     return f"{logs}/{LINGERS_PREFIX}{handle}"
 
 
 def run_path(logs: str, pid: int, started_at_us: int, ended_at_us: int = 0) -> str:
-    """Say where the folder of a run lies; without an end while it runs."""
+    """Return the path of the folder of a run; without an end while it is running."""
     return f"{logs}/{format_folder(pid, started_at_us, ended_at_us)}"

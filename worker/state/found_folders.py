@@ -1,4 +1,4 @@
-"""Finds the log folders of attempts by what is known of them: their process and start, or their handle.
+"""Find the log folders of attempts: by process and start, or by handle.
 
 The supervisor imports this: nothing heavy may be imported here.
 """
@@ -16,12 +16,12 @@ from .job_files import read_job
 
 
 def find_run(logs: str, pid: int, started_at_us: int, ended_at_us: int = 0) -> str | None:
-    """Find the folder of a run by its process and start; the end need not be known. None where there is none."""
+    """Return the folder of a run by its process and start, with or without its end; None if there is none."""
     path = run_path(logs, pid, started_at_us, ended_at_us)
     if os.path.isdir(path):
         return path
     if ended_at_us:
-        # It may not have been possible to give it its last name.
+        # The folder may not have been renamed, because that failed.
         path = run_path(logs, pid, started_at_us)
         return path if os.path.isdir(path) else None
     beginning = f"{format_folder(pid, started_at_us)}_"
@@ -33,9 +33,9 @@ def find_run(logs: str, pid: int, started_at_us: int, ended_at_us: int = 0) -> s
 
 
 def find_ended(logs: str, handles: set[str], since_us: int = 0) -> dict[str, str]:
-    """Find the folders of jobs that ended, by handle: the newest are looked at first, until all are found.
+    """Return the folders of ended jobs by handle; the newest are read first, until all are found.
 
-    None that started before `since_us` is looked into: a job does not start before it was accepted.
+    Folders of jobs that started before `since_us` are skipped: a job does not start before it was accepted.
     """
     since = format_time(since_us)
     ended = [

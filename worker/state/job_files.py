@@ -1,4 +1,4 @@
-"""The `job` and `outcome` files in a log folder: what was to be run, and how it ended.
+"""The `job` and `outcome` files in a log folder: what to run, and how it ended.
 
 The supervisor imports this: nothing heavy may be imported here.
 """
@@ -26,7 +26,7 @@ _quote = json.encoder.encode_basestring_ascii
 
 
 class JobFile(NamedTuple):
-    """What the `job` file says. Text stands for bytes, decoded with `surrogateescape`."""
+    """The content of a `job` file. Text is bytes decoded with `surrogateescape`."""
 
     handle: str
     argv: list[str]
@@ -40,14 +40,14 @@ class JobFile(NamedTuple):
     grace_ms: int
     output_limit_bytes: int | None = None
     linger: bool = False
-    # Which of the fields the spec did not say: what stands there is the worker's own choice.
+    # The fields that the spec did not set: their values are the worker's defaults.
     left_open: tuple[str, ...] = ()
 
 
 class OutcomeFile(NamedTuple):
-    """What the `outcome` file says; the names are those of its keys.
+    """The content of an `outcome` file; the names are those of its keys.
 
-    Without the resources used: they are known only after the leader was reaped, and that comes after this is written.
+    Without the resources used: they are known only once the leader is reaped, which happens after this is written.
     """
 
     kind: str
@@ -64,20 +64,20 @@ class OutcomeFile(NamedTuple):
 
 
 def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) -> None:
-    """Put a job's intent on disk, before the supervisor is told to start it; a half-written one is written anew.
+    """Write a job's intent to disk, before the supervisor is told to start it; an incomplete one is replaced.
 
-    `directory` and `grace_ms` are what counts where the spec leaves them open.
+    `directory` and `grace_ms` are the values for a spec that does not set them.
     """
     write_folder(intent_path(logs, handle(launch.key)), launch.key, launch.spec, directory=directory, grace_ms=grace_ms)
 
 
 def write_folder(folder: str, key: AttemptKey, spec: JobSpec, *, directory: bytes, grace_ms: int) -> None:
-    """Make a folder with the `job` file, and what is read as standard input."""
+    """Create a folder with the `job` file and the standard input."""
     with contextlib.suppress(FileExistsError):
         try:
             os.mkdir(folder, FOLDER_MODE)
         except FileNotFoundError:
-            # Somebody has removed all logs.
+            # Somebody removed all logs.
             os.makedirs(folder, FOLDER_MODE)
     if spec.stdin is not None:
         write_file(f"{folder}/stdin", spec.stdin)
@@ -103,9 +103,9 @@ def write_folder(folder: str, key: AttemptKey, spec: JobSpec, *, directory: byte
 
 
 def read_job(folder: str) -> JobFile:
-    """Read the `job` file of a folder.
+    """Return the content of the `job` file of a folder.
 
-    Raises OSError where there is none, ValueError where it is broken.
+    Raises OSError if there is none, ValueError if it is damaged.
     """
     fields = read_object(f"{folder}/job")
     try:
@@ -120,17 +120,17 @@ def read_job(folder: str) -> JobFile:
             time_limit_ms=fields["time_limit_ms"],
             stop_signal=fields["stop_signal"],
             grace_ms=fields["grace_ms"],
-            # Not there in what an earlier version wrote.
+            # Missing if an earlier version wrote it.
             output_limit_bytes=fields.get("output_limit_bytes"),
             linger=fields.get("linger", False),
             left_open=tuple(fields.get("left_open", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{folder}/job is broken: {error!r}") from None
+        raise ValueError(f"{folder}/job is damaged: {error!r}") from None
 
 
 def _attempt_of(fields: dict[str, Any]) -> int:
-    # Not there in what an earlier version wrote, which knew one attempt. A bool is no number here.
+    # Missing if an earlier version wrote it, which knew one attempt. A bool does not count as a number.
     attempt = fields.get("attempt", 1)
     if type(attempt) is not int or attempt < 1:
         raise ValueError(f"attempt {attempt!r:.100}")
@@ -141,8 +141,8 @@ _OUTCOME_TEXTS = ("kind", "sentence", "stdout_problem", "stderr_problem")
 
 
 def outcome_text(outcome: OutcomeFile) -> str:
-    """Write an outcome as it stands in its file: one JSON object."""
-    # Not by an encoder, which would take as long as writing the file: this is done at the end of each job.
+    """Return the text of an outcome's file: one JSON object."""
+    # Without an encoder, which would take as long as writing the file, at the end of each job.
     return (
         f'{{"version":{VERSION},"kind":{_quote(outcome.kind)},"exit_status":{outcome.exit_status},"signal":{outcome.signal},'
         f'"sentence":{_quote(outcome.sentence)},"pid":{outcome.pid},'
@@ -158,11 +158,11 @@ def write_outcome(folder: str, text: str) -> None:
 
 
 def read_outcome(folder: str) -> OutcomeFile | None:
-    """Read the `outcome` file of a folder; None where there is none, or only a beginning of it."""
+    """Return the content of the `outcome` file of a folder; None if there is none, or if it is incomplete."""
     try:
         fields = read_object(f"{folder}/outcome")
         said = {name: fields[name] for name in OutcomeFile._fields if name in fields}
-        # Not isinstance: a bool is no number here.
+        # Not isinstance: a bool does not count as a number.
         if not all(type(value) is (str if name in _OUTCOME_TEXTS else int) for name, value in said.items()):
             return None
         if said["kind"] == "exited" and "exit_status" not in said:
@@ -173,10 +173,10 @@ def read_outcome(folder: str) -> OutcomeFile | None:
 
 
 def _text(data: bytes) -> str:
-    # Not os.fsdecode: the locale of worker and supervisor need not be the same.
+    # Not os.fsdecode: worker and supervisor may have different locales.
     return data.decode("utf-8", "surrogateescape")
 
 
 def to_bytes(text: str) -> bytes:
-    """Get back what stands for bytes in a `job` file."""
+    """Return the bytes for a text of a `job` file."""
     return text.encode("utf-8", "surrogateescape")

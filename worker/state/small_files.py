@@ -1,4 +1,4 @@
-"""Small files, written and read whole, and JSON values in them.
+"""Small files that are written and read as a whole, and JSON values in them.
 
 The supervisor imports this: nothing heavy may be imported here.
 """
@@ -11,7 +11,7 @@ import os
 from typing import Any
 
 FILE_MODE = 0o600
-# The disk is full, or became read-only. Nothing tells when it can be written to again, so what failed is tried again so often.
+# The disk is full or became read-only. Nothing reports when it can be written again, so what failed is retried at this interval.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 RETRY_SECONDS = 1.0
 
@@ -23,7 +23,7 @@ _decode = json.JSONDecoder().raw_decode
 
 
 def write_file(path: str, content: bytes) -> None:
-    """Write a whole file that only its owner may read."""
+    """Write a file that only its owner may read."""
     file = os.open(path, _WRITE_ANEW, FILE_MODE)
     try:
         view = memoryview(content)
@@ -34,11 +34,11 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def read_file(path: str) -> bytes:
-    """Read a whole file: of a disk, or a small one of /proc."""
+    """Return the content of a file, also of a small one in /proc."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         parts = [os.read(file, _PART_BYTES)]
-        # One read is enough for nearly all.
+        # One read is enough for almost all files.
         while len(parts[-1]) == _PART_BYTES:
             parts.append(os.read(file, _PART_BYTES))
         return b"".join(parts)
@@ -47,7 +47,7 @@ def read_file(path: str) -> bytes:
 
 
 def from_json(text: str) -> Any:
-    """Read one JSON value. Raises ValueError, or RecursionError for one that is too deep."""
+    """Return one JSON value. Raises ValueError, or RecursionError if it is nested too deeply."""
     text = text.strip()
     value, end = _decode(text)
     if end != len(text):
@@ -56,11 +56,11 @@ def from_json(text: str) -> Any:
 
 
 def read_object(path: str) -> dict[str, Any]:
-    """Read a file that holds one JSON object.
+    """Return the JSON object in a file.
 
-    Raises OSError where there is none, ValueError where it is broken.
+    Raises OSError if there is no file, ValueError if it does not hold one.
     """
     found = from_json(read_file(path).decode("ascii"))
     if not isinstance(found, dict):
-        raise ValueError(f"{path} holds no JSON object")  # noqa: TRY004 -- what was read is wrong, not what was called
+        raise ValueError(f"{path} does not hold a JSON object")  # noqa: TRY004 -- what was read is wrong, not what was called
     return found

@@ -58,7 +58,7 @@ def test_a_log_folder_that_was_removed_costs_its_logs_only(worker: Worker, tmp_p
         shutil.rmtree(next(worker.logs.iterdir()))
         gate.write_bytes(b"go\n")
         assert job.wait(60) == 4
-        with pytest.raises(Refused, match="the logs of this job are not there any more") as refused:
+        with pytest.raises(Refused, match="the logs of this job no longer exist") as refused:
             job.result(60)
         assert refused.value.code is Code.NOT_FOUND
         works(client)
@@ -69,7 +69,7 @@ def test_all_log_folders_removed_cost_their_logs_only(worker: Worker) -> None:
         old = client.submit(["echo", "old"])
         assert old.wait(60) == 0
         shutil.rmtree(worker.logs)
-        with pytest.raises(Refused, match="the logs of this job are not there any more"):
+        with pytest.raises(Refused, match="the logs of this job no longer exist"):
             old.result(60)
         works(client)
 
