@@ -50,7 +50,7 @@ def everywhere(home: Home, worker: Worker, *argv: str) -> tuple[bytes, bytes]:
     return ran.stdout, ran.stderr
 
 
-def test_bytes_that_are_no_text(home: Home, shared_worker: Worker) -> None:
+def test_bytes_that_are_not_text(home: Home, shared_worker: Worker) -> None:
     stdout, stderr = everywhere(home, shared_worker, *PYTHON, BINARY)
     assert stdout == stderr[::-1]
     assert len(stdout) == 300_001

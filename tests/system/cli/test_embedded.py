@@ -29,7 +29,7 @@ def test_run_works_in_an_empty_home(home: Home) -> None:
     assert [path.stat().st_mode & 0o077 for path in (home.config, home.state, home.config / "identity")] == [0, 0, 0]
 
 
-def test_a_home_that_is_not_there_is_not_needed(home: Home) -> None:
+def test_a_missing_home_is_not_needed(home: Home) -> None:
     home.env["HOME"] = str(home.folder / "nowhere")
     assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"
 
@@ -60,7 +60,7 @@ def test_a_worker_that_was_killed_is_started_again(home: Home) -> None:
     assert home.records("worker", "status")[0]["pid"] != before
 
 
-def test_a_worker_that_is_killed_meanwhile_is_started_again_by_who_waits(home: Home) -> None:
+def test_a_worker_that_is_killed_meanwhile_is_started_again_by_a_waiting_command(home: Home) -> None:
     gate = home.folder / "gate"
     os.mkfifo(gate)
     with home.start("run", "sh", "-c", f"echo up; read x < {gate}; exit 9") as run:
@@ -141,7 +141,7 @@ def test_a_worker_that_is_started_by_hand_in_the_same_moment_is_used(home: Home,
         started[0].communicate(timeout=SECONDS)
 
 
-def test_a_caller_with_too_few_descriptors_is_told_in_lines_how_to_have_more(home: Home) -> None:
+def test_a_caller_with_too_few_descriptors_is_told_how_to_get_more(home: Home) -> None:
     few = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *command("run", "true")]
     refused = subprocess.run(few, env=home.env, cwd=home.folder, capture_output=True, check=False, timeout=SECONDS)
     _, *log = refused.stderr.decode().splitlines()
@@ -149,20 +149,20 @@ def test_a_caller_with_too_few_descriptors_is_told_in_lines_how_to_have_more(hom
     assert any("only 64 file descriptors are allowed," in line and "ulimit -n" in line for line in log)
 
 
-def test_a_state_folder_that_cannot_be_made_is_told(home: Home) -> None:
+def test_a_state_folder_that_cannot_be_created_is_reported(home: Home) -> None:
     home.env["JOBWIRE_STATE"] = "/proc/none"
     said = home.jobwire("run", "true", status=125).stderr
     assert b"/proc/none/worker cannot be used" in said
     assert b"use another folder: JOBWIRE_STATE=DIR" in said
 
 
-def test_an_identity_that_is_new_is_let_in_by_the_worker_that_runs(home: Home) -> None:
+def test_a_new_identity_is_admitted_by_the_running_worker(home: Home) -> None:
     home.jobwire("run", "true")
     (home.config / "identity").unlink()
     assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"
 
 
-def test_a_worker_that_somebody_just_starts_by_hand_is_waited_for(home: Home) -> None:
+def test_a_worker_that_is_being_started_by_hand_is_waited_for(home: Home) -> None:
     home.jobwire("run", "true")
     home.jobwire("worker", "stop")
     lock = home.state / "worker" / "lock"
@@ -176,7 +176,7 @@ def test_a_worker_that_somebody_just_starts_by_hand_is_waited_for(home: Home) ->
     home.jobwire("run", "true")
 
 
-def test_a_hundred_connections_of_one_user_are_let_in_by_their_own_worker_and_jobs_run_beside_them(home: Home) -> None:
+def test_a_hundred_connections_of_one_user_are_admitted_by_their_private_worker_and_jobs_run_meanwhile(home: Home) -> None:
     home.jobwire("run", "true")
     worker = home.records("worker", "status")[0]
     user = identities.load(home.config / "identity")
@@ -207,7 +207,7 @@ def test_a_command_that_is_one_connection_too_many_says_so_and_runs_when_one_is_
 @pytest.mark.parametrize(
     ("python", "wrote"), [("", "is empty"), ("/bin/false", "/bin/false, wrote nothing"), ("/opt/nope", "No such file or directory: ")]
 )
-def test_a_python_that_is_none_is_named_and_no_earlier_log_is_shown(home: Home, python: str, wrote: str) -> None:
+def test_a_python_that_does_not_exist_is_named_and_no_earlier_log_is_shown(home: Home, python: str, wrote: str) -> None:
     """As in a program that has Python inside."""
     home.state.joinpath("worker").mkdir(parents=True, mode=0o700)
     home.state.joinpath("worker", "worker.log").write_text("jobwire: what was wrong last year\n")

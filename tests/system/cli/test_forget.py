@@ -28,12 +28,12 @@ def test_a_job_is_forgotten_by_name_and_its_id_stays_taken(home: Home, ended: li
     assert b"was forgotten; it is never run again" in home.jobwire("run", "--id", ended[0], "echo", "hello", status=1).stderr
 
 
-def test_what_runs_is_refused_and_then_nothing_is_forgotten(home: Home, ended: list[str]) -> None:
+def test_a_running_job_is_refused_and_then_nothing_is_forgotten(home: Home, ended: list[str]) -> None:
     assert b"has not ended; jobwire stop ends it" in home.jobwire("forget", *ended, "slow", status=1).stderr
     assert names(home) == ["first", "second", "slow"]
 
 
-def test_all_that_ended_is_forgotten_as_a_dry_run_has_told(home: Home, ended: list[str]) -> None:
+def test_all_ended_jobs_are_forgotten_as_a_dry_run_has_shown(home: Home, ended: list[str]) -> None:
     assert b"2 jobs would be forgotten, 6 bytes" in home.jobwire("forget", "--all-ended", "--dry-run").stderr
     assert json.loads(home.jobwire("forget", "--older-than", "1h", "--json").stdout) == {"jobs": 0, "log_bytes": 0}
     assert names(home) == ["first", "second", "slow"]
@@ -41,12 +41,12 @@ def test_all_that_ended_is_forgotten_as_a_dry_run_has_told(home: Home, ended: li
     assert names(home) == ["slow"]
 
 
-def test_it_must_be_said_what_is_to_be_forgotten(home: Home) -> None:
+def test_forget_needs_an_argument(home: Home) -> None:
     assert b"name jobs" in home.jobwire("forget", status=2).stderr
     assert b"cannot be combined" in home.jobwire("forget", "--all-ended", "last", status=2).stderr
     assert b"--older-than" in home.jobwire("forget", "--older-than", "soon", status=2).stderr
 
 
-def test_a_cursor_that_is_of_no_use_is_answered_with_what_to_type(home: Home) -> None:
+def test_a_cursor_that_is_useless_is_answered_with_what_to_type(home: Home) -> None:
     said = home.jobwire("events", "--from", f"{'0' * 32}:1", status=1).stderr.decode()
     assert "jobwire list -a, then continue with: jobwire events --from " in said

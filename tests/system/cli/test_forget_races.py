@@ -86,7 +86,7 @@ def test_a_follower_whose_worker_restarts_when_the_log_is_gone_says_so(own_home:
     assert said.endswith(f"\njobwire: the job {job} has ended and was forgotten; it is never run again\n")
 
 
-def test_who_submitted_and_waits_is_told_the_end_of_a_job_that_is_forgotten_at_once(worker: Worker, start: Start, gate: Path) -> None:
+def test_a_waiting_submit_reports_the_end_of_a_job_that_is_forgotten_at_once(worker: Worker, start: Start, gate: Path) -> None:
     command = start("submit", "--wait", *behind(gate))
     assert command.stdout
     job = command.stdout.readline().decode().strip()
@@ -97,7 +97,7 @@ def test_who_submitted_and_waits_is_told_the_end_of_a_job_that_is_forgotten_at_o
     assert (status, said) == (7, f"jobwire: job {job[:8]}: exited with status 7\n")
 
 
-def test_who_submitted_and_waits_across_a_restart_is_told_that_the_job_was_forgotten(worker: Worker, start: Start, gate: Path) -> None:
+def test_a_waiting_submit_reports_across_a_restart_that_the_job_was_forgotten(worker: Worker, start: Start, gate: Path) -> None:
     command = start("submit", "--wait", *behind(gate))
     assert command.stdout
     job = command.stdout.readline().decode().strip()
@@ -113,7 +113,7 @@ def test_who_submitted_and_waits_across_a_restart_is_told_that_the_job_was_forgo
     assert (status, "was forgotten; it is never run again" in said) == (1, True) or (status, "exited with status 7" in said) == (7, True)
 
 
-def test_whoever_waits_gets_the_status_or_a_sentence(own_home: Home, worker: Worker, start: Start) -> None:
+def test_every_waiting_command_gets_the_status_or_a_sentence(own_home: Home, worker: Worker, start: Start) -> None:
     """The end and the forgetting come at any moment of the wait: while it looks the job up, subscribes, or waits."""
     for _ in range(4):
         job = own_home.submit("sh", "-c", "exit 7")
@@ -129,7 +129,7 @@ def test_whoever_waits_gets_the_status_or_a_sentence(own_home: Home, worker: Wor
             }
 
 
-def test_events_of_forgotten_jobs_are_all_told_to_who_begins_at_the_start(worker: Worker, start: Start) -> None:
+def test_events_of_forgotten_jobs_are_all_replayed_from_the_start(worker: Worker, start: Start) -> None:
     """They stay until they are too old, however soon their jobs are forgotten."""
     with worker.client() as client:
         listeners = [start("events", "--from", "start", "--json")]

@@ -16,7 +16,7 @@ def forbid_large_files(worker: Worker) -> None:
     resource.prlimit(worker.described()["supervisor_pid"], resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
 
 
-def test_output_that_could_not_be_kept_is_told_by_every_command_that_tells_the_end(own_home: Home, worker: Worker, tmp_path: Path) -> None:
+def test_incomplete_output_is_reported_by_every_command_that_reports_the_end(own_home: Home, worker: Worker, tmp_path: Path) -> None:
     forbid_large_files(worker)
     said = b"exited with status 0; its stdout is incomplete: File too large"
     for arguments in (["run", *LARGE], ["wait", "last"], ["logs", "last"], ["logs", "-f", "last"], ["submit", "--wait", *LARGE]):

@@ -28,7 +28,7 @@ _STATUS = 4
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
-def test_who_has_another_role_goes_on_waiting_as_after_a_lost_connection(
+def test_a_member_with_a_new_role_continues_to_wait_as_after_a_lost_connection(
     home: Home, shared_worker: Worker, tmp_path: Path, role: str
 ) -> None:
     go_on = tmp_path / "go on"
@@ -61,7 +61,7 @@ def test_who_has_another_role_goes_on_waiting_as_after_a_lost_connection(
             command.communicate()
 
 
-def test_who_is_taken_off_is_told_so_by_every_verb_that_waits(home: Home, shared_worker: Worker) -> None:
+def test_every_command_that_waits_reports_that_the_member_was_removed(home: Home, shared_worker: Worker) -> None:
     script = ("--", "sh", "-c", "echo begun; exec sleep 600")
     name = home.submit(*script)
     listening = home.start("events", "--json")

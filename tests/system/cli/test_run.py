@@ -50,7 +50,7 @@ def test_sigquit_is_passed_on(home: Home) -> None:
         assert running.wait() == 143
 
 
-def test_the_third_ctrl_c_leaves_it_alone(home: Home, terminal: OpenTerminal) -> None:
+def test_the_third_ctrl_c_detaches(home: Home, terminal: OpenTerminal) -> None:
     screen = terminal(home, "run", "--grace", "10m", "sh", "-c", STUBBORN)
     screen.until("up")
     screen.type(b"\x03")
@@ -63,7 +63,7 @@ def test_the_third_ctrl_c_leaves_it_alone(home: Home, terminal: OpenTerminal) ->
     assert last(home)["state"] == "stopping"
 
 
-def test_ctrl_c_cancels_a_job_that_waits(own_home: Home, worker: Worker, terminal: OpenTerminal) -> None:
+def test_ctrl_c_cancels_a_queued_job(own_home: Home, worker: Worker, terminal: OpenTerminal) -> None:
     for _ in range(worker.slots):
         own_home.submit("sleep", "600")
     screen = terminal(own_home, "run", "true")
@@ -82,7 +82,7 @@ def test_a_terminal_that_hangs_up_stops_the_job(home: Home, terminal: OpenTermin
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_that_would_end_us_stops_the_job(home: Home, number: signal.Signals) -> None:
+def test_a_signal_that_ends_the_command_stops_the_job(home: Home, number: signal.Signals) -> None:
     with home.start(
         "run", "--grace", "10s", "sh", "-c", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 600 & wait $!; done"
     ) as run:
@@ -105,7 +105,7 @@ def test_a_reader_that_goes_away_stops_the_job(home: Home, script: str) -> None:
     assert last(home)["outcome"]["exit_status"] == 143
 
 
-def test_a_signal_is_heeded_while_the_reader_is_slow(home: Home) -> None:
+def test_a_signal_is_handled_while_the_reader_is_slow(home: Home) -> None:
     with home.start("run", "sh", "-c", "head -c 20000000 /dev/zero; exec sleep 600") as run:
         assert run.stdout
         # Filled up to the brim: nothing more can be written.

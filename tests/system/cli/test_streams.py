@@ -80,7 +80,7 @@ def test_a_job_is_stopped_when_its_output_meets_a_closed_connection(home: Home) 
             assert run.wait(SECONDS) == 141
 
 
-def test_a_job_goes_on_for_a_reader_that_only_has_nothing_to_say(home: Home) -> None:
+def test_a_job_continues_for_a_reader_that_is_only_silent(home: Home) -> None:
     gate = home.folder / "gate"
     os.mkfifo(gate)
     ours, theirs = socket.socketpair()
@@ -95,7 +95,7 @@ def test_a_job_goes_on_for_a_reader_that_only_has_nothing_to_say(home: Home) -> 
 
 @pytest.mark.parametrize("make", [pipe, socket_pair])
 @pytest.mark.parametrize("arguments", [["--help"], ["worker", "run", "--help"], ["--version"], ["context", "list"]])
-def test_what_is_printed_at_once_ends_with_141_where_nobody_reads_it(
+def test_a_command_that_prints_at_once_exits_with_141_if_nobody_reads_it(
     home: Home, make: Callable[[], tuple[int, int]], arguments: list[str]
 ) -> None:
     ours, theirs = make()
@@ -107,7 +107,7 @@ def test_what_is_printed_at_once_ends_with_141_where_nobody_reads_it(
 
 
 @pytest.mark.parametrize(("redirection", "why"), [("> /dev/full", "No space left on device"), (">&-", "Bad file descriptor")])
-def test_output_that_cannot_be_written_is_told_by_every_command(home: Home, redirection: str, why: str) -> None:
+def test_output_that_cannot_be_written_is_reported_by_every_command(home: Home, redirection: str, why: str) -> None:
     home.jobwire("run", "echo", "hi")
     for arguments in (["logs", "last"], ["list", "-a", "--json"], ["keys", "show"], ["--version"]):
         ended = in_a_shell(home, redirection, *arguments)
@@ -134,13 +134,13 @@ def test_a_job_whose_output_cannot_be_written_is_stopped(home: Home) -> None:
     assert home.records("show", "last")[0]["outcome"]["exit_status"] == 143
 
 
-def test_a_job_whose_errors_nobody_wants_runs(home: Home) -> None:
+def test_a_job_whose_stderr_is_closed_runs(home: Home) -> None:
     ended = in_a_shell(home, "2>&-", "run", "sh", "-c", "echo out; echo err >&2; exit 3")
     assert (ended.returncode, ended.stdout) == (3, b"out\n")
 
 
 @pytest.mark.parametrize("arguments", [["batch", "-"], ["batch", "--lines", "-"], ["run", "--stdin", "-", "cat"]])
-def test_input_that_was_closed_is_told(home: Home, arguments: list[str]) -> None:
+def test_closed_input_is_reported(home: Home, arguments: list[str]) -> None:
     ended = in_a_shell(home, "<&-", *arguments)
     assert ended.returncode == 2
     assert b"cannot be read: Bad file descriptor" in ended.stderr
@@ -197,12 +197,12 @@ def test_a_message_that_nobody_reads_changes_nothing(home: Home) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["run"], ["submit", "--follow"]])
-def test_errors_of_a_job_that_cannot_be_written_are_told_by_the_status_whatever_was_said_before(home: Home, arguments: list[str]) -> None:
+def test_stderr_of_a_job_that_cannot_be_written_is_reported_by_the_status_in_any_case(home: Home, arguments: list[str]) -> None:
     ended = in_a_shell(home, "2> /dev/full", *arguments, "sh", "-c", "echo err >&2")
     assert ended.returncode == 125
 
 
-def test_a_job_is_stopped_when_nobody_reads_its_errors_whatever_was_said_before(home: Home) -> None:
+def test_a_job_is_stopped_when_nobody_reads_its_stderr_in_any_case(home: Home) -> None:
     ours, theirs = os.pipe()
     os.close(ours)
     with start(home, "submit", "--follow", *UP, stdout=subprocess.PIPE, stderr=theirs) as running:
@@ -253,7 +253,7 @@ def test_what_list_writes_is_read_back_as_the_same_jobs(home: Home) -> None:
 
 
 @pytest.mark.parametrize("source", ["/dev/zero", "."])
-def test_a_batch_that_is_no_file_is_refused_in_words(home: Home, source: str) -> None:
+def test_a_batch_that_is_not_a_file_is_refused_with_a_reason(home: Home, source: str) -> None:
     ended = home.jobwire("batch", source, status=2)
     assert ended.stderr in {
         b"jobwire: /dev/zero is larger than 32 MiB, the limit for batch files; split it, and keep large inputs in files\n",

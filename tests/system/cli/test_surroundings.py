@@ -78,7 +78,7 @@ def test_soft_limits_of_the_first_caller_are_not_those_of_daemons_and_later_jobs
         assert "Max file size             unlimited" in Path(f"/proc/{pid}/limits").read_text()
 
 
-def test_hard_limits_that_cannot_be_raised_are_named_and_gone_with_the_first_caller_who_has_none(home: Home) -> None:
+def test_hard_limits_that_cannot_be_raised_are_named_and_gone_with_the_first_caller_without_them(home: Home) -> None:
     limited = ("sh", "-c", 'ulimit -f 20000; exec "$0" "$@"')
     first = started_by(home, *limited)
     if not first.stderr:
@@ -200,7 +200,7 @@ except Refused as refused:
         ("something", "left", ""),
     ],
 )
-def test_who_cannot_leave_the_cgroup_of_a_job_is_refused_and_of_a_login_is_told(name: str, begins: str, has: str) -> None:
+def test_the_cgroup_of_a_job_that_cannot_be_left_is_refused_and_that_of_a_login_reported(name: str, begins: str, has: str) -> None:
     mount = next((line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if " - cgroup2 " in line), None)
     if mount is None or not os.access(mount, os.W_OK):
         pytest.skip("no writable cgroup v2")

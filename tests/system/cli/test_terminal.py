@@ -58,7 +58,7 @@ def test_the_cursor_is_shown_while_a_batch_is_suspended_and_its_progress_comes_b
     ("script", "line"),
     [("seq -f '%g%%' 5000 | tr '\\n' '\\r' >&2", "5000%"), ("head -c 3000000 /dev/zero | tr '\\0' x >&2", "... " + "x" * 500)],
 )
-def test_what_a_failed_job_said_last_is_a_line_as_a_terminal_shows_it(home: Home, tmp_path: Path, script: str, line: str) -> None:
+def test_the_last_line_of_a_failed_job_is_shown_as_on_a_terminal(home: Home, tmp_path: Path, script: str, line: str) -> None:
     (tmp_path / "script").write_text(f"{script}; exit 1\n")
     ended = home.jobwire("batch", "--lines", "-", stdin=f"sh {tmp_path}/script".encode(), status=1)
     assert f": exited with status 1\n    {line}\njobwire: ".encode() in ended.stderr
@@ -68,7 +68,7 @@ def test_what_a_failed_job_said_last_is_a_line_as_a_terminal_shows_it(home: Home
 
 
 @pytest.mark.parametrize("ignored", [True, False])
-def test_a_worker_outlives_its_terminal_if_nohup_said_so(empty_home: Home, terminal: Callable[..., Terminal], *, ignored: bool) -> None:
+def test_a_worker_outlives_its_terminal_under_nohup(empty_home: Home, terminal: Callable[..., Terminal], *, ignored: bool) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
     try:
         worker = terminal(empty_home, "worker", "run")

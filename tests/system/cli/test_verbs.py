@@ -21,7 +21,7 @@ def slow(home: Home) -> str:
     return home.submit("-n", "slow", "--", "sleep", "600")
 
 
-def test_run_ends_as_the_job_ended_and_says_why(home: Home) -> None:
+def test_run_exits_with_the_status_of_the_job_and_says_why(home: Home) -> None:
     assert home.jobwire("run", "true").stderr == b""
     assert home.jobwire("run", "--", "sh", "-c", "exit 7", status=7).stderr == b""
     assert b"SIGKILL" in home.jobwire("run", "sh", "-c", "kill -9 $$", status=137).stderr
@@ -61,7 +61,7 @@ def test_arguments_need_not_be_text(home: Home) -> None:
     assert rb"a\udcffb" in home.jobwire("show", "last").stdout
 
 
-def test_submit_prints_the_id_and_wait_ends_as_the_job(home: Home) -> None:
+def test_submit_prints_the_id_and_wait_exits_with_the_status_of_the_job(home: Home) -> None:
     said = home.jobwire("submit", "sh", "-c", "exit 3")
     job = said.stdout.decode().strip()
     assert job[:8] in said.stderr.decode()
@@ -107,14 +107,14 @@ def test_list_shows_what_runs_and_with_a_what_has_ended(home: Home, slow: str) -
     ]
 
 
-def test_show_says_in_a_sentence_why_a_job_failed_with_its_last_words(home: Home) -> None:
+def test_show_says_in_a_sentence_why_a_job_failed_with_its_last_lines(home: Home) -> None:
     home.jobwire("run", "-n", "bad", "sh", "-c", "echo the reason >&2; exit 2", status=2)
     shown = home.jobwire("show", "bad").stdout.decode()
     assert "exited with status 2" in shown
     assert "    the reason\n" in shown
 
 
-def test_a_job_that_is_not_there_is_refused_by_every_verb(home: Home) -> None:
+def test_a_job_that_does_not_exist_is_refused_by_every_verb(home: Home) -> None:
     for arguments in (["show", "no"], ["logs", "no"], ["wait", "no"], ["stop", "no"], ["signal", "no", "TERM"], ["events", "--job", "no"]):
         assert home.jobwire(*arguments, status=1).stderr.startswith(b"jobwire: there is no job no; ")
 
@@ -141,7 +141,7 @@ def test_logs_are_cut_as_asked(home: Home) -> None:
     assert home.jobwire("logs", "-f", "talk", "--tail", "1").stdout == b"100000\n"
 
 
-def test_logs_of_what_has_no_last_newline(home: Home) -> None:
+def test_logs_without_a_last_newline(home: Home) -> None:
     home.jobwire("run", "-n", "cut", "printf", "a\nb\nc")
     assert home.jobwire("logs", "cut", "--tail", "2").stdout == b"b\nc"
     assert home.jobwire("logs", "cut", "--tail", "1").stdout == b"c"
@@ -208,13 +208,13 @@ def test_wait_takes_a_timeout_of_weeks(home: Home) -> None:
     assert home.jobwire("run", "-t", "100w", "--", "echo", "hi").stdout == b"hi\n"
 
 
-def test_wait_for_several_ends_1_if_any_failed(home: Home) -> None:
+def test_wait_for_several_exits_with_1_if_any_failed(home: Home) -> None:
     good, bad = home.submit("true"), home.submit("false")
     home.jobwire("wait", good, good)
     home.jobwire("wait", good, bad, status=1)
 
 
-def test_stop_ends_a_job_and_signal_only_tells_it(home: Home) -> None:
+def test_stop_ends_a_job_and_signal_only_sends_a_signal(home: Home) -> None:
     job = home.submit("sh", "-c", "trap 'echo told' USR1; echo up; while :; do sleep 600 & wait $!; done")
     wait_until(lambda: home.jobwire("logs", job).stdout == b"up\n", "it is up")
     home.jobwire("signal", job, "SIGUSR1")
@@ -225,7 +225,7 @@ def test_stop_ends_a_job_and_signal_only_tells_it(home: Home) -> None:
     assert b"has already ended: ended by SIGTERM" in home.jobwire("stop", job).stderr
 
 
-def test_a_name_means_the_only_job_that_has_not_ended_where_that_matters(home: Home) -> None:
+def test_a_name_means_the_only_job_that_has_not_ended_if_that_matters(home: Home) -> None:
     home.jobwire("run", "-n", "nightly", "true")
     job = home.submit("-n", "nightly", "sleep", "600")
     home.until_running(job)
@@ -249,7 +249,7 @@ def test_stop_can_name_the_signal_and_be_at_once(home: Home) -> None:
         assert home.records("show", job)[0]["outcome"]["exit_status"] == status
 
 
-def test_events_are_told_as_they_happen_and_go_on_after_a_cursor(home: Home) -> None:
+def test_events_are_printed_as_they_happen_and_continue_after_a_cursor(home: Home) -> None:
     with home.start("events", "--json") as listener:
         assert listener.stdout
         # Somebody who listens already hears all; this tells when that is so.
@@ -283,7 +283,7 @@ argv = ["sh", "-c", "echo the reason >&2; exit 3"]
 """
 
 
-def test_a_batch_tells_each_end_and_ends_1_if_any_failed(home: Home, tmp_path: Path) -> None:
+def test_a_batch_reports_each_end_and_exits_with_1_if_any_failed(home: Home, tmp_path: Path) -> None:
     text = BATCH.replace(b"LEDGER", bytes(tmp_path / "ledger"))
     ended = home.jobwire("batch", "-", stdin=text, status=1)
     assert b" good: exited with status 0\n" in ended.stdout
@@ -306,7 +306,7 @@ def test_a_run_that_is_repeated_starts_each_job_once(home: Home, tmp_path: Path)
     assert b"2 jobs submitted, all of them submitted before;" in home.jobwire("batch", "-", "--id", NOBODY, "--no-wait", stdin=text).stderr
 
 
-def test_a_batch_runs_no_more_at_once_than_it_says(home: Home, tmp_path: Path) -> None:
+def test_a_batch_runs_at_most_its_number_of_parallel_jobs(home: Home, tmp_path: Path) -> None:
     line = f"mkdir {tmp_path}/only && sleep 0.05 && rmdir {tmp_path}/only"
     lines = "".join(f"sh -c '{line}'\n" for _ in range(5))
     home.jobwire("batch", "--lines", "--parallel", "1", "-", stdin=lines.encode())
@@ -321,7 +321,7 @@ def test_a_batch_can_be_stopped_by_its_name(home: Home) -> None:
     assert b"have already ended" in home.jobwire("stop", "many").stderr
 
 
-def test_a_daemon_that_cannot_be_reached_is_told_apart_and_ends_125(own_home: Home, worker: Worker) -> None:
+def test_a_worker_that_cannot_be_reached_is_distinguished_by_status_125(own_home: Home, worker: Worker) -> None:
     worker.kill()
     said = own_home.jobwire("list", status=125).stderr
     assert said.startswith(b"jobwire: no connection to ")
@@ -329,7 +329,7 @@ def test_a_daemon_that_cannot_be_reached_is_told_apart_and_ends_125(own_home: Ho
     worker.start()
 
 
-def test_somebody_who_is_not_on_the_roster_does_not_come_in(own_home: Home) -> None:
+def test_an_identity_that_is_not_on_the_roster_is_not_admitted(own_home: Home) -> None:
     (own_home.config / "identity").unlink()
     own_home.jobwire("keys", "new")
     assert b"does not let your key in" in own_home.jobwire("list", status=125).stderr

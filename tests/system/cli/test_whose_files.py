@@ -93,7 +93,7 @@ def anybodys_python() -> tuple[list[str], dict[str, str]]:
     pytest.skip("there is no Python of this version here that another user may run together with jobwire")
 
 
-def test_who_has_no_home_is_told_the_variables_and_works_with_them(
+def test_a_user_without_a_home_is_told_the_variables_and_works_with_them(
     strangers_home: Path, anybodys_python: tuple[list[str], dict[str, str]]
 ) -> None:
     python, variables = anybodys_python

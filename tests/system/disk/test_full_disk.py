@@ -87,7 +87,7 @@ def megabytes_of(megabytes: int) -> bytes:
     return b"".join((b"%015d\n" % number) * 4096 for number in range(megabytes * 16))
 
 
-def test_a_writer_waits_for_room_and_loses_nothing(small_logs: Worker) -> None:
+def test_a_writer_waits_for_disk_space_and_loses_nothing(small_logs: Worker) -> None:
     filler = fill(small_logs.logs)
     filler.write_bytes(bytes(MEGABYTE))
     with small_logs.client() as client:
@@ -102,7 +102,7 @@ def test_a_writer_waits_for_room_and_loses_nothing(small_logs: Worker) -> None:
         assert result.stdout == megabytes_of(3)
 
 
-def test_ends_are_told_and_starts_wait_while_the_logs_have_no_room(small_logs: Worker) -> None:
+def test_ends_are_reported_and_starts_wait_while_the_disk_of_the_logs_is_full(small_logs: Worker) -> None:
     with small_logs.client() as client:
         gate = small_logs.folder / "gate"
         os.mkfifo(gate)
@@ -126,7 +126,7 @@ def test_ends_are_told_and_starts_wait_while_the_logs_have_no_room(small_logs: W
         wait_until(lambda: outcome_of(small_logs, silent.pid), "the outcome is written")
 
 
-def test_an_end_that_was_told_is_written_down_by_the_next_supervisor(small_logs: Worker) -> None:
+def test_an_end_that_was_reported_is_recorded_by_the_next_supervisor(small_logs: Worker) -> None:
     with small_logs.client() as client:
         gate = small_logs.folder / "gate"
         os.mkfifo(gate)
@@ -141,7 +141,7 @@ def test_an_end_that_was_told_is_written_down_by_the_next_supervisor(small_logs:
         assert job.read_range("stdout", 0, 10) == (b"", 0)
 
 
-def test_all_goes_on_after_a_disk_that_was_full_for_everything(small_state: Worker) -> None:
+def test_everything_continues_after_a_full_disk(small_state: Worker) -> None:
     with small_state.client() as client, client.events(timeout=60) as events:
         gates = [small_state.folder / f"gate-{number}" for number in (1, 2)]
         for gate in gates:
@@ -217,7 +217,7 @@ def few_files(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
     yield from serving(tmp_path, "1M")
 
 
-def test_inodes_that_are_used_up_are_told_as_inodes_and_jobs_wait_for_them(few_logs: Worker) -> None:
+def test_missing_inodes_are_reported_as_such_and_jobs_wait_for_them(few_logs: Worker) -> None:
     with few_logs.client() as client:
         client.run(["true"])
         made = fill_with_files(few_logs.logs)
@@ -229,7 +229,7 @@ def test_inodes_that_are_used_up_are_told_as_inodes_and_jobs_wait_for_them(few_l
         assert job.wait(60) == 0
 
 
-def test_a_start_is_refused_where_files_run_short_and_says_that_bytes_are_free(few_files: Worker) -> None:
+def test_a_start_is_refused_if_inodes_are_short_and_says_that_bytes_are_free(few_files: Worker) -> None:
     with few_files.client() as client:
         client.run(["true"])
         made = fill_with_files(few_files.state)

@@ -26,7 +26,7 @@ def logs(worker: Worker) -> Iterator[Path]:
     subprocess.run(["umount", "-l", worker.logs], capture_output=True, check=False)
 
 
-def test_ends_are_told_starts_wait_and_outcomes_are_written_later(worker: Worker, logs: Path, tmp_path: Path) -> None:
+def test_ends_are_reported_starts_wait_and_outcomes_are_written_later(worker: Worker, logs: Path, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     with worker.client() as client:
@@ -53,7 +53,7 @@ def test_ends_are_told_starts_wait_and_outcomes_are_written_later(worker: Worker
     assert "Traceback" not in worker.logged()
 
 
-def test_a_supervisor_that_is_killed_meanwhile_costs_nothing(worker: Worker, logs: Path, tmp_path: Path) -> None:
+def test_a_supervisor_that_is_killed_meanwhile_loses_nothing(worker: Worker, logs: Path, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     with worker.client() as client:

@@ -38,7 +38,7 @@ def gated(client: Client, gate: Path, status: int) -> Job:
     return client.submit(["sh", "-c", f"echo out; read _ < {gate}; exit {status}"], name=gate.name)
 
 
-def test_a_store_that_cannot_be_read_is_not_made_anew_unless_that_is_meant(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_read_is_not_rebuilt_without_force(tmp_path: Path) -> None:
     """Nothing is known to be wrong with it, and jobs may wait in it."""
     one = Worker(tmp_path)
     one.state.mkdir(mode=0o700)
@@ -55,7 +55,7 @@ def test_a_store_that_cannot_be_read_is_not_made_anew_unless_that_is_meant(tmp_p
     "damage",
     ["gone", "page", pytest.param("header", marks=pytest.mark.soak), pytest.param("truncated", marks=pytest.mark.soak), "empty"],
 )
-def test_a_lost_store_is_made_anew_from_the_logs(worker: Worker, tmp_path: Path, damage: str) -> None:
+def test_a_lost_store_is_rebuilt_from_the_logs(worker: Worker, tmp_path: Path, damage: str) -> None:
     with worker.client() as client:
         done = client.submit(["sh", "-c", "echo words; exit 7"])
         assert done.wait(60) == 7
@@ -177,7 +177,7 @@ def test_intents_without_a_process_are_lost_and_never_started(worker: Worker, tm
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_sound_store_is_left_alone_unless_forced_and_a_running_worker_too(worker: Worker) -> None:
+def test_an_intact_store_is_left_unchanged_without_force_and_so_is_that_of_a_running_worker(worker: Worker) -> None:
     with worker.client() as client:
         client.run(["true"])
     assert "another worker" in worker.command("rebuild", status=1).stderr
@@ -189,7 +189,7 @@ def test_a_sound_store_is_left_alone_unless_forced_and_a_running_worker_too(work
     worker.start()
 
 
-def test_foreign_and_broken_folders_are_left_out_and_left_alone(worker: Worker) -> None:
+def test_foreign_and_damaged_folders_are_left_out_and_left_unchanged(worker: Worker) -> None:
     with worker.client() as client:
         client.run(["true"])
     worker.kill(signal.SIGTERM)

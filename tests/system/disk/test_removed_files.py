@@ -79,7 +79,7 @@ def test_a_description_that_was_overwritten_is_written_again(worker: Worker, wor
 
 @pytest.mark.parametrize("name", ["state.db", "state.db-wal", "state.db-shm"])
 @pytest.mark.parametrize("with_what", [None, "its copy", "garbage"])
-def test_a_worker_ends_in_order_when_a_file_of_its_store_was_replaced(worker: Worker, name: str, with_what: str | None) -> None:
+def test_a_worker_exits_in_order_when_a_file_of_its_store_was_replaced(worker: Worker, name: str, with_what: str | None) -> None:
     """Otherwise all that it acknowledges from then on goes to a file without a name, and with a crash is gone."""
     path = worker.state / name
     with worker.client() as client:
@@ -121,7 +121,7 @@ def test_a_supervisor_whose_socket_was_removed_is_found_and_stays_the_only_one(w
 
 
 @pytest.mark.parametrize("killed", [(), ("pid",), ("pid", "keeper_pid")], ids=["nobody", "worker", "worker and keeper"])
-def test_nobody_stays_when_the_state_folder_is_removed(worker: Worker, tmp_path: Path, killed: tuple[str, ...]) -> None:
+def test_no_daemon_stays_when_the_state_folder_is_removed(worker: Worker, tmp_path: Path, killed: tuple[str, ...]) -> None:
     """What runs is not ended: it is waited for."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
@@ -144,7 +144,7 @@ def test_nobody_stays_when_the_state_folder_is_removed(worker: Worker, tmp_path:
 
 
 @pytest.mark.parametrize("killed", ["supervisor", "supervisor and keeper", "all"])
-def test_a_job_whose_process_lives_is_never_recorded_as_lost_though_its_folder_was_removed(
+def test_a_job_whose_process_is_alive_is_never_recorded_as_lost_if_its_folder_was_removed(
     worker: Worker, tmp_path: Path, killed: str
 ) -> None:
     gate = tmp_path / "gate"

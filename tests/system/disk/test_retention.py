@@ -64,7 +64,7 @@ def test_what_is_too_old_is_dropped_with_its_logs_and_leaves_tombstones(worker: 
         assert client.run(["echo", "on"]).stdout == b"on\n"
 
 
-def test_a_cursor_from_before_is_answered_with_how_to_go_on(worker: Worker, cursor: EventCursor) -> None:
+def test_a_cursor_that_is_too_old_is_answered_with_how_to_continue(worker: Worker, cursor: EventCursor) -> None:
     wait_until(lambda: counts(worker)[:2] == (0, 0), "all is dropped")
     with worker.client() as client:
         lives = client.submit(["sleep", "1000"])
@@ -98,7 +98,7 @@ def test_a_folder_that_was_not_removed_before_a_crash_is_removed_after_it(worker
 
 
 @pytest.mark.parametrize("worker", [{"options": ("--keep-free", "9000T")}], indirect=True)
-def test_with_too_little_free_disk_starts_are_refused_and_everything_else_goes_on(worker: Worker) -> None:
+def test_with_too_little_free_disk_starts_are_refused_and_everything_else_continues(worker: Worker) -> None:
     with worker.client() as client:
         with pytest.raises(Refused, match="stay free") as refused:
             client.submit(["true"])

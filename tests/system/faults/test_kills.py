@@ -63,7 +63,7 @@ def _bring_to(scene: Scene, moment: str) -> None:
 
 
 @pytest.mark.parametrize(("victims", "moment"), _cases())
-def test_nothing_is_lost_when_it_is_killed(stage: Callable[..., Scene], victims: tuple[Victim, ...], moment: str) -> None:
+def test_nothing_is_lost_when_a_process_is_killed(stage: Callable[..., Scene], victims: tuple[Victim, ...], moment: str) -> None:
     scene = stage(slots=3 if moment == "queued" else 6)
     _bring_to(scene, moment)
     scene.house.kill(*victims)
@@ -89,11 +89,11 @@ def test_a_killed_client_leaves_jobs_that_its_successor_finds_under_their_ids(st
 @pytest.mark.parametrize("victim", Victim, ids=lambda victim: victim.value)
 @pytest.mark.soak
 @pytest.mark.timeout(120)
-def test_nothing_is_lost_when_it_stands_still_for_ten_seconds(stage: Callable[..., Scene], victim: Victim, moment: str) -> None:
+def test_nothing_is_lost_when_a_process_is_suspended_for_ten_seconds(stage: Callable[..., Scene], victim: Victim, moment: str) -> None:
     _stand_still(stage(slots=6), victim, moment, _STILL_SECONDS)
 
 
-def test_nothing_is_lost_when_the_supervisor_stands_still_for_a_moment(stage: Callable[..., Scene]) -> None:
+def test_nothing_is_lost_when_the_supervisor_is_suspended_for_a_moment(stage: Callable[..., Scene]) -> None:
     _stand_still(stage(slots=6), Victim.SUPERVISOR, "writing", 1)
 
 

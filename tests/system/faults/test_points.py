@@ -112,7 +112,7 @@ def test_a_keeper_that_dies_before_it_starts_a_supervisor_loses_no_job_that_runs
     assert account.jobs == 3
 
 
-def test_a_worker_that_stands_still_there_goes_on(stage: Callable[..., Scene], tmp_path: Path) -> None:
+def test_a_worker_that_is_suspended_there_continues(stage: Callable[..., Scene], tmp_path: Path) -> None:
     point = "after-commit-before-reply"
     scene = stage(env=_env(tmp_path, f"{point}:stop"))
     scene.submit(*_orders())

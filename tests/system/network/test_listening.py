@@ -38,7 +38,7 @@ def has_ipv6() -> bool:
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback")
-def test_a_worker_listens_on_ipv6_and_tells_so(made: Worker) -> None:
+def test_a_worker_listens_on_ipv6_and_reports_it(made: Worker) -> None:
     made.options = ["--listen", "tcp://[::1]:0"]
     made.start()
     for endpoint in (made.endpoint, made.event_endpoint):
@@ -48,7 +48,7 @@ def test_a_worker_listens_on_ipv6_and_tells_so(made: Worker) -> None:
     assert made.endpoint in made.command("status").stdout
 
 
-def test_an_ipv4_endpoint_is_told_as_it_was_asked_for(made: Worker) -> None:
+def test_an_ipv4_endpoint_is_reported_as_it_was_requested(made: Worker) -> None:
     made.options = ["--listen", "tcp://127.0.0.1:0"]
     made.start()
     assert made.endpoint.startswith("tcp://127.0.0.1:")
@@ -60,7 +60,7 @@ def test_root_does_not_listen_for_others_on_ipv6_either(made: Worker) -> None:
     assert "run their jobs as root" in made.command("run", "--listen", "tcp://[::]:0", status=1).stderr
 
 
-def test_a_port_that_there_is_not_is_a_wrong_usage(made: Worker) -> None:
+def test_a_port_that_does_not_exist_is_a_usage_error(made: Worker) -> None:
     for option in ("--listen", "--events"):
         assert "no port 99999" in made.command("run", option, "tcp://127.0.0.1:99999", status=2).stderr
     assert "--events" in made.command("run", "--listen", "tcp://127.0.0.1:65535", status=2).stderr
@@ -77,7 +77,7 @@ def test_the_option_is_named_whose_port_is_taken(made: Worker, taken: int) -> No
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can have a network of its own")
-def test_a_port_that_is_not_allowed_is_named_as_it_was_asked_for(made: Worker) -> None:
+def test_a_port_that_is_not_allowed_is_named_as_it_was_requested(made: Worker) -> None:
     """In a network of its own, where ports below 1024 are for root, without the right to them; nobody spoke of --events."""
     made.prefix = ["unshare", "-n", "setpriv", "--bounding-set=-net_bind_service"]
     said = made.command("run", "--listen", "tcp://127.0.0.1:7", status=125).stderr
@@ -88,7 +88,7 @@ def test_a_port_that_is_not_allowed_is_named_as_it_was_asked_for(made: Worker) -
     assert "use a higher one with --events" in events
 
 
-def test_a_host_that_cannot_be_resolved_is_told_so(made: Worker) -> None:
+def test_a_host_that_cannot_be_resolved_is_reported(made: Worker) -> None:
     said = made.command("run", "--listen", "tcp://no..such:7371", "--jobs-as-root", status=125).stderr
     assert "tcp://no..such:7371 cannot be listened on: its host is neither a name that can be resolved nor an interface" in said
 
@@ -124,7 +124,7 @@ def test_a_name_that_hosts_gives_to_the_loopback_is_warned_about(made: Worker, t
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can have a network of its own")
 @pytest.mark.parametrize("address", ["[::1]", "[2001:db8::7]"])
-def test_an_address_that_there_is_not_is_named_as_it_was_asked_for(made: Worker, address: str) -> None:
+def test_an_address_that_does_not_exist_is_named_as_it_was_requested(made: Worker, address: str) -> None:
     """In a network without any address; nobody spoke of --events."""
     made.prefix = ["unshare", "-n"]
     said = made.command("run", "--listen", f"tcp://{address}:7371", "--jobs-as-root", status=125).stderr
@@ -136,7 +136,7 @@ def test_an_address_that_there_is_not_is_named_as_it_was_asked_for(made: Worker,
 
 
 @pytest.mark.parametrize("redirection", [">&-", "> /dev/full"])
-def test_a_worker_goes_on_where_nobody_can_take_the_line_that_it_is_ready(made: Worker, redirection: str) -> None:
+def test_a_worker_continues_if_its_ready_line_cannot_be_written(made: Worker, redirection: str) -> None:
     with made.log.open("ab") as log:
         command = made.argv("run", "--roster", str(made.roster))
         made.process = subprocess.Popen(["sh", "-c", f'exec "$@" {redirection}', "sh", *command], stdin=subprocess.DEVNULL, stderr=log)

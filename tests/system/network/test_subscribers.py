@@ -65,7 +65,7 @@ def expect_all(worker: Worker, stream: EventStream, begun: EventCursor) -> None:
     assert stream.take() is None
 
 
-def test_one_that_does_not_read_for_a_while_is_told_all(worker: Worker) -> None:
+def test_a_subscriber_that_does_not_read_for_a_while_gets_all_events(worker: Worker) -> None:
     with worker.client() as slow, worker.client() as busy:
         stream = slow.events(timeout=SECONDS)
         begun = stream.cursor
@@ -84,7 +84,7 @@ def reader(worker: Worker, tmp_path: Path) -> Home:
     return home
 
 
-def test_one_that_stands_still_under_load_costs_only_itself_and_is_told_all(worker: Worker, reader: Home) -> None:
+def test_a_subscriber_that_is_suspended_under_load_affects_only_itself_and_gets_all_events(worker: Worker, reader: Home) -> None:
     stand_still(worker, reader, lambda busy: run(busy, 300))
 
 
@@ -107,7 +107,7 @@ def stand_still(worker: Worker, reader: Home, load: Callable[[Client], None]) ->
     assert peak_bytes(worker.process.pid) < 256 * 1024 * 1024
 
 
-def test_one_that_comes_again_goes_on_after_its_cursor(worker: Worker) -> None:
+def test_a_subscriber_that_reconnects_continues_after_its_cursor(worker: Worker) -> None:
     with worker.client() as busy:
         with worker.client() as first:
             stream = first.events(timeout=SECONDS)
@@ -121,7 +121,7 @@ def test_one_that_comes_again_goes_on_after_its_cursor(worker: Worker) -> None:
             assert [*seen, *(event.cursor for event in read(again, len(truth) - len(seen)))] == truth
 
 
-def test_one_whose_connections_are_lost_is_told_all(worker: Worker) -> None:
+def test_a_subscriber_whose_connections_are_lost_gets_all_events(worker: Worker) -> None:
     """A changed line of the roster cuts its connections off and takes its grant away."""
     listener = worker.admit("listener", "viewer")
     before = worker.roster.read_text()
@@ -176,7 +176,7 @@ def listeners(worker: Worker, count: int) -> Iterator[list[Listener]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_fifty_subscribers_are_told_all_when_the_worker_is_restarted(worker: Worker, number: signal.Signals) -> None:
+def test_fifty_subscribers_get_all_events_when_the_worker_is_restarted(worker: Worker, number: signal.Signals) -> None:
     with listeners(worker, 50) as heard:
         with worker.client() as busy:
             begun = busy.events(timeout=SECONDS).cursor
@@ -193,7 +193,7 @@ def test_fifty_subscribers_are_told_all_when_the_worker_is_restarted(worker: Wor
     assert all(one.heard == truth for one in heard)
 
 
-def test_one_that_is_revoked_hears_nothing_any_more(worker: Worker) -> None:
+def test_a_subscriber_that_is_revoked_gets_no_more_events(worker: Worker) -> None:
     fired = worker.admit("fired", "viewer")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw, RawClient(worker.endpoint, worker.public, fired) as other:
         raw.hello()
@@ -223,7 +223,7 @@ def test_one_that_is_revoked_hears_nothing_any_more(worker: Worker) -> None:
 
 
 @pytest.mark.soak
-def test_one_that_stands_still_for_a_minute_under_load_is_told_all(worker: Worker, reader: Home) -> None:
+def test_a_subscriber_that_is_suspended_for_a_minute_under_load_gets_all_events(worker: Worker, reader: Home) -> None:
     def load(busy: Client) -> None:
         until = time.monotonic() + 60
         while time.monotonic() < until:
@@ -233,7 +233,7 @@ def test_one_that_stands_still_for_a_minute_under_load_is_told_all(worker: Worke
 
 
 @pytest.mark.soak
-def test_a_burst_of_ten_thousand_jobs_is_told_whole(worker: Worker) -> None:
+def test_a_burst_of_ten_thousand_jobs_is_reported_completely(worker: Worker) -> None:
     with ExitStack() as stack:
         busy = stack.enter_context(worker.client())
         streams = [stack.enter_context(worker.client()).events(timeout=SECONDS * 4) for _ in range(5)]

@@ -61,7 +61,7 @@ def escape(worker: Worker, tmp_path: Path, then: str) -> tuple[str, str]:
 
 
 @WITH_AND_WITHOUT
-def test_who_does_all_to_stay_is_gone_when_the_stop_answers(worker: Worker, tmp_path: Path) -> None:
+def test_a_process_that_tries_to_escape_is_gone_when_the_stop_is_answered(worker: Worker, tmp_path: Path) -> None:
     job_id, name = escape(worker, tmp_path, "wait")
     assert alive_with(name)
     with worker.client() as client:
@@ -71,7 +71,7 @@ def test_who_does_all_to_stay_is_gone_when_the_stop_answers(worker: Worker, tmp_
 
 
 @WITH_AND_WITHOUT
-def test_who_does_all_to_stay_is_gone_when_a_leader_has_ended_by_itself(worker: Worker, tmp_path: Path) -> None:
+def test_a_process_that_tries_to_escape_is_gone_when_a_leader_has_ended_by_itself(worker: Worker, tmp_path: Path) -> None:
     job_id, name = escape(worker, tmp_path, "end")
     with worker.client() as client:
         assert client.job(job_id).wait(timeout=60) == 0
@@ -115,7 +115,7 @@ def test_two_stops_at_once_are_both_answered(worker: Worker) -> None:
     assert returned == [-15, -15]
 
 
-def test_a_stop_of_a_job_that_has_ended_tells_how_it_ended(worker: Worker) -> None:
+def test_a_stop_of_a_job_that_has_ended_reports_how_it_ended(worker: Worker) -> None:
     with worker.client() as client:
         job = client.submit(["sh", "-c", "exit 3"])
         job.wait(timeout=60)
@@ -123,7 +123,7 @@ def test_a_stop_of_a_job_that_has_ended_tells_how_it_ended(worker: Worker) -> No
 
 
 @WITH_AND_WITHOUT
-def test_what_lingers_goes_on_and_its_output_arrives_across_a_death_of_the_supervisor(worker: Worker, tmp_path: Path) -> None:
+def test_lingering_processes_continue_and_their_output_arrives_across_a_death_of_the_supervisor(worker: Worker, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     with worker.client() as client:
@@ -138,7 +138,7 @@ def test_what_lingers_goes_on_and_its_output_arrives_across_a_death_of_the_super
         wait_until(lambda: job.read_range("stdout", 0, 100)[0] == b"now\nlater\n", "its later output")
 
 
-def test_what_lingers_goes_on_and_its_output_arrives_though_the_keeper_was_killed_too(worker: Worker, tmp_path: Path) -> None:
+def test_lingering_processes_continue_and_their_output_arrives_if_the_keeper_was_killed_too(worker: Worker, tmp_path: Path) -> None:
     gate, done = tmp_path / "gate", tmp_path / "done"
     os.mkfifo(gate)
     with worker.client() as client:
@@ -158,7 +158,7 @@ def test_what_lingers_goes_on_and_its_output_arrives_though_the_keeper_was_kille
     assert "Traceback" not in worker.logged()
 
 
-def test_what_lingers_of_a_forgotten_job_never_waits_for_a_reader(worker: Worker, tmp_path: Path) -> None:
+def test_a_lingering_process_of_a_forgotten_job_never_waits_for_a_reader(worker: Worker, tmp_path: Path) -> None:
     gate, done = tmp_path / "gate", tmp_path / "done"
     os.mkfifo(gate)
     with worker.client() as client:
@@ -175,7 +175,7 @@ def test_what_lingers_of_a_forgotten_job_never_waits_for_a_reader(worker: Worker
 
 
 @WITH_AND_WITHOUT
-def test_a_stop_ends_also_what_would_have_lingered(worker: Worker) -> None:
+def test_a_stop_also_ends_processes_that_would_have_lingered(worker: Worker) -> None:
     naps = f"60.{uuid.uuid4().int % 10**9}"
     with worker.client() as client:
         job = client.submit(["sh", "-c", f"setsid sleep {naps} & sleep {naps}"], linger=True)

@@ -49,7 +49,7 @@ def test_a_state_folder_that_cannot_be_written_is_refused(made: Worker) -> None:
     assert f"the state folder {made.state} cannot be used: Read-only file system" in made.refusal()
 
 
-def test_a_log_folder_that_was_removed_costs_its_logs_only(worker: Worker, tmp_path: Path) -> None:
+def test_a_log_folder_that_was_removed_affects_only_its_logs(worker: Worker, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     with worker.client() as client:
@@ -64,7 +64,7 @@ def test_a_log_folder_that_was_removed_costs_its_logs_only(worker: Worker, tmp_p
         works(client)
 
 
-def test_all_log_folders_removed_cost_their_logs_only(worker: Worker) -> None:
+def test_all_log_folders_removed_affect_only_their_logs(worker: Worker) -> None:
     with worker.client() as client:
         old = client.submit(["echo", "old"])
         assert old.wait(60) == 0
@@ -74,7 +74,7 @@ def test_all_log_folders_removed_cost_their_logs_only(worker: Worker) -> None:
         works(client)
 
 
-def test_foreign_things_among_the_logs_are_left_alone(worker: Worker, tmp_path: Path) -> None:
+def test_foreign_files_among_the_logs_are_left_unchanged(worker: Worker, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     with worker.client() as client:
@@ -100,7 +100,7 @@ def test_foreign_things_among_the_logs_are_left_alone(worker: Worker, tmp_path: 
     assert all((worker.logs / name).is_dir() for name in (*foreign[:3], ".new-x"))
 
 
-def test_without_descriptors_left_jobs_are_refused_and_the_others_go_on(made: Worker) -> None:
+def test_without_free_descriptors_jobs_are_refused_and_the_others_continue(made: Worker) -> None:
     made.slots = 10
     made.prefix = ["prlimit", "--nofile=128:128"]
     made.start()
@@ -115,7 +115,7 @@ def test_without_descriptors_left_jobs_are_refused_and_the_others_go_on(made: Wo
         works(client)
 
 
-def test_with_next_to_no_descriptors_a_worker_says_why_it_does_not_start(made: Worker) -> None:
+def test_with_too_few_descriptors_a_worker_says_why_it_does_not_start(made: Worker) -> None:
     made.prefix = ["prlimit", "--nofile=100:100"]
     assert "only 100 file descriptors are allowed," in made.refusal()
 
@@ -134,7 +134,7 @@ def narrow() -> Iterator[Path]:
     group.rmdir()
 
 
-def test_without_processes_left_a_start_fails_in_words_and_the_others_go_on(worker: Worker, narrow: Path) -> None:
+def test_without_free_processes_a_start_fails_with_a_reason_and_the_others_continue(worker: Worker, narrow: Path) -> None:
     with worker.client() as client:
         running = client.submit(["sleep", "60"])
         wait_until(lambda: client.job(running.id).info().pid, "it runs")
@@ -147,7 +147,7 @@ def test_without_processes_left_a_start_fails_in_words_and_the_others_go_on(work
         running.stop(grace=0)
 
 
-def test_without_processes_left_a_keeper_waits_until_it_can_start_the_next_supervisor(worker: Worker, narrow: Path) -> None:
+def test_without_free_processes_a_keeper_waits_until_it_can_start_the_next_supervisor(worker: Worker, narrow: Path) -> None:
     told = worker.described()
     with worker.client() as client:
         running = client.submit(["sh", "-c", "echo out; sleep 60"])
@@ -170,7 +170,7 @@ def test_without_inotify_a_worker_says_why_it_does_not_start(made: Worker, limit
     assert "watch" in made.refusal()
 
 
-def test_without_watches_left_no_log_is_followed_and_all_else_goes_on(made: Worker) -> None:
+def test_without_free_watches_no_log_is_followed_and_everything_else_continues(made: Worker) -> None:
     # One for the folder of the roster.
     made.prefix = in_own_namespace("max_inotify_watches=1")
     made.start()
@@ -187,7 +187,7 @@ def test_without_watches_left_no_log_is_followed_and_all_else_goes_on(made: Work
         job.stop(grace=0)
 
 
-def test_a_store_that_breaks_while_it_is_used_refuses_in_words(worker: Worker) -> None:
+def test_a_store_that_is_damaged_while_in_use_refuses_with_a_reason(worker: Worker) -> None:
     with worker.client() as client:
         running = client.submit(["sleep", "60"])
         # Many more than retention looks at when the worker starts: what it has read may still be known.

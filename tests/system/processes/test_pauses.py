@@ -47,7 +47,7 @@ def comes_to_a_stand(job: Job) -> None:
 
 
 @WITH_AND_WITHOUT
-def test_a_paused_job_stands_still_until_it_is_resumed(worker: Worker) -> None:
+def test_a_paused_job_is_suspended_until_it_is_resumed(worker: Worker) -> None:
     with ticking(worker) as job:
         job.pause()
         job.pause()
@@ -97,7 +97,7 @@ def test_a_paused_job_can_be_killed(worker: Worker) -> None:
 
 
 @WITH_AND_WITHOUT
-def test_a_time_limit_goes_on_while_a_job_is_paused(worker: Worker) -> None:
+def test_a_time_limit_keeps_running_while_a_job_is_paused(worker: Worker) -> None:
     with worker.client() as client:
         # So long that it is paused before.
         job = client.submit(["sleep", "60"], time_limit=3)
@@ -109,7 +109,7 @@ def test_a_time_limit_goes_on_while_a_job_is_paused(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("worker", [{"slots": 1}], indirect=True)
-def test_only_what_runs_can_be_paused_and_all_or_none(worker: Worker) -> None:
+def test_only_running_jobs_can_be_paused_and_all_or_none(worker: Worker) -> None:
     viewer = worker.admit("viewer", "viewer")
     other = worker.admit("other", "submitter")
     with worker.client() as client:

@@ -127,7 +127,7 @@ def test_a_lost_keeper_leaves_the_supervisor_as_it_is_and_says_so(worker: Worker
         client.job(job.id).stop(grace=0)
 
 
-def test_an_installation_that_does_not_start_is_refused_and_nothing_happens(tmp_path: Path) -> None:
+def test_an_installation_that_does_not_start_is_refused_and_nothing_changes(tmp_path: Path) -> None:
     # Stands for what was installed since: Python runs it before anything of ours, and it answers in our place.
     worker = Worker(tmp_path, env={"PYTHONPATH": str(tmp_path / "installed")}).start()
     try:

@@ -96,7 +96,7 @@ def stands_still(worker: Worker) -> bool:
 
 
 @pytest.mark.parametrize("faulty", ["during-recovery"], indirect=True)
-def test_signals_that_come_during_recovery_are_heeded_after_it(faulty: Worker) -> None:
+def test_signals_that_arrive_during_recovery_are_handled_after_it(faulty: Worker) -> None:
     starting = threading.Thread(target=faulty.start)
     starting.start()
     wait_until(lambda: faulty.process is not None and stands_still(faulty), "it recovers")

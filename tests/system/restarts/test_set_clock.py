@@ -75,7 +75,7 @@ def assert_in_order(jobs: list[JobInfo]) -> None:
     assert starts == sorted(set(starts))
 
 
-def test_limits_graces_and_order_go_by_the_time_that_passes(worker: Worker, clock: SetClock) -> None:
+def test_limits_graces_and_order_do_not_depend_on_the_clock(worker: Worker, clock: SetClock) -> None:
     with worker.client() as client:
         limited = client.submit(["sleep", "60"], time_limit=2.0)
         patient = client.submit(["sleep", "60"], time_limit=600.0)
@@ -171,7 +171,7 @@ def test_a_clock_that_was_years_ahead_when_the_worker_began_is_followed_back(wor
         wait_until(lambda: client.run(["true"]).ended_at_us < (time.time() + DAY) * 10**6, "it is dated as the clock shows")
 
 
-def test_ages_are_judged_by_the_worker_and_not_by_the_clock_of_who_asks(worker: Worker, home: Home, shim: Path, tmp_path: Path) -> None:
+def test_ages_are_judged_by_the_worker_and_not_by_the_clock_of_the_client(worker: Worker, home: Home, shim: Path, tmp_path: Path) -> None:
     with worker.client() as client:
         client.run(["true"])
         client.submit(["sleep", "600"])

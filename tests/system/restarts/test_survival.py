@@ -99,7 +99,7 @@ def test_jobs_outlive_worker_and_supervisor_killed_together(worker: Worker, jobs
     jobs.check()
 
 
-def test_jobs_that_run_on_when_everything_of_ours_was_killed_are_adopted(worker: Worker, jobs: Jobs) -> None:
+def test_jobs_that_continue_when_all_daemons_were_killed_are_adopted(worker: Worker, jobs: Jobs) -> None:
     described = worker.described()
     worker.kill()
     os.kill(described["keeper_pid"], signal.SIGKILL)
@@ -119,7 +119,7 @@ def test_jobs_that_run_on_when_everything_of_ours_was_killed_are_adopted(worker:
             assert jobs.ledger(number).read_text() == "started\nended\n"
 
 
-def test_what_ended_before_everything_of_ours_was_killed_is_read_from_its_folder(worker: Worker, jobs: Jobs) -> None:
+def test_a_job_that_ended_before_all_daemons_were_killed_is_read_from_its_folder(worker: Worker, jobs: Jobs) -> None:
     described = worker.described()
     worker.kill()
     jobs.open_gates(1, 2, 3, 4)
@@ -150,7 +150,7 @@ def test_queued_jobs_wait_for_the_next_worker_and_start_once(tmp_path: Path) -> 
         worker.clean()
 
 
-def test_a_stop_takes_everything_with_it_that_the_job_started(worker: Worker, tmp_path: Path) -> None:
+def test_a_stop_ends_everything_that_the_job_started(worker: Worker, tmp_path: Path) -> None:
     """A descendant of its own session that ignores SIGTERM and is nobody's child any more."""
     ready = tmp_path / "ready"
     os.mkfifo(ready)
@@ -199,7 +199,7 @@ def test_jobs_that_write_a_hundred_megabytes_while_worker_and_supervisor_are_kil
             assert result.stdout == b"".join(b"%s %013d\n" % (name.encode(), number) * 62_500 for number in range(portions))
 
 
-def test_an_intent_whose_job_was_cancelled_goes_though_the_worker_was_killed_before_it_said_so(worker: Worker) -> None:
+def test_an_intent_whose_job_was_cancelled_is_removed_although_the_worker_was_killed_meanwhile(worker: Worker) -> None:
     """The store has its end then, and nobody would ever start it; the folder of an end that could not be given its last name stays."""
     worker.kill()
     intents = []

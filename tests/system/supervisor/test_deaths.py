@@ -68,7 +68,7 @@ def _bytes_in(fd: int) -> int:
 
 
 @pytest.mark.usefixtures("any_box")
-def test_a_killed_supervisor_loses_nothing_of_jobs_that_go_on(desk: RawDesk, tmp_path: Path) -> None:
+def test_a_killed_supervisor_loses_nothing_of_jobs_that_continue(desk: RawDesk, tmp_path: Path) -> None:
     writers, gate = start_writers(desk, tmp_path, 10)
     former = desk.supervisor, desk.keeper
     kill_and_wait(desk.supervisor)
@@ -200,7 +200,7 @@ def test_after_both_were_killed_the_next_supervisor_may_be_killed_too(desk: RawD
 
 
 @pytest.mark.usefixtures("any_box")
-def test_if_both_are_killed_what_ended_meanwhile_is_lost_in_words(desk: RawDesk, tmp_path: Path) -> None:
+def test_if_both_are_killed_jobs_that_ended_meanwhile_are_lost_with_a_reason(desk: RawDesk, tmp_path: Path) -> None:
     (handle,), _ = start_writers(desk, tmp_path, 1)
     kill_both(desk)
     pid = next(int(path.name.split("_")[0]) for path in desk.logs.iterdir())
@@ -233,7 +233,7 @@ def test_jobs_of_an_earlier_boot_are_lost(desk: RawDesk, tmp_path: Path) -> None
     )
 
 
-def test_an_intent_that_may_have_been_started_is_lost_and_one_never_tried_stays(desk: RawDesk, tmp_path: Path) -> None:
+def test_an_intent_that_may_have_been_started_is_lost_and_another_is_kept(desk: RawDesk, tmp_path: Path) -> None:
     untried, tried = desk.intend("echo", "once"), desk.intend("echo", "never")
     kill_both(desk)
     (desk.logs / f".new-{tried}" / "stderr").touch()
@@ -311,7 +311,7 @@ def test_a_job_ends_though_somebody_removed_its_cgroup(desk: RawDesk, tmp_path: 
     assert desk.run("echo", "next")[1] == b"next\n"
 
 
-def test_all_goes_on_after_somebody_removed_the_cgroup_of_the_state_folder(desk: RawDesk) -> None:
+def test_everything_continues_after_somebody_removed_the_cgroup_of_the_state_folder(desk: RawDesk) -> None:
     if not desk.cgroups:
         pytest.skip("it has none")
     assert desk.run("true")[0]["kind"] == "exited"
@@ -322,7 +322,7 @@ def test_all_goes_on_after_somebody_removed_the_cgroup_of_the_state_folder(desk:
     remove_cgroups(desk)
 
 
-def test_a_cgroup_that_cannot_be_made_again_is_named(desk: RawDesk) -> None:
+def test_a_cgroup_that_cannot_be_created_again_is_named(desk: RawDesk) -> None:
     if not desk.cgroups:
         pytest.skip("it has none")
     assert desk.run("true")[0]["kind"] == "exited"
@@ -346,7 +346,7 @@ def remove_cgroups(desk: RawDesk) -> list[Path]:
     return found
 
 
-def test_an_end_that_was_written_but_not_named_is_told(desk: RawDesk) -> None:
+def test_an_end_that_was_written_but_whose_folder_was_not_renamed_is_reported(desk: RawDesk) -> None:
     handle = desk.start("true")
     fact = desk.ended(handle)
     os.kill(desk.supervisor, signal.SIGSTOP)
@@ -362,7 +362,7 @@ def test_an_end_that_was_written_but_not_named_is_told(desk: RawDesk) -> None:
     assert desk.folder(again).exists()
 
 
-def test_time_limits_go_on_counting_across_a_death(desk: RawDesk) -> None:
+def test_time_limits_keep_counting_across_a_death(desk: RawDesk) -> None:
     handle = desk.start("sleep", "60", time_limit_ms=4_000)
     started = desk.started(handle)
     # It is the time that is tested here: nothing happens that could be waited for.

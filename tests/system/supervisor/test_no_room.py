@@ -37,7 +37,7 @@ def fill(desk: RawDesk) -> list[Path]:
     return [filler for filler in fillers if filler.exists()]
 
 
-def test_a_start_waits_for_room_and_one_that_is_ended_meanwhile_never_comes(full: RawDesk) -> None:
+def test_a_start_waits_for_disk_space_and_one_that_is_stopped_meanwhile_never_runs(full: RawDesk) -> None:
     waiting, ended = full.intend("echo", "at last"), full.intend("echo", "never")
     fillers = fill(full)
     for handle in (waiting, ended):

@@ -16,7 +16,7 @@ SH = "/bin/sh"
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_output_that_cannot_be_written_is_told_also_by_the_next_supervisor(desk: RawDesk, tmp_path: Path, killed: bool) -> None:  # noqa: FBT001 -- a parameter of the test
+def test_missing_output_is_reported_also_by_the_next_supervisor(desk: RawDesk, tmp_path: Path, killed: bool) -> None:  # noqa: FBT001 -- a parameter of the test
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     # EFBIG from now on, for this supervisor alone.
@@ -75,7 +75,7 @@ def test_what_a_job_does_to_the_mode_of_its_stdout_loses_nothing(
 
 
 @pytest.mark.usefixtures("any_box")
-def test_nobody_of_a_job_gets_sigpipe_while_all_of_us_are_dead(desk: RawDesk, tmp_path: Path) -> None:
+def test_no_process_of_a_job_gets_sigpipe_while_all_daemons_are_dead(desk: RawDesk, tmp_path: Path) -> None:
     """Its first process, and one that left its session; each says in a file how its writes went."""
     gates = [tmp_path / name for name in ("one", "two", "end")]
     for gate in gates:
@@ -104,7 +104,7 @@ def test_nobody_of_a_job_gets_sigpipe_while_all_of_us_are_dead(desk: RawDesk, tm
     desk.settle(handle)
 
 
-def test_a_program_that_closes_all_it_inherits_loses_no_byte_while_one_of_us_lives(desk: RawDesk, tmp_path: Path) -> None:
+def test_a_program_that_closes_all_it_inherits_loses_no_byte_while_one_daemon_is_alive(desk: RawDesk, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     closing = f"import os; os.closerange(3, 300); open({str(gate)!r}).read(); os.write(1, b'late'); os._exit(4)"
@@ -119,7 +119,7 @@ def test_a_program_that_closes_all_it_inherits_loses_no_byte_while_one_of_us_liv
     desk.settle(handle)
 
 
-def test_a_pipe_that_is_gone_with_all_of_us_is_said_to_be(desk: RawDesk, tmp_path: Path) -> None:
+def test_a_pipe_that_was_lost_with_all_daemons_is_reported(desk: RawDesk, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     closing = f"import os; os.closerange(3, 300); os.close(2); open({str(gate)!r}).read(); os.write(1, b'late'); os._exit(4)"
@@ -140,7 +140,7 @@ def test_a_pipe_that_is_gone_with_all_of_us_is_said_to_be(desk: RawDesk, tmp_pat
 
 
 @pytest.mark.parametrize("limit", [64, 251, 252, 1024])
-def test_the_reading_ends_lie_below_the_limit_of_descriptors(tmp_path: Path, limit: int) -> None:
+def test_the_read_ends_are_below_the_limit_of_descriptors(tmp_path: Path, limit: int) -> None:
     start_pair(tmp_path, files_limit=limit)
     with serving(tmp_path) as desk:
         stdout = desk.run(SH, "-c", "ls /proc/self/fd; ulimit -n")[1].split()
@@ -176,7 +176,7 @@ SHY = (
 )
 
 
-def test_a_status_that_the_kernel_hides_is_not_taken_for_0_and_unread_output_is_told(
+def test_a_status_that_the_kernel_hides_is_not_taken_for_0_and_unread_output_is_reported(
     anybodys: tuple[RawDesk, tuple[str, ...]], tmp_path: Path
 ) -> None:
     desk, prefix = anybodys
@@ -202,7 +202,7 @@ def test_a_status_that_the_kernel_hides_is_not_taken_for_0_and_unread_output_is_
     desk.settle(handle)
 
 
-def test_a_job_is_known_by_its_pipes_where_it_changed_its_mark_and_the_clock_was_set(desk: RawDesk, tmp_path: Path) -> None:
+def test_a_job_is_identified_by_its_pipes_if_it_changed_its_mark_and_the_clock_was_set(desk: RawDesk, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     script = f"import resource; resource.setrlimit(resource.RLIMIT_RTTIME, (10**9, 10**9)); print(open({str(gate)!r}).read())"

@@ -17,14 +17,14 @@ from jobwire.worker.keeper import process
 SH = "/bin/sh"
 
 
-def test_output_and_exit_status_are_told(desk: RawDesk) -> None:
+def test_output_and_exit_status_are_reported(desk: RawDesk) -> None:
     fact, stdout, stderr = desk.run(SH, "-c", "echo out; echo err >&2; exit 3")
     assert (stdout, stderr) == (b"out\n", b"err\n")
     assert (fact["kind"], fact["exit_status"], fact["sentence"]) == ("exited", 3, "exited with status 3")
     assert (fact["stdout_bytes"], fact["stderr_bytes"]) == (4, 4)
 
 
-def test_memory_is_told_where_it_is_the_jobs_own(desk: RawDesk) -> None:
+def test_memory_is_reported_if_it_is_the_jobs_own(desk: RawDesk) -> None:
     """A process that has not called exec yet shares the supervisor's memory, and the kernel counts that in."""
     small, _, _ = desk.run(SH, "-c", "exit 0")
     assert small["max_resident_bytes"] == 0
@@ -43,7 +43,7 @@ def test_the_folder_explains_itself(desk: RawDesk) -> None:
     assert [path.name for path in folder.iterdir() if path.is_symlink()] == ["pipes"]
 
 
-def test_a_signal_death_is_told(desk: RawDesk) -> None:
+def test_a_death_by_a_signal_is_reported(desk: RawDesk) -> None:
     fact, _, _ = desk.run(SH, "-c", "kill -9 $$")
     assert (fact["kind"], fact["signal"], fact["exit_status"]) == ("signaled", signal.SIGKILL, 0)
     assert fact["sentence"] == "ended by SIGKILL"
@@ -64,7 +64,7 @@ def test_an_unknown_program_is_not_found(desk: RawDesk) -> None:
     assert "'no-such-program' was not found" in fact["sentence"]
 
 
-def test_what_cannot_be_executed_is_told_why(desk: RawDesk, tmp_path: Path) -> None:
+def test_the_reason_why_a_program_cannot_be_executed_is_reported(desk: RawDesk, tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("#!/bin/sh\n")
     (tmp_path / "odd").write_text("no program\n")
     (tmp_path / "orphan").write_text("#!/no/interpreter\n")
@@ -76,13 +76,13 @@ def test_what_cannot_be_executed_is_told_why(desk: RawDesk, tmp_path: Path) -> N
         assert words in fact["sentence"]
 
 
-def test_a_missing_working_folder_is_told(desk: RawDesk, tmp_path: Path) -> None:
+def test_a_missing_working_folder_is_reported(desk: RawDesk, tmp_path: Path) -> None:
     fact, _, _ = desk.run("true", directory=os.fsencode(tmp_path / "nowhere"))
     assert (fact["kind"], fact["exit_status"]) == ("failed_to_start", 126)
     assert fact["sentence"] == f"the working folder '{tmp_path}/nowhere' does not exist"
 
 
-def test_arguments_that_are_too_long_are_told(desk: RawDesk) -> None:
+def test_arguments_that_are_too_long_are_reported(desk: RawDesk) -> None:
     fact, _, _ = desk.run("true", *["x" * 100_000] * 40)
     assert (fact["exit_status"], "longer than the system allows" in fact["sentence"]) == (126, True)
 
@@ -131,7 +131,7 @@ def test_a_job_has_a_session_of_its_own_and_default_signals(desk: RawDesk) -> No
     assert {int(status[name], 16) & ~(3 << 31) for name in (b"SigBlk", b"SigIgn", b"SigCgt")} == {0}
 
 
-def test_a_job_inherits_no_descriptor_but_the_reading_ends_of_its_pipes(desk: RawDesk) -> None:
+def test_a_job_inherits_no_descriptors_but_the_read_ends_of_its_pipes(desk: RawDesk) -> None:
     stdout = desk.run(SH, "-c", "exec ls -l /proc/self/fd")[1].decode()
     links = {line.split()[-3]: line.split()[-1] for line in stdout.splitlines()[1:] if "/proc/" not in line.split()[-1]}
     assert sorted(links) == ["0", "1", "2", "250", "251"]

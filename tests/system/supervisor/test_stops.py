@@ -67,7 +67,7 @@ def test_a_time_limit_ends_all(desk: RawDesk, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("any_box")
-def test_processes_that_fork_on_and_on_are_all_gone(desk: RawDesk) -> None:
+def test_processes_that_keep_forking_are_all_ended(desk: RawDesk) -> None:
     nap = f"sleep 60.{desk.supervisor}"
     handle = desk.start(SH, "-c", f"trap '' TERM; (while :; do ({nap} & ) ; done) & echo ready; wait")
     started = desk.started(handle)
@@ -77,7 +77,7 @@ def test_processes_that_fork_on_and_on_are_all_gone(desk: RawDesk) -> None:
     assert subprocess.run(["pgrep", "-fx", nap], capture_output=True, check=False).stdout == b""
 
 
-def test_who_ends_within_the_grace_is_not_killed(desk: RawDesk) -> None:
+def test_a_job_that_ends_within_the_grace_is_not_killed(desk: RawDesk) -> None:
     handle = desk.start(SH, "-c", "trap 'echo bye; exit 5' TERM; echo ready; while :; do read x < /proc/self/stat; done", grace_ms=60_000)
     started = desk.started(handle)
     wait_until((desk.folder(started) / "stdout").read_bytes, "the first output")
@@ -86,7 +86,7 @@ def test_who_ends_within_the_grace_is_not_killed(desk: RawDesk) -> None:
     assert (fact["kind"], fact["exit_status"], desk.output(fact)[0]) == ("exited", 5, b"ready\nbye\n")
 
 
-def test_who_does_not_is_killed_and_a_second_end_can_shorten_it(desk: RawDesk) -> None:
+def test_a_job_that_does_not_end_is_killed_and_a_second_end_can_shorten_the_grace(desk: RawDesk) -> None:
     handle = desk.start(SH, "-c", "trap '' TERM; echo ready; while :; do read x < /proc/self/stat; done")
     started = desk.started(handle)
     wait_until((desk.folder(started) / "stdout").read_bytes, "the first output")
@@ -98,7 +98,7 @@ def test_who_does_not_is_killed_and_a_second_end_can_shorten_it(desk: RawDesk) -
     assert fact["sentence"] == "did not end within 0.1 s of being told to, and was killed (SIGKILL)"
 
 
-def test_a_stopped_process_hears_of_its_end(desk: RawDesk) -> None:
+def test_a_stopped_process_receives_the_signal_of_a_stop(desk: RawDesk) -> None:
     handle = desk.start("sleep", "60")
     desk.started(handle)
     desk.wish(do="signal", job=handle, signal=signal.SIGSTOP)
@@ -137,7 +137,7 @@ def rests(desk: RawDesk) -> bool:
     return (activity(desk.supervisor), activity(desk.keeper)) == before
 
 
-def test_closing_its_output_early_ends_nothing_and_spins_nothing(desk: RawDesk) -> None:
+def test_closing_its_output_early_neither_ends_a_job_nor_makes_the_supervisor_spin(desk: RawDesk) -> None:
     handle = desk.start(SH, "-c", "echo before; exec >&- 2>&-; exec sleep 60")
     started = desk.started(handle)
     ends = [Path(f"/proc/{started['pid']}/fd/{number}") for number in (1, 2)]
@@ -171,7 +171,7 @@ def test_output_that_an_escaped_process_still_writes_is_kept(desk: RawDesk, tmp_
     wait_until(lambda: desk.output(fact)[0] == b"early\nlate\n", "what the escaped process wrote")
 
 
-def test_one_that_writes_without_end_starves_nobody(desk: RawDesk) -> None:
+def test_a_job_that_writes_without_end_does_not_starve_others(desk: RawDesk) -> None:
     loud = desk.start("yes")
     desk.started(loud)
     began = time.monotonic()
@@ -185,7 +185,7 @@ def test_one_that_writes_without_end_starves_nobody(desk: RawDesk) -> None:
     assert written == fact["stdout_bytes"] > 0
 
 
-def test_of_unknown_jobs_ends_are_ignored_and_signals_answered(desk: RawDesk) -> None:
+def test_for_unknown_jobs_ends_are_ignored_and_signals_are_answered(desk: RawDesk) -> None:
     handle = f"{'0' * 32}.{'1' * 64}"
     desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=0)
     desk.wish(do="signal", job=handle, signal=signal.SIGTERM)

@@ -16,7 +16,7 @@ from jobwire.worker.keeper import process
 from jobwire.worker.state import layout
 
 
-def test_unsettled_ends_are_told_again_and_settled_ones_are_not(desk: RawDesk) -> None:
+def test_unsettled_ends_are_reported_again_and_settled_ones_are_not(desk: RawDesk) -> None:
     unsettled, settled, failed = desk.start("true"), desk.start("true"), desk.start("no-such-program")
     for handle in (unsettled, settled, failed):
         desk.ended(handle)
@@ -93,7 +93,7 @@ def test_a_new_connection_replaces_the_old_one_after_its_last_words(desk: RawDes
     assert desk.output(desk.ended(handle))[0] == b"said before\n"
 
 
-def test_retire_waits_for_what_runs_and_leaves_nothing(desk: RawDesk, tmp_path: Path) -> None:
+def test_retire_waits_for_running_jobs_and_leaves_nothing(desk: RawDesk, tmp_path: Path) -> None:
     handle = desk.start("sleep", "60")
     desk.started(handle)
     desk.wish(do="retire")
@@ -107,7 +107,7 @@ def test_retire_waits_for_what_runs_and_leaves_nothing(desk: RawDesk, tmp_path: 
     process.start(tmp_path)
 
 
-def test_a_hello_takes_a_retirement_back(desk: RawDesk) -> None:
+def test_a_hello_cancels_a_retirement(desk: RawDesk) -> None:
     handle = desk.start("sleep", "60")
     desk.started(handle)
     desk.wish(do="retire")
@@ -118,7 +118,7 @@ def test_a_hello_takes_a_retirement_back(desk: RawDesk) -> None:
     assert desk.run("echo", "hi")[1] == b"hi\n"
 
 
-def test_a_pair_ends_that_no_worker_needs_but_not_before_all_it_knows_is_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pair_without_a_worker_exits_after_everything_is_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOBWIRE_ALONE_SECONDS", "1")
     process.start(tmp_path)
     desk = RawDesk(tmp_path)

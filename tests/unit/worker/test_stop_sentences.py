@@ -7,7 +7,7 @@ from jobwire.worker.commands import _tell_what_goes_on
     ("comes_by_itself", "how"),
     [(True, "jobwire stop JOB... (starts the worker again)"), (False, "start the worker again, then jobwire stop JOB...")],
 )
-def test_what_goes_on_without_the_worker_is_told_with_how_to_end_it(
+def test_jobs_that_continue_without_the_worker_are_listed_with_how_to_stop_them(
     *, comes_by_itself: bool, how: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _tell_what_goes_on([(bytes(16), "nap", 7)], 1, comes_by_itself=comes_by_itself)
