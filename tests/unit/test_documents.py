@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import inspect
-import itertools
 import re
 import string
 import tomllib
 from pathlib import Path
 
+from documents import ROOT, cells, words
 from wire_dump import dump, undump
 
 import jobwire
@@ -31,8 +31,6 @@ from jobwire.schemas.refusal import Code, Reason
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.state.job_files import JobFile, OutcomeFile
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 def definitions(file: Path) -> set[str]:
     """Name the functions, classes, methods and constants of a module."""
@@ -53,18 +51,6 @@ def test_every_file_and_function_that_the_architecture_names_exists() -> None:
         known = set().union(*(definitions(path) for path in paths if path.suffix == ".py"))
         for name in re.findall(r"`([\w.]+)\(\)`", line):
             assert name in known, f"{name} is not in {paths}"
-
-
-def cells(document: str, heading: str) -> list[list[str]]:
-    """Read the rows of the first table below a heading, without the table's own."""
-    text = (ROOT / document).read_text().split(f"\n{heading}\n", 1)[1]
-    rows = itertools.dropwhile(lambda line: not line.startswith("|"), text.splitlines())
-    table = [[cell.strip() for cell in row[1:-1].split("|")] for row in itertools.takewhile(lambda line: line.startswith("|"), rows)]
-    return [table[0], *table[2:]]
-
-
-def words(cell: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", cell)
 
 
 def test_the_table_of_a_jobs_life_is_the_one_in_the_code() -> None:
