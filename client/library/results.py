@@ -219,14 +219,14 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         outcome=outcome_from_wire(message.outcome) if message.HasField("outcome") else None,
         waits_for=message.waits_for,
         paused=message.paused,
-        lasted_us=message.lasted_us if message.HasField("lasted_us") else _lasted_us(message),
+        lasted_us=max(0, message.lasted_us if message.HasField("lasted_us") else _lasted_us(message)),
         ended_ago_us=message.ended_ago_us if message.HasField("ended_ago_us") else None,
     )
 
 
 def _lasted_us(message: job_pb2.Job) -> int:
     """Return how long a job lasted, from its dates: an older worker does not say."""
-    return max(0, message.ended_at_us - (message.started_at_us or message.queued_at_us)) if message.ended_at_us else 0
+    return message.ended_at_us - (message.started_at_us or message.queued_at_us) if message.ended_at_us else 0
 
 
 def event(store: bytes, message: event_pb2.Event) -> Event | None:

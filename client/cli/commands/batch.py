@@ -11,7 +11,7 @@ import typer
 
 from ....schemas.frames import MOST_JOBS_PER_START
 from ....schemas.generated import job_pb2, request_pb2
-from ....schemas.naming import format_id, new_id, parse_id, short_id
+from ....schemas.naming import format_id, short_id
 from ....schemas.refusal import Refused
 from ....schemas.spec import JobSpec, to_wire
 from ....schemas.wire_codec import outcome_from_wire
@@ -21,8 +21,8 @@ from ...library.client import Client
 from .. import exit_status
 from ..arguments import parse_count, understanding, understood
 from ..exit_status import BadInput
-from ..opening import client, context_name
-from ..options import surroundings
+from ..chosen_context import client, context_name
+from ..job_arguments import id_or_new, surroundings
 from ..terminal.progress import TAIL_LINES, Progress
 from ..terminal.screen import say, tell_id, write
 from ..terminal.sentences import command_line, failed, how_many_jobs
@@ -50,7 +50,7 @@ def batch(
     Prints a line when a job ends, and exits with 1 if any failed. Ctrl-C ends only this command; the jobs continue. Mistakes in the file
     are reported with line and key before anything is submitted.
     """
-    run = _run_id(id_)
+    run = id_or_new(id_)
     width = understood("--parallel", parse_count, parallel)
     plan = _read(file, context_name(ctx), lines=lines)
     ids = plan.ids(run)
@@ -81,13 +81,6 @@ def batch(
             return
         say(f"run {format_id(run)}: {how_many_jobs(len(jobs))}{repeated}")
         raise exit_status.Ending(_watch(connected, request, jobs))
-
-
-def _run_id(typed: str | None) -> bytes:
-    try:
-        return new_id() if typed is None else parse_id(typed)
-    except ValueError:
-        raise BadInput(f"--id: {typed!r} is not a UUID; leave it out, or make one with uuidgen") from None
 
 
 def _read(file: str, context: str, *, lines: bool) -> Batch:

@@ -14,7 +14,7 @@ from ...library.results import JobInfo
 from ..arguments import Json, understood
 from ..exit_status import BadInput
 from ..job_names import chosen_jobs
-from ..opening import client
+from ..chosen_context import client
 from ..terminal.screen import say, write_json
 from ..terminal.sentences import how_many_jobs
 

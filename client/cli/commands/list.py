@@ -1,26 +1,29 @@
-"""`jobwire list` and `jobwire show`."""
+"""`jobwire list`: the jobs of a worker, one a line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
 from ....schemas.job import OutcomeKind, State
-from ....schemas.naming import format_id, short_id, signal_name
-from ....schemas.text.sizes import format_limit, format_size
-from ...batch.octets import to_text
-from ...library.client import Client
+from ....schemas.naming import short_id, signal_name
 from ...library.results import JobInfo
-from ..arguments import JobNames, Json
-from ..job_names import batch_named, one_job
-from ..opening import client
-from ..terminal.last_lines import last_lines
-from ..terminal.screen import Cell, Table, duration, local_time, say, write, write_json
-from ..terminal.sentences import command_line, failed, how_it_ended
+from ..arguments import Json
+from ..chosen_context import client
+from ..job_names import batch_named
+from ..terminal.json_lines import job_record
+from ..terminal.screen import Cell, Table, duration, say, write_json
+from ..terminal.sentences import command_line, failed
 
-_LAST_LINES = 10
+_COLOURS = {State.QUEUED: "yellow", State.RUNNING: "cyan", State.STOPPING: "magenta"}
+_SHORT_ENDS = {
+    OutcomeKind.FAILED_TO_START: "not started",
+    OutcomeKind.TIMED_OUT: "timed out",
+    OutcomeKind.CANCELLED: "cancelled",
+    OutcomeKind.OVER_LIMIT: "over limit",
+    OutcomeKind.LOST: "lost",
+}
 
 
 def list_jobs(
@@ -37,33 +40,17 @@ def list_jobs(
     with client(ctx) as connected:
         jobs = connected.list(all=everything, batch=None if batch is None else batch_named(batch))
         if json:
-            _write_records(jobs)
+            for job in jobs:
+                write_json(job_record(job))
             return
         table = Table("ID", "NAME", "STATE", "TIME", "OWNER", "COMMAND")
         some = False
         for job in jobs:
             some = True
-            table.add(short_id(job.key.id), job.name, _state(job), _time(job), job.owner_name, command_line(job.argv))
+            table.add(short_id(job.key.id), job.name, _state(job), duration(job.lasted_us), job.owner_name, command_line(job.argv))
         table.write()
     if not some:
         say("no matching jobs" if everything else "no job is queued or running; jobwire list -a includes those that have ended")
-
-
-def _write_records(jobs: Iterable[JobInfo]) -> None:
-    from ..terminal.json_lines import job_record  # noqa: PLC0415 -- only for --json
-
-    for job in jobs:
-        write_json(job_record(job))
-
-
-_COLOURS = {State.QUEUED: "yellow", State.RUNNING: "cyan", State.STOPPING: "magenta"}
-_SHORT_ENDS = {
-    OutcomeKind.FAILED_TO_START: "not started",
-    OutcomeKind.TIMED_OUT: "timed out",
-    OutcomeKind.CANCELLED: "cancelled",
-    OutcomeKind.OVER_LIMIT: "over limit",
-    OutcomeKind.LOST: "lost",
-}
 
 
 def _state(job: JobInfo) -> Cell:
@@ -75,84 +62,3 @@ def _state(job: JobInfo) -> Cell:
     else:
         short = _SHORT_ENDS.get(outcome.kind) or signal_name(outcome.signal)
     return Cell(short, "red" if failed(outcome) else "green")
-
-
-def _time(job: JobInfo) -> str:
-    """Return how long it ran, or has been queued or running."""
-    return duration(max(0, job.lasted_us))
-
-
-def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:
-    """Show the details of jobs, including why one is waiting or failed."""
-    with client(ctx) as connected:
-        for number, name in enumerate(names):
-            job = one_job(connected, name).info()
-            if json:
-                _write_records([job])
-            else:
-                if number:
-                    write("")
-                _describe(connected, job)
-
-
-def _describe(connected: Client, job: JobInfo) -> None:
-    write(f"job {job.id}{f' ({job.name})' if job.name else ''}")
-    spec = job.spec
-    facts = {
-        "state": _sentence(job),
-        "command": command_line(job.argv),
-        "folder": to_text(spec.directory) or "the worker's default",
-        "environment": " ".join(to_text(name + b"=" + value) for name, value in spec.environment),
-        "labels": " ".join(f"{name}={value}" if value else name for name, value in spec.labels),
-        "time limit": "" if spec.time_limit_ms is None else duration(spec.time_limit_ms * 1000),
-        "output limit": "" if spec.output_limit_bytes is None else format_limit(spec.output_limit_bytes),
-        "stop": _stop(job),
-        "linger": "processes that it leaves behind continue" if spec.linger else "",
-        "batch": f"{job.batch.name} run {format_id(job.batch.id)}".strip() if job.batch else "",
-        "owner": job.owner_name,
-        "process": job.process or "",
-        "queued": local_time(job.queued_at_us),
-        "started": local_time(job.started_at_us) if job.started_at_us else "",
-        "ended": f"{local_time(job.ended_at_us)}, after {_time(job)}" if job.ended_at_us else "",
-        "used": _use(job),
-        "wrote": _written(job),
-    }
-    for name, fact in facts.items():
-        if fact:
-            write(f"  {name:<12} {fact}")
-    if job.outcome is not None and failed(job.outcome):
-        last = last_lines(connected.job_by_key(*job.key).tail("stderr", _LAST_LINES), _LAST_LINES)
-        if last:
-            write("  last lines of stderr:")
-        for line in last:
-            write(f"    {line}")
-
-
-def _sentence(job: JobInfo) -> str:
-    if job.outcome is not None:
-        return how_it_ended(job.outcome)
-    if job.paused:
-        return f"paused: all its processes are suspended; jobwire resume {short_id(job.key.id)} continues them"
-    return f"{job.state.name.lower()}: {job.waits_for}" if job.waits_for else job.state.name.lower()
-
-
-def _stop(job: JobInfo) -> str:
-    first = signal_name(job.spec.stop_signal)
-    if job.spec.grace_ms is not None:
-        return f"{first}, and SIGKILL after {duration(job.spec.grace_ms * 1000)}"
-    return first if first != "SIGTERM" else ""
-
-
-def _use(job: JobInfo) -> str:
-    if job.outcome is None:
-        return ""
-    use = job.outcome.use
-    if not use.max_resident_bytes:
-        return ""
-    return f"{duration(use.user_us + use.system_us)} of CPU, {format_size(use.max_resident_bytes)} of memory"
-
-
-def _written(job: JobInfo) -> str:
-    if job.outcome is None:
-        return ""
-    return f"{format_size(job.outcome.stdout_bytes)} to stdout, {format_size(job.outcome.stderr_bytes)} to stderr"

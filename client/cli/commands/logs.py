@@ -14,7 +14,7 @@ from .. import exit_status
 from ..arguments import JobName, parse_count, understood
 from ..exit_status import BadInput
 from ..job_names import one_job
-from ..opening import client
+from ..chosen_context import client
 from ..terminal.copying import Copy, step
 from ..terminal.outlet import Outlet
 from ..terminal.screen import say

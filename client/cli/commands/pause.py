@@ -6,7 +6,7 @@ import typer
 
 from ..arguments import JobNames
 from ..job_names import running_jobs
-from ..opening import client
+from ..chosen_context import client
 from ..terminal.screen import say
 
 

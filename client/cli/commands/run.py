@@ -7,9 +7,9 @@ import typer
 from ....schemas.naming import format_id
 from ...batch.job_options import Wishes
 from .. import exit_status
-from ..attending import Attendance
-from ..opening import client, context_name
-from ..options import Command, JobId, job_id, job_spec, takes_job_options
+from ..attendance import Attendance
+from ..chosen_context import client, context_name
+from ..job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..terminal.screen import say
 from ..terminal.signals import Signals
 
@@ -24,7 +24,7 @@ def run(ctx: typer.Context, command: Command, id_: JobId = None, *, wishes: Wish
 
     Exits with the job's status: 128+N for signal N, 124 if it exceeded its time limit, 126 or 127 if it could not be started.
     """
-    identifier = job_id(id_)
+    identifier = id_or_new(id_)
     spec = job_spec(command, wishes, context_name(ctx))
     with client(ctx) as connected:
         try:

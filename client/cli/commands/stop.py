@@ -1,4 +1,4 @@
-"""`jobwire stop` and `jobwire signal`."""
+"""`jobwire stop`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import typer
 from ....schemas.naming import short_id
 from ....schemas.text.durations import parse_duration
 from ...batch.job_options import parse_signal
-from ..arguments import JobName, JobNames, understood
+from ..arguments import JobNames, understood
 from ..exit_status import BadInput
-from ..job_names import one_unfinished_job, unfinished_jobs
-from ..opening import client
+from ..job_names import unfinished_jobs
+from ..chosen_context import client
 from ..terminal.screen import say
 from ..terminal.sentences import how_it_ended
 
@@ -52,14 +52,3 @@ def stop(
         for job in jobs:
             if job.outcome is not None:
                 say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
-
-
-def send_signal(
-    ctx: typer.Context,
-    name: JobName,
-    signal: Annotated[str, typer.Argument(metavar="SIGNAL", help="TERM, SIGTERM or 15.")],
-) -> None:
-    """Send a signal to all processes of a job."""
-    number = understood("SIGNAL", parse_signal, signal)
-    with client(ctx) as connected:
-        one_unfinished_job(connected, name).send_signal(number or 0)

@@ -9,9 +9,9 @@ import typer
 from ....schemas.naming import format_id, short_id
 from ...batch.job_options import Wishes
 from .. import exit_status
-from ..attending import Attendance
-from ..opening import client, context_name
-from ..options import Command, JobId, job_id, job_spec, takes_job_options
+from ..attendance import Attendance
+from ..chosen_context import client, context_name
+from ..job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..terminal.screen import say, tell_id
 from ..terminal.sentences import how_it_ended, status_of
 from ..terminal.signals import Signals
@@ -32,7 +32,7 @@ def submit(
 
     Returns once the job is recorded. It then runs whatever happens on this machine, even if the worker crashes.
     """
-    identifier = job_id(id_)
+    identifier = id_or_new(id_)
     spec = job_spec(command, wishes, context_name(ctx))
     with client(ctx) as connected:
         job = connected.submit_many([spec], ids=[identifier], watch=wait or follow, tail_lines=0)[0]

@@ -11,7 +11,7 @@ from ....schemas.text.durations import parse_duration
 from .. import exit_status
 from ..arguments import JobNames, understood
 from ..job_names import chosen_jobs
-from ..opening import client
+from ..chosen_context import client
 from ..terminal.screen import duration, say
 from ..terminal.sentences import failed, how_it_ended, status_of
 

@@ -1,4 +1,4 @@
-"""The options of a job on the command line, made from their one definition in `job_options`."""
+"""What describes a job on the command line: COMMAND, `--id`, and an option for each entry of `OPTIONS` in batch/job_options.py."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def surroundings(context: str) -> Surroundings:
     return Surroundings(files=Path(os.fsdecode(here)), jobs=to_text(here) if context == contexts.EMBEDDED else "")
 
 
-def job_id(typed: str | None) -> bytes:
-    """Read `--id`, or make a new id.
+def id_or_new(typed: str | None) -> bytes:
+    """Return the id that was typed as `--id`, of a job or of a run, or a new one.
 
     Raises BadInput.
     """

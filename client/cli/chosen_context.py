@@ -1,4 +1,4 @@
-"""Open the connection that a command uses."""
+"""The context that a command is to use: its name, and a client of its worker."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .terminal.screen import say
 
 
 def context_name(ctx: typer.Context) -> str:
-    """Return the name of the context to use, without starting anything."""
+    """Return which context is meant, without starting anything."""
     return ctx.obj or contexts.current_name()
 
 
 def client(ctx: typer.Context) -> Client:
-    """Return a client for the context to use; starts the private worker if necessary."""
+    """Return a client of the context that is meant; starts the private worker if necessary."""
     context = contexts.resolve(ctx.obj)
     if context.notes:
         say(f"your private worker and its jobs keep these settings of this shell: {'; '.join(context.notes)}")
