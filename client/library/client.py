@@ -11,55 +11,27 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 from ...keys.identity import Identity, load, load_or_make
 from ...keys.user_folders import identity_path
-from ...schemas.frames import MOST_KEYS
 from ...schemas.generated import request_pb2
-from ...schemas.job import EventKind, Outcome, OutcomeKind, State
 from ...schemas.naming import JobKey, new_id
-from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec
 from ..protocol.exchange import Exchange
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
-from .cursor_too_old import CursorTooOld
+from . import actions
 from .events import NOW, EventStream, make_filter
-from .forget import Forgotten, forget
-from .job import Job, deadline_in, pause_request, stop_request
-from .output import JobOutput
-from .results import BatchInfo, CompletedJob, Event, EventCursor, JobInfo, job_info
+from .job import Job
+from .results import BatchInfo, EventCursor, Forgotten, JobInfo
 from .run_to_end import run_to_end
 from .session import Session
-from .specs import Duration, Text, as_spec, encode, job_spec, make_id, seconds
+from .specs import Duration, Text, as_spec, deadline_in, make_id, seconds, spec_of_call
 from .subprocess_words import explains_options
 
 if TYPE_CHECKING:
     from ..config.contexts import Context
-
-_Thing = TypeVar("_Thing")
-
-__all__ = [
-    "BatchInfo",
-    "Client",
-    "Code",
-    "CompletedJob",
-    "CursorTooOld",
-    "Event",
-    "EventCursor",
-    "EventKind",
-    "EventStream",
-    "Forgotten",
-    "Job",
-    "JobInfo",
-    "JobOutput",
-    "JobSpec",
-    "Outcome",
-    "OutcomeKind",
-    "Refused",
-    "State",
-    "job_spec",
-]
+    from .completed_job import CompletedJob
 
 _PRIVATE_TIMEOUT_SECONDS = 30.0
 # With this many open watches `submit` opens no more: a worker limits the streams of one connection. Waits then use events.
@@ -155,20 +127,7 @@ class Client:
         time. `stop_signal`, `grace`: the signal that a stop sends first, and the time until SIGKILL. `output_limit`: stop the job if it
         writes more, in bytes or as `"1.5G"`. `linger`: when the job exits, let the processes that it leaves behind continue.
         """
-        spec = job_spec(
-            argv,
-            input=input,
-            cwd=cwd,
-            env=env,
-            name=name,
-            labels=labels,
-            time_limit=time_limit,
-            stop_signal=stop_signal,
-            grace=grace,
-            output_limit=output_limit,
-            linger=linger,
-        )
-        start, jobs = self._start([spec], [make_id(id)], tail_lines=0)
+        start, jobs = self._start([spec_of_call(locals())], [make_id(id)], tail_lines=0)
         jobs[0].args = tuple(argv)
         completed = run_to_end(self._session, start, jobs[0], timeout, grace)
         if check:
@@ -198,20 +157,7 @@ class Client:
         `watch`: the worker reports the end of the job at once, so that `wait` is quick; without it, the worker keeps nothing open for it.
         The other options are those of `run`.
         """
-        spec = job_spec(
-            argv,
-            input=input,
-            cwd=cwd,
-            env=env,
-            name=name,
-            labels=labels,
-            time_limit=time_limit,
-            stop_signal=stop_signal,
-            grace=grace,
-            output_limit=output_limit,
-            linger=linger,
-        )
-        job = self.submit_many([spec], ids=[make_id(id)], watch=watch)[0]
+        job = self.submit_many([spec_of_call(locals())], ids=[make_id(id)], watch=watch)[0]
         job.args = tuple(argv)
         return job
 
@@ -258,18 +204,12 @@ class Client:
 
     def list(self, all: bool = False, batch: str | bytes | None = None, owner: bytes | None = None) -> Iterator[JobInfo]:  # noqa: A002, FBT001, FBT002 -- reads as what it means: list(all=True)
         """Iterate over jobs, oldest first: those that have not ended, or `all`; of a batch (its name or a run id), of an owner."""
-        page = b""
-        while True:
-            wanted = request_pb2.List(all=all, owner=owner or b"", page=page)
-            if isinstance(batch, bytes):
-                wanted.batch = batch
-            elif batch is not None:
-                wanted.batch_name = batch
-            reply = self._session.reply(request_pb2.Request(list=wanted), "list").list
-            yield from map(job_info, reply.jobs)
-            page = reply.next_page
-            if not page:
-                return
+        wanted = request_pb2.List(all=all, owner=owner or b"")
+        if isinstance(batch, bytes):
+            wanted.batch = batch
+        elif batch is not None:
+            wanted.batch_name = batch
+        return self._session.list_jobs(wanted)
 
     def events(
         self,
@@ -308,9 +248,7 @@ class Client:
         """
         records = [job.record for job in jobs]
         deadline = deadline_in(timeout)
-        for some in _as_many_as_can_be_named(records):
-            exchange = self.connection.ask(stop_request([record.key for record in some], signal, grace))
-            self._session.acknowledged(exchange, some, deadline)
+        actions.stop(self._session, records, signal, grace, deadline)
         self._session.wait(records, deadline=deadline)
 
     def forget(self, jobs: Iterable[Job]) -> Forgotten:
@@ -318,17 +256,15 @@ class Client:
 
         Raises `Refused(FAILED_PRECONDITION)` if one has not ended; of each thousand jobs all are removed or none.
         """
-        return forget(self._session, [job.key for job in jobs])
+        return actions.forget(self._session, [job.key for job in jobs])
 
     def pause(self, jobs: Iterable[Job]) -> None:
         """Suspend jobs, of each thousand all or none; returns when they are suspended."""
-        for some in _as_many_as_can_be_named([job.key for job in jobs]):
-            self._session.reply(pause_request(some, paused=True), "done")
+        actions.pause(self._session, [job.key for job in jobs])
 
     def resume(self, jobs: Iterable[Job]) -> None:
         """Continue paused jobs, of each thousand all or none."""
-        for some in _as_many_as_can_be_named([job.key for job in jobs]):
-            self._session.reply(pause_request(some, paused=False), "done")
+        actions.resume(self._session, [job.key for job in jobs])
 
     # --- the rest
 
@@ -363,23 +299,12 @@ class Client:
         watch: bool = True,
         tail_lines: int | None = None,
     ) -> tuple[Exchange, builtins.list[Job]]:
-        start = request_pb2.Start(watch=watch, tail_lines=tail_lines)
-        if batch is not None:
-            start.batch.id, start.batch.name, start.batch.parallel = batch
-        for job_id, spec in zip(ids, specs, strict=True):
-            start.jobs.append(request_pb2.NewJob(id=job_id, spec=encode(spec)))
+        start = actions.start(self._session, specs, ids, batch=batch, watch=watch, tail_lines=tail_lines)
         owner = self.connection.identity.public
-        jobs = [Job(self._session, JobKey(owner, job_id)) for job_id in ids]
-        return self.connection.ask(request_pb2.Request(start=start)), jobs
+        return start, [Job(self._session, JobKey(owner, job_id)) for job_id in ids]
 
 
 def _revive_embedded() -> str:
     from ..config.own_worker import revive  # noqa: PLC0415 -- only for who uses it
 
     return revive()
-
-
-def _as_many_as_can_be_named(things: builtins.list[_Thing]) -> Iterator[builtins.list[_Thing]]:
-    """Split a list for several requests. An empty one is one request all the same, which the worker refuses."""
-    for at in range(0, max(1, len(things)), MOST_KEYS):
-        yield things[at : at + MOST_KEYS]

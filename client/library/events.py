@@ -1,21 +1,20 @@
-"""Events as an iterator over a subscription."""
+"""Events as an iterator over a subscription, and how to continue if some were missed."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
 from ...schemas.frames import MOST_JOBS_PER_FILTER
 from ...schemas.generated import event_pb2, job_pb2, request_pb2
 from ...schemas.naming import JobKey
-from ...schemas.refusal import Reason, Refused
+from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.subscription import MISSED, Phase, Subscription
-from .cursor_too_old import CursorTooOld
-from .results import Event, EventCursor, event
-from .session import Session
+from .results import Event, EventCursor, JobInfo, event, job_info
+from .session import Session, query_by_key
 
 NOW = "now"
 START = "start"
@@ -109,6 +108,44 @@ class EventStream:
     def _step(self) -> None:
         if not self._session.pump(self._deadline) and self._deadline is not None and time.monotonic() >= self._deadline:
             raise TimeoutError("no event came in time")
+
+
+class CursorTooOld(Refused):
+    """Raised if events after a cursor are no longer kept, or the store is another one: a `Refused(OUT_OF_RANGE)`.
+
+    `cursor` is the position to continue from, and `jobs()` returns the current state of the jobs. `client.events(cursor)` returns
+    everything that happens after `cursor`, so that nothing is missed in between.
+    """
+
+    def __init__(self, refused: Refused, cursor: EventCursor, session: Session, wanted: event_pb2.Filter) -> None:
+        next_step = f"check the jobs with jobwire list -a, then continue with: jobwire events --from {cursor}"
+        super().__init__(Code.OUT_OF_RANGE, refused.message, next_step, reason=refused.reason)
+        self.cursor = cursor
+        self._session = session
+        self._wanted = wanted
+
+    def __reduce__(self) -> tuple[type[Refused], tuple[Code, str, str, int | None, Reason | None]]:
+        """Return how to pickle it, as a plain refusal: a connection cannot be pickled."""
+        return Refused, (self.code, self.message, self.next_step, self.job_index, self.reason)
+
+    def jobs(self) -> Iterator[JobInfo]:
+        """Iterate over the jobs of the subscription in their current state, including those that have ended; oldest first."""
+        wanted = self._wanted
+        labels = {(label.name, label.value) for label in wanted.labels}
+        for info in self._named() if wanted.jobs else self._session.list_jobs(request_pb2.List(all=True, owner=wanted.owner, batch=wanted.batch)):
+            if labels <= set(info.spec.labels):
+                yield info
+
+    def _named(self) -> Iterator[JobInfo]:
+        for key in self._wanted.jobs:
+            try:
+                reply = self._session.reply(query_by_key(JobKey(key.owner, key.id)), "query_one").query_one
+            except Refused as refused:
+                # Forgotten: there is nothing to report.
+                if refused.code is not Code.NOT_FOUND:
+                    raise
+                continue
+            yield job_info(reply.job)
 
 
 def _oldest(session: Session, wanted: event_pb2.Filter) -> EventCursor:

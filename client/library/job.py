@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal as signals
-import time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ...schemas.generated import request_pb2
 from ...schemas.job import Outcome, State, exit_status
@@ -12,13 +11,15 @@ from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk
-from .forget import Forgotten, forget
+from . import actions
 from .known_jobs import Record
-from .output import JobOutput
-from .results import CompletedJob, JobInfo, job_info, return_code
+from .output import Collecting, JobOutput
+from .results import Forgotten, JobInfo, job_info, return_code
 from .session import Session
-from .specs import Duration, Text, milliseconds, seconds
-from .whole_output import Collecting
+from .specs import Duration, Text, deadline_in, seconds
+
+if TYPE_CHECKING:
+    from .completed_job import CompletedJob
 
 StreamName = Literal["stdout", "stderr"]
 _STREAMS = {"stdout": request_pb2.STREAM_STDOUT, "stderr": request_pb2.STREAM_STDERR}
@@ -154,8 +155,7 @@ class Job:
 
     def stop_soon(self, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None) -> None:
         """Start to stop the job; returns once the worker has accepted that."""
-        exchange = self._session.connection.ask(stop_request([self.key], signal, grace))
-        self._session.acknowledged(exchange, [self._record], deadline_in(timeout))
+        actions.stop(self._session, [self._record], signal, grace, deadline_in(timeout))
 
     def terminate(self) -> None:
         """Start to stop the job with SIGTERM, and SIGKILL after its grace. Does nothing if it has ended, as in `subprocess`."""
@@ -175,15 +175,15 @@ class Job:
 
         Raises `Refused(FAILED_PRECONDITION)` if it has not ended.
         """
-        return forget(self._session, [self.key])
+        return actions.forget(self._session, [self.key])
 
     def pause(self) -> None:
         """Suspend all processes of the job; returns when they are. Its time limit keeps running, and it keeps its slot."""
-        self._session.reply(pause_request([self.key], paused=True), "done")
+        actions.pause(self._session, [self.key])
 
     def resume(self) -> None:
         """Continue the paused job."""
-        self._session.reply(pause_request([self.key], paused=False), "done")
+        actions.resume(self._session, [self.key])
 
     # --- its output
 
@@ -207,7 +207,7 @@ class Job:
 
     def collect(self) -> Collecting:
         """Return both logs, opened at their first byte, to collect them whole."""
-        return Collecting(self._session, self.output("stdout"), self.output("stderr"))
+        return Collecting(self._session.pump, self.output("stdout"), self.output("stderr"))
 
     def tail(self, stream: StreamName, lines: int) -> bytes:
         """Return the last lines written so far."""
@@ -233,6 +233,8 @@ class Job:
 
     def completed(self, stdout: bytes, stderr: bytes) -> CompletedJob:
         """Return the result of the ended job, with this as its output."""
+        from .completed_job import CompletedJob  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
+
         record = self._record
         outcome = self._ended()
         args = self.args or (self.id,)
@@ -242,7 +244,7 @@ class Job:
 
     def timed_out(self, timeout: Duration | None, stdout: bytes = b"", stderr: bytes = b"") -> Exception:
         """Return the exception for a `timeout` that has passed, with this as the output so far."""
-        from .failures import JobTimeout  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
+        from .completed_job import JobTimeout  # noqa: PLC0415 -- as above
 
         return JobTimeout(self.args or (self.id,), seconds(timeout or 0), stdout, stderr)
 
@@ -250,20 +252,3 @@ class Job:
         if self._record.outcome is None:
             raise Refused(Code.FAILED_PRECONDITION, f"job {self.id} has not ended")
         return self._record.outcome
-
-
-def stop_request(keys: list[JobKey], signal: int | None, grace: Duration | None) -> request_pb2.Request:
-    """Return a request to stop jobs."""
-    stop = request_pb2.Stop(keys=[key_to_wire(key) for key in keys], signal=signal or 0, grace_ms=milliseconds(grace))
-    return request_pb2.Request(stop=stop)
-
-
-def pause_request(keys: list[JobKey], *, paused: bool) -> request_pb2.Request:
-    """Return a request to pause or resume jobs."""
-    wire = [key_to_wire(key) for key in keys]
-    return request_pb2.Request(pause=request_pb2.Pause(keys=wire)) if paused else request_pb2.Request(resume=request_pb2.Resume(keys=wire))
-
-
-def deadline_in(timeout: Duration | None) -> float | None:
-    """Return when a timeout that begins now has passed, on `time.monotonic`."""
-    return None if timeout is None else time.monotonic() + seconds(timeout)

@@ -1,8 +1,13 @@
-"""One log of one job, read like a pipe while the job runs. It ends when the job has ended and its last byte has been read."""
+"""The logs of a job while it runs: one of them read like a pipe, or both collected whole.
+
+A log ends when the job has ended and its last byte has been read.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from typing import Self
 
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey
@@ -110,3 +115,49 @@ class JobOutput:
         if self._exchange.refusal is not None:
             raise self._exchange.refusal.anew()
         return None
+
+
+class Collecting:
+    """Both logs of one job, read as they come. A context manager."""
+
+    def __init__(self, pump: Callable[[float | None], bool], stdout: JobOutput, stderr: JobOutput) -> None:
+        self._pump = pump
+        self._logs = (stdout, stderr)
+        self._parts: tuple[list[bytes | memoryview], list[bytes | memoryview]] = ([], [])
+
+    @property
+    def stdout(self) -> bytes:
+        """What has been read so far."""
+        return b"".join(self._parts[0])
+
+    @property
+    def stderr(self) -> bytes:
+        """What has been read so far."""
+        return b"".join(self._parts[1])
+
+    def finish(self, deadline: float | None) -> None:
+        """Read both logs to their ends.
+
+        Raises TimeoutError when the deadline has passed; what was read is kept, and it can be called again.
+        """
+        while True:
+            for log, parts in zip(self._logs, self._parts, strict=True):
+                while (data := log.take()) is not None:
+                    parts.append(data)
+            if all(log.ended for log in self._logs):
+                return
+            if not self._pump(deadline) and deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError("the job's output has not ended in time")
+
+    def close(self) -> None:
+        """Close the logs."""
+        for log in self._logs:
+            log.close()
+
+    def __enter__(self) -> Self:
+        """Return itself; it is closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()

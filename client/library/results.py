@@ -1,11 +1,10 @@
-"""What the library returns: jobs, events and results. Frozen; made from what came over the wire.
+"""What the library returns about jobs and events. Frozen; made from what came over the wire.
 
 Times are microseconds since 1970 UTC (`..._us`; 0: not yet); properties of the same name without `_us` give a datetime.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -16,7 +15,6 @@ from ...schemas.naming import JobKey, format_id, format_process
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec, from_wire
 from ...schemas.wire_codec import outcome_from_wire
-from .specs import Text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,6 +30,13 @@ class BatchInfo(NamedTuple):
     id: bytes
     name: str = ""
     parallel: int = 0
+
+
+class Forgotten(NamedTuple):
+    """How many jobs were removed (not counting those removed before), and the size of their logs in bytes."""
+
+    jobs: int
+    log_bytes: int
 
 
 class EventCursor(NamedTuple):
@@ -163,33 +168,6 @@ class Event:
     def at(self) -> datetime | None:
         """The time of the event."""
         return moment(self.at_us)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class CompletedJob:
-    """A job that has ended; resembles `subprocess.CompletedProcess`."""
-
-    args: Sequence[Text]
-    # Negative for a signal.
-    returncode: int
-    stdout: bytes
-    stderr: bytes
-    key: JobKey
-    pid: int | None
-    started_at_us: int
-    ended_at_us: int
-    outcome: Outcome
-
-    def __repr__(self) -> str:
-        """Return the same text as `subprocess.CompletedProcess`."""
-        return f"CompletedJob(args={list(self.args)!r}, returncode={self.returncode}, stdout={self.stdout!r}, stderr={self.stderr!r})"
-
-    def check_returncode(self) -> None:
-        """Raise `JobFailed`, a `subprocess.CalledProcessError`, if the return code is not 0."""
-        if self.returncode:
-            from .failures import JobFailed  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
-
-            raise JobFailed(self)
 
 
 def return_code(outcome: Outcome) -> int:

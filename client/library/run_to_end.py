@@ -6,13 +6,16 @@ Whatever ends the wait early also ends the job, as with `subprocess.run`.
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ..protocol.exchange import Exchange
-from .job import Job, deadline_in
-from .results import CompletedJob
+from .job import Job
+from .output import Collecting
 from .session import Session
-from .specs import Duration, seconds
-from .whole_output import Collecting
+from .specs import Duration, deadline_in, seconds
+
+if TYPE_CHECKING:
+    from .completed_job import CompletedJob
 
 # A worker that does not answer must not hold up an interruption for ever.
 _STOP_ACKNOWLEDGED_SECONDS = 5.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from ...schemas.frames import MOST_JOBS_PER_FILTER
@@ -20,6 +20,7 @@ from ..protocol.exchange import Exchange
 from ..protocol.subscription import MISSED, Phase, Subscription
 from ..sockets.connection import Connection
 from .known_jobs import Record, Tracking
+from .results import JobInfo, job_info
 
 # Concurrent requests for many jobs: far below what a worker holds for one peer.
 _QUERIES_AT_ONCE = 64
@@ -103,6 +104,15 @@ class Session:
         if not isinstance(item, request_pb2.Reply) or item.WhichOneof("content") != content:
             raise Refused(Code.INTERNAL, f"the worker did not answer with {content}")
         return item
+
+    def list_jobs(self, wanted: request_pb2.List) -> Iterator[JobInfo]:
+        """Iterate over the jobs that a request lists, page by page."""
+        while True:
+            reply = self.reply(request_pb2.Request(list=wanted), "list").list
+            yield from map(job_info, reply.jobs)
+            if not reply.next_page:
+                return
+            wanted.page = reply.next_page
 
     # --- ends of jobs
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...schemas.generated import job_pb2
 from ...schemas.naming import ID_BYTES, new_id, parse_id
@@ -72,6 +73,11 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         output_limit_bytes=parse_size(output_limit) if isinstance(output_limit, str) else output_limit,
         linger=linger,
     )
+
+
+def spec_of_call(arguments: Mapping[str, Any]) -> JobSpec:
+    """Return what `job_spec` returns for those of these arguments that it takes: `locals()` of a function with all its options."""
+    return job_spec(**{name: arguments[name] for name in job_spec.__annotations__ if name != "return"})
 
 
 def as_spec(job: JobSpec | Sequence[Text]) -> JobSpec:
@@ -158,3 +164,8 @@ def milliseconds(duration: Duration | None) -> int | None:
     if value < 0:
         raise Refused(Code.INVALID_ARGUMENT, f"{value} is not a duration in seconds")
     return -int(-value * 1000 // 1)
+
+
+def deadline_in(timeout: Duration | None) -> float | None:
+    """Return when a timeout that begins now has passed, on `time.monotonic`."""
+    return None if timeout is None else time.monotonic() + seconds(timeout)

@@ -8,28 +8,16 @@ from __future__ import annotations
 # Type checkers take this name for true; importing it from typing would cost the keeper a megabyte.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .client.library.client import (
-        BatchInfo,
-        Client,
-        Code,
-        CompletedJob,
-        CursorTooOld,
-        Event,
-        EventCursor,
-        EventKind,
-        EventStream,
-        Forgotten,
-        Job,
-        JobInfo,
-        JobOutput,
-        JobSpec,
-        Outcome,
-        OutcomeKind,
-        Refused,
-        State,
-        job_spec,
-    )
-    from .client.library.failures import JobFailed, JobTimeout
+    from .client.library.client import Client
+    from .client.library.completed_job import CompletedJob, JobFailed, JobTimeout
+    from .client.library.events import CursorTooOld, EventStream
+    from .client.library.job import Job
+    from .client.library.output import JobOutput
+    from .client.library.results import BatchInfo, Event, EventCursor, Forgotten, JobInfo
+    from .client.library.specs import job_spec
+    from .schemas.job import EventKind, Outcome, OutcomeKind, State
+    from .schemas.refusal import Code, Refused
+    from .schemas.spec import JobSpec
 
 __version__ = "0.1.0"
 __all__ = [
@@ -57,19 +45,30 @@ __all__ = [
     "job_spec",
 ]
 
-_HOMES = {"JobFailed": ".client.library.failures", "JobTimeout": ".client.library.failures"}
-_HOME = ".client.library.client"
+# The modules that define them.
+_HOMES = {
+    "client.library.client": ("Client",),
+    "client.library.completed_job": ("CompletedJob", "JobFailed", "JobTimeout"),
+    "client.library.events": ("CursorTooOld", "EventStream"),
+    "client.library.job": ("Job",),
+    "client.library.output": ("JobOutput",),
+    "client.library.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobInfo"),
+    "client.library.specs": ("job_spec",),
+    "schemas.job": ("EventKind", "Outcome", "OutcomeKind", "State"),
+    "schemas.refusal": ("Code", "Refused"),
+    "schemas.spec": ("JobSpec",),
+}
 
 
 def __getattr__(name: str) -> object:
     """Import a public name at its first use (PEP 562)."""
-    if name not in __all__:
-        raise AttributeError(f"module 'jobwire' has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 -- kept out of the start-up of those that need no public name
+    for home, names in _HOMES.items():
+        if name in names:
+            from importlib import import_module  # noqa: PLC0415 -- kept out of the start-up of those that need no public name
 
-    value = getattr(import_module(_HOMES.get(name, _HOME), __name__), name)
-    globals()[name] = value
-    return value
+            value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+            return value
+    raise AttributeError(f"module 'jobwire' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -8,9 +8,7 @@ import typer
 
 from ....schemas.text.durations import parse_age
 from ....schemas.text.sizes import format_size
-from ...library.client import Client, Job
-from ...library.forget import Forgotten
-from ...library.results import JobInfo
+from ...library.results import Forgotten, JobInfo
 from ..arguments import Json, understood
 from ..exit_status import BadInput
 from ..job_names import chosen_jobs
@@ -51,11 +49,7 @@ def forget(
             if dry_run:
                 _tell(Forgotten(len(chosen), sum(_log_bytes(info) for info in chosen)), "would be forgotten", json=json)
                 return
-        _tell(_forget(connected, jobs), "forgotten", json=json)
-
-
-def _forget(connected: Client, jobs: list[Job]) -> Forgotten:
-    return connected.forget(jobs) if jobs else Forgotten(0, 0)
+        _tell(connected.forget(jobs), "forgotten", json=json)
 
 
 def _is_older(info: JobInfo, age_ms: int | None) -> bool:

@@ -11,7 +11,8 @@ import pytest
 from daemons import Worker, wait_until
 from raw_client import RawClient
 
-from jobwire.client.library.client import Client, Job
+from jobwire.client.library.client import Client
+from jobwire.client.library.job import Job
 from jobwire.schemas.generated import event_pb2, request_pb2
 from jobwire.schemas.job import EventKind, OutcomeKind
 from jobwire.schemas.naming import new_id, parse_id

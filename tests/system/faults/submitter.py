@@ -17,7 +17,8 @@ from typing import Any
 from ledger import append
 from orders import from_json
 
-from jobwire.client.library.client import BatchInfo, Client
+from jobwire.client.library.client import Client
+from jobwire.client.library.results import BatchInfo
 from jobwire.keys.identity import load, parse_public
 from jobwire.schemas.refusal import Code, Refused
 

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jobwire.client.library.client import Client, Event, EventCursor
+from jobwire.client.library.client import Client
+from jobwire.client.library.results import Event, EventCursor
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import EventKind
 

@@ -11,7 +11,8 @@ from contextlib import suppress
 import pytest
 from daemons import Worker
 
-from jobwire.client.library.client import Client, Job
+from jobwire.client.library.client import Client
+from jobwire.client.library.job import Job
 from jobwire.schemas.refusal import Code, Refused
 
 

@@ -15,8 +15,14 @@ from fake_daemon import FakeDaemon, Later
 
 import jobwire
 from jobwire.client.config.contexts import Context
-from jobwire.client.library.client import BatchInfo, Client, Code, CursorTooOld, EventCursor, Forgotten, Job, JobSpec, Refused, State
-from jobwire.client.library.failures import JobFailed
+from jobwire.client.library.client import Client
+from jobwire.client.library.events import CursorTooOld
+from jobwire.client.library.job import Job
+from jobwire.client.library.results import BatchInfo, EventCursor, Forgotten
+from jobwire.schemas.job import State
+from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.spec import JobSpec
+from jobwire.client.library.completed_job import JobFailed
 from jobwire.client.library.specs import job_spec
 from jobwire.keys.identity import Identity, load, save
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2

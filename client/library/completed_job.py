@@ -1,19 +1,42 @@
-"""Exceptions derived from those of `subprocess`, in a module of their own because `subprocess` is slow to import."""
+"""The result of a job, and the exceptions for one that failed or timed out: those of `subprocess`, with what is known about the job.
+
+Imported only when a job has ended or a timeout has passed: `subprocess` is slow to import.
+"""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from ...schemas.refusal import Refused
+from ...schemas.job import Outcome
+from ...schemas.naming import JobKey
 from .specs import Text
 
-if TYPE_CHECKING:
-    # At run time it is the other way round.
-    from .results import CompletedJob
 
-__all__ = ["JobFailed", "JobTimeout", "Refused"]
+@dataclass(frozen=True, slots=True, repr=False)
+class CompletedJob:
+    """A job that has ended; resembles `subprocess.CompletedProcess`."""
+
+    args: Sequence[Text]
+    # Negative for a signal.
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+    key: JobKey
+    pid: int | None
+    started_at_us: int
+    ended_at_us: int
+    outcome: Outcome
+
+    def __repr__(self) -> str:
+        """Return the same text as `subprocess.CompletedProcess`."""
+        return f"CompletedJob(args={list(self.args)!r}, returncode={self.returncode}, stdout={self.stdout!r}, stderr={self.stderr!r})"
+
+    def check_returncode(self) -> None:
+        """Raise `JobFailed`, a `subprocess.CalledProcessError`, if the return code is not 0."""
+        if self.returncode:
+            raise JobFailed(self)
 
 
 class JobFailed(subprocess.CalledProcessError):

@@ -1,0 +1,73 @@
+"""What is done to jobs: start, stop, pause, resume and forget them.
+
+A request names a thousand jobs at most. Of more, each thousand is one request, and of each either all are meant or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from ...schemas.frames import MOST_KEYS
+from ...schemas.generated import request_pb2
+from ...schemas.naming import JobKey
+from ...schemas.spec import JobSpec
+from ...schemas.wire_codec import key_to_wire
+from ..protocol.exchange import Exchange
+from .known_jobs import Record
+from .results import BatchInfo, Forgotten
+from .session import Session
+from .specs import Duration, encode, milliseconds
+
+_Thing = TypeVar("_Thing")
+
+
+def start(
+    session: Session, specs: Sequence[JobSpec], ids: Sequence[bytes], *, batch: BatchInfo | None, watch: bool, tail_lines: int | None
+) -> Exchange:
+    """Start jobs with one request, all or none, and return the exchange, which is not acknowledged yet."""
+    wanted = request_pb2.Start(watch=watch, tail_lines=tail_lines)
+    if batch is not None:
+        wanted.batch.id, wanted.batch.name, wanted.batch.parallel = batch
+    for job_id, spec in zip(ids, specs, strict=True):
+        wanted.jobs.append(request_pb2.NewJob(id=job_id, spec=encode(spec)))
+    return session.connection.ask(request_pb2.Request(start=wanted))
+
+
+def stop(session: Session, records: Sequence[Record], signal: int | None, grace: Duration | None, deadline: float | None) -> None:
+    """Start to stop jobs; returns once the worker has accepted that.
+
+    Raises the refusal, or TimeoutError when the deadline has passed.
+    """
+    for some in _parts(records):
+        keys = [key_to_wire(record.key) for record in some]
+        wanted = request_pb2.Stop(keys=keys, signal=signal or 0, grace_ms=milliseconds(grace))
+        session.acknowledged(session.connection.ask(request_pb2.Request(stop=wanted)), some, deadline)
+
+
+def pause(session: Session, keys: Sequence[JobKey]) -> None:
+    """Suspend all processes of jobs; returns when they are."""
+    for some in _parts(keys):
+        session.reply(request_pb2.Request(pause=request_pb2.Pause(keys=map(key_to_wire, some))), "done")
+
+
+def resume(session: Session, keys: Sequence[JobKey]) -> None:
+    """Continue paused jobs."""
+    for some in _parts(keys):
+        session.reply(request_pb2.Request(resume=request_pb2.Resume(keys=map(key_to_wire, some))), "done")
+
+
+def forget(session: Session, keys: Sequence[JobKey]) -> Forgotten:
+    """Remove jobs with their logs and return how many."""
+    jobs = log_bytes = 0
+    for some in _parts(keys) if keys else ():
+        reply = session.reply(request_pb2.Request(forget=request_pb2.Forget(keys=map(key_to_wire, some))), "forget").forget
+        jobs += reply.jobs
+        log_bytes += reply.log_bytes
+    return Forgotten(jobs, log_bytes)
+
+
+def _parts(things: Sequence[_Thing]) -> Iterator[Sequence[_Thing]]:
+    """Split a list for several requests. An empty one is one request all the same, which the worker refuses."""
+    for at in range(0, max(1, len(things)), MOST_KEYS):
+        yield things[at : at + MOST_KEYS]
