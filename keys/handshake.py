@@ -13,11 +13,9 @@ import zmq
 
 from .identity import KEY_BYTES
 from .rights import Member
-from .sockets import Context, Socket
+from .sockets import Context, Socket, readable
 
 ENDPOINT = "inproc://zeromq.zap.01"
-# An enum's `&` takes longer than the check itself.
-_POLLIN = int(zmq.POLLIN)
 _VERSION = b"1.0"
 # After the routing id and the empty frame: version, request id, domain, address, routing id of the peer, mechanism, credentials.
 _CREDENTIALS = 6
@@ -43,7 +41,7 @@ class Handshake:
 
     def drain(self) -> None:
         """Answer all pending requests; afterwards the edge-triggered ZMQ_FD signals the next one."""
-        while int(self.socket.getsockopt(zmq.EVENTS)) & _POLLIN:
+        while readable(self.socket):
             self._answer(self.socket.recv_multipart(zmq.DONTWAIT))
 
     def close(self) -> None:

@@ -14,6 +14,8 @@ HANDSHAKE_MS = 3000
 # Any name will do, but without one there is nothing to enforce.
 ZAP_DOMAIN = b"jobwire"
 
+# An enum's `&` takes longer than the look itself.
+_POLLIN = int(zmq.POLLIN)
 _IPV6_LISTENERS = ("tcp://*:", "tcp://[")
 
 Context = zmq.Context[zmq.Socket[bytes]]
@@ -69,6 +71,14 @@ def client_socket(context: Context, socket_type: int, identity: Identity, server
     socket = _new_socket(context, socket_type, identity)
     socket.set(zmq.CURVE_SERVERKEY, server_curve)
     return socket
+
+
+def readable(socket: Socket) -> bool:
+    """Return whether a message can be read now.
+
+    Also makes libzmq look at the socket, which `recv` does not always, and arms ZMQ_FD: it is edge-triggered, see zmq_getsockopt(3).
+    """
+    return bool(int(socket.getsockopt(zmq.EVENTS)) & _POLLIN)
 
 
 def _new_socket(context: Context, socket_type: int, identity: Identity) -> Socket:

@@ -25,10 +25,11 @@ from dataclasses import dataclass, field
 
 import zmq
 
+from ...keys.sockets import readable
 from .handshake_gate import Gate
 from .inflow import Connection
 from .tcp import HELD_BYTES, Gone, cookie_of, hold_newcomers, let_read, network_of, shut_down
-from .zmq_reader import EdgeReader, readable
+from .zmq_reader import EdgeReader
 
 _log = logging.getLogger(__name__)
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import zmq
 
+from ...keys.sockets import readable
+
 # An enum's `&` takes longer than the check itself.
 _POLLIN = int(zmq.POLLIN)
 
@@ -66,8 +68,3 @@ class EdgeReader:
         if self._later is not None:
             self._later.cancel()
             self._later = None
-
-
-def readable(socket: zmq.Socket[bytes]) -> bool:
-    """Return whether there is something to read."""
-    return bool(int(socket.getsockopt(zmq.EVENTS)) & _POLLIN)

@@ -1,4 +1,4 @@
-"""The sockets of one client: a DEALER for the conversation, made at the first request, and a SUB for news, made at the first subscription.
+"""The connection of one client: a socket for requests, made at the first one, and one for events, made at the first subscription.
 
 Sending, receiving and dispatching happen in the caller's thread, inside `pump`; there is no other thread. A second thread that calls at
 the same time gets a RuntimeError: give each thread its own connection. A signal handler must not call; it may raise, as
@@ -18,7 +18,7 @@ import os
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import zmq
@@ -29,14 +29,13 @@ from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..protocol.conversation import Conversation, Exchange, Greeted, Happened, Item, greeting
 from ..protocol.subscription import Subscription
-from . import diagnosis
 from .event_socket import Feed, locate
-from .monitored_socket import Change, Link, readable
+from .monitored_socket import Link
+from .request_socket import RequestSocket
 from .retreat import Retreat
 from .signal_guard import Inside
 
 CONNECT_TIMEOUT_SECONDS = 5.0
-_MESSAGES_A_TURN = 256
 # poll(2) takes a C int. A longer wait is repeated.
 _LONGEST_WAIT_SECONDS = 3600.0
 
@@ -69,17 +68,12 @@ class Connection:
         self._context = new_context()
         self._close = weakref.finalize(self, _close, self._context, self._inside, self._process)
         # Only a private worker can be revived.
-        links = [Link(kind, server_key, identity, connect_timeout, private=revive is not None) for kind in (zmq.DEALER, zmq.SUB)]
-        self._link = links[0]
-        self._feed = Feed(self._conversation, links[1], self._context)
-        self._unsent: deque[bytes] = deque()
-        # For `_tell`: the sentence, and whether the connection was lost.
-        self._sentences: list[str] = []
-        self._lost = False
-        self._retreat = Retreat(share=os.getpid() % 64 / 63)
+        requests, news = (Link(kind, server_key, identity, connect_timeout, private=revive is not None) for kind in (zmq.DEALER, zmq.SUB))
+        self._requests = RequestSocket(self._conversation, requests, self._context, Retreat(share=os.getpid() % 64 / 63))
+        self._feed = Feed(self._conversation, news, self._context)
         # What freed readers were reading; any thread may append to it at any time.
         self._dropped: deque[Exchange | Subscription] = deque()
-        self._inside.repair = partial(_repair, self._link, self._feed, self._conversation, self._unsent)
+        self._inside.repair = partial(_repair, self._requests, self._feed)
 
     @property
     def greeted(self) -> bool:
@@ -92,7 +86,7 @@ class Connection:
         """Begin an exchange and return it; the request's `id` is filled in, and it is sent once `hello` is answered. Never waits."""
         with self._enter():
             exchange = self._conversation.ask(request)
-            self._open(time.monotonic())
+            self._requests.open(self.endpoint, time.monotonic())
             self._flush()
         return exchange
 
@@ -159,7 +153,7 @@ class Connection:
         with self._enter():
             now = time.monotonic()
             self._feed.add(subscription, now)
-            self._open(now)
+            self._requests.open(self.endpoint, now)
             self._feed.turn(now)
             self._flush()
 
@@ -208,10 +202,6 @@ class Connection:
             raise RuntimeError("this connection was made before a fork; the child needs its own")
         return self._inside
 
-    def _open(self, now: float) -> None:
-        if not self._link.is_open and not self._retreat.lasts(now):
-            self._link.open(self._context, self.endpoint, now)
-
     def _pump(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
         woken = False
         while True:
@@ -227,67 +217,29 @@ class Connection:
 
     def _turn(self, now: float) -> bool:
         """Receive everything that came and send everything that is due; never waits."""
-        came = self._receive()
-        self._come_again(now)
-        came |= self._watch(now)
+        came = self._sort(self._requests.receive())
+        self._requests.back_off(now)
+        refused = self._requests.watch(now)
+        if refused is not None:
+            failed = self._conversation.fail(refused)
+            came |= self._feed.end(refused)
+            came |= self._sort(failed)
         if self._conversation.waits or len(self._feed):
-            self._open(now)
+            self._requests.open(self.endpoint, now)
         came |= self._feed.turn(now)
         self._flush()
         return came
 
-    def _receive(self) -> bool:
-        socket = self._link.socket
-        came = False
-        for _ in range(_MESSAGES_A_TURN):
-            if socket is None or not readable(socket):
-                break
-            frame = socket.recv(zmq.DONTWAIT)
-            data: bytes | memoryview = b""
-            while socket.get(zmq.RCVMORE):
-                data = socket.recv(zmq.DONTWAIT, copy=False).buffer
-            came |= self._sort(self._conversation.receive(frame, data))
-        return came
-
-    def _come_again(self, now: float) -> None:
-        """Try again later if the worker refused this connection as one too many."""
-        refused = self._conversation.turned_away
-        if refused is None:
-            return
-        if self._retreat.begin(now):
-            self._sentences.append(f"{refused.message}; waiting until one is closed")
-        self._unsent.clear()
-        self._link.close()
-        self._conversation.lost()
-
-    def _sort(self, happened: Sequence[Happened]) -> bool:
+    def _sort(self, happened: Iterable[Happened]) -> bool:
+        any_happened = False
         for what in happened:
+            any_happened = True
             if isinstance(what, Greeted):
-                self._retreat.end()
-                self._feed.greeted(what, locate(what.hello.event_endpoint, self._link.reached))
+                self._requests.retreat.end()
+                self._feed.greeted(what, locate(what.hello.event_endpoint, self._requests.link.reached))
             else:
                 self._feed.answered(what)
-        return bool(happened)
-
-    def _watch(self, now: float) -> bool:
-        """Tell the conversation what happened to the connection, and return whether that ended anything."""
-        failed: list[Happened] = []
-        ended = False
-        for change in self._link.watch(now):
-            self._unsent.clear()
-            if change is Change.UP:
-                if self._conversation.hello is not None:
-                    self._sentences.append(diagnosis.back(self.endpoint))
-                self._conversation.connected()
-            else:
-                self._conversation.lost()
-                self._lost = True
-            if change is Change.DOWN:
-                self._sentences.append(diagnosis.lost(self.endpoint))
-            if change is Change.FAILED and self._link.refusal is not None:
-                failed += self._conversation.fail(self._link.refusal)
-                ended |= self._feed.end(self._link.refusal)
-        return self._sort(failed) or ended
+        return any_happened
 
     def _flush(self) -> None:
         while self._dropped:
@@ -296,21 +248,12 @@ class Connection:
                 self._feed.remove(what)
             else:
                 self._conversation.forget(what)
-        self._unsent.extend(self._conversation.outgoing())
-        socket = self._link.socket
-        while self._unsent and socket is not None and self._link.up:
-            try:
-                socket.send(self._unsent[0], zmq.DONTWAIT)
-            except zmq.Again:
-                # The pipe does not exist yet or any more: POLLOUT or the monitor will tell.
-                return
-            self._unsent.popleft()
+        self._requests.flush()
 
     def _tell(self) -> bool:
         """Report what happened to the connection and revive a lost one, which may both take long. Return whether the endpoint changed."""
-        sentences, self._sentences = self._sentences, []
-        lost, self._lost = self._lost, False
-        revive = self._revive if lost and not self._link.up else None
+        sentences, lost = self._requests.take_tidings()
+        revive = self._revive if lost and not self._requests.link.up else None
         if not sentences and revive is None:
             return False
         self._inside.let_signals_through()
@@ -322,13 +265,13 @@ class Connection:
         if endpoint is None or endpoint == self.endpoint:
             return False
         self.endpoint = endpoint
-        self._link.close()
+        self._requests.link.close()
         return True
 
     def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
         """Wait until something may have changed, and return whether a wake fd is readable."""
-        times = [at for at in (deadline, self._retreat.until, self._link.due_at(), self._feed.due_at()) if at is not None]
-        watched = self._link.waited_on(writable=bool(self._unsent)) + self._feed.link.waited_on()
+        times = [at for at in (deadline, self._requests.due_at(), self._feed.due_at()) if at is not None]
+        watched = self._requests.waited_on() + self._feed.link.waited_on()
         milliseconds = max(0, math.ceil(min(min(times) - time.monotonic(), _LONGEST_WAIT_SECONDS) * 1000)) if times else -1
         signals = self._inside.begin_wait()
         awake = zmq.zmq_poll([*watched, *((fd, zmq.POLLIN) for fd in (*wake_fds, *signals))], milliseconds)
@@ -337,11 +280,9 @@ class Connection:
         return not readable_fds.isdisjoint(wake_fds)
 
 
-def _repair(link: Link, feed: Feed, conversation: Conversation, unsent: deque[bytes]) -> None:
+def _repair(requests: RequestSocket, feed: Feed) -> None:
     """Start over on a new connection, as after a loss: the last call was interrupted halfway."""
-    link.close()
-    unsent.clear()
-    conversation.repair()
+    requests.repair()
     feed.repair()
 
 

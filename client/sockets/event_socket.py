@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import zmq
 
-from ...keys.sockets import Context
+from ...keys.sockets import Context, readable
 from ...schemas.frames import read_news
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..protocol.conversation import Conversation, Exchange, Greeted
 from ..protocol.subscription import Phase, Subscription
 from . import diagnosis
-from .monitored_socket import Change, Link, readable
+from .monitored_socket import Change, Link
 
 # The worker's heartbeat comes every few seconds. A grant that is silent for so long is gone, or its news do not get through.
 _SILENCE_SECONDS = 30.0

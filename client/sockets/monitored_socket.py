@@ -17,7 +17,7 @@ from collections import deque
 import zmq
 
 from ...keys.identity import Identity
-from ...keys.sockets import Context, Socket, client_socket, connect
+from ...keys.sockets import Context, Socket, client_socket, connect, readable
 from ...schemas.refusal import Code, Refused
 from . import diagnosis
 from .addresses import Resolution, is_named
@@ -57,9 +57,6 @@ _OPTIONS = (
 )
 _FAILED_HANDSHAKES = (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
 _EVENT_FORM = struct.Struct("=Hi")
-
-# An enum's `&` takes longer than the check itself.
-_POLLIN = int(zmq.POLLIN)
 
 
 class Change(enum.Enum):
@@ -249,8 +246,3 @@ class Link:
         self._give_up_at = None
         self._was_up = False
         return Change.FAILED
-
-
-def readable(socket: Socket) -> bool:
-    """Return whether a message can be read. Also makes libzmq process the socket's commands, which `recv` does not always do."""
-    return bool(int(socket.get(zmq.EVENTS)) & _POLLIN)

@@ -155,7 +155,7 @@ def test_a_name_is_asked_for_anew_when_the_connection_is_lost(daemon: FakeDaemon
         daemon._host = "127.0.0.3"
         daemon.start()
         assert connection.call(listing(), soon())
-        assert connection._link.reached.startswith("tcp://127.0.0.3:")
+        assert connection._requests.link.reached.startswith("tcp://127.0.0.3:")
 
 
 def test_a_name_that_is_not_known_yet_is_asked_for_again(daemon: FakeDaemon, identity: Identity, names: Names) -> None:

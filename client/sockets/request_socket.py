@@ -1,0 +1,119 @@
+"""The request socket, a DEALER: carries the frames of the conversation, and tells it and the user what becomes of the connection.
+
+Decides nothing about requests: that is conversation.py. When a new connection is tried is decided by retreat.py and monitored_socket.py.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import zmq
+
+from ...keys.sockets import Context, readable
+from ...schemas.refusal import Refused
+from ..protocol.conversation import Conversation, Happened
+from . import diagnosis
+from .monitored_socket import Change, Link
+from .retreat import Retreat
+
+_MESSAGES_A_TURN = 256
+
+
+class Tidings(NamedTuple):
+    """What the user is told of the connection, in sentences, and whether it was lost and may need to be revived."""
+
+    sentences: list[str]
+    lost: bool
+
+
+class RequestSocket:
+    """The socket of one conversation. `link` is the socket, opened in `context`."""
+
+    def __init__(self, conversation: Conversation, link: Link, context: Context, retreat: Retreat) -> None:
+        self.link = link
+        self.retreat = retreat
+        self._conversation = conversation
+        self._context = context
+        self._unsent: deque[bytes] = deque()
+        self._sentences: list[str] = []
+        self._lost = False
+
+    def open(self, endpoint: str, now: float) -> None:
+        """Connect, unless there is a connection or it is too early to try again."""
+        if not self.link.is_open and not self.retreat.lasts(now):
+            self.link.open(self._context, endpoint, now)
+
+    def receive(self) -> Iterator[Happened]:
+        """Receive messages, as many as are good for one turn, and iterate over what happened by each before the next is received."""
+        socket = self.link.socket
+        for _ in range(_MESSAGES_A_TURN):
+            if socket is None or not readable(socket):
+                break
+            frame = socket.recv(zmq.DONTWAIT)
+            data: bytes | memoryview = b""
+            while socket.get(zmq.RCVMORE):
+                data = socket.recv(zmq.DONTWAIT, copy=False).buffer
+            yield from self._conversation.receive(frame, data)
+
+    def back_off(self, now: float) -> None:
+        """Close the connection and try again later if the worker refused it as one too many."""
+        refused = self._conversation.turned_away
+        if refused is None:
+            return
+        if self.retreat.begin(now):
+            self._sentences.append(f"{refused.message}; waiting until one is closed")
+        self._unsent.clear()
+        self.link.close()
+        self._conversation.lost()
+
+    def watch(self, now: float) -> Refused | None:
+        """Tell the conversation what became of the connection. Return why there is none, if that is final."""
+        refusal = None
+        for change in self.link.watch(now):
+            self._unsent.clear()
+            if change is Change.UP:
+                if self._conversation.hello is not None:
+                    self._sentences.append(diagnosis.back(self.link.endpoint))
+                self._conversation.connected()
+            else:
+                self._conversation.lost()
+                self._lost = True
+            if change is Change.DOWN:
+                self._sentences.append(diagnosis.lost(self.link.endpoint))
+            if change is Change.FAILED:
+                refusal = self.link.refusal
+        return refusal
+
+    def flush(self) -> None:
+        """Send what the conversation has to send, as far as it goes without waiting."""
+        self._unsent.extend(self._conversation.outgoing())
+        socket = self.link.socket
+        while self._unsent and socket is not None and self.link.up:
+            try:
+                socket.send(self._unsent[0], zmq.DONTWAIT)
+            except zmq.Again:
+                # The pipe does not exist yet or any more: POLLOUT or the monitor will tell.
+                return
+            self._unsent.popleft()
+
+    def take_tidings(self) -> Tidings:
+        """Return what is to be told, once."""
+        tidings = Tidings(self._sentences, self._lost)
+        self._sentences, self._lost = [], False
+        return tidings
+
+    def repair(self) -> None:
+        """Start over on a new connection, as after a loss: a call was interrupted halfway."""
+        self.link.close()
+        self._unsent.clear()
+        self._conversation.repair()
+
+    def due_at(self) -> float | None:
+        """Return when `watch` or `open` has something to do even if nothing comes."""
+        return min((at for at in (self.retreat.until, self.link.due_at()) if at is not None), default=None)
+
+    def waited_on(self) -> list[tuple[zmq.Socket[bytes] | int, int]]:
+        """Return what to poll."""
+        return self.link.waited_on(writable=bool(self._unsent))
