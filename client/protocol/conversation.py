@@ -23,7 +23,7 @@ from ...keys.signature import sign
 from ...schemas.frames import PROTOCOL_VERSION, SIGNED_VERBS, read_reply, refusal_from
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
-from ..config.advice import advised
+from .advice import advised
 from .exchange import Chunk, Exchange, Item
 
 __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "greeting"]

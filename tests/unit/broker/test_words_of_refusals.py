@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobwire.client.cli.main import VERBS
-from jobwire.client.config.advice import advised
+from jobwire.client.protocol.advice import advised
 from jobwire.schemas.refusal import Code, Reason, Refused
 
 ROOT = Path(__file__).resolve().parents[3]
