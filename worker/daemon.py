@@ -152,7 +152,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
             _warn_of_loopback(endpoint)
         _log.info("ready: %s", json.dumps(description.fields()))
         if settings.caller:
-            # Sent by a caller with fewer restrictions than the first (client/config/caller.py); blocked until now.
+            # Sent by a caller with fewer restrictions than the first (client/private_worker/caller.py); blocked until now.
             loop.add_signal_handler(signal.SIGUSR1, _make_way, daemon, signals)
         made_way = await _until_told(signals, engine, description, has_terminal=has_terminal)
         if made_way is not None:

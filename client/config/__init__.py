@@ -1,1 +1,1 @@
-"""Which worker is used: contexts, and the private worker of this user."""
+"""The workers that this user knows by name."""

@@ -87,12 +87,12 @@ def current_name() -> str:
 def resolve(name: str | None = None) -> Context:
     """Return a context by name, or the current one. Starts the embedded worker if it is meant and not running.
 
-    Raises `Refused`: NOT_FOUND for a name that is not configured, and as `embedded.ensure` does.
+    Raises `Refused`: NOT_FOUND for a name that is not configured, and as `ensure` in private_worker/ does.
     """
     current, contexts = _read()
     name = name or os.environ.get(CONTEXT_VARIABLE) or current
     if name == EMBEDDED:
-        from .own_worker import ensure  # noqa: PLC0415 -- who speaks to another worker need not wait for it
+        from ..private_worker.ensure import ensure  # noqa: PLC0415 -- who speaks to another worker need not wait for it
 
         return ensure()
     if name not in contexts:

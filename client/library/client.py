@@ -305,6 +305,6 @@ class Client:
 
 
 def _revive_embedded() -> str:
-    from ..config.own_worker import revive  # noqa: PLC0415 -- only for who uses it
+    from ..private_worker.ensure import revive  # noqa: PLC0415 -- only for who uses it
 
     return revive()

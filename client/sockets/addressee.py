@@ -1,4 +1,4 @@
-"""The worker that a client uses. Knows neither how it is configured (contexts.py) nor how it is started (own_worker.py)."""
+"""The worker that a client uses. Knows neither how it is configured (contexts.py) nor how it is started (private_worker/)."""
 
 from __future__ import annotations
 

@@ -13,8 +13,9 @@ import pytest
 from daemons import Worker, wait_until
 from home import SECONDS, Home, command, read_until
 
-from jobwire.client.config import own_worker
 from jobwire.client.library.client import Client
+from jobwire.client.private_worker import launch
+from jobwire.client.private_worker.ensure import ensure
 from jobwire.client.sockets.addressee import Context
 from jobwire.keys import identity as identities
 
@@ -123,7 +124,7 @@ def test_a_worker_that_is_started_by_hand_in_the_same_moment_is_used(home: Home,
     for name in ("JOBWIRE_CONFIG", "JOBWIRE_STATE"):
         monkeypatch.setenv(name, home.env[name])
     started: list[subprocess.Popen[bytes]] = []
-    start = own_worker._start
+    start = launch.start
 
     def too_late(folder: Path) -> Context:
         started.append(home.start("worker", "run"))
@@ -131,9 +132,9 @@ def test_a_worker_that_is_started_by_hand_in_the_same_moment_is_used(home: Home,
         read_until(started[0].stdout, b"worker ready")
         return start(folder)
 
-    monkeypatch.setattr(own_worker, "_start", too_late)
+    monkeypatch.setattr(launch, "start", too_late)
     try:
-        found = own_worker.ensure()
+        found = ensure()
         assert home.records("worker", "status")[0]["endpoint"] == found.endpoint
         assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"
     finally:

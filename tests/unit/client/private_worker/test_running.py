@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.client.config.own_worker import _described
+from jobwire.client.private_worker.running import described as found_in
 from jobwire.keys.holder import DESCRIPTION, identify
 from jobwire.keys.identity import format_public, generate
 
@@ -22,13 +22,13 @@ def described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, obje
 
 
 def test_a_worker_whose_lock_file_was_removed_is_found_by_its_process(described: dict[str, object], tmp_path: Path) -> None:
-    found = _described(tmp_path, "")
+    found = found_in(tmp_path, "")
     assert found is not None
     assert found.endpoint == described["endpoint"]
 
 
 def test_a_description_of_a_former_worker_is_none_of_who_holds_the_folder_now(described: dict[str, object], tmp_path: Path) -> None:
-    assert _described(tmp_path, "1") is None
+    assert found_in(tmp_path, "1") is None
     for other in ({"start_ticks": 1}, {"boot_id": "another"}):
         (tmp_path / DESCRIPTION).write_text(json.dumps({**described, **other}))
-        assert _described(tmp_path, "") is None
+        assert found_in(tmp_path, "") is None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobwire.client.config import caller
+from jobwire.client.private_worker import caller
 
 PLAIN: dict[str, Any] = {"nice": 0, "bound": 0, "groups": [5], "hard": {"FSIZE": resource.RLIM_INFINITY, "NOFILE": 4096}}
 

@@ -1,0 +1,130 @@
+"""How the private worker is started: as a process of its own, in the user's home, with this process's environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...keys.user_folders import roster_path
+from ...schemas.refusal import Code, Refused
+from ..sockets.addressee import Context
+from . import caller
+from .running import understand
+from .state_folder import open_private
+
+if TYPE_CHECKING:
+    import subprocess
+
+_LAST_LOG_LINES = 8
+_LARGEST_LOG_TAIL = 4096
+# Folders, one or several, in which the interpreter and the loader of libraries look (ld.so(8) takes a semicolon too).
+_SEARCHED = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH")
+_PYTHON_STEP = "start it yourself (jobwire worker run --embedded), or set sys.executable to the Python that has jobwire"
+
+# Workers that this process started; reaped at the next start, so that none stays a zombie.
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def start(folder: Path) -> Context:
+    """Start the worker of a state folder and return it when it is ready.
+
+    Raises `Refused(UNAVAILABLE)` with the last lines of its log.
+    """
+    import subprocess  # noqa: PLC0415 -- 20 ms that only the command pays that starts the worker
+
+    for worker in [worker for worker in _started if worker.poll() is not None]:
+        _started.remove(worker)
+    log_path = folder / "worker.log"
+    _demand_python()
+    log = open_private(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    begins = os.fstat(log).st_size
+    ready, told = os.pipe()
+    # -P: a folder of the user must not hide a module.
+    command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--embedded", "--ready-fd", str(told)]
+    command += ["--state", str(folder), "--roster", str(roster_path()), "--caller", json.dumps(caller.facts())]
+    try:
+        try:
+            worker = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=_working_folder(),
+                env=_environment(),
+                pass_fds=[told],
+                start_new_session=True,
+            )
+        finally:
+            os.close(told)
+            os.close(log)
+        with open(ready, "rb") as pipe:  # noqa: PTH123 -- a descriptor
+            said = pipe.readline()
+    except OSError as error:
+        raise Refused(
+            Code.UNAVAILABLE, f"your private worker cannot be started: {error.strerror}: {error.filename or sys.executable}", _PYTHON_STEP
+        ) from None
+    _started.append(worker)
+    if not said.endswith(b"\n"):
+        raise _failed(log_path, begins)
+    return replace(understand(said)[1], notes=tuple(json.loads(said).get("surroundings", ())))
+
+
+def _demand_python() -> None:
+    """Refuse if this process does not know the path of its Python, for example inside another program: the worker needs it."""
+    if not sys.executable:
+        raise Refused(Code.UNAVAILABLE, "your private worker cannot be started: sys.executable is empty", _PYTHON_STEP)
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which the worker finds the same modules and libraries, though it runs in another folder."""
+    searched = {name: os.environ[name] for name in _SEARCHED if os.environ.get(name)}
+    return {**os.environ, **{name: _from_here(folders) for name, folders in searched.items()}}
+
+
+def _from_here(folders: str) -> str:
+    """Return search folders as absolute paths; an empty one is the current folder."""
+    parts = re.split("[:;]", folders)
+    try:
+        here = os.getcwd()  # noqa: PTH109 -- Path would take the dots of what is joined to it for steps
+    except FileNotFoundError:
+        # It was removed, and nothing is found there.
+        return os.pathsep.join(filter(os.path.isabs, parts))
+    return os.pathsep.join(os.path.join(here, part) for part in parts)  # noqa: PTH118 -- as above
+
+
+def _working_folder() -> Path:
+    """Return the working directory of the worker, and of jobs that set none. A system account may have no home, or a missing one."""
+    with suppress(RuntimeError):
+        if (home := Path.home()).is_absolute() and os.access(home, os.X_OK):
+            return home
+    return Path("/")
+
+
+def _failed(log_path: Path, begins: int) -> Refused:
+    """Return why a worker did not start, with what it added to its log, which may be old and long."""
+    with log_path.open("rb") as log:
+        log.seek(max(begins, log.seek(0, os.SEEK_END) - _LARGEST_LOG_TAIL))
+        lines = log.read().decode(errors="replace").splitlines()[-_LAST_LOG_LINES:]
+    if any("jobwire" in line and "No module named" not in line for line in lines):
+        refused = Refused(
+            Code.UNAVAILABLE,
+            f"your private worker did not start; the last lines of {log_path} follow",
+            "fix that, or run it in the foreground: jobwire worker run --embedded",
+        )
+    else:
+        # A worker would have identified itself: perhaps this was none.
+        wrote = "what follows" if lines else "nothing"
+        refused = Refused(
+            Code.UNAVAILABLE,
+            f"your private worker did not start; sys.executable, which is {sys.executable}, wrote {wrote}",
+            f"if that is not a Python that has jobwire, {_PYTHON_STEP}",
+        )
+    for line in lines:
+        refused.add_note(f"  {line}")
+    return refused

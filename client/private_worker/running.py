@@ -1,0 +1,81 @@
+"""What the state folder tells of the worker that runs: whether one does, and how to reach it. Nothing is polled: locks and inotify tell."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from ...keys.holder import DESCRIPTION, Whereabouts, locate
+from ...keys.identity import parse_public
+from ...keys.user_folders import identity_path
+from ...schemas.refusal import Code, Refused
+from ..sockets.addressee import EMBEDDED, Context
+from .state_folder import holder_in
+
+_READY_SECONDS = 20
+
+
+def running(folder: Path) -> Context | None:
+    """Return the running worker once it is ready; None if none is running."""
+    holder = holder_in(folder)
+    if holder is None:
+        return None
+    return described(folder, holder) or _await_ready(folder)
+
+
+def described(folder: Path, holder: str) -> Context | None:
+    """Return what the holder says of itself; None where it is not ready, and its predecessor's words are there or none that can be read.
+
+    Where its description was removed or overwritten it is written anew in a moment. Where its lock was removed nobody knows its pid; then
+    the description counts if its process is here.
+    """
+    try:
+        said = (folder / DESCRIPTION).read_bytes()
+        fields, context = understand(said)
+    except (OSError, Refused):
+        return None
+    where = locate(fields)
+    is_holder = str(fields["pid"]) == holder if holder else where is Whereabouts.HERE
+    return context if is_holder and where is not Whereabouts.GONE else None
+
+
+def _await_ready(folder: Path) -> Context | None:
+    """Wait for a worker that is being started by hand, or for the end of one that is exiting; return None if none is left."""
+    from inotify_simple import INotify, flags  # type: ignore[import-untyped] # noqa: PLC0415 -- reason: untyped; rarely needed
+
+    deadline = time.monotonic() + _READY_SECONDS
+    with INotify() as watch:
+        # Its description is moved into its place; the lock that it wrote to is closed at its end.
+        watch.add_watch(folder, flags.MOVED_TO | flags.CLOSE_WRITE)
+        while (holder := holder_in(folder)) is not None:
+            if found := described(folder, holder):
+                return found
+            if not watch.read(timeout=max(0, int((deadline - time.monotonic()) * 1000))):
+                end = f"; or end it: kill {holder}" if holder else ""
+                raise Refused(
+                    Code.UNAVAILABLE,
+                    f"your private worker (pid {holder or 'not known'}) is not ready after {_READY_SECONDS} s",
+                    f"check its log: tail {folder / 'worker.log'}{end}",
+                )
+    return None
+
+
+def understand(said: bytes) -> tuple[dict[str, Any], Context]:
+    """Return what a worker says about itself, in `worker.json` and when it is ready: all of it, and how to reach it."""
+    try:
+        fields: dict[str, Any] = json.loads(said)
+        fields["pid"]
+        return fields, Context(EMBEDDED, fields["endpoint"], parse_public(fields["key"]), identity_path(), embedded=True)
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refused(Code.INTERNAL, f"the description of the embedded worker is not valid: {error!r}") from None
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Return what the running worker, or the last one, says about itself; empty if that cannot be read."""
+    try:
+        said = json.loads((folder / DESCRIPTION).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}

@@ -1,0 +1,78 @@
+"""The state folder of the private worker: who holds it, a lock among those who start a worker, and files for this user only."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ...keys import private_files
+from ...keys.holder import LOCK, holder_of
+from ...keys.ownership import reason_of
+from ...schemas.refusal import Code, Refused
+
+
+def holder_in(folder: Path) -> str | None:
+    """Return which worker holds the folder, as `holder_of` does.
+
+    Raises `Refused(UNAVAILABLE)` if the folder cannot be used.
+    """
+    try:
+        return holder_of(folder)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+
+
+def _unusable(folder: Path, error: OSError) -> Refused:
+    return Refused(
+        Code.UNAVAILABLE,
+        f"the state folder {folder} cannot be used: {reason_of(error, folder / LOCK)}",
+        "use another folder: JOBWIRE_STATE=DIR",
+    )
+
+
+@contextmanager
+def locked(path: Path, how: int) -> Iterator[None]:
+    """Hold a lock of flock(2), shared or exclusive, on a file that is created if necessary.
+
+    Raises `Refused(UNAVAILABLE)` if the folder cannot be used.
+    """
+    try:
+        fd = _open_locked(path, how)
+    except OSError as error:
+        raise _unusable(path.parent, error) from None
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+def _open_locked(path: Path, how: int) -> int:
+    while True:
+        fd = open_private(path, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(fd, how)
+            if os.path.samestat(os.fstat(fd), path.stat()):
+                return fd
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(fd)
+            raise
+        # It was removed meanwhile, and others lock a new one.
+        os.close(fd)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file that only this user may read, in a folder that is created if necessary; return its descriptor."""
+    try:
+        fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        private_files.make_folder(path.parent)
+        fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    with suppress(OSError):
+        # Whatever the umask.
+        os.fchmod(fd, 0o600)
+    return fd
