@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from . import reserved_statuses
+
 
 class State(enum.IntEnum):
     """The state of a job; numbers as in job.proto."""
@@ -63,11 +65,10 @@ class Outcome:
     stdout_problem: str = ""
     stderr_problem: str = ""
 
-
-TIMED_OUT_STATUS = 124
-OWN_FAILURE_STATUS = 125
-# As in a shell for a program that the kernel ended because its file grew too large: 128 + SIGXFSZ.
-OVER_LIMIT_STATUS = 128 + 25
+    @property
+    def log_bytes(self) -> int:
+        """The size of both logs."""
+        return self.stdout_bytes + self.stderr_bytes
 
 
 def exit_status(kind: int, status: int, signal: int) -> int:
@@ -79,12 +80,12 @@ def exit_status(kind: int, status: int, signal: int) -> int:
         case OutcomeKind.EXITED | OutcomeKind.FAILED_TO_START:
             return status
         case OutcomeKind.TIMED_OUT:
-            return TIMED_OUT_STATUS
+            return reserved_statuses.TIMED_OUT
         case OutcomeKind.SIGNALED:
             return 128 + signal if signal else status
         case OutcomeKind.OVER_LIMIT:
-            return OVER_LIMIT_STATUS
+            return reserved_statuses.OVER_LIMIT
         case OutcomeKind.CANCELLED:
             return 128 + 15
         case _:
-            return OWN_FAILURE_STATUS
+            return reserved_statuses.OWN_FAILURE

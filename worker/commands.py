@@ -20,12 +20,12 @@ from ..broker.store.kept import Unfinished, unfinished
 from ..keys.holder import DESCRIPTION, Whereabouts, locate
 from ..keys.ownership import demand_own
 from ..keys.user_folders import roster_path, worker_folder
-from ..schemas.job import OWN_FAILURE_STATUS
+from ..schemas.endpoint import has_next_port, to_listen
+from ..schemas.reserved_statuses import OWN_FAILURE
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.text.sizes import format_size, parse_size
 from . import leaving, retention_options, surroundings
-from .listening import has_next_port, read_endpoint
 from .state import layout
 from .state.lock import last_description, open_process, running
 
@@ -80,8 +80,8 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "roster": str((roster or roster_path()).absolute()),
         "slots": slots or max(_LEAST_SLOTS, os.cpu_count() or 1),
         "directory": str(_existing(directory or Path.cwd())),
-        "listen": _read(read_endpoint, listen, "--listen") if listen else "",
-        "event_listen": _read(read_endpoint, events, "--events") if events else "",
+        "listen": _read(to_listen, listen, "--listen") if listen else "",
+        "event_listen": _read(to_listen, events, "--events") if events else "",
         "jobs_as_root": jobs_as_root,
         "keep_seconds": _read(retention_options.parse_age, keep_for, "--keep-for"),
         "keep_jobs": _read(retention_options.parse_count, keep_jobs, "--keep-jobs"),
@@ -157,7 +157,7 @@ def stop(*, state: StateOption = None) -> None:
         os.close(process)
     if not ended:
         typer.echo(f"jobwire: worker {found['pid']} did not exit within {_STOP_SECONDS} s; use kill -9; its jobs continue", err=True)
-        raise typer.Exit(OWN_FAILURE_STATUS)
+        raise typer.Exit(OWN_FAILURE)
     typer.echo(f"jobwire: worker {found['pid']} stopped", err=True)
     jobs = unfinished(folder / layout.STORE)
     going_on = [job for job in jobs if job.pid]

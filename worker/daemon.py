@@ -23,10 +23,10 @@ from ..broker.daemon import Daemon, Settings
 from ..broker.retention.limits import Keep
 from ..keys.holder import DESCRIPTION, identify
 from ..keys.identity import Identity, format_public, load_or_make
+from ..schemas.endpoint import hidden_loopback, host_of, is_loopback
 from ..schemas.refusal import Code, Refused
 from . import constraints, orphans, reload
 from .engine.engine import LocalEngine
-from .listening import hidden_loopback, is_loopback
 from .malloc import reuse_buffers
 from .priority import answer_first
 from .reload import Reloads, Resumed
@@ -272,7 +272,7 @@ def _check_root(settings: WorkerSettings) -> None:
 
 
 def _warn_of_loopback(endpoint: str) -> None:
-    host = endpoint.removeprefix("tcp://").rpartition(":")[0]
+    host = host_of(endpoint)
     # A host that cannot be resolved may be the name of an interface.
     with contextlib.suppress(OSError):
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)

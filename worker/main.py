@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..schemas.job import OWN_FAILURE_STATUS
+from ..schemas.reserved_statuses import OWN_FAILURE
 from ..schemas.refusal import Code, Refused
 from . import reload
 from .daemon import WorkerSettings, serve
@@ -53,7 +53,7 @@ def main(told: dict[str, Any]) -> int:
             reload.become_anew({**fields, "listen": resumed.listen, "event_listen": resumed.event_listen}, resumed)
     except Refused as refused:
         print(f"jobwire: {refused}", file=sys.stderr)  # noqa: T201 -- a message
-        return OWN_FAILURE_STATUS if refused.code in _OUR_FAILURE else _REFUSED_STATUS
+        return OWN_FAILURE if refused.code in _OUR_FAILURE else _REFUSED_STATUS
     return 0
 
 

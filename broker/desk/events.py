@@ -54,7 +54,7 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
         outcome=outcome_to_wire(outcome).SerializeToString() if outcome is not None else None,
         stop=json.dumps({"signal": job.stop.signal, "grace_ms": job.stop.grace_ms, "asked_by": job.stop.asked_by}) if job.stop else None,
         stop_proof=proof,
-        log_bytes=outcome.stdout_bytes + outcome.stderr_bytes if outcome is not None else 0,
+        log_bytes=outcome.log_bytes if outcome is not None else 0,
     )
 
 

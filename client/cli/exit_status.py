@@ -7,11 +7,13 @@ and 125 when the worker does not answer or jobwire itself failed.
 
 from __future__ import annotations
 
+from ...schemas.reserved_statuses import OWN_FAILURE, TIMED_OUT
+
+__all__ = ["DONE", "INTERRUPTED", "MISUSED", "OWN_FAILURE", "READER_GONE", "REFUSED", "TIMED_OUT", "BadInput", "Ending"]
+
 DONE = 0
 REFUSED = 1
 MISUSED = 2
-TIMED_OUT = 124
-OWN_FAILURE = 125
 INTERRUPTED = 130
 READER_GONE = 141
 

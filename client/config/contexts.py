@@ -6,7 +6,6 @@ the private worker of this user. Knows no socket; the file is validated here and
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import stat
@@ -19,11 +18,11 @@ from ...keys import private_files
 from ...keys.identity import format_public, parse_public
 from ...keys.ownership import demand_own, judge
 from ...keys.user_folders import config_folder
+from ...schemas.endpoint import to_connect
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import EMBEDDED, Context
 
-__all__ = ["CONTEXT_VARIABLE", "EMBEDDED", "Context", "add", "contexts_path", "current_name", "list_contexts", "parse_endpoint", "remove"]
-__all__ += ["resolve", "use"]
+__all__ = ["CONTEXT_VARIABLE", "EMBEDDED", "Context", "add", "contexts_path", "current_name", "list_contexts", "remove", "resolve", "use"]
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 CONTEXT_VARIABLE = "JOBWIRE_CONTEXT"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
-# A host name, an IPv4 address, or an IPv6 address in brackets.
-_ENDPOINT = re.compile(r"(?:tcp://)?(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]):(?P<port>\d{1,5})", re.ASCII)
-_LARGEST_PORT = 65_535
 _LARGEST_FILE = 1024 * 1024
 
 
@@ -45,38 +41,6 @@ def contexts_path() -> Path:
     path = config_folder() / "contexts.toml"
     demand_own(path, "the contexts file")
     return path
-
-
-def parse_endpoint(text: str) -> str:
-    """Return `tcp://HOST:PORT` for that or for `HOST:PORT`.
-
-    Raises `Refused(INVALID_ARGUMENT)` that says how it is written.
-    """
-    found = _ENDPOINT.fullmatch(text.strip())
-    if _names_no_host(text):
-        raise Refused(
-            Code.INVALID_ARGUMENT,
-            f"{text!r} is an address to listen on, which stands for all addresses of a machine, and not one to connect to",
-            "use the name or an address of that machine: tcp://lab.example.org:7341",
-        )
-    if found is None:
-        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not an endpoint", "write it like tcp://lab.example.org:7341")
-    if not 1 <= int(found["port"]) <= _LARGEST_PORT:
-        raise Refused(Code.INVALID_ARGUMENT, f"{found['port']} is not a port", f"ports are numbers from 1 to {_LARGEST_PORT}")
-    return f"tcp://{found['host']}:{found['port']}"
-
-
-_ZERO = re.compile(r"0+(x0+)?(\.0+(x0+)?){0,3}", re.IGNORECASE)
-
-
-def _names_no_host(text: str) -> bool:
-    """Return whether the host of an endpoint is `*`, 0.0.0.0 or [::], however written: libzmq would connect to this machine."""
-    host = text.strip().removeprefix("tcp://").rpartition(":")[0]
-    with suppress(ValueError):
-        address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
-        return address.is_unspecified or getattr(address, "ipv4_mapped", None) == ipaddress.IPv4Address(0)
-    # 0, 0.0 and 0x0 are addresses too, see inet_aton(3).
-    return host == "*" or _ZERO.fullmatch(host) is not None
 
 
 def current_name() -> str:
@@ -118,7 +82,7 @@ def add(name: str, endpoint: str, server_key: bytes) -> bool:
         raise Refused(Code.INVALID_ARGUMENT, f"the name {EMBEDDED!r} is reserved for your private worker", "choose another name")
     if not _NAME.fullmatch(name):
         raise Refused(Code.INVALID_ARGUMENT, f"{name!r} is not a valid name for a context", "use letters, digits and _.- only")
-    whole = parse_endpoint(endpoint)
+    whole = to_connect(endpoint)
     with _edit() as document:
         tables = document.setdefault("contexts", {})
         if name in tables:
@@ -234,7 +198,7 @@ def _context(name: str, table: Any, folder: Path) -> Context:
     except RuntimeError:
         # pathlib, of `~somebody`.
         raise Refused(Code.FAILED_PRECONDITION, f"'identity' names the home of a user who does not exist: {said['identity']}") from None
-    return Context(name, parse_endpoint(said["endpoint"]), parse_public(said["key"]), identity)
+    return Context(name, to_connect(said["endpoint"]), parse_public(said["key"]), identity)
 
 
 @contextmanager

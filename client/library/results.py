@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ...schemas.frames import STORE_ID_BYTES
 from ...schemas.generated import event_pb2, job_pb2
-from ...schemas.job import OWN_FAILURE_STATUS, EventKind, Outcome, OutcomeKind, State, exit_status
+from ...schemas.job import EventKind, Outcome, OutcomeKind, State, exit_status
+from ...schemas.reserved_statuses import OWN_FAILURE
 from ...schemas.naming import JobKey, format_id, format_process
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec, from_wire
@@ -178,7 +179,7 @@ def return_code(outcome: Outcome) -> int:
         return -outcome.signal
     if outcome.kind is OutcomeKind.CANCELLED:
         return -_SIGTERM
-    return exit_status(outcome.kind, outcome.exit_status, 0) or OWN_FAILURE_STATUS
+    return exit_status(outcome.kind, outcome.exit_status, 0) or OWN_FAILURE
 
 
 def job_info(message: job_pb2.Job) -> JobInfo:

@@ -9,18 +9,20 @@ import os
 import threading
 import weakref
 
+from ...schemas.endpoint import split
+
 
 def is_named(endpoint: str) -> bool:
     """Return whether the host of an endpoint is a name and not an address."""
-    host, colon, port = endpoint.removeprefix("tcp://").rpartition(":")
-    return bool(host and colon and port.isdecimal()) and not host.startswith("[") and not host.replace(".", "").isdecimal()
+    host, port = split(endpoint)
+    return bool(host and port.isdecimal()) and not host.startswith("[") and not host.replace(".", "").isdecimal()
 
 
 class Resolution:
     """One lookup, made in a thread. `fd` is readable when it is done."""
 
     def __init__(self, endpoint: str) -> None:
-        host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+        host, port = split(endpoint)
         self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         weakref.finalize(self, os.close, self.fd)
         # The endpoints, or why there are none.

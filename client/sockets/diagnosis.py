@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...keys.identity import fingerprint, format_public
+from ...schemas.endpoint import host_of, split
 from ...schemas.refusal import Code, Refused
 
 _PROBE_SECONDS = 1.0
@@ -35,7 +36,7 @@ def no_connection(endpoint: str, server_key: bytes, seconds: float, sight: Sight
             "jobwire worker status shows its pid; after kill -9 of that pid its jobs continue, and the next command starts it again",
         )
     if sight.unknown_name:
-        host = endpoint.removeprefix("tcp://").rpartition(":")[0]
+        host = host_of(endpoint)
         return Refused(
             Code.UNAVAILABLE,
             f"{no_answer}the name {host} cannot be resolved ({sight.unknown_name})",
@@ -103,7 +104,7 @@ def _ask_host(endpoint: str) -> str:
     """Return the kernel's answer to one more attempt, which libzmq hides. It failed at once before, so this does not take long."""
     import socket  # noqa: PLC0415 -- only where something is wrong
 
-    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    host, port = split(endpoint)
     address, _, interface = host.strip("[]").partition("%")
     try:
         if interface:

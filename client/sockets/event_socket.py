@@ -8,6 +8,7 @@ from __future__ import annotations
 import zmq
 
 from ...keys.sockets import Context, readable
+from ...schemas.endpoint import host_of
 from ...schemas.frames import read_news
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
@@ -218,5 +219,4 @@ class Feed:
 
 def locate(event_endpoint: str, endpoint: str) -> str:
     """Return where events are published; a host of "*" is the host of `endpoint`."""
-    host, _, _ = endpoint.removeprefix("tcp://").rpartition(":")
-    return event_endpoint.replace("*", host, 1)
+    return event_endpoint.replace("*", host_of(endpoint), 1)

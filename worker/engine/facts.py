@@ -8,7 +8,8 @@ from pathlib import Path
 from ...broker.engine import Ended, Expected, Launch
 from ...broker.store.free_space import no_files_left
 from ...schemas.clock import wall_us
-from ...schemas.job import OWN_FAILURE_STATUS, Outcome, OutcomeKind, ResourceUse
+from ...schemas.job import Outcome, OutcomeKind, ResourceUse
+from ...schemas.reserved_statuses import OWN_FAILURE
 from ..state.folders import key_of
 from .supervisor_line import Message
 
@@ -83,7 +84,7 @@ def outcome_of(fields: Message) -> Outcome:
 def could_not_start(launch: Launch, sentence: str) -> Ended:
     """Say that a job never had a process, for which its program is not at fault."""
     now = max(wall_us(), launch.queued_at_us)
-    return Ended(launch.key, 0, now, now, Outcome(OutcomeKind.FAILED_TO_START, exit_status=OWN_FAILURE_STATUS, sentence=sentence))
+    return Ended(launch.key, 0, now, now, Outcome(OutcomeKind.FAILED_TO_START, exit_status=OWN_FAILURE, sentence=sentence))
 
 
 def cancelled(launch: Launch) -> Ended:

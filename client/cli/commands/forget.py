@@ -44,21 +44,18 @@ def forget(
         jobs = chosen_jobs(connected, names or [])
         if not names or age_ms is not None or dry_run:
             known = [job.info() for job in jobs] if names else connected.list(all=True, owner=connected.connection.identity.public)
-            chosen = [info for info in known if info.outcome is not None and _is_older(info, age_ms)]
-            jobs = [connected.job_by_key(*info.key) for info in chosen]
+            chosen = {info.key: info.outcome for info in known if info.outcome is not None and _is_older(info, age_ms)}
             if dry_run:
-                _tell(Forgotten(len(chosen), sum(_log_bytes(info) for info in chosen)), "would be forgotten", json=json)
+                would_be = Forgotten(len(chosen), sum(outcome.log_bytes for outcome in chosen.values()))
+                _tell(would_be, "would be forgotten", json=json)
                 return
+            jobs = [connected.job_by_key(*key) for key in chosen]
         _tell(connected.forget(jobs), "forgotten", json=json)
 
 
 def _is_older(info: JobInfo, age_ms: int | None) -> bool:
     # By the worker's clock: ours may differ.
     return not age_ms or (info.ended_ago_us is not None and info.ended_ago_us >= age_ms * 1000)
-
-
-def _log_bytes(info: JobInfo) -> int:
-    return 0 if info.outcome is None else info.outcome.stdout_bytes + info.outcome.stderr_bytes
 
 
 def _tell(forgotten: Forgotten, what: str, *, json: bool) -> None:

@@ -8,6 +8,7 @@ import resource
 import signal
 
 from ....schemas import fault_points
+from ....schemas.reserved_statuses import OWN_FAILURE
 from ...keeper.light_process import say
 from ...state.folders import STREAMS, intent_path, remove_intent, run_path
 from ...state.found_folders import find_ended
@@ -22,7 +23,7 @@ from .job import Job
 from .leaders import Child, Use
 from .pipes import Pipe
 from .pump import Pump, Quota
-from .spawn import OWN_FAILURE, CannotStart, Spawner, mark_for
+from .spawn import CannotStart, Spawner, mark_for
 
 # For a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs a few more for a moment.
 _DESCRIPTORS_A_JOB = 7

@@ -30,6 +30,7 @@ import resource
 import signal
 from collections.abc import Sequence
 
+from ....schemas.reserved_statuses import NOT_EXECUTABLE, NOT_FOUND, OWN_FAILURE
 from ...keeper.light_process import DEFAULT_SIGNALS
 from ...state.job_files import JobFile
 from ..c_blake2 import blake2b
@@ -38,9 +39,6 @@ from ..containment.processes import LEAST_MARK
 from .pipes import Pipe
 from .scripts import why_not_executed, why_not_here
 
-NOT_FOUND = 127
-NOT_EXECUTABLE = 126
-OWN_FAILURE = 125
 _MARK_BYTES = 7
 # The descriptors of the read ends in the job; if its limit of descriptors is lower, the two highest that it allows.
 RIDING_NUMBERS = (250, 251)

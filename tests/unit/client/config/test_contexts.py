@@ -97,20 +97,6 @@ def test_embedded_can_be_used_again() -> None:
     assert contexts.current_name() == "embedded"
 
 
-@pytest.mark.parametrize("text", ["lab:1", "tcp://lab:65535", "10.0.0.1:7341", "[::1]:7341", "tcp://[fe80::1%eth0]:7341"])
-def test_an_endpoint_is_host_and_port(text: str) -> None:
-    assert contexts.parse_endpoint(text) == f"tcp://{text.removeprefix('tcp://')}"
-
-
-@pytest.mark.parametrize(
-    "text", ["lab", "", "lab:0", "lab:65536", "*:1", "udp://lab:1", "http://lab:1", "::1:1", "lab:1/x", "lab:", "a b:1"]
-)
-def test_what_is_no_endpoint_is_refused(text: str) -> None:
-    with pytest.raises(Refused) as refused:
-        contexts.parse_endpoint(text)
-    assert refused.value.code is Code.INVALID_ARGUMENT
-
-
 GOOD = f'[contexts.lab]\nendpoint = "lab:1"\nkey = "{format_public(KEY)}"\n'
 
 
@@ -149,15 +135,6 @@ def test_contexts_added_at_once_are_all_kept() -> None:
         list(pool.map(lambda name: contexts.add(name, "lab:1", KEY), names))
     assert sorted(context.name for context in contexts.list_contexts()) == sorted(names)
     assert contexts.current_name() in names
-
-
-@given(st.text(max_size=40) | st.from_regex(r"(tcp://)?([0-9a-fA-F:.%]{0,12}|[\w.-]{0,12}|\[[0-9a-f:]{0,9}\]):\d{0,7}", fullmatch=True))
-def test_any_text_is_an_endpoint_or_refused(text: str) -> None:
-    with contextlib.suppress(Refused):
-        whole = contexts.parse_endpoint(text)
-        assert contexts.parse_endpoint(whole) == whole
-        assert whole.startswith("tcp://")
-        assert whole.isascii()
 
 
 PIECES = [
@@ -243,13 +220,3 @@ def test_contexts_that_are_not_a_small_file_are_refused_at_once(config: Path) ->
         contexts.list_contexts()
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "::", "*", "0", "0x0", "0.0", "[::ffff:0.0.0.0]", "[0:0:0:0:0:0:0:0]", "[::%eth0]"])
-def test_where_a_daemon_listens_is_not_where_it_is_reached(host: str) -> None:
-    with pytest.raises(Refused, match=r"is an address to listen on, .* name or an address of that machine"):
-        contexts.parse_endpoint(f"tcp://{host}:7341")
-
-
-@pytest.mark.parametrize("endpoint", ["tcp://lab:0", "10.0.0.1:00", "[::1]:0"])
-def test_port_0_is_no_port_to_reach_a_daemon_at(endpoint: str) -> None:
-    with pytest.raises(Refused, match="is not a port"):
-        contexts.parse_endpoint(endpoint)

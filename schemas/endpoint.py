@@ -1,0 +1,114 @@
+"""Endpoints, `tcp://HOST:PORT`: to connect to, and to listen on. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+
+from .refusal import Code, Refused
+
+_LARGEST_PORT = 65_535
+# An IPv6 address is in brackets.
+_FORM = re.compile(r"(?:tcp://)?(?P<host>\[[^\[\]\s]+\]|[^:\[\]/\s]+):(?P<port>\*|\d{1,5})", re.ASCII)
+# A host name, an IPv4 address, or an IPv6 address.
+_REACHABLE = re.compile(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]", re.ASCII)
+# 0, 0.0 and 0x0 are addresses too, see inet_aton(3).
+_ZERO = re.compile(r"\*|0+(x0+)?(\.0+(x0+)?){0,3}", re.IGNORECASE)
+_MAYBE_UNSPECIFIED = re.compile(r"[0:.f]+", re.IGNORECASE)
+
+
+def to_connect(text: str) -> str:
+    """Return `tcp://HOST:PORT` for that or for `HOST:PORT`.
+
+    Raises `Refused(INVALID_ARGUMENT)` that says how it is written.
+    """
+    found = _FORM.fullmatch(text.strip())
+    if _names_no_host(host_of(text.strip())):
+        raise Refused(
+            Code.INVALID_ARGUMENT,
+            f"{text!r} is an address to listen on, which stands for all addresses of a machine, and not one to connect to",
+            "use the name or an address of that machine: tcp://lab.example.org:7341",
+        )
+    if found is None or found["port"] == "*" or not _REACHABLE.fullmatch(found["host"]):
+        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not an endpoint", "write it like tcp://lab.example.org:7341")
+    if not 1 <= int(found["port"]) <= _LARGEST_PORT:
+        raise Refused(Code.INVALID_ARGUMENT, f"{found['port']} is not a port", f"ports are numbers from 1 to {_LARGEST_PORT}")
+    return f"tcp://{found['host']}:{found['port']}"
+
+
+def to_listen(text: str) -> str:
+    """Return `tcp://ADDRESS:PORT` for that or for `ADDRESS:PORT`; the address may be `*` or an interface, and `*` is any free port.
+
+    Raises `Refused(INVALID_ARGUMENT)` that says how it is written.
+    """
+    found = _FORM.fullmatch(text)
+    if found is None or (found["host"].startswith("[") and not _is_ipv6(found["host"].strip("[]"))):
+        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not an endpoint", "write it like tcp://0.0.0.0:7341 or tcp://[::1]:7341")
+    if found["port"] != "*" and int(found["port"]) > _LARGEST_PORT:
+        raise Refused(Code.INVALID_ARGUMENT, f"there is no port {found['port']}", f"the largest is {_LARGEST_PORT}")
+    return f"tcp://{found['host']}:{found['port']}"
+
+
+def split(endpoint: str) -> tuple[str, str]:
+    """Return host and port of an endpoint; an IPv6 address keeps its brackets. The host is empty if there is no port."""
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    return host, port
+
+
+def host_of(endpoint: str) -> str:
+    """Return the host of an endpoint."""
+    return split(endpoint)[0]
+
+
+def has_next_port(endpoint: str) -> bool:
+    """Return whether there is a port after that of an endpoint, for events."""
+    return not endpoint.endswith(f":{_LARGEST_PORT}")
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Return whether only this machine can reach an endpoint that `to_listen` returned."""
+    import ipaddress  # noqa: PLC0415 -- 3 ms that most commands need not wait for
+
+    host = host_of(endpoint)
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def hidden_loopback(endpoint: str, addresses: Iterable[str]) -> str:
+    """Return the address of a host name that only this machine can reach; empty if it has none, or the endpoint itself shows it.
+
+    Debian writes the machine's own name into /etc/hosts as 127.0.1.1.
+    """
+    import ipaddress  # noqa: PLC0415 -- as above
+
+    if is_loopback(endpoint):
+        return ""
+    return next((address for address in addresses if ipaddress.ip_address(address.partition("%")[0]).is_loopback), "")
+
+
+def _names_no_host(host: str) -> bool:
+    """Return whether a host is `*`, 0.0.0.0 or [::], however written: libzmq would connect to this machine."""
+    if _ZERO.fullmatch(host):
+        return True
+    plain = host.strip("[]").partition("%")[0]
+    if not _MAYBE_UNSPECIFIED.fullmatch(plain):
+        return False
+    import ipaddress  # noqa: PLC0415 -- as above
+
+    with suppress(ValueError):
+        address = ipaddress.ip_address(plain)
+        return address.is_unspecified or getattr(address, "ipv4_mapped", None) == ipaddress.IPv4Address(0)
+    return False
+
+
+def _is_ipv6(text: str) -> bool:
+    import ipaddress  # noqa: PLC0415 -- as above
+
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
