@@ -1,4 +1,7 @@
-"""Exit statuses that tell what became of a command, as in the shell, timeout(1) and docker-run(1). Imports nothing: the supervisor uses it."""
+"""Exit statuses that tell what became of a command, as in the shell, timeout(1) and docker-run(1).
+
+Imports nothing: the supervisor uses it.
+"""
 
 TIMED_OUT = 124
 # jobwire or the machine failed, not the program.

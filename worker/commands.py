@@ -21,9 +21,9 @@ from ..keys.holder import DESCRIPTION, Whereabouts, locate
 from ..keys.ownership import demand_own
 from ..keys.user_folders import roster_path, worker_folder
 from ..schemas.endpoint import has_next_port, to_listen
-from ..schemas.reserved_statuses import OWN_FAILURE
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
+from ..schemas.reserved_statuses import OWN_FAILURE
 from ..schemas.text.sizes import format_size, parse_size
 from . import leaving, retention_options, surroundings
 from .state import layout

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..schemas.reserved_statuses import OWN_FAILURE
 from ..schemas.refusal import Code, Refused
+from ..schemas.reserved_statuses import OWN_FAILURE
 from . import reload
 from .daemon import WorkerSettings, serve
 

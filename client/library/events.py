@@ -132,20 +132,21 @@ class CursorTooOld(Refused):
         """Iterate over the jobs of the subscription in their current state, including those that have ended; oldest first."""
         wanted = self._wanted
         labels = {(label.name, label.value) for label in wanted.labels}
-        for info in self._named() if wanted.jobs else self._session.list_jobs(request_pb2.List(all=True, owner=wanted.owner, batch=wanted.batch)):
+        listed = request_pb2.List(all=True, owner=wanted.owner, batch=wanted.batch)
+        for info in self._named() if wanted.jobs else self._session.list_jobs(listed):
             if labels <= set(info.spec.labels):
                 yield info
 
     def _named(self) -> Iterator[JobInfo]:
         for key in self._wanted.jobs:
             try:
-                reply = self._session.reply(query_by_key(JobKey(key.owner, key.id)), "query_one").query_one
+                found = self._session.reply(query_by_key(JobKey(key.owner, key.id)), "query_one").query_one.job
             except Refused as refused:
                 # Forgotten: there is nothing to report.
                 if refused.code is not Code.NOT_FOUND:
                     raise
                 continue
-            yield job_info(reply.job)
+            yield job_info(found)
 
 
 def _oldest(session: Session, wanted: event_pb2.Filter) -> EventCursor:

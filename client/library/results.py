@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from ...schemas.frames import STORE_ID_BYTES
 from ...schemas.generated import event_pb2, job_pb2
 from ...schemas.job import EventKind, Outcome, OutcomeKind, State, exit_status
-from ...schemas.reserved_statuses import OWN_FAILURE
 from ...schemas.naming import JobKey, format_id, format_process
 from ...schemas.refusal import Code, Refused
+from ...schemas.reserved_statuses import OWN_FAILURE
 from ...schemas.spec import JobSpec, from_wire
 from ...schemas.wire_codec import outcome_from_wire
 

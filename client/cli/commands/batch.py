@@ -20,8 +20,8 @@ from ...batch.reading import STDIN, read_whole
 from ...library.client import Client
 from .. import exit_status
 from ..arguments import parse_count, understanding, understood
-from ..exit_status import BadInput
 from ..chosen_context import client, context_name
+from ..exit_status import BadInput
 from ..job_arguments import id_or_new, surroundings
 from ..terminal.progress import TAIL_LINES, Progress
 from ..terminal.screen import say, tell_id, write

@@ -11,8 +11,8 @@ from ....schemas.naming import short_id
 from ...library.events import NOW, START
 from ...library.results import Event, EventCursor
 from ..arguments import Json, understanding
-from ..job_names import chosen_jobs
 from ..chosen_context import client
+from ..job_names import chosen_jobs
 from ..terminal.copying import pump_for_readers
 from ..terminal.json_lines import event_record
 from ..terminal.screen import flush, local_time, write, write_json

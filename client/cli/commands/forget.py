@@ -10,9 +10,9 @@ from ....schemas.text.durations import parse_age
 from ....schemas.text.sizes import format_size
 from ...library.results import Forgotten, JobInfo
 from ..arguments import Json, understood
+from ..chosen_context import client
 from ..exit_status import BadInput
 from ..job_names import chosen_jobs
-from ..chosen_context import client
 from ..terminal.screen import say, write_json
 from ..terminal.sentences import how_many_jobs
 

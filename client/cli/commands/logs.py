@@ -12,9 +12,9 @@ from ...library.client import Client
 from ...library.job import Job
 from .. import exit_status
 from ..arguments import JobName, parse_count, understood
+from ..chosen_context import client
 from ..exit_status import BadInput
 from ..job_names import one_job
-from ..chosen_context import client
 from ..terminal.copying import Copy, step
 from ..terminal.outlet import Outlet
 from ..terminal.screen import say

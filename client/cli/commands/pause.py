@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 
 from ..arguments import JobNames
-from ..job_names import running_jobs
 from ..chosen_context import client
+from ..job_names import running_jobs
 from ..terminal.screen import say
 
 

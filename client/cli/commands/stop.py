@@ -10,9 +10,9 @@ from ....schemas.naming import short_id
 from ....schemas.text.durations import parse_duration
 from ...batch.job_options import parse_signal
 from ..arguments import JobNames, understood
+from ..chosen_context import client
 from ..exit_status import BadInput
 from ..job_names import unfinished_jobs
-from ..chosen_context import client
 from ..terminal.screen import say
 from ..terminal.sentences import how_it_ended
 

@@ -10,8 +10,8 @@ from ....schemas.naming import short_id
 from ....schemas.text.durations import parse_duration
 from .. import exit_status
 from ..arguments import JobNames, understood
-from ..job_names import chosen_jobs
 from ..chosen_context import client
+from ..job_names import chosen_jobs
 from ..terminal.screen import duration, say
 from ..terminal.sentences import failed, how_it_ended, status_of
 

@@ -8,7 +8,6 @@ from jobwire.schemas.endpoint import has_next_port, hidden_loopback, is_loopback
 from jobwire.schemas.refusal import Code, Refused
 
 
-
 @pytest.mark.parametrize(
     ("text", "read", "only_here"),
     [

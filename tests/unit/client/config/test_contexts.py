@@ -218,5 +218,3 @@ def test_contexts_that_are_not_a_small_file_are_refused_at_once(config: Path) ->
         file.truncate(1 << 30)
     with pytest.raises(Refused, match="is not a file of at most"):
         contexts.list_contexts()
-
-
