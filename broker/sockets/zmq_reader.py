@@ -13,9 +13,6 @@ import zmq
 
 from ...keys.sockets import readable
 
-# An enum's `&` takes longer than the check itself.
-_POLLIN = int(zmq.POLLIN)
-
 
 class EdgeReader:
     """Calls `drain` whenever the socket may have something to read.
