@@ -26,6 +26,7 @@ def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event
         sentence=sentence,
         pid=attempt.pid,
         started_at_us=attempt.started_at_us,
+        attempt=attempt.key.attempt,
     )
     event.key.owner, event.key.id = job.key
     if job.batch is not None:
@@ -46,6 +47,7 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
         row=job.row,
         state=state,
         launched=launched,
+        attempt=attempt.key.attempt,
         events=[EventRow(job.key.owner, event.SerializeToString(), job.aged_from_us) for event in events],
         pid=attempt.pid,
         started_at_us=attempt.started_at_us,

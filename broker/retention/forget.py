@@ -22,7 +22,7 @@ from ..store.writes import DropJobs, LogsGone
 
 _JOBS_A_STEP = 50
 _LEFTOVERS_A_TURN = 200
-_FIRST = JobKey(b"", b"")
+_FIRST = AttemptKey(b"", b"", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,7 @@ class Forgetting:
             if isinstance(result, Refused):
                 done(result)
                 return
-            self._discard(
-                [Run(AttemptKey(*one.key, 1), one.pid, one.started_at_us, one.ended_at_us) for one in result if one.started_at_us]
-            )
+            self._discard([Run(one.key, one.pid, one.started_at_us, one.ended_at_us) for one in result if one.started_at_us])
             now = Forgotten(so_far.jobs + len(result), so_far.log_bytes + sum(one.log_bytes for one in result))
             if rest:
                 self.forget(rest, done, so_far=now)
@@ -70,16 +68,16 @@ class Forgetting:
 
         self._store.submit(write, dropped)
 
-    def take_up(self, after: JobKey = _FIRST) -> None:
+    def take_up(self, after: AttemptKey = _FIRST) -> None:
         """Remove the log folders that an earlier run of this worker left behind."""
         left = leftovers(self._store, after, _LEFTOVERS_A_TURN)
         if left:
-            self._discard([Run(AttemptKey(*key, 1), *times) for key, *times in left], lambda: self.take_up(left[-1].key))
+            self._discard([Run(*one) for one in left], lambda: self.take_up(left[-1].key))
 
     def _discard(self, runs: Sequence[Run], then: Callable[[], None] | None = None) -> None:
         def discarded(gone: Sequence[Run]) -> None:
             if gone:
-                self._store.submit(LogsGone([run.key.job for run in gone]))
+                self._store.submit(LogsGone([run.key for run in gone]))
             if then is not None:
                 then()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...schemas.job import State
-from ...schemas.naming import JobKey
+from ...schemas.naming import AttemptKey, JobKey
 from .store import Store
 
 
@@ -33,9 +33,9 @@ class Aged(NamedTuple):
 
 
 class Leftover(NamedTuple):
-    """A log folder of a forgotten job."""
+    """A log folder of an attempt at a forgotten job."""
 
-    key: JobKey
+    key: AttemptKey
     pid: int
     started_at_us: int
     ended_at_us: int
@@ -70,12 +70,14 @@ def oldest_events(store: Store, after: int, limit: int) -> Sequence[tuple[int, i
     ]
 
 
-def leftovers(store: Store, after: JobKey, limit: int) -> list[Leftover]:
+def leftovers(store: Store, after: AttemptKey, limit: int) -> list[Leftover]:
     """Return the log folders that are still to be removed, in the order of their keys."""
     rows = store.read(
-        "SELECT owner, id, pid, started_at, ended_at FROM leftovers WHERE (owner, id) > (?, ?) ORDER BY owner, id LIMIT ?", (*after, limit)
+        "SELECT owner, id, attempt, pid, started_at, ended_at FROM leftovers WHERE (owner, id, attempt) > (?, ?, ?)"
+        " ORDER BY owner, id, attempt LIMIT ?",
+        (*after, limit),
     )
-    return [Leftover(JobKey(owner, job_id), *run) for owner, job_id, *run in rows]
+    return [Leftover(AttemptKey(owner, job_id, attempt), *run) for owner, job_id, attempt, *run in rows]
 
 
 def unfinished(path: Path) -> list[Unfinished]:

@@ -16,13 +16,13 @@ from ...schemas.naming import AttemptKey, JobKey, Typed, format_id, parse_typed,
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import from_wire
 from ...schemas.wire_codec import outcome_from_wire
-from ..desk.job import FIRST_ATTEMPT, Attempt, BatchRun, Job, StopOrder
+from ..desk.job import Attempt, BatchRun, Job, StopOrder
 from ..desk.life import Phase, Stored, phase_of
 from .statements import mark_of
 from .store import Row, Store
 
 _COLUMNS = (
-    "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, queued_at, started_at, ended_at, aged_from, pid, outcome,"
+    "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, queued_at, started_at, ended_at, aged_from, pid, outcome,"
     " stop, batches.id, batches.name, batches.parallel"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
@@ -178,6 +178,7 @@ def read_row(row: Row) -> Job:
         state,
         spec,
         launched,
+        attempt,
         queued_at,
         started_at,
         ended_at,
@@ -197,7 +198,7 @@ def read_row(row: Row) -> Job:
         batch=BatchRun(batch_id, batch_name, parallel) if batch_id is not None else None,
         queued_at_us=queued_at,
         attempt=Attempt(
-            key=AttemptKey(owner, job_id, FIRST_ATTEMPT),
+            key=AttemptKey(owner, job_id, attempt),
             phase=phase_of(Stored(State(state), launched=bool(launched)), has_process=pid > 0),
             pid=pid,
             started_at_us=started_at,

@@ -58,7 +58,9 @@ def _write(rows: Rows, jobs: list[Job]) -> None:
 def _new_row(job: Job) -> NewRow:
     queued = EventRow(job.key.owner, event_of(EventKind.QUEUED, job, job.queued_at_us).SerializeToString(), job.aged_from_us)
     spec = to_wire(job.spec).SerializeToString()
-    return NewRow(job.key, job.digest, job.spec.name, spec, job.queued_at_us, queued, STORED[job.attempt.phase].launched)
+    return NewRow(
+        job.key, job.digest, job.spec.name, spec, job.queued_at_us, queued, STORED[job.attempt.phase].launched, job.attempt.key.attempt
+    )
 
 
 def _later_events(job: Job) -> list[event_pb2.Event]:

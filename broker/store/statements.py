@@ -7,19 +7,19 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 from ...schemas.job import State
-from ...schemas.naming import JobKey
+from ...schemas.naming import AttemptKey, JobKey
 from ..desk.job import BatchRun
 from .writes import Added, AddJobs, ChangeJobs, Conflict, DropJobs, Dropped, EventRow, LogsGone, Write
 
 # One row always: of a job that is there its row and digest, and whether its id was given to one that was forgotten.
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 _INSERT_JOB = (
-    "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, queued_at, store_bytes)"
-    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes)"
+    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE_JOB = (
-    "UPDATE jobs SET state = ?, launched = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?, log_bytes = ?,"
-    " stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof), store_bytes = store_bytes + ? WHERE row = ?"
+    "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?,"
+    " log_bytes = ?, stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof), store_bytes = store_bytes + ? WHERE row = ?"
 )
 # What SQLite takes in one statement is more by far.
 _ROWS_A_QUESTION = 100
@@ -58,7 +58,7 @@ class Rows:
                 self._drop(write)
             case LogsGone():
                 for key in write.keys:
-                    self._execute("DELETE FROM leftovers WHERE owner = ? AND id = ?", key)
+                    self._execute("DELETE FROM leftovers WHERE owner = ? AND id = ? AND attempt = ?", key)
 
     def _add(self, write: AddJobs) -> None:
         execute = self._execute
@@ -93,7 +93,19 @@ class Rows:
                 self.next_row += 1
                 store_bytes = len(job.spec) + proof_bytes
                 added.append(
-                    (rows[position], *job.key, job.digest, job.name, batch, proof, job.spec, job.launched, job.queued_at_us, store_bytes)
+                    (
+                        rows[position],
+                        *job.key,
+                        job.digest,
+                        job.name,
+                        batch,
+                        proof,
+                        job.spec,
+                        job.launched,
+                        job.attempt,
+                        job.queued_at_us,
+                        store_bytes,
+                    )
                 )
             self._execute_many(_INSERT_JOB, added)
             self._add_events(job.event for position, job in enumerate(write.jobs) if position not in known)
@@ -127,6 +139,7 @@ class Rows:
                 (
                     change.state,
                     change.launched,
+                    change.attempt,
                     change.pid,
                     change.started_at_us,
                     change.ended_at_us,
@@ -162,24 +175,24 @@ class Rows:
         last_row = store_bytes = 0
         for key in write.keys:
             found = execute(
-                "SELECT row, store_bytes, pid, started_at, ended_at, log_bytes, proof, stop_proof, batch FROM jobs"
+                "SELECT row, store_bytes, attempt, pid, started_at, ended_at, log_bytes, proof, stop_proof, batch FROM jobs"
                 " WHERE owner = ? AND id = ? AND state = 4",
                 key,
             ).fetchone()
             if found is None:
                 continue
-            row, its_bytes, pid, started_at, ended_at, log_bytes, *uses, batch = found
+            row, its_bytes, attempt, pid, started_at, ended_at, log_bytes, *uses, batch = found
             store_bytes += its_bytes
             execute("DELETE FROM jobs WHERE row = ?", (row,))
             last_row = max(last_row, row)
             proofs.update(use for use in uses if use is not None)
             batches.update([batch] if batch is not None else ())
-            dropped.append(Dropped(key, pid, started_at, ended_at, log_bytes))
+            dropped.append(Dropped(AttemptKey(*key, attempt), pid, started_at, ended_at, log_bytes))
             execute("INSERT OR IGNORE INTO tombstones (mark) VALUES (?)", (mark_of(key),))
             if started_at:
                 execute(
-                    "INSERT OR REPLACE INTO leftovers (pid, started_at, ended_at, owner, id) VALUES (?, ?, ?, ?, ?)",
-                    (pid, started_at, ended_at, *key),
+                    "INSERT OR REPLACE INTO leftovers (owner, id, attempt, pid, started_at, ended_at) VALUES (?, ?, ?, ?, ?, ?)",
+                    (*key, attempt, pid, started_at, ended_at),
                 )
         self._drop_unused(proofs, batches)
         if dropped:

@@ -76,6 +76,17 @@ _STEPS = (
     ALTER TABLE events ADD COLUMN aged_from INTEGER NOT NULL DEFAULT 0;
     UPDATE events SET aged_from = at_us_of(event);
     """,
+    # A row tells of one attempt at its job, and what is left over are the log folders of attempts.
+    """
+    ALTER TABLE jobs ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
+    CREATE TABLE leftovers_of_attempts (
+        owner BLOB NOT NULL, id BLOB NOT NULL, attempt INTEGER NOT NULL, pid INTEGER NOT NULL, started_at INTEGER NOT NULL,
+        ended_at INTEGER NOT NULL, PRIMARY KEY (owner, id, attempt)
+    );
+    INSERT INTO leftovers_of_attempts SELECT owner, id, 1, pid, started_at, ended_at FROM leftovers;
+    DROP TABLE leftovers;
+    ALTER TABLE leftovers_of_attempts RENAME TO leftovers;
+    """,
 )
 VERSION = len(_STEPS)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...schemas.naming import JobKey
+from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
-from ..desk.job import BatchRun
+from ..desk.job import FIRST_ATTEMPT, BatchRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class NewRow:
     queued_at_us: int
     event: EventRow
     launched: bool = False
+    attempt: int = FIRST_ATTEMPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Change:
     state: int
     events: Sequence[EventRow]
     launched: bool = True
+    # Which attempt the rest tells of.
+    attempt: int = FIRST_ATTEMPT
     pid: int = 0
     started_at_us: int = 0
     ended_at_us: int = 0
@@ -93,9 +96,9 @@ class ChangeJobs:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """One job that was removed: where its logs are, and their size. A job that never started has none."""
+    """One job that was removed: where the logs of its last attempt are, and their size. A job that never started has none."""
 
-    key: JobKey
+    key: AttemptKey
     pid: int
     started_at_us: int
     ended_at_us: int
@@ -115,7 +118,7 @@ class DropJobs:
 class LogsGone:
     """Record that the log folders of forgotten jobs are gone."""
 
-    keys: Sequence[JobKey]
+    keys: Sequence[AttemptKey]
 
 
 Write = AddJobs | ChangeJobs | DropJobs | LogsGone

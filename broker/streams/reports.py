@@ -120,6 +120,7 @@ class Reports:
     def _write(self, report: request_pb2.Report, job: Job, *, finished: bool) -> None:
         attempt = job.attempt
         report.key.owner, report.key.id = job.key
+        report.attempt = attempt.key.attempt
         report.pid = attempt.pid
         report.started_at_us = attempt.started_at_us
         if not finished:

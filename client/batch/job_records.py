@@ -12,6 +12,7 @@ _PAST = frozenset(
         "owner",
         "owner_name",
         "batch",
+        "attempt",
         "process",
         "pid",
         "queued_at",

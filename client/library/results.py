@@ -89,6 +89,8 @@ class JobInfo:
     # How long it ran, or has been running or queued, and how long ago it ended, by the worker's clock.
     lasted_us: int = 0
     ended_ago_us: int | None = None
+    # Which attempt at the job pid, times and outcome are of, 1 for the first.
+    attempt: int = 1
 
     @property
     def id(self) -> str:
@@ -154,6 +156,8 @@ class Event:
     outcome: Outcome | None
     # Why, in words; may be empty.
     sentence: str
+    # Which attempt at the job this is of, 1 for the first.
+    attempt: int = 1
 
     @property
     def id(self) -> str:
@@ -200,6 +204,8 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         paused=message.paused,
         lasted_us=max(0, message.lasted_us if message.HasField("lasted_us") else _lasted_us(message)),
         ended_ago_us=message.ended_ago_us if message.HasField("ended_ago_us") else None,
+        # 0: of a worker that makes one.
+        attempt=message.attempt or 1,
     )
 
 
@@ -226,6 +232,7 @@ def event(store: bytes, message: event_pb2.Event) -> Event | None:
         started_at_us=message.started_at_us,
         outcome=outcome_from_wire(message.outcome) if message.HasField("outcome") else None,
         sentence=message.sentence,
+        attempt=message.attempt or 1,
     )
 
 

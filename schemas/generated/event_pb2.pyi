@@ -24,7 +24,7 @@ EVENT_KIND_FINISHED: EventKind
 EVENT_KIND_ADOPTED: EventKind
 
 class Event(_message.Message):
-    __slots__ = ("seq", "kind", "key", "at_us", "name", "labels", "batch", "pid", "started_at_us", "outcome", "sentence")
+    __slots__ = ("seq", "kind", "key", "at_us", "name", "labels", "batch", "pid", "started_at_us", "outcome", "sentence", "attempt")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +36,7 @@ class Event(_message.Message):
     STARTED_AT_US_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     seq: int
     kind: EventKind
     key: _job_pb2.JobKey
@@ -47,7 +48,8 @@ class Event(_message.Message):
     started_at_us: int
     outcome: _job_pb2.Outcome
     sentence: str
-    def __init__(self, seq: _Optional[int] = ..., kind: _Optional[_Union[EventKind, str]] = ..., key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., at_us: _Optional[int] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ..., batch: _Optional[bytes] = ..., pid: _Optional[int] = ..., started_at_us: _Optional[int] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping]] = ..., sentence: _Optional[str] = ...) -> None: ...
+    attempt: int
+    def __init__(self, seq: _Optional[int] = ..., kind: _Optional[_Union[EventKind, str]] = ..., key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., at_us: _Optional[int] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ..., batch: _Optional[bytes] = ..., pid: _Optional[int] = ..., started_at_us: _Optional[int] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping]] = ..., sentence: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class Cursor(_message.Message):
     __slots__ = ("store", "seq")

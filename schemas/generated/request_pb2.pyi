@@ -323,7 +323,7 @@ class Acknowledged(_message.Message):
     def __init__(self, cursor: _Optional[_Union[_event_pb2.Cursor, _Mapping]] = ..., known: _Optional[int] = ...) -> None: ...
 
 class Report(_message.Message):
-    __slots__ = ("key", "state", "pid", "started_at_us", "ended_at_us", "outcome", "stdout_tail", "stderr_tail", "waits_for")
+    __slots__ = ("key", "state", "pid", "started_at_us", "ended_at_us", "outcome", "stdout_tail", "stderr_tail", "waits_for", "attempt")
     KEY_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -333,6 +333,7 @@ class Report(_message.Message):
     STDOUT_TAIL_FIELD_NUMBER: _ClassVar[int]
     STDERR_TAIL_FIELD_NUMBER: _ClassVar[int]
     WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
     state: _job_pb2.State
     pid: int
@@ -342,7 +343,8 @@ class Report(_message.Message):
     stdout_tail: bytes
     stderr_tail: bytes
     waits_for: str
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., state: _Optional[_Union[_job_pb2.State, str]] = ..., pid: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping]] = ..., stdout_tail: _Optional[bytes] = ..., stderr_tail: _Optional[bytes] = ..., waits_for: _Optional[str] = ...) -> None: ...
+    attempt: int
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., state: _Optional[_Union[_job_pb2.State, str]] = ..., pid: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping]] = ..., stdout_tail: _Optional[bytes] = ..., stderr_tail: _Optional[bytes] = ..., waits_for: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class Reports(_message.Message):
     __slots__ = ("reports",)

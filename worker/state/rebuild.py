@@ -7,6 +7,8 @@ What a folder becomes:
     .new-<handle>, `stderr`   queued, because a start was attempted; the supervisor decides, as after any crash
     .new-<handle>             lost, because it was accepted but not started, and may have been cancelled; its outcome says so
 
+If a job was retried, its last attempt counts.
+
 What only the store knew is lost: queued jobs, runs of batches, the proofs of requests, events, forgotten ids. So a start that was first
 sent to the old store is never run: it is refused because it names that store's id, see broker/requests/start.py.
 """
@@ -19,6 +21,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ...broker.desk.job import Attempt, Job
 from ...broker.desk.life import Phase
@@ -27,7 +30,7 @@ from ...keys.private_files import sync_folder
 from ...schemas import spec as specs
 from ...schemas.clock import wall_us
 from ...schemas.job import Outcome, OutcomeKind
-from ...schemas.naming import FolderName, format_time, parse_folder
+from ...schemas.naming import AttemptKey, FolderName, JobKey, format_time, parse_folder
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec
 from ..engine.facts import outcome_of
@@ -148,11 +151,15 @@ def _read_all(logs: str, found: Rebuilt) -> Iterator[Job]:
         path = f"{logs}/{name}"
         try:
             file = job_files.read_job(path)
-            if newest.get(file.handle) != name:
+            key = folders.key_of(file.handle)
+            chosen = newest[key.job]
+            if key.attempt < chosen.attempt:
+                continue
+            if name != chosen.name:
                 raise ValueError("a copy")
-            job = _new_job(file, path)
+            job = _new_job(key, file, path)
             _place(job, path, parsed)
-        except (OSError, ValueError, TypeError, AttributeError, Refused):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, Refused):
             # One folder that cannot be understood must not affect the other jobs.
             found.left_out.append(name)
             continue
@@ -160,12 +167,19 @@ def _read_all(logs: str, found: Rebuilt) -> Iterator[Job]:
         yield job
 
 
-def _newest(logs: str, names: list[str]) -> dict[str, str]:
-    """Return the folder of each job by handle; if there are copies, the newest."""
-    chosen: dict[str, str] = {}
+class _Chosen(NamedTuple):
+    attempt: int
+    name: str
+
+
+def _newest(logs: str, names: list[str]) -> dict[JobKey, _Chosen]:
+    """Return the folder of the last attempt at each job; if there are copies, the newest."""
+    chosen: dict[JobKey, _Chosen] = {}
     for name in names:
         with contextlib.suppress(OSError, ValueError):
-            chosen[job_files.read_job(f"{logs}/{name}").handle] = name
+            key = folders.key_of(job_files.read_job(f"{logs}/{name}").handle)
+            if key.job not in chosen or key.attempt >= chosen[key.job].attempt:
+                chosen[key.job] = _Chosen(key.attempt, name)
     return chosen
 
 
@@ -186,10 +200,9 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
     )
 
 
-def _new_job(file: JobFile, path: str) -> Job:
+def _new_job(key: AttemptKey, file: JobFile, path: str) -> Job:
     spec = spec_of(file, small_files.read_file(f"{path}/stdin") if file.has_stdin else None)
     specs.check(spec)
-    key = folders.key_of(file.handle)
     return Job(0, key.job, spec, specs.digest(spec), None, 0, Attempt(key, Phase.CLEARED))
 
 

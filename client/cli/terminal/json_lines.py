@@ -1,16 +1,16 @@
 """The JSON lines of `--json`: one object a line, to which later versions only add fields.
 
 A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `dir`, `env`, `labels`, `owner` (public key),
-`owner_name`, `batch` ({`id`, `name`, `parallel`} or null), `process` (PID@START or null), `pid` (or null), `queued_at`, `started_at`,
-`ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`, `stop_signal`, `paused`, `waits_for` (why it
-waits, or null) and `outcome` (or null).
+`owner_name`, `batch` ({`id`, `name`, `parallel`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null),
+`queued_at`, `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`, `stop_signal`,
+`paused`, `waits_for` (why it waits, or null) and `outcome` (or null).
 
 An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, over_limit, lost), `exit_status` (as a shell reports it:
 128+N for signal N), `signal` (or null), `sentence`, `user_us`, `system_us`, `max_resident_bytes`, `stdout_bytes`, `stderr_bytes`,
 `stdout_problem`, `stderr_problem` (why that log is not whole, or may not be; else null).
 
 An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, finished, adopted), `at`, `id`, `owner`, `name`, `labels`,
-`batch` (run id or null), `process`, `pid`, `sentence` (or null) and `outcome` (in finished, else null).
+`batch` (run id or null), `attempt`, `process`, `pid`, `sentence` (or null) and `outcome` (in finished, else null).
 
 Times are ISO 8601 in UTC with microseconds. Bytes of an argument or path that are not UTF-8 are lone surrogates, as in Python's
 surrogateescape, whatever the locale.
@@ -43,6 +43,7 @@ def job_record(job: JobInfo) -> Record:
         "owner": format_public(job.key.owner),
         "owner_name": job.owner_name,
         "batch": {"id": format_id(job.batch.id), "name": job.batch.name, "parallel": job.batch.parallel} if job.batch else None,
+        "attempt": job.attempt,
         "process": job.process,
         "pid": job.pid,
         "queued_at": time_text(job.queued_at_us),
@@ -70,6 +71,7 @@ def event_record(event: Event) -> Record:
         "name": event.name,
         "labels": event.labels,
         "batch": format_id(event.batch) if event.batch else None,
+        "attempt": event.attempt,
         "process": event.process,
         "pid": event.pid,
         "sentence": event.sentence or None,

@@ -89,7 +89,7 @@ def test_a_folder_that_was_not_removed_before_a_crash_is_removed_after_it(worker
     assert folder is not None
     worker.kill()
     store = sqlite3.connect(worker.state / "state.db")
-    store.execute("INSERT INTO leftovers SELECT owner, id, pid, started_at, ended_at FROM jobs")
+    store.execute("INSERT INTO leftovers SELECT owner, id, attempt, pid, started_at, ended_at FROM jobs")
     store.execute("DELETE FROM jobs")
     store.commit()
     store.close()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from desk_house import OWNER, EngineDouble, House, asked, attempt, ended, key, started
 
-from jobwire.broker.desk.job import BatchRun, StopOrder
+from jobwire.broker.desk.job import Attempt, BatchRun, StopOrder
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.engine import Run
 from jobwire.broker.retention.forget import Forgotten
@@ -169,6 +169,21 @@ async def test_folders_that_a_crash_left_behind_are_removed_after_the_next_start
     house.forgetting.take_up()
     await house.durable()
     house.engine.expect(("recover",), ("discard", attempt(1)))
+    assert count(house, "leftovers") == 0
+
+
+async def test_of_a_job_that_was_tried_again_the_folder_that_goes_is_named_by_its_attempt(house: House) -> None:
+    (job,) = (await house.accept(asked(1))).jobs
+    job.attempt = Attempt(attempt(1, 2), Phase.LAUNCHED)
+    house.desk.hear([replace(ended(1), key=attempt(1, 2))])
+    await house.durable()
+    house.engine.effects.clear()
+    house.forgetting._engine = Forgetful()
+    await forget(house, key(1))
+    await house.restart()
+    house.forgetting.take_up()
+    await house.durable()
+    house.engine.expect(("recover",), ("discard", attempt(1, 2)))
     assert count(house, "leftovers") == 0
 
 

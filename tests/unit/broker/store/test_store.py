@@ -4,13 +4,15 @@ import os
 import resource
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from desk_house import EngineDouble, House, asked, attempt, ended, started
+from desk_house import EngineDouble, House, asked, attempt, ended, key, started
 
+from jobwire.broker.desk.job import Attempt
 from jobwire.broker.desk.life import Phase
-from jobwire.broker.engine import Ended
+from jobwire.broker.engine import Ended, Started
 from jobwire.broker.store import ballast as ballasts
 from jobwire.broker.store import restore, tables
 from jobwire.broker.store.free_space import Room
@@ -181,6 +183,47 @@ async def test_a_store_of_the_first_version_is_brought_up_to_date_with_all_that_
     assert found.attempt.outcome.sentence == "exited with status 0"
     house.engine.expect(("recover",))
     house.store.close()
+
+
+async def test_a_store_of_before_attempts_were_counted_knows_the_first_of_each_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state.db"
+    with monkeypatch.context() as before:
+        before.setattr(tables, "VERSION", 4)
+        with closing(tables.connect(path)) as old:
+            tables.prepare(old, path)
+            assert old.execute("PRAGMA user_version").fetchone() == (4,)
+            old.execute(
+                "INSERT INTO jobs (row, owner, id, digest, state, name, proof, spec, launched, queued_at, pid, started_at)"
+                " VALUES (1, ?, ?, ?, 2, '', 1, ?, 1, 5, 101, 2000001)",
+                (*key(1), asked(1).digest, asked(1).raw),
+            )
+            old.execute("INSERT INTO leftovers (owner, id, pid, started_at, ended_at) VALUES (?, ?, 102, 5, 6)", key(2))
+    house = House(path, EngineDouble())
+    house.open()
+    await house.desk.recover()
+    house.forgetting.take_up()
+    await house.durable()
+    house.engine.expect(("recover", attempt(1)), ("discard", attempt(2)))
+    assert house.store.read("SELECT attempt, pid FROM jobs") == [(1, 101)]
+    assert house.store.read("SELECT count(*) FROM leftovers") == [(0,)]
+    assert house.store.read("PRAGMA quick_check") == [("ok",)]
+    house.store.close()
+
+
+async def test_which_attempt_counts_is_known_after_a_restart(house: House) -> None:
+    job = await house.accept_one()
+    job.attempt = Attempt(attempt(1, 2), Phase.LAUNCHED)
+    house.desk.hear([Started(attempt(1, 2), 202, 2_000_000)])
+    await house.durable()
+    house.engine.expect(("start", attempt(1)))
+    house.engine.known = [Ended(attempt(1, 2), 202, 2_000_000, 3_000_000, Outcome(OutcomeKind.EXITED)), ended(1, 7)]
+    await house.restart()
+    house.engine.expect(("recover", attempt(1, 2)), ("settled", attempt(1)), ("settled", attempt(1, 2)))
+    found = house.lookup.job(key(1))
+    assert found is not None
+    assert (found.attempt.key, found.attempt.pid) == (attempt(1, 2), 202)
+    events, _ = house.lookup.replay(0, house.store.head, b"")
+    assert [event.attempt for event in events] == [1, 2, 2]
 
 
 @pytest.mark.parametrize("date_us", [1_000_000_000_000_000, 9_000_000_000_000_000])

@@ -432,7 +432,7 @@ def test_what_a_shell_would_replace_is_warned_of_with_its_line() -> None:
 def record(**fields: Any) -> bytes:
     unsaid = {"name": "", "dir": "", "env": {}, "labels": {}, "time_limit_ms": None, "grace_ms": None, "output_limit_bytes": None}
     past = {"id": "x", "state": "finished", "owner": "k", "owner_name": "me", "batch": None, "process": None, "pid": 3, "outcome": {}}
-    past |= {"queued_at": "t", "started_at": None, "ended_at": None, "paused": False, "waits_for": None}
+    past |= {"queued_at": "t", "started_at": None, "ended_at": None, "paused": False, "waits_for": None, "attempt": 1}
     return json.dumps({**past, **unsaid, "linger": False, "stop_signal": 15, **fields}).encode()
 
 

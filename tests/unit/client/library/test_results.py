@@ -61,6 +61,13 @@ def test_a_job_of_a_newer_daemon_can_be_read() -> None:
     assert info.id == "69696969-6969-6969-6969-696969696969"
 
 
+@pytest.mark.parametrize(("sent", "attempt"), [(0, 1), (1, 1), (2, 2)])
+def test_who_does_not_count_attempts_tells_of_the_first(sent: int, attempt: int) -> None:
+    told = event(b"s" * 16, event_pb2.Event(kind=2, attempt=sent))
+    assert told is not None
+    assert (told.attempt, job_info(job_pb2.Job(state=job_pb2.STATE_RUNNING, attempt=sent)).attempt) == (attempt, attempt)
+
+
 def test_an_event_of_a_newer_daemon_is_left_out() -> None:
     assert event(b"s" * 16, event_pb2.Event(kind=99)) is None
     known = event(b"s" * 16, event_pb2.Event(kind=2, seq=4, at_us=1_000_000, pid=9, started_at_us=1))
