@@ -1,14 +1,14 @@
 """Assembles a desk: sockets, roster, store, news, handlers. Common to all daemons, whatever their engine.
 
-The order of the start is: the handshake handler runs before a server socket binds (without it, libzmq admits every key); jobs are
-recovered before anybody can ask for them; and only then the endpoints are bound.
+The parts are created from the bottom up, each with those that it needs, and closed in reverse order. The handshake handler runs before a
+server socket binds (without it, libzmq admits every key); jobs are recovered before anybody can ask for them; and only then the endpoints
+are bound.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import secrets
 import time
@@ -18,15 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import zmq
-
 from ..keys.handshake import Handshake
 from ..keys.identity import Identity
 from ..keys.roster import RosterFile
 from ..keys.sockets import new_context
 from ..schemas.clock import Clock
 from ..schemas.frames import NONCE_BYTES
-from ..schemas.refusal import Code, Refused
 from .desk.desk import Desk
 from .desk.queue import Queue
 from .desk.state import State
@@ -40,6 +37,7 @@ from .retention.ages import Ages
 from .retention.followed import Followed
 from .retention.forget import Forgetting
 from .retention.limits import Keep, Retention
+from .sockets.binding import bind_events, bind_with, endpoint_for_clients
 from .sockets.connections import most_of_descriptors
 from .sockets.publisher import Publisher
 from .sockets.router import Endpoint
@@ -140,14 +138,14 @@ class Daemon:
         Raises Refused(UNAVAILABLE) if an endpoint cannot be bound.
         """
         await self.desk.recover()
-        self.event_endpoint = _bind_events(self._publisher.bind, self._settings)
+        self.event_endpoint = bind_events(self._publisher.bind, self._settings.listen, self._settings.event_listen)
         introduction = Introduction(
             self._settings.kind,
             self._settings.software,
             self._identity.public,
             self._store.id,
             self._nonce,
-            _endpoint_for_clients(self.event_endpoint),
+            endpoint_for_clients(self.event_endpoint),
             self._engine.slots,
         )
         turns = Turns(self._loop)
@@ -168,7 +166,7 @@ class Daemon:
         reception = Reception(self._identity.public, self._nonce, self._roster.member, verbs, turns)
         shares = self._own(Shares(self._loop.call_later, reception.take))
         self._router = self._own(Endpoint(self._context, self._identity, self._loop, self._roster.limits_of, shares))
-        self.endpoint = _bind(self._router.bind, self._settings.listen, "--listen")
+        self.endpoint = bind_with(self._router.bind, self._settings.listen, "--listen")
         # Only now, as it disconnects members; an earlier change is read at once.
         self._loop.add_reader(self._roster.fileno(), self._read_roster)
         self._parts.callback(_close, partial(self._loop.remove_reader, self._roster.fileno()))
@@ -202,43 +200,3 @@ def _close(close: Callable[[], object]) -> None:
     except Exception:  # noqa: BLE001 -- logged, and the others must be closed in any case
         # A failure must not keep the others open: a store that is not closed keeps its thread, and the process with it.
         _log.exception("a part of the worker could not be closed; the others are")
-
-
-# The host is wrong, not the port: its address is not one of this machine, or of an unknown kind.
-_HOST_PROBLEMS = (errno.EADDRNOTAVAIL, errno.ENODEV, errno.EAFNOSUPPORT, errno.EINVAL, errno.EPROTONOSUPPORT)
-
-
-def _bind_events(bind: Callable[[str], str], settings: Settings) -> str:
-    """Bind the event socket and return its endpoint; errors name `--listen` if no event endpoint was given."""
-    asked = settings.event_listen
-    return _bind(bind, asked or _next_port(settings.listen), "--events", host_of=("" if asked else settings.listen))
-
-
-def _bind(bind: Callable[[str], str], endpoint: str, option: str, host_of: str = "") -> str:
-    try:
-        return bind(endpoint)
-    except zmq.ZMQError as error:
-        why = zmq.strerror(error.errno or 0)
-        step = f"use another with {option}, or end the program that uses it"
-        if error.errno in _HOST_PROBLEMS:
-            step = f"use an address of this machine with {'--listen' if host_of else option}: ip address shows them"
-            if endpoint.startswith("tcp://["):
-                why += " (this machine has no such IPv6 address, or no IPv6)"
-            elif error.errno == errno.ENODEV:
-                why = "its host is neither a name that can be resolved nor an interface of this machine"
-            endpoint = host_of or endpoint
-        elif error.errno == errno.EACCES:
-            # The next port is as low as the one given.
-            step = f"ports below 1024 are usually reserved for root; use a higher one with {'--listen' if host_of else option}"
-            endpoint = host_of or endpoint
-        raise Refused(Code.UNAVAILABLE, f"{endpoint} cannot be listened on: {why}", step) from error
-
-
-def _next_port(endpoint: str) -> str:
-    host, _, port = endpoint.rpartition(":")
-    return f"{host}:{int(port) + 1}" if port.isdecimal() and int(port) else f"{host}:*"
-
-
-def _endpoint_for_clients(endpoint: str) -> str:
-    """Return the endpoint without its host: the client knows the name by which it reaches this machine."""
-    return f"tcp://*:{endpoint.rpartition(':')[2]}"
