@@ -1,4 +1,4 @@
-"""What insiders without manners and strangers try. Each of these once worked against some ZeroMQ service, or against our prototypes."""
+"""Attacks of members and strangers. Each of these once worked against some ZeroMQ service, or against prototypes of jobwire."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobwire.schemas.naming import new_id
 
 
 def answers(worker: Worker) -> None:
-    """Everybody else goes on."""
+    """Check that all other clients continue to work."""
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw:
         raw.hello()
         assert raw.ask(raw.request(list=request_pb2.List())).WhichOneof("content") == "list"
@@ -177,7 +177,7 @@ def test_a_frame_that_is_no_subscription_does_not_shift_topics_to_others(worker:
             crooked.send(b"")
         subscriber = raw.subscriber()
         subscriber.setsockopt(zmq.SUBSCRIBE, topic)
-        # Whoever missed `ready` because of somebody else's garbage subscribes once more.
+        # A client that missed `ready` because of another client's garbage subscribes again.
         while news(subscriber, 1000) is None:
             subscriber.setsockopt(zmq.UNSUBSCRIBE, topic)
             subscriber.setsockopt(zmq.SUBSCRIBE, topic)

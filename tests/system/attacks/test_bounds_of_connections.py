@@ -1,4 +1,4 @@
-"""What comes in over a connection is bounded before anybody is known to be behind it, and after; and so is how many there are."""
+"""What a connection can send is bounded, before and after its authentication; and so is the number of connections."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from jobwire.keys.sockets import client_socket
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 MOST_BYTES = 128 * 1024 * 1024
-# So much nobody may send that is no message; it lies here, in two kernels and on the way.
+# No peer may send this many bytes that are not a message; they may be in this process, in two kernels and in transit.
 ENOUGH = 400_000_000
 
 
 @contextmanager
 def small_and_serving(worker: Worker) -> Iterator[None]:
-    """Somebody attacks; afterwards the worker is small, and a member who was connected before is answered."""
+    """Run an attack; afterwards the worker is small, and a member who was connected before is answered."""
     with RawClient(worker.endpoint, worker.public, worker.admin) as other:
         other.hello()
         yield
@@ -43,7 +43,7 @@ def small_and_serving(worker: Worker) -> Iterator[None]:
 
 def connected(endpoint: str, stack: ExitStack) -> socket.socket:
     address = urlsplit(endpoint)
-    # Who is cut off while it sends may not be told for a minute: its kernel waits for room that never comes.
+    # A sender that is cut off may not notice that for a minute: its kernel waits for buffer space.
     return stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=2))
 
 
@@ -130,7 +130,7 @@ def test_handshakes_from_one_address_begin_no_faster_than_they_may(worker: Worke
         begun = time.monotonic()
         for _ in range(many):
             stack.enter_context(CurveClient(getattr(worker, which), worker.public, insider, b"DEALER" if which == "endpoint" else b"XSUB"))
-        # One is the member who watches.
+        # One is the member that watches.
         assert time.monotonic() - begun >= (many - AT_ONCE - 1) / A_SECOND
 
 
@@ -220,7 +220,7 @@ def test_members_cannot_use_up_all_descriptors_either(narrow: Worker) -> None:
             for _ in range(40):
                 raw = stack.enter_context(RawClient(narrow.endpoint, narrow.public, insider, lazy=True))
                 raw.send(raw.envelope(raw.request(list=request_pb2.List())))
-                # Answered or cut off: many that have not said anything yet would make way for each other.
+                # Answered or cut off: among many silent connections, each new one replaces another.
                 raw.receive_frames(1000)
         wait_until(lambda: "the most connections while there are too many" in narrow.logged(), "somebody is cut off")
         assert before.ask(before.start(b"true")).WhichOneof("content") == "acknowledged"

@@ -23,7 +23,7 @@ from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.spec import JobSpec
 
 MOST_BYTES = 256 * 1024 * 1024
-# Not a measurement (tests/benchmarks/hostile.py is one): what would be noticed as standing still.
+# Not a measurement (tests/benchmarks/hostile.py is one), but what users would notice as an interruption.
 SERVED_SECONDS = 20
 
 
@@ -34,7 +34,7 @@ def insider(worker: Worker) -> Identity:
 
 @contextmanager
 def attacked(worker: Worker, identity: Identity) -> Iterator[RawClient]:
-    """Somebody attacks; afterwards the worker is small, and has answered others meanwhile."""
+    """Run an attack; afterwards the worker is small, and has answered others meanwhile."""
     with (
         RawClient(worker.endpoint, worker.public, worker.admin) as other,
         RawClient(worker.endpoint, worker.public, identity, lazy=True) as raw,
@@ -51,7 +51,7 @@ def attacked(worker: Worker, identity: Identity) -> Iterator[RawClient]:
 
 
 def writing_job(raw: RawClient) -> job_pb2.JobKey:
-    """A job that writes 200 MB and goes on."""
+    """A job that writes 200 MB and continues to run."""
     start = raw.start(b"sh", b"-c", b"head -c 200000000 /dev/zero; sleep 60")
     assert raw.ask(start).WhichOneof("content") == "acknowledged"
     return job_pb2.JobKey(owner=raw.identity.public, id=start.start.jobs[0].id)
@@ -62,7 +62,7 @@ def code(reply: request_pb2.Reply) -> int:
 
 
 def await_cut_off(worker: Worker) -> None:
-    """Read it in the worker's log: who reads nothing does not notice it."""
+    """Wait for it in the worker's log: a client that does not read does not notice it."""
     wait_until(lambda: "was disconnected" in worker.logged(), "the one who reads nothing is cut off")
 
 
@@ -207,7 +207,7 @@ def test_a_stop_that_names_one_job_without_end_is_refused_at_once(worker: Worker
 
 
 def test_a_job_that_is_large_and_means_little_is_not_kept(worker: Worker, insider: Identity) -> None:
-    """Fields that nobody knows, beside the verb, in the start, in its job; and one of the job's own said again and again."""
+    """Unknown fields next to the verb, in the start and in its job; and one of the job's own fields repeated many times."""
     with attacked(worker, insider) as raw:
         start = raw.start(b"true")
         job = start.start.jobs[0].SerializeToString()

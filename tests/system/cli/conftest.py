@@ -1,4 +1,4 @@
-"""A user for each test, with nothing of anybody else's to see; one worker for all of them, as it costs a second."""
+"""A user for each test, who sees nothing of other users; one worker for all of them, because its start takes a second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def shared_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    """Give the worker that tests share; who ends or fills a worker takes one of its own."""
+    """Return the worker that tests share; a test that stops or fills a worker uses one of its own."""
     made = Worker(tmp_path_factory.mktemp("shared"), slots=8).start()
     yield made
     print(made.logged())
@@ -24,13 +24,13 @@ def shared_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
 
 @pytest.fixture(scope="session")
 def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder that commands leave their compiled modules in."""
+    """Return the folder for the compiled modules of commands."""
     return tmp_path_factory.mktemp("bytecode")
 
 
 @pytest.fixture
 def home(shared_worker: Worker, tmp_path: Path, bytecode: Path) -> Iterator[Home]:
-    """Give the home of a submitter, who sees only what is theirs."""
+    """Return the home of a submitter, who sees only their own jobs."""
     name = f"user{next(_numbers)}"
     made = Home(tmp_path / "home", bytecode, name)
     made.use(shared_worker, shared_worker.admit(name, "submitter"))
@@ -40,7 +40,7 @@ def home(shared_worker: Worker, tmp_path: Path, bytecode: Path) -> Iterator[Home
 
 @pytest.fixture
 def own_home(worker: Worker, tmp_path: Path, bytecode: Path) -> Home:
-    """Give the home of the admin of a worker of its own."""
+    """Return the home of the admin of a worker of its own."""
     made = Home(tmp_path / "home", bytecode, "admin")
     made.use(worker, worker.admin)
     return made
@@ -48,7 +48,7 @@ def own_home(worker: Worker, tmp_path: Path, bytecode: Path) -> Home:
 
 @pytest.fixture
 def empty_home(tmp_path: Path, bytecode: Path) -> Iterator[Home]:
-    """Give a home without a worker; afterwards no process of the private worker that it got is left."""
+    """Return a home without a worker; afterwards no process of its private worker is left."""
     made = Home(tmp_path, bytecode)
     yield made
     if (made.state / "worker" / "worker.json").exists():

@@ -35,7 +35,7 @@ while True:
 
 
 def everywhere(home: Home, worker: Worker, *argv: str) -> tuple[bytes, bytes]:
-    """Run a job, read what it wrote in every way there is, and get it once."""
+    """Run a job, read its output in every way, and return it once all are equal."""
     ran = home.jobwire("run", "--", *argv)
     (shown,) = home.records("show", "last")
     seen = {(ran.stdout, ran.stderr)}

@@ -1,4 +1,4 @@
-"""The private worker: there when it is needed, once, and again after it was killed."""
+"""The private worker: started when it is needed, only once, and again after it was killed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_ten_commands_at_once_start_one_worker(home: Home) -> None:
     commands = [home.start("run", "echo", str(number)) for number in range(10)]
     for number, one in enumerate(commands):
         stdout, stderr = one.communicate()
-        # Those that have to wait long for a place say so.
+        # Commands that wait long for a connection say so.
         said = [line for line in stderr.splitlines() if b" waits: all " not in line]
         assert (one.returncode, stdout, said) == (0, b"%d\n" % number, [])
     assert (home.state / "worker" / "worker.log").read_text().count("INFO jobwire.worker.daemon: ready") == 1
@@ -109,7 +109,7 @@ def test_a_relative_search_path_of_the_caller_does_not_mean_the_home_folder(home
 def test_a_relative_folder_of_the_interpreter_means_where_the_caller_is(home: Home, name: str) -> None:
     folder = home.folder / "home"
     folder.mkdir(exist_ok=True)
-    # Without a real one no command starts.
+    # No command starts without a real one.
     meant = Path(sys.base_prefix) if name == "PYTHONHOME" else home.folder / "folder"
     env = {**home.env, "HOME": str(folder), name: meant.name}
     ran = subprocess.run(command("run", "pwd"), env=env, cwd=meant.parent, capture_output=True, check=False, timeout=SECONDS)
@@ -120,7 +120,7 @@ def test_a_relative_folder_of_the_interpreter_means_where_the_caller_is(home: Ho
 
 
 def test_a_worker_that_is_started_by_hand_in_the_same_moment_is_used(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It took the folder after a command had seen that nobody held it."""
+    """It locked the folder after a command had found it unlocked."""
     for name in ("JOBWIRE_CONFIG", "JOBWIRE_STATE"):
         monkeypatch.setenv(name, home.env[name])
     started: list[subprocess.Popen[bytes]] = []
@@ -168,7 +168,7 @@ def test_a_worker_that_is_being_started_by_hand_is_waited_for(home: Home) -> Non
     home.jobwire("worker", "stop")
     lock = home.state / "worker" / "lock"
     with home.start("worker", "run") as worker:
-        # It holds its folder, and the description there is still its predecessor's.
+        # It holds the folder, and the description is still that of the previous worker.
         wait_until(lambda: lock.read_text().strip() == str(worker.pid), "it holds the folder")
         assert home.jobwire("run", "echo", "hi").stdout == b"hi\n"
         assert home.records("worker", "status")[0]["pid"] == worker.pid
@@ -209,7 +209,7 @@ def test_a_command_that_is_one_connection_too_many_says_so_and_runs_when_one_is_
     ("python", "wrote"), [("", "is empty"), ("/bin/false", "/bin/false, wrote nothing"), ("/opt/nope", "No such file or directory: ")]
 )
 def test_a_python_that_does_not_exist_is_named_and_no_earlier_log_is_shown(home: Home, python: str, wrote: str) -> None:
-    """As in a program that has Python inside."""
+    """As in a program that embeds Python."""
     home.state.joinpath("worker").mkdir(parents=True, mode=0o700)
     home.state.joinpath("worker", "worker.log").write_text("jobwire: what was wrong last year\n")
     program = f"import sys, jobwire; sys.executable = {python!r}; jobwire.Client()"

@@ -1,4 +1,4 @@
-"""What a person sees of jobs that are dropped, with a real worker."""
+"""Forgotten jobs at the command line, with a real worker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from home import Home
 
 @pytest.fixture
 def ended(home: Home) -> list[str]:
-    """Two jobs that ended, the first of which wrote six bytes, and a third that runs."""
+    """Two jobs that have ended, the first of which wrote six bytes, and a third that is running."""
     jobs = [home.submit("-n", "first", "echo", "hello"), home.submit("-n", "second", "true")]
     home.jobwire("wait", *jobs)
     home.submit("-n", "slow", "sleep", "600")

@@ -1,4 +1,4 @@
-"""A job is forgotten while somebody reads its log, waits for it, or hears of it: the right answer or one sentence, and always an end."""
+"""A job is forgotten while a command follows its log, waits for it, or prints its events: a result or one sentence, and always an end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from daemons import Worker
 from home import SECONDS, Home
 
-# More than a follower is sent ahead, with what the pipe to its reader holds.
+# More than is sent ahead to a follower, plus the size of the pipe to its reader.
 _BYTES = 12 * 1024 * 1024
 _WRITES_MUCH = ("sh", "-c", f"head -c {_BYTES} /dev/zero; exit 7")
 
@@ -22,7 +22,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def start(own_home: Home) -> Iterator[Start]:
-    """Start commands, which are gone afterwards."""
+    """Start commands, which are ended afterwards."""
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(*arguments: str) -> subprocess.Popen[bytes]:
@@ -109,12 +109,12 @@ def test_a_waiting_submit_reports_across_a_restart_that_the_job_was_forgotten(wo
     worker.start()
     command.send_signal(signal.SIGCONT)
     status, _, said = ended(command)
-    # It may have been connected again, and told, before it stood still.
+    # It may have reconnected and received the answer before it was suspended.
     assert (status, "was forgotten; it is never run again" in said) == (1, True) or (status, "exited with status 7" in said) == (7, True)
 
 
 def test_every_waiting_command_gets_the_status_or_a_sentence(own_home: Home, worker: Worker, start: Start) -> None:
-    """The end and the forgetting come at any moment of the wait: while it looks the job up, subscribes, or waits."""
+    """The job ends and is forgotten at any moment of the wait: while the command looks it up, subscribes, or waits."""
     for _ in range(4):
         job = own_home.submit("sh", "-c", "exit 7")
         waiters = [start("wait", job) for _ in range(3)]

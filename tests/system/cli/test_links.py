@@ -1,4 +1,4 @@
-"""Commands where names are not what they seem: on file systems without hard links, and where files are symbolic links."""
+"""Commands with unusual files: on file systems without hard links, and with symbolic links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job whose output could not all be kept: every command that tells its end says so, and none of them ends with 0."""
+"""A job whose output is incomplete: every command that reports its end says so, and none of them exits with 0."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LARGE = ("sh", "-c", "head -c 2000000 /dev/zero")
 
 
 def forbid_large_files(worker: Worker) -> None:
-    """Let the supervisor write no more than a megabyte into a file: EFBIG from then on."""
+    """Limit files of the supervisor to a megabyte: writes fail with EFBIG then."""
     resource.prlimit(worker.described()["supervisor_pid"], resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
 
 
@@ -26,5 +26,5 @@ def test_incomplete_output_is_reported_by_every_command_that_reports_the_end(own
     ended = own_home.jobwire("batch", "--lines", str(tmp_path / "jobs"), status=1)
     assert said in ended.stderr
     assert b"1 of 2 jobs failed" in ended.stderr
-    # Its own status is worth more.
+    # Its own status has priority.
     assert own_home.jobwire("run", "sh", "-c", "head -c 2000000 /dev/zero >&2; exit 3", status=3).stderr.count(b"is incomplete") == 1

@@ -1,4 +1,4 @@
-"""Somebody's line of the roster changes while their commands wait."""
+"""The roster entry of a user changes while their commands wait."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from home import SECONDS, Home, read_until, select_line
 
 
 def _alter(worker: Worker, name: str, role: str | None) -> str:
-    """Give somebody another role, or (None) take them off; get the roster as it was."""
+    """Give a member another role, or (None) remove them; return the roster as it was."""
     before = worker.roster.read_text()
     first, *members = before.split("[[member]]")
     own = next(member for member in members if f'name = "{name}"' in member)

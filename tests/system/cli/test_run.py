@@ -1,4 +1,4 @@
-"""`jobwire run` and what may happen meanwhile: signals, a lost connection, a reader that goes away, a worker that is full."""
+"""`jobwire run` and what may happen meanwhile: signals, a lost connection, a reader that exits, a worker that is full."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from daemons import Worker, wait_until
 from home import Home, Terminal, read_until
 
 OpenTerminal = Callable[..., Terminal]
-# Says what it is told, and goes on.
+# Prints which signal it received, and continues.
 STUBBORN = "trap 'echo told INT' INT; trap 'echo told TERM' TERM; echo up; while :; do sleep 600 & wait $!; done"
 
 
@@ -108,7 +108,7 @@ def test_a_reader_that_goes_away_stops_the_job(home: Home, script: str) -> None:
 def test_a_signal_is_handled_while_the_reader_is_slow(home: Home) -> None:
     with home.start("run", "sh", "-c", "head -c 20000000 /dev/zero; exec sleep 600") as run:
         assert run.stdout
-        # Filled up to the brim: nothing more can be written.
+        # Filled completely: nothing more can be written.
         fd = run.stdout.fileno()
         wait_until(lambda: select.select([fd], [], [], 0)[0] and home.records("show", "last")[0]["pid"], "it runs")
         wait_until(lambda: len(home.jobwire("logs", "last", "--from", "19999999").stdout) == 1, "it has written all")

@@ -151,7 +151,7 @@ def test_a_slow_input_that_is_non_blocking_is_read_to_its_end(home: Home, argume
     theirs, ours = os.pipe()
     os.set_blocking(theirs, False)
     with start(home, *arguments, stdin=theirs, stdout=subprocess.PIPE) as running:
-        # It sleeps once it has read what there is; until then nothing is lost either.
+        # It sleeps once it has read everything; until then nothing is lost either.
         for _ in range(3):
             os.write(ours, b"echo 1\n")
             wait_until(lambda: b"poll" in wchan(running.pid), "it waits for more")
@@ -164,7 +164,7 @@ def test_a_slow_input_that_is_non_blocking_is_read_to_its_end(home: Home, argume
 
 
 def wchan(pid: int) -> bytes:
-    """Say in which function of the kernel a process sleeps; where the kernel does not tell, it is taken for poll."""
+    """Return the kernel function in which a process sleeps; poll if the kernel does not show it."""
     return Path(f"/proc/{pid}/wchan").read_bytes().replace(b"0", b"poll")
 
 
@@ -208,7 +208,7 @@ def test_a_job_is_stopped_when_nobody_reads_its_stderr_in_any_case(home: Home) -
     with start(home, "submit", "--follow", *UP, stdout=subprocess.PIPE, stderr=theirs) as running:
         os.close(theirs)
         assert running.wait(SECONDS) == 141
-    # Stopped, or cancelled if that was quicker than its start.
+    # Stopped, or cancelled if the stop came before its start.
     assert home.records("show", "last")[0]["outcome"]["exit_status"] != 0
 
 
@@ -221,7 +221,7 @@ def test_what_an_encoding_does_not_have_is_written_with_a_backslash(home: Home) 
 
 
 def latin1(folder: Path) -> dict[str, str]:
-    """Make a locale in Latin-1: few machines have one."""
+    """Create a Latin-1 locale, because few machines have one."""
     if (
         shutil.which("localedef") is None
         or subprocess.run(

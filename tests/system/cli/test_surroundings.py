@@ -1,4 +1,4 @@
-"""A private worker that is started in odd surroundings: neither it nor later jobs have anything of them."""
+"""A private worker that is started in an unusual environment: neither it nor later jobs inherit that."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def home(empty_home: Home) -> Home:
 
 
 def started_by(home: Home, *prefix: str, arguments: tuple[str, ...] = ("run", "--", "true")) -> subprocess.CompletedProcess[bytes]:
-    """Run a command of ours beneath another program, such as nice."""
+    """Run a jobwire command under another program, such as nice."""
     ended = subprocess.run(
         [*prefix, *command(*arguments)],
         stdin=subprocess.DEVNULL,
@@ -53,7 +53,7 @@ def started_by(home: Home, *prefix: str, arguments: tuple[str, ...] = ("run", "-
 
 
 def said(home: Home, program: str) -> list[str]:
-    """Run a shell program as a job; get the lines that it wrote."""
+    """Run a shell program as a job, and return the lines that it wrote."""
     return home.jobwire("run", "--", "sh", "-c", program).stdout.decode().splitlines()
 
 
@@ -88,7 +88,7 @@ def test_hard_limits_that_cannot_be_raised_are_named_and_gone_with_the_first_cal
     (before,) = home.records("worker", "status")
     assert before["surroundings"] == [named]
     assert named in home.jobwire("worker", "status").stdout.decode()
-    # The same surroundings again are no reason to begin anew, and neither are better ones while something runs.
+    # The same environment again is no reason to restart the worker, and neither is a better one while jobs are running.
     started_by(home, *limited, arguments=("submit", "-n", "busy", "--", "sleep", "600"))
     home.jobwire("list")
     assert home.records("worker", "status")[0]["pid"] == before["pid"]
@@ -128,7 +128,7 @@ def test_signals_that_the_first_caller_ignored_or_blocked_are_neither_in_daemons
         status = status_of(pid)
         assert (int(status["SigBlk"], 16), int(status["SigIgn"], 16) & ~OWN_OF_GLIBC) == (0, ignored_by_python)
     asks = "print(*(line.split()[1] for line in open('/proc/self/status') if line[:6] in ('SigBlk', 'SigIgn')))"
-    # The job is a Python, which ignores these two itself.
+    # The job is Python, which ignores these two itself.
     blocked, ignored = (int(mask, 16) for mask in home.jobwire("run", sys.executable, "-c", asks).stdout.split())
     assert (blocked, ignored & ~OWN_OF_GLIBC) == (0, ignored_by_python)
 
@@ -149,7 +149,7 @@ def test_a_umask_that_takes_everything_away_is_not_that_of_the_daemons(home: Hom
 
 @pytest.fixture(params=["", "off"], ids=["cgroups", "no cgroups"])
 def outer(request: pytest.FixtureRequest, tmp_path: Path, bytecode: Path) -> Iterator[Home]:
-    """Give a home whose jobs start a private worker in another home."""
+    """Return a home whose jobs start a private worker in another home."""
     worker = Worker(tmp_path / "outer", env={"JOBWIRE_CGROUPS": request.param}).start()
     made = Home(tmp_path / "outer home", bytecode)
     made.use(worker, worker.admin)

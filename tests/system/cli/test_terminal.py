@@ -1,4 +1,4 @@
-"""What is left on a terminal."""
+"""What a terminal shows."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 
 
 def state_of(pid: int) -> str:
-    """Say in which state a process is, as in proc(5)."""
+    """Return the state of a process, as in proc(5)."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 @pytest.fixture
 def progress(home: Home, tmp_path: Path) -> Iterator[Terminal]:
-    """Give a batch that shows its progress."""
+    """Return a batch that shows its progress."""
     (tmp_path / "jobs").write_text("sleep 600\n")
     shown = Terminal(home, "batch", "--lines", str(tmp_path / "jobs"), is_suspended=True)
     try:
@@ -79,7 +79,7 @@ def test_a_worker_outlives_its_terminal_under_nohup(empty_home: Home, terminal: 
         worker.hang_up()
         assert worker.ended() == 0
         return
-    # It executes itself, and must still know.
+    # It executes itself, and must remember that.
     empty_home.jobwire("worker", "reload")
     worker.hang_up()
     wait_until(lambda: empty_home.records("worker", "status")[0]["reloads"]["count"] == 2, "it hears of the end of the terminal")

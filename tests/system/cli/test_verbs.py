@@ -1,4 +1,4 @@
-"""What a person at the command line sees, with a real worker."""
+"""The commands, with a real worker."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_wait_gives_up_after_its_timeout(home: Home, slow: str) -> None:
 
 
 def test_wait_takes_a_timeout_of_weeks(home: Home) -> None:
-    """poll(2) counts milliseconds in an int, which is less than 25 days."""
+    """poll(2) takes an int of milliseconds, which is less than 25 days."""
     with home.start("wait", home.submit("sleep", "0.5"), "--timeout", "25d") as waits:
         assert waits.wait(60) == 0
     assert home.jobwire("run", "-t", "100w", "--", "echo", "hi").stdout == b"hi\n"
@@ -252,7 +252,7 @@ def test_stop_can_name_the_signal_and_be_at_once(home: Home) -> None:
 def test_events_are_printed_as_they_happen_and_continue_after_a_cursor(home: Home) -> None:
     with home.start("events", "--json") as listener:
         assert listener.stdout
-        # Somebody who listens already hears all; this tells when that is so.
+        # An existing subscriber gets all events; this shows when it is subscribed.
         marker = wait_until(lambda: home.jobwire("run", "true") and select_line(listener), "it listens")
         listener.send_signal(signal.SIGINT)
         assert listener.wait() == 130

@@ -1,4 +1,4 @@
-"""Folders and files of somebody else, and users without a home: told before anything is written."""
+"""Folders and files of other users, and users without a home: refused before anything is written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be some
 
 @pytest.fixture
 def strangers_home() -> Iterator[Path]:
-    """Give the home of an ordinary user without an entry in the user database, where this user can get to it."""
+    """Return the home of an ordinary user without an entry in the user database, in a folder that this user can access."""
     above = Path(tempfile.mkdtemp())
     above.chmod(0o755)
     home = above / "home"
@@ -81,7 +81,7 @@ def test_a_worker_of_root_takes_no_roster_of_a_user(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def anybodys_python() -> tuple[list[str], dict[str, str]]:
-    """Find a Python that any user may run, and the variables with which it finds jobwire."""
+    """Return a Python that any user may run, and the variables with which it finds jobwire."""
     found = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"}
     for python in (sys.executable, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"):
         with_it = [*AS_STRANGER, python, "-P"]

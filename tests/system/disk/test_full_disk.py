@@ -1,4 +1,4 @@
-"""A disk that is full: jobs wait and lose nothing, their ends are known, and all goes on when there is room."""
+"""A full disk: jobs wait and lose nothing, their ends are known, and everything continues when there is space."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Mount = Callable[..., None]
 
 @pytest.fixture
 def mount() -> Iterator[Mount]:
-    """Give small disks, which are gone afterwards."""
+    """Return a function that creates small disks, which are removed afterwards."""
     mounted: list[Path] = []
 
     def make(folder: Path, megabytes: int, more: str = "") -> None:
@@ -39,20 +39,20 @@ def mount() -> Iterator[Mount]:
 
     yield make
     for folder in mounted:
-        # Whatever still holds a file there must not keep the mount.
+        # Processes with open files there must not prevent the unmount.
         subprocess.run(["umount", "-l", folder], check=True)
 
 
 @pytest.fixture
 def small_logs(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
-    """Give a worker whose logs have a disk of four megabytes of their own."""
+    """Return a worker whose logs have a disk of four megabytes of their own."""
     mount(tmp_path / "state" / "logs", 4)
     yield from serving(tmp_path)
 
 
 @pytest.fixture
 def small_state(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
-    """Give a worker with one small disk for all that it has: so large that waiting output leaves it the room that is kept for ends."""
+    """Return a worker with one small disk for everything, large enough for the space that is reserved for ends."""
     mount(tmp_path / "state", 136)
     yield from serving(tmp_path)
 
@@ -65,7 +65,7 @@ def serving(folder: Path, keep_free: str = "0") -> Iterator[Worker]:
 
 
 def fill(folder: Path) -> Path:
-    """Take all the room there is; get the file to be removed."""
+    """Fill the disk, and return the file to remove."""
     path = folder / "filler"
     file = os.open(path, os.O_WRONLY | os.O_CREAT)
     try:
@@ -151,7 +151,7 @@ def test_everything_continues_after_a_full_disk(small_state: Worker) -> None:
             for status, gate in enumerate(gates, 1)
         ]
         silent = client.submit(["sleep", "60"])
-        # Told, so it is recorded: what is not yet would use up the room that was kept.
+        # Reported, so it is recorded: a write that is still pending would use the reserved space.
         hear(events, EventKind.STARTED, 3)
         filler = fill(small_state.state)
         for gate in gates:
@@ -159,7 +159,7 @@ def test_everything_continues_after_a_full_disk(small_state: Worker) -> None:
         wait_until(lambda: all(job.info().waits_for == WAITING for job in jobs), "the disk is full")
         kill_supervisor_unseen(small_state)
         hear(events, EventKind.ADOPTED, 3)
-        # What is stopped ends: that is recorded in the room that was kept for it.
+        # A stopped job ends: that is recorded in the reserved space.
         assert silent.stop(timeout=60).returncode == -signal.SIGTERM
         assert [job.info().state for job in jobs] == [State.RUNNING] * 2
         filler.unlink()
@@ -170,7 +170,7 @@ def test_everything_continues_after_a_full_disk(small_state: Worker) -> None:
 
 
 def hear(events: EventStream, kind: EventKind, count: int) -> None:
-    """Wait until so many events of a kind were told."""
+    """Wait until there were this many events of a kind."""
     while count:
         count -= next(events).kind is kind
 
@@ -188,7 +188,7 @@ def outcome_of(worker: Worker, pid: int | None) -> bytes:
 
 
 def kill_supervisor_unseen(worker: Worker) -> None:
-    """Kill it on a disk on which the worker cannot write down that there is another one."""
+    """Kill it while the disk is full, so that the worker cannot record the next one."""
     os.kill(worker.described()["supervisor_pid"], signal.SIGKILL)
 
 
@@ -205,14 +205,14 @@ def fill_with_files(folder: Path) -> list[Path]:
 
 @pytest.fixture
 def few_logs(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
-    """Give a worker whose logs have a disk that takes few files."""
+    """Return a worker whose logs have a disk with few inodes."""
     mount(tmp_path / "state" / "logs", 64, ",nr_inodes=200")
     yield from serving(tmp_path)
 
 
 @pytest.fixture
 def few_files(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
-    """Give a worker with a disk that takes few files for all that it has."""
+    """Return a worker with a disk with few inodes for everything."""
     mount(tmp_path / "state", 256, ",nr_inodes=300")
     yield from serving(tmp_path, "1M")
 
@@ -241,7 +241,7 @@ def test_a_start_is_refused_if_inodes_are_short_and_says_that_bytes_are_free(few
                 return str(refused)
             return ""
 
-        # The disk is looked at ten times a second.
+        # The disk is checked ten times per second.
         said = wait_until(refusal, "a start is refused")
         assert re.search(r"fewer than 100 free inodes, though .* free", said), said
         for path in made:

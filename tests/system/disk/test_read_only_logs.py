@@ -1,4 +1,4 @@
-"""The folder of logs becomes read-only under jobs that run: nothing is lost, starts wait, and all goes on when it is writable again."""
+"""The folder of logs becomes read-only while jobs are running: nothing is lost, starts wait, and everything continues afterwards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def mount(*arguments: str | Path) -> None:
 
 @pytest.fixture
 def logs(worker: Worker) -> Iterator[Path]:
-    """Give the folder of logs; what was mounted over it is gone afterwards."""
+    """Return the folder of logs; mounts on it are removed afterwards."""
     yield worker.logs
     subprocess.run(["umount", "-l", worker.logs], capture_output=True, check=False)
 
@@ -32,7 +32,7 @@ def test_ends_are_reported_starts_wait_and_outcomes_are_written_later(worker: Wo
     with worker.client() as client:
         job = client.submit(["sh", "-c", f"echo one; read _ < {gate}; echo two; exit 7"])
         wait_until(lambda: job.read_range("stdout", 0, 10)[0], "it runs")
-        # A mount of its own, as one with files that are written to cannot become read-only. Those stay open beneath it.
+        # A second mount, because one with files open for writing cannot become read-only. Those stay open below it.
         mount("--bind", logs, logs)
         mount("-o", "remount,ro,bind", logs)
         waiting, cancelled = client.submit(["echo", "at last"]), client.submit(["true"])

@@ -1,4 +1,4 @@
-"""A store that is gone or broken is made anew from the logs; nothing goes on silently, and nothing runs twice."""
+"""A lost or damaged store is rebuilt from the logs; no failure is silent, and nothing runs twice."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def gated(client: Client, gate: Path, status: int) -> Job:
 
 
 def test_a_store_that_cannot_be_read_is_not_rebuilt_without_force(tmp_path: Path) -> None:
-    """Nothing is known to be wrong with it, and jobs may wait in it."""
+    """It may be intact, with queued jobs in it."""
     one = Worker(tmp_path)
     one.state.mkdir(mode=0o700)
     store(one).mkdir()
@@ -67,7 +67,7 @@ def test_a_lost_store_is_rebuilt_from_the_logs(worker: Worker, tmp_path: Path, d
         wait_until(lambda: client.job(ids[2]).info().pid, "it runs")
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw:
         old_store = raw.hello().store
-    # All of it is in the file then, and nothing in the log beside it.
+    # Then everything is in the file, and nothing in the WAL.
     worker.kill(signal.SIGTERM)
     size = store(worker).stat().st_size
     match damage:
@@ -111,14 +111,14 @@ def test_a_lost_store_is_rebuilt_from_the_logs(worker: Worker, tmp_path: Path, d
         assert (refused.code, "may have run" in refused.message) == (Code.FAILED_PRECONDITION, True)
         stale = raw.ask(raw.request(replay=request_pb2.Replay(after=event_pb2.Cursor(store=old_store, seq=1)))).refusal
         assert (stale.code, "another store" in stale.message) == (Code.OUT_OF_RANGE, True)
-        # The very same job again is known, and another one under its id is not taken.
+        # The same job is known, and another one with its id is refused.
         again = raw.ask(raw.start(b"sh", b"-c", b"echo words; exit 7", job_id=parse_id(ids[0])))
         assert again.acknowledged.known == 1
     assert not (tmp_path / "ran").exists()
 
 
 def test_a_start_that_was_queued_in_the_lost_store_is_never_run(tmp_path: Path) -> None:
-    """The client repeats it by itself, to the rebuilt store, and is told."""
+    """The client repeats it by itself, to the rebuilt store, and is refused."""
     worker = Worker(tmp_path, slots=1).start()
     try:
         with worker.client() as client:
@@ -133,7 +133,7 @@ def test_a_start_that_was_queued_in_the_lost_store_is_never_run(tmp_path: Path) 
                 queued.wait(60)
             assert refused.value.code is Code.FAILED_PRECONDITION
             (tmp_path / "gate").write_bytes(b"go\n")
-            # Known again from its log folder, so its end reaches who waited for it before.
+            # It is restored from its log folder, so its end is reported to clients that waited for it before.
             assert running.wait(60) == 5
         assert not (tmp_path / "ran").exists()
     finally:

@@ -1,4 +1,4 @@
-"""Files of the state folder, or all of it, are removed from under those who live there."""
+"""The state folder, or files in it, are removed while the daemons are running."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SLEEP = "import time; print(flush=True); time.sleep(100)"
 
 
 def _start(worker: Worker, *argv: str) -> int:
-    """Start a job; get its pid."""
+    """Start a job and return its pid."""
     with worker.client() as client:
         job = client.submit([*argv])
         return wait_until(lambda: client.job(job.id).info().pid, "it runs")
@@ -80,7 +80,7 @@ def test_a_description_that_was_overwritten_is_written_again(worker: Worker, wor
 @pytest.mark.parametrize("name", ["state.db", "state.db-wal", "state.db-shm"])
 @pytest.mark.parametrize("with_what", [None, "its copy", "garbage"])
 def test_a_worker_exits_in_order_when_a_file_of_its_store_was_replaced(worker: Worker, name: str, with_what: str | None) -> None:
-    """Otherwise all that it acknowledges from then on goes to a file without a name, and with a crash is gone."""
+    """Otherwise everything that it acknowledges from then on would be written to a file without a name, and lost in a crash."""
     path = worker.state / name
     with worker.client() as client:
         client.run(["true"])
@@ -98,7 +98,7 @@ def test_a_worker_exits_in_order_when_a_file_of_its_store_was_replaced(worker: W
     what = "removed" if with_what is None else "replaced by another file"
     assert f"{path} was {what}: this worker exits" in worker.log.read_text()
     if name != "state.db":
-        # What was in them is in the store now.
+        # Their content is in the store now.
         worker.start()
         with worker.client() as client:
             assert len(list(client.list(all=True))) == 1
@@ -112,7 +112,7 @@ def test_a_supervisor_whose_socket_was_removed_is_found_and_stays_the_only_one(w
     worker.kill()
     worker.start()
     assert (worker.description["supervisor_pid"], worker.description["keeper_pid"]) == (supervisor, keeper)
-    # The keeper starts the next one, which is met at a socket of its own too.
+    # The keeper starts the next one, which listens at a socket of its own too.
     worker.kill_supervisor()
     worker.kill()
     worker.start()
@@ -169,7 +169,7 @@ def test_a_job_whose_process_is_alive_is_never_recorded_as_lost_if_its_folder_wa
         assert wait_until(lambda: jobs[sleeper].info().outcome, "it has ended").kind is not OutcomeKind.LOST
         gate.write_text("go on\n")
         outcome = wait_until(lambda: jobs[reader].info().outcome, "it ends")
-        # Of a process that is nobody's child the status is known only where the kernel tells (PIDFD_GET_INFO, Linux 6.15).
+        # The status of a process that is not a child is known only if the kernel reports it (PIDFD_GET_INFO, Linux 6.15).
         assert outcome.kind is OutcomeKind.EXITED or "this kernel reports it to no other process" in outcome.sentence
         assert jobs[reader].read_range("stdout", 0, 100)[0] == b"late\n"
 
@@ -214,7 +214,7 @@ def test_a_state_folder_that_was_moved_is_the_same_and_so_is_one_of_another_name
 
 @pytest.mark.parametrize("killed", [(), ("keeper_pid",)], ids=["both live", "keeper killed"])
 def test_a_pair_whose_lock_and_socket_were_removed_stays_the_only_one(worker: Worker, killed: tuple[str, ...]) -> None:
-    """It makes the socket again, but only after another worker has looked for it in vain."""
+    """It creates the socket again, but only after another worker has not found it."""
     pid = _start(worker, "sleep", "100")
     described = worker.described()
     for name in killed:

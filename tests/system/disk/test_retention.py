@@ -1,4 +1,4 @@
-"""What has ended long ago is dropped by a real worker, and whoever reads news from before is told so. Jobs are aged between two runs."""
+"""A real worker drops jobs that ended long ago, and tells clients with older cursors. Jobs are aged between two runs of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DAYS_US = 40 * 24 * 3600 * 1_000_000
 
 
 def make_old(worker: Worker) -> None:
-    """Let everything have happened forty days earlier, while the worker does not run."""
+    """Date everything forty days earlier, while the worker is not running."""
     store = sqlite3.connect(worker.state / "state.db")
     for row, pid, started_at, ended_at in store.execute("SELECT row, pid, started_at, ended_at FROM jobs").fetchall():
         then = started_at - _DAYS_US, ended_at - _DAYS_US
@@ -45,7 +45,7 @@ def counts(worker: Worker) -> tuple[int, ...]:
 
 @pytest.fixture
 def cursor(worker: Worker) -> EventCursor:
-    """Run three jobs and make them old; get the cursor after the first event of all. The worker runs again."""
+    """Run three jobs and make them old; return the cursor after the first event of all. The worker is running again."""
     with worker.client() as client, client.events() as events:
         for number in range(3):
             client.run(["echo", str(number)])

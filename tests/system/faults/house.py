@@ -27,7 +27,7 @@ _TICK_US = 20_000
 
 
 class Victim(enum.Enum):
-    """Who may be killed."""
+    """The processes that may be killed."""
 
     WORKER = "worker"
     SUPERVISOR = "supervisor"
@@ -49,7 +49,7 @@ class Gap:
 
 
 class House:
-    """One worker, its state folder, and who may speak to it."""
+    """One worker, its state folder, and its members."""
 
     def __init__(self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None) -> None:
         folder.mkdir(exist_ok=True)
@@ -60,19 +60,19 @@ class House:
         self.clock_slack_us = 0
         self._supervisor_killed_us = 0
 
-    # --- who is there
+    # --- which processes there are
 
     def pid_of(self, victim: Victim) -> int:
-        """Find a process of ours; 0 if there is none."""
+        """Return the pid of one of the daemons; 0 if there is none."""
         if victim is Victim.WORKER:
             process = self.worker.process
             return process.pid if process is not None and process.poll() is None else 0
         found = self._find(_CALLS[victim])
-        # Between fork and exec a child looks as its parent does.
+        # Between fork and exec a child looks like its parent.
         return next((pid for pid, parent in found.items() if parent not in found), 0)
 
     def is_whole(self) -> bool:
-        """Tell whether keeper and supervisor are there, and the supervisor has taken over what the one before it left."""
+        """Return whether keeper and supervisor are running, and the supervisor has finished its adoption."""
         keeper, supervisor = self.pid_of(Victim.KEEPER), self.pid_of(Victim.SUPERVISOR)
         stat = read_stat(supervisor) if supervisor else None
         return bool(keeper) and stat is not None and stat.parent == keeper and self._has_adopted(supervisor)
@@ -80,7 +80,7 @@ class House:
     def _has_adopted(self, supervisor: int) -> bool:
         stat = read_stat(supervisor)
         with suppress(OSError):
-            # Written when everything was taken over.
+            # Written after the adoption.
             written_us = (self.worker.state / "boot").stat().st_mtime_ns // 1000
             return stat is not None and stat.alive and written_us >= started_at_us(stat.start_ticks) + _TICK_US
         return False
@@ -99,7 +99,7 @@ class House:
     # --- what is done to them
 
     def kill(self, *victims: Victim) -> None:
-        """Kill them together, and return when they are dead."""
+        """Kill them together, and return when they have ended."""
         adopted = self._has_adopted(self.pid_of(Victim.SUPERVISOR))
         now_us = time.time_ns() // 1000
         pidfds = [os.pidfd_open(pid) for victim in victims if (pid := self.pid_of(victim))]
@@ -113,14 +113,14 @@ class House:
         self._note(set(victims), now_us, adopted=adopted)
 
     def _note(self, victims: set[Victim], now_us: int, *, adopted: bool) -> None:
-        """Keep account of when nobody held the jobs."""
+        """Record when neither process held the jobs."""
         self.close_gap()
         begin_us = now_us
         if Victim.SUPERVISOR in victims:
             unheld = Victim.KEEPER in victims or not self.pid_of(Victim.KEEPER)
             self._supervisor_killed_us = now_us
         elif Victim.KEEPER in victims:
-            # Its supervisor goes on alone. One that had not yet taken over has nobody to take over from.
+            # Its supervisor continues alone. One that had not adopted yet has no keeper to get the handover from.
             unheld = not (adopted and self.pid_of(Victim.SUPERVISOR))
             begin_us = self._supervisor_killed_us or now_us
         else:
@@ -129,28 +129,28 @@ class House:
             self.gaps.append(Gap(begin_us))
 
     def allow_loss_until_whole(self) -> None:
-        """Say that both die by what the test ordered."""
+        """Record that both die by a fault of the test."""
         self.gaps.append(Gap(time.time_ns() // 1000))
 
     def close_gap(self) -> None:
-        """End the gap, if somebody holds the jobs again."""
+        """End the gap, if the jobs are held again."""
         if self.gaps and not self.gaps[-1].end_us and self.is_whole():
             self.gaps[-1].end_us = time.time_ns() // 1000
 
     def await_whole(self) -> None:
-        """Wait until keeper and supervisor are both there."""
+        """Wait until keeper and supervisor are both running."""
         wait_until(self.is_whole, "a supervisor that has taken over", PATIENCE_SECONDS)
         self.close_gap()
 
     def signal(self, victim: Victim, number: int) -> None:
-        """Send one signal, if it is there."""
+        """Send a signal, if it is running."""
         pid = self.pid_of(victim)
         with suppress(ProcessLookupError):
             if pid:
                 os.kill(pid, number)
 
     def start(self) -> House:
-        """Start the worker, if it does not run."""
+        """Start the worker, if it is not running."""
         if not self.pid_of(Victim.WORKER):
             self.worker.start()
         return self
@@ -160,10 +160,10 @@ class House:
         assert self.worker.process is not None
         assert self.worker.process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
 
-    # --- who speaks to it
+    # --- its clients
 
     def connect(self, identity: Identity | None = None) -> Client:
-        """Connect, also while it is dead: its place is known."""
+        """Return a client, even while the worker is dead: its endpoint is known."""
 
         def endpoint() -> str:
             return str(self.worker.described_or_last()["endpoint"])
@@ -173,13 +173,13 @@ class House:
         )
 
     def clean(self) -> None:
-        """End everything, also after a test that failed in the middle."""
+        """Stop everything, also after a test that failed halfway."""
         for victim in Victim:
             self.signal(victim, signal.SIGCONT)
         self.worker.env = {}
         try:
             if self.worker.process is not None:
-                # All jobs can be stopped only by one that runs.
+                # Only a running worker can stop all jobs.
                 self.start()
             self.worker.clean()
         except BaseException:

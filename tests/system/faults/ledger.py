@@ -13,7 +13,7 @@ _SIGNALS_OF_GLIBC = 1 << 31 | 1 << 32
 
 @dataclass(slots=True)
 class Ledger:
-    """What jobs say of themselves, by id as text."""
+    """What jobs recorded about themselves, by id as text."""
 
     starts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     # The last line number of which its own program knows that it was written.
@@ -25,12 +25,12 @@ class Ledger:
 
 
 def ends(path: Path) -> Path:
-    """Say where jobs leave a file each when they end."""
+    """Return the folder in which each job creates a file when it ends."""
     return path.with_name(f"{path.name}.ends")
 
 
 def read(path: Path) -> Ledger:
-    """Read what jobs wrote so far."""
+    """Return what jobs have written so far."""
     found = Ledger()
     for line in path.read_text().splitlines() if path.exists() else ():
         word, job_id, *rest = line.split(" ")
@@ -49,7 +49,7 @@ def read(path: Path) -> Ledger:
 
 
 class Acknowledgements:
-    """What clients were promised. Read on from where the last look ended."""
+    """What clients were promised. Each call continues to read where the last one ended."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

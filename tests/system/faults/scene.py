@@ -1,4 +1,4 @@
-"""One act of faults: a house, client processes that can be killed, witnesses, and the comparison at the end."""
+"""One test of faults: a worker, client processes that can be killed, subscribers, and the comparison at the end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SUPPORT = Path(__file__).parents[2] / "support"
 
 
 class Submitter:
-    """A client process, and the wishes that it has not done yet."""
+    """A client process, and the requests that it has not completed yet."""
 
     def __init__(self, house: House, identity: Identity, acknowledged: Path, ledger: Path, file: Path) -> None:
         identities.save(identity, file)
@@ -55,20 +55,20 @@ class Submitter:
         return self._process.stdin
 
     def send(self, wish: dict[str, Any]) -> None:
-        """Hand it a wish."""
+        """Give it a request."""
         self.open_wishes[wish["number"]] = wish
         self._stdin.write(json.dumps(wish).encode() + b"\n")
         self._stdin.flush()
 
     def kill_and_replace(self) -> None:
-        """Kill it, and give what it had not done to the next one, under the same ids."""
+        """Kill it, and give its incomplete requests to the next one, with the same ids."""
         self.close(kill=True)
         self._process = self._start()
         for wish in list(self.open_wishes.values()):
             self.send(wish)
 
     def assert_alive(self) -> None:
-        """Fail if it ended by itself: what it was asked would be waited for in vain."""
+        """Fail if it exited by itself, because its requests would never be completed."""
         assert self._process.poll() is None, f"a client ended:\n{self.logged()}"
 
     def close(self, *, kill: bool = False) -> None:
@@ -111,7 +111,7 @@ class Scene:
     # --- what is asked
 
     def witness(self, wanted: Wanted) -> Witness:
-        """Have somebody listen from now on."""
+        """Add a subscriber from now on."""
         witness = Witness(self.house.connect, wanted)
         self.witnesses.append(witness)
         return witness.go_on(wait=True)
@@ -122,7 +122,7 @@ class Scene:
         self._send(by, {"do": "start", "orders": [order.to_json() for order in orders], "batch": batch.hex()})
 
     def stop(self, order: Order, *, by: int = 0) -> None:
-        """Ask for a job's end; does not wait."""
+        """Stop a job; does not wait."""
         self.stopped.add(order.id)
         self._send(by, {"do": "stop", "id": order.id})
 
@@ -139,7 +139,7 @@ class Scene:
                 del submitter.open_wishes[number]
 
     def outstanding(self) -> int:
-        """Say how many jobs were ordered, and have not been heard to end."""
+        """Return how many jobs were requested and have not been reported as ended."""
         return len(self.orders) - len(self.everything.finished)
 
     def run_gated(self, count: int) -> list[Order]:
@@ -153,13 +153,13 @@ class Scene:
         """Make a job that waits for `open_gate`."""
         if self._gate < 0:
             os.mkfifo(self.folder / "gate")
-            # Open for both: nobody waits in open(2), and nobody who comes late finds the end of the file.
+            # Opened for both, so that nobody blocks in open(2), and no late reader finds the end of the file.
             self._gate = os.open(self.folder / "gate", os.O_RDWR)
         self._gated += 1
         return new_order(gate=str(self.folder / "gate"), status=status)
 
     def open_gate(self) -> None:
-        """Let all of them through, those too that are still to come."""
+        """Let all of them through, including later ones."""
         if self._gated:
             os.write(self._gate, b"\n" * self._gated)
             self._gated = 0
@@ -213,7 +213,7 @@ class Scene:
         return self.compare()
 
     def compare(self) -> Account:
-        """Compare as things are."""
+        """Compare the current state."""
         self.look()
         account = compare(self.house, list(self.orders.values()), self.acknowledged.jobs, self.stopped, self.ledger, self.witnesses)
         account.problems += self.acknowledged.refusals

@@ -1,4 +1,4 @@
-"""kill -9 of worker, supervisor, keeper and of several together, at each moment of a job's life; and each of them standing still."""
+"""kill -9 of worker, supervisor, keeper and of several together, at each moment of a job's life; and SIGSTOP of each of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each fault point: a daemon kills itself between two steps, is started again as users would, and nothing is missing or there twice."""
+"""Each fault point: a daemon kills itself between two steps, is started again as by users, and nothing is missing or duplicated."""
 
 from __future__ import annotations
 

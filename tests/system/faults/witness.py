@@ -1,4 +1,4 @@
-"""Subscribers that write down all they are told, each in a thread of its own with a client of its own."""
+"""Subscribers that record all events, each in a thread of its own with a client of its own."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class Wanted:
 
 
 class Witness:
-    """Hears from now on. `pause` and `go_on` are a subscriber that goes away and comes back with its cursor."""
+    """Receives events from now on. `pause` and `go_on` make the subscriber leave and come back with its cursor."""
 
     def __init__(self, connect: Callable[[], Client], wanted: Wanted) -> None:
         self.wanted = wanted
         self.heard: list[Heard] = []
         self.finished: set[str] = set()
-        # Why it could not go on.
+        # Why it could not continue.
         self.failure: BaseException | None = None
         self.first_seq = 0
         self._connect = connect
@@ -58,7 +58,7 @@ class Witness:
         self._stop = -1
 
     def go_on(self, *, wait: bool = False) -> Witness:
-        """Subscribe, from where it left off; `wait` until that is certain."""
+        """Subscribe from its cursor on; with `wait`, return once that is certain."""
         if self._thread is None:
             self._stop = os.eventfd(0)
             self._thread = threading.Thread(target=self._listen, name=self.wanted.name)
@@ -68,7 +68,7 @@ class Witness:
         return self
 
     def pause(self) -> None:
-        """Go away, without a word to the daemon that could not be said in time."""
+        """Leave, without waiting for the worker."""
         if self._thread is not None:
             os.eventfd_write(self._stop, 1)
             self._thread.join()

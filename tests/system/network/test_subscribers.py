@@ -41,7 +41,7 @@ def run(client: Client, count: int, spec: JobSpec = BULKY) -> None:
 
 
 def all_events(worker: Worker, after: EventCursor) -> list[EventCursor]:
-    """Replay what the store holds after a cursor, page by page."""
+    """Return the events of the store after a cursor, replayed page by page."""
     found: list[EventCursor] = []
     with RawClient(worker.endpoint, worker.public, worker.admin) as raw:
         raw.hello()
@@ -54,12 +54,12 @@ def all_events(worker: Worker, after: EventCursor) -> list[EventCursor]:
 
 
 def read(stream: EventStream, count: int) -> list[Event]:
-    """Read so many events; TimeoutError if they do not come."""
+    """Return this many events. Raises TimeoutError if they do not arrive."""
     return [next(stream) for _ in range(count)]
 
 
 def expect_all(worker: Worker, stream: EventStream, begun: EventCursor) -> None:
-    """The stream has told, or will tell now, all there is in the store, in order and once, and nothing else."""
+    """Check that the stream returns all events of the store, in order and once, and nothing else."""
     truth = all_events(worker, begun)
     assert [event.cursor for event in read(stream, len(truth))] == truth
     assert stream.take() is None
@@ -75,7 +75,7 @@ def test_a_subscriber_that_does_not_read_for_a_while_gets_all_events(worker: Wor
 
 @pytest.fixture
 def reader(worker: Worker, tmp_path: Path) -> Home:
-    """Somebody who types commands and may leave no more than 5 MiB unread."""
+    """A user of the command line who may leave at most 5 MiB unread."""
     identity = worker.add("reader", "viewer")
     worker.roster.write_text(worker.roster.read_text() + f"unread_bytes = {5 * 1024 * 1024}\n")
     home = Home(tmp_path / "home", tmp_path / "bytecode", "reader")
@@ -122,7 +122,7 @@ def test_a_subscriber_that_reconnects_continues_after_its_cursor(worker: Worker)
 
 
 def test_a_subscriber_whose_connections_are_lost_gets_all_events(worker: Worker) -> None:
-    """A changed line of the roster cuts its connections off and takes its grant away."""
+    """A changed entry in the roster closes its connections and removes its grant."""
     listener = worker.admit("listener", "viewer")
     before = worker.roster.read_text()
     with worker.client(listener) as client, worker.client() as busy:
@@ -136,7 +136,7 @@ def test_a_subscriber_whose_connections_are_lost_gets_all_events(worker: Worker)
 
 
 class Listener(threading.Thread):
-    """A subscriber with a connection of its own, that listens until it has heard of a job's end."""
+    """A subscriber with a connection of its own, until it receives the end of a job."""
 
     def __init__(self, worker: Worker, last: str) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ class Listener(threading.Thread):
 
 @contextmanager
 def listeners(worker: Worker, count: int) -> Iterator[list[Listener]]:
-    """So many subscribers at once; left when all have heard of the end of the job `the-end`."""
+    """This many subscribers at once, until all have received the end of the job `the-end`."""
     made = [Listener(worker, "the-end") for _ in range(count)]
     for one in made:
         one.start()

@@ -1,4 +1,4 @@
-"""Only the port for requests gets through, as through a tunnel or a firewall: everything works but events, and those say why."""
+"""Only the port for requests is reachable, as through a tunnel or a firewall: everything except events works, and those say why."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobwire.schemas.refusal import Code, Refused
 
 
 class Tunnel:
-    """Hands on what comes to one port of 127.0.0.2."""
+    """Forwards connections to one port of 127.0.0.2."""
 
     def __init__(self, port: int) -> None:
         self._port = port

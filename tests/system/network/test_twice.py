@@ -1,4 +1,4 @@
-"""No job runs twice, whoever repeats what. How often a job ran is known from a ledger that it writes itself."""
+"""No job runs twice, whatever is repeated by whom. How often a job ran is known from a ledger that it writes itself."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_the_same_id_from_another_identity_learns_nothing(worker: Worker, ledger
         fresh = start(theirs, ledger, new_id()).acknowledged
         taken = start(theirs, ledger, job_id).acknowledged
         assert (taken.known, fresh.known) == (0, 0)
-        # Forgotten, it is as unknown to others as before.
+        # Once forgotten, it is still unknown to others.
         assert mine.ask(about(mine, "forget", asked[0])).forget.jobs == 1
         answers = [theirs.ask(about(theirs, "query", key)).refusal for key in asked]
         assert answers[0].message.split()[:-1] == answers[1].message.split()[:-1]

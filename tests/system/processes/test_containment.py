@@ -1,4 +1,4 @@
-"""A stopped job is gone with all that it started, with cgroups and without; and how a stop is answered whenever it comes."""
+"""A stopped job is gone with all its processes, with and without cgroups; and how a stop is answered at any moment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from daemons import Worker, wait_until
 from jobwire.schemas.job import OutcomeKind
 
 WITH_AND_WITHOUT = pytest.mark.parametrize("worker", [{}, {"env": {"JOBWIRE_CGROUPS": "off"}}], ids=["cgroups", "sessions"], indirect=True)
-# Forks twice, leaves the session, ignores SIGTERM, closes its descriptors and clears its environment; then it forks on and on.
+# Forks twice, leaves the session, ignores SIGTERM, closes its descriptors and clears its environment; then it keeps forking.
 # argv: a name to be recognised by, a file to be made when it is there, and what the leader does when that was made.
 ESCAPE = """
 import os, signal, sys
@@ -39,7 +39,7 @@ if then == 'wait':
 
 
 def alive_with(name: str) -> list[int]:
-    """Find the processes that have this among their arguments."""
+    """Return the processes that have this among their arguments."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -52,7 +52,7 @@ def alive_with(name: str) -> list[int]:
 
 
 def escape(worker: Worker, tmp_path: Path, then: str) -> tuple[str, str]:
-    """Start a job that does all it can to stay; give its id and its name."""
+    """Start a job that tries to escape, and return its id and its name."""
     name, ready = f"escape-{uuid.uuid4()}", tmp_path / "ready"
     with worker.client() as client:
         job = client.submit([sys.executable, "-S", "-c", ESCAPE, name, ready, then], grace=0.3)
@@ -147,7 +147,7 @@ def test_lingering_processes_continue_and_their_output_arrives_if_the_keeper_was
         assert job.wait(timeout=60) == 4
         os.kill(worker.described()["keeper_pid"], signal.SIGKILL)
         worker.kill_supervisor()
-        # And whoever found it then may die again.
+        # And the daemon that adopted it may die again.
         worker.kill_supervisor()
         gate.write_bytes(b"go\n")
         wait_until(done.exists, "it has written all")

@@ -1,4 +1,4 @@
-"""Where something that every program needs is not there: a clear sentence, the right refusal, nothing else lost, and the daemon goes on."""
+"""A resource that every program needs is missing: a clear sentence, the right refusal, nothing else is lost, and the worker continues."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def in_own_namespace(*limits: str) -> list[str]:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Iterator[Worker]:
-    """Give a worker that a test starts itself, in its own way."""
+    """Return a worker that a test starts itself, in its own way."""
     one = Worker(tmp_path)
     yield one
     print(one.logged())
@@ -122,7 +122,7 @@ def test_with_too_few_descriptors_a_worker_says_why_it_does_not_start(made: Work
 
 @pytest.fixture
 def narrow() -> Iterator[Path]:
-    """Give a cgroup in which no process can be made."""
+    """Return a cgroup in which no process can be created."""
     if not os.access(PIDS, os.W_OK):
         pytest.skip("needs the pids controller of cgroup v1")
     group = PIDS / f"jobwire-test-{os.getpid()}"
@@ -156,7 +156,7 @@ def test_without_free_processes_a_keeper_waits_until_it_can_start_the_next_super
         os.kill(told["supervisor_pid"], signal.SIGKILL)
         log = worker.state / "supervisor.log"
         wait_until(lambda: "the supervisor cannot be started: Resource temporarily unavailable" in log.read_text(), "it says so")
-        # The worker goes on meanwhile.
+        # The worker continues meanwhile.
         assert client.job(running.id).info().pid
         (narrow / "pids.max").write_text("max")
         works(client)
@@ -180,7 +180,7 @@ def test_without_free_watches_no_log_is_followed_and_everything_else_continues(m
         with pytest.raises(Refused, match="cannot be followed") as refused:
             job.stdout.read()
         assert refused.value.code is Code.RESOURCE_EXHAUSTED
-        # What ended is not watched, only read.
+        # Logs of ended jobs are read without a watch.
         other = client.submit(["echo", "on"])
         assert other.wait(60) == 0
         assert other.result(60).stdout == b"on\n"

@@ -1,4 +1,4 @@
-"""Jobs that stand still and go on, with cgroups and without."""
+"""Jobs that are paused and resumed, with and without cgroups."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from jobwire.schemas.job import OutcomeKind
 from jobwire.schemas.refusal import Code, Refused
 
 WITH_AND_WITHOUT = pytest.mark.parametrize("worker", [{}, {"env": {"JOBWIRE_CGROUPS": "off"}}], ids=["cgroups", "sessions"], indirect=True)
-# Two processes that write on and on, one of them in another session.
+# Two processes that write without end, one of them in another session.
 TICK = "setsid sh -c 'while :; do echo child; done' & while :; do echo leader; done"
 
 
 @contextmanager
 def ticking(worker: Worker, **options: float) -> Iterator[Job]:
-    """Give a job of which both processes write."""
+    """Return a job with two processes that both write."""
     with worker.client() as client:
         job = client.submit(["sh", "-c", TICK], output_limit=1 << 30, **options)
         wait_until(lambda: {b"child", b"leader"} <= set(job.tail("stdout", 1000).split()), "both write")
@@ -35,14 +35,14 @@ def written(job: Job) -> int:
 
 
 def stands_still(job: Job) -> bool:
-    """Look whether nothing is written for a while; a writer would write ten thousand lines meanwhile."""
+    """Return whether nothing is written for a while, in which a writer would write ten thousand lines."""
     before = written(job)
     select.select([], [], [], 0.2)
     return written(job) == before
 
 
 def comes_to_a_stand(job: Job) -> None:
-    """Wait until it stands still: what was in the pipe when it was paused is still moved to the log."""
+    """Wait until nothing is written: bytes that were in the pipe when it was paused are still moved to the log."""
     wait_until(lambda: stands_still(job), "nothing is written any more")
 
 
@@ -99,7 +99,7 @@ def test_a_paused_job_can_be_killed(worker: Worker) -> None:
 @WITH_AND_WITHOUT
 def test_a_time_limit_keeps_running_while_a_job_is_paused(worker: Worker) -> None:
     with worker.client() as client:
-        # So long that it is paused before.
+        # Long enough for it to be paused before.
         job = client.submit(["sleep", "60"], time_limit=3)
         wait_until(lambda: job.info().pid, "it runs")
         job.pause()

@@ -1,4 +1,4 @@
-"""A worker as process 1 of a pid namespace, as in a container: what loses its parent becomes its child, and is reaped."""
+"""A worker as process 1 of a pid namespace, as in a container: orphans become its children and are reaped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is 
 
 @pytest.fixture
 def process_one(tmp_path: Path) -> Iterator[int]:
-    """Start it; give its pid out here."""
+    """Start it, and return its pid in this namespace."""
     read, write = os.pipe()
     run = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--state", str(tmp_path / "state")]
     run += ["--roster", str(tmp_path / "roster.toml"), "--ready-fd", str(write)]

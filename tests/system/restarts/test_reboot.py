@@ -1,4 +1,4 @@
-"""A restart of the machine is told from one of the worker: by the boot id, which is faked here."""
+"""A restart of the machine is distinguished from one of the worker by the boot id, which is faked here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobwire.schemas.job import EventKind, OutcomeKind
 
 
 def reboot(worker: Worker) -> None:
-    """End everything of ours at once, and let what was written down be of another boot."""
+    """Kill all daemons at once, and change the recorded boot id."""
     told = worker.described()
     worker.kill()
     os.kill(told["keeper_pid"], signal.SIGKILL)
@@ -44,7 +44,7 @@ def test_jobs_that_ran_are_lost_in_words_and_those_that_waited_start(tmp_path: P
             assert "the machine was restarted while it ran" in outcome.sentence
             assert client.job(queued.id).wait(60) == 0
         assert (tmp_path / "ledger").read_text() == "ran\n"
-        # Here it lives on, as whoever else may have been given its pid: it is none of our business.
+        # Here it continues to run, like another process to which its pid may have been given: it must not be touched.
         assert Path(f"/proc/{pid}").exists()
         os.kill(pid, signal.SIGKILL)
     finally:

@@ -1,4 +1,4 @@
-"""Worker, supervisor and keeper become the version that is installed now, while jobs run, write and end."""
+"""Worker, supervisor and keeper execute the version that is installed now, while jobs run, write and end."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_jobs_that_wait_followers_and_waiters_notice_nothing(worker: Worker, tmp
 
 @pytest.fixture
 def faulty(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Worker]:
-    """Give a worker that will stand still once, at a fault point."""
+    """Return a worker that will be suspended once, at a fault point."""
     spent = tmp_path / "spent"
     spent.mkdir()
     made = Worker(tmp_path, env={"JOBWIRE_FAULT": f"{request.param}:stop", "JOBWIRE_FAULT_SPENT": str(spent)})

@@ -1,4 +1,4 @@
-"""Somebody sets the clock by an hour, back and forth, while jobs run: what was promised holds. Each daemon is told another time."""
+"""The clock is set by an hour, back and forth, while jobs are running: all guarantees hold. Each daemon sees another time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SetClock:
         self.set_by(0)
 
     def set_by(self, seconds: int) -> None:
-        """Be off by so much from now on."""
+        """Set the offset of the clock from now on."""
         with self.path.open("r+b" if self.path.exists() else "wb") as file:
             file.write(struct.pack("q", seconds * 10**9))
 
@@ -68,7 +68,7 @@ def worker(tmp_path: Path, shim: Path, clock: SetClock) -> Iterator[Worker]:
 
 
 def assert_in_order(jobs: list[JobInfo]) -> None:
-    """Nobody started before it was queued, ended before it started, or started when somebody else did."""
+    """Check that no job started before it was queued, ended before it started, or started at the same time as another."""
     for job in jobs:
         assert job.queued_at_us <= (job.started_at_us or job.queued_at_us) <= (job.ended_at_us or job.started_at_us or job.queued_at_us)
     starts = [job.started_at_us for job in jobs if job.started_at_us]
@@ -97,7 +97,7 @@ def test_limits_graces_and_order_do_not_depend_on_the_clock(worker: Worker, cloc
         patient.stop(grace=0)
         jobs = list(client.list(all=True))
         assert_in_order(jobs)
-        # What ran while the clock was set back shows how long it ran.
+        # A job that ran while the clock was set back still shows how long it ran.
         assert jobs[0].ended_at_us - jobs[0].started_at_us >= 1_900_000
 
 
@@ -187,7 +187,7 @@ def test_ages_are_judged_by_the_worker_and_not_by_the_clock_of_the_client(worker
 
 
 def test_folders_are_named_in_order_by_whoever_names_them(worker: Worker, clock: SetClock, tmp_path: Path) -> None:
-    """A supervisor that starts with a clock set back knows what time it was."""
+    """A supervisor that starts with a clock that was set back knows the earlier time."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     with worker.client() as client:
@@ -211,7 +211,7 @@ def test_folders_are_named_in_order_by_whoever_names_them(worker: Worker, clock:
 def test_a_job_that_was_queued_before_the_clock_was_set_back_is_found_and_never_runs_twice(
     worker: Worker, clock: SetClock, tmp_path: Path
 ) -> None:
-    """All three of us die, and only its folder tells what became of it."""
+    """All three daemons die, and only its folder shows how it ended."""
     gate, ledger = tmp_path / "gate", tmp_path / "ledger"
     os.mkfifo(gate)
     with worker.client() as client:

@@ -1,4 +1,4 @@
-"""Jobs, output and exit statuses survive the end of each of our processes. Truth is known from files that the jobs write themselves."""
+"""Jobs, output and exit statuses survive the end of each daemon. The expected results are in files that the jobs write themselves."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def desk(tmp_path: Path) -> Iterator[RawDesk]:
 
 @pytest.fixture(params=["root", "ordinary"])
 def anybodys(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[RawDesk, tuple[str, ...]]]:
-    """Give the pair of a privileged user and of an ordinary one, and what starts another of the kind.
+    """Return the pair of a privileged user and of an ordinary one, and what starts another of the kind.
 
     Root without a capability is an ordinary user to the kernel, who can read what is installed here.
     """

@@ -26,7 +26,7 @@ LINES = b"begin\n" + b"".join(b"line %d of a long log\n" % number for number in 
 
 
 def start_writers(desk: RawDesk, tmp_path: Path, count: int) -> tuple[dict[str, int], Path]:
-    """Start jobs that write and wait at a gate; gives their handles with the statuses they will end with."""
+    """Start jobs that write and wait at a gate; return their handles with the statuses that they will end with."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     writers = {desk.start(SH, "-c", WRITER.format(gate=gate, status=status)): status for status in range(1, count + 1)}
@@ -45,7 +45,7 @@ def check_writers(desk: RawDesk, writers: dict[str, int]) -> None:
 
 
 def pass_gate(gate: Path, count: int) -> None:
-    """Let so many writers through: each reads one line."""
+    """Let this many writers through: each reads one line."""
     fd = os.open(gate, os.O_RDWR)
     try:
         os.write(fd, b"\n" * count)
@@ -56,7 +56,7 @@ def pass_gate(gate: Path, count: int) -> None:
 
 def _holds_pidfds(pid: int) -> bool:
     for fd in Path(f"/proc/{pid}/fd").iterdir():
-        # It may be closed between two looks.
+        # It may be closed between two reads.
         with suppress(FileNotFoundError):
             if "pidfd" in str(fd.readlink()):
                 return True
@@ -84,7 +84,7 @@ def test_a_killed_supervisor_loses_nothing_of_jobs_that_continue(desk: RawDesk, 
 @pytest.mark.usefixtures("any_box")
 def test_a_killed_supervisor_loses_nothing_of_jobs_that_end_before_the_next(desk: RawDesk, tmp_path: Path) -> None:
     writers, gate = start_writers(desk, tmp_path, 10)
-    # Stopped, the supervisor notices nothing; the jobs wait in full pipes, until the next one reads on.
+    # A stopped supervisor notices nothing; the jobs wait with full pipes until the next one reads.
     os.kill(desk.supervisor, signal.SIGSTOP)
     pass_gate(gate, len(writers))
     kill_and_wait(desk.supervisor)
@@ -174,7 +174,7 @@ def test_if_both_are_killed_the_next_pair_adopts_what_runs(desk: RawDesk, tmp_pa
 
 @pytest.mark.usefixtures("any_box")
 def test_after_both_were_killed_the_next_supervisor_may_be_killed_too(desk: RawDesk, tmp_path: Path) -> None:
-    """The jobs are nobody's children then, and the keeper holds what tells of their ends."""
+    """Then the jobs are children of neither, and the keeper holds the pidfds that report their ends."""
     if tuple(int(part) for part in os.uname().release.split(".")[:2]) < (6, 15):
         pytest.skip("this kernel tells the status of a process to its parent only")
     gate = tmp_path / "gate"
@@ -292,7 +292,7 @@ def test_a_fork_that_ended_before_its_folder_was_renamed_keeps_its_status(desk: 
 
 
 def test_a_job_ends_though_somebody_removed_its_cgroup(desk: RawDesk, tmp_path: Path) -> None:
-    """As a supervisor does that clears up after another one while a job that it has adopted is just ending."""
+    """As by a supervisor that cleans up after an earlier one while an adopted job is ending."""
     if not desk.cgroups:
         pytest.skip("it has none")
     gate = tmp_path / "gate"
@@ -307,7 +307,7 @@ def test_a_job_ends_though_somebody_removed_its_cgroup(desk: RawDesk, tmp_path: 
     own.rmdir()
     pass_gate(gate, 1)
     assert desk.ended(handle)["exit_status"] == 6
-    # The removed one is not given to another job.
+    # The removed one is not used for another job.
     assert desk.run("echo", "next")[1] == b"next\n"
 
 
@@ -318,7 +318,7 @@ def test_everything_continues_after_somebody_removed_the_cgroup_of_the_state_fol
     for _ in range(2):
         remove_cgroups(desk)
         assert desk.run("echo", "on")[1] == b"on\n"
-    # It also ends without it: the fixture sees to that.
+    # It also ends without it; the fixture checks that.
     remove_cgroups(desk)
 
 
@@ -327,7 +327,7 @@ def test_a_cgroup_that_cannot_be_created_again_is_named(desk: RawDesk) -> None:
         pytest.skip("it has none")
     assert desk.run("true")[0]["kind"] == "exited"
     (base,) = remove_cgroups(desk)
-    # Beneath one that may have no descendants none can be made.
+    # No cgroup can be created below one that may have no descendants.
     base.mkdir()
     (base / "cgroup.max.descendants").write_text("0")
     fact, _, _ = desk.run("true")
@@ -338,7 +338,7 @@ def test_a_cgroup_that_cannot_be_created_again_is_named(desk: RawDesk) -> None:
 
 
 def remove_cgroups(desk: RawDesk) -> list[Path]:
-    """Remove the cgroup of the state folder with all in it, as an administrator may who tidies up."""
+    """Remove the cgroup of the state folder with everything in it, as an administrator may do."""
     found = our_cgroups(desk.state)
     for base in found:
         for folder in [*(path for path in base.iterdir() if path.is_dir()), base]:
@@ -365,7 +365,7 @@ def test_an_end_that_was_written_but_whose_folder_was_not_renamed_is_reported(de
 def test_time_limits_keep_counting_across_a_death(desk: RawDesk) -> None:
     handle = desk.start("sleep", "60", time_limit_ms=4_000)
     started = desk.started(handle)
-    # It is the time that is tested here: nothing happens that could be waited for.
+    # The time itself is tested here: there is no event to wait for.
     signal.sigtimedwait([], 2)
     kill_and_wait(desk.supervisor)
     killed_at_us = time.time_ns() // 1000
@@ -373,12 +373,12 @@ def test_time_limits_keep_counting_across_a_death(desk: RawDesk) -> None:
     fact = desk.ended(handle)
     assert fact["kind"] == "timed_out"
     assert fact["ended_at_us"] - started["started_at_us"] > 3_900_000
-    # Counted anew, it would end four seconds after that at the earliest.
+    # If the limit started again, the job would end four seconds after that at the earliest.
     assert fact["ended_at_us"] - killed_at_us < 3_900_000
 
 
 def test_a_process_under_the_pid_of_a_stale_record_is_never_signalled(desk: RawDesk, tmp_path: Path) -> None:
-    """A record says that a job runs as this pid; but the pid was given to somebody else since."""
+    """A record says that a job is running with this pid, but the pid was reused since."""
     (handle,), _ = start_writers(desk, tmp_path, 1)
     kill_both(desk)
     (folder,) = desk.logs.iterdir()

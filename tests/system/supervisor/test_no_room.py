@@ -1,4 +1,4 @@
-"""A disk that has no room for the logs of a job whose intent it still took."""
+"""A disk with enough space for the intent of a job, but not for its logs."""
 
 import signal
 import subprocess
@@ -14,7 +14,7 @@ from jobwire.worker.keeper import process
 
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[RawDesk]:
-    """Give a pair whose logs have a disk that takes 40 files."""
+    """Return a pair whose logs have a disk with 40 inodes."""
     logs = tmp_path / "logs"
     logs.mkdir(mode=0o700)
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,nr_inodes=40", "tmpfs", logs], capture_output=True, check=False)
@@ -29,7 +29,7 @@ def full(tmp_path: Path) -> Iterator[RawDesk]:
 
 
 def fill(desk: RawDesk) -> list[Path]:
-    """Take all files that it still gives."""
+    """Use all its free inodes."""
     fillers = [desk.logs / f"filler-{number}" for number in range(40)]
     with suppress(OSError):
         for filler in fillers:

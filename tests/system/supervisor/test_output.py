@@ -1,4 +1,4 @@
-"""What a job writes: through which descriptors, and what is said where not all of it came into its logs."""
+"""The output of a job: its descriptors, and what is reported if its logs are incomplete."""
 
 import os
 import resource
@@ -76,18 +76,18 @@ def test_what_a_job_does_to_the_mode_of_its_stdout_loses_nothing(
 
 @pytest.mark.usefixtures("any_box")
 def test_no_process_of_a_job_gets_sigpipe_while_all_daemons_are_dead(desk: RawDesk, tmp_path: Path) -> None:
-    """Its first process, and one that left its session; each says in a file how its writes went."""
+    """Its first process, and one that left its session; each records in a file whether its writes succeeded."""
     gates = [tmp_path / name for name in ("one", "two", "end")]
     for gate in gates:
         os.mkfifo(gate)
-    # Without an end of its own of what the other has: the first closes its stderr, the second its stdout.
+    # Without an end of the other's pipe: the first closes its stderr, the second its stdout.
     script = (
         f"setsid sh -c 'exec >&-; read x < {gates[1]}; echo late error >&2; echo $? > {tmp_path}/second' & "
         f"exec 2>&-; read x < {gates[0]}; echo late; echo $? > {tmp_path}/first; read x < {gates[2]}"
     )
     handle = desk.start(SH, "-c", script)
     desk.started(handle)
-    # They listen at their gates, each for itself.
+    # Each of them waits at its own gate.
     ends = [os.open(gate, os.O_WRONLY) for gate in gates[:2]]
     kill_both(desk)
     for end in ends:
@@ -149,7 +149,7 @@ def test_the_read_ends_are_below_the_limit_of_descriptors(tmp_path: Path, limit:
 
 
 def test_more_jobs_run_than_a_job_may_have_descriptors(tmp_path: Path) -> None:
-    """A job's limit is lower than that of its supervisor, who has seven for each job: also under 250 and 251."""
+    """The limit of a job is lower than that of its supervisor, which has seven descriptors for each job, also 250 and 251."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     start_pair(tmp_path, files_limit=256)
@@ -165,7 +165,7 @@ def test_more_jobs_run_than_a_job_may_have_descriptors(tmp_path: Path) -> None:
         desk.settle(*jobs)
 
 
-# Not dumpable: the kernel lets only who has CAP_SYS_PTRACE look into it.
+# Not dumpable: the kernel requires CAP_SYS_PTRACE to read it.
 SHY = (
     "import ctypes, os, sys\n"
     "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"
@@ -191,7 +191,7 @@ def test_a_status_that_the_kernel_hides_is_not_taken_for_0_and_unread_output_is_
     desk.reconnect()
     os.close(end)
     fact = desk.ended(handle)
-    # Who reaps it in the end may take its time, or never do so.
+    # Its parent may reap it late, or never.
     assert (fact["kind"], fact["exit_status"]) in [("exited", 5), ("lost", 0)]
     if prefix:
         assert "its stdout and stderr are incomplete: output that was still in its pipe" in fact["sentence"]

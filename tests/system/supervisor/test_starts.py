@@ -1,4 +1,4 @@
-"""What a job finds when it starts, and what is told when it cannot."""
+"""What a job finds when it starts, and what is reported if it cannot start."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def test_output_and_exit_status_are_reported(desk: RawDesk) -> None:
 
 
 def test_memory_is_reported_if_it_is_the_jobs_own(desk: RawDesk) -> None:
-    """A process that has not called exec yet shares the supervisor's memory, and the kernel counts that in."""
+    """A process that has not called exec yet shares the supervisor's memory, which the kernel counts too."""
     small, _, _ = desk.run(SH, "-c", "exit 0")
     assert small["max_resident_bytes"] == 0
     large, _, _ = desk.run(sys.executable, "-S", "-c", "bytearray(60_000_000)")
@@ -127,7 +127,7 @@ def test_a_job_has_a_session_of_its_own_and_default_signals(desk: RawDesk) -> No
     fact, stdout, _ = desk.run(SH, "-c", "cat /proc/self/stat /proc/self/status")
     assert int(stdout.split(b")", 1)[1].split()[3]) == fact["pid"]
     status = dict(line.split(b":\t", 1) for line in stdout.splitlines() if b":\t" in line)
-    # Not 32 and 33: the C library keeps them for itself, and its posix_spawn sets them to be ignored.
+    # Not 32 and 33: the C library reserves them, and its posix_spawn makes them ignored.
     assert {int(status[name], 16) & ~(3 << 31) for name in (b"SigBlk", b"SigIgn", b"SigCgt")} == {0}
 
 

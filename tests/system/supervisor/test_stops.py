@@ -1,4 +1,4 @@
-"""How jobs end: by themselves, stopped, or out of time. Nothing of them is left."""
+"""How jobs end: by themselves, stopped, or out of time. None of their processes is left."""
 
 import os
 import select
@@ -13,7 +13,7 @@ from processes import activity, is_alive
 from raw_desk import RawDesk
 
 SH = "/bin/sh"
-# Forks twice, leaves the session, closes its output, ignores SIGTERM, and tells who it is.
+# Forks twice, leaves the session, closes its output, ignores SIGTERM, and writes its pid.
 DAEMON = """
 import os, signal, sys
 told, tell = os.pipe()
@@ -33,7 +33,7 @@ os.read(told, 1)
 
 
 def start_daemon(desk: RawDesk, tmp_path: Path, then: str, **options: object) -> tuple[str, int]:
-    """Start a job that leaves a daemon and goes on with `then`; gives its handle and the daemon's pid."""
+    """Start a job that starts a daemon and continues with `then`; return its handle and the daemon's pid."""
     (tmp_path / "daemon.py").write_text(f"{DAEMON}\n{then}")
     handle = desk.start("/usr/bin/env", "python3", f"{tmp_path}/daemon.py", f"{tmp_path}/pid", **options)
     wait_until((tmp_path / "pid").exists, "the daemon")
@@ -108,7 +108,7 @@ def test_a_stopped_process_receives_the_signal_of_a_stop(desk: RawDesk) -> None:
 
 @pytest.mark.usefixtures("any_box")
 def test_a_leader_is_signalled_before_its_children_and_does_nothing_more_when_one_of_them_ended(desk: RawDesk, tmp_path: Path) -> None:
-    # Ten of them: in whatever order a set gives them, one would be the wrong one.
+    # Ten of them, so that any order of a set would be wrong for at least one.
     handles = [desk.start(SH, "-c", f"cd {tmp_path}; touch {number}; sleep 60; echo went on; sleep 60; :") for number in range(10)]
     for number in range(10):
         wait_until((tmp_path / str(number)).exists, "the shell")
@@ -131,7 +131,7 @@ def test_a_signal_reaches_every_process(desk: RawDesk) -> None:
 
 
 def rests(desk: RawDesk) -> bool:
-    """Look whether keeper and supervisor do nothing for a while, and say nothing."""
+    """Return whether keeper and supervisor are idle for a while, and send nothing."""
     before = activity(desk.supervisor), activity(desk.keeper)
     assert select.select([desk.socket], [], [], 0.5)[0] == []
     return (activity(desk.supervisor), activity(desk.keeper)) == before
@@ -161,7 +161,7 @@ def test_output_that_an_escaped_process_still_writes_is_kept(desk: RawDesk, tmp_
     )
     box = Path("/sys/fs/cgroup/unified" if Path("/sys/fs/cgroup/unified").exists() else "/sys/fs/cgroup") / home.lstrip("/")
     os.mkfifo(tmp_path / "gate")
-    # Another session, another cgroup, and no mark; its parent ends before anybody looks.
+    # Another session, another cgroup, and no mark; its parent ends before any scan.
     escape = f"echo 0 > {box}/cgroup.procs || exit; echo out > {tmp_path}/gate; read x < {tmp_path}/gate; echo late"
     handle = desk.start(SH, "-c", f"setsid prlimit --rttime=unlimited sh -c '{escape}' & read x < {tmp_path}/gate; echo early")
     fact = desk.ended(handle)
@@ -177,7 +177,7 @@ def test_a_job_that_writes_without_end_does_not_starve_others(desk: RawDesk) -> 
     began = time.monotonic()
     for _ in range(5):
         assert desk.run("echo", "hi")[1] == b"hi\n"
-    # Not a measurement: what would be noticed as standing still.
+    # Not a measurement, but what users would notice as an interruption.
     assert time.monotonic() - began < 30
     desk.wish(do="end", job=loud, signal=signal.SIGKILL, grace_ms=0)
     fact = desk.ended(loud)

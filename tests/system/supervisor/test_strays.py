@@ -1,4 +1,4 @@
-"""What belongs to a job though one sign of it is missing: another cgroup, another session, no mark, a first thread that has ended."""
+"""Processes of a job without one of its signs: in another cgroup or session, without its mark, with a first thread that has ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from raw_desk import RawDesk, kill_both, serving, start_pair
 from jobwire.worker.keeper import process
 from jobwire.worker.supervisor.containment.cgroups import find_tree
 
-# argv: a file that says the pid of who strays, and then how it does. Its parent waits, unless told to end first.
+# argv: a file for the pid of the stray process, and how it strays. Its parent waits, unless it is to end first.
 STRAY = """
 import ctypes, os, resource, signal, sys, threading
 said, ways, then = sys.argv[1], sys.argv[2].split(","), sys.argv[3]
@@ -71,14 +71,14 @@ while True:
 
 
 def start_stray(desk: RawDesk, tmp_path: Path, ways: str, then: str = "waits", **options: object) -> tuple[str, int]:
-    """Start a job of which one process goes astray; gives its handle and the pid of that."""
+    """Start a job with a stray process; return its handle and the pid of that process."""
     handle = desk.start(sys.executable, "-S", "-c", STRAY, f"{tmp_path}/pid", ways, then, **options)
     wait_until((tmp_path / "pid").exists, "it went astray")
     return handle, int((tmp_path / "pid").read_text())
 
 
 def states(pid: int) -> set[str]:
-    """Read the states of all threads of a process that have not ended."""
+    """Return the states of all threads of a process that have not ended."""
     lines = []
     for path in Path(f"/proc/{pid}/task").glob("*/stat"):
         with suppress(OSError):
@@ -88,7 +88,7 @@ def states(pid: int) -> set[str]:
 
 @pytest.fixture
 def elsewhere(desk: RawDesk) -> str:
-    """The file by which a process goes to the supervisor's own cgroup."""
+    """Return the file with which a process moves to the supervisor's own cgroup."""
     tree = find_tree() if desk.cgroups else None
     if tree is None:
         pytest.skip("there is no cgroup that a process could leave")
@@ -188,7 +188,7 @@ def test_a_cgroup_that_a_job_leaves_frozen_or_with_others_beneath_it_is_not_used
         assert (fact["exit_status"], out) == (0, b"0\n")
 
 
-# Without rights root is to the kernel a user like others.
+# Without capabilities, root is like any other user for the kernel.
 UNPRIVILEGED = ("setpriv", "--securebits=+noroot", "--bounding-set=-all", "--inh-caps=-all")
 
 
@@ -210,7 +210,7 @@ def become(tmp_path: Path) -> Path:
 def test_sigkill_reaches_a_child_that_became_another_user_through_its_cgroup(tmp_path: Path, become: Path, *, paused: bool) -> None:
     if (tree := find_tree()) is None:
         pytest.skip("no cgroup v2 here")
-    # Without rights not even root writes to the topmost one.
+    # Without capabilities, even root cannot write to the topmost one.
     delegated = Path(tree.folder_of(os.getpid())) / f"jobwire-test-{uuid.uuid4()}"
     delegated.mkdir()
     try:
@@ -243,7 +243,7 @@ def _kill_through_the_cgroup(state: Path, become: Path, *, paused: bool) -> None
 def test_a_child_that_became_another_user_is_named_at_once_and_waited_for(
     tmp_path: Path, become: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # With cgroups SIGKILL reaches the child all the same.
+    # With cgroups, SIGKILL reaches the child nevertheless.
     monkeypatch.setenv("JOBWIRE_CGROUPS", "off")
     os.mkfifo(tmp_path / "gate")
     gate = (tmp_path / "gate").open("r+b", buffering=0)

@@ -10,7 +10,7 @@ import pytest
 from raw_desk import RawDesk
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "protocol.md"
-# What a process can tell of itself. Python ignores some signals and catches others, so those are told by another program.
+# What a process can report about itself. Python ignores some signals and catches others, so another program reports those.
 PROBE = r"""
 import ctypes, fcntl, json, os, platform, resource, sys
 libc = ctypes.CDLL(None)

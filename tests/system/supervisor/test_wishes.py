@@ -1,4 +1,4 @@
-"""What the desk may say, in which order and how often; connections that come and go; retirement."""
+"""What the desk may send, in which order and how often; new connections; retirement."""
 
 import json
 import os
