@@ -94,8 +94,9 @@ def test_a_host_that_cannot_be_resolved_is_reported(made: Worker) -> None:
 
 
 def test_a_working_folder_that_is_not_there_is_refused(made: Worker) -> None:
-    said = made.command("run", "--directory", "/nowhere", status=1).stderr
-    assert said == "jobwire: the working folder /nowhere does not exist; choose another with --directory\n"
+    missing = made.state.parent / "nowhere"
+    said = made.command("run", "--directory", str(missing), status=1).stderr
+    assert said == f"jobwire: the working folder {missing} does not exist; choose another with --directory\n"
 
 
 NAMED = """
