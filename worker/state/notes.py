@@ -4,6 +4,8 @@
     stdout.problem, stderr.problem      why that log is incomplete
     pipes                               a symbolic link to `DEVICE:INODE,DEVICE:INODE`, its two pipes; created before the fork
 
+On a file system without symbolic links (vfat, some of FUSE and 9p), regular files with the same content are used.
+
 Kept small, as folders.py is, because the supervisor imports this.
 """
 
@@ -12,12 +14,16 @@ Kept small, as folders.py is, because the supervisor imports this.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from .folders import STREAMS, lingers_path
 from .small_files import read_file, write_file
+
+# What symlink(2) gives where the file system has no links.
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class PipeName(NamedTuple):
@@ -70,18 +76,17 @@ def write_pipes(path: str, names: Sequence[PipeName]) -> None:
     """Note the pipes of a job. Raises OSError."""
     text = ",".join([f"{name.device}:{name.inode}" for name in names])
     try:
-        # Creating a link is atomic, and takes one call instead of three: every start waits for this.
-        os.symlink(text, path)
+        _make_link(text, path)
     except FileExistsError:
         # From an attempt that failed because the disk was full.
         os.unlink(path)
-        os.symlink(text, path)
+        _make_link(text, path)
 
 
 def read_pipes(path: str) -> tuple[PipeName, ...] | None:
     """Return the pipes that were noted; None for a job of an earlier version, which noted none."""
     try:
-        names = tuple(PipeName(*map(int, name.split(":"))) for name in os.readlink(path).split(","))
+        names = tuple(PipeName(*map(int, name.split(":"))) for name in _read_link(path).split(","))
     except (OSError, TypeError, ValueError):
         return None
     return names if len(names) == len(STREAMS) else None
@@ -90,8 +95,13 @@ def read_pipes(path: str) -> tuple[PipeName, ...] | None:
 def note_lingering(logs: str, handle: str, folder: str) -> None:
     """Note that a process of an ended job may still write; does nothing if that was noted before, or if the disk is full."""
     with contextlib.suppress(OSError):
-        os.symlink(os.path.basename(folder), lingers_path(logs, handle))
-        os.symlink(os.readlink(pipes_path(folder)), lingering_pipes_path(logs, handle))
+        _make_link(os.path.basename(folder), lingers_path(logs, handle))
+        _make_link(_read_link(pipes_path(folder)), lingering_pipes_path(logs, handle))
+
+
+def read_lingering(note: str) -> str:
+    """Return the name of the folder that `note_lingering` noted. Raises OSError."""
+    return _read_link(note)
 
 
 def forget_lingering(logs: str, handle: str) -> None:
@@ -99,3 +109,26 @@ def forget_lingering(logs: str, handle: str) -> None:
     for path in (lingering_pipes_path(logs, handle), lingers_path(logs, handle)):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+
+
+def _make_link(text: str, path: str) -> None:
+    """Note a short text. Raises OSError, and FileExistsError where something is noted already."""
+    try:
+        # Creating a link is atomic, and takes one call instead of three: every start waits for this.
+        os.symlink(text, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from None
+        write_file(path, os.fsencode(text))
+
+
+def _read_link(path: str) -> str:
+    """Return what `_make_link` noted. Raises OSError."""
+    try:
+        return os.readlink(path)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return os.fsdecode(read_file(path))

@@ -4,7 +4,7 @@ The tables in remains.py define what is done with each folder, and why. As long 
 that ended, with their status.
 """
 
-# ruff: noqa: PTH104, PTH110, PTH115, PTH208 -- pathlib is not light
+# ruff: noqa: PTH104, PTH110, PTH208 -- pathlib is not light
 from __future__ import annotations
 
 import os
@@ -15,7 +15,16 @@ from ...keeper.light_process import say
 from ...state.folders import INTENT_PREFIX, LINGERS_PREFIX, STREAMS, run_path
 from ...state.found_folders import find_ended
 from ...state.job_files import JobFile, OutcomeFile, outcome_text, read_job, read_outcome
-from ...state.notes import forget_lingering, lingering_pipes_path, note_problem, pipes_path, read_pipes, read_problems, write_pipes
+from ...state.notes import (
+    forget_lingering,
+    lingering_pipes_path,
+    note_problem,
+    pipes_path,
+    read_lingering,
+    read_pipes,
+    read_problems,
+    write_pipes,
+)
 from ..containment.containment import Box, NoBox
 from ..containment.processes import Stat, age_seconds, is_there, mark_of, read_stat
 from ..containment.sessions import Sessions
@@ -234,7 +243,7 @@ class Adoption:
                 os.close(end)
             forget_lingering(self._yard.logs, handle)
             return
-        folder = os.readlink(note)
+        folder = read_lingering(note)
         # Its outcome is on disk.
         self._deposits[handle] = Deposited(handle, folder, settled=True, ends=ends)
         self._yard.line.deposit(handle, ends)
