@@ -211,6 +211,7 @@ def _hear_life(turn: _Turn, job: Job, fact: Started | Ended) -> None:
         job.attempt.since_us = _since(turn.moment, fact.started_at_us)
     turn.events.setdefault(job, []).extend(take_in(job, fact, turn.moment.now_us))
     if isinstance(fact, Ended):
+        job.attempt.delayed_by = ""
         turn.state.queue.release(job.key)
         turn.decision.effects += turn.state.pauses.hear(job, paused=False)
 

@@ -29,9 +29,11 @@ from .effects import Effect, End, Hold, Launches, Publish, Reply, Settle, Signal
 from .inputs import Accepted, Asked, Facts, Input, Moment, Reconsidered, Recovered, Start, Stop, Written
 from .job import BatchRun, Job
 from .life import STORED
-from .state import State
+from .state import Recording, State
 
 _log = logging.getLogger(__name__)
+
+_UNRECORDED = "what happened to it cannot be recorded"
 
 
 class Publishing(Protocol):
@@ -177,7 +179,7 @@ class Desk:
             self._carry_out_one(effect)
         for number in decision.writes:
             write = self._state.under_way[number].write
-            self._store.submit(write, partial(self._written, number, write))
+            self._store.submit(write, partial(self._written, number, write), partial(self._delayed, number))
 
     def _carry_out_one(self, effect: Effect) -> None:
         match effect:
@@ -208,6 +210,14 @@ class Desk:
             case Word.FINISHED:
                 self._watchers.finished(effect.job)
 
+    def _delayed(self, number: int, why: str) -> None:
+        """Tell those who wait for these jobs that nothing of them can be recorded just now; it is tried again."""
+        recording = self._state.under_way.get(number)
+        if isinstance(recording, Recording):
+            for job in recording.events:
+                job.attempt.delayed_by = f"{_UNRECORDED}: {why}; this is tried again and again"
+                self._watchers.stuck(job)
+
     def _written(self, number: int, write: AddJobs | ChangeJobs) -> None:
         if isinstance(write, AddJobs):
             if write.result is None:
@@ -216,6 +226,10 @@ class Desk:
                 fault_points.reach("after-commit-before-reply")
             self.take(Written(number, write.result))
             return
+        recording = self._state.under_way.get(number)
+        for job in recording.events if isinstance(recording, Recording) else ():
+            if job.attempt.delayed_by.startswith(_UNRECORDED):
+                job.attempt.delayed_by = ""
         if fault_points.ARMED and any(change.events for change in write.changes):
             fault_points.reach("after-commit-before-publish")
         self.take(Written(number, write.first_seq))

@@ -193,6 +193,8 @@ SIGNALED = frozenset({_P.STARTED, _P.RUNNING, _P.ABORTING, _P.STOPPING})
 SUSPENDABLE = frozenset({_P.STARTED, _P.RUNNING})
 # Its start is durable, and its end is not known.
 START_TOLD = frozenset({_P.RUNNING, _P.STOPPING})
+# That it started is durable, and its end is not.
+END_AWAITED = START_TOLD | {_P.ENDED_RUNNING, _P.ENDED_STOPPING}
 ENDED = frozenset({_P.ENDED_QUEUED, _P.ENDED_RUNNING, _P.ENDED_STOPPING, _P.FINISHED})
 
 

@@ -12,7 +12,7 @@ from ..store.writes import AddJobs, ChangeJobs
 from .effects import Reply
 from .inputs import Start
 from .job import Job, StopOrder
-from .life import WAITING, WITH_ENGINE
+from .life import WAITING, Phase
 from .pauses import Pauses
 from .queue import Queue
 
@@ -62,4 +62,4 @@ class State:
         attempt = job.attempt
         if attempt.phase in WAITING:
             return self.queue.why_waiting(job.key)
-        return attempt.delayed_by if attempt.phase in WITH_ENGINE else ""
+        return "" if attempt.phase is Phase.FINISHED else attempt.delayed_by

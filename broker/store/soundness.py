@@ -34,13 +34,18 @@ def is_damage(error: sqlite3.Error) -> bool:
     return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code == sqlite3.SQLITE_IOERR_SHORT_READ
 
 
+def size_limit() -> str:
+    """Return in words how large a file may be here (RLIMIT_FSIZE); empty without a limit."""
+    largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return "" if largest == resource.RLIM_INFINITY else f"files may be at most {largest} bytes long here (ulimit -f)"
+
+
 def out_of_reach(path: Path, reason: object) -> Refused:
     """Return the refusal for a store that could not be read or written. It may be intact, so the message does not advise to rebuild it."""
-    largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-    limit = "" if largest == resource.RLIM_INFINITY else f"; files may be at most {largest} bytes long here (ulimit -f)"
+    limit = size_limit()
     return Refused(
         Code.FAILED_PRECONDITION,
-        f"the store {path} cannot be read or written: {reason}{limit}",
+        f"the store {path} cannot be read or written: {reason}{f'; {limit}' if limit else ''}",
         f"check that {path.parent} can be written to, that its disk has free space, and that no quota or limit is reached",
     )
 

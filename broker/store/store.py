@@ -22,7 +22,7 @@ from ...schemas import fault_points
 from ...schemas.refusal import Code, Reason, Refused
 from . import tables
 from .ballast import Ballast
-from .soundness import is_damage, unusable
+from .soundness import is_damage, size_limit, unusable
 from .statements import Rows
 from .writes import Added, AddJobs, ChangeJobs, DropJobs, Write
 
@@ -38,11 +38,16 @@ def _nobody_waits() -> None:
     pass
 
 
+def _nobody_asks(why: str) -> None:
+    del why
+
+
 class _Submitted(NamedTuple):
-    """A write, and the function to call when it has succeeded or was refused."""
+    """A write, the function to call when it has succeeded or was refused, and the one that is told why it takes long."""
 
     write: Write
     done: Callable[[], None]
+    delayed: Callable[[str], None]
 
 
 class Store:
@@ -63,6 +68,7 @@ class Store:
         self._reported = reported
         try:
             self._writes = tables.connect(path)
+            self._most_pages = tables.most_pages()
         except (sqlite3.Error, OSError) as error:
             raise unusable(path, error) from error
         try:
@@ -95,9 +101,12 @@ class Store:
         self._reads.close()
         self._writes.close()
 
-    def submit(self, write: Write, done: Callable[[], None] = _nobody_waits) -> None:
-        """Submit a write; `done` is called once it is durable or was refused. The result is in the write."""
-        self._waiting.append(_Submitted(write, done))
+    def submit(self, write: Write, done: Callable[[], None] = _nobody_waits, delayed: Callable[[str], None] = _nobody_asks) -> None:
+        """Submit a write; `done` is called once it is durable or was refused. The result is in the write.
+
+        `delayed` gets the reason each time the write fails and will be tried again.
+        """
+        self._waiting.append(_Submitted(write, done, delayed))
         # Begin at once: what is submitted during this commit goes into the next one together.
         if not self._committing and self._retry is None:
             self._begin()
@@ -130,6 +139,8 @@ class Store:
     def _apply(self, group: Sequence[_Submitted]) -> None:
         self._writes.execute("BEGIN IMMEDIATE")
         for submitted in group:
+            if self._most_pages is not None:
+                tables.limit_pages(self._writes, self._most_pages, for_new_jobs=isinstance(submitted.write, AddJobs))
             self._rows.apply(submitted.write)
 
     def _commit_in_thread(self) -> None:
@@ -171,7 +182,8 @@ class Store:
         first, others = group[0], self._waiting
         write = first.write
         code = Code.INTERNAL if is_damage(error) else Code.RESOURCE_EXHAUSTED
-        refused = Refused(code, f"the worker cannot record this: {error}", _next_step(error), reason=_reason(error))
+        why = _why(error)
+        refused = Refused(code, f"the worker cannot record this: {why}", _next_step(error), reason=_reason(error))
         if len(group) > 1:
             self._one_by_one = True
             self._waiting = [*group, *others]
@@ -191,8 +203,15 @@ class Store:
             if not asking:
                 # Nothing notifies when a disk has free space again.
                 self._retry = self._loop.call_later(_RETRY_SECONDS, self._begin)
+                for submitted in (first, *others):
+                    submitted.delayed(why)
                 return
         self._loop.call_soon(self._begin)
+
+
+def _why(error: sqlite3.Error) -> str:
+    limit = size_limit()
+    return f"{error}; {limit}" if limit and not is_damage(error) else str(error)
 
 
 def _reason(error: sqlite3.Error) -> Reason | None:
@@ -206,4 +225,6 @@ def _next_step(error: sqlite3.Error) -> str:
         return "rebuild the store on the worker's machine"
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
         return "check that the disk of its state folder can be written to, then try again"
+    if size_limit():
+        return "forget jobs that have ended, or start the worker with a higher limit on the size of files, then try again"
     return "free space on the disk of its state folder, then try again"

@@ -95,6 +95,8 @@ _PAGE_BYTES = 4096
 _WAL_PAGES = 1000
 # With a limit on the size of files, it is checkpointed when it has reached a quarter of that.
 _WAL_PARTS = 4
+# New jobs leave a quarter of the file for the events and outcomes of existing jobs.
+_PARTS_FOR_NEW_JOBS = 3 / 4
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -114,12 +116,24 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA busy_timeout = 5000")
-    largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-    if largest != resource.RLIM_INFINITY:
+    pages = most_pages()
+    if pages is not None:
         # A log that reaches the limit can take nothing more, and would not be checkpointed either.
-        pages = largest // _WAL_PARTS // _PAGE_BYTES
-        connection.execute(f"PRAGMA wal_autocheckpoint = {min(max(1, pages), _WAL_PAGES)}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {min(max(1, pages // _WAL_PARTS), _WAL_PAGES)}")
+        limit_pages(connection, pages)
     return connection
+
+
+def most_pages() -> int | None:
+    """Return the maximum size of the file in pages (RLIMIT_FSIZE); None without a limit."""
+    largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return None if largest == resource.RLIM_INFINITY else max(1, largest // _PAGE_BYTES)
+
+
+def limit_pages(connection: sqlite3.Connection, pages: int, *, for_new_jobs: bool = False) -> None:
+    """Let SQLite report a full disk at so many pages: at the limit of the system itself, the log could not be checkpointed any more."""
+    # SQLite never sets it below the current size.
+    connection.execute(f"PRAGMA max_page_count = {max(1, int(pages * (_PARTS_FOR_NEW_JOBS if for_new_jobs else 1)))}")
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> bytes:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ...schemas.naming import JobKey
 from ..desk.job import Job
-from ..desk.life import START_TOLD, Phase
+from ..desk.life import END_AWAITED, START_TOLD, Phase
 
 
 class Watcher(Protocol):
@@ -70,8 +70,8 @@ class Watchers:
             watcher.started(job)
 
     def stuck(self, job: Job) -> None:
-        """Notify the watchers of a job at once that some of its processes cannot be ended. That is not recorded."""
-        for watcher in list(self._watching.get(job.key, ())) if job.attempt.phase in START_TOLD else ():
+        """Notify the watchers of a job at once that some of its processes cannot be ended, or its end not recorded."""
+        for watcher in list(self._watching.get(job.key, ())) if job.attempt.phase in END_AWAITED else ():
             watcher.stuck(job)
             watcher.flush()
 

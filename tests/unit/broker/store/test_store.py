@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from desk_house import EngineDouble, House, asked, attempt, ended, key, started
 
-from jobwire.broker.desk.job import Attempt
+from jobwire.broker.desk.job import Attempt, Job
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.store import ballast as ballasts
@@ -147,6 +147,70 @@ async def test_while_nothing_can_be_written_who_asks_is_answered_and_ends_are_re
         house.store._writes.execute(f"DROP TRIGGER full_{what}")
     await house.durable()
     assert house.store.read("SELECT state FROM jobs") == [(4,)]
+    house.engine.expect(("start", attempt(1)), ("settled", attempt(1)))
+
+
+async def test_a_limit_of_the_size_of_files_refuses_new_jobs_by_name_and_leaves_room_for_those_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 400_000
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (most, most))
+    house = House(tmp_path / "state.db", EngineDouble())
+    house.open()
+    try:
+        number = 0
+        with pytest.raises(Refused, match=rf"full; files may be at most {most} bytes long here \(ulimit -f\)") as refused:  # noqa: PT012
+            while number < 200:
+                await house.accept(asked(number + 1, b"true", b"x" * 3000))
+                number += 1
+        assert refused.value.code is Code.RESOURCE_EXHAUSTED
+        assert "forget jobs that have ended" in refused.value.next_step
+        assert number > 10
+        while house.live:
+            launched, house.engine.effects = house.engine.effects, []
+            ids = [effect[1].id[0] for effect in launched if effect[0] == "start"]
+            house.desk.hear([fact for one in ids for fact in (started(one), ended(one))])
+            await asyncio.wait_for(house.durable(), 60)
+        assert (tmp_path / "state.db").stat().st_size < most
+        assert {state for (state,) in house.store.read("SELECT state FROM jobs")} == {4}
+    finally:
+        house.store.close()
+
+
+class Listener:
+    """Hears what is told of a job."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def started(self, _job: Job) -> None:
+        self.heard.append("started")
+
+    def stuck(self, job: Job) -> None:
+        self.heard.append(job.attempt.delayed_by)
+
+    def finished(self, _job: Job) -> None:
+        self.heard.append("finished")
+
+    def flush(self) -> None:
+        pass
+
+
+async def test_who_waits_for_an_end_is_told_that_it_cannot_be_recorded(house: House) -> None:
+    (house.path.parent / "ballast").unlink()
+    job = await house.accept_one()
+    listener = Listener()
+    house.watchers.watch(job, listener)
+    house.desk.hear([started(1)])
+    await house.durable()
+    house.store._writes.execute("CREATE TRIGGER full BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END")
+    house.desk.hear([ended(1)])
+    assert listener.heard == ["started", "what happened to it cannot be recorded: disk I/O error; this is tried again and again"]
+    assert house.desk.why_waiting(job) == listener.heard[-1]
+    house.store._writes.execute("DROP TRIGGER full")
+    await house.durable()
+    assert listener.heard[2:] == ["finished"]
+    assert house.desk.why_waiting(job) == ""
     house.engine.expect(("start", attempt(1)), ("settled", attempt(1)))
 
 
