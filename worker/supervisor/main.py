@@ -18,6 +18,7 @@ from ..state.small_files import read_file, to_json, write_file
 from .adoption.adopt import Adoption
 from .containment.cgroups import open_cgroups
 from .containment.containment import Boxes
+from .containment.leftovers import name_for
 from .containment.sessions import Sessions
 from .containment.union import Unions
 from .home import Home
@@ -52,8 +53,7 @@ class Supervisor:
         self._home = Home(self._loop, self._look_at_home)
         self._line = KeeperLine(self._loop, line)
         self._link = Link(self._loop, listener, self._do)
-        here = os.stat(".")
-        name = f"jobwire-{here.st_dev:x}-{here.st_ino:x}"
+        name = name_for(os.stat("."))
         self._boxes: Boxes = self._open_boxes(name)
         self._yard = Yard(self._loop, self._line, self._boxes, layout.LOGS, self._link.tell)
         self._jobs = Jobs(self._yard, Spawner(files_limit), name)

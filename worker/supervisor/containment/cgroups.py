@@ -16,6 +16,7 @@ from collections.abc import Callable
 from ...keeper.light_process import say
 from ..loop import Loop
 from .containment import all_stopped, signal_members, signal_until_none_is_new
+from .leftovers import remove_leftovers
 from .processes import cgroup_of
 
 _MOST_KEPT = 64
@@ -189,7 +190,7 @@ class Cgroups:
     def __init__(self, tree: Tree, name: str) -> None:
         self.tree = tree
         self._name = name
-        home = tree.folder_of(os.getpid())
+        self._above = home = tree.folder_of(os.getpid())
         self._base = f"{home}/{name}"
         os.makedirs(self._base, exist_ok=True)
         self._home = os.open(f"{home}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
@@ -226,7 +227,11 @@ class Cgroups:
             os._exit(1)
 
     def remove_empty(self) -> None:
-        """Remove cgroups that an earlier supervisor left behind."""
+        """Remove cgroups that an earlier supervisor left behind, of this state folder and of others."""
+        self._remove_own()
+        remove_leftovers(self._above, self._name)
+
+    def _remove_own(self) -> None:
         kept = {box.path for box in self._free}
         for path in (f"{self._base}/{name}" for name in self._names()):
             if path not in kept:
@@ -241,7 +246,7 @@ class Cgroups:
         for box in self._free:
             box.remove()
         self._free = []
-        self.remove_empty()
+        self._remove_own()
         _remove_tree(self._base)
 
     def _make(self) -> Cgroup:
