@@ -168,8 +168,14 @@ def find_program(name: str, path: str) -> str:
         raise CannotStart(NOT_FOUND, f"the program {name!r} was not found{where}")
     if os.path.isdir(found):
         raise CannotStart(NOT_EXECUTABLE, f"{found!r} is a folder, not a program")
-    if not os.path.exists(found):  # noqa: PTH110 -- as above
-        raise CannotStart(NOT_FOUND, f"the program {found!r} is a broken symbolic link")
+    try:
+        os.stat(found)  # noqa: PTH116 -- as above
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            raise CannotStart(NOT_FOUND, f"the program {found!r} is a broken symbolic link") from None
+        # For example, a link that leads to itself.
+        why = _WHY.get(error.errno or 0, error.strerror) if error.errno != errno.EACCES else "a folder on the way to it cannot be searched"
+        raise CannotStart(NOT_EXECUTABLE, f"the program {found!r} cannot be executed: {why}") from None
     raise CannotStart(NOT_EXECUTABLE, f"the program {found!r} is not executable{why_not_here(found)}")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobwire.worker.supervisor.jobs.scripts import why_not_executed, why_not_here
+from jobwire.worker.supervisor.jobs.spawn import CannotStart, find_program
 
 
 def refused(path: Path, *, mode: int = 0o755) -> int:
@@ -93,3 +94,17 @@ def test_a_file_system_on_which_nothing_is_executed_is_told(tmp_path: Path) -> N
     assert "/program' is not executable; its file system is mounted with noexec" in said
     assert why_not_here("/bin/sh") == ""
     assert why_not_here("/no/such/file") == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "words"),
+    [("program", 126, "too many symbolic links"), ("other", 127, "a broken symbolic link"), ("file/x", 126, "Not a directory")],
+)
+def test_a_link_that_leads_nowhere_is_told_apart_from_one_that_leads_round(tmp_path: Path, target: str, status: int, words: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "program").symlink_to(tmp_path / target)
+    with pytest.raises(CannotStart, match=f"program' .*{words}") as refused:
+        find_program(str(tmp_path / "program"), "")
+    assert refused.value.status == status
+    with pytest.raises(CannotStart, match=words):
+        find_program("program", str(tmp_path))
