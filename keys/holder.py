@@ -58,6 +58,13 @@ def _is_locked(path: Path, flags: int) -> bool:
     return False
 
 
+def reason_in(state: Path, error: OSError) -> str:
+    """Return why a folder cannot be used, with the file in it that is meant."""
+    name = Path(os.fsdecode(error.filename)).name if error.filename else ""
+    reason = error.strerror or str(error)
+    return f"{name}: {reason}" if name and name != state.name else reason
+
+
 def identify() -> dict[str, Any]:
     """Return what identifies this process uniquely, for `locate`."""
     return {

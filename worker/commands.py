@@ -24,10 +24,13 @@ from ..schemas.endpoint import has_next_port, to_listen
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.reserved_statuses import OWN_FAILURE
+from ..schemas.text.printable import printable
 from ..schemas.text.sizes import format_size, parse_size
 from . import leaving, retention_options, surroundings
+from .reload import hold_signals_back
 from .state import layout
 from .state.lock import last_description, open_process, running
+from .state.starting import await_description
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and manage a worker on this machine.")
 
@@ -96,6 +99,8 @@ def run(  # noqa: PLR0913 -- an argument for each option
         settings["caller"] = json.loads(caller)
         surroundings.reset()
         environment = surroundings.environment(os.environ)
+    # Until the daemon knows what to do with them.
+    hold_signals_back()
     told = {"settings": settings, "ready_fd": ready_fd, "announce": not embedded}
     # The worker runs for long and needs nothing of the command line: in an interpreter of its own it takes 10 MB less.
     command = [sys.executable, "-P", "-m", "jobwire.worker.main", json.dumps(told)]
@@ -133,9 +138,9 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         "containment": containment,
     }
     for name, value in lines.items():
-        typer.echo(f"{name:<12} {value}")
+        typer.echo(f"{name:<12} {printable(str(value))}")
     for number, sentence in enumerate(found.get("surroundings", [])):
-        typer.echo(f"{'' if number else 'surroundings':<12} {sentence}")
+        typer.echo(f"{'' if number else 'surroundings':<12} {printable(sentence)}")
 
 
 @app.command()
@@ -144,11 +149,11 @@ def stop(*, state: StateOption = None) -> None:
     folder = _folder(state)
     found = _running(folder)
     if found is None:
-        typer.echo(f"jobwire: no worker is running for {folder}", err=True)
+        _say(f"jobwire: no worker is running for {folder}")
         return
     process = open_process(folder, found)
     if process is None:
-        typer.echo(f"jobwire: no worker is running for {folder}", err=True)
+        _say(f"jobwire: no worker is running for {folder}")
         return
     try:
         signal.pidfd_send_signal(process, signal.SIGTERM)
@@ -156,9 +161,9 @@ def stop(*, state: StateOption = None) -> None:
     finally:
         os.close(process)
     if not ended:
-        typer.echo(f"jobwire: worker {found['pid']} did not exit within {_STOP_SECONDS} s; use kill -9; its jobs continue", err=True)
+        _say(f"jobwire: worker {found['pid']} did not exit within {_STOP_SECONDS} s; use kill -9; its jobs continue")
         raise typer.Exit(OWN_FAILURE)
-    typer.echo(f"jobwire: worker {found['pid']} stopped", err=True)
+    _say(f"jobwire: worker {found['pid']} stopped")
     jobs = unfinished(folder / layout.STORE)
     going_on = [job for job in jobs if job.pid]
     _tell_what_goes_on(going_on, len(jobs) - len(going_on), comes_by_itself=state is None)
@@ -193,9 +198,9 @@ def reload(*, state: StateOption = None) -> None:
     if after["reloads"]["problem"]:
         raise Refused(Code.FAILED_PRECONDITION, after["reloads"]["problem"])
     version = f"still {after['version']}" if after["version"] == before["version"] else f"{after['version']}, was {before['version']}"
-    typer.echo(f"jobwire: worker {after['pid']} reloaded ({version})", err=True)
+    _say(f"jobwire: worker {after['pid']} reloaded ({version})")
     if after["reloads"]["note"]:
-        typer.echo(f"jobwire: {after['reloads']['note']}", err=True)
+        _say(f"jobwire: {after['reloads']['note']}")
 
 
 def _await_reload(folder: Path, process: int, watch: int, count: int) -> dict[str, Any]:
@@ -227,19 +232,28 @@ def rebuild(
     if as_json:
         typer.echo(json.dumps(asdict(found)))
         return
-    typer.echo(f"jobwire: the store {f'could not be used: {found.damage}' if found.damage else 'was intact'}", err=True)
+    _say(f"jobwire: the store {f'could not be used: {found.damage}' if found.damage else 'was intact'}")
     if found.kept:
-        typer.echo(f"jobwire: the old store is kept: {folder / found.kept}", err=True)
+        _say(f"jobwire: the old store is kept: {folder / found.kept}")
     counts = {"ended": found.ended, "running": found.running, "starting": found.starting, "lost": found.lost}
     for name, count in (counts | {"left out": len(found.left_out)}).items():
         typer.echo(f"{name:<12} {count}")
     for name in found.left_out[:_JOBS_SHOWN]:
-        typer.echo(f"jobwire: no job can be read from {folder / layout.LOGS / name}; it is left unchanged", err=True)
-    typer.echo("jobwire: queued jobs are lost; start the worker and submit them again", err=True)
+        _say(f"jobwire: no job can be read from {folder / layout.LOGS / name}; it is left unchanged")
+    _say("jobwire: queued jobs are lost; start the worker and submit them again")
+
+
+def _say(line: str) -> None:
+    typer.echo(printable(line), err=True)
 
 
 def _running(folder: Path) -> dict[str, Any] | None:
-    found = running(folder)
+    try:
+        found = running(folder)
+    except Refused as refused:
+        if refused.code is not Code.UNAVAILABLE:
+            raise
+        found = await_description(folder)
     if found is not None and not found.keys() >= _SAID:
         raise Refused(
             Code.UNAVAILABLE,
@@ -252,16 +266,16 @@ def _running(folder: Path) -> dict[str, Any] | None:
 def _tell_what_goes_on(going_on: Sequence[Unfinished], queued: int, *, comes_by_itself: bool) -> None:
     if going_on:
         how_many = "1 job continues" if len(going_on) == 1 else f"{len(going_on)} jobs continue"
-        typer.echo(f"jobwire: {how_many} without it:", err=True)
+        _say(f"jobwire: {how_many} without it:")
         for job_id, name, pid in going_on[:_JOBS_SHOWN]:
-            typer.echo(f"  {short_id(job_id)}  pid {pid}  {name}", err=True)
+            _say(f"  {short_id(job_id)}  pid {pid}  {name}")
         if len(going_on) > _JOBS_SHOWN:
-            typer.echo(f"  and {len(going_on) - _JOBS_SHOWN} more", err=True)
+            _say(f"  and {len(going_on) - _JOBS_SHOWN} more")
         how = "jobwire stop JOB... (starts the worker again)" if comes_by_itself else "start the worker again, then jobwire stop JOB..."
-        typer.echo(f"jobwire: to stop them: {how}", err=True)
+        _say(f"jobwire: to stop them: {how}")
     if queued:
         what = "1 queued job starts" if queued == 1 else f"{queued} queued jobs start"
-        typer.echo(f"jobwire: {what} when the worker runs again", err=True)
+        _say(f"jobwire: {what} when the worker runs again")
 
 
 def _folder(state: Path | None) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..schemas.refusal import Code, Refused
 from ..schemas.reserved_statuses import OWN_FAILURE
+from ..schemas.text.printable import printable
 from . import reload
 from .daemon import WorkerSettings, serve
 
@@ -52,7 +53,7 @@ def main(told: dict[str, Any]) -> int:
         if resumed is not None:
             reload.become_anew({**fields, "listen": resumed.listen, "event_listen": resumed.event_listen}, resumed)
     except Refused as refused:
-        print(f"jobwire: {refused}", file=sys.stderr)  # noqa: T201 -- a message
+        print(f"jobwire: {printable(str(refused))}", file=sys.stderr)  # noqa: T201 -- a message
         return OWN_FAILURE if refused.code in _OUR_FAILURE else _REFUSED_STATUS
     return 0
 

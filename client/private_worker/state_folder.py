@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ...keys import private_files
-from ...keys.holder import LOCK, holder_of
+from ...keys.holder import LOCK, holder_of, reason_in
 from ...keys.ownership import reason_of
 from ...schemas.refusal import Code, Refused
 
@@ -26,9 +26,10 @@ def holder_in(folder: Path) -> str | None:
 
 
 def _unusable(folder: Path, error: OSError) -> Refused:
+    reason = reason_of(error, folder / LOCK) if isinstance(error, PermissionError) else reason_in(folder, error)
     return Refused(
         Code.UNAVAILABLE,
-        f"the state folder {folder} cannot be used: {reason_of(error, folder / LOCK)}",
+        f"the state folder {folder} cannot be used: {reason}",
         "use another folder: JOBWIRE_STATE=DIR",
     )
 

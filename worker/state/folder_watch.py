@@ -10,7 +10,8 @@ from pathlib import Path
 from inotify_simple import Event, INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
 
 from ...keys.holder import DESCRIPTION, LOCK
-from .lock import STORE_FILES, StateLock
+from .lock import StateLock
+from .store_files import STORE_FILES
 
 _log = logging.getLogger(__name__)
 

@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from ...keys import private_files
-from ...keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, identify, locate
+from ...keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, identify, locate, reason_in
 from ...keys.ownership import judge
 from ...schemas.refusal import Code, Refused
-from . import layout
+from . import store_files
+from .store_files import find
 
-STORE_FILES = (layout.STORE, f"{layout.STORE}-wal", f"{layout.STORE}-shm")
 _LOOK_AGAIN_MS = 5
 _PATIENCE_SECONDS = 20
+_STEP = "use another one with --state"
 
 
 class StateLock:
@@ -34,7 +35,7 @@ class StateLock:
         """
         self._state = state
         self._description = b""
-        self._store: dict[str, tuple[int, int]] = {}
+        self._store: store_files.Noted = {}
         self._file = inherited
         try:
             private_files.make_folder(state)
@@ -45,9 +46,7 @@ class StateLock:
                 os.close(self._folder)
                 raise
         except OSError as error:
-            raise Refused(
-                Code.FAILED_PRECONDITION, f"the state folder {state} cannot be used: {error.strerror}", "use another one with --state"
-            ) from error
+            raise Refused(Code.FAILED_PRECONDITION, f"the state folder {state} cannot be used: {reason_in(state, error)}", _STEP) from error
 
     def _take(self, inherited: int) -> None:
         judge(os.fstat(self._folder), self._state, "the state folder")
@@ -114,14 +113,13 @@ class StateLock:
     def describe(self, description: dict[str, Any]) -> None:
         """Write the description by which others find this worker."""
         here = os.fstat(self._folder)
-        noted = {**description, "folder_device": here.st_dev, "folder_inode": here.st_ino}
+        noted = {**description, "folder_device": here.st_dev, "folder_inode": here.st_ino, store_files.NOTED: self._store}
         self._description = json.dumps(noted).encode() + b"\n"
         private_files.replace(self._state / DESCRIPTION, self._description)
 
     def note_store(self) -> None:
         """Record the files of the open store, so that `loss` notices when one of them is removed or replaced."""
-        found = {name: _find(self._folder, name) for name in STORE_FILES}
-        self._store = {name: (status.st_dev, status.st_ino) for name, status in found.items() if status is not None}
+        self._store = store_files.note(self._folder)
 
     def loss(self) -> str:
         """Return a sentence about a removed file without which this worker cannot continue; empty if there is none."""
@@ -132,7 +130,7 @@ class StateLock:
         if not os.path.samestat(there, os.fstat(self._folder)):
             return f"the state folder {self._state} was replaced by another"
         for name, noted in self._store.items():
-            found = _find(self._folder, name)
+            found = find(self._folder, name)
             if found is None or (found.st_dev, found.st_ino) != noted:
                 # Data written to a file without a name is lost with the process, although it was acknowledged.
                 return f"the store {self._state / name} was {'removed' if found is None else 'replaced by another file'}"
@@ -183,16 +181,9 @@ def _locks(fd: int, how: int) -> bool:
     return True
 
 
-def _find(folder: int, name: str, *, follow: bool = True) -> os.stat_result | None:
-    try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=follow)
-    except FileNotFoundError:
-        return None
-
-
 def _is_in(folder: int, name: str, fd: int) -> bool:
     """Return whether a name exists and refers to this very file."""
-    found = _find(folder, name, follow=False)
+    found = find(folder, name, follow=False)
     return found is not None and os.path.samestat(found, os.fstat(fd))
 
 
@@ -204,14 +195,20 @@ def running(state: Path) -> dict[str, Any] | None:
     try:
         holder = holder_of(state)
     except OSError as error:
-        raise Refused(Code.FAILED_PRECONDITION, f"the state folder {state} cannot be read: {error.strerror}") from None
+        raise Refused(Code.FAILED_PRECONDITION, f"the state folder {state} cannot be read: {reason_in(state, error)}", _STEP) from None
     if holder is None:
         return None
     found = last_description(state)
-    if found is None:
+    if found is None or _is_of_another(found, holder):
         who = f" (pid {holder})" if holder else ""
         raise Refused(Code.UNAVAILABLE, f"a worker{who} holds {state}, but is not ready yet", "try again in a moment")
     return found
+
+
+def _is_of_another(description: dict[str, Any], holder: str) -> bool:
+    """Tell whether it was written by a worker that ended here before the one that holds the folder now."""
+    pid = description.get("pid")
+    return bool(holder) and isinstance(pid, int) and str(pid) != holder and locate(description) is Whereabouts.GONE
 
 
 def open_process(state: Path, description: dict[str, Any]) -> int | None:

@@ -37,7 +37,8 @@ from ..engine.facts import outcome_of
 from . import folders, job_files, layout, small_files
 from .folders import INTENT_PREFIX
 from .job_files import JobFile, OutcomeFile, to_bytes
-from .lock import StateLock
+from .lock import StateLock, last_description
+from .store_files import strange_log
 
 _SIDE_FILES = ("", "-wal", "-shm")
 _NOT_READABLE = "how it ended is not known: its outcome file is missing or damaged"
@@ -63,6 +64,10 @@ def demand_sound(state: Path) -> None:
     Raises Refused(FAILED_PRECONDITION) if it is damaged, cannot be read, or is missing although there are logs.
     """
     path = state / layout.STORE
+    if strange := _strange_log(state):
+        as_it_is = f"; or, to use the store that is there without that log: mv {path}-wal {path}-wal.before" if path.exists() else ""
+        step = f"rebuild it from the logs: {command(state)}{as_it_is}"
+        raise Refused(Code.FAILED_PRECONDITION, f"the store {path} cannot be used: {strange}", step)
     damage = _missing(state) if not soundness.exists(path) else soundness.find_damage(path, soundness.MOST_BYTES_AT_A_START)
     if damage:
         raise Refused(Code.FAILED_PRECONDITION, f"the store {path} cannot be used: {damage}", f"rebuild it from the logs: {command(state)}")
@@ -83,7 +88,7 @@ def rebuild(state: Path, *, force: bool = False) -> Rebuilt:
         raise Refused(Code.NOT_FOUND, f"there is no state folder {state}", "choose it with --state")
     lock = StateLock(state)
     try:
-        damage = _damage_of(path, force=force) if soundness.exists(path) else _missing(state)
+        damage = _strange_log(state) or (_damage_of(path, force=force) if soundness.exists(path) else _missing(state))
         if not damage and not soundness.exists(path):
             raise Refused(Code.NOT_FOUND, f"{state} has neither a store nor logs", "nothing to do: a worker creates a new store")
         if not damage and not force:
@@ -95,6 +100,13 @@ def rebuild(state: Path, *, force: bool = False) -> Rebuilt:
         return _rebuild(state, Rebuilt(damage))
     finally:
         lock.release()
+
+
+def _strange_log(state: Path) -> str:
+    try:
+        return strange_log(state, last_description(state))
+    except OSError as error:
+        raise soundness.out_of_reach(state / layout.STORE, error.strerror) from error
 
 
 def _damage_of(path: Path, *, force: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .screen import printable
+from ....schemas.text.printable import printable
 
 _MOST_CHARACTERS = 500
 

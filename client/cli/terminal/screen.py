@@ -12,6 +12,7 @@ import sys
 import time
 from typing import Any, NamedTuple
 
+from ....schemas.text.printable import printable
 from .streams import CannotWrite, ReaderGone
 
 _MINUTE = 60
@@ -57,13 +58,6 @@ def tell_id(text: str, what: str) -> None:
 def flush() -> None:
     """Flush the results so far: somebody may wait for them."""
     sys.stdout.flush()
-
-
-def printable(text: str) -> str:
-    """Return the text with escapes for what would control the terminal, end a line or cell, or is not a character."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text)
 
 
 def is_terminal(fd: int) -> bool:

@@ -41,9 +41,7 @@ def test_a_worker_whose_lock_was_removed_stays_the_only_one(worker: Worker) -> N
 
 
 @pytest.mark.parametrize("verb", ["stop", "reload"])
-@pytest.mark.parametrize(
-    "other", [{"pid_namespace": "pid:[1]"}, {"boot_id": "another"}, {"start_ticks": 1}], ids=["namespace", "boot", "start"]
-)
+@pytest.mark.parametrize("other", [{"pid_namespace": "pid:[1]"}, {"boot_id": "another"}], ids=["namespace", "boot"])
 def test_a_process_that_is_not_the_worker_is_never_signalled(worker: Worker, verb: str, other: dict[str, object]) -> None:
     with subprocess.Popen([sys.executable, "-c", _SLEEP], stdout=subprocess.PIPE) as stranger:
         assert stranger.stdout is not None
@@ -102,6 +100,65 @@ def test_a_worker_exits_in_order_when_a_file_of_its_store_was_replaced(worker: W
         worker.start()
         with worker.client() as client:
             assert len(list(client.list(all=True))) == 1
+
+
+def _put_backup_in_place(worker: Worker) -> None:
+    """Take a backup of the store, add to the store, kill the worker with its log beside it, and put the backup in the store's place."""
+    path = worker.state / "state.db"
+    with worker.client() as client:
+        client.run(["true"])
+        worker.kill(signal.SIGTERM)
+        shutil.copy(path, worker.folder / "backup")
+        worker.start()
+    with worker.client() as client:
+        client.run(["true"])
+    worker.kill()
+    assert path.with_name("state.db-wal").stat().st_size
+    (worker.folder / "backup").rename(path)
+
+
+def test_the_log_of_a_store_is_not_applied_to_a_file_in_its_place(worker: Worker) -> None:
+    _put_backup_in_place(worker)
+    path = worker.state / "state.db"
+    said = worker.refusal()
+    assert f"{path} cannot be used: it was replaced, and the log beside it, state.db-wal, is that of the one before" in said
+    assert f"jobwire worker rebuild --state {worker.state}" in said
+    # The other way that it names.
+    path.with_name("state.db-wal").rename(path.with_name("state.db-wal.before"))
+    worker.start()
+    with worker.client() as client:
+        assert len(list(client.list(all=True))) == 1
+
+
+def test_a_store_is_made_anew_where_another_one_is_in_its_place(worker: Worker) -> None:
+    _put_backup_in_place(worker)
+    found = json.loads(worker.command("rebuild", "--json").stdout)
+    assert "it was replaced" in found["damage"]
+    assert found["ended"] == 2
+    assert (worker.state / f"{found['kept']}-wal").exists()
+    worker.start()
+
+
+def test_a_store_that_was_removed_is_not_made_anew_as_long_as_its_log_is_there(worker: Worker) -> None:
+    """SQLite would remove that log, and the jobs in it that were not started yet."""
+    worker.kill()
+    (worker.state / "state.db").unlink()
+    assert "it is gone, or empty, while its log state.db-wal is there" in worker.refusal()
+    assert (worker.state / "state.db-wal").stat().st_size
+
+
+def test_the_store_of_a_folder_that_was_copied_is_used_with_its_log(worker: Worker, tmp_path: Path) -> None:
+    with worker.client() as client:
+        client.run(["true"])
+    worker.kill()
+    shutil.copytree(worker.state, tmp_path / "copy", ignore=shutil.ignore_patterns("*.sock", "worker.json"))
+    shutil.copytree(tmp_path / "copy", worker.state, dirs_exist_ok=True)
+    for name in ("state.db", "state.db-wal"):
+        shutil.copy(tmp_path / "copy" / name, tmp_path / name)
+        (tmp_path / name).rename(worker.state / name)
+    worker.start()
+    with worker.client() as client:
+        assert len(list(client.list(all=True))) == 1
 
 
 def test_a_supervisor_whose_socket_was_removed_is_found_and_stays_the_only_one(worker: Worker) -> None:

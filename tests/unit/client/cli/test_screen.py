@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.client.cli.terminal.outlet import Outlet
-from jobwire.client.cli.terminal.screen import Table, duration, printable
+from jobwire.client.cli.terminal.screen import Table, duration
 from jobwire.client.cli.terminal.sentences import command_line, failed, how_it_ended
 from jobwire.client.cli.terminal.streams import ReaderGone
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.refusal import Refused
+from jobwire.schemas.text.printable import printable
 
 
 @given(st.text(st.characters()))

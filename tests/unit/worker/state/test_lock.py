@@ -17,6 +17,7 @@ from jobwire.keys.holder import Whereabouts, holder_of, identify, locate
 from jobwire.schemas.refusal import Refused
 from jobwire.worker.state import layout
 from jobwire.worker.state.lock import StateLock, open_process, running
+from jobwire.worker.state.store_files import strange_log
 
 _LOOK = """if True:
     import fcntl, os, select, sys
@@ -152,3 +153,59 @@ def test_a_copied_folder_is_known_by_what_the_last_worker_noted_of_its_own(
     file.write_text(json.dumps({**json.loads(file.read_bytes()), **noted}))
     with pytest.raises(Refused, match="is a copy of") if is_copy else contextlib.nullcontext():
         StateLock(tmp_path / "state").release()
+
+
+@pytest.mark.parametrize("before", [{"pid": 2**22 + 1}, {"pid": 1, "start_ticks": 1}])
+def test_a_worker_that_is_starting_is_not_taken_for_the_one_before(tmp_path: Path, before: dict[str, object]) -> None:
+    state = tmp_path / "state"
+    lock = StateLock(state)
+    lock.describe({**identify(), **before})
+    with pytest.raises(Refused, match=f"a worker \\(pid {os.getpid()}\\) holds .*, but is not ready yet"):
+        running(state)
+    lock.describe(identify())
+    assert (running(state) or {})["pid"] == os.getpid()
+    lock.release()
+
+
+@pytest.mark.parametrize("name", ["lock"])
+def test_what_stands_in_the_place_of_a_file_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "state" / name).mkdir(parents=True)
+    (tmp_path / "state").chmod(0o700)
+    with pytest.raises(Refused, match=f"{tmp_path / 'state'} cannot be used: {name}: Is a directory"):
+        StateLock(tmp_path / "state")
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ([], ""),
+        ([layout.STORE], "it was replaced"),
+        # Of a backup of all, or of a copied folder.
+        ([layout.STORE, f"{layout.STORE}-wal"], ""),
+        ([f"{layout.STORE}-wal"], ""),
+    ],
+)
+def test_a_log_belongs_to_the_store_that_it_was_written_for(tmp_path: Path, other: list[str], words: str) -> None:
+    state = tmp_path / "state"
+    lock = StateLock(state)
+    for name in (layout.STORE, f"{layout.STORE}-wal"):
+        (state / name).write_bytes(b"x")
+    lock.note_store()
+    lock.describe(identify())
+    lock.release()
+    for name in other:
+        (tmp_path / "other").write_bytes(b"x")
+        (tmp_path / "other").rename(state / name)
+    assert words in strange_log(state, json.loads((state / "worker.json").read_bytes()))
+    assert bool(words) == bool(strange_log(state, json.loads((state / "worker.json").read_bytes())))
+    assert strange_log(state, None) == ""
+    (state / f"{layout.STORE}-wal").write_bytes(b"")
+    assert strange_log(state, json.loads((state / "worker.json").read_bytes())) == ""
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty file"])
+def test_a_log_without_a_store_is_not_thrown_away(tmp_path: Path, left: str) -> None:
+    (tmp_path / f"{layout.STORE}-wal").write_bytes(b"x")
+    if left != "nothing":
+        (tmp_path / layout.STORE).touch()
+    assert "gone, or empty, while its log" in strange_log(tmp_path, None)
