@@ -41,15 +41,22 @@ def server_socket(context: Context, socket_type: int, identity: Identity) -> Soc
 
 
 def listen(socket: Socket, endpoint: str) -> str:
-    """Bind, and return the endpoint as requested, with its real port. `tcp://*:PORT` means IPv4 and IPv6 if the machine has them.
+    """Bind, and return the endpoint as requested, with its real port; of an interface (`tcp://eth0:PORT`), with its address.
+
+    `tcp://*:PORT` means IPv4 and IPv6 if the machine has them.
 
     Raises zmq.ZMQError if that is not possible.
     """
+    from socket import if_nameindex  # noqa: PLC0415 -- clients listen nowhere
+
     # Not for other hosts: libzmq would call 127.0.0.1 [::ffff:127.0.0.1] then.
     socket.set(zmq.IPV6, endpoint.startswith(_IPV6_LISTENERS))
     socket.bind(endpoint)
     host, _, _ = endpoint.rpartition(":")
-    _, _, port = socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")
+    address, _, port = socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")
+    if host.removeprefix("tcp://") in {name for _, name in if_nameindex()}:
+        # Elsewhere nobody knows it by that name.
+        host = address
     return f"{host}:{port}"
 
 

@@ -8,21 +8,23 @@ from __future__ import annotations
 import math
 import os
 import pwd
+import re
 from pathlib import Path
 
 # By the title in /proc/PID/limits: name, unit, and the hard limit that is always enough.
 _LIMITS = {
-    "Max cpu time": ("CPU", "seconds of processor time", math.inf),
-    "Max file size": ("FSIZE", "bytes in a file", math.inf),
-    "Max data size": ("DATA", "bytes of data", math.inf),
-    "Max stack size": ("STACK", "bytes of stack", 8 * 1024 * 1024),
-    "Max resident set": ("RSS", "bytes in memory", math.inf),
-    "Max processes": ("NPROC", "processes of this user", 4096),
-    "Max open files": ("NOFILE", "file descriptors", 4096),
-    "Max address space": ("AS", "bytes of address space", math.inf),
-    "Max realtime timeout": ("RTTIME", "microseconds of realtime", math.inf),
+    "Max cpu time": ("CPU", "second(s) of processor time", math.inf),
+    "Max file size": ("FSIZE", "byte(s) in a file", math.inf),
+    "Max data size": ("DATA", "byte(s) of data", math.inf),
+    "Max stack size": ("STACK", "byte(s) of stack", 8 * 1024 * 1024),
+    "Max resident set": ("RSS", "byte(s) in memory", math.inf),
+    "Max processes": ("NPROC", "process(es) of this user", 4096),
+    "Max open files": ("NOFILE", "file descriptor(s)", 4096),
+    "Max address space": ("AS", "byte(s) of address space", math.inf),
+    "Max realtime timeout": ("RTTIME", "microsecond(s) of realtime", math.inf),
 }
 _POLICIES = {os.SCHED_BATCH: "SCHED_BATCH", os.SCHED_IDLE: "SCHED_IDLE", os.SCHED_FIFO: "SCHED_FIFO", os.SCHED_RR: "SCHED_RR"}
+_MORE_THAN_ONE = re.compile(r"\((\w+)\)")
 _MOST_GROUPS_SHOWN = 10
 _TITLE = 26
 
@@ -35,10 +37,16 @@ def find() -> list[str]:
 def _limits() -> list[str]:
     ours, machine = _hard_limits("self"), _hard_limits("1")
     return [
-        f"at most {hard:.0f} {unit} (hard limit RLIMIT_{name})"
+        f"at most {in_words(hard, unit)} (hard limit RLIMIT_{name})"
         for title, (name, unit, enough) in _LIMITS.items()
         if (hard := ours.get(title, math.inf)) < min(enough, machine.get(title, math.inf))
     ]
+
+
+def in_words(number: float, unit: str) -> str:
+    """Return a number with its unit, in which `(s)` stands for more than one."""
+    ending = "" if number == 1 else r"\1"
+    return f"{number:.0f} {_MORE_THAN_ONE.sub(ending, unit)}"
 
 
 def _hard_limits(pid: str) -> dict[str, float]:

@@ -79,10 +79,14 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where they were given: the folder that file names are relative to, and the one that jobs run in (empty: the worker's default)."""
+    """Where they were given: the folder that file names are relative to, and the one that jobs run in (empty: the worker's default).
+
+    `is_gone`: the current folder was removed, and only absolute paths mean something.
+    """
 
     files: Path
     jobs: str = ""
+    is_gone: bool = False
 
 
 class Misunderstood(Refused):
@@ -96,8 +100,11 @@ class Misunderstood(Refused):
 def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobSpec:
     """Return the spec of a job with these options.
 
-    All text is as from `octets.to_text`, whatever the locale. Raises `Misunderstood`, also for a job that no worker could run.
+    All text is as from `octets.to_text`, whatever the locale. Raises `Misunderstood`, also for a job that no worker could run, and
+    `Refused(FAILED_PRECONDITION)` if the current folder is needed and was removed.
     """
+    if around.is_gone and _needs_here(wishes, around):
+        raise Refused(Code.FAILED_PRECONDITION, "the current folder was removed", "go to another one: cd")
     spec = JobSpec(
         argv=_understand("argv", _arguments, argv),
         environment=_understand("env", _variables, wishes.env),
@@ -116,6 +123,11 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
     except Refused as refused:
         raise Misunderstood(_at_fault(spec), refused) from None
     return spec
+
+
+def _needs_here(wishes: Wishes, around: Surroundings) -> bool:
+    is_relative = isinstance(wishes.stdin, str) and wishes.stdin not in {"", "-"} and not around.files.is_absolute()
+    return (bool(around.jobs) and not (wishes.dir or "").startswith("/")) or (is_relative and not str(wishes.stdin).startswith("/"))
 
 
 # Which of a spec's fields comes from which key; each of them may be wrong alone.

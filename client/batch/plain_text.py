@@ -7,6 +7,7 @@ reason. Knows no file format.
 from __future__ import annotations
 
 import codecs
+import re
 
 # UTF-32 first: its mark begins with that of UTF-16.
 _MARKS = (
@@ -15,6 +16,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
+
+# What UTF-8 would be of U+D800 to U+DFFF, which are no characters.
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 
 class NotText(ValueError):  # noqa: N818 -- a fact
@@ -45,7 +49,12 @@ def decode_text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise NotText(_line(data, error.start), f"this is not UTF-8: byte 0x{data[error.start]:02x}", _convert("LATIN1")) from None
+        line = _line(data, error.start)
+        if _SURROGATE.match(data, error.start):
+            # CESU-8, and Java's modified UTF-8: each half of what UTF-16 has as a pair is written alone.
+            what = "this is not UTF-8: it has half a character (a surrogate of UTF-16)"
+            raise NotText(line, what, "write the whole character; programs in Java and some databases export it so") from None
+        raise NotText(line, f"this is not UTF-8: byte 0x{data[error.start]:02x}", _convert("LATIN1")) from None
 
 
 def _line(data: bytes, at: int) -> int:

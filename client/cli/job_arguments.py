@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 
 from ...schemas.naming import new_id, parse_id
-from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec
 from ..batch.job_options import OPTIONS, Misunderstood, Option, Surroundings, Wishes, spec_from
 from ..batch.octets import as_typed, to_text
@@ -70,11 +69,12 @@ def _as_typed(wishes: Wishes) -> Wishes:
 
 def surroundings(context: str) -> Surroundings:
     """Return the current folder. Only the private worker shares this machine's folders, so its jobs run in it."""
+    is_here = context == contexts.EMBEDDED
     try:
         here = os.getcwdb()  # noqa: PTH109 -- bytes: it need not be text
     except FileNotFoundError:
-        raise Refused(Code.FAILED_PRECONDITION, "the current folder was removed", "go to another one: cd") from None
-    return Surroundings(files=Path(os.fsdecode(here)), jobs=to_text(here) if context == contexts.EMBEDDED else "")
+        return Surroundings(files=Path(), jobs="." if is_here else "", is_gone=True)
+    return Surroundings(files=Path(os.fsdecode(here)), jobs=to_text(here) if is_here else "")
 
 
 def id_or_new(typed: str | None) -> bytes:

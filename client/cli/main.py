@@ -18,6 +18,7 @@ import typer.core
 import typer.main
 
 from ... import __version__
+from ...schemas.c_signal import signal
 from ...schemas.refusal import Code, Refused
 from . import exit_status
 from .exit_status import BadInput, Ending
@@ -246,6 +247,9 @@ def _our_fault(error: BaseException) -> str:
 
 def main() -> NoReturn:
     """Run the command, as its entry point."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        # As it was left while modules were loaded.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     streams.open_streams()
     # Garbage collection while modules are loaded costs more than it frees; `load` turns it on.
     gc.disable()

@@ -84,9 +84,12 @@ def batch(
 
 
 def _read(file: str, context: str, *, lines: bool) -> Batch:
+    if not file:
+        raise BadInput("the batch file has no name; - is standard input")
     around = surroundings(context)
     name, source = ("standard input", STDIN) if file == "-" else (file, os.fsencode(file))
-    if file != "-":
+    # In a folder that was removed no relative name leads anywhere, which is said when it is read.
+    if file != "-" and (file.startswith("/") or not around.is_gone):
         around = replace(around, files=Path(file).absolute().parent)
     try:
         text = read_whole(source, LARGEST_FILE)

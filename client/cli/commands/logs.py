@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ....schemas.job import OutcomeKind
 from ....schemas.naming import short_id
 from ....schemas.text.sizes import parse_size
 from ...library.client import Client
@@ -17,7 +18,7 @@ from ..exit_status import BadInput
 from ..job_names import one_job
 from ..terminal.copying import Copy, step
 from ..terminal.outlet import Outlet
-from ..terminal.screen import say
+from ..terminal.screen import is_terminal, say
 from ..terminal.sentences import how_it_ended, is_whole
 from ..terminal.streams import STDERR, STDOUT, Readers
 
@@ -63,6 +64,9 @@ def logs(
         if outcome is not None and not is_whole(outcome):
             say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
             raise exit_status.Ending(exit_status.OWN_FAILURE)
+        if outcome is not None and outcome.kind is OutcomeKind.OVER_LIMIT and is_terminal(STDERR):
+            # Who looks at it would take it for all that the job had to say.
+            say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
 
 
 def _copy(job: Job, stream: _Stream, begin: int, upto: int | None) -> Copy:

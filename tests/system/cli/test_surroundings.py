@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from daemons import Worker
+from daemons import Worker, wait_until
 from home import SECONDS, Home, command
 
 DAEMONS = ("pid", "supervisor_pid", "keeper_pid")
@@ -216,3 +216,49 @@ def test_the_cgroup_of_a_job_that_cannot_be_left_is_refused_and_that_of_a_login_
             one.rmdir()
     assert ended.stdout.startswith(begins)
     assert has in ended.stdout
+
+
+def test_a_line_end_in_the_name_of_a_folder_forges_no_line(home: Home) -> None:
+    home.env["JOBWIRE_STATE"] = f"{home.state}\nworker       running"
+    home.jobwire("run", "--", "true")
+    said = home.jobwire("worker", "status").stdout.decode().splitlines()
+    assert [line for line in said if line.startswith("worker ")] == said[:1]
+    assert [line for line in said if line.startswith("state ")] == [f"state        {home.state}\\nworker       running/worker"]
+    assert b"\n" not in home.jobwire("worker", "stop").stderr.removesuffix(b"\n")
+
+
+def test_a_current_folder_that_was_removed_is_missed_only_by_jobs_that_need_it(home: Home) -> None:
+    script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    assert started_by(home, "sh", "-c", script, "sh", arguments=("run", "-C", "/", "--", "pwd")).stdout == b"/\n"
+
+
+INTERRUPTED_WHILE_LOADING = """
+import os, signal, sys
+module = sys.argv[1]
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+sys.argv[:2] = []
+from jobwire.client.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["jobwire.client.cli.main", "typer", "jobwire.client.cli.terminal.streams"])
+def test_ctrl_c_while_a_command_is_loaded_ends_it_without_a_word(home: Home, module: str) -> None:
+    command_line = [sys.executable, "-P", "-c", INTERRUPTED_WHILE_LOADING, module, "jobwire", "context", "list"]
+    ended = subprocess.run(command_line, capture_output=True, env=home.env, timeout=SECONDS, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
+
+
+def test_ctrl_c_while_a_worker_starts_ends_it_in_order(home: Home, tmp_path: Path) -> None:
+    """Sent as soon as the interpreter of the daemon runs, which is before it has loaded anything."""
+    run = command("worker", "run", "--state", str(tmp_path / "other"), "--roster", str(tmp_path / "roster.toml"))
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(run, stdout=log, stderr=log, env=home.env, cwd=home.folder) as worker:
+        cmdline = Path(f"/proc/{worker.pid}/cmdline")
+        wait_until(lambda: b"jobwire.worker.main" in cmdline.read_bytes(), "it is the daemon")
+        worker.send_signal(signal.SIGINT)
+        assert worker.wait(SECONDS) == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()

@@ -55,6 +55,14 @@ def test_an_ipv4_endpoint_is_reported_as_it_was_requested(made: Worker) -> None:
     assert made.event_endpoint.startswith("tcp://127.0.0.1:")
 
 
+def test_of_an_interface_the_address_is_told(made: Worker) -> None:
+    made.options = ["--listen", "tcp://lo:0", "--jobs-as-root"]
+    made.start()
+    for endpoint in (made.endpoint, made.event_endpoint):
+        assert endpoint.startswith("tcp://127.0.0.1:")
+        socket.create_connection(("127.0.0.1", int(endpoint.rpartition(":")[2])), 60).close()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only for root")
 def test_root_does_not_listen_for_others_on_ipv6_either(made: Worker) -> None:
     assert "run their jobs as root" in made.command("run", "--listen", "tcp://[::]:0", status=1).stderr

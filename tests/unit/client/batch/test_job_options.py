@@ -58,6 +58,20 @@ def test_a_relative_folder_needs_a_worker_that_is_here() -> None:
     assert spec_from(["true"], Wishes(), AROUND).directory == b""
 
 
+@pytest.mark.parametrize("jobs", ["", "."], ids=["another machine's worker", "the private worker"])
+def test_a_current_folder_that_was_removed_is_missed_only_where_it_is_needed(tmp_path: Path, jobs: str) -> None:
+    gone = Surroundings(Path(), jobs=jobs, is_gone=True)
+    (tmp_path / "in").write_bytes(b"x")
+    assert spec_from(["true"], Wishes(dir="/x", stdin=str(tmp_path / "in")), gone).directory == b"/x"
+    needing = [Wishes(dir="/x", stdin="in"), *([Wishes(), Wishes(dir="x")] if jobs else [])]
+    for wishes in needing:
+        with pytest.raises(Refused, match="current folder was removed") as refused:
+            spec_from(["true"], wishes, gone)
+        assert not isinstance(refused.value, Misunderstood)
+    if not jobs:
+        assert spec_from(["true"], Wishes(), gone).directory == b""
+
+
 def test_standard_input_is_read_from_a_file_beside(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"\xff\n")
     assert spec_from(["cat"], Wishes(stdin="in"), Surroundings(tmp_path)).stdin == b"\xff\n"

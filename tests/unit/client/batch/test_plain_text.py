@@ -23,6 +23,9 @@ def test_any_end_of_line_and_a_byte_order_mark_are_read(mark: bytes, end: str) -
         (b"\0", 1, "NUL byte", ""),
         (bytes(100), 1, "NUL byte", ""),
         (b"a\rgr\xfcn", 2, "byte 0xfc", "iconv -f LATIN1 "),
+        (b"a\n\xed\xa0\xbd\xed\xb8\x80", 2, "half a character", "write the whole character"),
+        (b"\xed\xb0\x80", 1, "half a character", "write the whole character"),
+        (b"\xed\x9f", 1, "byte 0xed", "iconv -f LATIN1 "),
     ],
 )
 def test_what_is_no_text_is_named_with_its_line(data: bytes, line: int, what: str, next_step: str) -> None:

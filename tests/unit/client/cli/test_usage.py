@@ -79,6 +79,7 @@ def test_the_line_in_the_table_is_the_first_of_the_verbs_own_help(name: str) -> 
         ["wait", "x", "--timeout", "soon"],
         ["events", "--from", "yesterday"],
         ["batch", "/no/such/file"],
+        ["batch", ""],
         ["keys", "add", "me", "nokey", "--role", "admin"],
         ["keys", "add", "me", KEY, "--role", "emperor"],
         ["keys", "add", "me", KEY],
