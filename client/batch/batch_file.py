@@ -68,7 +68,7 @@ def read_batch(text: bytes, file: str, around: Surroundings, *, lines: bool = Fa
     if lines:
         if kind := _OTHER_FORM.match(decoded):
             at = Place(decoded.count("\n", 0, kind.start(1)) + 1)
-            raise _wrong(file, at, f"this is no command: the file is {'JSON' if kind['json'] else 'TOML'}", "leave --lines out")
+            raise _wrong(file, at, f"this is not a command: the file is {'JSON' if kind['json'] else 'TOML'}", "leave --lines out")
         return _read_commands(decoded, file, around)
     found, place = _read_json(decoded, file) if is_json(decoded) else _read_toml(decoded, file)
     return _understand(found, file, around, place)

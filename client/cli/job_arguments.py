@@ -1,4 +1,4 @@
-"""What describes a job on the command line: COMMAND, `--id`, and an option for each entry of `OPTIONS` in batch/job_options.py."""
+"""The description of a job on the command line: COMMAND, `--id`, and an option for each entry of `OPTIONS` in batch/job_options.py."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JobId = Annotated[str | None, typer.Option("--id", metavar="UUID", help="Id of t
 
 
 def takes_job_options(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb an option for each entry of `OPTIONS`; what was said reaches it as `wishes`."""
+    """Return a command with an option for each entry of `OPTIONS`; their values are passed to it as `wishes`."""
 
     @functools.wraps(verb)
     def with_wishes(**said: Any) -> None:
@@ -32,7 +32,7 @@ def takes_job_options(verb: Callable[..., None]) -> Callable[..., None]:
 
     own = [parameter for parameter in inspect.signature(verb, eval_str=True).parameters.values() if parameter.name != "wishes"]
     with_wishes.__signature__ = inspect.Signature([*own, *map(_parameter, OPTIONS)])  # type: ignore[attr-defined]
-    # The signature tells all; what wraps() copied would have to be evaluated a second time.
+    # The signature has everything; annotations copied by wraps() would have to be evaluated a second time.
     with_wishes.__annotations__ = {}
     return with_wishes
 
@@ -44,7 +44,7 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 def job_spec(command: list[str], wishes: Wishes, context: str) -> JobSpec:
-    """Make a sound spec of what was typed, for a job in this context.
+    """Return a valid spec from the command line, for a job in this context.
 
     Raises BadInput that names the option.
     """
@@ -78,7 +78,7 @@ def surroundings(context: str) -> Surroundings:
 
 
 def id_or_new(typed: str | None) -> bytes:
-    """Return the id that was typed as `--id`, of a job or of a run, or a new one.
+    """Return the id given with `--id`, of a job or of a run, or a new one.
 
     Raises BadInput.
     """

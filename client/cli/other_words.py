@@ -1,18 +1,18 @@
-"""What to say about a command or an option that there is not: the words of other tools, and what was mistyped."""
+"""What to print about an unknown command or option: the words of other tools, and what was mistyped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-_COPY = "copying files is not there yet: use scp or rsync; --stdin FILE gives a job its input, jobwire logs writes its output"
-_AGAIN = "it is not there yet: jobwire show prints the command of a job, submit that again with jobwire submit"
+_COPY = "copying files is not available yet: use scp or rsync; --stdin FILE gives a job its input, jobwire logs writes its output"
+_AGAIN = "it is not available yet: jobwire show prints the command of a job, submit that again with jobwire submit"
 _DROP = "jobwire stop ends a job, jobwire forget drops one that has ended"
 _ROSTER = "remove the entry from the roster, the file that jobwire worker status names; it counts at once"
 
-# The words that other tools have for what jobwire does, or does not do yet.
+# The words of other tools for what jobwire does, or does not do yet.
 COMMANDS = {
     "jobwire add": "it is called jobwire submit",
-    "jobwire attach": "it is not there yet; jobwire logs -f follows the output of a job",
+    "jobwire attach": "it is not available yet; jobwire logs -f follows the output of a job",
     "jobwire cancel": "it is called jobwire stop",
     "jobwire cp": _COPY,
     "jobwire daemon": "it is called jobwire worker run",
@@ -48,7 +48,7 @@ COMMANDS = {
     "jobwire version": "it is called jobwire --version",
     "jobwire watch": "it is called jobwire events, or jobwire logs -f for the output of a job",
     "jobwire whoami": "it is called jobwire keys show",
-    "jobwire worker restart": "run jobwire worker stop and start it again, or jobwire worker reload after an upgrade; jobs go on",
+    "jobwire worker restart": "run jobwire worker stop and start it again, or jobwire worker reload after an upgrade; jobs continue",
     "jobwire worker start": "jobwire worker run starts one for others, jobwire run your own",
     "jobwire context current": "jobwire context list marks the one in use",
     "jobwire context ls": "it is called jobwire context list",
@@ -60,16 +60,16 @@ COMMANDS = {
     "jobwire keys rm": _ROSTER,
 }
 
-_MEMORY = "limits on memory are not there yet; set one in the command: sh -c 'ulimit -v KIB; exec PROGRAM'"
-_PROCESSORS = "limits on processors are not there yet; use taskset in the command"
-_LATER = "starting a job after another one is not there yet; wait for that one first with jobwire wait"
+_MEMORY = "limits on memory are not available yet; set one in the command: sh -c 'ulimit -v KIB; exec PROGRAM'"
+_PROCESSORS = "limits on processors are not available yet; use taskset in the command"
+_LATER = "starting a job after another one is not available yet; wait for that one first with jobwire wait"
 _DIR = "it is called --dir"
 _OUTPUT = "the output of a job is always kept; jobwire logs writes it"
-_AS_USER = "jobs as another user are not there yet: they run as the user who runs the worker"
+_AS_USER = "jobs as another user are not available yet: they run as the user who runs the worker"
 
 OF_A_JOB = {
     "--after": _LATER,
-    "--array": "job arrays are not there yet; use jobwire batch",
+    "--array": "job arrays are not available yet; use jobwire batch",
     "--chdir": _DIR,
     "--cpus": _PROCESSORS,
     "--cwd": _DIR,
@@ -77,18 +77,18 @@ OF_A_JOB = {
     "--dependency": _LATER,
     "--detach": "jobwire submit returns at once",
     "--directory": _DIR,
-    "--gpus": "requests for GPUs are not there yet",
+    "--gpus": "requests for GPUs are not available yet",
     "--group": _AS_USER,
     "--input": "it is called --stdin",
     "--job-name": "it is called --name",
     "--mem": _MEMORY,
     "--memory": _MEMORY,
-    "--nice": "priorities are not there yet; use nice in the command",
+    "--nice": "priorities are not available yet; use nice in the command",
     "--ntasks": _PROCESSORS,
     "--output": _OUTPUT,
-    "--priority": "priorities are not there yet; use nice in the command",
-    "--retries": "retries are not there yet; submit the job again if it fails",
-    "--retry": "retries are not there yet; submit the job again if it fails",
+    "--priority": "priorities are not available yet; use nice in the command",
+    "--retries": "retries are not available yet; submit the job again if it fails",
+    "--retry": "retries are not available yet; submit the job again if it fails",
     "--shell": "write the shell as the program: sh -c '...'",
     "--signal": "it is called --stop-signal",
     "--stderr": _OUTPUT,
@@ -115,12 +115,12 @@ _LIKENESS = 0.75
 
 
 def command_hint(path: str, typed: str, known: Iterable[str]) -> str:
-    """Return what to type instead of a command that there is not; empty if nothing comes near."""
+    """Return what to type instead of an unknown command; empty if nothing is near."""
     return COMMANDS.get(f"{path} {typed}") or _did_you_mean(typed, known)
 
 
 def option_hint(path: str, typed: str, known: Iterable[str]) -> str:
-    """Return what to type instead of an option that there is not; empty if nothing comes near."""
+    """Return what to type instead of an unknown option; empty if nothing is near."""
     name, known = typed.partition("=")[0], tuple(known)
     of_a_job = OF_A_JOB.get(name) if path in _SUBMITS else None
     return of_a_job or (OF_ALL.get(name, "") if name not in known else "") or _did_you_mean(name, known)

@@ -1,6 +1,6 @@
 """What is done to jobs: start, stop, pause, resume and forget them.
 
-A request names a thousand jobs at most. Of more, each thousand is one request, and of each either all are meant or none.
+A request names at most a thousand jobs. More jobs are split into several requests, each of which affects all of its jobs or none.
 """
 
 from __future__ import annotations
@@ -68,6 +68,6 @@ def forget(session: Session, keys: Sequence[JobKey]) -> Forgotten:
 
 
 def _parts(things: Sequence[_Thing]) -> Iterator[Sequence[_Thing]]:
-    """Split a list for several requests. An empty one is one request all the same, which the worker refuses."""
+    """Return a list split for several requests. An empty one is one request nevertheless, which the worker refuses."""
     for at in range(0, max(1, len(things)), MOST_KEYS):
         yield things[at : at + MOST_KEYS]

@@ -17,7 +17,7 @@ from .specs import Duration, deadline_in, seconds
 if TYPE_CHECKING:
     from .completed_job import CompletedJob
 
-# A worker that does not answer must not hold up an interruption for ever.
+# A worker that does not answer must not delay an interruption forever.
 _STOP_ACKNOWLEDGED_SECONDS = 5.0
 # After the grace: how long it may take until no process of a stopped job is left.
 _STOPPED_SECONDS = 60.0

@@ -154,7 +154,7 @@ class Session:
             while len(self.tracking.pending) > enough and not self._watch_lost:
                 if heard is not None and heard.phase is Phase.ENDED:
                     if heard.refusal is not None and heard.refusal.reason in MISSED:
-                        # Events were missed: whoever called asks how the jobs are now.
+                        # Events were missed: the caller queries the current state of the jobs.
                         return
                     if heard.refusal is not None and heard.refusal.code is Code.UNAVAILABLE and self.connection.greeted:
                         self._deaf = True

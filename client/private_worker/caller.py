@@ -1,4 +1,4 @@
-"""What a process inherits and cannot raise itself, such as limits: a private worker that has less of it than this process can be replaced.
+"""What a process inherits and cannot raise itself, such as limits. A private worker that has less than this process can be replaced.
 
 Pure except for `facts`.
 """

@@ -1,6 +1,6 @@
 """Find the private worker of this user, or start it if it is not running or has less than this process could give it.
 
-Of several commands at once, one starts it. Nothing is polled: locks, a pipe and inotify tell.
+Of several commands at once, one starts it. Nothing is polled: it uses locks, a pipe and inotify.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ def _failed(log_path: Path, begins: int) -> Refused:
             "fix that, or run it in the foreground: jobwire worker run --embedded",
         )
     else:
-        # A worker would have identified itself: perhaps this was none.
+        # A worker would have identified itself, so perhaps this was another program.
         wrote = "what follows" if lines else "nothing"
         refused = Refused(
             Code.UNAVAILABLE,

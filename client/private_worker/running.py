@@ -1,4 +1,4 @@
-"""What the state folder tells of the worker that runs: whether one does, and how to reach it. Nothing is polled: locks and inotify tell."""
+"""Whether a private worker is running, and how to reach it, from its state folder. Nothing is polled: it uses locks and inotify."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def running(folder: Path) -> Context | None:
 
 
 def described(folder: Path, holder: str) -> Context | None:
-    """Return what the holder says of itself; None where it is not ready, and its predecessor's words are there or none that can be read.
+    """Return the description of the holder; None if it is not ready: there is only that of an earlier worker, or none that can be read.
 
-    Where its description was removed or overwritten it is written anew in a moment. Where its lock was removed nobody knows its pid; then
-    the description counts if its process is here.
+    A description that was removed or overwritten is written again in a moment. If the lock file was removed, the holder's pid is not
+    known; then the description counts if its process is on this machine.
     """
     try:
         said = (folder / DESCRIPTION).read_bytes()
@@ -47,7 +47,7 @@ def _await_ready(folder: Path) -> Context | None:
 
     deadline = time.monotonic() + _READY_SECONDS
     with INotify() as watch:
-        # Its description is moved into its place; the lock that it wrote to is closed at its end.
+        # The description is replaced by rename(2); the lock file, which it wrote to, is closed when it exits.
         watch.add_watch(folder, flags.MOVED_TO | flags.CLOSE_WRITE)
         while (holder := holder_in(folder)) is not None:
             if found := described(folder, holder):

@@ -74,6 +74,6 @@ def open_private(path: Path, flags: int) -> int:
         private_files.make_folder(path.parent)
         fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
     with suppress(OSError):
-        # Whatever the umask.
+        # Regardless of the umask.
         os.fchmod(fd, 0o600)
     return fd

@@ -1,1 +1,1 @@
-"""What is said with a worker. Knows no socket."""
+"""The client's side of the protocol with a worker. Knows no socket."""

@@ -1,1 +1,1 @@
-"""The sockets that a client speaks over, and what is seen of them."""
+"""The sockets of a client, and the state of their connections."""

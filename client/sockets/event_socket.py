@@ -17,7 +17,7 @@ from ..protocol.subscription import Phase, Subscription
 from . import diagnosis
 from .monitored_socket import Change, Link
 
-# The worker's heartbeat comes every few seconds. A grant that is silent for so long is gone, or its news do not get through.
+# The worker's heartbeat comes every few seconds. A grant that is silent for this long is gone, or its news do not get through.
 _SILENCE_SECONDS = 30.0
 _MESSAGES_A_TURN = 256
 
@@ -95,10 +95,10 @@ class Feed:
             self._endpoint = event_endpoint
         for reader in self._readers.values():
             if not greeted.new_run:
-                # The connection may have been cut because the roster gives us other rights: then the grants went with it.
+                # The connection may have been closed because of a change of the roster, which removes the grants too.
                 self._renew(reader)
             elif reader.subscription.granted:
-                # One that asks just now is answered by this run: to ask twice would leave a grant behind that nobody uses.
+                # A request under way is answered by this run: a second one would leave a grant behind that nobody uses.
                 reader.subscription.grant_lost()
 
     def answered(self, exchange: Exchange) -> bool:
@@ -120,7 +120,7 @@ class Feed:
         came = self._hear(now)
         came |= self._watch(now)
         if not self._readers:
-            # A connection is kept for the next reader; none is made for nobody.
+            # A connection is kept for the next reader, but not created without one.
             if not self.link.up:
                 self.link.close()
             return came
@@ -176,7 +176,7 @@ class Feed:
         for change in self.link.watch(now):
             if change is Change.DOWN:
                 # New grants, not the old ones on the next connection: the worker may notice the end of this one after the beginning
-                # of that, and take the topic for left.
+                # of that, and treat the topic as abandoned.
                 for reader in self._readers.values():
                     self._renew(reader)
             elif change is Change.FAILED and self.link.refusal is not None:

@@ -42,7 +42,7 @@ class Inside:
         self.repair = repair
         # Reentrant: a handler may come between acquire and the `with` that would release it, and must not lock its own thread out.
         self._busy = threading.RLock()
-        # The mask to go back to; still that of the last call where that was interrupted before it went back.
+        # The mask to restore; still that of the last call if that was interrupted before it restored it.
         self._before: set[int] = set(pthread_sigmask(_BLOCK, ()))
         self._masked = False
         self._whole = True

@@ -8,7 +8,7 @@ _MOST_CHARACTERS = 500
 
 
 def last_lines(tail: bytes, most_lines: int) -> list[str]:
-    r"""Return at most so many lines of the end of a log.
+    r"""Return at most this many lines of the end of a log.
 
     A line ends with `\n`. Of each line only the text after its last `\r` is shown, as on a screen, and of a long line only its end.
     """

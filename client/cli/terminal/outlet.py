@@ -48,7 +48,7 @@ class Outlet:
             import socket  # noqa: PLC0415 -- 3 ms that only such a stream pays
 
             self._socket = socket.socket(fileno=os.dup(fd))
-            # A socket that is no stream accepts a whole message or nothing.
+            # A socket that is not a stream accepts a whole message or nothing.
             self._most_bytes = _MOST_BYTES if self._socket.type is socket.SOCK_STREAM else _MESSAGE_BYTES
             self._flags = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 

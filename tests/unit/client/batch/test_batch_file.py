@@ -388,10 +388,10 @@ def test_a_text_that_is_too_long_is_not_told_to_be_written_as_a_text() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('# jobs\n{"argv": ["true"]}\n', "line 2: this is no command: the file is JSON; leave --lines out"),
-        ('[{"argv": ["true"]}]', "line 1: this is no command: the file is JSON"),
-        ("\n[[job]]\nargv = ['true']\n", "line 2: this is no command: the file is TOML"),
-        ("[defaults]\ndir = '/'\n", "line 1: this is no command: the file is TOML"),
+        ('# jobs\n{"argv": ["true"]}\n', "line 2: this is not a command: the file is JSON; leave --lines out"),
+        ('[{"argv": ["true"]}]', "line 1: this is not a command: the file is JSON"),
+        ("\n[[job]]\nargv = ['true']\n", "line 2: this is not a command: the file is TOML"),
+        ("[defaults]\ndir = '/'\n", "line 1: this is not a command: the file is TOML"),
     ],
 )
 def test_a_file_of_another_form_is_not_run_as_commands(text: str, said: str) -> None:
