@@ -69,7 +69,7 @@ class RequestSocket:
         self._conversation.lost()
 
     def watch(self, now: float) -> Refused | None:
-        """Tell the conversation what became of the connection. Return why there is none, if that is final."""
+        """Tell the conversation what happened to the connection. Return why there is none, if that is final."""
         refusal = None
         for change in self.link.watch(now):
             self._unsent.clear()

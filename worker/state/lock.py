@@ -206,7 +206,7 @@ def running(state: Path) -> dict[str, Any] | None:
 
 
 def _is_of_another(description: dict[str, Any], holder: str) -> bool:
-    """Tell whether it was written by a worker that ended here before the one that holds the folder now."""
+    """Return whether it was written by a worker that exited here before the current holder of the folder."""
     pid = description.get("pid")
     return bool(holder) and isinstance(pid, int) and str(pid) != holder and locate(description) is Whereabouts.GONE
 

@@ -11,7 +11,7 @@ from home import SECONDS, Home, read_until, select_line
 
 
 def _alter(worker: Worker, name: str, role: str | None) -> str:
-    """Give a member another role, or (None) remove them; return the roster as it was."""
+    """Change the role of a member, or (None) remove them; return the roster as it was."""
     before = worker.roster.read_text()
     first, *members = before.split("[[member]]")
     own = next(member for member in members if f'name = "{name}"' in member)

@@ -77,7 +77,7 @@ class Shell:
         self.bash.stdin.flush()
 
     def wrote(self, deadline: float) -> bool:
-        """Wait for more; False when the deadline has passed."""
+        """Wait for more output; return False when the deadline has passed."""
         ready, _, _ = select.select(list(self._heard), [], [], max(0.0, deadline - time.monotonic()))
         for stream in ready:
             part = os.read(stream.fileno(), 65536)
@@ -90,14 +90,14 @@ class Shell:
         return all(_END in text for text in self._heard.values())
 
     def lines(self) -> list[list[str]]:
-        """Get what was written since the last `clear`, by stream."""
+        """Return what was written since the last `clear`, by stream."""
         return [[line.rstrip() for line in text.splitlines() if line.strip() and line != _END] for text in self._heard.values()]
 
     def clear(self) -> None:
         self._heard = dict.fromkeys(self._heard, "")
 
     def close(self) -> None:
-        """Stop what this user's worker runs, and wait until nothing of it is left."""
+        """Stop all jobs of this user's worker, and wait until none of their processes is left."""
         described = self.folder / "state" / "worker" / "worker.json"
         if described.exists():
             pids = json.loads(described.read_bytes())
@@ -115,7 +115,7 @@ class Shell:
 
 
 def pattern(line: str, known: dict[str, str]) -> str:
-    """Make the expression for one line that is shown."""
+    """Return the regular expression for one line that is shown."""
     parts = []
     for piece in re.split(r"(\.\.\.|\s+|\b(?!JOBWIRE_)[A-Z]+(?:_[A-Z]+)+\b(?!=))", line.strip()):
         if piece == "...":
@@ -130,7 +130,7 @@ def pattern(line: str, known: dict[str, str]) -> str:
 
 
 def matches(shown: Sequence[str], streams: Sequence[Sequence[str]], known: dict[str, str]) -> dict[str, str] | None:
-    """Say what varying words stand for if the shown lines are those of the streams, in some order of the two; else None."""
+    """Return the values of placeholders if the shown lines match the streams, in some order of the two; else None."""
     if not shown:
         return None if any(streams) else known
     for at, stream in enumerate(streams):
@@ -146,7 +146,7 @@ def matches(shown: Sequence[str], streams: Sequence[Sequence[str]], known: dict[
 
 
 def commands(text: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Take a console block apart: user, command, and the lines shown."""
+    """Return the parts of a console block: user, command, and the lines shown."""
     shown: list[str] = []
     typed: tuple[str, str] | None = None
     for line in [*text.splitlines(), "$ "]:
@@ -160,7 +160,7 @@ def commands(text: str) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def do(shell: Shell, command: str, shown: list[str], known: dict[str, str]) -> None:
-    """Type a command, and hold what it writes against what is shown."""
+    """Type a command, and compare its output with what is shown."""
     shell.type(_VARYING.sub(lambda word: known.get(word[0], word[0]), command))
     deadline = time.monotonic() + SECONDS
     while True:
@@ -183,7 +183,7 @@ def run_python(shell: Shell, program: str) -> None:
 
 
 def understand(text: str, folder: Path) -> None:
-    """Have a TOML example read by what reads such files, and put it where commands find it."""
+    """Read a TOML example as jobwire would, and put it where commands find it."""
     name, _, _ = text.removeprefix("# ").partition("\n")
     if name == "roster.toml":
         assert roster_text.parse(text, name).members
@@ -199,7 +199,7 @@ def understand(text: str, folder: Path) -> None:
 
 @contextmanager
 def two_ports() -> Iterator[int]:
-    """Give a port that is free, with the one behind it, and keep others away; only who says SO_REUSEADDR, as libzmq does, may listen."""
+    """Return a free port whose next port is free too, both reserved; only sockets with SO_REUSEADDR, as those of libzmq, may listen."""
     for port in range(17_341, 32_000, 2):
         with socket.socket() as one, socket.socket() as two:
             try:
@@ -216,7 +216,7 @@ def two_ports() -> Iterator[int]:
 
 @pytest.fixture
 def lab() -> Iterator[str]:
-    """Give an address to listen at."""
+    """Return an address to listen at."""
     with two_ports() as port:
         yield f"127.0.0.1:{port}"
 

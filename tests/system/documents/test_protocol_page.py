@@ -1,4 +1,4 @@
-"""What docs/protocol.md shows is what a worker does, as a client sees it that was written from that page alone."""
+"""Check docs/protocol.md against a worker, with a client that was written from that page alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def block(kind: str) -> str:
 
 @contextmanager
 def greeted(worker: Worker) -> Iterator[PageClient]:
-    """Connect with what a person has: an endpoint, a printed key, an identity."""
+    """Return a client with what a person has: an endpoint, a printed key, an identity."""
     with PageClient(worker.endpoint, read_printed(str(worker.description["key"])), worker.admin.seed) as client:
         client.greet()
         yield client
@@ -40,7 +40,7 @@ def greeted(worker: Worker) -> Iterator[PageClient]:
 
 
 def holds(shown: Any, got: Any) -> bool:
-    """Say whether all that is shown of a message is in the one that came."""
+    """Return whether everything that is shown of a message is in the received one."""
     for field, value in shown.ListFields():
         came = getattr(got, field.name)
         if field.message_type and field.is_repeated:
@@ -79,11 +79,11 @@ def test_the_conversation_goes_as_it_is_shown(worker: Worker) -> None:
     assert said > 5
 
 
-# --- what is told, in which order
+# --- what is sent, in which order
 
 
 def start(client: PageClient, *argv: bytes, job_id: bytes = b"", **options: Any) -> tuple[int, bytes]:
-    """Start a job and watch it; give the request's id and the job's."""
+    """Start a job and watch it; return the id of the request and that of the job."""
     job = schema().NewJob(id=job_id or uuid.uuid4().bytes, spec=schema().JobSpec(argv=argv, **options))
     wish = schema().Start(jobs=[job], watch=True, credit_messages=100, first_store=client.hello.store)
     request_id = client.send(schema().Request(start=wish))
@@ -92,7 +92,7 @@ def start(client: PageClient, *argv: bytes, job_id: bytes = b"", **options: Any)
 
 
 def states(client: PageClient, request_id: int, *, until_running: bool = False) -> list[str]:
-    """Collect the states that are reported, up to the last, or to the first."""
+    """Return the states that are reported, up to the last, or to the first."""
     told: list[str] = []
     while True:
         reply = client.answer(request_id)
@@ -102,7 +102,7 @@ def states(client: PageClient, request_id: int, *, until_running: bool = False) 
 
 
 def events(client: PageClient, job_id: bytes) -> list[str]:
-    """Read all events of a job."""
+    """Return all events of a job."""
     wanted = schema().Filter(jobs=[schema().JobKey(id=job_id)])
     found = client.ask(replay=schema().Replay(filter=wanted)).replay.events
     kinds = schema().Event.DESCRIPTOR.fields_by_name["kind"].enum_type.values_by_number
@@ -110,7 +110,7 @@ def events(client: PageClient, job_id: bytes) -> list[str]:
 
 
 def stop(client: PageClient, job_id: bytes) -> None:
-    """Stop a job, and hold what the page says of that: one report."""
+    """Stop a job, and check what the page says about that: one report."""
     wish = schema().Stop(keys=[schema().JobKey(id=job_id)], grace_ms=0, credit_messages=100)
     request_id = client.send(schema().Request(stop=wish))
     assert client.answer(request_id).HasField("acknowledged")
@@ -195,7 +195,7 @@ CASES: dict[str, Callable[[Worker], Told]] = {
 
 
 def sequences() -> dict[str, Told]:
-    """Read the table of the page."""
+    """Return the table of the page."""
     table = PAGE.split("\n## The order of reports and events\n")[1].split("\n## ")[0]
     rows = [[cell.strip() for cell in row[1:-1].split("|")] for row in re.findall(r"^\|.*\|$", table, re.MULTILINE)][2:]
     return {row[0]: (row[1].split(", "), [] if row[2] == "none" else row[2].split(", ")) for row in rows}
@@ -207,7 +207,7 @@ def test_every_sequence_of_the_page_is_tried() -> None:
 
 @pytest.mark.parametrize("worker", [{"slots": 1}], indirect=True)
 def test_reports_and_events_come_in_the_order_that_is_shown(worker: Worker) -> None:
-    # On one worker: it takes longer to start than any of them.
+    # On one worker, which takes longer to start than any of them takes.
     assert {name: case(worker) for name, case in CASES.items()} == sequences()
 
 
@@ -215,7 +215,7 @@ def test_reports_and_events_come_in_the_order_that_is_shown(worker: Worker) -> N
 
 
 class Reader:
-    """Runs the subscriber of the page, and loses and delays what it hears."""
+    """Runs the subscriber of the page, and loses and delays what it receives."""
 
     def __init__(self, client: PageClient, seed: int) -> None:
         self.client = client
@@ -246,7 +246,7 @@ class Reader:
         return bool(self._pending or self.client.events.poll(0))
 
     def step(self) -> None:
-        """Take one answer, or one message."""
+        """Process one reply, or one message."""
         if self._pending and (self.dice.random() < 0.5 or not self.client.events.poll(0)):
             reply = self.client.answer(self._pending)
             self._pending = 0
@@ -343,7 +343,7 @@ def of_one_job(**fields: Any) -> dict[str, Any]:
 
 
 def over_the_limits(key: Any, limits: Any) -> dict[str, dict[str, Any]]:
-    """Ask, for each limit of one request, for one more than may be."""
+    """Request, for each limit of one request, one more than allowed."""
     label = schema().Label(name="a", value="b")
     jobs = [schema().NewJob(id=number.to_bytes(16, "big")) for number in range(limits.jobs_per_start + 1)]
     keys = [key] * (limits.keys_per_request + 1)
@@ -373,7 +373,7 @@ def test_over_each_limit_of_one_request_happens_what_the_page_says(worker: Worke
         request_id, job_id = start(client, b"true")
         assert states(client, request_id)[-1] == FINISHED
         asked = over_the_limits(schema().JobKey(id=job_id), client.hello.limits)
-        # What a report's last lines are cut to is seen in no answer to one request.
+        # The limit of the last lines in a report is not visible in any reply to one request.
         assert set(asked) == set(said) - {"tail_bytes"}
         for name, verb in asked.items():
             reply = client.ask(**verb)

@@ -49,7 +49,7 @@ class Step(NamedTuple):
 
 
 def room_of(name: str) -> str:
-    """Say in which folder a function stands; what is generated belongs to the schemas."""
+    """Return the folder of a function; generated code belongs to the schemas."""
     folders = name.partition(":")[0].split(".")[1:-1]
     return "/".join(folders[:1] if folders[0] == "schemas" else folders) + "/"
 

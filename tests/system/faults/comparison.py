@@ -1,4 +1,4 @@
-"""After the faults: hold against each other what jobs wrote down, what is stored and listed, the logs, and what subscribers heard.
+"""After the faults: compare what jobs recorded, what is stored and listed, the logs, and what subscribers received.
 
 Gives every difference as a sentence. A job may be `lost` only where it touches a gap in which supervisor and keeper were both dead.
 """
@@ -24,18 +24,18 @@ from jobwire.schemas.naming import JobKey, format_folder, format_id
 from jobwire.schemas.wire_codec import outcome_from_wire
 
 _Say = Callable[[str], None]
-# Between the last deed of a job and its exit.
+# Between the last action of a job and its exit.
 _EXIT_US = 1_000_000
 
 
 @dataclass(slots=True)
 class Account:
-    """What was compared, and each sentence that should not be there."""
+    """What was compared, and a sentence for each difference."""
 
     jobs: int = 0
     events: int = 0
     log_bytes: int = 0
-    # Ended while nobody could see it, and said so.
+    # Ended while nobody could see it, and reported as such.
     honestly_lost: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -115,10 +115,10 @@ def _check_job(account: Account, house: House, order: Order, row: Row, written: 
         return
     outcome = row.outcome
     if outcome.kind is OutcomeKind.LOST:
-        # What it was when it was seen the last time is known of those that came to their end.
+        # The last state is known for those that have ended.
         left_at_us = written.ended_at_us.get(name, 0)
         latest_us = left_at_us + _EXIT_US if left_at_us else row.ended_at_us
-        # What the worker wrote down is by its own clock.
+        # The worker's records use its own clock.
         slack_us = 0 if left_at_us else house.clock_slack_us
         if not any(gap.touches((left_at_us or row.queued_at_us) - slack_us, latest_us + slack_us) for gap in house.gaps):
             say(f"it is lost, though supervisor and keeper were not both dead then: {outcome.sentence}")
@@ -153,19 +153,19 @@ def _check_logs(account: Account, house: House, order: Order, row: Row, lines: i
             continue
         data = path.read_bytes()
         account.log_bytes += len(data)
-        # A shell whose command was signalled before itself has time to say so.
+        # A shell whose command was signalled first has time to report that.
         written = data.removesuffix(b"Terminated\n") if stream == "stderr" and row.outcome.signal == signal.SIGTERM else data
         if not whole.startswith(written):
             say(f"its {stream} holds what it did not write, {len(data)} bytes")
         elif data.count(b"\n") < lines and row.outcome.kind is not OutcomeKind.LOST and not (problem and house.gaps):
-            # In a moment in which nobody held its pipes; that it is not whole is told.
+            # While nobody held its pipes; that the log is incomplete is reported.
             say(f"its {stream} holds {len(data)} bytes, not all of the {lines} lines that it wrote")
         if told != len(data) and row.outcome.kind is not OutcomeKind.LOST:
             say(f"its {stream} holds {len(data)} bytes, and its outcome says {told}")
 
 
 def _check_lives(events: Sequence[tuple[int, event_pb2.Event]], by_id: dict[bytes, Row], say: _Say) -> None:
-    """Hold the events of each job against the one order in which they can come."""
+    """Compare the events of each job with the only possible order."""
     lives: dict[bytes, list[EventKind]] = {}
     for seq, event in events:
         if seq < 1 or not event.key.id:
@@ -202,7 +202,7 @@ def _heard(seq: int, event: event_pb2.Event) -> Heard:
 
 
 def _check_listing(house: House, rows: Sequence[Row], say: _Say) -> None:
-    """What a user is shown is what is stored."""
+    """Check that users are shown what is stored."""
     with house.connect() as client:
         listed = list(client.list(all=True))
         if [job.key for job in listed] != [JobKey(row.owner, row.id) for row in rows]:

@@ -11,7 +11,7 @@ from scene import Scene
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Callable[..., Scene]]:
-    """Make a scene, with what `Scene` takes; it is gone after the test."""
+    """Return a function that creates a scene with the arguments of `Scene`; it is removed after the test."""
     made: list[Scene] = []
 
     def make(**options: object) -> Scene:

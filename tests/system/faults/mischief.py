@@ -1,4 +1,4 @@
-"""What happens to a worker beside kills: its clock is set, its files are removed, it is started in odd surroundings, somebody attacks it.
+"""What happens to a worker besides kills: its clock is set, its files are removed, it has an unusual environment, a member attacks it.
 
 Knows nothing of what is compared: all of this must change nothing.
 """
@@ -21,7 +21,7 @@ _ATTACKER = _TESTS / "benchmarks" / "attacker.py"
 ATTACKS = ("subscribe", "frames")
 FILES = ("lock", "worker.json", "supervisor.sock")
 LARGEST_OFFSET_SECONDS = 86_400
-# Each ends in the worker itself, with the same pid.
+# Each finally executes the worker itself, with the same pid.
 SURROUNDINGS: Sequence[Sequence[str]] = (
     (),
     ("nice", "-n", "5"),
@@ -34,7 +34,7 @@ _STOPS_SECONDS = 60
 
 
 class Clock:
-    """The wall clock of worker and supervisor. None, where no compiler is there to make one."""
+    """The wall clock of worker and supervisor. None if there is no compiler to build it."""
 
     def __init__(self, folder: Path) -> None:
         self.env: dict[str, str] = {}
@@ -47,7 +47,7 @@ class Clock:
             self.env = {"LD_PRELOAD": str(library), "CLOCK_OFFSET": str(self._path)}
 
     def set_by(self, seconds: int) -> bool:
-        """Be off by so much from now on; False where the clock cannot be set."""
+        """Set the offset of the clock from now on; return False if it cannot be set."""
         if self.env:
             with self._path.open("r+b") as file:
                 file.write(struct.pack("q", seconds * 10**9))
@@ -63,7 +63,7 @@ class Attacker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def turn(self, dice: random.Random) -> None:
-        """Begin an attack; or end the one that goes on."""
+        """Begin an attack, or end the current one."""
         if self._process is not None:
             self.stop()
             return
@@ -86,13 +86,13 @@ class Attacker:
             return
         assert self._process.stdin is not None
         self._process.stdin.close()
-        # One whose worker died is waiting for it.
+        # An attacker whose worker died waits for it.
         self._process.kill()
         self._process.wait(_STOPS_SECONDS)
         self._process = None
 
 
 def remove(house: House, name: str) -> None:
-    """Remove a file of the worker's, as who cleans up temporary folders does."""
+    """Remove a file of the worker, as a cleanup of temporary folders would."""
     with suppress(FileNotFoundError):
         (house.worker.state / name).unlink()

@@ -39,7 +39,7 @@ echo "end $JOBWIRE_JOB_ID" >> "$LEDGER"
 : > "$LEDGER.ends/$JOBWIRE_JOB_ID"
 eval "$LAST"
 """
-# The same, by a program that hides from others of its user, or whose main thread is dead while it works.
+# The same, in a program that hides from other processes of its user, or whose main thread has ended while it works.
 _HIDING = """
 import ctypes, os, platform, signal, sys, threading, time
 job, ledger = os.environ["JOBWIRE_JOB_ID"], os.environ["LEDGER"]
@@ -71,7 +71,7 @@ if trick == "hidden":
 threading.Thread(target=work).start()
 libc.syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)
 """
-# What a job does to itself before it works, for the shell. The second program does what these cannot.
+# What a job does to itself before its work, in shell. The second program does what a shell cannot.
 _BEFORE = {
     "": "",
     "chmod": "chmod 000 /proc/self/fd/1 /proc/self/fd/2",
@@ -120,11 +120,11 @@ class Order:
 
     @property
     def log_bytes(self) -> int:
-        """How many bytes it may write to each stream."""
+        """Return how many bytes it may write to each stream."""
         return len(self.written()) if self.deed is not Deed.NO_PROGRAM else 0
 
     def written(self) -> bytes:
-        """What it writes to each stream if it comes to its end."""
+        """Return what it writes to each stream if it is not stopped."""
         name = self.text_id
         return b"".join(b"%s %d\n" % (name.encode(), number) for number in range(1, self.rounds * self.lines + 1)) + b"\r" * self.returns
 
@@ -140,7 +140,7 @@ class Order:
         return job_spec(argv, env=environment, labels={"group": self.label}, name=self.deed.value, grace=GRACE_SECONDS)
 
     def allows(self, outcome: Outcome, *, stopped: bool) -> bool:
-        """Tell whether it may have ended so. `lost` is judged elsewhere."""
+        """Return whether it may have ended so; `lost` is judged elsewhere."""
         ended = (outcome.kind, outcome.exit_status, outcome.signal)
         match self.deed:
             case Deed.EXIT:
@@ -157,5 +157,5 @@ class Order:
 
 
 def from_json(fields: dict[str, Any]) -> Order:
-    """Read an order that came to another process."""
+    """Return an order that was sent to this process."""
     return Order(**{**fields, "deed": Deed(fields["deed"])})

@@ -72,7 +72,7 @@ class Submitter:
         assert self._process.poll() is None, f"a client ended:\n{self.logged()}"
 
     def close(self, *, kill: bool = False) -> None:
-        """End it; it has nothing to do any more, or is killed."""
+        """Stop it; it has nothing to do any more, or is killed."""
         if kill:
             self._process.kill()
         self._stdin.close()
@@ -131,7 +131,7 @@ class Scene:
         self.submitters[by].send({"number": self._wishes, **wish})
 
     def look(self) -> None:
-        """Learn what clients were acknowledged."""
+        """Read what was acknowledged to clients."""
         done = self.acknowledged.look().done
         for submitter in self.submitters:
             submitter.assert_alive()
@@ -143,14 +143,14 @@ class Scene:
         return len(self.orders) - len(self.everything.finished)
 
     def run_gated(self, count: int) -> list[Order]:
-        """Have jobs run that wait for `open_gate` before they write."""
+        """Start jobs that wait for `open_gate` before they write."""
         orders = [self.gated(status) for status in range(count)]
         self.submit(*orders)
         self.await_started(orders)
         return orders
 
     def gated(self, status: int) -> Order:
-        """Make a job that waits for `open_gate`."""
+        """Return a job that waits for `open_gate`."""
         if self._gate < 0:
             os.mkfifo(self.folder / "gate")
             # Opened for both, so that nobody blocks in open(2), and no late reader finds the end of the file.
@@ -167,7 +167,7 @@ class Scene:
     # --- waiting
 
     def await_acknowledged(self, orders: Iterable[Order] = ()) -> None:
-        """Wait until these jobs are acknowledged; none: until every wish is done."""
+        """Wait until these jobs are acknowledged; none: until every request is completed."""
         wanted = {order.id for order in orders}
 
         def look() -> bool:
@@ -179,7 +179,7 @@ class Scene:
         wait_until(look, "the acknowledgement of jobs", PATIENCE_SECONDS)
 
     def await_started(self, orders: Sequence[Order]) -> None:
-        """Wait until these jobs say that they run."""
+        """Wait until these jobs have recorded that they run."""
         wait_until(
             lambda: {order.text_id for order in orders} <= ledgers.read(self.ledger).starts.keys(), "the start of jobs", PATIENCE_SECONDS
         )
@@ -191,7 +191,7 @@ class Scene:
         )
 
     def await_quiet(self) -> None:
-        """Wait until every wish is done, every job has ended, and supervisor and keeper are both there."""
+        """Wait until every request is completed, every job has ended, and supervisor and keeper are running."""
         self.await_acknowledged()
 
         def has_ended() -> bool:
@@ -203,7 +203,7 @@ class Scene:
         self.house.await_whole()
 
     def account(self) -> Account:
-        """Wait for quiet, and compare."""
+        """Wait until everything has ended, and compare."""
         self.await_quiet()
         # The last event of each: some finish later than others.
         for witness in self.witnesses:
@@ -229,7 +229,7 @@ class Scene:
         return (not wanted.owner or owner == wanted.owner) and (not wanted.label or self.orders[job_id.hex()].label == wanted.label)
 
     def close(self) -> None:
-        """End everything."""
+        """Stop everything."""
         for submitter in self.submitters:
             submitter.close(kill=True)
         for witness in self.witnesses:
@@ -243,5 +243,5 @@ class Scene:
 
 
 def new_order(**fields: Any) -> Order:
-    """Make one with an id of its own."""
+    """Return one with an id of its own."""
     return Order(secrets.token_hex(16), **fields)

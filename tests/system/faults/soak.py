@@ -40,7 +40,7 @@ _SUBMITTERS = 3
 _GROUPS = ("red", "blue", "green")
 # Of jobs, that do something to themselves first; and that end with carriage returns.
 _ODD = 0.1
-# A log folder takes some 20 kB of disk, whatever is in it, and what is written comes on top.
+# A log folder takes some 20 kB of disk, plus its content.
 _MOST_JOBS = 12_000
 _MOST_LOG_BYTES = 150_000_000
 _LONGEST_PAUSE_SECONDS = 0.15
@@ -80,7 +80,7 @@ class Soak:
         self._deeds = {deed: weight for deed, weight in _DEEDS.items() if deed not in without}
         self._oddities = [oddity for oddity in ODDITIES if oddity not in without]
         self._surroundings = SURROUNDINGS if "surroundings" not in without else SURROUNDINGS[:1]
-        # Where jobs that move to another cgroup go.
+        # The cgroup for jobs that move to another one.
         self._elsewhere = cgroup_of_ours(folder.name)
         self.counts: Counter[str] = Counter()
         self._random = random.Random(seed)
@@ -88,14 +88,14 @@ class Soak:
         self._interrupted = interrupted
         self._log_bytes = 0
         self._sent: list[tuple[int, list[Order], bytes]] = []
-        # Nothing new is sent until nothing runs: only then a killed keeper is replaced.
+        # Nothing is sent until no job is running: only then a killed keeper is replaced.
         self._calm = False
         self._wanderer = self.scene.witness(Wanted("wanderer"))
         self.scene.witness(Wanted("owner", owner=self.scene.house.other.public))
         self.scene.witness(Wanted("label", label=_GROUPS[0]))
 
     def run(self) -> Account:
-        """Do damage until the time is over, then compare."""
+        """Inject faults until the time is over, then compare."""
         begun = time.monotonic()
         said = begun
         while (now := time.monotonic()) < begun + self._seconds and not self._interrupted.is_set():
@@ -103,7 +103,7 @@ class Soak:
                 said = now
                 self._say_progress(now - begun)
             self._step()
-            # Between two deeds time passes, as long as was drawn.
+            # Between two actions time passes, as long as was drawn.
             least = self._seconds / _MOST_JOBS
             self._interrupted.wait(self._random.uniform(least, max(least, _LONGEST_PAUSE_SECONDS)))
         self.attacker.stop()
@@ -193,7 +193,7 @@ class Soak:
         self.scene.house.worker.prefix = list(self._random.choice(self._surroundings))
         self.scene.house.start()
         if _KEEPER in victims:
-            self._calm = self._random.random() < 0.8  # sometimes the supervisor is left alone for longer
+            self._calm = self._random.random() < 0.8  # sometimes the supervisor is not disturbed for longer
 
     def _set_clock(self) -> None:
         offset = self._random.choice((0, self._random.randint(-LARGEST_OFFSET_SECONDS, LARGEST_OFFSET_SECONDS)))
@@ -201,7 +201,7 @@ class Soak:
             self.scene.house.clock_slack_us = 2 * LARGEST_OFFSET_SECONDS * 1_000_000
 
     def close(self) -> None:
-        """End everything, and take the cgroup away that jobs went into."""
+        """Stop everything, and remove the cgroup that jobs moved to."""
         self.attacker.stop()
         self.scene.close()
         with suppress(OSError):
@@ -220,13 +220,13 @@ class Soak:
 
 
 def cgroup_of_ours(name: str) -> str:
-    """Say where a cgroup beside all others would be; a job makes it, if it may."""
+    """Return the path of a cgroup outside of all others; a job creates it, if it may."""
     mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
     return next((f"{fields[1]}/{name}" for fields in mounts if fields[2] == "cgroup2"), "/nonexistent")
 
 
 def main() -> int:
-    """Run what was asked for."""
+    """Run with the options of the command line."""
     parser = argparse.ArgumentParser(description="Random faults over a random stream of jobs.")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=None)
@@ -254,7 +254,7 @@ def main() -> int:
                 account.problems.append(f"nothing can be compared: {unreachable}")
             account.problems.insert(0, str(failed))
         if account.problems:
-            # What is cleaned up next is what there is to study.
+            # Its files are removed next, so keep what is needed to analyse it.
             shutil.copytree(soak.scene.house.worker.state, kept, symlinks=True, ignore=lambda *_: ["supervisor.sock"])
             (kept / "said").write_text(soak.scene.logged())
         result = _report(soak, account, seed, asked.seconds)

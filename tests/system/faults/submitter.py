@@ -1,4 +1,4 @@
-"""A client process: does the wishes that come on its standard input, a JSON object a line, and writes down what was acknowledged.
+"""A client process: sends the requests on its standard input, one JSON object per line, and records what was acknowledged.
 
     {"number":1,"do":"start","orders":[...],"batch":"HEX or empty"}      one request
     {"number":2,"do":"stop","id":"HEX"}                                  answered when it is certain to happen
@@ -26,11 +26,11 @@ _PATIENCE_SECONDS = 120
 
 
 def main(worker: str, place: str, key: str, identity: str, acknowledged: str, ledger: str) -> None:
-    """Serve until standard input ends. `worker` is the file in which the worker says where it is, `place` where it was."""
+    """Serve until standard input ends. `worker` is the file with the worker's endpoint, `place` the previous endpoint."""
 
     def endpoint() -> str:
         nonlocal place
-        # Where it is not to be read, because it was removed, the worker is where it was.
+        # If it cannot be read because it was removed, the endpoint has not changed.
         with suppress(OSError, ValueError):
             place = str(json.loads(Path(worker).read_bytes())["endpoint"])
         return place

@@ -103,7 +103,7 @@ def _stand_still(scene: Scene, victim: Victim, moment: str, seconds: float) -> N
     scene.house.signal(victim, signal.SIGSTOP)
     if moment == "starting":
         scene.submit(*(new_order(status=status) for status in range(6)))
-    # It is the time that is tested here: nothing happens that could be waited for.
+    # The time itself is tested here: there is no event to wait for.
     signal.sigtimedwait([], seconds)
     scene.house.signal(victim, signal.SIGCONT)
     account = scene.account()

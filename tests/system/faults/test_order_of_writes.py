@@ -35,7 +35,7 @@ def _traced(pids: list[int], output: Path) -> Iterator[None]:
 
 
 def _calls(output: Path) -> list[str]:
-    """Read the calls, each at the place where it returned; those of one that was interrupted by another's are put together again."""
+    """Return the calls, each where it returned; those that strace shows in two parts are joined."""
     begun: dict[str, str] = {}
     calls: list[str] = []
     for line in output.read_text().splitlines():
@@ -43,7 +43,7 @@ def _calls(output: Path) -> list[str]:
         if text.endswith("<unfinished ...>"):
             begun[pid] = text.removesuffix("<unfinished ...>")
             if text.startswith(("sendto", "execve")):
-                # What it does to others it does at some time after it was begun.
+                # Its effects happen some time after it began.
                 calls.append(text)
         elif found := re.match(r"<\.\.\. \w+ resumed>", text):
             whole = begun.pop(pid, "") + text[found.end() :]
@@ -65,7 +65,7 @@ def test_a_start_is_on_disk_before_it_is_acknowledged_and_its_intent_before_the_
     described = worker.described()
     output = tmp_path / "calls"
     with worker.client() as client:
-        # Connected and greeted before: what is sent from now on is what is asked here.
+        # Connected and greeted before, so that only this request is sent from now on.
         client.hello()
         with _traced([described["pid"], described["supervisor_pid"]], output):
             assert client.submit(["/bin/true"]).wait(PATIENCE_SECONDS) == 0
@@ -79,6 +79,6 @@ def test_a_start_is_on_disk_before_it_is_acknowledged_and_its_intent_before_the_
     intent = _first(calls, r'openat\(.*/\.new-.*/job", O_WRONLY', folder)
     forked = _first(calls, r"execve\(")
     named = _first(calls, r"rename\(.*\.new-")
-    # That it may have been started is durable before it can be.
+    # That it may have been started is durable before it can be started.
     assert synced < folder < intent < forked
     assert intent < named

@@ -1,4 +1,4 @@
-"""Where a worker listens, and what it says where it cannot, or where something that it is told is not there."""
+"""Where a worker listens, and what it prints if it cannot, or if something that its options name does not exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from daemons import Worker, wait_until
 
 @pytest.fixture
 def made(tmp_path: Path) -> Iterator[Worker]:
-    """Give a worker that a test starts itself."""
+    """Return a worker that a test starts itself."""
     one = Worker(tmp_path)
     yield one
     print(one.logged())
@@ -24,7 +24,7 @@ def made(tmp_path: Path) -> Iterator[Worker]:
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """Give a port that somebody listens on."""
+    """Return a port that is in use."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
@@ -80,7 +80,7 @@ def test_the_option_is_named_whose_port_is_taken(made: Worker, taken: int) -> No
     assert "use another with --events" in events
     requests = made.command("run", "--listen", f"tcp://127.0.0.1:{taken}", "--events", "tcp://127.0.0.1:0", status=125).stderr
     assert "use another with --listen" in requests
-    # It says that, and nothing of what went well before.
+    # It prints that, and nothing about what succeeded before.
     assert "INFO" not in requests
 
 
@@ -126,7 +126,7 @@ def test_a_name_that_hosts_gives_to_the_loopback_is_warned_about(made: Worker, t
         if made.process is not None and made.process.wait(60) in (1, 77):
             pytest.skip(f"there are no mount namespaces here: {made.logged()}")
         raise
-    # Whoever cleans up knows no such name.
+    # The cleanup cannot resolve this name.
     made.description["endpoint"] = made.endpoint.replace("lab-machine", "127.0.1.1")
     wait_until(lambda: "lab-machine is 127.0.1.1 here (see /etc/hosts)" in made.logged(), "it warns")
 
