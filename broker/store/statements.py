@@ -11,7 +11,7 @@ from ...schemas.naming import AttemptKey, JobKey
 from ..desk.job import BatchRun
 from .writes import Added, AddJobs, ChangeJobs, Conflict, DropJobs, Dropped, EventRow, LogsGone, Write
 
-# One row always: of a job that is there its row and digest, and whether its id was given to one that was forgotten.
+# Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 _INSERT_JOB = (
     "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes)"
@@ -21,7 +21,7 @@ _UPDATE_JOB = (
     "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?,"
     " log_bytes = ?, stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof), store_bytes = store_bytes + ? WHERE row = ?"
 )
-# What SQLite takes in one statement is more by far.
+# SQLite allows many more in one statement.
 _ROWS_A_QUESTION = 100
 # With what SQLite adds, a tombstone takes about 32 bytes on the disk.
 _MARK_BYTES = 16
@@ -159,7 +159,7 @@ class Rows:
             self._count(len(ended), sum(change.log_bytes for change in ended), self._store_bytes([change.row for change in ended]))
 
     def _store_bytes(self, rows: Sequence[int]) -> int:
-        """Return what these jobs take in the store."""
+        """Return how many bytes these jobs use in the store."""
         total = 0
         for at in range(0, len(rows), _ROWS_A_QUESTION):
             part = rows[at : at + _ROWS_A_QUESTION]
