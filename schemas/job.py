@@ -89,3 +89,14 @@ def exit_status(kind: int, status: int, signal: int) -> int:
             return 128 + 15
         case _:
             return reserved_statuses.OWN_FAILURE
+
+
+def return_code(outcome: Outcome) -> int:
+    """Return the return code as in `subprocess`: the exit status, or the negative signal; 0 only if the job exited with 0."""
+    if outcome.kind in (OutcomeKind.EXITED, OutcomeKind.FAILED_TO_START):
+        return outcome.exit_status
+    if outcome.signal:
+        return -outcome.signal
+    if outcome.kind is OutcomeKind.CANCELLED:
+        return -15
+    return exit_status(outcome.kind, outcome.exit_status, 0) or reserved_statuses.OWN_FAILURE

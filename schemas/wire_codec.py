@@ -58,3 +58,11 @@ def outcome_from_wire(message: job_pb2.Outcome) -> Outcome:
         stdout_problem=message.stdout_problem,
         stderr_problem=message.stderr_problem,
     )
+
+
+def state_from_wire(number: int) -> State:
+    """Return a state; one that this version does not know counts as running."""
+    try:
+        return State(number)
+    except ValueError:
+        return State.RUNNING

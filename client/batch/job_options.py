@@ -77,8 +77,7 @@ class Wishes:
     labels: Iterable[str] | Mapping[str, str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """Where they were given: the folder that file names are relative to, and the one that jobs run in (empty: the worker's default).
 
     `is_gone`: the current folder was removed, and only absolute paths mean something.

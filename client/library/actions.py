@@ -6,7 +6,7 @@ A request names at most a thousand jobs. More jobs are split into several reques
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ...schemas.frames import MOST_KEYS
 from ...schemas.generated import request_pb2
@@ -15,9 +15,11 @@ from ...schemas.spec import JobSpec
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Exchange
 from .known_jobs import Record
-from .results import BatchInfo, Forgotten
 from .session import Session
 from .specs import Duration, encode, milliseconds
+
+if TYPE_CHECKING:
+    from .results import BatchInfo, Forgotten
 
 _Thing = TypeVar("_Thing")
 
@@ -59,6 +61,8 @@ def resume(session: Session, keys: Sequence[JobKey]) -> None:
 
 def forget(session: Session, keys: Sequence[JobKey]) -> Forgotten:
     """Remove jobs with their logs and return how many."""
+    from .results import Forgotten  # noqa: PLC0415 -- a command that runs a job need not wait for it
+
     jobs = log_bytes = 0
     for some in _parts(keys) if keys else ():
         reply = session.reply(request_pb2.Request(forget=request_pb2.Forget(keys=map(key_to_wire, some))), "forget").forget

@@ -21,9 +21,7 @@ from ...schemas.spec import JobSpec
 from ..protocol.exchange import Exchange
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
 from . import actions
-from .events import NOW, EventStream, make_filter
 from .job import Job
-from .results import BatchInfo, EventCursor, Forgotten, JobInfo
 from .run_to_end import run_to_end
 from .session import Session
 from .specs import Duration, Text, as_spec, deadline_in, make_id, seconds, spec_of_call
@@ -32,6 +30,8 @@ from .subprocess_words import explains_options
 if TYPE_CHECKING:
     from ..config.contexts import Context
     from .completed_job import CompletedJob
+    from .events import EventStream
+    from .results import BatchInfo, EventCursor, Forgotten, JobInfo
 
 _PRIVATE_TIMEOUT_SECONDS = 30.0
 # With this many open watches `submit` opens no more: a worker limits the streams of one connection. Waits then use events.
@@ -213,7 +213,7 @@ class Client:
 
     def events(
         self,
-        start: str | EventCursor = NOW,
+        start: str | EventCursor = "now",
         *,
         jobs: Iterable[Job] = (),
         batch: bytes | None = None,
@@ -227,6 +227,8 @@ class Client:
 
         No event after the return of this call is missed. With `timeout`, iterating raises TimeoutError when it has passed.
         """
+        from .events import EventStream, make_filter  # noqa: PLC0415 -- a command that runs a job need not wait for it
+
         wanted = make_filter((job.key for job in jobs), batch, owner, labels)
         return EventStream(self._session, wanted, start, deadline_in(timeout))
 

@@ -6,7 +6,7 @@ import signal as signals
 from typing import TYPE_CHECKING, Literal
 
 from ...schemas.generated import request_pb2
-from ...schemas.job import Outcome, State, exit_status
+from ...schemas.job import Outcome, State, exit_status, return_code
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
@@ -14,12 +14,12 @@ from ..protocol.exchange import Chunk
 from . import actions
 from .known_jobs import Record
 from .output import Collecting, JobOutput
-from .results import Forgotten, JobInfo, job_info, return_code
 from .session import Session
 from .specs import Duration, Text, deadline_in, seconds
 
 if TYPE_CHECKING:
     from .completed_job import CompletedJob
+    from .results import Forgotten, JobInfo
 
 StreamName = Literal["stdout", "stderr"]
 _STREAMS = {"stdout": request_pb2.STREAM_STDOUT, "stderr": request_pb2.STREAM_STDERR}
@@ -229,6 +229,8 @@ class Job:
 
     def info(self) -> JobInfo:
         """Return everything that the worker knows about the job."""
+        from .results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
+
         return job_info(self._session.query(self._record))
 
     def completed(self, stdout: bytes, stderr: bytes) -> CompletedJob:

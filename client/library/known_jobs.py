@@ -11,9 +11,8 @@ from collections.abc import Callable
 from ...schemas.generated import event_pb2, job_pb2, request_pb2
 from ...schemas.job import Outcome, State
 from ...schemas.naming import JobKey, short_id
-from ...schemas.wire_codec import outcome_from_wire
+from ...schemas.wire_codec import outcome_from_wire, state_from_wire
 from ..protocol.exchange import Exchange
-from .results import state_of
 
 
 class Record:
@@ -65,7 +64,7 @@ class Tracking:
                 record.stderr_tail = report.stderr_tail
                 self._ended(record, report.pid, report.started_at_us, report.ended_at_us, report.outcome)
             else:
-                self._lives(record, state_of(report.state), report.pid, report.started_at_us)
+                self._lives(record, state_from_wire(report.state), report.pid, report.started_at_us)
                 if report.waits_for and self._notice is not None:
                     self._notice(f"job {short_id(record.key.id)}: {report.waits_for}")
 
@@ -94,7 +93,7 @@ class Tracking:
         if job.state == job_pb2.STATE_FINISHED:
             self._ended(record, job.pid, job.started_at_us, job.ended_at_us, job.outcome)
         else:
-            self._lives(record, state_of(job.state), job.pid, job.started_at_us)
+            self._lives(record, state_from_wire(job.state), job.pid, job.started_at_us)
 
     def _lives(self, record: Record, state: State, pid: int, started_at_us: int) -> None:
         # Several sources report, each at its own time: older news change nothing.

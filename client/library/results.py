@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ...schemas.frames import STORE_ID_BYTES
 from ...schemas.generated import event_pb2, job_pb2
-from ...schemas.job import EventKind, Outcome, OutcomeKind, State, exit_status
+from ...schemas.job import EventKind, Outcome, State, return_code
 from ...schemas.naming import JobKey, format_id, format_process
 from ...schemas.refusal import Code, Refused
-from ...schemas.reserved_statuses import OWN_FAILURE
 from ...schemas.spec import JobSpec, from_wire
-from ...schemas.wire_codec import outcome_from_wire
+from ...schemas.wire_codec import outcome_from_wire, state_from_wire
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-_SIGTERM = 15
 # What travels as a seq.
 _LARGEST_SEQ = 2**64 - 1
 
@@ -175,24 +173,13 @@ class Event:
         return moment(self.at_us)
 
 
-def return_code(outcome: Outcome) -> int:
-    """Return the return code as in `subprocess`: the exit status, or the negative signal; 0 only if the job exited with 0."""
-    if outcome.kind in (OutcomeKind.EXITED, OutcomeKind.FAILED_TO_START):
-        return outcome.exit_status
-    if outcome.signal:
-        return -outcome.signal
-    if outcome.kind is OutcomeKind.CANCELLED:
-        return -_SIGTERM
-    return exit_status(outcome.kind, outcome.exit_status, 0) or OWN_FAILURE
-
-
 def job_info(message: job_pb2.Job) -> JobInfo:
     """Return a job that came over the wire, without what only a newer worker knows."""
     message.spec.DiscardUnknownFields()
     return JobInfo(
         key=JobKey(message.key.owner, message.key.id),
         spec=from_wire(message.spec),
-        state=state_of(message.state),
+        state=state_from_wire(message.state),
         owner_name=message.owner_name,
         batch=BatchInfo(message.batch.id, message.batch.name, message.batch.parallel) if message.HasField("batch") else None,
         queued_at_us=message.queued_at_us,
@@ -234,14 +221,6 @@ def event(store: bytes, message: event_pb2.Event) -> Event | None:
         sentence=message.sentence,
         attempt=message.attempt or 1,
     )
-
-
-def state_of(number: int) -> State:
-    """Return a state; one that this version does not know counts as running."""
-    try:
-        return State(number)
-    except ValueError:
-        return State.RUNNING
 
 
 def moment(at_us: int) -> datetime | None:

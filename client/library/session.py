@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from ...schemas.frames import MOST_JOBS_PER_FILTER
 from ...schemas.generated import event_pb2, job_pb2, request_pb2
@@ -20,7 +21,9 @@ from ..protocol.exchange import Exchange
 from ..protocol.subscription import MISSED, Phase, Subscription
 from ..sockets.connection import Connection
 from .known_jobs import Record, Tracking
-from .results import JobInfo, job_info
+
+if TYPE_CHECKING:
+    from .results import JobInfo
 
 # Concurrent requests for many jobs: far below what a worker holds for one peer.
 _QUERIES_AT_ONCE = 64
@@ -107,6 +110,8 @@ class Session:
 
     def list_jobs(self, wanted: request_pb2.List) -> Iterator[JobInfo]:
         """Iterate over the jobs that a request lists, page by page."""
+        from .results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
+
         while True:
             reply = self.reply(request_pb2.Request(list=wanted), "list").list
             yield from map(job_info, reply.jobs)

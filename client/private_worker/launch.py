@@ -7,7 +7,6 @@ import os
 import re
 import sys
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +71,8 @@ def start(folder: Path) -> Context:
     _started.append(worker)
     if not said.endswith(b"\n"):
         raise _failed(log_path, begins)
-    return replace(understand(said)[1], notes=tuple(json.loads(said).get("surroundings", ())))
+    fields, context = understand(said)
+    return context._replace(notes=tuple(fields.get("surroundings", ())))
 
 
 def _demand_python() -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 # The name of this user's private worker among the contexts.
 EMBEDDED = "embedded"
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """A worker to use. `server_key` is its Ed25519 public key; `embedded`: it is this user's private worker.
 
     `notes`: sentences about a private worker that was started just now.

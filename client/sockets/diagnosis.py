@@ -6,8 +6,6 @@ apart; only the answer of the host itself (refused, unknown, no route) needs ano
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...keys.identity import fingerprint, format_public
 from ...schemas.endpoint import host_of, split
 from ...schemas.refusal import Code, Refused
@@ -15,15 +13,17 @@ from ...schemas.refusal import Code, Refused
 _PROBE_SECONDS = 1.0
 
 
-@dataclass(slots=True)
 class Sight:
     """What the monitor saw of the other end, as counts."""
 
-    tried_again: int = 0
-    connected: int = 0
-    failed_handshakes: int = 0
-    # Why the host name has no address; empty if it has one.
-    unknown_name: str = ""
+    __slots__ = ("connected", "failed_handshakes", "tried_again", "unknown_name")
+
+    def __init__(self) -> None:
+        self.tried_again = 0
+        self.connected = 0
+        self.failed_handshakes = 0
+        # Why the host name has no address; empty if it has one.
+        self.unknown_name = ""
 
 
 def no_connection(endpoint: str, server_key: bytes, seconds: float, sight: Sight, *, private: bool = False) -> Refused:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -90,7 +89,7 @@ def _read(file: str, context: str, *, lines: bool) -> Batch:
     name, source = ("standard input", STDIN) if file == "-" else (file, os.fsencode(file))
     # In a folder that was removed no relative name leads anywhere, which is said when it is read.
     if file != "-" and (file.startswith("/") or not around.is_gone):
-        around = replace(around, files=Path(file).absolute().parent)
+        around = around._replace(files=Path(file).absolute().parent)
     try:
         text = read_whole(source, LARGEST_FILE)
     except (OSError, ValueError) as error:
