@@ -183,7 +183,7 @@ def test_an_intact_store_is_left_unchanged_without_force_and_so_is_that_of_a_run
         client.run(["true"])
     assert "another worker" in worker.command("rebuild", status=1).stderr
     worker.kill(signal.SIGTERM)
-    assert "is whole" in worker.command("rebuild", status=1).stderr
+    assert "is intact" in worker.command("rebuild", status=1).stderr
     said = worker.command("rebuild", "--force")
     assert "ended        1" in said.stdout
     assert "the old store is kept" in said.stderr
