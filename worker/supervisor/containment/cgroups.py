@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 from ...keeper.light_process import say
 from ..loop import Loop
+from .cgroup_tree import Tree, find_tree, remove_tree
 from .containment import all_stopped, signal_members, signal_until_none_is_new
 from .leftovers import remove_leftovers
-from .processes import cgroup_of
 
 _MOST_KEPT = 64
 _PREFIX = "job-"
@@ -169,19 +169,7 @@ class Cgroup:
         """Remove it, with cgroups that the job created below it."""
         os.close(self._procs)
         os.close(self._events)
-        _remove_tree(self.path)
-
-
-class Tree:
-    """Where cgroups are mounted. The mount may show only the part of the tree that begins at `root`."""
-
-    def __init__(self, mount: str, root: str) -> None:
-        self._mount = mount
-        self._root = root
-
-    def folder_of(self, pid: int) -> str:
-        """Return the folder of the cgroup of a process."""
-        return f"{self._mount}{cgroup_of(pid).removeprefix(self._root)}".rstrip("/")
+        remove_tree(self.path)
 
 
 class Cgroups:
@@ -247,7 +235,7 @@ class Cgroups:
             box.remove()
         self._free = []
         self._remove_own()
-        _remove_tree(self._base)
+        remove_tree(self._base)
 
     def _make(self) -> Cgroup:
         path = f"{self._base}/{_PREFIX}{self._next}"
@@ -287,27 +275,5 @@ def open_cgroups(name: str) -> Cgroups | None:
     return pool
 
 
-def find_tree() -> Tree | None:
-    """Return where the cgroup v2 tree with this process is mounted, or None; see proc_pid_mountinfo(5)."""
-    own = cgroup_of(os.getpid())
-    with open("/proc/self/mountinfo") as file:  # noqa: PTH123 -- as above
-        for line in file:
-            fields = line.split(" ")
-            root, mount = fields[3].rstrip("/"), fields[4].replace("\\040", " ")
-            # "/.." is outside of the cgroup namespace of this process.
-            if fields[fields.index("-") + 1] == "cgroup2" and f"{own}/".startswith(f"{root}/") and "/.." not in own:
-                return Tree(mount, root)
-    return None
-
-
 def _in_words(path: str, error: OSError) -> OSError:
     return OSError(error.errno, f"its cgroup {path} cannot be used: {error.strerror}")
-
-
-def _remove_tree(path: str) -> None:
-    # Files in a cgroup's folder belong to the kernel and disappear with it.
-    for folder, _, _ in os.walk(path, topdown=False):
-        try:
-            os.rmdir(folder)
-        except OSError as error:
-            say(f"the cgroup {folder} cannot be removed: {error.strerror}")
