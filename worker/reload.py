@@ -24,7 +24,7 @@ from ..broker.store import tables
 from ..schemas.refusal import Code, Refused
 from . import orphans
 from .keeper.light_process import command
-from .supervisor.worker_line import VERSION as LINK_VERSION
+from .wire.words import VERSION as LINK_VERSION
 
 PROBE = "probe"
 _PROBE_SECONDS = 30

@@ -27,7 +27,7 @@ STOREYS = ("broker", "client", "keys", "schemas", "worker")
 HOLDERS = {
     "_blake2": "worker/supervisor/c_blake2.py",
     "_signal": "schemas/c_signal.py",
-    "_socket": "worker/keeper/c_socket.py",
+    "_socket": "worker/wire/c_socket.py",
 }
 # What is read out of the messages of a library, where it offers no other way, stands in these.
 READERS = ("schemas/text/msgspec_errors.py", "schemas/text/toml_text.py", "client/cli/typer_parts.py")

@@ -19,12 +19,13 @@ from ..keeper import process
 from ..state import folders, layout
 from ..state.logs import Follower, Growth, read_range, tail
 from ..state.sweep import Sweeper
-from ..supervisor.worker_line import VERSION
+from ..wire.supervisor_socket import connect
+from ..wire.words import DO, FACT, VERSION, ToSupervisor, ToWorker
 from .found_runs import at_log, left_intents
 from .intents import Intents
 from .recovery import Recovery
 from .settled import Settled
-from .supervisor_line import Link, Message, connect
+from .supervisor_line import Link, Message
 from .unanswered import Unanswered
 
 _log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ class LocalEngine:
     def retire(self) -> None:
         """Tell the supervisor to end as soon as nothing runs."""
         self._settled.say_now()
-        self._say([{"do": "retire"}])
+        self._say([{DO: ToSupervisor.RETIRE}])
 
     async def reload(self) -> str:
         """Have supervisor and keeper become the version on the disk, and let go; say in words why not, where they stay what they are."""
@@ -122,7 +123,7 @@ class LocalEngine:
             return "the keeper was killed, so the supervisor stays what it is until nothing runs"
         self._making_way = self._loop.create_future()
         self._settled.say_now()
-        self._say([{"do": "reload"}])
+        self._say([{DO: ToSupervisor.RELOAD}])
         try:
             await asyncio.wait_for(self._making_way, _RELOAD_SECONDS)
         except TimeoutError:
@@ -193,12 +194,12 @@ class LocalEngine:
 
     def _connect(self) -> None:
         try:
-            connection = connect(self._state, layout.SOCKET)
+            connection = connect(self._state)
         except OSError:
             process.start(self._state, self._files_limit)
-            connection = connect(self._state, layout.SOCKET)
+            connection = connect(self._state)
         self._link = Link(connection, self._loop, self._take, self._line_lost)
-        self._say([{"do": "hello"}])
+        self._say([{DO: ToSupervisor.HELLO}])
 
     def _say(self, messages: Sequence[Message]) -> None:
         if messages and self._link is not None:
@@ -232,15 +233,15 @@ class LocalEngine:
     def _take(self, messages: list[Message]) -> None:
         facts: list[Fact] = []
         for message in messages:
-            match message.get("fact"):
-                case "hello":
+            match message.get(FACT):
+                case ToWorker.HELLO:
                     self._greeted(message)
-                case "recovered":
+                case ToWorker.RECOVERED:
                     if self._recovery.told_all(facts):
                         facts = []
-                case "signalled":
+                case ToWorker.SIGNALLED:
                     self._unanswered.signalled(message)
-                case "stuck":
+                case ToWorker.STUCK:
                     _log.error("job %s cannot be ended: %s", message["job"], message.get("why") or f"processes {message['pids']}")
                     facts += self._unanswered.read(message)
                 case _:

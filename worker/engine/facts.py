@@ -11,16 +11,17 @@ from ...schemas.clock import wall_us
 from ...schemas.job import Outcome, OutcomeKind, ResourceUse
 from ...schemas.reserved_statuses import OWN_FAILURE
 from ..state.folders import key_of
+from ..wire.words import Kind
 from .supervisor_line import Message
 
 _KINDS = {
-    "exited": OutcomeKind.EXITED,
-    "signaled": OutcomeKind.SIGNALED,
-    "failed_to_start": OutcomeKind.FAILED_TO_START,
-    "timed_out": OutcomeKind.TIMED_OUT,
-    "cancelled": OutcomeKind.CANCELLED,
-    "over_limit": OutcomeKind.OVER_LIMIT,
-    "lost": OutcomeKind.LOST,
+    Kind.EXITED: OutcomeKind.EXITED,
+    Kind.SIGNALED: OutcomeKind.SIGNALED,
+    Kind.FAILED_TO_START: OutcomeKind.FAILED_TO_START,
+    Kind.TIMED_OUT: OutcomeKind.TIMED_OUT,
+    Kind.CANCELLED: OutcomeKind.CANCELLED,
+    Kind.OVER_LIMIT: OutcomeKind.OVER_LIMIT,
+    Kind.LOST: OutcomeKind.LOST,
 }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ...broker.engine import Expected, Fact
 from ...schemas.refusal import Refused
+from ..wire.words import DO, ToSupervisor
 from .found_runs import lost_of, make_again, outcomes_of
 from .settled import HANDLES_A_MESSAGE
 from .supervisor_line import Message
@@ -60,7 +61,9 @@ class Recovery:
             made = [] if self._rebooted else make_again(self._logs, unknown, self._directory)
             if not made:
                 break
-            self._say([{"do": "adopt", "folders": made[at : at + HANDLES_A_MESSAGE]} for at in range(0, len(made), HANDLES_A_MESSAGE)])
+            self._say(
+                [{DO: ToSupervisor.ADOPT, "folders": made[at : at + HANDLES_A_MESSAGE]} for at in range(0, len(made), HANDLES_A_MESSAGE)]
+            )
             facts, unknown = await self._ask(expected)
         # If the line breaks later, the machine was not restarted.
         rebooted, self._rebooted = self._rebooted, False
@@ -86,7 +89,7 @@ class Recovery:
     def ask_again(self) -> None:
         """Ask again on a new line; a pending request gets that answer."""
         self._held = []
-        self._say([{"do": "recover"}])
+        self._say([{DO: ToSupervisor.RECOVER}])
 
     def refuse(self, why: Refused) -> None:
         """Make a pending request raise this."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
+from ..wire.words import DO, ToSupervisor
 from .supervisor_line import Message
 
 # The number of handles that fit into one message.
@@ -35,4 +36,6 @@ class Settled:
             self._timer.cancel()
             self._timer = None
         handles, self._handles = self._handles, []
-        self._say([{"do": "settled", "jobs": handles[at : at + HANDLES_A_MESSAGE]} for at in range(0, len(handles), HANDLES_A_MESSAGE)])
+        self._say(
+            [{DO: ToSupervisor.SETTLED, "jobs": handles[at : at + HANDLES_A_MESSAGE]} for at in range(0, len(handles), HANDLES_A_MESSAGE)]
+        )

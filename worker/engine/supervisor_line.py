@@ -9,42 +9,21 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
-import socket
 from collections import deque
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
+
+from ..wire import datagrams
+from ..wire.c_socket import socket
 
 _log = logging.getLogger(__name__)
 
-LARGEST_DATAGRAM = 60_000
-_RECEIVE_BYTES = 65_536
 _DATAGRAMS_A_TURN = 32
 
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 # What JSON gives: the fields of a fact are read where it is understood.
 Message = dict[str, Any]
-
-
-def connect(state: Path, name: str) -> socket.socket:
-    """Connect to a socket in the state folder, however long its path is (AF_UNIX names end at 107 bytes).
-
-    Raises OSError.
-    """
-    folder = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            connection.connect(f"/proc/self/fd/{folder}/{name}")
-        except BaseException:
-            connection.close()
-            raise
-    finally:
-        os.close(folder)
-    connection.settimeout(0)
-    return connection
 
 
 class Link:
@@ -85,62 +64,52 @@ class Link:
     def _flush(self) -> None:
         if self._socket.fileno() < 0:
             return
-        self._pack()
+        if self._pending:
+            self._datagrams.extend(datagrams.arrays(self._pending))
+            self._pending.clear()
         try:
-            while self._datagrams:
-                self._socket.send(self._datagrams[0])
-                self._datagrams.popleft()
-        except BlockingIOError:
-            if not self._writing:
-                self._writing = True
-                self._loop.add_writer(self._socket.fileno(), self._flush)
-            return
+            writing = not datagrams.send_waiting(self._socket, self._datagrams)
         except OSError as error:
-            self._break(error)
+            self._break(str(error))
             return
-        if self._writing:
-            self._writing = False
-            self._loop.remove_writer(self._socket.fileno())
-
-    def _pack(self) -> None:
-        part: list[str] = []
-        size = 2
-        for text in self._pending:
-            if part and size + len(text) + 1 > LARGEST_DATAGRAM:
-                self._datagrams.append(f"[{','.join(part)}]".encode())
-                part, size = [], 2
-            part.append(text)
-            size += len(text) + 1
-        if part:
-            self._datagrams.append(f"[{','.join(part)}]".encode())
-        self._pending.clear()
+        if writing != self._writing:
+            self._writing = writing
+            if writing:
+                self._loop.add_writer(self._socket.fileno(), self._flush)
+            else:
+                self._loop.remove_writer(self._socket.fileno())
 
     def _read(self) -> None:
         messages: list[Message] = []
-        broken: OSError | None = None
+        datagram: bytes | None = None
         for _ in range(_DATAGRAMS_A_TURN):
-            try:
-                datagram = self._socket.recv(_RECEIVE_BYTES)
-            except BlockingIOError:
-                break
-            except OSError as error:
-                broken = error
-                break
+            datagram = datagrams.receive(self._socket)
             if not datagram:
-                broken = ConnectionResetError("the supervisor closed the line")
                 break
-            messages.extend(json.loads(datagram))
+            messages.extend(_understood(datagram))
         if messages:
             self._take(messages)
-        if broken is not None:
-            self._break(broken)
+        if datagram == b"":
+            self._break("the supervisor closed it")
 
-    def _break(self, error: OSError) -> None:
+    def _break(self, why: str) -> None:
         if self._socket.fileno() >= 0:
-            _log.warning("the line to the supervisor broke: %s", error)
+            _log.warning("the line to the supervisor broke: %s", why)
             self._datagrams.clear()
             self._pending.clear()
             self._loop.remove_reader(self._socket.fileno())
             self._loop.remove_writer(self._socket.fileno())
             self._socket.close()
             self._lost()
+
+
+def _understood(datagram: bytes) -> list[Message]:
+    """Read a datagram; one that makes no sense is logged, and costs only itself."""
+    try:
+        messages = json.loads(datagram)
+    except ValueError:
+        messages = None
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        _log.error("the supervisor told something that is not understood: %r", datagram[:100])
+        return []
+    return messages

@@ -1,6 +1,6 @@
 """What was said to the supervisor about jobs and not yet answered by a fact: it is said again on a new line. And what runs, as far as told.
 
-Knows the words and facts of supervisor/link.py, and no socket.
+Knows the words of worker/wire/words.py, and no socket.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ...broker.engine import Delayed, Ended, Expected, Fact, Launch, Paused, Sta
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec
 from ..state import folders
+from ..wire.words import DO, FACT, ToSupervisor, ToWorker
 from .facts import WRITES_DELAYED, read_ended, start_delayed
 from .supervisor_line import Message
 
@@ -38,24 +39,24 @@ class Unanswered:
         for launch in launches:
             handle = folders.handle(launch.key)
             self._specs[handle] = launch.spec
-            words[handle] = {"do": "start", "job": handle, "queued_at_us": launch.queued_at_us}
+            words[handle] = {DO: ToSupervisor.START, "job": handle, "queued_at_us": launch.queued_at_us}
         self._starting |= words
         return list(words.values())
 
     def pause(self, handle: str, *, paused: bool) -> Message:
         """Say that a job is to stand still, or to go on."""
-        word = self._pausing[handle] = {"do": "pause" if paused else "resume", "job": handle}
+        word = self._pausing[handle] = {DO: ToSupervisor.PAUSE if paused else ToSupervisor.RESUME, "job": handle}
         return word
 
     def end(self, handle: str, number: int, grace_ms: int) -> Message:
         """Say that a job is to end."""
-        word = self._ending[handle] = {"do": "end", "job": handle, "signal": number, "grace_ms": grace_ms}
+        word = self._ending[handle] = {DO: ToSupervisor.END, "job": handle, "signal": number, "grace_ms": grace_ms}
         return word
 
     def signal(self, handle: str, number: int, done: Callable[[Refused | None], None]) -> Message:
         """Say that a signal is to be sent. It is not said again: `done` gets why not all of the job got it, or that nobody knows."""
         self._signalling.setdefault(handle, deque()).append(done)
-        return {"do": "signal", "job": handle, "signal": number}
+        return {DO: ToSupervisor.SIGNAL, "job": handle, "signal": number}
 
     def give_up_signals(self, why: Refused | None) -> None:
         """Answer signals of which nothing more will be heard."""
@@ -87,18 +88,18 @@ class Unanswered:
 
     def read(self, message: Message) -> list[Fact]:
         """Read what the supervisor tells of a job, which answers what was said about it."""
-        match message.get("fact"):
-            case "started":
+        match message.get(FACT):
+            case ToWorker.STARTED:
                 return [self._started(message), *_standing(message), *_stuck(message.get("stuck"), message)]
-            case "ended":
+            case ToWorker.ENDED:
                 return [self._ended(message)]
-            case "paused":
+            case ToWorker.PAUSED:
                 self._pausing.pop(message["job"], None)
                 return [Paused(folders.key_of(message["job"]), message["paused"], message.get("why", ""))]
-            case "stuck":
+            case ToWorker.STUCK:
                 return _stuck(message.get("why"), message)
-            case "waits" | "delayed" as kind:
-                why = start_delayed(self._logs) if kind == "delayed" else WRITES_DELAYED if message["waits"] else ""
+            case ToWorker.WAITS | ToWorker.DELAYED as kind:
+                why = start_delayed(self._logs) if kind == ToWorker.DELAYED else WRITES_DELAYED if message["waits"] else ""
                 return [Delayed(folders.key_of(message["job"]), why)]
             case unknown:
                 _log.warning("the supervisor told an unknown fact: %s", unknown)

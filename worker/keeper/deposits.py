@@ -1,28 +1,13 @@
 """What the keeper holds for each job: the read ends of its pipes, and where its logs are once it has ended.
 
-All of it comes from the supervisor, and is passed to the next supervisor. The lines are described in loop.py.
+It has nothing but what the supervisor said, and says the same to the next supervisor. The words are those of worker/wire/words.py.
 """
 
 from __future__ import annotations
 
 import os
-import struct
 
-_PAIR = struct.Struct("2i")
-_PAIR_LENGTH = 2
-MOST_DESCRIPTORS_BYTES = _PAIR.size
-EMPTY = "-"
-
-
-def pack(descriptors: tuple[int, ...]) -> bytes:
-    """Return descriptors in the form of SCM_RIGHTS."""
-    # Two is the usual number, once for each start.
-    return _PAIR.pack(*descriptors) if len(descriptors) == _PAIR_LENGTH else struct.pack(f"{len(descriptors)}i", *descriptors)
-
-
-def unpack(rights: list[tuple[int, int, bytes]]) -> tuple[int, ...]:
-    """Return the descriptors that came with a datagram, usually none."""
-    return struct.unpack(f"{len(rights[0][2]) // struct.calcsize('i')}i", rights[0][2]) if rights else ()
+from ..wire.words import EMPTY, FromKeeper, ToKeeper
 
 
 class Deposit:
@@ -56,18 +41,18 @@ class Deposits:
         """Process a line of the supervisor about one job. A line about an unknown job has no effect."""
         handle = rest[0]
         kept = self._kept.get(handle)
-        if word == "deposit":
+        if word == ToKeeper.DEPOSIT:
             if kept is not None:
                 kept.drop()
             self._kept[handle] = Deposit(ends)
             return
         if kept is None:
             return
-        if word == "ended":
+        if word == ToKeeper.ENDED:
             kept.folder = rest[1]
-        elif word == "drained":
+        elif word == ToKeeper.DRAINED:
             kept.drop()
-        elif word == "settled":
+        elif word == ToKeeper.SETTLED:
             kept.settled = True
         if kept.settled and not kept.ends:
             del self._kept[handle]
@@ -84,4 +69,4 @@ class Deposits:
 
     def told_again(self) -> list[tuple[str, tuple[int, ...]]]:
         """Return all deposits, as lines with their descriptors."""
-        return [(f"deposit {handle} {kept.folder} {int(kept.settled)}", kept.ends) for handle, kept in self._kept.items()]
+        return [(f"{FromKeeper.DEPOSIT} {handle} {kept.folder} {int(kept.settled)}", kept.ends) for handle, kept in self._kept.items()]

@@ -4,9 +4,9 @@ The handover is lines in a file in memory, the first with the version of this fo
 
     jobwire-handover VERSION
     supervisors COUNT                              how many this keeper has started
-    deposit HANDLE FOLDER SETTLED STDOUT STDERR    as in loop.py, with the read ends; none if it was drained
-    died PID ...                                   as in loop.py: not yet on disk
-    stranger PID PIDFD                             as in loop.py
+    deposit HANDLE FOLDER SETTLED STDOUT STDERR    as in wire/words.py, with the read ends; none once it was drained
+    died PID ...                                   as in wire/words.py: not yet on disk
+    stranger PID PIDFD                             as in wire/words.py
 
 Before that, the installation on the disk is run to report what it can take over, see probe.py.
 """
@@ -15,6 +15,8 @@ Before that, the installation on the disk is run to report what it can take over
 from __future__ import annotations
 
 import os
+
+from ..wire.words import FromKeeper
 
 VERSION = 1
 # The versions that this version can read.
@@ -42,8 +44,8 @@ def write(handed: Handed) -> int:
     """Write it to a file in memory, make all its descriptors inheritable, and return the descriptor of the file."""
     lines = [f"{_TITLE} {VERSION}", f"supervisors {handed.supervisors}", *handed.died]
     for handle, folder, settled, ends in handed.deposits:
-        lines.append(" ".join(["deposit", handle, folder, str(int(settled)), *map(str, ends)]))
-    lines += [f"stranger {pid} {pidfd}" for pid, pidfd in handed.strangers.items()]
+        lines.append(" ".join([FromKeeper.DEPOSIT, handle, folder, str(int(settled)), *map(str, ends)]))
+    lines += [f"{FromKeeper.STRANGER} {pid} {pidfd}" for pid, pidfd in handed.strangers.items()]
     file = os.memfd_create("jobwire-handover")
     data = memoryview("\n".join(lines).encode())
     while data:
@@ -77,11 +79,11 @@ def read(file: int) -> Handed:
         match line.split(" "):
             case ["supervisors", count]:
                 handed.supervisors = int(count)
-            case ["deposit", handle, folder, settled, *ends]:
+            case [FromKeeper.DEPOSIT, handle, folder, settled, *ends]:
                 handed.deposits.append((handle, folder, settled == "1", tuple(map(int, ends))))
-            case ["stranger", pid, pidfd]:
+            case [FromKeeper.STRANGER, pid, pidfd]:
                 handed.strangers[int(pid)] = int(pidfd)
-            case ["died", *_]:
+            case [FromKeeper.DIED, *_]:
                 handed.died.append(line)
             case _:
                 # From a newer minor version; not needed here.

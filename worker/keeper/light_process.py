@@ -1,6 +1,5 @@
 """What keeper and supervisor have in common: how they are started, and the log that they share. Imports almost nothing."""
 
-# ruff: noqa: PTH108 -- pathlib and contextlib are not light
 from __future__ import annotations
 
 import os
@@ -8,13 +7,9 @@ import sys
 import time
 
 from ...schemas.c_signal import signal
-from ..state import layout
-from .c_socket import socket
 
 # For posix_spawn: the new process ignores no signal, even if this process or its parent does.
 DEFAULT_SIGNALS = tuple({int(number) for number in signal.valid_signals()} - {int(signal.SIGKILL), int(signal.SIGSTOP)})
-
-_BACKLOG = 16
 
 
 def say(sentence: str) -> None:
@@ -23,29 +18,6 @@ def say(sentence: str) -> None:
         print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"[{os.getpid()}]", sentence, file=sys.stderr, flush=True)  # noqa: T201 -- the log
     except OSError:
         # For example, the disk is full. A process that holds jobs must not die because it cannot log.
-        return
-
-
-def listen() -> int:
-    """Create the socket at which the supervisor listens, and return its descriptor. The working folder must be the state folder."""
-    # By a relative path: the state folder's may be longer than the 107 bytes that a socket's address can hold.
-    unlink_socket()
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    before = os.umask(0o077)
-    try:
-        listener.bind(layout.SOCKET)
-    finally:
-        os.umask(before)
-    listener.listen(_BACKLOG)
-    listener.settimeout(0)
-    return listener.detach()
-
-
-def unlink_socket() -> None:
-    """Remove the socket, if it exists."""
-    try:
-        os.unlink(layout.SOCKET)
-    except FileNotFoundError:
         return
 
 

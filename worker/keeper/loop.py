@@ -4,25 +4,7 @@ It holds what must outlive a supervisor: the listening socket, and the read ends
 supervisor dies, it reaps processes that end meanwhile, starts the next supervisor, and passes all of that on. It knows no spec and writes
 no file.
 
-The two exchange lines of words over a SOCK_SEQPACKET pair, several lines in a datagram ("-" is an empty word):
-
-    supervisor -> keeper
-    deposit HANDLE              a fork follows; the last line of its datagram, with the two read ends
-    ended HANDLE FOLDER         it has ended, and this is its log folder
-    drained HANDLE              no process has its pipes open for writing any more
-    settled HANDLE              the desk has recorded how it ended
-    again                       send `handed` again, after everything that is known by now
-    adopted PID...              adoption is complete: from now on, report only the ends of these processes
-    stranger PID                a leader with another parent, with its pidfd, from which its status can be read
-    recorded PID                its end is on disk
-    retire                      exit when the supervisor exits
-    reload                      when the supervisor exits, execute the version on the disk, and start the next supervisor
-
-    keeper -> supervisor
-    deposit HANDLE FOLDER SETTLED              with the read ends, unless it is drained
-    stranger PID                               with the pidfd
-    died PID STATUS MARK SESSION TICKS USER_US SYSTEM_US RESIDENT_BYTES
-    handed FIRST                the end of the list; FIRST is 1 if this keeper had no supervisor before
+What the two say to each other: worker/wire/words.py.
 """
 
 # This process should stay small: no pathlib, and only the C parts of socket and signal, which do not load enum.
@@ -36,12 +18,13 @@ import time
 from ...schemas import fault_points
 from ...schemas.c_signal import signal
 from ..supervisor.containment.processes import mark_of, next_zombie, read_stat
+from ..wire.c_socket import socket
+from ..wire.words import FromKeeper, ToKeeper
 from . import handover
-from .c_socket import socket
-from .deposits import MOST_DESCRIPTORS_BYTES, Deposits, pack, unpack
+from .deposits import Deposits
 from .light_process import DEFAULT_SIGNALS, command, say
+from .supervisor_line import Line
 
-LARGEST_DATAGRAM = 60_000
 _REST_MS = 15
 _CRASH_SECONDS = 1
 _CRASHES_WITHOUT_PAUSE = 2
@@ -62,8 +45,6 @@ class Keeper:
         self._strangers: dict[int, int] = {}
         # The processes whose ends are reported; None: all, because there is no supervisor that could see them.
         self._awaited: set[int] | None = None
-        self._outgoing: list[tuple[str, tuple[int, ...]]] = []
-        self._line: socket.socket | None = None
         self._supervisor = 0
         self._supervisors = 0
         self._crashes = 0
@@ -71,12 +52,12 @@ class Keeper:
         self._start_at = 0.0
         self._retiring = False
         self._reloading = False
-        self._rests = False
         self._wakeup, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakeup)
         self._poll = select.poll()
         self._poll.register(self._wakeup, select.POLLIN)
+        self._line = Line(self._poll, self._hear)
 
     def take_over(self, file: int) -> None:
         """Continue from the state that this process had before it executed this version."""
@@ -105,33 +86,23 @@ class Keeper:
             if not self._supervisor and time.monotonic() >= self._start_at:
                 self._start_supervisor()
             found = self._poll.poll(self._pause_ms())
-            if self._rests and not found:
-                self._rest(rests=False)
+            if self._line.rests and not found:
+                self._line.rest(rests=False)
             for fd, events in found:
                 if fd == self._wakeup:
                     os.read(fd, 512)
                     self._reap()
                 else:
                     if events & select.POLLOUT:
-                        self._flush()
-                    self._listen()
+                        self._line.flush()
+                    self._line.listen()
                     # Except during adoption, no line of the supervisor is urgent: the kernel keeps the lines, even if it dies.
-                    self._rest(rests=self._awaited is not None)
+                    self._line.rest(rests=self._awaited is not None)
 
     def _pause_ms(self) -> int | None:
-        if self._rests:
+        if self._line.rests:
             return _REST_MS
         return None if self._supervisor else max(0, int((self._start_at - time.monotonic()) * 1000) + 1)
-
-    def _rest(self, *, rests: bool) -> None:
-        """Stop waking for each line of the supervisor, of which there are four for each job, or start again."""
-        self._rests = rests and self._line is not None
-        self._await_line()
-
-    def _await_line(self) -> None:
-        if self._line is not None:
-            events = 0 if self._rests else select.POLLIN
-            self._poll.modify(self._line.fileno(), events | (select.POLLOUT if self._outgoing else 0))
 
     def _start_supervisor(self) -> None:
         if fault_points.ARMED and self._supervisors:
@@ -145,7 +116,6 @@ class Keeper:
 
     def _spawn_supervisor(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(0)
         listener, lock, files_limit = self._inherited
         for fd in (theirs.fileno(), listener, lock):
             os.set_inheritable(fd, True)  # noqa: FBT003 -- it takes no name
@@ -153,15 +123,18 @@ class Keeper:
         environment = {**os.environ, handover.VARIABLE: str(handover.VERSION)}
         self._supervisor = os.posix_spawn(sys.executable, command(call), environment, setsigmask=[], setsigdef=DEFAULT_SIGNALS)
         theirs.close()
-        self._line = ours
-        self._poll.register(ours.fileno(), select.POLLIN)
+        self._line.open(ours)
         self._born = time.monotonic()
         self._retiring = False
-        self._outgoing = [*self._deposits.told_again(), *((f"stranger {pid}", (fd,)) for pid, fd in self._strangers.items())]
-        self._outgoing += [(end, ()) for end in self._died.values()]
-        self._outgoing.append((f"handed {int(self._supervisors == 0)}", ()))
+        for line, ends in self._deposits.told_again():
+            self._line.say(line, ends)
+        for pid, pidfd in self._strangers.items():
+            self._line.say(f"{FromKeeper.STRANGER} {pid}", (pidfd,))
+        for end in self._died.values():
+            self._line.say(end)
+        self._line.say(f"{FromKeeper.HANDED} {int(self._supervisors == 0)}")
         self._supervisors += 1
-        self._flush()
+        self._line.flush()
 
     def _become_anew(self) -> None:
         self._reloading = False
@@ -196,8 +169,8 @@ class Keeper:
         if not self._supervisor or os.waitpid(self._supervisor, os.WNOHANG)[0] == 0:
             return
         # Lines that it sent before it died still count.
-        self._listen()
-        self._hang_up()
+        self._line.listen()
+        self._line.hang_up()
         lived = time.monotonic() - self._born
         self._crashes = self._crashes + 1 if lived < _CRASH_SECONDS else 0
         # At once the first times, then with growing delays: what it adopts seems to make it crash.
@@ -217,77 +190,42 @@ class Keeper:
         # If /proc hides it (hidepid), its status is known nevertheless.
         session, ticks = (stat.session, stat.start_ticks) if stat is not None else (0, 0)
         used = f"{int(use.ru_utime * 1_000_000)} {int(use.ru_stime * 1_000_000)} {use.ru_maxrss * 1024}"
-        end = f"died {pid} {status} {mark} {session} {ticks} {used}"
+        end = f"{FromKeeper.DIED} {pid} {status} {mark} {session} {ticks} {used}"
         self._died[pid] = end
         if self._awaited is not None:
             self._awaited.discard(pid)
-        if self._line is not None:
-            self._outgoing.append((end, ()))
-            self._flush()
-
-    def _flush(self) -> None:
-        while self._outgoing and self._line is not None:
-            text, ends = self._outgoing[0]
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, pack(ends))] if ends else []
-            try:
-                self._line.sendmsg([text.encode()], rights)
-            except BlockingIOError:
-                break
-            except OSError:
-                self._hang_up()
-                return
-            del self._outgoing[0]
-        self._await_line()
-
-    def _listen(self) -> None:
-        while self._line is not None:
-            try:
-                data, rights, _, _ = self._line.recvmsg(
-                    LARGEST_DATAGRAM, socket.CMSG_SPACE(MOST_DESCRIPTORS_BYTES), socket.MSG_CMSG_CLOEXEC
-                )
-            except BlockingIOError:
-                return
-            except OSError:
-                data, rights = b"", []
-            if not data:
-                self._hang_up()
-                return
-            ends = unpack(rights)
-            *former, last = data.decode().split("\n")
-            for line in former:
-                self._hear(line, ())
-            self._hear(last, ends)
+        self._line.say(end)
+        self._line.flush()
 
     def _hear(self, line: str, ends: tuple[int, ...]) -> None:
         word, *rest = line.split(" ")
         match word:
-            case "again":
+            case ToKeeper.AGAIN:
                 self._reap()
-                self._outgoing.append(("handed 0", ()))
-                self._flush()
-            case "adopted":
+                self._line.say(f"{FromKeeper.HANDED} 0")
+                self._line.flush()
+            case ToKeeper.ADOPTED:
                 pids = {int(pid) for pid in rest}
                 self._died = {pid: end for pid, end in self._died.items() if pid in pids}
                 self._awaited = pids - self._died.keys()
-            case "stranger":
+            case ToKeeper.STRANGER:
                 self._strangers[int(rest[0])] = ends[0]
-            case "recorded":
-                self._died.pop(int(rest[0]), None)
-                if int(rest[0]) in self._strangers:
-                    os.close(self._strangers.pop(int(rest[0])))
-            case "retire":
+            case ToKeeper.RECORDED:
+                self._forget_end(int(rest[0]))
+            case ToKeeper.RETIRE:
                 self._retiring = True
-            case "reload":
+            case ToKeeper.RELOAD:
                 self._reloading = True
-            case _:
+            case ToKeeper.DEPOSIT | ToKeeper.ENDED | ToKeeper.DRAINED | ToKeeper.SETTLED:
                 self._deposits.hear(word, rest, ends)
-                if fault_points.ARMED and word == "deposit":
+                if fault_points.ARMED and word == ToKeeper.DEPOSIT:
                     fault_points.reach("after-deposit")
+            case _:
+                # A word of a newer supervisor, which this one can do without.
+                for end in ends:
+                    os.close(end)
 
-    def _hang_up(self) -> None:
-        if self._line is not None:
-            self._poll.unregister(self._line.fileno())
-            self._line.close()
-        self._line = None
-        self._rests = False
-        self._outgoing = []
+    def _forget_end(self, pid: int) -> None:
+        self._died.pop(pid, None)
+        if pid in self._strangers:
+            os.close(self._strangers.pop(pid))

@@ -14,7 +14,8 @@ import time
 from ...schemas.c_signal import signal
 from ..state import layout
 from ..state.presence import is_inhabited, move_in
-from .light_process import DEFAULT_SIGNALS, command, listen, say, unlink_socket
+from ..wire.supervisor_socket import listen, unlink_socket
+from .light_process import DEFAULT_SIGNALS, command, say
 from .loop import Keeper
 
 _PR_SET_CHILD_SUBREAPER = 36

@@ -13,6 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...schemas.naming import AttemptKey
+from ..wire.words import Kind
 from .folders import FOLDER_MODE, handle, intent_path, numbered
 from .small_files import read_object, to_json, write_file
 
@@ -165,7 +166,7 @@ def read_outcome(folder: str) -> OutcomeFile | None:
         # Not isinstance: a bool does not count as a number.
         if not all(type(value) is (str if name in _OUTCOME_TEXTS else int) for name, value in said.items()):
             return None
-        if said["kind"] == "exited" and "exit_status" not in said:
+        if said["kind"] == Kind.EXITED and "exit_status" not in said:
             return None
         return OutcomeFile(**said)
     except (OSError, KeyError, TypeError, ValueError):

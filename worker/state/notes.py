@@ -50,9 +50,10 @@ def note_problem(folder: str, stream: str, why: str) -> None:
         write_file(f"{folder}/{stream}.problem", why.encode())
 
 
-def read_problems(folder: str) -> tuple[str, ...]:
+def read_problems(folder: str) -> tuple[str, str]:
     """Return why stdout and stderr are incomplete, each empty if nothing was noted."""
-    return tuple(_read_problem(f"{folder}/{stream}.problem") for stream in STREAMS)
+    stdout, stderr = (_read_problem(f"{folder}/{stream}.problem") for stream in STREAMS)
+    return stdout, stderr
 
 
 def _read_problem(path: str) -> str:

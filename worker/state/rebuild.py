@@ -34,6 +34,7 @@ from ...schemas.naming import AttemptKey, FolderName, JobKey, format_time, parse
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec
 from ..engine.facts import outcome_of
+from ..wire.words import Kind
 from . import folders, job_files, layout, small_files
 from .folders import INTENT_PREFIX
 from .job_files import JobFile, OutcomeFile, to_bytes
@@ -266,6 +267,6 @@ def _place_intent(job: Job, path: str) -> None:
     # So that a supervisor that still has to start it finds an outcome instead of an intent.
     for name in folders.STREAMS:
         intent.joinpath(name).touch(small_files.FILE_MODE)
-    said = OutcomeFile("lost", sentence=_NEVER_TRIED, started_at_us=attempt.started_at_us, ended_at_us=attempt.ended_at_us)
+    said = OutcomeFile(Kind.LOST, sentence=_NEVER_TRIED, started_at_us=attempt.started_at_us, ended_at_us=attempt.ended_at_us)
     job_files.write_outcome(path, job_files.outcome_text(said))
     intent.rename(ended)

@@ -1,4 +1,4 @@
-"""The supervisor's end of the line to its keeper; loop.py says what is spoken there.
+"""The supervisor's end of the line to its keeper; the words are those of worker/wire/words.py.
 
 If the keeper dies the supervisor goes on without it: what is said then has no effect.
 """
@@ -12,10 +12,10 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..keeper.c_socket import socket
-from ..keeper.deposits import EMPTY, MOST_DESCRIPTORS_BYTES, pack, unpack
 from ..keeper.light_process import say
-from ..keeper.loop import LARGEST_DATAGRAM
+from ..wire import datagrams
+from ..wire.c_socket import socket
+from ..wire.words import EMPTY, FromKeeper, ToKeeper
 from .loop import Loop
 
 _PATIENCE_SECONDS = 10
@@ -86,14 +86,14 @@ class KeeperLine:
         while self._socket is not None:
             words, ends = self._receive()
             match words:
-                case ["deposit", handle, folder, settled]:
+                case [FromKeeper.DEPOSIT, handle, folder, settled]:
                     deposits[handle] = Deposited(handle, "" if folder == EMPTY else folder, settled == "1", ends)
-                case ["stranger", pid]:
+                case [FromKeeper.STRANGER, pid]:
                     strangers[int(pid)] = ends[0]
-                case ["died", *rest]:
+                case [FromKeeper.DIED, *rest]:
                     end = _read_died(rest)
                     self.died[end.pid] = end
-                case ["handed", first]:
+                case [FromKeeper.HANDED, first]:
                     return Handover(deposits, strangers, first == "1")
                 case _:
                     self._lost()
@@ -101,13 +101,13 @@ class KeeperLine:
 
     def catch_up(self) -> None:
         """Wait until all of the keeper's children that are dead by now are in `died`."""
-        self.say("again")
+        self._lines.append(ToKeeper.AGAIN)
         self.flush()
         self.take_over()
 
     def adopted(self, pids: list[int]) -> None:
         """Say of whose ends news is wanted, and listen for it from now on."""
-        self._lines.append(" ".join(["adopted", *map(str, pids)]))
+        self._lines.append(" ".join([ToKeeper.ADOPTED, *map(str, pids)]))
         self.flush()
         if self._socket is not None:
             self._loop.watch(self._socket.fileno(), select.EPOLLIN, self._hear)
@@ -127,15 +127,45 @@ class KeeperLine:
 
     def deposit(self, handle: str, ends: tuple[int, ...]) -> None:
         """Leave a job's read ends with the keeper: from now on its output survives us."""
-        self._lines.append(f"deposit {handle}")
+        self._lines.append(f"{ToKeeper.DEPOSIT} {handle}")
         self._send(ends)
 
     def hold(self, pid: int, pidfd: int) -> None:
         """Leave the pidfd of somebody else's child with the keeper: whoever holds it can be told its status."""
-        self._lines.append(f"stranger {pid}")
+        self._lines.append(f"{ToKeeper.STRANGER} {pid}")
         self._send((pidfd,))
 
-    def say(self, line: str) -> None:
+    def deposit_nothing(self, handle: str) -> None:
+        """Have the keeper know a job that needs nothing of it any more, until it is settled."""
+        self._say(f"{ToKeeper.DEPOSIT} {handle}")
+
+    def ended(self, handle: str, folder: str) -> None:
+        """Say under which name the logs of a job that ended are found."""
+        self._say(f"{ToKeeper.ENDED} {handle} {folder}")
+
+    def drained(self, handle: str) -> None:
+        """Say that nobody writes into the pipes of a job any more."""
+        self._say(f"{ToKeeper.DRAINED} {handle}")
+
+    def settled(self, handle: str) -> None:
+        """Say that the desk knows how a job ended."""
+        self._say(f"{ToKeeper.SETTLED} {handle}")
+
+    def recorded(self, pid: int) -> None:
+        """Say that the end of the keeper's child, or of a stranger, is on disk."""
+        self._say(f"{ToKeeper.RECORDED} {pid}")
+
+    def retire(self) -> None:
+        """Have the keeper end when we do."""
+        self._lines.append(ToKeeper.RETIRE)
+        self.flush()
+
+    def reload(self) -> None:
+        """Have the keeper become the version on the disk when we end."""
+        self._lines.append(ToKeeper.RELOAD)
+        self.flush()
+
+    def _say(self, line: str) -> None:
         """Say something: with the next deposit, and where none comes, in a moment.
 
         Should we die before, the next supervisor finds the same out from the log folders, only with more work. So one waking of the
@@ -156,12 +186,11 @@ class KeeperLine:
         lines, self._lines = self._lines, []
         if self._socket is None:
             return
-        *former, text = _in_datagrams(lines)
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, pack(ends))] if ends else []
+        *former, last = datagrams.lines(lines)
         try:
             for one in former:
-                self._socket.send(one.encode())
-            self._socket.sendmsg([text.encode()], rights)
+                self._socket.send(one)
+            datagrams.send_with(self._socket, last, ends)
         except BlockingIOError:
             # It does nothing but listen; if it does not even do that, it is better dead: we get another one.
             say(f"the keeper, process {self.keeper}, has not listened for {_PATIENCE_SECONDS} s and is killed")
@@ -174,16 +203,13 @@ class KeeperLine:
     def _receive(self) -> tuple[list[str], tuple[int, ...]]:
         if self._socket is None:
             return [], ()
-        try:
-            data, rights, _, _ = self._socket.recvmsg(LARGEST_DATAGRAM, socket.CMSG_SPACE(MOST_DESCRIPTORS_BYTES), socket.MSG_CMSG_CLOEXEC)
-        except OSError:
-            return [], ()
-        return data.decode().split(" ") if data else [], unpack(rights)
+        data, descriptors = datagrams.receive_with(self._socket) or (b"", ())
+        return data.decode().split(" ") if data else [], descriptors
 
     def _hear(self, _events: int) -> None:
         words, _ = self._receive()
         match words:
-            case ["died", *rest]:
+            case [FromKeeper.DIED, *rest]:
                 end = _read_died(rest)
                 self._on_loss.pop(end.pid, None)
                 callback = self._on_death.pop(end.pid, None)
@@ -208,13 +234,3 @@ class KeeperLine:
 def _read_died(words: list[str]) -> Died:
     pid, wait_status, mark, session, start_ticks, user_us, system_us, resident = map(int, words)
     return Died(pid, wait_status, mark, session, start_ticks, user_us, system_us, resident)
-
-
-def _in_datagrams(lines: list[str]) -> list[str]:
-    texts = [lines[0]]
-    for line in lines[1:]:
-        if len(texts[-1]) + len(line) < LARGEST_DATAGRAM:
-            texts[-1] = f"{texts[-1]}\n{line}"
-        else:
-            texts.append(line)
-    return texts

@@ -10,11 +10,14 @@ import os
 import sys
 
 from ..keeper import handover
-from ..keeper.light_process import command, say, unlink_socket
+from ..keeper.light_process import command, say
 from ..state import layout
 from ..state.folders import FOLDER_MODE, is_handle
 from ..state.presence import move_in
-from ..state.small_files import read_file, to_json, write_file
+from ..state.small_files import read_file, write_file
+from ..wire.supervisor_socket import unlink_socket
+from ..wire.words import DO, VERSION, ToSupervisor
+from . import facts
 from .adoption.adopt import Adoption
 from .containment.cgroups import open_cgroups
 from .containment.containment import Boxes
@@ -22,12 +25,12 @@ from .containment.leftovers import name_for
 from .containment.sessions import Sessions
 from .containment.union import Unions
 from .home import Home
-from .job_context import Yard
 from .jobs.registry import Jobs
 from .jobs.spawn import Spawner
 from .keeper_line import KeeperLine
 from .loop import Loop, Timer
-from .worker_line import VERSION, Link, Wish
+from .services import Services
+from .worker_line import Link, Wish
 
 _LARGEST_SIGNAL = 64
 # Who kills a worker to start it again does so sooner.
@@ -55,8 +58,8 @@ class Supervisor:
         self._link = Link(self._loop, listener, self._do)
         name = name_for(os.stat("."))
         self._boxes: Boxes = self._open_boxes(name)
-        self._yard = Yard(self._loop, self._line, self._boxes, layout.LOGS, self._link.tell)
-        self._jobs = Jobs(self._yard, Spawner(files_limit), name)
+        self._services = Services(self._loop, self._line, self._boxes, layout.LOGS, self._link.tell)
+        self._jobs = Jobs(self._services, Spawner(files_limit), name)
 
     def run(self) -> None:
         """Take over, and serve until retired."""
@@ -64,7 +67,7 @@ class Supervisor:
         here = os.stat(".")
         place = f"{here.st_dev} {here.st_ino}\n".encode()
         why_gone = _why_gone(boot, place, noted)
-        Adoption(self._yard, self._jobs, self._line.take_over(), why_gone=why_gone).run()
+        Adoption(self._services, self._jobs, self._line.take_over(), why_gone=why_gone).run()
         if why_gone or not noted:
             # Once a boot: on a disk that is full by now it could not be written again.
             write_file(layout.BOOT, boot + place)
@@ -84,65 +87,62 @@ class Supervisor:
     def _do(self, wish: Wish) -> None:
         """Do one thing. Raises KeyError, TypeError or ValueError if it makes no sense."""
         if "job" in wish:
-            self._do_to_job(wish["do"], _handle(wish["job"]), wish)
+            self._do_to_job(wish[DO], _handle(wish["job"]), wish)
             return
-        match wish["do"]:
-            case "hello":
+        match wish[DO]:
+            case ToSupervisor.HELLO:
                 self._retiring = False
                 self._link.greet()
                 self._say_hello()
-            case "settled":
+            case ToSupervisor.SETTLED:
                 for handle in _list(wish["jobs"]):
                     self._jobs.settle(_handle(handle))
-            case "adopt":
-                Adoption(self._yard, self._jobs, None).take_over([str(name) for name in _list(wish["folders"])])
-            case "recover":
+            case ToSupervisor.ADOPT:
+                Adoption(self._services, self._jobs, None).take_over([str(name) for name in _list(wish["folders"])])
+            case ToSupervisor.RECOVER:
                 self._jobs.tell_all()
-                self._tell(fact="recovered")
-            case "retire":
+                self._link.tell(facts.recovered())
+            case ToSupervisor.RETIRE:
                 self._retiring = True
-            case "reload":
+            case ToSupervisor.RELOAD:
                 self._make_way()
             case unknown:
                 raise ValueError(f"{unknown!r} cannot be done")
 
     def _do_to_job(self, what: object, handle: str, wish: Wish) -> None:
         match what:
-            case "start":
+            case ToSupervisor.START:
                 self._jobs.start(handle, _number(wish.get("queued_at_us", 0), 0, sys.maxsize))
-            case "signal":
+            case ToSupervisor.SIGNAL:
                 self._jobs.send(handle, _number(wish["signal"], 1, _LARGEST_SIGNAL))
-            case "end":
+            case ToSupervisor.END:
                 self._jobs.end(handle, _number(wish["signal"], 1, _LARGEST_SIGNAL), _number(wish["grace_ms"], 0, sys.maxsize))
-            case "pause" | "resume":
-                self._jobs.pause(handle, paused=what == "pause")
+            case ToSupervisor.PAUSE | ToSupervisor.RESUME:
+                self._jobs.pause(handle, paused=what == ToSupervisor.PAUSE)
             case unknown:
                 raise ValueError(f"{unknown!r} cannot be done to a job")
 
     def _say_hello(self) -> None:
         handing = self._handover if self._line.is_up else 0
         keeper = self._line.keeper if self._line.is_up else 0
-        self._tell(
-            fact="hello",
-            version=VERSION,
-            pid=os.getpid(),
-            keeper_pid=keeper,
-            cgroups=self._boxes.cgroups,
-            handover=handing,
-            # Signals are answered.
-            answers=True,
+        self._link.tell(
+            facts.hello(
+                version=VERSION,
+                pid=os.getpid(),
+                keeper_pid=keeper,
+                cgroups=self._boxes.cgroups,
+                handover=handing,
+                # Signals are answered.
+                answers=True,
+            )
         )
 
     def _make_way(self) -> None:
         """End for a supervisor of the version on the disk: in order, but otherwise as if killed. The keeper holds what jobs need of us."""
         if not self._handover or not self._line.is_up:
             raise ValueError("there is no keeper that could go on with another supervisor")
-        self._line.say("reload")
-        self._line.flush()
+        self._line.reload()
         self._loop.end()
-
-    def _tell(self, **fact: object) -> None:
-        self._link.tell(to_json(fact))
 
     def _look_at_home(self) -> None:
         if not self._home.is_gone:
@@ -153,14 +153,13 @@ class Supervisor:
             # No worker can come any more, to whom an end could be told.
             self._retiring = True
             self._jobs.settle_all()
-        nothing_left = not (self._jobs or self._yard.lingering) and self._link.is_quiet()
+        nothing_left = not (self._jobs or self._services.unfinished()) and self._link.is_quiet()
         self._wait_for_a_worker(needed=not nothing_left or self._link.is_connected)
         if not nothing_left:
             return
         if self._retiring:
             self._boxes.close()
-            self._line.say("retire")
-            self._line.flush()
+            self._line.retire()
             if not self._line.is_up:
                 unlink_socket()
             self._loop.end()

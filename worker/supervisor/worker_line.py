@@ -1,20 +1,4 @@
-"""The supervisor's end of the link to the worker: one worker at a time, JSON arrays both ways, a datagram each.
-
-    worker -> supervisor                                    supervisor -> worker
-    {"do":"hello"}                                          {"fact":"hello","version","pid","keeper_pid","cgroups","handover","answers"}
-    {"do":"start","job","queued_at_us"}   once for each     {"fact":"started","job","pid","started_at_us"}
-    {"do":"signal","job","signal"}                          {"fact":"signalled","job","why"}   who did not get it, or none
-                                                            {"fact":"ended","job", what `outcome` says, and resources}
-    {"do":"end","job","signal","grace_ms"}                  {"fact":"stuck","job","pids","why"}   cannot be ended; also in `started`
-    {"do":"pause","job"}          let it stand still        {"fact":"paused","job","paused","why"}   also in `started`, where true
-    {"do":"resume","job"}         let it go on              {"fact":"delayed","job"}         the disk is full; tried again
-    {"do":"settled","jobs"}                                 {"fact":"waits","job","waits"}   in its writes, for room; also in `started`
-    {"do":"recover"}              say all again             {"fact":"recovered"}
-    {"do":"adopt","folders"}      look for the processes of these folders, which were removed and made again
-    {"do":"retire"}               end when nothing is left, without waiting a minute for a worker; taken back by the next hello
-    {"do":"reload"}               make way for a supervisor of the version on the disk; only where `handover` is not 0
-
-A higher `version` of the supervisor's is one that an older worker must not speak to. New words and keys do not raise it.
+"""The supervisor's end of the line to the worker: one worker at a time. The words are those of worker/wire/words.py.
 
 What makes no sense is logged and costs only itself.
 """
@@ -27,14 +11,14 @@ import struct
 from collections import deque
 from collections.abc import Callable
 
-from ..keeper.c_socket import accept, socket
-from ..keeper.light_process import listen, say
+from ..keeper.light_process import say
 from ..state import layout
 from ..state.small_files import from_json, write_file
+from ..wire import datagrams
+from ..wire.c_socket import accept, socket
+from ..wire.supervisor_socket import listen
 from .loop import Loop, log_exception
 
-VERSION = 1
-_LARGEST_DATAGRAM = 60_000
 # So many wishes a turn: a worker that starts thousands at once must not keep the pumps from running.
 _WISHES_A_TURN = 16
 _MOST_UNSENT = 10_000
@@ -151,17 +135,14 @@ class Link:
         """Take one datagram; False if there is none, and the connection is dropped at its end."""
         if self._connection is None:
             return False
-        try:
-            data, _, flags, _ = self._connection.recvmsg(_LARGEST_DATAGRAM)
-        except BlockingIOError:
+        data = datagrams.receive(self._connection)
+        if data is None:
             return False
-        except OSError:
-            data, flags = b"", 0
         if not data:
             self._drop()
             return False
         try:
-            wishes = from_json(data.decode()) if not flags & socket.MSG_TRUNC else None
+            wishes = from_json(data.decode())
         except (ValueError, RecursionError):
             wishes = None
         if not isinstance(wishes, list) or not all(isinstance(wish, dict) for wish in wishes):
@@ -188,15 +169,7 @@ class Link:
         return bool(self._wishes)
 
     def _pack(self) -> None:
-        part: list[str] = []
-        size = 2
-        for fact in self._facts:
-            if part and size + len(fact) + 1 > _LARGEST_DATAGRAM:
-                self._unsent.append(f"[{','.join(part)}]".encode())
-                part, size = [], 2
-            part.append(fact)
-            size += len(fact) + 1
-        self._unsent.append(f"[{','.join(part)}]".encode())
+        self._unsent.extend(datagrams.arrays(self._facts))
         self._facts.clear()
         if len(self._unsent) > _MOST_UNSENT:
             say("the worker does not read: its connection is dropped")
@@ -205,19 +178,12 @@ class Link:
     def _send(self) -> None:
         if self._connection is None:
             return
+        blocked = False
         try:
-            while self._unsent:
-                self._connection.send(self._unsent[0])
-                self._unsent.popleft()
-        except BlockingIOError:
-            self._wait_to_send(blocked=True)
-            return
+            blocked = not datagrams.send_waiting(self._connection, self._unsent)
         except OSError:
             # Not dropped here: what it said before it died is read first.
             self._unsent.clear()
-        self._wait_to_send(blocked=False)
-
-    def _wait_to_send(self, *, blocked: bool) -> None:
-        if blocked != self._blocked and self._connection is not None:
+        if blocked != self._blocked:
             self._blocked = blocked
             self._loop.watch(self._connection.fileno(), select.EPOLLIN | (select.EPOLLOUT if blocked else 0), self._ready)

@@ -36,6 +36,14 @@ class Happening(enum.Enum):
     NOTHING_LEFT = enum.auto()
 
 
+class Reason(enum.Enum):
+    """Who wanted its end first, other than the job itself."""
+
+    ASKED = enum.auto()
+    TIME = enum.auto()
+    OUTPUT = enum.auto()
+
+
 class Effect(enum.Enum):
     """What to do."""
 

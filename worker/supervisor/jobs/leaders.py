@@ -66,7 +66,7 @@ class Leader(Protocol):
 class Child:
     """A child of this supervisor. It stays a zombie until its outcome is on disk: if this process dies before, the keeper inherits it."""
 
-    __slots__ = ("_callback", "_loop", "_pidfd", "pid")
+    __slots__ = ("_pidfd", "pid")
 
     why_unknown = ""
     # The peak memory of this process when last read; see `reap`.
@@ -78,9 +78,7 @@ class Child:
 
     def await_end(self, loop: Loop, callback: OnEnd) -> None:
         """Call back once when it has ended, with its wait status."""
-        self._loop = loop
-        self._callback = callback
-        loop.watch(self._pidfd, select.EPOLLIN, self._look)
+        loop.watch(self._pidfd, select.EPOLLIN, lambda _events: self._look(loop, callback))
 
     def kill(self) -> None:
         """Send SIGKILL to it, even if it left its cgroup or session."""
@@ -97,15 +95,15 @@ class Child:
         resident = use.ru_maxrss * 1024 if use.ru_maxrss > Child._our_most else 0
         return Use(int(use.ru_utime * 1_000_000), int(use.ru_stime * 1_000_000), resident)
 
-    def _look(self, _events: int) -> None:
+    def _look(self, loop: Loop, callback: OnEnd) -> None:
         found = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
         if found is None:
             return
-        self._loop.unwatch(self._pidfd)
+        loop.unwatch(self._pidfd)
         # In the form of wait(2): the status in the second byte, or the signal in the first with 0x80 for a core dump.
         exited = found.si_code == os.CLD_EXITED
         core = 0x80 if found.si_code == os.CLD_DUMPED else 0
-        self._callback(found.si_status << 8 if exited else found.si_status | core)
+        callback(found.si_status << 8 if exited else found.si_status | core)
 
 
 class Fostered:
@@ -142,7 +140,7 @@ class Fostered:
         """Tell the keeper to forget it, and return the resources it used; its outcome must be on disk."""
         if self._stranger is not None:
             self._stranger.reap()
-        self._line.say(f"recorded {self.pid}")
+        self._line.recorded(self.pid)
         return self._use
 
 
@@ -192,7 +190,7 @@ class Stranger:
         """Tell the keeper to forget it; its parent reaps it."""
         os.close(self._pidfd)
         if self._line is not None:
-            self._line.say(f"recorded {self.pid}")
+            self._line.recorded(self.pid)
         return Use()
 
     def _status_of_zombie(self) -> int | None:

@@ -4,9 +4,72 @@ from __future__ import annotations
 
 import os
 from signal import SIGKILL
+from typing import NamedTuple
 
 from ....schemas.naming import signal_name
 from ....schemas.text.sizes import format_limit
+from ...state.folders import STREAMS
+from ...state.job_files import OutcomeFile
+from ...wire.words import Kind
+from .ending import Reason
+
+
+class Course(NamedTuple):
+    """What is known of how a job went, when nothing of it is left but what lingers."""
+
+    pid: int
+    started_at_us: int
+    ended_at_us: int
+    # Of the leader, as waitpid(2) gives it; None where it cannot be known, and `why_unknown` tells why.
+    wait_status: int | None
+    why_unknown: str
+    stdout_bytes: int
+    stderr_bytes: int
+    # Why they are not whole; empty where they are.
+    stdout_problem: str
+    stderr_problem: str
+    reason: Reason | None = None
+    time_limit_ms: int | None = None
+    output_limit_bytes: int | None = None
+    # After which grace it was killed; None: it was not.
+    killed_after_ms: int | None = None
+    # Whether something it wrote was dropped behind its limit, whether something of it goes on, whether some output is not in its log yet.
+    is_over_limit: bool = False
+    lingers: bool = False
+    is_undrained: bool = False
+
+
+def compose(course: Course) -> OutcomeFile:
+    """Say how a job ended, in numbers and in a sentence for people."""
+    verdict = judge(
+        course.wait_status,
+        why_unknown=course.why_unknown,
+        limit_passed_ms=(course.time_limit_ms or 0) if course.reason is Reason.TIME else 0,
+        output_limit_bytes=course.output_limit_bytes if course.reason is Reason.OUTPUT else None,
+        killed_after_ms=course.killed_after_ms,
+    )
+    sentence = verdict.sentence
+    if course.is_over_limit and course.reason is not Reason.OUTPUT:
+        sentence += "; what it wrote beyond its output limit was dropped"
+    if course.lingers:
+        sentence += "; what it left behind goes on"
+    if course.is_undrained:
+        sentence += "; the disk is full, and the last of its output comes into its log when there is room"
+    if course.stdout_problem or course.stderr_problem:
+        sentence += what_is_missing(sentence, dict(zip(STREAMS, (course.stdout_problem, course.stderr_problem), strict=True)))
+    return OutcomeFile(
+        verdict.kind,
+        verdict.exit_status,
+        verdict.signal,
+        sentence,
+        course.pid,
+        course.started_at_us,
+        course.ended_at_us,
+        course.stdout_bytes,
+        course.stderr_bytes,
+        course.stdout_problem,
+        course.stderr_problem,
+    )
 
 
 def seconds(milliseconds: int) -> str:
@@ -15,7 +78,7 @@ def seconds(milliseconds: int) -> str:
 
 
 class Verdict:
-    """How a job ended: the kind is a word of the protocol with the worker, the numbers are those of waitpid(2)."""
+    """How a job ended: the kind is one of `Kind`, numbers are as waitpid(2) tells them."""
 
     __slots__ = ("exit_status", "kind", "sentence", "signal")
 
@@ -40,22 +103,22 @@ def judge(
     `killed_after_ms` the grace time after which it was killed.
     """
     if wait_status is None:
-        verdict = Verdict("lost", f"how it ended is not known: {why_unknown}")
+        verdict = Verdict(Kind.LOST, f"how it ended is not known: {why_unknown}")
     elif os.WIFSIGNALED(wait_status):
         number = os.WTERMSIG(wait_status)
         core = ", and left a core dump" if os.WCOREDUMP(wait_status) else ""
-        verdict = Verdict("signaled", f"ended by {signal_name(number)}{core}", signal=number)
+        verdict = Verdict(Kind.SIGNALED, f"ended by {signal_name(number)}{core}", signal=number)
         if number == SIGKILL and killed_after_ms:
             verdict.sentence = f"did not end within {seconds(killed_after_ms)} of being told to, and was killed (SIGKILL)"
     else:
         status = os.WEXITSTATUS(wait_status)
-        verdict = Verdict("exited", f"exited with status {status}", exit_status=status)
+        verdict = Verdict(Kind.EXITED, f"exited with status {status}", exit_status=status)
     if limit_passed_ms:
         # It was stopped because of the limit, whatever its status is.
-        verdict.kind = "timed_out"
+        verdict.kind = Kind.TIMED_OUT
         verdict.sentence = f"exceeded its time limit of {seconds(limit_passed_ms)}, and {verdict.sentence}"
     elif output_limit_bytes is not None:
-        verdict.kind = "over_limit"
+        verdict.kind = Kind.OVER_LIMIT
         verdict.sentence = f"wrote more than its output limit of {format_limit(output_limit_bytes)}, and {verdict.sentence}"
     return verdict
 

@@ -12,6 +12,7 @@ import os
 import select
 import sys
 from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from ...state.small_files import DISK_FULL, RETRY_SECONDS
 from ..loop import Loop, Timer
@@ -41,19 +42,48 @@ _NUDGE = not _splice_is_noticed(os.uname().release)
 class Quota:
     """How many bytes the pumps of one job may still write together. Further output is dropped."""
 
-    __slots__ = ("is_exceeded", "left", "on_exceeded")
+    __slots__ = ("is_exceeded", "left", "limit_bytes")
 
-    def __init__(self, left: int = sys.maxsize) -> None:
-        self.left = max(0, left)
-        self.is_exceeded = False
-        self.on_exceeded: Callable[[], None] | None = None
+    def __init__(self, limit_bytes: int | None = None, written: int = 0, *, is_exceeded: bool = False) -> None:
+        """Begin with what was written before; without a limit all may be written."""
+        self.limit_bytes = limit_bytes
+        self.left = sys.maxsize if limit_bytes is None else max(0, limit_bytes - written)
+        self.is_exceeded = is_exceeded
 
-    def exceed(self) -> None:
-        """Note that output was dropped; calls `on_exceeded` the first time."""
-        if not self.is_exceeded:
-            self.is_exceeded = True
-            if self.on_exceeded is not None:
-                self.on_exceeded()
+
+class Stream(NamedTuple):
+    """What a pump is made of: a reading end, and the file that it is emptied into.
+
+    Of a job that was taken over `size` is what is in the file, `problem` why it is not whole, and `reopen` opens the file where that could
+    not be done yet (-1).
+    """
+
+    name: str
+    end: int
+    file: int
+    size: int = 0
+    problem: str = ""
+    reopen: Callable[[], int] | None = None
+
+
+class Owner(Protocol):
+    """Whose output is pumped. It hears what happens to that."""
+
+    def output_exceeded(self) -> None:
+        """Hear that more came than the quota allows; called once."""
+        ...
+
+    def output_failed(self, stream: str, why: str) -> None:
+        """Hear why bytes of a stream are dropped; called once for each stream."""
+        ...
+
+    def output_waits(self) -> None:
+        """Hear that a pump began to wait for room on the disk, or no longer does."""
+        ...
+
+    def output_closed(self) -> None:
+        """Hear that nobody can write into the pipe of one stream any more."""
+        ...
 
 
 class Pump:
@@ -64,43 +94,32 @@ class Pump:
         "_full_moves",
         "_loop",
         "_must_find_room",
+        "_name",
+        "_owner",
         "_pipe",
         "_reopen",
         "_retry",
         "_unwritten",
-        "on_problem",
-        "on_waiting",
         "problem",
         "quota",
         "size",
-        "when_closed",
     )
 
-    def __init__(
-        self, loop: Loop, pipe: int, file: int, size: int = 0, quota: Quota | None = None, reopen: Callable[[], int] | None = None
-    ) -> None:
-        """Take ownership of both descriptors. For an adopted job, `reopen` opens the file if that failed before (-1)."""
+    def __init__(self, loop: Loop, stream: Stream, quota: Quota, owner: Owner) -> None:
+        """Take both descriptors."""
         self._loop = loop
-        # -1: there is no writer any more, perhaps from the beginning.
-        self._pipe = pipe
-        self._file = file
-        self._reopen = reopen
+        self._owner = owner
+        # -1 once nobody can write any more, also from the beginning. `problem` says why bytes were dropped, if any were.
+        self._name, self._pipe, self._file, self.size, self.problem, self._reopen = stream
         # Whether an adopted job waited for disk space is not known. Little space on a full disk must be kept for outcomes.
-        self._must_find_room = reopen is not None
+        self._must_find_room = self._reopen is not None
         self._retry: Timer | None = None
-        if pipe < 0:
-            os.close(file)
-        self.size = size
-        self.quota = quota or Quota()
+        if self._pipe < 0:
+            os.close(self._file)
+        self.quota = quota
         self._full_moves = 0
         # If splice cannot be used: bytes that were read, but could not be written yet.
         self._unwritten = memoryview(b"")
-        # Why bytes were dropped; empty if none were. `on_problem` is called once, when the first ones are.
-        self.problem = ""
-        self.on_problem: Callable[[str], None] | None = None
-        self.when_closed: Callable[[], None] | None = None
-        # Called when it begins to wait for disk space, and when it no longer waits.
-        self.on_waiting: Callable[[], None] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -151,8 +170,7 @@ class Pump:
         if self._file >= 0:
             os.close(self._file)
         self._pipe = -1
-        if self.when_closed is not None:
-            self.when_closed()
+        self._owner.output_closed()
 
     def _ready(self, _events: int) -> None:
         self._move()
@@ -202,8 +220,8 @@ class Pump:
 
     def _set_retry(self, timer: Timer | None) -> None:
         waited, self._retry = self.waits, timer
-        if self.waits != waited and self.on_waiting is not None:
-            self.on_waiting()
+        if self.waits != waited:
+            self._owner.output_waits()
 
     def _try_again(self) -> None:
         if self._has_room():
@@ -227,10 +245,11 @@ class Pump:
             dropped = len(self._read(_MOST_A_TURN))
         except OSError:
             return 0
-        if dropped:
-            self.quota.exceed()
-        else:
+        if not dropped:
             self.close()
+        elif not self.quota.is_exceeded:
+            self.quota.is_exceeded = True
+            self._owner.output_exceeded()
         return dropped
 
     def _copy(self, most: int) -> int:
@@ -273,5 +292,4 @@ class Pump:
     def _fail(self, why: str) -> None:
         if not self.problem:
             self.problem = why
-            if self.on_problem is not None:
-                self.on_problem(why)
+            self._owner.output_failed(self._name, why)

@@ -14,15 +14,16 @@ from ...state.folders import STREAMS, intent_path, remove_intent, run_path
 from ...state.found_folders import find_ended
 from ...state.job_files import JobFile, OutcomeFile, outcome_text, read_job, read_outcome, write_outcome
 from ...state.notes import pipes_path, write_pipes
-from ...state.small_files import DISK_FULL, FILE_MODE, RETRY_SECONDS, to_json
+from ...state.small_files import DISK_FULL, FILE_MODE, RETRY_SECONDS
+from ...wire.words import Kind
+from .. import facts
 from ..containment.containment import Box
-from ..facts import ended_fact
-from ..job_context import Yard
 from ..loop import Timer, log_exception
+from ..services import Services
 from .job import Job
 from .leaders import Child, Use
 from .pipes import Pipe
-from .pump import Pump, Quota
+from .pump import Quota, Stream
 from .spawn import CannotStart, Spawner, mark_for
 
 # For a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs a few more for a moment.
@@ -34,8 +35,8 @@ _NEW_LOG = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 class Jobs:
     """The table of jobs, by handle."""
 
-    def __init__(self, yard: Yard, spawner: Spawner, state: str) -> None:
-        self._yard = yard
+    def __init__(self, services: Services, spawner: Spawner, state: str) -> None:
+        self._services = services
         self._spawner = spawner
         self._state = state
         self._running: dict[str, Job] = {}
@@ -62,12 +63,12 @@ class Jobs:
         """Start a job whose intent is on disk, unless it was started before. A fact reports the result."""
         # The folder is found by its name, so its start must not be before the job was queued.
         if not self._running and not self._delayed:
-            self._yard.clock.follow()
-        self._yard.clock.not_before(queued_at_us)
+            self._services.clock.follow()
+        self._services.clock.not_before(queued_at_us)
         if self.knows(handle):
             return
         delayed = self._delayed.pop(handle, None)
-        self._yard.loop.cancel(delayed)
+        self._services.loop.cancel(delayed)
         try:
             job = self._launch(handle)
         except CannotStart as reason:
@@ -75,10 +76,10 @@ class Jobs:
         except OSError as error:
             if error.errno in DISK_FULL:
                 if delayed is None:
-                    self._yard.report(to_json({"fact": "delayed", "job": handle}))
-                self._delayed[handle] = self._yard.loop.after(RETRY_SECONDS, lambda: self.start(handle))
+                    self._services.report(facts.delayed(handle))
+                self._delayed[handle] = self._services.loop.after(RETRY_SECONDS, lambda: self.start(handle))
                 return
-            if not os.path.exists(intent_path(self._yard.logs, handle)) and self._ended_before(handle):
+            if not os.path.exists(intent_path(self._services.logs, handle)) and self._ended_before(handle):
                 return
             where = f": {error.filename}" if error.filename else ""
             self.failed(handle, OWN_FAILURE, f"{error.strerror}{where}")
@@ -91,13 +92,18 @@ class Jobs:
     def add(self, job: Job, age_seconds: float | None = 0.0) -> None:
         """Add a job that has a process."""
         self._running[job.handle] = job
-        self._yard.report(job.started_fact())
-        job.begin(self._job_ended, age_seconds)
+        self._services.report(job.started_fact())
+        job.begin(age_seconds)
 
     def add_ended(self, handle: str, fact: str) -> None:
         """Add a job that has ended and is not settled."""
         self._ended[handle] = fact
-        self._yard.report(fact)
+        self._services.report(fact)
+
+    def ended(self, job: Job, fact: str) -> None:
+        """Take note that a job that ran has ended, and report it."""
+        del self._running[job.handle]
+        self.add_ended(job.handle, fact)
 
     def send(self, handle: str, number: int) -> None:
         """Send a signal to every process of a job; a fact reports the result, even if it is not running."""
@@ -105,7 +111,7 @@ class Jobs:
         if job is not None:
             job.send(number)
         else:
-            self._yard.report(to_json({"fact": "signalled", "job": handle, "why": ""}))
+            self._services.report(facts.signalled(handle, ""))
 
     def end(self, handle: str, number: int, grace_ms: int) -> None:
         """End a job, if it is running; one that waits for disk space is cancelled."""
@@ -113,8 +119,8 @@ class Jobs:
         if job is not None:
             job.end(number, grace_ms)
         elif handle in self._delayed:
-            self._yard.loop.cancel(self._delayed.pop(handle))
-            self.failed(handle, 0, "stopped before it could start", kind="cancelled")
+            self._services.loop.cancel(self._delayed.pop(handle))
+            self.failed(handle, 0, "stopped before it could start", kind=Kind.CANCELLED)
 
     def pause(self, handle: str, *, paused: bool) -> None:
         """Pause or resume a job, if it is running."""
@@ -128,10 +134,10 @@ class Jobs:
     def settle(self, handle: str) -> None:
         """Forget a job whose end is durable elsewhere."""
         if self._ended.pop(handle, None) is not None:
-            self._yard.line.say(f"settled {handle}")
+            self._services.line.settled(handle)
         elif handle not in self._running and handle not in self._delayed:
             # The desk was killed before it knew whether this job had been started, and the next desk was told to cancel it.
-            remove_intent(self._yard.logs, handle)
+            remove_intent(self._services.logs, handle)
 
     def settle_all(self) -> None:
         """Forget all jobs that have ended, because nobody will ask for them."""
@@ -141,19 +147,19 @@ class Jobs:
     def tell_all(self) -> None:
         """Report all jobs again."""
         for job in self._running.values():
-            self._yard.report(job.started_fact())
+            self._services.report(job.started_fact())
         for fact in self._ended.values():
-            self._yard.report(fact)
+            self._services.report(fact)
 
-    def failed(self, handle: str, status: int, sentence: str, kind: str = "failed_to_start") -> None:
+    def failed(self, handle: str, status: int, sentence: str, kind: str = Kind.FAILED_TO_START) -> None:
         """Record that an intent did not become a process (`lost`: that it is not known whether it did)."""
-        started_at_us = self._yard.clock.now_us()
+        started_at_us = self._services.clock.now_us()
         outcome = OutcomeFile(
-            kind=kind, exit_status=status, sentence=sentence, started_at_us=started_at_us, ended_at_us=self._yard.clock.now_us()
+            kind=kind, exit_status=status, sentence=sentence, started_at_us=started_at_us, ended_at_us=self._services.clock.now_us()
         )
         text = outcome_text(outcome)
-        path = run_path(self._yard.logs, 0, started_at_us, outcome.ended_at_us)
-        intent = intent_path(self._yard.logs, handle)
+        path = run_path(self._services.logs, 0, started_at_us, outcome.ended_at_us)
+        intent = intent_path(self._services.logs, handle)
         try:
             # So that its logs can be read: empty, or with what a lost job wrote.
             for name in STREAMS:
@@ -162,26 +168,22 @@ class Jobs:
             os.rename(intent, path)
         except OSError as error:
             say(f"job {handle} could not be started, and its outcome could not be written: {error}")
-        self._yard.line.say(f"deposit {handle}")
-        self._yard.line.say(f"ended {handle} {path.rpartition('/')[2]}")
-        self.add_ended(handle, ended_fact(handle, text, Use()))
+        self._services.line.deposit_nothing(handle)
+        self._services.line.ended(handle, path.rpartition("/")[2])
+        self.add_ended(handle, facts.ended(handle, text, Use()))
 
     def _ended_before(self, handle: str) -> bool:
         # It ran, and the processes that knew of its end died before that was settled.
-        folder = find_ended(self._yard.logs, {handle}).get(handle, "")
+        folder = find_ended(self._services.logs, {handle}).get(handle, "")
         outcome = read_outcome(folder)
         if outcome is None:
             return False
-        self.add_ended(handle, ended_fact(handle, outcome_text(outcome), Use()))
+        self.add_ended(handle, facts.ended(handle, outcome_text(outcome), Use()))
         return True
 
-    def _job_ended(self, job: Job, fact: str) -> None:
-        del self._running[job.handle]
-        self.add_ended(job.handle, fact)
-
     def _launch(self, handle: str) -> Job:
-        intent = intent_path(self._yard.logs, handle)
-        if len(self._running) + len(self._yard.lingering) >= self._most_running:
+        intent = intent_path(self._services.logs, handle)
+        if len(self._running) + self._services.unfinished() >= self._most_running:
             raise CannotStart(OWN_FAILURE, f"{len(self._running)} jobs are running, and there are no file descriptors for more")
         file = read_job(intent)
         logs: list[int] = []
@@ -195,7 +197,7 @@ class Jobs:
             for name in STREAMS:
                 logs.append(os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE))  # noqa: PERF401 -- as above
             mark = self.mark(handle)
-            box = self._yard.boxes.take(mark)
+            box = self._services.boxes.take(mark)
             leader = self._spawn(file, mark, intent, box, pipes)
         except BaseException:
             for fd in (*logs, *(pipe.read_end for pipe in pipes)):
@@ -207,12 +209,12 @@ class Jobs:
         if fault_points.ARMED:
             fault_points.reach("after-fork-before-record")
         started_at_us, folder = self._rename(intent, leader.pid)
-        quota = Quota() if file.output_limit_bytes is None else Quota(file.output_limit_bytes)
-        pumps = [Pump(self._yard.loop, pipe.read_end, log, quota=quota) for pipe, log in zip(pipes, logs, strict=True)]
-        return Job(self._yard, file, folder, started_at_us, leader, box, pumps)
+        quota = Quota(file.output_limit_bytes)
+        streams = [Stream(name, pipe.read_end, log) for name, pipe, log in zip(STREAMS, pipes, logs, strict=True)]
+        return Job(self._services, file, folder, started_at_us, leader, box, streams=streams, quota=quota, on_end=self.ended)
 
     def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, pipes: list[Pipe]) -> Child:
-        self._yard.line.deposit(file.handle, tuple(pipe.read_end for pipe in pipes))
+        self._services.line.deposit(file.handle, tuple(pipe.read_end for pipe in pipes))
         if fault_points.ARMED:
             fault_points.reach("after-intent-before-fork")
         try:
@@ -221,13 +223,13 @@ class Jobs:
             return _watch(pid)
         except BaseException:
             box.release()
-            self._yard.line.say(f"drained {file.handle}")
+            self._services.line.drained(file.handle)
             raise
 
     def _rename(self, intent: str, pid: int) -> tuple[int, str]:
         while True:
-            started_at_us = self._yard.clock.now_us()
-            folder = run_path(self._yard.logs, pid, started_at_us)
+            started_at_us = self._services.clock.now_us()
+            folder = run_path(self._services.logs, pid, started_at_us)
             try:
                 os.rename(intent, folder)
             except OSError as error:

@@ -1,4 +1,4 @@
-"""Reopen the logs of an adopted job, with pumps that continue where those of the earlier supervisor were.
+"""Reopen the logs of an adopted job, for pumps that continue where those of the earlier supervisor were.
 
 If the disk is full or read-only at the moment, the pumps wait for it, as the earlier ones would have done.
 """
@@ -13,25 +13,20 @@ from ...state.folders import STREAMS
 from ...state.job_files import JobFile
 from ...state.notes import is_over_limit, read_problems
 from ...state.small_files import DISK_FULL, FILE_MODE
-from ..loop import Loop
-from .pump import Pump, Quota
+from .pump import Quota, Stream
 
 
-def reopen_pumps(loop: Loop, file: JobFile, folder: str, ends: tuple[int, ...]) -> list[Pump]:
-    """Return the pumps of stdout and stderr. Raises OSError if the folder is gone."""
+def reopen_streams(file: JobFile, folder: str, ends: tuple[int, ...]) -> tuple[list[Stream], Quota]:
+    """Return the streams of stdout and stderr for these read ends, and the quota that is left. Raises OSError if the folder is gone."""
     sizes = [_size_of(f"{folder}/{name}") for name in STREAMS]
-    quota = Quota() if file.output_limit_bytes is None else Quota(file.output_limit_bytes - sum(sizes))
-    quota.is_exceeded = is_over_limit(folder)
-    pumps = []
+    streams = []
     for end, name, size, problem in zip(ends, STREAMS, sizes, read_problems(folder), strict=True):
 
         def reopen(path: str = f"{folder}/{name}") -> int:
             return _open(path)
 
-        pump = Pump(loop, end, _unless_full(reopen), size, quota, reopen)
-        pump.problem = problem
-        pumps.append(pump)
-    return pumps
+        streams.append(Stream(name, end, _unless_full(reopen), size, problem, reopen))
+    return streams, Quota(file.output_limit_bytes, sum(sizes), is_exceeded=is_over_limit(folder))
 
 
 def _open(path: str) -> int:

@@ -19,7 +19,7 @@ from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.engine import LocalEngine
 from jobwire.worker.state import folders, job_files, layout
 from jobwire.worker.state.job_files import OutcomeFile
-from jobwire.worker.supervisor import worker_line
+from jobwire.worker.wire import words
 
 
 class OtherSupervisor:
@@ -118,7 +118,7 @@ async def test_a_supervisor_that_can_makes_way_and_no_other_line_is_taken_up(pai
 
 
 async def test_a_supervisor_of_a_newer_line_is_refused_in_words(pair: Pair) -> None:
-    pair.meet(version=worker_line.VERSION + 1)
+    pair.meet(version=words.VERSION + 1)
     with pytest.raises(Refused, match="is of a newer jobwire and speaks version") as refused:
         await pair.engine.recover([])
     assert refused.value.code is Code.FAILED_PRECONDITION

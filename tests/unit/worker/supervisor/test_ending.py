@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Callable
 
 from hypothesis import strategies as st
@@ -11,12 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from machines import at_length, briefly
 
 from jobwire.worker.state.job_files import JobFile
-from jobwire.worker.supervisor.job_context import Yard
 from jobwire.worker.supervisor.jobs.ending import TABLE, Effect, Happening, Stage
 from jobwire.worker.supervisor.jobs.job import Job
 from jobwire.worker.supervisor.jobs.leaders import Use
-from jobwire.worker.supervisor.jobs.pump import Quota
+from jobwire.worker.supervisor.jobs.outcome_files import OutcomeFiles
+from jobwire.worker.supervisor.jobs.pump import Quota, Stream
 from jobwire.worker.supervisor.loop import Loop
+from jobwire.worker.supervisor.services import Services
 
 HANDLE = f"{'1' * 32}.{'2' * 64}"
 LIMIT_SECONDS = 5.5
@@ -60,30 +62,22 @@ class Clock(Loop):
 
 
 class Processes:
-    """Leader, box and pumps of a job, which record what is done to them."""
+    """Leader, box and keeper of a job, which record what is done to them."""
 
     pid = 7
-    why_unknown = problem = ""
-    size = 0
-    is_open = False
+    why_unknown = ""
 
     def __init__(self) -> None:
-        self.quota = Quota()
         self.done: list[object] = []
         self.left = True
         self.leader_ends: Callable[[int | None], None] = lambda _: None
         self.emptied: Callable[[], None] = lambda: None
-
-    def begin(self) -> None: ...
 
     def await_end(self, loop: Loop, callback: Callable[[int | None], None]) -> None:
         self.leader_ends = callback
 
     def reap(self) -> Use:
         return Use()
-
-    def drain(self) -> bool:
-        return True
 
     def pids(self) -> list[int]:
         return [7]
@@ -104,10 +98,10 @@ class Processes:
 
     def release(self) -> None: ...
 
-    def say(self, line: str) -> None: ...
+    def drained(self, handle: str) -> None: ...
 
 
-class PaperlessYard(Yard):
+class Paperless(OutcomeFiles):
     """Writes nothing to the disk."""
 
     def write(self, handle: str, folder: str, text: str) -> bool:
@@ -183,9 +177,15 @@ class AnEndIsBroughtAbout(RuleBasedStateMachine):
         self.facts: list[dict[str, object]] = []
         self.stuck: list[str] = []
         file = JobFile(HANDLE, ["true"], [], "/", False, "", [], int(LIMIT_SECONDS * 1000) if limited else None, 15, grace * 1000)  # noqa: FBT003 -- as in the file
-        yard = PaperlessYard(self.clock, self.processes, None, "", self.stuck.append)  # type: ignore[arg-type] # reason: doubles
-        self.job = PaperlessJob(yard, file, "", 1, self.processes, self.processes, [self.processes, self.processes])  # type: ignore[arg-type,list-item] # reason: doubles
-        self.job.begin(lambda _, fact: self.facts.append(json.loads(fact)))
+        services = Services(self.clock, self.processes, None, "", self.stuck.append)  # type: ignore[arg-type] # reason: doubles
+        services.outcome_files = Paperless(self.clock)
+        streams = [Stream(name, -1, os.open(os.devnull, os.O_WRONLY)) for name in ("stdout", "stderr")]
+        leader = box = self.processes
+        self.job = PaperlessJob(services, file, "", 1, leader, box, streams=streams, quota=Quota(), on_end=self.hear)  # type: ignore[arg-type] # reason: doubles
+        self.job.begin()
+
+    def hear(self, _job: Job, fact: str) -> None:
+        self.facts.append(json.loads(fact))
 
     @rule(number=st.sampled_from((2, 15)), grace=st.integers(0, 6))
     def somebody_stops_it(self, number: int, grace: int) -> None:

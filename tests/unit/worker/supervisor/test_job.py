@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from jobwire.worker.state.job_files import JobFile
-from jobwire.worker.supervisor import job_context as yards
-from jobwire.worker.supervisor.job_context import Yard
 from jobwire.worker.supervisor.jobs import job as jobs
+from jobwire.worker.supervisor.jobs import outcome_files
 from jobwire.worker.supervisor.jobs.job import Job
 from jobwire.worker.supervisor.jobs.leaders import Use
-from jobwire.worker.supervisor.jobs.pump import Pump
+from jobwire.worker.supervisor.jobs.pump import Pump, Quota, Stream
 from jobwire.worker.supervisor.loop import Loop
+from jobwire.worker.supervisor.services import Services
 
 HANDLE = f"{'1' * 32}.{'2' * 64}"
 FILE = JobFile(HANDLE, ["true"], [], "/", False, "", [], None, 15, 50)  # noqa: FBT003 -- as in the file
@@ -95,8 +95,11 @@ class Line:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def say(self, line: str) -> None:
-        self.said.append(line.split(maxsplit=1)[0])
+    def ended(self, _handle: str, _folder: str) -> None:
+        self.said.append("ended")
+
+    def drained(self, _handle: str) -> None:
+        self.said.append("drained")
 
 
 class House:
@@ -107,10 +110,13 @@ class House:
         self.ended: list[dict[str, object]] = []
         self.folder = tmp_path / "7_start"
         self.folder.mkdir()
-        self.yard = Yard(self.loop, self.line, None, str(tmp_path), lambda fact: self.reports.append(json.loads(fact)))  # type: ignore[arg-type] # reason: doubles
-        pumps = [Pump(self.loop, -1, os.open(self.folder / name, os.O_CREAT | os.O_WRONLY)) for name in ("stdout", "stderr")]
-        self.job = Job(self.yard, file, str(self.folder), 1, self.leader, self.box, pumps)
-        self.job.begin(lambda _job, fact: self.ended.append(json.loads(fact)))
+        self.services = Services(self.loop, self.line, None, str(tmp_path), lambda fact: self.reports.append(json.loads(fact)))  # type: ignore[arg-type] # reason: doubles
+        streams = [Stream(name, -1, os.open(self.folder / name, os.O_CREAT | os.O_WRONLY)) for name in ("stdout", "stderr")]
+        self.job = Job(self.services, file, str(self.folder), 1, self.leader, self.box, streams=streams, quota=Quota(), on_end=self.hear)
+        self.job.begin()
+
+    def hear(self, _job: Job, fact: str) -> None:
+        self.ended.append(json.loads(fact))
 
     def run(self, seconds: float) -> None:
         self.loop.after(seconds, self.loop.end)
@@ -166,23 +172,23 @@ def test_an_end_can_only_come_nearer(house: House) -> None:
 def test_an_end_is_told_while_its_outcome_waits_for_room_on_the_disk_and_the_zombie_is_kept_until_then(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, full = yards.write_outcome, [OSError(28, "full")]
+    write, full = outcome_files.write_outcome, [OSError(28, "full")]
 
     def limited(folder: str, text: str) -> None:
         if full:
             raise full.pop()
         write(folder, text)
 
-    monkeypatch.setattr(yards, "write_outcome", limited)
-    monkeypatch.setattr(yards, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(outcome_files, "write_outcome", limited)
+    monkeypatch.setattr(outcome_files, "RETRY_SECONDS", 0.01)
     house.box.members.clear()
     house.leader.end(0)
     assert house.ended[0]["exit_status"] == 0
     assert house.box.done == []
-    assert house.yard.lingering
+    assert house.services.unfinished() == 1
     house.run(0.05)
     assert house.box.done == ["reap", "release"]
-    assert not house.yard.lingering
+    assert house.services.unfinished() == 0
     (folder,) = house.folder.parent.iterdir()
     assert folder.name.count("_") == 2
     assert json.loads((folder / "outcome").read_text())["exit_status"] == 0

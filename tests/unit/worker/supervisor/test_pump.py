@@ -8,8 +8,31 @@ import pytest
 from inotify_simple import INotify, flags
 
 from jobwire.worker.supervisor.jobs import pump as pumps
-from jobwire.worker.supervisor.jobs.pump import Pump, Quota
+from jobwire.worker.supervisor.jobs.pump import Pump, Quota, Stream
 from jobwire.worker.supervisor.loop import Loop
+
+
+class Owner:
+    """Hears what happens to the output."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def output_exceeded(self) -> None:
+        self.heard.append("exceeded")
+
+    def output_failed(self, stream: str, why: str) -> None:
+        self.heard.append(f"{stream}: {why}")
+
+    def output_waits(self) -> None:
+        self.heard.append("waits")
+
+    def output_closed(self) -> None:
+        self.heard.append("closed")
+
+
+def pump_of(loop: Loop, end: int, file: int, size: int = 0, reopen: Callable[[], int] | None = None) -> Pump:
+    return Pump(loop, Stream("stdout", end, file, size, reopen=reopen), Quota(), Owner())
 
 
 class Job:
@@ -21,7 +44,7 @@ class Job:
         # As a job's: its reading end waits where one does not see to it.
         read_end, self.end = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.end, False)
-        self.pump = Pump(self.loop, read_end, os.open(self.log, os.O_WRONLY | os.O_CREAT))
+        self.pump = pump_of(self.loop, read_end, os.open(self.log, os.O_WRONLY | os.O_CREAT))
         self.pump.begin()
 
     def close(self) -> None:
@@ -68,7 +91,7 @@ def test_a_pump_adopted_goes_on_at_the_end_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "stdout").write_bytes(b"before ")
     read_end, end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     file = os.open(tmp_path / "stdout", os.O_WRONLY)
-    pump = Pump(Loop(), read_end, file, os.lseek(file, 0, os.SEEK_END))
+    pump = pump_of(Loop(), read_end, file, os.lseek(file, 0, os.SEEK_END))
     os.write(end, b"after")
     os.close(end)
     assert pump.drain()
@@ -143,21 +166,21 @@ def test_kernels_are_told_apart(release: str, noticed: bool) -> None:  # noqa: F
 
 
 def test_no_more_than_the_quota_gets_into_the_logs_and_what_comes_beyond_is_dropped_and_told_once(tmp_path: Path) -> None:
-    loop, told, quota = Loop(), [], Quota(10)
-    quota.on_exceeded = lambda: told.append("exceeded")
+    loop, owner, quota = Loop(), Owner(), Quota(10)
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)]
     files = [tmp_path / name for name in ("stdout", "stderr")]
-    pumps = [Pump(loop, read, os.open(file, os.O_WRONLY | os.O_CREAT), quota=quota) for (read, _), file in zip(pipes, files, strict=True)]
+    streams = [Stream(file.name, read, os.open(file, os.O_WRONLY | os.O_CREAT)) for (read, _), file in zip(pipes, files, strict=True)]
+    pumps = [Pump(loop, stream, quota, owner) for stream in streams]
     (_, stdout), (_, stderr) = pipes
     for end, data in ((stdout, b"123456"), (stderr, b"7890")):
         os.write(end, data)
         assert [pump.drain() for pump in pumps] == [True, True]
-    assert told == []
+    assert owner.heard == []
     for end in (stdout, stderr):
         os.write(end, b"more")
         assert [pump.drain() for pump in pumps] == [True, True]
         os.close(end)
-    assert told == ["exceeded"]
+    assert owner.heard.count("exceeded") == 1
     assert [pump.drain() for pump in pumps] == [True, True]
     assert [file.read_bytes() for file in files] == [b"123456", b"7890"]
     assert not any(pump.is_open for pump in pumps)
@@ -191,7 +214,7 @@ def test_a_pump_that_was_taken_over_leaves_the_room_that_is_kept_for_ends(tmp_pa
     job = Job(tmp_path)
     job.pump.close()
     read_end, job.end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    job.pump = Pump(job.loop, read_end, os.open(job.log, os.O_WRONLY), reopen=lambda: pytest.fail("it is open"))
+    job.pump = pump_of(job.loop, read_end, os.open(job.log, os.O_WRONLY), reopen=lambda: pytest.fail("it is open"))
     os.write(job.end, b"data")
     job.pump.begin()
     assert job.pump.waits
@@ -215,7 +238,7 @@ def test_a_log_that_cannot_be_opened_yet_is_waited_for(tmp_path: Path, monkeypat
             raise refusals.pop()
         return os.open(job.log, os.O_WRONLY)
 
-    job.pump = Pump(job.loop, read_end, -1, reopen=reopen)
+    job.pump = pump_of(job.loop, read_end, -1, reopen=reopen)
     os.write(job.end, b"data")
     job.pump.begin()
     assert job.pump.waits

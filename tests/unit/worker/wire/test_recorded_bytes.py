@@ -1,0 +1,247 @@
+"""What worker, supervisor and keeper of an earlier version say, byte for byte: it is understood, and said in the same way.
+
+Workers, supervisors and keepers of different versions meet at each reload. Never change what is recorded here; add to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import select
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobwire.broker.engine import Delayed, Ended, Launch, Paused, Started
+from jobwire.schemas.job import Outcome, OutcomeKind, ResourceUse
+from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.spec import JobSpec
+from jobwire.worker.engine.supervisor_line import Link as WorkerEnd
+from jobwire.worker.engine.unanswered import Unanswered
+from jobwire.worker.keeper.deposits import Deposits
+from jobwire.worker.keeper.supervisor_line import Line as KeeperEnd
+from jobwire.worker.state.job_files import OutcomeFile, outcome_text
+from jobwire.worker.supervisor import facts
+from jobwire.worker.supervisor.jobs.leaders import Use
+from jobwire.worker.supervisor.keeper_line import Deposited, Died, KeeperLine
+from jobwire.worker.supervisor.loop import Loop
+from jobwire.worker.supervisor.worker_line import Link as SupervisorEnd
+from jobwire.worker.wire.words import DO, ToSupervisor
+
+KEY = AttemptKey(b"\x22" * 32, b"\x11" * 16, 1)
+HANDLE = "11" * 16 + "." + "22" * 32
+OUTCOME = OutcomeFile("exited", 3, 0, 'it said "no"', 7, 1000, 2000, 5, 6, "", "disk full")
+
+WISHES = [
+    b'[{"do":"hello"},{"do":"recover"}]',
+    b'[{"do":"start","job":"%s","queued_at_us":900}]' % HANDLE.encode(),
+    b'[{"do":"signal","job":"%s","signal":10},{"do":"pause","job":"%s"},{"do":"resume","job":"%s"}]' % ((HANDLE.encode(),) * 3),
+    b'[{"do":"end","job":"%s","signal":15,"grace_ms":2500}]' % HANDLE.encode(),
+    b'[{"do":"settled","jobs":["%s"]},{"do":"adopt","folders":["7_x"]}]' % HANDLE.encode(),
+    b'[{"do":"retire"},{"do":"reload"}]',
+]
+FACTS = [
+    b'[{"fact":"hello","version":1,"pid":7,"keeper_pid":6,"cgroups":true,"handover":1,"answers":true},{"fact":"recovered"}]',
+    b'[{"fact":"started","job":"%s","pid":7,"started_at_us":1000}]' % HANDLE.encode(),
+    b'[{"fact":"started","job":"%s","pid":7,"started_at_us":1000,"paused":true,"waits":true,"stuck":"7 stays"}]' % HANDLE.encode(),
+    b'[{"fact":"signalled","job":"%s","why":""},{"fact":"paused","job":"%s","paused":false,"why":"not ours"}]' % ((HANDLE.encode(),) * 2),
+    b'[{"fact":"stuck","job":"%s","pids":[7,8],"why":"7 stays"},{"fact":"delayed","job":"%s"}]' % ((HANDLE.encode(),) * 2),
+    b'[{"fact":"waits","job":"%s","waits":true}]' % HANDLE.encode(),
+    b'[{"fact":"ended","job":"%s","version":1,"kind":"exited","exit_status":3,"signal":0,"sentence":"it said \\"no\\"","pid":7,'
+    b'"started_at_us":1000,"ended_at_us":2000,"stdout_bytes":5,"stderr_bytes":6,"stdout_problem":"","stderr_problem":"disk full",'
+    b'"user_us":1,"system_us":2,"max_resident_bytes":4096}]' % HANDLE.encode(),
+]
+TO_KEEPER = [
+    b"again",
+    b"adopted 7 8",
+    b"stranger 9",
+    b"drained h\nended h 7_1_2\nsettled h\nrecorded 7\ndeposit i",
+    b"deposit h",
+    b"retire",
+    b"reload",
+]
+FROM_KEEPER = [b"deposit h - 0", b"deposit i 7_1_2 1", b"stranger 9", b"died 7 256 1 7 99 5 6 4096", b"handed 1"]
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        for one in (ours, theirs):
+            one.settimeout(0)
+        yield ours, theirs
+
+
+async def test_the_worker_says_what_is_recorded(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    link = WorkerEnd(ours, asyncio.get_running_loop(), lambda _: None, lambda: None)
+    said = Unanswered("")
+    messages = [
+        [{DO: ToSupervisor.HELLO}, {DO: ToSupervisor.RECOVER}],
+        said.start([Launch(KEY, JobSpec((b"true",)), 900)]),
+        [said.signal(HANDLE, 10, lambda _: None), said.pause(HANDLE, paused=True), said.pause(HANDLE, paused=False)],
+        [said.end(HANDLE, 15, 2500)],
+        [{DO: ToSupervisor.SETTLED, "jobs": [HANDLE]}, {DO: ToSupervisor.ADOPT, "folders": ["7_x"]}],
+        [{DO: ToSupervisor.RETIRE}, {DO: ToSupervisor.RELOAD}],
+    ]
+    for one in messages:
+        link.send(one)
+        link._flush()
+    assert [theirs.recv(65536) for _ in WISHES] == WISHES
+    link.close()
+
+
+def supervisor_end(state: Path, do: Callable[[dict[str, object]], None], loop: Loop) -> tuple[SupervisorEnd, socket.socket]:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(str(state / "supervisor.sock"))
+    listener.listen()
+    listener.settimeout(0)
+    link = SupervisorEnd(loop, listener.detach(), do)
+    link.open()
+    worker = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    worker.connect(str(state / "supervisor.sock"))
+    worker.settimeout(60)
+    return link, worker
+
+
+def test_the_supervisor_understands_what_is_recorded_and_answers_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    loop, heard = Loop(), []
+    replies = iter(
+        [
+            [facts.hello(version=1, pid=7, keeper_pid=6, cgroups=True, handover=1, answers=True), facts.recovered()],
+            [facts.started(HANDLE, 7, 1000, paused=False, waits=False)],
+            [facts.started(HANDLE, 7, 1000, paused=True, waits=True, stuck="7 stays")],
+            [facts.signalled(HANDLE, ""), facts.paused(HANDLE, "not ours", is_paused=False)],
+            [facts.stuck(HANDLE, [7, 8], "7 stays"), facts.delayed(HANDLE)],
+            [facts.waits(HANDLE, does_wait=True)],
+            [facts.ended(HANDLE, outcome_text(OUTCOME), Use(1, 2, 4096))],
+        ]
+    )
+    expected = [wish for datagram in WISHES for wish in json.loads(datagram)]
+
+    def do(wish: dict[str, object]) -> None:
+        heard.append(wish)
+        link.greet()
+
+    link, worker = supervisor_end(tmp_path, do, loop)
+    with worker:
+        for datagram in WISHES:
+            worker.send(datagram)
+
+        def tell() -> None:
+            # After each turn one datagram, once all is heard.
+            reply = next(replies, None) if len(heard) == len(expected) else []
+            for fact in reply or []:
+                link.tell(fact)
+            if reply is None:
+                loop.end()
+            else:
+                loop.after(0, lambda: None)
+
+        loop.before_sleep(tell)
+        loop.run()
+        assert heard == expected
+        assert [worker.recv(65536) for _ in FACTS] == FACTS
+    link._drop()
+    os.close(link.detach_listener())
+
+
+async def test_the_worker_understands_what_is_recorded(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    messages: list[dict[str, Any]] = []
+    link = WorkerEnd(ours, asyncio.get_running_loop(), messages.extend, lambda: None)
+    for datagram in FACTS:
+        theirs.send(datagram)
+    link._read()
+    said = Unanswered("")
+    said.start([Launch(KEY, JobSpec((b"true",)), 900)])
+    # The engine itself takes these.
+    own = [message for message in messages if message["fact"] in {"hello", "recovered", "signalled"}]
+    found = [fact for message in messages if message not in own for fact in said.read(message)]
+    assert len(own) == 3
+    assert found[0] == Started(KEY, 7, 1000, adopted=False, paused=False)
+    assert found[1] == Started(KEY, 7, 1000, adopted=True, paused=True)
+    assert [fact.stuck for fact in found if isinstance(fact, Delayed)] == [False, True, True, False, False]
+    assert Paused(KEY, paused=False, why="not ours") in found
+    outcome = Outcome(OutcomeKind.EXITED, 3, 0, 'it said "no"', ResourceUse(1, 2, 4096), 5, 6, "", "disk full")
+    assert found[-1] == Ended(KEY, 7, 1000, 2000, outcome)
+    link.close()
+
+
+def test_the_supervisor_says_to_the_keeper_what_is_recorded(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    line = KeeperLine(Loop(), ours.detach())
+    ours_end, other = os.pipe()
+    theirs.send(b"handed 0")
+    line.catch_up()
+    line.adopted([7, 8])
+    line.hold(9, ours_end)
+    line.drained("h")
+    line.ended("h", "7_1_2")
+    line.settled("h")
+    line.recorded(7)
+    line.deposit("i", (ours_end, other))
+    line.deposit_nothing("h")
+    line.flush()
+    line.retire()
+    line.reload()
+    received = [socket.recv_fds(theirs, 65536, 2) for _ in TO_KEEPER]
+    assert [data for data, _, _, _ in received] == TO_KEEPER
+    assert [len(descriptors) for _, descriptors, _, _ in received] == [0, 0, 1, 2, 0, 0, 0]
+    for descriptor in (ours_end, other, *(one for _, descriptors, _, _ in received for one in descriptors)):
+        os.close(descriptor)
+    line._lost()
+
+
+def test_the_keeper_understands_what_is_recorded(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    heard: list[tuple[str, int]] = []
+
+    def hear(line: str, descriptors: tuple[int, ...]) -> None:
+        heard.append((line, len(descriptors)))
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    end = KeeperEnd(select.poll(), hear)
+    end.open(ours)
+    pipe = os.pipe()
+    for datagram in TO_KEEPER:
+        socket.send_fds(theirs, [datagram], pipe if datagram.endswith(b"deposit i") else ())
+    end.listen()
+    lines = [line for datagram in TO_KEEPER for line in datagram.decode().split("\n")]
+    assert heard == [(line, 2 if line == "deposit i" else 0) for line in lines]
+    deposits = Deposits()
+    deposits.hear("deposit", ["h"], pipe)
+    deposits.hear("deposit", ["i"], os.pipe())
+    deposits.hear("ended", ["i", "7_1_2"], ())
+    deposits.hear("settled", ["i"], ())
+    assert [line.encode() for line, _ in deposits.told_again()] == FROM_KEEPER[:2]
+    for handle in ("h", "i"):
+        deposits.hear("drained", [handle], ())
+    end.hang_up()
+
+
+def test_the_supervisor_understands_the_keeper(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    line = KeeperLine(Loop(), ours.detach())
+    pipe = os.pipe()
+    for datagram in FROM_KEEPER:
+        count = {b"deposit h - 0": 2, b"stranger 9": 1}.get(datagram, 0)
+        socket.send_fds(theirs, [datagram], pipe[:count])
+    handover = line.take_over()
+    assert handover.first
+    assert {one.handle: (one.folder, one.settled, len(one.ends)) for one in handover.deposits.values()} == {
+        "h": ("", False, 2),
+        "i": ("7_1_2", True, 0),
+    }
+    assert isinstance(handover.deposits["h"], Deposited)
+    assert list(handover.strangers) == [9]
+    assert line.died == {7: Died(7, 256, 1, 7, 99, 5, 6, 4096)}
+    for descriptor in (*pipe, *handover.deposits["h"].ends, *handover.strangers.values()):
+        os.close(descriptor)
+    line._lost()

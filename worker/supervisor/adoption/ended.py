@@ -1,0 +1,138 @@
+"""Takes in jobs that ended before this supervisor began, as far as they are not settled, or something still writes into their pipes."""
+
+# ruff: noqa: PTH110 -- pathlib is not light
+from __future__ import annotations
+
+import os
+
+from ....schemas.naming import parse_folder
+from ...state.folders import STREAMS
+from ...state.found_folders import find_ended
+from ...state.job_files import OutcomeFile, outcome_text, read_job, read_outcome
+from ...state.notes import forget_lingering, lingering_pipes_path, read_lingering, read_pipes, read_problems
+from .. import facts
+from ..jobs.leaders import Use
+from ..jobs.lingering import Lingerer
+from ..jobs.outcome import Course, compose
+from ..jobs.pipes import Pipes
+from ..jobs.pump import Pump, Quota, Stream
+from ..jobs.registry import Jobs
+from ..jobs.reopening import reopen_streams
+from ..keeper_line import Deposited
+from ..loop import log_exception
+from ..services import Services
+
+
+class EndedJobs:
+    """The jobs that the keeper knew, without those that run."""
+
+    def __init__(self, services: Services, jobs: Jobs, pipes: Pipes, deposits: dict[str, Deposited], why_gone: str) -> None:
+        self._services = services
+        self._jobs = jobs
+        self._deposits = dict(deposits)
+        self._why_gone = why_gone
+        self._pipes = pipes
+
+    def take_lingering(self, handle: str, note: str, members: list[int]) -> None:
+        """Find the pipes of what lingers anew, where the keeper that had them is gone; it is pumped with the others then.
+
+        `note` is the link to its folder, `members` are its processes.
+        """
+        if handle in self._deposits:
+            return
+        names = None if self._why_gone else read_pipes(lingering_pipes_path(self._services.logs, handle))
+        found = self._pipes.find(names, members)
+        ends = tuple(end for end, _ in found)
+        if all(problem for _, problem in found):
+            for end in ends:
+                os.close(end)
+            forget_lingering(self._services.logs, handle)
+            return
+        folder = read_lingering(note)
+        # Its outcome is on disk.
+        self._deposits[handle] = Deposited(handle, folder, settled=True, ends=ends)
+        self._services.line.deposit(handle, ends)
+        self._services.line.ended(handle, folder)
+        self._services.line.settled(handle)
+
+    def has(self, handle: str) -> bool:
+        """Tell whether the keeper knows this job."""
+        return handle in self._deposits
+
+    def held_ends(self, handle: str) -> tuple[int, ...]:
+        """Give the reading ends that the keeper held of a job that runs; empty where it held none."""
+        deposit = self._deposits.pop(handle, None)
+        return deposit.ends if deposit is not None else ()
+
+    def take_all(self) -> None:
+        """Take in all that the keeper knew and nobody asked for: they ended."""
+        unknown = {handle for handle, deposit in self._deposits.items() if not deposit.folder}
+        found = find_ended(self._services.logs, unknown) if unknown else {}
+        for handle, deposit in list(self._deposits.items()):
+            folder = f"{self._services.logs}/{deposit.folder}" if deposit.folder else found.get(handle, "")
+            try:
+                self.take(handle, folder)
+            except OSError:
+                log_exception()
+                self.drop(handle)
+
+    def take(self, handle: str, folder: str) -> None:
+        """Take in one that ended, and report it unless that was settled."""
+        deposit = self._deposits.pop(handle, None)
+        # The job was forgotten, so its end is durable and nobody waits for the fact.
+        gone = not os.path.exists(folder)
+        if deposit is not None and deposit.ends:
+            # A process that escaped may still write.
+            self._pump(
+                handle, folder, deposit.ends, _drains(deposit.ends) if gone else reopen_streams(read_job(folder), folder, deposit.ends)
+            )
+        if gone:
+            self._services.line.settled(handle)
+            return
+        outcome = read_outcome(folder) or self._make_outcome(handle, folder)
+        if outcome is not None and not (deposit is not None and deposit.settled):
+            self._jobs.add_ended(handle, facts.ended(handle, outcome_text(outcome), Use()))
+
+    def _make_outcome(self, handle: str, folder: str) -> OutcomeFile | None:
+        """Return an outcome that could not be written because the disk was full, from what the keeper knows, which reaped the leader."""
+        name = folder.rpartition("/")[2]
+        parsed = parse_folder(name) if name.count("_") == len(("pid", "start")) else None
+        if parsed is None:
+            return None
+        died = self._services.line.died.get(parsed.pid)
+        stdout_bytes, stderr_bytes = [os.stat(f"{folder}/{stream}").st_size for stream in STREAMS]  # noqa: PTH116 -- as above
+        outcome = compose(
+            Course(
+                parsed.pid,
+                parsed.started_at_us,
+                parsed.ended_at_us,
+                died.wait_status if died else None,
+                "the disk was full when it ended, and then the supervisor died",
+                stdout_bytes,
+                stderr_bytes,
+                *read_problems(folder),
+            )
+        )
+        if not self._services.outcome_files.write(handle, folder, text := outcome_text(outcome)):
+            self._services.outcome_files.write_later(handle, folder, text, lambda: None)
+        return outcome
+
+    def drop(self, handle: str) -> None:
+        """Have the keeper forget one that there is nothing to know of."""
+        deposit = self._deposits.pop(handle, None)
+        for end in deposit.ends if deposit is not None else ():
+            os.close(end)
+        self._services.line.drained(handle)
+        self._services.line.settled(handle)
+
+    def _pump(self, handle: str, folder: str, ends: tuple[int, ...], parts: tuple[list[Stream], Quota]) -> None:
+        streams, quota = parts
+        owner = Lingerer(self._services.lingering, handle, len(ends))
+        for stream in streams:
+            Pump(self._services.loop, stream, quota, owner).begin()
+        self._services.lingering.take(handle, folder, is_open=True)
+
+
+def _drains(ends: tuple[int, ...]) -> tuple[list[Stream], Quota]:
+    # Without logs the output is dropped; without a reader, the writer would wait forever.
+    return [Stream("", end, os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)) for end in ends], Quota(0)

@@ -1,0 +1,93 @@
+"""How texts travel over a SEQPACKET socket: several in a datagram, sent without waiting, read until there is none. Knows no word.
+
+Imports next to nothing, as the keeper uses it.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from .c_socket import socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections import deque
+
+# The kernel refuses a message of more than about 200 kB.
+LARGEST_DATAGRAM = 60_000
+# One text may be longer, as it is never divided: the keeper is told of all adopted jobs in one line.
+_LARGEST_MESSAGE = 262_144
+_RECEIVE_BYTES = 65_536
+
+_PAIR = struct.Struct("2i")
+_PAIR_LENGTH = 2
+_INT = struct.calcsize("i")
+
+
+def arrays(texts: list[str]) -> list[bytes]:
+    """Pack texts of JSON: gives datagrams that hold an array each."""
+    return _pack(texts, "[", ",", "]")
+
+
+def lines(texts: list[str]) -> list[bytes]:
+    """Pack lines: gives datagrams that hold several each."""
+    return _pack(texts, "", "\n", "")
+
+
+def _pack(texts: list[str], opening: str, between: str, closing: str) -> list[bytes]:
+    if sum(map(len, texts)) + len(texts) < LARGEST_DATAGRAM:
+        return [f"{opening}{between.join(texts)}{closing}".encode()]
+    datagrams: list[bytes] = []
+    part: list[str] = []
+    # With what stands around and between.
+    size = 1
+    for text in texts:
+        if part and size + len(text) + 1 > LARGEST_DATAGRAM:
+            datagrams.append(f"{opening}{between.join(part)}{closing}".encode())
+            part, size = [], 1
+        part.append(text)
+        size += len(text) + 1
+    datagrams.append(f"{opening}{between.join(part)}{closing}".encode())
+    return datagrams
+
+
+def send_waiting(connection: socket.socket, waiting: deque[bytes]) -> bool:
+    """Send what waits, as far as the socket takes it, and remove it; says whether all was sent. Raises OSError where nobody is there."""
+    try:
+        while waiting:
+            connection.send(waiting[0])
+            waiting.popleft()
+    except BlockingIOError:
+        return False
+    return True
+
+
+def receive(connection: socket.socket) -> bytes | None:
+    """Take the next datagram. None: there is none yet. Empty: the other side is gone."""
+    try:
+        return connection.recv(_RECEIVE_BYTES)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+
+
+def send_with(connection: socket.socket, datagram: bytes, descriptors: tuple[int, ...]) -> None:
+    """Send a datagram, and descriptors with it. Raises BlockingIOError where there is no room, OSError where nobody is there."""
+    if not descriptors:
+        connection.send(datagram)
+        return
+    # Two are the usual case, once for each start.
+    packed = _PAIR.pack(*descriptors) if len(descriptors) == _PAIR_LENGTH else struct.pack(f"{len(descriptors)}i", *descriptors)
+    connection.sendmsg([datagram], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
+
+
+def receive_with(connection: socket.socket) -> tuple[bytes, tuple[int, ...]] | None:
+    """Take the next datagram, and the descriptors that came with it. As with `receive`."""
+    try:
+        datagram, rights, _, _ = connection.recvmsg(_LARGEST_MESSAGE, socket.CMSG_SPACE(_PAIR.size), socket.MSG_CMSG_CLOEXEC)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b"", ()
+    return datagram, struct.unpack(f"{len(rights[0][2]) // _INT}i", rights[0][2]) if rights else ()
