@@ -1,7 +1,7 @@
-"""The engine of this machine: effects become intents on disk and words to the supervisor, its facts go up to the desk.
+"""The engine of this machine: effects become intents on disk and messages to the supervisor, whose facts are passed to the desk.
 
-A start is an intent folder first and a word second, so that it is idempotent below the seam too: the supervisor starts an intent
-once, and one that it knows not again. When the line breaks all starts and ends that are not answered are said again.
+A start is first an intent folder and then a message, so that it is idempotent below the seam too: the supervisor starts an intent once,
+and not one that it knows. If the line breaks, all starts and ends without an answer are sent again.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _RELOAD_SECONDS = 10
 class LocalEngine:
     """Jobs of this machine, through the supervisor of one state folder.
 
-    `directory` is where jobs run that do not say where, `files_limit` their soft RLIMIT_NOFILE. `rebooted`: the machine was restarted
-    since the last worker ran, so that what is not on disk proves nothing. `on_hello` is called when a supervisor has said who it is.
+    `directory` is the working folder for jobs that do not set one, `files_limit` their soft RLIMIT_NOFILE. `rebooted`: the machine was
+    restarted since the last worker ran, so that a missing file proves nothing. `on_hello` is called when a supervisor has answered hello.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class LocalEngine:
         self.supervisor_pid = 0
         self.keeper_pid = 0
         self.cgroups = False
-        # In which form the keeper can hand over; 0: supervisor and keeper stay what they are.
+        # The version of the keeper's handover; 0: supervisor and keeper cannot reload.
         self.handover = 0
         self._making_way: asyncio.Future[None] | None = None
         # Whether the supervisor answers signals.
@@ -82,7 +82,7 @@ class LocalEngine:
         return self._slots
 
     def open(self, hear: Callable[[Sequence[Fact]], None]) -> None:
-        """Connect to the supervisor, started if there is none; facts go to `hear` from now on.
+        """Connect to the supervisor, which is started if there is none; facts are passed to `hear` from now on.
 
         Raises Refused(UNAVAILABLE) if it cannot be started.
         """
@@ -98,7 +98,7 @@ class LocalEngine:
             ) from error
 
     def close(self) -> None:
-        """Let go; the supervisor and its jobs go on."""
+        """Close the line; the supervisor and its jobs continue."""
         self._intents.close()
         self._settled.say_now()
         if self._link is not None:
@@ -111,23 +111,23 @@ class LocalEngine:
         self._sweeper.close()
 
     def retire(self) -> None:
-        """Tell the supervisor to end as soon as nothing runs."""
+        """Tell the supervisor to exit as soon as no job is running."""
         self._settled.say_now()
         self._say([{DO: ToSupervisor.RETIRE}])
 
     async def reload(self) -> str:
-        """Have supervisor and keeper become the version on the disk, and let go; say in words why not, where they stay what they are."""
+        """Make supervisor and keeper execute the version on the disk, and close the line. Return why they do not; empty if they do."""
         if not self.handover or self._link is None:
             if self.keeper_pid:
-                return "supervisor and keeper cannot hand over, and stay what they are until the worker is stopped while nothing runs"
-            return "the keeper was killed, so the supervisor stays what it is until nothing runs"
+                return "supervisor and keeper cannot hand over, and are not replaced until the worker is stopped while no job runs"
+            return "the keeper was killed, so the supervisor is not replaced until no job is running"
         self._making_way = self._loop.create_future()
         self._settled.say_now()
         self._say([{DO: ToSupervisor.RELOAD}])
         try:
             await asyncio.wait_for(self._making_way, _RELOAD_SECONDS)
         except TimeoutError:
-            return f"supervisor and keeper stay what they are: they did not make way within {_RELOAD_SECONDS} s"
+            return f"supervisor and keeper were not replaced: the supervisor did not exit within {_RELOAD_SECONDS} s"
         return ""
 
     # Effects.
@@ -143,7 +143,7 @@ class LocalEngine:
         self._say(words)
 
     def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None]) -> None:
-        """Have one signal sent."""
+        """Send a signal to the job; `done` is called with why not all of its processes got it, or None."""
         self._say([self._unanswered.signal(folders.handle(key), number, done)])
         if self._link is None:
             self._unanswered.give_up_signals(_unknown())
@@ -152,24 +152,24 @@ class LocalEngine:
             self._unanswered.give_up_signals(None)
 
     def pause(self, key: AttemptKey, *, paused: bool) -> None:
-        """Have the job stand still, or go on."""
+        """Pause or resume the job."""
         self._say([self._unanswered.pause(folders.handle(key), paused=paused)])
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
-        """Have the job ended."""
+        """Stop the job."""
         if not self._intents.withdraw(key):
             self._say([self._unanswered.end(folders.handle(key), number, grace_ms)])
 
     def settled(self, keys: Sequence[AttemptKey]) -> None:
-        """Let the supervisor forget."""
+        """Tell the supervisor that it can forget these."""
         self._settled.add([folders.handle(key) for key in keys])
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
-        """Remove the log folders of runs, aside."""
+        """Remove the log folders of runs, on a thread."""
         self._sweeper.sweep(runs, done)
 
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
-        """Ask the supervisor, and the log folders for what it does not know."""
+        """Return facts about jobs from the supervisor, and from the log folders for jobs that it does not know."""
         self._unanswered.expect(expected)
         self._settled.add(left_intents(self._logs, expected))
         self._settled.say_now()
@@ -178,15 +178,15 @@ class LocalEngine:
     # Logs.
 
     def read_log(self, run: Run, stream: StreamName, start: int, length: int) -> LogPart:
-        """Read a range."""
+        """Return a range of a log."""
         return at_log(self._logs, run, stream, lambda path: read_range(path, start, length))
 
     def tail_log(self, run: Run, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
-        """Read the last lines."""
+        """Return the last lines of a log."""
         return at_log(self._logs, run, stream, lambda path: tail(path, lines, most_bytes))
 
     def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
-        """Read on from `start`."""
+        """Return a reader of a log from `start` on."""
         growth = None if run.ended_at_us else self._growth
         return at_log(self._logs, run, stream, lambda path: Follower(path, start, growth, on_growth))
 
@@ -209,7 +209,7 @@ class LocalEngine:
         self._link = None
         self._unanswered.give_up_signals(_unknown())
         if self._making_way is not None:
-            # As it was asked to; the next worker connects to the next supervisor.
+            # As requested; the next worker connects to the next supervisor.
             if not self._making_way.done():
                 self._making_way.set_result(None)
             return
@@ -220,11 +220,11 @@ class LocalEngine:
             self._connect()
         except OSError:
             _log.exception("the supervisor cannot be reached; trying again")
-            # The keeper starts the next supervisor; nothing tells when the keeper itself can be started again.
+            # The keeper starts the next supervisor; nothing reports when the keeper itself can be started again.
             self._loop.call_later(_RECONNECT_SECONDS, self._line_lost)
             return
         if self._recovery.awaits_answer:
-            # The line broke while somebody waits for what is known: who waits is answered over the new one.
+            # The line broke during a recovery, which is answered on the new line.
             self._recovery.ask_again()
             return
         self._hear(await self._recovery.find_out(self._unanswered.running()))
@@ -257,12 +257,12 @@ class LocalEngine:
             self._recovery.refuse(
                 Refused(
                     Code.FAILED_PRECONDITION,
-                    f"the supervisor of {self._state}, pid {message['pid']}, is of a newer jobwire and speaks version {message['version']};"
-                    f" this one speaks {VERSION}",
-                    "start the newer jobwire, or wait until nothing runs",
+                    f"the supervisor of {self._state}, pid {message['pid']}, is of a newer jobwire and uses version {message['version']};"
+                    f" this one uses {VERSION}",
+                    "start the newer jobwire, or wait until no job is running",
                 )
             )
-        # An older one says less.
+        # An older one sends fewer fields.
         self.supervisor_pid, self.keeper_pid = message["pid"], message["keeper_pid"]
         self.cgroups, self.handover = message["cgroups"], message.get("handover", 0)
         self._answers = message.get("answers", False)
@@ -270,8 +270,8 @@ class LocalEngine:
 
 
 def _nobody_hears(facts: Sequence[Fact]) -> None:
-    _log.error("%d facts came before anybody listened", len(facts))
+    _log.error("%d facts arrived before the desk was connected", len(facts))
 
 
 def _unknown() -> Refused:
-    return Refused(Code.UNAVAILABLE, "the supervisor died before it told whether the signal was sent")
+    return Refused(Code.UNAVAILABLE, "the supervisor died before it reported whether the signal was sent")

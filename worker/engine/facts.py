@@ -25,35 +25,35 @@ _KINDS = {
 }
 
 
-# Why a job is delayed in its writes.
-WRITES_DELAYED = "its output waits for room on the worker's disk"
+# Why a job waits in its writes.
+WRITES_DELAYED = "its output waits for space on the worker's disk"
 
 
 def start_delayed(logs: str) -> str:
-    """Say why a start waits for the disk of the log folders: it has no room, or can hold no more files, however many bytes are free."""
+    """Return why a start waits for the disk of the log folders: it has no free space, or no free inodes."""
     if no_files_left(Path(logs)):
-        return "the disk that its logs go to can hold no more files (inodes): remove some, df -i shows how many there are"
-    return "the disk that its logs go to is full or read-only"
+        return "the disk of its logs can hold no more files (inodes): remove some; df -i shows how many there are"
+    return "the disk of its logs is full or read-only"
 
 
 class _Trace(enum.Enum):
-    """What the desk knows of a job that the supervisor does not know, and that left no outcome."""
+    """What the desk knows about a job that the supervisor does not know and that has no outcome."""
 
     HAD_A_PROCESS = enum.auto()
     MAY_HAVE_BEEN_LAUNCHED = enum.auto()
     QUEUED = enum.auto()
 
 
-_UNSEEN = "its end was not seen: supervisor and keeper were both gone, and neither the process nor an outcome is there"
+_UNSEEN = "its end was not seen: supervisor and keeper were both dead, and there is neither a process nor an outcome"
 _RESTARTED = "how it ended is not known: the machine was restarted while it ran"
-_UNKNOWN = "the machine was restarted when it was about to start, and whether it ran cannot be known"
-# By trace, and whether the machine was restarted: why it is lost, or that it is not.
+_UNKNOWN = "the machine was restarted when it was about to start, so whether it ran is not known"
+# Why it is lost, by trace and by whether the machine was restarted; empty: it is not.
 _LOST: dict[tuple[_Trace, bool], str] = {
     (_Trace.HAD_A_PROCESS, False): _UNSEEN,
     (_Trace.HAD_A_PROCESS, True): _RESTARTED,
-    # The supervisor would know of it, or its folder: the word never arrived. It can be said again.
+    # The supervisor would know it, or there would be a folder: the message did not arrive, and can be sent again.
     (_Trace.MAY_HAVE_BEEN_LAUNCHED, False): "",
-    # Folders are not synced to the disk: that there is none proves nothing now.
+    # Folders are not synced to the disk, so a missing one proves nothing.
     (_Trace.MAY_HAVE_BEEN_LAUNCHED, True): _UNKNOWN,
     (_Trace.QUEUED, False): "",
     (_Trace.QUEUED, True): "",
@@ -61,46 +61,46 @@ _LOST: dict[tuple[_Trace, bool], str] = {
 
 
 def read_ended(handle: str, fields: Message) -> Ended:
-    """Read how a job ended, from a fact or from its outcome file."""
+    """Return how a job ended, from a fact or from its outcome file."""
     return Ended(key_of(handle), fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome_of(fields))
 
 
 def outcome_of(fields: Message) -> Outcome:
-    """Read the outcome alone; see `read_ended`."""
+    """Return only the outcome; see `read_ended`."""
     return Outcome(
         _KINDS.get(fields["kind"], OutcomeKind.LOST),
         fields["exit_status"],
         fields["signal"],
         fields["sentence"],
-        # An outcome file is written before the leader is reaped, and only then the system tells what was used.
+        # An outcome file is written before the leader is reaped, and the resources used are known only after that.
         ResourceUse(fields.get("user_us", 0), fields.get("system_us", 0), fields.get("max_resident_bytes", 0)),
         fields["stdout_bytes"],
         fields["stderr_bytes"],
-        # Not there in what an earlier version wrote.
+        # Missing if an earlier version wrote it.
         fields.get("stdout_problem", ""),
         fields.get("stderr_problem", ""),
     )
 
 
 def could_not_start(launch: Launch, sentence: str) -> Ended:
-    """Say that a job never had a process, for which its program is not at fault."""
+    """Return the end of a job that never had a process, for a reason other than its program."""
     now = max(wall_us(), launch.queued_at_us)
     return Ended(launch.key, 0, now, now, Outcome(OutcomeKind.FAILED_TO_START, exit_status=OWN_FAILURE, sentence=sentence))
 
 
 def cancelled(launch: Launch) -> Ended:
-    """Say that a job was stopped before it had a process."""
+    """Return the end of a job that was stopped before it had a process."""
     now = max(wall_us(), launch.queued_at_us)
     return Ended(launch.key, 0, now, now, Outcome(OutcomeKind.CANCELLED, sentence="stopped before it could start"))
 
 
 def why_lost(one: Expected, *, rebooted: bool) -> str:
-    """Say why a job of which nothing can be found is lost; empty if it is not, and can be started."""
+    """Return why a job about which nothing is found is lost; empty if it is not, and can be started."""
     trace = _Trace.HAD_A_PROCESS if one.pid else _Trace.MAY_HAVE_BEEN_LAUNCHED if one.launched else _Trace.QUEUED
     return _LOST[trace, rebooted]
 
 
 def lost(one: Expected, sentence: str) -> Ended:
-    """Say that how a job ended, or whether it ran, is not known."""
+    """Return the end of a lost job."""
     now = max(wall_us(), one.started_at_us, one.queued_at_us)
     return Ended(one.key, one.pid, one.started_at_us, now, Outcome(OutcomeKind.LOST, sentence=sentence))

@@ -1,7 +1,7 @@
-"""The line to the supervisor: one SEQPACKET socket, JSON arrays both ways, nothing waits. Knows no job.
+"""The line to the supervisor: one SEQPACKET socket, JSON arrays in both directions, never blocks. Knows no job.
 
-What is sent together in one turn of the loop travels in as few datagrams as possible. If the line breaks, the supervisor was killed:
-the keeper starts the next one, and the line is taken up again; `lost` tells the engine, which asks anew what is known.
+Messages of one turn of the loop are sent in as few datagrams as possible. If the line breaks, the supervisor was killed: the keeper starts
+the next one, and the engine, which is called with `lost`, reconnects and asks for all facts again.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _DATAGRAMS_A_TURN = 32
 
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
-# What JSON gives: the fields of a fact are read where it is understood.
+# A JSON object; its fields are read by the code that understands it.
 Message = dict[str, Any]
 
 
 class Link:
-    """One connection on the loop. `take(messages)` gets what came, `lost()` is called once when the other side is gone."""
+    """One connection on the loop. `take(messages)` is called with what arrives, `lost()` once when the other side is gone."""
 
     def __init__(
         self,
@@ -52,10 +52,10 @@ class Link:
         self._pending.extend(map(_to_json, messages))
 
     def close(self) -> None:
-        """Send what is pending as far as the socket takes it, then let go."""
+        """Send pending messages as far as the socket accepts them, then close it."""
         if self._socket.fileno() >= 0:
             self._flush()
-        # The line may have broken while that was sent.
+        # The line may have broken during that.
         if self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket.fileno())
             self._loop.remove_writer(self._socket.fileno())
@@ -104,12 +104,12 @@ class Link:
 
 
 def _understood(datagram: bytes) -> list[Message]:
-    """Read a datagram; one that makes no sense is logged, and costs only itself."""
+    """Return the messages in a datagram; one that is not understood is logged, and has no other effect."""
     try:
         messages = json.loads(datagram)
     except ValueError:
         messages = None
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-        _log.error("the supervisor told something that is not understood: %r", datagram[:100])
+        _log.error("the supervisor sent a message that is not understood: %r", datagram[:100])
         return []
     return messages

@@ -1,4 +1,4 @@
-"""What was said to the supervisor about jobs and not yet answered by a fact: it is said again on a new line. And what runs, as far as told.
+"""Messages to the supervisor about jobs that are not answered by a fact yet, to be sent again on a new line; and which jobs are running.
 
 Knows the words of worker/wire/words.py, and no socket.
 """
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class Unanswered:
-    """Words by handle. Each is made here, to be said at once."""
+    """Messages by handle. Each is created here, to be sent at once."""
 
     def __init__(self, logs: str) -> None:
         self._logs = logs
@@ -30,11 +30,11 @@ class Unanswered:
         self._ending: dict[str, Message] = {}
         self._signalling: dict[str, deque[Callable[[Refused | None], None]]] = {}
         self._running: dict[str, Expected] = {}
-        # Of all that has not ended.
+        # For all jobs that have not ended.
         self._specs: dict[str, JobSpec] = {}
 
     def start(self, launches: Sequence[Launch]) -> list[Message]:
-        """Say that jobs are to be started; their intents are on disk."""
+        """Return messages to start jobs, whose intents are on disk."""
         words: dict[str, Message] = {}
         for launch in launches:
             handle = folders.handle(launch.key)
@@ -44,50 +44,50 @@ class Unanswered:
         return list(words.values())
 
     def pause(self, handle: str, *, paused: bool) -> Message:
-        """Say that a job is to stand still, or to go on."""
+        """Return the message to pause or resume a job."""
         word = self._pausing[handle] = {DO: ToSupervisor.PAUSE if paused else ToSupervisor.RESUME, "job": handle}
         return word
 
     def end(self, handle: str, number: int, grace_ms: int) -> Message:
-        """Say that a job is to end."""
+        """Return the message to stop a job."""
         word = self._ending[handle] = {DO: ToSupervisor.END, "job": handle, "signal": number, "grace_ms": grace_ms}
         return word
 
     def signal(self, handle: str, number: int, done: Callable[[Refused | None], None]) -> Message:
-        """Say that a signal is to be sent. It is not said again: `done` gets why not all of the job got it, or that nobody knows."""
+        """Return the message to send a signal. It is never repeated: `done` is called with the result, or with why that is not known."""
         self._signalling.setdefault(handle, deque()).append(done)
         return {DO: ToSupervisor.SIGNAL, "job": handle, "signal": number}
 
     def give_up_signals(self, why: Refused | None) -> None:
-        """Answer signals of which nothing more will be heard."""
+        """Answer all signals that will get no answer."""
         signalling, self._signalling = self._signalling, {}
         for waiting in signalling.values():
             for done in waiting:
                 done(why)
 
     def signalled(self, message: Message) -> None:
-        """Take the answer to the oldest signal to that job."""
+        """Process the answer to the oldest signal to a job."""
         waiting = self._signalling.get(message["job"])
         if waiting:
             why = message["why"]
-            waiting.popleft()(Refused(Code.PERMISSION_DENIED, f"not all of the job got the signal: {why}") if why else None)
+            waiting.popleft()(Refused(Code.PERMISSION_DENIED, f"not all processes of the job got the signal: {why}") if why else None)
             if not waiting:
                 del self._signalling[message["job"]]
 
     def again(self) -> list[Message]:
-        """Say all of it once more, in an order that makes sense."""
+        """Return all messages again, in a valid order."""
         return [*self._starting.values(), *self._pausing.values(), *self._ending.values()]
 
     def expect(self, jobs: Sequence[Expected]) -> None:
-        """Take note of jobs that an earlier worker may have started."""
+        """Note jobs that an earlier worker may have started."""
         self._specs |= {folders.handle(job.key): job.spec for job in jobs if job.spec is not None}
 
     def running(self) -> list[Expected]:
-        """Say which jobs have started, and of whose end nothing was heard."""
+        """Return the jobs that have started and have not been reported as ended."""
         return list(self._running.values())
 
     def read(self, message: Message) -> list[Fact]:
-        """Read what the supervisor tells of a job, which answers what was said about it."""
+        """Return the facts in a message of the supervisor about a job, which answers messages about it."""
         match message.get(FACT):
             case ToWorker.STARTED:
                 return [self._started(message), *_standing(message), *_stuck(message.get("stuck"), message)]
@@ -102,7 +102,7 @@ class Unanswered:
                 why = start_delayed(self._logs) if kind == ToWorker.DELAYED else WRITES_DELAYED if message["waits"] else ""
                 return [Delayed(folders.key_of(message["job"]), why)]
             case unknown:
-                _log.warning("the supervisor told an unknown fact: %s", unknown)
+                _log.warning("the supervisor sent an unknown fact: %s", unknown)
         return []
 
     def _started(self, message: Message) -> Started:

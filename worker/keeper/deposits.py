@@ -1,6 +1,6 @@
 """What the keeper holds for each job: the read ends of its pipes, and where its logs are once it has ended.
 
-It has nothing but what the supervisor said, and says the same to the next supervisor. The words are those of worker/wire/words.py.
+All of it comes from the supervisor, and is passed to the next supervisor. The words are those of worker/wire/words.py.
 """
 
 from __future__ import annotations

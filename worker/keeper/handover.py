@@ -4,7 +4,7 @@ The handover is lines in a file in memory, the first with the version of this fo
 
     jobwire-handover VERSION
     supervisors COUNT                              how many this keeper has started
-    deposit HANDLE FOLDER SETTLED STDOUT STDERR    as in wire/words.py, with the read ends; none once it was drained
+    deposit HANDLE FOLDER SETTLED STDOUT STDERR    as in wire/words.py, with the read ends; none if it was drained
     died PID ...                                   as in wire/words.py: not yet on disk
     stranger PID PIDFD                             as in wire/words.py
 

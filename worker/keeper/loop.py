@@ -4,7 +4,7 @@ It holds what must outlive a supervisor: the listening socket, and the read ends
 supervisor dies, it reaps processes that end meanwhile, starts the next supervisor, and passes all of that on. It knows no spec and writes
 no file.
 
-What the two say to each other: worker/wire/words.py.
+worker/wire/words.py describes the lines between the two.
 """
 
 # This process should stay small: no pathlib, and only the C parts of socket and signal, which do not load enum.
@@ -221,7 +221,7 @@ class Keeper:
                 if fault_points.ARMED and word == ToKeeper.DEPOSIT:
                     fault_points.reach("after-deposit")
             case _:
-                # A word of a newer supervisor, which this one can do without.
+                # A word of a newer supervisor, not needed here.
                 for end in ends:
                     os.close(end)
 

@@ -1,6 +1,6 @@
-"""The keeper's end of the line to its supervisor: one at a time, for as long as that supervisor lives. Knows no word of it.
+"""The keeper's end of the line to its supervisor: one at a time, as long as that supervisor is alive. Knows none of its words.
 
-Nothing waits, and what the supervisor said before it died is heard.
+Nothing blocks, and lines that the supervisor sent before it died are received.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Line:
-    """The line, also while there is none. `hear(line, descriptors)` gets what is said."""
+    """The line, also while there is no supervisor. `hear(line, descriptors)` is called with each line."""
 
     __slots__ = ("_hear", "_outgoing", "_poll", "_socket", "rests")
 
@@ -25,22 +25,22 @@ class Line:
         self._hear = hear
         self._socket: socket.socket | None = None
         self._outgoing: list[tuple[bytes, tuple[int, ...]]] = []
-        # Whether it is not looked at just now; see `rest`.
+        # Whether it is not read at present, see `rest`.
         self.rests = False
 
     def open(self, connection: socket.socket) -> None:
-        """Listen at this connection from now on."""
+        """Use this connection from now on."""
         connection.settimeout(0)
         self._socket = connection
         self._poll.register(connection.fileno(), select.POLLIN)
 
     def say(self, line: str, descriptors: tuple[int, ...] = ()) -> None:
-        """Put a line with its descriptors, a datagram of its own, behind what is to be sent; nothing happens where nobody hears."""
+        """Queue a line with its descriptors, as a datagram of its own; does nothing without a supervisor."""
         if self._socket is not None:
             self._outgoing.append((line.encode(), descriptors))
 
     def flush(self) -> None:
-        """Send what was said, as far as the supervisor takes it."""
+        """Send queued lines as far as the socket accepts them."""
         while self._outgoing and self._socket is not None:
             try:
                 datagrams.send_with(self._socket, *self._outgoing[0])
@@ -53,7 +53,7 @@ class Line:
         self._watch()
 
     def listen(self) -> None:
-        """Hear all that is there."""
+        """Process all lines that have arrived."""
         while self._socket is not None:
             received = datagrams.receive_with(self._socket)
             if received is None:
@@ -73,7 +73,7 @@ class Line:
         self._watch()
 
     def hang_up(self) -> None:
-        """Let go of the line: the supervisor is dead, or about to be."""
+        """Close the line: the supervisor is dead, or about to be."""
         if self._socket is not None:
             self._poll.unregister(self._socket.fileno())
             self._socket.close()

@@ -37,7 +37,7 @@ class Died(NamedTuple):
 
 
 class Deposited(NamedTuple):
-    """What the keeper held of one job. `folder` is empty unless its end was told; `ends` are gone once it was drained."""
+    """What the keeper held for one job. `folder` is empty unless its end was reported; `ends` is empty once it was drained."""
 
     handle: str
     folder: str
@@ -46,9 +46,9 @@ class Deposited(NamedTuple):
 
 
 class Handover(NamedTuple):
-    """What this supervisor takes over. `first`: its keeper had none before, and did not see what happened to older jobs.
+    """What this supervisor takes over. `first`: it is the first of its keeper, which does not know what happened to older jobs.
 
-    `strangers` are the pidfds of leaders that are not the keeper's children.
+    `strangers` are the pidfds of leaders that are not children of the keeper.
     """
 
     deposits: dict[str, Deposited]
@@ -57,7 +57,7 @@ class Handover(NamedTuple):
 
 
 class KeeperLine:
-    """Says what the keeper must know, and hears which of its children died."""
+    """Reports to the keeper what it must know, and receives the ends of its children."""
 
     def __init__(self, loop: Loop, fd: int) -> None:
         self._loop = loop
@@ -65,22 +65,22 @@ class KeeperLine:
         self._socket: socket.socket | None = socket.socket(fileno=fd)
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _PATIENCE_SECONDS, 0))
-        # Not getppid: if it died meanwhile that would be somebody else. A pair of sockets names who made it.
+        # Not getppid: if the keeper died meanwhile, that is another process. A socket pair has the pid of its creator.
         self.keeper, _, _ = _CREDENTIALS.unpack(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
         self._lines: list[str] = []
         self._flushing = False
-        # Who died before anybody asked.
+        # Ends that arrived before anybody waited for them.
         self.died: dict[int, Died] = {}
         self._on_death: dict[int, Callable[[Died], None]] = {}
         self._on_loss: dict[int, Callable[[], None]] = {}
 
     @property
     def is_up(self) -> bool:
-        """Whether the keeper lives."""
+        """Whether the keeper is alive."""
         return self._socket is not None
 
     def take_over(self) -> Handover:
-        """Wait for all that the keeper has."""
+        """Wait for everything that the keeper holds, and return it."""
         deposits: dict[str, Deposited] = {}
         strangers: dict[int, int] = {}
         while self._socket is not None:
@@ -100,38 +100,38 @@ class KeeperLine:
         return Handover(deposits, strangers, first=True)
 
     def catch_up(self) -> None:
-        """Wait until all of the keeper's children that are dead by now are in `died`."""
+        """Wait until all children of the keeper that have ended by now are in `died`."""
         self._lines.append(ToKeeper.AGAIN)
         self.flush()
         self.take_over()
 
     def adopted(self, pids: list[int]) -> None:
-        """Say of whose ends news is wanted, and listen for it from now on."""
+        """Tell the keeper which ends to report, and receive them from now on."""
         self._lines.append(" ".join([ToKeeper.ADOPTED, *map(str, pids)]))
         self.flush()
         if self._socket is not None:
             self._loop.watch(self._socket.fileno(), select.EPOLLIN, self._hear)
 
     def await_death(self, pid: int, on_death: Callable[[Died], None], on_loss: Callable[[], None]) -> None:
-        """Call back when the keeper's child `pid` died, or when the keeper itself is gone and cannot tell any more."""
+        """Call `on_death` when the child `pid` of the keeper has died, or `on_loss` when the keeper has died and cannot report it."""
         end = self.died.pop(pid, None)
         if end is not None:
             on_death(end)
             return
         if self._socket is None:
-            # It died while we took over, and nobody will say so again.
+            # The keeper died during the adoption, which is not reported again.
             on_loss()
             return
         self._on_death[pid] = on_death
         self._on_loss[pid] = on_loss
 
     def deposit(self, handle: str, ends: tuple[int, ...]) -> None:
-        """Leave a job's read ends with the keeper: from now on its output survives us."""
+        """Deposit a job's read ends with the keeper: from now on its output survives this process."""
         self._lines.append(f"{ToKeeper.DEPOSIT} {handle}")
         self._send(ends)
 
     def hold(self, pid: int, pidfd: int) -> None:
-        """Leave the pidfd of somebody else's child with the keeper: whoever holds it can be told its status."""
+        """Deposit the pidfd of another process's child with the keeper: its holder can read the status."""
         self._lines.append(f"{ToKeeper.STRANGER} {pid}")
         self._send((pidfd,))
 
@@ -166,10 +166,10 @@ class KeeperLine:
         self.flush()
 
     def _say(self, line: str) -> None:
-        """Say something: with the next deposit, and where none comes, in a moment.
+        """Send a line with the next deposit, or soon if there is none.
 
-        Should we die before, the next supervisor finds the same out from the log folders, only with more work. So one waking of the
-        keeper is enough for each job.
+        If this process dies before, the next supervisor finds the same in the log folders, with more work. So the keeper is woken only
+        once for each job.
         """
         self._lines.append(line)
         if not self._flushing:
@@ -177,7 +177,7 @@ class KeeperLine:
             self._loop.after(_FLUSH_SECONDS, self.flush)
 
     def flush(self) -> None:
-        """Send what was said."""
+        """Send all lines now."""
         self._flushing = False
         if self._lines:
             self._send(())
@@ -192,12 +192,12 @@ class KeeperLine:
                 self._socket.send(one)
             datagrams.send_with(self._socket, last, ends)
         except BlockingIOError:
-            # It does nothing but listen; if it does not even do that, it is better dead: we get another one.
-            say(f"the keeper, process {self.keeper}, has not listened for {_PATIENCE_SECONDS} s and is killed")
+            # Its only task is to listen. If it does not, it is better killed: there will be another one.
+            say(f"the keeper, process {self.keeper}, has not read for {_PATIENCE_SECONDS} s and is killed")
             if os.getppid() == self.keeper:
                 os.kill(self.keeper, signal.SIGKILL)
         except OSError:
-            # It died; the loop hears of it in a moment.
+            # It died; the loop notices that in a moment.
             return
 
     def _receive(self) -> tuple[list[str], tuple[int, ...]]:
@@ -224,7 +224,7 @@ class KeeperLine:
         self._loop.unwatch(self._socket.fileno())
         self._socket.close()
         self._socket = None
-        say(f"the keeper, process {self.keeper}, is gone; a new one comes when nothing runs")
+        say(f"the keeper, process {self.keeper}, died; a new one is started when no job is running")
         callbacks, self._on_loss = list(self._on_loss.values()), {}
         self._on_death = {}
         for callback in callbacks:

@@ -1,6 +1,6 @@
-"""The supervisor's process: puts the parts together, does what the worker wishes, and ends when nobody needs it.
+"""The process of the supervisor: puts the parts together, does what the worker requests, and exits when it is not needed.
 
-That is when nothing is left, and either it is told to end or no worker has come for a minute.
+It is not needed when no job is left, and either it was told to retire or no worker has connected for a minute.
 """
 
 # ruff: noqa: PTH116 -- pathlib is not light
@@ -33,24 +33,24 @@ from .services import Services
 from .worker_line import Link, Wish
 
 _LARGEST_SIGNAL = 64
-# Who kills a worker to start it again does so sooner.
+# A worker that was killed is usually started again sooner.
 _ALONE_SECONDS = 60
 _ALONE_VARIABLE = "JOBWIRE_ALONE_SECONDS"
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class Supervisor:
-    """Does what the worker wishes."""
+    """Does what the worker requests."""
 
     def __init__(self, line: int, listener: int, lock: int, files_limit: int) -> None:
         self._lock = lock
         self._files_limit = files_limit
         self._retiring = False
-        # Runs while there is nothing to do and no worker.
+        # Runs while there is nothing to do and no worker is connected.
         self._alone: Timer | None = None
         told = os.environ.get(_ALONE_VARIABLE, "")
         self._alone_seconds = int(told) if told.isdecimal() else _ALONE_SECONDS
-        # Taken out, for nobody else is to inherit it.
+        # Removed, so that it is not inherited.
         self._handover = int(os.environ.pop(handover.VARIABLE, "0"))
         self._loop = Loop()
         self._home = Home(self._loop, self._look_at_home)
@@ -62,17 +62,17 @@ class Supervisor:
         self._jobs = Jobs(self._services, Spawner(files_limit), name)
 
     def run(self) -> None:
-        """Take over, and serve until retired."""
+        """Adopt the running jobs, and serve until retired."""
         boot, noted = read_file(_BOOT_ID), _last_boot()
         here = os.stat(".")
         place = f"{here.st_dev} {here.st_ino}\n".encode()
         why_gone = _why_gone(boot, place, noted)
         Adoption(self._services, self._jobs, self._line.take_over(), why_gone=why_gone).run()
         if why_gone or not noted:
-            # Once a boot: on a disk that is full by now it could not be written again.
+            # Once per boot, because it could not be written again on a disk that is full by then.
             write_file(layout.BOOT, boot + place)
         else:
-            # Its time says since when everything is taken over.
+            # Its time is the time of the last adoption.
             os.utime(layout.BOOT)
         self._boxes.remove_empty()
         self._link.open()
@@ -85,7 +85,7 @@ class Supervisor:
         return Unions(cgroups, sessions) if cgroups is not None else sessions
 
     def _do(self, wish: Wish) -> None:
-        """Do one thing. Raises KeyError, TypeError or ValueError if it makes no sense."""
+        """Do what one wish requests. Raises KeyError, TypeError or ValueError if it is not understood."""
         if "job" in wish:
             self._do_to_job(wish[DO], _handle(wish["job"]), wish)
             return
@@ -107,7 +107,7 @@ class Supervisor:
             case ToSupervisor.RELOAD:
                 self._make_way()
             case unknown:
-                raise ValueError(f"{unknown!r} cannot be done")
+                raise ValueError(f"{unknown!r} is not a wish")
 
     def _do_to_job(self, what: object, handle: str, wish: Wish) -> None:
         match what:
@@ -120,7 +120,7 @@ class Supervisor:
             case ToSupervisor.PAUSE | ToSupervisor.RESUME:
                 self._jobs.pause(handle, paused=what == ToSupervisor.PAUSE)
             case unknown:
-                raise ValueError(f"{unknown!r} cannot be done to a job")
+                raise ValueError(f"{unknown!r} is not a wish about a job")
 
     def _say_hello(self) -> None:
         handing = self._handover if self._line.is_up else 0
@@ -132,15 +132,15 @@ class Supervisor:
                 keeper_pid=keeper,
                 cgroups=self._boxes.cgroups,
                 handover=handing,
-                # Signals are answered.
+                # Whether `signal` is answered.
                 answers=True,
             )
         )
 
     def _make_way(self) -> None:
-        """End for a supervisor of the version on the disk: in order, but otherwise as if killed. The keeper holds what jobs need of us."""
+        """Exit for a supervisor of the version on the disk, in order, but otherwise as if killed. The keeper holds what the jobs need."""
         if not self._handover or not self._line.is_up:
-            raise ValueError("there is no keeper that could go on with another supervisor")
+            raise ValueError("there is no keeper that could start another supervisor")
         self._line.reload()
         self._loop.end()
 
@@ -150,7 +150,7 @@ class Supervisor:
 
     def _end_if_done(self) -> None:
         if self._home.is_gone and not self._link.is_connected:
-            # No worker can come any more, to whom an end could be told.
+            # No worker can connect any more, to which an end could be reported.
             self._retiring = True
             self._jobs.settle_all()
         nothing_left = not (self._jobs or self._services.unfinished()) and self._link.is_quiet()
@@ -167,7 +167,7 @@ class Supervisor:
             self._become_keeper()
 
     def _wait_for_a_worker(self, *, needed: bool) -> None:
-        """See to it that this ends when nobody needs it for a while: a worker that was killed could not tell it to."""
+        """Exit after a while without a worker: one that was killed could not send `retire`."""
         if needed:
             self._loop.cancel(self._alone)
             self._alone = None
@@ -175,11 +175,11 @@ class Supervisor:
             self._alone = self._loop.after(self._alone_seconds, self._retire_alone)
 
     def _retire_alone(self) -> None:
-        # It may have connected in this very turn.
+        # A worker may have connected in this turn.
         self._retiring = self._retiring or not self._link.is_connected
 
     def _become_keeper(self) -> None:
-        # Nothing runs: now the place of the keeper that died can be taken. The worker connects again, to the same socket.
+        # No job is running, so this process can replace the keeper that died. The worker reconnects to the same socket.
         say("the supervisor becomes the keeper, and starts a new supervisor")
         self._boxes.close()
         listener = self._link.detach_listener()
@@ -197,11 +197,11 @@ def _last_boot() -> bytes:
 
 
 def _why_gone(boot: bytes, place: bytes, noted: bytes) -> str:
-    """Say why what ran when that was noted is no longer ours; empty if it is."""
+    """Return why jobs that ran when `noted` was written no longer belong to this supervisor; empty if they do."""
     if noted and not noted.startswith(boot):
         return "the machine was restarted while it ran"
-    # An earlier version noted no place.
-    return "the state folder was copied while it ran, and this is the copy" if noted not in {b"", boot, boot + place} else ""
+    # An earlier version did not note the place.
+    return "the state folder is a copy that was made while it ran" if noted not in {b"", boot, boot + place} else ""
 
 
 def _handle(value: object) -> str:
@@ -223,8 +223,8 @@ def _list(value: object) -> list[object]:
 
 
 def main(line: int, listener: int, lock: int, files_limit: int) -> None:
-    """Run as supervisor, with what the keeper passed on."""
-    # What jobs inherit; our own files say their modes.
+    """Run as the supervisor, with the descriptors that the keeper passed."""
+    # For jobs, which inherit it; files of the supervisor are created with explicit modes.
     os.umask(0o022)
     os.set_inheritable(lock, False)  # noqa: FBT003 -- it takes no name
     move_in()

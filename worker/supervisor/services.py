@@ -1,4 +1,4 @@
-"""What the supervisor does for every job: it waits, tells keeper and worker, gives boxes and dates, and finishes what outlasts a job."""
+"""What all jobs of a supervisor use: the loop, the lines to keeper and worker, boxes, the clock, and work that outlasts a job."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .loop import Loop
 
 
 class Services:
-    """One of each. `logs` is where the log folders are, `report` tells the worker a fact."""
+    """One of each. `logs` is the folder of the log folders, `report` sends a fact to the worker."""
 
     def __init__(self, loop: Loop, line: KeeperLine, boxes: Boxes, logs: str, report: Callable[[str], None]) -> None:
         self.loop = loop
@@ -26,5 +26,5 @@ class Services:
         self.lingering = Lingering(line, logs)
 
     def unfinished(self) -> int:
-        """Say for how many jobs that ended something is still to be done."""
+        """Return for how many ended jobs something remains to be done."""
         return len(self.outcome_files) + len(self.lingering)

@@ -1,6 +1,6 @@
 """The supervisor's end of the line to the worker: one worker at a time. The words are those of worker/wire/words.py.
 
-What makes no sense is logged and costs only itself.
+A message that is not understood is logged, and has no other effect.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..wire.c_socket import accept, socket
 from ..wire.supervisor_socket import listen
 from .loop import Loop, log_exception
 
-# So many wishes a turn: a worker that starts thousands at once must not keep the pumps from running.
+# Wishes for each turn: a worker that starts thousands of jobs at once must not keep the pumps from running.
 _WISHES_A_TURN = 16
 _MOST_UNSENT = 10_000
 _CREDENTIALS = struct.Struct("3i")
@@ -34,11 +34,11 @@ class Link:
         os.set_inheritable(listener, False)  # noqa: FBT003 -- it takes no name
         self._loop = loop
         self._listener = socket.socket(fileno=listener)
-        # Bound anew where the socket's file was removed; the keeper keeps the first one.
+        # A second socket, if the file of the first one, which the keeper holds, was removed.
         self._anew: socket.socket | None = None
         self._do = do
         self._connection: socket.socket | None = None
-        # Nothing is told before the worker has said hello: it asks for what happened before.
+        # Nothing is sent before the worker has sent hello: it requests earlier facts itself.
         self._greeted = False
         self._wishes: deque[Wish] = deque()
         self._facts: list[str] = []
@@ -52,7 +52,7 @@ class Link:
         self.listen_again()
 
     def listen_again(self) -> None:
-        """Listen at a socket of our own, where the file of the keeper's was removed; a supervisor before this one may have done so."""
+        """Listen at a new socket if the file of the keeper's was removed; an earlier supervisor may have done so too."""
         is_ours = self._anew is not None or not os.path.exists(layout.SOCKET_ANEW)  # noqa: PTH110 -- pathlib is not light
         if os.path.exists(layout.SOCKET) and is_ours:  # noqa: PTH110 -- as above
             return
@@ -60,7 +60,7 @@ class Link:
             write_file(layout.SOCKET_ANEW, b"")
             anew = socket.socket(fileno=listen())
         except OSError as error:
-            say(f"{layout.SOCKET} was removed, and cannot be made again: {error}")
+            say(f"{layout.SOCKET} was removed and cannot be created again: {error}")
             return
         if self._anew is not None:
             self._loop.unwatch(self._anew.fileno())
@@ -69,38 +69,38 @@ class Link:
         self._loop.watch(anew.fileno(), select.EPOLLIN, lambda _: self._accept(anew))
 
     def greet(self) -> None:
-        """Send facts from now on: the worker has said hello."""
+        """Send facts from now on, because the worker has sent hello."""
         self._greeted = True
 
     def tell(self, fact: str) -> None:
-        """Tell the worker something; nothing happens where there is none."""
+        """Send a fact to the worker; does nothing if there is none."""
         if self._greeted:
             self._facts.append(fact)
 
     @property
     def is_connected(self) -> bool:
-        """Whether there is a worker."""
+        """Whether a worker is connected."""
         return self._connection is not None
 
     def is_quiet(self) -> bool:
-        """Tell whether nothing is left to do and to send."""
+        """Return whether there is nothing left to do or to send."""
         return not (self._wishes or self._facts or self._unsent)
 
     def detach_listener(self) -> int:
-        """Give the listening socket away."""
+        """Return the listening socket, which is not closed with this object any more."""
         return self._listener.detach()
 
     def _accept(self, listener: socket.socket) -> None:
         try:
             connection = accept(listener)
         except OSError:
-            # Gone again.
+            # The client has closed it already.
             return
         connection.settimeout(0)
         size = _CREDENTIALS.size
         _, user, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
         if user != os.geteuid():
-            say(f"a process of user {user} wanted to connect, and was refused")
+            say(f"a connection of user {user} was refused")
             connection.close()
             return
         self._finish_with_former()
@@ -108,7 +108,7 @@ class Link:
         self._loop.watch(connection.fileno(), select.EPOLLIN, self._ready)
 
     def _finish_with_former(self) -> None:
-        # What a worker said before it died was meant.
+        # Messages that a worker sent before it died are still valid.
         while self._connection is not None and (self._wishes or self._read()):
             while self._wishes:
                 self._do_next()
@@ -127,12 +127,12 @@ class Link:
     def _ready(self, events: int) -> None:
         if events & select.EPOLLOUT:
             self._send()
-        # Not while there is something to do: the socket is the queue, and the worker waits.
+        # Not while there are wishes to do: the socket is the queue, and the worker waits.
         if events & ~select.EPOLLOUT and not self._wishes:
             self._read()
 
     def _read(self) -> bool:
-        """Take one datagram; False if there is none, and the connection is dropped at its end."""
+        """Read one datagram and return True; False if there is none. At its end, the connection is dropped."""
         if self._connection is None:
             return False
         data = datagrams.receive(self._connection)
@@ -146,7 +146,7 @@ class Link:
         except (ValueError, RecursionError):
             wishes = None
         if not isinstance(wishes, list) or not all(isinstance(wish, dict) for wish in wishes):
-            say(f"the worker sent something that is not understood: {data[:100]!r}")
+            say(f"the worker sent a message that is not understood: {data[:100]!r}")
             return True
         self._wishes.extend(wishes)
         return True
@@ -156,8 +156,8 @@ class Link:
         try:
             self._do(wish)
         except (KeyError, TypeError, ValueError) as error:
-            say(f"the worker asked for something that is not understood: {error!r:.200}")
-        except Exception:  # noqa: BLE001 -- it costs this wish
+            say(f"the worker sent a wish that is not understood: {error!r:.200}")
+        except Exception:  # noqa: BLE001 -- a bug affects only this wish
             log_exception()
 
     def _turn(self) -> bool:
@@ -182,7 +182,7 @@ class Link:
         try:
             blocked = not datagrams.send_waiting(self._connection, self._unsent)
         except OSError:
-            # Not dropped here: what it said before it died is read first.
+            # Not dropped here, because messages sent before it died are read first.
             self._unsent.clear()
         if blocked != self._blocked:
             self._blocked = blocked

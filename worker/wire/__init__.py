@@ -1,1 +1,1 @@
-"""What worker, supervisor and keeper say to each other: the words, and how they travel. Knows no job, and loads next to nothing."""
+"""The protocol between worker, supervisor and keeper: its words, and how they are sent. Knows no job, and imports almost nothing."""

@@ -1,6 +1,6 @@
-"""How texts travel over a SEQPACKET socket: several in a datagram, sent without waiting, read until there is none. Knows no word.
+"""Send and receive texts over a SEQPACKET socket, several in a datagram, without blocking. Knows no word.
 
-Imports next to nothing, as the keeper uses it.
+Imports almost nothing, because the keeper uses it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # The kernel refuses a message of more than about 200 kB.
 LARGEST_DATAGRAM = 60_000
-# One text may be longer, as it is never divided: the keeper is told of all adopted jobs in one line.
+# A single text may be longer, because it is never split: all adopted jobs are in one line to the keeper.
 _LARGEST_MESSAGE = 262_144
 _RECEIVE_BYTES = 65_536
 
@@ -25,12 +25,12 @@ _INT = struct.calcsize("i")
 
 
 def arrays(texts: list[str]) -> list[bytes]:
-    """Pack texts of JSON: gives datagrams that hold an array each."""
+    """Return datagrams with an array each, for texts of JSON."""
     return _pack(texts, "[", ",", "]")
 
 
 def lines(texts: list[str]) -> list[bytes]:
-    """Pack lines: gives datagrams that hold several each."""
+    """Return datagrams with several lines each."""
     return _pack(texts, "", "\n", "")
 
 
@@ -39,7 +39,7 @@ def _pack(texts: list[str], opening: str, between: str, closing: str) -> list[by
         return [f"{opening}{between.join(texts)}{closing}".encode()]
     datagrams: list[bytes] = []
     part: list[str] = []
-    # With what stands around and between.
+    # With brackets and separators.
     size = 1
     for text in texts:
         if part and size + len(text) + 1 > LARGEST_DATAGRAM:
@@ -52,7 +52,7 @@ def _pack(texts: list[str], opening: str, between: str, closing: str) -> list[by
 
 
 def send_waiting(connection: socket.socket, waiting: deque[bytes]) -> bool:
-    """Send what waits, as far as the socket takes it, and remove it; says whether all was sent. Raises OSError where nobody is there."""
+    """Send pending datagrams as far as the socket accepts them, and remove them; return whether all were sent. Raises OSError."""
     try:
         while waiting:
             connection.send(waiting[0])
@@ -63,7 +63,7 @@ def send_waiting(connection: socket.socket, waiting: deque[bytes]) -> bool:
 
 
 def receive(connection: socket.socket) -> bytes | None:
-    """Take the next datagram. None: there is none yet. Empty: the other side is gone."""
+    """Return the next datagram; None if there is none yet, empty if the other side is gone."""
     try:
         return connection.recv(_RECEIVE_BYTES)
     except BlockingIOError:
@@ -73,17 +73,17 @@ def receive(connection: socket.socket) -> bytes | None:
 
 
 def send_with(connection: socket.socket, datagram: bytes, descriptors: tuple[int, ...]) -> None:
-    """Send a datagram, and descriptors with it. Raises BlockingIOError where there is no room, OSError where nobody is there."""
+    """Send a datagram with descriptors. Raises BlockingIOError if the socket is full, OSError if the other side is gone."""
     if not descriptors:
         connection.send(datagram)
         return
-    # Two are the usual case, once for each start.
+    # Two is the usual number, once for each start.
     packed = _PAIR.pack(*descriptors) if len(descriptors) == _PAIR_LENGTH else struct.pack(f"{len(descriptors)}i", *descriptors)
     connection.sendmsg([datagram], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
 
 
 def receive_with(connection: socket.socket) -> tuple[bytes, tuple[int, ...]] | None:
-    """Take the next datagram, and the descriptors that came with it. As with `receive`."""
+    """Return the next datagram, as `receive` does, and its descriptors."""
     try:
         datagram, rights, _, _ = connection.recvmsg(_LARGEST_MESSAGE, socket.CMSG_SPACE(_PAIR.size), socket.MSG_CMSG_CLOEXEC)
     except BlockingIOError:

@@ -1,6 +1,6 @@
-"""The socket in the state folder at which a supervisor listens for its worker: made, removed, and connected to.
+"""The socket in the state folder at which a supervisor listens for its worker: create, remove, connect.
 
-Imports next to nothing, as the keeper makes it.
+Imports almost nothing, because the keeper creates it.
 """
 
 # ruff: noqa: PTH108 -- pathlib is not light
@@ -15,8 +15,8 @@ _BACKLOG = 16
 
 
 def listen() -> int:
-    """Make the socket; get its descriptor. The working folder is the state folder. Raises OSError."""
-    # By a relative path: the state folder's may be longer than the 107 bytes that a socket's address can hold.
+    """Create the socket and return its descriptor. The working folder must be the state folder. Raises OSError."""
+    # By a relative path: that of the state folder may be longer than the 107 bytes of a socket's address.
     unlink_socket()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     before = os.umask(0o077)
@@ -30,7 +30,7 @@ def listen() -> int:
 
 
 def unlink_socket() -> None:
-    """Remove the socket, where it is there."""
+    """Remove the socket, if it exists."""
     try:
         os.unlink(layout.SOCKET)
     except FileNotFoundError:
@@ -38,7 +38,7 @@ def unlink_socket() -> None:
 
 
 def connect(state: str | os.PathLike[str]) -> socket.socket:
-    """Connect to the socket of a state folder, however long its path is (AF_UNIX names end at 107 bytes). Raises OSError."""
+    """Return a connection to the socket of a state folder with a path of any length (AF_UNIX has 107 bytes). Raises OSError."""
     folder = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -19,7 +19,7 @@ from jobwire.schemas.job import EventKind, OutcomeKind, State
 from jobwire.schemas.refusal import Refused
 
 MEGABYTE = 1 << 20
-WAITING = "its output waits for room on the worker's disk"
+WAITING = "its output waits for space on the worker's disk"
 Mount = Callable[..., None]
 
 
@@ -117,7 +117,7 @@ def test_ends_are_reported_and_starts_wait_while_the_disk_of_the_logs_is_full(sm
         assert "the disk is full" in stopped.outcome.sentence
         assert not outcome_of(small_logs, silent.pid)
         waiting, cancelled = client.submit(["echo", "at last"]), client.submit(["true"])
-        wait_until(lambda: waiting.info().waits_for == "the disk that its logs go to is full or read-only", "its start is delayed")
+        wait_until(lambda: waiting.info().waits_for == "the disk of its logs is full or read-only", "its start is delayed")
         assert waiting.info().state is State.QUEUED
         assert cancelled.stop(timeout=60).outcome.kind is OutcomeKind.CANCELLED
         filler.unlink()

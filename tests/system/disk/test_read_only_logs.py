@@ -36,7 +36,7 @@ def test_ends_are_reported_starts_wait_and_outcomes_are_written_later(worker: Wo
         mount("--bind", logs, logs)
         mount("-o", "remount,ro,bind", logs)
         waiting, cancelled = client.submit(["echo", "at last"]), client.submit(["true"])
-        reason = "the disk that its logs go to is full or read-only"
+        reason = "the disk of its logs is full or read-only"
         wait_until(lambda: waiting.info().waits_for == cancelled.info().waits_for == reason, "their starts are delayed")
         assert cancelled.stop(timeout=60).outcome.sentence == "stopped before it could start"
         gate.write_bytes(b"\n")

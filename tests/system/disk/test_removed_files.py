@@ -245,7 +245,7 @@ def test_a_copy_of_the_state_folder_is_refused_and_touches_no_job_of_the_origina
         (job,) = client.list(all=True)
         assert job.outcome is not None
         assert job.outcome.kind is OutcomeKind.LOST
-        assert "this is the copy" in job.outcome.sentence
+        assert "the state folder is a copy" in job.outcome.sentence
     other.clean()
     (log,) = worker.logs.glob("*_*/stdout")
     size = log.stat().st_size

@@ -132,7 +132,7 @@ def test_lingering_processes_continue_and_their_output_arrives_across_a_death_of
         assert job.result().stdout == b"now\n"
         assert job.info().outcome == job.outcome
         assert job.outcome is not None
-        assert job.outcome.sentence == "exited with status 4; what it left behind goes on"
+        assert job.outcome.sentence == "exited with status 4; processes that it left behind continue"
         worker.kill_supervisor()
         gate.write_bytes(b"go\n")
         wait_until(lambda: job.read_range("stdout", 0, 100)[0] == b"now\nlater\n", "its later output")

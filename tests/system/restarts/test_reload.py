@@ -122,7 +122,7 @@ def test_a_lost_keeper_leaves_the_supervisor_as_it_is_and_says_so(worker: Worker
         wait_until(lambda: "keeper" in (worker.state / "supervisor.log").read_text(), "the supervisor notices")
         worker.kill()
         worker.start()
-        assert "the keeper was killed, so the supervisor stays what it is until nothing runs" in worker.command("reload").stderr
+        assert "the keeper was killed, so the supervisor is not replaced until no job is running" in worker.command("reload").stderr
         assert pids(worker)[1] == supervisor
         client.job(job.id).stop(grace=0)
 

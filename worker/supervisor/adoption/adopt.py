@@ -1,7 +1,7 @@
 """Adopt jobs that were started before this supervisor, from the keeper's handover, the log folders, and /proc.
 
-What is done about which folder, and why: the tables in remains.py. What of a running job is found again: survivors.py. Jobs that ended:
-ended.py. As long as the keeper lived nothing is lost: whoever ended was reaped by it, with its status.
+The tables in remains.py define what is done with each folder, and why; survivors.py finds the parts of running jobs, ended.py handles ended
+ones. As long as the keeper was alive nothing is lost: it reaped processes that ended, with their status.
 """
 
 # ruff: noqa: PTH104, PTH110, PTH208 -- pathlib is not light
@@ -31,9 +31,9 @@ from .traces import find_leader, marked_processes
 
 
 class Adoption:
-    """One pass over everything; or, without a handover, over what was not there at that time.
+    """One pass over everything; without a handover, over log folders that were not there at the first pass.
 
-    `why_gone`: why nothing of what the folders tell is there any more, or is ours.
+    `why_gone`: why none of the jobs in the folders can be running any more, or belongs to this supervisor; empty if they may.
     """
 
     def __init__(self, services: Services, jobs: Jobs, handover: Handover | None, *, why_gone: str = "") -> None:
@@ -129,7 +129,7 @@ class Adoption:
             os.rename(path, wanted)
         except OSError as error:
             # For example, the folder is read-only. Its content is valid nevertheless.
-            say(f"{path} keeps its name: {error.strerror}")
+            say(f"{path} cannot be renamed: {error.strerror}")
             return path
         return wanted
 

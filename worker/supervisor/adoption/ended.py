@@ -1,4 +1,4 @@
-"""Takes in jobs that ended before this supervisor began, as far as they are not settled, or something still writes into their pipes."""
+"""Adopt jobs that ended before this supervisor began and are not settled, or whose pipes a process may still write to."""
 
 # ruff: noqa: PTH110 -- pathlib is not light
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..services import Services
 
 
 class EndedJobs:
-    """The jobs that the keeper knew, without those that run."""
+    """The jobs that the keeper knew, without the running ones."""
 
     def __init__(self, services: Services, jobs: Jobs, pipes: Pipes, deposits: dict[str, Deposited], why_gone: str) -> None:
         self._services = services
@@ -34,7 +34,7 @@ class EndedJobs:
         self._pipes = pipes
 
     def take_lingering(self, handle: str, note: str, members: list[int]) -> None:
-        """Find the pipes of what lingers anew, where the keeper that had them is gone; it is pumped with the others then.
+        """Reopen the pipes of a lingering job if the keeper that held them is gone; they are pumped with the others then.
 
         `note` is the link to its folder, `members` are its processes.
         """
@@ -56,16 +56,16 @@ class EndedJobs:
         self._services.line.settled(handle)
 
     def has(self, handle: str) -> bool:
-        """Tell whether the keeper knows this job."""
+        """Return whether the keeper knows this job."""
         return handle in self._deposits
 
     def held_ends(self, handle: str) -> tuple[int, ...]:
-        """Give the reading ends that the keeper held of a job that runs; empty where it held none."""
+        """Return the read ends that the keeper held for a running job; empty if it held none."""
         deposit = self._deposits.pop(handle, None)
         return deposit.ends if deposit is not None else ()
 
     def take_all(self) -> None:
-        """Take in all that the keeper knew and nobody asked for: they ended."""
+        """Add all remaining jobs that the keeper knew: they have ended."""
         unknown = {handle for handle, deposit in self._deposits.items() if not deposit.folder}
         found = find_ended(self._services.logs, unknown) if unknown else {}
         for handle, deposit in list(self._deposits.items()):
@@ -77,7 +77,7 @@ class EndedJobs:
                 self.drop(handle)
 
     def take(self, handle: str, folder: str) -> None:
-        """Take in one that ended, and report it unless that was settled."""
+        """Add an ended job, and report it unless it is settled."""
         deposit = self._deposits.pop(handle, None)
         # The job was forgotten, so its end is durable and nobody waits for the fact.
         gone = not os.path.exists(folder)
@@ -118,7 +118,7 @@ class EndedJobs:
         return outcome
 
     def drop(self, handle: str) -> None:
-        """Have the keeper forget one that there is nothing to know of."""
+        """Tell the keeper to forget a job about which nothing is known."""
         deposit = self._deposits.pop(handle, None)
         for end in deposit.ends if deposit is not None else ():
             os.close(end)

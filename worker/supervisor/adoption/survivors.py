@@ -1,4 +1,4 @@
-"""Finds again what a supervisor had of a running job: its leader, its box, and its pipes."""
+"""Find the parts of a running job that an earlier supervisor started: its leader, its box, and its pipes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .traces import started_about
 
 
 class Survivors:
-    """What is left of running jobs. `strangers` are the pidfds that the keeper held; it tells of ends only to who has just begun."""
+    """The parts of running jobs. `strangers` are the pidfds that the keeper held; it reports all ends only to a new supervisor."""
 
     def __init__(self, services: Services, pipes: Pipes, strangers: dict[int, int], why_gone: str, *, keeper_tells: bool) -> None:
         self._services = services
@@ -27,7 +27,7 @@ class Survivors:
         self._pipes = pipes
 
     def let_go_of_strangers(self) -> None:
-        """Close the pidfds that were not asked for: the ends of those are on disk, and only the keeper was not told."""
+        """Close the remaining pidfds: the ends of those processes are on disk; only the keeper was not told."""
         for pid, pidfd in self._strangers.items():
             os.close(pidfd)
             self._services.line.recorded(pid)
@@ -76,7 +76,7 @@ class Survivors:
         return has_pipe(pid, read_pipes(pipes_path(folder)) or ())
 
     def box(self, members: list[int], mark: int) -> Box:
-        """Get the box of a job again, through its processes."""
+        """Return the box of a job, found through its processes."""
         for pid in members:
             box = self._services.boxes.of_process(pid, mark, members[0])
             if box is not None:

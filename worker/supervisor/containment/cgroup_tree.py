@@ -35,7 +35,7 @@ def find_tree() -> Tree | None:
 
 
 def remove_tree(path: str) -> None:
-    """Remove the folder of a cgroup and those beneath it; what is left is logged."""
+    """Remove the folder of a cgroup and those below it; a failure is logged."""
     # Files in a cgroup's folder belong to the kernel and disappear with it.
     for folder, _, _ in os.walk(path, topdown=False):
         try:

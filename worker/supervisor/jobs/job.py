@@ -1,10 +1,10 @@
-"""One job with a process: from its first instruction until nothing of it is left.
+"""One job with a process, from its first instruction until none of its processes is left.
 
-It has ended when its leader ended, its box is empty, and what was in its pipes is in its logs; never at the end of file of a pipe, which a
-descendant can put off. What the leader left behind is ended as a stop does it: the job's stop signal, its grace, SIGKILL.
+It has ended when its leader has ended, its box is empty, and its pipes are drained into its logs; not at the end of file of a pipe, which a
+descendant can delay. Processes that the leader left behind are ended as by a stop: the job's stop signal, its grace time, SIGKILL.
 
-If the job lingers and its leader ended by itself, it has ended then; what is left goes on, and is pumped until it hangs up. If the disk
-is full it has ended when there is room for all its output; but one that was told to end is waited for only until nothing of it runs.
+If the job lingers and its leader ended by itself, it has ended then; remaining processes continue, and are pumped until they close the
+pipes. If the disk is full, it has ended when there is space for all its output; a job that was stopped, when none of its processes is left.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Job:
         on_end: Callable[[Job, str], None],
         paused: bool = False,
     ) -> None:
-        """Take what it has: its leader, its box, its two streams. `on_end` gets the fact `ended` when nothing is left of it."""
+        """Take ownership of leader, box and streams. `on_end` is called with the fact `ended` when none of its processes is left."""
         self.handle = file.handle
         self._services = services
         self._stop_signal = file.stop_signal
@@ -91,24 +91,24 @@ class Job:
         self._output = Output(services, file.handle, folder, streams, quota, lambda: self._happen(Happening.OUTPUT_PASSED))
         self._stage = Stage.RUNS
         self._drained = False
-        # Since when nothing was left but output that is not in its logs yet; 0: something is.
+        # Since when nothing is left but output that is not in its logs yet; 0: there are processes.
         self._ended_at_us = 0
-        # When it began, on a clock that nobody sets; None: not known.
+        # When it began, on a clock that cannot be set; None: not known.
         self._began_us: int | None = None
         self._wait_status: int | None = None
         self._limit: Timer | None = None
         self._paused = paused
-        # None: nobody wanted its end.
+        # None: its end was not requested.
         self._reason: Reason | None = None
         self._kill: Timer | None = None
         self._killed_after_ms: int | None = None
         self._stuck: Timer | None = None
-        # Which processes cannot be ended, in words, as far as that was noticed.
+        # Which processes cannot be ended, in words, as far as known.
         self._stuck_by = ""
         self._on_end = on_end
 
     def begin(self, age_seconds: float | None = 0.0) -> None:
-        """Pump and watch; `age_seconds` None: nobody knows."""
+        """Pump and watch it; `age_seconds` None: its age is not known."""
         self._began_us = None if age_seconds is None else passed_us() - int(age_seconds * 1_000_000)
         self._output.begin()
         if self._time_limit_ms is not None:
@@ -117,35 +117,35 @@ class Job:
         self._leader.await_end(self._services.loop, self._leader_ended)
 
     def started_fact(self) -> str:
-        """Say that it has a process."""
+        """Return the fact that it has a process."""
         return facts.started(
             self.handle, self._leader.pid, self._started_at_us, paused=self._paused, waits=self._output.waits, stuck=self._stuck_by
         )
 
     def send(self, number: int) -> None:
-        """Send one signal to every process of it; a fact tells who did not get it."""
+        """Send a signal to all its processes; a fact reports which of them it did not reach."""
         self._services.report(facts.signalled(self.handle, not_ours(self._box.send(number), "signalled")))
 
     def pause(self) -> None:
-        """Let all of it stand still, unless it is being ended; its limit of time goes on. A fact tells whether it is paused now."""
+        """Suspend all its processes, unless it is being ended; its time limit keeps running. A fact reports whether it is paused now."""
         if self._stage is Stage.RUNS:
             refused = self._box.freeze()
             self._paused = True
             if refused:
-                # All of it or nothing.
+                # All processes or none.
                 self._thaw(not_ours(refused, "suspended"))
                 return
         self._tell_whether_paused()
 
     def resume(self) -> None:
-        """Let it go on; a fact tells that it does."""
+        """Resume it; a fact reports that it is not paused."""
         if self._paused:
             self._thaw()
         else:
             self._tell_whether_paused()
 
     def end(self, number: int, grace_ms: int) -> None:
-        """End it: a signal to every process, and SIGKILL after the grace. Said again, it can only become shorter."""
+        """Stop it: send a signal to every process, and SIGKILL after the grace time, which a repeated call can only shorten."""
         self._blame(Reason.ASKED)
         self._stop(number, grace_ms)
 
@@ -153,13 +153,13 @@ class Job:
         self._happen(Happening.STOPPED if grace_ms > 0 else Happening.STOPPED_NOW, number, grace_ms)
 
     def _happen(self, what: Happening, number: int = 0, grace_ms: int = 0) -> None:
-        """Move on in the table of ending.py and carry its effects out; `number` and `grace_ms` are those of this stop."""
+        """Process an event by the table of ending.py and carry the effects out; `number` and `grace_ms` are those of this stop."""
         self._stage, effects = TABLE[self._stage, what]
         for effect in effects:
             match effect:
                 case Effect.SIGNAL:
                     refused = self._box.send(number)
-                    # A stopped process would not get to see the signal. One that stands still sees it before anything else.
+                    # A stopped process would not handle the signal. A frozen one handles it first when it is thawed.
                     self._box.send(signal.SIGCONT)
                     self._thaw()
                     self._tell_who_cannot_be_ended(refused)
@@ -210,7 +210,7 @@ class Job:
         self._stuck = self._services.loop.after(_STUCK_SECONDS, self._report_stuck)
         self._box.kill()
         self._leader.kill()
-        # Signal 0 asks only whether one could be sent.
+        # Signal 0 only checks whether a signal could be sent.
         self._tell_who_cannot_be_ended(self._box.send(0))
 
     def _report_stuck(self) -> None:
@@ -219,7 +219,7 @@ class Job:
 
     def _leader_ended(self, wait_status: int | None) -> None:
         self._wait_status = wait_status
-        # A limit that passes while the remains are cleared away did not end the job.
+        # A time limit that passes while remaining processes are ended did not end the job.
         self._services.loop.cancel(self._limit)
         self._wind_up()
 
@@ -229,7 +229,7 @@ class Job:
         self._ended_at_us = (self._ended_at_us or self._end_date()) if may_finish else 0
         self._drained = may_finish and self._output.drain()
         if may_finish and not self._drained and not self._reason:
-            # The disk is full: the zombie and its pipes keep what we cannot write.
+            # The disk is full: the zombie and its pipes keep what cannot be written.
             self._services.loop.after(RETRY_SECONDS, self._wind_up)
         elif nothing_left:
             self._happen(Happening.NOTHING_LEFT)
@@ -239,7 +239,7 @@ class Job:
                 self._box.await_empty(self._services.loop, self._wind_up)
 
     def _end_date(self) -> int:
-        """Say when it ends now: as long after its start as it lasted, whatever became of the machine's clock meanwhile."""
+        """Return the time of its end: its start plus how long it lasted, even if the machine's clock was set meanwhile."""
         if self._began_us is None:
             return max(self._started_at_us, self._services.clock.now_us())
         return self._started_at_us + max(0, passed_us() - self._began_us)
@@ -251,9 +251,9 @@ class Job:
             fault_points.reach("after-exit-before-outcome")
         outcome = compose(self._course())
         text = outcome_text(outcome)
-        # Written, then reaped, then renamed: killed in between, the next of us finds either the outcome or the zombie with its status
-        # (by its keeper), and by the name it knows that the pid was not yet given away when the outcome was missing. Where there is no
-        # room to write, nobody has to wait for that: it is told, and the zombie is kept until the outcome is on disk too.
+        # Written, then reaped, then renamed: if this process is killed in between, the next supervisor finds either the outcome or the
+        # zombie with its status (through the keeper), and the name shows that the pid was not yet reused when the outcome was missing. If
+        # the disk is full, nobody has to wait: the end is reported, and the zombie is kept until the outcome is on disk too.
         written = self._services.outcome_files.write(self.handle, self._folder, text)
         if fault_points.ARMED:
             fault_points.reach("after-outcome-before-reap")
@@ -305,5 +305,5 @@ class Job:
             self._folder = path
             self._output.move(path)
         except OSError as error:
-            say(f"the folder of {self.handle} keeps its name: {error}")
+            say(f"the folder of job {self.handle} cannot be renamed: {error}")
         self._services.line.ended(self.handle, self._folder.rpartition("/")[2])

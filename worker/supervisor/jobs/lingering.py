@@ -1,7 +1,7 @@
-"""Jobs that ended, but into whose pipes something may still write: they are pumped until it hangs up, or it would wait for ever.
+"""Ended jobs whose pipes a process may still write to: they are pumped until it closes them; otherwise it would wait forever.
 
-That is noted beside the folder of the job, for whoever comes after us and our keeper: folders of jobs that ended are too many to be looked
-into.
+That is noted next to the folder of the job, for a later pair of supervisor and keeper: there are too many folders of ended jobs to read
+them all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ..keeper_line import KeeperLine
 
 
 class Lingering:
-    """All of them; its length says how many."""
+    """All such jobs."""
 
     def __init__(self, line: KeeperLine, logs: str) -> None:
         self._line = line
@@ -19,11 +19,11 @@ class Lingering:
         self._handles: set[str] = set()
 
     def __len__(self) -> int:
-        """Say how many there are."""
+        """Return the number of these jobs."""
         return len(self._handles)
 
     def take(self, handle: str, folder: str, *, is_open: bool) -> None:
-        """Take a job that ended; where nothing can write any more, as usual, the keeper is told so at once."""
+        """Add an ended job; if its pipes are drained, as usual, only tell the keeper that."""
         if is_open:
             self._handles.add(handle)
             note_lingering(self._logs, handle, folder)
@@ -31,7 +31,7 @@ class Lingering:
             self._line.drained(handle)
 
     def hung_up(self, handle: str) -> None:
-        """Tell the keeper that nobody can write into the pipes of a job any more. No effect for one that has not ended."""
+        """Tell the keeper that the pipes of a job have no writer any more. Does nothing for a job that has not ended."""
         if handle in self._handles:
             self._handles.discard(handle)
             forget_lingering(self._logs, handle)
@@ -39,7 +39,7 @@ class Lingering:
 
 
 class Lingerer:
-    """Owns the pumps of a job that ended before this supervisor began; it hears of their hang-up only."""
+    """The owner of the pumps of a job that ended before this supervisor began; only a hang-up matters."""
 
     def __init__(self, lingering: Lingering, handle: str, pipes: int) -> None:
         self._lingering = lingering
@@ -47,16 +47,16 @@ class Lingerer:
         self._open = pipes
 
     def output_exceeded(self) -> None:
-        """No job is there any more that could be ended for it."""
+        """Do nothing: there is no job that could be ended because of it."""
 
     def output_failed(self, stream: str, why: str) -> None:
-        """Nobody asks any more whether its logs are whole."""
+        """Do nothing: its outcome is recorded already."""
 
     def output_waits(self) -> None:
         """Do nothing."""
 
     def output_closed(self) -> None:
-        """Tell when the last pipe is closed."""
+        """Remove the job when its last pipe is closed."""
         self._open -= 1
         if not self._open:
             self._lingering.hung_up(self._handle)

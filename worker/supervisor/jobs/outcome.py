@@ -15,25 +15,25 @@ from .ending import Reason
 
 
 class Course(NamedTuple):
-    """What is known of how a job went, when nothing of it is left but what lingers."""
+    """What is known about an ended job."""
 
     pid: int
     started_at_us: int
     ended_at_us: int
-    # Of the leader, as waitpid(2) gives it; None where it cannot be known, and `why_unknown` tells why.
+    # The leader's status as from waitpid(2); None if it is not known, for the reason `why_unknown`.
     wait_status: int | None
     why_unknown: str
     stdout_bytes: int
     stderr_bytes: int
-    # Why they are not whole; empty where they are.
+    # Why they are incomplete; empty if they are complete.
     stdout_problem: str
     stderr_problem: str
     reason: Reason | None = None
     time_limit_ms: int | None = None
     output_limit_bytes: int | None = None
-    # After which grace it was killed; None: it was not.
+    # The grace time after which it was killed; None: it was not.
     killed_after_ms: int | None = None
-    # Whether something it wrote was dropped behind its limit, whether something of it goes on, whether some output is not in its log yet.
+    # Whether output was dropped because of its limit, whether processes linger, and whether some output is not in its log yet.
     is_over_limit: bool = False
     lingers: bool = False
     is_undrained: bool = False
@@ -50,11 +50,11 @@ def compose(course: Course) -> OutcomeFile:
     )
     sentence = verdict.sentence
     if course.is_over_limit and course.reason is not Reason.OUTPUT:
-        sentence += "; what it wrote beyond its output limit was dropped"
+        sentence += "; output after its output limit was dropped"
     if course.lingers:
-        sentence += "; what it left behind goes on"
+        sentence += "; processes that it left behind continue"
     if course.is_undrained:
-        sentence += "; the disk is full, and the last of its output comes into its log when there is room"
+        sentence += "; the disk is full, so the end of its output is written to its log when there is space"
     if course.stdout_problem or course.stderr_problem:
         sentence += what_is_missing(sentence, dict(zip(STREAMS, (course.stdout_problem, course.stderr_problem), strict=True)))
     return OutcomeFile(
@@ -78,7 +78,7 @@ def seconds(milliseconds: int) -> str:
 
 
 class Verdict:
-    """How a job ended: the kind is one of `Kind`, numbers are as waitpid(2) tells them."""
+    """How a job ended: the kind is one of `Kind`, the numbers are those of waitpid(2)."""
 
     __slots__ = ("exit_status", "kind", "sentence", "signal")
 

@@ -1,4 +1,4 @@
-"""Writes the outcomes of jobs: at once, or where the disk is full as soon as it has room."""
+"""Write the outcomes of jobs: at once, or if the disk is full, as soon as there is space."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..loop import Loop
 
 
 class OutcomeFiles:
-    """Those of all jobs; its length says how many wait for room."""
+    """The outcome files of all jobs; its length is the number that wait for disk space."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._waiting: set[str] = set()
 
     def __len__(self) -> int:
-        """Say how many wait for room on the disk."""
+        """Return how many wait for disk space."""
         return len(self._waiting)
 
     def write(self, handle: str, folder: str, text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The output of one job: its two pumps, the quota that they share, and what is to be told or noted about them."""
+"""The output of one job: its two pumps, the quota that they share, and what is reported or noted about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .pump import Pump, Quota, Stream
 
 
 class Output:
-    """Owns the pumps of stdout and stderr. `on_exceeded` is called when more came than the quota allows, unless the job has ended."""
+    """Owns the pumps of stdout and stderr. `on_exceeded` is called when the quota is exceeded, unless the job has ended."""
 
     __slots__ = ("_folder", "_handle", "_has_ended", "_on_exceeded", "_quota", "_services", "_stderr", "_stdout", "_waits")
 
@@ -23,32 +23,32 @@ class Output:
         self._folder = folder
         self._quota = quota
         self._on_exceeded = on_exceeded
-        # Whether the worker was told that it waits for room on the disk.
+        # Whether the worker was told that it waits for disk space.
         self._waits = False
         self._has_ended = False
         self._stdout, self._stderr = [Pump(services.loop, stream, quota, self) for stream in streams]
 
     @property
     def waits(self) -> bool:
-        """Whether some of it waits for room on the disk."""
+        """Whether some of it waits for disk space."""
         return self._stdout.waits or self._stderr.waits
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether some of it was dropped behind its limit."""
+        """Whether some of it was dropped because of its limit."""
         return self._quota.is_exceeded
 
     @property
     def limit_bytes(self) -> int | None:
-        """How much the job may write; None: it has no limit."""
+        """How much the job may write; None: no limit."""
         return self._quota.limit_bytes
 
     def sizes(self) -> tuple[int, int]:
-        """Say how many bytes of stdout and stderr are in their logs."""
+        """Return how many bytes of stdout and stderr are in their logs."""
         return self._stdout.size, self._stderr.size
 
     def problems(self) -> tuple[str, str]:
-        """Say why stdout and stderr are not whole; empty where they are."""
+        """Return why stdout and stderr are incomplete; each empty if it is complete."""
         return self._stdout.problem, self._stderr.problem
 
     def begin(self) -> None:
@@ -56,44 +56,44 @@ class Output:
         self._stdout.begin()
         self._stderr.begin()
         if self.is_exceeded:
-            # It was being ended for it when the former supervisor died.
+            # It was being ended for that when the earlier supervisor died.
             self.output_exceeded()
 
     def drain(self) -> bool:
-        """Move all that is in the pipes now; False if the disk is full and some of it is still there."""
+        """Move everything that is in the pipes now; return False if the disk is full and some of it is still there."""
         stdout = self._stdout.drain()
-        # Also where the first cannot be drained.
+        # Both, even if the first cannot be drained.
         return self._stderr.drain() and stdout
 
     def move(self, folder: str) -> None:
-        """Take note that the folder of the job has another name now."""
+        """Note that the folder of the job has another name now."""
         self._folder = folder
 
     def linger(self) -> None:
-        """Take note that the job has ended: what may still write is pumped until it hangs up."""
+        """Note that the job has ended: processes that still write are pumped until they close the pipes."""
         self._has_ended = True
         self._services.lingering.take(self._handle, self._folder, is_open=self._is_open())
 
     def output_exceeded(self) -> None:
-        """Have the job ended, if there is one that can be."""
+        """End the job, unless it has ended."""
         if not self._has_ended:
-            # Should we die before it has ended, the next of us must know: what was dropped left no trace.
+            # The next supervisor must know this if this process dies, because dropped output leaves no trace.
             mark_over_limit(self._folder)
             self._on_exceeded()
 
     def output_failed(self, stream: str, why: str) -> None:
-        """Note that a stream is not whole."""
-        # As above.
+        """Note that a stream is incomplete."""
+        # For the next supervisor, as above.
         note_problem(self._folder, stream, why)
 
     def output_waits(self) -> None:
-        """Tell when the job begins to stand still in its writes because the disk is full, and when it goes on."""
+        """Report when the job begins to wait in its writes because the disk is full, and when it continues."""
         if self.waits != self._waits:
             self._waits = self.waits
             self._services.report(facts.waits(self._handle, does_wait=self._waits))
 
     def output_closed(self) -> None:
-        """Take note of a hang-up after the end of the job."""
+        """Process a hang-up after the end of the job."""
         if self._has_ended and not self._is_open():
             self._services.lingering.hung_up(self._handle)
 

@@ -45,17 +45,17 @@ class Quota:
     __slots__ = ("is_exceeded", "left", "limit_bytes")
 
     def __init__(self, limit_bytes: int | None = None, written: int = 0, *, is_exceeded: bool = False) -> None:
-        """Begin with what was written before; without a limit all may be written."""
+        """`written` counts as used already; without a limit, everything may be written."""
         self.limit_bytes = limit_bytes
         self.left = sys.maxsize if limit_bytes is None else max(0, limit_bytes - written)
         self.is_exceeded = is_exceeded
 
 
 class Stream(NamedTuple):
-    """What a pump is made of: a reading end, and the file that it is emptied into.
+    """The parts of a pump: a read end, and the file to which it is copied.
 
-    Of a job that was taken over `size` is what is in the file, `problem` why it is not whole, and `reopen` opens the file where that could
-    not be done yet (-1).
+    For an adopted job, `size` is the size of the file, `problem` why it is incomplete, and `reopen` opens the file if that failed before
+    (-1).
     """
 
     name: str
@@ -67,22 +67,22 @@ class Stream(NamedTuple):
 
 
 class Owner(Protocol):
-    """Whose output is pumped. It hears what happens to that."""
+    """The owner of a pump, which is called when something happens to its output."""
 
     def output_exceeded(self) -> None:
-        """Hear that more came than the quota allows; called once."""
+        """Process that the quota is exceeded; called once."""
         ...
 
     def output_failed(self, stream: str, why: str) -> None:
-        """Hear why bytes of a stream are dropped; called once for each stream."""
+        """Process that bytes of a stream are dropped, with the reason; called once for each stream."""
         ...
 
     def output_waits(self) -> None:
-        """Hear that a pump began to wait for room on the disk, or no longer does."""
+        """Process that a pump begins to wait for disk space, or no longer waits."""
         ...
 
     def output_closed(self) -> None:
-        """Hear that nobody can write into the pipe of one stream any more."""
+        """Process that the pipe of a stream has no writer any more."""
         ...
 
 
@@ -106,10 +106,10 @@ class Pump:
     )
 
     def __init__(self, loop: Loop, stream: Stream, quota: Quota, owner: Owner) -> None:
-        """Take both descriptors."""
+        """Take ownership of both descriptors."""
         self._loop = loop
         self._owner = owner
-        # -1 once nobody can write any more, also from the beginning. `problem` says why bytes were dropped, if any were.
+        # -1: there is no writer any more, perhaps from the beginning. `problem` says why bytes were dropped, if any were.
         self._name, self._pipe, self._file, self.size, self.problem, self._reopen = stream
         # Whether an adopted job waited for disk space is not known. Little space on a full disk must be kept for outcomes.
         self._must_find_room = self._reopen is not None

@@ -101,7 +101,7 @@ class Jobs:
         self._services.report(fact)
 
     def ended(self, job: Job, fact: str) -> None:
-        """Take note that a job that ran has ended, and report it."""
+        """Record that a running job has ended, and report it."""
         del self._running[job.handle]
         self.add_ended(job.handle, fact)
 

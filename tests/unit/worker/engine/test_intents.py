@@ -55,7 +55,7 @@ async def test_an_intent_waits_for_room_and_is_told_to_wait_once(tmp_path: Path,
     house.intents.write([FIRST])
     await house.until_it_comes()
     house.intents.write([FIRST])
-    assert house.facts == [Delayed(FIRST.key, "the disk that its logs go to is full or read-only")]
+    assert house.facts == [Delayed(FIRST.key, "the disk of its logs is full or read-only")]
     house.error = 0
     await house.until_it_comes()
     assert house.written == [folders.handle(FIRST.key)]

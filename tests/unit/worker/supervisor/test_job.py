@@ -197,7 +197,7 @@ def test_an_end_is_told_while_its_outcome_waits_for_room_on_the_disk_and_the_zom
 def test_a_job_that_lingers_has_ended_with_its_leader_and_its_box_is_kept_until_it_is_empty(tmp_path: Path) -> None:
     house = House(tmp_path, FILE._replace(linger=True))
     house.leader.end(0)
-    assert house.ended[0]["sentence"] == "exited with status 0; what it left behind goes on"
+    assert house.ended[0]["sentence"] == "exited with status 0; processes that it left behind continue"
     assert house.box.done == ["reap"]
     house.box.emptied()
     assert house.box.done == ["reap", "release"]
