@@ -72,7 +72,7 @@ def test_a_job_file_with_an_attempt_that_is_none_is_broken(tmp_path: Path, attem
     folder = write_intent(tmp_path, JobSpec((b"true",)))
     fields = json.loads((folder / "job").read_text())
     (folder / "job").write_text(json.dumps(fields | {"attempt": attempt}))
-    with pytest.raises(ValueError, match="is broken"):
+    with pytest.raises(ValueError, match="is damaged"):
         job_files.read_job(str(folder))
 
 
