@@ -10,7 +10,7 @@ import atexit
 import os
 import sys
 
-# What is called by a loop begins anew: by asyncio in the worker, by its own in the supervisor.
+# A call by a loop begins a new walk: by asyncio in the worker, by its own in the supervisor.
 _LOOP = "jobwire.worker.supervisor.loop"
 _LOOPS = {f"{_LOOP}:Loop.run", f"{_LOOP}:Loop._guard", f"{_LOOP}:Loop._call_due"}
 

@@ -140,19 +140,19 @@ class KeeperLine:
         self._say(f"{ToKeeper.DEPOSIT} {handle}")
 
     def ended(self, handle: str, folder: str) -> None:
-        """Say under which name the logs of a job that ended are found."""
+        """Tell the keeper the name of the log folder of an ended job."""
         self._say(f"{ToKeeper.ENDED} {handle} {folder}")
 
     def drained(self, handle: str) -> None:
-        """Say that nobody writes into the pipes of a job any more."""
+        """Tell the keeper that the pipes of a job have no writer any more."""
         self._say(f"{ToKeeper.DRAINED} {handle}")
 
     def settled(self, handle: str) -> None:
-        """Say that the desk knows how a job ended."""
+        """Tell the keeper that the desk has recorded how a job ended."""
         self._say(f"{ToKeeper.SETTLED} {handle}")
 
     def recorded(self, pid: int) -> None:
-        """Say that the end of the keeper's child, or of a stranger, is on disk."""
+        """Tell the keeper that the end of its child, or of a stranger, is on disk."""
         self._say(f"{ToKeeper.RECORDED} {pid}")
 
     def retire(self) -> None:

@@ -69,7 +69,7 @@ class Progress:
 
 
 def _draw() -> Any:
-    from rich.console import Console  # noqa: PLC0415 -- dear, and only a terminal needs it
+    from rich.console import Console  # noqa: PLC0415 -- expensive, and only a terminal needs it
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 -- as above
     from rich.progress import Progress as Bar  # noqa: PLC0415 -- as above
 

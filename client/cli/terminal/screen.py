@@ -95,7 +95,7 @@ class Table:
             self._draw()
 
     def _draw(self) -> None:
-        from rich.cells import cell_len  # noqa: PLC0415 -- dear, and only a terminal needs it
+        from rich.cells import cell_len  # noqa: PLC0415 -- expensive, and only a terminal needs it
         from rich.console import Console  # noqa: PLC0415 -- as above
         from rich.text import Text  # noqa: PLC0415 -- as above
 

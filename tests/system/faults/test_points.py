@@ -118,7 +118,7 @@ def test_a_worker_that_is_suspended_there_continues(stage: Callable[..., Scene],
     scene.submit(*_orders())
     _await_spent(tmp_path, point)
     worker = scene.house.pid_of(Victim.WORKER)
-    wait_until(lambda: (stat := read_stat(worker)) and stat.state == b"T", "it stands still")
+    wait_until(lambda: (stat := read_stat(worker)) and stat.state == b"T", "it is suspended")
     assert scene.acknowledged.look().jobs == set()
     os.kill(worker, signal.SIGCONT)
     _check(scene)

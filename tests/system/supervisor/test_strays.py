@@ -103,7 +103,7 @@ def test_a_process_in_another_cgroup_is_signalled_paused_and_stopped(desk: RawDe
     wait_until(lambda: (desk.folder(started) / "stdout").read_bytes() == b"got it\n", "the signal")
     desk.wish(do="pause", job=handle)
     assert desk.fact("paused", handle)["paused"]
-    wait_until(lambda: states(stray) == {"T"}, "it stands still")
+    wait_until(lambda: states(stray) == {"T"}, "it is suspended")
     desk.wish(do="resume", job=handle)
     assert not desk.fact("paused", handle)["paused"]
     wait_until(lambda: states(stray) == {"S"}, "it goes on")
@@ -151,7 +151,7 @@ def test_a_process_whose_first_thread_has_ended_is_signalled_paused_and_waited_f
     desk.wish(do="pause", job=handle)
     assert desk.fact("paused", handle)["paused"]
     if not desk.cgroups:
-        wait_until(lambda: states(stray) == {"T"}, "it stands still")
+        wait_until(lambda: states(stray) == {"T"}, "it is suspended")
     os.kill(desk.supervisor, signal.SIGKILL)
     desk.reconnect()
     desk.recover()

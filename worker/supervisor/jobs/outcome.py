@@ -40,7 +40,7 @@ class Course(NamedTuple):
 
 
 def compose(course: Course) -> OutcomeFile:
-    """Say how a job ended, in numbers and in a sentence for people."""
+    """Return how a job ended, in numbers and in a sentence for people."""
     verdict = judge(
         course.wait_status,
         why_unknown=course.why_unknown,
