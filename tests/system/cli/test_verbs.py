@@ -86,7 +86,7 @@ def test_the_json_of_a_job_has_the_documented_fields(home: Home) -> None:
     assert set(job) == {
         *("id", "name", "state", "argv", "dir", "env", "labels", "owner", "owner_name", "batch", "process", "pid"),
         *("queued_at", "started_at", "ended_at", "time_limit_ms", "grace_ms", "stop_signal", "waits_for", "outcome"),
-        *("output_limit_bytes", "linger", "paused"),
+        *("output_limit_bytes", "linger", "paused", "attempt"),
     }
     assert set(job["outcome"]) == {
         *("kind", "exit_status", "signal", "sentence", "user_us", "system_us", "max_resident_bytes", "stdout_bytes", "stderr_bytes"),
@@ -267,7 +267,7 @@ def test_events_are_printed_as_they_happen_and_continue_after_a_cursor(home: Hom
     assert {event["id"] for event in events} == {job["id"]}
     assert events[2]["outcome"] == job["outcome"]
     assert set(events[0]) == {
-        *("cursor", "kind", "at", "id", "owner", "name", "labels", "batch", "process", "pid", "sentence", "outcome"),
+        *("cursor", "kind", "at", "id", "owner", "name", "labels", "batch", "attempt", "process", "pid", "sentence", "outcome"),
     }
 
 
