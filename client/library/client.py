@@ -18,7 +18,6 @@ from ...keys.user_folders import identity_path
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey, new_id
 from ...schemas.spec import JobSpec
-from ..protocol.exchange import Exchange
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
 from . import actions
 from .job import Job
@@ -127,9 +126,10 @@ class Client:
         time. `stop_signal`, `grace`: the signal that a stop sends first, and the time until SIGKILL. `output_limit`: stop the job if it
         writes more, in bytes or as `"1.5G"`. `linger`: when the job exits, let the processes that it leaves behind continue.
         """
-        start, jobs = self._start([spec_of_call(locals())], [make_id(id)], tail_lines=0)
-        jobs[0].args = tuple(argv)
-        completed = run_to_end(self._session, start, jobs[0], timeout, grace)
+        spec, job_id = spec_of_call(locals()), make_id(id)
+        start = actions.start(self._session, [spec], [job_id], batch=None, watch=True, tail_lines=0)
+        job = Job(self._session, JobKey(self.connection.identity.public, job_id), tuple(argv))
+        completed = run_to_end(self._session, start, job, timeout, grace)
         if check:
             completed.check_returncode()
         return completed
@@ -178,7 +178,9 @@ class Client:
         """
         wanted = [as_spec(spec) for spec in specs]
         watch = watch and self._session.watches < _MOST_WATCHES
-        start, jobs = self._start(wanted, ids or [new_id() for _ in wanted], batch=batch, watch=watch, tail_lines=tail_lines)
+        ids = ids or [new_id() for _ in wanted]
+        start = actions.start(self._session, wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines)
+        jobs = [self.job_by_key(self.connection.identity.public, job_id) for job_id in ids]
         try:
             self._session.acknowledged(start, [job.record for job in jobs], None)
         except BaseException:
@@ -289,21 +291,6 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close it."""
         self.close()
-
-    # --- how
-
-    def _start(
-        self,
-        specs: Sequence[JobSpec],
-        ids: Sequence[bytes],
-        *,
-        batch: BatchInfo | None = None,
-        watch: bool = True,
-        tail_lines: int | None = None,
-    ) -> tuple[Exchange, builtins.list[Job]]:
-        start = actions.start(self._session, specs, ids, batch=batch, watch=watch, tail_lines=tail_lines)
-        owner = self.connection.identity.public
-        return start, [Job(self._session, JobKey(owner, job_id)) for job_id in ids]
 
 
 def _revive_embedded() -> str:
