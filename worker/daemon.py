@@ -14,22 +14,21 @@ import resource
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..broker.daemon import Daemon, Settings
 from ..broker.retention.limits import Keep
-from ..keys.holder import DESCRIPTION, identify
-from ..keys.identity import Identity, format_public, load_or_make
+from ..keys.identity import Identity, load_or_make
 from ..schemas.endpoint import hidden_loopback, host_of, is_loopback
 from ..schemas.refusal import Code, Refused
 from . import constraints, orphans, reload
+from .description import Description, boot_id, last_boot_id
 from .engine.engine import LocalEngine
 from .malloc import reuse_buffers
 from .priority import answer_first
 from .reload import Reloads, Resumed
+from .settings import WorkerSettings
 from .state import layout
 from .state.folder_watch import FolderWatch
 from .state.lock import StateLock, last_description
@@ -39,67 +38,6 @@ _log = logging.getLogger(__name__)
 
 _LEAST_DESCRIPTORS = 128
 ANY_LOOPBACK = "tcp://127.0.0.1"
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSettings:
-    """The settings of a worker. `listen` and `event_listen` empty: loopback, with the ports of the last run if they are free."""
-
-    state: Path
-    roster: Path
-    slots: int
-    directory: Path
-    listen: str = ""
-    event_listen: str = ""
-    jobs_as_root: bool = False
-    # How much to keep of jobs that have ended (None: no limit), and how much disk space to keep free.
-    keep_seconds: float | None = None
-    keep_jobs: int | None = None
-    keep_bytes: int | None = None
-    keep_free_bytes: int = 0
-    # A note about its start for the user, from the process that started it.
-    note: str = ""
-    # For a private worker: the description of its caller, with which later callers compare themselves.
-    caller: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Description:
-    """The worker's description of itself. Computed each time, because supervisor and keeper may have been replaced."""
-
-    lock: StateLock
-    settings: WorkerSettings
-    identity: Identity
-    engine: LocalEngine
-    daemon: Daemon
-    reloads: Reloads
-    # Inherited attributes that it cannot change, a sentence each.
-    surroundings: list[str]
-
-    def fields(self) -> dict[str, Any]:
-        return {
-            **identify(),
-            "endpoint": self.daemon.endpoint,
-            "event_endpoint": self.daemon.event_endpoint,
-            "key": format_public(self.identity.public),
-            "version": __version__,
-            "slots": self.settings.slots,
-            "state": str(self.settings.state),
-            "roster": str(self.settings.roster),
-            "supervisor_pid": self.engine.supervisor_pid,
-            "keeper_pid": self.engine.keeper_pid,
-            "cgroups": self.engine.cgroups,
-            "surroundings": self.surroundings,
-            "caller": self.settings.caller,
-            "reloads": asdict(self.reloads),
-        }
-
-    def write_anew(self) -> None:
-        try:
-            self.lock.describe(self.fields())
-        except OSError as error:
-            # For example, the disk is full. Only the pids of supervisor and keeper are out of date then.
-            _log.warning("%s could not be updated: %s", error.filename or "the description", error.strerror)
 
 
 async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None], resumed: Resumed | None = None) -> Resumed | None:
@@ -126,11 +64,11 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     engine: LocalEngine | None = None
     daemon: Daemon | None = None
     watch: FolderWatch | None = None
-    description: _Description | None = None
+    description: Description | None = None
     try:
         demand_sound(settings.state)
         identity = load_or_make(settings.state / "identity")
-        rebooted = _last_boot_id(settings.state) != _boot_id()
+        rebooted = last_boot_id(settings.state) != boot_id()
         engine = LocalEngine(
             settings.state,
             settings.slots,
@@ -143,8 +81,8 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         daemon = await _open(settings, identity, engine)
 
         reloads = resumed.reloads if resumed else Reloads()
-        description = _Description(lock, settings, identity, engine, daemon, reloads, surroundings)
-        _describe(lock, description)
+        description = Description(lock, settings, identity, engine, daemon, reloads, surroundings)
+        description.write()
         watch = FolderWatch(lock, settings.state, loop, lambda: signals.put_nowait(signal.SIGTERM))
         answer_first()
         ready(description.fields())
@@ -183,26 +121,13 @@ def _look_around(settings: WorkerSettings) -> list[str]:
     return found
 
 
-def _describe(lock: StateLock, description: _Description) -> None:
-    """Write the description by which others find the worker, now that its store is open."""
-    lock.note_store()
-    try:
-        lock.describe(description.fields())
-    except OSError as error:
-        raise Refused(
-            Code.FAILED_PRECONDITION,
-            f"the state folder {description.settings.state} cannot be used: {DESCRIPTION} cannot be written: {error.strerror}",
-            "check that there is free space, and nothing else with that name",
-        ) from error
-
-
 def _make_way(daemon: Daemon, signals: asyncio.Queue[signal.Signals]) -> None:
     if daemon.desk.is_idle:
         signals.put_nowait(signal.SIGTERM)
 
 
 async def _until_told(
-    signals: asyncio.Queue[signal.Signals], engine: LocalEngine, description: _Description, *, has_terminal: bool
+    signals: asyncio.Queue[signal.Signals], engine: LocalEngine, description: Description, *, has_terminal: bool
 ) -> Reloads | None:
     """Wait until the worker is told to exit (None) or to reload; then the supervisor has exited already."""
     reload.let_signals_in()
@@ -283,26 +208,6 @@ def _warn_of_loopback(endpoint: str) -> None:
                 host,
                 address,
             )
-
-
-def _last_boot_id(state: Path) -> str:
-    """Return the id of the boot in which the last worker ran; empty if it is not recorded.
-
-    The supervisor recorded it too, in case the worker's file was removed.
-    """
-    said = (last_description(state) or {}).get("boot_id")
-    if said is None:
-        with contextlib.suppress(OSError):
-            said, _, place = (state / layout.BOOT).read_text(errors="replace").partition("\n")
-            here = state.stat()
-            if place not in {"", f"{here.st_dev} {here.st_ino}\n"}:
-                # In a copied folder nothing is known about running processes, as after a restart of the machine.
-                return ""
-    return str(said or "")
-
-
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def raise_descriptor_limit(resumed: Resumed | None) -> int:

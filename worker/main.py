@@ -14,7 +14,8 @@ from ..schemas.refusal import Code, Refused
 from ..schemas.reserved_statuses import OWN_FAILURE
 from ..schemas.text.printable import printable
 from . import reload
-from .daemon import WorkerSettings, serve
+from .daemon import serve
+from .settings import WorkerSettings
 
 _OUR_FAILURE = {Code.UNAVAILABLE, Code.INTERNAL}
 _REFUSED_STATUS = 1

@@ -7,7 +7,6 @@ write has succeeded or failed (`Written`), from the phase at that moment. The in
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import assert_never
 
@@ -17,43 +16,15 @@ from ...schemas.naming import AttemptKey, JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..engine import Delayed, Ended, Fact, Launch, Paused, Started
 from ..store.writes import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
-from .effects import Effect, End, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
+from .effects import End, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
 from .events import change_of, event_of, id_taken
 from .facts import cancelled, take_in
 from .inputs import Accepted, Facts, Input, Moment, Reconsidered, Recovered, Signal, Start, Stop, Written
-from .job import FIRST_ATTEMPT, Attempt, Job, StopOrder
+from .job import FIRST_ATTEMPT, Attempt, Job
 from .life import ENDED, RECOVERED, SIGNALED, WAITING, WITH_ENGINE, Happening, Phase, TakeUp
 from .pauses import Suspend
 from .state import Accepting, Recording, State
-
-
-@dataclass(slots=True, eq=False)
-class Decision:
-    """The effects to carry out at once, and the numbers of the writes (in `State.under_way`) to submit after them."""
-
-    effects: list[Effect] = field(default_factory=list)
-    writes: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True, eq=False)
-class _Turn:
-    """A decision in the making."""
-
-    state: State
-    moment: Moment
-    decision: Decision = field(default_factory=Decision)
-    events: dict[Job, list[event_pb2.Event]] = field(default_factory=dict)
-    proof: bytes | None = None
-    replies: list[Reply] = field(default_factory=list)
-    ending: list[tuple[Job, StopOrder]] = field(default_factory=list)
-
-    def effect(self, effect: Effect) -> None:
-        self.decision.effects.append(effect)
-
-    def submit(self, write: Accepting | Recording) -> None:
-        self.state.writes += 1
-        self.state.under_way[self.state.writes] = write
-        self.decision.writes.append(self.state.writes)
+from .turn import Decision, Turn
 
 
 def decide(state: State, one: Input, moment: Moment) -> Decision:
@@ -61,7 +32,7 @@ def decide(state: State, one: Input, moment: Moment) -> Decision:
 
     Raises Impossible for an input that cannot happen, which is a bug.
     """
-    turn = _Turn(state, moment)
+    turn = Turn(state, moment)
     match one:
         case Start():
             _start(turn, one)
@@ -85,7 +56,7 @@ def decide(state: State, one: Input, moment: Moment) -> Decision:
     return turn.decision
 
 
-def _start(turn: _Turn, start: Start) -> None:
+def _start(turn: Turn, start: Start) -> None:
     state, moment = turn.state, turn.moment
     count = len(start.asked)
     room = max(0, state.queue.room_of(start.owner) - state.promised)
@@ -125,7 +96,7 @@ def _start(turn: _Turn, start: Start) -> None:
     turn.submit(Accepting(AddJobs(rows, start.batch, start.proof, start.shortage), start, jobs, events, promised))
 
 
-def _stop(turn: _Turn, stop: Stop) -> None:
+def _stop(turn: Turn, stop: Stop) -> None:
     turn.replies.append(Reply(stop.done))
     turn.proof = stop.proof
     for key, order in stop.orders:
@@ -152,7 +123,7 @@ def _stop(turn: _Turn, stop: Stop) -> None:
         turn.events[job] = [event_of(EventKind.FINISHED, job, turn.moment.now_us)]
 
 
-def _signal(turn: _Turn, signal: Signal) -> None:
+def _signal(turn: Turn, signal: Signal) -> None:
     job = turn.state.live.get(signal.key)
     if job is not None and job.attempt.phase in SIGNALED:
         turn.effect(SignalAll(job.attempt.key, signal.number, signal.done))
@@ -162,7 +133,7 @@ def _signal(turn: _Turn, signal: Signal) -> None:
     turn.effect(Reply(partial(signal.done, refused)))
 
 
-def _take_up(turn: _Turn, facts: Sequence[Fact]) -> None:
+def _take_up(turn: Turn, facts: Sequence[Fact]) -> None:
     state, moment = turn.state, turn.moment
     known = {fact.key for fact in facts}
     ways: dict[Job, TakeUp] = {}
@@ -181,7 +152,7 @@ def _take_up(turn: _Turn, facts: Sequence[Fact]) -> None:
     _hear(turn, [cancelled(job, moment.now_us) for job, way in ways.items() if way is TakeUp.CANCEL])
 
 
-def _hear(turn: _Turn, facts: Iterable[Fact]) -> None:
+def _hear(turn: Turn, facts: Iterable[Fact]) -> None:
     state = turn.state
     settled: list[AttemptKey] = []
     for fact in facts:
@@ -206,7 +177,7 @@ def _hear(turn: _Turn, facts: Iterable[Fact]) -> None:
         turn.effect(Settle(settled))
 
 
-def _hear_life(turn: _Turn, job: Job, fact: Started | Ended) -> None:
+def _hear_life(turn: Turn, job: Job, fact: Started | Ended) -> None:
     if job.attempt.pid != fact.pid:
         job.attempt.since_us = _since(turn.moment, fact.started_at_us)
     turn.events.setdefault(job, []).extend(take_in(job, fact, turn.moment.now_us))
@@ -220,7 +191,7 @@ def _since(moment: Moment, at_us: int) -> int:
     return moment.passed_us - max(0, moment.now_us - at_us)
 
 
-def _written(turn: _Turn, written: Written) -> None:
+def _written(turn: Turn, written: Written) -> None:
     pending = turn.state.under_way.pop(written.number)
     if isinstance(pending, Accepting):
         _accepting_written(turn, pending, written.result)
@@ -228,7 +199,7 @@ def _written(turn: _Turn, written: Written) -> None:
         _recording_written(turn, pending, written.result)
 
 
-def _accepting_written(turn: _Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:
+def _accepting_written(turn: Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:
     state, start = turn.state, pending.start
     state.promised -= pending.promised
     state.arriving[start.owner] -= len(pending.jobs)
@@ -254,7 +225,7 @@ def _accepting_written(turn: _Turn, pending: Accepting, result: Added | Conflict
         turn.effect(Reply(partial(start.done, accepted)))
 
 
-def _recording_written(turn: _Turn, pending: Recording, first_seq: int) -> None:
+def _recording_written(turn: Turn, pending: Recording, first_seq: int) -> None:
     if told := [event for events in pending.events.values() for event in events]:
         turn.effect(_numbered(told, first_seq))
     for job in pending.launching:
@@ -285,7 +256,7 @@ def _numbered(events: Sequence[event_pb2.Event], first_seq: int) -> Publish:
     return Publish(events)
 
 
-def _choose_and_record(turn: _Turn) -> None:
+def _choose_and_record(turn: Turn) -> None:
     """Start the jobs that may start now, and record changes. That a job is launched is durable before it is."""
     chosen = [turn.state.live[key] for key in turn.state.queue.take()]
     for job in chosen:
@@ -302,6 +273,6 @@ def _choose_and_record(turn: _Turn) -> None:
     turn.submit(Recording(ChangeJobs(changes), turn.events, launching, turn.replies, turn.ending))
 
 
-def _launch(turn: _Turn, jobs: Sequence[Job]) -> None:
+def _launch(turn: Turn, jobs: Sequence[Job]) -> None:
     if jobs:
         turn.effect(Launches([Launch(job.attempt.key, job.spec, job.queued_at_us) for job in jobs]))

@@ -24,12 +24,13 @@ from ..store.store import Store
 from ..store.writes import AddJobs, ChangeJobs
 from ..streams.watchers import Watchers
 from .admission import check_waiting
-from .decide import Decision, decide
+from .decide import decide
 from .effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
 from .inputs import Accepted, Asked, Facts, Input, Moment, Reconsidered, Recovered, Start, Stop, Written
 from .job import BatchRun, Job
 from .life import STORED
 from .state import Recording, State
+from .turn import Decision
 
 _log = logging.getLogger(__name__)
 

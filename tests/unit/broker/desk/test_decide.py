@@ -9,7 +9,7 @@ import pytest
 from desk_house import OWNER, SOMEBODYS, House, asked, attempt, ended, key, started
 
 from jobwire.broker.desk import desk as desks
-from jobwire.broker.desk.decide import Decision, decide
+from jobwire.broker.desk.decide import decide
 from jobwire.broker.desk.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
 from jobwire.broker.desk.inputs import Facts, Input, Moment, Recovered, Signal, Start, Stop, Written
 from jobwire.broker.desk.job import Attempt, BatchRun, Job
@@ -17,6 +17,7 @@ from jobwire.broker.desk.life import Phase
 from jobwire.broker.desk.pauses import Suspend
 from jobwire.broker.desk.queue import Queue
 from jobwire.broker.desk.state import State
+from jobwire.broker.desk.turn import Decision
 from jobwire.broker.engine import Delayed, Ended, Fact, Paused, Started
 from jobwire.broker.store.writes import Added, Conflict
 from jobwire.schemas.job import Outcome, OutcomeKind

@@ -1,0 +1,99 @@
+"""How a worker describes itself to its own user's commands: worker.json in its state folder; and in which boot the last one ran."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..broker.daemon import Daemon
+from ..keys.holder import DESCRIPTION, identify
+from ..keys.identity import Identity, format_public
+from ..schemas.refusal import Code, Refused
+from .engine.engine import LocalEngine
+from .reload import Reloads
+from .settings import WorkerSettings
+from .state import layout
+from .state.lock import StateLock, last_description
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Description:
+    """The worker's description of itself. Computed each time, because supervisor and keeper may have been replaced."""
+
+    lock: StateLock
+    settings: WorkerSettings
+    identity: Identity
+    engine: LocalEngine
+    daemon: Daemon
+    reloads: Reloads
+    # Inherited attributes that it cannot change, a sentence each.
+    surroundings: list[str]
+
+    def fields(self) -> dict[str, Any]:
+        """Return it as it is now."""
+        return {
+            **identify(),
+            "endpoint": self.daemon.endpoint,
+            "event_endpoint": self.daemon.event_endpoint,
+            "key": format_public(self.identity.public),
+            "version": __version__,
+            "slots": self.settings.slots,
+            "state": str(self.settings.state),
+            "roster": str(self.settings.roster),
+            "supervisor_pid": self.engine.supervisor_pid,
+            "keeper_pid": self.engine.keeper_pid,
+            "cgroups": self.engine.cgroups,
+            "surroundings": self.surroundings,
+            "caller": self.settings.caller,
+            "reloads": asdict(self.reloads),
+        }
+
+    def write(self) -> None:
+        """Write the description by which others find the worker, now that its store is open.
+
+        Raises Refused(FAILED_PRECONDITION) if it cannot be written.
+        """
+        self.lock.note_store()
+        try:
+            self.lock.describe(self.fields())
+        except OSError as error:
+            raise Refused(
+                Code.FAILED_PRECONDITION,
+                f"the state folder {self.settings.state} cannot be used: {DESCRIPTION} cannot be written: {error.strerror}",
+                "check that there is free space, and nothing else with that name",
+            ) from error
+
+    def write_anew(self) -> None:
+        """Update it, where that is possible."""
+        try:
+            self.lock.describe(self.fields())
+        except OSError as error:
+            # For example, the disk is full. Only the pids of supervisor and keeper are out of date then.
+            _log.warning("%s could not be updated: %s", error.filename or "the description", error.strerror)
+
+
+def last_boot_id(state: Path) -> str:
+    """Return the id of the boot in which the last worker ran; empty if it is not recorded.
+
+    The supervisor recorded it too, in case the worker's file was removed.
+    """
+    said = (last_description(state) or {}).get("boot_id")
+    if said is None:
+        with contextlib.suppress(OSError):
+            said, _, place = (state / layout.BOOT).read_text(errors="replace").partition("\n")
+            here = state.stat()
+            if place not in {"", f"{here.st_dev} {here.st_ino}\n"}:
+                # In a copied folder nothing is known about running processes, as after a restart of the machine.
+                return ""
+    return str(said or "")
+
+
+def boot_id() -> str:
+    """Return the id of this boot."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
