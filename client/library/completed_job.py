@@ -34,13 +34,13 @@ class CompletedJob:
         return f"CompletedJob(args={list(self.args)!r}, returncode={self.returncode}, stdout={self.stdout!r}, stderr={self.stderr!r})"
 
     def check_returncode(self) -> None:
-        """Raise `JobFailed`, a `subprocess.CalledProcessError`, if the return code is not 0."""
-        if self.returncode:
+        """Raise `JobFailed`, a `subprocess.CalledProcessError`, if the return code is not 0, or if part of the output was lost."""
+        if self.returncode or self.outcome.stdout_problem or self.outcome.stderr_problem:
             raise JobFailed(self)
 
 
 class JobFailed(subprocess.CalledProcessError):
-    """Raised if `check` is set and the return code of a job is not 0. `job` is its result."""
+    """Raised if `check` is set and the return code of a job is not 0, or part of its output was lost. `job` is its result."""
 
     def __init__(self, job: CompletedJob) -> None:
         super().__init__(job.returncode, list(job.args), job.stdout, job.stderr)
@@ -48,7 +48,9 @@ class JobFailed(subprocess.CalledProcessError):
 
     def __str__(self) -> str:
         """Return which command failed, how, and why if that is known."""
-        sentence = self.job.outcome.sentence
+        outcome = self.job.outcome
+        problems = (("stdout", outcome.stdout_problem), ("stderr", outcome.stderr_problem))
+        sentence = "; ".join(filter(None, [outcome.sentence, *(f"its {name} is incomplete: {why}" for name, why in problems if why)]))
         return f"Command {self.cmd!r} failed: {sentence}" if sentence else super().__str__()
 
     def __reduce__(self) -> tuple[type[JobFailed], tuple[CompletedJob]]:

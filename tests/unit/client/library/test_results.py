@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -107,3 +108,11 @@ def test_how_long_a_job_lasted_is_told_by_the_daemon_and_by_dates_only_where_it_
     older = job_info(job_pb2.Job(**dates))
     # How long ago it ended is not guessed by a clock of ours.
     assert (older.lasted_us, older.ended_ago_us) == (7_000_000, None)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_job_that_ended_well_and_lost_output_does_not_pass_a_check(stream: str) -> None:
+    outcome = replace(Outcome(OutcomeKind.EXITED), **{f"{stream}_problem": "the disk was full"})
+    done = CompletedJob(["true"], 0, b"", b"", JobKey(b"o" * 32, b"i" * 16), 5, 1, 2, outcome)
+    with pytest.raises(JobFailed, match=f"its {stream} is incomplete: the disk was full"):
+        done.check_returncode()
