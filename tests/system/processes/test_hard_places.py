@@ -46,7 +46,7 @@ def test_a_state_folder_that_cannot_be_written_is_refused(made: Worker) -> None:
     made.start()
     made.kill(signal.SIGTERM)
     made.prefix = ["unshare", "--mount", "sh", "-c", f'mount -o bind,ro "{made.state}" "{made.state}" && exec "$@"', "sh"]
-    assert f"the state folder {made.state} cannot be used: Read-only file system" in made.refusal()
+    assert f"the state folder {made.state} cannot be used: lock: Read-only file system" in made.refusal()
 
 
 def test_a_log_folder_that_was_removed_affects_only_its_logs(worker: Worker, tmp_path: Path) -> None:
