@@ -86,10 +86,10 @@ def test_the_option_is_named_whose_port_is_taken(made: Worker, taken: int) -> No
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can have a network of its own")
 def test_a_port_that_is_not_allowed_is_named_as_it_was_requested(made: Worker) -> None:
-    """In a network of its own, where ports below 1024 are for root, without the right to them; nobody spoke of --events."""
+    """In a network of its own, where ports below 1024 are reserved for root, without the right to them; nobody spoke of --events."""
     made.prefix = ["unshare", "-n", "setpriv", "--bounding-set=-net_bind_service"]
     said = made.command("run", "--listen", "tcp://127.0.0.1:7", status=125).stderr
-    assert "tcp://127.0.0.1:7 cannot be listened on: Permission denied; ports below 1024 are for root" in said
+    assert "tcp://127.0.0.1:7 cannot be listened on: Permission denied; ports below 1024 are usually reserved for root" in said
     assert "use a higher one with --listen" in said
     events = made.command("run", "--listen", "tcp://127.0.0.1:7371", "--events", "tcp://127.0.0.1:8", status=125).stderr
     assert "tcp://127.0.0.1:8 cannot be listened on" in events

@@ -72,7 +72,7 @@ def test_a_newer_store_is_refused_in_words(worker: Worker) -> None:
     said = worker.refusal()
     assert f"was written by a newer jobwire (store version {version + 1}, this one knows {version})" in said
     assert "start the newer jobwire" in said
-    assert "is whole" in worker.command("rebuild", status=1).stderr
+    assert "is intact" in worker.command("rebuild", status=1).stderr
     connection = sqlite3.connect(worker.state / "state.db")
     connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
