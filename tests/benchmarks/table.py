@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -128,7 +129,7 @@ def in_turns(limit: Callable[[], float], ours: Callable[[], float], rounds: int)
 
 def quantile(values: Sequence[float], share_below: float) -> float:
     """Return the value that this share of all does not exceed (nearest rank)."""
-    return sorted(values)[min(len(values) - 1, int(len(values) * share_below))]
+    return sorted(values)[max(0, math.ceil(len(values) * share_below) - 1)]
 
 
 COLUMNS = ("what", "limit", "ours", "ratio", "floor", "aim", "verdict")
