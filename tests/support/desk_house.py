@@ -26,7 +26,7 @@ from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.store import Store
 from jobwire.broker.streams.news import News
 from jobwire.broker.streams.watchers import Watchers
-from jobwire.keys.limits import EVERYBODYS
+from jobwire.keys.limits import EVERYBODYS, Limits
 from jobwire.keys.rights import Member
 from jobwire.schemas import spec as specs
 from jobwire.schemas.clock import Clock
@@ -110,6 +110,7 @@ class House:
     now: int = 1_000_000
     # How far the machine's clock was set.
     set_by: int = 0
+    limits: Limits = EVERYBODYS
     # Called by the desk; a test may replace it.
     shortage: Callable[[], Refused | None] = lambda: None
 
@@ -134,7 +135,7 @@ class House:
             self.watchers,
             Clock(lambda: self.now + self.set_by, lambda: self.now),
             self.ages,
-            limits_of=lambda _: EVERYBODYS,
+            limits_of=lambda _: self.limits,
             shortage=lambda: self.shortage(),  # noqa: PLW0108 -- another may be in its place by then
             ended=lambda: None,
         )

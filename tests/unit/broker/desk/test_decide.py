@@ -155,6 +155,7 @@ def test_a_stop_that_is_written_ends_what_runs() -> None:
 def test_an_id_that_is_taken_is_refused_and_frees_what_it_had_reserved() -> None:
     desk = Deciding()
     desk.start(1)
+    assert (desk.state.promised, desk.state.waiting_of(OWNER), desk.state.waiting_of(b"x" * 32)) == (1, 1, 0)
     ((word, arguments),) = desk.take(Written(1, Conflict(0)))  # type: ignore[misc] # reason: a tuple of two
     assert word == "reply"
     assert "belongs to another job" in arguments

@@ -7,6 +7,7 @@ from jobwire.broker.desk.job import BatchRun, Job, StopOrder
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.engine import Delayed, Paused
 from jobwire.broker.streams.news import NewsFilter
+from jobwire.keys.limits import Limits
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import OutcomeKind
 from jobwire.schemas.refusal import Code, Refused
@@ -94,6 +95,18 @@ async def test_an_id_of_a_job_that_ended_long_ago_is_known(house: House) -> None
     outcome = again.jobs[0].attempt.outcome
     assert outcome is not None
     assert outcome.exit_status == 3
+
+
+async def test_those_that_wait_and_those_that_arrive_are_counted_together(house: House) -> None:
+    house.limits = Limits(queued_jobs=3)
+    # Two of them get the slots.
+    await house.accept(asked(1), asked(2), asked(3))
+    for number in (4, 5):
+        house.desk.accept(OWNER, [asked(number)], None, b"proof", lambda _: None)
+    with pytest.raises(Refused, match="3 jobs of this owner are waiting, and 1 more"):
+        house.desk.accept(OWNER, [asked(6)], None, b"proof", lambda _: None)
+    await house.durable()
+    house.engine.expect(("start", attempt(1)), ("start", attempt(2)))
 
 
 async def test_a_stop_of_a_queued_job_cancels_it(house: House) -> None:
