@@ -68,7 +68,7 @@ class Recovery:
         # If the line breaks later, the machine was not restarted.
         rebooted, self._rebooted = self._rebooted, False
         # Later facts are passed on after the caller has processed these.
-        self._loop.call_soon(self._hear_held)
+        self._loop.call_soon(self._hear_held, self._answer)
         return [*facts, *lost_of(unknown, rebooted=rebooted)]
 
     def tell(self, facts: Sequence[Fact]) -> None:
@@ -109,7 +109,10 @@ class Recovery:
         held, self._held = self._held, []
         return held
 
-    def _hear_held(self) -> None:
+    def _hear_held(self, answer: asyncio.Future[None] | None) -> None:
+        if answer is not self._answer:
+            # It was asked again at once; what is held now belongs to the next answer.
+            return
         held, self._held, self._answer = self._held, [], None
         if held:
             self._hear(held)
