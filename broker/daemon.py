@@ -135,7 +135,7 @@ class Daemon:
     async def start(self) -> None:
         """Recover jobs, then accept connections.
 
-        Raises Refused(UNAVAILABLE) if an endpoint cannot be bound.
+        Raises CannotListen if an endpoint cannot be bound.
         """
         await self.desk.recover()
         self.event_endpoint = bind_events(self._publisher.bind, self._settings.listen, self._settings.event_listen)

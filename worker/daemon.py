@@ -19,6 +19,7 @@ from typing import Any
 from .. import __version__
 from ..broker.daemon import Daemon, Settings
 from ..broker.retention.limits import Keep
+from ..broker.sockets.binding import CannotListen
 from ..keys.identity import Identity, load_or_make
 from ..schemas.endpoint import hidden_loopback, host_of, is_loopback
 from ..schemas.refusal import Code, Refused
@@ -159,9 +160,7 @@ async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngin
     try:
         if listen.startswith(f"{ANY_LOOPBACK}:"):
             return await _open_at(settings, identity, engine, listen, event_listen)
-    except Refused as refused:
-        if refused.code is not Code.UNAVAILABLE:
-            raise
+    except CannotListen as refused:
         _log.info("the ports of the last run are taken: %s", refused)
     return await _open_at(settings, identity, engine, settings.listen or f"{ANY_LOOPBACK}:*", settings.event_listen)
 

@@ -13,6 +13,10 @@ from ...schemas.refusal import Code, Refused
 _HOST_PROBLEMS = (errno.EADDRNOTAVAIL, errno.ENODEV, errno.EAFNOSUPPORT, errno.EINVAL, errno.EPROTONOSUPPORT)
 
 
+class CannotListen(Refused):
+    """Raised if an endpoint cannot be bound."""
+
+
 def bind_events(bind: Callable[[str], str], listen: str, event_listen: str) -> str:
     """Bind the event socket and return its endpoint; errors name `--listen` if no event endpoint was given."""
     return bind_with(bind, event_listen or _next_port(listen), "--events", host_of=("" if event_listen else listen))
@@ -21,7 +25,7 @@ def bind_events(bind: Callable[[str], str], listen: str, event_listen: str) -> s
 def bind_with(bind: Callable[[str], str], endpoint: str, option: str, host_of: str = "") -> str:
     """Call `bind` and return what it returns; `option` is the one that set the endpoint, `host_of` another endpoint that set its host.
 
-    Raises Refused(UNAVAILABLE) if it cannot be bound.
+    Raises CannotListen(UNAVAILABLE) if it cannot be bound.
     """
     try:
         return bind(endpoint)
@@ -39,7 +43,7 @@ def bind_with(bind: Callable[[str], str], endpoint: str, option: str, host_of: s
             # The next port is as low as the one given.
             step = f"ports below 1024 are usually reserved for root; use a higher one with {'--listen' if host_of else option}"
             endpoint = host_of or endpoint
-        raise Refused(Code.UNAVAILABLE, f"{endpoint} cannot be listened on: {why}", step) from error
+        raise CannotListen(Code.UNAVAILABLE, f"{endpoint} cannot be listened on: {why}", step) from error
 
 
 def _next_port(endpoint: str) -> str:

@@ -82,14 +82,15 @@ class LocalEngine:
         return self._slots
 
     def open(self, hear: Callable[[Sequence[Fact]], None]) -> None:
-        """Connect to the supervisor, which is started if there is none; facts are passed to `hear` from now on.
+        """Connect to the supervisor, unless that was done; it is started if there is none. Facts are passed to `hear` from now on.
 
         Raises Refused(UNAVAILABLE) if it cannot be started.
         """
         self._hear = hear
         try:
             Path(self._logs).mkdir(mode=0o700, exist_ok=True)
-            self._connect()
+            if self._link is None:
+                self._connect()
         except OSError as error:
             raise Refused(
                 Code.UNAVAILABLE,
@@ -101,9 +102,7 @@ class LocalEngine:
         """Close the line; the supervisor and its jobs continue."""
         self._intents.close()
         self._settled.say_now()
-        if self._link is not None:
-            self._link.close()
-            self._link = None
+        self._hang_up()
         if self._reconnecting is not None:
             self._reconnecting.cancel()
         self._loop.remove_reader(self._growth.fileno())
@@ -193,19 +192,29 @@ class LocalEngine:
     # The line.
 
     def _connect(self) -> None:
+        # The supervisor serves one line: two would break each other for ever.
+        self._hang_up()
         try:
             connection = connect(self._state)
         except OSError:
             process.start(self._state, self._files_limit)
             connection = connect(self._state)
-        self._link = Link(connection, self._loop, self._take, self._line_lost)
+        link = self._link = Link(connection, self._loop, self._take, lambda: self._line_lost(link))
         self._say([{DO: ToSupervisor.HELLO}])
+
+    def _hang_up(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
 
     def _say(self, messages: Sequence[Message]) -> None:
         if messages and self._link is not None:
             self._link.send(messages)
 
-    def _line_lost(self) -> None:
+    def _line_lost(self, link: Link) -> None:
+        if link is not self._link:
+            # It broke while it was being closed.
+            return
         self._link = None
         self._unanswered.give_up_signals(_unknown())
         if self._making_way is not None:
@@ -213,6 +222,9 @@ class LocalEngine:
             if not self._making_way.done():
                 self._making_way.set_result(None)
             return
+        self._start_over()
+
+    def _start_over(self) -> None:
         self._reconnecting = self._loop.create_task(self._reconnect())
 
     async def _reconnect(self) -> None:
@@ -221,7 +233,7 @@ class LocalEngine:
         except OSError:
             _log.exception("the supervisor cannot be reached; trying again")
             # The keeper starts the next supervisor; nothing reports when the keeper itself can be started again.
-            self._loop.call_later(_RECONNECT_SECONDS, self._line_lost)
+            self._loop.call_later(_RECONNECT_SECONDS, self._start_over)
             return
         if self._recovery.awaits_answer:
             # The line broke during a recovery, which is answered on the new line.

@@ -153,3 +153,21 @@ def test_a_worker_continues_if_its_ready_line_cannot_be_written(made: Worker, re
     made.description = made.described()
     assert made.command("status").returncode == 0
     assert made.process.poll() is None
+
+
+@pytest.mark.parametrize("which", ["endpoint", "event_endpoint"])
+def test_a_worker_whose_last_ports_are_taken_uses_others_and_one_line_to_its_supervisor(made: Worker, which: str) -> None:
+    made.start()
+    with made.client() as client:
+        job = client.submit(["sleep", "100"])
+        wait_until(lambda: client.job(job.id).info().pid, "it runs")
+    made.kill()
+    before = made.description
+    with socket.create_server(("127.0.0.1", int(before[which].rpartition(":")[2]))):
+        made.start()
+        assert made.description[which] != before[which]
+        assert made.description["supervisor_pid"] == before["supervisor_pid"]
+        with made.client() as client:
+            assert client.run(["echo", "here"]).stdout == b"here\n"
+            assert [one.id for one in client.list()] == [job.id]
+    assert "the line to the supervisor broke" not in made.log.read_text()
