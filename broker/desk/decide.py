@@ -19,10 +19,9 @@ from ..store.writes import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRo
 from .effects import End, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
 from .events import change_of, event_of, id_taken
 from .facts import cancelled, take_in
-from .inputs import Accepted, Facts, Input, Moment, Reconsidered, Recovered, Signal, Start, Stop, Written
+from .inputs import Accepted, Facts, Input, Moment, Reconsidered, Recovered, Signal, Start, Stop, Suspend, WriteDelayed, Written
 from .job import FIRST_ATTEMPT, Attempt, Job
 from .life import ENDED, RECOVERED, SIGNALED, WAITING, WITH_ENGINE, Happening, Phase, TakeUp
-from .pauses import Suspend
 from .state import Accepting, Recording, State
 from .turn import Decision, Turn
 
@@ -48,6 +47,8 @@ def decide(state: State, one: Input, moment: Moment) -> Decision:
             _take_up(turn, one.facts)
         case Written():
             _written(turn, one)
+        case WriteDelayed():
+            _write_delayed(turn, one)
         case Reconsidered():
             pass
         case _:
@@ -199,6 +200,14 @@ def _written(turn: Turn, written: Written) -> None:
         _recording_written(turn, pending, written.result)
 
 
+def _write_delayed(turn: Turn, delayed: WriteDelayed) -> None:
+    """Tell those who wait for these jobs."""
+    pending = turn.state.under_way[delayed.number]
+    for job in pending.events if isinstance(pending, Recording) else ():
+        job.attempt.unrecorded = f"what happened to it cannot be recorded: {delayed.why}; this is tried again and again"
+        turn.effect(Tell(job, Word.STUCK))
+
+
 def _accepting_written(turn: Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:
     state, start = turn.state, pending.start
     state.promised -= pending.promised
@@ -237,6 +246,7 @@ def _recording_written(turn: Turn, pending: Recording, first_seq: int) -> None:
     ]
     settled: list[AttemptKey] = []
     for job, events in pending.events.items():
+        job.attempt.unrecorded = ""
         for event in events:
             if event.kind == event_pb2.EVENT_KIND_STARTED:
                 job.attempt.happened(Happening.START_RECORDED)

@@ -26,15 +26,13 @@ from ..streams.watchers import Watchers
 from .admission import check_waiting
 from .decide import decide
 from .effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
-from .inputs import Accepted, Asked, Facts, Input, Moment, Reconsidered, Recovered, Start, Stop, Written
+from .inputs import Accepted, Asked, Facts, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
 from .job import BatchRun, Job
 from .life import STORED
-from .state import Recording, State
+from .state import State
 from .turn import Decision
 
 _log = logging.getLogger(__name__)
-
-_UNRECORDED = "what happened to it cannot be recorded"
 
 
 class Publishing(Protocol):
@@ -136,7 +134,7 @@ class Desk:
     async def durable(self) -> None:
         """Wait until everything decided so far is on disk."""
         done = asyncio.get_running_loop().create_future()
-        self.take(Stop([], b"", lambda: done.set_result(None)))
+        self._store.submit(ChangeJobs([]), lambda: done.set_result(None))
         await done
 
     def take(self, one: Input) -> None:
@@ -212,12 +210,7 @@ class Desk:
                 self._watchers.finished(effect.job)
 
     def _delayed(self, number: int, why: str) -> None:
-        """Tell those who wait for these jobs that nothing of them can be recorded just now; it is tried again."""
-        recording = self._state.under_way.get(number)
-        if isinstance(recording, Recording):
-            for job in recording.events:
-                job.attempt.delayed_by = f"{_UNRECORDED}: {why}; this is tried again and again"
-                self._watchers.stuck(job)
+        self.take(WriteDelayed(number, why))
 
     def _written(self, number: int, write: AddJobs | ChangeJobs) -> None:
         if isinstance(write, AddJobs):
@@ -227,10 +220,6 @@ class Desk:
                 fault_points.reach("after-commit-before-reply")
             self.take(Written(number, write.result))
             return
-        recording = self._state.under_way.get(number)
-        for job in recording.events if isinstance(recording, Recording) else ():
-            if job.attempt.delayed_by.startswith(_UNRECORDED):
-                job.attempt.delayed_by = ""
         if fault_points.ARMED and any(change.events for change in write.changes):
             fault_points.reach("after-commit-before-publish")
         self.take(Written(number, write.first_seq))

@@ -11,7 +11,6 @@ from ...schemas.spec import JobSpec
 from ..engine import Fact
 from ..store.writes import Added, Conflict
 from .job import BatchRun, StopOrder
-from .pauses import Suspend
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +75,15 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspend:
+    """Suspend all of these jobs, or (`paused` False) let them continue; `done` gets why not, if so. Repeating it changes nothing."""
+
+    keys: Sequence[JobKey]
+    paused: bool
+    done: Callable[[Refused | None], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Facts from the engine, in order."""
 
@@ -98,8 +106,16 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteDelayed:
+    """The write with this number failed, and is tried again until it succeeds. Told each time, with the reason."""
+
+    number: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reconsidered:
     """Limits have changed."""
 
 
-Input = Start | Stop | Signal | Suspend | Facts | Recovered | Written | Reconsidered
+Input = Start | Stop | Signal | Suspend | Facts | Recovered | Written | WriteDelayed | Reconsidered

@@ -48,6 +48,13 @@ class Attempt:
     paused: bool = False
     # Why its start, or its output while it runs, waits; empty if it does not.
     delayed_by: str = ""
+    # Why what happened to it cannot be recorded at the moment; empty if it can.
+    unrecorded: str = ""
+
+    @property
+    def waits_for(self) -> str:
+        """Everything that it waits for; empty if it waits for nothing."""
+        return "; ".join(filter(None, (self.delayed_by, self.unrecorded)))
 
     @property
     def run(self) -> Run:

@@ -5,24 +5,16 @@ Pure: effects are returned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from .effects import Effect, Hold, Reply
+from .inputs import Suspend
 from .job import Job
 from .life import ENDED, SUSPENDABLE, Phase
-
-
-@dataclass(frozen=True, slots=True)
-class Suspend:
-    """Suspend all of these jobs, or (`paused` False) let them continue; `done` gets why not, if so. Repeating it changes nothing."""
-
-    keys: Sequence[JobKey]
-    paused: bool
-    done: Callable[[Refused | None], None]
 
 
 @dataclass(slots=True, eq=False)

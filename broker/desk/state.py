@@ -62,4 +62,4 @@ class State:
         attempt = job.attempt
         if attempt.phase in WAITING:
             return self.queue.why_waiting(job.key)
-        return "" if attempt.phase is Phase.FINISHED else attempt.delayed_by
+        return "" if attempt.phase is Phase.FINISHED else attempt.waits_for

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..desk.desk import Desk
+from ..desk.inputs import Suspend
 from ..desk.job import Job
-from ..desk.pauses import Suspend
 from ..store.queries import Lookup
 from .call import Call
 from .job_keys import find_jobs_to_stop

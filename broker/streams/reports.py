@@ -65,8 +65,8 @@ class Reports:
             self._due.append((job, False))
 
     def stuck(self, job: Job) -> None:
-        """Add the report that some processes of the job cannot be ended; once with the same words."""
-        why = job.attempt.delayed_by
+        """Add the report that some processes of the job cannot be ended, or its end not recorded; once with the same words."""
+        why = job.attempt.waits_for
         if not self._closed and self._credit > self._open and self._stuck.get(job) != why:
             self._stuck[job] = why
             self._due.append((job, False))

@@ -52,7 +52,7 @@ class Watchers:
         self._watching[job.key].append(watcher)
         if job.attempt.phase in START_TOLD:
             watcher.started(job)
-            if job.attempt.delayed_by and job.attempt.phase is Phase.STOPPING:
+            if job.attempt.waits_for and job.attempt.phase is Phase.STOPPING:
                 watcher.stuck(job)
 
     def unwatch(self, job: Job, watcher: Watcher) -> None:

@@ -11,10 +11,9 @@ from desk_house import OWNER, SOMEBODYS, House, asked, attempt, ended, key, star
 from jobwire.broker.desk import desk as desks
 from jobwire.broker.desk.decide import decide
 from jobwire.broker.desk.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
-from jobwire.broker.desk.inputs import Facts, Input, Moment, Recovered, Signal, Start, Stop, Written
+from jobwire.broker.desk.inputs import Facts, Input, Moment, Recovered, Signal, Start, Stop, Suspend, WriteDelayed, Written
 from jobwire.broker.desk.job import Attempt, BatchRun, Job
 from jobwire.broker.desk.life import Phase
-from jobwire.broker.desk.pauses import Suspend
 from jobwire.broker.desk.queue import Queue
 from jobwire.broker.desk.state import State
 from jobwire.broker.desk.turn import Decision
@@ -280,3 +279,32 @@ async def test_the_same_inputs_lead_to_the_same_decisions(house: House, monkeypa
     assert len(again) > 15
     assert not state.live
     assert not state.under_way
+
+
+def test_what_cannot_be_recorded_yet_is_told_beside_what_else_a_job_waits_for_until_it_is() -> None:
+    desk = Deciding()
+    desk.start(1)
+    desk.add(1)
+    desk.take(Facts([started(1)]))
+    desk.record(desk.written[0])
+    desk.take(Facts([Delayed(attempt(1), "its output waits for space"), ended(1)]))
+    (ending,) = desk.written
+    job = desk.state.live[key(1)]
+    assert desk.take(WriteDelayed(ending, "the disk is full")) == [("tell", key(1), Word.STUCK)]
+    assert desk.state.why_waiting(job) == "what happened to it cannot be recorded: the disk is full; this is tried again and again"
+    desk.record(ending)
+    assert desk.state.why_waiting(job) == ""
+
+
+def test_a_reason_of_the_engine_outlives_one_of_the_store() -> None:
+    desk = Deciding()
+    desk.start(1)
+    desk.add(1)
+    desk.take(Facts([started(1)]))
+    (starting,) = desk.written
+    desk.take(Facts([Delayed(attempt(1), "its output waits for space")]))
+    desk.take(WriteDelayed(starting, "the disk is full"))
+    job = desk.state.live[key(1)]
+    assert desk.state.why_waiting(job).startswith("its output waits for space; what happened to it cannot be recorded: the disk is full")
+    desk.record(starting)
+    assert desk.state.why_waiting(job) == "its output waits for space"

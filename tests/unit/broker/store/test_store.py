@@ -187,7 +187,7 @@ class Listener:
         self.heard.append("started")
 
     def stuck(self, job: Job) -> None:
-        self.heard.append(job.attempt.delayed_by)
+        self.heard.append(job.attempt.waits_for)
 
     def finished(self, _job: Job) -> None:
         self.heard.append("finished")
