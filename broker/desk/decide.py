@@ -203,7 +203,7 @@ def _written(turn: Turn, written: Written) -> None:
 def _write_delayed(turn: Turn, delayed: WriteDelayed) -> None:
     """Tell those who wait for these jobs."""
     pending = turn.state.under_way[delayed.number]
-    for job in pending.events if isinstance(pending, Recording) else ():
+    for job in (*pending.events, *pending.launching) if isinstance(pending, Recording) else ():
         job.attempt.unrecorded = f"what happened to it cannot be recorded: {delayed.why}; this is tried again and again"
         turn.effect(Tell(job, Word.STUCK))
 
@@ -238,6 +238,7 @@ def _recording_written(turn: Turn, pending: Recording, first_seq: int) -> None:
     if told := [event for events in pending.events.values() for event in events]:
         turn.effect(_numbered(told, first_seq))
     for job in pending.launching:
+        job.attempt.unrecorded = ""
         job.attempt.happened(Happening.LAUNCH_RECORDED)
     _launch(turn, [job for job in pending.launching if job.attempt.phase is Phase.LAUNCHED])
     turn.decision.effects += pending.replies
@@ -273,13 +274,13 @@ def _choose_and_record(turn: Turn) -> None:
         job.attempt.happened(Happening.CHOSEN)
     _launch(turn, [job for job in chosen if job.attempt.phase is Phase.LAUNCHED])
     launching = [job for job in chosen if job.attempt.phase is Phase.LAUNCHING]
-    for job in launching:
-        turn.events.setdefault(job, [])
-    if not (turn.events or turn.replies):
+    if not (turn.events or turn.replies or launching):
         return
-    for job in turn.events:
+    for job in (*turn.events, *launching):
         job.aged_from_us = turn.moment.aged_us
     changes = [change_of(job, events, turn.proof) for job, events in turn.events.items()]
+    # The proof of a stop does not belong to jobs that start because it freed a slot.
+    changes += [change_of(job, [], None) for job in launching]
     turn.submit(Recording(ChangeJobs(changes), turn.events, launching, turn.replies, turn.ending))
 
 

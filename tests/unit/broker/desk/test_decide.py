@@ -116,9 +116,11 @@ def test_a_stop_while_its_launch_is_being_written_cancels_the_job_and_gives_its_
     desk.add(1)
     desk.take(Facts([started(1), ended(1)]))
     (launching,) = desk.written
-    assert desk.take(Stop([(key(2), SOMEBODYS)], b"", never)) == []
+    assert desk.take(Stop([(key(2), SOMEBODYS)], b"proof", never)) == []
     assert (desk.phase(2), desk.phase(3)) == (Phase.ENDED_QUEUED, Phase.LAUNCHING)
     (cancelling,) = desk.written
+    changes = desk.state.under_way[cancelling].write.changes  # type: ignore[union-attr] # reason: no start
+    assert [change.stop_proof for change in changes] == [b"proof", None]
     assert "launch" not in words(desk.record(launching))
     effects = desk.record(cancelling)
     assert ("launch", [attempt(3)]) in effects
