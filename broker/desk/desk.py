@@ -175,7 +175,10 @@ class Desk:
 
     def _carry_out(self, decision: Decision) -> None:
         for effect in decision.effects:
-            self._carry_out_one(effect)
+            try:
+                self._carry_out_one(effect)
+            except Exception:  # noqa: BLE001 -- a bug in one effect must not cost the others, nor the writes
+                _log.exception("the effect %s could not be carried out", type(effect).__name__)
         for number in decision.writes:
             write = self._state.under_way[number].write
             self._store.submit(write, partial(self._written, number, write), partial(self._delayed, number))

@@ -164,7 +164,7 @@ class Store:
         self._begin()
         for submitted in group:
             self._note_head(submitted.write)
-            submitted.done()
+            _report(submitted)
         self._reported()
         self._ballast.restore()
 
@@ -189,12 +189,12 @@ class Store:
             self._waiting = [*group, *others]
         elif isinstance(write, AddJobs):
             write.result = refused
-            first.done()
+            _report(first)
         elif self._ballast.drop():
             self._waiting = [first, *others]
         elif isinstance(write, DropJobs):
             write.result = refused
-            first.done()
+            _report(first)
         else:
             # Those that wait for a reply get one before this is tried again.
             asking = [other for other in others if isinstance(other.write, AddJobs | DropJobs)]
@@ -207,6 +207,13 @@ class Store:
                     submitted.delayed(why)
                 return
         self._loop.call_soon(self._begin)
+
+
+def _report(submitted: _Submitted) -> None:
+    try:
+        submitted.done()
+    except Exception:  # noqa: BLE001 -- a bug of one must not cost the others of the commit
+        _log.exception("store: who waits for a %s could not be told", type(submitted.write).__name__)
 
 
 def _why(error: sqlite3.Error) -> str:

@@ -5,12 +5,17 @@ They are notified only of what is durable, and flushed once for everything that 
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from typing import Protocol
+from collections.abc import Callable
+from typing import ParamSpec, Protocol
 
 from ...schemas.naming import JobKey
 from ..desk.job import Job
 from ..desk.life import END_AWAITED, START_TOLD, Phase
+
+_log = logging.getLogger(__name__)
+_Given = ParamSpec("_Given")
 
 
 class Watcher(Protocol):
@@ -67,22 +72,29 @@ class Watchers:
         """Notify the watchers of a job that it has a process."""
         for watcher in list(self._watching.get(job.key, ())):
             self._touched[watcher] = None
-            watcher.started(job)
+            _guard(watcher.started, job)
 
     def stuck(self, job: Job) -> None:
         """Notify the watchers of a job at once that some of its processes cannot be ended, or its end not recorded."""
         for watcher in list(self._watching.get(job.key, ())) if job.attempt.phase in END_AWAITED else ():
-            watcher.stuck(job)
-            watcher.flush()
+            _guard(watcher.stuck, job)
+            _guard(watcher.flush)
 
     def finished(self, job: Job) -> None:
         """Notify the watchers of a job that it has its outcome; nothing more follows."""
         for watcher in self._watching.pop(job.key, []):
             self._touched[watcher] = None
-            watcher.finished(job)
+            _guard(watcher.finished, job)
 
     def flush(self) -> None:
         """Flush the watchers that were notified."""
         touched, self._touched = self._touched, {}
         for watcher in touched:
-            watcher.flush()
+            _guard(watcher.flush)
+
+
+def _guard(notify: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
+    try:
+        notify(*args, **kwargs)
+    except Exception:  # noqa: BLE001 -- a bug in one stream must not leave the others without their news
+        _log.exception("a stream could not be notified")

@@ -73,6 +73,11 @@ def _open(path: str | Path) -> int:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         raise Refused(Code.NOT_FOUND, "there is no such log: the job has not started, or its logs were removed") from None
+    except OSError as error:
+        # No descriptor is left, for instance, or somebody changed the rights of the folder.
+        raise Refused(
+            Code.INTERNAL, f"the log cannot be read: {error.strerror}", "try again, or look at the logs on the machine"
+        ) from error
 
 
 def _open_from(path: str | Path, start: int) -> int:

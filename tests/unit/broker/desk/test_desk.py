@@ -275,3 +275,25 @@ async def test_why_a_start_is_delayed_is_told_until_it_comes(house: House) -> No
     assert house.desk.why_waiting(job) == "no room"
     house.desk.hear([started(1)])
     assert house.desk.why_waiting(job) == ""
+
+
+class Broken(Watching):
+    """A stream with a bug."""
+
+    def finished(self, job: Job) -> None:
+        raise RuntimeError("a bug")
+
+    def flush(self) -> None:
+        raise RuntimeError("a bug")
+
+
+async def test_a_bug_in_one_stream_costs_no_other_nor_the_job_its_end(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = (await house.accept(asked(1), asked(2))).jobs
+    watching = Watching()
+    for job, watcher in ((first, Broken()), (first, watching), (second, watching)):
+        house.watchers.watch(job, watcher)
+    house.desk.hear([started(1), started(2), ended(1), ended(2, 5)])
+    await house.durable()
+    assert watching.seen == ["started 101", "finished 0", "started 102", "finished 5", "flush"]
+    house.engine.expect(("start", attempt(1)), ("start", attempt(2)), ("settled", attempt(1)), ("settled", attempt(2)))
+    assert [record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"] == [True, True]
