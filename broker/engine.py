@@ -150,7 +150,7 @@ class Engine(Protocol):
         ...
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
-        """Remove the logs of runs that have ended; `done` gets those that are gone. Does not wait for the disk."""
+        """Remove the logs of runs that have ended; `done` is called once, with those that are gone. Does not wait for the disk."""
         ...
 
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:

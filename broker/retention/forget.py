@@ -21,7 +21,7 @@ from ..store.store import Store
 from ..store.writes import DropJobs, LogsGone
 
 _JOBS_A_STEP = 50
-_LEFTOVERS_A_TURN = 200
+_LEFTOVERS_A_TURN = 50
 _FIRST = AttemptKey(b"", b"", 0)
 
 

@@ -17,9 +17,6 @@ from . import folders, job_files
 
 _log = logging.getLogger(__name__)
 
-# The number of folders after which `done` is called.
-_RUNS_A_TURN = 50
-
 
 class Sweeper:
     """The queue of the thread. Created and used on a running loop."""
@@ -31,9 +28,8 @@ class Sweeper:
         self._sweeping: asyncio.Task[None] | None = None
 
     def sweep(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
-        """Remove the folders of runs; `done` is called on the loop with those that are gone."""
-        for at in range(0, len(runs), _RUNS_A_TURN):
-            self._waiting.append((runs[at : at + _RUNS_A_TURN], done))
+        """Remove the folders of runs; `done` is called once, on the loop, with those that are gone."""
+        self._waiting.append((runs, done))
         if self._sweeping is None:
             self._sweeping = self._loop.create_task(self._work())
 

@@ -1,3 +1,5 @@
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -6,7 +8,7 @@ from jobwire.broker.engine import Launch, Run
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.state import folders, job_files
-from jobwire.worker.state.sweep import remove_runs
+from jobwire.worker.state.sweep import Sweeper, remove_runs
 
 KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)
 
@@ -48,3 +50,16 @@ def test_of_two_that_could_not_be_started_only_the_right_one_is_removed(tmp_path
     assert folder.exists()
     remove_runs(tmp_path, [Run(KEY, 0, 1, 2)])
     assert not folder.exists()
+
+
+async def test_whoever_has_many_removed_is_told_once(tmp_path: Path) -> None:
+    """Leftovers are removed page by page: the next page is asked for when this one is done."""
+    runs = [Run(KEY, 7, number, number + 1) for number in range(1, 121)]
+    told: asyncio.Queue[Sequence[Run]] = asyncio.Queue()
+    sweeper = Sweeper(tmp_path, asyncio.get_running_loop())
+    sweeper.sweep(runs, told.put_nowait)
+    sweeper.sweep(runs[:1], told.put_nowait)
+    async with asyncio.timeout(60):
+        assert [await told.get(), await told.get()] == [runs, runs[:1]]
+    assert told.empty()
+    sweeper.close()
