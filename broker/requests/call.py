@@ -44,10 +44,11 @@ class Call:
             _log.exception("a request of %s failed", self.peer.public.hex()[:8])
             self.refuse(Refused(Code.INTERNAL, BUG))
 
-    def in_slices(self, steps: Iterable[object], then: Callable[[], None]) -> None:
+    def in_slices(self, steps: Iterable[object], then: Callable[[], None], *, to_the_end: bool = False) -> None:
         """Run the steps while there is time in this turn, and continue in later ones; then call `then`.
 
-        The sender is charged for the time as if it had been done at once.
+        The sender is charged for the time as if it had been done at once. `to_the_end`: the steps have effects, and are completed even if
+        the sender is gone meanwhile.
         """
         iterator = iter(steps)
 
@@ -59,7 +60,7 @@ class Call:
             then()
 
         def later() -> None:
-            if self.peer.gone:
+            if self.peer.gone and not to_the_end:
                 # The client can repeat it over its next connection; nothing was done yet.
                 return
             begun = time.monotonic()

@@ -57,7 +57,9 @@ def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Eng
             desk.take(Stop([(job.key, _order(request, job, call.member.name)) for job in part], call.proof, part_done))
             yield
 
-    call.in_slices(find_jobs_to_stop(request.keys, call.member, lookup, jobs), lambda: call.in_slices(stop_some(), _nothing))
+    call.in_slices(
+        find_jobs_to_stop(request.keys, call.member, lookup, jobs), lambda: call.in_slices(stop_some(), _nothing, to_the_end=True)
+    )
 
 
 def _nothing() -> None:

@@ -9,6 +9,7 @@ from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.hello import Introduction
 from jobwire.broker.requests.job_keys import find_jobs_to_stop
 from jobwire.broker.requests.start import _read_batch, _read_jobs, start
+from jobwire.broker.requests.stop import stop
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.rights import Member
@@ -105,7 +106,7 @@ class Asking:
         request = request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs))
         peer = Peer(b"r", Meter(-1, b""), Account(OWNER), self.answers)
         call = Call(Member("somebody", OWNER, "submitter"), peer, request, proof, None, self.turns, self._charge)
-        start(call, house.desk, house.lookup, house.watchers, house.engine, house.store, self.turns)
+        call.guard(start, call, house.desk, house.lookup, house.watchers, house.engine, house.store, self.turns)
         self.slices = 1
         while self.turns.line:
             self.turns.line.pop()()
@@ -163,6 +164,27 @@ async def test_what_a_start_holds_beside_its_jobs_is_not_kept(house: House) -> N
     assert "10000 bytes" in asking.answers.refused[0].message
     await house.durable()
     assert not house.live
+
+
+async def test_a_stop_of_many_that_has_begun_is_completed_when_the_client_leaves(house: House) -> None:
+    asking = Asking(house, [b"%016d" % number for number in range(250)])
+    async with asyncio.timeout(60):
+        await asking.answers.came.wait()
+    house.engine.effects.clear()
+    turns = NoTime()
+    peer = Peer(b"r", Meter(-1, b""), Account(OWNER), Answers())
+    request = request_pb2.Request(id=2, stop=request_pb2.Stop(keys=[job_pb2.JobKey(id=job.key.id) for job in house.live.values()]))
+    call = Call(Member("somebody", OWNER, "submitter"), peer, request, b"proof", None, turns, lambda _public, _seconds: None)
+    call.guard(stop, call, house.desk, house.lookup, house.watchers, house.engine, house.store, turns)
+    while turns.line:
+        # From the first part on, which is recorded.
+        peer.gone = len(house.live) < 250
+        turns.line.pop()()
+        await house.durable()
+
+    assert peer.gone
+    assert not [job for job in house.live.values() if not job.stop]
+    house.engine.effects.clear()
 
 
 async def test_a_stop_names_a_job_as_often_as_it_likes_and_it_is_looked_up_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
