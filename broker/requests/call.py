@@ -51,10 +51,14 @@ class Call:
         the sender is gone meanwhile.
         """
         iterator = iter(steps)
+        first = True
 
         def go_on() -> None:
+            nonlocal first
             for _ in iterator:
-                if not self.turns.time_left():
+                # Checked only from the second step on: a check costs the loop a turn.
+                is_first, first = first, False
+                if not is_first and not self.turns.time_left():
                     self.turns.call_soon(later)
                     return
             then()
