@@ -6,6 +6,8 @@ COUNT ?= 1000000
 # Of `make soak`: for how long random faults are tried, and the seed of an earlier run.
 SECONDS ?= 600
 SEED ?=
+# Of `make test`: which tests.
+TESTS ?= tests
 BIN := $(VENV)/bin
 
 .PHONY: install demo test check bench fuzz soak schemas docs pictures format clean
@@ -17,8 +19,8 @@ install: $(VENV)/.installed
 demo: install
 	@examples/demo.sh
 
-test: $(VENV)/.installed-dev
-	$(BIN)/pytest -q -m "not soak"
+test: $(VENV)/.installed-dev install
+	$(BIN)/pytest -q -m "not soak" $(TESTS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
