@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 import time
 import weakref
 from collections import deque
@@ -66,7 +67,8 @@ class Connection:
         self._process = os.getpid()
         self._inside = Inside()
         self._context = new_context()
-        self._close = weakref.finalize(self, _close, self._context, self._inside, self._process)
+        self._end = weakref.finalize(self, _end, self._context, self._inside, self._process)
+        self._closed = False
         # Only a private worker can be revived.
         requests, news = (Link(kind, server_key, identity, connect_timeout, private=revive is not None) for kind in (zmq.DEALER, zmq.SUB))
         self._requests = RequestSocket(self._conversation, requests, self._context, Retreat(share=os.getpid() % 64 / 63))
@@ -184,19 +186,22 @@ class Connection:
 
     def close(self) -> None:
         """Close the sockets; the jobs continue. Raises RuntimeError while another thread uses the connection."""
-        if not self.closed and self._process == os.getpid():
+        if self._process == os.getpid() and not self.closed:
             self._inside.refuse_others()
-        self._close()
+        self._closed = True
+        if self._end.detach() is not None:
+            _close(self._context, self._inside, self._process)
 
     @property
     def closed(self) -> bool:
-        """Whether `close` was called."""
-        return not self._close.alive
+        """Whether `close` was called, or the interpreter exits."""
+        return not self._end.alive
 
     # --- how
 
     def _enter(self) -> Inside:
-        if self.closed:
+        # When the interpreter exits, a daemon thread may still call: it waits for the end inside.
+        if self.closed and (self._closed or threading.current_thread() is threading.main_thread()):
             raise RuntimeError("this connection was closed")
         if self._process != os.getpid():
             raise RuntimeError("this connection was made before a fork; the child needs its own")
@@ -288,12 +293,13 @@ def _repair(requests: RequestSocket, feed: Feed) -> None:
 
 def _close(context: Context, inside: Inside, process: int) -> None:
     """Close the sockets, then their context. In a forked process they belong to the parent."""
-    if process != os.getpid():
-        return
-    try:
-        inside.refuse_others()
-    except RuntimeError:
-        # The interpreter exits while a daemon thread waits here: its sockets must not be closed, and end with the process.
-        return
-    context.destroy(linger=0)
-    inside.close()
+    if process == os.getpid():
+        context.destroy(linger=0)
+        inside.close()
+
+
+def _end(context: Context, inside: Inside, process: int) -> None:
+    """Close what nobody refers to any more, or what is open when the interpreter exits."""
+    # While a daemon thread waits inside, its sockets must not be closed: they end with the process.
+    if process == os.getpid() and inside.shut():
+        _close(context, inside, process)

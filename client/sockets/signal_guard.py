@@ -36,7 +36,7 @@ class Inside:
     `repair` is called if the last use was interrupted. It must not refer to the connection, which holds this object.
     """
 
-    __slots__ = ("_before", "_busy", "_masked", "_pipe", "_waits", "_whole", "repair")
+    __slots__ = ("_before", "_busy", "_masked", "_pipe", "_shut", "_waits", "_whole", "repair")
 
     def __init__(self, repair: Callable[[], None] = lambda: None) -> None:
         self.repair = repair
@@ -46,6 +46,7 @@ class Inside:
         self._before: set[int] = set(pthread_sigmask(_BLOCK, ()))
         self._masked = False
         self._whole = True
+        self._shut = False
         self._pipe: tuple[int, int] | None = None
         self._waits = False
 
@@ -104,6 +105,11 @@ class Inside:
         self._acquire()
         self._busy.release()
 
+    def shut(self) -> bool:
+        """Let no other thread in any more: one that calls waits for ever. Return False if one is inside."""
+        self._shut = True
+        return self._busy.acquire(blocking=False)
+
     def close(self) -> None:
         """Close the pipe."""
         if self._pipe is not None:
@@ -112,7 +118,8 @@ class Inside:
             self._pipe = None
 
     def _acquire(self) -> None:
-        if not self._busy.acquire(blocking=False):
+        # After `shut` it waits for the exit of the interpreter: an error of a daemon thread would only be printed.
+        if not self._busy.acquire(blocking=self._shut):
             raise RuntimeError("another thread uses this connection at this moment; give each thread its own")
 
     def _unmask(self) -> None:

@@ -33,6 +33,22 @@ def client():
     return made
 """
 
+# The first hook is called last: when the client has been closed, or left open because the thread is inside.
+_IN_A_THREAD = """
+import atexit
+exits = threading.Event()
+thread = threading.Thread(target=lambda: use(), daemon=True)
+
+def go_on():
+    exits.set()
+    client().submit(["wait"])
+    # A second in silence is success.
+    thread.join(1)
+
+atexit.register(go_on)
+one = client()
+"""
+
 
 @pytest.fixture
 def no_collector() -> Iterator[None]:
@@ -133,12 +149,34 @@ def test_a_dropped_stream_or_log_is_given_back_with_the_next_call(client: Client
     ids=["held", "in cycles", "in a thread", "half read", "after a fork"],
 )
 def test_a_program_ends_that_closed_no_client(daemon: FakeDaemon, identity: Identity, tmp_path: Path, program: str) -> None:
-    identities.save(identity, tmp_path / "identity")
-    command = [sys.executable, "-c", _DROPPED + program, daemon.endpoint, format_public(daemon.public), str(tmp_path / "identity")]
+    assert end_of(program, daemon, identity, tmp_path) == (0, "")
 
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "exits.wait(); one.events()",
+        "inside = one.connection._enter(); ready.set(); exits.wait(); inside.__enter__(); sys.stderr.write('entered')",
+        "events = one.events(); ready.set(); [*events]",
+        "exits.wait(); one.close()",
+    ],
+    ids=["outside", "about to enter", "inside", "closing"],
+)
+def test_a_thread_that_goes_on_while_the_program_exits_does_so_in_silence(
+    daemon: FakeDaemon, identity: Identity, tmp_path: Path, use: str
+) -> None:
+    wait = "ready.wait()" if "ready" in use else ""
+    program = f"{_IN_A_THREAD}\nready = threading.Event()\ndef use(): {use}\nthread.start(); {wait}"
+
+    assert end_of(program, daemon, identity, tmp_path) == (0, "")
+
+
+def end_of(program: str, daemon: FakeDaemon, identity: Identity, folder: Path) -> tuple[int, str]:
+    """Return the exit status and the standard error of a program that uses the client."""
+    identities.save(identity, folder / "identity")
+    command = [sys.executable, "-c", _DROPPED + program, daemon.endpoint, format_public(daemon.public), str(folder / "identity")]
     ended = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False, text=True)
-
-    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.returncode, ended.stderr
 
 
 def _use(client: Client, told: Pipe) -> None:
