@@ -107,7 +107,10 @@ def _stop(turn: Turn, stop: Stop) -> None:
         attempt, before = job.attempt, job.attempt.phase
         attempt.happened(Happening.STOP_ASKED)
         if before is attempt.phase:
-            # A second stop makes no event, but it may shorten the grace.
+            # A second stop makes no event. A shorter grace is recorded, for the next run of this worker.
+            if job.stop is None or order.grace_ms < job.stop.grace_ms:
+                job.stop = order
+                turn.events.setdefault(job, [])
             turn.ending.append((job, order))
             continue
         job.stop = order

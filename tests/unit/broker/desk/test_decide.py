@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,7 +13,7 @@ from jobwire.broker.desk import desk as desks
 from jobwire.broker.desk.decide import decide
 from jobwire.broker.desk.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
 from jobwire.broker.desk.inputs import Facts, Input, Moment, Recovered, Signal, Start, Stop, Suspend, WriteDelayed, Written
-from jobwire.broker.desk.job import Attempt, BatchRun, Job
+from jobwire.broker.desk.job import Attempt, BatchRun, Job, StopOrder
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.desk.queue import Queue
 from jobwire.broker.desk.state import State
@@ -151,6 +152,22 @@ def test_a_stop_that_is_written_ends_what_runs() -> None:
     assert words(desk.record(starting)) == ["publish", "tell"]
     assert desk.phase(1) is Phase.STOPPING
     assert desk.record(stopping)[1:] == [("reply", ""), ("end", attempt(1), 15, 1000)]
+
+
+@pytest.mark.parametrize(("grace_ms", "recorded"), [(10, [10]), (5000, [])], ids=["shorter", "longer"])
+def test_a_second_stop_with_a_shorter_grace_is_recorded(grace_ms: int, recorded: list[int]) -> None:
+    desk = Deciding()
+    desk.start(1)
+    desk.add(1)
+    desk.take(Stop([(key(1), SOMEBODYS)], b"", never))
+    desk.record(*desk.written)
+    second = StopOrder(15, grace_ms, "somebody else")
+    desk.take(Stop([(key(1), second)], b"proof", never))
+    (stopping,) = desk.written
+    changes = desk.state.under_way[stopping].write.changes  # type: ignore[union-attr] # reason: no start
+    assert [json.loads(change.stop or "")["grace_ms"] for change in changes] == recorded
+    assert not any(change.events for change in changes)
+    assert desk.record(stopping) == [("reply", ""), ("end", attempt(1), 15, grace_ms)]
 
 
 def test_an_id_that_is_taken_is_refused_and_frees_what_it_had_reserved() -> None:
