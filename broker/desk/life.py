@@ -1,7 +1,7 @@
 """The life of an attempt at a job, as the desk sees it: one literal table. Knows no clock and no store, and calls no engine.
 
-What is decided and not on disk yet has its own phase: nobody is told of it, and after a crash it may never have happened. Only the phase
-determines what is shown, refused, followed or waited for. Whether a job is suspended, or waits for something, is separate from it.
+What is decided and not on disk yet has its own phase: others are not told that it has happened, and after a crash it may not have. Only
+the phase determines what is shown, refused, followed or waited for. Whether a job is suspended, or waits for something, is separate.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ RECOVERED: dict[tuple[Phase, bool], tuple[Phase, TakeUp]] = {
     (_P.RUNNING, True): (_P.RUNNING, TakeUp.COUNT_AS_RUNNING),
     (_P.ABORTING, False): (_P.ABORTING, TakeUp.CANCEL),
     (_P.ABORTING, True): (_P.ABORTING, TakeUp.REPEAT_STOP),
-    (_P.STOPPING, False): (_P.STOPPING, TakeUp.CANCEL),
+    (_P.STOPPING, False): (_P.STOPPING, TakeUp.COUNT_AS_RUNNING),
     (_P.STOPPING, True): (_P.STOPPING, TakeUp.REPEAT_STOP),
 }
 
