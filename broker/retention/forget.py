@@ -10,6 +10,7 @@ limits.py.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from ..engine import Engine, Run
 from ..store.kept import leftovers
 from ..store.store import Store
 from ..store.writes import DropJobs, LogsGone
+
+_log = logging.getLogger(__name__)
 
 _JOBS_A_STEP = 50
 _LEFTOVERS_A_TURN = 50
@@ -69,8 +72,12 @@ class Forgetting:
         self._store.submit(write, dropped)
 
     def take_up(self, after: AttemptKey = _FIRST) -> None:
-        """Remove the log folders that an earlier run of this worker left behind."""
-        left = leftovers(self._store, after, _LEFTOVERS_A_TURN)
+        """Remove the log folders that an earlier run left behind; if the store cannot be read, the next run does."""
+        try:
+            left = leftovers(self._store, after, _LEFTOVERS_A_TURN)
+        except Refused as refused:
+            _log.warning("log folders that an earlier run left behind are removed after the next start of this worker: %s", refused)
+            return
         if left:
             self._discard([Run(*one) for one in left], lambda: self.take_up(left[-1].key))
 

@@ -124,6 +124,12 @@ class Retention:
 
     def _look(self) -> None:
         self._timer = None
+        try:
+            self._remove_some()
+        except Refused as refused:
+            self._failed(refused)
+
+    def _remove_some(self) -> None:
         now_us = self._ages.now_us()
         keep = self._keep if self._ages.known else replace(self._keep, seconds=None)
         jobs, kept_bytes, first_seq = kept.totals(self._store)
@@ -162,7 +168,10 @@ class Retention:
     def _dropped(self, result: Forgotten | Refused) -> None:
         self._dropping = False
         if isinstance(result, Refused):
-            _log.warning("jobs beyond the retention limits cannot be removed: %s", result)
-            self._look_in(_TRY_AGAIN_SECONDS)
+            self._failed(result)
         else:
             self._look_in(_PAUSE_SECONDS)
+
+    def _failed(self, why: Refused) -> None:
+        _log.warning("jobs beyond the retention limits cannot be removed: %s", why)
+        self._look_in(_TRY_AGAIN_SECONDS)

@@ -13,6 +13,7 @@ from jobwire.broker.store.kept import Aged
 from jobwire.keys.rights import Member
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
+from jobwire.schemas.refusal import Code, Refused
 
 DAY_US = 24 * 3600 * 1_000_000
 NOW_US = 100 * DAY_US
@@ -99,17 +100,34 @@ async def test_jobs_over_the_limit_are_dropped_and_their_ids_stay_taken(five_of_
 
 async def test_what_is_followed_is_spared_until_it_is_let_go(five_of_which_two_are_kept: Kept) -> None:
     kept = five_of_which_two_are_kept
-    kept.house.followed.begin(key(1))
+    kept.house.followed.begin(key(1), OWNER)
     kept.retention.open()
     await kept.until_idle()
     assert kept.ids() == {key(1), key(5)}
-    kept.house.followed.end(key(1))
+    kept.house.followed.end(key(1), OWNER)
     await kept.house.accept_one(6)
     kept.house.desk.hear([started(6), ended(6)])
     await kept.house.durable()
     kept.house.now += 2 * LEAST_AGE_US
     await kept.until_idle()
     assert kept.ids() == {key(5), key(6)}
+    kept.house.engine.effects.clear()
+
+
+async def test_what_cannot_be_looked_up_is_tried_again(five_of_which_two_are_kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = five_of_which_two_are_kept
+
+    def fail(*_: object) -> list[object]:
+        raise Refused(Code.UNAVAILABLE, "disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kept.house.store, "read", fail)
+        kept.house.forgetting.take_up()
+        kept.retention._look()
+    assert kept.retention._timer is not None
+    kept.retention._look_in(0)
+    await kept.until_idle()
+    assert kept.ids() == {key(4), key(5)}
     kept.house.engine.effects.clear()
 
 
@@ -213,6 +231,7 @@ async def test_what_is_dated_in_the_past_goes_when_its_age_is_over_in_its_turn(h
     async with asyncio.timeout(60):
         while len(kept.ids()) > 1 or house.lookup.oldest_seq() == 1:
             await house.durable()
+    await house.durable()
     assert kept.ids() == {key(3)}
     assert house.lookup.oldest_seq() == 7
     house.engine.expect(("discard", attempt(1)), ("discard", attempt(2)))
@@ -242,6 +261,7 @@ async def test_over_a_limit_of_number_the_first_recorded_goes_and_not_what_is_da
     async with asyncio.timeout(60):
         while len(kept.ids()) > 2:
             await house.durable()
+    await house.durable()
     assert kept.ids() == {key(2), key(3)}
     house.engine.expect(("discard", attempt(1)))
     kept.retention.close()
