@@ -39,11 +39,11 @@ def follow_log(call: Call, lookup: Lookup, watchers: Watchers, followed: Followe
     stream = _stream(request.stream)
     job = lookup.visible_job(read_key(request.key, call.member), call.member)
     call.demand_stream()
-    followed.demand_room(call.peer.account.streams)
+    followed.demand_room(call.member.key)
 
     def ended() -> None:
         call.stream_ended()
-        followed.end(job.key)
+        followed.end(job.key, call.member.key)
         watchers.unwatch(job, log)
 
     log = LogStream(
@@ -59,7 +59,7 @@ def follow_log(call: Call, lookup: Lookup, watchers: Watchers, followed: Followe
         ended=ended,
     )
     call.open_stream(log)
-    followed.begin(job.key)
+    followed.begin(job.key, call.member.key)
     watchers.watch(job, log)
     log.flush()
 

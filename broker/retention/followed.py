@@ -16,6 +16,7 @@ class Followed:
     def __init__(self, most: int = sys.maxsize) -> None:
         self._most = most
         self._jobs: Counter[JobKey] = Counter()
+        self._by_follower: Counter[bytes] = Counter()
         self._waiting: set[Callable[[], None]] = set()
 
     def __len__(self) -> int:
@@ -26,24 +27,28 @@ class Followed:
         """Return whether a log of this job is being followed."""
         return key in self._jobs
 
-    def demand_room(self, own_streams: int) -> None:
-        """Check that one more log can be followed; a member, who has `own_streams` streams, may use a quarter of the limit.
+    def demand_room(self, follower: bytes) -> None:
+        """Check that this member can follow one more log; each may use a quarter of the limit.
 
         Raises Refused(RESOURCE_EXHAUSTED).
         """
-        if self._jobs.total() >= self._most or own_streams >= max(1, self._most // 4):
+        if self._jobs.total() >= self._most or self._by_follower[follower] >= max(1, self._most // 4):
             raise Refused(
                 Code.RESOURCE_EXHAUSTED,
                 f"{self._jobs.total()} logs are being followed, and no descriptors are left for more",
                 reason=Reason.TOO_MANY_STREAMS,
             )
 
-    def begin(self, key: JobKey) -> None:
-        """Note that a stream follows a log of this job, until `end`."""
+    def begin(self, key: JobKey, follower: bytes) -> None:
+        """Note that a stream of this member follows a log of this job, until `end`."""
         self._jobs[key] += 1
+        self._by_follower[follower] += 1
 
-    def end(self, key: JobKey) -> None:
-        """Note that a stream no longer follows a log of this job."""
+    def end(self, key: JobKey, follower: bytes) -> None:
+        """Note that a stream of this member no longer follows a log of this job."""
+        self._by_follower[follower] -= 1
+        if not self._by_follower[follower]:
+            del self._by_follower[follower]
         self._jobs[key] -= 1
         if not self._jobs[key]:
             del self._jobs[key]
