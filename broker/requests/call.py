@@ -83,6 +83,13 @@ class Call:
         """Send a reply of a stream unchanged. Return False if the peer is gone."""
         return self.peer.outlet.send(self.peer, reply, bulk)
 
+    def done(self, why_not: Refused | None) -> None:
+        """Reply that what was requested is done, or refuse it."""
+        if why_not is not None:
+            self.refuse(why_not)
+        else:
+            self.reply(request_pb2.Reply(done=request_pb2.Done()))
+
     def refuse(self, refused: Refused) -> None:
         """Send a refusal."""
         self.peer.outlet.refuse(self.peer, self.request.id, refused)

@@ -1,17 +1,14 @@
-"""Keys of jobs in requests, the jobs that a member may stop, and the jobs of a start."""
+"""Keys of jobs in requests, and the jobs that a member may stop."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from ...keys.rights import Member, Right, demand
 from ...schemas.generated import job_pb2
-from ...schemas.job import Outcome, OutcomeKind
-from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, format_id
+from ...schemas.naming import ID_BYTES, JobKey, format_id
 from ...schemas.refusal import Code, Refused
-from ..desk.inputs import Asked
-from ..desk.job import FIRST_ATTEMPT, Attempt, Job
-from ..desk.life import Phase
+from ..desk.job import Job
 from ..store.queries import Lookup
 
 
@@ -45,13 +42,3 @@ def find_jobs_to_stop(messages: Iterable[job_pb2.JobKey], member: Member, lookup
         demand(member, Right.STOP, key.owner, format_id(key.id))
         found.append(lookup.visible_job(key, member))
         yield
-
-
-def find_started_jobs(keys: Sequence[JobKey], asked: Sequence[Asked], lookup: Lookup) -> list[Job]:
-    """Return the jobs of an accepted start, in its order. One whose id was known, and which was forgotten in the same commit, has ended."""
-    return [lookup.job(key) or _forgotten_meanwhile(key, one) for key, one in zip(keys, asked, strict=True)]
-
-
-def _forgotten_meanwhile(key: JobKey, one: Asked) -> Job:
-    outcome = Outcome(OutcomeKind.LOST, sentence="it has ended and was forgotten, including its outcome")
-    return Job(0, key, one.spec, one.digest, None, 0, Attempt(AttemptKey(*key, FIRST_ATTEMPT), Phase.FINISHED, outcome=outcome))

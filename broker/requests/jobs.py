@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ...keys.rights import Member
 from ...schemas.frames import LARGEST_RANGE
@@ -85,7 +86,7 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
     owner = member_of(job.key.owner)
     shown = job_pb2.Job(
         key=key_to_wire(job.key),
-        spec=to_wire(job.spec),
+        spec=to_wire(replace(job.spec, stdin=None)),
         state=state_to_wire(job.state),
         owner_name=owner.name if owner else "",
         queued_at_us=job.queued_at_us,
@@ -98,7 +99,6 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
         lasted_us=desk.lasted_us(job),
         ended_ago_us=max(0, ages.now_us() - job.aged_from_us) if has_ended else None,
     )
-    shown.spec.ClearField("stdin")
     if job.batch is not None:
         shown.batch.id, shown.batch.name, shown.batch.parallel = job.batch.id, job.batch.name, job.batch.parallel
     if has_ended and attempt.outcome is not None:

@@ -27,11 +27,4 @@ def _ask(call: Call, desk: Desk, lookup: Lookup, request: request_pb2.Pause | re
         raise Refused(Code.INVALID_ARGUMENT, "the request names no job")
     jobs: list[Job] = []
     steps = find_jobs_to_stop(request.keys, call.member, lookup, jobs)
-    call.in_slices(steps, lambda: desk.take(Suspend([job.key for job in jobs], paused, lambda refused: _answer(call, refused))))
-
-
-def _answer(call: Call, refused: Refused | None) -> None:
-    if refused is not None:
-        call.refuse(refused)
-        return
-    call.reply(request_pb2.Reply(done=request_pb2.Done()))
+    call.in_slices(steps, lambda: desk.take(Suspend([job.key for job in jobs], paused, call.done)))

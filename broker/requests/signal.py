@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal as signals
 
-from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Signal
@@ -20,10 +19,4 @@ def signal(call: Call, desk: Desk, lookup: Lookup) -> None:
     if not 1 <= request.signal < signals.NSIG:
         raise Refused(Code.INVALID_ARGUMENT, f"{request.signal} is not the number of a signal")
 
-    def done(why_not: Refused | None) -> None:
-        if why_not is not None:
-            call.refuse(why_not)
-            return
-        call.reply(request_pb2.Reply(done=request_pb2.Done()))
-
-    desk.take(Signal(lookup.visible_job(key, call.member).key, request.signal, done))
+    desk.take(Signal(lookup.visible_job(key, call.member).key, request.signal, call.done))

@@ -8,20 +8,21 @@ from ...keys.rights import Right, demand
 from ...schemas import bounds
 from ...schemas import spec as specs
 from ...schemas.generated import event_pb2, request_pb2
+from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.large import read_job
-from ...schemas.naming import ID_BYTES, JobKey, name_problem
+from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, name_problem
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked
-from ..desk.job import BatchRun
+from ..desk.job import FIRST_ATTEMPT, Attempt, BatchRun, Job
+from ..desk.life import Phase
 from ..engine import Engine
 from ..fairness.turns import Turns
 from ..store.queries import Lookup
 from ..store.store import Store
 from ..streams.watchers import Watchers
 from .call import Call
-from .job_keys import find_started_jobs
-from .watch import watch
+from .streams import watch
 
 # So small a job holds nothing that takes long; its bounds are those that a spec is checked for below.
 _SMALL_JOB_BYTES = 4096
@@ -112,3 +113,13 @@ def _read_batch(request: request_pb2.Start) -> BatchRun | None:
     if batch.name and (problem := name_problem(batch.name)):
         raise Refused(Code.INVALID_ARGUMENT, problem)
     return BatchRun(batch.id, batch.name, batch.parallel)
+
+
+def find_started_jobs(keys: Sequence[JobKey], asked: Sequence[Asked], lookup: Lookup) -> list[Job]:
+    """Return the jobs of an accepted start, in its order. One whose id was known, and which was forgotten in the same commit, has ended."""
+    return [lookup.job(key) or _forgotten_meanwhile(key, one) for key, one in zip(keys, asked, strict=True)]
+
+
+def _forgotten_meanwhile(key: JobKey, one: Asked) -> Job:
+    outcome = Outcome(OutcomeKind.LOST, sentence="it has ended and was forgotten, including its outcome")
+    return Job(0, key, one.spec, one.digest, None, 0, Attempt(AttemptKey(*key, FIRST_ATTEMPT), Phase.FINISHED, outcome=outcome))

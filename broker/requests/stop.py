@@ -18,7 +18,7 @@ from ..store.store import Store
 from ..streams.watchers import Watchers
 from .call import Call
 from .job_keys import find_jobs_to_stop
-from .watch import watch
+from .streams import watch
 
 # Jobs that are recorded together: a few milliseconds of work for the desk and its store.
 _JOBS_A_PART = 100

@@ -25,7 +25,7 @@ from .pause import pause, resume
 from .signal import signal
 from .start import start
 from .stop import stop
-from .stream_control import cancel, credit
+from .streams import cancel, credit
 
 
 def handlers(  # noqa: PLR0913 -- all parts that one of them needs

@@ -17,7 +17,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import from_wire
 from ...schemas.wire_codec import outcome_from_wire
 from ..desk.job import Attempt, BatchRun, Job, StopOrder
-from ..desk.life import Phase, Stored, phase_of
+from ..desk.life import Stored, phase_of
 from .statements import mark_of
 from .store import Row, Store
 
@@ -25,6 +25,7 @@ _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, queued_at, started_at, ended_at, aged_from, pid, outcome,"
     " stop, batches.id, batches.name, batches.parallel"
 )
+_STATE = 4
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 _MOST_CANDIDATES = 5
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
@@ -144,8 +145,8 @@ class Lookup:
             conditions.append("state < 4")
         rows = self._select(f"WHERE {' AND '.join(conditions)} ORDER BY jobs.row LIMIT {int(limit)}", *parameters)
         # The jobs that the desk has not been told of are the newest, so none is missing between those returned.
-        jobs = map(read_row, rows)
-        return [self._live.get(job.key, job) for job in jobs if job.attempt.phase is Phase.FINISHED or job.key in self._live]
+        found = ((self._live.get(JobKey(row[1], row[2])), row) for row in rows)
+        return [live or read_row(row) for live, row in found if live is not None or row[_STATE] == State.FINISHED]
 
     def replay(self, after: int, upto: int, owner: bytes) -> tuple[list[event_pb2.Event], int]:
         """Return events after a seq (of one owner, or of all), and the seq up to which the store was searched."""

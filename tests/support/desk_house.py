@@ -16,7 +16,7 @@ from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogRea
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.dispatch import Handler
 from jobwire.broker.requests.hello import Introduction
-from jobwire.broker.requests.job_keys import find_started_jobs
+from jobwire.broker.requests.start import find_started_jobs
 from jobwire.broker.requests.table import handlers
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.followed import Followed

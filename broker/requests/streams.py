@@ -1,4 +1,4 @@
-"""Opens the stream of reports for a start or a stop."""
+"""Streams: opens that of reports for a start or a stop; credit and cancel, which have no reply, and do nothing if the stream has ended."""
 
 from __future__ import annotations
 
@@ -42,3 +42,17 @@ def watch(
     for job in jobs:
         watchers.watch(job, reports)
     reports.flush()
+
+
+def credit(call: Call) -> None:
+    """Add credit to a stream."""
+    stream = call.peer.streams.get(call.request.credit.request_id)
+    if stream is not None:
+        stream.grant(call.request.credit)
+
+
+def cancel(call: Call) -> None:
+    """End a stream."""
+    stream = call.peer.streams.get(call.request.cancel.request_id)
+    if stream is not None:
+        stream.close()
