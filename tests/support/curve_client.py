@@ -70,6 +70,11 @@ class CurveClient:
         """Send it. Raises OSError once the connection was cut off."""
         self.socket.sendall(self.encode(payload, flags))
 
+    def receive(self) -> bytes:
+        """Return one frame of a message. Raises OSError if none comes."""
+        body = self._receive_frame().removeprefix(b"\x07MESSAGE")
+        return self._box.decrypt(body[8:], b"CurveZMQMESSAGES" + body[:8])[1:]
+
     def was_cut_off(self) -> bool:
         """Return whether the other side has closed the connection."""
         self.socket.settimeout(0.01)

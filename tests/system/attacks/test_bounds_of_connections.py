@@ -189,6 +189,20 @@ def test_who_subscribes_and_unsubscribes_without_end_is_cut_off(worker: Worker) 
         wait_until(lambda: "subscriptions at once" in worker.logged(), "it is cut off")
 
 
+def test_a_subscription_that_is_repeated_counts_once(worker: Worker) -> None:
+    viewer = worker.admit("viewer", "viewer")
+    with RawClient(worker.endpoint, worker.public, viewer) as raw:
+        raw.hello()
+        topics = [raw.grant(), raw.grant()]
+        with CurveClient(worker.event_endpoint, worker.public, viewer, b"SUB") as crooked:
+            for topic in [topics[0]] * 300 + [topics[1]]:
+                crooked.send(b"\x01" + topic)
+            first = crooked.receive()
+            assert first.endswith(topics[0]), first
+            while not crooked.receive().endswith(topics[1]):
+                pass
+
+
 @pytest.fixture
 def narrow(tmp_path: Path) -> Iterator[Worker]:
     """A worker that may have few descriptors."""
