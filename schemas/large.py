@@ -84,22 +84,16 @@ def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, re
     others = 0
     for number, begin, content, end in _fields(raw, 0, len(raw)):
         others += 1
+        # Of starts too: 8 MiB hold four million empty ones.
+        if others > _MOST_FIELDS:
+            raise _too_large(len(raw))
         if number != _START:
             rest.append(raw[begin:end])
-            if sum(map(len, rest)) > LARGEST_OTHER_MESSAGE or others > _MOST_FIELDS:
+            if sum(map(len, rest)) > LARGEST_OTHER_MESSAGE:
                 raise _too_large(len(raw))
             continue
-        start: list[bytes] = []
-        for inner, inner_begin, inner_content, inner_end in _fields(raw, content, end):
-            if inner == _JOBS:
-                jobs.append(raw[inner_content:inner_end])
-                if len(jobs) > MOST_JOBS_PER_START:
-                    raise Refused(Code.INVALID_ARGUMENT, f"more than {MOST_JOBS_PER_START} jobs in one start", "split the request")
-                continue
-            others += 1
-            start.append(raw[inner_begin:inner_end])
-            if others > _MOST_FIELDS or sum(map(len, start)) > _ENVELOPE_BYTES:
-                raise Refused(Code.INVALID_ARGUMENT, f"the start has more than {_ENVELOPE_BYTES} bytes beside its jobs")
+        start = _take_jobs(raw[content:end], jobs, _MOST_FIELDS - others)
+        others += len(start)
         rest.append(request_pb2.Request(start=request_pb2.Start.FromString(b"".join(start))).SerializeToString())
     if not jobs:
         raise _too_large(len(raw))
@@ -107,6 +101,21 @@ def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, re
     if not request.id:
         raise Refused(Code.INVALID_ARGUMENT, "the request has no id, or 0, which is not valid", "number requests from 1")
     return request, envelope, jobs
+
+
+def _take_jobs(raw: bytes, jobs: list[bytes], most_others: int) -> list[bytes]:
+    """Append the jobs of a start to `jobs`, and return its other fields."""
+    start: list[bytes] = []
+    for number, begin, content, end in _fields(raw, 0, len(raw)):
+        if number == _JOBS:
+            jobs.append(raw[content:end])
+            if len(jobs) > MOST_JOBS_PER_START:
+                raise Refused(Code.INVALID_ARGUMENT, f"more than {MOST_JOBS_PER_START} jobs in one start", "split the request")
+            continue
+        start.append(raw[begin:end])
+        if len(start) > most_others or sum(map(len, start)) > _ENVELOPE_BYTES:
+            raise Refused(Code.INVALID_ARGUMENT, f"the start has more than {_ENVELOPE_BYTES} bytes beside its jobs")
+    return start
 
 
 def _too_large(size: int) -> Refused:
