@@ -1,7 +1,7 @@
 """One request and what was answered to it, over any number of attempts. Knows no number of another and no socket.
 
 A stream continues where it was: a log at the byte reached. Of the reports of a repeated `start` or `stop`, those that came before are
-dropped, so that each job starts once and ends once.
+dropped, so that each is read once.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ class Chunk(NamedTuple):
 
 
 Item = request_pb2.Reply | Chunk
+# Owner and id of a job, attempt, state, and what it waits for.
+_Mark = tuple[bytes, bytes, int, int, str]
 
 
 class Exchange:
@@ -54,7 +56,7 @@ class Exchange:
         self.nonce = b""
         self.doubt: Refused | None = None
         self._acknowledged = False
-        self._seen: set[tuple[bytes, bytes, int]] = set()
+        self._seen: set[_Mark] = set()
         follows = self.verb == "follow_log"
         reports = self.verb == "stop" or (self.verb == "start" and request.start.watch)
         self._bytes = ByteWindow(request.follow_log.start) if follows else None
@@ -153,6 +155,7 @@ class Exchange:
         return request_pb2.Credit(request_id=self.number, bytes=size, messages=messages)
 
 
-def _by_mark(reports: request_pb2.Reports) -> dict[tuple[bytes, bytes, int], request_pb2.Report]:
-    """Return what tells reports apart: each job has one for its start and one for its end."""
-    return {(report.key.owner, report.key.id, report.state): report for report in reports.reports}
+def _by_mark(reports: request_pb2.Reports) -> dict[_Mark, request_pb2.Report]:
+    """Return the reports by what tells them apart: each attempt has one for its start, one for its end, and one for each reason to wait."""
+    # An older worker does not number its one attempt, and may be upgraded between two attempts at the request.
+    return {(report.key.owner, report.key.id, report.attempt or 1, report.state, report.waits_for): report for report in reports.reports}

@@ -322,6 +322,32 @@ def test_reports_of_a_repeated_start_come_once(house: House) -> None:
     assert list(last.reports.reports) == [finished]
 
 
+def test_each_reason_why_a_job_waits_is_reported_and_each_once(house: House) -> None:
+    exchange = house.conversation.ask(start(b"a" * 16))
+    (sent,) = house.sent()
+    started, stuck, full = (report(b"a" * 16) for _ in range(3))
+    stuck.waits_for = "process 1 cannot be ended"
+    full.waits_for = "its end cannot be recorded"
+    for number, part in enumerate((started, stuck, full)):
+        assert house.say(sent, reports=reports(part)) == [exchange], number
+    house.connect()
+    (again,) = (request for request in house.sent() if request.HasField("start"))
+
+    assert house.say(again, reports=reports(started, stuck, full)) == []
+
+
+def test_a_report_of_a_worker_that_is_upgraded_meanwhile_is_the_same_one(house: House) -> None:
+    exchange = house.conversation.ask(start(b"a" * 16))
+    (sent,) = house.sent()
+    finished = report(b"a" * 16, job_pb2.STATE_FINISHED)
+    assert house.say(sent, reports=reports(finished)) == [exchange]
+    house.connect()
+    (again,) = (request for request in house.sent() if request.HasField("start"))
+
+    finished.attempt = 1
+    assert house.say(again, reports=reports(finished)) == []
+
+
 def test_credit_for_reports_is_granted_as_they_are_taken(house: House) -> None:
     exchange = house.conversation.ask(start(b"a" * 16))
     (sent,) = house.sent()
