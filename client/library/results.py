@@ -191,7 +191,7 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         paused=message.paused,
         lasted_us=max(0, message.lasted_us if message.HasField("lasted_us") else _lasted_us(message)),
         ended_ago_us=message.ended_ago_us if message.HasField("ended_ago_us") else None,
-        # 0: of a worker that makes one.
+        # 0: from an older worker, which makes only one attempt.
         attempt=message.attempt or 1,
     )
 
