@@ -98,41 +98,46 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handshake_gate, "A_SECOND", 0.001)
 
 
-def greeted(connection: socket.socket) -> bool:
-    """Greet; say whether the other side reads that and goes on, instead of only sending the signature that everybody gets (RFC 23)."""
-    signature = b"\xff" + bytes(8) + b"\x7f"
-    connection.sendall(signature + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32))
-    received = b""
-    connection.settimeout(0.2)
+SIGNATURE = b"\xff" + bytes(8) + b"\x7f"
+
+
+def greet(connection: socket.socket) -> None:
+    """Send a greeting (RFC 23), and read the signature that everybody is sent at once."""
+    connection.sendall(SIGNATURE + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32))
+    missing = len(SIGNATURE)
+    while missing:
+        data = connection.recv(missing)
+        assert data, "closed"
+        missing -= len(data)
+
+
+def is_answered(connection: socket.socket, seconds: float = 60) -> bool:
+    """Return whether the other side reads the greeting and continues."""
+    connection.settimeout(seconds)
     try:
-        while len(received) <= len(signature):
-            data = connection.recv(1024)
-            if not data:
-                return False
-            received += data
+        return bool(connection.recv(1))
     except TimeoutError:
         return False
-    finally:
-        connection.settimeout(60)
-    return True
 
 
 @pytest.mark.usefixtures("narrow")
 async def test_a_handshake_does_not_begin_before_its_turn(watched: Watched) -> None:
     with watched.connect() as first, watched.connect() as second:
-        assert await asyncio.to_thread(greeted, first)
+        for one in (first, second):
+            await asyncio.to_thread(greet, one)
+        assert await asyncio.to_thread(is_answered, first)
         await until(lambda: len(watched.connections._by_descriptor) == 2)
-        assert not await asyncio.to_thread(greeted, second)
+        assert not await asyncio.to_thread(is_answered, second, 0.2)
 
 
 @pytest.mark.usefixtures("narrow")
 async def test_a_handshake_begins_when_its_turn_has_come(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handshake_gate, "A_SECOND", 2.0)
     with watched.connect() as first, watched.connect() as second:
-        assert await asyncio.to_thread(greeted, first)
+        for one in (first, second):
+            await asyncio.to_thread(greet, one)
         # What lies in the kernel is read then.
-        await until(lambda: all(one.let_in for one in watched.connections._by_descriptor.values()))
-        assert await asyncio.to_thread(greeted, second)
+        assert await asyncio.to_thread(is_answered, second)
 
 
 @pytest.mark.usefixtures("narrow")
@@ -169,9 +174,10 @@ async def test_a_connection_that_is_used_lets_others_in(watched: Watched, monkey
     with watched.connect() as first, watched.connect() as second:
         await until(lambda: len(watched.connections._by_descriptor) == 2)
         known = next(one for one in watched.connections._by_descriptor.values() if _other_side(one) == first.getsockname())
-        assert not await asyncio.to_thread(greeted, second)
+        await asyncio.to_thread(greet, second)
+        assert not await asyncio.to_thread(is_answered, second, 0.2)
         watched.connections.known(known.descriptor, b"m" * 32)
-        assert len(await asyncio.to_thread(second.recv, 1024)) > 0
+        assert await asyncio.to_thread(is_answered, second)
 
 
 @pytest.mark.parametrize(
