@@ -159,7 +159,7 @@ def test_who_comes_from_the_same_address_gets_in_beside_three_hundred_that_come_
         context.destroy(linger=0)
 
 
-def test_a_member_who_connects_again_and_again_and_uses_it_hardly_waits(worker: Worker) -> None:
+def test_a_member_who_uses_each_connection_may_connect_again_and_again(worker: Worker) -> None:
     many = 3 * AT_ONCE
     with small_and_serving(worker):
         for _ in range(many):
