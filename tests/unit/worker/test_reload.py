@@ -1,7 +1,5 @@
 """What an installation must be able to do before a worker gives its place to it."""
 
-import os
-
 import pytest
 
 from jobwire.broker.store import tables
@@ -32,25 +30,3 @@ def test_an_installation_that_lacks_something_is_refused_in_words(store: int, sp
         reload.judge("0.0.1", store, spoken, handovers, handover.VERSION)
     assert refused.value.code is Code.FAILED_PRECONDITION
     assert "jobwire 0.0.1" in refused.value.message
-
-
-def test_what_a_keeper_hands_over_comes_back() -> None:
-    ends = os.pipe()
-    handed = handover.Handed()
-    handed.supervisors = 3
-    handed.deposits = [("one", "-", False, ends), ("two", "0_x_y", True, ())]
-    handed.died = ["died 7 0 0 7 1 2 3 4"]
-    file = handover.write(handed)
-    assert all(os.get_inheritable(end) for end in (*ends, file))
-    back = handover.read(file)
-    assert (back.supervisors, back.deposits, back.died) == (handed.supervisors, handed.deposits, handed.died)
-    assert not any(os.get_inheritable(end) for end in ends)
-    for end in ends:
-        os.close(end)
-
-
-def test_a_form_of_another_version_is_not_read() -> None:
-    file = os.memfd_create("test")
-    os.write(file, b"jobwire-handover 99\nsupervisors 1")
-    with pytest.raises(ValueError, match="is not a version"):
-        handover.read(file)

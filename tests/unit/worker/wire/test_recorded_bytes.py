@@ -9,9 +9,11 @@ import asyncio
 import json
 import os
 import select
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +24,9 @@ from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.supervisor_line import Link as WorkerEnd
 from jobwire.worker.engine.unanswered import Unanswered
+from jobwire.worker.keeper import loop as keeper_loop
 from jobwire.worker.keeper.deposits import Deposits
+from jobwire.worker.keeper.loop import Keeper
 from jobwire.worker.keeper.supervisor_line import Line as KeeperEnd
 from jobwire.worker.state.job_files import OutcomeFile, outcome_text
 from jobwire.worker.supervisor import facts
@@ -224,6 +228,50 @@ def test_the_keeper_understands_what_is_recorded(pair: tuple[socket.socket, sock
     for handle in ("h", "i"):
         deposits.hear("drained", [handle], ())
     end.hang_up()
+
+
+@pytest.fixture
+def keeper() -> Iterator[Keeper]:
+    """Return a keeper without a supervisor; the signal handling of this process is as before afterwards."""
+    handler = signal.getsignal(signal.SIGCHLD)
+    made = Keeper(-1, -1, 0)
+    yield made
+    os.close(signal.set_wakeup_fd(-1))
+    signal.signal(signal.SIGCHLD, handler)
+    os.close(made._wakeup)
+
+
+def test_the_keeper_says_what_is_recorded(
+    keeper: Keeper, pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = pair
+    monkeypatch.setattr(keeper_loop.socket, "socketpair", lambda *_: (ours, socket.socket()))
+    monkeypatch.setattr(keeper_loop.os, "posix_spawn", lambda *_, **__: os.getpid())
+    monkeypatch.setattr(keeper_loop.os, "set_inheritable", lambda *_: None)
+    monkeypatch.setattr(keeper_loop, "next_zombie", lambda: 0)
+    monkeypatch.setattr(keeper_loop, "read_stat", lambda _: SimpleNamespace(session=7, start_ticks=99))
+    monkeypatch.setattr(keeper_loop, "mark_of", lambda _: 1)
+    monkeypatch.setattr(keeper_loop.os, "wait4", lambda pid, _: (pid, 256, SimpleNamespace(ru_utime=5e-6, ru_stime=6e-6, ru_maxrss=4)))
+    pidfd = os.open("/dev/null", os.O_RDONLY)
+    for line, descriptors in [
+        ("deposit h", os.pipe()),
+        ("deposit i", os.pipe()),
+        ("ended i 7_1_2", ()),
+        ("settled i", ()),
+        ("stranger 9", (pidfd,)),
+    ]:
+        keeper._hear(line, descriptors)
+    keeper._record(7)
+    keeper._spawn_supervisor()
+    keeper._hear("again", ())
+    received = [socket.recv_fds(theirs, 65536, 2) for _ in [*FROM_KEEPER, b"handed 0"]]
+    assert [data for data, _, _, _ in received] == [*FROM_KEEPER, b"handed 0"]
+    assert [len(descriptors) for _, descriptors, _, _ in received] == [2, 2, 1, 0, 0, 0]
+    for descriptor in (one for _, descriptors, _, _ in received for one in descriptors):
+        os.close(descriptor)
+    for line in ("drained h", "drained i", "recorded 9"):
+        keeper._hear(line, ())
+    keeper._line.hang_up()
 
 
 def test_the_supervisor_understands_the_keeper(pair: tuple[socket.socket, socket.socket]) -> None:
