@@ -25,7 +25,7 @@ from home import Home
 RECORDER = ROOT / "tests/support/walk_recorder.py"
 SECONDS = 60
 # What stands above the tables of the client.
-BEFORE, AFTER = "Before that, in the client:", "After that, in the client:"
+BEFORE, AFTER = "Before row 1, in the client:", "After row 7, in the client:"
 MOST_ROOMS = {"## A start, top to bottom": 12, "## An event, bottom to top": 10}
 
 
