@@ -9,6 +9,9 @@ from ..state.small_files import to_json
 from ..wire.words import FACT, ToWorker
 from .jobs.leaders import Use
 
+# Of the processes that cannot be ended: a fact must fit into a datagram.
+_MOST_PIDS = 100
+
 _STARTED = f'{{"{FACT}":"{ToWorker.STARTED}","job":"'
 _ENDED = f'{{"{FACT}":"{ToWorker.ENDED}","job":"'
 
@@ -48,7 +51,7 @@ def paused(handle: str, why: str, *, is_paused: bool) -> str:
 
 def stuck(handle: str, pids: list[int], why: str) -> str:
     """Return the fact that processes of a job cannot be ended."""
-    return to_json({FACT: ToWorker.STUCK, "job": handle, "pids": pids, "why": why})
+    return to_json({FACT: ToWorker.STUCK, "job": handle, "pids": pids[:_MOST_PIDS], "why": why})
 
 
 def delayed(handle: str) -> str:

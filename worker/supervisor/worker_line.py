@@ -169,8 +169,12 @@ class Link:
         return bool(self._wishes)
 
     def _pack(self) -> None:
-        self._unsent.extend(datagrams.arrays(self._facts))
-        self._facts.clear()
+        facts, self._facts = self._facts, []
+        for fact in facts:
+            if len(fact) > datagrams.LARGEST_DATAGRAM:
+                # For example, of an end that an earlier version wrote. The worker finds it in its folder, at the next recovery.
+                say(f"a fact of {len(fact)} bytes is too long to be sent: {fact[:200]}")
+        self._unsent.extend(datagrams.arrays([fact for fact in facts if len(fact) <= datagrams.LARGEST_DATAGRAM]))
         if len(self._unsent) > _MOST_UNSENT:
             say("the worker does not read: its connection is dropped")
             self._drop()

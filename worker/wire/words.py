@@ -63,7 +63,7 @@ class ToWorker:
     SIGNALLED = "signalled"
     # job, paused, why: whether the job is suspended now, and why not, if that was requested.
     PAUSED = "paused"
-    # job, pids, why: processes of a job that is being stopped cannot be ended.
+    # job, pids (if there are many, some of them), why: processes of a job that is being stopped cannot be ended.
     STUCK = "stuck"
     # job: its start waits for disk space.
     DELAYED = "delayed"

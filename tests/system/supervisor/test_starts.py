@@ -64,6 +64,16 @@ def test_an_unknown_program_is_not_found(desk: RawDesk) -> None:
     assert "'no-such-program' was not found" in fact["sentence"]
 
 
+@pytest.mark.parametrize("name", ["x" * 131_071, "./" + "x" * 131_069, "\udcff" * 131_071])
+def test_a_very_long_name_of_a_program_is_reported_in_part(desk: RawDesk, name: str) -> None:
+    """The whole of it would make a fact that is too long for a datagram."""
+    path = b"/" + b"\xff" * 131_000
+    fact, _, _ = desk.run(name, environment=((b"PATH", path),))
+    assert (fact["kind"], fact["exit_status"]) == ("failed_to_start", 127)
+    assert fact["sentence"].startswith(f"the program {name[:2000]!r}... was not found")
+    assert desk.run("echo", "next")[1] == b"next\n"
+
+
 def test_the_reason_why_a_program_cannot_be_executed_is_reported(desk: RawDesk, tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("#!/bin/sh\n")
     (tmp_path / "odd").write_text("no program\n")

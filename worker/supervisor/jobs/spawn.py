@@ -40,6 +40,8 @@ from .pipes import Pipe
 from .scripts import why_not_executed, why_not_here
 
 _MARK_BYTES = 7
+# Of a name in a sentence: a fact is one datagram (worker/wire/datagrams.py), and JSON makes seven characters of a byte that is not text.
+_MOST_SHOWN = 2000
 # The descriptors of the read ends in the job; if its limit of descriptors is lower, the two highest that it allows.
 RIDING_NUMBERS = (250, 251)
 
@@ -129,9 +131,9 @@ class Spawner:
                 find_program(program, "")
             why = why_not_executed(program, number) or _WHY.get(number, error.strerror)
             status = OWN_FAILURE if number in _SHORTAGES else NOT_EXECUTABLE
-            raise CannotStart(status, f"the program {program!r} cannot be executed: {why}") from None
+            raise CannotStart(status, f"the program {_quoted(program)} cannot be executed: {why}") from None
         except ValueError as error:
-            raise CannotStart(NOT_EXECUTABLE, f"the program {program!r} cannot be executed: {error}") from None
+            raise CannotStart(NOT_EXECUTABLE, f"the program {_quoted(program)} cannot be executed: {error}") from None
         finally:
             for slot in slots:
                 os.dup2(self._null, slot, inheritable=False)
@@ -164,8 +166,8 @@ def find_program(name: str, path: str) -> str:
         if not found and os.path.lexists(candidate):
             found = candidate
     if not found:
-        where = "" if "/" in name else f" in {path!r}"
-        raise CannotStart(NOT_FOUND, f"the program {name!r} was not found{where}")
+        where = "" if "/" in name else f" in {_quoted(path)}"
+        raise CannotStart(NOT_FOUND, f"the program {_quoted(name)} was not found{where}")
     if os.path.isdir(found):
         raise CannotStart(NOT_EXECUTABLE, f"{found!r} is a folder, not a program")
     try:
@@ -177,6 +179,10 @@ def find_program(name: str, path: str) -> str:
         why = _WHY.get(error.errno or 0, error.strerror) if error.errno != errno.EACCES else "a folder on the way to it cannot be searched"
         raise CannotStart(NOT_EXECUTABLE, f"the program {found!r} cannot be executed: {why}") from None
     raise CannotStart(NOT_EXECUTABLE, f"the program {found!r} is not executable{why_not_here(found)}")
+
+
+def _quoted(text: str) -> str:
+    return repr(text) if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]!r}..."
 
 
 def _enter_folder(folder: str) -> None:

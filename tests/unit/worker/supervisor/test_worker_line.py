@@ -1,0 +1,44 @@
+"""The supervisor's end of the line to the worker, without a supervisor."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from jobwire.worker.state import layout
+from jobwire.worker.supervisor.loop import Loop
+from jobwire.worker.supervisor.worker_line import Link, Wish
+
+
+def test_a_fact_that_is_too_long_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(layout.SOCKET)
+    listener.listen()
+    loop = Loop()
+    answered: list[Wish] = []
+
+    def answer(wish: Wish) -> None:
+        link.greet()
+        for fact in ("1", f'"{"x" * 300_000}"', f'"{"y" * 65_500}"', "2"):
+            link.tell(fact)
+        answered.append(wish)
+
+    def end_with_the_worker() -> None:
+        if answered and not link.is_connected:
+            loop.end()
+
+    link = Link(loop, listener.detach(), answer)
+    link.open()
+    loop.before_sleep(end_with_the_worker)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as worker:
+        worker.connect(layout.SOCKET)
+        worker.send(b'[{"do":"hello"}]')
+        worker.shutdown(socket.SHUT_WR)
+        loop.run()
+        assert json.loads(worker.recv(65_536)) == [1, 2]
+    assert capfd.readouterr().err.count("is too long to be sent") == 2
+    socket.socket(fileno=link.detach_listener()).close()
