@@ -38,9 +38,14 @@ def find_ended(logs: str, handles: set[str], since_us: int = 0) -> dict[str, str
     Folders of jobs that started before `since_us` are skipped: a job does not start before it was accepted.
     """
     since = format_time(since_us)
+    try:
+        names = os.listdir(logs)
+    except FileNotFoundError:
+        # Somebody removed all logs.
+        return {}
     ended = [
         name
-        for name in os.listdir(logs)
+        for name in names
         if name.count("_") == 2 and name.split("_")[1] >= since and parse_folder(name) is not None  # noqa: PLR2004 -- pid, start, end
     ]
     # The end is the last part of the name, and times sort as text.

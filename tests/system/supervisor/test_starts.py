@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -103,6 +104,15 @@ def test_a_start_without_intent_fails_with_a_sentence(desk: RawDesk) -> None:
     fact = desk.ended(handle)
     desk.settle(handle)
     assert (fact["kind"], fact["pid"], fact["exit_status"]) == ("failed_to_start", 0, 125)
+    assert fact["sentence"].startswith("No such file or directory: ")
+
+
+def test_a_start_fails_with_a_sentence_if_all_logs_were_removed(desk: RawDesk) -> None:
+    handle = desk.intend("true")
+    shutil.rmtree(desk.logs)
+    desk.wish(do="start", job=handle)
+    fact = desk.ended(handle)
+    assert (fact["kind"], fact["exit_status"]) == ("failed_to_start", 125)
     assert fact["sentence"].startswith("No such file or directory: ")
 
 

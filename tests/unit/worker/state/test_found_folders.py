@@ -36,6 +36,11 @@ def test_ended_jobs_are_found_by_handle_and_the_newest_run_counts(tmp_path: Path
     assert found == {folders.handle(KEY): str(newest)}
 
 
+def test_nothing_is_found_where_all_logs_were_removed(tmp_path: Path) -> None:
+    assert found_folders.find_ended(str(tmp_path / "logs"), {folders.handle(KEY)}) == {}
+    assert found_folders.find_run(str(tmp_path / "logs"), 7, START) is None
+
+
 def test_of_two_attempts_at_a_job_each_is_found_by_its_own_handle(tmp_path: Path) -> None:
     second = KEY._replace(attempt=2)
     ended = {
