@@ -95,8 +95,10 @@ class KeeperLine:
                     self.died[end.pid] = end
                 case [FromKeeper.HANDED, first]:
                     return Handover(deposits, strangers, first == "1")
-                case _:
+                case []:
                     self._lost()
+                case _:
+                    _ignore(words, ends)
         return Handover(deposits, strangers, first=True)
 
     def catch_up(self) -> None:
@@ -207,7 +209,7 @@ class KeeperLine:
         return data.decode().split(" ") if data else [], descriptors
 
     def _hear(self, _events: int) -> None:
-        words, _ = self._receive()
+        words, ends = self._receive()
         match words:
             case [FromKeeper.DIED, *rest]:
                 end = _read_died(rest)
@@ -215,8 +217,10 @@ class KeeperLine:
                 callback = self._on_death.pop(end.pid, None)
                 if callback is not None:
                     callback(end)
-            case _:
+            case []:
                 self._lost()
+            case _:
+                _ignore(words, ends)
 
     def _lost(self) -> None:
         if self._socket is None:
@@ -229,6 +233,13 @@ class KeeperLine:
         self._on_death = {}
         for callback in callbacks:
             callback()
+
+
+def _ignore(words: list[str], ends: tuple[int, ...]) -> None:
+    # A word of a newer keeper, not needed here.
+    say(f"the keeper said {' '.join(words)!r:.200}, which is not understood")
+    for end in ends:
+        os.close(end)
 
 
 def _read_died(words: list[str]) -> Died:

@@ -3,15 +3,17 @@ from __future__ import annotations
 import os
 import socket
 
+import pytest
+
 from jobwire.worker.supervisor.keeper_line import Died, Handover, KeeperLine
 from jobwire.worker.supervisor.loop import Loop
 
 DEATH = "died 7 256 1 7 99 5 6 4096"
 
 
-def _line() -> tuple[socket.socket, KeeperLine]:
+def _line(loop: Loop | None = None) -> tuple[socket.socket, KeeperLine]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    return ours, KeeperLine(Loop(), theirs.detach())
+    return ours, KeeperLine(loop or Loop(), theirs.detach())
 
 
 def _ask(line: KeeperLine, pid: int) -> list[object]:
@@ -27,6 +29,30 @@ def test_the_keeper_is_who_made_the_line_even_if_it_is_not_the_parent() -> None:
         assert line.keeper == os.getpid() != os.getppid()
         ours.send(b"handed 1")
         assert line.take_over() == Handover({}, {}, first=True)
+    line.take_over()
+
+
+def test_an_unknown_word_of_the_keeper_is_not_its_death() -> None:
+    loop = Loop()
+    ours, line = _line(loop)
+    read_end, write_end = os.pipe()
+    with ours:
+        ours.send(b"hint 5")
+        socket.send_fds(ours, [b"gift 7"], [read_end])
+        os.close(read_end)
+        ours.send(b"handed 1")
+        assert line.take_over() == Handover({}, {}, first=True)
+        with pytest.raises(BrokenPipeError):
+            os.write(write_end, b"x")
+        os.close(write_end)
+        line.adopted([7])
+        heard = _ask(line, 7)
+        ours.send(b"hint 6")
+        ours.send(DEATH.encode())
+        loop.before_sleep(lambda: loop.end() if heard else None)
+        loop.run()
+        assert heard == [Died(7, 256, 1, 7, 99, 5, 6, 4096)]
+        assert line.is_up
     line.take_over()
 
 
