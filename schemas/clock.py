@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 # NTP makes the clock a little faster or slower; that is not a jump.
 _SAME_US = 500_000
@@ -29,6 +30,13 @@ def wall_us() -> int:
 def passed_us() -> int:
     """Return the microseconds since the machine was started, including those in which it was suspended."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+
+
+class Reading(NamedTuple):
+    """Both clocks, read at one moment."""
+
+    passed_us: int
+    wall_us: int
 
 
 class Steady:
@@ -60,10 +68,17 @@ class Clock:
         self._steady = Steady(self._offset_us, passed)
         self._last_us = 0
 
-    def now_us(self) -> int:
-        """Return the time in microseconds since 1970, always later than before, except when a clock that was set back is followed."""
-        passed = self.passed_us()
-        offset = self._wall_us() - passed
+    def read(self) -> Reading:
+        """Read both clocks."""
+        return Reading(self.passed_us(), self._wall_us())
+
+    def now_us(self, at: Reading | None = None) -> int:
+        """Return the time in microseconds since 1970, always later than before, except when a clock that was set back is followed.
+
+        `at`: what was just read, or it is read now.
+        """
+        passed, wall = at or self.read()
+        offset = wall - passed
         stays = self._steady.stays_us(offset, passed)
         stays_for = _STAYS_US if abs(offset - self._offset_us) < _DAY_US else _FAR_STAYS_US
         if stays >= stays_for and not near(offset, self._offset_us):
@@ -81,9 +96,10 @@ class Clock:
         if ahead > 0:
             self._offset_us += ahead
 
-    def follow(self) -> None:
+    def follow(self, at: Reading | None = None) -> None:
         """Adopt the machine's clock if it is days behind. Call this only while no jobs are under way, as one would end before it began."""
-        offset = self._wall_us() - self.passed_us()
+        passed, wall = at or self.read()
+        offset = wall - passed
         if offset < self._offset_us - _DAY_US:
             self._offset_us = offset
             self._last_us = 0

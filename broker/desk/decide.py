@@ -15,7 +15,7 @@ from ...schemas.job import EventKind
 from ...schemas.naming import AttemptKey, JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..engine import Delayed, Ended, Fact, Launch, Paused, Started
-from ..store.writes import Added, AddJobs, ChangeJobs, Conflict, EventRow, NewRow
+from ..store.writes import Added, AddJobs, Change, ChangeJobs, Conflict, EventRow, NewRow
 from .effects import End, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
 from .events import change_of, event_of, id_taken
 from .facts import cancelled, take_in
@@ -240,14 +240,11 @@ def _accepting_written(turn: Turn, pending: Accepting, result: Added | Conflict 
 def _recording_written(turn: Turn, pending: Recording, first_seq: int) -> None:
     if told := [event for events in pending.events.values() for event in events]:
         turn.effect(_numbered(told, first_seq))
-    for job in pending.launching:
-        job.attempt.unrecorded = ""
-        job.attempt.happened(Happening.LAUNCH_RECORDED)
-    _launch(turn, [job for job in pending.launching if job.attempt.phase is Phase.LAUNCHED])
+    _launches_recorded(turn, pending.launching)
     turn.decision.effects += pending.replies
-    turn.decision.effects += [
-        End(job.attempt.key, order.signal, order.grace_ms) for job, order in pending.ending if job.attempt.phase in WITH_ENGINE
-    ]
+    for job, order in pending.ending:
+        if job.attempt.phase in WITH_ENGINE:
+            turn.effect(End(job.attempt.key, order.signal, order.grace_ms))
     settled: list[AttemptKey] = []
     for job, events in pending.events.items():
         job.attempt.unrecorded = ""
@@ -264,6 +261,16 @@ def _recording_written(turn: Turn, pending: Recording, first_seq: int) -> None:
         turn.effect(Settle(settled))
 
 
+def _launches_recorded(turn: Turn, jobs: Sequence[Job]) -> None:
+    launched: list[Job] = []
+    for job in jobs:
+        job.attempt.unrecorded = ""
+        job.attempt.happened(Happening.LAUNCH_RECORDED)
+        if job.attempt.phase is Phase.LAUNCHED:
+            launched.append(job)
+    _launch(turn, launched)
+
+
 def _numbered(events: Sequence[event_pb2.Event], first_seq: int) -> Publish:
     for seq, event in enumerate(events, first_seq):
         event.seq = seq
@@ -272,18 +279,23 @@ def _numbered(events: Sequence[event_pb2.Event], first_seq: int) -> Publish:
 
 def _choose_and_record(turn: Turn) -> None:
     """Start the jobs that may start now, and record changes. That a job is launched is durable before it is."""
-    chosen = [turn.state.live[key] for key in turn.state.queue.take()]
-    for job in chosen:
+    launched: list[Job] = []
+    launching: list[Job] = []
+    for key in turn.state.queue.take():
+        job = turn.state.live[key]
         job.attempt.happened(Happening.CHOSEN)
-    _launch(turn, [job for job in chosen if job.attempt.phase is Phase.LAUNCHED])
-    launching = [job for job in chosen if job.attempt.phase is Phase.LAUNCHING]
+        (launched if job.attempt.phase is Phase.LAUNCHED else launching).append(job)
+    _launch(turn, launched)
     if not (turn.events or turn.replies or launching):
         return
-    for job in (*turn.events, *launching):
+    changes: list[Change] = []
+    for job, events in turn.events.items():
         job.aged_from_us = turn.moment.aged_us
-    changes = [change_of(job, events, turn.proof) for job, events in turn.events.items()]
-    # The proof of a stop does not belong to jobs that start because it freed a slot.
-    changes += [change_of(job, [], None) for job in launching]
+        changes.append(change_of(job, events, turn.proof))
+    for job in launching:
+        job.aged_from_us = turn.moment.aged_us
+        # The proof of a stop does not belong to jobs that start because it freed a slot.
+        changes.append(change_of(job, [], None))
     turn.submit(Recording(ChangeJobs(changes), turn.events, launching, turn.replies, turn.ending))
 
 

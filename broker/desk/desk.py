@@ -163,9 +163,10 @@ class Desk:
             raise failed
 
     def _moment(self) -> Moment:
+        at = self._clock.read()
         if not self._state.live and not self._state.under_way:
-            self._clock.follow()
-        return Moment(self._clock.now_us(), self._clock.passed_us(), self._ages.now_us())
+            self._clock.follow(at)
+        return Moment(self._clock.now_us(at), at.passed_us, self._ages.now_us(at))
 
     def _note_dates(self, facts: Sequence[Fact]) -> None:
         """Make sure that nothing gets a date before what has happened already."""

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ...schemas.clock import Steady, near, passed_us, wall_us
+from ...schemas.clock import Reading, Steady, near, passed_us, wall_us
 
 FILE = "clock"
 BELIEVED_AFTER_SECONDS = 3600
@@ -55,9 +55,9 @@ class Ages:
         self.now_us()
         return self._known
 
-    def now_us(self) -> int:
-        """Return the current time on the scale of ages."""
-        passed, wall = self._passed_us(), self._wall_us()
+    def now_us(self, at: Reading | None = None) -> int:
+        """Return the current time on the scale of ages. `at`: what was just read of the clocks, or they are read now."""
+        passed, wall = at or (self._passed_us(), self._wall_us())
         if self._steady.stays_us(wall - passed, passed) >= BELIEVED_AFTER_SECONDS * 1_000_000:
             if not self._known:
                 self._known = True
