@@ -114,13 +114,7 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
             while (answer := connected.connection.next(exchange)) is not None:
                 is_submitted = True
                 for report in answer.reports.reports if isinstance(answer, request_pb2.Reply) else ():
-                    if report.state != job_pb2.STATE_FINISHED:
-                        progress.started()
-                        continue
-                    outcome = outcome_from_wire(report.outcome)
-                    failures += failed(outcome)
-                    title = f"{short_id(report.key.id)} {_title(jobs[report.key.id])}"
-                    progress.ended(title, outcome, report.stderr_tail)
+                    failures += _tell(progress, report, _title(jobs[report.key.id]))
         except KeyboardInterrupt:
             progress.close()
             if is_submitted:
@@ -140,6 +134,19 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
         which = "the job" if len(jobs) == 1 else f"{failures} of {how_many_jobs(len(jobs))}"
         say(f"{which} failed; jobwire list -a --batch {run} shows all jobs")
     return exit_status.REFUSED if failures else exit_status.DONE
+
+
+def _tell(progress: Progress, report: request_pb2.Report, name: str) -> bool:
+    """Show what is reported about a job, and return whether it has failed."""
+    title = f"{short_id(report.key.id)} {name}"
+    if report.state != job_pb2.STATE_FINISHED:
+        progress.runs(report.key.id)
+        if report.waits_for:
+            say(f"{title}: {report.waits_for}")
+        return False
+    outcome = outcome_from_wire(report.outcome)
+    progress.ended(report.key.id, title, outcome, report.stderr_tail)
+    return failed(outcome)
 
 
 def _about_job(refused: Refused, request: request_pb2.Start, jobs: dict[bytes, JobSpec]) -> Refused:

@@ -20,7 +20,7 @@ class Progress:
 
     def __init__(self, total: int) -> None:
         self._total = total
-        self._running = 0
+        self._running: set[bytes] = set()
         self._failed = 0
         self._bar: Any = None
         if is_terminal(2):
@@ -31,14 +31,14 @@ class Progress:
         # On a terminal the bar counts the jobs that succeeded.
         self._tells_all = self._bar is None or not is_terminal(1)
 
-    def started(self) -> None:
-        """Count a job that has started."""
-        self._running += 1
+    def runs(self, job_id: bytes) -> None:
+        """Count a job that has a process; once, however often this is reported."""
+        self._running.add(job_id)
         self._show()
 
-    def ended(self, title: str, outcome: Outcome, stderr_tail: bytes) -> None:
-        """Report the end of a job; if it failed, with the last lines of its stderr."""
-        self._running = max(0, self._running - 1)
+    def ended(self, job_id: bytes, title: str, outcome: Outcome, stderr_tail: bytes) -> None:
+        """Report the end of a job, which may never have run; if it failed, with the last lines of its stderr."""
+        self._running.discard(job_id)
         line = f"{title}: {how_it_ended(outcome)}"
         if failed(outcome):
             self._failed += 1
@@ -50,7 +50,7 @@ class Progress:
 
     def _show(self, advance: int = 0) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, advance=advance, description=f"{self._running} running, {self._failed} failed")
+            self._bar.update(self._task, advance=advance, description=f"{len(self._running)} running, {self._failed} failed")
 
     def close(self) -> None:
         """Restore the terminal."""
