@@ -70,6 +70,16 @@ class Outcome:
         """The size of both logs."""
         return self.stdout_bytes + self.stderr_bytes
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every byte that the job wrote is in its logs."""
+        return not (self.stdout_problem or self.stderr_problem)
+
+    def problems_beside(self, sentence: str) -> list[str]:
+        """Return which logs are incomplete and why, as far as a sentence about the end does not say so; those of most workers do."""
+        problems = (("stdout", self.stdout_problem), ("stderr", self.stderr_problem))
+        return [f"its {stream} is incomplete: {problem}" for stream, problem in problems if problem and problem not in sentence]
+
 
 def exit_status(kind: int, status: int, signal: int) -> int:
     """Return the exit status of a command for a job: 128+n for a signal, 124 over its time limit, 153 over another limit.

@@ -21,7 +21,7 @@ from . import exit_status
 from .terminal.copying import Copy, step
 from .terminal.outlet import Outlet
 from .terminal.screen import say
-from .terminal.sentences import how_it_ended, is_whole, status_of
+from .terminal.sentences import how_it_ended, status_of
 from .terminal.signals import Signals
 from .terminal.streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
 
@@ -140,6 +140,6 @@ class Attendance:
         outcome = self._job.outcome
         if outcome is None:
             return exit_status.DONE
-        if outcome.kind is not OutcomeKind.EXITED or not is_whole(outcome):
+        if outcome.kind is not OutcomeKind.EXITED or not outcome.is_whole:
             say(f"job {short_id(self._job.key.id)}: {how_it_ended(outcome)}")
         return status_of(outcome)

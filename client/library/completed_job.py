@@ -35,7 +35,7 @@ class CompletedJob:
 
     def check_returncode(self) -> None:
         """Raise `JobFailed`, a `subprocess.CalledProcessError`, if the return code is not 0, or if part of the output was lost."""
-        if self.returncode or self.outcome.stdout_problem or self.outcome.stderr_problem:
+        if self.returncode or not self.outcome.is_whole:
             raise JobFailed(self)
 
 
@@ -48,9 +48,8 @@ class JobFailed(subprocess.CalledProcessError):
 
     def __str__(self) -> str:
         """Return which command failed, how, and why if that is known."""
-        outcome = self.job.outcome
-        problems = (("stdout", outcome.stdout_problem), ("stderr", outcome.stderr_problem))
-        sentence = "; ".join(filter(None, [outcome.sentence, *(f"its {name} is incomplete: {why}" for name, why in problems if why)]))
+        sentence = self.job.outcome.sentence
+        sentence = "; ".join(filter(None, [sentence, *self.job.outcome.problems_beside(sentence)]))
         return f"Command {self.cmd!r} failed: {sentence}" if sentence else super().__str__()
 
     def __reduce__(self) -> tuple[type[JobFailed], tuple[CompletedJob]]:

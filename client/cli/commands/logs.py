@@ -19,7 +19,7 @@ from ..job_names import one_job
 from ..terminal.copying import Copy, step
 from ..terminal.outlet import Outlet
 from ..terminal.screen import is_terminal, say
-from ..terminal.sentences import how_it_ended, is_whole
+from ..terminal.sentences import how_it_ended
 from ..terminal.streams import STDERR, STDOUT, Readers
 
 _Stream = Literal["stdout", "stderr"]
@@ -61,7 +61,7 @@ def logs(
         _write(connected, copies)
         # Known from the query; after following the log, from its end.
         outcome = job.info().outcome if follow and job.outcome is None else job.outcome
-        if outcome is not None and not is_whole(outcome):
+        if outcome is not None and not outcome.is_whole:
             say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
             raise exit_status.Ending(exit_status.OWN_FAILURE)
         if outcome is not None and outcome.kind is OutcomeKind.OVER_LIMIT and is_terminal(STDERR):

@@ -18,11 +18,7 @@ def how_it_ended(outcome: Outcome) -> str:
         reason = outcome.sentence.removeprefix("it could not be started: ")
         return f"could not be started: {reason}" if reason else "could not be started"
     sentence = outcome.sentence or _in_our_words(outcome)
-    for stream, problem in (("stdout", outcome.stdout_problem), ("stderr", outcome.stderr_problem)):
-        # Most workers say so themselves.
-        if problem and problem not in sentence:
-            sentence += f"; its {stream} is incomplete: {problem}"
-    return sentence
+    return "; ".join([sentence, *outcome.problems_beside(sentence)])
 
 
 _ENDS = {
@@ -39,20 +35,15 @@ def _in_our_words(outcome: Outcome) -> str:
     return _ENDS.get(outcome.kind) or f"ended by {signal_name(outcome.signal)}"
 
 
-def is_whole(outcome: Outcome) -> bool:
-    """Return whether every byte that a job wrote is in its logs."""
-    return not (outcome.stdout_problem or outcome.stderr_problem)
-
-
 def failed(outcome: Outcome) -> bool:
     """Return whether a job that ended this way counts as failed, which it does too if its output is incomplete."""
-    return outcome.kind is not OutcomeKind.EXITED or outcome.exit_status != 0 or not is_whole(outcome)
+    return outcome.kind is not OutcomeKind.EXITED or outcome.exit_status != 0 or not outcome.is_whole
 
 
 def status_of(outcome: Outcome) -> int:
     """Return the exit status of a command that exits with that of a job. It is not 0 if the job's output is incomplete."""
     status = exit_status(outcome.kind, outcome.exit_status, outcome.signal)
-    return status or (DONE if is_whole(outcome) else OWN_FAILURE)
+    return status or (DONE if outcome.is_whole else OWN_FAILURE)
 
 
 def command_line(argv: Iterable[bytes]) -> str:

@@ -116,3 +116,10 @@ def test_a_job_that_ended_well_and_lost_output_does_not_pass_a_check(stream: str
     done = CompletedJob(["true"], 0, b"", b"", JobKey(b"o" * 32, b"i" * 16), 5, 1, 2, outcome)
     with pytest.raises(JobFailed, match=f"its {stream} is incomplete: the disk was full"):
         done.check_returncode()
+
+
+def test_incomplete_output_is_told_once() -> None:
+    said = "exited with status 0; its stdout is incomplete: the disk was full"
+    outcome = Outcome(OutcomeKind.EXITED, sentence=said, stdout_problem="the disk was full")
+    failed = JobFailed(CompletedJob(["true"], 0, b"", b"", JobKey(b"o" * 32, b"i" * 16), 5, 1, 2, outcome))
+    assert str(failed) == f"Command ['true'] failed: {said}"
