@@ -77,8 +77,9 @@ def left_intents(logs: str, expected: Sequence[Expected]) -> list[str]:
     An intent with an outcome is the folder of an ended job that could not be renamed.
     """
     wanted = {folders.handle(one.key) for one in expected}
-    found = [name.removeprefix(folders.INTENT_PREFIX) for name in os.listdir(logs) if name.startswith(folders.INTENT_PREFIX)]
-    return [handle for handle in found if handle not in wanted and not os.path.exists(f"{folders.intent_path(logs, handle)}/outcome")]
+    names = [name.removeprefix(folders.INTENT_PREFIX) for name in os.listdir(logs) if name.startswith(folders.INTENT_PREFIX)]
+    found = [name for name in names if folders.is_handle(name) and name not in wanted]
+    return [handle for handle in found if not os.path.exists(f"{folders.intent_path(logs, handle)}/outcome")]
 
 
 def lost_of(unknown: Sequence[Expected], *, rebooted: bool) -> list[Ended]:

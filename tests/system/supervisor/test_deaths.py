@@ -246,6 +246,21 @@ def test_an_intent_that_may_have_been_started_is_lost_and_another_is_kept(desk: 
     assert desk.output(desk.ended(untried))[0] == b"once\n"
 
 
+def test_hidden_folders_of_other_programs_are_left_alone(desk: RawDesk, tmp_path: Path) -> None:
+    others = [desk.logs / name for name in (".new-x", ".new-x\nretire", ".lingers-x\nretire")]
+    for other in others:
+        other.mkdir()
+        (other / "stderr").touch()
+    for kill in (lambda: kill_and_wait(desk.supervisor), lambda: kill_both(desk)):
+        kill()
+        if not is_alive(desk.keeper):
+            process.start(tmp_path)
+        desk.reconnect()
+        desk.recover()
+        assert desk.facts == []
+    assert all((other / "stderr").exists() for other in others)
+
+
 def test_an_intent_that_was_not_forked_is_started_on_request(desk: RawDesk) -> None:
     handle = desk.intend("echo", "once")
     (desk.logs / f".new-{handle}" / "stderr").touch()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from ....schemas.naming import parse_folder
-from ...state.folders import STREAMS
+from ...state.folders import STREAMS, is_handle
 from ...state.found_folders import find_ended
 from ...state.job_files import OutcomeFile, outcome_text, read_job, read_outcome
 from ...state.notes import forget_lingering, lingering_pipes_path, read_lingering, read_pipes, read_problems
@@ -38,7 +38,7 @@ class EndedJobs:
 
         `note` is the link to its folder, `members` are its processes.
         """
-        if handle in self._deposits:
+        if handle in self._deposits or not is_handle(handle):
             return
         names = None if self._why_gone else read_pipes(lingering_pipes_path(self._services.logs, handle))
         found = self._pipes.find(names, members)

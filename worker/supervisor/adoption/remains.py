@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable
 
 from ....schemas.naming import parse_folder
-from ...state.folders import INTENT_PREFIX
+from ...state.folders import INTENT_PREFIX, is_handle
 
 
 class Left(enum.Enum):
@@ -74,6 +74,8 @@ OF_TRY = {
 def left(name: str, has_stderr: Callable[[], bool], has_outcome: Callable[[], bool]) -> Left:
     """Return the state of a folder, from its name, and if that is not enough, from whether it holds one of two files."""
     if name.startswith(INTENT_PREFIX):
+        if not is_handle(name.removeprefix(INTENT_PREFIX)):
+            return Left.NOTHING
         if not has_stderr():
             return Left.INTENT
         return Left.OUTCOME if has_outcome() else Left.TRIED

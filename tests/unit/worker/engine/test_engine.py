@@ -17,6 +17,7 @@ from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.engine import LocalEngine
+from jobwire.worker.engine.found_runs import left_intents
 from jobwire.worker.state import folders, job_files, layout
 from jobwire.worker.state.job_files import OutcomeFile
 from jobwire.worker.wire import words
@@ -142,3 +143,12 @@ async def test_an_end_that_only_the_log_folder_knows_is_recovered(pair: Pair) ->
     (fact,) = await pair.engine.recover([Expected(key, 9, 10, 5, launched=True)])
     assert isinstance(fact, Ended)
     assert (fact.outcome.kind, fact.outcome.exit_status, fact.outcome.stdout_bytes) == (OutcomeKind.EXITED, 3, 5)
+
+
+def test_intents_of_jobs_that_nobody_expects_are_found_and_nothing_else(tmp_path: Path) -> None:
+    expected, left, ended = (AttemptKey(b"o" * 32, bytes([number]) * 16, 1) for number in range(3))
+    for key in (expected, left, ended):
+        job_files.write_intent(str(tmp_path), Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=1)
+    (Path(folders.intent_path(str(tmp_path), folders.handle(ended))) / "outcome").touch()
+    (tmp_path / ".new-x").mkdir()
+    assert left_intents(str(tmp_path), [Expected(expected, 0, 0, 5, launched=True)]) == [folders.handle(left)]

@@ -6,19 +6,22 @@ from jobwire.worker.supervisor.adoption.remains import OF_FOLDER, OF_TRY, Deed, 
 
 START = "20261124T053951.123456Z"
 END = "20261124T053952.000000Z"
+HANDLE = f"{'1' * 32}.{'2' * 64}"
 
 
 @pytest.mark.parametrize(
     ("name", "files", "what"),
     [
-        (".new-1.2", (), Left.INTENT),
-        (".new-1.2", ("outcome",), Left.INTENT),
-        (".new-1.2", ("stderr",), Left.TRIED),
-        (".new-1.2", ("stderr", "outcome"), Left.OUTCOME),
+        (f".new-{HANDLE}", (), Left.INTENT),
+        (f".new-{HANDLE}", ("outcome",), Left.INTENT),
+        (f".new-{HANDLE}", ("stderr",), Left.TRIED),
+        (f".new-{HANDLE}", ("stderr", "outcome"), Left.OUTCOME),
         (f"7_{START}", ("stderr",), Left.RUN),
         (f"7_{START}", ("stderr", "outcome"), Left.OUTCOME),
         (f"7_{START}_{END}", ("stderr", "outcome"), Left.ENDED),
         ("lost+found", (), Left.NOTHING),
+        (".new-1.2", ("stderr",), Left.NOTHING),
+        (".new-1.2", ("stderr", "outcome"), Left.NOTHING),
         ("my_notes", ("outcome",), Left.NOTHING),
     ],
 )
