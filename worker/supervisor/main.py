@@ -68,12 +68,7 @@ class Supervisor:
         place = f"{here.st_dev} {here.st_ino}\n".encode()
         why_gone = _why_gone(boot, place, noted)
         Adoption(self._services, self._jobs, self._line.take_over(), why_gone=why_gone).run()
-        if why_gone or not noted:
-            # Once per boot, because it could not be written again on a disk that is full by then.
-            write_file(layout.BOOT, boot + place)
-        else:
-            # Its time is the time of the last adoption.
-            os.utime(layout.BOOT)
+        _note_boot(boot + place, is_noted=bool(noted) and not why_gone)
         self._boxes.remove_empty()
         self._link.open()
         self._loop.before_sleep(self._end_if_done)
@@ -194,6 +189,20 @@ def _last_boot() -> bytes:
         return read_file(layout.BOOT)
     except FileNotFoundError:
         return b""
+
+
+def _note_boot(note: bytes, *, is_noted: bool) -> None:
+    try:
+        if is_noted:
+            # Its time is the time of the last adoption. Not written again: the disk may be full by now.
+            os.utime(layout.BOOT)
+        else:
+            write_file(layout.BOOT, note)
+    except OSError as error:
+        say(f"{layout.BOOT} cannot be written: {error.strerror}")
+        if not is_noted and os.path.lexists(layout.BOOT):
+            # With the note of an earlier boot, the next supervisor would regard the jobs of this one as gone. Without any, it looks.
+            os.unlink(layout.BOOT)  # noqa: PTH108 -- as above
 
 
 def _why_gone(boot: bytes, place: bytes, noted: bytes) -> str:

@@ -233,6 +233,24 @@ def test_jobs_of_an_earlier_boot_are_lost(desk: RawDesk, tmp_path: Path) -> None
     )
 
 
+def test_a_boot_that_cannot_be_noted_costs_neither_the_supervisor_nor_its_jobs(desk: RawDesk, tmp_path: Path) -> None:
+    kill_both(desk)
+    (tmp_path / "boot").unlink()
+    # Stands for an earlier boot, and no write to it succeeds.
+    (tmp_path / "boot").symlink_to("/proc/version")
+    process.start(tmp_path)
+    desk.reconnect()
+    handle = desk.start("sleep", "60")
+    pid = desk.started(handle)["pid"]
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    assert desk.started(handle)["pid"] == pid
+    assert (tmp_path / "boot").read_text().startswith(Path("/proc/sys/kernel/random/boot_id").read_text())
+    desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
+    assert desk.ended(handle)["signal"] == signal.SIGTERM
+
+
 def test_an_intent_that_may_have_been_started_is_lost_and_another_is_kept(desk: RawDesk, tmp_path: Path) -> None:
     untried, tried = desk.intend("echo", "once"), desk.intend("echo", "never")
     kill_both(desk)
