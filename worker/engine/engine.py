@@ -160,8 +160,10 @@ class LocalEngine:
             self._say([self._unanswered.end(folders.handle(key), number, grace_ms)])
 
     def settled(self, keys: Sequence[AttemptKey]) -> None:
-        """Tell the supervisor that it can forget these."""
-        self._settled.add([folders.handle(key) for key in keys])
+        """Forget these, and tell the supervisor that it can."""
+        handles = [folders.handle(key) for key in keys]
+        self._unanswered.forget(handles)
+        self._settled.add(handles)
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
         """Remove the log folders of runs, on a thread."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ...broker.engine import Delayed, Ended, Expected, Fact, Launch, Paused, Started
 from ...schemas.refusal import Code, Refused
@@ -30,7 +30,7 @@ class Unanswered:
         self._ending: dict[str, Message] = {}
         self._signalling: dict[str, deque[Callable[[Refused | None], None]]] = {}
         self._running: dict[str, Expected] = {}
-        # For all jobs that have not ended.
+        # For all jobs whose end is not settled.
         self._specs: dict[str, JobSpec] = {}
 
     def start(self, launches: Sequence[Launch]) -> list[Message]:
@@ -82,6 +82,12 @@ class Unanswered:
         """Note jobs that an earlier worker may have started."""
         self._specs |= {folders.handle(job.key): job.spec for job in jobs if job.spec is not None}
 
+    def forget(self, handles: Collection[str]) -> None:
+        """Forget jobs whose end is durable, also if no fact reported it: it was found in the log folders, or they were cancelled."""
+        for known in (self._starting, self._pausing, self._ending, self._running, self._specs):
+            for handle in handles:
+                known.pop(handle, None)
+
     def running(self) -> list[Expected]:
         """Return the jobs that have started and have not been reported as ended."""
         return list(self._running.values())
@@ -116,8 +122,7 @@ class Unanswered:
 
     def _ended(self, message: Message) -> Ended:
         handle = message["job"]
-        for known in (self._starting, self._pausing, self._ending, self._running, self._specs):
-            known.pop(handle, None)
+        self.forget([handle])
         return read_ended(handle, message)
 
 

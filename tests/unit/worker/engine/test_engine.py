@@ -28,6 +28,7 @@ class OtherSupervisor:
 
     def __init__(self, state: Path, *, dies_at_first: bool = False, **hello: object) -> None:
         self.asked: list[str] = []
+        self._arrived = asyncio.Event()
         self._dies = dies_at_first
         self._hello = {"fact": "hello", "version": 1, "pid": 7, "keeper_pid": 6, "cgroups": False, **hello}
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -37,6 +38,12 @@ class OtherSupervisor:
         self._connection: socket.socket | None = None
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._listener, self._accept)
+
+    async def await_asked(self, what: str, count: int) -> None:
+        async with asyncio.timeout(60):
+            while self.asked.count(what) < count:
+                self._arrived.clear()
+                await self._arrived.wait()
 
     def _accept(self) -> None:
         self._connection, _ = self._listener.accept()
@@ -48,6 +55,7 @@ class OtherSupervisor:
         data = self._connection.recv(65536)
         for wish in json.loads(data) if data else []:
             self.asked.append(wish["do"])
+            self._arrived.set()
             answer = {"hello": self._hello, "recover": {"fact": "recovered"}}.get(wish["do"])
             if answer is not None:
                 self._connection.send(json.dumps([answer]).encode())
@@ -55,19 +63,19 @@ class OtherSupervisor:
                 data = b""
             if wish["do"] == "hello" and self._dies:
                 self._dies = False
-                self._hang_up()
+                self.hang_up()
                 return
         if not data:
             self.close()
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
         if self._connection is not None:
             self._loop.remove_reader(self._connection)
             self._connection.close()
             self._connection = None
 
     def close(self) -> None:
-        self._hang_up()
+        self.hang_up()
         if self._listener.fileno() >= 0:
             self._loop.remove_reader(self._listener)
             self._listener.close()
@@ -129,6 +137,20 @@ async def test_who_asks_what_is_known_is_answered_though_the_line_breaks(pair: P
     """A supervisor that just retires takes the line of the next worker with it."""
     pair.meet(dies_at_first=True)
     assert await asyncio.wait_for(pair.engine.recover([]), 60) == []
+
+
+async def test_what_is_settled_is_not_asked_for_again(pair: Pair) -> None:
+    """For example, a job whose end is found in its log folder while a stop of it is not answered."""
+    supervisor = pair.meet()
+    await pair.engine.recover([])
+    ended, running = (AttemptKey(b"o" * 32, bytes([number]) * 16, 1) for number in range(2))
+    pair.engine.end(ended, 15, 0)
+    pair.engine.settled([ended])
+    pair.engine.end(running, 15, 0)
+    await supervisor.await_asked("end", 2)
+    supervisor.hang_up()
+    await supervisor.await_asked("end", 3)
+    assert supervisor.asked == ["hello", "recover", "end", "end", "hello", "recover", "end"]
 
 
 async def test_an_end_that_only_the_log_folder_knows_is_recovered(pair: Pair) -> None:

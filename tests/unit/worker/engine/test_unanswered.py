@@ -1,0 +1,44 @@
+"""Which messages to the supervisor are repeated, and when jobs are forgotten."""
+
+from __future__ import annotations
+
+from jobwire.broker.engine import Expected, Launch
+from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.spec import JobSpec
+from jobwire.worker.engine.supervisor_line import Message
+from jobwire.worker.engine.unanswered import Unanswered
+from jobwire.worker.state import folders
+
+KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)
+HANDLE = folders.handle(KEY)
+SPEC = JobSpec((b"true",))
+STARTED: Message = {"fact": "started", "job": HANDLE, "pid": 7, "started_at_us": 9}
+OUTCOME = {"exit_status": 0, "signal": 0, "sentence": "", "stdout_bytes": 0, "stderr_bytes": 0}
+ENDED: Message = {"fact": "ended", "job": HANDLE, "kind": "exited", "pid": 7, "started_at_us": 9, "ended_at_us": 9, **OUTCOME}
+
+
+def test_all_of_a_job_is_forgotten_when_it_ends_or_is_settled() -> None:
+    """It is settled without an end if that was found in the log folders."""
+    for is_told in (True, False):
+        unanswered = Unanswered("logs")
+        unanswered.start([Launch(KEY, SPEC)])
+        unanswered.read(STARTED)
+        unanswered.pause(HANDLE, paused=True)
+        unanswered.end(HANDLE, 15, 0)
+        assert [message["do"] for message in unanswered.again()] == ["pause", "end"]
+        assert [job.spec for job in unanswered.running()] == [SPEC]
+        if is_told:
+            unanswered.read(ENDED)
+        else:
+            unanswered.forget([HANDLE])
+        assert (unanswered.again(), unanswered.running()) == ([], [])
+        unanswered.read(STARTED)
+        assert [job.spec for job in unanswered.running()] == [None]
+
+
+def test_the_spec_of_an_expected_job_is_forgotten_when_it_is_settled() -> None:
+    unanswered = Unanswered("logs")
+    unanswered.expect([Expected(KEY, 0, 0, 5, launched=False, spec=SPEC)])
+    unanswered.forget([HANDLE])
+    unanswered.read(STARTED)
+    assert [job.spec for job in unanswered.running()] == [None]
