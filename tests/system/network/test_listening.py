@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from daemons import Worker, wait_until
+from requirements import needs_ipv6
 
 
 @pytest.fixture
@@ -29,15 +30,7 @@ def taken() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def has_ipv6() -> bool:
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError:
-        return False
-    return True
-
-
-@pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback")
+@needs_ipv6
 def test_a_worker_listens_on_ipv6_and_reports_it(made: Worker) -> None:
     made.options = ["--listen", "tcp://[::1]:0"]
     made.start()

@@ -1,11 +1,11 @@
 """A pair of keeper and supervisor for each test that asks for one; its log is shown when the test fails."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from raw_desk import RawDesk, serving, start_pair
+from requirements import UNPRIVILEGED, can_run
 
 from jobwire.worker.keeper import process
 
@@ -19,12 +19,9 @@ def desk(tmp_path: Path) -> Iterator[RawDesk]:
 
 @pytest.fixture(params=["root", "ordinary"])
 def anybodys(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[RawDesk, tuple[str, ...]]]:
-    """Return the pair of a privileged user and of an ordinary one, and what starts another of the kind.
-
-    Root without a capability is an ordinary user to the kernel, who can read what is installed here.
-    """
-    prefix = ("setpriv", "--securebits=+noroot", "--bounding-set=-all", "--inh-caps=-all") if request.param == "ordinary" else ()
-    if prefix and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
+    """Return the pair of a privileged user and of an ordinary one who can read what is installed here; and what starts another such."""
+    prefix = UNPRIVILEGED if request.param == "ordinary" else ()
+    if not can_run(*prefix, "true"):
         pytest.skip("rights cannot be dropped here")
     start_pair(tmp_path, *prefix)
     with serving(tmp_path) as one:

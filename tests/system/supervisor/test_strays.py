@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import uuid
 from contextlib import suppress
@@ -15,6 +14,7 @@ import pytest
 from daemons import wait_until
 from processes import is_alive
 from raw_desk import RawDesk, kill_both, serving, start_pair
+from requirements import UNPRIVILEGED, can_run
 
 from jobwire.worker.keeper import process
 from jobwire.worker.supervisor.containment.cgroups import find_tree
@@ -188,10 +188,6 @@ def test_a_cgroup_that_a_job_leaves_frozen_or_with_others_beneath_it_is_not_used
         assert (fact["exit_status"], out) == (0, b"0\n")
 
 
-# Without capabilities, root is like any other user for the kernel.
-UNPRIVILEGED = ("setpriv", "--securebits=+noroot", "--bounding-set=-all", "--inh-caps=-all")
-
-
 @pytest.fixture
 def become(tmp_path: Path) -> Path:
     """A program that becomes another user."""
@@ -201,7 +197,7 @@ def become(tmp_path: Path) -> Path:
     shutil.copy(shutil.which("setpriv") or "", become)
     os.chown(become, 54321, -1)
     become.chmod(0o4755)
-    if subprocess.run([*UNPRIVILEGED, become, "--ruid", "54321", "true"], capture_output=True, check=False).returncode:
+    if not can_run(*UNPRIVILEGED, str(become), "--ruid", "54321", "true"):
         pytest.skip("no program can become another user here")
     return become
 

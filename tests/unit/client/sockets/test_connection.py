@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import zmq
 from fake_daemon import FakeDaemon, Later
+from requirements import needs_ipv6
 
 from jobwire.client.protocol.exchange import Chunk, Exchange
 from jobwire.client.protocol.subscription import Phase, Subscription
@@ -66,16 +67,6 @@ def test_a_request_is_answered(connection: Connection, daemon: FakeDaemon) -> No
     assert isinstance(reply, request_pb2.Reply)
     assert reply.acknowledged.cursor.store == daemon.store
     assert daemon.verbs() == ["hello", "start"]
-
-
-def _has_ipv6() -> bool:
-    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as tried:
-        tried.bind(("::1", 0))
-        return True
-    return False
-
-
-needs_ipv6 = pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
 
 
 @needs_ipv6
