@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,33 +41,29 @@ def start(folder: Path) -> Context:
         _started.remove(worker)
     log_path = folder / "worker.log"
     _demand_python()
-    log = open_private(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    begins = os.fstat(log).st_size
-    ready, told = os.pipe()
     # -P: a folder of the user must not hide a module.
-    command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--embedded", "--ready-fd", str(told)]
+    command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--embedded"]
     command += ["--state", str(folder), "--roster", str(roster_path()), "--caller", json.dumps(caller.facts())]
-    try:
+    with ExitStack() as opened:
+        log = opened.enter_context(os.fdopen(open_private(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab"))
+        begins = os.fstat(log.fileno()).st_size
+        ready, told = (opened.enter_context(os.fdopen(fd, mode)) for fd, mode in zip(os.pipe(), ("rb", "wb"), strict=True))
         try:
             worker = subprocess.Popen(
-                command,
+                [*command, "--ready-fd", str(told.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=_working_folder(),
                 env=_environment(),
-                pass_fds=[told],
+                pass_fds=[told.fileno()],
                 start_new_session=True,
             )
-        finally:
-            os.close(told)
-            os.close(log)
-        with open(ready, "rb") as pipe:  # noqa: PTH123 -- a descriptor
-            said = pipe.readline()
-    except OSError as error:
-        raise Refused(
-            Code.UNAVAILABLE, f"your private worker cannot be started: {error.strerror}: {error.filename or sys.executable}", _PYTHON_STEP
-        ) from None
+        except OSError as error:
+            reason = f"{error.strerror}: {error.filename or sys.executable}"
+            raise Refused(Code.UNAVAILABLE, f"your private worker cannot be started: {reason}", _PYTHON_STEP) from None
+        told.close()
+        said = ready.readline()
     _started.append(worker)
     if not said.endswith(b"\n"):
         raise _failed(log_path, begins)
