@@ -151,5 +151,5 @@ def _remedy(owner: int) -> str:
         return own
     with suppress(KeyError):
         name = pwd.getpwuid(owner).pw_name
-        return f"run it as that user (sudo -u {name} -H jobwire ...), or {own}"
+        return f"run it as that user (sudo -u {shlex.quote(name)} -H jobwire ...), or {own}"
     return f"run it as that user, or {own}"
