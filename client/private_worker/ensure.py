@@ -24,7 +24,9 @@ from .running import read_description, running
 from .state_folder import holder_in, locked
 
 # An idle worker ends sooner; with a busy one a command should not wait longer.
-_MAKE_WAY_SECONDS = 0.5
+_MAKE_WAY_MS = 500
+# Of a member, with room for what makes it unique.
+_LONGEST_NAME = 48
 # On their own machine a user may run a thousand commands at once, each with a connection and up to three streams.
 _OWN_LIMITS = {"connections": 1024, "streams": 4096}
 
@@ -73,7 +75,9 @@ def _ask_to_make_way(folder: Path) -> None:
         # Checked once the pidfd is open: the pid may have been reused by now.
         if locate(said) is Whereabouts.HERE:
             signal.pidfd_send_signal(process, signal.SIGUSR1)
-            select.select([process], [], [], _MAKE_WAY_SECONDS)
+            exit_of = select.poll()
+            exit_of.register(process, select.POLLIN)
+            exit_of.poll(_MAKE_WAY_MS)
     except OSError:
         return
     finally:
@@ -92,6 +96,14 @@ def _start_or_join(folder: Path) -> Context:
         return found
 
 
+def _name_of_user() -> str:
+    name = ""
+    with suppress(KeyError):
+        # A directory service may allow names that a roster does not.
+        name = re.sub(r"[^A-Za-z0-9_-]", "-", pwd.getpwuid(os.getuid()).pw_name).lstrip("-")[:_LONGEST_NAME]
+    return name or f"uid-{os.getuid()}"
+
+
 def _enroll(identity: Identity) -> None:
     """Add this user to the roster of the user's own workers."""
     from ...keys import roster  # noqa: PLC0415 -- only a start needs it
@@ -99,10 +111,7 @@ def _enroll(identity: Identity) -> None:
     path = roster_path()
     if any(member.key == identity.public for member in roster.list_members(path)):
         return
-    name = f"uid-{os.getuid()}"
-    with suppress(KeyError):
-        # A directory service may allow characters that a roster does not.
-        name = re.sub(r"[^A-Za-z0-9_-]", "-", pwd.getpwuid(os.getuid()).pw_name)
+    name = _name_of_user()
     try:
         roster.add_member(path, name, identity.public, "admin", _OWN_LIMITS)
     except Refused as refused:

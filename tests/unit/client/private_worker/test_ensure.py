@@ -1,0 +1,69 @@
+"""How a private worker is asked to make way for a better one, and what its user is called in its roster."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pwd
+import resource
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobwire.client.private_worker.ensure import _ask_to_make_way, _enroll
+from jobwire.keys import holder, identity, roster
+from jobwire.keys.user_folders import roster_path
+
+# Descriptors that select(2) takes.
+_SELECTABLE = 1024
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2 * _SELECTABLE, limits[1]), limits[1]))
+    first = os.open("/dev/null", os.O_RDONLY)
+    taken = [first]
+    while taken[-1] < _SELECTABLE:
+        taken.append(os.dup(first))
+    yield
+    for fd in taken:
+        os.close(fd)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_a_program_with_many_descriptors_can_ask_a_worker_to_make_way(many_descriptors: None, tmp_path: Path) -> None:
+    worker = subprocess.Popen(["sleep", "60"])
+    said = {**holder.identify(), "pid": worker.pid, "start_ticks": holder._start_ticks(worker.pid)}
+    (tmp_path / holder.DESCRIPTION).write_text(json.dumps(said))
+    with (tmp_path / holder.LOCK).open("w") as lock:
+        lock.write(str(worker.pid))
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            _ask_to_make_way(tmp_path)
+        finally:
+            ended = worker.poll()
+            worker.kill()
+            worker.wait()
+
+    assert ended == -signal.SIGUSR1
+
+
+@pytest.mark.parametrize(
+    ("user", "member"), [("alice", "alice"), (".alice", "alice"), ("Älice", "lice"), ("a" * 200, "a" * 48), ("Ä", f"uid-{os.getuid()}")]
+)
+def test_any_user_can_have_a_private_worker(user: str, member: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBWIRE_CONFIG", str(tmp_path))
+    me = pwd.getpwuid(os.getuid())
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: pwd.struct_passwd((user, *me[1:])))
+    _enroll(identity.generate())
+    _enroll(identity.generate())
+
+    first, second = roster.list_members(roster_path())
+    assert first.name == member
+    assert second.name.startswith(f"{member}-")
