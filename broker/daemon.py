@@ -37,6 +37,7 @@ from .retention.ages import Ages
 from .retention.followed import Followed
 from .retention.forget import Forgetting
 from .retention.limits import Keep, Retention
+from .sockets.bans import Bans
 from .sockets.binding import bind_events, bind_with, endpoint_for_clients
 from .sockets.connections import most_of_descriptors
 from .sockets.publisher import Publisher
@@ -108,10 +109,11 @@ class Daemon:
         self._store = self._own(Store(settings.store, loop, self._watchers.flush))
         self._context = new_context()
         self._parts.callback(_close, self._context.term)
-        handshake = self._own(Handshake(self._context, self._roster.by_curve))
+        self._bans = Bans()
+        handshake = self._own(Handshake(self._context, self._roster.by_curve, self._bans.is_banned))
         self._own(EdgeReader(loop, handshake.socket, handshake.drain))
         self._news = News(self._store.id, self._nonce, self._store.head, time.monotonic)
-        self._publisher = self._own(Publisher(self._context, self._identity, loop, self._news, self._roster.limits_of))
+        self._publisher = self._own(Publisher(self._context, self._identity, loop, self._news, self._roster.limits_of, self._bans.ban))
         stored = kept.totals(self._store)
         self._ages = Ages(settings.store.parent, fresh=stored.jobs == 0 and self._store.head < stored.first_seq)
         self._forgetting = Forgetting(self._store, self._engine)
@@ -166,7 +168,7 @@ class Daemon:
         )
         reception = Reception(self._identity.public, self._nonce, self._roster.member, verbs, turns)
         shares = self._own(Shares(self._loop.call_later, reception.take))
-        self._router = self._own(Endpoint(self._context, self._identity, self._loop, self._roster.limits_of, shares))
+        self._router = self._own(Endpoint(self._context, self._identity, self._loop, self._roster.limits_of, shares, self._bans.ban))
         self.endpoint = bind_with(self._router.bind, self._settings.listen, "--listen")
         # Only now, as it disconnects members; an earlier change is read at once.
         self._loop.add_reader(self._roster.fileno(), self._read_roster)

@@ -21,6 +21,8 @@ _VERSION = b"1.0"
 _CREDENTIALS = 6
 _UNKNOWN_KEY = (b"400", b"unknown key", b"")
 _MALFORMED = (b"400", b"malformed or not CURVE", b"")
+# 300 is a temporary error, after which a client tries again by itself.
+_BANNED = (b"300", b"banned for a moment", b"")
 _BROKEN = (b"500", b"internal error", b"")
 
 log = logging.getLogger(__name__)
@@ -29,11 +31,15 @@ log = logging.getLogger(__name__)
 class Handshake:
     """The handler of one context; make it before any server socket binds.
 
-    `admit` is called with the 32-byte CURVE public key of the peer. The loop watches the ZMQ_FD of `socket` and calls `drain`.
+    `admit` is called with the 32-byte CURVE public key of the peer. `banned` is called with the Ed25519 public key of a member, and returns
+    whether it has to wait. The loop watches the ZMQ_FD of `socket` and calls `drain`.
     """
 
-    def __init__(self, context: Context, admit: Callable[[bytes], Member | None]) -> None:
+    def __init__(
+        self, context: Context, admit: Callable[[bytes], Member | None], banned: Callable[[bytes], bool] = lambda _: False
+    ) -> None:
         self._admit = admit
+        self._banned = banned
         self.refused = 0
         self.socket: Socket = context.socket(zmq.ROUTER)
         self.socket.set(zmq.LINGER, 0)
@@ -68,4 +74,6 @@ class Handshake:
             # A bug must neither end the handler, which would lock everybody out, nor let anybody in.
             log.exception("the lookup of a key in the roster failed")
             return _BROKEN
-        return _UNKNOWN_KEY if member is None else (b"200", b"OK", member.key.hex().encode())
+        if member is None:
+            return _UNKNOWN_KEY
+        return _BANNED if self._banned(member.key) else (b"200", b"OK", member.key.hex().encode())

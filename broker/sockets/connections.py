@@ -59,7 +59,7 @@ def most_of_descriptors() -> int:
 
 @dataclass(slots=True, eq=False)
 class Connections:
-    """The connections of one socket, called `what`. `gone(descriptor)` is called for each that has ended.
+    """The connections of one socket, called `what`. `gone(descriptor)` is called for each that has ended, `ban(public)` for a flood.
 
     `most_under_way` is how many incomplete and unread bytes each member may have.
     """
@@ -69,6 +69,7 @@ class Connections:
     what: str
     most_under_way: int
     gone: Callable[[int], None]
+    ban: Callable[[bytes], None]
     most: int = 0
     _by_descriptor: dict[int, Connection] = field(default_factory=dict)
     # Connections over which nothing was sent yet, oldest first.
@@ -283,6 +284,7 @@ class Connections:
         if sum(one.under_way for one in theirs) <= self.most_under_way:
             return True
         largest = max(theirs, key=lambda one: one.under_way)
+        self.ban(largest.public)
         self._hang_up(largest, f"sent {largest.under_way} bytes of messages that are incomplete or not read yet")
         return largest is not connection
 

@@ -103,7 +103,10 @@ class Audience(Protocol):
 
 
 class Publisher:
-    """One XPUB socket, with heartbeats while there are subscribers. `limits_of(public)` returns the current limits of an identity."""
+    """One XPUB socket, with heartbeats while there are subscribers.
+
+    `limits_of(public)` returns the current limits of an identity, and `ban(public)` keeps it out for a while.
+    """
 
     def __init__(
         self,
@@ -112,11 +115,13 @@ class Publisher:
         loop: asyncio.AbstractEventLoop,
         audience: Audience,
         limits_of: Callable[[bytes], Limits],
+        ban: Callable[[bytes], None],
     ) -> None:
         self._loop = loop
         self._audience = audience
         self._heartbeat: asyncio.TimerHandle | None = None
         self._limits_of = limits_of
+        self._ban = ban
         self._accounts: dict[bytes, Account] = {}
         # Subscribers by topic, as libzmq knows them: a subscription can outlive its grant.
         self._subscribers: dict[bytes, list[Subscriber]] = {}
@@ -128,7 +133,7 @@ class Publisher:
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)
         self._socket.setsockopt(zmq.SNDHWM, _SUBSCRIBER_MESSAGES)
         self._reader: EdgeReader | None = None
-        self._connections = Connections(loop, self._socket, "events", _MOST_UNDER_WAY, self._forget_sender)
+        self._connections = Connections(loop, self._socket, "events", _MOST_UNDER_WAY, self._forget_sender, ban)
         # By descriptor, those that have sent something.
         self._senders: dict[int, _Sender] = {}
         # A frame was read that shifts what libzmq grants next, and the socket has not been empty since.
@@ -216,8 +221,10 @@ class Publisher:
             return
         sender.connection.hand_over(len(data))
         if not sound:
+            self._ban(public)
             self._cut_off(sender, "sent a frame that is no subscription")
         elif sender.sends_too_much(time.monotonic()):
+            self._ban(public)
             self._cut_off(sender, f"sent more than {MOST_FRAMES_AT_ONCE} subscriptions at once")
         elif not self._shifted:
             self._subscription(public, sender.connection, data[0] == 1, data[1:])

@@ -49,7 +49,10 @@ _GONE_REMEMBERED = 1024
 
 
 class Endpoint:
-    """One ROUTER socket with its peers. `limits_of(public)` returns the current limits of an identity."""
+    """One ROUTER socket with its peers.
+
+    `limits_of(public)` returns the current limits of an identity, and `ban(public)` keeps it out for a while.
+    """
 
     def __init__(
         self,
@@ -58,10 +61,12 @@ class Endpoint:
         loop: asyncio.AbstractEventLoop,
         limits_of: Callable[[bytes], Limits],
         shares: Shares,
+        ban: Callable[[bytes], None],
     ) -> None:
         self._loop = loop
         self._limits_of = limits_of
         self._shares = shares
+        self._ban = ban
         self._accounts: dict[bytes, Account] = {}
         # By cookie: connections beyond the limit of their identity, while their requests are refused.
         self._unwelcome: dict[bytes, Peer] = {}
@@ -75,7 +80,7 @@ class Endpoint:
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE + _ENVELOPE_BYTES)
         self._socket.setsockopt(zmq.SNDHWM, _PEER_MESSAGES)
         self._socket.setsockopt(zmq.RCVHWM, _PEER_REQUESTS)
-        self._connections = Connections(loop, self._socket, "requests", _MOST_UNDER_WAY, self._forget_descriptor)
+        self._connections = Connections(loop, self._socket, "requests", _MOST_UNDER_WAY, self._forget_descriptor, ban)
         self._reader: EdgeReader | None = None
 
     def bind(self, endpoint: str) -> str:
@@ -184,6 +189,7 @@ class Endpoint:
                 if more >= MOST_FRAMES:
                     # If it were disconnected at once, it could not read why.
                     peer.unwelcome = refused
+                    self._ban(peer.public)
                     self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer, f"sent {1 + more} frames in one message")
             return 0.0
         return self._shares.take(peer, frame.bytes)

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import zmq
@@ -39,6 +39,8 @@ from jobwire.schemas.generated import job_pb2, request_pb2
 _LISTED_JOBS = 200
 # Its parent may have been killed.
 _MOST_SECONDS = 300
+# How long a handshake takes that is completed.
+_BANNED_MS = 3000
 Connect = Callable[[], RawClient]
 
 
@@ -149,7 +151,8 @@ def _send_without_end(connect: Connect, payload: bytes, flags: bytes) -> None:
     begin()
     with connect() as raw:
         while goes_on(0):
-            with CurveClient(raw.endpoint, raw.server, raw.identity) as client:
+            # While it is banned, the handshake is not completed.
+            with suppress(OSError, AssertionError), CurveClient(raw.endpoint, raw.server, raw.identity) as client:
                 client.send(raw.envelope(raw.request(list=request_pb2.List())))
                 while goes_on(0) and send_without_end(client, payload, flags, 1_000_000):
                     pass
@@ -221,9 +224,16 @@ def main() -> None:
     signal.alarm(_MOST_SECONDS)
 
     def connect() -> RawClient:
-        raw = RawClient(endpoint, parse_public(key), from_seed(bytes.fromhex(seed)), lazy=True)
-        raw.hello()
-        return raw
+        while True:
+            raw = RawClient(endpoint, parse_public(key), from_seed(bytes.fromhex(seed)), lazy=True)
+            try:
+                raw.hello(_BANNED_MS)
+            except AssertionError:
+                raw.context.destroy(linger=0)
+                if not goes_on(0):
+                    raise SystemExit from None
+            else:
+                return raw
 
     ATTACKS[name](connect)
 

@@ -70,8 +70,9 @@ class RawClient:
         self.send(self.envelope(request))
         return self.receive()
 
-    def hello(self) -> request_pb2.HelloReply:
-        reply = self.ask(self.request(hello=request_pb2.Hello(oldest_version=1, newest_version=1, software="raw")))
+    def hello(self, wait_ms: int = WAIT_MS) -> request_pb2.HelloReply:
+        self.send(self.envelope(self.request(hello=request_pb2.Hello(oldest_version=1, newest_version=1, software="raw"))))
+        reply = self.receive(wait_ms)
         assert reply.WhichOneof("content") == "hello", reply
         self.nonce = reply.hello.nonce
         self.event_endpoint = reply.hello.event_endpoint.replace("*", self.endpoint.removeprefix("tcp://").rpartition(":")[0])

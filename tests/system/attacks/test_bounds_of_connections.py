@@ -18,6 +18,7 @@ from insiders import mute_connections, send_inside_handshake, send_without_end, 
 from processes import descriptors, peak_bytes
 from raw_client import RawClient
 
+from jobwire.broker.sockets.bans import BAN_SECONDS
 from jobwire.broker.sockets.connections import MOST_STRANGERS
 from jobwire.broker.sockets.handshake_gate import A_SECOND, AT_ONCE
 from jobwire.keys.identity import generate
@@ -111,6 +112,25 @@ def test_a_flood_of_heartbeats_is_cut_off(worker: Worker, which: str) -> None:
     with small_and_serving(worker), CurveClient(getattr(worker, which), worker.public, insider, kind) as raw:
         raw.send(b"hello" if which == "endpoint" else b"\x01" + bytes(16))
         assert send_without_end(raw, b"\x04PING\x00\x00" + bytes(10_000), COMMAND, ENOUGH) < ENOUGH
+
+
+@pytest.mark.parametrize("which", ["endpoint", "event_endpoint"])
+def test_who_was_cut_off_for_a_flood_comes_back_only_after_a_while_and_its_other_clients_stay(worker: Worker, which: str) -> None:
+    insider = worker.admit("insider", "viewer")
+    kind = b"DEALER" if which == "endpoint" else b"XSUB"
+    with small_and_serving(worker), RawClient(worker.endpoint, worker.public, insider) as other:
+        other.hello()
+        with CurveClient(getattr(worker, which), worker.public, insider, kind) as raw:
+            # What it says first is answered: its member is known from then on.
+            raw.send(b"hello" if which == "endpoint" else b"\x01" + other.grant())
+            assert raw.receive()
+            assert send_without_end(raw, b"\x04PING\x00\x00" + bytes(200), COMMAND, ENOUGH) < ENOUGH
+        cut_off = time.monotonic()
+        assert other.ask(other.request(list=request_pb2.List())).WhichOneof("content") == "list"
+        with RawClient(worker.endpoint, worker.public, insider) as newcomer:
+            newcomer.hello()
+        # It was banned a moment before it noticed.
+        assert time.monotonic() - cut_off > BAN_SECONDS / 2
 
 
 def test_who_shakes_hands_and_then_says_nothing_makes_way(worker: Worker) -> None:

@@ -33,7 +33,8 @@ class Daemon:
         self.refused_handshakes: list[tuple[int, int]] = []
         self.context = new_context()
         self.others = new_context()
-        self.handshake = Handshake(self.context, self.admit) if handler else None
+        self.banned: set[bytes] = set()
+        self.handshake = Handshake(self.context, self.admit, self.banned.__contains__) if handler else None
         self.router = server_socket(self.context, zmq.ROUTER, DAEMON)
         self.monitor = self.router.get_monitor_socket()
         self.broken = False
@@ -187,6 +188,20 @@ def test_a_removed_key_does_not_come_in_again(daemon: Daemon) -> None:
     daemon.client(LAPTOP, endpoint).send(b"second")
     daemon.serve_until(lambda: daemon.refused_handshakes)
     assert [frame.bytes for frame in daemon.received] == [b"first"]
+
+
+def test_a_banned_member_gets_in_by_itself_when_the_ban_is_over(daemon: Daemon) -> None:
+    assert daemon.handshake is not None
+    handshake = daemon.handshake
+    daemon.router.set(zmq.HANDSHAKE_IVL, 300)
+    daemon.banned.add(LAPTOP.public)
+    dealer = daemon.client(LAPTOP, daemon.bind())
+    dealer.send(b"first")
+    daemon.serve_until(lambda: handshake.refused >= 2)
+    assert not daemon.received
+    daemon.banned.clear()
+    daemon.serve_until(lambda: daemon.received)
+    assert daemon.received[0].bytes == b"first"
 
 
 def test_a_bug_in_admit_shuts_out_one_and_does_not_end_the_handler(daemon: Daemon, caplog: pytest.LogCaptureFixture) -> None:

@@ -27,7 +27,8 @@ class Watched:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(1)
         self.router = self.context.socket(zmq.ROUTER)
         self.gone: list[int] = []
-        self.connections = Connections(asyncio.get_running_loop(), self.router, "requests", 1_000_000, self.gone.append)
+        self.banned: list[bytes] = []
+        self.connections = Connections(asyncio.get_running_loop(), self.router, "requests", 1_000_000, self.gone.append, self.banned.append)
         self.router.bind("tcp://127.0.0.1:*")
         self.connections.open()
         self.port = int(self.router.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
