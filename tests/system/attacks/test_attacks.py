@@ -120,7 +120,7 @@ def test_a_stranger_gets_no_byte_in_on_either_socket(worker: Worker) -> None:
     answers(worker)
 
 
-def test_mute_strangers_are_hung_up_on(worker: Worker) -> None:
+def test_silent_strangers_are_disconnected(worker: Worker) -> None:
     address = urlsplit(worker.endpoint)
     connections = [socket.create_connection((address.hostname, address.port)) for _ in range(50)]
     answers(worker)

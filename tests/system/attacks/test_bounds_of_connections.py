@@ -59,7 +59,7 @@ def test_a_hundred_strangers_get_next_to_nothing_in_before_the_handshake_is_over
             thread.join()
 
 
-def test_a_stranger_who_sends_a_byte_now_and_then_is_hung_up_on(worker: Worker) -> None:
+def test_a_stranger_who_sends_a_byte_now_and_then_is_disconnected(worker: Worker) -> None:
     with small_and_serving(worker), ExitStack() as stack:
         slow = connected(worker.endpoint, stack)
         slow.settimeout(0.1)
@@ -133,7 +133,7 @@ def test_who_was_cut_off_for_a_flood_comes_back_only_after_a_while_and_its_other
         assert time.monotonic() - cut_off > BAN_SECONDS / 2
 
 
-def test_who_shakes_hands_and_then_says_nothing_makes_way(worker: Worker) -> None:
+def test_a_member_who_shakes_hands_and_then_sends_nothing_makes_way(worker: Worker) -> None:
     insider = worker.admit("insider", "viewer")
     with small_and_serving(worker), ExitStack() as stack:
         first = stack.enter_context(CurveClient(worker.endpoint, worker.public, insider))
@@ -165,7 +165,7 @@ def test_handshakes_of_unknown_keys_count_too(worker: Worker) -> None:
         assert time.monotonic() - begun >= (many - AT_ONCE - 1) / A_SECOND
 
 
-def test_who_comes_from_the_same_address_gets_in_beside_three_hundred_that_come_again_at_once(worker: Worker) -> None:
+def test_a_client_at_the_same_address_gets_in_beside_three_hundred_that_reconnect_at_once(worker: Worker) -> None:
     insider = worker.admit("insider", "viewer")
     with small_and_serving(worker), zmq.Context(1) as context:
         many = [client_socket(context, zmq.DEALER, insider, worker.public) for _ in range(300)]
@@ -187,7 +187,7 @@ def test_a_member_who_uses_each_connection_may_connect_again_and_again(worker: W
                 assert client.hello().kind == "worker"
 
 
-def test_who_asks_for_topics_that_were_never_granted_is_cut_off(worker: Worker) -> None:
+def test_a_member_who_asks_for_topics_that_were_never_granted_is_cut_off(worker: Worker) -> None:
     viewer = worker.admit("viewer", "viewer")
     with small_and_serving(worker), RawClient(worker.endpoint, worker.public, viewer) as raw:
         raw.hello()
@@ -196,7 +196,7 @@ def test_who_asks_for_topics_that_were_never_granted_is_cut_off(worker: Worker) 
         wait_until(lambda: worker.logged().count("subscriptions at once") >= 2, "both are cut off")
 
 
-def test_who_subscribes_and_unsubscribes_without_end_is_cut_off(worker: Worker) -> None:
+def test_a_member_who_subscribes_and_unsubscribes_without_end_is_cut_off(worker: Worker) -> None:
     viewer = worker.admit("viewer", "viewer")
     with small_and_serving(worker), RawClient(worker.endpoint, worker.public, viewer) as raw:
         raw.hello()

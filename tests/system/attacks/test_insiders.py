@@ -66,7 +66,7 @@ def await_cut_off(worker: Worker) -> None:
     wait_until(lambda: "was disconnected" in worker.logged(), "the one who reads nothing is cut off")
 
 
-def test_who_follows_two_hundred_logs_and_reads_none_is_cut_off(worker: Worker, insider: Identity) -> None:
+def test_a_member_who_follows_two_hundred_logs_and_reads_none_is_cut_off(worker: Worker, insider: Identity) -> None:
     with attacked(worker, insider) as raw:
         follow(raw, writing_job(raw), 200)
         await_cut_off(worker)
@@ -85,7 +85,7 @@ def test_streams_are_counted_over_all_connections(worker: Worker, insider: Ident
         raw.send(raw.envelope(raw.request(cancel=request_pb2.Cancel(request_id=raw._next_id - 2))))
 
 
-def test_who_subscribes_without_end_is_refused(worker: Worker, insider: Identity) -> None:
+def test_a_member_who_subscribes_without_end_is_refused(worker: Worker, insider: Identity) -> None:
     with attacked(worker, insider) as raw:
         codes = [code(raw.ask(raw.request(subscribe=request_pb2.Subscribe()))) for _ in range(MOST_GRANTS + 50)]
         assert codes == [0] * MOST_GRANTS + [request_pb2.CODE_RESOURCE_EXHAUSTED] * 50
@@ -124,13 +124,13 @@ def test_a_grant_is_not_for_a_crowd(worker: Worker, insider: Identity) -> None:
         wait_until(lambda: sum(one.poll(0) > 0 for one in crowd) == 4, "four of them hear")
 
 
-def test_who_sends_six_hundred_frames_in_one_message_is_cut_off(worker: Worker, insider: Identity) -> None:
+def test_a_member_who_sends_six_hundred_frames_in_one_message_is_cut_off(worker: Worker, insider: Identity) -> None:
     with attacked(worker, insider) as raw, watched(raw) as cut_off:
         raw.send(*[bytes(64 * 1024)] * 600)
         assert cut_off.poll(60_000), "still connected"
 
 
-def test_two_thousand_connections_that_never_shake_hands_are_hung_up_on(worker: Worker, insider: Identity) -> None:
+def test_two_thousand_connections_that_never_shake_hands_are_closed(worker: Worker, insider: Identity) -> None:
     assert worker.process is not None
     pid = worker.process.pid
     with attacked(worker, insider):
@@ -140,7 +140,7 @@ def test_two_thousand_connections_that_never_shake_hands_are_hung_up_on(worker: 
             wait_until(lambda: descriptors(pid) < before + 50, "they are hung up on")
 
 
-def test_who_asks_for_ten_thousand_lists_and_reads_none_is_cut_off(worker: Worker, insider: Identity) -> None:
+def test_a_member_who_asks_for_ten_thousand_lists_and_reads_none_is_cut_off(worker: Worker, insider: Identity) -> None:
     with attacked(worker, insider) as raw:
         with worker.client(insider) as client:
             client.submit_many([JobSpec((b"true", b"x" * 400))] * 200)
@@ -148,7 +148,7 @@ def test_who_asks_for_ten_thousand_lists_and_reads_none_is_cut_off(worker: Worke
         await_cut_off(worker)
 
 
-def test_one_connection_too_many_is_told_why_and_cut_off(worker: Worker) -> None:
+def test_one_connection_too_many_learns_why_and_is_cut_off(worker: Worker) -> None:
     worker.roster.write_text(worker.roster.read_text() + "connections = 2\n")
     with (
         RawClient(worker.endpoint, worker.public, worker.admin) as first,

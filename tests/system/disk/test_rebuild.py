@@ -141,7 +141,7 @@ def test_a_start_that_was_queued_in_the_lost_store_is_never_run(tmp_path: Path) 
         worker.clean()
 
 
-def test_a_subscriber_of_the_lost_store_is_told(worker: Worker) -> None:
+def test_a_subscriber_of_the_lost_store_learns_that_it_is_lost(worker: Worker) -> None:
     with worker.client() as client, client.events() as events:
         client.run(["true"])
         assert next(events).kind is EventKind.QUEUED

@@ -48,7 +48,7 @@ def test_an_ipv4_endpoint_is_reported_as_it_was_requested(made: Worker) -> None:
     assert made.event_endpoint.startswith("tcp://127.0.0.1:")
 
 
-def test_of_an_interface_the_address_is_told(made: Worker) -> None:
+def test_the_address_of_an_interface_is_reported(made: Worker) -> None:
     made.options = ["--listen", "tcp://lo:0", "--jobs-as-root"]
     made.start()
     for endpoint in (made.endpoint, made.event_endpoint):

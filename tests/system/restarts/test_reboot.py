@@ -27,7 +27,7 @@ def reboot(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("logs", ["kept", "removed"])
-def test_jobs_that_ran_are_lost_in_words_and_those_that_waited_start(tmp_path: Path, logs: str) -> None:
+def test_jobs_that_ran_are_lost_with_a_reason_and_those_that_waited_start(tmp_path: Path, logs: str) -> None:
     worker = Worker(tmp_path, slots=1).start()
     try:
         with worker.client() as client:
@@ -63,7 +63,7 @@ def test_jobs_adopted_after_a_restart_of_the_worker_are_told_so(worker: Worker) 
         client.job(running.id).stop(grace=0)
 
 
-def test_a_newer_store_is_refused_in_words(worker: Worker) -> None:
+def test_a_newer_store_is_refused_with_a_message(worker: Worker) -> None:
     worker.kill(signal.SIGTERM)
     connection = sqlite3.connect(worker.state / "state.db")
     (version,) = connection.execute("PRAGMA user_version").fetchone()

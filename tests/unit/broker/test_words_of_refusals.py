@@ -58,6 +58,6 @@ def test_the_client_says_in_its_own_words_what_to_do() -> None:
     assert told.next_step == "jobwire stop ends it"
 
 
-def test_what_the_client_has_no_words_for_is_told_as_it_came() -> None:
+def test_what_the_client_has_no_words_for_is_shown_as_it_came() -> None:
     assert advised(Refused(Code.UNAVAILABLE, "not now", "wait")).next_step == "wait"
     assert advised(Refused(Code.FAILED_PRECONDITION, "it has ended", "look", reason=Reason.ENDED)).next_step == "look"

@@ -305,6 +305,6 @@ def test_sockets_leave_nothing_behind_when_they_close(daemon: Daemon) -> None:
             assert made.get(zmq.MECHANISM) == zmq.CURVE
 
 
-def test_a_server_key_that_is_none_is_refused(daemon: Daemon) -> None:
+def test_an_invalid_server_key_is_refused(daemon: Daemon) -> None:
     with pytest.raises(Refused):
         client_socket(daemon.others, zmq.DEALER, LAPTOP, bytes(32))

@@ -134,7 +134,7 @@ def test_secrets_are_not_in_the_repr() -> None:
         b"",
     ],
 )
-def test_bytes_that_are_no_sound_point_are_refused(point: bytes) -> None:
+def test_bytes_that_are_not_a_valid_point_are_refused(point: bytes) -> None:
     with pytest.raises(Refused) as refused:
         identity.curve_public_of(point)
     assert refused.value.code is Code.INVALID_ARGUMENT
@@ -185,7 +185,7 @@ def test_a_file_that_others_may_read_is_refused_with_the_command_to_type(tmp_pat
         identity.load_or_make(path)
 
 
-def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_as_missing(tmp_path: Path) -> None:
     for path in (tmp_path / "identity", tmp_path / "no" / "identity"):
         with pytest.raises(Refused, match="there is no identity") as refused:
             identity.load(path)
@@ -194,7 +194,7 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"# only\n", b"one\ntwo\n", b"\xff\xfe", b"jobwire-secret-0", b"x" * 10_000])
-def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_file_is_reported_as_damaged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "identity"
     path.write_bytes(content)
     path.chmod(0o600)

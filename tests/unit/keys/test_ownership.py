@@ -81,7 +81,7 @@ def test_where_root_wrote_a_file_for_somebody_that_may_be_said() -> None:
 
 
 @pytest.mark.parametrize("home", ["rel", "./home", "~"])
-def test_a_home_that_is_no_absolute_path_is_refused_before_anything_is_written(
+def test_a_home_that_is_not_an_absolute_path_is_refused_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -107,7 +107,7 @@ def _forget_folders(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_a_folder_that_may_not_be_written_is_told_with_its_owner(tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_written_is_reported_with_its_owner(tmp_path: Path) -> None:
     said = ownership.reason_of(PermissionError(13, "Permission denied"), tmp_path / "missing" / "identity")
     assert said.startswith(f"Permission denied, {tmp_path} belongs to ")
     assert ownership.reason_of(OSError(28, "No space left on device"), tmp_path) == "No space left on device"

@@ -56,7 +56,7 @@ def test_a_job_that_one_may_not_see_is_refused_like_one_that_does_not_exist(righ
 
 
 @pytest.mark.parametrize("owner", [ME, OTHER])
-def test_a_job_that_one_sees_but_may_not_stop_is_denied_in_words(owner: bytes) -> None:
+def test_a_job_that_one_sees_but_may_not_stop_is_denied_with_a_message(owner: bytes) -> None:
     with pytest.raises(Refused, match="role viewer, which may not stop or signal") as refused:
         demand(member("viewer"), Right.STOP, owner, "1234abcd")
     assert refused.value.code is Code.PERMISSION_DENIED
@@ -69,5 +69,5 @@ def test_nobody_submits_in_anothers_name() -> None:
     assert refused.value.code is Code.PERMISSION_DENIED
 
 
-def test_an_owner_that_was_not_said_is_nobody() -> None:
+def test_an_owner_that_was_not_given_is_nobody() -> None:
     assert not may(member("submitter"), Right.SEE, b"")

@@ -124,7 +124,7 @@ def test_an_editor_that_moves_the_old_file_away_shuts_nobody_out_meanwhile(watch
     assert editor.returncode == 0
 
 
-def test_a_broken_edit_keeps_the_old_one_and_is_told_once(watched: Watched) -> None:
+def test_a_broken_edit_keeps_the_old_one_and_is_reported_once(watched: Watched) -> None:
     watched.path.write_text(TWO + "[[member]]\nrole = 3\n")
     watched.wait_until(lambda: bool(watched.problems))
     (watched.path.parent / "other file").write_text("wakes the watch again")
@@ -138,7 +138,7 @@ def test_a_broken_edit_keeps_the_old_one_and_is_told_once(watched: Watched) -> N
     watched.wait_for("laptop", "lab")
 
 
-def test_the_same_broken_edit_is_told_again_after_it_was_mended(watched: Watched) -> None:
+def test_the_same_broken_edit_is_reported_again_after_it_was_fixed(watched: Watched) -> None:
     for times in (1, 2):
         watched.path.write_text("[[")
         watched.wait_until(lambda times=times: len(watched.problems) == times)  # type: ignore[misc]
@@ -192,7 +192,7 @@ def test_a_file_that_is_not_there_yet_counts_when_it_comes(tmp_path: Path) -> No
         watched.file.close()
 
 
-def test_a_folder_that_goes_lets_nobody_in_and_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_removed_lets_nobody_in_and_is_reported(tmp_path: Path) -> None:
     watched = Watched(tmp_path / "etc" / "roster.toml")
     try:
         add_member(watched.path, "laptop", LAPTOP.public, "viewer")
@@ -265,7 +265,7 @@ def test_a_known_name_or_key_is_not_added(tmp_path: Path) -> None:
     assert path.read_text() == ONE
 
 
-def test_a_member_that_is_not_sound_is_not_added(tmp_path: Path) -> None:
+def test_a_member_that_is_not_valid_is_not_added(tmp_path: Path) -> None:
     path = tmp_path / "roster.toml"
     for name, public, role in (
         ("a b", LAPTOP.public, "viewer"),

@@ -82,7 +82,7 @@ def test_what_happened_in_a_future_that_was_wrong_does_not_hold_later_dates() ->
     assert clock.now_us() == machine.wall
 
 
-def test_a_suspended_machine_is_no_jump() -> None:
+def test_a_suspended_machine_is_not_a_jump_of_the_clock() -> None:
     machine = Machine()
     clock = machine.clock()
     began = clock.now_us()

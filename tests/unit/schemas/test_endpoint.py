@@ -44,13 +44,13 @@ def test_an_endpoint_to_listen_on_is_read_and_whether_only_this_machine_reaches_
         "a:٣",
     ],
 )
-def test_what_is_none_to_listen_on_is_refused(text: str) -> None:
+def test_what_is_not_an_endpoint_to_listen_on_is_refused(text: str) -> None:
     with pytest.raises(Refused) as refused:
         to_listen(text)
     assert refused.value.code is Code.INVALID_ARGUMENT
 
 
-def test_the_last_port_has_none_after_it() -> None:
+def test_the_last_port_has_no_next_one() -> None:
     assert has_next_port("tcp://0.0.0.0:6553")
     assert not has_next_port("tcp://[::]:65535")
 
@@ -65,7 +65,7 @@ def test_the_last_port_has_none_after_it() -> None:
         ("tcp://127.0.0.1:7341", ["127.0.0.1"], ""),
     ],
 )
-def test_a_name_that_stands_for_the_loopback_is_found_out_by_its_addresses(endpoint: str, addresses: list[str], hidden: str) -> None:
+def test_a_name_that_stands_for_the_loopback_is_recognized_by_its_addresses(endpoint: str, addresses: list[str], hidden: str) -> None:
     assert hidden_loopback(endpoint, addresses) == hidden
 
 
@@ -77,7 +77,7 @@ def test_an_endpoint_to_connect_to_is_host_and_port(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["lab", "", "lab:0", "lab:65536", "*:1", "udp://lab:1", "http://lab:1", "::1:1", "lab:1/x", "lab:", "a b:1"]
 )
-def test_what_is_none_to_connect_to_is_refused(text: str) -> None:
+def test_what_is_not_an_endpoint_to_connect_to_is_refused(text: str) -> None:
     with pytest.raises(Refused) as refused:
         to_connect(text)
     assert refused.value.code is Code.INVALID_ARGUMENT
@@ -99,6 +99,6 @@ def test_where_a_daemon_listens_is_not_where_it_is_reached(host: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["tcp://lab:0", "10.0.0.1:00", "[::1]:0"])
-def test_port_0_is_no_port_to_reach_a_daemon_at(endpoint: str) -> None:
+def test_a_daemon_cannot_be_reached_at_port_0(endpoint: str) -> None:
     with pytest.raises(Refused, match="is not a port"):
         to_connect(endpoint)

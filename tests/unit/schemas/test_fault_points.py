@@ -34,7 +34,7 @@ def test_an_order_names_points_passes_and_signals() -> None:
 
 
 @pytest.mark.parametrize("text", ["unknown", "in-group-commit:0", "in-group-commit:x", "in-group-commit:1:2", "in-group-commit:stop:1"])
-def test_what_is_no_fault_is_refused(text: str) -> None:
+def test_what_is_not_a_fault_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a fault"):
         fault_points.parse(text)
 
@@ -47,7 +47,7 @@ def test_a_process_with_a_wrong_order_does_not_even_begin() -> None:
 
 
 @pytest.mark.parametrize(("passes", "status"), [(1, -signal.SIGKILL), (2, -signal.SIGKILL), (3, 0)])
-def test_a_process_dies_at_the_pass_that_was_said(passes: int, status: int) -> None:
+def test_a_process_dies_at_the_pass_that_was_given(passes: int, status: int) -> None:
     assert _run(_PASS_TWICE, JOBWIRE_FAULT=f"in-group-commit:{passes}").returncode == status
 
 

@@ -16,14 +16,14 @@ from jobwire.schemas.wire_codec import outcome_from_wire, outcome_to_wire
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_do_more_than_be_refused(data: bytes) -> None:
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for read in (read_envelope, read_reply, read_news):
         with contextlib.suppress(Refused):
             read(data)
 
 
 @given(messages(request_pb2.Request), messages(request_pb2.Reply), messages(event_pb2.News), st.data())
-def test_no_mutation_of_a_sound_frame_does_more_than_be_refused(
+def test_any_mutation_of_a_valid_frame_is_read_or_refused(
     request: request_pb2.Request, reply: request_pb2.Reply, news: event_pb2.News, data: st.DataObject
 ) -> None:
     envelope = request_pb2.Envelope(request=mutated(request.SerializeToString(), data))
@@ -72,7 +72,7 @@ REQUEST = request_pb2.Request(id=7, hello=request_pb2.Hello(software="x"))
         (b"GET / HTTP/1.1", "cannot be decoded"),
     ],
 )
-def test_a_frame_that_is_no_request_is_told_what_it_is_instead(frame: bytes, sentence: str) -> None:
+def test_the_refusal_of_a_frame_that_is_not_a_request_says_what_it_is(frame: bytes, sentence: str) -> None:
     with pytest.raises(Refused, match=sentence) as refused:
         read_envelope(frame)
     assert refused.value.code is Code.INVALID_ARGUMENT
@@ -116,7 +116,7 @@ def test_commands_end_as_the_job_did() -> None:
     assert exit_status(OutcomeKind.LOST, 0, 0) == 125
 
 
-def test_who_is_refused_as_a_whole_is_told_which_request_it_was() -> None:
+def test_the_refusal_of_a_whole_frame_names_the_request() -> None:
     for number in (1, 7, 8, 300, 2**64 - 1):
         request = request_pb2.Request(id=number, list=request_pb2.List(batch_name="x" * 200_000))
         frame = request_pb2.Envelope(request=request.SerializeToString()).SerializeToString()
@@ -129,6 +129,6 @@ def test_who_is_refused_as_a_whole_is_told_which_request_it_was() -> None:
 
 
 @given(st.binary(max_size=60))
-def test_no_bytes_make_the_look_for_an_id_fail(data: bytes) -> None:
+def test_the_search_for_an_id_fails_on_no_bytes(data: bytes) -> None:
     for frame in (data, b"\x0a" + data, b"\x0a\x20\x08" + data):
         assert 0 <= large.id_of(frame) < 2**64

@@ -38,7 +38,7 @@ def test_a_folder_name_reads_back(pid: int, start: int, end: int | None) -> None
 
 
 @given(st.text())
-def test_any_other_folder_name_is_none_of_ours(name: str) -> None:
+def test_any_other_folder_name_is_not_ours(name: str) -> None:
     found = parse_folder(name)
     assert found is None or format_folder(*found) == name
 
@@ -53,7 +53,7 @@ def test_what_looks_like_a_folder_name_reads_back_or_is_none(name: str) -> None:
 
 
 @given(st.from_regex(r"\A\d{1,11}@\d{8}T\d{6}\.\d{6}Z\Z") | st.text(max_size=40))
-def test_whatever_is_typed_names_a_job_or_is_an_error_in_words(text: str) -> None:
+def test_whatever_is_typed_names_a_job_or_is_an_error_with_a_message(text: str) -> None:
     with contextlib.suppress(ValueError):
         typed = parse_typed(text)
         assert sum(map(bool, (typed.full_id, typed.process[0], typed.last, typed.name_or_prefix))) == 1
@@ -69,7 +69,7 @@ def test_ids_of_a_batch_are_the_same_each_time_and_differ_by_run_name_and_index(
     assert len({batch_job_id(run, "a", 0), batch_job_id(run, "a", 1), batch_job_id(run, "b", 0), batch_job_id(other, "a", 0)}) == 4
 
 
-def test_each_way_to_name_a_job_is_told_by_its_form() -> None:
+def test_each_way_to_name_a_job_is_recognized_by_its_form() -> None:
     job = new_id()
     assert parse_typed("last").last
     assert parse_typed(format_id(job)).full_id == job
@@ -82,7 +82,7 @@ def test_each_way_to_name_a_job_is_told_by_its_form() -> None:
 
 
 @pytest.mark.parametrize("name", ["fetch", "fetch[0]", "a-b_c.d:e+f", "x" * 128, "Z"])
-def test_decent_names_are_taken(name: str) -> None:
+def test_valid_names_are_accepted(name: str) -> None:
     assert name_problem(name) is None
 
 

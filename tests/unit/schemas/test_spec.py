@@ -66,7 +66,7 @@ def test_the_digest_does_not_change_with_the_version_of_the_code() -> None:
     assert digest(spec).hex() == "534d57ec6c6de92471f100d8da1a31a7"
 
 
-def test_stdin_that_is_empty_is_not_no_stdin() -> None:
+def test_empty_stdin_differs_from_no_stdin() -> None:
     assert digest(JobSpec((b"cat",), stdin=b"")) != digest(JobSpec((b"cat",)))
 
 

@@ -13,5 +13,5 @@ from jobwire.worker.constraints import in_words
         (7, "process(es) of this user", "7 processes of this user"),
     ],
 )
-def test_one_is_no_plural(number: float, unit: str, words: str) -> None:
+def test_one_is_not_a_plural(number: float, unit: str, words: str) -> None:
     assert in_words(number, unit) == words

@@ -25,7 +25,7 @@ def test_an_installation_like_this_one_or_newer_can_take_over() -> None:
     ],
     ids=["older store", "older link", "other handover"],
 )
-def test_an_installation_that_lacks_something_is_refused_in_words(store: int, spoken: int, handovers: list[int], words: str) -> None:
+def test_an_installation_that_lacks_something_is_refused_with_a_message(store: int, spoken: int, handovers: list[int], words: str) -> None:
     with pytest.raises(Refused, match=words) as refused:
         reload.judge("0.0.1", store, spoken, handovers, handover.VERSION)
     assert refused.value.code is Code.FAILED_PRECONDITION

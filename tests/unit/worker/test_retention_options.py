@@ -25,12 +25,12 @@ def test_counts_are_read() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "0d", "-1", "1.5", "ten", "1 h", "ALL", "1e9", "٣"])
-def test_what_is_no_limit_is_refused_with_how_to_write_it(text: str) -> None:
+def test_what_is_not_a_limit_is_refused_with_how_to_write_it(text: str) -> None:
     for parse in (retention_options.parse_age, retention_options.parse_bytes, retention_options.parse_count):
         with pytest.raises(Refused, match="or all for no limit"):
             parse(text)
 
 
-def test_an_age_without_unit_is_refused_as_somebody_means_days() -> None:
+def test_an_age_without_unit_is_refused_because_days_may_be_meant() -> None:
     with pytest.raises(Refused, match="write it like 30d"):
         retention_options.parse_age("30")

@@ -222,7 +222,7 @@ def test_the_end_of_another_attempt_is_settled_and_changes_nothing(phase: Phase,
         Delayed(attempt(1), "cannot be ended", stuck=True),
     ],
 )
-def test_what_else_is_told_of_another_attempt_is_ignored(fact: Fact) -> None:
+def test_other_facts_about_another_attempt_are_ignored(fact: Fact) -> None:
     desk = tried_again(Phase.RUNNING)
     assert desk.take(Facts([fact])) == []
     assert desk.written == []

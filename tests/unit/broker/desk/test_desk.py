@@ -43,7 +43,7 @@ async def test_a_job_is_recorded_before_it_is_started(house: House) -> None:
     assert job.attempt.phase is Phase.LAUNCHED
 
 
-async def test_a_whole_life_is_told_when_it_is_durable(house: House) -> None:
+async def test_a_whole_life_is_published_when_it_is_durable(house: House) -> None:
     job = await house.accept_one()
     house.engine.expect(("start", attempt(1)))
     watching = Watching()
@@ -145,7 +145,7 @@ async def test_a_stop_before_the_start_was_seen_still_reaches_the_job(house: Hou
     house.engine.expect(("settled", attempt(1)))
 
 
-async def test_facts_told_twice_change_nothing(house: House) -> None:
+async def test_facts_that_are_repeated_change_nothing(house: House) -> None:
     await house.accept_one()
     house.engine.expect(("start", attempt(1)))
     house.desk.hear([started(1)])
@@ -268,7 +268,7 @@ async def test_a_pause_of_a_job_that_the_engine_is_ending_by_itself_is_refused_o
     house.engine.effects.clear()
 
 
-async def test_why_a_start_is_delayed_is_told_until_it_comes(house: House) -> None:
+async def test_the_reason_of_a_delayed_start_is_shown_until_it_comes(house: House) -> None:
     job = await house.accept_one()
     house.engine.expect(("start", attempt(1)))
     house.desk.hear([Delayed(attempt(1), "no room")])

@@ -67,14 +67,14 @@ def numbered(count: int) -> list[bytes]:
     return [b"%d" % number for number in range(count)]
 
 
-def test_who_is_alone_waits_for_nothing() -> None:
+def test_a_single_client_waits_for_nothing() -> None:
     shared = Shared()
     one = shared.peer(b"a")
     assert [shared.shares.take(one, frame) for frame in numbered(MUCH)] == [0] * MUCH
     assert shared.frames_of(one) == numbered(MUCH)
 
 
-def test_who_asks_for_little_is_answered_at_once_beside_one_who_asks_for_much() -> None:
+def test_a_client_that_asks_for_little_is_answered_at_once_beside_one_that_asks_for_much() -> None:
     shared = Shared()
     much, little = shared.peer(b"a"), shared.peer(b"b")
     for number, frame in enumerate(numbered(MUCH)):
@@ -119,7 +119,7 @@ def test_a_new_connection_is_no_new_share() -> None:
     assert shared.shares.take(second, b"me too") > 0
 
 
-def test_what_somebody_asked_who_is_gone_is_not_worked_on() -> None:
+def test_requests_of_a_client_that_is_gone_are_not_handled() -> None:
     shared = Shared()
     much, little = shared.peer(b"a"), shared.peer(b"b")
     shared.shares.take(little, b"here")
@@ -134,7 +134,7 @@ def test_what_somebody_asked_who_is_gone_is_not_worked_on() -> None:
     assert shared.frames_of(much) == worked
 
 
-def test_who_has_too_much_waiting_is_cut_off() -> None:
+def test_a_client_with_too_much_waiting_is_cut_off() -> None:
     shared = Shared()
     much, little = shared.peer(b"a"), shared.peer(b"b")
     shared.shares.take(little, b"here")

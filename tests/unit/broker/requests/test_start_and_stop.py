@@ -73,7 +73,7 @@ def test_an_unknown_field_outside_a_spec_is_ignored() -> None:
     assert len(list(_read_jobs(start))) == 1
 
 
-def test_a_batch_needs_an_id_and_a_decent_name() -> None:
+def test_a_batch_needs_an_id_and_a_valid_name() -> None:
     job = request_pb2.NewJob(id=b"1" * 16, spec=SPEC)
     assert "16 bytes" in refusal(request_pb2.Start(jobs=[job], batch=job_pb2.Batch(id=b"x"))).message
     assert "last" in refusal(request_pb2.Start(jobs=[job], batch=job_pb2.Batch(id=b"x" * 16, name="last"))).message
@@ -148,7 +148,7 @@ async def test_a_bug_in_a_later_slice_of_a_long_start_is_answered(house: House, 
     assert "a bug" not in asking.answers.refused[0].message
 
 
-async def test_what_is_done_in_slices_is_charged_to_who_asked(house: House) -> None:
+async def test_what_is_done_in_slices_is_charged_to_the_member_who_asked(house: House) -> None:
     asking = Asking(house, [b"%016d" % number for number in range(100)])
     assert len(asking.charged) == asking.slices - 1
     assert {public for public, _ in asking.charged} == {OWNER}

@@ -114,7 +114,7 @@ async def test_what_has_not_ended_is_passed_over(house: House) -> None:
     house.engine.expect(("start", attempt(1)))
 
 
-async def test_only_the_owner_and_who_sees_others_jobs_hear_that_it_was_forgotten(house: House) -> None:
+async def test_only_the_owner_and_those_who_see_others_jobs_learn_that_it_was_forgotten(house: House) -> None:
     await house.accept(asked(1))
     await end(house, 1)
     await forget(house, key(1))

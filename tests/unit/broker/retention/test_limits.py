@@ -267,7 +267,7 @@ async def test_over_a_limit_of_number_the_first_recorded_goes_and_not_what_is_da
     kept.retention.close()
 
 
-async def test_how_long_ago_something_ended_is_not_told_from_its_date(house: House) -> None:
+async def test_how_long_ago_something_ended_is_not_computed_from_its_date(house: House) -> None:
     kept = await three_with_one_in_the_past(house)
     member = Member("somebody", OWNER, "submitter")
     jobs = [house.lookup.visible_job(key(number), member) for number in (1, 2, 3)]

@@ -67,7 +67,7 @@ async def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("not within a minute")
 
 
-async def test_who_says_nothing_is_hung_up_on_in_time(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_connection_is_closed_in_time(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(under_test, "STRANGER_SECONDS", 0.2)
     with watched.connect() as mute:
         assert await asyncio.to_thread(was_closed, mute)
@@ -81,7 +81,7 @@ async def test_the_oldest_stranger_makes_way_for_the_next(watched: Watched, monk
         one.close()
 
 
-async def test_a_member_is_not_hung_up_on_for_saying_nothing_more(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_member_is_not_disconnected_for_sending_nothing_more(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(under_test, "STRANGER_SECONDS", 0.2)
     with watched.connect() as member, watched.connect() as mute:
         await until(lambda: len(watched.connections._by_descriptor) == 2)
@@ -143,7 +143,7 @@ async def test_a_handshake_begins_when_its_turn_has_come(watched: Watched, monke
 
 
 @pytest.mark.usefixtures("narrow")
-async def test_who_waits_and_leaves_is_noticed(watched: Watched) -> None:
+async def test_a_waiting_connection_that_leaves_is_noticed(watched: Watched) -> None:
     with watched.connect():
         for _ in range(20):
             watched.connect().close()
@@ -152,7 +152,7 @@ async def test_who_waits_and_leaves_is_noticed(watched: Watched) -> None:
 
 
 @pytest.mark.usefixtures("narrow")
-async def test_who_waits_cannot_push_its_way_in(watched: Watched) -> None:
+async def test_a_waiting_connection_cannot_push_its_way_in(watched: Watched) -> None:
     with watched.connect(), watched.connect() as pushing:
         await until(lambda: len(watched.connections._by_descriptor) == 2)
         pushing.sendall(bytes(HELD_BYTES))
@@ -160,7 +160,7 @@ async def test_who_waits_cannot_push_its_way_in(watched: Watched) -> None:
 
 
 @pytest.mark.usefixtures("narrow")
-async def test_of_those_who_wait_the_oldest_makes_way_for_the_next(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_of_the_waiting_connections_the_oldest_makes_way_for_the_next(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(under_test, "MOST_STRANGERS", 1)
     monkeypatch.setattr(under_test, "MOST_WAITING", 3)
     many = [watched.connect() for _ in range(5)]
@@ -201,7 +201,7 @@ def test_an_address_of_ipv6_counts_with_its_neighbours_and_a_mapped_one_as_what_
         assert network_of(ours.fileno()) == network
 
 
-def test_what_is_no_connection_comes_from_nowhere() -> None:
+def test_what_is_not_a_connection_comes_from_nowhere() -> None:
     one, other = socket.socketpair()
     with one, other, socket.socket() as unconnected:
         assert network_of(one.fileno()) == b""

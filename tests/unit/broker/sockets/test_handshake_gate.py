@@ -40,7 +40,7 @@ def test_another_address_does_not_wait() -> None:
     assert gate.arrive(THERE, "other", 0.0) == ["other"]
 
 
-def test_who_says_something_lets_the_next_one_in() -> None:
+def test_a_connection_that_is_used_admits_the_next() -> None:
     gate = full()
     assert gate.arrive(HERE, "next", 0.0) == []
     assert gate.speak(HERE, 0.0) == []
@@ -57,7 +57,7 @@ def test_connections_that_are_used_may_be_four_times_as_many() -> None:
     assert 4 * AT_ONCE - 4 <= begun <= 4 * AT_ONCE
 
 
-def test_who_comes_again_at_once_does_not_keep_one_who_waits_from_its_turn() -> None:
+def test_a_client_that_reconnects_at_once_does_not_keep_a_waiting_one_from_its_turn() -> None:
     gate = full()
     gate.arrive(HERE, "again 0", 0.0)
     gate.arrive(HERE, "waits", 0.0)
@@ -79,7 +79,7 @@ def test_a_newcomer_does_not_wait_behind_all_who_came_before() -> None:
     assert "newcomer" in gate.admit(2 * STEP * 1.001)
 
 
-def test_who_arrives_in_the_moment_of_a_turn_does_not_take_it_from_all_who_wait() -> None:
+def test_a_newcomer_at_the_moment_of_a_turn_does_not_take_it_from_those_that_wait() -> None:
     gate = full()
     waiting = {f"waits {number}" for number in range(4)}
     for one in sorted(waiting):
@@ -91,7 +91,7 @@ def test_who_arrives_in_the_moment_of_a_turn_does_not_take_it_from_all_who_wait(
         assert now < 20 * STEP
 
 
-def test_who_has_left_is_not_let_in() -> None:
+def test_a_connection_that_has_left_is_not_admitted() -> None:
     gate = full()
     for one in ("stays", "leaves"):
         gate.arrive(HERE, one, 0.0)

@@ -70,7 +70,7 @@ def test_a_connection_that_the_other_side_closed_is_gone(pair: tuple[socket.sock
         Meter(ours.fileno(), b"another").look()
 
 
-def test_what_is_no_tcp_is_left_to_the_high_water_mark() -> None:
+def test_what_is_not_tcp_is_left_to_the_high_water_mark() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         account = Account(b"x")

@@ -22,7 +22,7 @@ from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
 
 
-async def test_a_newer_store_is_refused_with_words(tmp_path: Path) -> None:
+async def test_a_newer_store_is_refused_with_a_reason(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     connection = tables.connect(path)
     connection.execute(f"PRAGMA user_version = {tables.VERSION + 1}")
@@ -43,7 +43,7 @@ def test_a_store_stays_below_a_limit_of_the_size_of_files(tmp_path: Path, monkey
     connection.close()
 
 
-async def test_a_file_that_is_no_store_is_refused_with_words(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_store_is_refused_with_a_message(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_bytes(b"not a database, but long enough to be one" * 100)
     with pytest.raises(Refused, match="cannot be used as a store"):
@@ -51,7 +51,7 @@ async def test_a_file_that_is_no_store_is_refused_with_words(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("most", [0, 2048, 16384])
-async def test_a_store_that_cannot_be_written_is_not_said_to_be_broken(tmp_path: Path, most: int) -> None:
+async def test_a_store_that_cannot_be_written_is_not_called_broken(tmp_path: Path, most: int) -> None:
     """Whoever makes another one loses the jobs that wait in it."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
@@ -64,7 +64,7 @@ async def test_a_store_that_cannot_be_written_is_not_said_to_be_broken(tmp_path:
     assert "limit" in refused.value.next_step
 
 
-async def test_a_folder_in_the_place_of_the_store_is_not_said_to_be_a_broken_store(tmp_path: Path) -> None:
+async def test_a_folder_in_the_place_of_the_store_is_not_called_a_broken_store(tmp_path: Path) -> None:
     (tmp_path / "state.db").mkdir()
     with pytest.raises(Refused, match="cannot be read or written") as refused:
         House(tmp_path / "state.db", EngineDouble()).open()
@@ -130,7 +130,7 @@ async def test_a_start_that_does_not_fit_costs_no_other_start_in_its_group(house
     house.engine.effects.clear()
 
 
-async def test_while_nothing_can_be_written_who_asks_is_answered_and_ends_are_recorded_when_there_is_room(house: House) -> None:
+async def test_while_nothing_can_be_written_requests_are_answered_and_ends_are_recorded_when_there_is_room(house: House) -> None:
     """An index that refuses every row stands for a disk that is full to the last page; the ballast is used up."""
     await house.accept(asked(1))
     (house.path.parent / "ballast").unlink()
@@ -196,7 +196,7 @@ class Listener:
         pass
 
 
-async def test_who_waits_for_an_end_is_told_that_it_cannot_be_recorded(house: House) -> None:
+async def test_a_client_that_waits_for_an_end_learns_that_it_cannot_be_recorded(house: House) -> None:
     (house.path.parent / "ballast").unlink()
     job = await house.accept_one()
     listener = Listener()
@@ -249,7 +249,9 @@ async def test_a_store_of_the_first_version_is_brought_up_to_date_with_all_that_
     house.store.close()
 
 
-async def test_a_store_of_before_attempts_were_counted_knows_the_first_of_each_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_from_before_attempts_were_counted_knows_the_first_of_each_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "state.db"
     with monkeypatch.context() as before:
         before.setattr(tables, "VERSION", 4)

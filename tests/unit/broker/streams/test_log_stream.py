@@ -120,7 +120,7 @@ def test_small_writes_are_gathered_when_no_new_credit_comes() -> None:
     assert len(followed.sent) == sent + 1
 
 
-def test_without_time_in_this_turn_it_goes_on_in_the_next() -> None:
+def test_without_time_in_this_turn_it_continues_in_the_next() -> None:
     followed = Followed(credit=100)
     followed.hurry = True
     followed.engine.write(b"one")

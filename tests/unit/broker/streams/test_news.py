@@ -57,7 +57,7 @@ def test_each_filter_gets_its_own_and_nothing_else() -> None:
     assert paper.seqs(labelled) == [5]
 
 
-def test_the_count_is_dense_and_goes_on_while_nobody_listens() -> None:
+def test_the_count_is_dense_and_continues_while_nobody_listens() -> None:
     paper = Paper()
     topic = paper.subscribed(NewsFilter())
     paper.tell(event(1), event(2))

@@ -64,7 +64,7 @@ def test_reports_of_several_jobs_travel_in_one_message() -> None:
     assert stream.told() == [(1, running), (1, finished), (2, running), (2, finished)]
 
 
-def test_much_that_is_due_is_told_over_several_turns() -> None:
+def test_many_reports_that_are_due_are_sent_over_several_turns() -> None:
     stream = Stream(credit=9, jobs=600)
     for number in range(600):
         stream.finish(job := stream.job(number % 200))
@@ -118,7 +118,7 @@ def test_a_peer_that_is_gone_ends_the_stream_once() -> None:
     assert stream.ended == 1
 
 
-def test_who_stops_a_job_is_told_only_of_its_end() -> None:
+def test_a_client_that_stops_a_job_hears_only_of_its_end() -> None:
     stream = Stream(9, 1, starts=False)
     job = stream.job(1)
     stream.reports.started(job)

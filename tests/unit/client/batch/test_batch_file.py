@@ -137,7 +137,7 @@ def test_a_named_job_keeps_its_id_when_others_are_put_before_it() -> None:
         (b'{"argv":' + b"[" * 100_000, "line 1"),
     ],
 )
-def test_what_is_wrong_is_told_with_file_line_and_key(text: bytes, message: str) -> None:
+def test_a_mistake_is_reported_with_file_line_and_key(text: bytes, message: str) -> None:
     assert message in refusal(text)
 
 
@@ -148,7 +148,7 @@ def test_a_key_that_is_planned_is_refused_as_not_there_yet(key: str) -> None:
     )
 
 
-def test_an_output_limit_and_lingering_are_understood_and_a_jobs_own_word_counts() -> None:
+def test_an_output_limit_and_lingering_are_understood_and_a_jobs_own_value_counts() -> None:
     text = b"[defaults]\noutput_limit = '2K'\nlinger = true\n[[job]]\nargv = ['a']\n[[job]]\nargv = ['b']\noutput_limit = 5\nlinger = false"
     jobs = read_batch(text, "jobs.toml", AROUND).jobs
     assert [(job.output_limit_bytes, job.linger) for job in jobs] == [(2048, True), (5, False)]
@@ -161,7 +161,7 @@ def test_on_failure_is_not_there_yet() -> None:
     )
 
 
-def test_a_line_that_cannot_be_split_is_told() -> None:
+def test_a_line_that_cannot_be_split_is_reported() -> None:
     assert refusal(b"true\necho 'a\n", lines=True) == "jobs.toml, line 2: this line cannot be split into words: no closing quotation"
 
 
@@ -193,7 +193,7 @@ VALUES = st.recursive(
         ('labels = ["blue"]', "key 'job.labels': the label 'blue' has no value"),
     ],
 )
-def test_a_wrong_type_is_told_in_plain_words(line: str, said: str) -> None:
+def test_a_wrong_type_is_reported_in_plain_words(line: str, said: str) -> None:
     with pytest.raises(Refused) as caught:
         read_batch(f'[[job]]\nargv = ["true"]\n{line}\n'.encode(), "f.toml", Surroundings(Path("/")))
     assert f"f.toml, line 3, {said}" in str(caught.value)
@@ -214,7 +214,7 @@ def toml(value: Any) -> str:
 
 
 @given(st.lists(JOBS, max_size=4), st.dictionaries(st.sampled_from(["name", "parallel", "x"]), VALUES), st.dictionaries(KEYS, VALUES))
-def test_no_toml_file_does_more_than_be_refused(jobs: list[dict[str, Any]], batch: dict[str, Any], defaults: dict[str, Any]) -> None:
+def test_any_toml_file_is_read_or_refused(jobs: list[dict[str, Any]], batch: dict[str, Any], defaults: dict[str, Any]) -> None:
     text = f"batch = {toml(batch)}\ndefaults = {toml(defaults)}\n"
     for job in jobs:
         text += "[[job]]\n" + "".join(f"{json.dumps(key)} = {toml(value)}\n" for key, value in job.items())
@@ -222,12 +222,12 @@ def test_no_toml_file_does_more_than_be_refused(jobs: list[dict[str, Any]], batc
 
 
 @given(st.lists(JOBS, max_size=4))
-def test_no_json_lines_do_more_than_be_refused(jobs: list[dict[str, Any]]) -> None:
+def test_any_json_lines_are_read_or_refused(jobs: list[dict[str, Any]]) -> None:
     attempt("\n".join(json.dumps(job) for job in jobs).encode())
 
 
 @given(st.binary(max_size=200) | st.text(alphabet="[]{}=\"'#\n \\ajob.1,", max_size=80).map(str.encode), st.booleans())
-def test_no_bytes_do_more_than_be_refused(text: bytes, lines: bool) -> None:  # noqa: FBT001
+def test_any_bytes_are_read_or_refused(text: bytes, lines: bool) -> None:  # noqa: FBT001
     attempt(text, lines=lines)
 
 
@@ -257,7 +257,7 @@ TOKENS += ["time_limit", "stop", "env", "1979-05-27", "07:32:00", "\ufeff", "\r"
 
 
 @given(st.lists(st.sampled_from(TOKENS), max_size=25), st.booleans())
-def test_no_pieces_of_toml_do_more_than_be_refused(pieces: list[str], begun: bool) -> None:  # noqa: FBT001
+def test_any_pieces_of_toml_are_read_or_refused(pieces: list[str], begun: bool) -> None:  # noqa: FBT001
     attempt((("[[job]]\nargv = ['a']\n" if begun else "") + "".join(pieces)).encode())
 
 
@@ -266,12 +266,12 @@ def test_no_pieces_of_toml_do_more_than_be_refused(pieces: list[str], begun: boo
     st.sampled_from(TOKENS),
     st.sampled_from(["", "unknown = 1\n"]),
 )
-def test_no_value_that_only_toml_has_does_more_than_be_refused(key: str, value: str, then: str) -> None:
+def test_any_value_that_only_toml_has_is_read_or_refused(key: str, value: str, then: str) -> None:
     attempt(f"[[job]]\nargv = ['a']\n{key} = {value}\n{then}".encode())
 
 
 @given(st.text(alphabet=st.characters(), max_size=6), st.sampled_from(["argv", "name", "dir", "stdin", "env", "labels", "x"]))
-def test_no_text_in_json_does_more_than_be_refused(text: str, key: str) -> None:
+def test_any_string_in_json_is_read_or_refused(text: str, key: str) -> None:
     value = {"argv": [text], "env": {text: text}, "labels": [text]}.get(key, text)
     attempt(json.dumps({"argv": ["a"], key: value}).encode())
 
@@ -304,7 +304,7 @@ def test_a_key_of_very_many_parts_is_refused_before_it_is_parsed() -> None:
     assert read(dots).jobs[0].argv[0] == b"." * 500
 
 
-def test_a_file_of_commands_is_told_how_to_be_read() -> None:
+def test_for_a_file_of_commands_the_message_says_how_to_read_it() -> None:
     assert refusal(b"echo hi\n").endswith("; for one command per line use: batch --lines FILE")
     assert "--lines" not in refusal(WHOLE + b"x")
 
@@ -340,7 +340,7 @@ def test_json_is_read_as_a_list_over_many_lines_or_as_a_whole_file() -> None:
         ('{"argv": ["\\ud800"]}', "line 1, key 'argv': '\\ud800' is not text"),
     ],
 )
-def test_what_is_wrong_in_json_is_told_with_its_own_line(text: str, message: str) -> None:
+def test_a_mistake_in_json_is_reported_with_its_own_line(text: str, message: str) -> None:
     assert message in refusal(text.encode())
 
 
@@ -379,7 +379,7 @@ def test_the_key_that_was_meant_is_named_on_its_own_line(line: str, message: str
     assert message in refusal(f"[[job]]\nargv = ['a']\n{line}\n".encode())
 
 
-def test_a_text_that_is_too_long_is_not_told_to_be_written_as_a_text() -> None:
+def test_the_message_about_a_string_that_is_too_long_does_not_ask_for_a_string() -> None:
     said = refusal(b"[[job]]\nargv = ['a']\nstdin = { text = '" + b"x" * (1024 * 1024 + 1) + b"' }\n")
     assert "line 3, key 'job.stdin': the standard input has 1048577 bytes" in said
     assert "for the text itself" not in said
@@ -398,17 +398,17 @@ def test_a_file_of_another_form_is_not_run_as_commands(text: str, said: str) -> 
     assert said in refusal(text.encode(), lines=True)
 
 
-def test_an_argv_that_is_one_text_is_told_how_to_write_it() -> None:
+def test_for_an_argv_that_is_one_string_the_message_says_how_to_write_it() -> None:
     assert "line 2, key 'job.argv': expected a list, got a string; a program and its" in refusal(b"[[job]]\nargv = 'echo a'\n")
 
 
-def test_what_is_wrong_with_the_defaults_is_told_on_their_line_and_not_the_jobs() -> None:
+def test_a_mistake_in_the_defaults_is_reported_on_their_line_and_not_the_jobs() -> None:
     text = b"[defaults]\nenv = ['NOT_SET_HERE_1']\nstop = { grace = 'x' }\n[[job]]\nargv = ['a']\nenv = ['A=1']\nstop = { signal = 2 }\n"
     assert "line 2, key 'defaults.env': the environment variable 'NOT_SET_HERE_1' is not set here" in refusal(text)
     assert "line 3, key 'defaults.stop.grace': 'x' is not a time" in refusal(text.replace(b"NOT_SET_HERE_1", b"B=2"))
 
 
-def test_a_variable_without_a_value_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_without_a_value_is_copied_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JW_TEST", "here")
     text = b"[defaults]\nenv = ['JW_TEST', 'B=']\n[[job]]\nargv = ['a']\nenv = ['A=1']\n"
     assert dict(read(text).jobs[0].environment) == {b"JW_TEST": b"here", b"B": b"", b"A": b"1"}
@@ -465,6 +465,6 @@ def test_files_that_begin_with_a_byte_order_mark_are_read_one_after_the_other() 
     assert [job.argv for job in objects.jobs] == [(b"a",), (b"b",)]
 
 
-def test_a_file_of_no_commands_is_told_how_commands_are_written() -> None:
+def test_for_a_file_without_commands_the_message_says_how_to_write_them() -> None:
     with pytest.raises(Refused, match=r"jobs\.toml contains no job; write one command per line"):
         read(b"# nothing\n\n", lines=True)

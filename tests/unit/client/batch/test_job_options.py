@@ -21,7 +21,7 @@ def test_a_signal_is_read_by_name_or_number(said: str | int) -> None:
 
 
 @pytest.mark.parametrize("said", ["", "0", "65", "-9", "NOPE", "SIGSIGTERM", -1, "SIG15"])
-def test_what_is_no_signal_is_refused(said: str | int) -> None:
+def test_what_is_not_a_signal_is_refused(said: str | int) -> None:
     with pytest.raises(Refused, match="is not a signal"):
         parse_signal(said)
 
@@ -35,7 +35,7 @@ def test_of_two_values_for_one_variable_the_last_counts() -> None:
     assert spec.environment == ((b"A", b"2"), (b"B", b"x=y"), (b"C", b""))
 
 
-def test_a_variable_without_value_is_handed_on_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_without_value_is_copied_from_this_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JW_TEST", "here")
     assert spec_from(["true"], Wishes(env=["JW_TEST"]), AROUND).environment == ((b"JW_TEST", b"here"),)
     monkeypatch.delenv("JW_TEST")
@@ -44,7 +44,7 @@ def test_a_variable_without_value_is_handed_on_from_here(monkeypatch: pytest.Mon
     assert problem.value.key == "env"
 
 
-def test_bytes_that_are_no_text_come_through() -> None:
+def test_bytes_that_are_not_text_are_kept() -> None:
     assert spec_from(["a\udcff"], Wishes(), AROUND).argv == (b"a\xff",)
 
 

@@ -30,7 +30,7 @@ def test_values_are_read_however_they_are_laid_out(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["[batch]\n", "[[job]]\n", "# {\n[defaults]", "a = {}", "", "['a']\n", '["a"]\nb = 1'])
-def test_what_begins_as_toml_does_is_not_taken_for_json(text: str) -> None:
+def test_what_begins_like_toml_is_not_taken_for_json(text: str) -> None:
     assert not is_json(text)
 
 
@@ -48,7 +48,7 @@ def test_what_begins_as_toml_does_is_not_taken_for_json(text: str) -> None:
         ('{"a":1},\n{"a":1}', 1, "a comma between two values", ""),
     ],
 )
-def test_what_is_no_json_is_told_with_its_line(text: str, line: int, what: str, key: str) -> None:
+def test_what_is_not_json_is_reported_with_its_line(text: str, line: int, what: str, key: str) -> None:
     with pytest.raises(NotJson) as caught:
         values(text)
     assert (caught.value.line, caught.value.key) == (line, key)

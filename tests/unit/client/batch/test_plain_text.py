@@ -28,7 +28,7 @@ def test_any_end_of_line_and_a_byte_order_mark_are_read(mark: bytes, end: str) -
         (b"\xed\x9f", 1, "byte 0xed", "iconv -f LATIN1 "),
     ],
 )
-def test_what_is_no_text_is_named_with_its_line(data: bytes, line: int, what: str, next_step: str) -> None:
+def test_a_line_that_is_not_text_is_named(data: bytes, line: int, what: str, next_step: str) -> None:
     with pytest.raises(NotText) as caught:
         decode_text(data)
     assert caught.value.line == line

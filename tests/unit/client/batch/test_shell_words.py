@@ -69,14 +69,14 @@ def test_what_only_a_shell_can_do_is_refused(line: str) -> None:
         ("ls *.txt a?c [ab].c {1..3} {a,b}", ["*", "?", "[ab]", "{1..3}", "{a,b}"]),
     ],
 )
-def test_what_a_shell_would_replace_stays_and_is_told(line: str, told: list[str]) -> None:
+def test_what_a_shell_would_replace_stays_and_is_reported(line: str, told: list[str]) -> None:
     words, unexpanded = divide(line)
     assert unexpanded == told
     assert words == shlex.split(line)
 
 
 @pytest.mark.parametrize("line", ["echo '$HOME' '*' '~' '`'", r"echo \$HOME \* \~ a~b", "echo $ a$ {} [ ]", "awk '{print $1}' {}"])
-def test_what_is_quoted_or_means_nothing_to_a_shell_is_not_told(line: str) -> None:
+def test_what_is_quoted_or_means_nothing_to_a_shell_is_not_reported(line: str) -> None:
     assert divide(line).unexpanded == []
 
 

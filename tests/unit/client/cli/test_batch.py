@@ -13,7 +13,9 @@ from jobwire.schemas.spec import JobSpec, to_wire
 ID = b"i" * 16
 
 
-def test_why_a_job_does_not_end_is_said(client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_reason_why_a_job_does_not_end_is_shown(
+    client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     report = FakeJob.report
 
     def stuck(job: FakeJob, *, finished: bool) -> request_pb2.Report:

@@ -37,7 +37,7 @@ def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Usage" in capsys.readouterr().out
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["--version"]) == 0
     assert capsys.readouterr().out.startswith("jobwire ")
 
@@ -88,7 +88,7 @@ def test_the_line_in_the_table_is_the_first_of_the_verbs_own_help(name: str) -> 
         ["keys"],
     ],
 )
-def test_what_cannot_be_understood_ends_2_in_one_line_and_sends_nothing(
+def test_wrong_usage_exits_with_2_prints_one_line_and_sends_nothing(
     arguments: list[str], folders: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command_line(arguments) == 2
@@ -190,7 +190,7 @@ def test_a_switch_is_not_shown_as_if_it_took_a_value(capsys: pytest.CaptureFixtu
         assert not re.search(r"<(bool|str|int|list)", shown)
 
 
-def test_an_output_that_cannot_be_written_is_told_in_words() -> None:
+def test_an_output_that_cannot_be_written_is_reported_with_a_message() -> None:
     with open("/dev/full", "wb") as full:  # noqa: PTH123 -- a device
         command = [sys.executable, "-m", "jobwire.client.cli.main", "context", "list"]
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
@@ -216,7 +216,7 @@ def test_a_mistake_is_answered_in_plain_words(arguments: list[str], status: int,
     assert capsys.readouterr().err == f"jobwire: {said}\n"
 
 
-def test_a_broken_roster_is_told_the_same_to_who_reads_and_who_writes_it(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_roster_is_reported_the_same_to_those_who_read_and_write_it(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = folders / "roster.toml"
     broken.write_text("[[member]\n")
     for arguments in (["list"], ["add", "me", KEY, "--role", "viewer"]):
@@ -244,7 +244,7 @@ def test_an_unexpected_exception_is_one_line_that_says_where_more_is(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_keys_are_made_shown_and_let_in(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_keys_are_made_shown_and_admitted(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["keys", "new"]) == 0
     key = capsys.readouterr().out.strip()
     assert command_line(["keys", "new"]) == 1
@@ -292,7 +292,7 @@ def test_a_dry_run_lists_what_the_example_would_do_and_sends_nothing(folders: Pa
     assert not (folders / "state").exists()
 
 
-def test_a_batch_with_a_mistake_ends_2_with_file_line_and_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_batch_with_a_mistake_exits_with_2_and_names_file_line_and_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "jobs.toml"
     file.write_text("[[job]]\nargv = ['true']\nafter = {ok = ['x']}\n")
     assert command_line(["batch", str(file)]) == 2
@@ -326,7 +326,7 @@ DEAR = {"pydantic", "rich", "msgspec", "tomlkit", "asyncio", "platformdirs", "im
         ["events", "--json"],
     ],
 )
-def test_a_verb_that_speaks_to_the_worker_loads_nothing_dear(arguments: list[str], folders: Path) -> None:
+def test_a_verb_that_speaks_to_the_worker_loads_nothing_expensive(arguments: list[str], folders: Path) -> None:
     (folders / "config").mkdir()
     # There is no such identity, but until that shows all is loaded.
     text = f'current = "lab"\n[contexts.lab]\nendpoint = "lab:1"\nkey = "{KEY}"\nidentity = "/nowhere/identity"\n'
@@ -344,7 +344,7 @@ def test_a_closed_output_is_an_output_that_cannot_be_written() -> None:
     assert (ended.returncode, ended.stderr) == (125, said)
 
 
-def test_a_reader_that_is_gone_ends_it_quietly_with_141() -> None:
+def test_a_command_whose_reader_is_gone_exits_quietly_with_141() -> None:
     read, write = os.pipe()
     os.close(read)
     try:

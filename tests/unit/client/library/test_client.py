@@ -33,7 +33,7 @@ def the_job(daemon: FakeDaemon) -> bytes:
     return next(iter(daemon.jobs))
 
 
-def test_run_gives_what_subprocess_would(client: Client) -> None:
+def test_run_returns_what_subprocess_would(client: Client) -> None:
     done = client.run(["echo", b"hello", Path("there")])
 
     assert done.args == ("echo", b"hello", Path("there"))
@@ -59,7 +59,7 @@ def test_a_wait_that_is_longer_than_one_poll_is_begun_again(client: Client, monk
 
 
 @pytest.mark.parametrize("timeout", [float("inf"), float("nan"), 10**5000], ids=["inf", "nan", "endless"])
-def test_a_timeout_that_is_no_number_of_seconds_is_refused_in_words(client: Client, timeout: float) -> None:
+def test_a_timeout_that_is_not_a_number_of_seconds_is_refused_with_a_message(client: Client, timeout: float) -> None:
     for waits in (
         lambda: client.run(["true"], timeout=timeout),
         lambda: client.wait([], timeout=timeout),
@@ -100,7 +100,7 @@ def test_everything_that_was_said_about_a_job_is_asked_for(client: Client, daemo
     )
 
 
-def test_times_and_sizes_may_be_said_as_on_the_command_line() -> None:
+def test_times_and_sizes_may_be_written_as_on_the_command_line() -> None:
     spec = job_spec(["true"], time_limit="1h30m", grace="500ms", output_limit="1.5K")
     assert (spec.time_limit_ms, spec.grace_ms, spec.output_limit_bytes) == (5_400_000, 500, 1536)
     for options, said in (({"time_limit": "2 days"}, "'2 days' is not a time"), ({"output_limit": "1.5"}, "'1.5' is not a size")):
@@ -181,7 +181,7 @@ def test_a_lost_connection_in_the_middle_of_a_run_changes_nothing(client: Client
         ({"labels": {"a": 1}}, r"labels\['a'\] must be text"),
     ],
 )
-def test_what_is_no_option_of_a_job_is_a_type_error_that_names_it(
+def test_an_unknown_option_of_a_job_is_a_type_error_that_names_it(
     client: Client, daemon: FakeDaemon, options: dict[str, object], said: str
 ) -> None:
     run: Callable[..., object]
@@ -191,7 +191,7 @@ def test_what_is_no_option_of_a_job_is_a_type_error_that_names_it(
     assert daemon.verbs() == []
 
 
-def test_an_argument_that_is_no_text_is_named_by_its_place(client: Client) -> None:
+def test_an_argument_that_is_not_a_string_is_named_by_its_position(client: Client) -> None:
     wrong: Any = ["sleep", 3]
     with pytest.raises(TypeError, match=r"argv\[1\] must be text, bytes or a path, not int"):
         client.run(wrong)
@@ -199,7 +199,7 @@ def test_an_argument_that_is_no_text_is_named_by_its_place(client: Client) -> No
         client.submit_many(["true"])
 
 
-def test_many_jobs_are_told_as_argv_or_spec_in_text_or_bytes(client: Client, daemon: FakeDaemon) -> None:
+def test_many_jobs_are_given_as_argv_or_spec_in_str_or_bytes(client: Client, daemon: FakeDaemon) -> None:
     as_typed: Any = JobSpec(argv=("echo", b"c"), environment=(("A", "1"),), directory="/")
     client.submit_many([["echo", "a"], jobwire.job_spec(["echo", Path("b")], env={"A": "1"}, cwd="/"), as_typed])
 
@@ -213,7 +213,7 @@ def test_a_spec_has_no_id() -> None:
         jobwire.job_spec(["true"], id=new_id())
 
 
-def test_one_string_is_no_argv(client: Client) -> None:
+def test_one_string_is_not_an_argv(client: Client) -> None:
     with pytest.raises(TypeError, match="for a shell"):
         client.run("echo hi")
 
@@ -224,7 +224,7 @@ def test_a_wrong_id_is_refused(client: Client, wrong: str | bytes) -> None:
         client.submit(["echo"], id=wrong)
 
 
-def test_a_name_that_is_no_unicode_is_refused(client: Client) -> None:
+def test_a_name_that_is_not_unicode_is_refused(client: Client) -> None:
     with pytest.raises(Refused, match="cannot be described"):
         client.submit(["echo"], labels={"\udcff": ""})
 
@@ -441,7 +441,7 @@ def test_events_from_now_on_tell_what_happens_after_the_call(client: Client, dae
     assert told[1].outcome is not None
 
 
-def test_events_go_on_after_a_cursor(client: Client, daemon: FakeDaemon) -> None:
+def test_events_continue_after_a_cursor(client: Client, daemon: FakeDaemon) -> None:
     daemon.tell(*[event_pb2.EVENT_KIND_STARTED] * 10)
     with client.events(f"{daemon.store.hex()}:0") as events:
         first = next(events)
@@ -451,7 +451,7 @@ def test_events_go_on_after_a_cursor(client: Client, daemon: FakeDaemon) -> None
             client.events("nonsense")
 
 
-def test_who_is_let_in_no_more_is_told_so_by_what_waits(client: Client, daemon: FakeDaemon, identity: Identity) -> None:
+def test_a_client_that_is_no_longer_admitted_learns_it_from_what_waits(client: Client, daemon: FakeDaemon, identity: Identity) -> None:
     with client.events() as events:
         daemon.members.remove(identity.public)
         daemon.stop()
@@ -468,7 +468,7 @@ def test_a_cursor_of_another_store_is_refused_at_once(client: Client) -> None:
 
 
 @pytest.mark.parametrize("first_seq", [1, 2, 3, 4, 6])
-def test_events_are_told_from_the_oldest_that_is_kept(client: Client, daemon: FakeDaemon, first_seq: int) -> None:
+def test_events_come_from_the_oldest_that_is_kept(client: Client, daemon: FakeDaemon, first_seq: int) -> None:
     client.run(["echo", "1"])
     client.run(["echo", "2"])
     client.run(["echo", "3"])
@@ -491,7 +491,7 @@ def test_the_identity_of_the_user_is_made_where_it_is_needed_and_another_is_not(
         Client(Context("lab", daemon.endpoint, daemon.public, tmp_path / "other"))
 
 
-def test_a_cursor_that_is_too_old_says_where_to_go_on_and_how_the_jobs_are(client: Client, daemon: FakeDaemon) -> None:
+def test_a_cursor_that_is_too_old_says_where_to_continue_and_the_state_of_the_jobs(client: Client, daemon: FakeDaemon) -> None:
     client.run(["echo", "1"], name="one", labels={"team": "blue"})
     client.run(["echo", "2"], name="two")
     before = EventCursor(daemon.store, 1)
@@ -514,7 +514,7 @@ def test_a_cursor_that_is_too_old_says_where_to_go_on_and_how_the_jobs_are(clien
     assert type(pickle.loads(pickle.dumps(caught.value))) is Refused
 
 
-def test_a_wait_that_missed_events_asks_how_its_jobs_are(client: Client, daemon: FakeDaemon) -> None:
+def test_a_wait_that_missed_events_asks_for_the_state_of_its_jobs(client: Client, daemon: FakeDaemon) -> None:
     client.submit(["sleep"])
     job_id = the_job(daemon)
     other = Client.connect(client.connection.endpoint, daemon.public, client.connection.identity)
@@ -535,7 +535,7 @@ def test_a_wait_that_missed_events_asks_how_its_jobs_are(client: Client, daemon:
     later.join()
 
 
-def test_jobs_are_forgotten_as_many_a_request_as_it_may_hold(client: Client, daemon: FakeDaemon) -> None:
+def test_jobs_are_forgotten_in_requests_of_the_largest_size_allowed(client: Client, daemon: FakeDaemon) -> None:
     jobs = [client.submit(["echo", "x"]) for _ in range(2)]
     client.wait(jobs)
     assert jobs[0].forget() == Forgotten(1, 2)
@@ -591,7 +591,7 @@ def test_events_can_be_limited_in_time(client: Client) -> None:
         next(client.events(timeout=0.05))
 
 
-def test_a_client_is_made_of_a_context(daemon: FakeDaemon, identity: Identity, tmp_path: Path) -> None:
+def test_a_client_is_made_from_a_context(daemon: FakeDaemon, identity: Identity, tmp_path: Path) -> None:
     save(identity, tmp_path / "identity")
     with Client(Context("lab", daemon.endpoint, daemon.public, tmp_path / "identity")) as client:
         assert client.hello().kind == "worker"

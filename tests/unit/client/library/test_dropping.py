@@ -148,7 +148,7 @@ def test_a_dropped_stream_or_log_is_given_back_with_the_next_call(client: Client
     ],
     ids=["held", "in cycles", "in a thread", "half read", "after a fork"],
 )
-def test_a_program_ends_that_closed_no_client(daemon: FakeDaemon, identity: Identity, tmp_path: Path, program: str) -> None:
+def test_a_program_that_closed_no_client_exits(daemon: FakeDaemon, identity: Identity, tmp_path: Path, program: str) -> None:
     assert end_of(program, daemon, identity, tmp_path) == (0, "")
 
 
@@ -162,7 +162,7 @@ def test_a_program_ends_that_closed_no_client(daemon: FakeDaemon, identity: Iden
     ],
     ids=["outside", "about to enter", "inside", "closing"],
 )
-def test_a_thread_that_goes_on_while_the_program_exits_does_so_in_silence(
+def test_a_thread_that_continues_while_the_program_exits_prints_nothing(
     daemon: FakeDaemon, identity: Identity, tmp_path: Path, use: str
 ) -> None:
     wait = "ready.wait()" if "ready" in use else ""
@@ -187,7 +187,7 @@ def _use(client: Client, told: Pipe) -> None:
     client.close()
 
 
-def test_a_client_of_before_a_fork_is_refused_and_goes_on_in_the_parent(client: Client) -> None:
+def test_a_client_from_before_a_fork_is_refused_and_continues_in_the_parent(client: Client) -> None:
     list(client.list())
     here, there = multiprocessing.Pipe(duplex=False)
     child = multiprocessing.get_context("fork").Process(target=_use, args=(client, there))

@@ -63,7 +63,7 @@ def test_a_job_of_a_newer_daemon_can_be_read() -> None:
 
 
 @pytest.mark.parametrize(("sent", "attempt"), [(0, 1), (1, 1), (2, 2)])
-def test_who_does_not_count_attempts_tells_of_the_first(sent: int, attempt: int) -> None:
+def test_a_worker_that_does_not_count_attempts_means_the_first(sent: int, attempt: int) -> None:
     told = event(b"s" * 16, event_pb2.Event(kind=2, attempt=sent))
     assert told is not None
     assert (told.attempt, job_info(job_pb2.Job(state=job_pb2.STATE_RUNNING, attempt=sent)).attempt) == (attempt, attempt)
@@ -93,7 +93,7 @@ def test_what_is_short_is_not_nothing(duration: float | None, expected: int | No
 
 
 @pytest.mark.parametrize("duration", [-1, float("inf"), float("nan")])
-def test_what_is_no_duration_is_refused(duration: float) -> None:
+def test_what_is_not_a_duration_is_refused(duration: float) -> None:
     with pytest.raises(Refused, match="is not a duration"):
         milliseconds(duration)
 
@@ -102,7 +102,7 @@ def test_the_public_client_is_this_one() -> None:
     assert jobwire.Client is Client
 
 
-def test_how_long_a_job_lasted_is_told_by_the_daemon_and_by_dates_only_where_it_does_not() -> None:
+def test_how_long_a_job_lasted_comes_from_the_daemon_and_otherwise_from_dates() -> None:
     dates = {"state": job_pb2.STATE_FINISHED, "queued_at_us": 1, "started_at_us": 2_000_000, "ended_at_us": 9_000_000}
     assert job_info(job_pb2.Job(lasted_us=1, ended_ago_us=0, **dates)).lasted_us == 1
     older = job_info(job_pb2.Job(**dates))
@@ -118,7 +118,7 @@ def test_a_job_that_ended_well_and_lost_output_does_not_pass_a_check(stream: str
         done.check_returncode()
 
 
-def test_incomplete_output_is_told_once() -> None:
+def test_incomplete_output_is_reported_once() -> None:
     said = "exited with status 0; its stdout is incomplete: the disk was full"
     outcome = Outcome(OutcomeKind.EXITED, sentence=said, stdout_problem="the disk was full")
     failed = JobFailed(CompletedJob(["true"], 0, b"", b"", JobKey(b"o" * 32, b"i" * 16), 5, 1, 2, outcome))

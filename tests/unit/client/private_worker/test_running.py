@@ -27,7 +27,9 @@ def test_a_worker_whose_lock_file_was_removed_is_found_by_its_process(described:
     assert found.endpoint == described["endpoint"]
 
 
-def test_a_description_of_a_former_worker_is_none_of_who_holds_the_folder_now(described: dict[str, object], tmp_path: Path) -> None:
+def test_a_description_of_a_former_worker_is_not_that_of_the_one_that_holds_the_folder_now(
+    described: dict[str, object], tmp_path: Path
+) -> None:
     assert found_in(tmp_path, "1") is None
     for other in ({"start_ticks": 1}, {"boot_id": "another"}):
         (tmp_path / DESCRIPTION).write_text(json.dumps({**described, **other}))

@@ -171,7 +171,7 @@ def test_nothing_is_sent_while_the_connection_is_lost(house: House) -> None:
     assert house.sent() == []
 
 
-def test_another_run_of_the_daemon_is_told() -> None:
+def test_another_run_of_the_daemon_is_reported() -> None:
     house = House()
     (first,) = house.connect()
     (same,) = house.connect()
@@ -268,7 +268,7 @@ def test_a_refused_hello_ends_everything_that_waits() -> None:
     assert str(exchange.refusal) == "expired"
 
 
-def test_after_a_refused_hello_the_next_request_says_it_again() -> None:
+def test_after_a_refused_hello_the_next_request_sends_it_again() -> None:
     house = House()
     house.conversation.connected()
     (hello,) = house.sent()
@@ -378,7 +378,7 @@ def test_credit_for_a_log_is_granted_by_halves_as_it_is_taken(house: House) -> N
     assert [request.credit.bytes for request in house.sent()] == [len(half)]
 
 
-def test_a_followed_log_goes_on_at_the_byte_reached(house: House) -> None:
+def test_a_followed_log_continues_at_the_byte_reached(house: House) -> None:
     exchange = house.conversation.ask(follow())
     (sent,) = house.sent()
     house.say(sent, b"abc", log_chunk=request_pb2.LogChunk(start=0))

@@ -74,7 +74,7 @@ def test_the_table_has_an_answer_for_a_lost_grant_and_an_end_in_every_phase() ->
         assert (phase, Input.ENDED) in TABLE
 
 
-def test_from_now_on_nothing_before_is_told(now: Subscription) -> None:
+def test_from_now_on_no_earlier_event_is_delivered(now: Subscription) -> None:
     assert asked(now) is None
     now.hear(live(1, 11))
 
@@ -162,7 +162,7 @@ def test_events_at_or_before_the_cursor_are_dropped(now: Subscription) -> None:
     assert taken(now) == [11]
 
 
-def test_a_lost_grant_is_replaced_and_nothing_is_told_twice(now: Subscription) -> None:
+def test_a_lost_grant_is_replaced_and_nothing_is_delivered_twice(now: Subscription) -> None:
     now.hear(live(1, 11))
     now.grant_lost()
     now.hear(live(2, 12))
@@ -175,7 +175,7 @@ def test_a_lost_grant_is_replaced_and_nothing_is_told_twice(now: Subscription) -
     assert taken(now) == [11, 12]
 
 
-def test_an_answer_to_a_replay_before_the_grant_was_lost_counts_no_more(now: Subscription) -> None:
+def test_an_answer_to_a_replay_before_the_grant_was_lost_no_longer_counts(now: Subscription) -> None:
     now.hear(heartbeat(1))
     now.request()
     now.grant_lost()
@@ -214,7 +214,7 @@ def test_what_came_before_a_refusal_can_still_be_taken(now: Subscription) -> Non
 
 
 @pytest.mark.parametrize("reply", [replayed(9, more=False), replayed(10, more=True)])
-def test_a_replay_that_does_not_go_on_ends_with_an_error(now: Subscription, reply: request_pb2.Reply) -> None:
+def test_a_replay_that_does_not_continue_ends_with_an_error(now: Subscription, reply: request_pb2.Reply) -> None:
     now.hear(heartbeat(1))
     now.request()
     now.receive(reply)

@@ -138,7 +138,7 @@ def test_an_address_that_never_answers_is_left_for_the_next(daemon: FakeDaemon, 
                 assert connection.call(listing(), soon(20))
 
 
-def test_a_name_is_asked_for_anew_when_the_connection_is_lost(daemon: FakeDaemon, identity: Identity, names: Names) -> None:
+def test_a_name_is_resolved_again_when_the_connection_is_lost(daemon: FakeDaemon, identity: Identity, names: Names) -> None:
     names(["127.0.0.1"], ["127.0.0.3"])
     with closing(named(daemon, identity)) as connection:
         assert connection.call(listing(), soon())
@@ -149,13 +149,13 @@ def test_a_name_is_asked_for_anew_when_the_connection_is_lost(daemon: FakeDaemon
         assert connection._requests.link.reached.startswith("tcp://127.0.0.3:")
 
 
-def test_a_name_that_is_not_known_yet_is_asked_for_again(daemon: FakeDaemon, identity: Identity, names: Names) -> None:
+def test_a_name_that_is_not_known_yet_is_resolved_again(daemon: FakeDaemon, identity: Identity, names: Names) -> None:
     names([], ["127.0.0.1"])
     with closing(named(daemon, identity)) as connection:
         assert connection.call(listing(), soon())
 
 
-def test_a_name_that_nobody_answers_for_is_given_up_in_time(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_no_server_resolves_is_given_up_in_time(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(60) and [])
     began = time.monotonic()
@@ -175,7 +175,7 @@ def test_nothing_connects_before_the_first_request(daemon: FakeDaemon, identity:
     assert daemon.requests == []
 
 
-def test_a_daemon_that_restarts_is_asked_once_more_under_its_new_nonce(connection: Connection, daemon: FakeDaemon) -> None:
+def test_a_daemon_that_restarts_is_asked_again_with_its_new_nonce(connection: Connection, daemon: FakeDaemon) -> None:
     connection.hello(soon())
     job_id = new_id()
     daemon.swallow["start"] = 1
@@ -206,7 +206,7 @@ def test_a_reply_that_is_lost_starts_nothing_twice(connection: Connection, daemo
     assert reply.acknowledged.known == 1
 
 
-def test_a_connection_that_comes_back_is_told_of(daemon: FakeDaemon, identity: Identity) -> None:
+def test_a_connection_that_comes_back_is_reported(daemon: FakeDaemon, identity: Identity) -> None:
     told: list[str] = []
     connection = Connection(daemon.endpoint, daemon.public, identity, notice=told.append)
     connection.hello(soon())
@@ -221,7 +221,7 @@ def test_a_connection_that_comes_back_is_told_of(daemon: FakeDaemon, identity: I
     assert "again" in told[1]
 
 
-def test_a_lost_connection_is_waited_out_up_to_the_deadline(connection: Connection, daemon: FakeDaemon) -> None:
+def test_a_lost_connection_is_waited_for_until_the_deadline(connection: Connection, daemon: FakeDaemon) -> None:
     connection.hello(soon())
     daemon.stop()
 
@@ -247,7 +247,7 @@ def test_a_lost_connection_is_revived_where_the_daemon_went(daemon: FakeDaemon, 
     connection.close()
 
 
-def test_nobody_listening_is_told_so(identity: Identity) -> None:
+def test_it_is_reported_that_nobody_listens(identity: Identity) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         connection = Connection(f"tcp://127.0.0.1:{taken.getsockname()[1]}", generate().public, identity, connect_timeout=1.0)
@@ -267,7 +267,7 @@ def test_nobody_listening_is_told_so(identity: Identity) -> None:
         ("[::1%no-such]", "no interface with this name"),
     ],
 )
-def test_an_unknown_host_is_told_so(identity: Identity, host: str, why: str) -> None:
+def test_an_unknown_host_is_reported(identity: Identity, host: str, why: str) -> None:
     connection = Connection(f"tcp://{host}:7341", generate().public, identity, connect_timeout=1.0)
 
     with pytest.raises(Refused, match=why):
@@ -275,7 +275,7 @@ def test_an_unknown_host_is_told_so(identity: Identity, host: str, why: str) -> 
     connection.close()
 
 
-def test_nobody_listening_is_told_so_where_an_interface_is_named(identity: Identity) -> None:
+def test_it_is_reported_that_nobody_listens_at_an_interface(identity: Identity) -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -287,7 +287,7 @@ def test_nobody_listening_is_told_so_where_an_interface_is_named(identity: Ident
     connection.close()
 
 
-def test_a_mute_listener_is_told_so(identity: Identity) -> None:
+def test_a_listener_that_never_answers_is_reported(identity: Identity) -> None:
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
@@ -297,7 +297,7 @@ def test_a_mute_listener_is_told_so(identity: Identity) -> None:
         connection.close()
 
 
-def test_ones_own_worker_that_hangs_is_told_so_without_a_word_of_keys(identity: Identity) -> None:
+def test_ones_own_worker_that_hangs_is_reported_without_mentioning_keys(identity: Identity) -> None:
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
@@ -310,7 +310,7 @@ def test_ones_own_worker_that_hangs_is_told_so_without_a_word_of_keys(identity: 
     assert "key" not in str(caught.value)
 
 
-def test_a_wrong_server_key_is_told_so(daemon: FakeDaemon, identity: Identity) -> None:
+def test_a_wrong_server_key_is_reported(daemon: FakeDaemon, identity: Identity) -> None:
     connection = Connection(daemon.endpoint, generate().public, identity, connect_timeout=2.0)
 
     with pytest.raises(Refused, match="hangs or is overloaded, or its key is not the trusted one") as caught:
@@ -320,7 +320,7 @@ def test_a_wrong_server_key_is_told_so(daemon: FakeDaemon, identity: Identity) -
     assert caught.value.code is Code.UNAVAILABLE
 
 
-def test_a_refused_key_is_told_at_once(daemon: FakeDaemon) -> None:
+def test_a_refused_key_is_reported_at_once(daemon: FakeDaemon) -> None:
     connection = Connection(daemon.endpoint, daemon.public, generate(), connect_timeout=60)
 
     with pytest.raises(Refused, match="does not let your key in") as caught:
@@ -330,7 +330,7 @@ def test_a_refused_key_is_told_at_once(daemon: FakeDaemon) -> None:
     assert caught.value.code is Code.UNAUTHENTICATED
 
 
-def test_after_a_refusal_the_next_request_tries_anew(daemon: FakeDaemon) -> None:
+def test_after_a_refusal_the_next_request_tries_again(daemon: FakeDaemon) -> None:
     late = generate()
     connection = Connection(daemon.endpoint, daemon.public, late)
     with pytest.raises(Refused):
@@ -383,7 +383,7 @@ def test_a_slow_reader_holds_the_daemon_up(connection: Connection, daemon: FakeD
     assert read_log(connection, exchange) == bytes(daemon.jobs[job_id].log)
 
 
-def test_a_log_goes_on_at_the_byte_reached(connection: Connection, daemon: FakeDaemon) -> None:
+def test_a_log_continues_at_the_byte_reached(connection: Connection, daemon: FakeDaemon) -> None:
     job_id = new_id()
     connection.call(start(job_id, b"wait"), soon())
     exchange = connection.ask(follow(job_id))

@@ -13,7 +13,7 @@ def test_each_refusal_in_a_row_is_waited_for_longer_up_to_two_seconds() -> None:
     assert waits == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
 
 
-def test_only_the_first_of_a_row_is_told_and_who_was_let_in_begins_anew() -> None:
+def test_only_the_first_of_a_row_is_reported_and_an_admission_begins_a_new_row() -> None:
     retreat = Retreat(share=0)
     assert [retreat.begin(0.0), retreat.begin(1.0)] == [True, False]
     retreat.end()

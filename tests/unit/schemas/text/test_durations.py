@@ -28,12 +28,12 @@ def test_a_duration_is_read_as_milliseconds(said: str | float, milliseconds: int
 
 
 @pytest.mark.parametrize("said", ["", "s", "-1", "10x", "1h 30m", "1e3", "٣s", "10s10", float("nan"), -1, "1" * 101])
-def test_what_is_no_duration_is_refused(said: str | float) -> None:
+def test_what_is_not_a_duration_is_refused(said: str | float) -> None:
     with pytest.raises(Refused, match="is not a time"):
         parse_duration(said)
 
 
-def test_an_age_has_a_unit_as_who_writes_30_means_days() -> None:
+def test_an_age_needs_a_unit_because_30_would_mean_days() -> None:
     assert parse_age("1.5d") == 129_600_000
     for said in ("30", "0.5", "1h30"):
         with pytest.raises(Refused, match="has no unit; write it like 30d"):
@@ -41,6 +41,6 @@ def test_an_age_has_a_unit_as_who_writes_30_means_days() -> None:
 
 
 @pytest.mark.parametrize("said", [float("inf"), 1e13, 10**30, "1" * 50, "99999999999999w", "1000000000000h", "1" * 20 + ".5s"])
-def test_what_nobody_can_wait_for_is_told_to_be_too_long(said: str | float) -> None:
+def test_a_time_that_nobody_can_wait_for_is_reported_as_too_long(said: str | float) -> None:
     with pytest.raises(Refused, match="is too long a time"):
         parse_duration(said)

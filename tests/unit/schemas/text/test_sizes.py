@@ -28,7 +28,7 @@ def test_a_size_is_read_as_bytes(said: str | int, size: int) -> None:
 
 
 @pytest.mark.parametrize("said", ["", "M", "-1", -1, "1e3", "1X", "1 0", "٣", "1.5", "1,5G", "1.G", ".5G", "1.5B"])
-def test_what_is_no_size_is_refused(said: str | int) -> None:
+def test_what_is_not_a_size_is_refused(said: str | int) -> None:
     with pytest.raises(Refused, match="is not a size"):
         parse_size(said)
 

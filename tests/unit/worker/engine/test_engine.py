@@ -126,7 +126,7 @@ async def test_a_supervisor_that_can_makes_way_and_no_other_line_is_taken_up(pai
     assert supervisor.asked == ["hello", "recover", "reload"]
 
 
-async def test_a_supervisor_of_a_newer_line_is_refused_in_words(pair: Pair) -> None:
+async def test_a_supervisor_of_a_newer_line_is_refused_with_a_message(pair: Pair) -> None:
     pair.meet(version=words.VERSION + 1)
     with pytest.raises(Refused, match="is of a newer jobwire and uses version") as refused:
         await pair.engine.recover([])

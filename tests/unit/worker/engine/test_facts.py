@@ -9,7 +9,7 @@ from jobwire.worker.state import folders, job_files
 KEY = AttemptKey(b"o" * 32, b"1" * 16, 1)
 
 
-def test_an_outcome_file_is_an_end_of_which_the_use_is_not_known() -> None:
+def test_an_outcome_file_is_an_end_without_known_resource_use() -> None:
     file = job_files.OutcomeFile("exited", 3, 0, "exited with status 3", 7, 10, 20, 1, 2)
     fact = read_ended(folders.handle(KEY), file._asdict())
     assert (fact.key, fact.pid, fact.started_at_us, fact.ended_at_us) == (KEY, 7, 10, 20)

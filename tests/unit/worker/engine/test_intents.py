@@ -49,7 +49,7 @@ class House:
         self.came.clear()
 
 
-async def test_an_intent_waits_for_room_and_is_told_to_wait_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_intent_waits_for_room_and_is_reported_to_wait_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     house = House(tmp_path, monkeypatch)
     house.error = errno.ENOSPC
     house.intents.write([FIRST])

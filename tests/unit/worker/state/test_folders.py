@@ -44,7 +44,7 @@ def test_the_first_attempt_has_the_handle_that_jobs_had_before_attempts_were_cou
         f"{FIRST}.1000000000",
     ],
 )
-def test_what_is_no_handle_is_refused(text: str) -> None:
+def test_what_is_not_a_handle_is_refused(text: str) -> None:
     assert not folders.is_handle(text)
     with pytest.raises(ValueError, match=re.escape("is not the handle of a job")):
         folders.key_of(text)

@@ -46,7 +46,7 @@ def test_what_a_spec_leaves_open_is_filled_in(tmp_path: Path) -> None:
     assert (job.directory, job.grace_ms, job.has_stdin, job.time_limit_ms) == ("/fallback", 7, False, None)
 
 
-def test_a_half_written_intent_is_written_anew(tmp_path: Path) -> None:
+def test_a_half_written_intent_is_written_again(tmp_path: Path) -> None:
     folder = write_intent(tmp_path, JobSpec((b"long" * 1000,)))
     (folder / "job").write_text("{")
     assert job_files.read_job(str(write_intent(tmp_path, JobSpec((b"true",))))).argv == ["true"]
@@ -59,7 +59,7 @@ def test_a_job_file_names_its_attempt(tmp_path: Path) -> None:
     assert folders.key_of(job_files.read_job(str(folder)).handle) == second
 
 
-def test_a_job_file_of_before_attempts_were_counted_tells_of_the_first(tmp_path: Path) -> None:
+def test_a_job_file_from_before_attempts_were_counted_means_the_first(tmp_path: Path) -> None:
     folder = write_intent(tmp_path, JobSpec((b"true",)))
     fields = json.loads((folder / "job").read_text())
     del fields["attempt"]
@@ -68,7 +68,7 @@ def test_a_job_file_of_before_attempts_were_counted_tells_of_the_first(tmp_path:
 
 
 @pytest.mark.parametrize("attempt", [0, -1, True, "2", 1.5, None])
-def test_a_job_file_with_an_attempt_that_is_none_is_broken(tmp_path: Path, attempt: object) -> None:
+def test_a_job_file_with_an_invalid_attempt_is_broken(tmp_path: Path, attempt: object) -> None:
     folder = write_intent(tmp_path, JobSpec((b"true",)))
     fields = json.loads((folder / "job").read_text())
     (folder / "job").write_text(json.dumps(fields | {"attempt": attempt}))
@@ -77,13 +77,13 @@ def test_a_job_file_with_an_attempt_that_is_none_is_broken(tmp_path: Path, attem
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"id":1}', "\xff"])
-def test_a_broken_job_file_is_told(tmp_path: Path, text: str) -> None:
+def test_a_broken_job_file_is_reported(tmp_path: Path, text: str) -> None:
     (tmp_path / "job").write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match=r".*"):
         job_files.read_job(str(tmp_path))
 
 
-def test_an_outcome_is_read_back_and_half_of_one_is_none(tmp_path: Path) -> None:
+def test_an_outcome_is_read_back_and_half_of_one_is_not_an_outcome(tmp_path: Path) -> None:
     outcome = OutcomeFile("exited", 3, sentence="exited with status 3", pid=4, started_at_us=START, ended_at_us=END)
     assert job_files.read_outcome(str(tmp_path)) is None
     text = job_files.outcome_text(outcome)
@@ -104,6 +104,6 @@ def test_an_outcome_is_one_json_object_of_its_fields(outcome: OutcomeFile) -> No
 
 
 @pytest.mark.parametrize("said", ['"exit_status":null', '"signal":"9"', '"signal":true', '"sentence":3', '"stdout_bytes":[]'])
-def test_an_outcome_that_says_something_else_than_numbers_and_texts_is_none(tmp_path: Path, said: str) -> None:
+def test_an_outcome_with_other_values_than_numbers_and_strings_is_not_an_outcome(tmp_path: Path, said: str) -> None:
     job_files.write_outcome(str(tmp_path), f'{{"kind":"exited","exit_status":0,{said}}}')
     assert job_files.read_outcome(str(tmp_path)) is None

@@ -194,7 +194,7 @@ def test_a_watch_begun_after_the_rename_is_on_the_opened_file(log: Path, growth:
     follower.close()
 
 
-def test_what_is_spliced_into_a_log_is_told(log: Path, growth: logs.Growth) -> None:
+def test_what_is_spliced_into_a_log_is_reported(log: Path, growth: logs.Growth) -> None:
     told: list[str] = []
     follower = logs.Follower(log, 8, growth, lambda: told.append("more"))
     read_end, write_end = os.pipe()
@@ -233,7 +233,7 @@ def watches(growth: logs.Growth) -> int:
     return Path(f"/proc/self/fdinfo/{growth.fileno()}").read_text().count("inotify wd:")
 
 
-def test_much_growth_between_two_drains_is_told_once_a_follower(log: Path, growth: logs.Growth) -> None:
+def test_growth_between_two_drains_is_reported_once_to_each_follower(log: Path, growth: logs.Growth) -> None:
     other = log.with_name("stderr")
     other.write_bytes(b"")
     told: list[str] = []
@@ -250,7 +250,7 @@ def test_much_growth_between_two_drains_is_told_once_a_follower(log: Path, growt
     two.close()
 
 
-def test_a_growth_that_waits_is_not_told_to_one_who_has_ended(log: Path, growth: logs.Growth) -> None:
+def test_growth_is_not_reported_to_a_follower_that_has_ended(log: Path, growth: logs.Growth) -> None:
     told: list[str] = []
     follower = logs.Follower(log, 8, growth, lambda: told.append("more"))
     append(log, b"a")
@@ -278,7 +278,7 @@ def test_a_callback_may_end_another_follower(log: Path, growth: logs.Growth) -> 
     assert told == ["more"]
 
 
-def test_when_the_kernel_lost_events_everybody_is_told(log: Path, growth: logs.Growth) -> None:
+def test_when_the_kernel_lost_events_every_follower_is_notified(log: Path, growth: logs.Growth) -> None:
     other = log.with_name("stderr")
     other.write_bytes(b"")
     told: list[str] = []
@@ -312,7 +312,9 @@ def test_a_follower_from_behind_the_end_is_refused_and_leaves_nothing(log: Path,
     assert len(list(Path("/proc/self/fd").iterdir())) == opened
 
 
-def test_a_watch_that_the_kernel_refuses_is_said_in_words(log: Path, growth: logs.Growth, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watch_that_the_kernel_refuses_is_reported_with_a_message(
+    log: Path, growth: logs.Growth, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(path: object, callback: object) -> None:
         raise OSError(28, "No space left on device")
 

@@ -12,7 +12,7 @@ def test_a_file_is_read_to_its_end(tmp_path: Path, size: int) -> None:
 
 
 @pytest.mark.parametrize(("text", "value"), [("{}", {}), (' {"a":1}\n', {"a": 1})])
-def test_white_space_around_json_is_borne(text: str, value: object) -> None:
+def test_white_space_around_json_is_accepted(text: str, value: object) -> None:
     assert small_files.from_json(text) == value
 
 

@@ -52,7 +52,7 @@ def test_of_two_that_could_not_be_started_only_the_right_one_is_removed(tmp_path
     assert not folder.exists()
 
 
-async def test_whoever_has_many_removed_is_told_once(tmp_path: Path) -> None:
+async def test_the_removal_of_many_is_answered_once(tmp_path: Path) -> None:
     """Leftovers are removed page by page: the next page is asked for when this one is done."""
     runs = [Run(KEY, 7, number, number + 1) for number in range(1, 121)]
     told: asyncio.Queue[Sequence[Run]] = asyncio.Queue()

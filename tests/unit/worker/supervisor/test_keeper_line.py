@@ -23,7 +23,7 @@ def _ask(line: KeeperLine, pid: int) -> list[object]:
     return heard
 
 
-def test_the_keeper_is_who_made_the_line_even_if_it_is_not_the_parent() -> None:
+def test_the_keeper_is_the_process_that_made_the_line_even_if_it_is_not_the_parent() -> None:
     ours, line = _line()
     with ours:
         assert line.keeper == os.getpid() != os.getppid()

@@ -102,7 +102,7 @@ def test_a_socket_of_any_kind_is_written_to_without_waiting_until_its_other_end_
         outlet.close()
 
 
-def test_a_reader_that_is_gone_is_told(pipe: tuple[int, int]) -> None:
+def test_a_reader_that_is_gone_is_reported(pipe: tuple[int, int]) -> None:
     read, write = pipe
     outlet = Outlet(write)
     os.close(read)
@@ -111,7 +111,7 @@ def test_a_reader_that_is_gone_is_told(pipe: tuple[int, int]) -> None:
     outlet.close()
 
 
-def test_a_full_disk_is_refused_in_words() -> None:
+def test_a_full_disk_is_reported_with_a_message() -> None:
     fd = os.open("/dev/full", os.O_WRONLY)
     outlet = Outlet(fd)
     with pytest.raises(Refused, match="No space left"):

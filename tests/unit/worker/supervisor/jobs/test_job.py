@@ -169,7 +169,7 @@ def test_an_end_can_only_come_nearer(house: House) -> None:
     assert house.box.done.count("kill") == 1
 
 
-def test_an_end_is_told_while_its_outcome_waits_for_room_on_the_disk_and_the_zombie_is_kept_until_then(
+def test_an_end_is_reported_while_its_outcome_waits_for_room_on_the_disk_and_the_zombie_is_kept_until_then(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write, full = outcome_files.write_outcome, [OSError(28, "full")]

@@ -14,7 +14,7 @@ from jobwire.worker.supervisor.jobs.outcome import judge, what_is_missing
         (signal.SIGSEGV | 0x80, "signaled", 0, 11, "ended by SIGSEGV, and left a core dump"),
     ],
 )
-def test_a_wait_status_is_told_in_words(status: int, kind: str, exit_status: int, number: int, sentence: str) -> None:
+def test_a_wait_status_is_described_in_words(status: int, kind: str, exit_status: int, number: int, sentence: str) -> None:
     verdict = judge(status)
     assert (verdict.kind, verdict.exit_status, verdict.signal, verdict.sentence) == (kind, exit_status, number, sentence)
 
@@ -55,5 +55,5 @@ def test_an_output_limit_is_the_kind_whatever_the_status() -> None:
         ("nobody saw it", "disk full", "; the end of its stdout may be missing; its stderr is incomplete: disk full"),
     ],
 )
-def test_each_stream_that_is_not_whole_is_named_also_where_the_reason_has_been_told(stdout: str, stderr: str, said: str) -> None:
+def test_each_incomplete_stream_is_named_even_if_the_reason_was_given_before(stdout: str, stderr: str, said: str) -> None:
     assert what_is_missing("how it ended is not known: nobody saw it", {"stdout": stdout, "stderr": stderr}) == said

@@ -69,7 +69,7 @@ def test_a_pipe_is_found_through_whoever_has_it_and_through_its_reading_end(pair
         os.close(fd)
 
 
-def test_a_pipe_that_nobody_has_is_at_its_end_and_that_is_said() -> None:
+def test_a_pipe_that_nobody_has_is_at_its_end_and_that_is_reported() -> None:
     pipes = Pipe(), Pipe()
     for pipe in pipes:
         pipe.give_away()
@@ -80,7 +80,7 @@ def test_a_pipe_that_nobody_has_is_at_its_end_and_that_is_said() -> None:
         os.close(end)
 
 
-def test_pipes_of_an_earlier_version_are_told_by_their_modes_and_those_that_the_job_made_are_not() -> None:
+def test_pipes_of_an_earlier_version_are_recognized_by_their_modes_and_those_that_the_job_made_are_not() -> None:
     own = os.pipe2(os.O_CLOEXEC)
     ends = []
     for mode in FORMER_MODES:

@@ -87,7 +87,7 @@ def test_draining_takes_all_that_is_there_and_keeps_the_pipe(job: Job) -> None:
     assert not job.pump.is_open
 
 
-def test_a_pump_adopted_goes_on_at_the_end_of_the_file(tmp_path: Path) -> None:
+def test_an_adopted_pump_continues_at_the_end_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "stdout").write_bytes(b"before ")
     read_end, end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     file = os.open(tmp_path / "stdout", os.O_WRONLY)
@@ -131,7 +131,7 @@ def test_a_file_system_without_splice_is_written_to(job: Job, monkeypatch: pytes
     job.pump.close()
 
 
-def test_a_disk_that_fails_is_told_and_the_job_goes_on(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fails_is_reported_and_the_job_continues(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     def failed(*_args: object, **_options: object) -> int:
         raise OSError(errno.EIO, "broken")
 
@@ -146,7 +146,7 @@ def test_a_disk_that_fails_is_told_and_the_job_goes_on(job: Job, monkeypatch: py
 
 
 @pytest.mark.parametrize("nudge", [False, True])
-def test_followers_are_told_by_inotify(job: Job, monkeypatch: pytest.MonkeyPatch, nudge: bool) -> None:  # noqa: FBT001 -- a parameter of the test
+def test_followers_are_notified_by_inotify(job: Job, monkeypatch: pytest.MonkeyPatch, nudge: bool) -> None:  # noqa: FBT001 -- a parameter of the test
     if not nudge and pumps._NUDGE:
         pytest.skip("this kernel tells inotify of no splice")
     monkeypatch.setattr(pumps, "_NUDGE", nudge)
@@ -161,11 +161,11 @@ def test_followers_are_told_by_inotify(job: Job, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(("release", "noticed"), [("6.18.44-fc-v669", True), ("6.9", True), ("6.8.0-1-amd64", False), ("5.15+", False)])
-def test_kernels_are_told_apart(release: str, noticed: bool) -> None:  # noqa: FBT001 -- a parameter of the test
+def test_kernels_are_distinguished(release: str, noticed: bool) -> None:  # noqa: FBT001 -- a parameter of the test
     assert pumps._splice_is_noticed(release) is noticed
 
 
-def test_no_more_than_the_quota_gets_into_the_logs_and_what_comes_beyond_is_dropped_and_told_once(tmp_path: Path) -> None:
+def test_no_more_than_the_quota_gets_into_the_logs_and_the_rest_is_dropped_and_reported_once(tmp_path: Path) -> None:
     loop, owner, quota = Loop(), Owner(), Quota(10)
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)]
     files = [tmp_path / name for name in ("stdout", "stderr")]

@@ -60,7 +60,7 @@ def elf(machine: int, loader: bytes) -> bytes:
         ),
     ],
 )
-def test_why_a_file_is_not_executed_is_told_by_its_first_bytes(tmp_path: Path, content: bytes, words: str) -> None:
+def test_the_first_bytes_of_a_file_show_why_it_is_not_executed(tmp_path: Path, content: bytes, words: str) -> None:
     program = tmp_path / "program"
     program.write_bytes(content)
     said = why_not_executed(str(program), refused(program))
@@ -68,7 +68,7 @@ def test_why_a_file_is_not_executed_is_told_by_its_first_bytes(tmp_path: Path, c
     assert bool(words) == bool(said)
 
 
-def test_a_file_that_cannot_be_looked_into_tells_nothing(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_shows_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert why_not_executed(str(tmp_path / "pipe"), refused(tmp_path / "pipe")) == ""
     assert why_not_executed(str(tmp_path / "gone"), 2) == ""
@@ -86,7 +86,7 @@ except CannotStart as refused:
 """
 
 
-def test_a_file_system_on_which_nothing_is_executed_is_told(tmp_path: Path) -> None:
+def test_a_file_system_on_which_nothing_is_executed_is_reported(tmp_path: Path) -> None:
     if subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
         pytest.skip("no name space of mounts can be made here")
     arguments = ["unshare", "-rm", "sh", "-c", _FIND_ON_NOEXEC, "sh", str(tmp_path), sys.executable]
@@ -100,7 +100,7 @@ def test_a_file_system_on_which_nothing_is_executed_is_told(tmp_path: Path) -> N
     ("target", "status", "words"),
     [("program", 126, "too many symbolic links"), ("other", 127, "a broken symbolic link"), ("file/x", 126, "Not a directory")],
 )
-def test_a_link_that_leads_nowhere_is_told_apart_from_one_that_leads_round(tmp_path: Path, target: str, status: int, words: str) -> None:
+def test_a_dangling_link_is_distinguished_from_a_loop_of_links(tmp_path: Path, target: str, status: int, words: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "program").symlink_to(tmp_path / target)
     with pytest.raises(CannotStart, match=f"program' .*{words}") as refused:
