@@ -37,7 +37,7 @@ _ODD = [
 
 
 def mutations(seeds: Sequence[bytes], seed: int, words: Sequence[bytes] = ()) -> Iterator[bytes]:
-    """Give inputs without end; `words` are pieces that mean something to what reads them."""
+    """Yield inputs without end; `words` are pieces that mean something to the reader."""
     dice = random.Random(seed)
     pieces = [*_ODD, *words]
     while True:

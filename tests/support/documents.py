@@ -18,5 +18,5 @@ def cells(document: str, heading: str) -> list[list[str]]:
 
 
 def words(cell: str) -> list[str]:
-    """Read what stands in backquotes."""
+    """Return what is in backquotes."""
     return re.findall(r"`([^`]+)`", cell)

@@ -1,4 +1,4 @@
-"""Records which function of ours calls which, in the process in which this is executed: so light that a supervisor can do it too.
+"""Records which function of jobwire calls which, in the process in which this is executed: so light that a supervisor can do it too.
 
 It is executed, not imported: the supervisor's interpreter knows no folder but that of jobwire. What was recorded is written when the
 process exits: a line a call, with a number for what its loop called, and the chain of calls from there, `module:function` each.

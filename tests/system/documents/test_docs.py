@@ -1,4 +1,4 @@
-"""The documents are true: what they show is done here. What they tell in tables is held by tests/unit/test_documents.py.
+"""The documents are true: what they show is done here. What they list in tables is compared in tests/unit/test_documents.py.
 
 In a block marked `console` a line `$ COMMAND` is typed into a shell, in order, one shell for each prompt of a document
 (`lab$ COMMAND` into that of a second user). What follows must be what it wrote: the lines of its two streams, each in order.

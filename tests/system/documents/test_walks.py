@@ -41,7 +41,7 @@ class Call(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A row of a table; `is_passed`: the walk goes on from here."""
+    """A row of a table; `is_passed`: the walk continues from here."""
 
     name: str
     room: str

@@ -1,4 +1,4 @@
-"""Random faults over a random stream of jobs, for as long as is said; then quiet, and the comparison. Ends 1 where anything was lost.
+"""Random faults over a random stream of jobs, for the given time; then quiet, and the comparison. Exits with 1 if anything was lost.
 
     python tests/system/faults/soak.py --seconds S [--seed N] [--json FILE]
 

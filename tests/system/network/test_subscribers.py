@@ -1,4 +1,4 @@
-"""Whatever befalls a subscriber, it is told every event that its filter lets through, in order and once; or nothing, once it is revoked.
+"""Whatever happens to a subscriber, it gets every event that its filter lets through, in order and once; or nothing, once it is revoked.
 
 Truth is the store's own order, as it is replayed to somebody else afterwards.
 """

@@ -1,4 +1,4 @@
-"""What a daemon refuses with is for any client: a reason for programs, sentences for people, no command of ours."""
+"""A refusal of a daemon is for any client: a reason for programs, sentences for people, and no command of jobwire."""
 
 from __future__ import annotations
 

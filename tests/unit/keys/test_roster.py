@@ -32,7 +32,7 @@ ONE, TWO = entry("laptop", LAPTOP), entry("laptop", LAPTOP) + entry("lab", LAB)
 
 
 class Watched:
-    """A roster file, and what it told."""
+    """A roster file, and what was reported about it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

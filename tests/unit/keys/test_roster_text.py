@@ -1,4 +1,4 @@
-"""What a roster may say, and on which line it is wrong."""
+"""What a roster may contain, and which line is reported if it is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What others see who ask in between: of a start that is on disk before the desk has heard so, of an end before it is on disk."""
+"""What requests in between see: of a start that is on disk before the desk knows, and of an end before it is on disk."""
 
 from __future__ import annotations
 

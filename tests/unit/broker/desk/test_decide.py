@@ -31,7 +31,7 @@ def never(*_: object) -> None:
 
 
 def told(effect: Effect) -> object:  # noqa: PLR0911 -- one for each effect
-    """Say an effect in values that can be compared."""
+    """Return an effect as values that can be compared."""
     match effect:
         case Launches():
             return "launch", [launch.key for launch in effect.launches]
@@ -52,7 +52,7 @@ def told(effect: Effect) -> object:  # noqa: PLR0911 -- one for each effect
 
 
 class Deciding:
-    """Decisions of a desk with `slots` whose writes are taken when the test says so."""
+    """Decisions of a desk with `slots`; the test decides when its writes are taken."""
 
     def __init__(self, slots: int = 1) -> None:
         self.state = State(Queue(slots))

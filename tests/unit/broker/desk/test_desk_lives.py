@@ -56,7 +56,7 @@ ALLOWED = {
 
 
 def _found_on_disk() -> dict[Phase, set[Stored]]:
-    """Say for each phase as what an attempt may be found in the store while it is in that."""
+    """Return for each phase what the store may contain about an attempt in that phase."""
     settled = {Phase.QUEUED, Phase.CLEARED, Phase.LAUNCHED, Phase.RUNNING, Phase.FINISHED}
     found: dict[Phase, set[Stored]] = {}
     for phase in Phase:
@@ -74,7 +74,7 @@ ON_DISK = _found_on_disk()
 
 
 class Gate:
-    """Stands before the disk: a group of writes is committed when the test says so."""
+    """Stands before the disk: the test decides when a group of writes is committed."""
 
     def __init__(self, disk: queue.SimpleQueue[Sequence[Any] | None]) -> None:
         self._disk = disk
@@ -95,7 +95,7 @@ class Gate:
 
 
 class HonestEngine(EngineDouble):
-    """Starts what it is told to, tells what happened until that is settled, and outlives every desk."""
+    """Starts what is requested, reports what happened until that is settled, and outlives every desk."""
 
     def __init__(self) -> None:
         super().__init__(slots=1)
@@ -145,7 +145,7 @@ class HonestEngine(EngineDouble):
 
 
 class WhatAlwaysHolds(RuleBasedStateMachine):
-    """Acknowledged is there, nothing is launched twice, each job ends once, and events are told in order when they are durable."""
+    """What was acknowledged exists, nothing is launched twice, each job ends once, and events come in order when they are durable."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Who asks for much and who asks for little, on a loop whose time they share."""
+"""Clients that ask for much and clients that ask for little, on a loop whose time they share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a member asks, however absurd: it is answered or refused, and no handler fails."""
+"""Any request of a member, however absurd, is answered or refused, and no handler fails."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from jobwire.broker.sockets.tcp import HELD_BYTES, Gone, cookie_of, network_of, 
 
 
 class Watched:
-    """A ROUTER that listens, without any security: who is behind a connection is said by the test."""
+    """A ROUTER that listens, without any security: the test sets who is behind a connection."""
 
     def __init__(self) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(1)

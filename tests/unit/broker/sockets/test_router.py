@@ -22,7 +22,7 @@ from jobwire.schemas.naming import AttemptKey
 
 
 class Opened:
-    """A daemon with two members, spoken to from threads so that its loop goes on."""
+    """A daemon with two members, which are used from threads so that its loop keeps running."""
 
     def __init__(self, folder: Path) -> None:
         self.key, self.member, self.other = generate(), generate(), generate()

@@ -178,7 +178,7 @@ async def test_a_limit_of_the_size_of_files_refuses_new_jobs_by_name_and_leaves_
 
 
 class Listener:
-    """Hears what is told of a job."""
+    """Records what is reported about a job."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []

@@ -1,4 +1,4 @@
-"""Which worker a folder's files tell of."""
+"""Which worker the files of a folder describe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobwire.keys.identity import format_public, generate
 
 @pytest.fixture
 def described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """Give what a worker says of itself that is this very process, as it is written down."""
+    """Return the description that a worker writes, with this process as the worker."""
     monkeypatch.setenv("JOBWIRE_CONFIG", str(tmp_path / "config"))
     said = {**identify(), "endpoint": "tcp://127.0.0.1:7341", "key": format_public(generate().public)}
     (tmp_path / DESCRIPTION).write_text(json.dumps(said))

@@ -293,7 +293,7 @@ class Daemon:
 
 
 class EveryEventOnce(RuleBasedStateMachine):
-    """Whatever is lost, delayed, repeated or restarted: each event that matches is told once, in order, and in the end all are."""
+    """Whatever is lost, delayed, repeated or restarted: each event that matches is delivered once, in order, and in the end all are."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -367,7 +367,7 @@ class EveryEventOnce(RuleBasedStateMachine):
     @precondition(lambda self: self.daemon.store == STORE and self.daemon.head > 3)
     @rule()
     def the_store_is_lost_and_rebuilt(self) -> None:
-        """What happens from here on can not be told to who was with the old one: it must be told that, not other events."""
+        """What happens from here on cannot be delivered to subscribers of the old one: they must get an error, and no other events."""
         self.daemon.restart()
         self.daemon.store, self.daemon.head, self.daemon.published = b"r" * 16, 0, 0
         self.before, self.daemon.matching = self.daemon.matching, []
@@ -384,7 +384,7 @@ class EveryEventOnce(RuleBasedStateMachine):
         assert told == (self.before or self.daemon.matching)[: len(told)]
 
     def teardown(self) -> None:
-        """Nothing goes wrong any more: then everything is told."""
+        """Nothing goes wrong any more: then everything is delivered."""
         self.daemon.publish()
         for _ in range(1000):
             if self.answers:

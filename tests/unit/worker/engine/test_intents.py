@@ -17,7 +17,7 @@ FIRST, SECOND = (Launch(AttemptKey(bytes(32), bytes([number]) * 16, 1), JobSpec(
 
 
 class House:
-    """Intents on a disk of which the test says whether it is full."""
+    """Intents on a disk that is full when the test sets it so."""
 
     def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.error = 0

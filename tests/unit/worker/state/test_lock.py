@@ -29,7 +29,7 @@ _LOOK = """if True:
 
 @pytest.fixture
 def lock(tmp_path: Path) -> Iterator[StateLock]:
-    """Give the lock of a worker that said what it is."""
+    """Return the lock of a worker that has described itself."""
     made = StateLock(tmp_path / "state")
     made.describe(identify())
     (tmp_path / "state" / layout.STORE).touch()

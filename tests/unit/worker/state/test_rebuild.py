@@ -1,4 +1,4 @@
-"""Which folder tells of a job whose store is lost. What becomes of the rest of a worker: tests/system/disk/test_rebuild.py."""
+"""Which folder describes a job whose store is lost. For the rest of a worker: tests/system/disk/test_rebuild.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What worker, supervisor and keeper of an earlier version say, byte for byte: it is understood, and said in the same way.
+"""What worker, supervisor and keeper of an earlier version send, byte for byte: it is understood, and sent in the same way.
 
 Workers, supervisors and keepers of different versions meet at each reload. Never change what is recorded here; add to it.
 """

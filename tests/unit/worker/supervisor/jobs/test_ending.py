@@ -42,7 +42,7 @@ def test_sigkill_is_sent_once_and_the_end_comes_once() -> None:
 
 
 class Clock(Loop):
-    """A loop whose time passes when the test says so."""
+    """A loop whose time passes only when the test moves it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class PaperlessJob(Job):
 
 
 class Model:
-    """What a stop promises, said without a table: each signal goes out at once, and SIGKILL once, when the shortest grace has passed."""
+    """What a stop promises, without a table: each signal goes out at once, and SIGKILL once, when the shortest grace has passed."""
 
     def __init__(self, grace: int) -> None:
         self.grace = grace

@@ -40,7 +40,7 @@ class Leader:
 
 
 class Box:
-    """Records what is done to it; it is empty when the test says so."""
+    """Records what is done to it; the test sets when it is empty."""
 
     def __init__(self) -> None:
         self.done: list[object] = []

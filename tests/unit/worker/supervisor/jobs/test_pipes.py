@@ -13,7 +13,7 @@ from jobwire.worker.supervisor.jobs.pipes import FORMER_MODES, Found, Pipe, Pipe
 
 @pytest.fixture
 def pair() -> Iterator[tuple[Pipe, Pipe]]:
-    """Give the two pipes of a job."""
+    """Return the two pipes of a job."""
     pipes = Pipe(), Pipe()
     yield pipes
     for pipe in pipes:
@@ -30,7 +30,7 @@ def cat(**streams: int | tuple[int, ...]) -> Iterator[int]:
 
 
 def same(found: tuple[Found, ...], pipes: tuple[Pipe, ...]) -> bool:
-    """Tell whether these are the reading ends of those pipes, and close them."""
+    """Return whether these are the reading ends of those pipes, and close them."""
     told = [os.fstat(one.end).st_ino == pipe.name.inode and not one.problem for one, pipe in zip(found, pipes, strict=True)]
     for one in found:
         os.close(one.end)
