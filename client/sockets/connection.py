@@ -240,7 +240,7 @@ class Connection:
         for what in happened:
             any_happened = True
             if isinstance(what, Greeted):
-                self._requests.retreat.end()
+                self._requests.greeted()
                 self._feed.greeted(what, locate(what.hello.event_endpoint, self._requests.link.reached))
             else:
                 self._feed.answered(what)

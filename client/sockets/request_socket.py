@@ -39,6 +39,8 @@ class RequestSocket:
         self._unsent: deque[bytes] = deque()
         self._sentences: list[str] = []
         self._lost = False
+        # The user was told that there is no connection.
+        self._told_lost = False
 
     def open(self, endpoint: str, now: float) -> None:
         """Connect, unless there is a connection or it is too early to try again."""
@@ -66,7 +68,15 @@ class RequestSocket:
             self._sentences.append(f"{refused.message}; waiting until one is closed")
         self._unsent.clear()
         self.link.close()
+        self._told_lost = self._told_lost or self._conversation.hello is not None
         self._conversation.lost()
+
+    def greeted(self) -> None:
+        """Note that the worker answered `hello`, and not that there is one connection too many."""
+        self.retreat.end()
+        if self._told_lost:
+            self._told_lost = False
+            self._sentences.append(diagnosis.back(self.link.endpoint))
 
     def watch(self, now: float) -> Refused | None:
         """Tell the conversation what happened to the connection. Return why there is none, if that is final."""
@@ -74,14 +84,13 @@ class RequestSocket:
         for change in self.link.watch(now):
             self._unsent.clear()
             if change is Change.UP:
-                if self._conversation.hello is not None:
-                    self._sentences.append(diagnosis.back(self.link.endpoint))
                 self._conversation.connected()
             else:
                 self._conversation.lost()
                 self._lost = True
             if change is Change.DOWN:
                 self._sentences.append(diagnosis.lost(self.link.endpoint))
+                self._told_lost = True
             if change is Change.FAILED:
                 refusal = self.link.refusal
         return refusal

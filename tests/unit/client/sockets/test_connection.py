@@ -221,6 +221,22 @@ def test_a_connection_that_comes_back_is_reported(daemon: FakeDaemon, identity: 
     assert "again" in told[1]
 
 
+def test_a_connection_is_back_only_when_the_worker_answers(daemon: FakeDaemon, identity: Identity) -> None:
+    told: list[str] = []
+    with closing(Connection(daemon.endpoint, daemon.public, identity, notice=told.append)) as connection:
+        connection.hello(soon())
+        greetings = daemon.verbs().count("hello")
+        daemon.swallow["hello"] = 1
+        daemon.restart()
+        until_seen(daemon, connection, "hello", greetings + 1)
+        assert ["is lost" in sentence for sentence in told] == [True]
+
+        daemon.restart()
+        connection.call(listing(), soon())
+
+    assert ["is lost" in sentence for sentence in told] == [True, True, False]
+
+
 def test_a_lost_connection_is_waited_for_until_the_deadline(connection: Connection, daemon: FakeDaemon) -> None:
     connection.hello(soon())
     daemon.stop()
