@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import termios
@@ -249,6 +250,30 @@ def test_a_boot_that_cannot_be_noted_costs_neither_the_supervisor_nor_its_jobs(d
     assert (tmp_path / "boot").read_text().startswith(Path("/proc/sys/kernel/random/boot_id").read_text())
     desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
     assert desk.ended(handle)["signal"] == signal.SIGTERM
+
+
+def test_jobs_whose_folders_were_made_again_are_adopted_though_others_are_damaged(desk: RawDesk, tmp_path: Path) -> None:
+    writers, gate = start_writers(desk, tmp_path, 3)
+    folders = [path.name for path in desk.logs.iterdir()]
+    jobs = [(desk.logs / name / "job").read_bytes() for name in folders]
+    shutil.rmtree(desk.logs)
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    assert desk.facts == []
+    for name, job in zip(folders, jobs, strict=True):
+        (desk.logs / name).mkdir(parents=True)
+        (desk.logs / name / "job").write_bytes(job)
+    missing, damaged = (f"{number}{folders[0][folders[0].index('_') :]}" for number in (8, 9))
+    (desk.logs / damaged).mkdir()
+    (desk.logs / damaged / "job").write_bytes(b"{")
+    desk.wish(do="adopt", folders=[missing, damaged, *folders])
+    desk.recover()
+    assert {fact["job"] for fact in desk.facts} == set(writers)
+    pass_gate(gate, len(writers))
+    for handle in writers:
+        desk.ended(handle)
+        desk.settle(handle)
 
 
 def test_an_intent_that_may_have_been_started_is_lost_and_another_is_kept(desk: RawDesk, tmp_path: Path) -> None:

@@ -62,15 +62,23 @@ class Adoption:
 
     def take_over(self, names: list[str]) -> None:
         """Adopt jobs whose folders were removed and created again."""
-        here = [name for name in names if not self._jobs.knows(read_job(f"{self._services.logs}/{name}").handle)]
-        self._look_at_all(here)
+        self._look_at_all([name for name in names if not self._knows(name)])
         for job, age in self._found:
             self._jobs.add(job, age)
+
+    def _knows(self, name: str) -> bool:
+        try:
+            return self._jobs.knows(read_job(f"{self._services.logs}/{name}").handle)
+        except (OSError, ValueError):
+            # What is wrong with it is logged when it is looked at.
+            return False
 
     def _look_at_all(self, names: list[str]) -> None:
         for name in names:
             try:
                 self._look_at(name)
+            except (OSError, ValueError) as error:
+                say(f"{self._services.logs}/{name} is left unchanged: {error}")
             except Exception:  # noqa: BLE001 -- one broken folder must not cost the other jobs
                 log_exception()
                 say(f"{self._services.logs}/{name} is left unchanged")
