@@ -99,6 +99,8 @@ class Supervisor:
                 self._link.tell(facts.recovered())
             case ToSupervisor.RETIRE:
                 self._retiring = True
+                # The desk does not know them: otherwise it would not be idle.
+                self._jobs.unclaimed.settle_all()
             case ToSupervisor.RELOAD:
                 self._make_way()
             case unknown:

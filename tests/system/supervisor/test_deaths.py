@@ -252,7 +252,7 @@ def test_a_boot_that_cannot_be_noted_costs_neither_the_supervisor_nor_its_jobs(d
     assert desk.ended(handle)["signal"] == signal.SIGTERM
 
 
-def test_jobs_whose_folders_were_made_again_are_adopted_though_others_are_damaged(desk: RawDesk, tmp_path: Path) -> None:
+def test_jobs_whose_folders_were_made_again_are_adopted_with_all_their_output(desk: RawDesk, tmp_path: Path) -> None:
     writers, gate = start_writers(desk, tmp_path, 3)
     folders = [path.name for path in desk.logs.iterdir()]
     jobs = [(desk.logs / name / "job").read_bytes() for name in folders]
@@ -272,8 +272,27 @@ def test_jobs_whose_folders_were_made_again_are_adopted_though_others_are_damage
     assert {fact["job"] for fact in desk.facts} == set(writers)
     pass_gate(gate, len(writers))
     for handle in writers:
-        desk.ended(handle)
+        fact = desk.ended(handle)
+        assert desk.output(fact)[0] == LINES.removeprefix(b"begin\n")
         desk.settle(handle)
+
+
+@pytest.mark.parametrize("how", ["settled", "retire"])
+def test_a_job_whose_folder_was_removed_and_is_not_made_again_does_not_wait_in_its_writes(desk: RawDesk, tmp_path: Path, how: str) -> None:
+    (handle,), gate = start_writers(desk, tmp_path, 1)
+    pid = int(next(desk.logs.iterdir()).name.split("_")[0])
+    shutil.rmtree(desk.logs)
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    desk.recover()
+    pass_gate(gate, 1)
+    if how == "settled":
+        desk.settle(handle)
+    else:
+        desk.wish(do="retire")
+        # Takes that back.
+        desk.wish(do="hello")
+    wait_until(lambda: not is_alive(pid), "it writes all of its output and ends")
 
 
 def test_an_intent_that_may_have_been_started_is_lost_and_another_is_kept(desk: RawDesk, tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ from ....schemas.naming import parse_folder
 from ...keeper.light_process import say
 from ...state.folders import INTENT_PREFIX, LINGERS_PREFIX, run_path
 from ...state.job_files import JobFile, read_job, read_outcome
+from ...state.notes import pipes_path, write_pipes
 from ...wire.words import Kind
 from ..containment.processes import age_seconds
 from ..jobs.job import Job
 from ..jobs.leaders import Fostered
-from ..jobs.pipes import Pipes
+from ..jobs.pipes import Pipes, name_of
 from ..jobs.registry import Jobs
 from ..jobs.reopening import reopen_streams
 from ..keeper_line import Handover
@@ -52,7 +53,7 @@ class Adoption:
     def run(self) -> None:
         """Adopt all jobs. A folder that cannot be understood is left unchanged, with a line in the log."""
         self._look_at_all(os.listdir(self._services.logs))
-        self._ended.take_all()
+        self._ended.take_all(lambda handle: self._jobs.mark(handle) in self._seen)
         self._survivors.let_go_of_strangers()
         # From here on, the keeper reaps all other processes without reporting them.
         self._services.line.adopted(self._awaited)
@@ -116,6 +117,14 @@ class Adoption:
             case Deed.LEAVE | Deed.ASK_FOR_WITNESS:
                 pass
 
+    def _claim(self, handle: str, folder: str) -> tuple[int, ...]:
+        ends = self._jobs.unclaimed.ends(handle)
+        if ends:
+            # The note was in the folder that was removed.
+            write_pipes(pipes_path(folder), [name_of(end) for end in ends])
+            self._jobs.unclaimed.claimed(handle)
+        return ends
+
     def _find_process(self, handle: str) -> int:
         mark = self._jobs.mark(handle)
         # A process that was missing in /proc is known to the keeper by now.
@@ -146,7 +155,7 @@ class Adoption:
         leader, stat = self._survivors.leader(folder, mark, pid, started_at_us)
         members = [*([pid] if stat else []), *self._seen.get(mark, {})]
         box = self._survivors.box(members, mark)
-        ends = self._ended.held_ends(file.handle)
+        ends = self._ended.held_ends(file.handle) or self._claim(file.handle, folder)
         if not ends:
             ends = self._survivors.pipes(file.handle, folder, [*members, *box.pids()], leader)
         if isinstance(leader, Fostered):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from ....schemas.naming import parse_folder
 from ...state.folders import STREAMS, is_handle
@@ -12,10 +13,9 @@ from ...state.job_files import OutcomeFile, outcome_text, read_job, read_outcome
 from ...state.notes import forget_lingering, lingering_pipes_path, read_lingering, read_pipes, read_problems
 from .. import facts
 from ..jobs.leaders import Use
-from ..jobs.lingering import Lingerer
+from ..jobs.lingering import drain, pump
 from ..jobs.outcome import Course, compose
 from ..jobs.pipes import Pipes
-from ..jobs.pump import Pump, Quota, Stream
 from ..jobs.registry import Jobs
 from ..jobs.reopening import reopen_streams
 from ..keeper_line import Deposited
@@ -64,12 +64,15 @@ class EndedJobs:
         deposit = self._deposits.pop(handle, None)
         return deposit.ends if deposit is not None else ()
 
-    def take_all(self) -> None:
-        """Add all remaining jobs that the keeper knew: they have ended."""
+    def take_all(self, has_processes: Callable[[str], bool]) -> None:
+        """Add all remaining jobs that the keeper knew: they have ended, unless their folder is missing and they have processes."""
         unknown = {handle for handle, deposit in self._deposits.items() if not deposit.folder}
         found = find_ended(self._services.logs, unknown) if unknown else {}
         for handle, deposit in list(self._deposits.items()):
             folder = f"{self._services.logs}/{deposit.folder}" if deposit.folder else found.get(handle, "")
+            if not folder and deposit.ends and not deposit.settled and has_processes(handle):
+                self._jobs.unclaimed.hold(self._deposits.pop(handle))
+                continue
             try:
                 self.take(handle, folder)
             except OSError:
@@ -83,9 +86,10 @@ class EndedJobs:
         gone = not os.path.exists(folder)
         if deposit is not None and deposit.ends:
             # A process that escaped may still write.
-            self._pump(
-                handle, folder, deposit.ends, _drains(deposit.ends) if gone else reopen_streams(read_job(folder), folder, deposit.ends)
-            )
+            if gone:
+                drain(self._services, handle, deposit.ends)
+            else:
+                pump(self._services, handle, folder, *reopen_streams(read_job(folder), folder, deposit.ends))
         if gone:
             self._services.line.settled(handle)
             return
@@ -124,15 +128,3 @@ class EndedJobs:
             os.close(end)
         self._services.line.drained(handle)
         self._services.line.settled(handle)
-
-    def _pump(self, handle: str, folder: str, ends: tuple[int, ...], parts: tuple[list[Stream], Quota]) -> None:
-        streams, quota = parts
-        owner = Lingerer(self._services.lingering, handle, len(ends))
-        for stream in streams:
-            Pump(self._services.loop, stream, quota, owner).begin()
-        self._services.lingering.take(handle, folder, is_open=True)
-
-
-def _drains(ends: tuple[int, ...]) -> tuple[list[Stream], Quota]:
-    # Without logs the output is dropped; without a reader, the writer would wait forever.
-    return [Stream("", end, os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)) for end in ends], Quota(0)

@@ -32,7 +32,7 @@ class Pipe:
     def __init__(self) -> None:
         # The job inherits the same read end that is kept here, and can change whether it blocks: pump.py does not depend on that.
         self.read_end, self.write_end = os.pipe2(os.O_CLOEXEC)
-        self.name = _name(os.fstat(self.read_end))
+        self.name = name_of(self.read_end)
 
     def give_away(self) -> None:
         """Close the end that only the job needs."""
@@ -97,6 +97,11 @@ def riding_in(pid: int, numbers: Sequence[int]) -> tuple[PipeName, ...] | None:
     except OSError:
         return None
     return tuple(_name(stat) for stat in stats) if all(S_ISFIFO(stat.st_mode) for stat in stats) else None
+
+
+def name_of(end: int) -> PipeName:
+    """Return the name of the pipe of a descriptor."""
+    return _name(os.fstat(end))
 
 
 def hung_up() -> int:

@@ -25,6 +25,7 @@ from .leaders import Child, Use
 from .pipes import Pipe
 from .pump import Quota, Stream
 from .spawn import CannotStart, Spawner, mark_for
+from .unclaimed import Unclaimed
 
 # For a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs a few more for a moment.
 _DESCRIPTORS_A_JOB = 7
@@ -44,12 +45,13 @@ class Jobs:
         self._ended: dict[str, str] = {}
         # Jobs that wait for disk space for their logs, with the timer of the next attempt.
         self._delayed: dict[str, Timer] = {}
+        self.unclaimed = Unclaimed(services)
         _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most_running = max(1, (most_files - _DESCRIPTORS_IN_RESERVE) // _DESCRIPTORS_A_JOB)
 
     def __len__(self) -> int:
-        """Return the number of jobs, including those that have ended and are not settled, or wait for disk space."""
-        return len(self._running) + len(self._ended) + len(self._delayed)
+        """Return the number of jobs, including those that have ended and are not settled, wait for disk space, or are not claimed."""
+        return len(self._running) + len(self._ended) + len(self._delayed) + len(self.unclaimed)
 
     def knows(self, handle: str) -> bool:
         """Return whether a job is running, or has ended and is not settled."""
@@ -133,6 +135,7 @@ class Jobs:
 
     def settle(self, handle: str) -> None:
         """Forget a job whose end is durable elsewhere."""
+        self.unclaimed.settle(handle)
         if self._ended.pop(handle, None) is not None:
             self._services.line.settled(handle)
         elif handle not in self._running and handle not in self._delayed:
@@ -143,6 +146,7 @@ class Jobs:
         """Forget all jobs that have ended, because nobody will ask for them."""
         for handle in list(self._ended):
             self.settle(handle)
+        self.unclaimed.settle_all()
 
     def tell_all(self) -> None:
         """Report all jobs again."""

@@ -1,0 +1,46 @@
+"""Pipes of jobs whose folder was removed while they ran, and whose supervisor died then: held, and not read.
+
+The worker has such a job adopted, in a folder that was made again, or settles it. Until then its output waits in its pipes.
+"""
+
+from __future__ import annotations
+
+from ..keeper_line import Deposited
+from ..services import Services
+from .lingering import drain
+
+
+class Unclaimed:
+    """All such jobs, by handle."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._held: dict[str, Deposited] = {}
+
+    def __len__(self) -> int:
+        """Return the number of these jobs."""
+        return len(self._held)
+
+    def hold(self, deposit: Deposited) -> None:
+        """Hold what the keeper handed over for a job."""
+        self._held[deposit.handle] = deposit
+
+    def ends(self, handle: str) -> tuple[int, ...]:
+        """Return the read ends of a job; empty if it is not one of these."""
+        return self._held[handle].ends if handle in self._held else ()
+
+    def claimed(self, handle: str) -> None:
+        """Forget a job whose pipes are pumped from now on."""
+        self._held.pop(handle, None)
+
+    def settle(self, handle: str) -> None:
+        """Drop the output of a job whose end is durable; does nothing if it is not one of these."""
+        deposit = self._held.pop(handle, None)
+        if deposit is not None:
+            drain(self._services, handle, deposit.ends)
+            self._services.line.settled(handle)
+
+    def settle_all(self) -> None:
+        """Drop the output of all of them, because nobody will ask for it."""
+        for handle in list(self._held):
+            self.settle(handle)
