@@ -207,10 +207,13 @@ def _understand(found: BatchFile, file: str, around: Surroundings, find: _Finder
     if not 0 <= found.batch.parallel <= MOST_JOBS_PER_START:
         raise _wrong(file, find(("batch", "parallel")), f"{found.batch.parallel} is not a number of jobs")
     # On its own, so that mistakes in it are not blamed on the first job.
-    _spec(JobTable(argv=["true"]), found.defaults, file, around, _below(find, "defaults"))
+    sound = _spec(JobTable(argv=["true"]), found.defaults, file, around, _below(find, "defaults"))
+    # Read once, not for each job.
+    others = msgspec.structs.replace(found.defaults, stdin=None)
     jobs = []
     for index, table in enumerate(found.job):
-        jobs.append(_spec(table, found.defaults, file, around, _below(find, "job", index)))
+        spec = _spec(table, others, file, around, _below(find, "job", index))
+        jobs.append(spec if table.stdin is not None else replace(spec, stdin=sound.stdin))
     return Batch(found.batch.name, found.batch.parallel, tuple(jobs))
 
 

@@ -468,3 +468,12 @@ def test_files_that_begin_with_a_byte_order_mark_are_read_one_after_the_other() 
 def test_for_a_file_without_commands_the_message_says_how_to_write_them() -> None:
     with pytest.raises(Refused, match=r"jobs\.toml contains no job; write one command per line"):
         read(b"# nothing\n\n", lines=True)
+
+
+def test_the_standard_input_of_all_jobs_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    monkeypatch.setattr("jobwire.client.batch.job_options.read_whole", lambda file, _: read.append(file) or b"once")
+    text = b"[defaults]\nstdin = 'in'\n[[job]]\nargv = ['a']\n[[job]]\nargv = ['b']\n[[job]]\nargv = ['c']\nstdin = { text = 'own' }\n"
+    batch = read_batch(text, "FILE", Surroundings(tmp_path))
+    assert [job.stdin for job in batch.jobs] == [b"once", b"once", b"own"]
+    assert len(read) == 1
