@@ -13,7 +13,6 @@ from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey
 from ...schemas.spec import JobSpec
 from ...schemas.wire_codec import key_to_wire
-from ..protocol.exchange import Exchange
 from .known_jobs import Record
 from .session import Session
 from .specs import Duration, encode, milliseconds
@@ -24,16 +23,19 @@ if TYPE_CHECKING:
 _Thing = TypeVar("_Thing")
 
 
-def start(
-    session: Session, specs: Sequence[JobSpec], ids: Sequence[bytes], *, batch: BatchInfo | None, watch: bool, tail_lines: int | None
-) -> Exchange:
-    """Start jobs with one request, all or none, and return the exchange, which is not acknowledged yet."""
+def start_request(
+    specs: Sequence[JobSpec], ids: Sequence[bytes], *, batch: BatchInfo | None, watch: bool, tail_lines: int | None
+) -> request_pb2.Request:
+    """Return a request that starts jobs, all or none.
+
+    Raises `Refused(INVALID_ARGUMENT)` for a job that cannot be encoded.
+    """
     wanted = request_pb2.Start(watch=watch, tail_lines=tail_lines)
     if batch is not None:
         wanted.batch.id, wanted.batch.name, wanted.batch.parallel = batch
     for job_id, spec in zip(ids, specs, strict=True):
         wanted.jobs.append(request_pb2.NewJob(id=job_id, spec=encode(spec)))
-    return session.connection.ask(request_pb2.Request(start=wanted))
+    return request_pb2.Request(start=wanted)
 
 
 def stop(session: Session, records: Sequence[Record], signal: int | None, grace: Duration | None, deadline: float | None) -> None:

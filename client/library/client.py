@@ -127,7 +127,7 @@ class Client:
         writes more, in bytes or as `"1.5G"`. `linger`: when the job exits, let the processes that it leaves behind continue.
         """
         spec, job_id = spec_of_call(locals()), make_id(id)
-        start = actions.start(self._session, [spec], [job_id], batch=None, watch=True, tail_lines=0)
+        start = self.connection.ask(actions.start_request([spec], [job_id], batch=None, watch=True, tail_lines=0))
         job = Job(self._session, JobKey(self.connection.identity.public, job_id), tuple(argv))
         completed = run_to_end(self._session, start, job, timeout, grace)
         if check:
@@ -179,7 +179,7 @@ class Client:
         wanted = [as_spec(spec) for spec in specs]
         watch = watch and self._session.watches < _MOST_WATCHES
         ids = ids or [new_id() for _ in wanted]
-        start = actions.start(self._session, wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines)
+        start = self.connection.ask(actions.start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines))
         jobs = [self.job_by_key(self.connection.identity.public, job_id) for job_id in ids]
         try:
             self._session.acknowledged(start, [job.record for job in jobs], None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,13 @@ from ....schemas.frames import MOST_JOBS_PER_START
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.naming import format_id, short_id
 from ....schemas.refusal import Refused
-from ....schemas.spec import JobSpec, to_wire
+from ....schemas.spec import JobSpec
 from ....schemas.wire_codec import outcome_from_wire
 from ...batch.batch_file import LARGEST_FILE, Batch, read_batch
 from ...batch.reading import STDIN, read_whole
+from ...library.actions import start_request
 from ...library.client import Client
+from ...library.results import BatchInfo
 from .. import exit_status
 from ..arguments import parse_count, understanding, understood
 from ..chosen_context import client, context_name
@@ -58,13 +61,8 @@ def batch(
             write(format_id(job_id), job.name, command_line(job.argv))
         say(f"{how_many_jobs(len(ids))}; nothing was submitted")
         return
-    request = request_pb2.Start(
-        batch=job_pb2.Batch(id=run, name=plan.name, parallel=plan.parallel if width is None else min(width, MOST_JOBS_PER_START)),
-        watch=not no_wait,
-        tail_lines=TAIL_LINES,
-    )
-    for job_id, job in zip(ids, plan.jobs, strict=True):
-        request.jobs.add(id=job_id, spec=to_wire(job))
+    about = BatchInfo(run, plan.name, plan.parallel if width is None else min(width, MOST_JOBS_PER_START))
+    request = start_request(plan.jobs, ids, batch=about, watch=not no_wait, tail_lines=TAIL_LINES)
     jobs = dict(zip(ids, plan.jobs, strict=True))
     with client(ctx) as connected:
         # Only a run whose id was given can be known already.
@@ -72,9 +70,9 @@ def batch(
         repeated = f", {known if known < len(jobs) else 'all'} of them submitted before" if known else ""
         if no_wait:
             try:
-                connected.connection.call(request_pb2.Request(start=request))
+                connected.connection.call(request)
             except Refused as refused:
-                raise _about_job(refused, request, jobs) from None
+                raise _about_job(refused, plan.jobs) from None
             tell_id(format_id(run), "the batch was submitted")
             say(f"{how_many_jobs(len(jobs))} submitted{repeated}; jobwire wait {format_id(run)} waits for their end")
             return
@@ -103,10 +101,10 @@ def _read(file: str, context: str, *, lines: bool) -> Batch:
     return plan
 
 
-def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobSpec]) -> int:
+def _watch(connected: Client, request: request_pb2.Request, jobs: dict[bytes, JobSpec]) -> int:
     """Submit the batch, report each end as it comes, and return the exit status of the command."""
-    run = format_id(request.batch.id)
-    exchange = connected.connection.ask(request_pb2.Request(start=request))
+    run = format_id(request.start.batch.id)
+    exchange = connected.connection.ask(request)
     failures = 0
     is_submitted = False
     with Progress(len(jobs)) as progress:
@@ -129,7 +127,7 @@ def _watch(connected: Client, request: request_pb2.Start, jobs: dict[bytes, JobS
             if is_submitted:
                 # This member may start nothing any more, for example; the jobs that were started continue.
                 raise
-            raise _about_job(refused, request, jobs) from None
+            raise _about_job(refused, [*jobs.values()]) from None
     if failures:
         which = "the job" if len(jobs) == 1 else f"{failures} of {how_many_jobs(len(jobs))}"
         say(f"{which} failed; jobwire list -a --batch {run} shows all jobs")
@@ -149,10 +147,10 @@ def _tell(progress: Progress, report: request_pb2.Report, name: str) -> bool:
     return failed(outcome)
 
 
-def _about_job(refused: Refused, request: request_pb2.Start, jobs: dict[bytes, JobSpec]) -> Refused:
-    if refused.job_index is None or refused.job_index >= len(request.jobs):
+def _about_job(refused: Refused, jobs: Sequence[JobSpec]) -> Refused:
+    if refused.job_index is None or refused.job_index >= len(jobs):
         return refused
-    title = _title(jobs[request.jobs[refused.job_index].id])
+    title = _title(jobs[refused.job_index])
     return Refused(refused.code, f"job {refused.job_index + 1} ({title}): {refused.message}; no job was submitted", refused.next_step)
 
 

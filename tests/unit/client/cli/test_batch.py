@@ -6,9 +6,11 @@ import pytest
 from fake_desk import FakeJob
 
 from jobwire.client.cli.commands.batch import _watch
+from jobwire.client.library.actions import start_request
 from jobwire.client.library.client import Client
-from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.spec import JobSpec, to_wire
+from jobwire.client.library.results import BatchInfo
+from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.spec import JobSpec
 
 ID = b"i" * 16
 
@@ -25,7 +27,7 @@ def test_the_reason_why_a_job_does_not_end_is_shown(
 
     monkeypatch.setattr(FakeJob, "report", stuck)
     spec = JobSpec((b"echo",), name="one")
-    request = request_pb2.Start(batch=job_pb2.Batch(id=ID), watch=True, jobs=[request_pb2.NewJob(id=ID, spec=to_wire(spec))])
+    request = start_request([spec], [ID], batch=BatchInfo(ID), watch=True, tail_lines=0)
 
     assert _watch(client, request, {ID: spec}) == 0
     assert "one: process 7 cannot be ended" in capsys.readouterr().err
