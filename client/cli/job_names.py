@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from ...schemas.job import State
 from ...schemas.naming import parse_id, parse_typed
-from ...schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Reason, Refused
 from ..library.client import Client
 from ..library.job import Job
 from ..library.results import JobInfo
+
+_Found = TypeVar("_Found", Job, JobInfo)
 
 
 def one_job(client: Client, name: str) -> Job:
@@ -21,6 +24,15 @@ def one_job(client: Client, name: str) -> Job:
     return client.job(name)
 
 
+def one_job_info(client: Client, name: str) -> JobInfo:
+    """Return everything that the worker knows about the job of this name.
+
+    Raises Refused as `one_job` does.
+    """
+    _check(name)
+    return client.info(name)
+
+
 def one_unfinished_job(client: Client, name: str) -> Job:
     """Return the job of this name; of several, the one that has not ended.
 
@@ -29,7 +41,7 @@ def one_unfinished_job(client: Client, name: str) -> Job:
     try:
         return one_job(client, name)
     except Refused as refused:
-        if refused.code is not Code.INVALID_ARGUMENT:
+        if refused.reason is not Reason.AMBIGUOUS:
             raise
         named = [info for info in client.list() if info.name == name]
         if len(named) != 1:
@@ -43,6 +55,11 @@ def chosen_jobs(client: Client, names: Iterable[str]) -> list[Job]:
     Raises Refused as `one_job` does.
     """
     return _unique(job for name in names for job in _job_or_batch(client, name, one_job, _newest_run))
+
+
+def chosen_infos(client: Client, names: Iterable[str]) -> list[JobInfo]:
+    """Return everything that the worker knows about the jobs of these names, which are those of `chosen_jobs`."""
+    return _unique(info for name in names for info in _info_or_batch(client, name))
 
 
 def unfinished_jobs(client: Client, names: Iterable[str]) -> list[Job]:
@@ -84,12 +101,27 @@ def _job_or_batch(
     try:
         yield find(client, name)
     except Refused as refused:
-        if refused.code is not Code.NOT_FOUND:
-            raise
-        found = list(client.list(all=True, batch=batch_named(name)))
-        if not found:
-            raise
-        yield from (client.job_by_key(*info.key) for info in of_interest(found))
+        yield from (client.job_by_key(*info.key) for info in of_interest(_jobs_of_batch(client, name, refused)))
+
+
+def _info_or_batch(client: Client, name: str) -> Iterator[JobInfo]:
+    try:
+        yield one_job_info(client, name)
+    except Refused as refused:
+        yield from _newest_run(_jobs_of_batch(client, name, refused))
+
+
+def _jobs_of_batch(client: Client, name: str, refused: Refused) -> list[JobInfo]:
+    """Return the jobs of a batch whose name is that of no job.
+
+    Raises `refused`, which says so, if there is no such batch either.
+    """
+    if refused.code is not Code.NOT_FOUND:
+        raise refused
+    found = list(client.list(all=True, batch=batch_named(name)))
+    if not found:
+        raise refused
+    return found
 
 
 def _unfinished(found: list[JobInfo]) -> list[JobInfo]:
@@ -105,5 +137,5 @@ def _newest_run(found: list[JobInfo]) -> list[JobInfo]:
     return [info for info in found if info.batch == newest]
 
 
-def _unique(jobs: Iterable[Job]) -> list[Job]:
+def _unique(jobs: Iterable[_Found]) -> list[_Found]:
     return list({job.key: job for job in jobs}.values())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from ...keys.identity import Identity, load, load_or_make
 from ...keys.user_folders import identity_path
-from ...schemas.generated import request_pb2
+from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.naming import JobKey, new_id
 from ...schemas.spec import JobSpec
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
@@ -195,10 +195,19 @@ class Client:
 
         Raises `Refused`: NOT_FOUND, or INVALID_ARGUMENT if several jobs match.
         """
-        found = self._session.reply(request_pb2.Request(query_one=request_pb2.QueryOne(name=name)), "query_one").query_one.job
+        found = self._named(name)
         job = Job(self._session, JobKey(found.key.owner, found.key.id))
         self._session.tracking.learn_job(found)
         return job
+
+    def info(self, name: str) -> JobInfo:
+        """Return everything that the worker knows about the job of a name; see `job`."""
+        from .results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
+
+        return job_info(self._named(name))
+
+    def _named(self, name: str) -> job_pb2.Job:
+        return self._session.reply(request_pb2.Request(query_one=request_pb2.QueryOne(name=name)), "query_one").query_one.job
 
     def job_by_key(self, owner: bytes, id: bytes) -> Job:  # noqa: A002 -- it is one
         """Return a handle for a job without checking whether it exists."""

@@ -12,7 +12,7 @@ from ...library.results import Forgotten, JobInfo
 from ..arguments import Json, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..job_names import chosen_jobs
+from ..job_names import chosen_infos, chosen_jobs
 from ..terminal.screen import say, write_json
 from ..terminal.sentences import how_many_jobs
 
@@ -41,9 +41,11 @@ def forget(
     if not names and not all_ended and age_ms is None:
         raise BadInput("name jobs, or use --all-ended or --older-than")
     with client(ctx) as connected:
-        jobs = chosen_jobs(connected, names or [])
-        if not names or age_ms is not None or dry_run:
-            known = [job.info() for job in jobs] if names else connected.list(all=True, owner=connected.connection.identity.public)
+        if names and age_ms is None and not dry_run:
+            jobs = chosen_jobs(connected, names)
+        else:
+            mine = connected.connection.identity.public
+            known = chosen_infos(connected, names) if names else connected.list(all=True, owner=mine)
             chosen = {info.key: info.outcome for info in known if info.outcome is not None and _is_older(info, age_ms)}
             if dry_run:
                 would_be = Forgotten(len(chosen), sum(outcome.log_bytes for outcome in chosen.values()))

@@ -11,7 +11,7 @@ from ...library.client import Client
 from ...library.results import JobInfo
 from ..arguments import JobNames, Json
 from ..chosen_context import client
-from ..job_names import one_job
+from ..job_names import one_job_info
 from ..terminal.json_lines import job_record
 from ..terminal.last_lines import last_lines
 from ..terminal.screen import duration, local_time, write, write_json
@@ -24,7 +24,7 @@ def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:
     """Show the details of jobs, including why one is waiting or failed."""
     with client(ctx) as connected:
         for number, name in enumerate(names):
-            job = one_job(connected, name).info()
+            job = one_job_info(connected, name)
             if json:
                 write_json(job_record(job))
             else:
