@@ -6,7 +6,6 @@ A disk that is full for a moment must not make all jobs fail whose turn it is.
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable, Sequence
 
 from ...broker.engine import Delayed, Fact, Launch
@@ -63,7 +62,7 @@ class Intents:
         launch = self._waiting.pop(key, None)
         if launch is None:
             return False
-        shutil.rmtree(folders.intent_path(self._logs, folders.handle(key)), ignore_errors=True)
+        folders.remove_intent(self._logs, folders.handle(key))
         self._loop.call_soon(self._tell, [cancelled(launch)])
         return True
 

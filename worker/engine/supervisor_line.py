@@ -13,14 +13,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..state.small_files import to_json
 from ..wire import datagrams
 from ..wire.c_socket import socket
 
 _log = logging.getLogger(__name__)
 
 _DATAGRAMS_A_TURN = 32
-
-_to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 # A JSON object; its fields are read by the code that understands it.
 Message = dict[str, Any]
@@ -49,7 +48,7 @@ class Link:
         """Send messages in this turn of the loop, in order."""
         if not self._pending and not self._writing:
             self._loop.call_soon(self._flush)
-        self._pending.extend(map(_to_json, messages))
+        self._pending.extend(map(to_json, messages))
 
     def close(self) -> None:
         """Send pending messages as far as the socket accepts them, then close it."""
