@@ -14,13 +14,12 @@ from typing import NamedTuple
 
 from ..keeper.light_process import say
 from ..wire import datagrams
-from ..wire.c_socket import socket
+from ..wire.c_socket import peer_of, socket
 from ..wire.words import EMPTY, FromKeeper, ToKeeper
 from .loop import Loop
 
 _PATIENCE_SECONDS = 10
 _FLUSH_SECONDS = 0.05
-_CREDENTIALS = struct.Struct("3i")
 
 
 class Died(NamedTuple):
@@ -66,7 +65,7 @@ class KeeperLine:
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _PATIENCE_SECONDS, 0))
         # Not getppid: if the keeper died meanwhile, that is another process. A socket pair has the pid of its creator.
-        self.keeper, _, _ = _CREDENTIALS.unpack(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+        self.keeper, _ = peer_of(self._socket)
         self._lines: list[str] = []
         self._flushing = False
         # Ends that arrived before anybody waited for them.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import select
-import struct
 from collections import deque
 from collections.abc import Callable
 
@@ -15,14 +14,13 @@ from ..keeper.light_process import say
 from ..state import layout
 from ..state.small_files import from_json, write_file
 from ..wire import datagrams
-from ..wire.c_socket import accept, socket
+from ..wire.c_socket import accept, peer_of, socket
 from ..wire.supervisor_socket import listen
 from .loop import Loop, log_exception
 
 # Wishes for each turn: a worker that starts thousands of jobs at once must not keep the pumps from running.
 _WISHES_A_TURN = 16
 _MOST_UNSENT = 10_000
-_CREDENTIALS = struct.Struct("3i")
 
 Wish = dict[str, object]
 
@@ -97,8 +95,7 @@ class Link:
             # The client has closed it already.
             return
         connection.settimeout(0)
-        size = _CREDENTIALS.size
-        _, user, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+        _, user = peer_of(connection)
         if user != os.geteuid():
             say(f"a connection of user {user} was refused")
             connection.close()

@@ -1,4 +1,4 @@
-"""CPython's module `_socket`, the C part of `socket`, under the public name, and its private `accept`.
+"""CPython's module `_socket`, the C part of `socket`, under the public name, its private `accept`, and `peer_of`.
 
 Private to CPython. Used because `socket` loads `enum` and `selectors`, and keeper and supervisor must stay small.
 `tests/unit/test_private_parts.py` fails once `socket` does without these, or `_socket` lacks something that is used here.
@@ -7,8 +7,12 @@ Private to CPython. Used because `socket` loads `enum` and `selectors`, and keep
 from __future__ import annotations
 
 import _socket as socket
+import struct
 
-__all__ = ["accept", "socket"]
+__all__ = ["accept", "peer_of", "socket"]
+
+# struct ucred of unix(7): pid, uid, gid.
+_CREDENTIALS = struct.Struct("3i")
 
 
 def accept(listener: socket.socket) -> socket.socket:
@@ -18,3 +22,9 @@ def accept(listener: socket.socket) -> socket.socket:
     """
     fd, _ = listener._accept()  # type: ignore[attr-defined] # noqa: SLF001 -- socket.socket.accept() is a wrapper of it
     return socket.socket(fileno=fd)
+
+
+def peer_of(connection: socket.socket) -> tuple[int, int]:
+    """Return pid and user of the process that connected, or that created a socket pair. Raises OSError."""
+    pid, user, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return pid, user
