@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..schemas.refusal import Code, Refused
 
-# Named by cgroups.py.
+# Named by cgroup_tree.py and cgroups.py.
 _OF_A_JOB = re.compile(r"/jobwire-[0-9a-f]+-[0-9a-f]+/job-\d+(?=/|$)")
 _OF_A_LOGIN = re.compile(r"/session-[^/]+\.scope(?=/|$)")
 _UNIFIED = ""

@@ -19,9 +19,9 @@ from ..wire.supervisor_socket import unlink_socket
 from ..wire.words import DO, VERSION, ToSupervisor
 from . import facts
 from .adoption.adopt import Adoption
+from .containment.cgroup_tree import name_for
 from .containment.cgroups import open_cgroups
 from .containment.containment import Boxes
-from .containment.leftovers import name_for
 from .containment.sessions import Sessions
 from .containment.union import Unions
 from .home import Home

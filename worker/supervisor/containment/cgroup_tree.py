@@ -8,6 +8,8 @@ import os
 from ...keeper.light_process import say
 from .processes import cgroup_of
 
+PREFIX = "jobwire-"
+
 
 class Tree:
     """Where cgroups are mounted. The mount may show only the part of the tree that begins at `root`."""
@@ -32,6 +34,11 @@ def find_tree() -> Tree | None:
             if fields[fields.index("-") + 1] == "cgroup2" and f"{own}/".startswith(f"{root}/") and "/.." not in own:
                 return Tree(mount, root)
     return None
+
+
+def name_for(status: os.stat_result) -> str:
+    """Return the name of the cgroup of a state folder."""
+    return f"{PREFIX}{status.st_dev:x}-{status.st_ino:x}"
 
 
 def remove_tree(path: str) -> None:

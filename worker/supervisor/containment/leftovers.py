@@ -11,14 +11,8 @@ from __future__ import annotations
 import os
 
 from ...keeper.light_process import say
+from .cgroup_tree import PREFIX, name_for
 from .processes import all_pids
-
-PREFIX = "jobwire-"
-
-
-def name_for(status: os.stat_result) -> str:
-    """Return the name of the cgroup of a state folder."""
-    return f"{PREFIX}{status.st_dev:x}-{status.st_ino:x}"
 
 
 def remove_leftovers(above: str, own: str) -> None:

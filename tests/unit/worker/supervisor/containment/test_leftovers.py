@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.worker.supervisor.containment.leftovers import name_for, remove_leftovers
+from jobwire.worker.supervisor.containment.cgroup_tree import name_for
+from jobwire.worker.supervisor.containment.leftovers import remove_leftovers
 
 EMPTY, FULL = "populated 0\nfrozen 0\n", "populated 1\nfrozen 0\n"
 
