@@ -12,6 +12,8 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
+from ..schemas.clock import boot_id
+
 LOCK = "lock"
 DESCRIPTION = "worker.json"
 
@@ -70,7 +72,7 @@ def identify() -> dict[str, Any]:
     return {
         "pid": os.getpid(),
         "start_ticks": _start_ticks(os.getpid()),
-        "boot_id": _boot_id(),
+        "boot_id": boot_id(),
         "pid_namespace": _pid_namespace(),
     }
 
@@ -81,16 +83,12 @@ def locate(description: Mapping[str, Any]) -> Whereabouts:
     To signal it, open its pidfd first and then call this: the answer is valid as long as the pidfd.
     """
     # An earlier version recorded less.
-    for name, here in (("boot_id", _boot_id()), ("pid_namespace", _pid_namespace())):
+    for name, here in (("boot_id", boot_id()), ("pid_namespace", _pid_namespace())):
         if here and description.get(name, here) != here:
             return Whereabouts.ELSEWHERE
     pid = description.get("pid")
     ticks = _start_ticks(pid) if isinstance(pid, int) else 0
     return Whereabouts.HERE if ticks and description.get("start_ticks", ticks) == ticks else Whereabouts.GONE
-
-
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _pid_namespace() -> str:

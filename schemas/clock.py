@@ -32,6 +32,12 @@ def passed_us() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
+def boot_id() -> str:
+    """Return the id of this boot: `passed_us` starts again with another one."""
+    with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123 -- pathlib is not light
+        return file.read().strip()
+
+
 class Reading(NamedTuple):
     """Both clocks, read at one moment."""
 

@@ -21,10 +21,11 @@ from ..broker.daemon import Daemon, Settings
 from ..broker.retention.limits import Keep
 from ..broker.sockets.binding import CannotListen
 from ..keys.identity import Identity, load_or_make
+from ..schemas.clock import boot_id
 from ..schemas.endpoint import hidden_loopback, host_of, is_loopback
 from ..schemas.refusal import Code, Refused
 from . import constraints, orphans, reload
-from .description import Description, boot_id, last_boot_id
+from .description import Description, last_boot_id
 from .engine.engine import LocalEngine
 from .malloc import reuse_buffers
 from .priority import answer_first

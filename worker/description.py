@@ -92,8 +92,3 @@ def last_boot_id(state: Path) -> str:
                 # In a copied folder nothing is known about running processes, as after a restart of the machine.
                 return ""
     return str(said or "")
-
-
-def boot_id() -> str:
-    """Return the id of this boot."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -14,11 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ...schemas.clock import Reading, Steady, near, passed_us, wall_us
+from ...schemas.clock import Reading, Steady, boot_id, near, passed_us, wall_us
 
 FILE = "clock"
 BELIEVED_AFTER_SECONDS = 3600
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Ages:
@@ -31,7 +30,7 @@ class Ages:
         fresh: bool,
         wall_us: Callable[[], int] = wall_us,
         passed_us: Callable[[], int] = passed_us,
-        boot: Callable[[], str] = lambda: _BOOT_ID.read_text().strip(),
+        boot: Callable[[], str] = boot_id,
     ) -> None:
         self._path = folder / FILE
         self._wall_us = wall_us

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from ...schemas.clock import boot_id
 from ..keeper import handover
 from ..keeper.light_process import command, say
 from ..state import layout
@@ -36,7 +37,6 @@ _LARGEST_SIGNAL = 64
 # A worker that was killed is usually started again sooner.
 _ALONE_SECONDS = 60
 _ALONE_VARIABLE = "JOBWIRE_ALONE_SECONDS"
-_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class Supervisor:
@@ -63,7 +63,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Adopt the running jobs, and serve until retired."""
-        boot, noted = read_file(_BOOT_ID), _last_boot()
+        boot, noted = f"{boot_id()}\n".encode(), _last_boot()
         here = os.stat(".")
         place = f"{here.st_dev} {here.st_ino}\n".encode()
         why_gone = _why_gone(boot, place, noted)
