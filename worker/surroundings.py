@@ -24,6 +24,7 @@ import pwd
 import resource
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -75,7 +76,7 @@ def _reset_limits() -> None:
             hard = _raise_hard(which, hard)
         wanted = _SOFT.get(which, hard)
         soft = wanted if hard == resource.RLIM_INFINITY or 0 <= wanted <= hard else hard
-        _attempt(lambda which=which, soft=soft, hard=hard: resource.setrlimit(which, (soft, hard)))  # type: ignore[misc]
+        _attempt(partial(resource.setrlimit, which, (soft, hard)))
 
 
 def _raise_hard(which: int, hard: int) -> int:
