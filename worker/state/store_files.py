@@ -1,7 +1,7 @@
-"""The files that a store is made of, as the worker that has it open notes them, and a log that belongs to another one.
+"""The files of a store, as the worker that has it open records them; and whether a write-ahead log belongs to another store.
 
-SQLite applies the write-ahead log that lies beside a file, whichever file that is by now: put in the place of the one before, as a backup
-may be, it would get pages of that.
+SQLite applies the log beside a store to whatever file has the store's name. If a backup was put there, pages of the former store would be
+written into it. A file that was overwritten in place (`cp`) keeps its inode, and cannot be told from the former one.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Noted = dict[str, tuple[int, int]]
 
 
 def note(folder: int) -> Noted:
-    """Return device and inode of each file that there is."""
+    """Return device and inode of each file that exists."""
     return {name: (status.st_dev, status.st_ino) for name in STORE_FILES if (status := find(folder, name)) is not None}
 
 
 def find(folder: int, name: str, *, follow: bool = True) -> os.stat_result | None:
-    """Return what a name in a folder stands for; None: nothing."""
+    """Return the status of a file in a folder; None if it does not exist."""
     try:
         return os.stat(name, dir_fd=folder, follow_symlinks=follow)
     except FileNotFoundError:
@@ -37,7 +37,7 @@ def find(folder: int, name: str, *, follow: bool = True) -> os.stat_result | Non
 def strange_log(state: Path, description: Mapping[str, Any] | None) -> str:
     """Return why the log of a store must not be applied to it; empty if it may.
 
-    `description` is that of the last worker: the log is the one that it wrote, and the store is not the one that it wrote it for.
+    `description` is that of the last worker. The log must not be applied if that worker wrote it, but for another file.
     Raises OSError.
     """
     noted = (description or {}).get(NOTED)
@@ -59,5 +59,5 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _is_noted(noted: object, status: os.stat_result) -> bool:
-    # The device may have another number since the machine was started again.
+    # The device may have got another number when the machine was restarted.
     return isinstance(noted, list) and noted[1:] == [status.st_ino]

@@ -1,7 +1,7 @@
-"""Removes the cgroups of state folders in which no supervisor lives any more: nobody else would, and in each boot more would stay.
+"""Remove the cgroups of state folders in which no supervisor is running: nobody else does, and they would accumulate until the next boot.
 
-The kernel removes none in which a process is. One of a supervisor that cannot be seen from here, as in another container, is made again
-with its next job.
+The kernel does not remove a cgroup with processes in it. If the supervisor is running but cannot be seen from here, as in another
+container, it creates its cgroup again with its next job.
 """
 
 # pathlib is not light.
@@ -16,7 +16,7 @@ from .processes import all_pids
 
 
 def remove_leftovers(above: str, own: str) -> None:
-    """Remove cgroups in the folder `above` that are those of other state folders, empty, and of no supervisor that lives."""
+    """Remove empty cgroups in the folder `above` that belong to other state folders without a running supervisor."""
     try:
         others = {name for name in os.listdir(above) if _is_of_a_state_folder(name)} - {own}
     except OSError:
@@ -25,7 +25,7 @@ def remove_leftovers(above: str, own: str) -> None:
         return
     for name in others - _inhabited():
         if _remove(f"{above}/{name}"):
-            say(f"{above}/{name} was left behind by another supervisor, and is removed")
+            say(f"removed {above}/{name}, which another supervisor left behind")
 
 
 def _is_of_a_state_folder(name: str) -> bool:
@@ -38,13 +38,13 @@ def _is_hex(text: str) -> bool:
 
 
 def _inhabited() -> set[str]:
-    """List the names for the folders in which any process works: a supervisor does in its state folder, from its first moment on."""
+    """Return the names for the working folders of all processes: that of a supervisor is its state folder, from its start."""
     found = set()
     for pid in all_pids():
         try:
             found.add(name_for(os.stat(f"/proc/{pid}/cwd")))
         except OSError:
-            # It has ended, or belongs to somebody else, whose cgroups cannot be removed from here.
+            # It has ended, or belongs to another user, whose cgroups cannot be removed from here.
             continue
     return found
 
@@ -57,6 +57,6 @@ def _remove(path: str) -> bool:
         for folder, _, _ in os.walk(path, topdown=False):
             os.rmdir(folder)
     except OSError:
-        # Somebody else's, or something moved in meanwhile.
+        # It belongs to another user, or a process moved in meanwhile.
         return False
     return True
