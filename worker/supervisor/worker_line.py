@@ -92,7 +92,7 @@ class Link:
         try:
             connection = accept(listener)
         except OSError:
-            # The client has closed it already.
+            # The client has closed it already, or there is no free descriptor.
             return
         connection.settimeout(0)
         _, user = peer_of(connection)
