@@ -52,12 +52,18 @@ def _is_locked(path: Path, flags: int) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not locks(fd, fcntl.LOCK_SH)
     finally:
         os.close(fd)
-    return False
+
+
+def locks(fd: int, how: int) -> bool:
+    """Lock a descriptor with flock(2), without waiting; return False if another process holds it."""
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def reason_in(state: Path, error: OSError) -> str:

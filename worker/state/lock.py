@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...keys import private_files
-from ...keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, identify, locate, reason_in
+from ...keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, identify, locate, locks, reason_in
 from ...keys.ownership import judge
 from ...schemas.refusal import Code, Refused
 from . import store_files
@@ -94,9 +94,9 @@ class StateLock:
 
     def _lock(self, fd: int) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not _locks(fd, fcntl.LOCK_EX):
+        while not locks(fd, fcntl.LOCK_EX):
             # A process that checks for a worker holds a shared lock for a moment; its release is not reported.
-            if not _locks(fd, fcntl.LOCK_SH) or time.monotonic() > deadline:
+            if not locks(fd, fcntl.LOCK_SH) or time.monotonic() > deadline:
                 raise self._held()
             fcntl.flock(fd, fcntl.LOCK_UN)
             select.poll().poll(_LOOK_AGAIN_MS)
@@ -144,7 +144,7 @@ class StateLock:
         if not _is_in(self._folder, LOCK, self._file):
             # The new file is locked before the old one, which has no name any more, is closed.
             file = self._open_file()
-            if not _locks(file, fcntl.LOCK_EX):
+            if not locks(file, fcntl.LOCK_EX):
                 os.close(file)
                 raise BlockingIOError(0, "another process holds it")
             os.close(self._file)
@@ -171,14 +171,6 @@ class StateLock:
         """Release the lock."""
         os.close(self._file)
         os.close(self._folder)
-
-
-def _locks(fd: int, how: int) -> bool:
-    try:
-        fcntl.flock(fd, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_in(folder: int, name: str, fd: int) -> bool:
