@@ -24,7 +24,7 @@ from .batch_tables import BatchFile, Defaults, JobTable, StdinText, Stop
 from .job_options import Misunderstood, Surroundings, Wishes, label_pairs, spec_from, variable_pairs
 from .job_records import is_record, table_of
 from .json_values import NotJson, Value, dotted, is_json, line_of, read_values
-from .msgspec_words import complaint
+from .key_advice import complaint
 from .octets import to_bytes
 from .plain_text import NotText, decode_text
 from .shell_words import NotWords, divide
