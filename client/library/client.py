@@ -197,7 +197,7 @@ class Client:
         """
         found = self._named(name)
         job = Job(self._session, JobKey(found.key.owner, found.key.id))
-        self._session.tracking.learn_job(found)
+        self._session.known_jobs.learn_job(found)
         return job
 
     def info(self, name: str) -> JobInfo:

@@ -34,7 +34,7 @@ class Job:
     def __init__(self, session: Session, key: JobKey, args: tuple[Text, ...] = ()) -> None:
         self.args = args
         self._session = session
-        self._record = session.tracking.record(key)
+        self._record = session.known_jobs.record(key)
         self._stdout: JobOutput | None = None
         self._stderr: JobOutput | None = None
 

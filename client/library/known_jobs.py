@@ -38,7 +38,7 @@ class Record:
         return self.watch is not None and not self.watch.ended
 
 
-class Tracking:
+class KnownJobs:
     """All records of one client. From `pending`, which whoever waits sets, jobs are taken as they are learnt to have ended."""
 
     def __init__(self, notice: Callable[[str], None] | None = None) -> None:

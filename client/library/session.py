@@ -20,7 +20,7 @@ from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Exchange
 from ..protocol.subscription import MISSED, Phase, Subscription
 from ..sockets.connection import Connection
-from .known_jobs import Record, Tracking
+from .known_jobs import KnownJobs, Record
 
 if TYPE_CHECKING:
     from .results import JobInfo
@@ -37,7 +37,7 @@ class Session:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.tracking = Tracking(connection.notice)
+        self.known_jobs = KnownJobs(connection.notice)
         self._watches: list[Exchange] = []
         # The subscription of a wait for jobs whose end nothing else reports.
         self._hearing: Subscription | None = None
@@ -64,13 +64,13 @@ class Session:
                 # First learnt, then taken: an exception of a signal handler in between costs nothing.
                 item = exchange.items[0]
                 if isinstance(item, request_pb2.Reply) and item.HasField("reports"):
-                    self.tracking.learn_reports(item.reports)
+                    self.known_jobs.learn_reports(item.reports)
                 self.connection.take(exchange)
         self._watch_lost = self._watch_lost or any(exchange.refusal for exchange in self._watches)
         self._watches = [exchange for exchange in self._watches if not exchange.ended]
         if self._hearing is not None:
             while (event := self._hearing.take()) is not None:
-                self.tracking.learn_event(event)
+                self.known_jobs.learn_event(event)
 
     # --- requests
 
@@ -95,7 +95,7 @@ class Session:
     def query(self, record: Record, deadline: float | None = None) -> job_pb2.Job:
         """Return what the worker knows about one job."""
         job = self.reply(query_by_key(record.key), "query_one", deadline).query_one.job
-        self.tracking.learn_job(job)
+        self.known_jobs.learn_job(job)
         return job
 
     def reply(self, request: request_pb2.Request, content: str, deadline: float | None = None) -> request_pb2.Reply:
@@ -128,11 +128,11 @@ class Session:
         """
         self.sort()
         open_records = [record for record in records if record.outcome is None]
-        self.tracking.pending = {record.key for record in open_records}
+        self.known_jobs.pending = {record.key for record in open_records}
         if first and len(open_records) < len(records):
             return
-        enough = max(len(self.tracking.pending) - 1, 0) if first else 0
-        while len(self.tracking.pending) > enough:
+        enough = max(len(self.known_jobs.pending) - 1, 0) if first else 0
+        while len(self.known_jobs.pending) > enough:
             self._watch_lost = False
             untold = [record for record in open_records if record.outcome is None and not record.is_watched]
             try:
@@ -140,7 +140,7 @@ class Session:
             except Refused as refused:
                 raise _first_refusal(untold) or refused from None
             untold = [record for record in untold if record.outcome is None]
-            if len(self.tracking.pending) > enough:
+            if len(self.known_jobs.pending) > enough:
                 self._hear(untold, enough, deadline)
 
     def _hear(self, untold: Sequence[Record], enough: int, deadline: float | None) -> None:
@@ -156,7 +156,7 @@ class Session:
                     self._step(deadline)
                 # What ended between the first query and the grant is in no event that will come.
                 self._query_all(untold, deadline)
-            while len(self.tracking.pending) > enough and not self._watch_lost:
+            while len(self.known_jobs.pending) > enough and not self._watch_lost:
                 if heard is not None and heard.phase is Phase.ENDED:
                     if heard.refusal is not None and heard.refusal.reason in MISSED:
                         # Events were missed: the caller queries the current state of the jobs.
@@ -174,11 +174,11 @@ class Session:
     def _follow(self, untold: Sequence[Record], enough: int, deadline: float | None) -> None:
         """Wait for one more end, over requests alone: the end of a log that is followed is that of its job."""
         look_at = time.monotonic() + _LOOK_SECONDS
-        pending = len(self.tracking.pending)
+        pending = len(self.known_jobs.pending)
         asked: list[Exchange] = []
         try:
             asked.extend(self._follow_end(record.key, deadline) for record in untold[:_FOLLOWED_AT_ONCE])
-            while enough < len(self.tracking.pending) == pending and not self._watch_lost:
+            while enough < len(self.known_jobs.pending) == pending and not self._watch_lost:
                 for exchange in asked:
                     while self.connection.take(exchange) is not None:
                         # What it writes is not wanted here.
@@ -197,7 +197,7 @@ class Session:
         sized = query_by_key(key)
         sized.query_one.stderr_range.length = 1
         reply = self.reply(sized, "query_one", deadline).query_one
-        self.tracking.learn_job(reply.job)
+        self.known_jobs.learn_job(reply.job)
         follow = request_pb2.FollowLog(key=key_to_wire(key), stream=request_pb2.STREAM_STDERR, start=reply.stderr_size)
         return self.connection.ask(request_pb2.Request(follow_log=follow))
 
@@ -218,7 +218,7 @@ class Session:
                 item = self.connection.next(asked[0], deadline)
                 asked.popleft()
                 if isinstance(item, request_pb2.Reply):
-                    self.tracking.learn_job(item.query_one.job)
+                    self.known_jobs.learn_job(item.query_one.job)
         finally:
             for exchange in asked:
                 self.connection.forget(exchange)
