@@ -30,11 +30,11 @@ from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..protocol.conversation import Conversation, Exchange, Greeted, Happened, Item, greeting
 from ..protocol.subscription import Subscription
-from .event_socket import Feed, locate
-from .monitored_socket import Link
+from .event_socket import EventSocket, locate
+from .monitored_socket import MonitoredSocket
 from .request_socket import RequestSocket
 from .retreat import Retreat
-from .signal_guard import Inside
+from .signal_guard import SignalGuard
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 # poll(2) takes a C int. A longer wait is repeated.
@@ -65,17 +65,19 @@ class Connection:
         # With `notice`, the caller knows that it waits.
         self._conversation = Conversation(identity, server_key, waits_outside=notice is not None)
         self._process = os.getpid()
-        self._inside = Inside()
+        self._guard = SignalGuard()
         self._context = new_context()
-        self._end = weakref.finalize(self, _end, self._context, self._inside, self._process)
+        self._end = weakref.finalize(self, _end, self._context, self._guard, self._process)
         self._closed = False
         # Only a private worker can be revived.
-        requests, news = (Link(kind, server_key, identity, connect_timeout, private=revive is not None) for kind in (zmq.DEALER, zmq.SUB))
+        requests, news = (
+            MonitoredSocket(kind, server_key, identity, connect_timeout, private=revive is not None) for kind in (zmq.DEALER, zmq.SUB)
+        )
         self._requests = RequestSocket(self._conversation, requests, self._context, Retreat(share=os.getpid() % 64 / 63))
-        self._feed = Feed(self._conversation, news, self._context)
+        self._events = EventSocket(self._conversation, news, self._context)
         # What freed readers were reading; any thread may append to it at any time.
         self._dropped: deque[Exchange | Subscription] = deque()
-        self._inside.repair = partial(_repair, self._requests, self._feed)
+        self._guard.repair = partial(_repair, self._requests, self._events)
 
     @property
     def greeted(self) -> bool:
@@ -154,9 +156,9 @@ class Connection:
         """Handle a subscription from now on; after each `pump`, `subscription.take` returns its events."""
         with self._enter():
             now = time.monotonic()
-            self._feed.add(subscription, now)
+            self._events.add(subscription, now)
             self._requests.open(self.endpoint, now)
-            self._feed.turn(now)
+            self._events.turn(now)
             self._flush()
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -164,7 +166,7 @@ class Connection:
         if self.closed:
             return
         with self._enter():
-            self._feed.remove(subscription)
+            self._events.remove(subscription)
             self._flush()
 
     # --- readers
@@ -187,10 +189,10 @@ class Connection:
     def close(self) -> None:
         """Close the sockets; the jobs continue. Raises RuntimeError while another thread uses the connection."""
         if self._process == os.getpid() and not self.closed:
-            self._inside.refuse_others()
+            self._guard.refuse_others()
         self._closed = True
         if self._end.detach() is not None:
-            _close(self._context, self._inside, self._process)
+            _close(self._context, self._guard, self._process)
 
     @property
     def closed(self) -> bool:
@@ -199,13 +201,13 @@ class Connection:
 
     # --- how
 
-    def _enter(self) -> Inside:
+    def _enter(self) -> SignalGuard:
         # When the interpreter exits, a daemon thread may still call: it waits for the end inside.
         if self.closed and (self._closed or threading.current_thread() is threading.main_thread()):
             raise RuntimeError("this connection was closed")
         if self._process != os.getpid():
             raise RuntimeError("this connection was made before a fork; the child needs its own")
-        return self._inside
+        return self._guard
 
     def _pump(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
         woken = False
@@ -215,7 +217,7 @@ class Connection:
             moved = self._tell()
             if came or woken or (deadline is not None and now >= deadline):
                 return came
-            if not (self._conversation.waits or len(self._feed) or wake_fds or deadline is not None):
+            if not (self._conversation.waits or len(self._events) or wake_fds or deadline is not None):
                 raise RuntimeError("there is nothing to wait for")
             if not moved:
                 woken = self._wait(deadline, wake_fds)
@@ -227,11 +229,11 @@ class Connection:
         refused = self._requests.watch(now)
         if refused is not None:
             failed = self._conversation.fail(refused)
-            came |= self._feed.end(refused)
+            came |= self._events.end(refused)
             came |= self._sort(failed)
-        if self._conversation.waits or len(self._feed):
+        if self._conversation.waits or len(self._events):
             self._requests.open(self.endpoint, now)
-        came |= self._feed.turn(now)
+        came |= self._events.turn(now)
         self._flush()
         return came
 
@@ -241,16 +243,16 @@ class Connection:
             any_happened = True
             if isinstance(what, Greeted):
                 self._requests.greeted()
-                self._feed.greeted(what, locate(what.hello.event_endpoint, self._requests.link.reached))
+                self._events.greeted(what, locate(what.hello.event_endpoint, self._requests.monitored.reached))
             else:
-                self._feed.answered(what)
+                self._events.answered(what)
         return any_happened
 
     def _flush(self) -> None:
         while self._dropped:
             what = self._dropped.popleft()
             if isinstance(what, Subscription):
-                self._feed.remove(what)
+                self._events.remove(what)
             else:
                 self._conversation.forget(what)
         self._requests.flush()
@@ -258,48 +260,48 @@ class Connection:
     def _tell(self) -> bool:
         """Report what happened to the connection and revive a lost one, which may both take long. Return whether the endpoint changed."""
         sentences, lost = self._requests.take_tidings()
-        revive = self._revive if lost and not self._requests.link.up else None
+        revive = self._revive if lost and not self._requests.monitored.up else None
         if not sentences and revive is None:
             return False
-        self._inside.let_signals_through()
+        self._guard.let_signals_through()
         for sentence in sentences:
             if self.notice is not None:
                 self.notice(sentence)
         endpoint = revive() if revive is not None else None
-        self._inside.hold_signals_back()
+        self._guard.hold_signals_back()
         if endpoint is None or endpoint == self.endpoint:
             return False
         self.endpoint = endpoint
-        self._requests.link.close()
+        self._requests.monitored.close()
         return True
 
     def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
         """Wait until something may have changed, and return whether a wake fd is readable."""
-        times = [at for at in (deadline, self._requests.due_at(), self._feed.due_at()) if at is not None]
-        watched = self._requests.waited_on() + self._feed.link.waited_on()
+        times = [at for at in (deadline, self._requests.due_at(), self._events.due_at()) if at is not None]
+        watched = self._requests.waited_on() + self._events.monitored.waited_on()
         milliseconds = max(0, math.ceil(min(min(times) - time.monotonic(), _LONGEST_WAIT_SECONDS) * 1000)) if times else -1
-        signals = self._inside.begin_wait()
+        signals = self._guard.begin_wait()
         awake = zmq.zmq_poll([*watched, *((fd, zmq.POLLIN) for fd in (*wake_fds, *signals))], milliseconds)
         readable_fds = {what for what, _ in awake if isinstance(what, int)}
-        self._inside.end_wait()
+        self._guard.end_wait()
         return not readable_fds.isdisjoint(wake_fds)
 
 
-def _repair(requests: RequestSocket, feed: Feed) -> None:
+def _repair(requests: RequestSocket, events: EventSocket) -> None:
     """Start over on a new connection, as after a loss: the last call was interrupted halfway."""
     requests.repair()
-    feed.repair()
+    events.repair()
 
 
-def _close(context: Context, inside: Inside, process: int) -> None:
+def _close(context: Context, guard: SignalGuard, process: int) -> None:
     """Close the sockets, then their context. In a forked process they belong to the parent."""
     if process == os.getpid():
         context.destroy(linger=0)
-        inside.close()
+        guard.close()
 
 
-def _end(context: Context, inside: Inside, process: int) -> None:
+def _end(context: Context, guard: SignalGuard, process: int) -> None:
     """Close what nobody refers to any more, or what is open when the interpreter exits."""
     # While a daemon thread waits inside, its sockets must not be closed: they end with the process.
-    if process == os.getpid() and inside.shut():
-        _close(context, inside, process)
+    if process == os.getpid() and guard.shut():
+        _close(context, guard, process)

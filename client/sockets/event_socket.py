@@ -15,7 +15,7 @@ from ...schemas.refusal import Code, Refused
 from ..protocol.conversation import Conversation, Exchange, Greeted
 from ..protocol.subscription import Phase, Subscription
 from . import diagnosis
-from .monitored_socket import Change, Link
+from .monitored_socket import Change, MonitoredSocket
 
 # The worker's heartbeat comes every few seconds. A grant that is silent for this long is gone, or its news do not get through.
 _SILENCE_SECONDS = 30.0
@@ -34,11 +34,11 @@ class _Reader:
         self.heard_at = now
 
 
-class Feed:
-    """The subscriptions of one connection. `link` is the event socket, opened in `context`."""
+class EventSocket:
+    """The subscriptions of one connection. `monitored` is the event socket, opened in `context`."""
 
-    def __init__(self, conversation: Conversation, link: Link, context: Context) -> None:
-        self.link = link
+    def __init__(self, conversation: Conversation, monitored: MonitoredSocket, context: Context) -> None:
+        self.monitored = monitored
         self._conversation = conversation
         self._context = context
         self._endpoint = ""
@@ -74,11 +74,11 @@ class Feed:
 
     def close(self) -> None:
         """Close the socket."""
-        self.link.close()
+        self.monitored.close()
 
     def repair(self) -> None:
         """Start over, as after a lost connection: a turn was interrupted halfway."""
-        self.link.close()
+        self.monitored.close()
         for exchange in self._by_exchange:
             self._conversation.forget(exchange)
         self._by_exchange.clear()
@@ -91,7 +91,7 @@ class Feed:
     def greeted(self, greeted: Greeted, event_endpoint: str) -> None:
         """Note which worker the conversation reached, and where it publishes."""
         if event_endpoint != self._endpoint:
-            self.link.close()
+            self.monitored.close()
             self._endpoint = event_endpoint
         for reader in self._readers.values():
             if not greeted.new_run:
@@ -121,10 +121,10 @@ class Feed:
         came |= self._watch(now)
         if not self._readers:
             # A connection is kept for the next reader, but not created without one.
-            if not self.link.up:
-                self.link.close()
+            if not self.monitored.up:
+                self.monitored.close()
             return came
-        if not self.link.is_open and self._endpoint:
+        if not self.monitored.is_open and self._endpoint:
             self._open(now)
         for reader in self._readers.values():
             if reader.subscription.phase is Phase.LIVE and now - reader.heard_at > _SILENCE_SECONDS:
@@ -141,21 +141,21 @@ class Feed:
     def due_at(self) -> float | None:
         """Return when `turn` has something to do even if nothing comes."""
         times = [reader.heard_at + _SILENCE_SECONDS for reader in self._readers.values() if reader.subscription.phase is Phase.LIVE]
-        link_due_at = self.link.due_at()
-        if link_due_at is not None:
-            times.append(link_due_at)
+        due_at = self.monitored.due_at()
+        if due_at is not None:
+            times.append(due_at)
         return min(times, default=None)
 
     # --- how
 
     def _open(self, now: float) -> None:
-        self.link.open(self._context, self._endpoint, now)
+        self.monitored.open(self._context, self._endpoint, now)
         self._by_topic.clear()
         for reader in self._readers.values():
             reader.topic = b""
 
     def _hear(self, now: float) -> bool:
-        socket = self.link.socket
+        socket = self.monitored.socket
         if socket is None:
             return False
         came = False
@@ -173,14 +173,14 @@ class Feed:
     def _watch(self, now: float) -> bool:
         """Tell the subscriptions what happened to the connection, and return whether that ended any."""
         ended = False
-        for change in self.link.watch(now):
+        for change in self.monitored.watch(now):
             if change is Change.DOWN:
                 # New grants, not the old ones on the next connection: the worker may notice the end of this one after the beginning
                 # of that, and treat the topic as abandoned.
                 for reader in self._readers.values():
                     self._renew(reader)
-            elif change is Change.FAILED and self.link.refusal is not None:
-                refusal = self.link.refusal
+            elif change is Change.FAILED and self.monitored.refusal is not None:
+                refusal = self.monitored.refusal
                 if refusal.code is Code.UNAVAILABLE and self._conversation.greeted:
                     refusal = diagnosis.no_events(self._endpoint, refusal)
                 ended |= self.end(refusal)
@@ -205,7 +205,7 @@ class Feed:
 
     def _set_topic(self, reader: _Reader) -> None:
         topic = reader.subscription.topic
-        socket = self.link.socket
+        socket = self.monitored.socket
         if topic == reader.topic or socket is None:
             return
         if reader.topic:

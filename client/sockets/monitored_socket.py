@@ -70,7 +70,7 @@ class Change(enum.Enum):
     FAILED = enum.auto()
 
 
-class Link:
+class MonitoredSocket:
     """A socket of `kind` that connects to one endpoint and accepts only the worker with the public key `server_key`.
 
     `private`: it is this user's private worker. The first connection fails after `connect_timeout` seconds; a lost one is retried without

@@ -15,7 +15,7 @@ from ...keys.sockets import Context, readable
 from ...schemas.refusal import Refused
 from ..protocol.conversation import Conversation, Happened
 from . import diagnosis
-from .monitored_socket import Change, Link
+from .monitored_socket import Change, MonitoredSocket
 from .retreat import Retreat
 
 _MESSAGES_A_TURN = 256
@@ -29,10 +29,10 @@ class Tidings(NamedTuple):
 
 
 class RequestSocket:
-    """The socket of one conversation. `link` is the socket, opened in `context`."""
+    """The socket of one conversation. `monitored` is the socket, opened in `context`."""
 
-    def __init__(self, conversation: Conversation, link: Link, context: Context, retreat: Retreat) -> None:
-        self.link = link
+    def __init__(self, conversation: Conversation, monitored: MonitoredSocket, context: Context, retreat: Retreat) -> None:
+        self.monitored = monitored
         self.retreat = retreat
         self._conversation = conversation
         self._context = context
@@ -44,12 +44,12 @@ class RequestSocket:
 
     def open(self, endpoint: str, now: float) -> None:
         """Connect, unless there is a connection or it is too early to try again."""
-        if not self.link.is_open and not self.retreat.lasts(now):
-            self.link.open(self._context, endpoint, now)
+        if not self.monitored.is_open and not self.retreat.lasts(now):
+            self.monitored.open(self._context, endpoint, now)
 
     def receive(self) -> Iterator[Happened]:
         """Receive messages, as many as are good for one turn, and iterate over what happened by each before the next is received."""
-        socket = self.link.socket
+        socket = self.monitored.socket
         for _ in range(_MESSAGES_A_TURN):
             if socket is None or not readable(socket):
                 break
@@ -67,7 +67,7 @@ class RequestSocket:
         if self.retreat.begin(now):
             self._sentences.append(f"{refused.message}; waiting until one is closed")
         self._unsent.clear()
-        self.link.close()
+        self.monitored.close()
         self._told_lost = self._told_lost or self._conversation.hello is not None
         self._conversation.lost()
 
@@ -76,12 +76,12 @@ class RequestSocket:
         self.retreat.end()
         if self._told_lost:
             self._told_lost = False
-            self._sentences.append(diagnosis.back(self.link.endpoint))
+            self._sentences.append(diagnosis.back(self.monitored.endpoint))
 
     def watch(self, now: float) -> Refused | None:
         """Tell the conversation what happened to the connection. Return why there is none, if that is final."""
         refusal = None
-        for change in self.link.watch(now):
+        for change in self.monitored.watch(now):
             self._unsent.clear()
             if change is Change.UP:
                 self._conversation.connected()
@@ -89,17 +89,17 @@ class RequestSocket:
                 self._conversation.lost()
                 self._lost = True
             if change is Change.DOWN:
-                self._sentences.append(diagnosis.lost(self.link.endpoint))
+                self._sentences.append(diagnosis.lost(self.monitored.endpoint))
                 self._told_lost = True
             if change is Change.FAILED:
-                refusal = self.link.refusal
+                refusal = self.monitored.refusal
         return refusal
 
     def flush(self) -> None:
         """Send what the conversation has to send, as far as it goes without waiting."""
         self._unsent.extend(self._conversation.outgoing())
-        socket = self.link.socket
-        while self._unsent and socket is not None and self.link.up:
+        socket = self.monitored.socket
+        while self._unsent and socket is not None and self.monitored.up:
             try:
                 socket.send(self._unsent[0], zmq.DONTWAIT)
             except zmq.Again:
@@ -115,14 +115,14 @@ class RequestSocket:
 
     def repair(self) -> None:
         """Start over on a new connection, as after a loss: a call was interrupted halfway."""
-        self.link.close()
+        self.monitored.close()
         self._unsent.clear()
         self._conversation.repair()
 
     def due_at(self) -> float | None:
         """Return when `watch` or `open` has something to do even if nothing comes."""
-        return min((at for at in (self.retreat.until, self.link.due_at()) if at is not None), default=None)
+        return min((at for at in (self.retreat.until, self.monitored.due_at()) if at is not None), default=None)
 
     def waited_on(self) -> list[tuple[zmq.Socket[bytes] | int, int]]:
         """Return what to poll."""
-        return self.link.waited_on(writable=bool(self._unsent))
+        return self.monitored.waited_on(writable=bool(self._unsent))

@@ -30,7 +30,7 @@ _NO_FD = -1
 _MANY = 4096
 
 
-class Inside:
+class SignalGuard:
     """A context manager for everything that changes a connection.
 
     `repair` is called if the last use was interrupted. It must not refer to the connection, which holds this object.

@@ -156,7 +156,7 @@ def test_a_program_that_closed_no_client_exits(daemon: FakeDaemon, identity: Ide
     "use",
     [
         "exits.wait(); one.events()",
-        "inside = one.connection._enter(); ready.set(); exits.wait(); inside.__enter__(); sys.stderr.write('entered')",
+        "guard = one.connection._enter(); ready.set(); exits.wait(); guard.__enter__(); sys.stderr.write('entered')",
         "events = one.events(); ready.set(); [*events]",
         "exits.wait(); one.close()",
     ],
@@ -203,7 +203,7 @@ def test_a_client_from_before_a_fork_is_refused_and_continues_in_the_parent(clie
 
 
 @pytest.mark.usefixtures("no_collector")
-@pytest.mark.parametrize("part", ["Link", "Feed", "Inside"])
+@pytest.mark.parametrize("part", ["MonitoredSocket", "EventSocket", "SignalGuard"])
 def test_an_interrupted_constructor_leaves_nothing(identity: Identity, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

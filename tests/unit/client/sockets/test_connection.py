@@ -21,7 +21,7 @@ from requirements import needs_ipv6
 from jobwire.client.protocol.exchange import Chunk, Exchange
 from jobwire.client.protocol.subscription import Phase, Subscription
 from jobwire.client.sockets.connection import Connection
-from jobwire.client.sockets.monitored_socket import Link
+from jobwire.client.sockets.monitored_socket import MonitoredSocket
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.sockets import new_context
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
@@ -146,7 +146,7 @@ def test_a_name_is_resolved_again_when_the_connection_is_lost(daemon: FakeDaemon
         daemon._host = "127.0.0.3"
         daemon.start()
         assert connection.call(listing(), soon())
-        assert connection._requests.link.reached.startswith("tcp://127.0.0.3:")
+        assert connection._requests.monitored.reached.startswith("tcp://127.0.0.3:")
 
 
 def test_a_name_that_is_not_known_yet_is_resolved_again(daemon: FakeDaemon, identity: Identity, names: Names) -> None:
@@ -609,7 +609,7 @@ def test_a_second_thread_is_told_to_use_its_own(connection: Connection, daemon: 
     thread = threading.Thread(target=connection.pump, args=(soon(), [read]))
     thread.start()
     # Looked at and not tried: the thread must not find it taken by us.
-    while "unlocked" in repr(connection._inside._busy):
+    while "unlocked" in repr(connection._guard._busy):
         thread.join(0.001)
 
     with pytest.raises(RuntimeError, match="another thread"):
@@ -646,9 +646,9 @@ def test_a_daemon_that_ends_during_the_handshake_is_found_again(daemon: FakeDaem
 
 def test_a_link_that_was_never_opened_closes(identity: Identity) -> None:
     context = new_context()
-    link = Link(zmq.DEALER, generate().public, identity, 1)
-    link.close()
+    monitored = MonitoredSocket(zmq.DEALER, generate().public, identity, 1)
+    monitored.close()
 
-    assert link.watch(0) == []
-    assert link.waited_on() == []
+    assert monitored.watch(0) == []
+    assert monitored.waited_on() == []
     context.term()

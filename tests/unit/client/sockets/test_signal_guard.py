@@ -7,7 +7,7 @@ import select
 import signal
 import threading
 
-from jobwire.client.sockets.signal_guard import Inside
+from jobwire.client.sockets.signal_guard import SignalGuard
 
 ROUNDS = 2_000
 SECONDS = 60
@@ -17,7 +17,7 @@ def test_no_signal_is_taken_from_a_program_with_a_wakeup_pipe_of_its_own() -> No
     read, write = os.pipe2(os.O_NONBLOCK)
     before = signal.signal(signal.SIGWINCH, lambda *_: None)
     pipe_before = signal.set_wakeup_fd(write)
-    inside = Inside(lambda: None)
+    guard = SignalGuard(lambda: None)
     heard: list[int] = []
     ended = threading.Event()
 
@@ -35,12 +35,12 @@ def test_no_signal_is_taken_from_a_program_with_a_wakeup_pipe_of_its_own() -> No
     try:
         sender.start()
         while not ended.is_set():
-            with inside:
-                assert inside.begin_wait() == []
-                inside.end_wait()
+            with guard:
+                assert guard.begin_wait() == []
+                guard.end_wait()
     finally:
         sender.join()
-        inside.close()
+        guard.close()
         signal.set_wakeup_fd(pipe_before)
         signal.signal(signal.SIGWINCH, before)
         os.close(read)
@@ -50,17 +50,17 @@ def test_no_signal_is_taken_from_a_program_with_a_wakeup_pipe_of_its_own() -> No
 
 def test_what_ended_a_wait_is_not_heard_again_later() -> None:
     before = signal.signal(signal.SIGWINCH, lambda *_: None)
-    inside = Inside(lambda: None)
+    guard = SignalGuard(lambda: None)
     try:
-        with inside:
-            pipe = inside.begin_wait()
+        with guard:
+            pipe = guard.begin_wait()
             signal.raise_signal(signal.SIGWINCH)
             assert select.select(pipe, [], [], SECONDS)[0] == pipe
-            inside.end_wait()
-        with inside:
-            pipe = inside.begin_wait()
+            guard.end_wait()
+        with guard:
+            pipe = guard.begin_wait()
             assert select.select(pipe, [], [], 0)[0] == []
-            inside.end_wait()
+            guard.end_wait()
     finally:
-        inside.close()
+        guard.close()
         signal.signal(signal.SIGWINCH, before)
