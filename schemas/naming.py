@@ -26,6 +26,8 @@ _PID = r"0|[1-9]\d{0,9}"
 _PID_AT_START = re.compile(rf"({_PID})@({_TIME})", re.ASCII)
 _FOLDER = re.compile(rf"({_PID})_({_TIME})(?:_({_TIME}))?", re.ASCII)
 _HEX_PREFIX = re.compile(r"[0-9a-f]{4,32}")
+# The beginning of a UUID from its first dash on.
+_DASHED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){0,3}-(?:[0-9a-f]{0,4}|(?<=.{24})[0-9a-f]{5,12})")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\[\]:+-]{0,127}")
 
 
@@ -155,9 +157,12 @@ def parse_typed(text: str) -> Typed:
 
 
 def prefix_of(text: str) -> str | None:
-    """Return the prefix of an id as hex digits without dashes, at least 4 of them; None if it cannot be one."""
-    digits = text.replace("-", "").lower()
-    return digits if _HEX_PREFIX.fullmatch(digits) else None
+    """Return the prefix of an id as hex digits without dashes, at least 4 of them; None if it cannot be one.
+
+    It has no dashes, or those of a UUID: a date such as 2024-11-28 is none.
+    """
+    typed = text.lower()
+    return typed.replace("-", "") if _HEX_PREFIX.fullmatch(typed) or _DASHED.fullmatch(typed) else None
 
 
 def name_problem(name: str) -> str | None:
@@ -167,7 +172,8 @@ def name_problem(name: str) -> str | None:
     if name == "last":
         return "the name 'last' means the newest job and cannot be given to one"
     if prefix_of(name) is not None:
-        return f"the name {name!r} looks like the beginning of an id"
+        # A command that names a job by the beginning of its id must not mean another job as soon as somebody gives one this name.
+        return f"the name {name!r} could be the beginning of an id, which has only the digits 0-9 and a-f; write it like job-{name}"
     return None
 
 

@@ -87,4 +87,4 @@ def id_or_new(typed: str | None) -> bytes:
     try:
         return parse_id(typed)
     except ValueError:
-        raise BadInput(f"--id: {typed!r} is not a UUID; leave it out, or make one with uuidgen") from None
+        raise BadInput(f"--id: {typed!r} is not a UUID; leave it out, or make one with: cat /proc/sys/kernel/random/uuid") from None

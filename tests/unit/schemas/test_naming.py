@@ -81,20 +81,35 @@ def test_each_way_to_name_a_job_is_recognized_by_its_form() -> None:
         parse_typed("what is this?")
 
 
-@pytest.mark.parametrize("name", ["fetch", "fetch[0]", "a-b_c.d:e+f", "x" * 128, "Z"])
+@pytest.mark.parametrize("name", ["fetch", "fetch[0]", "a-b_c.d:e+f", "x" * 128, "Z", "123", "2024-11-28", "cafe-1", "ab-cd-ef", "f" * 33])
 def test_valid_names_are_accepted(name: str) -> None:
     assert name_problem(name) is None
 
 
-@pytest.mark.parametrize("name", ["", "last", "abcd", "deadbeef", "has space", "x" * 129, "-n", "12@x", "1234-5678"])
+@pytest.mark.parametrize(
+    "name", ["", "last", "abcd", "deadbeef", "has space", "x" * 129, "-n", "12@x", "12345678-1234", "2024", "Cafe", "20241128"]
+)
 def test_names_that_look_like_something_else_are_not(name: str) -> None:
     assert name_problem(name)
 
 
 def test_a_prefix_has_at_least_four_digits() -> None:
     assert prefix_of("abc") is None
-    assert prefix_of("ABCD-12") == "abcd12"
+    assert prefix_of("ABCD12") == "abcd12"
     assert prefix_of("fetch") is None
+
+
+def test_a_prefix_has_no_dashes_or_those_of_a_uuid() -> None:
+    text = format_id(new_id())
+    assert [prefix_of(text[:length]) for length in range(4, 37)] == [text[:length].replace("-", "") for length in range(4, 37)]
+    assert not any(map(prefix_of, ("ABCD-12", "2024-11-28", "12345678-12345", f"{text[:9]}{text[10:]}", f"{text}0", f"-{text[:8]}")))
+
+
+def test_a_name_that_could_be_an_id_is_refused_with_a_name_to_use_instead() -> None:
+    for name in ("cafe", "2024", "f" * 32):
+        problem = name_problem(name)
+        assert problem is not None
+        assert name_problem(problem.rpartition(" ")[2]) is None
 
 
 def test_a_signal_has_its_name_or_number() -> None:

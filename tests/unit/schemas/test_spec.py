@@ -83,7 +83,7 @@ def test_empty_stdin_differs_from_no_stdin() -> None:
         (JobSpec((b"a",), directory=b"here"), "not an absolute path"),
         (JobSpec((b"a",), directory=b"/\0"), "NUL"),
         (JobSpec((b"a",), stdin=b"x" * (LARGEST_STDIN + 1)), "standard input"),
-        (JobSpec((b"a",), name="deadbeef"), "looks like the beginning of an id"),
+        (JobSpec((b"a",), name="deadbeef"), "could be the beginning of an id.*write it like job-deadbeef"),
         (JobSpec((b"a",), labels=(("", "x"),)), "label"),
         (JobSpec((b"a",), labels=tuple((str(n), "") for n in range(65))), "65 labels"),
         (JobSpec((b"a",), stop_signal=signal.NSIG), "not the number of a signal"),
