@@ -118,8 +118,7 @@ def _check_labels(labels: tuple[tuple[str, str], ...]) -> None:
 
 def digest(spec: JobSpec) -> bytes:
     """Return a hash of the fields (BLAKE2b, 16 bytes), whatever the order of labels and of environment variables."""
-    # Only the worker needs it, and it takes 2 ms to import.
-    import hashlib  # noqa: PLC0415
+    import hashlib  # noqa: PLC0415 -- 2 ms that only the worker needs
 
     hasher = hashlib.blake2b(digest_size=16)
 

@@ -255,7 +255,7 @@ def _variable(item: str) -> tuple[str, str]:
 
 def _folder(default: str, said: str) -> bytes:
     # Not pathlib, which would drop `..`: wrong behind a symbolic link.
-    folder = os.path.join(default, said) if said and default else said or default  # noqa: PTH118
+    folder = os.path.join(default, said) if said and default else said or default  # noqa: PTH118 -- as above
     if folder and not folder.startswith("/"):
         raise Refused(
             Code.INVALID_ARGUMENT,

@@ -31,7 +31,7 @@ def takes_job_options(verb: Callable[..., None]) -> Callable[..., None]:
         verb(wishes=Wishes(**{key: value for key, value in wishes.items() if value is not None}), **said)
 
     own = [parameter for parameter in inspect.signature(verb, eval_str=True).parameters.values() if parameter.name != "wishes"]
-    with_wishes.__signature__ = inspect.Signature([*own, *map(_parameter, OPTIONS)])  # type: ignore[attr-defined]
+    with_wishes.__signature__ = inspect.Signature([*own, *map(_parameter, OPTIONS)])  # type: ignore[attr-defined] # reason: for inspect
     # The signature has everything; annotations copied by wraps() would have to be evaluated a second time.
     with_wishes.__annotations__ = {}
     return with_wishes
