@@ -226,7 +226,8 @@ class Connection:
         """Receive everything that came and send everything that is due; never waits."""
         came = self._sort(self._requests.receive())
         self._requests.back_off(now)
-        refused = self._requests.watch(now)
+        # While messages come there is a connection: its monitor is looked at when none does.
+        refused = None if came else self._requests.watch(now)
         if refused is not None:
             failed = self._conversation.fail(refused)
             came |= self._events.end(refused)

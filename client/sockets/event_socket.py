@@ -117,6 +117,8 @@ class EventSocket:
 
     def turn(self, now: float) -> bool:
         """Receive what came and send what is due. Return whether anything came or ended."""
+        if not self._readers and self.monitored.is_idle:
+            return False
         came = self._hear(now)
         came |= self._watch(now)
         if not self._readers:

@@ -107,6 +107,11 @@ class MonitoredSocket:
         """Whether there is a socket, or will be one when the host's addresses are known."""
         return self.socket is not None or self._resolution is not None or self._next_at is not None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to `watch`."""
+        return not self.is_open and self._give_up_at is None
+
     def open(self, context: Context, endpoint: str, now: float) -> None:
         """Begin to connect, without waiting.
 
@@ -178,7 +183,8 @@ class MonitoredSocket:
     def watch(self, now: float) -> list[Change]:
         """Return what changed. A socket that libzmq gave up is closed, and has to be opened again by its user."""
         changes = []
-        self._resolved(now)
+        if self._resolution is not None:
+            self._resolved(now)
         while self._monitor is not None and readable(self._monitor):
             event, value = _EVENT_FORM.unpack(self._monitor.recv_multipart(zmq.DONTWAIT)[0])
             change = self._change(event, value, now)
@@ -189,7 +195,7 @@ class MonitoredSocket:
                 self._sight.unknown_name = "no name server answered in time"
             reason = diagnosis.no_connection(self.endpoint, self._server_key, self._connect_timeout, self._sight, private=self._private)
             changes.append(self._fail(reason))
-        elif any(at is not None and now >= at for at in (self._stalled_at, self._next_at)):
+        elif (self._stalled_at is not None and now >= self._stalled_at) or (self._next_at is not None and now >= self._next_at):
             # Opening it again tries the next address of a host name.
             self.close()
         return changes

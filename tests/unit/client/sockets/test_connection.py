@@ -21,7 +21,7 @@ from requirements import needs_ipv6
 from jobwire.client.protocol.exchange import Chunk, Exchange
 from jobwire.client.protocol.subscription import Phase, Subscription
 from jobwire.client.sockets.connection import Connection
-from jobwire.client.sockets.monitored_socket import MonitoredSocket
+from jobwire.client.sockets.monitored_socket import Change, MonitoredSocket
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.sockets import new_context
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
@@ -644,11 +644,26 @@ def test_a_daemon_that_ends_during_the_handshake_is_found_again(daemon: FakeDaem
     connection.close()
 
 
-def test_a_link_that_was_never_opened_closes(identity: Identity) -> None:
+def test_a_socket_that_was_never_opened_closes(identity: Identity) -> None:
     context = new_context()
     monitored = MonitoredSocket(zmq.DEALER, generate().public, identity, 1)
     monitored.close()
 
     assert monitored.watch(0) == []
     assert monitored.waited_on() == []
+    context.term()
+
+
+def test_a_socket_that_is_closed_before_it_connected_is_idle_once_its_time_is_over(identity: Identity) -> None:
+    context = new_context()
+    monitored = MonitoredSocket(zmq.SUB, generate().public, identity, 1)
+    assert monitored.is_idle
+    monitored.open(context, "tcp://127.0.0.1:1", 0)
+    monitored.close()
+
+    # The next one to open it has the full time again.
+    assert not monitored.is_idle
+    assert monitored.due_at() == 1
+    assert monitored.watch(1) == [Change.FAILED]
+    assert monitored.is_idle
     context.term()
