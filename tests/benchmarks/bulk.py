@@ -31,7 +31,7 @@ def measure(ground: Ground) -> list[Line]:
         job_id, log = _leave_a_log(client, stage, blocks)
         read = in_turns(lambda: megabytes_a_second(log, CHUNK_BYTES), lambda: _read_by_command(stage, job_id, log), rounds)
         note = f"limit: CURVE alone, chunks of {CHUNK_BYTES // 1024} KiB; ours: the whole command, its start included"
-        lines.append(read.line(f"jobwire logs of {_size(blocks)} to a pipe", "MB/s", share(60, 85), note=note))
+        lines.append(read.line(f"jobwire logs of {_size(blocks)} to a pipe", "MB/s", share(70, 85), note=note))
     if not ground.quick:
         lines.append(_on_disk(ground, blocks))
     return lines

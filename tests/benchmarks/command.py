@@ -27,7 +27,7 @@ def measure(ground: Ground) -> list[Line]:
         for once in (limit, ours, limit, ours):
             once()
         pairs = in_turns(limit, ours, rounds)
-    return [pairs.line("jobwire run -- true", "ms", at_most(1.4, 1.1), note=f"limit: python -c '{_IMPORTS}'")]
+    return [pairs.line("jobwire run -- true", "ms", at_most(1.2, 1.1), note=f"limit: python -c '{_IMPORTS}'")]
 
 
 def _milliseconds(command: Sequence[str], environment: Mapping[str, str]) -> float:

@@ -29,8 +29,8 @@ def measure(ground: Ground) -> list[Line]:
         shared_out = {name: _kilobytes(pid, "Pss") / 1000 for name, pid in stage.pids.items()}
     return [
         amount(f"idle for {seconds} s, processor time", sum(spent.values()), at_most(0, 0, "ticks"), note=_each(spent)),
-        amount("idle, RSS together", sum(resident.values()), at_most(70, 45, "MB"), note=_each(resident)),
-        amount("idle, PSS together", sum(shared_out.values()), at_most(70, 45, "MB"), judged=False, note=_each(shared_out)),
+        amount("idle, RSS together", sum(resident.values()), at_most(60, 45, "MB"), note=_each(resident)),
+        amount("idle, PSS together", sum(shared_out.values()), at_most(60, 45, "MB"), judged=False, note=_each(shared_out)),
     ]
 
 

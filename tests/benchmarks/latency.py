@@ -37,7 +37,7 @@ def measure(ground: Ground) -> list[Line]:
 
 def _quiet(ground: Ground, logs: Path, *, judged: bool) -> list[Line]:
     where = "" if judged else ", logs on disk"
-    acknowledged, end_known = at_most(2.0, 1.4), at_most(2.5, 1.6)
+    acknowledged, end_known = at_most(1.7, 1.4), at_most(1.8, 1.5)
     acknowledged_what = f"submit until acknowledged durable, p50{where}"
     end_known_whats = {
         _LONGER_MS: f"last instruction until the end is known, job of {_LONGER_MS} ms, p50{where}",

@@ -38,8 +38,8 @@ class Way:
 def measure(ground: Ground) -> list[Line]:
     """Measure both kinds of requests, with the logs in memory, and once with everything on disk."""
     ways = (
-        Way("jobs of one start", share(28, 45), launch_at_once),
-        Way(f"jobs of a request each, {IN_FLIGHT} in flight", share(20, 35), launch_singly),
+        Way("jobs of one start", share(37, 45), launch_at_once),
+        Way(f"jobs of a request each, {IN_FLIGHT} in flight", share(28, 35), launch_singly),
     )
     try:
         ground.compiled("limits/spawn_limit.c")
