@@ -29,8 +29,13 @@ class Resolution:
         self._found: list[str] = []
         self._problem: list[str] = []
         # A lookup without an answer must not keep the program running.
-        arguments = (host, int(port), self._found, self._problem, os.dup(self.fd))
-        threading.Thread(target=_look, args=arguments, name="jobwire-resolver", daemon=True).start()
+        told = os.dup(self.fd)
+        arguments = (host, int(port), self._found, self._problem, told)
+        try:
+            threading.Thread(target=_look, args=arguments, name="jobwire-resolver", daemon=True).start()
+        except RuntimeError:
+            os.close(told)
+            raise
 
     def answer(self) -> tuple[list[str], str] | None:
         """Return the endpoints by address, or why there are none; None while there is no answer."""
