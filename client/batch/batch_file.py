@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -21,7 +21,8 @@ from ...schemas.text import toml_text
 from ...schemas.text.msgspec_errors import Path, understand
 from ...schemas.text.sizes import format_size
 from .batch_tables import BatchFile, Defaults, JobTable, StdinText, Stop
-from .job_options import Misunderstood, Surroundings, Wishes, label_pairs, spec_from, variable_pairs
+from .caller_variables import Variables, as_table, find, merge, note_of, of_this_process
+from .job_options import Misunderstood, Surroundings, Wishes, label_pairs, read_env, spec_from
 from .job_records import is_record, table_of
 from .json_values import NotJson, Value, dotted, is_json, line_of, read_values
 from .key_advice import complaint
@@ -53,9 +54,14 @@ class Batch:
         return ids
 
 
-def read_batch(text: bytes, file: str, around: Surroundings, *, lines: bool = False) -> Batch:
+# For no jobs in particular.
+_NOTHING = Wishes()
+
+
+def read_batch(text: bytes, file: str, around: Surroundings, *, lines: bool = False, over: Wishes = _NOTHING) -> Batch:
     """Return the batch that a file describes; `file` is its name in messages.
 
+    `over`: options for all jobs, which count more than those in the file, and which are valid.
     Raises `Refused(INVALID_ARGUMENT)` naming file, line and key.
     """
     if len(text) > LARGEST_FILE:
@@ -69,9 +75,9 @@ def read_batch(text: bytes, file: str, around: Surroundings, *, lines: bool = Fa
         if kind := _OTHER_FORM.match(decoded):
             at = Place(decoded.count("\n", 0, kind.start(1)) + 1)
             raise _wrong(file, at, f"this is not a command: the file is {'JSON' if kind['json'] else 'TOML'}", "leave --lines out")
-        return _read_commands(decoded, file, around)
+        return _read_commands(decoded, file, around, over)
     found, place = _read_json(decoded, file) if is_json(decoded) else _read_toml(decoded, file)
-    return _understand(found, file, around, place)
+    return _understand(found, file, around, place, over)
 
 
 # What no program's name begins with, where a file of commands begins.
@@ -169,7 +175,7 @@ def _finder(text: str, begin: int) -> _Finder:
     return find
 
 
-def _read_commands(text: str, file: str, around: Surroundings) -> Batch:
+def _read_commands(text: str, file: str, around: Surroundings, over: Wishes) -> Batch:
     jobs: list[JobTable] = []
     numbers: list[int] = []
     warnings = []
@@ -189,8 +195,8 @@ def _read_commands(text: str, file: str, around: Surroundings) -> Batch:
             warnings.append(f"{file}, line {number}: {what} is passed on unchanged, as no shell runs; to use one: sh -c '...'")
     if not jobs:
         raise Refused(Code.INVALID_ARGUMENT, f"{file} contains no job", "write one command per line")
-    batch = _understand(BatchFile(job=jobs), file, around, lambda path: Place(numbers[int(path[1])]))
-    return replace(batch, warnings=tuple(warnings))
+    batch = _understand(BatchFile(job=jobs), file, around, lambda path: Place(numbers[int(path[1])]), over)
+    return replace(batch, warnings=(*batch.warnings, *warnings))
 
 
 def _check_count(jobs: int, file: str) -> None:
@@ -198,7 +204,17 @@ def _check_count(jobs: int, file: str) -> None:
         raise Refused(Code.INVALID_ARGUMENT, f"{file} has more than {MOST_JOBS_PER_START} jobs, the limit for a batch", "divide it")
 
 
-def _understand(found: BatchFile, file: str, around: Surroundings, find: _Finder) -> Batch:
+class _Shared(NamedTuple):
+    """What the jobs of a file share, read once: defaults, options that count more than the file, variables of the caller and of both."""
+
+    defaults: Defaults
+    over: Wishes
+    caller: dict[str, str]
+    of_defaults: Variables
+    of_over: Variables
+
+
+def _understand(found: BatchFile, file: str, around: Surroundings, find: _Finder, over: Wishes) -> Batch:
     if not found.job:
         raise Refused(Code.INVALID_ARGUMENT, f"{file} contains no job", "write a table [[job]] with a key argv for each job")
     _check_count(len(found.job), file)
@@ -206,15 +222,23 @@ def _understand(found: BatchFile, file: str, around: Surroundings, find: _Finder
         raise _wrong(file, find(("batch", "name")), problem)
     if not 0 <= found.batch.parallel <= MOST_JOBS_PER_START:
         raise _wrong(file, find(("batch", "parallel")), f"{found.batch.parallel} is not a number of jobs")
+    caller = of_this_process()
+    alone = _Shared(Defaults(), over, caller, _NO_VARIABLES, read_env(over.env, caller))
     # On its own, so that mistakes in it are not blamed on the first job.
-    sound = _spec(JobTable(argv=["true"]), found.defaults, file, around, _below(find, "defaults"))
-    # Read once, not for each job.
+    sound, _ = _spec(_as_job(found.defaults), alone, file, around, _below(find, "defaults"))
     others = msgspec.structs.replace(found.defaults, stdin=None)
+    shared = alone._replace(defaults=others, of_defaults=read_env(others.env, caller))
     jobs = []
+    withheld: dict[str, None] = {}
     for index, table in enumerate(found.job):
-        spec = _spec(table, others, file, around, _below(find, "job", index))
+        spec, left_out = _spec(table, shared, file, around, _below(find, "job", index))
         jobs.append(spec if table.stdin is not None else replace(spec, stdin=sound.stdin))
-    return Batch(found.batch.name, found.batch.parallel, tuple(jobs))
+        withheld |= dict.fromkeys(left_out)
+    return Batch(found.batch.name, found.batch.parallel, tuple(jobs), (note_of(withheld),) if withheld else ())
+
+
+def _as_job(defaults: Defaults) -> JobTable:
+    return JobTable(argv=["true"], **msgspec.structs.asdict(defaults))
 
 
 # Where a batch file has several keys for one option of the command line.
@@ -222,31 +246,42 @@ _KEYS: dict[str, Path] = {"stop_signal": ("stop", "signal"), "grace": ("stop", "
 _STDIN_TEXT = 'for the text itself write stdin = { text = "..." }'
 
 
-def _spec(table: JobTable, defaults: Defaults, file: str, around: Surroundings, find: _Finder) -> JobSpec:
+def _spec(table: JobTable, shared: _Shared, file: str, around: Surroundings, find: _Finder) -> tuple[JobSpec, tuple[str, ...]]:
+    """Return a job, and the secrets that it does not get."""
     try:
-        return spec_from(table.argv, _wishes(table, defaults), around)
+        variables = _variables(table, shared)
+        return spec_from(table.argv, _wishes(table, shared, as_table(variables)), around), variables.withheld
     except Misunderstood as problem:
-        is_file = problem.key == "stdin" and isinstance(_first(table.stdin, defaults.stdin), str)
+        is_file = problem.key == "stdin" and isinstance(_first(table.stdin, shared.defaults.stdin), str)
         next_step = problem.next_step or (_STDIN_TEXT if is_file else "")
         raise _wrong(file, find(_KEYS.get(problem.key, (problem.key,))), problem.message, next_step) from None
 
 
-def _wishes(job: JobTable, defaults: Defaults) -> Wishes:
+_NO_VARIABLES = Variables({}, {})
+
+
+def _variables(job: JobTable, shared: _Shared) -> Variables:
+    _check_once("env", job.env)
+    takes_all = shared.over.env_all or _first(job.env_all, shared.defaults.env_all)
+    everything = find(shared.caller) if takes_all else _NO_VARIABLES
+    return merge([everything, shared.of_defaults, read_env(job.env, shared.caller), shared.of_over])
+
+
+def _wishes(job: JobTable, shared: _Shared, variables: dict[str, str]) -> Wishes:
+    over, defaults = shared.over, shared.defaults
     stop, stop_default = job.stop or Stop(), defaults.stop or Stop()
-    for table in (job, defaults):
-        _check_once("env", table.env)
-        _check_once("labels", table.labels)
+    _check_once("labels", job.labels)
     return Wishes(
         name=job.name,
-        dir=_first(job.dir, defaults.dir),
-        env=variable_pairs(defaults.env or ()) | variable_pairs(job.env or ()),
+        dir=_first(over.dir, _first(job.dir, defaults.dir)),
+        env=variables,
         stdin=_stdin(_first(job.stdin, defaults.stdin)),
-        time_limit=_first(job.time_limit, defaults.time_limit),
-        stop_signal=_first(stop.signal, stop_default.signal),
-        grace=_first(stop.grace, stop_default.grace),
-        output_limit=_first(job.output_limit, defaults.output_limit),
-        linger=_first(job.linger, defaults.linger) or False,
-        labels=label_pairs(defaults.labels or ()) | label_pairs(job.labels or ()),
+        time_limit=_first(over.time_limit, _first(job.time_limit, defaults.time_limit)),
+        stop_signal=_first(over.stop_signal, _first(stop.signal, stop_default.signal)),
+        grace=_first(over.grace, _first(stop.grace, stop_default.grace)),
+        output_limit=_first(over.output_limit, _first(job.output_limit, defaults.output_limit)),
+        linger=over.linger or _first(job.linger, defaults.linger) or False,
+        labels=label_pairs(defaults.labels or ()) | label_pairs(job.labels or ()) | label_pairs(over.labels),
     )
 
 

@@ -22,6 +22,7 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The table `[defaults]`: values for every job that does not set them."""
 
     env: dict[str, str] | list[str] | None = None
+    env_all: bool | None = None
     dir: str | None = None
     stdin: str | StdinText | None = None
     time_limit: str | int | float | None = None

@@ -20,7 +20,8 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.spec import LARGEST_STDIN, JobSpec, check
 from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size
-from .octets import to_bytes, to_text
+from .caller_variables import Variables, as_table, find, merge, of_this_process, read_variables
+from .octets import to_bytes
 from .reading import STDIN, read_whole
 
 
@@ -49,8 +50,11 @@ OPTIONS = (
     Option("name", ("-n", "--name"), "NAME", "Name the job."),
     Option("dir", ("-C", "--dir"), "DIR", "Run in this folder of the worker's machine.", keyword="cwd"),
     Option(
-        "env", ("-e", "--env"), "K[=V]", "Set a variable of the job's environment. K alone copies the value from this shell.", many=True
+        *("env", ("-e", "--env"), "K[=V]"),
+        "Set a variable of the job's environment. K alone copies the value from this shell, and 'LC_*' all whose names match.",
+        many=True,
     ),
+    Option("env_all", ("--env-all",), "", "Copy the variables of this shell, PATH included, except what looks like a secret.", switch=True),
     Option("stdin", ("--stdin",), "FILE|-", "Use this file as standard input; - is this command's own. Default: empty.", keyword="input"),
     Option("time_limit", ("-t", "--time-limit"), "TIME", "Stop the job after this time: 90, 10s, 1h30m. Default: no limit."),
     Option("stop_signal", ("--stop-signal",), "SIGNAL", "Signal to send first when the job is stopped. Default: TERM."),
@@ -68,6 +72,7 @@ class Wishes:
     name: str | None = None
     dir: str | None = None
     env: Iterable[str] | Mapping[str, str] = ()
+    env_all: bool = False
     stdin: str | bytes | None = None
     time_limit: str | float | None = None
     stop_signal: str | int | None = None
@@ -106,7 +111,7 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         raise Refused(Code.FAILED_PRECONDITION, "the current folder was removed", "go to another one: cd")
     spec = JobSpec(
         argv=_understand("argv", _arguments, argv),
-        environment=_understand("env", _variables, wishes.env),
+        environment=_pairs(variables_of(wishes)),
         directory=_understand("dir", partial(_folder, around.jobs), wishes.dir or ""),
         stdin=_understand("stdin", partial(_read, around.files), wishes.stdin),
         name=_understand("name", _name, wishes.name or ""),
@@ -215,12 +220,21 @@ def label_pairs(said: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
     return dict(said) if isinstance(said, Mapping) else _understand("labels", lambda items: dict(map(_label, items)), said)
 
 
-def variable_pairs(said: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
-    """Return variables as a table, from `K=V` or the name of one that is set here.
+def read_env(said: Iterable[str] | Mapping[str, str] | None, caller: Mapping[str, str]) -> Variables:
+    """Return the variables of `env`; those of the caller are taken by name or pattern.
 
     Raises `Misunderstood`.
     """
-    return dict(said) if isinstance(said, Mapping) else _understand("env", lambda items: dict(map(_variable, items)), said)
+    return _understand("env", partial(read_variables, caller=caller), said or ())
+
+
+def variables_of(wishes: Wishes) -> Variables:
+    """Return all variables that the options ask for, with those of this process.
+
+    Raises `Misunderstood`.
+    """
+    caller = of_this_process() if wishes.env_all or not isinstance(wishes.env, Mapping) else {}
+    return merge([find(caller), read_env(wishes.env, caller)] if wishes.env_all else [read_env(wishes.env, caller)])
 
 
 def _labels(said: Iterable[str] | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -238,19 +252,8 @@ def _label(item: str) -> tuple[str, str]:
     return name, value
 
 
-def _variables(said: Iterable[str] | Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple((to_bytes(name), to_bytes(value)) for name, value in variable_pairs(said).items())
-
-
-def _variable(item: str) -> tuple[str, str]:
-    name, is_set, value = item.partition("=")
-    if is_set:
-        return name, value
-    # As in docker-run(1), a name alone copies the value from here; but it is an error if it is not set.
-    inherited = os.environb.get(to_bytes(name))
-    if inherited is None:
-        raise Refused(Code.INVALID_ARGUMENT, f"the environment variable {name!r} is not set here", f"write {name}=VALUE, or set it first")
-    return name, to_text(inherited)
+def _pairs(variables: Variables) -> tuple[tuple[bytes, bytes], ...]:
+    return _understand("env", lambda table: tuple((to_bytes(name), to_bytes(value)) for name, value in table.items()), as_table(variables))
 
 
 def _folder(default: str, said: str) -> bytes:

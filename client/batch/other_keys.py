@@ -16,6 +16,7 @@ _OF_JOBS = {
     **dict.fromkeys(("command", "cmd", "args", "arguments", "exec", "program", "executable", "run", "commandline"), _ARGV),
     **dict.fromkeys(("cwd", "directory", "workdir", "working_dir", "working_directory", "chdir", "folder", "path"), "dir"),
     **dict.fromkeys(("environment", "envs", "variables", "vars", "environ"), "env"),
+    **dict.fromkeys(("export", "inherit_env", "getenv", "pass_env"), "env_all, as in env_all = true"),
     **dict.fromkeys(("timeout", "walltime", "wall_time", "runtime", "limit", "time", "max_time", "deadline"), "time_limit"),
     **dict.fromkeys(("input", "in", "text"), 'stdin, as in stdin = "FILE" or stdin = { text = "..." }'),
     **dict.fromkeys(("tags", "label", "meta", "metadata", "annotations"), "labels"),
@@ -24,7 +25,7 @@ _OF_JOBS = {
     **dict.fromkeys(("title", "job_name", "jobname"), "name"),
     **dict.fromkeys(("max_output", "output_size"), "output_limit"),
 }
-_KEYS_OF_JOBS = ("argv", "dir", "env", "stdin", "time_limit", "stop", "output_limit", "linger", "labels")
+_KEYS_OF_JOBS = ("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels")
 _OF_THE_FILE = {
     **dict.fromkeys(("jobs", "task", "tasks", "step", "steps"), _JOB),
     **dict.fromkeys(("default", "common", "all"), "defaults"),

@@ -1,11 +1,14 @@
-"""The description of a job on the command line: COMMAND, `--id`, and an option for each entry of `OPTIONS` in batch/job_options.py."""
+"""The description of a job on the command line: COMMAND, `--id`, and an option for each entry of `OPTIONS` in batch/job_options.py.
+
+The same options describe all jobs of a batch, except those of one job alone.
+"""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,25 +16,40 @@ import typer
 
 from ...schemas.naming import new_id, parse_id
 from ...schemas.spec import JobSpec
-from ..batch.job_options import OPTIONS, Misunderstood, Option, Surroundings, Wishes, spec_from
+from ..batch.caller_variables import note_of
+from ..batch.job_options import OPTIONS, Misunderstood, Option, Surroundings, Wishes, spec_from, variables_of
 from ..batch.octets import as_typed, to_text
 from ..config import contexts
 from .exit_status import BadInput
+from .terminal.screen import say
 
 Command = Annotated[list[str], typer.Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; no shell is used.")]
 JobId = Annotated[str | None, typer.Option("--id", metavar="UUID", help="Id of the job: the same id never starts a second one.")]
 
 
+# Of one job: the name of a batch is in its file, and its jobs cannot share a standard input.
+_OF_ONE_JOB = frozenset(("name", "stdin"))
+OF_ALL_JOBS = tuple(option for option in OPTIONS if option.key not in _OF_ONE_JOB)
+
+
 def takes_job_options(verb: Callable[..., None]) -> Callable[..., None]:
     """Return a command with an option for each entry of `OPTIONS`; their values are passed to it as `wishes`."""
+    return _taking(OPTIONS, verb)
 
+
+def takes_options_of_all_jobs(verb: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with those options that can be given for all jobs of a batch; their values are passed to it as `wishes`."""
+    return _taking(OF_ALL_JOBS, verb)
+
+
+def _taking(options: Sequence[Option], verb: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(verb)
     def with_wishes(**said: Any) -> None:
-        wishes = {option.key: said.pop(option.key) for option in OPTIONS}
+        wishes = {option.key: said.pop(option.key) for option in options}
         verb(wishes=Wishes(**{key: value for key, value in wishes.items() if value is not None}), **said)
 
     own = [parameter for parameter in inspect.signature(verb, eval_str=True).parameters.values() if parameter.name != "wishes"]
-    with_wishes.__signature__ = inspect.Signature([*own, *map(_parameter, OPTIONS)])  # type: ignore[attr-defined] # reason: for inspect
+    with_wishes.__signature__ = inspect.Signature([*own, *map(_parameter, options)])  # type: ignore[attr-defined] # reason: for inspect
     # The signature has everything; annotations copied by wraps() would have to be evaluated a second time.
     with_wishes.__annotations__ = {}
     return with_wishes
@@ -44,13 +62,32 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 def job_spec(command: list[str], wishes: Wishes, context: str) -> JobSpec:
-    """Return a valid spec from the command line, for a job in this context.
+    """Return a valid spec from the command line, for a job in this context. Says which secrets it does not get.
 
     Raises BadInput that names the option.
     """
+    typed = _as_typed(wishes)
+    spec = _valid(command, typed, context)
+    if note := note_of(variables_of(typed).withheld):
+        say(note)
+    return spec
+
+
+def wishes_of_all_jobs(wishes: Wishes, context: str) -> Wishes:
+    """Return options for all jobs of a batch, which are valid.
+
+    Raises BadInput that names the option.
+    """
+    typed = _as_typed(wishes)
+    # Any program will do.
+    _valid(["true"], typed, context)
+    return typed
+
+
+def _valid(command: list[str], typed: Wishes, context: str) -> JobSpec:
     flags = {option.key: "/".join(option.flags) for option in OPTIONS}
     try:
-        return spec_from(map(as_typed, command), _as_typed(wishes), surroundings(context))
+        return spec_from(map(as_typed, command), typed, surroundings(context))
     except Misunderstood as problem:
         flag = flags.get(problem.key, "")
         raise BadInput(f"{flag}: {problem}" if flag else str(problem)) from None

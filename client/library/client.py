@@ -105,6 +105,7 @@ class Client:
         input: bytes | None = None,  # noqa: A002 -- as subprocess calls it
         cwd: Text | None = None,
         env: Mapping[str, Text] | Mapping[bytes, Text] | None = None,
+        env_all: bool = False,
         name: str = "",
         labels: Mapping[str, str] | None = None,
         time_limit: Duration | None = None,
@@ -122,9 +123,10 @@ class Client:
 
         `id`: made by the caller, 16 bytes or the text of a UUID; a repeated call with the same id and options is the same job.
         `input`: its standard input; empty by default. `cwd`: an absolute path on the worker's machine; by default that of the worker.
-        `env`: variables to add to a clean environment. `name`, `labels`: to find the job again. `time_limit`: stop the job after this
-        time. `stop_signal`, `grace`: the signal that a stop sends first, and the time until SIGKILL. `output_limit`: stop the job if it
-        writes more, in bytes or as `"1.5G"`. `linger`: when the job exits, let the processes that it leaves behind continue.
+        `env`: variables to add to a clean environment. `env_all`: add those of this process too, except what looks like a secret. `name`,
+        `labels`: to find the job again. `time_limit`: stop the job after this time. `stop_signal`, `grace`: the signal that a stop sends
+        first, and the time until SIGKILL. `output_limit`: stop the job if it writes more, in bytes or as `"1.5G"`. `linger`: when the job
+        exits, let the processes that it leaves behind continue.
         """
         spec, job_id = spec_of_call(locals()), make_id(id)
         start = self.connection.ask(actions.start_request([spec], [job_id], batch=None, watch=True, tail_lines=0))
@@ -144,6 +146,7 @@ class Client:
         input: bytes | None = None,  # noqa: A002 -- as subprocess calls it
         cwd: Text | None = None,
         env: Mapping[str, Text] | Mapping[bytes, Text] | None = None,
+        env_all: bool = False,
         name: str = "",
         labels: Mapping[str, str] | None = None,
         time_limit: Duration | None = None,

@@ -16,6 +16,7 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec, to_wire
 from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size
+from ..batch.octets import to_bytes
 from .subprocess_words import explains_options
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     input: bytes | None = None,  # noqa: A002 -- as subprocess calls it
     cwd: Text | None = None,
     env: Mapping[str, Text] | Mapping[bytes, Text] | None = None,
+    env_all: bool = False,
     name: str = "",
     labels: Mapping[str, str] | None = None,
     time_limit: Duration | None = None,
@@ -59,10 +61,15 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         _must_be(f"env[{variable!r}]", value, str | bytes | os.PathLike, "text or bytes")
     for label, text in (labels or {}).items():
         _must_be(f"labels[{label!r}]", text, str, "text")
-    variables = (env or {}).items()
+    variables = {os.fsencode(variable): os.fsencode(value) for variable, value in (env or {}).items()}
+    if env_all:
+        from ..batch import caller_variables  # noqa: PLC0415 -- few jobs want them
+
+        found = caller_variables.find(caller_variables.of_this_process()).found
+        variables = {to_bytes(variable): to_bytes(value) for variable, value in found.items()} | variables
     return JobSpec(
         argv=_arguments(argv),
-        environment=tuple((os.fsencode(variable), os.fsencode(value)) for variable, value in variables),
+        environment=tuple(variables.items()),
         directory=b"" if cwd is None else os.fsencode(cwd),
         stdin=None if input is None else bytes(input),
         name=name,

@@ -16,6 +16,7 @@ from ....schemas.refusal import Refused
 from ....schemas.spec import JobSpec
 from ....schemas.wire_codec import outcome_from_wire
 from ...batch.batch_file import LARGEST_FILE, Batch, read_batch
+from ...batch.job_options import Wishes
 from ...batch.reading import STDIN, read_whole
 from ...library.actions import start_request
 from ...library.client import Client
@@ -24,7 +25,7 @@ from .. import exit_status
 from ..arguments import parse_count, understanding, understood
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
-from ..job_arguments import id_or_new, surroundings
+from ..job_arguments import id_or_new, surroundings, takes_options_of_all_jobs, wishes_of_all_jobs
 from ..terminal.progress import TAIL_LINES, Progress
 from ..terminal.screen import say, tell_id, write
 from ..terminal.sentences import command_line, failed, how_many_jobs
@@ -33,6 +34,7 @@ from ..terminal.streams import CannotWrite, ReaderGone
 _MOST_WARNINGS = 5
 
 
+@takes_options_of_all_jobs
 def batch(
     ctx: typer.Context,
     file: Annotated[
@@ -46,15 +48,19 @@ def batch(
     parallel: Annotated[str | None, typer.Option("--parallel", metavar="N", help="Run at most N of its jobs at once. 0: no limit.")] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the run id and exit once the batch is recorded.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and list its jobs without submitting them.")] = False,
+    wishes: Wishes,
 ) -> None:
     """Submit many jobs from a file, all or none, and wait for them.
 
     Prints a line when a job ends, and exits with 1 if any failed. Ctrl-C ends only this command; the jobs continue. Mistakes in the file
-    are reported with line and key before anything is submitted.
+    are reported with line and key before anything is submitted. Options of a job apply to all jobs and count more than the file:
+
+        jobwire batch -C /srv/data -t 10m -e PATH --lines commands.txt
     """
     run = id_or_new(id_)
     width = understood("--parallel", parse_count, parallel)
-    plan = _read(file, context_name(ctx), lines=lines)
+    context = context_name(ctx)
+    plan = _read(file, context, wishes_of_all_jobs(wishes, context), lines=lines)
     ids = plan.ids(run)
     if dry_run:
         for job_id, job in zip(ids, plan.jobs, strict=True):
@@ -80,7 +86,7 @@ def batch(
         raise exit_status.Ending(_watch(connected, request, jobs))
 
 
-def _read(file: str, context: str, *, lines: bool) -> Batch:
+def _read(file: str, context: str, over: Wishes, *, lines: bool) -> Batch:
     if not file:
         raise BadInput("the batch file has no name; - is standard input")
     around = surroundings(context)
@@ -93,7 +99,7 @@ def _read(file: str, context: str, *, lines: bool) -> Batch:
     except (OSError, ValueError) as error:
         raise BadInput(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     with understanding():
-        plan = read_batch(text, name, around, lines=lines)
+        plan = read_batch(text, name, around, lines=lines, over=over)
     for warning in plan.warnings[:_MOST_WARNINGS]:
         say(warning)
     if (more := len(plan.warnings) - _MOST_WARNINGS) > 0:

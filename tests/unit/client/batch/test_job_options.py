@@ -136,7 +136,8 @@ def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
     )
     typed = spec_from(["true"], replace(said, linger=True), Surroundings(Path("/")))
     given: dict[str, object] = {
-        "name": "n", "cwd": "/d", "env": {"A": "b"}, "input": b"x", "time_limit": 60, "stop_signal": 2, "grace": timedelta(seconds=2),
+        "name": "n", "cwd": "/d", "env": {"A": "b"}, "env_all": False, "input": b"x", "time_limit": 60, "stop_signal": 2,
+        "grace": timedelta(seconds=2),
         "output_limit": "3K", "linger": True, "labels": {"l": "m"},
     }  # fmt: skip
     assert given.keys() == {option.parameter for option in OPTIONS}

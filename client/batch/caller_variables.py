@@ -1,0 +1,126 @@
+"""Variables that a job takes from its caller: by name, by pattern, or all of them.
+
+A name takes any variable. A pattern and `env_all` leave out those that describe the caller's session, and those that look like secrets;
+what they take counts less than what is named. Pure, except for `of_this_process`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from ...schemas.refusal import Code, Refused
+from .octets import to_text
+
+# A job has values of its own for most of them, and the others are about a shell, not about what it runs.
+SESSION = ("HOME", "USER", "LOGNAME", "SHELL", "PWD", "OLDPWD", "SHLVL", "_", "JOBWIRE_*")
+# A name looks like a secret if one of its parts (runs of letters) is one of these words in any case, or ends with one of these endings.
+SECRET_WORDS = ("AUTH", "CRED", "CREDS", "DSN", "JWT", "PAT", "PRIVATE", "PW", "PWD", "WEBHOOK")
+SECRET_ENDINGS = (
+    *("KEY", "KEYS", "PASS", "PASSPHRASE", "PASSWD", "PASSWORD", "PASSWORDS"),
+    *("COOKIE", "CREDENTIAL", "CREDENTIALS", "SECRET", "SECRETS", "TOKEN", "TOKENS"),
+)
+# The name of a program that asks for a password, as for ssh(1).
+_ASKS_FOR_SECRETS = "ASKPASS"
+# A URL with a password, a setting of a password in a connection string, or a private key in PEM.
+_SECRET_VALUE = re.compile(
+    r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@"
+    r"|\b(?:password|passwd|pwd|accountkey|sharedaccesskey)=[^\s;&]"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    re.IGNORECASE,
+)
+_PATTERN = re.compile(r"[*?\[]")
+_PART = re.compile(r"[A-Za-z]+")
+
+
+class Variables(NamedTuple):
+    """Variables of a job. `named`: each by its name; `found`: by patterns, which counts less; `withheld`: secrets that those left out."""
+
+    named: dict[str, str]
+    found: dict[str, str]
+    withheld: tuple[str, ...] = ()
+
+
+def of_this_process() -> dict[str, str]:
+    """Return the variables of this process."""
+    return {to_text(name): to_text(value) for name, value in os.environb.items()}
+
+
+def looks_secret(name: str, value: str) -> bool:
+    """Return whether a variable is likely to hold a secret, by its name or the form of its value."""
+    for part in map(str.upper, _PART.findall(name)):
+        if part in SECRET_WORDS or (part.endswith(SECRET_ENDINGS) and not part.endswith(_ASKS_FOR_SECRETS)):
+            return True
+    return _SECRET_VALUE.search(value) is not None
+
+
+def find(caller: Mapping[str, str], pattern: str = "*") -> Variables:
+    """Return what a pattern takes, which may be nothing."""
+    matching = {name: value for name, value in caller.items() if name and fnmatchcase(name, pattern) and not _is_of_session(name)}
+    withheld = tuple(name for name, value in matching.items() if looks_secret(name, value))
+    return Variables({}, {name: value for name, value in matching.items() if name not in withheld}, withheld)
+
+
+def read_variables(said: Iterable[str] | Mapping[str, str], caller: Mapping[str, str]) -> Variables:
+    """Return variables from `K=V`, the name of a variable of the caller, or a pattern of such names; or from a table.
+
+    Raises `Refused(INVALID_ARGUMENT)` for a name that the caller does not have.
+    """
+    if isinstance(said, Mapping):
+        return Variables(dict(said), {})
+    named: dict[str, str] = {}
+    found: dict[str, str] = {}
+    withheld: dict[str, None] = {}
+    for item in said:
+        name, is_set, value = item.partition("=")
+        if is_set:
+            named[name] = value
+        elif name in caller:
+            named[name] = caller[name]
+        elif _PATTERN.search(name):
+            # As with ssh_config(5) SendEnv, a pattern that matches nothing is no mistake.
+            some = find(caller, name)
+            found |= some.found
+            withheld |= dict.fromkeys(some.withheld)
+        else:
+            # As in docker-run(1), a name alone copies the value from here; but it is an error if it is not set.
+            what = f"the environment variable {name!r} is not set here"
+            raise Refused(Code.INVALID_ARGUMENT, what, f"write {name}=VALUE, or set it first")
+    return Variables(named, found, tuple(withheld))
+
+
+def merge(layers: Iterable[Variables]) -> Variables:
+    """Return all variables; of two named ones the last counts, and a named one counts more than one that was found."""
+    named: dict[str, str] = {}
+    found: dict[str, str] = {}
+    withheld: dict[str, None] = {}
+    for layer in layers:
+        named |= layer.named
+        found |= layer.found
+        withheld |= dict.fromkeys(layer.withheld)
+    return Variables(named, found, tuple(name for name in withheld if name not in named))
+
+
+def as_table(variables: Variables) -> dict[str, str]:
+    """Return the variables as a job gets them."""
+    return variables.found | variables.named
+
+
+def note_of(withheld: Iterable[str]) -> str:
+    """Return a sentence about secrets that were not taken; empty if there are none."""
+    names = sorted(withheld)
+    if not names:
+        return ""
+    shown = ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
+    return f"not passed on, because they look like secrets: {shown}; to pass one on: -e {names[0]}"
+
+
+# In a sentence.
+_MOST_NAMES = 10
+
+
+def _is_of_session(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in SESSION)

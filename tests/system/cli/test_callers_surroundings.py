@@ -1,0 +1,30 @@
+"""What a job takes from the shell of its caller, when that is wanted, with a real worker."""
+
+from __future__ import annotations
+
+from home import Home
+
+
+def test_jobs_of_a_batch_get_what_the_caller_has_and_no_secrets(home: Home) -> None:
+    home.env |= {"SITE": "lab", "SITE_TOKEN": "s3cret", "ODD": "a\nb\udcff"}
+    given = ("--env-all", "-e", "MORE=1", "-C", "/", "-t", "1m", "-l", "team=red")
+    said = home.jobwire("batch", "--lines", "-", *given, stdin=b"pwd\nenv\n")
+    assert b"not passed on, because they look like secrets: " in said.stderr
+    assert b"SITE_TOKEN" in said.stderr
+    assert b"s3cret" not in said.stderr
+    jobs = home.records("list", "-a")
+    assert [(job["dir"], job["time_limit_ms"], job["labels"]) for job in jobs] == [("/", 60_000, {"team": "red"})] * 2
+    for job in jobs:
+        assert job["env"].items() >= {"SITE": "lab", "ODD": "a\nb\udcff", "MORE": "1", "PATH": home.env["PATH"]}.items()
+        assert "SITE_TOKEN" not in job["env"]
+    # What is not the caller's but the job's is as without the option.
+    own = "echo $HOME $USER $LOGNAME $SHELL $PWD $JOBWIRE_STATE"
+    assert home.jobwire("run", "-C", "/", "--env-all", "sh", "-c", own).stdout == home.jobwire("run", "-C", "/", "sh", "-c", own).stdout
+
+
+def test_a_mistake_in_an_option_for_all_jobs_names_the_option_and_sends_nothing(home: Home) -> None:
+    said = home.jobwire("batch", "--lines", "-t", "soon", "-", stdin=b"true\n", status=2).stderr
+    assert b"-t/--time-limit: 'soon' is not a time" in said
+    said = home.jobwire("batch", "--lines", "-e", "NOBODY_HAS_IT", "-", stdin=b"true\n", status=2).stderr
+    assert b"-e/--env: the environment variable 'NOBODY_HAS_IT' is not set here" in said
+    assert home.records("list", "-a") == []
