@@ -1,4 +1,4 @@
-"""The connection of one client: a socket for requests, made at the first one, and one for events, made at the first subscription.
+"""The connection of a client that blocks: its traffic (traffic.py), and the one place where it waits.
 
 Sending, receiving and dispatching happen in the caller's thread, inside `pump`; there is no other thread. A second thread that calls at
 the same time gets a RuntimeError: give each thread its own connection. A signal handler must not call; it may raise, as
@@ -18,9 +18,7 @@ import os
 import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
 import zmq
 
@@ -28,13 +26,10 @@ from ...keys.identity import Identity
 from ...keys.sockets import Context, new_context
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
-from ..protocol.conversation import Conversation, Exchange, Greeted, Happened, Item, greeting
+from ..protocol.conversation import Exchange, Item, greeting
 from ..protocol.subscription import Subscription
-from .event_socket import EventSocket, locate
-from .monitored_socket import MonitoredSocket
-from .request_socket import RequestSocket
-from .retreat import Retreat
 from .signal_guard import SignalGuard
+from .traffic import Traffic
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 # poll(2) takes a C int. A longer wait is repeated.
@@ -58,47 +53,50 @@ class Connection:
         revive: Callable[[], str | None] | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
-        self.endpoint = endpoint
         self.identity = identity
         self._revive = revive
         self.notice = notice
-        # With `notice`, the caller knows that it waits.
-        self._conversation = Conversation(identity, server_key, waits_outside=notice is not None)
         self._process = os.getpid()
         self._guard = SignalGuard()
         self._context = new_context()
         self._end = weakref.finalize(self, _end, self._context, self._guard, self._process)
         self._closed = False
-        # Only a private worker can be revived.
-        requests, news = (
-            MonitoredSocket(kind, server_key, identity, connect_timeout, private=revive is not None) for kind in (zmq.DEALER, zmq.SUB)
+        # Only a private worker can be revived. With `notice`, the caller knows that it waits.
+        self._traffic = Traffic(
+            self._context,
+            endpoint,
+            server_key,
+            identity,
+            connect_timeout=connect_timeout,
+            private=revive is not None,
+            waits_outside=notice is not None,
         )
-        self._requests = RequestSocket(self._conversation, requests, self._context, Retreat(share=os.getpid() % 64 / 63))
-        self._events = EventSocket(self._conversation, news, self._context)
-        # What freed readers were reading; any thread may append to it at any time.
-        self._dropped: deque[Exchange | Subscription] = deque()
-        self._guard.repair = partial(_repair, self._requests, self._events)
+        self._guard.repair = self._traffic.repair
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint of the worker; another one after the worker was revived at it."""
+        return self._traffic.endpoint
 
     @property
     def greeted(self) -> bool:
         """Whether there is a connection for requests at this moment."""
-        return self._conversation.greeted
+        return self._traffic.conversation.greeted
 
     # --- requests
 
     def ask(self, request: request_pb2.Request) -> Exchange:
         """Begin an exchange and return it; the request's `id` is filled in, and it is sent once `hello` is answered. Never waits."""
         with self._enter():
-            exchange = self._conversation.ask(request)
-            self._requests.open(self.endpoint, time.monotonic())
-            self._flush()
+            exchange = self._traffic.ask(request, time.monotonic())
+            self._traffic.flush()
         return exchange
 
     def take(self, exchange: Exchange) -> Item | None:
         """Return the next answer that came, a `Reply` or a `Chunk`, or None; grants more to a stream. Never waits."""
         with self._enter():
-            item = self._conversation.take(exchange)
-            self._flush()
+            item = self._traffic.take(exchange)
+            self._traffic.flush()
         return item
 
     def next(self, exchange: Exchange, deadline: float | None = None) -> Item | None:
@@ -107,12 +105,12 @@ class Connection:
         `deadline` is on `time.monotonic`. Raises what was refused, and TimeoutError when the deadline has passed.
         """
         with self._enter():
-            item = self._conversation.take(exchange)
+            item = self._traffic.take(exchange)
             late = False
             while item is None and not exchange.ended and not late:
                 late = not self._pump(deadline, ()) and deadline is not None and time.monotonic() >= deadline
-                item = self._conversation.take(exchange)
-            self._flush()
+                item = self._traffic.take(exchange)
+            self._traffic.flush()
         if item is not None:
             return item
         if not exchange.ended:
@@ -138,13 +136,14 @@ class Connection:
         if self.closed:
             return
         with self._enter():
-            self._conversation.forget(exchange)
-            self._flush()
+            self._traffic.forget(exchange)
+            self._traffic.flush()
 
     def hello(self, deadline: float | None = None) -> request_pb2.HelloReply:
         """Return what the worker said about itself; connects if necessary. Raises as `next` does."""
-        if self._conversation.hello is not None:
-            return self._conversation.hello
+        known = self._traffic.conversation.hello
+        if known is not None:
+            return known
         reply = self.call(greeting(), deadline)
         if not isinstance(reply, request_pb2.Reply):
             raise Refused(Code.INTERNAL, "the worker answered 'hello' with bytes of a log")
@@ -155,25 +154,22 @@ class Connection:
     def subscribe(self, subscription: Subscription) -> None:
         """Handle a subscription from now on; after each `pump`, `subscription.take` returns its events."""
         with self._enter():
-            now = time.monotonic()
-            self._events.add(subscription, now)
-            self._requests.open(self.endpoint, now)
-            self._events.turn(now)
-            self._flush()
+            self._traffic.subscribe(subscription, time.monotonic())
+            self._traffic.flush()
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription, here and at the worker."""
         if self.closed:
             return
         with self._enter():
-            self._events.remove(subscription)
-            self._flush()
+            self._traffic.unsubscribe(subscription)
+            self._traffic.flush()
 
     # --- readers
 
     def belongs_to(self, what: Exchange | Subscription, reader: object) -> None:
         """End this with the next call after its reader was freed."""
-        weakref.finalize(reader, self._dropped.append, what).atexit = False
+        self._traffic.belongs_to(what, reader)
 
     # --- the one place that waits
 
@@ -213,55 +209,19 @@ class Connection:
         woken = False
         while True:
             now = time.monotonic()
-            came = self._turn(now)
+            came = self._traffic.turn(now)
             moved = self._tell()
             if came or woken or (deadline is not None and now >= deadline):
                 return came
-            if not (self._conversation.waits or len(self._events) or wake_fds or deadline is not None):
+            if not (self._traffic.waits or wake_fds or deadline is not None):
                 raise RuntimeError("there is nothing to wait for")
             if not moved:
                 woken = self._wait(deadline, wake_fds)
 
-    def _turn(self, now: float) -> bool:
-        """Receive everything that came and send everything that is due; never waits."""
-        came = self._sort(self._requests.receive())
-        self._requests.back_off(now)
-        # While messages come there is a connection: its monitor is looked at when none does.
-        refused = None if came else self._requests.watch(now)
-        if refused is not None:
-            failed = self._conversation.fail(refused)
-            came |= self._events.end(refused)
-            came |= self._sort(failed)
-        if self._conversation.waits or len(self._events):
-            self._requests.open(self.endpoint, now)
-        came |= self._events.turn(now)
-        self._flush()
-        return came
-
-    def _sort(self, happened: Iterable[Happened]) -> bool:
-        any_happened = False
-        for what in happened:
-            any_happened = True
-            if isinstance(what, Greeted):
-                self._requests.greeted()
-                self._events.greeted(what, locate(what.hello.event_endpoint, self._requests.monitored.reached))
-            else:
-                self._events.answered(what)
-        return any_happened
-
-    def _flush(self) -> None:
-        while self._dropped:
-            what = self._dropped.popleft()
-            if isinstance(what, Subscription):
-                self._events.remove(what)
-            else:
-                self._conversation.forget(what)
-        self._requests.flush()
-
     def _tell(self) -> bool:
         """Report what happened to the connection and revive a lost one, which may both take long. Return whether the endpoint changed."""
-        sentences, lost = self._requests.take_tidings()
-        revive = self._revive if lost and not self._requests.monitored.up else None
+        sentences, lost = self._traffic.take_tidings()
+        revive = self._revive if lost and not self._traffic.requests.monitored.up else None
         if not sentences and revive is None:
             return False
         self._guard.let_signals_through()
@@ -270,28 +230,18 @@ class Connection:
                 self.notice(sentence)
         endpoint = revive() if revive is not None else None
         self._guard.hold_signals_back()
-        if endpoint is None or endpoint == self.endpoint:
-            return False
-        self.endpoint = endpoint
-        self._requests.monitored.close()
-        return True
+        return self._traffic.move(endpoint)
 
     def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
         """Wait until something may have changed, and return whether a wake fd is readable."""
-        times = [at for at in (deadline, self._requests.due_at(), self._events.due_at()) if at is not None]
-        watched = self._requests.waited_on() + self._events.monitored.waited_on()
+        times = [at for at in (deadline, self._traffic.due_at()) if at is not None]
+        watched = self._traffic.waited_on()
         milliseconds = max(0, math.ceil(min(min(times) - time.monotonic(), _LONGEST_WAIT_SECONDS) * 1000)) if times else -1
         signals = self._guard.begin_wait()
         awake = zmq.zmq_poll([*watched, *((fd, zmq.POLLIN) for fd in (*wake_fds, *signals))], milliseconds)
         readable_fds = {what for what, _ in awake if isinstance(what, int)}
         self._guard.end_wait()
         return not readable_fds.isdisjoint(wake_fds)
-
-
-def _repair(requests: RequestSocket, events: EventSocket) -> None:
-    """Start over on a new connection, as after a loss: the last call was interrupted halfway."""
-    requests.repair()
-    events.repair()
 
 
 def _close(context: Context, guard: SignalGuard, process: int) -> None:

@@ -203,12 +203,12 @@ def test_a_client_from_before_a_fork_is_refused_and_continues_in_the_parent(clie
 
 
 @pytest.mark.usefixtures("no_collector")
-@pytest.mark.parametrize("part", ["MonitoredSocket", "EventSocket", "SignalGuard"])
+@pytest.mark.parametrize("part", ["traffic.MonitoredSocket", "traffic.EventSocket", "connection.SignalGuard"])
 def test_an_interrupted_constructor_leaves_nothing(identity: Identity, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"jobwire.client.sockets.connection.{part}", interrupted)
+    monkeypatch.setattr(f"jobwire.client.sockets.{part}", interrupted)
     before = open_descriptors()
     with pytest.raises(KeyboardInterrupt):
         Client.connect("tcp://127.0.0.1:1", identity.public, identity)

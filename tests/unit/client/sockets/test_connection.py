@@ -146,7 +146,7 @@ def test_a_name_is_resolved_again_when_the_connection_is_lost(daemon: FakeDaemon
         daemon._host = "127.0.0.3"
         daemon.start()
         assert connection.call(listing(), soon())
-        assert connection._requests.monitored.reached.startswith("tcp://127.0.0.3:")
+        assert connection._traffic.requests.monitored.reached.startswith("tcp://127.0.0.3:")
 
 
 def test_a_name_that_is_not_known_yet_is_resolved_again(daemon: FakeDaemon, identity: Identity, names: Names) -> None:

@@ -1,0 +1,166 @@
+"""The requests and events of one client, moved over its two sockets without waiting. How to wait is up to its user.
+
+A blocking client waits in poll(2) (connection.py), one on an event loop lets the loop watch (../asynchronous/connection.py). Both call
+`turn` when something may have come or is due, and `flush` after each change.
+
+Nothing here refers to its user, so that a client that nobody holds any more is freed at once.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import zmq
+
+from ...keys.identity import Identity
+from ...keys.sockets import Context, Socket, readable
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Refused
+from ..protocol.conversation import Conversation, Exchange, Greeted, Happened, Item
+from ..protocol.subscription import Subscription
+from .event_socket import EventSocket, locate
+from .monitored_socket import MonitoredSocket
+from .request_socket import RequestSocket, Tidings
+from .retreat import Retreat
+
+
+class Traffic:
+    """A socket for requests, made at the first one, and one for events, made at the first subscription; both in `context`.
+
+    `private`: the worker is this user's own, which can be revived. `waits_outside`: a worker that has no room for one more connection is
+    waited for. Times are on `time.monotonic`.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        endpoint: str,
+        server_key: bytes,
+        identity: Identity,
+        *,
+        connect_timeout: float,
+        private: bool,
+        waits_outside: bool,
+    ) -> None:
+        self.endpoint = endpoint
+        self.conversation = Conversation(identity, server_key, waits_outside=waits_outside)
+        requests, news = (MonitoredSocket(kind, server_key, identity, connect_timeout, private=private) for kind in (zmq.DEALER, zmq.SUB))
+        self.requests = RequestSocket(self.conversation, requests, context, Retreat(share=os.getpid() % 64 / 63))
+        self.events = EventSocket(self.conversation, news, context)
+        # What freed readers were reading; any thread may append to it at any time.
+        self._dropped: deque[Exchange | Subscription] = deque()
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything can come: a request is unanswered, or there is a subscription."""
+        return self.conversation.waits or bool(len(self.events))
+
+    # --- what its user wants
+
+    def ask(self, request: request_pb2.Request, now: float) -> Exchange:
+        """Begin an exchange; see `Connection.ask`."""
+        exchange = self.conversation.ask(request)
+        self.requests.open(self.endpoint, now)
+        return exchange
+
+    def take(self, exchange: Exchange) -> Item | None:
+        """Return the next answer that came, or None; a stream is granted more."""
+        return self.conversation.take(exchange)
+
+    def forget(self, exchange: Exchange) -> None:
+        """Stop an exchange; a stream is cancelled at the worker."""
+        self.conversation.forget(exchange)
+
+    def subscribe(self, subscription: Subscription, now: float) -> None:
+        """Handle a subscription from now on."""
+        self.events.add(subscription, now)
+        self.requests.open(self.endpoint, now)
+        self.events.turn(now)
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription, here and at the worker."""
+        self.events.remove(subscription)
+
+    def belongs_to(self, what: Exchange | Subscription, reader: object) -> None:
+        """End this at the next `flush` after its reader was freed."""
+        weakref.finalize(reader, self._dropped.append, what).atexit = False
+
+    # --- what moves it
+
+    def turn(self, now: float, happened: Callable[[Exchange], None] | None = None) -> bool:
+        """Receive everything that came and send everything that is due. Return whether anything came.
+
+        `happened` is called with each exchange that has something new to take, or has ended.
+        """
+        came = self._sort(self.requests.receive(), happened)
+        self.requests.back_off(now)
+        # While messages come there is a connection: its monitor is looked at when none does.
+        refused = None if came else self.requests.watch(now)
+        if refused is not None:
+            came |= self.fail(refused, happened)
+        if self.waits:
+            self.requests.open(self.endpoint, now)
+        came |= self.events.turn(now)
+        self.flush()
+        return came
+
+    def fail(self, refused: Refused, happened: Callable[[Exchange], None] | None = None) -> bool:
+        """End everything with one refusal. Return whether there was anything."""
+        failed = self.conversation.fail(refused)
+        came = self.events.end(refused)
+        return self._sort(failed, happened) or came
+
+    def flush(self) -> None:
+        """Send what is to be sent, as far as it goes without waiting."""
+        while self._dropped:
+            what = self._dropped.popleft()
+            if isinstance(what, Subscription):
+                self.events.remove(what)
+            else:
+                self.conversation.forget(what)
+        self.requests.flush()
+
+    def take_tidings(self) -> Tidings:
+        """Return what the user is told of the connection, once."""
+        return self.requests.take_tidings()
+
+    def move(self, endpoint: str | None) -> bool:
+        """Use another endpoint from now on, if it is another one. Return whether it is."""
+        if endpoint is None or endpoint == self.endpoint:
+            return False
+        self.endpoint = endpoint
+        self.requests.monitored.close()
+        return True
+
+    def repair(self) -> None:
+        """Start over on a new connection, as after a loss: the last call was interrupted halfway."""
+        self.requests.repair()
+        self.events.repair()
+
+    # --- when to call it
+
+    def due_at(self) -> float | None:
+        """Return when `turn` has something to do even if nothing comes."""
+        return min((at for at in (self.requests.due_at(), self.events.due_at()) if at is not None), default=None)
+
+    def waited_on(self) -> list[tuple[Socket | int, int]]:
+        """Return what to poll, sockets and descriptors."""
+        return self.requests.waited_on() + self.events.monitored.waited_on()
+
+    def is_readable(self) -> bool:
+        """Return whether something came that no descriptor tells any more, as a send or an earlier look may have consumed that."""
+        return any(isinstance(what, zmq.Socket) and readable(what) for what, _ in self.waited_on())
+
+    def _sort(self, happened: Iterable[Happened], tell: Callable[[Exchange], None] | None) -> bool:
+        any_happened = False
+        for what in happened:
+            any_happened = True
+            if isinstance(what, Greeted):
+                self.requests.greeted()
+                self.events.greeted(what, locate(what.hello.event_endpoint, self.requests.monitored.reached))
+            elif not self.events.answered(what) and tell is not None:
+                tell(what)
+        return any_happened
