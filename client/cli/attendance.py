@@ -1,7 +1,9 @@
-"""Attend one job: show its output here, pass signals on to it, and exit with its status. `run` and `submit --follow` do this.
+"""Attend one job: show its output here, and exit with its status.
 
-Ctrl-C sends SIGINT to the job, a second one stops it, a third returns at once. SIGQUIT goes to the job, as a terminal would send it.
-SIGTERM, SIGHUP, and output that nobody reads any more or that cannot be written, stop the job.
+`run` is in the place of the job. Ctrl-C sends SIGINT to the job, a second one stops it, a third returns at once. SIGQUIT goes to the job,
+as a terminal would send it. SIGTERM, SIGHUP, and output that nobody reads any more or that cannot be written, stop the job.
+
+`submit --follow` only watches, as `submit --wait`, `batch`, `wait` and `logs` do: whatever ends the command, the job continues.
 """
 
 from __future__ import annotations
@@ -46,8 +48,11 @@ class Attendance:
         self._tell_at: float | None = time.monotonic() + _PATIENCE_SECONDS
         self._asked: list[Exchange] = []
 
-    def attend(self, signals: Signals) -> int:
-        """Attend the job to its end and return the exit status of the command."""
+    def attend(self, signals: Signals | None) -> int:
+        """Attend the job to its end and return the exit status of the command.
+
+        `signals` None: only watch. Then it raises ReaderGone and CannotWrite, and KeyboardInterrupt.
+        """
         outlets = [Outlet(STDOUT), Outlet(STDERR)]
         readers = Readers([outlet.fd for outlet in outlets])
         try:
@@ -59,15 +64,19 @@ class Attendance:
                 outlet.close()
         return self._ended() if self._unwritable is None else self._unwritable
 
-    def _copy(self, copies: list[Copy], readers: Readers, signals: Signals) -> None:
+    def _copy(self, copies: list[Copy], readers: Readers, signals: Signals | None) -> None:
         while self._job.exit_status is None or not all(copy.is_done for copy in copies):
-            for number in signals.take():
+            for number in signals.take() if signals else b"":
                 self._heed(number)
             try:
-                self._step(copies, readers, signals)
+                self._step(copies, readers, [signals.fd] if signals else [])
             except ReaderGone:
+                if signals is None:
+                    raise
                 self._give_up(copies, exit_status.READER_GONE)
             except CannotWrite as error:
+                if signals is None:
+                    raise
                 say(f"{error}; the job is stopped")
                 self._give_up(copies, exit_status.OWN_FAILURE)
             self._hear_answers()
@@ -77,12 +86,12 @@ class Attendance:
                 # so the job has ended or is about to.
                 self._job.wait()
 
-    def _step(self, copies: list[Copy], readers: Readers, signals: Signals) -> None:
+    def _step(self, copies: list[Copy], readers: Readers, wake_fds: list[int]) -> None:
         if self._unwritable is None:
-            step(self._client, copies, readers, [signals.fd], self._tell_at)
+            step(self._client, copies, readers, wake_fds, self._tell_at)
         else:
             # Nothing is written any more, so readers do not matter.
-            self._client.pump(self._tell_at, [signals.fd])
+            self._client.pump(self._tell_at, wake_fds)
 
     def _give_up(self, copies: list[Copy], status: int) -> None:
         self._unwritable = status

@@ -48,6 +48,7 @@ def batch(
     parallel: Annotated[str | None, typer.Option("--parallel", metavar="N", help="Run at most N of its jobs at once. 0: no limit.")] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the run id and exit once the batch is recorded.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and list its jobs without submitting them.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only what failed; with --no-wait, only the run id.")] = False,
     wishes: Wishes,
 ) -> None:
     """Submit many jobs from a file, all or none, and wait for them.
@@ -80,10 +81,12 @@ def batch(
             except Refused as refused:
                 raise _about_job(refused, plan.jobs) from None
             tell_id(format_id(run), "the batch was submitted")
-            say(f"{how_many_jobs(len(jobs))} submitted{repeated}; jobwire wait {format_id(run)} waits for their end")
+            if not quiet:
+                say(f"{how_many_jobs(len(jobs))} submitted{repeated}; jobwire wait {format_id(run)} waits for their end")
             return
-        say(f"run {format_id(run)}: {how_many_jobs(len(jobs))}{repeated}")
-        raise exit_status.Ending(_watch(connected, request, jobs))
+        if not quiet:
+            say(f"run {format_id(run)}: {how_many_jobs(len(jobs))}{repeated}")
+        raise exit_status.Ending(_watch(connected, request, jobs, quiet=quiet))
 
 
 def _read(file: str, context: str, over: Wishes, *, lines: bool) -> Batch:
@@ -107,13 +110,13 @@ def _read(file: str, context: str, over: Wishes, *, lines: bool) -> Batch:
     return plan
 
 
-def _watch(connected: Client, request: request_pb2.Request, jobs: dict[bytes, JobSpec]) -> int:
+def _watch(connected: Client, request: request_pb2.Request, jobs: dict[bytes, JobSpec], *, quiet: bool = False) -> int:
     """Submit the batch, report each end as it comes, and return the exit status of the command."""
     run = format_id(request.start.batch.id)
     exchange = connected.connection.ask(request)
     failures = 0
     is_submitted = False
-    with Progress(len(jobs)) as progress:
+    with Progress(len(jobs), quiet=quiet) as progress:
         try:
             while (answer := connected.connection.next(exchange)) is not None:
                 is_submitted = True

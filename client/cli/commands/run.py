@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from ....schemas.naming import format_id
 from ...batch.job_options import Wishes
 from .. import exit_status
 from ..attendance import Attendance
 from ..chosen_context import client, context_name
 from ..job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
-from ..terminal.screen import say
+from ..submission import submitted
 from ..terminal.signals import Signals
 
 
@@ -27,10 +26,6 @@ def run(ctx: typer.Context, command: Command, id_: JobId = None, *, wishes: Wish
     identifier = id_or_new(id_)
     spec = job_spec(command, wishes, context_name(ctx))
     with client(ctx) as connected:
-        try:
-            job = connected.submit_many([spec], ids=[identifier], tail_lines=0)[0]
-        except KeyboardInterrupt:
-            say(f"interrupted before the job was acknowledged; check whether it was submitted: jobwire show {format_id(identifier)}")
-            raise exit_status.Ending(exit_status.INTERRUPTED) from None
+        job = submitted(connected, spec, identifier)
         with Signals() as signals:
             raise exit_status.Ending(Attendance(connected, job).attend(signals))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -12,9 +14,10 @@ from .. import exit_status
 from ..attendance import Attendance
 from ..chosen_context import client, context_name
 from ..job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
+from ..submission import submitted
 from ..terminal.screen import say, tell_id
 from ..terminal.sentences import how_it_ended, status_of
-from ..terminal.signals import Signals
+from ..terminal.streams import CannotWrite, ReaderGone
 
 
 @takes_job_options
@@ -30,24 +33,40 @@ def submit(
 ) -> None:
     """Submit a command and print the id of its job.
 
-    Returns once the job is recorded. It then runs whatever happens on this machine, even if the worker crashes.
+    Returns once the job is recorded. It then runs whatever happens on this machine, even if the worker crashes. With --wait and --follow
+    too, Ctrl-C ends only this command; the job continues.
     """
     identifier = id_or_new(id_)
     spec = job_spec(command, wishes, context_name(ctx))
     with client(ctx) as connected:
-        job = connected.submit_many([spec], ids=[identifier], watch=wait or follow, tail_lines=0)[0]
+        job = submitted(connected, spec, identifier, watch=wait or follow)
         name = short_id(identifier)
         if follow:
             # Standard output is for the job.
             if not quiet:
                 say(f"job {format_id(identifier)}")
-            with Signals() as signals:
-                raise exit_status.Ending(Attendance(connected, job).attend(signals))
+            with _leaving(name):
+                raise exit_status.Ending(Attendance(connected, job).attend(None))
         tell_id(format_id(identifier), "the job was submitted")
         if wait:
-            job.wait()
+            with _leaving(name):
+                job.wait()
             if not quiet and job.outcome is not None:
                 say(f"job {name}: {how_it_ended(job.outcome)}")
             raise exit_status.Ending(exit_status.DONE if job.outcome is None else status_of(job.outcome))
         if not quiet:
             say(f"job {name} submitted; jobwire logs -f {name} shows its output, jobwire wait {name} waits for it")
+
+
+@contextmanager
+def _leaving(name: str) -> Iterator[None]:
+    """Say that the job continues if the command ends before it."""
+    continues = f"the job continues; jobwire logs -f {name} shows its output, jobwire stop {name} stops it"
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(continues)
+        raise exit_status.Ending(exit_status.INTERRUPTED) from None
+    except (ReaderGone, CannotWrite):
+        say(continues)
+        raise

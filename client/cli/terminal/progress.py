@@ -16,20 +16,20 @@ TAIL_LINES = 5
 
 
 class Progress:
-    """The display of a batch of `total` jobs, until it is closed."""
+    """The display of a batch of `total` jobs, until it is closed. `quiet`: no bar, and only jobs that failed."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, *, quiet: bool = False) -> None:
         self._total = total
         self._running: set[bytes] = set()
         self._failed = 0
         self._bar: Any = None
-        if is_terminal(2):
+        if is_terminal(2) and not quiet:
             self._bar = _draw()
             self._task = self._bar.add_task("", total=total)
             self._departure = Departure(self._bar.stop, self._bar.start).__enter__()
             self._bar.start()
         # On a terminal the bar counts the jobs that succeeded.
-        self._tells_all = self._bar is None or not is_terminal(1)
+        self._tells_all = not quiet and (self._bar is None or not is_terminal(1))
 
     def runs(self, job_id: bytes) -> None:
         """Count a job that has a process; once, however often this is reported."""

@@ -202,14 +202,16 @@ def test_stderr_of_a_job_that_cannot_be_written_is_reported_by_the_status_in_any
     assert ended.returncode == 125
 
 
-def test_a_job_is_stopped_when_nobody_reads_its_stderr_in_any_case(home: Home) -> None:
-    ours, theirs = os.pipe()
-    os.close(ours)
-    with start(home, "submit", "--follow", *UP, stdout=subprocess.PIPE, stderr=theirs) as running:
-        os.close(theirs)
-        assert running.wait(SECONDS) == 141
-    # Stopped, or cancelled if the stop came before its start.
-    assert home.records("show", "last")[0]["outcome"]["exit_status"] != 0
+def test_a_job_that_is_run_is_stopped_when_nobody_reads_its_stderr_and_one_that_is_followed_is_not(home: Home) -> None:
+    for arguments in (["run"], ["submit", "--follow"]):
+        ours, theirs = os.pipe()
+        os.close(ours)
+        with start(home, *arguments, *UP, stdout=subprocess.PIPE, stderr=theirs) as running:
+            os.close(theirs)
+            assert running.wait(SECONDS) == 141
+        outcome = home.records("show", "last")[0]["outcome"]
+        # Stopped, or cancelled if the stop came before its start.
+        assert outcome is None if arguments[0] == "submit" else outcome["exit_status"] != 0
 
 
 def test_what_an_encoding_does_not_have_is_written_with_a_backslash(home: Home) -> None:
