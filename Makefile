@@ -10,7 +10,7 @@ SEED ?=
 TESTS ?= tests
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check bench fuzz soak schemas docs pictures format clean
+.PHONY: install demo test check bench fuzz soak schemas commands docs pictures format clean
 
 # Compiled here: where PYTHONDONTWRITEBYTECODE is set, every command would compile what it imports anew, which takes it half its time.
 install: $(VENV)/.installed
@@ -28,6 +28,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python schemas/generate.py --check
+	$(BIN)/python -m jobwire.client.cli.reference.generate --check
 	$(BIN)/buf lint schemas/proto
 
 bench: $(VENV)/.installed-dev install
@@ -42,6 +43,10 @@ fuzz: $(VENV)/.installed-dev
 
 schemas: $(VENV)/.installed-dev
 	$(BIN)/python schemas/generate.py
+
+# What is made of the definitions of the commands: the table that completion reads.
+commands: $(VENV)/.installed-dev
+	$(BIN)/python -m jobwire.client.cli.reference.generate
 
 # A warning is an error. The variable silences advice about a successor of the tool.
 docs: $(VENV)/.installed-docs pictures

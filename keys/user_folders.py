@@ -64,10 +64,14 @@ def _folder(ours: str, base: str, below_home: str) -> Path:
     if said := os.environ.get(ours):
         return Path(said).absolute()
     of_user = os.environ.get(base, "").strip()
-    return Path(of_user if of_user.startswith("/") else _home() / below_home) / "jobwire"
+    return Path(of_user if of_user.startswith("/") else home_folder() / below_home) / "jobwire"
 
 
-def _home() -> Path:
+def home_folder() -> Path:
+    """Return the home folder of this user.
+
+    Raises `Refused(FAILED_PRECONDITION)` if it cannot be determined.
+    """
     remedy = f"set HOME to an absolute path, or both {CONFIG_VARIABLE} and {STATE_VARIABLE} to folders of your own"
     home = os.environ.get("HOME", "")
     if not home:

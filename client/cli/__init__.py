@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import NoReturn
 
 from ...schemas.c_signal import signal
@@ -11,6 +13,12 @@ def main() -> NoReturn:
     """Run the command. Until its modules are loaded, Ctrl-C ends it without a word."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.argv[1:2] == ["__complete"]:
+        # At each Tab: without the parser, which takes longer than a user notices.
+        from .completion.answer import main as complete  # noqa: PLC0415 -- as said
+
+        complete(sys.argv[2:])
+        os._exit(0)
     from .main import main as run  # noqa: PLC0415 -- as said
 
     run()

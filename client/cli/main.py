@@ -33,7 +33,10 @@ _UNREACHABLE = {Code.UNAVAILABLE, Code.UNAUTHENTICATED, Code.INTERNAL}
 
 
 class Verb(NamedTuple):
-    """Where a subcommand is, and its line in the help. If the module is empty, it is found as an entry point."""
+    """Where a subcommand is, and its line in the help. If the module is empty, it is found as an entry point.
+
+    The module is one of commands/, or with a dot one of another room.
+    """
 
     module: str
     attribute: str
@@ -59,10 +62,11 @@ VERBS = {
     "keys": Verb("keys", "app", "Manage your key and the members of your workers."),
     "context": Verb("context", "app", "Manage the workers that you use."),
     "worker": Verb("", "worker", "Run and manage a worker on this machine."),
+    "completion": Verb("completion.command", "app", "Complete commands, options and jobs in your shell."),
 }
-_GROUPS = {"keys", "context", "worker"}
+_GROUPS = {"keys", "context", "worker", "completion"}
 # Their arguments are a command: options of jobwire end where it begins.
-_TAKES_A_COMMAND = {"run", "submit"}
+TAKES_A_COMMAND = {"run", "submit"}
 
 
 class Verbs(typer.core.TyperGroup):
@@ -91,13 +95,18 @@ class Verbs(typer.core.TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+def module_of(verb: Verb) -> str:
+    """Return the module of a subcommand, relative to this package."""
+    return f".{verb.module}" if "." in verb.module else f".commands.{verb.module}"
+
+
 def load(name: str) -> Any:
     """Import a subcommand and return its command."""
     verb = VERBS[name]
-    found = getattr(import_module(f".commands.{verb.module}", __package__), verb.attribute) if verb.module else _of_a_daemon(verb.attribute)
+    found = getattr(import_module(module_of(verb), __package__), verb.attribute) if verb.module else _of_a_daemon(verb.attribute)
     if not isinstance(found, typer.Typer):
         app = typer.Typer(add_completion=False)
-        settings = {"allow_interspersed_args": name not in _TAKES_A_COMMAND}
+        settings = {"allow_interspersed_args": name not in TAKES_A_COMMAND}
         app.command(name, help=_reflow(found.__doc__ or ""), context_settings=settings)(found)
         found = app
     command = typer.main.get_command(found)
@@ -144,15 +153,21 @@ def _root(
     ctx.obj = context
 
 
+def root_command() -> Any:
+    """Return the command `jobwire`, for typer."""
+    # What typer completes by itself takes too long, and files where a job is meant; see completion/.
+    app = typer.Typer(cls=Verbs, invoke_without_command=True, add_completion=False)
+    app.callback()(_root)
+    root = typer.main.get_command(app)
+    shape_help(root)
+    return root
+
+
 def command_line(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit status."""
     try:
         take_texts_as_typed()
-        app = typer.Typer(cls=Verbs, invoke_without_command=True)
-        app.callback()(_root)
-        root = typer.main.get_command(app)
-        shape_help(root)
-        ended = root.main(list(arguments) or ["--help"], prog_name="jobwire", standalone_mode=False)
+        ended = root_command().main(list(arguments) or ["--help"], prog_name="jobwire", standalone_mode=False)
     except ReaderGone:
         return exit_status.READER_GONE
     except SystemExit as left:

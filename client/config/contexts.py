@@ -17,12 +17,24 @@ from typing import TYPE_CHECKING, Any
 from ...keys import private_files
 from ...keys.identity import format_public, parse_public
 from ...keys.ownership import demand_own, judge
-from ...keys.user_folders import config_folder
+from ...keys.user_folders import config_folder, worker_folder
 from ...schemas.endpoint import to_connect
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import EMBEDDED, Context
 
-__all__ = ["CONTEXT_VARIABLE", "EMBEDDED", "Context", "add", "contexts_path", "current_name", "list_contexts", "remove", "resolve", "use"]
+__all__ = [
+    "CONTEXT_VARIABLE",
+    "EMBEDDED",
+    "Context",
+    "add",
+    "contexts_path",
+    "current_name",
+    "list_contexts",
+    "remove",
+    "resolve",
+    "resolve_running",
+    "use",
+]
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -62,6 +74,20 @@ def resolve(name: str | None = None) -> Context:
     if name not in contexts:
         raise _no_such(name)
     return contexts[name]
+
+
+def resolve_running(name: str | None = None) -> Context | None:
+    """Return a context as `resolve` does; None for the embedded worker if it is not running, which is not started.
+
+    Raises `Refused`.
+    """
+    current, contexts = _read()
+    name = name or os.environ.get(CONTEXT_VARIABLE) or current
+    if name == EMBEDDED:
+        from ..private_worker.running import ready  # noqa: PLC0415 -- as above
+
+        return ready(worker_folder())
+    return contexts.get(name)
 
 
 def _no_such(name: str) -> Refused:

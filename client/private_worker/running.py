@@ -25,6 +25,12 @@ def running(folder: Path) -> Context | None:
     return described(folder, holder) or _await_ready(folder)
 
 
+def ready(folder: Path) -> Context | None:
+    """Return the running worker if it is ready now; never waits."""
+    holder = holder_in(folder)
+    return None if holder is None else described(folder, holder)
+
+
 def described(folder: Path, holder: str) -> Context | None:
     """Return the description of the holder; None if it is not ready: there is only that of an earlier worker, or none that can be read.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from jobwire.client.cli.main import VERBS, command_line, load
+from jobwire.client.cli.main import VERBS, command_line, load, module_of
 from jobwire.client.cli.other_words import COMMANDS, DESTRUCTIVE, OF_A_JOB, OF_ALL, command_hint, option_hint
 from jobwire.client.config.contexts import list_contexts
 from jobwire.keys.identity import format_public, from_seed
@@ -45,7 +45,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("name", [name for name, verb in VERBS.items() if verb.module])
 def test_the_line_in_the_table_is_the_first_of_the_verbs_own_help(name: str) -> None:
     verb = VERBS[name]
-    found = getattr(import_module(f"jobwire.client.cli.commands.{verb.module}"), verb.attribute)
+    found = getattr(import_module(module_of(verb), "jobwire.client.cli"), verb.attribute)
     text = found.info.help if isinstance(found, typer.Typer) else found.__doc__
     assert verb.hidden or verb.help == text.splitlines()[0]
     assert load(name).name == name

@@ -1,0 +1,74 @@
+"""The answer to a shell at Tab: `jobwire __complete SHELL ...`, called by the scripts in scripts.py.
+
+For bash, `...` is the line up to the cursor; for the others, the words after `jobwire`, without quotes, the last one up to the cursor.
+The first line of the answer says who completes: `words` (those of the next lines, each with a tab and what it means), or the shell, with
+`files`, `folders` or `program N`, the last after N words of the line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from . import bash_line, line
+from .line import Wish, understand
+from .words import find_words, is_for_the_shell
+
+if TYPE_CHECKING:
+    from ....schemas.generated import job_pb2
+
+CALL = "__complete"
+_BREAKS = "COMP_WORDBREAKS"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the answer. Whatever goes wrong, the answer is that nothing is known."""
+    shell, *said = arguments or [""]
+    try:
+        lines = _answer(shell, said)
+    except Exception:
+        if os.environ.get("JOBWIRE_TRACEBACK"):
+            raise
+        lines = ["words"]
+    text = "".join(f"{line}\n" for line in lines)
+    os.write(1, text.encode(errors="surrogateescape"))
+
+
+def _answer(shell: str, said: list[str]) -> list[str]:
+    typed = bash_line.read(said[0] if said else "") if shell == "bash" else None
+    wish = understand(said if typed is None else typed.words[1:])
+    if is_for_the_shell(wish):
+        return [_leave_it(wish)]
+    found = find_words(wish, ask)
+    if typed is None:
+        return ["words", *(f"{word.text}\t{word.about}" if word.about else word.text for word in found)]
+    breaks = os.environ.get(_BREAKS, " \t\n\"'@><=;|&(:")
+    return ["words", *(bash_line.write(word.text, typed, breaks) for word in found)]
+
+
+def _leave_it(wish: Wish) -> str:
+    if wish.kind == line.PROGRAM:
+        # Counted with `jobwire` itself.
+        return f"program {wish.at + 1}"
+    if wish.kind == line.DIR and wish.path in {"jobwire run", "jobwire submit"} and not _is_private(wish):
+        # A folder of another machine.
+        return "words"
+    return "files" if wish.kind == line.FILE else "folders"
+
+
+def _is_private(wish: Wish) -> bool:
+    from ...config import contexts  # noqa: PLC0415 -- only where it matters
+
+    return (wish.context or contexts.current_name()) == contexts.EMBEDDED
+
+
+def ask(wish: Wish) -> list[job_pb2.Job]:
+    """Return the jobs of the worker that is meant; none if it cannot be asked."""
+    from ....schemas.refusal import Refused  # noqa: PLC0415 -- only where jobs are wanted
+    from . import near_worker  # noqa: PLC0415 -- as above
+
+    try:
+        return near_worker.ask(wish)
+    except (Refused, OSError):
+        return []

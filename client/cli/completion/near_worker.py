@@ -1,0 +1,48 @@
+"""The jobs of the worker in use, for completion: asked only if it runs, and only as long as nobody notices."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ....keys.identity import load
+from ....schemas.generated import job_pb2, request_pb2
+from ...config.contexts import resolve_running
+from ...sockets.connection import Connection
+from .jobs import UNFINISHED
+
+if TYPE_CHECKING:
+    from .line import Wish
+
+# For the connection, the handshake and all answers together.
+PATIENCE_SECONDS = 0.08
+
+
+def ask(wish: Wish) -> list[job_pb2.Job]:
+    """Return the jobs that a command may mean, in the order of their queueing: those that came before patience ended.
+
+    Raises `Refused` and OSError if there is no worker to ask.
+    """
+    context = resolve_running(wish.context)
+    if context is None:
+        return []
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    connection = Connection(context.endpoint, context.server_key, load(context.identity_path), connect_timeout=PATIENCE_SECONDS)
+    return ask_over(connection, wish, deadline)
+
+
+def ask_over(connection: Connection, wish: Wish, deadline: float) -> list[job_pb2.Job]:
+    """Return the jobs that came over this connection before the deadline, on `time.monotonic`."""
+    jobs: list[job_pb2.Job] = []
+    wanted = request_pb2.List(all=wish.path not in UNFINISHED)
+    try:
+        while True:
+            item = connection.call(request_pb2.Request(list=wanted), deadline)
+            if not isinstance(item, request_pb2.Reply):
+                return jobs
+            jobs.extend(item.list.jobs)
+            if not item.list.next_page:
+                return jobs
+            wanted.page = item.list.next_page
+    except TimeoutError:
+        return jobs

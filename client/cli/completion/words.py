@@ -1,0 +1,98 @@
+"""The words that can come next: of a wish, those that there are. Reads contexts; asks for jobs through a function.
+
+Starts and writes nothing. What cannot be read adds no words: nobody wants messages in the middle of a line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from . import line
+from .line import Wish, Word
+from .table import COMMANDS, Command
+
+if TYPE_CHECKING:
+    from ....schemas.generated import job_pb2
+
+    Ask = Callable[[Wish], Iterable[job_pb2.Job]]
+
+_FOR_THE_SHELL = {line.FILE, line.DIR, line.PROGRAM}
+_SHELLS = ("bash", "zsh", "fish")
+_CURSORS = (Word("now", "events from now on"), Word("start", "the oldest event that is kept"))
+
+
+def is_for_the_shell(wish: Wish) -> bool:
+    """Return whether the shell itself completes this best: a file, a folder, or a program with its arguments."""
+    return wish.kind in _FOR_THE_SHELL
+
+
+def find_words(wish: Wish, ask: Ask, commands: Mapping[str, Command] = COMMANDS) -> list[Word]:
+    """Return the words that begin as typed, in the order in which to show them. `ask` returns jobs, in the order of their queueing."""
+    match wish.kind:
+        case line.SUBCOMMAND:
+            known: Iterable[Word] = _subcommands(wish, commands)
+        case line.FLAG:
+            known = _flags(wish, commands[wish.path])
+        case line.JOB | line.BATCH:
+            known = _jobs(wish, ask)
+        case kind:
+            known = _FIXED.get(kind, tuple)()
+    found = (word for word in known if word.text.startswith(wish.typed))
+    return [Word(wish.before + word.text, word.about) for word in found if _is_fit(word.text)]
+
+
+def _is_fit(text: str) -> bool:
+    # A name with a blank or a control character cannot be typed as it is shown.
+    return text.isprintable() and " " not in text
+
+
+def _subcommands(wish: Wish, commands: Mapping[str, Command]) -> Iterator[Word]:
+    return (Word(path.split(" ")[-1], command.help) for path, command in commands.items() if path.rpartition(" ")[0] == wish.path)
+
+
+def _flags(wish: Wish, command: Command) -> Iterator[Word]:
+    for flags, _, about in command.options:
+        spellings = flags.split()
+        if not wish.used.intersection(spellings):
+            # The long one says what it does; a short one is offered where only it begins so.
+            yield from (Word(flag, about) for flag in spellings if flag.startswith("--") or len(spellings) == 1 or wish.typed == flag)
+
+
+def _contexts() -> Iterator[Word]:
+    from ...config import contexts  # noqa: PLC0415 -- as for each of these: only where it is wanted
+
+    yield Word(contexts.EMBEDDED, "your private worker")
+    yield from (Word(context.name, context.endpoint) for context in contexts.list_contexts())
+
+
+def _jobs(wish: Wish, ask: Ask) -> list[Word]:
+    from .jobs import batch_words, job_words  # noqa: PLC0415 -- as above
+
+    jobs = ask(wish)
+    found = batch_words(wish.typed, jobs) if wish.kind == line.BATCH else job_words(wish.path, wish.typed, jobs)
+    return [word for word in found if word.text not in wish.used]
+
+
+def _signals() -> Iterator[Word]:
+    from signal import Signals  # noqa: PLC0415 -- as above
+
+    yield from (Word(signal.name.removeprefix("SIG")) for signal in Signals)
+    yield from (Word(signal.name) for signal in Signals)
+
+
+def _roles() -> Iterator[Word]:
+    from ....keys.rights import ROLES  # noqa: PLC0415 -- as above
+
+    return map(Word, ROLES)
+
+
+_FIXED: dict[str, Callable[[], Iterable[Word]]] = {
+    line.CONTEXT: _contexts,
+    line.ROLE: _roles,
+    line.SIGNAL: _signals,
+    line.VARIABLE: lambda: map(Word, sorted(os.environ)),
+    line.SHELL: lambda: map(Word, _SHELLS),
+    line.CURSOR: lambda: _CURSORS,
+}

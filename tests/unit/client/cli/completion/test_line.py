@@ -1,0 +1,86 @@
+import pytest
+
+from jobwire.client.cli.completion import line
+from jobwire.client.cli.completion.line import understand
+from jobwire.client.cli.completion.table import COMMANDS
+from jobwire.client.cli.completion.words import find_words
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "typed"),
+    [
+        ([], line.SUBCOMMAND, ""),
+        (["li"], line.SUBCOMMAND, "li"),
+        (["--context"], line.FLAG, "--context"),
+        (["--context", "la"], line.CONTEXT, "la"),
+        (["--context=la"], line.CONTEXT, "la"),
+        (["--context", "lab", "show", "x"], line.JOB, "x"),
+        (["worker", ""], line.SUBCOMMAND, ""),
+        (["worker", "run", "--state", "/x"], line.DIR, "/x"),
+        (["context", "use", ""], line.CONTEXT, ""),
+        (["context", "add", ""], "", ""),
+        (["keys", "add", "me", "key", "--role", ""], line.ROLE, ""),
+        (["show", "one", "t"], line.JOB, "t"),
+        (["forget", ""], line.JOB, ""),
+        (["logs", "one", ""], line.FLAG, ""),
+        (["logs", "one", "t"], "", "t"),
+        (["logs", "-f", ""], line.JOB, ""),
+        (["logs", "--tail", "3"], "", "3"),
+        (["signal", "one", "T"], line.SIGNAL, "T"),
+        (["stop", "--signal=T"], line.SIGNAL, "T"),
+        (["stop", "-"], line.FLAG, "-"),
+        (["stop", "--", "-"], line.JOB, "-"),
+        (["list", ""], line.FLAG, ""),
+        (["list", "--batch", "n"], line.BATCH, "n"),
+        (["batch", "f"], line.FILE, "f"),
+        (["batch", "--lines", "-"], line.FLAG, "-"),
+        (["run", "-e", "PA"], line.VARIABLE, "PA"),
+        (["run", "-ePA"], line.VARIABLE, "PA"),
+        (["run", "-l", ""], "", ""),
+        (["run", "--stdin", ""], line.FILE, ""),
+        (["events", "--from", "s"], line.CURSOR, "s"),
+        (["completion", "install", ""], line.SHELL, ""),
+        (["nosuch", "x"], "", "x"),
+        (["--nosuch", "li"], line.SUBCOMMAND, "li"),
+        (["show", "--nosuch", "x"], line.JOB, "x"),
+        (["-", "x"], "", "x"),
+    ],
+)
+def test_what_is_typed_is_understood_as_the_parser_would(words: list[str], kind: str, typed: str) -> None:
+    wish = understand(words)
+    assert (wish.kind, wish.typed) == (kind, typed)
+
+
+@pytest.mark.parametrize(
+    ("words", "at"),
+    [
+        (["run", "l"], 1),
+        (["run", "-n", "x", "--", "l"], 4),
+        (["run", "ls", "-"], 1),
+        (["run", "-n", "run", "run", "x"], 3),
+        (["submit", "-q", "sh", "-c", "--"], 2),
+    ],
+)
+def test_a_program_begins_where_options_end(words: list[str], at: int) -> None:
+    wish = understand(words)
+    assert (wish.kind, wish.at) == (line.PROGRAM, at)
+
+
+def test_an_option_is_offered_once_unless_it_can_be_repeated() -> None:
+    def offered(*words: str) -> list[str]:
+        return [word.text for word in find_words(understand(words), lambda _: ())]
+
+    assert "--name" in offered("run", "--")
+    assert "--name" not in offered("run", "-n", "x", "--")
+    assert "--env" in offered("run", "-e", "A=b", "--")
+    assert offered("stop", "--gra") == ["--grace"]
+    assert offered("keys", "add", "a", "b", "--role=ad") == ["--role=admin"]
+    assert offered("work") == ["worker"]
+    assert "TERM" in offered("signal", "x", "")
+    assert offered("signal", "x", "SIGTER") == ["SIGTERM"]
+
+
+def test_every_command_has_its_own_entry_and_no_hidden_one() -> None:
+    assert {"jobwire", "jobwire run", "jobwire worker", "jobwire worker run", "jobwire keys add"} <= set(COMMANDS)
+    assert "jobwire ps" not in COMMANDS
+    assert not any("--embedded" in flags for flags, _, _ in COMMANDS["jobwire worker run"].options)
