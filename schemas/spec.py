@@ -63,7 +63,7 @@ def check(spec: JobSpec) -> None:
     _check_arguments(spec)
     if b"\0" in spec.directory or len(spec.directory) > LONGEST_PATH:
         raise _refuse(f"the working folder has a NUL byte or is longer than {LONGEST_PATH} bytes")
-    if spec.directory and not spec.directory.startswith(b"/"):
+    if spec.directory and not (spec.directory.startswith(b"/") or in_home(spec.directory)):
         raise _refuse(f"the working folder {spec.directory.decode(errors='replace')!r} is not an absolute path")
     if spec.stdin is not None and len(spec.stdin) > LARGEST_STDIN:
         raise _refuse(f"the standard input has {len(spec.stdin)} bytes, the limit is {LARGEST_STDIN}")
@@ -79,6 +79,11 @@ def check(spec: JobSpec) -> None:
         raise _refuse("with a time limit of 0 the job could never run")
     if spec.output_limit_bytes is not None and spec.output_limit_bytes > LARGEST_OUTPUT_LIMIT:
         raise _refuse(f"the output limit of {format_limit(spec.output_limit_bytes)} is more than any file can hold")
+
+
+def in_home(directory: bytes) -> bool:
+    """Return whether a working folder is the job's home or below it: `~` or `~/...`, which is expanded where the job starts."""
+    return directory == b"~" or directory.startswith(b"~/")
 
 
 def _check_counts(spec: JobSpec) -> None:

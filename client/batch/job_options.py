@@ -48,7 +48,7 @@ class Option(NamedTuple):
 
 OPTIONS = (
     Option("name", ("-n", "--name"), "NAME", "Name the job."),
-    Option("dir", ("-C", "--dir"), "DIR", "Run in this folder of the worker's machine.", keyword="cwd"),
+    Option("dir", ("-C", "--dir"), "DIR", "Run in this folder of the worker's machine; ~ is the home of the job.", keyword="cwd"),
     Option(
         *("env", ("-e", "--env"), "K[=V]"),
         "Set a variable of the job's environment. K alone copies the value from this shell, and 'LC_*' all whose names match.",
@@ -131,7 +131,9 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
 
 def _needs_here(wishes: Wishes, around: Surroundings) -> bool:
     is_relative = isinstance(wishes.stdin, str) and wishes.stdin not in {"", "-"} and not around.files.is_absolute()
-    return (bool(around.jobs) and not (wishes.dir or "").startswith("/")) or (is_relative and not str(wishes.stdin).startswith("/"))
+    return (bool(around.jobs) and not (wishes.dir or "").startswith(("/", "~", "$"))) or (
+        is_relative and not str(wishes.stdin).startswith("/")
+    )
 
 
 # Which of a spec's fields comes from which key; each of them may be wrong alone.
@@ -256,7 +258,23 @@ def _pairs(variables: Variables) -> tuple[tuple[bytes, bytes], ...]:
     return _understand("env", lambda table: tuple((to_bytes(name), to_bytes(value)) for name, value in table.items()), as_table(variables))
 
 
+# At the beginning of a working folder: the home of the job, not of the caller.
+_HOME = re.compile(r"(?:~|\$HOME|\$\{HOME\})(?=/|\Z)")
+_DOLLAR = re.compile(r"(?<!\\)\$")
+
+
 def _folder(default: str, said: str) -> bytes:
+    home = _HOME.match(said)
+    rest = said[home.end() :] if home else said
+    if _DOLLAR.search(rest):
+        what = f"the working folder {said!r} has a $, and no shell expands it; only ~ or $HOME at its beginning means something"
+        raise Refused(Code.INVALID_ARGUMENT, what, r"write the path itself, and \$ for a $ in the name of a folder")
+    if said.startswith("~") and not home:
+        what = f"the working folder {said!r} begins with ~, and only ~ itself and ~/... are expanded"
+        raise Refused(Code.INVALID_ARGUMENT, what, f"write the path itself, and ./{said} for a folder of that name")
+    said = rest.replace(r"\$", "$")
+    if home:
+        return to_bytes(f"~{said}")
     # Not pathlib, which would drop `..`: wrong behind a symbolic link.
     folder = os.path.join(default, said) if said and default else said or default  # noqa: PTH118 -- as above
     if folder and not folder.startswith("/"):

@@ -39,6 +39,9 @@ def table_of(record: dict[str, Any]) -> dict[str, Any]:
             table[key] = f"{table.pop(field)}ms"
     if "output_limit_bytes" in table:
         table["output_limit"] = table.pop("output_limit_bytes")
+    if isinstance(table.get("dir"), str):
+        # It is the path itself, where nothing is expanded but ~.
+        table["dir"] = table["dir"].replace("$", r"\$")
     stop = {"signal": table.pop("stop_signal", _SIGTERM), "grace": table.pop("grace", None)}
     if stop["signal"] != _SIGTERM or stop["grace"] is not None:
         table["stop"] = stop

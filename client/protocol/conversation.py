@@ -16,6 +16,7 @@ Frames go out through `outgoing` and come in through `receive`. Knows no time: t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from ...keys.identity import Identity
@@ -23,6 +24,7 @@ from ...keys.signature import sign
 from ...schemas.frames import PROTOCOL_VERSION, SIGNED_VERBS, read_reply, refusal_from
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.spec import in_home
 from .advice import advised
 from .exchange import Chunk, Exchange, Item
 
@@ -225,6 +227,7 @@ class Conversation:
         if hello is None:
             raise Refused(Code.INTERNAL, "nothing can be sent before the worker is greeted")
         _check_limits(exchange.request, hello.limits)
+        _check_features(exchange.request, hello.features)
         raw = exchange.prepare(number, hello)
         most = hello.limits.message_bytes
         if most and len(raw) > most:
@@ -263,6 +266,16 @@ def greeting() -> request_pb2.Request:
     """Return a `hello`."""
     hello = request_pb2.Hello(oldest_version=PROTOCOL_VERSION, newest_version=PROTOCOL_VERSION, software=SOFTWARE)
     return request_pb2.Request(hello=hello)
+
+
+def _check_features(request: request_pb2.Request, features: Collection[str]) -> None:
+    """Refuse what the worker would not understand."""
+    if "home" in features:
+        return
+    for index, job in enumerate(request.start.jobs):
+        if in_home(job.spec.directory):
+            what = "this worker is older and does not know ~ in a working folder"
+            raise Refused(Code.UNIMPLEMENTED, what, "write the absolute path, or upgrade the worker", job_index=index)
 
 
 def _check_limits(request: request_pb2.Request, limits: request_pb2.Limits) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+
 from home import Home
 
 
@@ -28,3 +31,21 @@ def test_a_mistake_in_an_option_for_all_jobs_names_the_option_and_sends_nothing(
     said = home.jobwire("batch", "--lines", "-e", "NOBODY_HAS_IT", "-", stdin=b"true\n", status=2).stderr
     assert b"-e/--env: the environment variable 'NOBODY_HAS_IT' is not set here" in said
     assert home.records("list", "-a") == []
+
+
+def test_a_folder_below_home_is_that_of_the_job(home: Home) -> None:
+    there = pwd.getpwuid(os.getuid()).pw_dir
+    home.env["HOME"] = str(home.folder)
+    assert home.jobwire("run", "-C", "~", "pwd", "-P").stdout.decode().strip() == os.path.realpath(there)
+    (home.folder / "sub").mkdir()
+    for said in ("~/sub", "${HOME}/sub"):
+        run = ("run", "-n", "there", "-e", "HOME", "-C", said, "sh", "-c", "pwd; echo $PWD")
+        assert set(home.jobwire(*run).stdout.decode().split()) == {f"{home.folder}/sub"}
+    assert {job["dir"] for job in home.records("list", "-a")} == {"~", "~/sub"}
+    said = home.jobwire("run", "-e", "HOME", "-C", "~/no", "true", status=126).stderr.decode()
+    assert f"the working folder '{home.folder}/no' does not exist" in said
+    for wrong in ("", "rel"):
+        said = home.jobwire("run", "-e", f"HOME={wrong}", "-C", "~/x", "true", status=126).stderr.decode()
+        assert f"the working folder '~/x' is not known: HOME is {wrong!r}, which is not an absolute path" in said
+    records = home.jobwire("show", "--json", "last").stdout.replace(b"HOME", b"OTHER")
+    assert b"exited with status 0" in home.jobwire("batch", "-", "-e", f"HOME={home.folder}", "-C", "~", stdin=records).stdout

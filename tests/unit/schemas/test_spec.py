@@ -81,6 +81,8 @@ def test_empty_stdin_differs_from_no_stdin() -> None:
         (JobSpec((b"a",), ((b"A=B", b""),)), "environment variable"),
         (JobSpec((b"a",), ((b"", b"x"),)), "empty name"),
         (JobSpec((b"a",), directory=b"here"), "not an absolute path"),
+        (JobSpec((b"a",), directory=b"~ada/x"), "not an absolute path"),
+        (JobSpec((b"a",), directory=b"~/\0"), "NUL"),
         (JobSpec((b"a",), directory=b"/\0"), "NUL"),
         (JobSpec((b"a",), stdin=b"x" * (LARGEST_STDIN + 1)), "standard input"),
         (JobSpec((b"a",), name="deadbeef"), "could be the beginning of an id.*write it like job-deadbeef"),

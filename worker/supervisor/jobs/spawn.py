@@ -94,7 +94,7 @@ class Spawner:
         environment["JOBWIRE_JOB_ID"] = _uuid(job.handle)
         stdin = os.open(f"{folder}/stdin", os.O_RDONLY | os.O_CLOEXEC) if job.has_stdin else self._null
         try:
-            _enter_folder(job.directory)
+            _enter_folder(_expanded(job.directory, environment["HOME"]))
             # A path is used unchanged: the kernel checks it anyway.
             program = job.argv[0] if "/" in job.argv[0] else find_program(job.argv[0], environment["PATH"])
             self._set_mark(mark)
@@ -183,6 +183,17 @@ def find_program(name: str, path: str) -> str:
 
 def _quoted(text: str) -> str:
     return repr(text) if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]!r}..."
+
+
+def _expanded(folder: str, home: str) -> str:
+    """Return a working folder with the job's HOME for a leading `~`, as a shell would."""
+    if folder[:1] != "~":
+        return folder
+    if not home.startswith("/"):
+        raise CannotStart(
+            NOT_EXECUTABLE, f"the working folder {folder!r} is not known: HOME is {_quoted(home)}, which is not an absolute path"
+        )
+    return f"{home}{folder[1:]}"
 
 
 def _enter_folder(folder: str) -> None:

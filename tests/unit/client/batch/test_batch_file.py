@@ -454,6 +454,11 @@ def test_a_record_of_a_job_asks_for_the_same_job_again() -> None:
     assert read(full).jobs == (JobSpec((b"a",), ((b"A", b"\xff"),), b"/srv/\xe9", None, "n", (("x", "y"),), 90_001, 2, 0, 5, True),)  # noqa: FBT003
 
 
+@pytest.mark.parametrize("folder", ["/srv/$HOME/a$", "~", "~/x$y", r"/a\$b", "/~x"])
+def test_the_folder_of_a_record_is_the_same_again(folder: str) -> None:
+    assert [job.directory for job in read(record(argv=["a"], dir=folder)).jobs] == [folder.encode()]
+
+
 def test_a_field_of_a_record_that_is_not_known_is_not_dropped_in_silence() -> None:
     assert "key 'priority': 'priority' is not available yet" in refusal(record(argv=["a"], priority=3))
 

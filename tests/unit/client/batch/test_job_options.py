@@ -58,6 +58,36 @@ def test_a_relative_folder_needs_a_worker_that_is_here() -> None:
     assert spec_from(["true"], Wishes(), AROUND).directory == b""
 
 
+@pytest.mark.parametrize("around", [AROUND, Surroundings(Path("/tmp"), jobs="/a$b"), Surroundings(Path(), jobs=".", is_gone=True)])
+def test_a_folder_below_the_home_of_the_job_is_left_to_the_worker(around: Surroundings) -> None:
+    for said in ("~", "$HOME", "${HOME}"):
+        assert spec_from(["true"], Wishes(dir=said), around).directory == b"~"
+        assert spec_from(["true"], Wishes(dir=f"{said}/a b/~"), around).directory == b"~/a b/~"
+        assert spec_from(["true"], Wishes(dir=rf"{said}/\$HOME"), around).directory == b"~/$HOME"
+
+
+@pytest.mark.parametrize(
+    "said", ["$DATA", "/x/$HOME", "~/$USER", "${HOME:-/}", "$HOMER/x", "$HOME\n", "$(pwd)", "a$", r"/\$a/$b", "~ada", "~+/x", "~\n"]
+)
+def test_what_a_shell_would_expand_in_a_folder_is_refused_and_never_taken_as_letters(said: str) -> None:
+    with pytest.raises(Misunderstood, match=r"no shell expands it|only ~ itself") as problem:
+        spec_from(["true"], Wishes(dir=said), Surroundings(Path("/tmp"), jobs="/srv"))
+    assert problem.value.key == "dir"
+
+
+def test_a_folder_whose_name_has_a_sign_of_the_shell_can_be_written() -> None:
+    here = Surroundings(Path("/tmp"), jobs="/a$b/~c")
+    for said, meant in (
+        ("", "/a$b/~c"),
+        ("d", "/a$b/~c/d"),
+        (r"\$d", "/a$b/~c/$d"),
+        ("./~c", "/a$b/~c/./~c"),
+        (r"/x\$\$y", "/x$$y"),
+        ("x~", "/a$b/~c/x~"),
+    ):
+        assert spec_from(["true"], Wishes(dir=said), here).directory == meant.encode()
+
+
 @pytest.mark.parametrize("jobs", ["", "."], ids=["another machine's worker", "the private worker"])
 def test_a_current_folder_that_was_removed_is_missed_only_where_it_is_needed(tmp_path: Path, jobs: str) -> None:
     gone = Surroundings(Path(), jobs=jobs, is_gone=True)

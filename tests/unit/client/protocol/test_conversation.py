@@ -27,6 +27,7 @@ class House:
         self.conversation = Conversation(ME, DAEMON.public)
         self.nonce = b"n" * 16
         self.limits = frames.limits()
+        self.features = ["home"]
 
     def connect(self) -> list[Happened]:
         self.conversation.connected()
@@ -35,7 +36,9 @@ class House:
         return self.greet(hello)
 
     def greet(self, hello: request_pb2.Request, **changes: object) -> list[Happened]:
-        answer = request_pb2.HelloReply(version=1, daemon=DAEMON.public, store=STORE, nonce=self.nonce, limits=self.limits)
+        answer = request_pb2.HelloReply(
+            version=1, daemon=DAEMON.public, store=STORE, nonce=self.nonce, limits=self.limits, features=self.features
+        )
         for name, value in changes.items():
             setattr(answer, name, value)
         return self.say(hello, last=True, hello=answer)
@@ -256,6 +259,19 @@ def test_a_request_over_a_limit_never_leaves(house: House) -> None:
     assert "at most 1000" in str(large.refusal)
     assert fed_exchange.refusal is not None
     assert fed_exchange.refusal.job_index == 1
+
+
+def test_a_folder_in_the_home_of_a_job_is_sent_only_to_a_worker_that_knows_it(house: House) -> None:
+    for features, code in ((["home"], None), (["start", "logs"], Code.UNIMPLEMENTED)):
+        house.features = features
+        house.connect()
+        request = start(b"a" * 16, b"b" * 16)
+        request.start.jobs[1].spec.directory = b"~/x"
+        asked = house.conversation.ask(request)
+        assert (asked.refusal and (asked.refusal.code, asked.refusal.job_index)) == (code and (code, 1))
+        assert len(house.sent()) == (code is None)
+        house.conversation.forget(asked)
+    assert "write the absolute path, or upgrade the worker" in str(asked.refusal)
 
 
 def test_a_refused_hello_ends_everything_that_waits() -> None:
