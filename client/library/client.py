@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
 from ...keys.identity import Identity, load, load_or_make
 from ...keys.user_folders import identity_path
@@ -23,12 +24,13 @@ from . import actions
 from .job import Job
 from .run_to_end import run_to_end
 from .session import Session
-from .specs import Duration, Text, as_spec, deadline_in, make_id, seconds, spec_of_call
+from .specs import Duration, JobOptions, Text, args_of, as_spec, deadline_in, make_id, seconds, spec_of_call
 from .subprocess_words import explains_options
+from .text_mode import text_mode
 
 if TYPE_CHECKING:
     from ..config.contexts import Context
-    from .completed_job import CompletedJob
+    from .completed_job import CompletedJob, CompletedTextJob
     from .events import EventStream
     from .results import BatchInfo, EventCursor, Forgotten, JobInfo
 
@@ -94,6 +96,45 @@ class Client:
 
     # --- running
 
+    @overload
+    def run(
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        timeout: Duration | None = None,
+        text: Literal[False] | None = None,
+        encoding: None = None,
+        errors: None = None,
+        id: bytes | str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> CompletedJob: ...
+    @overload
+    def run(
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        timeout: Duration | None = None,
+        text: Literal[True],
+        encoding: str | None = None,
+        errors: str | None = None,
+        id: bytes | str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> CompletedTextJob: ...
+    @overload
+    def run(
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        timeout: Duration | None = None,
+        text: bool | None = None,
+        encoding: str,
+        errors: str | None = None,
+        id: bytes | str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> CompletedTextJob: ...
     @explains_options
     def run(  # noqa: PLR0913 -- a job has that many options, all by name
         self,
@@ -101,8 +142,11 @@ class Client:
         *,
         check: bool = False,
         timeout: Duration | None = None,
+        text: bool | None = None,
+        encoding: str | None = None,
+        errors: str | None = None,
         id: bytes | str | None = None,  # noqa: A002 -- it is one
-        input: bytes | None = None,  # noqa: A002 -- as subprocess calls it
+        input: bytes | str | None = None,  # noqa: A002 -- as subprocess calls it
         cwd: Text | None = None,
         env: Mapping[str, Text] | Mapping[bytes, Text] | None = None,
         env_all: bool = False,
@@ -113,11 +157,12 @@ class Client:
         grace: Duration | None = None,
         output_limit: int | str | None = None,
         linger: bool = False,
-    ) -> CompletedJob:
+    ) -> CompletedJob | CompletedTextJob:
         """Run a job to its end and return its result, with all its output. An exception here, such as Ctrl-C, stops the job.
 
         `check`: raise `JobFailed` (a `subprocess.CalledProcessError`) if the job does not return 0. `timeout`: stop the job after this
-        time and raise `JobTimeout` (a `subprocess.TimeoutExpired`) with the output so far.
+        time and raise `JobTimeout` (a `subprocess.TimeoutExpired`) with the output so far. `text`, `encoding`, `errors`: return the output
+        as text, decoded from UTF-8 or this encoding, with line feeds at the ends of lines; `input` may then be text too.
 
         Options of the job, which `submit` and `job_spec` have too:
 
@@ -128,13 +173,16 @@ class Client:
         first, and the time until SIGKILL. `output_limit`: stop the job if it writes more, in bytes or as `"1.5G"`. `linger`: when the job
         exits, let the processes that it leaves behind continue.
         """
+        mode = text_mode(text, encoding, errors)
+        if mode is not None and isinstance(input, str):
+            input = input.encode(mode.encoding, mode.errors)  # noqa: A001 -- as the parameter
         spec, job_id = spec_of_call(locals()), make_id(id)
         start = self.connection.ask(actions.start_request([spec], [job_id], batch=None, watch=True, tail_lines=0))
         job = Job(self._session, JobKey(self.connection.identity.public, job_id), tuple(argv))
-        completed = run_to_end(self._session, start, job, timeout, grace)
-        if check:
-            completed.check_returncode()
-        return completed
+        completed = run_to_end(self._session, start, job, timeout, grace, mode)
+        if check and not completed.succeeded:
+            raise completed.failure(mode)
+        return completed.as_text(mode) if mode is not None else completed
 
     @explains_options
     def submit(  # noqa: PLR0913 -- as above
@@ -179,11 +227,13 @@ class Client:
         starts nothing twice. `tail_lines`: how many last lines of their logs come with their ends. Raises `Refused`, whose
         `job_index` is the position of the job that was wrong.
         """
-        wanted = [as_spec(spec) for spec in specs]
+        given = builtins.list(specs)
+        wanted = [as_spec(spec) for spec in given]
         watch = watch and self._session.watches < _MOST_WATCHES
         ids = ids or [new_id() for _ in wanted]
         start = self.connection.ask(actions.start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines))
-        jobs = [self.job_by_key(self.connection.identity.public, job_id) for job_id in ids]
+        owner = self.connection.identity.public
+        jobs = [Job(self._session, JobKey(owner, job_id), args_of(job)) for job_id, job in zip(ids, given, strict=True)]
         try:
             self._session.acknowledged(start, [job.record for job in jobs], None)
         except BaseException:
@@ -254,6 +304,21 @@ class Client:
         wanted = builtins.list(jobs)
         self._session.wait([job.record for job in wanted], first=any, deadline=deadline_in(timeout))
         return [job for job in wanted if job.outcome is not None]
+
+    def as_completed(self, jobs: Iterable[Job], *, timeout: Duration | None = None) -> Iterator[Job]:
+        """Iterate over jobs in the order in which they end, after those that ended earlier; each job once.
+
+        Other calls may be made meanwhile. Raises TimeoutError if not all have ended within `timeout` from now.
+        """
+        wanted = builtins.list(jobs)
+        deadline = deadline_in(timeout)
+        return self._as_completed(wanted, deadline)
+
+    def _as_completed(self, wanted: Sequence[Job], deadline: float | None) -> Iterator[Job]:
+        jobs = {job.record: job for job in wanted}
+        with closing(self._session.ends(jobs, deadline)) as ends:
+            for record in ends:
+                yield jobs[record]
 
     def stop(
         self, jobs: Iterable[Job], *, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Generic, TypeVar
 
 from ...schemas.job import Outcome
 from ...schemas.naming import JobKey
 from .specs import Text
+from .text_mode import TextMode
+
+_Output = TypeVar("_Output", bytes, str)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CompletedJob:
+class Completed(Generic[_Output]):
     """A job that has ended; resembles `subprocess.CompletedProcess`."""
 
     args: Sequence[Text]
     # Negative for a signal.
     returncode: int
-    stdout: bytes
-    stderr: bytes
+    stdout: _Output
+    stderr: _Output
     key: JobKey
     pid: int | None
     started_at_us: int
@@ -31,18 +35,53 @@ class CompletedJob:
 
     def __repr__(self) -> str:
         """Return the same text as `subprocess.CompletedProcess`."""
-        return f"CompletedJob(args={list(self.args)!r}, returncode={self.returncode}, stdout={self.stdout!r}, stderr={self.stderr!r})"
+        name, args = type(self).__name__, list(self.args)
+        return f"{name}(args={args!r}, returncode={self.returncode}, stdout={self.stdout!r}, stderr={self.stderr!r})"
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the return code is 0, and no part of the output was lost."""
+        return not self.returncode and self.outcome.is_whole
 
     def check_returncode(self) -> None:
-        """Raise `JobFailed`, a `subprocess.CalledProcessError`, if the return code is not 0, or if part of the output was lost."""
-        if self.returncode or not self.outcome.is_whole:
+        """Raise `JobFailed`, a `subprocess.CalledProcessError`, unless the job succeeded."""
+        if not self.succeeded:
             raise JobFailed(self)
+
+
+class CompletedJob(Completed[bytes]):
+    """A job that has ended, with its output as bytes; resembles `subprocess.CompletedProcess`."""
+
+    __slots__ = ()
+
+    def as_text(self, mode: TextMode) -> CompletedTextJob:
+        """Return it with its output as text.
+
+        Raises UnicodeDecodeError for output that is not in the encoding.
+        """
+        return self._with_output(mode.decode(self.stdout), mode.decode(self.stderr))
+
+    def failure(self, mode: TextMode | None) -> JobFailed:
+        """Return the exception for a job that failed; if there is a mode with its output as text, in which other bytes are escaped."""
+        if mode is None:
+            return JobFailed(self)
+        return JobFailed(self._with_output(mode.decode_for_error(self.stdout), mode.decode_for_error(self.stderr)))
+
+    def _with_output(self, stdout: str, stderr: str) -> CompletedTextJob:
+        known = {field.name: getattr(self, field.name) for field in fields(self)}
+        return CompletedTextJob(**known | {"stdout": stdout, "stderr": stderr})
+
+
+class CompletedTextJob(Completed[str]):
+    """A job that has ended, with its output as text; resembles `subprocess.CompletedProcess`."""
+
+    __slots__ = ()
 
 
 class JobFailed(subprocess.CalledProcessError):
     """Raised if `check` is set and the return code of a job is not 0, or part of its output was lost. `job` is its result."""
 
-    def __init__(self, job: CompletedJob) -> None:
+    def __init__(self, job: Completed[bytes] | Completed[str]) -> None:
         super().__init__(job.returncode, list(job.args), job.stdout, job.stderr)
         self.job = job
 
@@ -52,7 +91,7 @@ class JobFailed(subprocess.CalledProcessError):
         sentence = "; ".join(filter(None, [sentence, *self.job.outcome.problems_beside(sentence)]))
         return f"Command {self.cmd!r} failed: {sentence}" if sentence else super().__str__()
 
-    def __reduce__(self) -> tuple[type[JobFailed], tuple[CompletedJob]]:
+    def __reduce__(self) -> tuple[type[JobFailed], tuple[Completed[bytes] | Completed[str]]]:
         """Return how to pickle it."""
         return type(self), (self.job,)
 
@@ -60,7 +99,7 @@ class JobFailed(subprocess.CalledProcessError):
 class JobTimeout(subprocess.TimeoutExpired):
     """Raised if a timeout passes before a job ends, with its output so far."""
 
-    def __init__(self, args: Sequence[Text], timeout: float, output: bytes | None = None, stderr: bytes | None = None) -> None:
+    def __init__(self, args: Sequence[Text], timeout: float, output: bytes | str | None = None, stderr: bytes | str | None = None) -> None:
         super().__init__(list(args), timeout, output, stderr)
 
     def __reduce__(self) -> tuple[type[JobTimeout], tuple[object, ...]]:

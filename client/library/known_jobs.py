@@ -39,10 +39,10 @@ class Record:
 
 
 class KnownJobs:
-    """All records of one client. From `pending`, which whoever waits sets, jobs are taken as they are learnt to have ended."""
+    """All records of one client. Each of `listeners` is called with a record when its state has changed."""
 
     def __init__(self, notice: Callable[[str], None] | None = None) -> None:
-        self.pending: set[JobKey] = set()
+        self.listeners: list[Callable[[Record], None]] = []
         self._notice = notice
         self._records: weakref.WeakValueDictionary[JobKey, Record] = weakref.WeakValueDictionary()
 
@@ -98,9 +98,12 @@ class KnownJobs:
     def _lives(self, record: Record, state: State, pid: int, started_at_us: int) -> None:
         # Several sources report, each at its own time: older news change nothing.
         if record.outcome is None:
+            before = record.state
             record.state = max(record.state or state, state)
             record.pid = pid or record.pid
             record.started_at_us = started_at_us or record.started_at_us
+            if record.state is not before:
+                self._changed(record)
 
     def _ended(self, record: Record, pid: int, started_at_us: int, ended_at_us: int, outcome: job_pb2.Outcome) -> None:
         if record.outcome is None:
@@ -109,4 +112,8 @@ class KnownJobs:
             record.started_at_us = started_at_us
             record.ended_at_us = ended_at_us
             record.outcome = outcome_from_wire(outcome)
-            self.pending.discard(record.key)
+            self._changed(record)
+
+    def _changed(self, record: Record) -> None:
+        for listener in self.listeners:
+            listener(record)

@@ -14,6 +14,7 @@ from ...schemas.naming import JobKey
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk
 from ..sockets.connection import Connection
+from .text_mode import TextMode
 
 
 class JobOutput:
@@ -115,6 +116,72 @@ class JobOutput:
         if self._exchange.refusal is not None:
             raise self._exchange.refusal.anew()
         return None
+
+
+class TextJobOutput:
+    """A log as text, with line feeds at the ends of lines. Reading raises what the worker refuses, and UnicodeDecodeError.
+
+    `encoding` and `errors` are those of `output`.
+    """
+
+    def __init__(self, output: JobOutput, mode: TextMode) -> None:
+        self.encoding, self.errors = mode
+        self._output = output
+        self._decoder = mode.decoder()
+        # Decoded, and not returned yet.
+        self._text = ""
+        self._at_end = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._output.closed
+
+    def read(self, size: int = -1) -> str:
+        """Wait for `size` characters, or with -1 for the end, and return them; fewer at the end."""
+        while size < 0 or len(self._text) < size:
+            if not self._fetch():
+                break
+        return self._give(len(self._text) if size < 0 else size)
+
+    def readline(self) -> str:
+        """Wait for a whole line and return it; an empty text at the end."""
+        scanned = 0
+        while (found := self._text.find("\n", scanned)) < 0:
+            scanned = len(self._text)
+            if not self._fetch():
+                return self._give(len(self._text))
+        return self._give(found + 1)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the lines as they come."""
+        while line := self.readline():
+            yield line
+
+    def close(self) -> None:
+        """Close the log; the job continues."""
+        self._output.close()
+        self._text = ""
+
+    def __enter__(self) -> Self:
+        """Return itself; it is closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def _fetch(self) -> bool:
+        if self._at_end:
+            return False
+        data = self._output.read1()
+        self._at_end = not data
+        self._text += self._decoder.decode(data, final=self._at_end)
+        return True
+
+    def _give(self, size: int) -> str:
+        text, self._text = self._text[:size], self._text[size:]
+        return text
 
 
 class Collecting:

@@ -5,6 +5,7 @@ Times are microseconds since 1970 UTC (`..._us`; 0: not yet); properties of the 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -17,7 +18,7 @@ from ...schemas.spec import JobSpec, from_wire
 from ...schemas.wire_codec import outcome_from_wire, state_from_wire
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 # What travels as a seq.
 _LARGEST_SEQ = 2**64 - 1
@@ -106,6 +107,21 @@ class JobInfo:
         return self.spec.argv
 
     @property
+    def args(self) -> tuple[str, ...]:
+        """The program and its arguments as text; bytes that are not UTF-8 are escaped as `os.fsdecode` does."""
+        return tuple(map(os.fsdecode, self.spec.argv))
+
+    @property
+    def cwd(self) -> str | None:
+        """The working directory that was asked for; None: the worker's default."""
+        return os.fsdecode(self.spec.directory) or None
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that were added to the clean environment."""
+        return {os.fsdecode(name): os.fsdecode(value) for name, value in self.spec.environment}
+
+    @property
     def labels(self) -> dict[str, str]:
         """The labels."""
         return dict(self.spec.labels)
@@ -119,6 +135,26 @@ class JobInfo:
     def returncode(self) -> int | None:
         """The return code as in `subprocess`; None while it has not ended."""
         return None if self.outcome is None else return_code(self.outcome)
+
+    @property
+    def time_limit(self) -> timedelta | None:
+        """The time after which it is stopped; None: no limit."""
+        return None if self.spec.time_limit_ms is None else span(self.spec.time_limit_ms * 1000)
+
+    @property
+    def grace(self) -> timedelta | None:
+        """The time from its stop signal to SIGKILL; None: the worker's default."""
+        return None if self.spec.grace_ms is None else span(self.spec.grace_ms * 1000)
+
+    @property
+    def lasted(self) -> timedelta:
+        """How long it ran, or has been running or queued, by the worker's clock."""
+        return span(self.lasted_us)
+
+    @property
+    def ended_ago(self) -> timedelta | None:
+        """How long ago it ended, by the worker's clock; None while it has not, and from an older worker."""
+        return None if self.ended_ago_us is None else span(self.ended_ago_us)
 
     @property
     def queued_at(self) -> datetime | None:
@@ -171,6 +207,18 @@ class Event:
     def at(self) -> datetime | None:
         """The time of the event."""
         return moment(self.at_us)
+
+    @property
+    def started_at(self) -> datetime | None:
+        """The time when the process of the job was started."""
+        return moment(self.started_at_us)
+
+
+def span(length_us: int) -> timedelta:
+    """Return a timedelta for microseconds."""
+    from datetime import timedelta  # noqa: PLC0415 -- 3 ms that most commands need not wait for
+
+    return timedelta(microseconds=length_us)
 
 
 def job_info(message: job_pb2.Job) -> JobInfo:

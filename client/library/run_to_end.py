@@ -13,6 +13,7 @@ from .job import Job
 from .output import Collecting
 from .session import Session
 from .specs import Duration, deadline_in, seconds
+from .text_mode import TextMode
 
 if TYPE_CHECKING:
     from .completed_job import CompletedJob
@@ -23,10 +24,12 @@ _STOP_ACKNOWLEDGED_SECONDS = 5.0
 _STOPPED_SECONDS = 60.0
 
 
-def run_to_end(session: Session, start: Exchange, job: Job, timeout: Duration | None, grace: Duration | None) -> CompletedJob:
+def run_to_end(
+    session: Session, start: Exchange, job: Job, timeout: Duration | None, grace: Duration | None, mode: TextMode | None
+) -> CompletedJob:
     """Wait for the end of a job that was just submitted, and return its result.
 
-    Raises the refusal, or `JobTimeout` with the output so far when `timeout` has passed.
+    Raises the refusal, or `JobTimeout` with the output so far (decoded by `mode`) when `timeout` has passed.
     """
     deadline = deadline_in(timeout)
     output: Collecting | None = None
@@ -41,7 +44,7 @@ def run_to_end(session: Session, start: Exchange, job: Job, timeout: Duration | 
             with suppress(TimeoutError):
                 output.finish(deadline_in(_STOPPED_SECONDS + seconds(grace or 0)))
         so_far = (output.stdout, output.stderr) if output is not None else (b"", b"")
-        raise job.timed_out(timeout, *so_far) from None
+        raise job.timed_out(timeout, *so_far, mode) from None
     except BaseException:
         _stop(session, start, job)
         raise

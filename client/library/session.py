@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -39,10 +40,10 @@ class Session:
         self.connection = connection
         self.known_jobs = KnownJobs(connection.notice)
         self._watches: list[Exchange] = []
-        # The subscription of a wait for jobs whose end nothing else reports.
-        self._hearing: Subscription | None = None
-        # A watch was refused after it was acknowledged: its jobs are watched no more.
-        self._watch_lost = False
+        # The subscriptions of waits for jobs whose end nothing else reports.
+        self._hearing: list[Subscription] = []
+        # How many watches were refused after they were acknowledged: their jobs are watched no more.
+        self._lost_watches = 0
         # Only requests get through to the worker, and no events.
         self._deaf = False
 
@@ -66,10 +67,10 @@ class Session:
                 if isinstance(item, request_pb2.Reply) and item.HasField("reports"):
                     self.known_jobs.learn_reports(item.reports)
                 self.connection.take(exchange)
-        self._watch_lost = self._watch_lost or any(exchange.refusal for exchange in self._watches)
+        self._lost_watches += sum(exchange.refusal is not None for exchange in self._watches)
         self._watches = [exchange for exchange in self._watches if not exchange.ended]
-        if self._hearing is not None:
-            while (event := self._hearing.take()) is not None:
+        for heard in self._hearing:
+            while (event := heard.take()) is not None:
                 self.known_jobs.learn_event(event)
 
     # --- requests
@@ -126,37 +127,51 @@ class Session:
 
         Raises the refusal, or TimeoutError when the deadline has passed.
         """
-        self.sort()
-        open_records = [record for record in records if record.outcome is None]
-        self.known_jobs.pending = {record.key for record in open_records}
-        if first and len(open_records) < len(records):
-            return
-        enough = max(len(self.known_jobs.pending) - 1, 0) if first else 0
-        while len(self.known_jobs.pending) > enough:
-            self._watch_lost = False
-            untold = [record for record in open_records if record.outcome is None and not record.is_watched]
-            try:
-                self._query_all(untold, deadline)
-            except Refused as refused:
-                raise _first_refusal(untold) or refused from None
-            untold = [record for record in untold if record.outcome is None]
-            if len(self.known_jobs.pending) > enough:
-                self._hear(untold, enough, deadline)
+        with closing(self.ends(records, deadline)) as ends:
+            for _ in ends:
+                if first:
+                    return
 
-    def _hear(self, untold: Sequence[Record], enough: int, deadline: float | None) -> None:
-        """Continue to wait; the ends of `untold` are learnt from events, those of others from their watches."""
-        if untold and self._deaf:
-            self._follow(untold, enough, deadline)
+    def ends(self, records: Iterable[Record], deadline: float | None = None) -> Generator[Record]:
+        """Iterate over jobs in the order in which they end, after those that ended earlier; each one once. Raises as `wait` does."""
+        self.sort()
+        waiting = _Waiting(records)
+        self.known_jobs.listeners.append(waiting.note)
+        try:
+            while True:
+                yield from waiting.take()
+                if not waiting.pending:
+                    return
+                lost = self._lost_watches
+                unheard = waiting.unheard()
+                try:
+                    self._query_all(unheard, deadline)
+                except Refused as refused:
+                    raise _first_refusal(unheard) or refused from None
+                if not waiting.ended:
+                    yield from self._hear(waiting, lost, deadline)
+        finally:
+            self.known_jobs.listeners.remove(waiting.note)
+
+    def _hear(self, waiting: _Waiting, lost: int, deadline: float | None) -> Iterator[Record]:
+        """Continue to wait; ends that no watch reports are learnt from events, until one has been missed or a watch is `lost`."""
+        unheard = waiting.unheard()
+        if unheard and self._deaf:
+            self._follow(waiting, unheard, lost, deadline)
             return
-        heard = self._hearing = _subscribe(untold) if untold else None
+        heard = _subscribe(unheard) if unheard else None
         try:
             if heard is not None:
+                self._hearing.append(heard)
                 self.connection.subscribe(heard)
                 while not heard.granted and heard.phase is not Phase.ENDED:
                     self._step(deadline)
                 # What ended between the first query and the grant is in no event that will come.
-                self._query_all(untold, deadline)
-            while len(self.known_jobs.pending) > enough and not self._watch_lost:
+                self._query_all(unheard, deadline)
+            while True:
+                yield from waiting.take()
+                if not waiting.pending or self._lost_watches != lost:
+                    return
                 if heard is not None and heard.phase is Phase.ENDED:
                     if heard.refusal is not None and heard.refusal.reason in MISSED:
                         # Events were missed: the caller queries the current state of the jobs.
@@ -167,25 +182,24 @@ class Session:
                     raise heard.refusal.anew() if heard.refusal else Refused(Code.INTERNAL, "the subscription ended without a reason")
                 self._step(deadline)
         finally:
-            self._hearing = None
             if heard is not None:
+                self._hearing.remove(heard)
                 self.connection.unsubscribe(heard)
 
-    def _follow(self, untold: Sequence[Record], enough: int, deadline: float | None) -> None:
+    def _follow(self, waiting: _Waiting, unheard: Sequence[Record], lost: int, deadline: float | None) -> None:
         """Wait for one more end, over requests alone: the end of a log that is followed is that of its job."""
         look_at = time.monotonic() + _LOOK_SECONDS
-        pending = len(self.known_jobs.pending)
         asked: list[Exchange] = []
         try:
-            asked.extend(self._follow_end(record.key, deadline) for record in untold[:_FOLLOWED_AT_ONCE])
-            while enough < len(self.known_jobs.pending) == pending and not self._watch_lost:
+            asked.extend(self._follow_end(record.key, deadline) for record in unheard[:_FOLLOWED_AT_ONCE])
+            while not waiting.ended and self._lost_watches == lost:
                 for exchange in asked:
                     while self.connection.take(exchange) is not None:
                         # What it writes is not wanted here.
                         pass
                 if any(exchange.ended and exchange.refusal is None for exchange in asked):
                     return
-                all_told = len(asked) == len(untold) and not any(exchange.refusal for exchange in asked)
+                all_told = len(asked) == len(unheard) and not any(exchange.refusal for exchange in asked)
                 self._step(deadline, None if all_told else look_at)
                 if not all_told and time.monotonic() >= look_at:
                     return
@@ -222,6 +236,31 @@ class Session:
         finally:
             for exchange in asked:
                 self.connection.forget(exchange)
+
+
+class _Waiting:
+    """Jobs whose ends are waited for: those that are `pending`, and those that have `ended` and were not taken yet."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        once = dict.fromkeys(records)
+        self.pending = dict.fromkeys(record for record in once if record.outcome is None)
+        self.ended = deque(record for record in once if record.outcome is not None)
+
+    def note(self, record: Record) -> None:
+        """Note that the state of a job has changed."""
+        if record.outcome is not None and record in self.pending:
+            # First kept, then dropped: an exception of a signal handler in between costs nothing.
+            self.ended.append(record)
+            del self.pending[record]
+
+    def take(self) -> Iterator[Record]:
+        """Iterate over the jobs that have ended, each one once."""
+        while self.ended:
+            yield self.ended.popleft()
+
+    def unheard(self) -> list[Record]:
+        """Return the jobs whose end no watch will report."""
+        return [record for record in self.pending if not record.is_watched]
 
 
 def _first_refusal(records: Sequence[Record]) -> Refused | None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from ...schemas.generated import job_pb2
 from ...schemas.naming import ID_BYTES, new_id, parse_id
@@ -29,6 +29,22 @@ Text: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 # A number means seconds; a string is read as on the command line.
 Duration: TypeAlias = "float | timedelta | str"
 _A_TIME = "seconds, a timedelta, or a time such as '1h30m'"
+
+
+class JobOptions(TypedDict, total=False):
+    """The options of `job_spec`, for signatures that pass them on."""
+
+    input: bytes | str | None
+    cwd: Text | None
+    env: Mapping[str, Text] | Mapping[bytes, Text] | None
+    env_all: bool
+    name: str
+    labels: Mapping[str, str] | None
+    time_limit: Duration | None
+    stop_signal: int | None
+    grace: Duration | None
+    output_limit: int | str | None
+    linger: bool
 
 
 @explains_options
@@ -100,6 +116,11 @@ def as_spec(job: JobSpec | Sequence[Text]) -> JobSpec:
         environment=tuple((os.fsencode(name), os.fsencode(value)) for name, value in job.environment),
         directory=os.fsencode(job.directory),
     )
+
+
+def args_of(job: JobSpec | Sequence[Text]) -> tuple[Text, ...]:
+    """Return the argv of one of the jobs of `submit_many` as it was given; that of a spec as text."""
+    return tuple(map(os.fsdecode, job.argv)) if isinstance(job, JobSpec) else tuple(job)
 
 
 def _arguments(argv: Sequence[Text]) -> tuple[bytes, ...]:

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-_UNDECODED = "output is bytes, decode it: job.stdout.decode()"
+_UNDECODED = "run, job.result and job.output take text=, encoding= and errors="
 _GATHERED = "the output of a job is always kept: see stdout and stderr of the result, or of the job while it runs"
 _INSTEAD = {
     "stdin": "give the bytes as input=",

@@ -9,10 +9,10 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .client.library.client import Client
-    from .client.library.completed_job import CompletedJob, JobFailed, JobTimeout
+    from .client.library.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
     from .client.library.events import CursorTooOld, EventStream
     from .client.library.job import Job
-    from .client.library.output import JobOutput
+    from .client.library.output import JobOutput, TextJobOutput
     from .client.library.results import BatchInfo, Event, EventCursor, Forgotten, JobInfo
     from .client.library.specs import job_spec
     from .schemas.job import EventKind, Outcome, OutcomeKind, State
@@ -25,6 +25,7 @@ __all__ = [
     "Client",
     "Code",
     "CompletedJob",
+    "CompletedTextJob",
     "CursorTooOld",
     "Event",
     "EventCursor",
@@ -41,6 +42,7 @@ __all__ = [
     "OutcomeKind",
     "Refused",
     "State",
+    "TextJobOutput",
     "__version__",
     "job_spec",
 ]
@@ -48,10 +50,10 @@ __all__ = [
 # The modules that define them.
 _HOMES = {
     "client.library.client": ("Client",),
-    "client.library.completed_job": ("CompletedJob", "JobFailed", "JobTimeout"),
+    "client.library.completed_job": ("CompletedJob", "CompletedTextJob", "JobFailed", "JobTimeout"),
     "client.library.events": ("CursorTooOld", "EventStream"),
     "client.library.job": ("Job",),
-    "client.library.output": ("JobOutput",),
+    "client.library.output": ("JobOutput", "TextJobOutput"),
     "client.library.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobInfo"),
     "client.library.specs": ("job_spec",),
     "schemas.job": ("EventKind", "Outcome", "OutcomeKind", "State"),

@@ -20,7 +20,7 @@ from jobwire.client.library.completed_job import JobFailed
 from jobwire.client.library.events import CursorTooOld
 from jobwire.client.library.job import Job
 from jobwire.client.library.results import BatchInfo, EventCursor, Forgotten
-from jobwire.client.library.specs import job_spec
+from jobwire.client.library.specs import JobOptions, job_spec
 from jobwire.keys.identity import Identity, load, save
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.job import State
@@ -172,7 +172,7 @@ def test_a_lost_connection_in_the_middle_of_a_run_changes_nothing(client: Client
     [
         ({"time_limt": 1}, "'time_limt'"),
         ({"stdin": b"abc"}, "'stdin'.*input="),
-        ({"text": True}, "'text'.*decode"),
+        ({"universal_newlines": True}, "'universal_newlines'.*text="),
         ({"capture_output": True}, "'capture_output'.*always kept"),
         ({"shell": True}, r"'shell'.*\['sh', '-c'"),
         ({"input": "abc"}, "input must be bytes.*not str"),
@@ -595,3 +595,70 @@ def test_a_client_is_made_from_a_context(daemon: FakeDaemon, identity: Identity,
     save(identity, tmp_path / "identity")
     with Client(Context("lab", daemon.endpoint, daemon.public, tmp_path / "identity")) as client:
         assert client.hello().kind == "worker"
+
+
+def test_output_is_text_if_asked_for(client: Client, daemon: FakeDaemon) -> None:
+    done = client.run(["echo", "gr\u00fc\u00df\r\ndich"], text=True)
+    assert done.stdout == "gr\u00fc\u00df\ndich\n"
+    assert repr(done).startswith("CompletedTextJob(args=['echo'")
+    job = client.submit(["echo", b"\xfc"])
+    assert job.result(encoding="latin-1").stdout == "\u00fc\n"
+    with job.output("stdout", text=True, errors="replace") as log:
+        assert [*log] == ["\ufffd\n"]
+    with pytest.raises(UnicodeDecodeError):
+        job.result(text=True)
+    client.run(["echo"], text=True, input="\u00fc")
+    assert b"\xc3\xbc" in [job.spec.stdin for job in daemon.jobs.values()]
+
+
+def test_an_unknown_encoding_submits_nothing(client: Client, daemon: FakeDaemon) -> None:
+    with pytest.raises(LookupError, match="utf-99"):
+        client.run(["true"], encoding="utf-99")
+    assert daemon.verbs() == []
+
+
+def test_a_job_that_failed_or_is_late_says_so_even_if_its_output_is_not_text(client: Client, daemon: FakeDaemon) -> None:
+    later = Later(daemon, "follow_log", lambda: daemon.finish(the_job(daemon), 3), 2)
+    with pytest.raises(JobFailed) as failed:
+        client.run(["say", b"\xff"], text=True, check=True)
+    later.join()
+    assert failed.value.stdout == "\\xff\n"
+    with pytest.raises(subprocess.TimeoutExpired) as late:
+        client.run(["say", b"\xe4\xbd"], text=True, timeout=1.0)
+    assert late.value.output == "\\xe4\\xbd\n"
+
+
+def test_jobs_of_one_request_keep_their_arguments(client: Client) -> None:
+    jobs = client.submit_many([["echo", Path("a")], job_spec(["echo", b"\xff"])])
+    assert [job.args for job in jobs] == [("echo", Path("a")), ("echo", "\udcff")]
+    assert jobs[1].result().args == ("echo", "\udcff")
+
+
+def test_jobs_are_completed_in_the_order_of_their_ends(client: Client, daemon: FakeDaemon) -> None:
+    one, two, three = (client.submit(["wait"], name=name, watch=name != "two") for name in ("one", "two", "three"))
+    ended = client.submit(["echo"])
+    ended.wait()
+    ends = client.as_completed([one, two, ended, three, one])
+    assert next(ends) is ended
+    daemon.finish(two.key.id)
+    assert next(ends) is two
+    # Other waits in between do not disturb it.
+    daemon.finish(one.key.id, 3)
+    assert three.poll() is None
+    assert one.wait() == 3
+    daemon.finish(three.key.id)
+    assert three.result().returncode == 0
+    assert [*ends] == [one, three]
+
+
+def test_as_completed_gives_up_its_subscription_and_keeps_its_deadline(client: Client, daemon: FakeDaemon) -> None:
+    job = client.submit(["wait"], watch=False)
+    ends = client.as_completed([job], timeout=0.3)
+    with pytest.raises(TimeoutError):
+        next(ends)
+    list(client.list())
+    assert not daemon.do(lambda: len(daemon.grants))
+
+
+def test_the_options_of_typed_signatures_are_those_of_a_job() -> None:
+    assert [*JobOptions.__annotations__] == [name for name in job_spec.__annotations__ if name not in ("argv", "return")]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -58,6 +58,19 @@ def test_a_job_of_a_newer_daemon_can_be_read() -> None:
     assert info.argv == (b"x",)
     assert info.process == "5@19700101T000000.000002Z"
     assert info.queued_at == datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC)
+
+
+def test_a_job_is_described_in_text_dates_and_durations() -> None:
+    spec = job_pb2.JobSpec(argv=[b"x", b"\xff"], directory=b"/srv", time_limit_ms=90_000, grace_ms=500)
+    spec.environment.add(name=b"A", value=b"\xff")
+    key = job_pb2.JobKey(owner=b"o" * 32, id=b"i" * 16)
+    info = job_info(job_pb2.Job(key=key, spec=spec, queued_at_us=1, lasted_us=1_500_000, ended_ago_us=0))
+
+    assert (info.args, info.cwd, info.env) == (("x", "\udcff"), "/srv", {"A": "\udcff"})
+    assert (info.time_limit, info.grace) == (timedelta(minutes=1, seconds=30), timedelta(milliseconds=500))
+    assert (info.lasted, info.ended_ago) == (timedelta(seconds=1.5), timedelta(0))
+    bare = job_info(job_pb2.Job(key=key, spec=job_pb2.JobSpec(argv=[b"x"])))
+    assert (bare.cwd, bare.env, bare.time_limit, bare.grace, bare.ended_ago) == (None, {}, None, None, None)
     assert (info.ended_at, info.returncode, info.labels, info.name) == (None, None, {}, "")
     assert info.id == "69696969-6969-6969-6969-696969696969"
 
