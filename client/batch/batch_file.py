@@ -21,7 +21,8 @@ from ...schemas.text import toml_text
 from ...schemas.text.msgspec_errors import Path, understand
 from ...schemas.text.sizes import format_size
 from .batch_tables import BatchFile, Defaults, JobTable, StdinText, Stop
-from .caller_variables import Variables, as_table, find, merge, note_of, of_this_process
+from .caller_variables import Variables, as_table, merge, note_of, of_this_process
+from .caller_variables import find as find_variables
 from .job_options import Misunderstood, Surroundings, Wishes, label_pairs, read_env, spec_from
 from .job_records import is_record, table_of
 from .json_values import NotJson, Value, dotted, is_json, line_of, read_values
@@ -210,6 +211,7 @@ class _Shared(NamedTuple):
     defaults: Defaults
     over: Wishes
     caller: dict[str, str]
+    everything: Variables
     of_defaults: Variables
     of_over: Variables
 
@@ -223,7 +225,7 @@ def _understand(found: BatchFile, file: str, around: Surroundings, find: _Finder
     if not 0 <= found.batch.parallel <= MOST_JOBS_PER_START:
         raise _wrong(file, find(("batch", "parallel")), f"{found.batch.parallel} is not a number of jobs")
     caller = of_this_process()
-    alone = _Shared(Defaults(), over, caller, _NO_VARIABLES, read_env(over.env, caller))
+    alone = _Shared(Defaults(), over, caller, find_variables(caller), _NO_VARIABLES, read_env(over.env, caller))
     # On its own, so that mistakes in it are not blamed on the first job.
     sound, _ = _spec(_as_job(found.defaults), alone, file, around, _below(find, "defaults"))
     others = msgspec.structs.replace(found.defaults, stdin=None)
@@ -263,8 +265,7 @@ _NO_VARIABLES = Variables({}, {})
 def _variables(job: JobTable, shared: _Shared) -> Variables:
     _check_once("env", job.env)
     takes_all = shared.over.env_all or _first(job.env_all, shared.defaults.env_all)
-    everything = find(shared.caller) if takes_all else _NO_VARIABLES
-    return merge([everything, shared.of_defaults, read_env(job.env, shared.caller), shared.of_over])
+    return merge([shared.everything if takes_all else _NO_VARIABLES, shared.of_defaults, read_env(job.env, shared.caller), shared.of_over])
 
 
 def _wishes(job: JobTable, shared: _Shared, variables: dict[str, str]) -> Wishes:
