@@ -26,6 +26,7 @@ from ..arguments import parse_count, understanding, understood
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
 from ..job_arguments import id_or_new, surroundings, takes_options_of_all_jobs, wishes_of_all_jobs
+from ..path_advice import advise
 from ..terminal.progress import TAIL_LINES, Progress
 from ..terminal.screen import say, tell_id, write
 from ..terminal.sentences import command_line, failed, how_many_jobs
@@ -86,7 +87,7 @@ def batch(
             return
         if not quiet:
             say(f"run {format_id(run)}: {how_many_jobs(len(jobs))}{repeated}")
-        raise exit_status.Ending(_watch(connected, request, jobs, quiet=quiet))
+        raise exit_status.Ending(_watch(connected, request, jobs, context, quiet=quiet))
 
 
 def _read(file: str, context: str, over: Wishes, *, lines: bool) -> Batch:
@@ -110,18 +111,23 @@ def _read(file: str, context: str, over: Wishes, *, lines: bool) -> Batch:
     return plan
 
 
-def _watch(connected: Client, request: request_pb2.Request, jobs: dict[bytes, JobSpec], *, quiet: bool = False) -> int:
+def _watch(connected: Client, request: request_pb2.Request, jobs: dict[bytes, JobSpec], context: str, *, quiet: bool = False) -> int:
     """Submit the batch, report each end as it comes, and return the exit status of the command."""
     run = format_id(request.start.batch.id)
     exchange = connected.connection.ask(request)
     failures = 0
+    is_advised = False
     is_submitted = False
     with Progress(len(jobs), quiet=quiet) as progress:
         try:
             while (answer := connected.connection.next(exchange)) is not None:
                 is_submitted = True
                 for report in answer.reports.reports if isinstance(answer, request_pb2.Reply) else ():
-                    failures += _tell(progress, report, _title(jobs[report.key.id]))
+                    spec = jobs[report.key.id]
+                    has_failed = _tell(progress, report, _title(spec))
+                    failures += has_failed
+                    # Once for a batch.
+                    is_advised = is_advised or (has_failed and advise(spec, outcome_from_wire(report.outcome), context))
         except KeyboardInterrupt:
             progress.close()
             if is_submitted:

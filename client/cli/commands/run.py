@@ -9,6 +9,7 @@ from .. import exit_status
 from ..attendance import Attendance
 from ..chosen_context import client, context_name
 from ..job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
+from ..path_advice import advise
 from ..submission import submitted
 from ..terminal.signals import Signals
 
@@ -24,8 +25,11 @@ def run(ctx: typer.Context, command: Command, id_: JobId = None, *, wishes: Wish
     Exits with the job's status: 128+N for signal N, 124 if it exceeded its time limit, 126 or 127 if it could not be started.
     """
     identifier = id_or_new(id_)
-    spec = job_spec(command, wishes, context_name(ctx))
+    context = context_name(ctx)
+    spec = job_spec(command, wishes, context)
     with client(ctx) as connected:
         job = submitted(connected, spec, identifier)
         with Signals() as signals:
-            raise exit_status.Ending(Attendance(connected, job).attend(signals))
+            status = Attendance(connected, job).attend(signals)
+        advise(spec, job.outcome, context)
+        raise exit_status.Ending(status)

@@ -14,6 +14,7 @@ from .. import exit_status
 from ..attendance import Attendance
 from ..chosen_context import client, context_name
 from ..job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
+from ..path_advice import advise
 from ..submission import submitted
 from ..terminal.screen import say, tell_id
 from ..terminal.sentences import how_it_ended, status_of
@@ -37,7 +38,8 @@ def submit(
     too, Ctrl-C ends only this command; the job continues.
     """
     identifier = id_or_new(id_)
-    spec = job_spec(command, wishes, context_name(ctx))
+    context = context_name(ctx)
+    spec = job_spec(command, wishes, context)
     with client(ctx) as connected:
         job = submitted(connected, spec, identifier, watch=wait or follow)
         name = short_id(identifier)
@@ -46,13 +48,16 @@ def submit(
             if not quiet:
                 say(f"job {format_id(identifier)}")
             with _leaving(name):
-                raise exit_status.Ending(Attendance(connected, job).attend(None))
+                status = Attendance(connected, job).attend(None)
+            advise(spec, job.outcome, context)
+            raise exit_status.Ending(status)
         tell_id(format_id(identifier), "the job was submitted")
         if wait:
             with _leaving(name):
                 job.wait()
             if not quiet and job.outcome is not None:
                 say(f"job {name}: {how_it_ended(job.outcome)}")
+                advise(spec, job.outcome, context)
             raise exit_status.Ending(exit_status.DONE if job.outcome is None else status_of(job.outcome))
         if not quiet:
             say(f"job {name} submitted; jobwire logs -f {name} shows its output, jobwire wait {name} waits for it")

@@ -49,3 +49,19 @@ def test_a_folder_below_home_is_that_of_the_job(home: Home) -> None:
         assert f"the working folder '~/x' is not known: HOME is {wrong!r}, which is not an absolute path" in said
     records = home.jobwire("show", "--json", "last").stdout.replace(b"HOME", b"OTHER")
     assert b"exited with status 0" in home.jobwire("batch", "-", "-e", f"HOME={home.folder}", "-C", "~", stdin=records).stdout
+
+
+def test_a_private_worker_does_not_use_the_path_of_the_shell_and_says_what_to_type(empty_home: Home) -> None:
+    programs = empty_home.folder / "env" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "tool-of-mine").write_text("#!/bin/sh\necho mine\n")
+    (programs / "tool-of-mine").chmod(0o755)
+    empty_home.env |= {"PATH": f"{programs}:{empty_home.env['PATH']}", "VIRTUAL_ENV": str(programs.parent)}
+    advice = f"jobwire: this shell has {programs}/tool-of-mine, but a job does not get its PATH; to pass it on: -e PATH\n".encode()
+    for verb in (["run"], ["submit", "--wait"], ["submit", "--follow"]):
+        assert empty_home.jobwire(*verb, "tool-of-mine", status=127).stderr.endswith(advice)
+    said = empty_home.jobwire("batch", "--lines", "-", stdin=b"tool-of-mine\n" * 3, status=1).stderr
+    assert said.count(advice) == 1
+    assert b"the job did not use " in empty_home.jobwire("run", "sh", "-c", "tool-of-mine", status=127).stderr
+    assert empty_home.jobwire("run", "-e", "PATH", "tool-of-mine").stdout == b"mine\n"
+    assert empty_home.jobwire("submit", "-q", "--wait", "tool-of-mine", status=127).stderr == b""

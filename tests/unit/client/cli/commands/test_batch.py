@@ -29,5 +29,5 @@ def test_the_reason_why_a_job_does_not_end_is_shown(
     spec = JobSpec((b"echo",), name="one")
     request = start_request([spec], [ID], batch=BatchInfo(ID), watch=True, tail_lines=0)
 
-    assert _watch(client, request, {ID: spec}) == 0
+    assert _watch(client, request, {ID: spec}, "lab") == 0
     assert "one: process 7 cannot be ended" in capsys.readouterr().err

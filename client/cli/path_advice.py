@@ -1,0 +1,69 @@
+"""What to type if a job failed because it does not have the PATH of this shell.
+
+PATH is not passed on unless that is wanted: the same id from another shell would be another job. Pure, except for `advise`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from ...schemas.job import Outcome, OutcomeKind
+from ...schemas.reserved_statuses import NOT_FOUND
+from ...schemas.spec import JobSpec
+from ..batch.caller_variables import of_this_process
+from ..batch.octets import to_bytes, to_text
+from ..config import contexts
+from .terminal.screen import say
+
+# In any job's PATH, as docs/protocol.md says.
+USUAL_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+# Set by an activated virtual environment (venv, conda): its folder.
+_ENVIRONMENTS = ("VIRTUAL_ENV", "CONDA_PREFIX")
+# Returns the path of a program in a PATH.
+Find = Callable[[str, str], str | None]
+
+
+def path_advice(spec: JobSpec, outcome: Outcome, caller: Mapping[str, str], find: Find, *, is_here: bool) -> str:
+    """Return what to type after a failure; empty if the PATH is not its likely cause.
+
+    `caller`: the variables of this shell. `is_here`: the worker runs on this machine, where programs have the same paths.
+    """
+    if any(name == b"PATH" for name, _ in spec.environment):
+        return ""
+    program = to_text(spec.argv[0])
+    is_missing = outcome.kind is OutcomeKind.FAILED_TO_START and outcome.exit_status == NOT_FOUND and "/" not in program
+    if not is_here:
+        return "to search other folders of that machine: -e PATH=/FOLDER:/usr/bin:/bin" if is_missing else ""
+    found = "" if "/" in program else find(program, caller.get("PATH", "")) or ""
+    if is_missing:
+        return f"this shell has {found}, but a job does not get its PATH; to pass it on: -e PATH" if found else ""
+    return _about_a_status(outcome.exit_status, caller, found) if outcome.kind is OutcomeKind.EXITED and outcome.exit_status else ""
+
+
+def _about_a_status(status: int, caller: Mapping[str, str], found: str) -> str:
+    """Return what to type if a program ran and failed; `found`: what this shell would have run."""
+    environment = next((caller[name] for name in _ENVIRONMENTS if caller.get(name)), "")
+    if environment and (status == NOT_FOUND or found.startswith(f"{environment.rstrip('/')}/bin/")):
+        return f"the job did not use {environment}, which is active in this shell; to pass its PATH on: -e PATH"
+    # A shell reports so that it did not find a command.
+    if status == NOT_FOUND and any(folder and folder not in USUAL_FOLDERS for folder in caller.get("PATH", "").split(":")):
+        return "a job does not get the PATH of this shell; to pass it on: -e PATH"
+    return ""
+
+
+def advise(spec: JobSpec, outcome: Outcome | None, context: str) -> bool:
+    """Say what to type after a failure, and return whether anything was said."""
+    if outcome is None or not outcome.exit_status:
+        return False
+    from shutil import which  # noqa: PLC0415 -- only after a failure
+
+    def find(name: str, path: str) -> str | None:
+        # The bytes count: the locale may not have their letters.
+        found = which(to_bytes(name), path=os.fsdecode(to_bytes(path)))
+        return to_text(found) if found else None
+
+    advice = path_advice(spec, outcome, of_this_process(), find, is_here=context == contexts.EMBEDDED)
+    if advice:
+        say(advice)
+    return bool(advice)
