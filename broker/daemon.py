@@ -163,6 +163,7 @@ class Daemon:
             news=self._news,
             introduction=introduction,
             member_of=self._roster.member,
+            named=self._roster.named,
             turns=turns,
             ages=self._ages,
         )

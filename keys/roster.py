@@ -173,6 +173,10 @@ class RosterFile:
         """Look a public key up in the roster that is in force now."""
         return self.roster.member(public)
 
+    def named(self, name: str) -> Member | None:
+        """Look a name up in it."""
+        return next((member for member in self.roster.members if member.name == name), None)
+
     def by_curve(self, curve_public: bytes) -> Member | None:
         """Look a CurveZMQ key up in it."""
         return self.roster.by_curve(curve_public)

@@ -18,6 +18,8 @@ from .spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, LONGEST_PATH, 
 # Ids, keys, nonces, signatures, topics and pages have 8 to 64 bytes; their readers check the exact size.
 LONGEST_ID = 64
 LONGEST_TEXT = 256
+# Each of them once, and more than there are today.
+MOST_STATES = 16
 
 # Repeated fields: their number.
 COUNTS = {
@@ -28,6 +30,8 @@ COUNTS = {
     "Forget.keys": MOST_KEYS,
     "Filter.jobs": MOST_JOBS_PER_FILTER,
     "Filter.labels": MOST_LABELS,
+    "List.states": MOST_STATES,
+    "List.labels": MOST_LABELS,
     "JobSpec.argv": MOST_ARGUMENTS,
     "JobSpec.environment": MOST_VARIABLES,
     "JobSpec.labels": MOST_LABELS,
@@ -59,6 +63,8 @@ LENGTHS = {
     "List.batch": LONGEST_ID,
     "List.batch_name": LONGEST_TEXT,
     "List.page": LONGEST_TEXT,
+    "List.name": LONGEST_TEXT,
+    "List.owner_name": LONGEST_TEXT,
     "Filter.owner": LONGEST_ID,
     "Filter.batch": LONGEST_ID,
     "Cursor.store": LONGEST_ID,

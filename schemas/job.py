@@ -29,6 +29,14 @@ class OutcomeKind(enum.IntEnum):
     LOST = 7
 
 
+class JobTime(enum.IntEnum):
+    """One of the times of a job; numbers as in request.proto."""
+
+    QUEUED = 1
+    STARTED = 2
+    ENDED = 3
+
+
 class EventKind(enum.IntEnum):
     """The kind of an event; numbers as in event.proto."""
 
@@ -69,6 +77,11 @@ class Outcome:
     def log_bytes(self) -> int:
         """The size of both logs."""
         return self.stdout_bytes + self.stderr_bytes
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the job exited with 0 and its logs are complete. Everything else is a failure, wherever failures are counted."""
+        return self.kind is OutcomeKind.EXITED and self.exit_status == 0 and self.is_whole
 
     @property
     def is_whole(self) -> bool:

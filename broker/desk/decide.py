@@ -89,6 +89,7 @@ def _start(turn: Turn, start: Start) -> None:
             moment.now_us,
             EventRow(start.owner, event.SerializeToString(), moment.aged_us),
             job.attempt.phase is Phase.CLEARING,
+            labels=one.spec.labels,
         )
         for one, job, event in zip(start.asked, jobs, events, strict=True)
     ]

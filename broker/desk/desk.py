@@ -123,6 +123,10 @@ class Desk:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""
         return self._state.why_waiting(job)
 
+    def now_us(self) -> int:
+        """Return the date of this moment, as events and jobs get it."""
+        return self._clock.now_us()
+
     def lasted_us(self, job: Job) -> int:
         """Return how long a job ran, or has been running or waiting."""
         return job.lasted_us(self._clock.passed_us())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
-from ...keys.rights import Member
+from ...keys.rights import Member, Right, demand, may
 from ...schemas.frames import LARGEST_RANGE
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.job import State
+from ...schemas.job import JobTime, State
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import to_wire
 from ...schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
@@ -18,14 +19,15 @@ from ..desk.life import Phase
 from ..engine import Engine, LogPart, StreamName
 from ..retention.ages import Ages
 from ..store.queries import Lookup
+from ..store.selection import ALIVE, EVERY_STATE, Place, Selection
 from .call import Call
 from .job_keys import read_key
 
 # Small: nothing else is done while a page is made, and each job takes some tens of microseconds.
 _PAGE = 50
-_ROW_BYTES = 8
-# The largest number of a row in SQLite.
-_LAST_ROW = 2**63 - 1
+_NUMBER_BYTES = 8
+# In SQLite.
+_LARGEST_NUMBER = 2**63 - 1
 # A page is one message; specs with long argument lists make it shorter.
 _PAGE_BYTES = 1024 * 1024
 
@@ -47,34 +49,82 @@ def query_one(call: Call, desk: Desk, lookup: Lookup, engine: Engine, member_of:
     call.reply(request_pb2.Reply(query_one=reply))
 
 
-def list_jobs(call: Call, desk: Desk, lookup: Lookup, member_of: Callable[[bytes], Member | None], ages: Ages) -> None:
-    """Reply with one page of jobs, oldest first; only those that have not ended unless `all` is set."""
+def list_jobs(
+    call: Call, desk: Desk, lookup: Lookup, member_of: Callable[[bytes], Member | None], named: Callable[[str], Member | None], ages: Ages
+) -> None:
+    """Reply with one page of jobs; only those that have not ended unless the request says otherwise."""
     request = call.request.list
-    after = int.from_bytes(request.page, "big")
-    if request.page and (len(request.page) != _ROW_BYTES or after > _LAST_ROW):
-        raise Refused(Code.INVALID_ARGUMENT, "the page cursor does not come from this worker")
+    after = _read_place(request.page)
     limit = min(request.limit or _PAGE, _PAGE)
-    jobs = lookup.page(
-        call.member,
-        everything=request.all,
-        owner=request.owner,
-        batch=request.batch,
-        batch_name=request.batch_name,
-        after=after,
-        limit=limit,
-    )
+    page = lookup.page(_selection(request, call.member, lookup, named, desk.now_us()), after, limit)
     reply = request_pb2.ListReply()
+    onward = page.onward
     size = 0
-    for position, job in enumerate(jobs):
+    for position, (_, job) in enumerate(page.jobs):
         shown = describe(job, desk, member_of, ages)
         size += shown.ByteSize()
         if position and size > _PAGE_BYTES:
+            onward = page.jobs[position - 1][0]
             break
         reply.jobs.append(shown)
-        reply.next_page = job.row.to_bytes(_ROW_BYTES, "big")
-    if len(reply.jobs) == len(jobs) and len(jobs) < limit:
-        reply.next_page = b""
+    if onward is not None:
+        reply.next_page = b"".join(number.to_bytes(_NUMBER_BYTES, "big") for number in onward)
     call.reply(request_pb2.Reply(list=reply))
+
+
+def _selection(request: request_pb2.List, member: Member, lookup: Lookup, named: Callable[[str], Member | None], now_us: int) -> Selection:
+    owner = _whose(request, member, named)
+    by_default = EVERY_STATE if request.all or request.failed else ALIVE
+    try:
+        states = frozenset(map(State, request.states)) or by_default
+        sorted_by = JobTime(request.sorted_by or JobTime.QUEUED)
+    except ValueError:
+        raise Refused(Code.INVALID_ARGUMENT, "the list asks for a state or a time that this worker does not know") from None
+    return Selection(
+        states=states,
+        failed=request.failed,
+        owner=owner,
+        runs=lookup.runs(owner, request.batch, request.batch_name) if request.batch or request.batch_name else None,
+        name=request.name,
+        labels=tuple(dict.fromkeys((label.name, label.value) for label in request.labels)),
+        sorted_by=sorted_by,
+        newest_first=request.newest_first,
+        since_us=_moment(request, "since", now_us),
+        until_us=_moment(request, "until", now_us),
+    )
+
+
+def _whose(request: request_pb2.List, member: Member, named: Callable[[str], Member | None]) -> bytes:
+    """Return whose jobs the member may see and asks for; empty: everybody's.
+
+    Raises Refused for a member that is not known, or whose jobs may not be seen; these two are not told apart.
+    """
+    sees_others = may(member, Right.SEE_OTHERS, b"")
+    if not request.owner_name or request.owner_name == member.name:
+        own = not sees_others or request.owner_name
+        return member.key if own else request.owner
+    demand(member, Right.SEE_OTHERS, b"")
+    found = named(request.owner_name)
+    if found is None:
+        raise Refused(Code.NOT_FOUND, f"the worker has no member {request.owner_name}", "list jobs without it, which shows their owners")
+    return found.key
+
+
+def _moment(request: request_pb2.List, which: Literal["since", "until"], now_us: int) -> int | None:
+    field = request.WhichOneof(which)
+    if field is None:
+        return None
+    value: int = getattr(request, field)
+    return max(0, now_us - value) if field.endswith("_ago_us") else value
+
+
+def _read_place(page: bytes) -> Place | None:
+    if not page:
+        return None
+    place = Place(int.from_bytes(page[:_NUMBER_BYTES], "big"), int.from_bytes(page[_NUMBER_BYTES:], "big"))
+    if len(page) != len(place) * _NUMBER_BYTES or max(place) > _LARGEST_NUMBER:
+        raise Refused(Code.INVALID_ARGUMENT, "the page cursor does not come from this worker", "begin with the first page")
+    return place
 
 
 def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], ages: Ages) -> job_pb2.Job:

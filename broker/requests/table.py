@@ -40,6 +40,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     news: News,
     introduction: Introduction,
     member_of: Callable[[bytes], Member | None],
+    named: Callable[[str], Member | None],
     turns: Turns,
     ages: Ages,
 ) -> Mapping[str, Handler]:
@@ -50,7 +51,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "stop": lambda call: stop(call, desk, lookup, watchers, engine, store, turns),
         "signal": lambda call: signal(call, desk, lookup),
         "query_one": lambda call: query_one(call, desk, lookup, engine, member_of, ages),
-        "list": lambda call: list_jobs(call, desk, lookup, member_of, ages),
+        "list": lambda call: list_jobs(call, desk, lookup, member_of, named, ages),
         "read_log": lambda call: read_log(call, lookup, engine),
         "follow_log": lambda call: follow_log(call, lookup, watchers, followed, engine, turns),
         "credit": credit,

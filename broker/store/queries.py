@@ -7,7 +7,8 @@ end that is reported only for the desk's own job, or would stop a job that the d
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from ...keys.rights import Member, Right, may, no_such_job
 from ...schemas.generated import event_pb2, job_pb2
@@ -18,6 +19,7 @@ from ...schemas.spec import from_wire
 from ...schemas.wire_codec import outcome_from_wire
 from ..desk.job import Attempt, BatchRun, Job, StopOrder
 from ..desk.life import Stored, phase_of
+from .selection import FEW, Place, Selection, Statement, leaders, walk
 from .statements import mark_of
 from .store import Row, Store
 
@@ -25,11 +27,17 @@ _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, queued_at, started_at, ended_at, aged_from, pid, outcome,"
     " stop, batches.id, batches.name, batches.parallel"
 )
-_STATE = 4
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 _MOST_CANDIDATES = 5
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
 _REPLAY_ROWS = 1024
+
+
+class Page(NamedTuple):
+    """Jobs in the order of a selection, each with its place, and the place after which more may follow."""
+
+    jobs: Sequence[tuple[Place, Job]]
+    onward: Place | None
 
 
 class Lookup:
@@ -103,7 +111,7 @@ class Lookup:
             own = JobKey(member.key, typed.full_id)
             yield from [own] if self.job(own) else self._keys(member, "id = ?", typed.full_id, owners=True)
         elif typed.last:
-            yield from self._keys(member, "owner = ? ORDER BY row DESC LIMIT 1", member.key)
+            yield from self._keys(member, "owner = ? ORDER BY queued_at DESC, row DESC LIMIT 1", member.key)
         elif typed.process[0]:
             yield from self._keys(member, "started_at = ? AND pid = ?", typed.process[1], typed.process[0])
         else:
@@ -131,22 +139,34 @@ class Lookup:
             owners.append(last)
         return owners
 
-    def page(self, member: Member, *, everything: bool, owner: bytes, batch: bytes, batch_name: str, after: int, limit: int) -> list[Job]:
-        """Return one page of jobs that the member may see, oldest first, after row `after`."""
-        conditions = ["jobs.row > ?"]
-        parameters: list[object] = [after]
-        whose = owner if may(member, Right.SEE_OTHERS, b"") else member.key
-        filters: list[tuple[object, str]] = [(whose, "jobs.owner = ?"), (batch, "batches.id = ?"), (batch_name, "batches.name = ?")]
-        for value, condition in filters:
-            if value:
-                conditions.append(condition)
-                parameters.append(value)
-        if not everything:
-            conditions.append("state < 4")
-        rows = self._select(f"WHERE {' AND '.join(conditions)} ORDER BY jobs.row LIMIT {int(limit)}", *parameters)
-        # The jobs that the desk has not been told of are the newest, so none is missing between those returned.
-        found = ((self._live.get(JobKey(row[1], row[2])), row) for row in rows)
-        return [live or read_row(row) for live, row in found if live is not None or row[_STATE] == State.FINISHED]
+    def runs(self, whose: bytes, run: bytes, name: str) -> list[int]:
+        """Return the rows of the runs of batches with this id, or of this name; of one owner, or of all."""
+        conditions = [(value, condition) for value, condition in ((whose, "owner = ?"), (run, "id = ?"), (name, "name = ?")) if value]
+        where = " AND ".join(condition for _, condition in conditions)
+        rows = self._store.read(f"SELECT row FROM batches WHERE {where}", [value for value, _ in conditions])  # noqa: S608 -- our own texts
+        return [row for (row,) in rows]
+
+    def page(self, selection: Selection, after: Place | None, limit: int) -> Page:
+        """Return the next jobs of a selection after a place. What a member may see is the business of the caller."""
+        few = next((one for one in leaders(selection) if self._ask(one.question)[0][0] <= FEW), None)
+        steps = walk(selection, after, few, limit)
+        rows = self._ask(steps.find)
+        onward = [Place(*row[:2]) for row in rows[limit - 1 :]]
+        if not onward and steps.onward is not None:
+            onward = [Place(*row) for row in self._ask(steps.onward)]
+        live = [self._live.get(JobKey(owner, job_id)) for _, _, owner, job_id in rows]
+        numbers = ", ".join(str(row[1]) for row, job in zip(rows, live, strict=True) if job is None)
+        # A job that the desk has not been told of has not ended, and is left out.
+        ended = {row[0]: row for row in self._select(f"WHERE jobs.row IN ({numbers}) AND state = 4")} if numbers else {}
+        found: list[tuple[Place, Job]] = []
+        for (at_us, number, _, _), job in zip(rows, live, strict=True):
+            if job is not None:
+                # Its end may be on disk already, but was not reported.
+                if job.state in selection.states and not selection.failed:
+                    found.append((Place(at_us, number), job))
+            elif number in ended:
+                found.append((Place(at_us, number), read_row(ended[number])))
+        return Page(found, onward[0] if onward else None)
 
     def replay(self, after: int, upto: int, owner: bytes) -> tuple[list[event_pb2.Event], int]:
         """Return events after a seq (of one owner, or of all), and the seq up to which the store was searched."""
@@ -164,6 +184,9 @@ class Lookup:
     def oldest_seq(self) -> int:
         """Return the first seq from which no event is missing."""
         return int(self._store.read("SELECT first_seq FROM kept")[0][0])
+
+    def _ask(self, statement: Statement) -> list[Row]:
+        return self._store.read(*statement)
 
     def _select(self, where: str, *parameters: object) -> list[Row]:
         return self._store.read(f"SELECT {_COLUMNS} {_FROM} {where}", parameters)

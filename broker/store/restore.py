@@ -59,7 +59,15 @@ def _new_row(job: Job) -> NewRow:
     queued = EventRow(job.key.owner, event_of(EventKind.QUEUED, job, job.queued_at_us).SerializeToString(), job.aged_from_us)
     spec = to_wire(job.spec).SerializeToString()
     return NewRow(
-        job.key, job.digest, job.spec.name, spec, job.queued_at_us, queued, STORED[job.attempt.phase].launched, job.attempt.key.attempt
+        job.key,
+        job.digest,
+        job.spec.name,
+        spec,
+        job.queued_at_us,
+        queued,
+        STORED[job.attempt.phase].launched,
+        job.attempt.key.attempt,
+        job.spec.labels,
     )
 
 

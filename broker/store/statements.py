@@ -19,8 +19,10 @@ _INSERT_JOB = (
 )
 _UPDATE_JOB = (
     "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?,"
-    " log_bytes = ?, stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof), store_bytes = store_bytes + ? WHERE row = ?"
+    " log_bytes = ?, ok = ?, stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof), store_bytes = store_bytes + ? WHERE row = ?"
 )
+# A spec may have the same label twice.
+_INSERT_LABEL = "INSERT OR IGNORE INTO labels (name, value, queued_at, job) VALUES (?, ?, ?, ?)"
 # SQLite allows many more in one statement.
 _ROWS_A_QUESTION = 100
 # With what SQLite adds, a tombstone takes about 32 bytes on the disk.
@@ -86,6 +88,7 @@ class Rows:
             proof_bytes = len(write.proof) // (len(rows) - len(known))
             batch = self._add_batch(write.jobs[0].key.owner, write.batch) if write.batch else None
             added: list[tuple[object, ...]] = []
+            labels: list[tuple[object, ...]] = []
             for position, job in enumerate(write.jobs):
                 if rows[position]:
                     continue
@@ -107,7 +110,9 @@ class Rows:
                         store_bytes,
                     )
                 )
+                labels += [(*label, job.queued_at_us, rows[position]) for label in job.labels]
             self._execute_many(_INSERT_JOB, added)
+            self._execute_many(_INSERT_LABEL, labels)
             self._add_events(job.event for position, job in enumerate(write.jobs) if position not in known)
         write.result = Added(rows, frozenset(known), first_seq)
 
@@ -146,6 +151,7 @@ class Rows:
                     change.aged_from_us,
                     change.outcome,
                     change.log_bytes,
+                    change.ok,
                     change.stop,
                     stop_proof,
                     proof_bytes,
@@ -184,6 +190,7 @@ class Rows:
             row, its_bytes, attempt, pid, started_at, ended_at, log_bytes, *uses, batch = found
             store_bytes += its_bytes
             execute("DELETE FROM jobs WHERE row = ?", (row,))
+            execute("DELETE FROM labels WHERE job = ?", (row,))
             last_row = max(last_row, row)
             proofs.update(use for use in uses if use is not None)
             batches.update([batch] if batch is not None else ())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ...schemas.frames import STORE_ID_BYTES
 from ...schemas.generated import event_pb2, job_pb2
 from ...schemas.refusal import Code, Refused
+from ...schemas.wire_codec import outcome_from_wire
 from . import soundness
 
 if TYPE_CHECKING:
@@ -87,8 +88,32 @@ _STEPS = (
     DROP TABLE leftovers;
     ALTER TABLE leftovers_of_attempts RENAME TO leftovers;
     """,
+    # Jobs are found by what they are like, sorted by one of their times; selection.py says which index serves what. ok: whether it ended
+    # well, see Outcome.is_ok; NULL while it has not ended. ok_of reads a stored outcome; labels are filled in by `_fill_labels`.
+    """
+    ALTER TABLE jobs ADD COLUMN ok INTEGER;
+    UPDATE jobs SET ok = ok_of(outcome) WHERE state = 4;
+    CREATE TABLE labels (
+        name TEXT NOT NULL, value TEXT NOT NULL, queued_at INTEGER NOT NULL, job INTEGER NOT NULL, PRIMARY KEY (name, value, queued_at, job)
+    );
+    CREATE INDEX labels_by_job ON labels (job);
+    DROP INDEX jobs_alive;
+    DROP INDEX jobs_by_name;
+    DROP INDEX jobs_by_batch;
+    CREATE INDEX jobs_alive ON jobs (queued_at) WHERE state < 4;
+    CREATE INDEX jobs_running ON jobs (queued_at) WHERE state IN (2, 3);
+    CREATE INDEX jobs_by_name ON jobs (name, queued_at) WHERE name <> '';
+    CREATE INDEX jobs_by_batch ON jobs (batch, queued_at) WHERE batch IS NOT NULL;
+    CREATE INDEX jobs_by_owner ON jobs (owner, queued_at);
+    CREATE INDEX jobs_by_queue ON jobs (queued_at);
+    CREATE INDEX jobs_by_end ON jobs (ended_at) WHERE state = 4;
+    CREATE INDEX jobs_failed ON jobs (ended_at) WHERE ok = 0;
+    CREATE INDEX batches_by_id ON batches (id);
+    CREATE INDEX batches_by_name ON batches (name);
+    """,
 )
 VERSION = len(_STEPS)
+_VERSION_WITH_LABELS = 6
 
 # SQLite's defaults: how long the write-ahead log gets before it is checkpointed.
 _PAGE_BYTES = 4096
@@ -151,8 +176,12 @@ def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
             )
         connection.create_function("log_bytes_of", 1, _log_bytes_of, deterministic=True)
         connection.create_function("at_us_of", 1, _at_us_of, deterministic=True)
+        connection.create_function("ok_of", 1, _ok_of, deterministic=True)
         for step in range(version, VERSION):
-            connection.executescript(f"BEGIN IMMEDIATE; {_STEPS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
+            connection.executescript(f"BEGIN IMMEDIATE; {_STEPS[step]} PRAGMA user_version = {step + 1};")
+            if step + 1 == _VERSION_WITH_LABELS:
+                _fill_labels(connection)
+            connection.execute("COMMIT")
         found = connection.execute("SELECT id FROM store").fetchone()
         if found is None:
             store_id = secrets.token_bytes(STORE_ID_BYTES)
@@ -170,3 +199,15 @@ def _log_bytes_of(outcome: bytes | None) -> int:
 
 def _at_us_of(event: bytes) -> int:
     return event_pb2.Event.FromString(event).at_us
+
+
+def _ok_of(outcome: bytes | None) -> bool:
+    return outcome_from_wire(job_pb2.Outcome.FromString(outcome or b"")).is_ok
+
+
+def _fill_labels(connection: sqlite3.Connection) -> None:
+    for row, queued_at, spec in connection.execute("SELECT row, queued_at, spec FROM jobs"):
+        connection.executemany(
+            "INSERT OR IGNORE INTO labels (name, value, queued_at, job) VALUES (?, ?, ?, ?)",
+            [(label.name, label.value, queued_at, row) for label in job_pb2.JobSpec.FromString(spec).labels],
+        )

@@ -31,6 +31,7 @@ class NewRow:
     event: EventRow
     launched: bool = False
     attempt: int = FIRST_ATTEMPT
+    labels: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,9 @@ class Change:
     outcome: bytes | None = None
     stop: str | None = None
     stop_proof: bytes | None = None
-    # The size of its logs, once it has ended.
+    # The size of its logs, and whether it ended well, once it has ended.
     log_bytes: int = 0
+    ok: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 from ...keys.identity import Identity, load, load_or_make
 from ...keys.user_folders import identity_path
 from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.job import JobTime, State
 from ...schemas.naming import JobKey, new_id
 from ...schemas.spec import JobSpec
+from ...schemas.wire_codec import state_to_wire
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
-from . import actions
+from . import actions, filters
 from .job import Job
 from .run_to_end import run_to_end
 from .session import Session
@@ -29,6 +31,8 @@ from .subprocess_words import explains_options
 from .text_mode import text_mode
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ..config.contexts import Context
     from .completed_job import CompletedJob, CompletedTextJob
     from .events import EventStream
@@ -266,14 +270,43 @@ class Client:
         """Return a handle for a job without checking whether it exists."""
         return Job(self._session, JobKey(owner, id))
 
-    def list(self, all: bool = False, batch: str | bytes | None = None, owner: bytes | None = None) -> Iterator[JobInfo]:  # noqa: A002, FBT001, FBT002 -- reads as what it means: list(all=True)
-        """Iterate over jobs, oldest first: those that have not ended, or `all`; of a batch (its name or a run id), of an owner."""
-        wanted = request_pb2.List(all=all, owner=owner or b"")
+    def list(  # noqa: PLR0913 -- each is one filter, all by name
+        self,
+        all: bool = False,  # noqa: A002, FBT001, FBT002 -- reads as what it means: list(all=True)
+        batch: str | bytes | None = None,
+        owner: bytes | None = None,
+        *,
+        states: Iterable[State] = (),
+        failed: bool = False,
+        name: str = "",
+        labels: Mapping[str, str] | None = None,
+        user: str = "",
+        since: datetime | Duration | None = None,
+        until: datetime | Duration | None = None,
+        sorted_by: JobTime = JobTime.QUEUED,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[JobInfo]:
+        """Iterate over jobs that match everything that is given, oldest first. The worker selects them.
+
+        `all`: include jobs that have ended. `batch`: its name or a run id. `owner`, `user`: the public key of a member, or the name in
+        the worker's roster. `states`: only these, whatever `all` says. `failed`: only jobs that have ended and did not exit with 0, or
+        whose output is incomplete. `labels`: only jobs with all of them. `since`, `until`: only jobs that were queued in this time; a
+        datetime, or how long ago by the worker's clock. `sorted_by`: sort by another time than that of queueing, to which `since` and
+        `until` apply too; jobs that have no such time yet are left out. `limit`: at most so many.
+
+        Raises `Refused(UNIMPLEMENTED)` if the worker is too old for a filter.
+        """
+        wanted = request_pb2.List(all=all, owner=owner or b"", failed=failed, newest_first=newest_first)
         if isinstance(batch, bytes):
             wanted.batch = batch
-        elif batch is not None:
-            wanted.batch_name = batch
-        return self._session.list_jobs(wanted)
+        filters.set_texts(wanted, batch if isinstance(batch, str) else "", name, user, labels or {})
+        if sorted_by is not JobTime.QUEUED:
+            wanted.sorted_by = sorted_by.value  # type: ignore[assignment] # reason: an enum field takes its number
+        wanted.states.extend(map(state_to_wire, states))
+        filters.set_moment(wanted, "since", since)
+        filters.set_moment(wanted, "until", until)
+        return self._session.list_jobs(wanted, limit)
 
     def events(
         self,

@@ -21,11 +21,14 @@ from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Exchange
 from ..protocol.subscription import MISSED, Phase, Subscription
 from ..sockets.connection import Connection
+from . import filters
 from .known_jobs import KnownJobs, Record
 
 if TYPE_CHECKING:
     from .results import JobInfo
 
+# More than any worker sends.
+_LARGEST_PAGE = 10_000
 # Concurrent requests for many jobs: far below what a worker holds for one peer.
 _QUERIES_AT_ONCE = 64
 # If events do not get through: how many jobs are watched by their logs at once, and how often the others are queried.
@@ -109,16 +112,25 @@ class Session:
             raise Refused(Code.INTERNAL, f"the worker did not answer with {content}")
         return item
 
-    def list_jobs(self, wanted: request_pb2.List) -> Iterator[JobInfo]:
-        """Iterate over the jobs that a request lists, page by page."""
+    def list_jobs(self, wanted: request_pb2.List, limit: int | None = None) -> Iterator[JobInfo]:
+        """Iterate over the jobs that a request lists, page by page; at most so many.
+
+        Raises `Refused(UNIMPLEMENTED)` if the worker is too old for one of its filters.
+        """
         from .results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
-        while True:
+        left = limit
+        while left is None or left > 0:
+            filters.demand(wanted, self.connection.hello().features)
+            # Cut to what a page holds by the worker.
+            wanted.limit = min(left or 0, _LARGEST_PAGE)
             reply = self.reply(request_pb2.Request(list=wanted), "list").list
-            yield from map(job_info, reply.jobs)
+            jobs = reply.jobs[:left]
+            yield from map(job_info, jobs)
             if not reply.next_page:
                 return
             wanted.page = reply.next_page
+            left = None if left is None else left - len(jobs)
 
     # --- ends of jobs
 

@@ -58,6 +58,13 @@ class Stream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STREAM_UNSPECIFIED: _ClassVar[Stream]
     STREAM_STDOUT: _ClassVar[Stream]
     STREAM_STDERR: _ClassVar[Stream]
+
+class JobTime(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    JOB_TIME_UNSPECIFIED: _ClassVar[JobTime]
+    JOB_TIME_QUEUED: _ClassVar[JobTime]
+    JOB_TIME_STARTED: _ClassVar[JobTime]
+    JOB_TIME_ENDED: _ClassVar[JobTime]
 CODE_UNSPECIFIED: Code
 CODE_INVALID_ARGUMENT: Code
 CODE_NOT_FOUND: Code
@@ -99,6 +106,10 @@ REASON_STORE_DAMAGED: Reason
 STREAM_UNSPECIFIED: Stream
 STREAM_STDOUT: Stream
 STREAM_STDERR: Stream
+JOB_TIME_UNSPECIFIED: JobTime
+JOB_TIME_QUEUED: JobTime
+JOB_TIME_STARTED: JobTime
+JOB_TIME_ENDED: JobTime
 
 class Envelope(_message.Message):
     __slots__ = ("request", "proof")
@@ -425,20 +436,42 @@ class QueryOneReply(_message.Message):
     def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ..., stdout: _Optional[bytes] = ..., stderr: _Optional[bytes] = ..., stdout_size: _Optional[int] = ..., stderr_size: _Optional[int] = ...) -> None: ...
 
 class List(_message.Message):
-    __slots__ = ("all", "owner", "batch", "batch_name", "limit", "page")
+    __slots__ = ("all", "owner", "batch", "batch_name", "limit", "page", "states", "failed", "name", "labels", "owner_name", "sorted_by", "newest_first", "since_us", "since_ago_us", "until_us", "until_ago_us")
     ALL_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
     BATCH_NAME_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     PAGE_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    OWNER_NAME_FIELD_NUMBER: _ClassVar[int]
+    SORTED_BY_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_FIRST_FIELD_NUMBER: _ClassVar[int]
+    SINCE_US_FIELD_NUMBER: _ClassVar[int]
+    SINCE_AGO_US_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_US_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_AGO_US_FIELD_NUMBER: _ClassVar[int]
     all: bool
     owner: bytes
     batch: bytes
     batch_name: str
     limit: int
     page: bytes
-    def __init__(self, all: _Optional[bool] = ..., owner: _Optional[bytes] = ..., batch: _Optional[bytes] = ..., batch_name: _Optional[str] = ..., limit: _Optional[int] = ..., page: _Optional[bytes] = ...) -> None: ...
+    states: _containers.RepeatedScalarFieldContainer[_job_pb2.State]
+    failed: bool
+    name: str
+    labels: _containers.RepeatedCompositeFieldContainer[_job_pb2.Label]
+    owner_name: str
+    sorted_by: JobTime
+    newest_first: bool
+    since_us: int
+    since_ago_us: int
+    until_us: int
+    until_ago_us: int
+    def __init__(self, all: _Optional[bool] = ..., owner: _Optional[bytes] = ..., batch: _Optional[bytes] = ..., batch_name: _Optional[str] = ..., limit: _Optional[int] = ..., page: _Optional[bytes] = ..., states: _Optional[_Iterable[_Union[_job_pb2.State, str]]] = ..., failed: _Optional[bool] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ..., owner_name: _Optional[str] = ..., sorted_by: _Optional[_Union[JobTime, str]] = ..., newest_first: _Optional[bool] = ..., since_us: _Optional[int] = ..., since_ago_us: _Optional[int] = ..., until_us: _Optional[int] = ..., until_ago_us: _Optional[int] = ...) -> None: ...
 
 class ListReply(_message.Message):
     __slots__ = ("jobs", "next_page")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .client.library.output import JobOutput, TextJobOutput
     from .client.library.results import BatchInfo, Event, EventCursor, Forgotten, JobInfo
     from .client.library.specs import job_spec
-    from .schemas.job import EventKind, Outcome, OutcomeKind, State
+    from .schemas.job import EventKind, JobTime, Outcome, OutcomeKind, State
     from .schemas.refusal import Code, Refused
     from .schemas.spec import JobSpec
 
@@ -37,6 +37,7 @@ __all__ = [
     "JobInfo",
     "JobOutput",
     "JobSpec",
+    "JobTime",
     "JobTimeout",
     "Outcome",
     "OutcomeKind",
@@ -56,7 +57,7 @@ _HOMES = {
     "client.library.output": ("JobOutput", "TextJobOutput"),
     "client.library.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobInfo"),
     "client.library.specs": ("job_spec",),
-    "schemas.job": ("EventKind", "Outcome", "OutcomeKind", "State"),
+    "schemas.job": ("EventKind", "JobTime", "Outcome", "OutcomeKind", "State"),
     "schemas.refusal": ("Code", "Refused"),
     "schemas.spec": ("JobSpec",),
 }

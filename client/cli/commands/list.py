@@ -2,63 +2,175 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ....schemas.job import OutcomeKind, State
-from ....schemas.naming import short_id, signal_name
+from ....schemas.job import JobTime, State
+from ....schemas.naming import name_problem
+from ....schemas.refusal import Code, Refused
+from ...library.client import Client
 from ...library.results import JobInfo
-from ..arguments import Json
+from ..arguments import Json, parse_count, understanding, understood
 from ..chosen_context import client
+from ..exit_status import BadInput
 from ..job_names import batch_named
+from ..terminal.job_columns import BY_DEFAULT, COLUMNS, JobTable, on_a_terminal
 from ..terminal.json_lines import job_record
-from ..terminal.screen import Cell, Table, duration, say, write_json
-from ..terminal.sentences import command_line, failed
+from ..terminal.screen import is_terminal, say, write_json
 
-_COLOURS = {State.QUEUED: "yellow", State.RUNNING: "cyan", State.STOPPING: "magenta"}
-_SHORT_ENDS = {
-    OutcomeKind.FAILED_TO_START: "not started",
-    OutcomeKind.TIMED_OUT: "timed out",
-    OutcomeKind.CANCELLED: "cancelled",
-    OutcomeKind.OVER_LIMIT: "over limit",
-    OutcomeKind.LOST: "lost",
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+_STATES = {state.name.lower(): state for state in State}
+_OTHER_STATES = {
+    "ended": "it is called finished",
+    "done": "it is called finished",
+    "failed": "use --failed",
+    "paused": "a paused job is running",
+    "waiting": "it is called queued",
+    "pending": "it is called queued",
 }
+_TIMES = {time.name.lower(): time for time in JobTime}
+_ALIVE = frozenset(State) - {State.FINISHED}
 
 
-def list_jobs(
+def list_jobs(  # noqa: PLR0913 -- one for each option
     ctx: typer.Context,
     *,
     everything: Annotated[bool, typer.Option("-a", "--all", help="Include jobs that have ended.")] = False,
+    state: Annotated[
+        list[str] | None, typer.Option("--state", metavar="STATE", help="Only queued, running, stopping or finished jobs. Can be repeated.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only jobs that have ended and failed, sorted by their end.")] = False,
+    name: Annotated[str | None, typer.Option("-n", "--name", metavar="NAME", help="Only jobs of this name.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("-l", "--label", metavar="K=V", help="Only jobs with this label. Can be repeated.")
+    ] = None,
     batch: Annotated[str | None, typer.Option("--batch", metavar="BATCH", help="Only jobs of this batch, by its name or a run id.")] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="NAME", help="Only jobs of this member.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Only jobs queued since then: 1d (ago), 2026-11-28, '2026-11-28 14:30'.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only jobs queued until then.")] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="[-]TIME", help="Sort by queued, started or ended; with -, newest first. Default: queued."),
+    ] = None,
+    limit: Annotated[str | None, typer.Option("--limit", metavar="N", help="Only the newest N of them.")] = None,
+    columns: Annotated[str | None, typer.Option("--columns", metavar="NAMES", help=f"Columns to show: {','.join(COLUMNS)}.")] = None,
+    header: Annotated[bool, typer.Option("--header", help="Print the headings in a pipe too.")] = False,
     json: Json = False,
 ) -> None:
     """List queued and running jobs, oldest first.
 
-    On a terminal, prints a table; otherwise one line per job, with tabs between ID, NAME, STATE, TIME, OWNER and COMMAND.
+    On a terminal, prints a table; otherwise one line per job, with tabs between ID, NAME, STATE, TIME, OWNER and COMMAND. All options must
+    match. With --sort, --since and --until apply to that time, and jobs that have none are left out.
+
+    Example: jobwire list --failed --since 1d --limit 20
     """
+    time, newest_first = _order(sort, failed=failed)
+    states = _states(state or [], everything=everything, time=time)
+    most = understood("--limit", parse_count, limit)
+    chosen = _columns(columns)
+    if json and (chosen or header):
+        raise BadInput("--json prints every field: it cannot be combined with --columns and --header")
+    if name is not None and (problem := name_problem(name)):
+        raise BadInput(f"--name: {problem}")
+    labels, begin, end = _labels(label or []), _moment("--since", since), _moment("--until", until)
     with client(ctx) as connected:
-        jobs = connected.list(all=everything, batch=None if batch is None else batch_named(batch))
-        if json:
-            for job in jobs:
-                write_json(job_record(job))
-            return
-        table = Table("ID", "NAME", "STATE", "TIME", "OWNER", "COMMAND")
-        some = False
+        jobs: Iterable[JobInfo] = connected.list(
+            all=everything,
+            batch=None if batch is None else batch_named(batch),
+            states=states,
+            failed=failed,
+            name=name or "",
+            labels=labels,
+            user=user or "",
+            since=begin,
+            until=end,
+            sorted_by=time,
+            newest_first=newest_first or most is not None,
+            limit=most,
+        )
+        if most is not None and not newest_first:
+            jobs = reversed([*jobs])
+        some = _write(jobs, chosen, time, header=header, json=json)
+        if not some and batch is not None:
+            _demand_batch(connected, batch)
+    if not some:
+        default = not (everything or states or failed)
+        say("no job is queued or running; jobwire list -a includes those that have ended" if default else "no matching jobs")
+
+
+def _write(jobs: Iterable[JobInfo], chosen: list[str], time: JobTime, *, header: bool, json: bool) -> bool:
+    """Print jobs, and return whether there were any."""
+    some = False
+    if json:
         for job in jobs:
             some = True
-            table.add(short_id(job.key.id), job.name, _state(job), duration(job.lasted_us), job.owner_name, command_line(job.argv))
-        table.write()
-    if not some:
-        say("no matching jobs" if everything else "no job is queued or running; jobwire list -a includes those that have ended")
+            write_json(job_record(job))
+        return some
+    table = JobTable(chosen or (on_a_terminal(time) if is_terminal(1) else BY_DEFAULT), header=header, chosen=bool(chosen))
+    for job in jobs:
+        some = True
+        table.add(job)
+    table.write()
+    return some
 
 
-def _state(job: JobInfo) -> Cell:
-    outcome = job.outcome
-    if outcome is None:
-        return Cell("paused", "yellow") if job.paused else Cell(job.state.name.lower(), _COLOURS.get(job.state, ""))
-    if outcome.kind is OutcomeKind.EXITED:
-        short = f"exit {outcome.exit_status}"
-    else:
-        short = _SHORT_ENDS.get(outcome.kind) or signal_name(outcome.signal)
-    return Cell(short, "red" if failed(outcome) else "green")
+def _demand_batch(connected: Client, typed: str) -> None:
+    """Raise Refused(NOT_FOUND) if there is no such batch, as opposed to one without matching jobs."""
+    if next(connected.list(all=True, batch=batch_named(typed)), None) is None:
+        raise Refused(Code.NOT_FOUND, f"there is no batch {typed}", "jobwire list -a --columns id,batch,run shows the batches of your jobs")
+
+
+def _order(sort: str | None, *, failed: bool) -> tuple[JobTime, bool]:
+    """Return the time to sort by, and whether the newest comes first."""
+    if sort is None:
+        return (JobTime.ENDED if failed else JobTime.QUEUED), False
+    word = sort.removeprefix("-").lower()
+    if word not in _TIMES:
+        raise BadInput(f"--sort: {word!r} is no time of a job; there are {', '.join(_TIMES)}")
+    return _TIMES[word], sort.startswith("-")
+
+
+def _states(typed: list[str], *, everything: bool, time: JobTime) -> list[State]:
+    words = [word.strip().lower() for text in typed for word in text.split(",")]
+    for word in words:
+        if word not in _STATES:
+            raise BadInput(f"--state: {word!r} is no state; {_OTHER_STATES.get(word, f'there are {chr(44).join(_STATES)}')}")
+    states = [_STATES[word] for word in dict.fromkeys(words)]
+    if time is JobTime.ENDED and states and State.FINISHED not in states:
+        raise BadInput("--state and --sort ended cannot be combined like this: only finished jobs have ended")
+    # Who sorts by the end wants to see what has ended.
+    return states or ([State.FINISHED] if time is JobTime.ENDED and not everything else [])
+
+
+def _labels(typed: list[str]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for text in typed:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise BadInput(f"--label: {text!r} is not K=V")
+        if labels.setdefault(name, value) != value:
+            raise BadInput(f"--label: {name} has two values, and a job has one")
+    return labels
+
+
+def _moment(flag: str, typed: str | None) -> datetime | timedelta | None:
+    if typed is None:
+        return None
+    from ..moments import parse_moment  # noqa: PLC0415 -- most lists know no dates
+
+    with understanding(flag):
+        return parse_moment(typed)
+
+
+def _columns(typed: str | None) -> list[str]:
+    names = [name.strip().lower() for name in typed.split(",")] if typed is not None else []
+    for name in names:
+        if name not in COLUMNS:
+            raise BadInput(f"--columns: there is no column {name!r}; there are {', '.join(COLUMNS)}")
+    return names

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ....schemas.text.printable import printable
@@ -18,6 +19,9 @@ from .streams import CannotWrite, ReaderGone
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
+# Between two columns of a table, and how much of the last one is worth more than another column.
+_GAP = 2
+_LEAST_OF_LAST = 10
 
 
 def write(*cells: str) -> None:
@@ -73,11 +77,18 @@ class Cell(NamedTuple):
 
 
 class Table:
-    """On a terminal, rows under headings with the last column cut to fit; otherwise only the rows, whole, with tabs between cells."""
+    """On a terminal, rows under headings, cut to fit; otherwise only the rows, whole, with tabs between cells.
 
-    def __init__(self, *headings: str) -> None:
+    `header`: print the headings in any case. `expendable`: the headings of columns that a narrow terminal does without, first things first.
+    """
+
+    def __init__(self, *headings: str, header: bool = False, expendable: Sequence[str] = ()) -> None:
         self._headings = headings
+        self._expendable = expendable
         self._rows: list[list[Cell]] = []
+        self._has_header = header
+        if header and not is_terminal(1):
+            write(*headings)
 
     def add(self, *cells: str | Cell) -> None:
         """Add a row."""
@@ -91,7 +102,7 @@ class Table:
 
     def write(self) -> None:
         """Draw the rows, unless there are none or they were printed already."""
-        if self._rows:
+        if self._rows or (self._has_header and is_terminal(1)):
             self._draw()
 
     def _draw(self) -> None:
@@ -102,13 +113,29 @@ class Table:
         rows = [[Cell(heading, "bold") for heading in self._headings], *self._rows]
         widths = [max(cell_len(cell.text) for cell in column) for column in zip(*rows, strict=True)]
         console = Console()
+        shown = fitting(self._headings, widths, self._expendable, console.width)
         for row in rows:
             line = Text()
-            for cell, width in zip(row, widths, strict=True):
+            for position in shown:
+                cell, width = row[position], widths[position]
                 line.append(cell.text, None if os.environ.get("NO_COLOR") else cell.style)
-                line.append(" " * (width - cell_len(cell.text) + 2))
+                line.append(" " * (width - cell_len(cell.text) + _GAP))
             line.rstrip()
             console.print(line, no_wrap=True, overflow="ellipsis")
+
+
+def fitting(headings: Sequence[str], widths: Sequence[int], expendable: Sequence[str], available: int) -> list[int]:
+    """Return the positions of the columns that are shown where so much width is available.
+
+    Of the last column at least some is to be seen: for that, others are left out.
+    """
+    shown = list(range(len(headings)))
+    least = min(widths[-1], _LEAST_OF_LAST) if widths else 0
+    for heading in (name for name in expendable if name in headings):
+        if sum(widths[position] + _GAP for position in shown[:-1]) + least <= available:
+            break
+        shown.remove(headings.index(heading))
+    return shown
 
 
 def duration(microseconds: int) -> str:

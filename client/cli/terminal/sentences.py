@@ -37,7 +37,7 @@ def _in_our_words(outcome: Outcome) -> str:
 
 def failed(outcome: Outcome) -> bool:
     """Return whether a job that ended this way counts as failed, which it does too if its output is incomplete."""
-    return outcome.kind is not OutcomeKind.EXITED or outcome.exit_status != 0 or not outcome.is_whole
+    return not outcome.is_ok
 
 
 def status_of(outcome: Outcome) -> int:

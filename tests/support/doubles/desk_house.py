@@ -110,6 +110,8 @@ class House:
     # How far the machine's clock was set.
     set_by: int = 0
     limits: Limits = EVERYBODYS
+    # Members by name, who can be asked for.
+    roster: dict[str, Member] = field(default_factory=dict)
     # Called by the desk; a test may replace it.
     shortage: Callable[[], Refused | None] = lambda: None
 
@@ -159,6 +161,7 @@ class House:
             news=self.news,
             introduction=introduction,
             member_of=member_of,
+            named=self.roster.get,
             turns=turns,
             ages=self.ages,
         )

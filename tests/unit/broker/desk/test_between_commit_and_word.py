@@ -9,6 +9,7 @@ from daemons import wait_until
 from desk_house import OWNER, House, asked, attempt, ended, key, started
 
 from jobwire.broker.requests.jobs import describe
+from jobwire.broker.store.selection import Selection
 from jobwire.keys.rights import Member
 from jobwire.schemas.generated import job_pb2
 from jobwire.schemas.refusal import Code, Refused
@@ -31,7 +32,7 @@ async def test_a_job_is_there_once_the_desk_has_heard_of_it(house: House) -> Non
         with pytest.raises(Refused) as refused:
             look()
         assert refused.value.code is Code.NOT_FOUND
-    assert house.lookup.page(me, everything=False, owner=b"", batch=b"", batch_name="", after=0, limit=10) == []
+    assert house.lookup.page(Selection(), None, 10) == ([], None)
     await house.durable()
     # What is found now is the desk's own: who watches or stops it hears of its end, and it does not run on beside that.
     assert house.lookup.visible_job(key(1), me) is house.live[key(1)]

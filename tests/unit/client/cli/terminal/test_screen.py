@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.client.cli.terminal.outlet import Outlet
-from jobwire.client.cli.terminal.screen import Table, duration
+from jobwire.client.cli.terminal.screen import Table, duration, fitting
 from jobwire.client.cli.terminal.sentences import command_line, failed, how_it_ended
 from jobwire.client.cli.terminal.streams import ReaderGone
 from jobwire.schemas.job import Outcome, OutcomeKind
@@ -118,3 +118,34 @@ def test_a_full_disk_is_reported_with_a_message() -> None:
         outlet.write(b"x")
     outlet.close()
     os.close(fd)
+
+
+COLUMNS = ("ID", "NAME", "STATE", "TIME", "QUEUED", "OWNER", "COMMAND")
+EXPENDABLE = ("QUEUED", "OWNER", "TIME", "NAME", "STATE")
+WIDTHS = (8, 10, 9, 5, 19, 6, 40)
+
+
+@pytest.mark.parametrize(
+    ("available", "shown"),
+    [
+        (200, COLUMNS),
+        (79, COLUMNS),
+        (78, ("ID", "NAME", "STATE", "TIME", "OWNER", "COMMAND")),
+        (50, ("ID", "NAME", "STATE", "TIME", "COMMAND")),
+        (43, ("ID", "NAME", "STATE", "COMMAND")),
+        (20, ("ID", "COMMAND")),
+        (5, ("ID", "COMMAND")),
+    ],
+)
+def test_a_narrow_terminal_does_without_columns_but_not_without_the_last(available: int, shown: tuple[str, ...]) -> None:
+    assert tuple(COLUMNS[position] for position in fitting(COLUMNS, WIDTHS, EXPENDABLE, available)) == shown
+
+
+def test_a_short_last_column_costs_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fitting(("ID", "OWNER", "COMMAND"), (8, 6, 4), ("OWNER",), 22) == [0, 1, 2]
+    assert fitting((), (), (), 22) == []
+
+
+def test_headings_are_printed_in_a_pipe_if_they_are_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    Table("A", "B", header=True).write()
+    assert capsys.readouterr().out == "A\tB\n"

@@ -1,0 +1,79 @@
+"""The columns of a list of jobs: what each shows. Knows no worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ....keys.identity import fingerprint
+from ....schemas.job import JobTime, OutcomeKind, State
+from ....schemas.naming import format_id, short_id, signal_name
+from ...library.results import JobInfo
+from .screen import Cell, Table, duration, local_time
+from .sentences import command_line
+
+_COLOURS = {State.QUEUED: "yellow", State.RUNNING: "cyan", State.STOPPING: "magenta"}
+_SHORT_ENDS = {
+    OutcomeKind.FAILED_TO_START: "not started",
+    OutcomeKind.TIMED_OUT: "timed out",
+    OutcomeKind.CANCELLED: "cancelled",
+    OutcomeKind.OVER_LIMIT: "over limit",
+    OutcomeKind.LOST: "lost",
+}
+
+
+def state_cell(job: JobInfo) -> Cell:
+    """Return the state of a job, or how it ended, in a word or two."""
+    outcome = job.outcome
+    if outcome is None:
+        return Cell("paused", "yellow") if job.paused else Cell(job.state.name.lower(), _COLOURS.get(job.state, ""))
+    if outcome.kind is OutcomeKind.EXITED:
+        short = f"exit {outcome.exit_status}"
+    else:
+        short = _SHORT_ENDS.get(outcome.kind) or signal_name(outcome.signal)
+    return Cell(short, "green" if outcome.is_ok else "red")
+
+
+def _date(at_us: int) -> str:
+    return local_time(at_us) if at_us else ""
+
+
+COLUMNS: dict[str, Callable[[JobInfo], str | Cell]] = {
+    "id": lambda job: short_id(job.key.id),
+    "uuid": lambda job: job.id,
+    "name": lambda job: job.name,
+    "state": state_cell,
+    "time": lambda job: duration(job.lasted_us),
+    "queued": lambda job: _date(job.queued_at_us),
+    "started": lambda job: _date(job.started_at_us),
+    "ended": lambda job: _date(job.ended_at_us),
+    "owner": lambda job: job.owner_name or fingerprint(job.key.owner),
+    "batch": lambda job: job.batch.name or short_id(job.batch.id) if job.batch else "",
+    "run": lambda job: format_id(job.batch.id) if job.batch else "",
+    "labels": lambda job: " ".join(f"{name}={value}" for name, value in job.spec.labels),
+    "process": lambda job: job.process or "",
+    "command": lambda job: command_line(job.argv),
+}
+# Without a terminal as ever: programs count them.
+BY_DEFAULT = ("id", "name", "state", "time", "owner", "command")
+_EXPENDABLE = ("QUEUED", "STARTED", "ENDED", "OWNER", "TIME", "NAME", "STATE")
+
+
+def on_a_terminal(time: JobTime) -> Sequence[str]:
+    """Return the columns for people: with the date that the jobs are sorted by."""
+    return ("id", "name", "state", "time", time.name.lower(), "owner", "command")
+
+
+class JobTable:
+    """A table of jobs with these columns; `chosen`: a person chose them, and none is left out."""
+
+    def __init__(self, columns: Sequence[str], *, header: bool = False, chosen: bool = False) -> None:
+        self._columns = [COLUMNS[name] for name in columns]
+        self._table = Table(*(name.upper() for name in columns), header=header, expendable=() if chosen else _EXPENDABLE)
+
+    def add(self, job: JobInfo) -> None:
+        """Add the row of a job."""
+        self._table.add(*(show(job) for show in self._columns))
+
+    def write(self) -> None:
+        """Draw it, if there is anything to draw."""
+        self._table.write()

@@ -1,0 +1,112 @@
+"""Finding jobs: what `list` selects, and how it shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from daemons import Worker
+from home import Home, Terminal
+
+
+def named(home: Home, *arguments: str) -> list[str]:
+    return [record["name"] for record in home.records("list", *arguments)]
+
+
+@pytest.fixture
+def past(home: Home) -> Home:
+    """Return a home with four jobs that have ended."""
+    home.jobwire("run", "-n", "one", "-l", "team=blue", "-l", "for=x", "true")
+    home.jobwire("run", "-n", "two", "-l", "team=blue", "sh", "-c", "exit 3", status=3)
+    home.jobwire("run", "-n", "three", "no-such-program", status=127)
+    home.jobwire("run", "-n", "one", "echo", "again")
+    return home
+
+
+def test_a_list_is_narrowed_by_every_filter_and_all_of_them_must_match(past: Home) -> None:
+    home = past
+    endless = home.submit("-n", "endless", "sleep", "600")
+    home.until_running("endless")
+    assert named(home) == ["endless"]
+    assert named(home, "--state", "finished") == ["one", "two", "three", "one"]
+    assert named(home, "--state", "running,stopping", "--state", "queued") == ["endless"]
+    assert named(home, "--failed") == ["two", "three"]
+    assert named(home, "-a", "--name", "one") == ["one", "one"]
+    assert named(home, "-a", "--label", "team=blue") == ["one", "two"]
+    assert named(home, "-a", "-l", "team=blue", "-l", "for=x") == ["one"]
+    assert named(home, "--failed", "-l", "team=blue", "--since", "1h") == ["two"]
+    assert named(home, "-a", "--user", home.name, "--limit", "2") == ["one", "endless"]
+    assert named(home, "-a", "--limit", "2", "--sort", "-queued") == ["endless", "one"]
+    assert named(home, "--sort", "-ended") == ["one", "three", "two", "one"]
+    assert named(home, "-a", "--sort", "started") == ["one", "two", "three", "one", "endless"]
+    assert named(home, "-a", "--until", "1d") == []
+    assert len(named(home, "-a", "--since", "2026-01-01", "--until", "2999-01-01")) == 5
+    middle = home.records("show", "two")[0]["queued_at"]
+    assert named(home, "-a", "--until", middle) == ["one", "two"]
+    assert home.records("list", "--limit", "0") == []
+    home.jobwire("stop", "--now", endless)
+
+
+def test_what_finds_nothing_says_so_and_what_there_is_not_is_refused(past: Home) -> None:
+    assert past.jobwire("list", "-a", "--name", "nobody").stderr == b"jobwire: no matching jobs\n"
+    said = past.jobwire("list", "-a", "--batch", "typo", status=1).stderr
+    assert b"there is no batch typo" in said
+    assert b"--columns id,batch,run" in said
+    # A submitter learns of no other member, not even whether there is one.
+    for member in ("admin", "stranger"):
+        assert b"may not see others' jobs" in past.jobwire("list", "--user", member, status=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--state", "failed"], "use --failed"),
+        (["--state", "sleepy"], "there are queued,running,stopping,finished"),
+        (["--state", "running", "--sort", "ended"], "only finished jobs have ended"),
+        (["--sort", "size"], "queued, started, ended"),
+        (["--since", "30"], "has no unit"),
+        (["--limit", "-1"], "whole number"),
+        (["--columns", "id,size"], "no column 'size'"),
+        (["--columns", "id", "--json"], "cannot be combined"),
+        (["--label", "team"], "is not K=V"),
+        (["--label", "team=a", "--label", "team=b"], "two values"),
+        (["--name", "build-*"], "characters other than"),
+    ],
+)
+def test_what_cannot_be_meant_is_misuse(home: Home, arguments: list[str], word: str) -> None:
+    assert word in home.jobwire("list", *arguments, status=2).stderr.decode()
+
+
+def test_columns_are_chosen_and_headings_come_along_in_a_pipe(past: Home) -> None:
+    shown = past.jobwire("list", "-a", "--limit", "1", "--columns", "name,labels,command,state", "--header").stdout.decode()
+    assert shown == "NAME\tLABELS\tCOMMAND\tSTATE\none\t\techo again\texit 0\n"
+    (line,) = past.jobwire("list", "-a", "--limit", "1").stdout.decode().splitlines()
+    assert line.split("\t")[1:3] + line.split("\t")[4:] == ["one", "exit 0", past.name, "echo again"]
+
+
+def test_a_terminal_shows_the_date_and_a_narrow_one_the_command(past: Home, terminal: Callable[..., Terminal]) -> None:
+    wide = terminal(past, "list", "-a")
+    assert wide.ended() == 0
+    heading = wide.screen.split(b"\r\n")[0].split()
+    assert heading[:3] == [b"ID", b"NAME", b"STATE"]
+    assert heading[-1] == b"COMMAND"
+    past.env["COLUMNS"] = "20"
+    narrow = terminal(past, "list", "-a")
+    assert narrow.ended() == 0
+    lines = narrow.screen.decode().splitlines()
+    assert lines[0].split() == ["ID", "COMMAND"]
+    assert all(len(line) <= 20 for line in lines)
+    assert lines[-1].endswith("echo again")
+
+
+def test_an_admin_lists_the_jobs_of_a_member(worker: Worker, own_home: Home, tmp_path: Path, bytecode: Path) -> None:
+    other = Home(tmp_path / "other", bytecode, "ada")
+    other.use(worker, worker.admit("ada", "submitter"))
+    other.jobwire("run", "-n", "hers", "true")
+    own_home.jobwire("run", "-n", "mine", "true")
+    assert named(own_home, "-a", "--user", "ada") == ["hers"]
+    assert named(own_home, "-a", "--user", "admin") == ["mine"]
+    assert b"no member bob" in own_home.jobwire("list", "--user", "bob", status=1).stderr
+    assert json.loads(own_home.jobwire("list", "-a", "--user", "ada", "--json").stdout)["owner_name"] == "ada"
