@@ -201,7 +201,7 @@ class LocalEngine:
         except OSError:
             process.start(self._state, self._files_limit)
             connection = connect(self._state)
-        link = self._link = Link(connection, self._loop, self._take, lambda: self._line_lost(link))
+        link = self._link = Link(connection, self._loop, self._take, lambda why: self._line_lost(link, why))
         self._say([{DO: ToSupervisor.HELLO}])
 
     def _hang_up(self) -> None:
@@ -213,7 +213,7 @@ class LocalEngine:
         if messages and self._link is not None:
             self._link.send(messages)
 
-    def _line_lost(self, link: Link) -> None:
+    def _line_lost(self, link: Link, why: str) -> None:
         if link is not self._link:
             # It broke while it was being closed.
             return
@@ -221,9 +221,11 @@ class LocalEngine:
         self._unanswered.give_up_signals(_unknown())
         if self._making_way is not None:
             # As requested; the next worker connects to the next supervisor.
+            _log.info("the supervisor exited for a reload; its jobs continue")
             if not self._making_way.done():
                 self._making_way.set_result(None)
             return
+        _log.warning("the line to the supervisor broke: %s", why)
         self._start_over()
 
     def _start_over(self) -> None:

@@ -1,7 +1,7 @@
 """The line to the supervisor: one SEQPACKET socket, JSON arrays in both directions, never blocks. Knows no job.
 
 Messages of one turn of the loop are sent in as few datagrams as possible. If the line breaks, the supervisor was killed: the keeper starts
-the next one, and the engine, which is called with `lost`, reconnects and asks for all facts again.
+the next one, and the engine, which is told through `lost`, reconnects and asks for all facts again.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ Message = dict[str, Any]
 
 
 class Link:
-    """One connection on the loop. `take(messages)` is called with what arrives, `lost()` once when the other side is gone."""
+    """One connection on the loop. `take(messages)` is called with what arrives, `lost(why)` once when the other side is gone."""
 
     def __init__(
         self,
         connection: socket.socket,
         loop: asyncio.AbstractEventLoop,
         take: Callable[[list[Message]], None],
-        lost: Callable[[], None],
+        lost: Callable[[str], None],
     ) -> None:
         self._socket = connection
         self._loop = loop
@@ -93,13 +93,12 @@ class Link:
 
     def _break(self, why: str) -> None:
         if self._socket.fileno() >= 0:
-            _log.warning("the line to the supervisor broke: %s", why)
             self._datagrams.clear()
             self._pending.clear()
             self._loop.remove_reader(self._socket.fileno())
             self._loop.remove_writer(self._socket.fileno())
             self._socket.close()
-            self._lost()
+            self._lost(why)
 
 
 def _understood(datagram: bytes) -> list[Message]:

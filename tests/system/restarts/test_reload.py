@@ -97,6 +97,9 @@ def test_reloads_leak_no_descriptor_and_keep_the_endpoints(worker: Worker) -> No
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         assert client.run(["sh", "-c", "echo still; ulimit -n"]).stdout == b"still\n%d\n" % soft
         client.job(job.id).stop(grace=0)
+    # Nothing is wrong.
+    assert "the line to the supervisor broke" not in worker.logged()
+    assert worker.logged().count("the supervisor exited for a reload; its jobs continue") == 4
 
 
 def test_signals_in_a_row_are_one_reload_after_the_other_and_a_stop_ends_it(worker: Worker) -> None:
