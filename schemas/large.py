@@ -7,6 +7,7 @@ and of a start only its own few fields are decoded at once (https://protobuf.dev
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -28,6 +29,10 @@ _TAG_OF_REQUEST = 1 << 3 | _LENGTH_DELIMITED
 _TAG_OF_ID = 1 << 3
 
 
+class TooLarge(Refused):
+    """Raised for a request that has no reason to be that large."""
+
+
 class Large(NamedTuple):
     """A request; `jobs` are those of a start that was split, and missing in `request`."""
 
@@ -39,11 +44,13 @@ class Large(NamedTuple):
 def read(frame: bytes) -> Large:
     """Return the request that a client sent.
 
-    Raises `Refused(INVALID_ARGUMENT)` for a malformed frame, and for one that is larger than its request needs.
+    Raises `TooLarge` for a request that is larger than any but a start may be, and `Refused(INVALID_ARGUMENT)` for a malformed frame, and
+    for one that is larger than its request needs.
     """
     if len(frame) <= LARGEST_OTHER_MESSAGE:
         return Large(*read_envelope(frame), None)
     try:
+        _demand_start(frame)
         envelope = request_pb2.Envelope.FromString(frame)
         if len(frame) - len(envelope.request) > _ENVELOPE_BYTES:
             raise Refused(Code.INVALID_ARGUMENT, f"the Envelope has {len(frame) - len(envelope.request)} bytes beside its request")
@@ -75,6 +82,16 @@ def read_job(raw: bytes) -> request_pb2.NewJob:
         return request_pb2.NewJob.FromString(raw)
     except DecodeError:
         raise Refused(Code.INVALID_ARGUMENT, "a job of the start cannot be decoded") from None
+
+
+def _demand_start(frame: bytes) -> None:
+    """Check that a large frame is a start, before any of it is copied."""
+    for _, begin, content, end in islice(_fields(frame, 0, len(frame)), _MOST_FIELDS):
+        if frame[begin] == _TAG_OF_REQUEST:
+            for number, at, _, until in islice(_fields(frame, content, end), _MOST_FIELDS):
+                if number != _START and until - at > LARGEST_OTHER_MESSAGE:
+                    raise _too_large(end - content)
+            return
 
 
 def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, request_pb2.Envelope, Sequence[bytes]]:
@@ -118,8 +135,8 @@ def _take_jobs(raw: bytes, jobs: list[bytes], most_others: int) -> list[bytes]:
     return start
 
 
-def _too_large(size: int) -> Refused:
-    return Refused(
+def _too_large(size: int) -> TooLarge:
+    return TooLarge(
         Code.INVALID_ARGUMENT,
         f"the request has {size} bytes; only a start may have more than {LARGEST_OTHER_MESSAGE}",
         "split the request",

@@ -40,10 +40,10 @@ class Reception:
         """Handle one message; never raises. `charge` is called with the time that later parts of it take."""
         request_id = 0
         try:
-            request, envelope, jobs = large.read(frame)
-            request_id = request.id
             if peer.unwelcome is not None:
                 raise peer.unwelcome
+            request, envelope, jobs = large.read(frame)
+            request_id = request.id
             member = self._member(peer)
             bounds.check(request)
             call = Call(member, peer, request, frame, jobs, self.turns, charge)
@@ -53,6 +53,8 @@ class Reception:
             if verb in SIGNED_VERBS:
                 self._check_signer(peer, envelope)
             call.guard(self.handlers[verb], call)
+        except large.TooLarge as refused:
+            peer.outlet.expel(peer, large.id_of(frame), refused, f"sent a request of {len(frame)} bytes")
         except Refused as refused:
             peer.outlet.refuse(peer, request_id or large.id_of(frame), refused)
         except Exception:  # noqa: BLE001 -- a bug affects this request, not the worker

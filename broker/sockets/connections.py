@@ -47,6 +47,8 @@ _STRANGER_LOOK_SECONDS = 0.004
 # Anybody can connect as often as they like, and must not fill the log.
 _LOG_SECONDS = 10.0
 _EVENTS_A_TURN = 256
+# Somebody may connect a thousand times at once: after this long, everything else has its turn.
+_TURN_SECONDS = 0.0005
 # The first frame of a monitor event, zmq_socket_monitor(3): the event, and here a descriptor. Plain numbers: comparing enums is slower.
 _MONITOR_EVENT = struct.Struct("=Hi")
 _LISTENING, _ACCEPTED, _DISCONNECTED = int(zmq.EVENT_LISTENING), int(zmq.EVENT_ACCEPTED), int(zmq.EVENT_DISCONNECTED)
@@ -96,7 +98,7 @@ class Connections:
 
     def open(self) -> None:
         """Begin to read the monitor."""
-        self._reader = EdgeReader(self.loop, self._monitor, self.drain)
+        self._reader = EdgeReader(self.loop, self._monitor, self._drain)
         self.loop.add_reader(self._epoll.fileno(), self._note_activity)
 
     def close(self) -> None:
@@ -111,9 +113,13 @@ class Connections:
         self.watched.disable_monitor()
         self._monitor.close(linger=0)
 
-    def drain(self) -> None:
-        """Register new connections and forget ended ones; cheap if there are none."""
+    def catch_up(self) -> bool:
+        """Register new connections and forget ended ones; cheap if there are none. Return False if there are too many for one turn."""
+        until = 0.0
         while readable(self._monitor):
+            until = until or time.monotonic() + _TURN_SECONDS
+            if time.monotonic() > until:
+                return False
             event, descriptor = _MONITOR_EVENT.unpack(self._monitor.recv_multipart(zmq.DONTWAIT)[0])
             if event == _ACCEPTED:
                 self._accepted(descriptor)
@@ -122,6 +128,10 @@ class Connections:
                 self.gone(descriptor)
             elif event == _LISTENING:
                 hold_newcomers(descriptor)
+        return True
+
+    def _drain(self) -> float | None:
+        return None if self.catch_up() else 0.0
 
     def of(self, descriptor: int) -> Connection | None:
         """Return the connection with this descriptor of libzmq; None if there is none."""
@@ -137,8 +147,12 @@ class Connections:
         This is used only for counting, never for rights: a frame of a connection that is gone, whose descriptor now belongs to
         another one, is counted for that one until something is sent over it.
         """
-        self.drain()
         connection = self._by_descriptor.get(descriptor)
+        if connection is None or connection.cookie != cookie_of(descriptor):
+            # It was accepted before its handshake could begin; so this ends soon.
+            while not self.catch_up():
+                pass
+            connection = self._by_descriptor.get(descriptor)
         if connection is None or connection.public == public:
             return connection
         self._strike_off(connection)
@@ -180,7 +194,7 @@ class Connections:
 
     def _take_turns(self) -> None:
         self._turn = None
-        self.drain()
+        self.catch_up()
         self._let_in(self._gate.admit(time.monotonic()))
 
     def _make_room(self, newest: Connection) -> bool:
@@ -239,7 +253,7 @@ class Connections:
 
     def _close_silent(self) -> None:
         self._patience = None
-        self.drain()
+        self.catch_up()
         until = time.monotonic() - STRANGER_SECONDS
         for stranger in [one for one in self._strangers.values() if one.since <= until]:
             self._hang_up(stranger, f"sent nothing for {STRANGER_SECONDS:.0f} s")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 # From one address: handshakes that may begin at once, and per second from then on.
-AT_ONCE = 32
+AT_ONCE = 16
 A_SECOND = 50.0
 # The part of a handshake that is given back when something is sent over the connection: four times as many of these may begin.
 _GIVEN_BACK = 0.75

@@ -40,6 +40,10 @@ class Outlet(Protocol):
         """Send a refusal, which ends the request."""
         ...
 
+    def expel(self, peer: Peer, request_id: int, refused: Refused, reason: str) -> None:
+        """Refuse a request that is a flood, disconnect its sender, and keep it out for a while."""
+        ...
+
     def drop(self, peer: Peer, reason: str) -> None:
         """Disconnect the peer and log the reason."""
         ...

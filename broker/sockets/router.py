@@ -5,8 +5,8 @@ full is disconnected; it reconnects, and asks again for what it misses. If an id
 most of them is disconnected (unread.py). Rules that keep a peer from receiving another's replies:
 
 - A peer that chose its routing id (metadata `Identity` not empty) is refused.
-- Before each send, the monitor is drained, and the streams of connections that are gone are ended. Otherwise a silent peer that took the
-  routing id of one that left would receive its late replies.
+- Before each send, the streams of connections that are gone are ended, as the monitor or the kernel reports them. Otherwise a silent peer
+  that took the routing id of one that left would receive its late replies.
 """
 
 from __future__ import annotations
@@ -111,7 +111,10 @@ class Endpoint:
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         """Send one reply. Return False if the peer is gone, or was disconnected because it does not read."""
-        self._connections.drain()
+        # The end of this connection may be behind thousands of new ones.
+        if not self._connections.catch_up() and cookie_of(peer.descriptor) != peer.meter.cookie:
+            self._forget(peer)
+            peer.end()
         if peer.gone:
             return False
         frames = [peer.routing_id, reply.SerializeToString()]
@@ -145,6 +148,15 @@ class Endpoint:
         _log.warning("peer %s %s and was disconnected", peer.public.hex()[:8], reason)
         self._forget(peer)
         peer.cut_off()
+
+    def expel(self, peer: Peer, request_id: int, refused: Refused, reason: str) -> None:
+        """Refuse a request that is a flood, disconnect its sender, and keep it out for a while."""
+        self.refuse(peer, request_id, refused)
+        if peer.unwelcome is None:
+            # If it were disconnected at once, it could not read why.
+            peer.unwelcome = refused
+            self._ban(peer.public)
+            self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer, reason)
 
     def _drain(self) -> float | None:
         now = time.monotonic()
@@ -185,12 +197,10 @@ class Endpoint:
             self.malformed += 1
             if peer.unwelcome is None:
                 refused = Refused(Code.INVALID_ARGUMENT, f"a request is one frame, not {1 + more}")
-                self.refuse(peer, 0, refused)
                 if more >= MOST_FRAMES:
-                    # If it were disconnected at once, it could not read why.
-                    peer.unwelcome = refused
-                    self._ban(peer.public)
-                    self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer, f"sent {1 + more} frames in one message")
+                    self.expel(peer, 0, refused, f"sent {1 + more} frames in one message")
+                else:
+                    self.refuse(peer, 0, refused)
             return 0.0
         return self._shares.take(peer, frame.bytes)
 
@@ -235,7 +245,6 @@ class Endpoint:
                     old.end()
                 else:
                     old.cut_off()
-        self._connections.drain()
         account = self._accounts.get(public) or Account(public)
         connection = self._connections.known(descriptor, public)
         if connection is None:

@@ -118,14 +118,17 @@ def keys(connect: Connect) -> None:
         start = raw.start(b"true")
         raw.ask(start)
         key = job_pb2.JobKey(owner=raw.identity.public, id=start.start.jobs[0].id)
-        begin()
-        for number in itertools.count():
-            if not goes_on(0):
-                return
-            count = 120_000 if number % 2 else MOST_KEYS
-            raw.send(raw.envelope(raw.request(stop=request_pb2.Stop(keys=[key] * count, credit_messages=1))))
-            while not raw.receive().last:
-                pass
+    begin()
+    while goes_on(0):
+        with suppress(AssertionError), connect() as raw:
+            for number in itertools.count():
+                if not goes_on(0):
+                    return
+                count = 120_000 if number % 2 else MOST_KEYS
+                raw.send(raw.envelope(raw.request(stop=request_pb2.Stop(keys=[key] * count, credit_messages=1))))
+                # It does not come once this is disconnected.
+                while not raw.receive(_BANNED_MS).last:
+                    pass
 
 
 def handshake(connect: Connect) -> None:

@@ -27,5 +27,8 @@ class Answers:
     def refuse(self, _peer: Peer, _request_id: int, refused: Refused) -> None:
         self.refused.append(refused)
 
+    def expel(self, peer: Peer, request_id: int, refused: Refused, _reason: str) -> None:
+        self.refuse(peer, request_id, refused)
+
     def drop(self, peer: Peer, _reason: str) -> None:
         self.dropped.append(peer)

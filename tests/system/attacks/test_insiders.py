@@ -198,12 +198,18 @@ def test_a_stop_that_names_one_job_without_end_is_refused_at_once(worker: Worker
         start = raw.start(b"true")
         raw.ask(start)
         key = job_pb2.JobKey(owner=insider.public, id=start.start.jobs[0].id)
-        for count in (1001, 120_000):
-            stop = raw.request(stop=request_pb2.Stop(keys=[key] * count, credit_messages=1))
-            assert code(raw.ask(stop)) == request_pb2.CODE_INVALID_ARGUMENT
+        assert code(raw.ask(raw.request(stop=request_pb2.Stop(keys=[key] * 1001, credit_messages=1)))) == request_pb2.CODE_INVALID_ARGUMENT
         raw.send(raw.envelope(raw.request(stop=request_pb2.Stop(keys=[key] * 1000, credit_messages=1))))
         assert raw.receive().WhichOneof("content") == "acknowledged"
         assert len(raw.receive().reports.reports) == 1
+
+
+def test_a_large_request_that_is_no_start_is_refused_and_its_sender_disconnected(worker: Worker, insider: Identity) -> None:
+    with attacked(worker, insider) as raw, watched(raw) as monitor:
+        stop = raw.request(stop=request_pb2.Stop(keys=[job_pb2.JobKey(owner=insider.public, id=bytes(16))] * 120_000))
+        refused = raw.ask(stop)
+        assert (refused.request_id, code(refused)) == (stop.id, request_pb2.CODE_INVALID_ARGUMENT)
+        assert monitor.poll(WAIT_MS)
 
 
 def test_a_job_that_is_large_and_means_little_is_not_kept(worker: Worker, insider: Identity) -> None:
