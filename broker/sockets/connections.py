@@ -28,7 +28,7 @@ import zmq
 from ...keys.sockets import readable
 from .handshake_gate import Gate
 from .inflow import Connection
-from .tcp import HELD_BYTES, Gone, cookie_of, hold_newcomers, let_read, network_of, shut_down
+from .tcp import HELD_BYTES, Gone, cookie_of, hold_newcomers, identify, let_read, shut_down
 from .zmq_reader import EdgeReader
 
 _log = logging.getLogger(__name__)
@@ -115,12 +115,16 @@ class Connections:
 
     def catch_up(self) -> bool:
         """Register new connections and forget ended ones; cheap if there are none. Return False if there are too many for one turn."""
-        until = 0.0
-        while readable(self._monitor):
-            until = until or time.monotonic() + _TURN_SECONDS
-            if time.monotonic() > until:
-                return False
-            event, descriptor = _MONITOR_EVENT.unpack(self._monitor.recv_multipart(zmq.DONTWAIT)[0])
+        if not readable(self._monitor):
+            return True
+        until = time.monotonic() + _TURN_SECONDS
+        while time.monotonic() < until:
+            try:
+                event, descriptor = _MONITOR_EVENT.unpack(self._monitor.recv(zmq.DONTWAIT))
+            except zmq.Again:
+                return True
+            # The address; both frames arrive together.
+            self._monitor.recv(zmq.DONTWAIT)
             if event == _ACCEPTED:
                 self._accepted(descriptor)
             elif event == _DISCONNECTED:
@@ -128,7 +132,7 @@ class Connections:
                 self.gone(descriptor)
             elif event == _LISTENING:
                 hold_newcomers(descriptor)
-        return True
+        return False
 
     def _drain(self) -> float | None:
         return None if self.catch_up() else 0.0
@@ -164,12 +168,12 @@ class Connections:
 
     def _accepted(self, descriptor: int) -> None:
         self._forget(descriptor)
-        cookie = cookie_of(descriptor)
+        cookie, network = identify(descriptor)
         if not cookie:
             # It has ended already; the monitor reports that next.
             return
         now = time.monotonic()
-        connection = Connection(descriptor, cookie, now, network_of(descriptor), looked_at=now)
+        connection = Connection(descriptor, cookie, now, network, looked_at=now)
         self._by_descriptor[descriptor] = self._strangers[descriptor] = connection
         try:
             self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLET | select.EPOLLONESHOT)

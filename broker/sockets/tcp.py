@@ -45,18 +45,14 @@ def cookie_of(descriptor: int) -> bytes:
         return b""
 
 
-def network_of(descriptor: int) -> bytes:
-    """Return where a connection comes from: its IPv4 address, or the network of its IPv6 address. Empty if that is unknown."""
-    try:
-        with _borrowed(descriptor) as connection:
-            host = connection.getpeername()[0].partition("%")[0]
-        if ":" not in host:
-            return socket.inet_pton(socket.AF_INET, host)
-        address = ipaddress.IPv6Address(host)
-    except (OSError, ValueError, IndexError, AttributeError, TypeError):
-        # It has ended, or is not TCP.
-        return b""
-    return address.ipv4_mapped.packed if address.ipv4_mapped is not None else address.packed[:_NETWORK_BYTES]
+def identify(descriptor: int) -> tuple[bytes, bytes]:
+    """Return the cookie of a connection and where it comes from: its IPv4 address, or the network of its IPv6 address. Empty if unknown."""
+    cookie = network = b""
+    # It has ended, or is not TCP.
+    with suppress(OSError, ValueError, IndexError, AttributeError, TypeError), _borrowed(descriptor) as connection:
+        cookie = connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES)
+        network = _network_of(connection.getpeername()[0])
+    return cookie, network
 
 
 def hold_newcomers(listener: int) -> None:
@@ -115,6 +111,13 @@ def received_bytes(descriptor: int, cookie: bytes) -> int | None:
     if info[0] not in (_ESTABLISHED, _CLOSE_WAIT):
         raise Gone
     return int(_BYTES.unpack(info)[1])
+
+
+def _network_of(host: str) -> bytes:
+    if ":" not in host:
+        return socket.inet_pton(socket.AF_INET, host)
+    address = ipaddress.IPv6Address(host.partition("%")[0])
+    return address.ipv4_mapped.packed if address.ipv4_mapped is not None else address.packed[:_NETWORK_BYTES]
 
 
 def _info(descriptor: int, cookie: bytes) -> bytes | None:

@@ -120,7 +120,9 @@ def keys(connect: Connect) -> None:
         key = job_pb2.JobKey(owner=raw.identity.public, id=start.start.jobs[0].id)
     begin()
     while goes_on(0):
-        with suppress(AssertionError), connect() as raw:
+        with suppress(AssertionError, zmq.Again), connect() as raw:
+            # Once it is disconnected, nothing can be sent.
+            raw.socket.setsockopt(zmq.SNDTIMEO, _BANNED_MS)
             for number in itertools.count():
                 if not goes_on(0):
                     return

@@ -17,7 +17,7 @@ from jobwire.broker.sockets import connections as under_test
 from jobwire.broker.sockets import handshake_gate
 from jobwire.broker.sockets.connections import Connections
 from jobwire.broker.sockets.inflow import Connection
-from jobwire.broker.sockets.tcp import HELD_BYTES, Gone, cookie_of, network_of, received_bytes, shut_down
+from jobwire.broker.sockets.tcp import HELD_BYTES, Gone, cookie_of, identify, received_bytes, shut_down
 
 
 class Watched:
@@ -198,15 +198,15 @@ def test_an_address_of_ipv6_counts_with_its_neighbours_and_a_mapped_one_as_what_
         socket.create_connection((host, server.getsockname()[1])),
         server.accept()[0] as ours,
     ):
-        assert network_of(ours.fileno()) == network
+        assert identify(ours.fileno())[1] == network
 
 
 def test_what_is_not_a_connection_comes_from_nowhere() -> None:
     one, other = socket.socketpair()
     with one, other, socket.socket() as unconnected:
-        assert network_of(one.fileno()) == b""
-        assert network_of(unconnected.fileno()) == b""
-    assert network_of(-1) == b""
+        assert identify(one.fileno())[1] == b""
+        assert identify(unconnected.fileno())[1] == b""
+    assert identify(-1)[1] == b""
 
 
 def _other_side(connection: Connection) -> tuple[str, int]:
