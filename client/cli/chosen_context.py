@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
 import typer
 
 from ..config import contexts
@@ -9,14 +12,56 @@ from ..library.client import Client
 from .terminal.screen import say
 
 
+class OpenClients:
+    """Clients that stay open from one command to the next, by the names of their contexts."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, Client] = {}
+
+    def find(self, name: str | None) -> Client | None:
+        """Return the open client of a context, or of the current one."""
+        return self._clients.get(name or contexts.current_name())
+
+    def get(self, name: str | None) -> Client:
+        """Return the client of a context, or of the current one; it is made if necessary."""
+        name = name or contexts.current_name()
+        if name not in self._clients:
+            self._clients[name] = _client(name)
+        return self._clients[name]
+
+    def close(self) -> None:
+        """Close them; they are made again when they are needed."""
+        while self._clients:
+            self._clients.popitem()[1].close()
+
+
+_open: OpenClients | None = None
+
+
+@contextmanager
+def kept_open() -> Iterator[OpenClients]:
+    """Let the clients of all commands that run meanwhile stay open."""
+    global _open  # noqa: PLW0603 -- commands are called by the parser, which passes nothing on
+    _open = OpenClients()
+    try:
+        yield _open
+    finally:
+        _open.close()
+        _open = None
+
+
 def context_name(ctx: typer.Context) -> str:
     """Return which context is meant, without starting anything."""
     return ctx.obj or contexts.current_name()
 
 
-def client(ctx: typer.Context) -> Client:
+def client(ctx: typer.Context) -> AbstractContextManager[Client]:
     """Return a client of the context that is meant; starts the private worker if necessary."""
-    context = contexts.resolve(ctx.obj)
+    return _client(ctx.obj) if _open is None else nullcontext(_open.get(ctx.obj))
+
+
+def _client(name: str | None) -> Client:
+    context = contexts.resolve(name)
     if context.notes:
         say(f"your private worker and its jobs keep these settings of this shell: {'; '.join(context.notes)}")
     return Client(context, notice=say)

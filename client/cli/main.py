@@ -10,6 +10,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple, NoReturn
 
@@ -59,6 +60,7 @@ VERBS = {
     "resume": Verb("pause", "resume", "Continue paused jobs."),
     "signal": Verb("signal", "send_signal", "Send a signal to all processes of a job."),
     "forget": Verb("forget", "forget", "Remove jobs that have ended, with their logs."),
+    "shell": Verb("shell.command", "shell", "Run commands one a line, in order, over one open connection."),
     "keys": Verb("keys", "app", "Manage your key and the members of your workers."),
     "context": Verb("context", "app", "Manage the workers that you use."),
     "worker": Verb("", "worker", "Run and manage a worker on this machine."),
@@ -100,6 +102,7 @@ def module_of(verb: Verb) -> str:
     return f".{verb.module}" if "." in verb.module else f".commands.{verb.module}"
 
 
+@cache
 def load(name: str) -> Any:
     """Import a subcommand and return its command."""
     verb = VERBS[name]

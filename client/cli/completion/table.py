@@ -136,6 +136,10 @@ COMMANDS: dict[str, Command] = {
         ("--json", "", "Print JSON, one object per line."),
         ("--help", "", "Show this message and exit."),
     ), ("[JOB]...",), ends_options=False),
+    "jobwire shell": Command("Run commands one a line, in order, over one open connection.", (
+        ("--keep-going", "", "Run the other lines too if one fails."),
+        ("--help", "", "Show this message and exit."),
+    ), ("[[FILE]]",), ends_options=False),
     "jobwire keys": Command("Manage your key and the members of your workers.", (
         ("--help", "", "Show this message and exit."),
     ), (), ends_options=False),

@@ -1,0 +1,80 @@
+"""`jobwire shell`: commands one a line, over one open connection."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import chosen_context, exit_status
+from ..completion import answer
+from ..completion.line import Wish
+from ..main import command_line
+from ..terminal.streams import STDIN, STDOUT, CannotWrite, ReaderGone
+from . import runs, sources
+from .prompt import prompted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ....schemas.generated import job_pb2
+
+
+def shell(
+    ctx: typer.Context,
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="A file with one command a line; - is standard input. Default: standard input.")
+    ] = None,
+    *,
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Run the other lines too if one fails.")] = False,
+) -> None:
+    """Run commands one a line, in order, over one open connection.
+
+    A line is a command as after jobwire, such as: submit -n build -- make. It is divided into words with quotes, backslashes and comments
+    as in sh, but no shell runs. A file is run up to the first line that fails, and the exit status is that of this line. At a terminal,
+    there is a prompt with history and completion; exit, or Ctrl-D, ends it.
+    """
+    with chosen_context.kept_open() as clients:
+
+        def run(words: Sequence[str]) -> int:
+            return _run(words, ctx.obj, clients)
+
+        if file is None and os.isatty(STDIN) and os.isatty(STDOUT):
+            with prompted(lambda: f"{chosen_context.context_name(ctx)}> ", lambda wish: _ask(wish, ctx.obj, clients)) as read:
+                status = runs.run_typed(read, run)
+        else:
+            name = "-" if file is None else file
+            shown = "standard input" if name == "-" else name
+            with sources.open_file(name) as lines:
+                status = runs.run_file(sources.read_lines(lines, shown), shown, run, keep_going=keep_going)
+    raise exit_status.Ending(status)
+
+
+def _run(words: Sequence[str], context: str | None, clients: chosen_context.OpenClients) -> int:
+    """Run one command as a process of its own would, and return its exit status."""
+    status = command_line([*(["--context", context] if context else []), *words])
+    try:
+        sys.stdout.flush()
+    except ReaderGone:
+        status = exit_status.READER_GONE
+    except CannotWrite:
+        status = status or exit_status.OWN_FAILURE
+    if status == exit_status.OWN_FAILURE:
+        # Perhaps the connection is of no use any more; the next command makes its own.
+        clients.close()
+    return status
+
+
+def _ask(wish: Wish, context: str | None, clients: chosen_context.OpenClients) -> Iterable[job_pb2.Job]:
+    """Return the jobs for completion: over the open connection if there is one."""
+    from ..completion import near_worker  # noqa: PLC0415 -- only for a person
+
+    name = wish.context or context
+    client = clients.find(name)
+    if client is None:
+        return answer.ask(wish._replace(context=name))
+    return near_worker.ask_over(client.connection, wish, time.monotonic() + near_worker.PATIENCE_SECONDS)

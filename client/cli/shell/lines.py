@@ -1,0 +1,50 @@
+"""What a line of `jobwire shell` means. Pure: text in, the words of a command out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ...batch.shell_words import NotWords, divide
+from ..exit_status import BadInput
+
+_ENDS = {"exit", "quit"}
+# They would replace this process, or read the lines that follow.
+_NOT_HERE = {("shell",): "this is one already", ("worker", "run"): "it needs a process of its own: jobwire worker run"}
+
+
+class Said(NamedTuple):
+    """A line: the arguments for `jobwire`, none if there is nothing to do. `ends`: it ends the shell. `warning`: what may be a mistake."""
+
+    words: list[str]
+    ends: bool = False
+    warning: str = ""
+
+
+def understand(line: str) -> Said:
+    """Return what a line says. It is divided into words as in `batch --lines`; `jobwire` may stand before the command.
+
+    Raises BadInput.
+    """
+    try:
+        divided = divide(line)
+    except NotWords as problem:
+        raise BadInput(str(problem)) from None
+    words = divided.words
+    if words[:1] == ["jobwire"]:
+        words = words[1:]
+    if not words:
+        return Said([])
+    if words[0] in _ENDS and len(words) == 1:
+        return Said([], ends=True)
+    if words == ["help"]:
+        return Said(["--help"])
+    _demand_possible(words)
+    unchanged = ", ".join(dict.fromkeys(divided.unexpanded))
+    return Said(words, warning=f"{unchanged} is passed on unchanged, as no shell runs; to use one: sh -c '...'" if unchanged else "")
+
+
+def _demand_possible(words: Sequence[str]) -> None:
+    for command, reason in _NOT_HERE.items():
+        if tuple(words[: len(command)]) == command:
+            raise BadInput(f"{' '.join(command)} cannot be used in a shell of jobwire: {reason}")

@@ -1,0 +1,98 @@
+"""Run lines one after another, and decide what follows from how each ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+from .. import exit_status
+from ..exit_status import BadInput
+from ..terminal.screen import say
+from .lines import understand
+
+Run = Callable[[Sequence[str]], int]
+
+# Of an empty line or a comment.
+_NOTHING = -1
+
+
+class Failures:
+    """How many lines were run and failed. `status` is that of the first that failed, or 0."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.failed = 0
+        self.status = exit_status.DONE
+
+    def add(self, status: int) -> None:
+        """Add the status of a line."""
+        self.lines += 1
+        if status:
+            self.failed += 1
+            self.status = self.status or status
+
+
+def run_file(lines: Iterable[tuple[int, str]], name: str, run: Run, *, keep_going: bool) -> int:
+    """Run the lines of a file up to the first that fails, or all of them, and return the status of the first that failed."""
+    failures = Failures()
+    for number, line in lines:
+        status = _run_line(line, f"{name}, line {number}", run)
+        if status == _NOTHING:
+            continue
+        if status is None:
+            break
+        failures.add(status)
+        if status in {exit_status.READER_GONE, exit_status.INTERRUPTED}:
+            # Nobody reads what follows, or somebody wants it to end.
+            return status
+        if status and not keep_going:
+            say("the lines after it were not run; --keep-going runs them")
+            return status
+    if failures.failed:
+        say(f"{failures.failed} of {failures.lines} lines failed")
+    return failures.status
+
+
+def _run_line(line: str, at: str, run: Run) -> int | None:
+    """Return the exit status of a line; None if it ends the shell."""
+    try:
+        said = understand(line)
+    except BadInput as problem:
+        say(f"{at}: {problem}")
+        return exit_status.MISUSED
+    if said.ends:
+        return None
+    if not said.words:
+        return _NOTHING
+    if said.warning:
+        say(f"{at}: {said.warning}")
+    status = run(said.words)
+    if status and status != exit_status.READER_GONE:
+        say(f"{at}: exited with status {status}")
+    return status
+
+
+def run_typed(read: Callable[[], str | None], run: Run) -> int:
+    """Run lines as they are typed, until the end of input, and return the status of the last one. Ctrl-C ends only a line."""
+    status = exit_status.DONE
+    while True:
+        try:
+            line = read()
+            if line is None:
+                # After the prompt, which has no line of its own.
+                os.write(sys.stdout.fileno(), b"\n")
+                return status
+            said = understand(line)
+            if said.ends:
+                return status
+            if said.warning:
+                say(said.warning)
+            if said.words:
+                status = run(said.words)
+        except BadInput as problem:
+            say(str(problem))
+            status = exit_status.MISUSED
+        except KeyboardInterrupt:
+            os.write(sys.stdout.fileno(), b"\n")
+            status = exit_status.INTERRUPTED

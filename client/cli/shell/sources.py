@@ -1,0 +1,50 @@
+"""Where the lines of `jobwire shell` come from: a file, standard input as it comes, or a person at a prompt."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from ...batch.reading import STDIN
+from ..exit_status import BadInput
+
+# Longer than any command that a worker accepts.
+LONGEST_LINE = 2 * 1024 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def open_file(name: str) -> BinaryIO:
+    """Return a file of lines, or standard input for `-`, which is empty for the commands then: they must not read the lines.
+
+    Raises BadInput.
+    """
+    if name == "-":
+        fd = os.dup(STDIN)
+        empty = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(empty, STDIN)
+        os.close(empty)
+        return open(fd, "rb")  # noqa: PTH123 -- a descriptor
+    try:
+        return open(name, "rb")  # noqa: PTH123 -- a name of any bytes
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{name}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def read_lines(file: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
+    """Return each line with its number as soon as it is there. What is not UTF-8 stays as it is, as in arguments.
+
+    Raises BadInput.
+    """
+    number = 0
+    while True:
+        try:
+            line = file.readline(LONGEST_LINE + 1)
+        except OSError as error:
+            raise BadInput(f"{name}: {error.strerror}") from None
+        number += 1
+        if not line:
+            return
+        if len(line) > LONGEST_LINE:
+            raise BadInput(f"{name}, line {number}: it is longer than {LONGEST_LINE} bytes")
+        yield number, os.fsdecode(line.removeprefix(_BYTE_ORDER_MARK if number == 1 else b"").rstrip(b"\r\n"))
