@@ -22,6 +22,7 @@ from ... import __version__
 from ...schemas.c_signal import signal
 from ...schemas.refusal import Code, Refused
 from . import exit_status
+from .examples import EXAMPLES
 from .exit_status import BadInput, Ending
 from .other_words import command_hint, option_hint
 from .terminal import screen, streams
@@ -114,8 +115,9 @@ def load(name: str) -> Any:
         found = app
     command = typer.main.get_command(found)
     command.name = name
-    for part in (command, *getattr(command, "commands", {}).values()):
-        shape_help(part)
+    shape_help(command, EXAMPLES.get(f"jobwire {name}", ()))
+    for part_name, part in getattr(command, "commands", {}).items():
+        shape_help(part, EXAMPLES.get(f"jobwire {name} {part_name}", ()))
     # All modules are loaded: the garbage collector need never scan them.
     gc.freeze()
     gc.enable()
@@ -162,7 +164,7 @@ def root_command() -> Any:
     app = typer.Typer(cls=Verbs, invoke_without_command=True, add_completion=False)
     app.callback()(_root)
     root = typer.main.get_command(app)
-    shape_help(root)
+    shape_help(root, EXAMPLES["jobwire"])
     return root
 
 

@@ -101,7 +101,6 @@ OF_A_JOB = {
     "--working-directory": _DIR,
 }
 OF_ALL = {
-    "-h": "it is called --help",
     "-V": "it is called jobwire --version",
     "--host": "the option comes before the command: jobwire --context NAME",
     "-H": "the option comes before the command: jobwire --context NAME",

@@ -14,6 +14,7 @@ Private to typer, and to click and pydantic, which it uses:
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -42,9 +43,18 @@ def take_texts_as_typed() -> None:
         parameter.get_runtime_param = lambda self: _AsTyped() if self.type_descriptor.annotation in _PLAIN else adapter(self)
 
 
-def shape_help(command: Any) -> None:
-    """Make the help of a command show no types for switches and arguments, and its usage read `COMMAND [ARG]...`."""
-    for param in (*command.params, command.get_help_option(typer.Context(command))):
+def shape_help(command: Any, examples: Sequence[str] = ()) -> None:
+    """Make the help of a command show no types for switches and arguments, and its usage read `COMMAND [ARG]...`; `-h` shows it too.
+
+    `examples` are command lines, shown at its end.
+    """
+    command.context_settings["help_option_names"] = ["-h", "--help"]
+    if examples:
+        # Each is a paragraph, so that it has a line of its own; a bracket would be taken for the name of a colour.
+        command.epilog = "\n\n".join(
+            ["Examples:" if len(examples) > 1 else "Example:", *(f"$ {one}".replace("[", r"\[") for one in examples)]
+        )
+    for param in (*command.params, command.get_help_option(typer.Context(command, **command.context_settings))):
         if param.param_type_name == "argument":
             param.get_usage_pieces = partial(_usage_pieces, param)
             param.display_type_rich = _no_type

@@ -67,8 +67,6 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
 
     On a terminal, prints a table; otherwise one line per job, with tabs between ID, NAME, STATE, TIME, OWNER and COMMAND. All options must
     match. With --sort, --since and --until apply to that time, and jobs that have none are left out.
-
-    Example: jobwire list --failed --since 1d --limit 20
     """
     time, newest_first = _order(sort, failed=failed)
     states = _states(state or [], everything=everything, time=time)

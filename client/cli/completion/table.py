@@ -20,7 +20,7 @@ COMMANDS: dict[str, Command] = {
     "jobwire": Command("Run any Linux program on another machine, safely, and be told the moment it ends.", (
         ("--context", "NAME", "The worker to use. See jobwire context."),
         ("--version", "", "Print the version and exit."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire run": Command("Run a command, show its output and exit with its status.", (
         ("--id", "UUID", "Id of the job: the same id never starts a second one."),
@@ -35,7 +35,7 @@ COMMANDS: dict[str, Command] = {
         ("--output-limit", "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
         ("--linger", "", "When the job exits, let the processes that it leaves behind continue."),
         ("-l --label", "K=V...", "Set a label, shown by jobwire show and events --json."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("COMMAND [ARG]...",), ends_options=True),
     "jobwire submit": Command("Submit a command and print the id of its job.", (
         ("--id", "UUID", "Id of the job: the same id never starts a second one."),
@@ -53,7 +53,7 @@ COMMANDS: dict[str, Command] = {
         ("--output-limit", "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
         ("--linger", "", "When the job exits, let the processes that it leaves behind continue."),
         ("-l --label", "K=V...", "Set a label, shown by jobwire show and events --json."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("COMMAND [ARG]...",), ends_options=True),
     "jobwire batch": Command("Submit many jobs from a file, all or none, and wait for them.", (
         ("--lines", "", "Read one command per line, split into words as a shell does. No shell runs them."),
@@ -71,7 +71,7 @@ COMMANDS: dict[str, Command] = {
         ("--output-limit", "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
         ("--linger", "", "When the job exits, let the processes that it leaves behind continue."),
         ("-l --label", "K=V...", "Set a label, shown by jobwire show and events --json."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("FILE|-",), ends_options=False),
     "jobwire list": Command("List queued and running jobs, oldest first.", (
         ("-a --all", "", "Include jobs that have ended."),
@@ -88,11 +88,11 @@ COMMANDS: dict[str, Command] = {
         ("--columns", "NAMES", "Columns to show: id,uuid,name,state,time,queued,started,ended,owner,batch,run,labels,process,command."),
         ("--header", "", "Print the headings in a pipe too."),
         ("--json", "", "Print JSON, one object per line."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire show": Command("Show the details of jobs, including why one is waiting or failed.", (
         ("--json", "", "Print JSON, one object per line."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
     "jobwire logs": Command("Print the output of a job, byte for byte.", (
         ("-f --follow", "", "Follow the output until the job has ended."),
@@ -101,83 +101,83 @@ COMMANDS: dict[str, Command] = {
         ("--stderr", "", "Only standard error."),
         ("--from", "BYTE", "Start at this byte, counted from 0."),
         ("--bytes", "SIZE", "Print at most this much: 4096, 10K, 1.5M."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("JOB",), ends_options=False),
     "jobwire wait": Command("Wait until jobs have ended.", (
         ("--any", "", "Return when one of them has ended."),
         ("--timeout", "TIME", "Give up after this time, with status 124."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
     "jobwire events": Command("Show events of jobs as they happen.", (
         ("--from", "now|start|CURSOR", "Start now, with the oldest event kept, or after the cursor of an event."),
         ("--job", "JOB...", "Only this job, or the jobs of this batch. Can be repeated."),
         ("--json", "", "Print JSON, one object per line."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire stop": Command("Stop jobs and all processes that they started.", (
         ("--signal", "SIGNAL", "Signal to send first. Default: the job's stop signal."),
         ("--grace", "TIME", "Time from that signal to SIGKILL. Default: the job's grace."),
         ("--now", "", "Send SIGKILL at once."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
     "jobwire pause": Command("Suspend jobs and all their processes.", (
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
     "jobwire resume": Command("Continue paused jobs.", (
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
     "jobwire signal": Command("Send a signal to all processes of a job.", (
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("JOB", "SIGNAL"), ends_options=False),
     "jobwire forget": Command("Remove jobs that have ended, with their logs.", (
         ("--all-ended", "", "Forget all your jobs that have ended."),
         ("--older-than", "TIME", "Only jobs that ended longer ago than this: 12h, 30d."),
         ("--dry-run", "", "Show what would be removed without removing it."),
         ("--json", "", "Print JSON, one object per line."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("[JOB]...",), ends_options=False),
     "jobwire shell": Command("Run commands one a line, in order, over one open connection.", (
         ("--keep-going", "", "Run the other lines too if one fails."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("[[FILE]]",), ends_options=False),
     "jobwire keys": Command("Manage your key and the members of your workers.", (
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire keys new": Command("Create your key pair and print the public key.", (
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire keys show": Command("Print your public key, which others add to their rosters.", (
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire keys list": Command("List the members of the roster.", (
         ("--roster", "FILE", "Roster file to use. Default: that of your own workers."),
         ("--json", "", "Print JSON, one object per line."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire keys add": Command("Add a member to the roster. It takes effect at once, without a restart.", (
         ("--role", "ROLE", "viewer, submitter, operator or admin."),
         ("--roster", "FILE", "Roster file to use. Default: that of your own workers."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("NAME", "KEY"), ends_options=False),
     "jobwire context": Command("Manage the workers that you use.", (
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire context add": Command("Add a worker under a name. The first one added becomes the current one.", (
         ("--key", "WORKER_KEY", "Public key of the worker, as printed there by jobwire worker status."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("NAME", "ENDPOINT"), ends_options=False),
     "jobwire context list": Command("List the contexts and mark the current one.", (
         ("--json", "", "Print JSON, one object per line."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire context use": Command("Make a context the current one.", (
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("NAME",), ends_options=False),
     "jobwire context rm": Command("Remove a context. Its jobs continue.", (
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("NAME",), ends_options=False),
     "jobwire worker": Command("Run and manage a worker on this machine.", (
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire worker run": Command("Run a worker in the foreground until SIGTERM or SIGINT. Its jobs outlive it.", (
         ("--listen", "tcp://ADDR:PORT", "Listen here for other machines. Default: loopback, any port."),
@@ -191,34 +191,34 @@ COMMANDS: dict[str, Command] = {
         ("--keep-bytes", "SIZE", "How much of their logs and input to keep: 10G, 500M, or all."),
         ("--keep-free", "SIZE", "Refuse new jobs if the disk has less free space. 0 disables the check."),
         ("--jobs-as-root", "", "As root, run the jobs of other members as root."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire worker status": Command("Show whether the worker is running, its endpoint, key and jobs. Exits with 1 if it is not running.", (
         ("--state", "DIR", "State folder of the worker. Default: that of your private worker."),
         ("--json", "", "Print one JSON object."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire worker stop": Command("Stop the worker. Running jobs continue; queued jobs wait for its next start.", (
         ("--state", "DIR", "State folder of the worker. Default: that of your private worker."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire worker reload": Command("Make worker, supervisor and keeper run the version that is installed now. Jobs continue. Exits with 1 if that fails.", (
         ("--state", "DIR", "State folder of the worker. Default: that of your private worker."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire worker rebuild": Command("Rebuild a lost or damaged store from the log folders. The old one is kept. The worker must not be running.", (
         ("--state", "DIR", "State folder of the worker. Default: that of your private worker."),
         ("--force", "", "Rebuild even if the store is intact; the old one is kept."),
         ("--json", "", "Print one JSON object."),
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire completion": Command("Complete commands, options and jobs in your shell.", (
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire completion install": Command("Install completion for your shell.", (
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("[[SHELL]]",), ends_options=False),
     "jobwire completion show": Command("Print the script for a shell, to load it in another way.", (
-        ("--help", "", "Show this message and exit."),
+        ("-h --help", "", "Show this message and exit."),
     ), ("SHELL",), ends_options=False),
 }

@@ -52,7 +52,7 @@ def read_commands() -> Iterator[CommandText]:
 
 
 def _read(path: str, command: Any) -> CommandText:
-    context = typer.Context(command)
+    context = typer.Context(command, **command.context_settings)
     options, arguments = [], []
     for param in command.get_params(context):
         if getattr(param, "hidden", False):

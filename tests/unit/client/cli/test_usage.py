@@ -157,7 +157,6 @@ TYPED_FIRST = (
 def test_the_words_of_other_tools_that_people_type_first_have_an_answer() -> None:
     assert all(command_hint("jobwire", word, ()) for word in TYPED_FIRST[0].split())
     assert all(option_hint(f"jobwire {verb}", word, ()) for word in TYPED_FIRST[1].split() for verb in ("run", "submit"))
-    assert option_hint("jobwire list", "-h", ()) == "it is called --help"
     assert VERBS["ps"].hidden
 
 

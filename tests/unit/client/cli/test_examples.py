@@ -1,0 +1,60 @@
+import re
+import shlex
+
+import pytest
+
+from jobwire.client.cli.examples import EXAMPLES
+from jobwire.client.cli.main import VERBS, command_line, load
+from jobwire.client.cli.reference.definitions import read_commands
+
+
+def of_jobwire(example: str) -> list[str]:
+    """Return the arguments of the part of a pipeline that calls jobwire."""
+    (part,) = [part for part in re.split(r" \| (?=jobwire)", example) if part.startswith("jobwire ")]
+    return shlex.split(part)[1:]
+
+
+def test_every_command_has_examples_and_every_example_a_command() -> None:
+    assert {command.path for command in read_commands()} == set(EXAMPLES)
+    assert all(1 <= len(examples) <= 3 for examples in EXAMPLES.values())
+
+
+@pytest.mark.parametrize("example", [example for path, examples in EXAMPLES.items() if path != "jobwire" for example in examples])
+def test_an_example_is_understood_by_the_parser(example: str) -> None:
+    verb, *arguments = of_jobwire(example)
+    command = load(verb)
+    if parts := getattr(command, "commands", None):
+        command = parts[arguments.pop(0)]
+    # Raises what is wrong.
+    command.make_context(verb, arguments).close()
+
+
+def test_an_example_stands_in_the_help_of_its_own_command() -> None:
+    for path, examples in EXAMPLES.items():
+        words = path.split()
+        for example in examples:
+            assert (
+                len(words) == 1
+                or of_jobwire(example)[: len(words) - 1] == words[1:]
+                or words[-1] in {"keys", "context", "worker", "completion"}
+            )
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize(
+    "arguments", [[], *[[verb] for verb in VERBS if not VERBS[verb].hidden], ["keys", "add"], ["worker", "run"], ["context", "use"]]
+)
+def test_the_help_ends_with_the_examples(
+    arguments: list[str], flag: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert command_line([*arguments, flag]) == 0
+    shown = [line.strip() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    examples = EXAMPLES[" ".join(["jobwire", *arguments])]
+    assert shown[-len(examples) :] == [f"$ {example}" for example in examples]
+
+
+def test_h_of_a_program_is_for_the_program() -> None:
+    command = load("run")
+    with command.make_context("run", ["ls", "-h"]) as context:
+        assert context.params["command"] == ("ls", "-h")
