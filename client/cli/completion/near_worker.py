@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ....keys.identity import load
 from ....schemas.generated import job_pb2, request_pb2
 from ...config.contexts import resolve_running
+from ...library.filters import FEATURE
 from ...sockets.connection import Connection
 from .jobs import UNFINISHED
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # For the connection, the handshake and all answers together.
 PATIENCE_SECONDS = 0.08
+# More than anybody looks through.
+_MOST_JOBS = 1000
 
 
 def ask(wish: Wish) -> list[job_pb2.Job]:
@@ -32,17 +35,24 @@ def ask(wish: Wish) -> list[job_pb2.Job]:
 
 
 def ask_over(connection: Connection, wish: Wish, deadline: float) -> list[job_pb2.Job]:
-    """Return the jobs that came over this connection before the deadline, on `time.monotonic`."""
+    """Return the jobs that came over this connection before the deadline, on `time.monotonic`, in the order of their queueing.
+
+    Of a long history the newest come first, unless the worker is too old for that.
+    """
     jobs: list[job_pb2.Job] = []
-    wanted = request_pb2.List(all=wish.path not in UNFINISHED)
+    newest_first = False
     try:
-        while True:
+        newest_first = FEATURE in connection.hello(deadline).features
+        wanted = request_pb2.List(all=wish.path not in UNFINISHED, newest_first=newest_first)
+        while len(jobs) < _MOST_JOBS:
             item = connection.call(request_pb2.Request(list=wanted), deadline)
             if not isinstance(item, request_pb2.Reply):
-                return jobs
+                break
             jobs.extend(item.list.jobs)
             if not item.list.next_page:
-                return jobs
+                break
             wanted.page = item.list.next_page
     except TimeoutError:
-        return jobs
+        # What came is better than nothing.
+        pass
+    return jobs[::-1] if newest_first else jobs

@@ -1,13 +1,17 @@
 import socket
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from jobwire.client.cli.completion.answer import ask
 from jobwire.client.cli.completion.line import Wish
+from jobwire.client.cli.completion.near_worker import ask_over
 from jobwire.client.config import contexts
+from jobwire.client.sockets.connection import Connection
 from jobwire.keys import identity
+from jobwire.schemas.generated import job_pb2, request_pb2
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +39,41 @@ def test_a_worker_that_says_nothing_is_not_waited_for() -> None:
         assert ask(WISH) == []
         # Far below the five seconds that a command waits for a connection.
         assert time.monotonic() - begun < 2
+
+
+class Worker:
+    """A connection to a worker with a long history: a hundred jobs a page, and the pages that come in time."""
+
+    def __init__(self, *features: str, pages: int) -> None:
+        self._features = features
+        self._pages = pages
+        self.asked = 0
+
+    def hello(self, deadline: float) -> request_pb2.HelloReply:
+        return request_pb2.HelloReply(features=self._features)
+
+    def call(self, request: request_pb2.Request, deadline: float) -> request_pb2.Reply:
+        if self.asked == self._pages:
+            raise TimeoutError
+        self.asked += 1
+        numbers = range(100 * self.asked - 100, 100 * self.asked)
+        order = [9999 - number for number in numbers] if request.list.newest_first else numbers
+        jobs = [job_pb2.Job(spec=job_pb2.JobSpec(name=f"job{number}")) for number in order]
+        return request_pb2.Reply(list=request_pb2.ListReply(jobs=jobs, next_page=b"more"))
+
+
+def names(worker: Worker) -> list[str]:
+    return [job.spec.name for job in ask_over(cast("Connection", worker), WISH, 0)]
+
+
+def test_of_a_long_history_the_newest_jobs_come_in_the_order_of_their_queueing() -> None:
+    found = names(Worker("list", pages=2))
+    assert (len(found), found[0], found[-1]) == (200, "job9800", "job9999")
+    assert names(Worker(pages=1))[0] == "job0"
+    assert names(Worker("list", pages=0)) == []
+
+
+def test_more_jobs_than_anybody_looks_through_are_not_asked_for() -> None:
+    worker = Worker("list", pages=100)
+    assert len(names(worker)) == 1000
+    assert worker.asked == 10
