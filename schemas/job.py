@@ -37,6 +37,14 @@ class JobTime(enum.IntEnum):
     ENDED = 3
 
 
+class Pick(enum.IntEnum):
+    """Which job a name means that several jobs have; numbers as in request.proto. ONLY: none of them."""
+
+    ONLY = 0
+    NEWEST = 1
+    ALIVE = 2
+
+
 class EventKind(enum.IntEnum):
     """The kind of an event; numbers as in event.proto."""
 

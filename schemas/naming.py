@@ -30,6 +30,9 @@ _HEX_PREFIX = re.compile(r"[0-9a-f]{4,32}")
 _DASHED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){0,3}-(?:[0-9a-f]{0,4}|(?<=.{24})[0-9a-f]{5,12})")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\[\]:+-]{0,127}")
 
+# The name of a member of a roster.
+_MEMBER = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
+
 
 class JobKey(NamedTuple):
     """The unique name of a job: its owner (Ed25519 public key, 32 bytes) and its id (UUID, 16 bytes)."""
@@ -129,19 +132,27 @@ def parse_folder(name: str) -> FolderName | None:
 
 
 class Typed(NamedTuple):
-    """The name of a job as a person typed it. Exactly one part is set, or `last`."""
+    """The name of a job as a person typed it. Exactly one part is set, or `last`; and `owner`, if it names a member's job."""
 
     full_id: bytes = b""
     process: tuple[int, int] = (0, 0)
     last: bool = False
     name_or_prefix: str = ""
+    owner: str = ""
 
 
 def parse_typed(text: str) -> Typed:
     """Return what a text names by its form: a full id, `PID@START`, `last`, else a name or the prefix of an id.
 
-    Raises ValueError if it can be none of them.
+    `OWNER/` before it makes it the job of another member. Raises ValueError if it can be none of them.
     """
+    owner, slash, rest = text.rpartition("/")
+    if slash and _MEMBER.fullmatch(owner):
+        return _parse_unowned(rest, text)._replace(owner=owner)
+    return _parse_unowned(text, text)
+
+
+def _parse_unowned(text: str, whole: str) -> Typed:
     if text == "last":
         return Typed(last=True)
     found = _PID_AT_START.fullmatch(text)
@@ -152,7 +163,7 @@ def parse_typed(text: str) -> Typed:
     except ValueError:
         pass
     if not _NAME.fullmatch(text):
-        raise ValueError(f"{text!r} does not name a job: it is neither an id, PID@START, 'last' nor a name")
+        raise ValueError(f"{whole!r} does not name a job: it is neither an id, PID@START, 'last' nor a name")
     return Typed(name_or_prefix=text)
 
 

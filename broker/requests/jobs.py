@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from ...keys.rights import Member, Right, demand, may
+from ...keys.rights import Member, Right, demand, may, no_such_job
 from ...schemas.frames import LARGEST_RANGE
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.job import JobTime, State
+from ...schemas.job import JobTime, Pick, State
+from ...schemas.naming import parse_typed
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import to_wire
 from ...schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
@@ -32,14 +33,21 @@ _LARGEST_NUMBER = 2**63 - 1
 _PAGE_BYTES = 1024 * 1024
 
 
-def query_one(call: Call, desk: Desk, lookup: Lookup, engine: Engine, member_of: Callable[[bytes], Member | None], ages: Ages) -> None:
+class Roster(NamedTuple):
+    """Who is on the roster now: by key, and by name."""
+
+    member_of: Callable[[bytes], Member | None]
+    named: Callable[[str], Member | None]
+
+
+def query_one(call: Call, desk: Desk, lookup: Lookup, engine: Engine, roster: Roster, ages: Ages) -> None:
     """Reply with one job, given by key or as a person types it, and ranges of its logs if requested."""
     request = call.request.query_one
     if request.WhichOneof("job") == "name":
-        job = lookup.named(request.name, call.member)
+        job = _named(request, call.member, lookup, roster.named)
     else:
         job = lookup.visible_job(read_key(request.key, call.member), call.member)
-    reply = request_pb2.QueryOneReply(job=describe(job, desk, member_of, ages))
+    reply = request_pb2.QueryOneReply(job=describe(job, desk, roster.member_of, ages))
     if request.HasField("stdout_range"):
         part = _range(engine, job, "stdout", request.stdout_range)
         reply.stdout, reply.stdout_size = part.data, part.size
@@ -49,19 +57,37 @@ def query_one(call: Call, desk: Desk, lookup: Lookup, engine: Engine, member_of:
     call.reply(request_pb2.Reply(query_one=reply))
 
 
-def list_jobs(
-    call: Call, desk: Desk, lookup: Lookup, member_of: Callable[[bytes], Member | None], named: Callable[[str], Member | None], ages: Ages
-) -> None:
+def _named(request: request_pb2.QueryOne, member: Member, lookup: Lookup, named: Callable[[str], Member | None]) -> Job:
+    """Return the job that a person means.
+
+    Raises Refused.
+    """
+    try:
+        typed = parse_typed(request.name)
+        pick = Pick(request.pick)
+    except ValueError as error:
+        raise Refused(Code.INVALID_ARGUMENT, str(error)) from None
+    owner = b""
+    if typed.owner:
+        found = member if typed.owner == member.name else named(typed.owner)
+        # Who must not see their jobs does not learn whether there is such a member.
+        if found is None or not may(member, Right.SEE, found.key):
+            raise no_such_job(request.name)
+        owner = found.key
+    return lookup.named(request.name, typed, member, pick, owner)
+
+
+def list_jobs(call: Call, desk: Desk, lookup: Lookup, roster: Roster, ages: Ages) -> None:
     """Reply with one page of jobs; only those that have not ended unless the request says otherwise."""
     request = call.request.list
     after = _read_place(request.page)
     limit = min(request.limit or _PAGE, _PAGE)
-    page = lookup.page(_selection(request, call.member, lookup, named, desk.now_us()), after, limit)
+    page = lookup.page(_selection(request, call.member, lookup, roster.named, desk.now_us()), after, limit)
     reply = request_pb2.ListReply()
     onward = page.onward
     size = 0
     for position, (_, job) in enumerate(page.jobs):
-        shown = describe(job, desk, member_of, ages)
+        shown = describe(job, desk, roster.member_of, ages)
         size += shown.ByteSize()
         if position and size > _PAGE_BYTES:
             onward = page.jobs[position - 1][0]

@@ -18,7 +18,7 @@ from ..streams.watchers import Watchers
 from .dispatch import Handler
 from .forget import forget
 from .hello import Introduction, hello
-from .jobs import list_jobs, query_one
+from .jobs import Roster, list_jobs, query_one
 from .logs import follow_log, read_log
 from .news import replay, subscribe, unsubscribe
 from .pause import pause, resume
@@ -45,13 +45,14 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     ages: Ages,
 ) -> Mapping[str, Handler]:
     """Return a handler for each verb, with the parts that it needs."""
+    roster = Roster(member_of, named)
     return {
         "hello": lambda call: hello(call, introduction),
         "start": lambda call: start(call, desk, lookup, watchers, engine, store, turns),
         "stop": lambda call: stop(call, desk, lookup, watchers, engine, store, turns),
         "signal": lambda call: signal(call, desk, lookup),
-        "query_one": lambda call: query_one(call, desk, lookup, engine, member_of, ages),
-        "list": lambda call: list_jobs(call, desk, lookup, member_of, named, ages),
+        "query_one": lambda call: query_one(call, desk, lookup, engine, roster, ages),
+        "list": lambda call: list_jobs(call, desk, lookup, roster, ages),
         "read_log": lambda call: read_log(call, lookup, engine),
         "follow_log": lambda call: follow_log(call, lookup, watchers, followed, engine, turns),
         "credit": credit,

@@ -7,18 +7,19 @@ end that is reported only for the desk's own job, or would stop a job that the d
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...keys.rights import Member, Right, may, no_such_job
 from ...schemas.generated import event_pb2, job_pb2
-from ...schemas.job import State
-from ...schemas.naming import AttemptKey, JobKey, Typed, format_id, parse_typed, prefix_of
+from ...schemas.job import Pick, State
+from ...schemas.naming import AttemptKey, JobKey, Typed, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import from_wire
 from ...schemas.wire_codec import outcome_from_wire
 from ..desk.job import Attempt, BatchRun, Job, StopOrder
 from ..desk.life import Stored, phase_of
+from .names import Names
 from .selection import FEW, Place, Selection, Statement, leaders, walk
 from .statements import mark_of
 from .store import Row, Store
@@ -28,7 +29,6 @@ _COLUMNS = (
     " stop, batches.id, batches.name, batches.parallel"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
-_MOST_CANDIDATES = 5
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
 _REPLAY_ROWS = 1024
 
@@ -46,6 +46,7 @@ class Lookup:
     def __init__(self, store: Store, live: Mapping[JobKey, Job]) -> None:
         self._store = store
         self._live = live
+        self._names = Names(store, live)
 
     def alive(self) -> list[Job]:
         """Return all jobs that have not ended, oldest first. A desk takes these over after a restart."""
@@ -84,60 +85,12 @@ class Lookup:
         """Return whether there was such a job that is now forgotten."""
         return bool(self._store.read("SELECT 1 FROM tombstones WHERE mark = ?", (mark_of(key),)))
 
-    def named(self, text: str, member: Member) -> Job:
-        """Return the one job that a person means by a full id, PID@START, last, a name, or a prefix of an id.
+    def named(self, text: str, typed: Typed, member: Member, pick: Pick = Pick.ONLY, owner: bytes = b"") -> Job:
+        """Return the job that a person means by a text, and what it was read as; `owner`: whose job it must be, or empty.
 
         Raises Refused: NOT_FOUND, or INVALID_ARGUMENT if several jobs match.
         """
-        try:
-            typed = parse_typed(text)
-        except ValueError as error:
-            raise Refused(Code.INVALID_ARGUMENT, str(error)) from None
-        candidates = list(self._candidates(typed, member))
-        if not candidates and typed.full_id:
-            self.visible_job(JobKey(member.key, typed.full_id), member)
-        if not candidates:
-            raise no_such_job(text)
-        if len(candidates) > 1:
-            ids = ", ".join(format_id(job_id) for _, job_id in candidates[:_MOST_CANDIDATES])
-            more = ", ..." if len(candidates) > _MOST_CANDIDATES else ""
-            message = f"{text!r} names more than one job: {ids}{more}"
-            raise Refused(Code.INVALID_ARGUMENT, message, "name one by its id", reason=Reason.AMBIGUOUS)
-        return self.visible_job(candidates[0], member)
-
-    def _candidates(self, typed: Typed, member: Member) -> Iterator[JobKey]:
-        if typed.full_id:
-            # The member's own job first: another identity may have used the same id.
-            own = JobKey(member.key, typed.full_id)
-            yield from [own] if self.job(own) else self._keys(member, "id = ?", typed.full_id, owners=True)
-        elif typed.last:
-            yield from self._keys(member, "owner = ? ORDER BY queued_at DESC, row DESC LIMIT 1", member.key)
-        elif typed.process[0]:
-            yield from self._keys(member, "started_at = ? AND pid = ?", typed.process[1], typed.process[0])
-        else:
-            by_name = list(self._keys(member, "name = ? AND name <> ''", typed.name_or_prefix))
-            prefix = prefix_of(typed.name_or_prefix)
-            if by_name or prefix is None:
-                yield from by_name
-            else:
-                low, high = (bytes.fromhex(prefix.ljust(32, fill)) for fill in "0f")
-                yield from self._keys(member, "id BETWEEN ? AND ?", low, high, owners=True)
-
-    def _keys(self, member: Member, where: str, *values: object, owners: bool = False) -> Iterator[JobKey]:
-        """Yield keys of jobs that the member may see. `owners`: the condition is on ids, which are indexed after their owner."""
-        whose = [member.key] if not may(member, Right.SEE_OTHERS, b"") else self._owners() if owners else [None]
-        for owner in whose:
-            own, parameters = ("owner = ? AND ", (owner, *values)) if owner is not None else ("", values)
-            for row in self._store.read(f"SELECT owner, id FROM jobs WHERE {own}{where}", parameters):  # noqa: S608 -- our own texts
-                yield JobKey(row[0], row[1])
-
-    def _owners(self) -> list[bytes]:
-        owners: list[bytes] = []
-        last = b""
-        while rows := self._store.read("SELECT owner FROM jobs WHERE owner > ? ORDER BY owner LIMIT 1", (last,)):
-            last = rows[0][0]
-            owners.append(last)
-        return owners
+        return self.visible_job(self._names.find(text, typed, member, pick, owner), member)
 
     def runs(self, whose: bytes, run: bytes, name: str) -> list[int]:
         """Return the rows of the runs of batches with this id, or of this name; of one owner, or of all."""

@@ -111,6 +111,10 @@ _STEPS = (
     CREATE INDEX batches_by_id ON batches (id);
     CREATE INDEX batches_by_name ON batches (name);
     """,
+    # The only job of a name that has not ended is found beside any number of others.
+    """
+    CREATE INDEX jobs_alive_by_name ON jobs (name, queued_at) WHERE state < 4 AND name <> '';
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

@@ -13,7 +13,7 @@ from .exit_status import BadInput
 
 # Positions in a log are 64 bits wide.
 _MOST_DIGITS = 18
-_HOW_TO_NAME = "A job: its id or the first 4 or more digits of it, its name, PID@START, or last."
+_HOW_TO_NAME = "A job: its id or the first 4 or more digits of it, its name, PID@START, or last. OWNER/ before it: another member's."
 
 JobName = Annotated[str, typer.Argument(metavar="JOB", help=_HOW_TO_NAME)]
 JobNames = Annotated[list[str], typer.Argument(metavar="JOB", help=_HOW_TO_NAME)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from ...schemas.job import State
+from ...schemas.job import Pick, State
 from ...schemas.naming import parse_id, parse_typed
 from ...schemas.refusal import Code, Reason, Refused
 from ..library.client import Client
@@ -16,7 +16,16 @@ _Found = TypeVar("_Found", Job, JobInfo)
 
 
 def one_job(client: Client, name: str) -> Job:
-    """Return the job of this name.
+    """Return the job of this name, to be read; of several, the newest.
+
+    Raises Refused if there is no such job.
+    """
+    _check(name)
+    return client.job(name, pick=Pick.NEWEST)
+
+
+def only_job(client: Client, name: str) -> Job:
+    """Return the job of this name, of which there must be no other.
 
     Raises Refused if there is no such job, or several.
     """
@@ -25,40 +34,45 @@ def one_job(client: Client, name: str) -> Job:
 
 
 def one_job_info(client: Client, name: str) -> JobInfo:
-    """Return everything that the worker knows about the job of this name.
+    """Return everything that the worker knows about the job of this name; of several, the newest.
 
     Raises Refused as `one_job` does.
     """
     _check(name)
-    return client.info(name)
+    return client.info(name, pick=Pick.NEWEST)
 
 
 def one_unfinished_job(client: Client, name: str) -> Job:
     """Return the job of this name; of several, the one that has not ended.
 
-    Raises Refused as `one_job` does.
+    Raises Refused if there is no such job, or several.
     """
+    _check(name)
     try:
-        return one_job(client, name)
+        return client.job(name, pick=Pick.ALIVE)
     except Refused as refused:
-        if refused.reason is not Reason.AMBIGUOUS:
+        if refused.reason is not Reason.AMBIGUOUS or "names" in client.hello().features:
             raise
+        # An older worker refuses every name that several jobs have.
         named = [info for info in client.list() if info.name == name]
         if len(named) != 1:
             raise
         return client.job_by_key(*named[0].key)
 
 
-def chosen_jobs(client: Client, names: Iterable[str]) -> list[Job]:
-    """Return the jobs of these names. The name of a batch means all jobs of its newest run, a run id all jobs of that run.
+def chosen_jobs(client: Client, names: Iterable[str], one: Callable[[Client, str], Job] = one_job) -> list[Job]:
+    """Return the jobs of these names, as `one` finds them. The name of a batch means all jobs of its newest run, a run id of that run.
 
-    Raises Refused as `one_job` does.
+    Raises Refused as `one` does.
     """
-    return _unique(job for name in names for job in _job_or_batch(client, name, one_job, _newest_run))
+    return _unique(job for name in names for job in _job_or_batch(client, name, one, _newest_run))
 
 
 def chosen_infos(client: Client, names: Iterable[str]) -> list[JobInfo]:
-    """Return everything that the worker knows about the jobs of these names, which are those of `chosen_jobs`."""
+    """Return everything that the worker knows about the jobs of these names, of each of which there must be one.
+
+    The name of a batch means all jobs of its newest run, a run id all jobs of that run. Raises Refused as `only_job` does.
+    """
     return _unique(info for name in names for info in _info_or_batch(client, name))
 
 
@@ -105,8 +119,9 @@ def _job_or_batch(
 
 
 def _info_or_batch(client: Client, name: str) -> Iterator[JobInfo]:
+    _check(name)
     try:
-        yield one_job_info(client, name)
+        yield client.info(name)
     except Refused as refused:
         yield from _newest_run(_jobs_of_batch(client, name, refused))
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 from ...keys.identity import Identity, load, load_or_make
 from ...keys.user_folders import identity_path
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.job import JobTime, State
+from ...schemas.job import JobTime, Pick, State
 from ...schemas.naming import JobKey, new_id
 from ...schemas.spec import JobSpec
 from ...schemas.wire_codec import state_to_wire
@@ -247,24 +247,28 @@ class Client:
 
     # --- jobs
 
-    def job(self, name: str) -> Job:
+    def job(self, name: str, *, pick: Pick = Pick.ONLY) -> Job:
         """Return the job of a name: a full id, PID@START, `last`, the name of a job, or a prefix of an id that only one job has.
 
-        Raises `Refused`: NOT_FOUND, or INVALID_ARGUMENT if several jobs match.
+        `OWNER/` before it names a job of another member. `pick`: which job a name means that several have: NEWEST, or ALIVE for the only
+        one that has not ended. Raises `Refused`: NOT_FOUND, or INVALID_ARGUMENT if several jobs match.
         """
-        found = self._named(name)
+        found = self._named(name, pick)
         job = Job(self._session, JobKey(found.key.owner, found.key.id))
         self._session.known_jobs.learn_job(found)
         return job
 
-    def info(self, name: str) -> JobInfo:
+    def info(self, name: str, *, pick: Pick = Pick.ONLY) -> JobInfo:
         """Return everything that the worker knows about the job of a name; see `job`."""
         from .results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
-        return job_info(self._named(name))
+        return job_info(self._named(name, pick))
 
-    def _named(self, name: str) -> job_pb2.Job:
-        return self._session.reply(request_pb2.Request(query_one=request_pb2.QueryOne(name=name)), "query_one").query_one.job
+    def _named(self, name: str, pick: Pick) -> job_pb2.Job:
+        wanted = request_pb2.QueryOne(name=name)
+        # An older worker does not know it, and refuses what several jobs have.
+        wanted.pick = pick.value  # type: ignore[assignment] # reason: an enum field takes its number
+        return self._session.reply(request_pb2.Request(query_one=wanted), "query_one").query_one.job
 
     def job_by_key(self, owner: bytes, id: bytes) -> Job:  # noqa: A002 -- it is one
         """Return a handle for a job without checking whether it exists."""

@@ -59,6 +59,12 @@ class Stream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STREAM_STDOUT: _ClassVar[Stream]
     STREAM_STDERR: _ClassVar[Stream]
 
+class Pick(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PICK_UNSPECIFIED: _ClassVar[Pick]
+    PICK_NEWEST: _ClassVar[Pick]
+    PICK_ALIVE: _ClassVar[Pick]
+
 class JobTime(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     JOB_TIME_UNSPECIFIED: _ClassVar[JobTime]
@@ -106,6 +112,9 @@ REASON_STORE_DAMAGED: Reason
 STREAM_UNSPECIFIED: Stream
 STREAM_STDOUT: Stream
 STREAM_STDERR: Stream
+PICK_UNSPECIFIED: Pick
+PICK_NEWEST: Pick
+PICK_ALIVE: Pick
 JOB_TIME_UNSPECIFIED: JobTime
 JOB_TIME_QUEUED: JobTime
 JOB_TIME_STARTED: JobTime
@@ -410,16 +419,18 @@ class ByteRange(_message.Message):
     def __init__(self, start: _Optional[int] = ..., length: _Optional[int] = ...) -> None: ...
 
 class QueryOne(_message.Message):
-    __slots__ = ("key", "name", "stdout_range", "stderr_range")
+    __slots__ = ("key", "name", "stdout_range", "stderr_range", "pick")
     KEY_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     STDOUT_RANGE_FIELD_NUMBER: _ClassVar[int]
     STDERR_RANGE_FIELD_NUMBER: _ClassVar[int]
+    PICK_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
     name: str
     stdout_range: ByteRange
     stderr_range: ByteRange
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., name: _Optional[str] = ..., stdout_range: _Optional[_Union[ByteRange, _Mapping]] = ..., stderr_range: _Optional[_Union[ByteRange, _Mapping]] = ...) -> None: ...
+    pick: Pick
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., name: _Optional[str] = ..., stdout_range: _Optional[_Union[ByteRange, _Mapping]] = ..., stderr_range: _Optional[_Union[ByteRange, _Mapping]] = ..., pick: _Optional[_Union[Pick, str]] = ...) -> None: ...
 
 class QueryOneReply(_message.Message):
     __slots__ = ("job", "stdout", "stderr", "stdout_size", "stderr_size")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .client.library.output import JobOutput, TextJobOutput
     from .client.library.results import BatchInfo, Event, EventCursor, Forgotten, JobInfo
     from .client.library.specs import job_spec
-    from .schemas.job import EventKind, JobTime, Outcome, OutcomeKind, State
+    from .schemas.job import EventKind, JobTime, Outcome, OutcomeKind, Pick, State
     from .schemas.refusal import Code, Refused
     from .schemas.spec import JobSpec
 
@@ -41,6 +41,7 @@ __all__ = [
     "JobTimeout",
     "Outcome",
     "OutcomeKind",
+    "Pick",
     "Refused",
     "State",
     "TextJobOutput",
@@ -57,7 +58,7 @@ _HOMES = {
     "client.library.output": ("JobOutput", "TextJobOutput"),
     "client.library.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobInfo"),
     "client.library.specs": ("job_spec",),
-    "schemas.job": ("EventKind", "JobTime", "Outcome", "OutcomeKind", "State"),
+    "schemas.job": ("EventKind", "JobTime", "Outcome", "OutcomeKind", "Pick", "State"),
     "schemas.refusal": ("Code", "Refused"),
     "schemas.spec": ("JobSpec",),
 }

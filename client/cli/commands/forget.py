@@ -12,7 +12,7 @@ from ...library.results import Forgotten, JobInfo
 from ..arguments import Json, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..job_names import chosen_infos, chosen_jobs
+from ..job_names import chosen_infos, chosen_jobs, only_job
 from ..terminal.screen import say, write_json
 from ..terminal.sentences import how_many_jobs
 
@@ -42,7 +42,7 @@ def forget(
         raise BadInput("name jobs, or use --all-ended or --older-than")
     with client(ctx) as connected:
         if names and age_ms is None and not dry_run:
-            jobs = chosen_jobs(connected, names)
+            jobs = chosen_jobs(connected, names, only_job)
         else:
             mine = connected.connection.identity.public
             known = chosen_infos(connected, names) if names else connected.list(all=True, owner=mine)

@@ -110,3 +110,37 @@ def test_an_admin_lists_the_jobs_of_a_member(worker: Worker, own_home: Home, tmp
     assert named(own_home, "-a", "--user", "admin") == ["mine"]
     assert b"no member bob" in own_home.jobwire("list", "--user", "bob", status=1).stderr
     assert json.loads(own_home.jobwire("list", "-a", "--user", "ada", "--json").stdout)["owner_name"] == "ada"
+
+
+def test_a_name_means_the_newest_where_it_is_read_the_one_alive_where_it_is_stopped_and_one_of_several_never(home: Home) -> None:
+    home.jobwire("run", "-n", "nightly", "echo", "old")
+    new = home.submit("-n", "nightly", "sh", "-c", "echo new; exec sleep 600")
+    home.until_running(new)
+    assert home.records("show", "nightly")[0]["id"] == new
+    assert home.records("show", f"{home.name}/nightly")[0]["id"] == new
+    home.jobwire("stop", "nightly")
+    assert home.jobwire("logs", "nightly").stdout == b"new\n"
+    assert home.jobwire("wait", "nightly", status=143).stderr.count(b"SIGTERM") == 1
+    # Both have ended: it is said of the newest.
+    assert b"already ended" in home.jobwire("stop", "nightly").stderr
+    for arguments in (["forget", "nightly"], ["forget", "--dry-run", "nightly"]):
+        said = home.jobwire(*arguments, status=1).stderr.decode()
+        assert f"names more than one job: {new} ended 20" in said
+        assert said.count(" UTC") == 2
+    assert b"no job admin/nightly" in home.jobwire("show", "admin/nightly", status=1).stderr
+    assert len(home.records("list", "-a")) == 2
+
+
+def test_an_admin_names_the_job_of_a_member(worker: Worker, own_home: Home, tmp_path: Path, bytecode: Path) -> None:
+    other = Home(tmp_path / "other", bytecode, "ada")
+    other.use(worker, worker.admit("ada", "submitter"))
+    hers = [other.submit("-n", "build", "sleep", "600") for _ in range(2)]
+    mine = own_home.submit("-n", "build", "sleep", "600")
+    assert own_home.records("show", "build")[0]["id"] == mine
+    assert own_home.records("show", "ada/build")[0]["id"] == hers[1]
+    said = own_home.jobwire("stop", "ada/build", status=1).stderr.decode()
+    assert "names more than one job that has not ended: " in said
+    assert all(job in said for job in hers)
+    own_home.jobwire("stop", "--now", "ada/last", "build")
+    assert [job["id"] for job in own_home.records("list")] == [hers[0]]
+    own_home.jobwire("stop", "--now", "ada/build")

@@ -229,7 +229,6 @@ def test_a_name_means_the_only_job_that_has_not_ended_if_that_matters(home: Home
     home.jobwire("run", "-n", "nightly", "true")
     job = home.submit("-n", "nightly", "sleep", "600")
     home.until_running(job)
-    home.jobwire("show", "nightly", status=1)
     home.jobwire("pause", "nightly")
     home.jobwire("resume", "nightly")
     home.jobwire("signal", "nightly", "CONT")

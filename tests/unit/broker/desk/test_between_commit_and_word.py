@@ -12,6 +12,7 @@ from jobwire.broker.requests.jobs import describe
 from jobwire.broker.store.selection import Selection
 from jobwire.keys.rights import Member
 from jobwire.schemas.generated import job_pb2
+from jobwire.schemas.naming import parse_typed
 from jobwire.schemas.refusal import Code, Refused
 
 
@@ -28,7 +29,7 @@ def commit_unheard(house: House, number: int) -> None:
 async def test_a_job_is_there_once_the_desk_has_heard_of_it(house: House) -> None:
     me = Member("me", OWNER, "submitter")
     commit_unheard(house, 1)
-    for look in (lambda: house.lookup.visible_job(key(1), me), lambda: house.lookup.named("01010101", me)):
+    for look in (lambda: house.lookup.visible_job(key(1), me), lambda: house.lookup.named("01010101", parse_typed("01010101"), me)):
         with pytest.raises(Refused) as refused:
             look()
         assert refused.value.code is Code.NOT_FOUND
