@@ -15,6 +15,7 @@ BIN := $(VENV)/bin
 # Compiled here: where PYTHONDONTWRITEBYTECODE is set, every command would compile what it imports anew, which takes it half its time.
 install: $(VENV)/.installed
 	@$(BIN)/python -m compileall -q broker client keys schemas worker src/jobwire/__init__.py
+	@mkdir -p $(VENV)/share/man/man1 && cp docs/man/*.1 $(VENV)/share/man/man1  # an editable installation leaves them out
 
 demo: install
 	@examples/demo.sh
@@ -44,7 +45,7 @@ fuzz: $(VENV)/.installed-dev
 schemas: $(VENV)/.installed-dev
 	$(BIN)/python schemas/generate.py
 
-# What is made of the definitions of the commands: the table that completion reads.
+# What is made of the definitions of the commands: the table that completion reads, and the man pages.
 commands: $(VENV)/.installed-dev
 	$(BIN)/python -m jobwire.client.cli.reference.generate
 
