@@ -5,7 +5,7 @@ A request names at most a thousand jobs. More jobs are split into several reques
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ...schemas.frames import MOST_KEYS
@@ -38,36 +38,63 @@ def start_request(
     return request_pb2.Request(start=wanted)
 
 
+def stop_requests(
+    records: Sequence[Record], signal: int | None, grace: Duration | None
+) -> Iterator[tuple[request_pb2.Request, Sequence[Record]]]:
+    """Return the requests that stop jobs, each with its jobs."""
+    for some in _parts(records):
+        keys = [key_to_wire(record.key) for record in some]
+        wanted = request_pb2.Stop(keys=keys, signal=signal or 0, grace_ms=milliseconds(grace))
+        yield request_pb2.Request(stop=wanted), some
+
+
+def pause_requests(keys: Sequence[JobKey]) -> Iterator[request_pb2.Request]:
+    """Return the requests that suspend jobs; each is answered with `done` when all its processes are suspended."""
+    return (request_pb2.Request(pause=request_pb2.Pause(keys=map(key_to_wire, some))) for some in _parts(keys))
+
+
+def resume_requests(keys: Sequence[JobKey]) -> Iterator[request_pb2.Request]:
+    """Return the requests that continue jobs; each is answered with `done`."""
+    return (request_pb2.Request(resume=request_pb2.Resume(keys=map(key_to_wire, some))) for some in _parts(keys))
+
+
+def forget_requests(keys: Sequence[JobKey]) -> Iterator[request_pb2.Request]:
+    """Return the requests that remove jobs with their logs; each is answered with `forget`."""
+    return (request_pb2.Request(forget=request_pb2.Forget(keys=map(key_to_wire, some))) for some in (_parts(keys) if keys else ()))
+
+
 def stop(session: Session, records: Sequence[Record], signal: int | None, grace: Duration | None, deadline: float | None) -> None:
     """Start to stop jobs; returns once the worker has accepted that.
 
     Raises the refusal, or TimeoutError when the deadline has passed.
     """
-    for some in _parts(records):
-        keys = [key_to_wire(record.key) for record in some]
-        wanted = request_pb2.Stop(keys=keys, signal=signal or 0, grace_ms=milliseconds(grace))
-        session.acknowledged(session.connection.ask(request_pb2.Request(stop=wanted)), some, deadline)
+    for request, some in stop_requests(records, signal, grace):
+        session.acknowledged(session.connection.ask(request), some, deadline)
 
 
 def pause(session: Session, keys: Sequence[JobKey]) -> None:
     """Suspend all processes of jobs; returns when they are."""
-    for some in _parts(keys):
-        session.reply(request_pb2.Request(pause=request_pb2.Pause(keys=map(key_to_wire, some))), "done")
+    for request in pause_requests(keys):
+        session.reply(request, "done")
 
 
 def resume(session: Session, keys: Sequence[JobKey]) -> None:
     """Continue paused jobs."""
-    for some in _parts(keys):
-        session.reply(request_pb2.Request(resume=request_pb2.Resume(keys=map(key_to_wire, some))), "done")
+    for request in resume_requests(keys):
+        session.reply(request, "done")
 
 
 def forget(session: Session, keys: Sequence[JobKey]) -> Forgotten:
     """Remove jobs with their logs and return how many."""
+    return forgotten(session.reply(request, "forget").forget for request in forget_requests(keys))
+
+
+def forgotten(replies: Iterable[request_pb2.ForgetReply]) -> Forgotten:
+    """Return how many jobs were removed, all told."""
     from .results import Forgotten  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
     jobs = log_bytes = 0
-    for some in _parts(keys) if keys else ():
-        reply = session.reply(request_pb2.Request(forget=request_pb2.Forget(keys=map(key_to_wire, some))), "forget").forget
+    for reply in replies:
         jobs += reply.jobs
         log_bytes += reply.log_bytes
     return Forgotten(jobs, log_bytes)

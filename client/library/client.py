@@ -20,7 +20,6 @@ from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.job import JobTime, Pick, State
 from ...schemas.naming import JobKey, new_id
 from ...schemas.spec import JobSpec
-from ...schemas.wire_codec import state_to_wire
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
 from . import actions, filters
 from .job import Job
@@ -61,22 +60,8 @@ class Client:
 
         Raises `Refused`.
         """
-        if context is None or isinstance(context, str):
-            from ..config.contexts import resolve  # noqa: PLC0415 -- who connects by address needs no files
-
-            context = resolve(context)
-        revive = _revive_embedded if context.embedded else None
-        if connect_timeout is None:
-            # The private worker is known to run: if it answers late, it is busy with many commands.
-            connect_timeout = _PRIVATE_TIMEOUT_SECONDS if context.embedded else CONNECT_TIMEOUT_SECONDS
-        self.connection = Connection(
-            context.endpoint,
-            context.server_key,
-            load_or_make(context.identity_path) if context.identity_path == identity_path() else load(context.identity_path),
-            connect_timeout=seconds(connect_timeout),
-            revive=revive,
-            notice=notice,
-        )
+        endpoint, server_key, identity, timeout, revive = destination(context, connect_timeout)
+        self.connection = Connection(endpoint, server_key, identity, connect_timeout=timeout, revive=revive, notice=notice)
         self._session = Session(self.connection)
 
     @classmethod
@@ -265,10 +250,7 @@ class Client:
         return job_info(self._named(name, pick))
 
     def _named(self, name: str, pick: Pick) -> job_pb2.Job:
-        wanted = request_pb2.QueryOne(name=name)
-        # An older worker does not know it, and refuses what several jobs have.
-        wanted.pick = pick.value  # type: ignore[assignment] # reason: an enum field takes its number
-        return self._session.reply(request_pb2.Request(query_one=wanted), "query_one").query_one.job
+        return self._session.reply(query_by_name(name, pick), "query_one").query_one.job
 
     def job_by_key(self, owner: bytes, id: bytes) -> Job:  # noqa: A002 -- it is one
         """Return a handle for a job without checking whether it exists."""
@@ -301,15 +283,20 @@ class Client:
 
         Raises `Refused(UNIMPLEMENTED)` if the worker is too old for a filter.
         """
-        wanted = request_pb2.List(all=all, owner=owner or b"", failed=failed, newest_first=newest_first)
-        if isinstance(batch, bytes):
-            wanted.batch = batch
-        filters.set_texts(wanted, batch if isinstance(batch, str) else "", name, user, labels or {})
-        if sorted_by is not JobTime.QUEUED:
-            wanted.sorted_by = sorted_by.value  # type: ignore[assignment] # reason: an enum field takes its number
-        wanted.states.extend(map(state_to_wire, states))
-        filters.set_moment(wanted, "since", since)
-        filters.set_moment(wanted, "until", until)
+        wanted = filters.list_request(
+            all=all,
+            batch=batch,
+            owner=owner,
+            states=states,
+            failed=failed,
+            name=name,
+            labels=labels,
+            user=user,
+            since=since,
+            until=until,
+            sorted_by=sorted_by,
+            newest_first=newest_first,
+        )
         return self._session.list_jobs(wanted, limit)
 
     def events(
@@ -405,6 +392,32 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close it."""
         self.close()
+
+
+def query_by_name(name: str, pick: Pick) -> request_pb2.Request:
+    """Return a query for the job of a name."""
+    wanted = request_pb2.QueryOne(name=name)
+    # An older worker does not know it, and refuses what several jobs have.
+    wanted.pick = pick.value  # type: ignore[assignment] # reason: an enum field takes its number
+    return request_pb2.Request(query_one=wanted)
+
+
+def destination(
+    context: str | Context | None, connect_timeout: Duration | None
+) -> tuple[str, bytes, Identity, float, Callable[[], str | None] | None]:
+    """Return endpoint, public key, own identity, seconds to wait for a connection, and how to start the worker again, of a context.
+
+    Starts the private worker of this user if it is the one, and creates the user's own identity if there is none. Raises `Refused`.
+    """
+    if context is None or isinstance(context, str):
+        from ..config.contexts import resolve  # noqa: PLC0415 -- who connects by address needs no files
+
+        context = resolve(context)
+    if connect_timeout is None:
+        # The private worker is known to run: if it answers late, it is busy with many commands.
+        connect_timeout = _PRIVATE_TIMEOUT_SECONDS if context.embedded else CONNECT_TIMEOUT_SECONDS
+    identity = load_or_make(context.identity_path) if context.identity_path == identity_path() else load(context.identity_path)
+    return context.endpoint, context.server_key, identity, seconds(connect_timeout), _revive_embedded if context.embedded else None
 
 
 def _revive_embedded() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -117,7 +117,7 @@ class CursorTooOld(Refused):
     everything that happens after `cursor`, so that nothing is missed in between.
     """
 
-    def __init__(self, refused: Refused, cursor: EventCursor, session: Session, wanted: event_pb2.Filter) -> None:
+    def __init__(self, refused: Refused, cursor: EventCursor, session: Session | None, wanted: event_pb2.Filter) -> None:
         next_step = f"check the jobs with jobwire list -a, then continue with: jobwire events --from {cursor}"
         super().__init__(Code.OUT_OF_RANGE, refused.message, next_step, reason=refused.reason)
         self.cursor = cursor
@@ -128,19 +128,25 @@ class CursorTooOld(Refused):
         """Return how to pickle it, as a plain refusal: a connection cannot be pickled."""
         return Refused, (self.code, self.message, self.next_step, self.job_index, self.reason)
 
+    @property
+    def _asked(self) -> Session:
+        if self._session is None:
+            raise RuntimeError("this was raised on an event loop, where jobs() is another one")
+        return self._session
+
     def jobs(self) -> Iterator[JobInfo]:
         """Iterate over the jobs of the subscription in their current state, including those that have ended; oldest first."""
         wanted = self._wanted
         labels = {(label.name, label.value) for label in wanted.labels}
         listed = request_pb2.List(all=True, owner=wanted.owner, batch=wanted.batch)
-        for info in self._named() if wanted.jobs else self._session.list_jobs(listed):
+        for info in self._named() if wanted.jobs else self._asked.list_jobs(listed):
             if labels <= set(info.spec.labels):
                 yield info
 
     def _named(self) -> Iterator[JobInfo]:
         for key in self._wanted.jobs:
             try:
-                found = self._session.reply(query_by_key(JobKey(key.owner, key.id)), "query_one").query_one.job
+                found = self._asked.reply(query_by_key(JobKey(key.owner, key.id)), "query_one").query_one.job
             except Refused as refused:
                 # Forgotten: there is nothing to report.
                 if refused.code is not Code.NOT_FOUND:
@@ -149,33 +155,47 @@ class CursorTooOld(Refused):
             yield job_info(found)
 
 
-def _oldest(session: Session, wanted: event_pb2.Filter) -> EventCursor:
-    """Return the position after which no event is missing."""
-    granted = session.reply(request_pb2.Request(subscribe=request_pb2.Subscribe(filter=wanted)), "subscribe").subscribe
-    session.reply(request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=granted.topic)), "done")
+Dialogue = Generator[tuple[request_pb2.Request, str], request_pb2.Reply | Refused, EventCursor]
+
+
+def ask_for_oldest(wanted: event_pb2.Filter) -> Dialogue:
+    """Find the position after which no event is missing. Yields requests with the content of their replies, and is sent the replies."""
+    granted = _answer((yield request_pb2.Request(subscribe=request_pb2.Subscribe(filter=wanted)), "subscribe")).subscribe
+    _answer((yield request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=granted.topic)), "done"))
     store, kept = granted.head.store, granted.head.seq
-    if _keeps(session, wanted, store, 0):
-        return EventCursor(store, 0)
+    missing = -1
     # The worker says only whether it keeps everything after a position. Bisected, as there may be millions.
-    missing = 0
+    middle = 0
     while kept - missing > 1:
-        middle = (missing + kept) // 2
-        if _keeps(session, wanted, store, middle):
-            kept = middle
-        else:
+        after = event_pb2.Cursor(store=store, seq=middle)
+        reply = yield request_pb2.Request(replay=request_pb2.Replay(filter=wanted, after=after, limit=1)), "replay"
+        if isinstance(reply, Refused) and reply.reason is Reason.CURSOR_TOO_OLD:
             missing = middle
+        else:
+            _answer(reply)
+            kept = middle
+        middle = (missing + kept) // 2
     return EventCursor(store, kept)
 
 
-def _keeps(session: Session, wanted: event_pb2.Filter, store: bytes, seq: int) -> bool:
-    replay = request_pb2.Replay(filter=wanted, after=event_pb2.Cursor(store=store, seq=seq), limit=1)
+def _answer(reply: request_pb2.Reply | Refused) -> request_pb2.Reply:
+    if isinstance(reply, Refused):
+        raise reply
+    return reply
+
+
+def _oldest(session: Session, wanted: event_pb2.Filter) -> EventCursor:
+    dialogue = ask_for_oldest(wanted)
     try:
-        session.reply(request_pb2.Request(replay=replay), "replay")
-    except Refused as refused:
-        if refused.reason is not Reason.CURSOR_TOO_OLD:
-            raise
-        return False
-    return True
+        request, content = next(dialogue)
+        while True:
+            try:
+                reply: request_pb2.Reply | Refused = session.reply(request, content)
+            except Refused as refused:
+                reply = refused
+            request, content = dialogue.send(reply)
+    except StopIteration as found:
+        return EventCursor(*found.value)
 
 
 def make_filter(keys: Iterable[JobKey], batch: bytes | None, owner: bytes | None, labels: Mapping[str, str] | None) -> event_pb2.Filter:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from ...schemas.generated import request_pb2
+from ...schemas.job import JobTime, State
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.wire_codec import state_to_wire
 from .specs import Duration, milliseconds
 
 if TYPE_CHECKING:
@@ -14,6 +16,37 @@ if TYPE_CHECKING:
 
 FEATURE = "list"
 _OLDER = {"all", "owner", "batch", "batch_name", "limit", "page"}
+
+
+def list_request(  # noqa: PLR0913 -- each is one filter, all by name
+    *,
+    all: bool,  # noqa: A002 -- as in `Client.list`
+    batch: str | bytes | None,
+    owner: bytes | None,
+    states: Iterable[State],
+    failed: bool,
+    name: str,
+    labels: Mapping[str, str] | None,
+    user: str,
+    since: datetime | Duration | None,
+    until: datetime | Duration | None,
+    sorted_by: JobTime,
+    newest_first: bool,
+) -> request_pb2.List:
+    """Return what to list; `Client.list` says what each filter means.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    wanted = request_pb2.List(all=all, owner=owner or b"", failed=failed, newest_first=newest_first)
+    if isinstance(batch, bytes):
+        wanted.batch = batch
+    set_texts(wanted, batch if isinstance(batch, str) else "", name, user, labels or {})
+    if sorted_by is not JobTime.QUEUED:
+        wanted.sorted_by = sorted_by.value  # type: ignore[assignment] # reason: an enum field takes its number
+    wanted.states.extend(map(state_to_wire, states))
+    set_moment(wanted, "since", since)
+    set_moment(wanted, "until", until)
+    return wanted
 
 
 def set_texts(wanted: request_pb2.List, batch_name: str, name: str, user: str, labels: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk
 from . import actions
-from .handle import STREAMS, Handle, StreamName
+from .known_jobs import STREAMS, Handle, StreamName
 from .output import Collecting, JobOutput, TextJobOutput
 from .session import Session
 from .specs import Duration, Text, deadline_in

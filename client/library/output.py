@@ -17,23 +17,51 @@ from ..sockets.connection import Connection
 from .text_mode import TextMode
 
 
-class JobOutput:
+def follow_request(key: JobKey, stream: request_pb2.Stream, start: int) -> request_pb2.Request:
+    """Return a request that follows a log from a byte on."""
+    return request_pb2.Request(follow_log=request_pb2.FollowLog(key=key_to_wire(key), stream=stream, start=start))
+
+
+class FetchedOutput:
+    """What was fetched of a log for a reader and not returned yet; nothing is lost if the reader is interrupted."""
+
+    def __init__(self, start: int) -> None:
+        self.position = start
+        self.closed = False
+        self._buffer = bytearray()
+        self._scanned = 0
+
+    def _take_line(self) -> bytes | None:
+        """Return the next whole line, or None if it was not fetched yet."""
+        found = self._buffer.find(b"\n", self._scanned)
+        self._scanned = len(self._buffer)
+        return self._give(found + 1) if found >= 0 else None
+
+    def _give(self, size: int) -> bytes:
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        self._scanned = 0
+        self.position += len(data)
+        return data
+
+    def _drop_fetched(self) -> None:
+        self.closed = True
+        self._buffer.clear()
+        self._scanned = 0
+
+
+class JobOutput(FetchedOutput):
     """Bytes as the job wrote them. `position` is the number of bytes read.
 
     At most a window (4 MiB) is fetched ahead of the reader. Reading raises what the worker refuses.
     """
 
     def __init__(self, connection: Connection, pump: Callable[[], bool], key: JobKey, stream: request_pb2.Stream, start: int = 0) -> None:
-        self.position = start
+        super().__init__(start)
         self._connection = connection
         self._pump = pump
-        follow = request_pb2.FollowLog(key=key_to_wire(key), stream=stream, start=start)
-        self._exchange = connection.ask(request_pb2.Request(follow_log=follow))
+        self._exchange = connection.ask(follow_request(key, stream, start))
         connection.belongs_to(self._exchange, self)
-        # What was fetched for `read` or `readline` and not returned yet; nothing is lost if one of them is interrupted.
-        self._buffer = bytearray()
-        self._scanned = 0
-        self.closed = False
 
     @property
     def ended(self) -> bool:
@@ -70,13 +98,10 @@ class JobOutput:
 
     def readline(self) -> bytes:
         """Wait for a whole line and return it; `b""` at the end."""
-        while True:
-            found = self._buffer.find(b"\n", self._scanned)
-            if found >= 0:
-                return self._give(found + 1)
-            self._scanned = len(self._buffer)
+        while (line := self._take_line()) is None:
             if not self._fetch():
                 return self._give(len(self._buffer))
+        return line
 
     def __iter__(self) -> Iterator[bytes]:
         """Iterate over the lines as they come."""
@@ -85,18 +110,9 @@ class JobOutput:
 
     def close(self) -> None:
         """Close the log; the job continues."""
-        self.closed = True
-        self._buffer.clear()
-        self._scanned = 0
+        self._drop_fetched()
         self._connection.forget(self._exchange)
         self._exchange.items.clear()
-
-    def _give(self, size: int) -> bytes:
-        data = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        self._scanned = 0
-        self.position += len(data)
-        return data
 
     def _fetch(self) -> bool:
         """Wait for the next bytes and add them to the buffer; return False at the end."""
@@ -118,19 +134,42 @@ class JobOutput:
         return None
 
 
-class TextJobOutput:
+class DecodedOutput:
+    """What was decoded of a log for a reader and not returned yet."""
+
+    def __init__(self, mode: TextMode) -> None:
+        self.encoding, self.errors = mode
+        self._decoder = mode.decoder()
+        self._text = ""
+        self._scanned = 0
+        self._at_end = False
+
+    def _add(self, data: bytes) -> None:
+        """Decode more; nothing means that the log has ended."""
+        self._at_end = not data
+        self._text += self._decoder.decode(data, final=self._at_end)
+
+    def _take_line(self) -> str | None:
+        """Return the next whole line, or None if it was not fetched yet."""
+        found = self._text.find("\n", self._scanned)
+        self._scanned = len(self._text)
+        return self._give(found + 1) if found >= 0 else None
+
+    def _give(self, size: int) -> str:
+        text, self._text = self._text[:size], self._text[size:]
+        self._scanned = 0
+        return text
+
+
+class TextJobOutput(DecodedOutput):
     """A log as text, with line feeds at the ends of lines. Reading raises what the worker refuses, and UnicodeDecodeError.
 
     `encoding` and `errors` are those of `output`.
     """
 
     def __init__(self, output: JobOutput, mode: TextMode) -> None:
-        self.encoding, self.errors = mode
+        super().__init__(mode)
         self._output = output
-        self._decoder = mode.decoder()
-        # Decoded, and not returned yet.
-        self._text = ""
-        self._at_end = False
 
     @property
     def closed(self) -> bool:
@@ -146,12 +185,10 @@ class TextJobOutput:
 
     def readline(self) -> str:
         """Wait for a whole line and return it; an empty text at the end."""
-        scanned = 0
-        while (found := self._text.find("\n", scanned)) < 0:
-            scanned = len(self._text)
+        while (line := self._take_line()) is None:
             if not self._fetch():
                 return self._give(len(self._text))
-        return self._give(found + 1)
+        return line
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the lines as they come."""
@@ -174,14 +211,8 @@ class TextJobOutput:
     def _fetch(self) -> bool:
         if self._at_end:
             return False
-        data = self._output.read1()
-        self._at_end = not data
-        self._text += self._decoder.decode(data, final=self._at_end)
+        self._add(self._output.read1())
         return True
-
-    def _give(self, size: int) -> str:
-        text, self._text = self._text[:size], self._text[size:]
-        return text
 
 
 class Collecting:

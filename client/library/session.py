@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .results import JobInfo
 
 # More than any worker sends.
-_LARGEST_PAGE = 10_000
+LARGEST_PAGE = 10_000
 # Concurrent requests for many jobs: far below what a worker holds for one peer.
 _QUERIES_AT_ONCE = 64
 # If events do not get through: how many jobs are watched by their logs at once, and how often the others are queried.
@@ -123,7 +123,7 @@ class Session:
         while left is None or left > 0:
             filters.demand(wanted, self.connection.hello().features)
             # Cut to what a page holds by the worker.
-            wanted.limit = min(left or 0, _LARGEST_PAGE)
+            wanted.limit = min(left or 0, LARGEST_PAGE)
             reply = self.reply(request_pb2.Request(list=wanted), "list").list
             jobs = reply.jobs[:left]
             yield from map(job_info, jobs)

@@ -25,6 +25,12 @@ _INSTEAD = {
 }
 
 
+def unexpected(function_name: str, option: str) -> TypeError:
+    """Return the error for an option that a function does not have, with what to use instead."""
+    hint = f": {_INSTEAD[option]}" if option in _INSTEAD else ""
+    return TypeError(f"{function_name}() got an unexpected keyword argument {option!r}{hint}")
+
+
 def explains_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Return the function with a TypeError that says what to use instead of an option that it does not have."""
     code = function.__code__
@@ -34,8 +40,7 @@ def explains_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
     def checked(*args: _P.args, **options: _P.kwargs) -> _R:
         for option in options:
             if option not in known:
-                hint = f": {_INSTEAD[option]}" if option in _INSTEAD else ""
-                raise TypeError(f"{function.__name__}() got an unexpected keyword argument {option!r}{hint}")
+                raise unexpected(function.__name__, option)
         return function(*args, **options)
 
     return checked

@@ -8,6 +8,10 @@ from __future__ import annotations
 # Type checkers take this name for true; importing it from typing would cost the keeper a megabyte.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .client.asynchronous.client import AsyncClient
+    from .client.asynchronous.events import AsyncCursorTooOld, AsyncEventStream
+    from .client.asynchronous.job import AsyncJob
+    from .client.asynchronous.output import AsyncJobOutput, AsyncTextJobOutput
     from .client.library.client import Client
     from .client.library.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
     from .client.library.events import CursorTooOld, EventStream
@@ -21,6 +25,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "AsyncClient",
+    "AsyncCursorTooOld",
+    "AsyncEventStream",
+    "AsyncJob",
+    "AsyncJobOutput",
+    "AsyncTextJobOutput",
     "BatchInfo",
     "Client",
     "Code",
@@ -51,6 +61,10 @@ __all__ = [
 
 # The modules that define them.
 _HOMES = {
+    "client.asynchronous.client": ("AsyncClient",),
+    "client.asynchronous.events": ("AsyncCursorTooOld", "AsyncEventStream"),
+    "client.asynchronous.job": ("AsyncJob",),
+    "client.asynchronous.output": ("AsyncJobOutput", "AsyncTextJobOutput"),
     "client.library.client": ("Client",),
     "client.library.completed_job": ("CompletedJob", "CompletedTextJob", "JobFailed", "JobTimeout"),
     "client.library.events": ("CursorTooOld", "EventStream"),

@@ -39,3 +39,15 @@ def test_notify_continues_where_it_was(home: Home) -> None:
         home.jobwire("run", "-n", name, "true")
     lines = [example(home, "notify.py", "cursor", count).stdout for count in ("1", "2")]
     assert lines == ["first exited with status 0\n", "second exited with status 0\nthird exited with status 0\n"]
+
+
+def test_gather_prints_each_output_and_stops_all_if_one_fails(home: Home) -> None:
+    (home.folder / "lines").write_text("a\nb\nc\n")
+    good = example(home, "gather.py", "lines", "2", "echo", "line")
+    assert sorted(good.stdout.splitlines()) == ["line a", "line b", "line c"], good.stderr
+    assert good.returncode == 0
+    bad = example(home, "gather.py", "lines", "3", "sh", "-c", 'test "$0" = b || exec sleep 600; exit 3')
+    assert bad.returncode == 1
+    assert "failed: exited with status 3" in bad.stderr
+    jobs = home.records("list", "-a")
+    assert [job["state"] for job in jobs] == ["finished"] * 6, jobs

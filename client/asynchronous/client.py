@@ -1,0 +1,353 @@
+"""The library for an event loop: `AsyncClient`, with the verbs of `Client`.
+
+    async with jobwire.AsyncClient() as client:
+        print((await client.run(["uname", "-a"], check=True)).stdout)
+
+Knows no screen and no file format. All that waits, waits in the loop; only finding and starting a worker happens in a thread.
+"""
+
+from __future__ import annotations
+
+import builtins
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
+
+from ...keys.identity import Identity
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.job import JobTime, Pick, State
+from ...schemas.naming import JobKey, new_id
+from ...schemas.spec import JobSpec
+from ..library import actions, filters
+from ..library.client import destination, query_by_name
+from ..library.completed_job import CompletedJob, CompletedTextJob
+from ..library.events import make_filter
+from ..library.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
+from ..library.specs import Duration, JobOptions, Text, args_of, as_spec, job_spec, make_id, seconds
+from ..library.text_mode import text_mode
+from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
+from .call_options import takes_job_options
+from .connection import AsyncConnection, Destination
+from .ends import Waiting
+from .events import AsyncEventStream
+from .job import AsyncJob, timeout_of
+from .session import AsyncSession
+from .verbs import forget, request_stop, run_to_end, submitted
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ..config.contexts import Context
+
+
+class AsyncClient:
+    """A worker to run jobs on, for one event loop. It connects at the first verb, and any number of tasks may use it at once.
+
+    `context`: the name of a context, or a Context; None: the current one, or the private worker of this user if there is none. `notice` is
+    called with a sentence when the connection is lost, and again when it is back.
+
+    A verb that is cancelled leaves nothing open, here and at the worker. `run` stops its job then; a job that was submitted continues.
+    """
+
+    def __init__(
+        self,
+        context: str | Context | None = None,
+        *,
+        connect_timeout: Duration | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        self._use(lambda: Destination(*destination(context, connect_timeout)), notice)
+
+    def _use(self, find: Callable[[], Destination], notice: Callable[[str], None] | None) -> None:
+        self.connection = AsyncConnection(find, notice)
+        self._session = AsyncSession(self.connection)
+
+    @classmethod
+    def connect(
+        cls,
+        endpoint: str,
+        server_key: bytes,
+        identity: Identity,
+        *,
+        connect_timeout: Duration = CONNECT_TIMEOUT_SECONDS,
+        revive: Callable[[], str | None] | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> Self:
+        """Return a client for an address, `tcp://HOST:PORT`, and the worker's public key (32 bytes). `revive` is called in a thread."""
+        client = cls.__new__(cls)
+        found = Destination(endpoint, server_key, identity, seconds(connect_timeout), revive)
+        client._use(lambda: found, notice)  # noqa: SLF001 -- our own
+        return client
+
+    # --- running
+
+    @overload
+    async def run(
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        timeout: Duration | None = None,
+        text: Literal[False] | None = None,
+        encoding: None = None,
+        errors: None = None,
+        id: bytes | str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> CompletedJob: ...
+    @overload
+    async def run(
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        timeout: Duration | None = None,
+        text: Literal[True],
+        encoding: str | None = None,
+        errors: str | None = None,
+        id: bytes | str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> CompletedTextJob: ...
+    @overload
+    async def run(
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        timeout: Duration | None = None,
+        text: bool | None = None,
+        encoding: str,
+        errors: str | None = None,
+        id: bytes | str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> CompletedTextJob: ...
+    @takes_job_options
+    async def run(
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        timeout: Duration | None = None,
+        text: bool | None = None,
+        encoding: str | None = None,
+        errors: str | None = None,
+        id: bytes | str | None = None,  # noqa: A002 -- it is one
+        **options: Unpack[JobOptions],
+    ) -> CompletedJob | CompletedTextJob:
+        """Run a job to its end and return its result, with all its output. To cancel this stops the job.
+
+        All options are those of `Client.run`. A cancelled call returns when the worker has accepted the stop, or after five seconds; if it
+        is cancelled once more it returns at once, and the stop goes on.
+        """
+        mode = text_mode(text, encoding, errors)
+        given = options.get("input")
+        if mode is not None and isinstance(given, str):
+            options["input"] = given.encode(mode.encoding, mode.errors)
+        spec, job_id = job_spec(argv, **options), make_id(id)  # type: ignore[arg-type] # reason: it refuses text itself
+        await self.connection.open()
+        job = AsyncJob(self._session, JobKey(self.connection.owner, job_id), tuple(argv))
+        watch = self._session.may_watch
+        start = self.connection.ask(actions.start_request([spec], [job_id], batch=None, watch=watch, tail_lines=0))
+        completed = await run_to_end(self._session, start, job, timeout, options.get("grace"), mode)
+        if check and not completed.succeeded:
+            raise completed.failure(mode)
+        return completed.as_text(mode) if mode is not None else completed
+
+    @takes_job_options
+    async def submit(
+        self,
+        argv: Sequence[Text],
+        *,
+        watch: bool = True,
+        id: bytes | str | None = None,  # noqa: A002 -- it is one
+        **options: Unpack[JobOptions],
+    ) -> AsyncJob:
+        """Submit a job. Returns when it is certain that the job will run, whatever happens here.
+
+        All options are those of `Client.submit`. If this is cancelled, the job does not run or is stopped, unless you made its `id`:
+        the same call can then be repeated.
+        """
+        spec = job_spec(argv, **options)  # type: ignore[arg-type] # reason: it refuses text itself
+        job = (await self.submit_many([spec], ids=None if id is None else [make_id(id)], watch=watch))[0]
+        job.args = tuple(argv)
+        return job
+
+    async def submit_many(
+        self,
+        specs: Iterable[JobSpec | Sequence[Text]],
+        *,
+        batch: BatchInfo | None = None,
+        ids: Sequence[bytes] | None = None,
+        watch: bool = True,
+        tail_lines: int | None = None,
+    ) -> builtins.list[AsyncJob]:
+        """Submit jobs with one request, all or none, and return them; see `Client.submit_many`.
+
+        If this is cancelled, no job runs or all are stopped, unless you made their `ids`.
+        """
+        given = [*specs]
+        wanted = [as_spec(spec) for spec in given]
+        await self.connection.open()
+        watch = watch and self._session.may_watch
+        made = ids or [new_id() for _ in wanted]
+        jobs = [
+            AsyncJob(self._session, JobKey(self.connection.owner, job_id), args_of(job)) for job_id, job in zip(made, given, strict=True)
+        ]
+        start = self.connection.ask(actions.start_request(wanted, made, batch=batch, watch=watch, tail_lines=tail_lines))
+        await submitted(self._session, start, [job.record for job in jobs], withdrawn=not ids)
+        return jobs
+
+    # --- jobs
+
+    async def job(self, name: str, *, pick: Pick = Pick.ONLY) -> AsyncJob:
+        """Return the job of a name; see `Client.job`."""
+        found = await self._named(name, pick)
+        job = AsyncJob(self._session, JobKey(found.key.owner, found.key.id))
+        self._session.known_jobs.learn_job(found)
+        return job
+
+    async def info(self, name: str, *, pick: Pick = Pick.ONLY) -> JobInfo:
+        """Return everything that the worker knows about the job of a name; see `Client.job`."""
+        return job_info(await self._named(name, pick))
+
+    async def _named(self, name: str, pick: Pick) -> job_pb2.Job:
+        return (await self._session.reply(query_by_name(name, pick), "query_one")).query_one.job
+
+    def job_by_key(self, owner: bytes, id: bytes) -> AsyncJob:  # noqa: A002 -- it is one
+        """Return a handle for a job without checking whether it exists."""
+        return AsyncJob(self._session, JobKey(owner, id))
+
+    def list(  # noqa: PLR0913 -- each is one filter, all by name
+        self,
+        all: bool = False,  # noqa: A002, FBT001, FBT002 -- reads as what it means: list(all=True)
+        batch: str | bytes | None = None,
+        owner: bytes | None = None,
+        *,
+        states: Iterable[State] = (),
+        failed: bool = False,
+        name: str = "",
+        labels: Mapping[str, str] | None = None,
+        user: str = "",
+        since: datetime | Duration | None = None,
+        until: datetime | Duration | None = None,
+        sorted_by: JobTime = JobTime.QUEUED,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> AsyncIterator[JobInfo]:
+        """Iterate over jobs that match everything that is given, with `async for`; see `Client.list`."""
+        wanted = filters.list_request(
+            all=all,
+            batch=batch,
+            owner=owner,
+            states=states,
+            failed=failed,
+            name=name,
+            labels=labels,
+            user=user,
+            since=since,
+            until=until,
+            sorted_by=sorted_by,
+            newest_first=newest_first,
+        )
+        return self._session.list_jobs(wanted, limit)
+
+    def events(
+        self,
+        start: str | EventCursor = "now",
+        *,
+        jobs: Iterable[AsyncJob] = (),
+        batch: bytes | None = None,
+        owner: bytes | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout: Duration | None = None,
+    ) -> AsyncEventStream:
+        """Subscribe to events, with `async with client.events() as news`, or `await client.events()`; see `Client.events`.
+
+        No event after that is missed.
+        """
+        return AsyncEventStream(self._session, make_filter((job.key for job in jobs), batch, owner, labels), start, timeout)
+
+    async def wait(
+        self,
+        jobs: Iterable[AsyncJob],
+        *,
+        any: bool = False,  # noqa: A002 -- reads as what it means: wait(jobs, any=True)
+        timeout: Duration | None = None,
+    ) -> builtins.list[AsyncJob]:
+        """Wait until all jobs have ended, or with `any` one of them, and return those that have ended.
+
+        Raises TimeoutError.
+        """
+        wanted = [*jobs]
+        async with timeout_of(timeout):
+            await self.connection.open()
+            with Waiting(self._session.ends, [job.record for job in wanted]) as waiting:
+                while await waiting.next() is not None and not any:
+                    pass
+        return [job for job in wanted if job.outcome is not None]
+
+    async def as_completed(self, jobs: Iterable[AsyncJob], *, timeout: Duration | None = None) -> AsyncIterator[AsyncJob]:
+        """Iterate over jobs with `async for` in the order in which they end, after those that ended earlier; each job once.
+
+        Raises TimeoutError if not all have ended within `timeout` from the first iteration.
+        """
+        by_record = {job.record: job for job in jobs}
+        deadline = None if timeout is None else seconds(timeout) + time.monotonic()
+        await self.connection.open()
+        with Waiting(self._session.ends, by_record) as waiting:
+            while True:
+                # Not one time limit around all: it would end what the consumer does between two jobs.
+                async with timeout_of(None if deadline is None else max(0.0, deadline - time.monotonic())):
+                    record = await waiting.next()
+                if record is None:
+                    return
+                yield by_record[record]
+
+    async def stop(
+        self,
+        jobs: Iterable[AsyncJob],
+        *,
+        signal: int | None = None,
+        grace: Duration | None = None,
+        timeout: Duration | None = None,
+    ) -> None:
+        """Stop jobs and all processes that they started; returns when none of these is left; see `Client.stop`."""
+        records = [job.record for job in jobs]
+        async with timeout_of(timeout):
+            await request_stop(self._session, records, signal, grace)
+            with Waiting(self._session.ends, records) as waiting:
+                await waiting.all()
+
+    async def forget(self, jobs: Iterable[AsyncJob]) -> Forgotten:
+        """Remove jobs that have ended, with their logs, and return how many. Their ids are never run again; see `Client.forget`."""
+        return await forget(self._session, [job.key for job in jobs])
+
+    async def pause(self, jobs: Iterable[AsyncJob]) -> None:
+        """Suspend jobs, of each thousand all or none; returns when they are suspended."""
+        for request in actions.pause_requests([job.key for job in jobs]):
+            await self._session.reply(request, "done")
+
+    async def resume(self, jobs: Iterable[AsyncJob]) -> None:
+        """Continue paused jobs, of each thousand all or none."""
+        for request in actions.resume_requests([job.key for job in jobs]):
+            await self._session.reply(request, "done")
+
+    # --- the rest
+
+    async def hello(self) -> request_pb2.HelloReply:
+        """Return what the worker says about itself."""
+        await self.connection.open()
+        return await self.connection.hello()
+
+    async def close(self) -> None:
+        """Close the connection; the jobs continue. Stops that cancelled calls have begun are sent before."""
+        await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        """Find the worker, and return itself; it is closed at the end of the block."""
+        await self.connection.open()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close it."""
+        await self.close()

@@ -1,0 +1,303 @@
+"""The connection of a client on an event loop: its traffic (../sockets/traffic.py), and those who wait for parts of it.
+
+Everything happens in the thread of the loop. Whoever waits and is cancelled leaves nothing: the request is forgotten where it was made.
+What may take long, to find the worker or to start it again, happens in a thread of the loop's executor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import weakref
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ...keys.identity import Identity
+from ...keys.sockets import Context, new_context
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+from ..protocol.conversation import Exchange, Item, greeting
+from ..protocol.subscription import Subscription
+from ..sockets.traffic import Traffic
+from .wakeup import Wakeup
+
+
+class Destination(NamedTuple):
+    """The worker to connect to, and how to start it again, which may take long, if it can be."""
+
+    endpoint: str
+    server_key: bytes
+    identity: Identity
+    connect_timeout: float
+    revive: Callable[[], str | None] | None = None
+
+
+class AsyncConnection:
+    """The connection to one worker. `find` is called at first use, in a thread; `notice` is called with sentences about the connection."""
+
+    def __init__(self, find: Callable[[], Destination], notice: Callable[[str], None] | None) -> None:
+        self.notice = notice
+        self._find = find
+        self._process = os.getpid()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._reviving: asyncio.Future[str | None] | None = None
+        self._destination: Destination | None = None
+        self._closed = False
+        # Who waits for news of what, and what is called instead.
+        self._readers: dict[Exchange | Subscription, asyncio.Future[None]] = {}
+        self._callbacks: dict[Exchange | Subscription, Callable[[], None]] = {}
+
+    # --- open and close
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the worker was found; the connection may be lost at the moment."""
+        return self._destination is not None and not self._closed
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    @property
+    def greeted(self) -> bool:
+        """Whether there is a connection for requests at this moment."""
+        return self._traffic.conversation.greeted
+
+    @property
+    def owner(self) -> bytes:
+        """The public key of this client."""
+        return self._found.identity.public
+
+    async def open(self) -> None:
+        """Find the worker, if that was not done yet. Raises what finding it raises; then it can be called again."""
+        self._check()
+        if self._destination is not None:
+            return
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._open())
+            # Whoever asked for it may be cancelled meanwhile.
+            self._opening.add_done_callback(lambda done: done.cancelled() or done.exception())
+        opening = self._opening
+        try:
+            # Others may wait for the same.
+            await asyncio.shield(opening)
+        finally:
+            if opening.done() and self._opening is opening:
+                self._opening = None
+        self._check()
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(None, self._find)
+        if self._closed:
+            return
+        self._context = new_context()
+        self._traffic = Traffic(
+            self._context,
+            found.endpoint,
+            found.server_key,
+            found.identity,
+            connect_timeout=found.connect_timeout,
+            private=found.revive is not None,
+            waits_outside=self.notice is not None,
+        )
+        self._wakeup = Wakeup(loop, weakly(self._turn))
+        self._end = weakref.finalize(self, _end, self._context, self._wakeup, self._process)
+        self._destination = found
+
+    def close(self) -> None:
+        """Close the sockets; who waits gets a RuntimeError. The jobs continue."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._destination is not None:
+            self._end()
+        for reader in [*self._readers.values()]:
+            if not reader.done():
+                reader.set_exception(RuntimeError("this client was closed"))
+        callbacks = [*self._callbacks.values()]
+        self._callbacks.clear()
+        for callback in callbacks:
+            callback()
+
+    # --- requests
+
+    def ask(self, request: request_pb2.Request) -> Exchange:
+        """Begin an exchange and return it."""
+        self._check()
+        exchange = self._traffic.ask(request, time.monotonic())
+        self._wakeup.soon()
+        return exchange
+
+    def take(self, exchange: Exchange) -> Item | None:
+        """Return the next answer that came, or None."""
+        if self._closed:
+            raise RuntimeError("this client was closed")
+        item = self._traffic.take(exchange)
+        if item is not None:
+            self._wakeup.soon()
+        return item
+
+    async def next(self, exchange: Exchange) -> Item | None:
+        """Wait for the next answer and return it; None when the exchange has ended. Raises what was refused."""
+        while (item := self.take(exchange)) is None and not exchange.ended:
+            await self.news(exchange)
+        if item is None and exchange.refusal is not None:
+            raise exchange.refusal.anew()
+        return item
+
+    async def call(self, request: request_pb2.Request) -> Item:
+        """Send a request and return its one answer. Raises what was refused."""
+        exchange = self.ask(request)
+        try:
+            item = await self.next(exchange)
+        finally:
+            self.forget(exchange)
+        if item is None:
+            raise Refused(Code.INTERNAL, "the worker ended the request without an answer")
+        return item
+
+    def forget(self, exchange: Exchange) -> None:
+        """Stop an exchange; a stream is cancelled at the worker."""
+        self._callbacks.pop(exchange, None)
+        if not self._closed and not exchange.ended:
+            self._traffic.forget(exchange)
+            self._wakeup.soon()
+
+    async def hello(self) -> request_pb2.HelloReply:
+        """Return what the worker said about itself."""
+        known = self._traffic.conversation.hello
+        if known is not None:
+            return known
+        reply = await self.call(greeting())
+        if not isinstance(reply, request_pb2.Reply):
+            raise Refused(Code.INTERNAL, "the worker answered 'hello' with bytes of a log")
+        return reply.hello
+
+    # --- news
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Handle a subscription from now on."""
+        self._check()
+        self._traffic.subscribe(subscription, time.monotonic())
+        self._wakeup.soon()
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription, here and at the worker."""
+        self._callbacks.pop(subscription, None)
+        if not self._closed:
+            self._traffic.unsubscribe(subscription)
+            self._wakeup.soon()
+
+    def belongs_to(self, what: Exchange | Subscription, reader: object) -> None:
+        """End this soon after its reader was freed."""
+        self._traffic.belongs_to(what, reader)
+        weakref.finalize(reader, self._wakeup.soon_from_any_thread).atexit = False
+
+    # --- who waits
+
+    async def news(self, what: Exchange | Subscription) -> None:
+        """Wait until something came for an exchange, or anything for a subscription. Raises RuntimeError if another task waits for it."""
+        self._check()
+        if what in self._readers:
+            raise RuntimeError("another task is reading this already")
+        reader = self._readers[what] = asyncio.get_running_loop().create_future()
+        try:
+            await reader
+        finally:
+            del self._readers[what]
+
+    def on_news(self, what: Exchange | Subscription, callback: Callable[[], None]) -> None:
+        """Call this whenever something came, and when the client is closed, until it is forgotten."""
+        self._callbacks[what] = callback
+
+    # --- how
+
+    @property
+    def _found(self) -> Destination:
+        if self._destination is None:
+            raise RuntimeError("this client is not connected yet: await one of its verbs, or use it in 'async with'")
+        return self._destination
+
+    def _check(self) -> None:
+        if self._closed:
+            raise RuntimeError("this client was closed")
+        if self._process != os.getpid():
+            raise RuntimeError("this client was made before a fork; the child needs its own")
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise RuntimeError("this client belongs to another event loop; give each loop its own")
+
+    def _turn(self) -> None:
+        if self._closed or self._process != os.getpid():
+            return
+        try:
+            came = self._traffic.turn(time.monotonic(), self._happened)
+        except Refused as refused:
+            came = self._traffic.fail(refused, self._happened)
+        if came:
+            for subscription in [one for one in (*self._readers, *self._callbacks) if isinstance(one, Subscription)]:
+                self._happened(subscription)
+        self._tell()
+        if self.closed:
+            # By `notice`.
+            return
+        self._wakeup.watch(self._traffic.waited_on(), self._traffic.due_at())
+        if self._traffic.is_readable():
+            self._wakeup.soon()
+
+    def _happened(self, what: Exchange | Subscription) -> None:
+        reader = self._readers.get(what)
+        if reader is not None and not reader.done():
+            reader.set_result(None)
+        callback = self._callbacks.get(what)
+        if callback is not None:
+            callback()
+
+    def _tell(self) -> None:
+        sentences, lost = self._traffic.take_tidings()
+        for sentence in sentences:
+            if self.notice is not None:
+                self.notice(sentence)
+        revive = self._found.revive
+        if lost and revive is not None and self._reviving is None and not self._traffic.requests.monitored.up:
+            self._reviving = asyncio.get_running_loop().run_in_executor(None, revive)
+            self._reviving.add_done_callback(weakly(self._revived))
+
+    def _revived(self, revived: asyncio.Future[str | None]) -> None:
+        self._reviving = None
+        if self._closed or revived.cancelled():
+            return
+        problem = revived.exception()
+        if problem is None:
+            self._traffic.move(revived.result())
+        else:
+            refused = problem if isinstance(problem, Refused) else Refused(Code.UNAVAILABLE, f"the worker cannot be started: {problem}")
+            self._traffic.fail(refused, self._happened)
+        self._wakeup.soon()
+
+
+def weakly(method: Callable[..., object], *first: object) -> Callable[..., None]:
+    """Return a function that calls a method as long as its object is there: a loop must not keep a client that nobody holds."""
+    weak = weakref.WeakMethod(method)
+
+    def call(*arguments: object) -> None:
+        alive = weak()
+        if alive is not None:
+            alive(*first, *arguments)
+
+    return call
+
+
+def _end(context: Context, wakeup: Wakeup, process: int) -> None:
+    """Close everything. In a forked process it belongs to the parent."""
+    if process == os.getpid():
+        wakeup.close()
+        context.destroy(linger=0)

@@ -1,0 +1,223 @@
+"""One job, for an event loop; resembles `asyncio.subprocess.Process`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal as signals
+from typing import Literal, overload
+
+from ...schemas.generated import request_pb2
+from ...schemas.job import return_code
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Code, Refused
+from ...schemas.wire_codec import key_to_wire
+from ..library import actions
+from ..library.completed_job import CompletedJob, CompletedTextJob
+from ..library.known_jobs import STREAMS, Handle, StreamName
+from ..library.results import Forgotten, JobInfo, job_info
+from ..library.specs import Duration, Text, seconds
+from ..library.text_mode import TextMode, text_mode
+from ..protocol.exchange import Chunk
+from .ends import Waiting
+from .output import AsyncJobOutput, AsyncTextJobOutput, Collecting
+from .session import AsyncSession
+from .verbs import forget, request_stop
+
+
+def timeout_of(timeout: Duration | None) -> asyncio.Timeout:
+    """Return a time limit, as `asyncio.timeout` does."""
+    return asyncio.timeout(None if timeout is None else seconds(timeout))
+
+
+class AsyncJob(Handle):
+    """A handle of a job on a worker, from `AsyncClient`. The job continues when the handle, its client or this program is gone.
+
+    Every call that waits, and `poll`, update what is known here (`pid`, `returncode`, `outcome`, ...). To cancel a call stops no job,
+    except for `AsyncClient.run`.
+    """
+
+    def __init__(self, session: AsyncSession, key: JobKey, args: tuple[Text, ...] = ()) -> None:
+        super().__init__(session.known_jobs.record(key), args)
+        self._session = session
+        self._stdout: AsyncJobOutput | None = None
+        self._stderr: AsyncJobOutput | None = None
+
+    # --- its end
+
+    async def poll(self) -> int | None:
+        """Return the return code if the job has ended, else None. Asks the worker only if it would not report the end by itself."""
+        if self._record.outcome is None and not self._record.is_watched:
+            await self._session.query(self._record)
+        return self.returncode
+
+    async def wait(self, timeout: Duration | None = None) -> int:
+        """Wait for the end of the job and return its return code.
+
+        Raises `JobTimeout`, a `subprocess.TimeoutExpired`.
+        """
+        limit = timeout_of(timeout)
+        try:
+            async with limit:
+                await self._wait()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise self.timed_out(timeout) from None
+        return return_code(self._ended())
+
+    async def _wait(self) -> None:
+        await self._session.connection.open()
+        with Waiting(self._session.ends, [self._record]) as waiting:
+            await waiting.all()
+
+    @overload
+    async def result(
+        self, timeout: Duration | None = None, *, text: Literal[False] | None = None, encoding: None = None, errors: None = None
+    ) -> CompletedJob: ...
+    @overload
+    async def result(
+        self, timeout: Duration | None = None, *, text: Literal[True], encoding: str | None = None, errors: str | None = None
+    ) -> CompletedTextJob: ...
+    @overload
+    async def result(
+        self, timeout: Duration | None = None, *, text: bool | None = None, encoding: str, errors: str | None = None
+    ) -> CompletedTextJob: ...
+    async def result(
+        self, timeout: Duration | None = None, *, text: bool | None = None, encoding: str | None = None, errors: str | None = None
+    ) -> CompletedJob | CompletedTextJob:
+        """Wait for the end of the job and return its result, with all its output.
+
+        `text`, `encoding`, `errors`: return the output as text, as in `AsyncClient.run`.
+
+        Raises `JobTimeout`, a `subprocess.TimeoutExpired`, with the output so far.
+        """
+        mode = text_mode(text, encoding, errors)
+        limit = timeout_of(timeout)
+        output = self.collect()
+        try:
+            async with limit:
+                await self.finish(output)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise self.timed_out(timeout, output.stdout, output.stderr, mode) from None
+        finally:
+            output.close()
+        completed = self.completed(output.stdout, output.stderr)
+        return completed.as_text(mode) if mode is not None else completed
+
+    async def finish(self, output: Collecting) -> None:
+        """Wait for the end of the job and of its logs, which are read meanwhile unless those of many jobs are."""
+        if self._session.live_logs.locked():
+            await self._wait()
+        async with self._session.live_logs:
+            await output.finish()
+        await self._wait()
+
+    async def stop(self, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None) -> CompletedJob:
+        """Stop the job and all processes that it started: send its stop signal and, after the grace, SIGKILL (with a grace of 0 at once).
+
+        Returns when none of its processes is left, with the last lines of its output. Raises TimeoutError if `timeout` passes before.
+        """
+        async with timeout_of(timeout):
+            await self.stop_soon(signal, grace)
+            await self._wait()
+        return self.completed(self.stdout_tail, self.stderr_tail)
+
+    async def stop_soon(self, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None) -> None:
+        """Start to stop the job; returns once the worker has accepted that."""
+        async with timeout_of(timeout):
+            await request_stop(self._session, [self._record], signal, grace)
+
+    async def terminate(self) -> None:
+        """Start to stop the job with SIGTERM, and SIGKILL after its grace. Does nothing if it has ended, as in `subprocess`."""
+        await self.stop_soon(signals.SIGTERM)
+
+    async def kill(self) -> None:
+        """Start to stop the job with SIGKILL. Does nothing if it has ended, as in `subprocess`."""
+        await self.stop_soon(grace=0)
+
+    async def send_signal(self, signal: int) -> None:
+        """Send a signal to all processes of the job."""
+        request = request_pb2.Request(signal=request_pb2.Signal(key=key_to_wire(self.key), signal=signal))
+        await self._session.reply(request, "done")
+
+    async def forget(self) -> Forgotten:
+        """Remove the job and its logs; its id is never run again.
+
+        Raises `Refused(FAILED_PRECONDITION)` if it has not ended.
+        """
+        return await forget(self._session, [self.key])
+
+    async def pause(self) -> None:
+        """Suspend all processes of the job; returns when they are. Its time limit keeps running, and it keeps its slot."""
+        for request in actions.pause_requests([self.key]):
+            await self._session.reply(request, "done")
+
+    async def resume(self) -> None:
+        """Continue the paused job."""
+        for request in actions.resume_requests([self.key]):
+            await self._session.reply(request, "done")
+
+    # --- its output
+
+    @property
+    def stdout(self) -> AsyncJobOutput:
+        """The stdout of the job from the first byte, opened by the first read."""
+        if self._stdout is None:
+            self._stdout = self.output("stdout")
+        return self._stdout
+
+    @property
+    def stderr(self) -> AsyncJobOutput:
+        """The stderr of the job from the first byte, opened by the first read."""
+        if self._stderr is None:
+            self._stderr = self.output("stderr")
+        return self._stderr
+
+    @overload
+    def output(
+        self, stream: StreamName, start: int = 0, *, text: Literal[False] | None = None, encoding: None = None, errors: None = None
+    ) -> AsyncJobOutput: ...
+    @overload
+    def output(
+        self, stream: StreamName, start: int = 0, *, text: Literal[True], encoding: str | None = None, errors: str | None = None
+    ) -> AsyncTextJobOutput: ...
+    @overload
+    def output(
+        self, stream: StreamName, start: int = 0, *, text: bool | None = None, encoding: str, errors: str | None = None
+    ) -> AsyncTextJobOutput: ...
+    def output(
+        self, stream: StreamName, start: int = 0, *, text: bool | None = None, encoding: str | None = None, errors: str | None = None
+    ) -> AsyncJobOutput | AsyncTextJobOutput:
+        """Return a log from a byte on. Each one is read independently. `text`, `encoding`, `errors`: as text, as in `AsyncClient.run`."""
+        mode: TextMode | None = text_mode(text, encoding, errors)
+        output = AsyncJobOutput(self._session.connection, self.key, STREAMS[stream], start)
+        return AsyncTextJobOutput(output, mode) if mode is not None else output
+
+    def collect(self) -> Collecting:
+        """Return both logs, from their first byte, to collect them whole."""
+        return Collecting(self.output("stdout"), self.output("stderr"))
+
+    async def tail(self, stream: StreamName, lines: int) -> bytes:
+        """Return the last lines written so far."""
+        read = request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], tail_lines=lines)
+        return (await self._read(read))[0]
+
+    async def read_range(self, stream: StreamName, start: int, length: int) -> tuple[bytes, int]:
+        """Return a range of bytes (shorter at the end, at most 1 MiB) and the size of the log so far."""
+        part = request_pb2.ByteRange(start=start, length=length)
+        return await self._read(request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], range=part))
+
+    async def _read(self, read: request_pb2.ReadLog) -> tuple[bytes, int]:
+        await self._session.connection.open()
+        item = await self._session.connection.call(request_pb2.Request(read_log=read))
+        if not isinstance(item, Chunk):
+            raise Refused(Code.INTERNAL, "the worker did not answer with a part of the log")
+        return bytes(item.data), item.reply.log_range.size
+
+    # --- the rest
+
+    async def info(self) -> JobInfo:
+        """Return everything that the worker knows about the job."""
+        return job_info(await self._session.query(self._record))

@@ -1,0 +1,115 @@
+"""What `AsyncClient` and its jobs share: the connection, what is known about jobs, and waiting for their ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.job import State
+from ...schemas.refusal import Code, Refused
+from ..library import filters
+from ..library.known_jobs import KnownJobs, Record
+from ..library.results import JobInfo, job_info
+from ..library.session import LARGEST_PAGE, query_by_key
+from ..protocol.exchange import Exchange
+from .connection import AsyncConnection, weakly
+from .ends import Ends
+
+# With this many open watches no more are opened: a worker limits the streams of one connection. Ends are then heard as events.
+MOST_WATCHES = 64
+
+
+class AsyncSession:
+    """One client's state, used from one event loop."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self.known_jobs = KnownJobs(connection.notice)
+        self.ends = Ends(self.connection, self.known_jobs)
+        # Logs of jobs that run are read as they are written, as long as not too many are.
+        self.live_logs = asyncio.Semaphore(16)
+        self._watches = 0
+        # What goes on although its caller was cancelled, such as to stop a job.
+        self._rest: set[asyncio.Task[None]] = set()
+
+    @property
+    def may_watch(self) -> bool:
+        """Whether one more start or stop can be watched."""
+        return self._watches < MOST_WATCHES
+
+    # --- requests
+
+    async def reply(self, request: request_pb2.Request, content: str) -> request_pb2.Reply:
+        """Send a request and return its one answer, which has this content. Raises the refusal."""
+        await self.connection.open()
+        item = await self.connection.call(request)
+        if not isinstance(item, request_pb2.Reply) or item.WhichOneof("content") != content:
+            raise Refused(Code.INTERNAL, f"the worker did not answer with {content}")
+        return item
+
+    async def query(self, record: Record) -> job_pb2.Job:
+        """Return what the worker knows about one job."""
+        job = (await self.reply(query_by_key(record.key), "query_one")).query_one.job
+        self.known_jobs.learn_job(job)
+        return job
+
+    async def acknowledged(self, exchange: Exchange, records: Sequence[Record]) -> None:
+        """Wait until a start or stop is acknowledged; after that its reports contain the ends of these jobs. Raises the refusal."""
+        if await self.connection.next(exchange) is None:
+            raise Refused(Code.INTERNAL, "the worker ended the request without acknowledging it")
+        if exchange.verb == "start":
+            for record in records:
+                record.state = record.state or State.QUEUED
+        if exchange.is_stream:
+            self._watches += 1
+            for record in records:
+                record.watch = exchange
+            self.connection.on_news(exchange, weakly(self._reported, exchange))
+            self._reported(exchange)
+
+    def _reported(self, exchange: Exchange) -> None:
+        if self.connection.closed:
+            return
+        while (item := self.connection.take(exchange)) is not None:
+            if isinstance(item, request_pb2.Reply) and item.HasField("reports"):
+                self.known_jobs.learn_reports(item.reports)
+        if exchange.ended:
+            self._watches -= 1
+            self.connection.forget(exchange)
+            self.ends.watch_ended(exchange)
+
+    async def list_jobs(self, wanted: request_pb2.List, limit: int | None = None) -> AsyncIterator[JobInfo]:
+        """Iterate over the jobs that a request lists, page by page, at most so many; between two pages nothing is open."""
+        left = limit
+        while left is None or left > 0:
+            await self.connection.open()
+            filters.demand(wanted, (await self.connection.hello()).features)
+            # Cut to what a page holds by the worker.
+            wanted.limit = min(left or 0, LARGEST_PAGE)
+            reply = (await self.reply(request_pb2.Request(list=wanted), "list")).list
+            jobs = reply.jobs[:left]
+            for job in jobs:
+                yield job_info(job)
+            if not reply.next_page:
+                return
+            wanted.page = reply.next_page
+            left = None if left is None else left - len(jobs)
+
+    # --- what outlives its caller
+
+    def go_on_with(self, rest: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run this to its end, also if its caller is cancelled; `close` waits for it."""
+        task = asyncio.get_running_loop().create_task(rest)
+        self._rest.add(task)
+        task.add_done_callback(self._rest.discard)
+        return task
+
+    async def close(self) -> None:
+        """Wait for what goes on, and close the connection."""
+        try:
+            while self._rest and not self.connection.closed:
+                await asyncio.wait([*self._rest])
+        finally:
+            self.ends.close()
+            self.connection.close()
