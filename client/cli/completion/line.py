@@ -21,10 +21,11 @@ ROLE = "ROLE"
 SIGNAL = "SIGNAL"
 VARIABLE = "variable"
 SHELL = "SHELL"
+STATE = "STATE"
 CURSOR = "CURSOR"
 FILE = "FILE"
 DIR = "DIR"
-_KINDS = {JOB, BATCH, ROLE, SIGNAL, SHELL, CURSOR, FILE, DIR}
+_KINDS = {JOB, BATCH, ROLE, SIGNAL, SHELL, STATE, CURSOR, FILE, DIR}
 # The first argument of these is a name that exists; elsewhere NAME is a new one.
 _NAMES_A_CONTEXT = {"jobwire context use", "jobwire context rm"}
 

@@ -82,6 +82,12 @@ def _signals() -> Iterator[Word]:
     yield from (Word(signal.name) for signal in Signals)
 
 
+def _states() -> Iterator[Word]:
+    from ....schemas.job import State  # noqa: PLC0415 -- as above
+
+    return (Word(state.name.lower()) for state in State)
+
+
 def _roles() -> Iterator[Word]:
     from ....keys.rights import ROLES  # noqa: PLC0415 -- as above
 
@@ -92,6 +98,7 @@ _FIXED: dict[str, Callable[[], Iterable[Word]]] = {
     line.CONTEXT: _contexts,
     line.ROLE: _roles,
     line.SIGNAL: _signals,
+    line.STATE: _states,
     line.VARIABLE: lambda: map(Word, sorted(os.environ)),
     line.SHELL: lambda: map(Word, _SHELLS),
     line.CURSOR: lambda: _CURSORS,

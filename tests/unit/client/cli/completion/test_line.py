@@ -76,6 +76,7 @@ def test_an_option_is_offered_once_unless_it_can_be_repeated() -> None:
     assert offered("stop", "--gra") == ["--grace"]
     assert offered("keys", "add", "a", "b", "--role=ad") == ["--role=admin"]
     assert offered("work") == ["worker"]
+    assert offered("list", "--state", "") == ["queued", "running", "stopping", "finished"]
     assert "TERM" in offered("signal", "x", "")
     assert offered("signal", "x", "SIGTER") == ["SIGTERM"]
 
