@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ...schemas.job import Pick, State
 from ...schemas.naming import parse_id, parse_typed
@@ -11,6 +11,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..library.client import Client
 from ..library.job import Job
 from ..library.results import JobInfo
+from .runs import Run, find_run, jobs_of, unfinished_jobs_of
 
 _Found = TypeVar("_Found", Job, JobInfo)
 
@@ -60,12 +61,32 @@ def one_unfinished_job(client: Client, name: str) -> Job:
         return client.job_by_key(*named[0].key)
 
 
-def chosen_jobs(client: Client, names: Iterable[str], one: Callable[[Client, str], Job] = one_job) -> list[Job]:
-    """Return the jobs of these names, as `one` finds them. The name of a batch means all jobs of its newest run, a run id of that run.
+class Named(NamedTuple):
+    """What one argument names: a job, or some jobs of a run of a batch."""
+
+    jobs: list[Job]
+    run: Run | None = None
+
+
+def named_jobs(client: Client, names: Iterable[str], one: Callable[[Client, str], Job] = one_job) -> list[Named]:
+    """Return what each of these names means: the job, as `one` finds it, or else all jobs of the run, or of the batch's newest run.
 
     Raises Refused as `one` does.
     """
-    return _unique(job for name in names for job in _job_or_batch(client, name, one, _newest_run))
+    return [_named(client, name, one, lambda run: jobs_of(client, run)) for name in names]
+
+
+def named_unfinished_jobs(client: Client, names: Iterable[str]) -> list[Named]:
+    """Return what each of these names means: the job, or else those jobs of a run, or of a batch, that have not ended.
+
+    Raises Refused as `one_unfinished_job` does.
+    """
+    return [_named(client, name, one_unfinished_job, lambda run: unfinished_jobs_of(client, run)) for name in names]
+
+
+def chosen_jobs(client: Client, names: Iterable[str], one: Callable[[Client, str], Job] = one_job) -> list[Job]:
+    """Return all the jobs of `named_jobs`, each once."""
+    return unique(job for named in named_jobs(client, names, one) for job in named.jobs)
 
 
 def chosen_infos(client: Client, names: Iterable[str]) -> list[JobInfo]:
@@ -73,23 +94,19 @@ def chosen_infos(client: Client, names: Iterable[str]) -> list[JobInfo]:
 
     The name of a batch means all jobs of its newest run, a run id all jobs of that run. Raises Refused as `only_job` does.
     """
-    return _unique(info for name in names for info in _info_or_batch(client, name))
-
-
-def unfinished_jobs(client: Client, names: Iterable[str]) -> list[Job]:
-    """Return the jobs of these names. The name or run id of a batch means all its jobs that have not ended.
-
-    Raises Refused as `one_unfinished_job` does.
-    """
-    return _unique(job for name in names for job in _job_or_batch(client, name, one_unfinished_job, _unfinished))
+    return unique(info for name in names for info in _infos(client, name))
 
 
 def running_jobs(client: Client, names: Iterable[str]) -> list[Job]:
     """Return the jobs of these names. The name or run id of a batch means all its running jobs.
 
-    Raises Refused as `one_job` does.
+    Raises Refused as `one_unfinished_job` does.
     """
-    return _unique(job for name in names for job in _job_or_batch(client, name, one_unfinished_job, _running))
+
+    def running(run: Run) -> Iterator[JobInfo]:
+        return (info for info in unfinished_jobs_of(client, run) if info.state is State.RUNNING)
+
+    return unique(job for name in names for job in _named(client, name, one_unfinished_job, running).jobs)
 
 
 def batch_named(typed: str) -> str | bytes:
@@ -101,6 +118,15 @@ def batch_named(typed: str) -> str | bytes:
         return typed
 
 
+def checked(typed: str) -> str:
+    """Return what was typed, if it can name a job or a batch.
+
+    Raises Refused(INVALID_ARGUMENT).
+    """
+    _check(typed)
+    return typed
+
+
 def _check(typed: str) -> None:
     # Checked here, because text that is not UTF-8 cannot even be sent.
     try:
@@ -109,48 +135,35 @@ def _check(typed: str) -> None:
         raise Refused(Code.INVALID_ARGUMENT, str(error)) from None
 
 
-def _job_or_batch(
-    client: Client, name: str, find: Callable[[Client, str], Job], of_interest: Callable[[list[JobInfo]], list[JobInfo]]
-) -> Iterator[Job]:
+def _named(client: Client, name: str, one: Callable[[Client, str], Job], of_run: Callable[[Run], Iterator[JobInfo]]) -> Named:
     try:
-        yield find(client, name)
+        return Named([one(client, name)])
     except Refused as refused:
-        yield from (client.job_by_key(*info.key) for info in of_interest(_jobs_of_batch(client, name, refused)))
+        run = run_instead(client, name, refused)
+    return Named([client.job_by_key(*info.key) for info in of_run(run)], run)
 
 
-def _info_or_batch(client: Client, name: str) -> Iterator[JobInfo]:
+def _infos(client: Client, name: str) -> Iterator[JobInfo]:
     _check(name)
     try:
         yield client.info(name)
     except Refused as refused:
-        yield from _newest_run(_jobs_of_batch(client, name, refused))
+        yield from jobs_of(client, run_instead(client, name, refused))
 
 
-def _jobs_of_batch(client: Client, name: str, refused: Refused) -> list[JobInfo]:
-    """Return the jobs of a batch whose name is that of no job.
+def run_instead(client: Client, name: str, refused: Refused) -> Run:
+    """Return the run that a name means which is that of no job.
 
-    Raises `refused`, which says so, if there is no such batch either.
+    Raises `refused`, which says so, if there is no such run either.
     """
     if refused.code is not Code.NOT_FOUND:
         raise refused
-    found = list(client.list(all=True, batch=batch_named(name)))
-    if not found:
-        raise refused
-    return found
+    try:
+        return find_run(client, name)
+    except Refused as none:
+        raise (refused if none.code is Code.NOT_FOUND else none) from None
 
 
-def _unfinished(found: list[JobInfo]) -> list[JobInfo]:
-    return [info for info in found if info.outcome is None]
-
-
-def _running(found: list[JobInfo]) -> list[JobInfo]:
-    return [info for info in found if info.state is State.RUNNING]
-
-
-def _newest_run(found: list[JobInfo]) -> list[JobInfo]:
-    newest = found[-1].batch
-    return [info for info in found if info.batch == newest]
-
-
-def _unique(jobs: Iterable[_Found]) -> list[_Found]:
+def unique(jobs: Iterable[_Found]) -> list[_Found]:
+    """Return each job once."""
     return list({job.key: job for job in jobs}.values())

@@ -15,7 +15,8 @@ from ...library.results import JobInfo
 from ..arguments import Json, parse_count, understanding, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..job_names import batch_named
+from ..job_names import batch_named, checked
+from ..runs import find_run
 from ..terminal.job_columns import BY_DEFAULT, COLUMNS, JobTable, on_a_terminal
 from ..terminal.json_lines import job_record
 from ..terminal.screen import is_terminal, say, write_json
@@ -38,6 +39,10 @@ _ALIVE = frozenset(State) - {State.FINISHED}
 
 def list_jobs(  # noqa: PLR0913 -- one for each option
     ctx: typer.Context,
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[BATCH]", help="All jobs of the newest run of this batch, or of the run of this id."),
+    ] = None,
     *,
     everything: Annotated[bool, typer.Option("-a", "--all", help="Include jobs that have ended.")] = False,
     state: Annotated[
@@ -76,11 +81,15 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
         raise BadInput("--json prints every field: it cannot be combined with --columns and --header")
     if name is not None and (problem := name_problem(name)):
         raise BadInput(f"--name: {problem}")
+    if run is not None and batch is not None:
+        raise BadInput("BATCH and --batch cannot be combined: both choose a batch")
     labels, begin, end = _labels(label or []), _moment("--since", since), _moment("--until", until)
     with client(ctx) as connected:
+        meant = None if run is None else find_run(connected, checked(run))
         jobs: Iterable[JobInfo] = connected.list(
-            all=everything,
-            batch=None if batch is None else batch_named(batch),
+            all=everything or run is not None,
+            batch=meant.batch.id if meant else None if batch is None else batch_named(batch),
+            owner=meant.owner if meant else None,
             states=states,
             failed=failed,
             name=name or "",
@@ -98,7 +107,7 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
         if not some and batch is not None:
             _demand_batch(connected, batch)
     if not some:
-        default = not (everything or states or failed)
+        default = not (everything or states or failed or run)
         say("no job is queued or running; jobwire list -a includes those that have ended" if default else "no matching jobs")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -15,7 +16,7 @@ from .. import exit_status
 from ..arguments import JobName, parse_count, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..job_names import one_job
+from ..job_names import named_jobs
 from ..terminal.copying import Copy, step
 from ..terminal.outlet import Outlet
 from ..terminal.screen import is_terminal, say
@@ -40,7 +41,8 @@ def logs(
     """Print the output of a job, byte for byte.
 
     Its standard output goes to standard output, its standard error to standard error, and nothing is added. --from and --bytes apply to
-    each of the two. Ctrl-C ends only this command.
+    each of the two. A run id, or the name of a batch for its newest run, means all its jobs, one after the other. Ctrl-C ends only this
+    command.
     """
     if tail is not None and start is not None:
         raise BadInput("--tail and --from cannot be combined: each sets where to start")
@@ -49,24 +51,46 @@ def logs(
     most = understood("--bytes", parse_size, length)
     streams: list[_Stream] = ["stdout"] if stdout and not stderr else ["stderr"] if stderr and not stdout else ["stdout", "stderr"]
     with client(ctx) as connected:
-        job = one_job(connected, name)
-        copies = []
-        for stream in streams:
-            _, size = job.read_range(stream, 0, 0)
-            begin = first if lines is None else _last_lines(job, stream, lines, size)
-            ends = [end for end in (None if follow else size, None if most is None else begin + most) if end is not None]
-            upto = min(ends, default=None)
-            if upto is None or begin < upto:
-                copies.append(_copy(job, stream, begin, upto))
-        _write(connected, copies)
-        # Known from the query; after following the log, from its end.
-        outcome = job.info().outcome if follow and job.outcome is None else job.outcome
-        if outcome is not None and not outcome.is_whole:
-            say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
-            raise exit_status.Ending(exit_status.OWN_FAILURE)
-        if outcome is not None and outcome.kind is OutcomeKind.OVER_LIMIT and is_terminal(STDERR):
-            # Who looks at it would take it for all that the job had to say.
-            say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
+        (named,) = named_jobs(connected, [name])
+        is_whole = True
+        for job in named.jobs:
+            if named.run is not None and is_terminal(STDOUT):
+                say(f"job {short_id(job.key.id)}:")
+            is_whole &= _show(connected, job, Part(streams, first, lines, most, follow=follow))
+    if not is_whole:
+        raise exit_status.Ending(exit_status.OWN_FAILURE)
+
+
+class Part(NamedTuple):
+    """Which part of a job's output is shown."""
+
+    streams: Sequence[_Stream]
+    first: int
+    lines: int | None
+    most: int | None
+    follow: bool
+
+
+def _show(connected: Client, job: Job, part: Part) -> bool:
+    """Print the output of one job, and return whether the log is complete."""
+    copies = []
+    for stream in part.streams:
+        _, size = job.read_range(stream, 0, 0)
+        begin = part.first if part.lines is None else _last_lines(job, stream, part.lines, size)
+        ends = [end for end in (None if part.follow else size, None if part.most is None else begin + part.most) if end is not None]
+        upto = min(ends, default=None)
+        if upto is None or begin < upto:
+            copies.append(_copy(job, stream, begin, upto))
+    _write(connected, copies)
+    # Known from the query; after following the log, from its end. A job of a run was not queried.
+    outcome = job.outcome if job.outcome is not None or (job.state is not None and not part.follow) else job.info().outcome
+    if outcome is not None and not outcome.is_whole:
+        say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
+        return False
+    if outcome is not None and outcome.kind is OutcomeKind.OVER_LIMIT and is_terminal(STDERR):
+        # Who looks at it would take it for all that the job had to say.
+        say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
+    return True
 
 
 def _copy(job: Job, stream: _Stream, begin: int, upto: int | None) -> Copy:

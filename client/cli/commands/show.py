@@ -2,35 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import typer
 
 from ....schemas.naming import format_id, short_id, signal_name
+from ....schemas.refusal import Refused
 from ....schemas.text.sizes import format_limit, format_size
 from ...batch.octets import to_text
 from ...library.client import Client
 from ...library.results import JobInfo
 from ..arguments import JobNames, Json
 from ..chosen_context import client
-from ..job_names import one_job_info
-from ..terminal.json_lines import job_record
+from ..job_names import one_job_info, run_instead
+from ..runs import Run, counted, jobs_of
+from ..terminal.json_lines import job_record, run_record
 from ..terminal.last_lines import last_lines
 from ..terminal.screen import duration, local_time, write, write_json
 from ..terminal.sentences import command_line, failed, how_it_ended
 
 _LAST_LINES = 10
+# Of a run; each of them takes a request.
+_MOST_FAILURES = 10
 
 
 def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:
-    """Show the details of jobs, including why one is waiting or failed."""
+    """Show the details of jobs, including why one is waiting or failed.
+
+    A run id, or the name of a batch for its newest run, shows how many of its jobs wait, run and failed, the longest, and why jobs failed.
+    """
     with client(ctx) as connected:
         for number, name in enumerate(names):
-            job = one_job_info(connected, name)
+            if number and not json:
+                write("")
+            try:
+                job = one_job_info(connected, name)
+            except Refused as refused:
+                _show_run(connected, run_instead(connected, name, refused), json=json)
+                continue
             if json:
                 write_json(job_record(job))
             else:
-                if number:
-                    write("")
                 _describe(connected, job)
+
+
+def _show_run(connected: Client, run: Run, *, json: bool) -> None:
+    count = counted(jobs_of(connected, run))
+    if json:
+        write_json(run_record(run.batch, run.owner, run.owner_name, count))
+        return
+    write(str(run))
+    facts = {
+        "jobs": f"{count.jobs}: {count}",
+        "parallel": str(run.batch.parallel or ""),
+        "owner": run.owner_name,
+        "queued": local_time(count.queued_at_us),
+        "ended": local_time(count.ended_at_us) if count.ended_at_us else "",
+        "longest": ", ".join(f"{short_id(job.key.id)} {_title(job)} {duration(job.lasted_us)}" for job in count.longest),
+    }
+    _write_facts(facts)
+    if count.failures:
+        write("  failed:")
+    for job in count.failures[:_MOST_FAILURES]:
+        write(f"    {short_id(job.key.id)} {_title(job)}: {how_it_ended(job.outcome) if job.outcome else ''}")
+        for line in last_lines(connected.job_by_key(*job.key).tail("stderr", 1), 1):
+            write(f"      {line}")
+    if (more := len(count.failures) - _MOST_FAILURES) > 0:
+        write(f"    and {more} more: jobwire list {run.id} --failed")
+
+
+def _title(job: JobInfo) -> str:
+    return job.name or command_line(job.argv)
+
+
+def _write_facts(facts: Mapping[str, str]) -> None:
+    for name, fact in facts.items():
+        if fact:
+            write(f"  {name:<12} {fact}")
 
 
 def _describe(connected: Client, job: JobInfo) -> None:
@@ -55,9 +103,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "used": _use(job),
         "wrote": _written(job),
     }
-    for name, fact in facts.items():
-        if fact:
-            write(f"  {name:<12} {fact}")
+    _write_facts(facts)
     if job.outcome is not None and failed(job.outcome):
         last = last_lines(connected.job_by_key(*job.key).tail("stderr", _LAST_LINES), _LAST_LINES)
         if last:

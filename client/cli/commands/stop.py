@@ -12,9 +12,10 @@ from ...batch.job_options import parse_signal
 from ..arguments import JobNames, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..job_names import unfinished_jobs
+from ..job_names import named_unfinished_jobs, unique
+from ..runs import unfinished_title
 from ..terminal.screen import say
-from ..terminal.sentences import how_it_ended
+from ..terminal.sentences import how_it_ended, how_many_jobs
 
 
 def stop(
@@ -39,16 +40,21 @@ def stop(
     number = understood("--signal", parse_signal, signal)
     grace_ms = 0 if now else understood("--grace", parse_duration, grace)
     with client(ctx) as connected:
-        found = unfinished_jobs(connected, names)
-        jobs = [job for job in found if job.outcome is None]
-        for job in found:
-            if job.outcome is not None:
-                say(f"job {short_id(job.key.id)} has already ended: {how_it_ended(job.outcome)}")
-        if not found:
-            say(f"all jobs of {' and '.join(names)} have already ended")
-        if not jobs:
+        found = named_unfinished_jobs(connected, names)
+        for named in found:
+            if named.run is not None:
+                if not named.jobs:
+                    say(f"all jobs of {unfinished_title(named.run)} have already ended")
+            elif (outcome := named.jobs[0].outcome) is not None:
+                say(f"job {short_id(named.jobs[0].key.id)} has already ended: {how_it_ended(outcome)}")
+        stopped = [(named.run, jobs) for named in found if (jobs := [job for job in named.jobs if job.outcome is None])]
+        if not stopped:
             return
-        connected.stop(jobs, signal=number, grace=None if grace_ms is None else grace_ms / 1000)
-        for job in jobs:
-            if job.outcome is not None:
-                say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
+        connected.stop(
+            unique(job for _, jobs in stopped for job in jobs), signal=number, grace=None if grace_ms is None else grace_ms / 1000
+        )
+        for run, jobs in stopped:
+            if run is not None:
+                say(f"{unfinished_title(run)}: {how_many_jobs(len(jobs))} stopped")
+            elif (outcome := jobs[0].outcome) is not None:
+                say(f"job {short_id(jobs[0].key.id)}: {how_it_ended(outcome)}")

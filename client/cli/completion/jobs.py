@@ -12,7 +12,7 @@ from .line import Word
 UNFINISHED = {"jobwire stop", "jobwire signal", "jobwire wait", "jobwire pause", "jobwire resume"}
 ENDED = {"jobwire forget"}
 # Commands that take the name or run id of a batch for its jobs.
-TAKE_A_BATCH = {"jobwire stop", "jobwire pause", "jobwire resume", "jobwire forget", "jobwire wait", "jobwire events"}
+TAKE_A_BATCH = {f"jobwire {name}" for name in ("stop", "pause", "resume", "forget", "wait", "events", "show", "logs")}
 _LONGEST_ABOUT = 60
 _STATES = {job_pb2.STATE_QUEUED: "queued", job_pb2.STATE_RUNNING: "running", job_pb2.STATE_STOPPING: "stopping"}
 

@@ -12,6 +12,9 @@ An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, 
 An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, finished, adopted), `at`, `id`, `owner`, `name`, `labels`,
 `batch` (run id or null), `attempt`, `process`, `pid`, `sentence` (or null) and `outcome` (in finished, else null).
 
+A run (`show` of one) has `run` (its id), `name`, `parallel`, `owner`, `owner_name`, `jobs` (how many), `queued`, `running`, `ok`, `failed`,
+`queued_at`, `ended_at` (null until all have ended), `longest` and `failures` (ids, at most three and all of them).
+
 Times are ISO 8601 in UTC with microseconds. Bytes of an argument or path that are not UTF-8 are lone surrogates, as in Python's
 surrogateescape, whatever the locale.
 """
@@ -25,7 +28,8 @@ from ....keys.identity import format_public
 from ....schemas.job import Outcome, exit_status
 from ....schemas.naming import format_id
 from ...batch.octets import to_text
-from ...library.results import Event, JobInfo
+from ...library.results import BatchInfo, Event, JobInfo
+from ..runs import Count
 
 Record = dict[str, Any]
 
@@ -57,6 +61,26 @@ def job_record(job: JobInfo) -> Record:
         "paused": job.paused,
         "waits_for": job.waits_for or None,
         "outcome": outcome_record(job.outcome),
+    }
+
+
+def run_record(batch: BatchInfo, owner: bytes, owner_name: str, count: Count) -> Record:
+    """Return the record of a run."""
+    return {
+        "run": format_id(batch.id),
+        "name": batch.name,
+        "parallel": batch.parallel,
+        "owner": format_public(owner),
+        "owner_name": owner_name,
+        "jobs": count.jobs,
+        "queued": count.queued,
+        "running": count.running,
+        "ok": count.ok,
+        "failed": len(count.failures),
+        "queued_at": time_text(count.queued_at_us),
+        "ended_at": time_text(count.ended_at_us),
+        "longest": [job.id for job in count.longest],
+        "failures": [job.id for job in count.failures],
     }
 
 

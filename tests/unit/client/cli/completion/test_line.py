@@ -30,7 +30,7 @@ from jobwire.client.cli.completion.words import find_words
         (["stop", "--signal=T"], line.SIGNAL, "T"),
         (["stop", "-"], line.FLAG, "-"),
         (["stop", "--", "-"], line.JOB, "-"),
-        (["list", ""], line.FLAG, ""),
+        (["list", ""], line.BATCH, ""),
         (["list", "--batch", "n"], line.BATCH, "n"),
         (["batch", "f"], line.FILE, "f"),
         (["batch", "--lines", "-"], line.FLAG, "-"),

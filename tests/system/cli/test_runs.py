@@ -1,0 +1,75 @@
+"""A run of a batch, where a command takes one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from home import Home
+
+JOBS = """
+[batch]
+name = "nightly"
+parallel = 2
+[[job]]
+name = "good"
+argv = ["echo", "fine"]
+[[job]]
+name = "bad"
+argv = ["sh", "-c", "echo part; echo one >&2; echo no such customer >&2; exit 3"]
+"""
+
+
+@pytest.fixture
+def run(home: Home, tmp_path: Path) -> str:
+    """Return the id of the second of two runs of a batch, one of whose jobs failed."""
+    (tmp_path / "jobs.toml").write_text(JOBS)
+    home.jobwire("batch", str(tmp_path / "jobs.toml"), status=1)
+    home.jobwire("batch", str(tmp_path / "jobs.toml"), status=1)
+    return str(home.records("show", "bad")[0]["batch"]["id"])
+
+
+def test_a_run_is_shown_with_counts_and_with_the_last_line_of_each_failure(home: Home, run: str) -> None:
+    shown = home.jobwire("show", "nightly").stdout.decode()
+    assert shown == home.jobwire("show", run).stdout.decode()
+    assert shown == home.jobwire("show", f"{home.name}/nightly").stdout.decode()
+    lines = [line.strip() for line in shown.splitlines()]
+    assert lines[:3] == [f"run {run} (nightly)", "jobs         2: 1 ok, 1 failed", "parallel     2"]
+    assert lines[-2].endswith("bad: exited with status 3")
+    assert lines[-1] == "no such customer"
+    assert "longest      " in shown
+    record = home.records("show", "nightly")[0]
+    assert [record[name] for name in ("run", "name", "jobs", "queued", "running", "ok", "failed")] == [run, "nightly", 2, 0, 0, 1, 1]
+    assert len(record["failures"]) == 1
+    assert record["ended_at"] > record["queued_at"]
+
+
+def test_a_run_is_listed_waited_for_and_its_logs_follow_each_other(home: Home, run: str) -> None:
+    assert [job["name"] for job in home.records("list", "nightly")] == ["good", "bad"]
+    assert [job["name"] for job in home.records("list", run, "--failed")] == ["bad"]
+    assert len(home.records("list", "-a", "--batch", "nightly")) == 4
+    waited = home.jobwire("wait", "nightly", status=1).stderr.decode()
+    assert waited == f"jobwire: run {run} (nightly): 1 of 2 jobs failed; jobwire show {run} shows why\n"
+    for arguments in (["logs", "nightly"], ["logs", "-f", run]):
+        logs = home.jobwire(*arguments)
+        assert (logs.stdout, logs.stderr) == (b"fine\npart\n", b"one\nno such customer\n")
+    assert home.jobwire("logs", "nightly", "--tail", "1", "--stderr").stderr == b"no such customer\n"
+
+
+def test_a_stop_of_a_run_is_one_line_and_of_a_batch_all_its_runs(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "jobs.toml").write_text("[batch]\nname = 'long'\n" + "[[job]]\nargv = ['sleep', '600']\n" * 2)
+    first, _ = (home.jobwire("batch", "--no-wait", str(tmp_path / "jobs.toml")).stdout.decode().strip() for _ in range(2))
+    assert home.jobwire("stop", first).stderr.decode() == f"jobwire: run {first} (long): 2 jobs stopped\n"
+    assert home.jobwire("stop", first).stderr.decode() == f"jobwire: all jobs of run {first} (long) have already ended\n"
+    home.jobwire("batch", "--no-wait", str(tmp_path / "jobs.toml"))
+    assert home.jobwire("stop", "--now", "long").stderr == b"jobwire: batch long: 4 jobs stopped\n"
+    assert home.records("list") == []
+    assert json.loads(home.jobwire("show", "long", "--json").stdout)["failed"] == 2
+
+
+def test_what_is_neither_a_job_nor_a_run_is_refused(home: Home) -> None:
+    for arguments in (["show", "typo"], ["logs", "typo"], ["stop", "typo"], ["wait", "typo"]):
+        assert b"there is no job typo" in home.jobwire(*arguments, status=1).stderr
+    assert b"there is no job or batch typo" in home.jobwire("list", "typo", status=1).stderr
+    assert b"cannot be combined" in home.jobwire("list", "typo", "--batch", "typo", status=2).stderr
