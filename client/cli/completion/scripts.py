@@ -14,7 +14,7 @@ _jobwire() {
     type -P jobwire > /dev/null || program=@PROGRAM@
     mapfile -t answer < <(COMP_WORDBREAKS="$COMP_WORDBREAKS" "$program" __complete bash "${COMP_LINE:0:COMP_POINT}" 2> /dev/null)
     COMPREPLY=()
-    case ${answer[0]} in
+    case ${answer[0]-} in
         words) COMPREPLY=("${answer[@]:1}") ;;
         files) compopt -o default ;;
         folders) compopt -o dirnames ;;
@@ -44,7 +44,7 @@ _jobwire() {
     local -a answer texts shown
     (( $+commands[jobwire] )) || program=@PROGRAM@
     answer=("${(@f)$("$program" __complete zsh "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2> /dev/null)}")
-    case $answer[1] in
+    case ${answer[1]-} in
         words)
             for line in "${(@)answer[2,-1]}"; do
                 texts+=("${line%%$'\t'*}")
@@ -64,7 +64,7 @@ _jobwire() {
 if [[ $funcstack[1] == _jobwire ]]; then
     _jobwire "$@"
 else
-    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }
     compdef _jobwire jobwire
 fi
 """

@@ -29,6 +29,10 @@ def user(home: Home) -> Home:
     home.env |= {"HOME": str(home.folder), "PATH": f"{PROGRAM}:{home.env['PATH']}", "PS1": "> ", "PROMPT_COMMAND": ""}
     for shell in ("bash", "zsh", "fish"):
         home.jobwire("completion", "install", shell)
+    # Some people live with these.
+    for name, options in ((".bashrc", "set -u"), (".zshrc", "setopt nounset ksharrays")):
+        with (home.folder / name).open("a") as startup:
+            startup.write(f"{options}\n")
     return home
 
 
