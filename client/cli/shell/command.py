@@ -14,7 +14,8 @@ from .. import chosen_context, exit_status
 from ..completion import answer
 from ..completion.line import Wish
 from ..main import command_line
-from ..terminal.streams import STDIN, STDOUT, CannotWrite, ReaderGone
+from ..terminal.screen import say
+from ..terminal.streams import STDIN, STDOUT, CannotWrite, ReaderGone, is_output_lost
 from . import runs, sources
 from .prompt import prompted
 
@@ -55,14 +56,21 @@ def shell(
 
 
 def _run(words: Sequence[str], context: str | None, clients: chosen_context.OpenClients) -> int:
-    """Run one command as a process of its own would, and return its exit status."""
+    """Run one command as a process of its own would, and return its exit status.
+
+    Raises Ending if nothing can be printed any more.
+    """
     status = command_line([*(["--context", context] if context else []), *words])
     try:
         sys.stdout.flush()
     except ReaderGone:
         status = exit_status.READER_GONE
-    except CannotWrite:
-        status = status or exit_status.OWN_FAILURE
+    except CannotWrite as error:
+        say(str(error))
+        status = exit_status.OWN_FAILURE
+    if is_output_lost():
+        # The output of other commands would be lost without a word.
+        raise exit_status.Ending(status)
     if status == exit_status.OWN_FAILURE:
         # Perhaps the connection is of no use any more; the next command makes its own.
         clients.close()

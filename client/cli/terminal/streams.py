@@ -91,7 +91,8 @@ class _Stream(io.RawIOBase):
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._is_lost = False
+        # Something could not be written, and nothing is written any more.
+        self.is_lost = False
 
     def fileno(self) -> int:
         return self._fd
@@ -118,7 +119,7 @@ class _Stream(io.RawIOBase):
         there is nowhere to tell it.
         """
         try:
-            while not self._is_lost:
+            while not self.is_lost:
                 if count := write_some(self._fd, data):
                     return count
                 poll = select.poll()
@@ -126,7 +127,7 @@ class _Stream(io.RawIOBase):
                 poll.poll()
         except (ReaderGone, CannotWrite):
             # Only here: the descriptor stays what it is, for the output of a job may go there too, and must not vanish in silence.
-            self._is_lost = True
+            self.is_lost = True
             if self._fd != STDERR:
                 raise
         return memoryview(data).nbytes
@@ -138,6 +139,12 @@ def open_streams() -> None:
     sys.stdin = io.TextIOWrapper(io.BufferedReader(_Stream(STDIN)), _encoding(sys.stdin), "surrogateescape")
     sys.stdout = _writer(STDOUT, sys.stdout, is_prompt=os.isatty(STDOUT))
     sys.stderr = _writer(STDERR, sys.stderr, is_prompt=True)
+
+
+def is_output_lost() -> bool:
+    """Return whether something could not be written to the standard output; whatever is printed after that is dropped."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return isinstance(raw, _Stream) and raw.is_lost
 
 
 def _writer(fd: int, replaced: TextIO, *, is_prompt: bool) -> TextIO:

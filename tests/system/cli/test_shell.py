@@ -52,6 +52,21 @@ def test_ctrl_c_ends_the_command_and_then_the_shell(home: Home, tmp_path: Path) 
     assert shell.returncode == 130
 
 
+def test_an_output_that_cannot_be_written_is_reported_once_and_ends_it(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "lines").write_text("context list\nsubmit -q -n never -- true\n")
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 -- a device
+        shell = home.start("shell", "--keep-going", str(tmp_path / "lines"), stdout=full)
+        _, err = shell.communicate(timeout=SECONDS)
+    assert (shell.returncode, err) == (125, b"jobwire: write error: the standard output cannot be written: No space left on device\n")
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as gone:
+        shell = home.start("shell", "--keep-going", str(tmp_path / "lines"), stdout=gone)
+        _, err = shell.communicate(timeout=SECONDS)
+    assert (shell.returncode, err) == (141, b"")
+    assert home.records("list", "-a") == []
+
+
 def test_at_a_terminal_a_prompt_goes_on_after_failures_and_keeps_a_history(home: Home, terminal: Callable[..., Terminal]) -> None:
     shell = terminal(home, "shell")
     shell.until("lab> ")
