@@ -28,7 +28,7 @@ from .decide import decide
 from .effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
 from .inputs import Accepted, Asked, Facts, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
 from .job import BatchRun, Job
-from .life import STORED
+from .life import STORED, WAITING
 from .state import State
 from .turn import Decision
 
@@ -121,7 +121,10 @@ class Desk:
 
     def why_waiting(self, job: Job) -> str:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""
-        return self._state.why_waiting(job)
+        why = self._state.why_waiting(job)
+        if why and job.attempt.phase in WAITING and self._state.queue.is_full:
+            why += self._watchers.inner_waits.about(job.key, self._state.queue.running, self._state.holds_slot)
+        return why
 
     def now_us(self) -> int:
         """Return the date of this moment, as events and jobs get it."""

@@ -59,6 +59,11 @@ class Queue:
         return sum(owner.waiting for owner in self._owners.values())
 
     @property
+    def is_full(self) -> bool:
+        """Whether all slots are in use."""
+        return self.running >= self.slots
+
+    @property
     def room(self) -> int:
         """How many slots are free for new jobs, if no waiting job is held up by its batch."""
         return max(0, self.slots - self.running - len(self))
@@ -134,7 +139,7 @@ class Queue:
             return f"its batch runs {_jobs(lane.running)} at once, as many as it may"
         if not self._may_run_more(key.owner, owner):
             return f"its owner runs {_jobs(owner.running)} at once, as many as the roster allows"
-        return f"all {self.slots} slots are in use" if self.running >= self.slots else "it is about to start"
+        return f"all {self.slots} slots are in use" if self.is_full else "it is about to start"
 
     def _may_run_more(self, public: bytes, owner: _Owner) -> bool:
         most = self._most_of(public)

@@ -12,7 +12,7 @@ from ..store.writes import AddJobs, ChangeJobs
 from .effects import Reply
 from .inputs import Start
 from .job import Job, StopOrder
-from .life import WAITING, Phase
+from .life import WAITING, WITH_ENGINE, Phase
 from .pauses import Pauses
 from .queue import Queue
 
@@ -56,6 +56,11 @@ class State:
     def waiting_of(self, owner: bytes) -> int:
         """Return how many jobs of this owner wait, including those that are being written."""
         return self.queue.waiting_of(owner) + self.arriving[owner]
+
+    def holds_slot(self, key: JobKey) -> bool:
+        """Return whether a job is in one of the slots."""
+        job = self.live.get(key)
+        return job is not None and job.attempt.phase in WITH_ENGINE
 
     def why_waiting(self, job: Job) -> str:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""

@@ -37,6 +37,8 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
     request = call.request.start
     if request.watch:
         call.demand_stream()
+    if request.within and len(request.within) != ID_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, f"the id of the job within which it waits has {ID_BYTES} bytes, not {len(request.within)}")
     asked: list[Asked] = []
     batch = _read_batch(request)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ...schemas.generated import request_pb2
+from ...schemas.naming import JobKey
 from ..desk.job import Job
 from ..engine import Engine
 from ..fairness.turns import Turns
@@ -20,9 +21,13 @@ def watch(
     call: Call, watchers: Watchers, engine: Engine, turns: Turns, jobs: Sequence[Job], asked: request_pb2.Start | request_pb2.Stop
 ) -> None:
     """Open the stream that reports these jobs until all have finished; for a start also when each has started."""
+    outer = JobKey(call.member.key, asked.within) if isinstance(asked, request_pb2.Start) and asked.within else None
+    inner = [job.key for job in jobs]
 
     def ended() -> None:
         call.stream_ended()
+        if outer is not None:
+            watchers.inner_waits.end(outer, inner)
         for job in jobs:
             watchers.unwatch(job, reports)
 
@@ -38,6 +43,8 @@ def watch(
         ended=ended,
     )
     call.open_stream(reports)
+    if outer is not None:
+        watchers.inner_waits.begin(outer, inner)
     reports.expect(len(jobs))
     for job in jobs:
         watchers.watch(job, reports)

@@ -13,6 +13,7 @@ from typing import ParamSpec, Protocol
 from ...schemas.naming import JobKey
 from ..desk.job import Job
 from ..desk.life import END_AWAITED, START_TOLD, Phase
+from .inner_waits import InnerWaits
 
 _log = logging.getLogger(__name__)
 _Given = ParamSpec("_Given")
@@ -44,6 +45,7 @@ class Watchers:
     def __init__(self) -> None:
         self._watching: defaultdict[JobKey, list[Watcher]] = defaultdict(list)
         self._touched: dict[Watcher, None] = {}
+        self.inner_waits = InnerWaits()
 
     def __len__(self) -> int:
         """Return how many jobs are watched."""

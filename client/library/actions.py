@@ -5,12 +5,13 @@ A request names at most a thousand jobs. More jobs are split into several reques
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ...schemas.frames import MOST_KEYS
 from ...schemas.generated import request_pb2
-from ...schemas.naming import JobKey
+from ...schemas.naming import JobKey, parse_id
 from ...schemas.spec import JobSpec
 from ...schemas.wire_codec import key_to_wire
 from .known_jobs import Record
@@ -30,12 +31,20 @@ def start_request(
 
     Raises `Refused(INVALID_ARGUMENT)` for a job that cannot be encoded.
     """
-    wanted = request_pb2.Start(watch=watch, tail_lines=tail_lines)
+    wanted = request_pb2.Start(watch=watch, tail_lines=tail_lines, within=_surrounding_job() if watch else b"")
     if batch is not None:
         wanted.batch.id, wanted.batch.name, wanted.batch.parallel = batch
     for job_id, spec in zip(ids, specs, strict=True):
         wanted.jobs.append(request_pb2.NewJob(id=job_id, spec=encode(spec)))
     return request_pb2.Request(start=wanted)
+
+
+def _surrounding_job() -> bytes:
+    """Return the id of the job in which this process runs; empty if it runs in none."""
+    try:
+        return parse_id(os.environ.get("JOBWIRE_JOB_ID", ""))
+    except ValueError:
+        return b""
 
 
 def stop_requests(

@@ -319,20 +319,22 @@ class NewJob(_message.Message):
     def __init__(self, id: _Optional[bytes] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ...) -> None: ...
 
 class Start(_message.Message):
-    __slots__ = ("jobs", "batch", "watch", "tail_lines", "credit_messages", "first_store")
+    __slots__ = ("jobs", "batch", "watch", "tail_lines", "credit_messages", "first_store", "within")
     JOBS_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
     WATCH_FIELD_NUMBER: _ClassVar[int]
     TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
     CREDIT_MESSAGES_FIELD_NUMBER: _ClassVar[int]
     FIRST_STORE_FIELD_NUMBER: _ClassVar[int]
+    WITHIN_FIELD_NUMBER: _ClassVar[int]
     jobs: _containers.RepeatedCompositeFieldContainer[NewJob]
     batch: _job_pb2.Batch
     watch: bool
     tail_lines: int
     credit_messages: int
     first_store: bytes
-    def __init__(self, jobs: _Optional[_Iterable[_Union[NewJob, _Mapping]]] = ..., batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., watch: _Optional[bool] = ..., tail_lines: _Optional[int] = ..., credit_messages: _Optional[int] = ..., first_store: _Optional[bytes] = ...) -> None: ...
+    within: bytes
+    def __init__(self, jobs: _Optional[_Iterable[_Union[NewJob, _Mapping]]] = ..., batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., watch: _Optional[bool] = ..., tail_lines: _Optional[int] = ..., credit_messages: _Optional[int] = ..., first_store: _Optional[bytes] = ..., within: _Optional[bytes] = ...) -> None: ...
 
 class Acknowledged(_message.Message):
     __slots__ = ("cursor", "known")
