@@ -22,8 +22,10 @@ def job_words(path: str, typed: str, jobs: Iterable[job_pb2.Job]) -> list[Word]:
 
     An id is offered for any job once it is typed, and so is `PID@START`. `jobs` are in the order in which they were queued.
     """
+    if "/" in typed:
+        return _of_an_owner(path, typed, jobs)
     found = [job for job in reversed(list(jobs)) if _is_meant(path, job)]
-    words = [Word("last", "your newest job")] if found and path not in ENDED else []
+    words = [Word("last", "the newest job")] if found and path not in ENDED else []
     for job in found:
         words += _names(typed, job)
     if path in TAKE_A_BATCH:
@@ -41,6 +43,13 @@ def batch_words(typed: str, jobs: Iterable[job_pb2.Job]) -> list[Word]:
             if not job.batch.name or (typed and run.startswith(typed)):
                 words.append(Word(run, f"run of {job.batch.name}" if job.batch.name else "run"))
     return _unique(words)
+
+
+def _of_an_owner(path: str, typed: str, jobs: Iterable[job_pb2.Job]) -> list[Word]:
+    """Return the names of one member's jobs, as `OWNER/NAME`."""
+    owner, _, name = typed.partition("/")
+    words = job_words(path, name, [job for job in jobs if job.owner_name == owner])
+    return [Word(f"{owner}/{word.text}", word.about) for word in words]
 
 
 def _is_meant(path: str, job: job_pb2.Job) -> bool:

@@ -58,7 +58,7 @@ def test_batches_are_offered_where_a_batch_means_its_jobs() -> None:
 
 def test_of_several_jobs_of_a_name_the_newest_explains_it_and_a_job_is_offered_once() -> None:
     found = job_words("jobwire show", "", [job(1, "x", FINISHED), job(2, "x")])
-    assert [(word.text, word.about.partition(":")[0]) for word in found] == [("last", "your newest job"), ("x", "running")]
+    assert [(word.text, word.about.partition(":")[0]) for word in found] == [("last", "the newest job"), ("x", "running")]
     wish = Wish("JOB", "", "jobwire stop", used=frozenset({"busy"}))
     assert [word.text for word in find_words(wish, lambda _: JOBS)] == ["last", "04040404", "held"]
 
@@ -66,3 +66,10 @@ def test_of_several_jobs_of_a_name_the_newest_explains_it_and_a_job_is_offered_o
 def test_a_name_that_cannot_be_typed_as_it_is_shown_is_left_out() -> None:
     jobs = [job(1, "a", batch="two words"), job(2, "b", batch="bell\x07"), job(3, "c", batch="fine")]
     assert [word.text for word in find_words(Wish("BATCH", ""), lambda _: jobs)] == ["fine"]
+
+
+def test_after_an_owner_only_jobs_of_this_member_are_offered() -> None:
+    hers, his = job(1, "nightly"), job(2, "daily")
+    hers.owner_name, his.owner_name = "ada", "bob"
+    assert texts("jobwire show", "ada/", [hers, his]) == ["ada/last", "ada/nightly"]
+    assert texts("jobwire show", "eve/", [hers, his]) == []
