@@ -19,7 +19,7 @@ from ..runs import Run, counted, jobs_of
 from ..terminal.json_lines import job_record, run_record
 from ..terminal.last_lines import last_lines
 from ..terminal.screen import duration, local_time, write, write_json
-from ..terminal.sentences import command_line, failed, how_it_ended
+from ..terminal.sentences import command_line, failed, how_it_ended, owner_of
 
 _LAST_LINES = 10
 # Of a run; each of them takes a request.
@@ -55,7 +55,7 @@ def _show_run(connected: Client, run: Run, *, json: bool) -> None:
     facts = {
         "jobs": f"{count.jobs}: {count}",
         "parallel": str(run.batch.parallel or ""),
-        "owner": run.owner_name,
+        "owner": owner_of(run.owner_name, run.owner),
         "queued": local_time(count.queued_at_us),
         "ended": local_time(count.ended_at_us) if count.ended_at_us else "",
         "longest": ", ".join(f"{short_id(job.key.id)} {_title(job)} {duration(job.lasted_us)}" for job in count.longest),
@@ -95,7 +95,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "stop": _stop(job),
         "linger": "processes that it leaves behind continue" if spec.linger else "",
         "batch": f"{job.batch.name} run {format_id(job.batch.id)}".strip() if job.batch else "",
-        "owner": job.owner_name,
+        "owner": owner_of(job.owner_name, job.key.owner),
         "process": job.process or "",
         "queued": local_time(job.queued_at_us),
         "started": local_time(job.started_at_us) if job.started_at_us else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
+from ....keys.identity import fingerprint
 from ....schemas.job import Outcome, OutcomeKind, exit_status
 from ....schemas.naming import signal_name
 from ...batch.octets import to_text
@@ -49,6 +50,11 @@ def status_of(outcome: Outcome) -> int:
 def command_line(argv: Iterable[bytes]) -> str:
     """Return a command as one would type it into a shell."""
     return shlex.join(to_text(argument) for argument in argv)
+
+
+def owner_of(name: str, public: bytes) -> str:
+    """Return who owns a job: the name in the worker's roster, or the fingerprint of a key that is not there any more."""
+    return name or f"{fingerprint(public)}, not in the roster any more"
 
 
 def how_many_jobs(count: int) -> str:

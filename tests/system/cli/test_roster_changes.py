@@ -9,6 +9,8 @@ import pytest
 from daemons import Worker, wait_until
 from home import SECONDS, Home, read_until, select_line
 
+from jobwire.keys.identity import fingerprint
+
 
 def _alter(worker: Worker, name: str, role: str | None) -> str:
     """Change the role of a member, or (None) remove them; return the roster as it was."""
@@ -82,3 +84,16 @@ def test_every_command_that_waits_reports_that_the_member_was_removed(home: Home
             admin.job(job).stop(grace=0)
     shared_worker.roster.write_text(before)
     wait_until(lambda: home.jobwire("list", status=None).returncode == 0, "the roster is in force")
+
+
+def test_the_owner_of_a_job_who_was_removed_is_shown_by_the_fingerprint_of_their_key(own_home: Home, worker: Worker) -> None:
+    ada = worker.admit("ada", "submitter")
+    with worker.client(ada) as client:
+        job = client.submit(["true"], name="hers")
+        job.wait()
+    assert b"owner        ada\n" in own_home.jobwire("show", job.id).stdout
+    _alter(worker, "ada", None)
+    wait_until(lambda: not own_home.records("show", job.id)[0]["owner_name"], "the roster is in force")
+    shown = fingerprint(ada.public)
+    assert f"owner        {shown}, not in the roster any more\n".encode() in own_home.jobwire("show", job.id).stdout
+    assert f"\t{shown}\t".encode() in own_home.jobwire("list", "-a").stdout
