@@ -83,7 +83,7 @@ class Verbs(typer.core.TyperGroup):
         """Return a subcommand: as the help needs it, or itself once it was called."""
         if cmd_name not in VERBS:
             return None
-        if cmd_name not in self.commands:
+        if self.commands.get(cmd_name) is None:
             verb = VERBS[cmd_name]
             return typer.core.TyperCommand(cmd_name, help=verb.help, hidden=verb.hidden)
         return self.commands[cmd_name]
@@ -94,7 +94,7 @@ class Verbs(typer.core.TyperGroup):
             self.commands[args[0]] = load(args[0])
         else:
             # The refusal suggests one of these: only the names are used.
-            self.commands.update(dict.fromkeys(VERBS))  # type: ignore[arg-type] # reason: as said
+            self.commands = {**dict.fromkeys(VERBS), **self.commands}  # type: ignore[dict-item] # reason: as said
         return super().resolve_command(ctx, args)
 
 
@@ -158,8 +158,9 @@ def _root(
     ctx.obj = context
 
 
+@cache
 def root_command() -> Any:
-    """Return the command `jobwire`, for typer."""
+    """Return the command `jobwire`, for typer. It is made once: to make it takes longer than most commands of a shell."""
     # What typer completes by itself takes too long, and files where a job is meant; see completion/.
     app = typer.Typer(cls=Verbs, invoke_without_command=True, add_completion=False)
     app.callback()(_root)

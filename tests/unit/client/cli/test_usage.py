@@ -32,6 +32,15 @@ def test_the_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(name in shown for name, verb in VERBS.items() if not verb.hidden)
 
 
+def test_the_help_lists_every_verb_after_a_mistake_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["nosuch"]) == 2
+    assert command_line(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(verb.help.split()[0] in shown for verb in VERBS.values() if not verb.hidden)
+    assert command_line(["show", "--help"]) == 0
+    assert "Usage: jobwire show" in capsys.readouterr().out
+
+
 def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line([]) == 0
     assert "Usage" in capsys.readouterr().out
