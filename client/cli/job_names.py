@@ -161,7 +161,7 @@ def run_instead(client: Client, name: str, refused: Refused) -> Run:
     try:
         return find_run(client, name)
     except Refused as none:
-        raise (refused if none.code is Code.NOT_FOUND else none) from None
+        raise (refused if none.code in (Code.NOT_FOUND, Code.PERMISSION_DENIED) else none) from None
 
 
 def unique(jobs: Iterable[_Found]) -> list[_Found]:
