@@ -65,6 +65,7 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
     ] = None,
     limit: Annotated[str | None, typer.Option("--limit", metavar="N", help="Only the newest N of them.")] = None,
     columns: Annotated[str | None, typer.Option("--columns", metavar="NAMES", help=f"Columns to show: {','.join(COLUMNS)}.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show the list on the whole terminal, always up to date, until Ctrl-C.")] = False,
     header: Annotated[bool, typer.Option("--header", help="Print the headings in a pipe too.")] = False,
     json: Json = False,
 ) -> None:
@@ -81,34 +82,49 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
         raise BadInput("--json prints every field: it cannot be combined with --columns and --header")
     if name is not None and (problem := name_problem(name)):
         raise BadInput(f"--name: {problem}")
+    if watch and (json or not is_terminal(1)):
+        raise BadInput("--watch needs a terminal; jobwire events shows what happens in a pipe")
     if run is not None and batch is not None:
         raise BadInput("BATCH and --batch cannot be combined: both choose a batch")
     labels, begin, end = _labels(label or []), _moment("--since", since), _moment("--until", until)
     with client(ctx) as connected:
         meant = None if run is None else find_run(connected, checked(run))
-        jobs: Iterable[JobInfo] = connected.list(
-            all=everything or run is not None,
-            batch=meant.batch.id if meant else None if batch is None else batch_named(batch),
-            owner=meant.owner if meant else None,
-            states=states,
-            failed=failed,
-            name=name or "",
-            labels=labels,
-            user=user or "",
-            since=begin,
-            until=end,
-            sorted_by=time,
-            newest_first=newest_first or most is not None,
-            limit=most,
-        )
-        if most is not None and not newest_first:
-            jobs = reversed([*jobs])
-        some = _write(jobs, chosen, time, header=header, json=json)
+
+        def find(most: int | None) -> Iterable[JobInfo]:
+            jobs = connected.list(
+                all=everything or run is not None,
+                batch=meant.batch.id if meant else None if batch is None else batch_named(batch),
+                owner=meant.owner if meant else None,
+                states=states,
+                failed=failed,
+                name=name or "",
+                labels=labels,
+                user=user or "",
+                since=begin,
+                until=end,
+                sorted_by=time,
+                newest_first=newest_first or most is not None,
+                limit=most,
+            )
+            return jobs if most is None or newest_first else reversed([*jobs])
+
+        if watch:
+            from ..terminal.watching import watch as show_always  # noqa: PLC0415 -- most lists are shown once
+
+            show_always(connected, lambda rows: _draw(find(rows if most is None else min(rows, most)), chosen, time))
+        some = _write(find(most), chosen, time, header=header, json=json)
         if not some and batch is not None:
             _demand_batch(connected, batch)
     if not some:
         default = not (everything or states or failed or run)
         say("no job is queued or running; jobwire list -a includes those that have ended" if default else "no matching jobs")
+
+
+def _draw(jobs: Iterable[JobInfo], chosen: list[str], time: JobTime) -> bool:
+    """Draw a table, also an empty one, and return whether one of the jobs has not ended: then what is shown changes with time."""
+    shown = [*jobs]
+    _write(shown, chosen, time, header=True, json=False)
+    return any(job.outcome is None for job in shown)
 
 
 def _write(jobs: Iterable[JobInfo], chosen: list[str], time: JobTime, *, header: bool, json: bool) -> bool:

@@ -144,3 +144,18 @@ def test_an_admin_names_the_job_of_a_member(worker: Worker, own_home: Home, tmp_
     own_home.jobwire("stop", "--now", "ada/last", "build")
     assert [job["id"] for job in own_home.records("list")] == [hers[0]]
     own_home.jobwire("stop", "--now", "ada/build")
+
+
+def test_a_watched_list_shows_what_happens_and_gives_the_terminal_back(past: Home, terminal: Callable[..., Terminal]) -> None:
+    shown = terminal(past, "list", "--watch", "--columns", "name,state")
+    shown.until("\x1b[?1049h")
+    shown.until("NAME  STATE")
+    shown.until("\r\n")
+    endless = past.submit("-n", "endless", "sleep", "600")
+    shown.until("endless  running")
+    past.jobwire("stop", "--now", endless)
+    shown.until("\x1b[2JNAME  STATE\r\n")
+    shown.type(b"\3")
+    assert shown.ended() == 130
+    assert shown.screen.endswith(b"\x1b[?25h\x1b[?1049l")
+    assert b"needs a terminal" in past.jobwire("list", "--watch", status=2).stderr

@@ -1,0 +1,60 @@
+"""Show something that changes on the whole terminal, again and again, until Ctrl-C. Knows no jobs: these are drawn by who calls."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+from ...library.client import Client
+from ...library.events import NOW
+from .copying import pump_for_readers
+from .departure import Departure
+from .streams import STDOUT, Readers
+
+# The alternate screen, see console_codes(4) and xterm's ctlseqs: what was shown before comes back in the end.
+_ENTER = "\x1b[?1049h\x1b[?25l"
+_LEAVE = "\x1b[?25h\x1b[?1049l"
+_CLEAR = "\x1b[H\x1b[2J"
+# Events that come in quick succession are shown together.
+_REST_SECONDS = 0.2
+# How long something runs is shown in seconds.
+_TICK_SECONDS = 1.0
+# The headings, and the line in which the cursor stands.
+_OTHER_LINES = 2
+
+
+def watch(client: Client, draw: Callable[[int], bool]) -> NoReturn:
+    """Draw at once, after each event, and while something goes on each second.
+
+    `draw` is called with the number of rows that fit, and returns whether what it shows changes with time. Raises KeyboardInterrupt at the
+    end, as there is no other.
+    """
+    readers = Readers([STDOUT])
+    with client.events(NOW) as stream, Departure(_leave, _enter):
+        _enter()
+        try:
+            while True:
+                sys.stdout.write(_CLEAR)
+                ticks = draw(max(1, shutil.get_terminal_size().lines - _OTHER_LINES))
+                sys.stdout.flush()
+                drawn = time.monotonic()
+                due = drawn + _TICK_SECONDS if ticks else None
+                while due is None or time.monotonic() < due:
+                    pump_for_readers(client, readers, deadline=due)
+                    while stream.take() is not None:
+                        due = drawn + _REST_SECONDS
+        finally:
+            _leave()
+
+
+def _enter() -> None:
+    sys.stdout.write(_ENTER)
+    sys.stdout.flush()
+
+
+def _leave() -> None:
+    sys.stdout.write(_LEAVE)
+    sys.stdout.flush()
