@@ -76,6 +76,7 @@ def _start(turn: Turn, start: Start) -> None:
                 Phase.CLEARING if position < promised else Phase.ACCEPTING,
                 moment.passed_us,
             ),
+            rerun_of=one.rerun_of,
         )
         for position, one in enumerate(start.asked)
     ]
@@ -90,6 +91,7 @@ def _start(turn: Turn, start: Start) -> None:
             EventRow(start.owner, event.SerializeToString(), moment.aged_us),
             job.attempt.phase is Phase.CLEARING,
             labels=one.spec.labels,
+            rerun_of=one.rerun_of,
         )
         for one, job, event in zip(start.asked, jobs, events, strict=True)
     ]
@@ -228,6 +230,8 @@ def _accepting_written(turn: Turn, pending: Accepting, result: Added | Conflict 
             if position in result.known:
                 continue
             job.row = result.rows[position]
+            # A run keeps the name and width that it was first submitted with.
+            job.batch = result.batch or job.batch
             job.attempt.happened(Happening.ACCEPTED)
             state.live[job.key] = job
             state.queue.add(job.key, job.batch)

@@ -24,12 +24,13 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One job as requested: `raw` is its spec as received, which is what is stored."""
+    """One job as requested: `raw` is its spec as received, which is what is stored. `rerun_of`: the job that it runs again, if it does."""
 
     id: bytes
     spec: JobSpec
     digest: bytes
     raw: bytes
+    rerun_of: JobKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

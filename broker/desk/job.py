@@ -87,6 +87,8 @@ class Job:
     aged_from_us: int = 0
     # It ends the job and not only the attempt: a job that was stopped is not tried again.
     stop: StopOrder | None = None
+    # The job whose spec it was started with; that one may be forgotten.
+    rerun_of: JobKey | None = None
 
     @property
     def state(self) -> State:

@@ -174,6 +174,8 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
         paused=attempt.paused and job.state is State.RUNNING,
         lasted_us=desk.lasted_us(job),
         ended_ago_us=max(0, ages.now_us() - job.aged_from_us) if has_ended else None,
+        rerun_of=key_to_wire(job.rerun_of) if job.rerun_of is not None else None,
+        stdin_bytes=len(job.spec.stdin) if job.spec.stdin is not None else None,
     )
     if job.batch is not None:
         shown.batch.id, shown.batch.name, shown.batch.parallel = job.batch.id, job.batch.name, job.batch.parallel

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-from ...keys.rights import Right, demand
+from ...keys.rights import Member, Right, demand
 from ...schemas import bounds
 from ...schemas import spec as specs
+from ...schemas.frames import LARGEST_MESSAGE
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.large import read_job
-from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, name_problem
+from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, format_id, name_problem
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.desk import Desk
+from ..desk.events import id_taken
 from ..desk.inputs import Accepted, Asked
 from ..desk.job import FIRST_ATTEMPT, Attempt, BatchRun, Job
 from ..desk.life import Phase
@@ -20,14 +23,18 @@ from ..engine import Engine
 from ..fairness.turns import Turns
 from ..store.queries import Lookup
 from ..store.store import Store
+from ..store.writes import Conflict
 from ..streams.watchers import Watchers
 from .call import Call
+from .job_keys import read_key
 from .streams import watch
 
 # So small a job holds nothing that takes long; its bounds are those that a spec is checked for below.
 _SMALL_JOB_BYTES = 4096
-# Overhead of a job's spec, and of all jobs: the batch, the proof, and a few fields that a newer version may add.
+# Overhead of a job's spec, a job that is named to run again, and what all jobs share: the batch, the proof, and a few fields that a newer
+# version may add.
 _JOB_BYTES = 64
+_RERUN_BYTES = 128
 _START_BYTES = 4096
 
 
@@ -52,8 +59,11 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
             watch(call, watchers, engine, turns, find_started_jobs(result.keys, asked, lookup), request)
 
     def read() -> Iterator[None]:
-        for one in _read_jobs(request, call.jobs):
+        spec_bytes = 0
+        for one in _read_jobs(request, call.jobs, partial(ask_again, call.member, lookup)):
             asked.append(one)
+            spec_bytes += len(one.raw)
+            _demand_size(len(asked), spec_bytes)
             yield
         _demand_nothing_else(call.proof, asked)
         if request.first_store and request.first_store != store.id:
@@ -64,9 +74,16 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
 
 def _demand_nothing_else(proof: bytes, asked: list[Asked]) -> None:
     """Check that the stored request contains little besides its jobs: unknown fields would be stored with each of them."""
-    needed = sum(len(one.raw) for one in asked) + _JOB_BYTES * len(asked)
+    needed = sum(_RERUN_BYTES if one.rerun_of else len(one.raw) + _JOB_BYTES for one in asked)
     if len(proof) > needed + _START_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"the request has {len(proof)} bytes, and its jobs take {needed}", "send nothing else in it")
+
+
+def _demand_size(jobs: int, spec_bytes: int) -> None:
+    """Check that jobs which run again take no more than if their specs had been sent."""
+    if spec_bytes > LARGEST_MESSAGE:
+        message = f"the specs of {jobs} jobs have {spec_bytes} bytes, the limit of one start is {LARGEST_MESSAGE}"
+        raise Refused(Code.INVALID_ARGUMENT, message, "run fewer jobs again at once", jobs - 1)
 
 
 def _demand_known(owner: bytes, asked: list[Asked], lookup: Lookup) -> Iterator[None]:
@@ -84,7 +101,9 @@ def _demand_known(owner: bytes, asked: list[Asked], lookup: Lookup) -> Iterator[
             )
 
 
-def _read_jobs(request: request_pb2.Start, pieces: Sequence[bytes] | None = None) -> Iterator[Asked]:
+def _read_jobs(
+    request: request_pb2.Start, pieces: Sequence[bytes] | None = None, again: Callable[[request_pb2.NewJob], Asked] | None = None
+) -> Iterator[Asked]:
     jobs = request.jobs if pieces is None else map(read_job, pieces)
     if not request.jobs and not pieces:
         raise Refused(Code.INVALID_ARGUMENT, "the start names no job")
@@ -98,12 +117,46 @@ def _read_jobs(request: request_pb2.Start, pieces: Sequence[bytes] | None = None
             if job.id in seen:
                 raise Refused(Code.INVALID_ARGUMENT, "the same id occurs twice in one start")
             seen.add(job.id)
-            spec = specs.from_wire(job.spec)
-            specs.check(spec)
+            asked = again(job) if again is not None and job.HasField("rerun") else _ask(job)
         except Refused as refused:
             refused.job_index = index
             raise
-        yield Asked(job.id, spec, specs.digest(spec), job.spec.SerializeToString())
+        yield asked
+
+
+def _ask(job: request_pb2.NewJob) -> Asked:
+    spec = specs.from_wire(job.spec)
+    specs.check(spec)
+    return Asked(job.id, spec, specs.digest(spec), job.spec.SerializeToString())
+
+
+def ask_again(member: Member, lookup: Lookup, job: request_pb2.NewJob) -> Asked:
+    """Return a job with the spec of the one that it runs again, which the member must be allowed to see.
+
+    A repeated start is answered as before, even if that one was forgotten or can no longer be seen: the job that it started has the spec.
+
+    Raises Refused.
+    """
+    if job.HasField("spec"):
+        message = "a job of the start has a spec, and names a job to run again"
+        raise Refused(Code.INVALID_ARGUMENT, message, "set one of the two")
+    before, own = read_key(job.rerun, member), JobKey(member.key, job.id)
+    found = lookup.job(own)
+    if found is None or found.rerun_of != before:
+        try:
+            found = lookup.visible_job(before, member)
+        except Refused as refused:
+            raise _why_not_again(refused, before, own, lookup) from None
+    return Asked(job.id, found.spec, found.digest, specs.to_wire(found.spec).SerializeToString(), before)
+
+
+def _why_not_again(refused: Refused, before: JobKey, own: JobKey, lookup: Lookup) -> Refused:
+    if lookup.forgotten(own):
+        return id_taken(own.id, Conflict(0, forgotten=True))
+    if refused.reason is Reason.FORGOTTEN:
+        message = f"the job {format_id(before.id)} has ended and was forgotten, with what it ran, so it cannot be run again"
+        return Refused(Code.NOT_FOUND, message, "submit it as a new job", reason=Reason.FORGOTTEN)
+    return refused
 
 
 def _read_batch(request: request_pb2.Start) -> BatchRun | None:

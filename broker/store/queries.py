@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ...keys.rights import Member, Right, may, no_such_job
 from ...schemas.generated import event_pb2, job_pb2
 from ...schemas.job import Pick, State
-from ...schemas.naming import AttemptKey, JobKey, Typed, format_id
+from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, Typed, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import from_wire
 from ...schemas.wire_codec import outcome_from_wire
@@ -26,7 +26,7 @@ from .store import Row, Store
 
 _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, queued_at, started_at, ended_at, aged_from, pid, outcome,"
-    " stop, batches.id, batches.name, batches.parallel"
+    " stop, batches.id, batches.name, batches.parallel, rerun_of"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
@@ -166,6 +166,7 @@ def read_row(row: Row) -> Job:
         batch_id,
         batch_name,
         parallel,
+        rerun_of,
     ) = row
     return Job(
         row=number,
@@ -184,4 +185,5 @@ def read_row(row: Row) -> Job:
         ),
         aged_from_us=aged_from,
         stop=StopOrder(**json.loads(stop)) if stop is not None else None,
+        rerun_of=JobKey(rerun_of[:-ID_BYTES], rerun_of[-ID_BYTES:]) if rerun_of is not None else None,
     )

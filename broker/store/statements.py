@@ -14,8 +14,8 @@ from .writes import Added, AddJobs, ChangeJobs, Conflict, DropJobs, Dropped, Eve
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 _INSERT_JOB = (
-    "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes)"
-    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes, rerun_of)"
+    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE_JOB = (
     "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?,"
@@ -80,13 +80,14 @@ class Rows:
                 write.result = Conflict(position)
                 return
         first_seq = self.next_seq
+        run: BatchRun | None = None
         if len(known) < len(rows):
             if write.shortage is not None:
                 write.result = write.shortage
                 return
             proof = self._add_proof(write.proof)
             proof_bytes = len(write.proof) // (len(rows) - len(known))
-            batch = self._add_batch(write.jobs[0].key.owner, write.batch) if write.batch else None
+            batch, run = self._add_batch(write.jobs[0].key.owner, write.batch) if write.batch else (None, None)
             added: list[tuple[object, ...]] = []
             labels: list[tuple[object, ...]] = []
             for position, job in enumerate(write.jobs):
@@ -108,23 +109,26 @@ class Rows:
                         job.attempt,
                         job.queued_at_us,
                         store_bytes,
+                        b"".join(job.rerun_of) if job.rerun_of else None,
                     )
                 )
                 labels += [(*label, job.queued_at_us, rows[position]) for label in job.labels]
             self._execute_many(_INSERT_JOB, added)
             self._execute_many(_INSERT_LABEL, labels)
             self._add_events(job.event for position, job in enumerate(write.jobs) if position not in known)
-        write.result = Added(rows, frozenset(known), first_seq)
+        write.result = Added(rows, frozenset(known), first_seq, run)
 
     def _add_proof(self, envelope: bytes) -> int:
         return int(self._execute("INSERT INTO proofs (envelope) VALUES (?)", (envelope,)).lastrowid or 0)
 
-    def _add_batch(self, owner: bytes, batch: BatchRun) -> int:
+    def _add_batch(self, owner: bytes, batch: BatchRun) -> tuple[int, BatchRun]:
         self._execute(
             "INSERT OR IGNORE INTO batches (owner, id, name, parallel) VALUES (?, ?, ?, ?)", (owner, batch.id, batch.name, batch.parallel)
         )
-        (row,) = self._execute("SELECT row FROM batches WHERE owner = ? AND id = ?", (owner, batch.id)).fetchone()
-        return int(row)
+        row, name, parallel = self._execute(
+            "SELECT row, name, parallel FROM batches WHERE owner = ? AND id = ?", (owner, batch.id)
+        ).fetchone()
+        return int(row), BatchRun(batch.id, name, parallel)
 
     def _add_events(self, events: Iterable[EventRow]) -> None:
         rows = [(seq, event.owner, event.event, event.aged_from_us) for seq, event in enumerate(events, self.next_seq)]

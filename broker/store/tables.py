@@ -115,6 +115,8 @@ _STEPS = (
     """
     CREATE INDEX jobs_alive_by_name ON jobs (name, queued_at) WHERE state < 4 AND name <> '';
     """,
+    # The job whose spec a rerun was started with: its owner, then its id.
+    "ALTER TABLE jobs ADD COLUMN rerun_of BLOB;",
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

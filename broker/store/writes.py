@@ -32,6 +32,8 @@ class NewRow:
     launched: bool = False
     attempt: int = FIRST_ATTEMPT
     labels: Sequence[tuple[str, str]] = ()
+    # The job whose spec it was started with.
+    rerun_of: JobKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The result of an AddJobs. `rows` are in the order of its jobs; `known` are positions of jobs that existed with the same digest."""
+    """The result of an AddJobs. `rows` are in the order of its jobs; `known` are positions of jobs that existed with the same digest.
+
+    `batch`: the run of the jobs that were added, with the name and width that it was first submitted with.
+    """
 
     rows: Sequence[int]
     known: frozenset[int]
     first_seq: int
+    batch: BatchRun | None = None
 
 
 @dataclass(frozen=True, slots=True)

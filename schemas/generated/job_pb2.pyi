@@ -132,7 +132,7 @@ class Outcome(_message.Message):
     def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_problem: _Optional[str] = ..., stderr_problem: _Optional[str] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("key", "spec", "state", "owner_name", "batch", "queued_at_us", "started_at_us", "ended_at_us", "pid", "outcome", "waits_for", "paused", "lasted_us", "ended_ago_us", "attempt")
+    __slots__ = ("key", "spec", "state", "owner_name", "batch", "queued_at_us", "started_at_us", "ended_at_us", "pid", "outcome", "waits_for", "paused", "lasted_us", "ended_ago_us", "attempt", "rerun_of", "stdin_bytes")
     KEY_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -148,6 +148,8 @@ class Job(_message.Message):
     LASTED_US_FIELD_NUMBER: _ClassVar[int]
     ENDED_AGO_US_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    RERUN_OF_FIELD_NUMBER: _ClassVar[int]
+    STDIN_BYTES_FIELD_NUMBER: _ClassVar[int]
     key: JobKey
     spec: JobSpec
     state: State
@@ -163,4 +165,6 @@ class Job(_message.Message):
     lasted_us: int
     ended_ago_us: int
     attempt: int
-    def __init__(self, key: _Optional[_Union[JobKey, _Mapping]] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[State, str]] = ..., owner_name: _Optional[str] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., queued_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., pid: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., waits_for: _Optional[str] = ..., paused: _Optional[bool] = ..., lasted_us: _Optional[int] = ..., ended_ago_us: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
+    rerun_of: JobKey
+    stdin_bytes: int
+    def __init__(self, key: _Optional[_Union[JobKey, _Mapping]] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[State, str]] = ..., owner_name: _Optional[str] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., queued_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., pid: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., waits_for: _Optional[str] = ..., paused: _Optional[bool] = ..., lasted_us: _Optional[int] = ..., ended_ago_us: _Optional[int] = ..., attempt: _Optional[int] = ..., rerun_of: _Optional[_Union[JobKey, _Mapping]] = ..., stdin_bytes: _Optional[int] = ...) -> None: ...

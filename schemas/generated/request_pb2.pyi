@@ -311,12 +311,14 @@ class HelloReply(_message.Message):
     def __init__(self, version: _Optional[int] = ..., software: _Optional[str] = ..., kind: _Optional[str] = ..., daemon: _Optional[bytes] = ..., store: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., event_endpoint: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[str]] = ..., your_name: _Optional[str] = ..., your_role: _Optional[str] = ..., slots: _Optional[int] = ..., host: _Optional[str] = ...) -> None: ...
 
 class NewJob(_message.Message):
-    __slots__ = ("id", "spec")
+    __slots__ = ("id", "spec", "rerun")
     ID_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
+    RERUN_FIELD_NUMBER: _ClassVar[int]
     id: bytes
     spec: _job_pb2.JobSpec
-    def __init__(self, id: _Optional[bytes] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ...) -> None: ...
+    rerun: _job_pb2.JobKey
+    def __init__(self, id: _Optional[bytes] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ..., rerun: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ...) -> None: ...
 
 class Start(_message.Message):
     __slots__ = ("jobs", "batch", "watch", "tail_lines", "credit_messages", "first_store", "within")
