@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 from ...keys.identity import Identity
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.job import JobTime, Pick, State
-from ...schemas.naming import JobKey, new_id
+from ...schemas.naming import JobKey
 from ...schemas.spec import JobSpec
 from ..library import actions, filters
 from ..library.client import destination, query_by_name
@@ -33,7 +33,7 @@ from .ends import Waiting
 from .events import AsyncEventStream
 from .job import AsyncJob, timeout_of
 from .session import AsyncSession
-from .verbs import forget, request_stop, run_to_end, submitted
+from .verbs import forget, request_stop, run_to_end, start_jobs
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -187,15 +187,24 @@ class AsyncClient:
         """
         given = [*specs]
         wanted = [as_spec(spec) for spec in given]
-        await self.connection.open()
-        watch = watch and self._session.may_watch
-        made = ids or [new_id() for _ in wanted]
-        jobs = [
-            AsyncJob(self._session, JobKey(self.connection.owner, job_id), args_of(job)) for job_id, job in zip(made, given, strict=True)
-        ]
-        start = self.connection.ask(actions.start_request(wanted, made, batch=batch, watch=watch, tail_lines=tail_lines))
-        await submitted(self._session, start, [job.record for job in jobs], withdrawn=not ids)
-        return jobs
+        records = await start_jobs(self._session, wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines)
+        return [AsyncJob(self._session, record.key, args_of(job)) for record, job in zip(records, given, strict=True)]
+
+    async def rerun(
+        self,
+        jobs: Iterable[AsyncJob | JobInfo],
+        *,
+        batch: BatchInfo | None = None,
+        ids: Sequence[bytes] | None = None,
+        watch: bool = True,
+        tail_lines: int | None = None,
+    ) -> builtins.list[AsyncJob]:
+        """Run jobs again with one request, all or none, and return the new jobs; see `Client.rerun`.
+
+        If this is cancelled, no job runs or all are stopped, unless you made their `ids`.
+        """
+        records = await start_jobs(self._session, [job.key for job in jobs], ids, batch=batch, watch=watch, tail_lines=tail_lines)
+        return [AsyncJob(self._session, record.key) for record in records]
 
     # --- jobs
 

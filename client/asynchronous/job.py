@@ -15,13 +15,13 @@ from ..library import actions
 from ..library.completed_job import CompletedJob, CompletedTextJob
 from ..library.known_jobs import STREAMS, Handle, StreamName
 from ..library.results import Forgotten, JobInfo, job_info
-from ..library.specs import Duration, Text, seconds
+from ..library.specs import Duration, Text, make_id, seconds
 from ..library.text_mode import TextMode, text_mode
 from ..protocol.exchange import Chunk
 from .ends import Waiting
 from .output import AsyncJobOutput, AsyncTextJobOutput, Collecting
 from .session import AsyncSession
-from .verbs import forget, request_stop
+from .verbs import forget, request_stop, start_jobs
 
 
 def timeout_of(timeout: Duration | None) -> asyncio.Timeout:
@@ -141,6 +141,11 @@ class AsyncJob(Handle):
         """Send a signal to all processes of the job."""
         request = request_pb2.Request(signal=request_pb2.Signal(key=key_to_wire(self.key), signal=signal))
         await self._session.reply(request, "done")
+
+    async def rerun(self, *, id: bytes | str | None = None, watch: bool = True) -> AsyncJob:  # noqa: A002 -- it is one
+        """Run the job again with everything as it was, also its standard input, and return the new job; see `Job.rerun`."""
+        (record,) = await start_jobs(self._session, [self.key], None if id is None else [make_id(id)], watch=watch)
+        return AsyncJob(self._session, record.key, self.args)
 
     async def forget(self) -> Forgotten:
         """Remove the job and its logs; its id is never run again.

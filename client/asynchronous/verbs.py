@@ -7,11 +7,12 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ...schemas.naming import JobKey
+from ...schemas.naming import JobKey, new_id
+from ...schemas.spec import JobSpec
 from ..library import actions
 from ..library.completed_job import CompletedJob
 from ..library.known_jobs import Record
-from ..library.results import Forgotten
+from ..library.results import BatchInfo, Forgotten
 from ..library.specs import Duration, seconds
 from ..library.text_mode import TextMode
 from ..protocol.exchange import Exchange
@@ -41,6 +42,27 @@ async def request_stop(session: AsyncSession, records: Sequence[Record], signal:
 async def forget(session: AsyncSession, keys: Sequence[JobKey]) -> Forgotten:
     """Remove jobs with their logs and return how many."""
     return actions.forgotten([(await session.reply(request, "forget")).forget for request in actions.forget_requests(keys)])
+
+
+async def start_jobs(
+    session: AsyncSession,
+    wanted: Sequence[JobSpec | JobKey],
+    ids: Sequence[bytes] | None,
+    *,
+    batch: BatchInfo | None = None,
+    watch: bool = True,
+    tail_lines: int | None = None,
+) -> list[Record]:
+    """Start jobs, all or none, and return what is known about them; see `actions.start_request`.
+
+    If this is cancelled, no job runs or all are stopped, unless the caller made their `ids`.
+    """
+    await session.connection.open()
+    made = ids or [new_id() for _ in wanted]
+    records = [session.known_jobs.record(JobKey(session.connection.owner, job_id)) for job_id in made]
+    request = actions.start_request(wanted, made, batch=batch, watch=watch and session.may_watch, tail_lines=tail_lines)
+    await submitted(session, session.connection.ask(request), records, withdrawn=not ids)
+    return records
 
 
 async def submitted(session: AsyncSession, start: Exchange, records: Sequence[Record], *, withdrawn: bool) -> None:

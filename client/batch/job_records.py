@@ -18,6 +18,8 @@ _PAST = frozenset(
         "queued_at",
         "started_at",
         "ended_at",
+        "stdin_bytes",
+        "rerun_of",
         "paused",
         "waits_for",
         "outcome",

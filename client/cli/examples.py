@@ -19,7 +19,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire batch": (
         "jobwire batch nightly.toml",
         "find . -name '*.gz' -printf 'gzip -t %p\\n' | jobwire batch --lines --parallel 4 -",
+        "jobwire batch --retry-failed nightly",
     ),
+    "jobwire rerun": ("jobwire rerun last --follow", "jobwire rerun --failed nightly"),
     "jobwire list": ("jobwire list -a", "jobwire list --failed --since 1d --limit 20"),
     "jobwire show": ("jobwire show last",),
     "jobwire logs": ("jobwire logs -f nightly", "jobwire logs --stderr --tail 20 last"),

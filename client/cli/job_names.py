@@ -89,6 +89,32 @@ def chosen_jobs(client: Client, names: Iterable[str], one: Callable[[Client, str
     return unique(job for named in named_jobs(client, names, one) for job in named.jobs)
 
 
+def job_or_run(client: Client, name: str, *, every_run: bool = False) -> JobInfo | list[JobInfo]:
+    """Return the job of this name, or else the jobs of a run, or of a batch's newest run; of all its runs with `every_run`.
+
+    Raises Refused as `one_job` does.
+    """
+    try:
+        return one_job_info(client, name)
+    except Refused as refused:
+        run = run_instead(client, name, refused)
+    return list(_jobs_of_runs(client, run) if every_run else jobs_of(client, run))
+
+
+def run_named(client: Client, name: str, *, every_run: bool = False) -> list[JobInfo]:
+    """Return the jobs of a run, or of a batch's newest run; of all its runs with `every_run`.
+
+    Raises Refused.
+    """
+    run = find_run(client, checked(name))
+    return list(_jobs_of_runs(client, run) if every_run else jobs_of(client, run))
+
+
+def _jobs_of_runs(client: Client, run: Run) -> Iterator[JobInfo]:
+    """Iterate over the jobs of a run, or if its batch was named, of all runs of this batch."""
+    return client.list(all=True, batch=run.batch.name if run.by_name else run.batch.id, owner=run.owner)
+
+
 def chosen_infos(client: Client, names: Iterable[str]) -> list[JobInfo]:
     """Return everything that the worker knows about the jobs of these names, of each of which there must be one.
 

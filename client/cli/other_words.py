@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _COPY = "copying files is not available yet: use scp or rsync; --stdin FILE gives a job its input, jobwire logs writes its output"
-_AGAIN = "it is not available yet: jobwire show prints the command of a job, submit that again with jobwire submit"
+_AGAIN = "it is called jobwire rerun"
 _DROP = "jobwire stop ends a job, jobwire forget drops one that has ended"
 _ROSTER = "remove the entry from the roster, the file that jobwire worker status names; it counts at once"
 
@@ -32,7 +32,6 @@ COMMANDS = {
     "jobwire put": _COPY,
     "jobwire queue": "it is called jobwire list",
     "jobwire remove": _DROP,
-    "jobwire rerun": _AGAIN,
     "jobwire restart": _AGAIN,
     "jobwire retry": _AGAIN,
     "jobwire rm": _DROP,
@@ -87,8 +86,8 @@ OF_A_JOB = {
     "--ntasks": _PROCESSORS,
     "--output": _OUTPUT,
     "--priority": "priorities are not available yet; use nice in the command",
-    "--retries": "retries are not available yet; submit the job again if it fails",
-    "--retry": "retries are not available yet; submit the job again if it fails",
+    "--retries": "retries are not available yet; jobwire rerun runs a job again",
+    "--retry": "retries are not available yet; jobwire rerun runs a job again",
     "--shell": "write the shell as the program: sh -c '...'",
     "--signal": "it is called --stop-signal",
     "--stderr": _OUTPUT,

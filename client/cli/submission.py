@@ -1,19 +1,87 @@
-"""Submit the job of `run` or `submit`."""
+"""Submit one job, then leave it or attend it: the job of `run`, `submit` or `rerun`."""
 
 from __future__ import annotations
 
-from ...schemas.naming import format_id
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from ...schemas.naming import format_id, short_id
+from ...schemas.refusal import Reason, Refused
 from ...schemas.spec import JobSpec
 from ..library.client import Client
 from ..library.job import Job
 from . import exit_status
-from .terminal.screen import say
+from .attendance import Attendance
+from .batches.repeats import explained
+from .terminal.screen import say, tell_id
+from .terminal.sentences import how_it_ended, status_of
+from .terminal.streams import CannotWrite, ReaderGone
 
 
 def submitted(client: Client, spec: JobSpec, identifier: bytes, *, watch: bool = True) -> Job:
-    """Submit one job and return it once it is acknowledged. Says how to find out whether it was, if Ctrl-C comes before that."""
+    """Submit one job and return it once it is acknowledged. Says how to find out whether it was, if Ctrl-C comes before that.
+
+    Raises the refusal, which says in what the job differs from another one with its id.
+    """
     try:
         return client.submit_many([spec], ids=[identifier], watch=watch, tail_lines=0)[0]
     except KeyboardInterrupt:
         say(f"interrupted before the job was acknowledged; check whether it was submitted: jobwire show {format_id(identifier)}")
         raise exit_status.Ending(exit_status.INTERRUPTED) from None
+    except Refused as refused:
+        raise explained_refusal(client, refused, identifier, spec) from None
+
+
+def explained_refusal(client: Client, refused: Refused, job_id: bytes, spec: JobSpec) -> Refused:
+    """Return a refusal; of an id that belongs to another job, with what differs."""
+    if refused.reason is Reason.ID_TAKEN:
+        # It can be forgotten meanwhile.
+        with suppress(Refused):
+            return explained(refused, spec, client.job_by_key(client.connection.identity.public, job_id).info())
+    return refused
+
+
+def leave_or_attend(client: Client, job: Job, *, wait: bool, follow: bool, quiet: bool) -> int:
+    """Print the id of a job that was submitted, with `wait` or `follow` wait for its end, and return the exit status of the command."""
+    name = short_id(job.key.id)
+    if follow:
+        # Standard output is for the job.
+        if not quiet:
+            say(f"job {job.id}{_before(job)}")
+        with _leaving(name):
+            return Attendance(client, job).attend(None)
+    tell_id(job.id, "the job was submitted")
+    if wait:
+        with _leaving(name):
+            job.wait()
+        if not quiet and job.outcome is not None:
+            say(f"job {name}{_before(job)}: {how_it_ended(job.outcome)}")
+        return exit_status.DONE if job.outcome is None else status_of(job.outcome)
+    if not quiet:
+        how = "was submitted before" if job.record.is_repeated else "submitted"
+        say(f"job {name} {how}; jobwire logs -f {name} shows its output, jobwire wait {name} waits for it")
+    return exit_status.DONE
+
+
+def tell_repeated(job: Job) -> None:
+    """Say so if the job was submitted before."""
+    if job.record.is_repeated:
+        say(f"job {job.id} was submitted before; this is its output")
+
+
+def _before(job: Job) -> str:
+    return ", which was submitted before" if job.record.is_repeated else ""
+
+
+@contextmanager
+def _leaving(name: str) -> Iterator[None]:
+    """Say that the job continues if the command ends before it."""
+    continues = f"the job continues; jobwire logs -f {name} shows its output, jobwire stop {name} stops it"
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(continues)
+        raise exit_status.Ending(exit_status.INTERRUPTED) from None
+    except (ReaderGone, CannotWrite):
+        say(continues)
+        raise

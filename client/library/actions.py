@@ -24,19 +24,50 @@ if TYPE_CHECKING:
 _Thing = TypeVar("_Thing")
 
 
+# With this many open watches `start` opens no more: a worker limits the streams of one connection. Waits then use events.
+_MOST_WATCHES = 64
+
+
 def start_request(
-    specs: Sequence[JobSpec], ids: Sequence[bytes], *, batch: BatchInfo | None, watch: bool, tail_lines: int | None
+    wanted: Sequence[JobSpec | JobKey], ids: Sequence[bytes], *, batch: BatchInfo | None, watch: bool, tail_lines: int | None
 ) -> request_pb2.Request:
-    """Return a request that starts jobs, all or none.
+    """Return a request that starts jobs, all or none: new ones, or again those of which it has the keys.
 
     Raises `Refused(INVALID_ARGUMENT)` for a job that cannot be encoded.
     """
-    wanted = request_pb2.Start(watch=watch, tail_lines=tail_lines, within=_surrounding_job() if watch else b"")
+    start = request_pb2.Start(watch=watch, tail_lines=tail_lines, within=_surrounding_job() if watch else b"")
     if batch is not None:
-        wanted.batch.id, wanted.batch.name, wanted.batch.parallel = batch
-    for job_id, spec in zip(ids, specs, strict=True):
-        wanted.jobs.append(request_pb2.NewJob(id=job_id, spec=encode(spec)))
-    return request_pb2.Request(start=wanted)
+        start.batch.id, start.batch.name, start.batch.parallel = batch
+    for job_id, job in zip(ids, wanted, strict=True):
+        if isinstance(job, JobSpec):
+            start.jobs.append(request_pb2.NewJob(id=job_id, spec=encode(job)))
+        else:
+            start.jobs.append(request_pb2.NewJob(id=job_id, rerun=key_to_wire(job)))
+    return request_pb2.Request(start=start)
+
+
+def start(
+    session: Session,
+    wanted: Sequence[JobSpec | JobKey],
+    ids: Sequence[bytes],
+    *,
+    batch: BatchInfo | None = None,
+    watch: bool = True,
+    tail_lines: int | None = None,
+) -> list[Record]:
+    """Start jobs, all or none, and return what is known about them; returns once the worker has accepted them.
+
+    Raises the refusal.
+    """
+    watch = watch and session.watches < _MOST_WATCHES
+    exchange = session.connection.ask(start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines))
+    records = [session.known_jobs.record(JobKey(session.connection.identity.public, job_id)) for job_id in ids]
+    try:
+        session.acknowledged(exchange, records, None)
+    except BaseException:
+        session.connection.forget(exchange)
+        raise
+    return records
 
 
 def _surrounding_job() -> bytes:

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from .results import BatchInfo, EventCursor, Forgotten, JobInfo
 
 _PRIVATE_TIMEOUT_SECONDS = 30.0
-# With this many open watches `submit` opens no more: a worker limits the streams of one connection. Waits then use events.
-_MOST_WATCHES = 64
 
 
 class Client:
@@ -217,18 +215,41 @@ class Client:
         `job_index` is the position of the job that was wrong.
         """
         given = builtins.list(specs)
-        wanted = [as_spec(spec) for spec in given]
-        watch = watch and self._session.watches < _MOST_WATCHES
-        ids = ids or [new_id() for _ in wanted]
-        start = self.connection.ask(actions.start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines))
-        owner = self.connection.identity.public
-        jobs = [Job(self._session, JobKey(owner, job_id), args_of(job)) for job_id, job in zip(ids, given, strict=True)]
-        try:
-            self._session.acknowledged(start, [job.record for job in jobs], None)
-        except BaseException:
-            self.connection.forget(start)
-            raise
+        jobs = self._start([as_spec(spec) for spec in given], ids, batch=batch, watch=watch, tail_lines=tail_lines)
+        for job, spec in zip(jobs, given, strict=True):
+            job.args = args_of(spec)
         return jobs
+
+    def rerun(
+        self,
+        jobs: Iterable[Job | JobInfo],
+        *,
+        batch: BatchInfo | None = None,
+        ids: Sequence[bytes] | None = None,
+        watch: bool = True,
+        tail_lines: int | None = None,
+    ) -> builtins.list[Job]:
+        """Run jobs again with one request, all or none, and return the new jobs.
+
+        Each has everything as it was, also its standard input, which the worker has kept with the job. The options are those of
+        `submit_many`: with `ids`, a repeated call starts nothing twice, even if the jobs were forgotten meanwhile.
+
+        Raises `Refused`: NOT_FOUND for a job that was forgotten or that this client may not see, UNIMPLEMENTED if the worker is too old.
+        """
+        return self._start([job.key for job in jobs], ids, batch=batch, watch=watch, tail_lines=tail_lines)
+
+    def _start(
+        self,
+        wanted: Sequence[JobSpec | JobKey],
+        ids: Sequence[bytes] | None,
+        *,
+        batch: BatchInfo | None,
+        watch: bool,
+        tail_lines: int | None,
+    ) -> builtins.list[Job]:
+        ids = ids or [new_id() for _ in wanted]
+        records = actions.start(self._session, wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines)
+        return [Job(self._session, record.key) for record in records]
 
     # --- jobs
 

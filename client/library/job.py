@@ -15,7 +15,7 @@ from . import actions
 from .known_jobs import STREAMS, Handle, StreamName
 from .output import Collecting, JobOutput, TextJobOutput
 from .session import Session
-from .specs import Duration, Text, deadline_in
+from .specs import Duration, Text, deadline_in, make_id
 from .text_mode import text_mode
 
 if TYPE_CHECKING:
@@ -114,6 +114,14 @@ class Job(Handle):
         """Send a signal to all processes of the job."""
         request = request_pb2.Request(signal=request_pb2.Signal(key=key_to_wire(self.key), signal=signal))
         self._session.reply(request, "done")
+
+    def rerun(self, *, id: bytes | str | None = None, watch: bool = True) -> Job:  # noqa: A002 -- it is one
+        """Run the job again with everything as it was, also its standard input, and return the new job.
+
+        `id`, `watch`: as in `Client.submit`; with the same `id` nothing is started twice, even if this job was forgotten meanwhile.
+        """
+        (record,) = actions.start(self._session, [self.key], [make_id(id)], watch=watch)
+        return Job(self._session, record.key, self.args)
 
     def forget(self) -> Forgotten:
         """Remove the job and its logs; its id is never run again.

@@ -28,7 +28,19 @@ STREAMS = {"stdout": request_pb2.STREAM_STDOUT, "stderr": request_pb2.STREAM_STD
 class Record:
     """One job as far as it is known here; 0, None and empty mean: not known (yet)."""
 
-    __slots__ = ("__weakref__", "ended_at_us", "key", "outcome", "pid", "started_at_us", "state", "stderr_tail", "stdout_tail", "watch")
+    __slots__ = (
+        "__weakref__",
+        "ended_at_us",
+        "is_repeated",
+        "key",
+        "outcome",
+        "pid",
+        "started_at_us",
+        "state",
+        "stderr_tail",
+        "stdout_tail",
+        "watch",
+    )
 
     def __init__(self, key: JobKey) -> None:
         self.key = key
@@ -39,6 +51,8 @@ class Record:
         self.outcome: Outcome | None = None
         self.stdout_tail = b""
         self.stderr_tail = b""
+        # Whether all jobs of its start had been submitted before.
+        self.is_repeated = False
         # The start or stop that will report its end.
         self.watch: Exchange | None = None
 

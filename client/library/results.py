@@ -90,6 +90,10 @@ class JobInfo:
     ended_ago_us: int | None = None
     # Which attempt at the job pid, times and outcome are of, 1 for the first.
     attempt: int = 1
+    # The job that this one runs again; it may be forgotten.
+    rerun_of: JobKey | None = None
+    # The size of its stdin; None: it has none, or the worker is older and does not say.
+    stdin_bytes: int | None = None
 
     @property
     def id(self) -> str:
@@ -241,6 +245,8 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         ended_ago_us=message.ended_ago_us if message.HasField("ended_ago_us") else None,
         # 0: from an older worker, which makes only one attempt.
         attempt=message.attempt or 1,
+        rerun_of=JobKey(message.rerun_of.owner, message.rerun_of.id) if message.HasField("rerun_of") else None,
+        stdin_bytes=message.stdin_bytes if message.HasField("stdin_bytes") else None,
     )
 
 

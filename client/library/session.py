@@ -85,11 +85,14 @@ class Session:
         """
         if exchange in self._watches:
             return
-        if self.connection.next(exchange, deadline) is None:
+        answer = self.connection.next(exchange, deadline)
+        if answer is None:
             raise Refused(Code.INTERNAL, "the worker ended the request without acknowledging it")
         if exchange.verb == "start":
+            known = answer.acknowledged.known if isinstance(answer, request_pb2.Reply) else 0
             for record in records:
                 record.state = record.state or State.QUEUED
+                record.is_repeated = known == len(records)
         if exchange.is_stream:
             self._watches.append(exchange)
             for record in records:

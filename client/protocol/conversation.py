@@ -16,7 +16,6 @@ Frames go out through `outgoing` and come in through `receive`. Knows no time: t
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import NamedTuple
 
 from ...keys.identity import Identity
@@ -227,7 +226,7 @@ class Conversation:
         if hello is None:
             raise Refused(Code.INTERNAL, "nothing can be sent before the worker is greeted")
         _check_limits(exchange.request, hello.limits)
-        _check_features(exchange.request, hello.features)
+        _check_features(exchange.request, hello)
         raw = exchange.prepare(number, hello)
         most = hello.limits.message_bytes
         if most and len(raw) > most:
@@ -268,14 +267,19 @@ def greeting() -> request_pb2.Request:
     return request_pb2.Request(hello=hello)
 
 
-def _check_features(request: request_pb2.Request, features: Collection[str]) -> None:
-    """Refuse what the worker would not understand."""
-    if "home" in features:
+def _check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
+    """Refuse what the worker would not understand, or misread: without `rerun`, it would see a job without a program."""
+    has_home, has_rerun = "home" in hello.features, "rerun" in hello.features
+    if has_home and has_rerun:
         return
     for index, job in enumerate(request.start.jobs):
-        if in_home(job.spec.directory):
+        if not has_home and in_home(job.spec.directory):
             what = "this worker is older and does not know ~ in a working folder"
             raise Refused(Code.UNIMPLEMENTED, what, "write the absolute path, or upgrade the worker", job_index=index)
+        if not has_rerun and job.HasField("rerun"):
+            what = f"this worker ({hello.software}) is older and cannot run a job again from what it keeps of it"
+            next_step = "upgrade it; or, if the job needs no standard input: jobwire show --json JOB | jobwire batch -"
+            raise Refused(Code.UNIMPLEMENTED, what, next_step, index, Reason.UNKNOWN_FIELD)
 
 
 def _check_limits(request: request_pb2.Request, limits: request_pb2.Limits) -> None:

@@ -10,7 +10,7 @@ from ..attendance import Attendance
 from ..chosen_context import client, context_name
 from ..job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..path_advice import advise
-from ..submission import submitted
+from ..submission import submitted, tell_repeated
 from ..terminal.signals import Signals
 
 
@@ -29,6 +29,7 @@ def run(ctx: typer.Context, command: Command, id_: JobId = None, *, wishes: Wish
     spec = job_spec(command, wishes, context)
     with client(ctx) as connected:
         job = submitted(connected, spec, identifier)
+        tell_repeated(job)
         with Signals() as signals:
             status = Attendance(connected, job).attend(signals)
         advise(spec, job.outcome, context)

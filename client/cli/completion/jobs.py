@@ -10,9 +10,9 @@ from .line import Word
 
 # Commands for jobs that have not ended, and for those that have.
 UNFINISHED = {"jobwire stop", "jobwire signal", "jobwire wait", "jobwire pause", "jobwire resume"}
-ENDED = {"jobwire forget"}
+ENDED = {"jobwire forget", "jobwire rerun"}
 # Commands that take the name or run id of a batch for its jobs.
-TAKE_A_BATCH = {f"jobwire {name}" for name in ("stop", "pause", "resume", "forget", "wait", "events", "show", "logs")}
+TAKE_A_BATCH = {f"jobwire {name}" for name in ("stop", "pause", "resume", "forget", "wait", "events", "show", "logs", "rerun")}
 _LONGEST_ABOUT = 60
 _STATES = {job_pb2.STATE_QUEUED: "queued", job_pb2.STATE_RUNNING: "running", job_pb2.STATE_STOPPING: "stopping"}
 

@@ -515,3 +515,30 @@ def test_events_in_replies_pass_through(house: House) -> None:
     item = house.conversation.take(exchange)
     assert isinstance(item, request_pb2.Reply)
     assert [event.seq for event in item.replay.events] == [1]
+
+
+def test_an_older_worker_is_not_asked_to_run_a_job_again_which_it_would_misread(house: House) -> None:
+    start = request_pb2.Start(jobs=[request_pb2.NewJob(id=b"i" * 16, rerun=job_pb2.JobKey(id=b"j" * 16))])
+    exchange = house.conversation.ask(request_pb2.Request(start=start))
+    assert house.sent() == []
+    assert exchange.ended
+    assert exchange.refusal is not None
+    assert (exchange.refusal.code, exchange.refusal.reason) == (Code.UNIMPLEMENTED, Reason.UNKNOWN_FIELD)
+    assert "is older" in exchange.refusal.message
+
+
+def test_a_worker_that_was_replaced_by_an_older_one_is_not_asked_either() -> None:
+    newer = House()
+    newer.conversation.connected()
+    (hello,) = newer.sent()
+    answer = request_pb2.HelloReply(version=1, daemon=DAEMON.public, nonce=b"n" * 16, limits=frames.limits(), features=["start", "rerun"])
+    newer.say(hello, last=True, hello=answer)
+    start = request_pb2.Start(jobs=[request_pb2.NewJob(id=b"i" * 16, rerun=job_pb2.JobKey(id=b"j" * 16))])
+    exchange = newer.conversation.ask(request_pb2.Request(start=start))
+    assert [request.WhichOneof("verb") for request in newer.sent()] == ["start"]
+    newer.conversation.lost()
+    newer.nonce = b"o" * 16
+    newer.connect()
+    assert newer.sent() == []
+    assert exchange.refusal is not None
+    assert exchange.refusal.code is Code.UNIMPLEMENTED

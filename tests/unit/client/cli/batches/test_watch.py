@@ -1,12 +1,12 @@
-"""What `jobwire batch` says about the jobs that it waits for."""
+"""What a run says about the jobs that it waits for."""
 
 from __future__ import annotations
 
 import pytest
 from fake_desk import FakeJob
 
-from jobwire.client.cli.commands.batch import _watch
-from jobwire.client.library.actions import start_request
+from jobwire.client.cli.batches.plan import Plan
+from jobwire.client.cli.batches.watch import submit_run
 from jobwire.client.library.client import Client
 from jobwire.client.library.results import BatchInfo
 from jobwire.schemas.generated import request_pb2
@@ -27,7 +27,6 @@ def test_the_reason_why_a_job_does_not_end_is_shown(
 
     monkeypatch.setattr(FakeJob, "report", stuck)
     spec = JobSpec((b"echo",), name="one")
-    request = start_request([spec], [ID], batch=BatchInfo(ID), watch=True, tail_lines=0)
 
-    assert _watch(client, request, {ID: spec}, "lab") == 0
+    assert submit_run(client, Plan(BatchInfo(ID), {ID: spec}, {ID: spec}), [], wait=True) == 0
     assert "one: process 7 cannot be ended" in capsys.readouterr().err

@@ -1,0 +1,98 @@
+"""A run of a batch before it is submitted: its jobs, their ids, and which jobs of another run it runs again. Pure: knows no worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ....schemas.frames import MOST_JOBS_PER_START
+from ....schemas.naming import JobKey, batch_job_id, format_id
+from ....schemas.refusal import Code, Refused
+from ....schemas.spec import JobSpec
+from ...library.results import BatchInfo, JobInfo
+from ..terminal.sentences import command_line, failed, how_many_jobs
+
+
+class Plan(NamedTuple):
+    """The jobs of a run by their ids, in order: what to send, a spec or the key of a job to run again, and the spec to show."""
+
+    about: BatchInfo
+    wanted: Mapping[bytes, JobSpec | JobKey]
+    specs: Mapping[bytes, JobSpec]
+
+
+class Choice(NamedTuple):
+    """The jobs to run again, and what to say about the others; empty if there is nothing to say."""
+
+    jobs: Sequence[JobInfo]
+    note: str = ""
+
+
+def title(spec: JobSpec) -> str:
+    """Return what to call a job."""
+    return spec.name or command_line(spec.argv)
+
+
+def choose(found: Sequence[JobInfo], *, failed_only: bool) -> Choice:
+    """Return the jobs to run again: all of these, or those that failed, which is every end but status 0 with all output.
+
+    Raises Refused if all are wanted and some have not ended: they would run twice at once.
+    """
+    unfinished = [info for info in found if info.outcome is None]
+    if not failed_only:
+        if unfinished:
+            raise _not_ended(unfinished, len(found))
+        return Choice(found)
+    failures = [info for info in found if info.outcome is not None and failed(info.outcome)]
+    left = f"{_so_many(len(unfinished), len(found))} not ended" if unfinished else ""
+    if failures:
+        return Choice(failures, f"{left} and {'is' if len(unfinished) == 1 else 'are'} left out" if left else "")
+    if len(found) == 1:
+        return Choice((), f"the job has not {'ended' if unfinished else 'failed'}; nothing was submitted")
+    return Choice((), f"none of {how_many_jobs(len(found))} has failed{f', {left}' if left else ''}; nothing was submitted")
+
+
+def _not_ended(unfinished: Sequence[JobInfo], total: int) -> Refused:
+    first = unfinished[0].id
+    if total == 1:
+        return Refused(Code.FAILED_PRECONDITION, f"the job {first} has not ended", f"wait for it or stop it: jobwire wait {first}")
+    message = f"{_so_many(len(unfinished), total)} not ended, such as {first}"
+    return Refused(Code.FAILED_PRECONDITION, message, "wait for them, or use --failed to run only failed ones again")
+
+
+def _so_many(count: int, total: int) -> str:
+    return f"{count} of {how_many_jobs(total)} {'has' if count == 1 else 'have'}"
+
+
+def plan_rerun(
+    found: Sequence[JobInfo] | None, known: Sequence[JobInfo], run: bytes, *, failed_only: bool, width: int | None = None
+) -> tuple[Plan, str]:
+    """Return the run that runs jobs of another one again, and what to say about those left out.
+
+    `found`: the jobs of that other run, None if they are not known any more. `known`: those of this run, if it was submitted before: then
+    it stays as it is, whatever else has failed meanwhile.
+
+    Raises Refused if a job has not ended, or the id belongs to a run that is no rerun of the other one.
+    """
+    if known:
+        return _plan_as_before(run, known, found, width), ""
+    choice = choose(found or (), failed_only=failed_only)
+    before = (choice.jobs[0].batch if choice.jobs else None) or BatchInfo(run)
+    # From the job that is run again: whichever are chosen the next time, none of them runs twice in this run.
+    jobs = {batch_job_id(run, info.id, 0): info for info in choice.jobs}
+    about = BatchInfo(run, before.name, _parallel(before, width))
+    return Plan(about, {own: info.key for own, info in jobs.items()}, {own: info.spec for own, info in jobs.items()}), choice.note
+
+
+def _plan_as_before(run: bytes, known: Sequence[JobInfo], found: Sequence[JobInfo] | None, width: int | None) -> Plan:
+    keys = None if found is None else {info.key for info in found}
+    wanted = {info.key.id: info.rerun_of for info in known if info.rerun_of is not None and (keys is None or info.rerun_of in keys)}
+    if len(wanted) < len(known):
+        what = "not a rerun" if found is None else "not a rerun of that one"
+        raise Refused(Code.ALREADY_EXISTS, f"the run {format_id(run)} was submitted before and is {what}", "omit --id, or use another one")
+    before = known[0].batch or BatchInfo(run)
+    return Plan(before._replace(parallel=_parallel(before, width)), wanted, {info.key.id: info.spec for info in known})
+
+
+def _parallel(before: BatchInfo, width: int | None) -> int:
+    return before.parallel if width is None else min(width, MOST_JOBS_PER_START)

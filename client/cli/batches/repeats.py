@@ -1,0 +1,62 @@
+"""What a repeated `--id` means where the rest of the command differs from the first time: it is said, never ignored. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....schemas.naming import format_id
+from ....schemas.refusal import Refused
+from ....schemas.spec import JobSpec
+from ...library.results import BatchInfo, JobInfo
+from ..terminal.sentences import how_many_jobs
+from .plan import Plan
+
+# The fields of a spec that a worker tells, and what they are called.
+_FIELDS = {
+    "argv": "command",
+    "environment": "environment",
+    "directory": "working directory",
+    "name": "name",
+    "labels": "labels",
+    "time_limit_ms": "time limit",
+    "stop_signal": "stop signal",
+    "grace_ms": "grace",
+    "output_limit_bytes": "output limit",
+    "linger": "setting of linger",
+}
+
+
+def notes_on_run(known: Sequence[JobInfo], plan: Plan) -> list[str]:
+    """Return in what a plan differs from the run that was submitted with its id before, and what counts."""
+    if not known:
+        return []
+    before, now = known[0].batch or BatchInfo(plan.about.id), plan.about
+    notes = []
+    if before.parallel != now.parallel:
+        width = how_many_jobs(before.parallel) if before.parallel else "as many jobs as there are slots"
+        notes.append(f"this run was submitted before and runs {width} at once; parallel {now.parallel} has no effect on it")
+    if before.name != now.name:
+        named = f"is called {before.name}" if before.name else "has no name"
+        notes.append(f"this run was submitted before and {named}; {f'the name {now.name}' if now.name else 'that'} has no effect on it")
+    if others := sum(info.key.id not in plan.wanted for info in known):
+        notes.append(f"this run has {how_many_jobs(others)} more, submitted before and not named now; nothing is done about them")
+    return notes
+
+
+def differing(asked: JobSpec, found: JobInfo) -> str:
+    """Return in what a job differs from the one that has its id."""
+    names = [name for field, name in _FIELDS.items() if _plain(getattr(asked, field)) != _plain(getattr(found.spec, field))]
+    # All else is equal, so it is what the worker does not tell.
+    names = names or ["standard input"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _plain(value: object) -> object:
+    """Return a value without the order of pairs, which does not matter."""
+    return sorted(value) if isinstance(value, tuple) and value and isinstance(value[0], tuple) else value
+
+
+def explained(refused: Refused, asked: JobSpec, found: JobInfo) -> Refused:
+    """Return the refusal of an id that belongs to another job, with what differs."""
+    message = f"the id {format_id(found.key.id)} belongs to another job: it has another {differing(asked, found)}"
+    return Refused(refused.code, message, refused.next_step, refused.job_index, refused.reason)

@@ -1,0 +1,123 @@
+"""One run of a batch: submit its jobs, all or none, and report each end as it comes. `batch` and `rerun` do this.
+
+Ctrl-C ends only the command; the jobs continue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.naming import format_id, short_id
+from ....schemas.refusal import Refused
+from ....schemas.wire_codec import outcome_from_wire
+from ...library.actions import start_request
+from ...library.client import Client
+from ...library.results import JobInfo
+from .. import exit_status
+from ..path_advice import advise
+from ..submission import explained_refusal
+from ..terminal.progress import TAIL_LINES, Progress
+from ..terminal.screen import say, tell_id, write
+from ..terminal.sentences import command_line, failed, how_many_jobs
+from ..terminal.streams import CannotWrite, ReaderGone
+from .plan import Plan, title
+from .repeats import notes_on_run
+
+
+def known_run(connected: Client, run: bytes) -> list[JobInfo]:
+    """Return the jobs of a run of this member that were submitted before."""
+    return list(connected.list(all=True, batch=run, owner=connected.connection.identity.public))
+
+
+def show_plan(plan: Plan) -> None:
+    """List the jobs of a run that is not submitted."""
+    for job_id, spec in plan.specs.items():
+        write(format_id(job_id), spec.name, command_line(spec.argv))
+    say(f"{how_many_jobs(len(plan.specs))}; nothing was submitted")
+
+
+def submit_run(
+    connected: Client, plan: Plan, known: Sequence[JobInfo], *, wait: bool, quiet: bool = False, context: str | None = None
+) -> int:
+    """Submit a run and return the exit status of the command. `known`: its jobs that were submitted before.
+
+    `quiet`: only what failed is said, and what has no effect. `context`: where the jobs run, if they were described in this shell.
+    """
+    run = format_id(plan.about.id)
+    for note in notes_on_run(known, plan):
+        say(note)
+    before = len(plan.wanted.keys() & {info.key.id for info in known})
+    repeated = f", {before if before < len(plan.wanted) else 'all'} of them submitted before" if before else ""
+    count = how_many_jobs(len(plan.wanted))
+    request = start_request([*plan.wanted.values()], [*plan.wanted], batch=plan.about, watch=wait, tail_lines=TAIL_LINES)
+    if wait:
+        if not quiet:
+            say(f"run {run}: {count}{repeated}")
+        return _watch(connected, request, plan, context, quiet=quiet)
+    try:
+        connected.connection.call(request)
+    except Refused as refused:
+        raise _about_job(connected, refused, plan) from None
+    tell_id(run, "the batch was submitted")
+    if not quiet:
+        say(f"{count} submitted{repeated}; jobwire wait {run} waits for their end")
+    return exit_status.DONE
+
+
+def _watch(connected: Client, request: request_pb2.Request, plan: Plan, context: str | None, *, quiet: bool) -> int:
+    run = format_id(plan.about.id)
+    exchange = connected.connection.ask(request)
+    failures = 0
+    is_advised = context is None
+    is_submitted = False
+    with Progress(len(plan.specs), quiet=quiet) as progress:
+        try:
+            while (answer := connected.connection.next(exchange)) is not None:
+                is_submitted = True
+                for report in answer.reports.reports if isinstance(answer, request_pb2.Reply) else ():
+                    spec = plan.specs[report.key.id]
+                    has_failed = _tell(progress, report, title(spec))
+                    failures += has_failed
+                    # Once for a batch.
+                    is_advised = is_advised or (has_failed and advise(spec, outcome_from_wire(report.outcome), context or ""))
+        except KeyboardInterrupt:
+            progress.close()
+            if is_submitted:
+                say(f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them")
+            else:
+                say(f"interrupted before the batch was acknowledged; run it again with --id {run}: no job starts twice")
+            raise exit_status.Ending(exit_status.INTERRUPTED) from None
+        except (ReaderGone, CannotWrite):
+            say(f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them")
+            raise
+        except Refused as refused:
+            if is_submitted:
+                # This member may start nothing any more, for example; the jobs that were started continue.
+                raise
+            raise _about_job(connected, refused, plan) from None
+    if failures:
+        which = "the job" if len(plan.specs) == 1 else f"{failures} of {how_many_jobs(len(plan.specs))}"
+        say(f"{which} failed; jobwire list -a --batch {run} shows all jobs, jobwire batch --retry-failed {run} runs what failed again")
+    return exit_status.REFUSED if failures else exit_status.DONE
+
+
+def _tell(progress: Progress, report: request_pb2.Report, name: str) -> bool:
+    """Show what is reported about a job, and return whether it has failed."""
+    about = f"{short_id(report.key.id)} {name}"
+    if report.state != job_pb2.STATE_FINISHED:
+        progress.runs(report.key.id)
+        if report.waits_for:
+            say(f"{about}: {report.waits_for}")
+        return False
+    outcome = outcome_from_wire(report.outcome)
+    progress.ended(report.key.id, about, outcome, report.stderr_tail)
+    return failed(outcome)
+
+
+def _about_job(connected: Client, refused: Refused, plan: Plan) -> Refused:
+    if refused.job_index is None or refused.job_index >= len(plan.specs):
+        return refused
+    job_id, spec = [*plan.specs.items()][refused.job_index]
+    why = explained_refusal(connected, refused, job_id, spec)
+    return Refused(why.code, f"job {refused.job_index + 1} ({title(spec)}): {why.message}; no job was submitted", why.next_step)
