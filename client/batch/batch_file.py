@@ -24,7 +24,7 @@ from .batch_tables import BatchFile, Defaults, JobTable, StdinText, Stop
 from .caller_variables import Variables, as_table, merge, note_of, of_this_process
 from .caller_variables import find as find_variables
 from .job_options import Misunderstood, Surroundings, Wishes, label_pairs, read_env, spec_from
-from .job_records import is_record, table_of
+from .job_records import is_record, missing_input, table_of
 from .json_values import NotJson, Value, dotted, is_json, line_of, read_values
 from .key_advice import complaint
 from .octets import to_bytes
@@ -156,9 +156,21 @@ def _read_json(text: str, file: str) -> tuple[BatchFile, _Finder]:
         raise Refused(Code.INVALID_ARGUMENT, f"{file} contains no job", 'write {"argv": ["PROGRAM", "ARGUMENT"]} for each')
     jobs = []
     for value in values:
-        table = table_of(value.value) if is_record(value.value) else value.value
+        table = _read_record(value, text, file) if is_record(value.value) else value.value
         jobs.append(_convert(table, JobTable, file, _finder(text, value.begin)))
     return BatchFile(job=jobs), lambda path: _finder(text, values[int(path[1])].begin)(path[2:])
+
+
+def _read_record(record: Value, text: str, file: str) -> dict[str, Any]:
+    """Return the table of a job that was listed.
+
+    Raises Refused if the job had a standard input: without it, it would be another job.
+    """
+    if (size := missing_input(record.value)) is not None:
+        what = f"this job had {size} bytes of standard input, which its record does not contain"
+        next_step = f'jobwire rerun {record.value["id"]} runs it with them; to run it without: "stdin_bytes": null'
+        raise _wrong(file, _finder(text, record.begin)(("stdin_bytes",)), what, next_step)
+    return table_of(record.value)
 
 
 def _is_whole(value: Any) -> bool:

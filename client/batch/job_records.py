@@ -51,6 +51,12 @@ def table_of(record: dict[str, Any]) -> dict[str, Any]:
     return table | {"argv": record["argv"]}
 
 
+def missing_input(record: dict[str, Any]) -> int | None:
+    """Return how many bytes of standard input the job had, if they are neither in its record nor were added to it."""
+    size = record.get("stdin_bytes")
+    return size if isinstance(size, int) and record.get("stdin") is None else None
+
+
 def _is_unsaid(value: Any) -> bool:
     # A grace of 0 was set.
     return value is None or value is False or value in ("", {})

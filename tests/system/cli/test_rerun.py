@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from pathlib import Path
 
@@ -126,6 +127,24 @@ def test_what_cannot_run_again_is_refused_in_words(home: Home) -> None:
     assert b"takes no FILE" in home.jobwire("batch", "b.toml", "--retry-failed", "nightly", status=2).stderr
     assert b"name a batch file" in home.jobwire("batch", status=2).stderr
     assert b"there is no job nobody" in home.jobwire("rerun", "nobody", status=1).stderr
+
+
+def test_the_records_of_jobs_are_fed_back_and_an_input_that_they_lack_is_not_lost(home: Home) -> None:
+    home.jobwire("run", "-n", "plain", "-C", "/", "-e", "A=1", "--grace", "2s", "sh", "-c", "echo $A")
+    fed = home.jobwire("batch", "-", stdin=home.jobwire("show", "--json", "plain").stdout)
+    assert fed.stdout.endswith(b"plain: exited with status 0\n")
+    home.jobwire("run", "-n", "reads", "--stdin", "-", "cat", stdin=b"four")
+    record = home.jobwire("show", "--json", "reads").stdout
+    said = home.jobwire("batch", "-", stdin=record, status=2).stderr.decode()
+    assert "standard input, line 1" in said
+    assert "4 bytes" in said
+    assert "jobwire rerun" in said
+    without, with_it = json.loads(record), json.loads(record)
+    without["stdin_bytes"] = None
+    with_it["stdin"] = {"text": "five!"}
+    home.jobwire("batch", "-", stdin=json.dumps([without, with_it]).encode())
+    wrote = [job["outcome"]["stdout_bytes"] for job in home.records("list", "-a") if job["name"] == "reads"]
+    assert sorted(wrote) == [0, 4, 5]
 
 
 def test_reruns_of_the_library_survive_a_killed_worker_and_start_once(worker: Worker, tmp_path: Path) -> None:

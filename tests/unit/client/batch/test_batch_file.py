@@ -1,14 +1,20 @@
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from documents import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.client.batch.batch_file import Batch, read_batch
 from jobwire.client.batch.job_options import Surroundings
+from jobwire.client.cli.terminal.json_lines import job_record
+from jobwire.client.library.results import JobInfo
+from jobwire.schemas.job import Outcome, OutcomeKind, State
+from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.spec import JobSpec
 
@@ -461,6 +467,25 @@ def test_the_folder_of_a_record_is_the_same_again(folder: str) -> None:
 
 def test_a_field_of_a_record_that_is_not_known_is_not_dropped_in_silence() -> None:
     assert "key 'priority': 'priority' is not available yet" in refusal(record(argv=["a"], priority=3))
+
+
+def test_a_record_of_a_job_that_had_an_input_is_refused_unless_the_input_is_added_or_dropped() -> None:
+    had = record(argv=["a"], stdin_bytes=0)
+    said = refusal(record(argv=["b"]) + b"\n" + had)
+    assert said.startswith("jobs.toml, line 2, key 'stdin_bytes': this job had 0 bytes of standard input")
+    assert "jobwire rerun x" in said
+    assert read(record(argv=["a"], stdin_bytes=4, stdin={"text": "five!"})).jobs[0].stdin == b"five!"
+    assert read(record(argv=["a"], stdin_bytes=None, rerun_of="y")).jobs[0].stdin is None
+
+
+def test_the_document_says_what_becomes_of_each_field_of_a_record() -> None:
+    section = (ROOT / "docs" / "commands.md").read_text().partition("### Jobs from JSON again")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    spec = JobSpec((b"a",), name="n")
+    info = JobInfo(JobKey(b"o" * 32, b"i" * 16), spec, State.FINISHED, "me", None, 1, 2, 3, 4, Outcome(OutcomeKind.EXITED), "")
+    listed = job_record(info)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(listed)
+    assert read(json.dumps(listed).encode()).jobs == (spec,)
 
 
 def test_files_that_begin_with_a_byte_order_mark_are_read_one_after_the_other() -> None:
