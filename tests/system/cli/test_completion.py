@@ -23,12 +23,10 @@ def needs(shell: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(shutil.which(shell) is None, reason=f"this machine has no {shell}")
 
 
-@pytest.fixture
-def user(home: Home) -> Home:
-    """A user with completion in all three shells."""
+def install(home: Home, shell: str) -> Home:
+    """Give a user completion in their shell."""
     home.env |= {"HOME": str(home.folder), "PATH": f"{PROGRAM}:{home.env['PATH']}", "PS1": "> ", "PROMPT_COMMAND": ""}
-    for shell in ("bash", "zsh", "fish"):
-        home.jobwire("completion", "install", shell)
+    home.jobwire("completion", "install", shell)
     # Some people live with these.
     for name, options in ((".bashrc", "set -u"), (".zshrc", "setopt nounset ksharrays")):
         with (home.folder / name).open("a") as startup:
@@ -76,7 +74,8 @@ class Prompt:
     "shell",
     [pytest.param(("bash",), id="bash"), pytest.param(("zsh", "-o", "NO_GLOBAL_RCS"), id="zsh", marks=needs("zsh"))],
 )
-def test_a_tab_completes_commands_and_jobs_in_the_shell(user: Home, shell: tuple[str, ...]) -> None:
+def test_a_tab_completes_commands_and_jobs_in_the_shell(home: Home, shell: tuple[str, ...]) -> None:
+    user = install(home, shell[0])
     (user.folder / "slow.toml").touch()
     user.submit("-n", "slow:2026[0]", "--", "sleep", "600")
     prompt = Prompt(user, *shell)
@@ -91,7 +90,8 @@ def test_a_tab_completes_commands_and_jobs_in_the_shell(user: Home, shell: tuple
 
 
 @needs("fish")
-def test_fish_completes_commands_and_jobs_with_what_they_mean(user: Home) -> None:
+def test_fish_completes_commands_and_jobs_with_what_they_mean(home: Home) -> None:
+    user = install(home, "fish")
     user.submit("-n", "slow", "--", "sleep", "600")
     (user.folder / "slow.toml").touch()
 
