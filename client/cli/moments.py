@@ -1,4 +1,4 @@
-"""Read moments that people write: how long ago, or a date and a time of day in the local time zone. Knows no clock but the zone."""
+"""Read moments that people write: how long ago, or a date and a time of day in the local time zone."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.durations import parse_age
 
-# Whatever begins like a date is one.
-_DATE = re.compile(r"\d{4}-?\d\d-?\d\d")
-_HOW = "write how long ago, such as 30m or 2d, or a date: 2026-11-28, '2026-11-28 14:30', 2026-11-28T14:30:00Z"
+# Whatever begins like a date is one, but not `20261128d`.
+_DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{8}(?![\d.a-z])")
+_DAYS_AGO = {"today": 0, "yesterday": 1}
+_HOW = "write how long ago, such as 30m or 2d, or a date: yesterday, 2026-11-28, '2026-11-28 14:30', 2026-11-28T14:30:00Z"
 
 
 def parse_moment(said: str) -> datetime | timedelta:
@@ -19,6 +20,9 @@ def parse_moment(said: str) -> datetime | timedelta:
     Raises `Refused(INVALID_ARGUMENT)`.
     """
     text = said.strip()
+    if (days := _DAYS_AGO.get(text.lower())) is not None:
+        # Dates are counted, as a day need not have 24 hours.
+        return datetime.combine(datetime.now().astimezone().date() - timedelta(days=days), datetime.min.time())
     if _DATE.match(text):
         try:
             moment = datetime.fromisoformat(text)

@@ -15,6 +15,7 @@ from jobwire.schemas.refusal import Refused
     [
         ("1d", timedelta(days=1)),
         (" 90m ", timedelta(minutes=90)),
+        ("20261128s", timedelta(seconds=20261128)),
         ("2026-11-28", datetime(2026, 11, 28)),  # noqa: DTZ001 -- local, as people mean it
         ("20261128", datetime(2026, 11, 28)),  # noqa: DTZ001 -- as above
         ("2026-11-28 14:30", datetime(2026, 11, 28, 14, 30)),  # noqa: DTZ001 -- as above
@@ -23,6 +24,14 @@ from jobwire.schemas.refusal import Refused
 )
 def test_a_moment_is_how_long_ago_or_a_date(said: str, moment: datetime | timedelta) -> None:
     assert parse_moment(said) == moment
+
+
+def test_a_day_begins_at_midnight() -> None:
+    today, yesterday = parse_moment("today"), parse_moment("Yesterday")
+    assert isinstance(today, datetime)
+    assert isinstance(yesterday, datetime)
+    assert today.date() - yesterday.date() == timedelta(days=1)
+    assert (today.hour, today.minute, yesterday.hour, today.tzinfo) == (0, 0, 0, None)
 
 
 @pytest.mark.parametrize(
