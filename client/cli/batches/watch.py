@@ -57,6 +57,8 @@ def submit_run(
         return _watch(connected, request, plan, context, quiet=quiet)
     try:
         connected.connection.call(request)
+    except KeyboardInterrupt:
+        raise _not_acknowledged(run) from None
     except Refused as refused:
         raise _about_job(connected, refused, plan) from None
     tell_id(run, "the batch was submitted")
@@ -85,9 +87,8 @@ def _watch(connected: Client, request: request_pb2.Request, plan: Plan, context:
             progress.close()
             if is_submitted:
                 say(f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them")
-            else:
-                say(f"interrupted before the batch was acknowledged; run it again with --id {run}: no job starts twice")
-            raise exit_status.Ending(exit_status.INTERRUPTED) from None
+                raise exit_status.Ending(exit_status.INTERRUPTED) from None
+            raise _not_acknowledged(run) from None
         except (ReaderGone, CannotWrite):
             say(f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them")
             raise
@@ -100,6 +101,12 @@ def _watch(connected: Client, request: request_pb2.Request, plan: Plan, context:
         which = "the job" if len(plan.specs) == 1 else f"{failures} of {how_many_jobs(len(plan.specs))}"
         say(f"{which} failed; jobwire list -a --batch {run} shows all jobs, jobwire batch --retry-failed {run} runs what failed again")
     return exit_status.REFUSED if failures else exit_status.DONE
+
+
+def _not_acknowledged(run: str) -> exit_status.Ending:
+    """Say what to type after Ctrl-C while it is not known whether the jobs were accepted."""
+    say(f"interrupted before the batch was acknowledged; run it again with --id {run}: no job starts twice")
+    return exit_status.Ending(exit_status.INTERRUPTED)
 
 
 def _tell(progress: Progress, report: request_pb2.Report, name: str) -> bool:

@@ -135,6 +135,10 @@ def _jobs(connected: Client, again: _Again, end: _End, *, failed_only: bool) -> 
     ids = [new_id() for _ in choice.jobs] if again.own is None else [again.own]
     try:
         jobs = connected.rerun(choice.jobs, ids=ids, watch=wait, tail_lines=0)
+    except KeyboardInterrupt:
+        new = " ".join(map(format_id, ids))
+        say(f"interrupted before they were acknowledged; check whether they were submitted: jobwire show {new}")
+        raise exit_status.Ending(exit_status.INTERRUPTED) from None
     except Refused as refused:
         raise explained_refusal(connected, refused, ids[0], choice.jobs[0].spec) from None
     if again.own is not None:

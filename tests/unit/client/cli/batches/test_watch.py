@@ -7,9 +7,11 @@ from fake_desk import FakeJob
 
 from jobwire.client.cli.batches.plan import Plan
 from jobwire.client.cli.batches.watch import submit_run
+from jobwire.client.cli.exit_status import Ending
 from jobwire.client.library.client import Client
 from jobwire.client.library.results import BatchInfo
 from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.naming import format_id
 from jobwire.schemas.spec import JobSpec
 
 ID = b"i" * 16
@@ -30,3 +32,19 @@ def test_the_reason_why_a_job_does_not_end_is_shown(
 
     assert submit_run(client, Plan(BatchInfo(ID), {ID: spec}, {ID: spec}), [], wait=True) == 0
     assert "one: process 7 cannot be ended" in capsys.readouterr().err
+
+
+def test_ctrl_c_before_a_run_is_acknowledged_names_its_id(
+    client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(client.connection, "call", interrupt)
+    monkeypatch.setattr(client.connection, "next", interrupt)
+    spec = JobSpec((b"echo",), name="one")
+    for wait in (False, True):
+        with pytest.raises(Ending) as ended:
+            submit_run(client, Plan(BatchInfo(ID), {ID: spec}, {ID: spec}), [], wait=wait)
+        assert ended.value.status == 130
+        assert f"run it again with --id {format_id(ID)}: no job starts twice" in capsys.readouterr().err
