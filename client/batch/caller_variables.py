@@ -25,9 +25,10 @@ SECRET_ENDINGS = (
 )
 # The name of a program that asks for a password, as for ssh(1).
 _ASKS_FOR_SECRETS = "ASKPASS"
-# A URL with a password, a setting of a password in a connection string, or a private key in PEM.
+# A URL with a password, a password in a connection string, or a private key in PEM. Without the scheme of the URL: a long value
+# would be searched again from each of its letters.
 _SECRET_VALUE = re.compile(
-    r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@"
+    r"://[^/\s:@]*:[^/\s@]+@"
     r"|\b(?:password|passwd|pwd|accountkey|sharedaccesskey)=[^\s;&]"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----",
     re.IGNORECASE,

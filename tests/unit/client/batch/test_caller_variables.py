@@ -75,6 +75,12 @@ def test_a_value_without_a_password_is_none(value: str) -> None:
     assert not looks_secret("SITE", value)
 
 
+@pytest.mark.parametrize("piece", ["x", "x:", "x://", "://:", "a:@", "password=;", "-----BEGIN ", "A ", "=", "/", "\udcff"])
+@pytest.mark.timeout(20)
+def test_a_value_as_long_as_linux_allows_is_looked_through_at_once(piece: str) -> None:
+    looks_secret("SITE", piece * (131_000 // len(piece)))
+
+
 def test_a_pattern_takes_what_matches_and_neither_the_session_nor_secrets() -> None:
     assert read_variables(["LC_*"], CALLER) == Variables({}, {"LC_ALL": "C", "LC_TIME": "de_DE"})
     assert read_variables(["SITE*"], CALLER) == Variables({}, {"SITE": "lab"}, ("SITE_TOKEN",))
