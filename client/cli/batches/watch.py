@@ -99,7 +99,7 @@ def _watch(connected: Client, request: request_pb2.Request, plan: Plan, context:
             raise _about_job(connected, refused, plan) from None
     if failures:
         which = "the job" if len(plan.specs) == 1 else f"{failures} of {how_many_jobs(len(plan.specs))}"
-        say(f"{which} failed; jobwire list -a --batch {run} shows all jobs, jobwire batch --retry-failed {run} runs what failed again")
+        say(f"{which} failed; jobwire show {run} shows why, jobwire batch --retry-failed {run} runs what failed again")
     return exit_status.REFUSED if failures else exit_status.DONE
 
 

@@ -48,7 +48,7 @@ def test_a_quiet_batch_prints_what_failed_and_nothing_else(home: Home, terminal:
     lines = ended.stderr.decode().splitlines()
     assert lines[0].endswith("sh -c 'echo why >&2; exit 3': exited with status 3")
     assert lines[1] == "    why"
-    assert lines[2].startswith("jobwire: 1 of 2 jobs failed; jobwire list -a --batch ")
+    assert lines[2].startswith("jobwire: 1 of 2 jobs failed; jobwire show ")
     assert home.jobwire("batch", "-q", "--lines", "-", stdin=b"true\n").stderr == b""
     ended = home.jobwire("batch", "-q", "--no-wait", "--lines", "-", stdin=b"true\n")
     assert (len(ended.stdout), ended.stderr) == (37, b"")

@@ -142,7 +142,7 @@ SELECTIONS = st.builds(
 )
 
 
-@settings(briefly(50))
+@settings(briefly(30))
 @given(pasts(), st.lists(SELECTIONS, min_size=5, max_size=10), st.integers(1, 5), st.sampled_from((0, 3, 2000)), st.integers(1, 6))
 def test_a_list_holds_exactly_the_jobs_that_match_in_their_order(
     past: list[Job], wanted: list[Selection], limit: int, few: int, examined: int
