@@ -45,6 +45,7 @@ LENGTHS = {
     "Proof.signature": LONGEST_ID,
     "Hello.software": LONGEST_TEXT,
     "Start.first_store": LONGEST_ID,
+    "Start.within": LONGEST_ID,
     "NewJob.id": LONGEST_ID,
     "Batch.id": LONGEST_ID,
     "Batch.name": LONGEST_TEXT,

@@ -67,6 +67,7 @@ TOO_MUCH = [
     request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=b"x" * 65)),
     request_pb2.Request(replay=request_pb2.Replay(after=event_pb2.Cursor(store=b"x" * 65))),
     request_pb2.Request(start=request_pb2.Start(batch=job_pb2.Batch(name="x" * 257))),
+    request_pb2.Request(start=request_pb2.Start(within=b"x" * 65)),
     request_pb2.Request(signal=request_pb2.Signal(key=job_pb2.JobKey(owner=b"x" * 65))),
 ]
 
