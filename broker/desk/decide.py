@@ -21,7 +21,7 @@ from .events import change_of, event_of, id_taken
 from .facts import cancelled, take_in
 from .inputs import Accepted, Facts, Input, Moment, Reconsidered, Recovered, Signal, Start, Stop, Suspend, WriteDelayed, Written
 from .job import FIRST_ATTEMPT, Attempt, Job
-from .life import ENDED, RECOVERED, SIGNALED, WAITING, WITH_ENGINE, Happening, Phase, TakeUp
+from .life import ENDED, NEXT, RECOVERED, SIGNALED, WAITING, WITH_ENGINE, Happening, Phase, TakeUp
 from .state import Accepting, Recording, State
 from .turn import Decision, Turn
 
@@ -108,6 +108,8 @@ def _stop(turn: Turn, stop: Stop) -> None:
         if job is None or job.attempt.phase in ENDED:
             continue
         attempt, before = job.attempt, job.attempt.phase
+        if stop.only_queued and NEXT[before, Happening.STOP_ASKED] is not Phase.ENDED_QUEUED:
+            continue
         attempt.happened(Happening.STOP_ASKED)
         if before is attempt.phase:
             # A second stop makes no event. A shorter grace is recorded, for the next run of this worker.

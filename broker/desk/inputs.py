@@ -59,11 +59,15 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End jobs with all their processes; `done` is called when the request is durable. Jobs that have ended are skipped."""
+    """End jobs with all their processes; `done` is called when the request is durable. Jobs that have ended are skipped.
+
+    `only_queued`: so are those that may have a process.
+    """
 
     orders: Sequence[tuple[JobKey, StopOrder]]
     proof: bytes
     done: Callable[[], None]
+    only_queued: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from .call import Call
 
-FEATURES = ("start", "logs", "events", "batch", "forget", "home", "list", "names", "within", "rerun")
+FEATURES = ("start", "logs", "events", "batch", "forget", "home", "list", "names", "within", "rerun", "cancel")
 
 
 @dataclass(frozen=True, slots=True)

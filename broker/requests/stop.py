@@ -54,7 +54,8 @@ def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Eng
         parts = [jobs[at : at + _JOBS_A_PART] for at in range(0, len(jobs), _JOBS_A_PART)]
         open_parts = len(parts)
         for part in parts:
-            desk.take(Stop([(job.key, _order(request, job, call.member.name)) for job in part], call.proof, part_done))
+            orders = [(job.key, _order(request, job, call.member.name)) for job in part]
+            desk.take(Stop(orders, call.proof, part_done, request.only_queued))
             yield
 
     call.in_slices(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
-from ..library.specs import job_spec
+from ...schemas.spec import JobSpec
+from ..library.completed_job import CompletedJob, CompletedTextJob
+from ..library.specs import JobOptions, Text, job_spec, make_id
 from ..library.subprocess_words import unexpected
+from ..library.text_mode import TextMode
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -30,3 +33,18 @@ def takes_job_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     checked.__signature__ = spelled_out  # type: ignore[attr-defined] # reason: inspect.signature reads it (PEP 362)
     return checked
+
+
+def spec_and_id(argv: Sequence[Text], mode: TextMode | None, job_id: bytes | str | None, options: JobOptions) -> tuple[JobSpec, bytes]:
+    """Return what to submit. Raises what is wrong with the options."""
+    given = options.get("input")
+    if mode is not None and isinstance(given, str):
+        options["input"] = given.encode(mode.encoding, mode.errors)
+    return job_spec(argv, **options), make_id(job_id)  # type: ignore[arg-type] # reason: it refuses text itself
+
+
+def result_of(job: CompletedJob, mode: TextMode | None, *, check: bool) -> CompletedJob | CompletedTextJob:
+    """Return the result of a job as it was asked for. Raises `JobFailed` with `check`, and UnicodeDecodeError."""
+    if check and not job.succeeded:
+        raise job.failure(mode)
+    return job.as_text(mode) if mode is not None else job

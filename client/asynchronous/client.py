@@ -27,7 +27,7 @@ from ..library.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_in
 from ..library.specs import Duration, JobOptions, Text, args_of, as_spec, job_spec, make_id, seconds
 from ..library.text_mode import text_mode
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
-from .call_options import takes_job_options
+from .call_options import result_of, spec_and_id, takes_job_options
 from .connection import AsyncConnection, Destination
 from .ends import Waiting
 from .events import AsyncEventStream
@@ -140,18 +140,13 @@ class AsyncClient:
         is cancelled once more it returns at once, and the stop goes on.
         """
         mode = text_mode(text, encoding, errors)
-        given = options.get("input")
-        if mode is not None and isinstance(given, str):
-            options["input"] = given.encode(mode.encoding, mode.errors)
-        spec, job_id = job_spec(argv, **options), make_id(id)  # type: ignore[arg-type] # reason: it refuses text itself
+        spec, job_id = spec_and_id(argv, mode, id, options)
         await self.connection.open()
         job = AsyncJob(self._session, JobKey(self.connection.owner, job_id), tuple(argv))
         watch = self._session.may_watch
         start = self.connection.ask(actions.start_request([spec], [job_id], batch=None, watch=watch, tail_lines=0))
         completed = await run_to_end(self._session, start, job, timeout, options.get("grace"), mode)
-        if check and not completed.succeeded:
-            raise completed.failure(mode)
-        return completed.as_text(mode) if mode is not None else completed
+        return result_of(completed, mode, check=check)
 
     @takes_job_options
     async def submit(

@@ -129,6 +129,22 @@ class AsyncJob(Handle):
         async with timeout_of(timeout):
             await request_stop(self._session, [self._record], signal, grace)
 
+    async def cancel(self) -> bool:
+        """Cancel the job if it is queued, and return whether it was cancelled. A job that has started continues.
+
+        Raises `Refused(UNIMPLEMENTED)` if the worker is too old for that.
+        """
+        connection = self._session.connection
+        await connection.open()
+        exchange = connection.ask(actions.cancel_request(self.key, (await connection.hello()).features))
+        try:
+            await connection.next(exchange)
+        finally:
+            # A job that was not cancelled would be reported when it ends.
+            connection.forget(exchange)
+        await self._session.query(self._record)
+        return actions.was_cancelled(self._record)
+
     async def terminate(self) -> None:
         """Start to stop the job with SIGTERM, and SIGKILL after its grace. Does nothing if it has ended, as in `subprocess`."""
         await self.stop_soon(signals.SIGTERM)

@@ -6,12 +6,14 @@ A request names at most a thousand jobs. More jobs are split into several reques
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ...schemas.frames import MOST_KEYS
 from ...schemas.generated import request_pb2
+from ...schemas.job import OutcomeKind
 from ...schemas.naming import JobKey, parse_id
+from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import JobSpec
 from ...schemas.wire_codec import key_to_wire
 from .known_jobs import Record
@@ -86,6 +88,26 @@ def stop_requests(
         keys = [key_to_wire(record.key) for record in some]
         wanted = request_pb2.Stop(keys=keys, signal=signal or 0, grace_ms=milliseconds(grace))
         yield request_pb2.Request(stop=wanted), some
+
+
+def cancel_request(key: JobKey, features: Container[str]) -> request_pb2.Request:
+    """Return the request that cancels a job which is queued, and leaves it alone if it may have a process.
+
+    Raises `Refused(UNIMPLEMENTED)` for a worker that would stop it nevertheless.
+    """
+    if "cancel" not in features:
+        raise Refused(
+            Code.UNIMPLEMENTED,
+            "the worker is too old to cancel a job only if it is queued",
+            "stop it, whether it runs or not, or have the worker upgraded",
+            reason=Reason.UNKNOWN_FIELD,
+        )
+    return request_pb2.Request(stop=request_pb2.Stop(keys=[key_to_wire(key)], only_queued=True, tail_lines=0))
+
+
+def was_cancelled(record: Record) -> bool:
+    """Return whether a job was cancelled before it had a process."""
+    return record.outcome is not None and record.outcome.kind is OutcomeKind.CANCELLED and not record.pid
 
 
 def pause_requests(keys: Sequence[JobKey]) -> Iterator[request_pb2.Request]:

@@ -102,6 +102,21 @@ class Job(Handle):
         """Start to stop the job; returns once the worker has accepted that."""
         actions.stop(self._session, [self._record], signal, grace, deadline_in(timeout))
 
+    def cancel(self) -> bool:
+        """Cancel the job if it is queued, and return whether it was cancelled. A job that has started continues.
+
+        Raises `Refused(UNIMPLEMENTED)` if the worker is too old for that.
+        """
+        connection = self._session.connection
+        exchange = connection.ask(actions.cancel_request(self.key, connection.hello().features))
+        try:
+            connection.next(exchange)
+        finally:
+            # A job that was not cancelled would be reported when it ends.
+            connection.forget(exchange)
+        self._session.query(self._record)
+        return actions.was_cancelled(self._record)
+
     def terminate(self) -> None:
         """Start to stop the job with SIGTERM, and SIGKILL after its grace. Does nothing if it has ended, as in `subprocess`."""
         self.stop_soon(signals.SIGTERM)

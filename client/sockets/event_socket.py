@@ -45,6 +45,8 @@ class EventSocket:
         self._readers: dict[Subscription, _Reader] = {}
         self._by_topic: dict[bytes, _Reader] = {}
         self._by_exchange: dict[Exchange, _Reader] = {}
+        # Requests for grants that nobody waits for any more: the grants are given back when they come.
+        self._unwanted: set[Exchange] = set()
 
     def __len__(self) -> int:
         """Return the number of subscriptions."""
@@ -79,9 +81,10 @@ class EventSocket:
     def repair(self) -> None:
         """Start over, as after a lost connection: a turn was interrupted halfway."""
         self.monitored.close()
-        for exchange in self._by_exchange:
+        for exchange in (*self._by_exchange, *self._unwanted):
             self._conversation.forget(exchange)
         self._by_exchange.clear()
+        self._unwanted.clear()
         for reader in self._readers.values():
             reader.exchange = None
             reader.subscription.grant_lost()
@@ -105,7 +108,7 @@ class EventSocket:
         """Process an answer to a request of a subscription, and return whether it was one."""
         reader = self._by_exchange.get(exchange)
         if reader is None:
-            return False
+            return self._answered_unwanted(exchange)
         while (item := self._conversation.take(exchange)) is not None:
             if isinstance(item, request_pb2.Reply):
                 reader.subscription.receive(item)
@@ -199,11 +202,27 @@ class EventSocket:
             # Nobody waits for the answer.
             self._conversation.ask(request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=topic)))
 
+    def _answered_unwanted(self, exchange: Exchange) -> bool:
+        if exchange not in self._unwanted:
+            return False
+        while (item := self._conversation.take(exchange)) is not None:
+            if isinstance(item, request_pb2.Reply) and item.HasField("subscribe"):
+                self._conversation.ask(request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=item.subscribe.topic)))
+        if exchange.ended:
+            self._unwanted.discard(exchange)
+        return True
+
     def _drop_request(self, reader: _Reader) -> None:
-        if reader.exchange is not None:
-            self._by_exchange.pop(reader.exchange, None)
-            self._conversation.forget(reader.exchange)
-            reader.exchange = None
+        exchange = reader.exchange
+        if exchange is None:
+            return
+        reader.exchange = None
+        self._by_exchange.pop(exchange, None)
+        if exchange.verb == "subscribe" and exchange.number and not exchange.ended:
+            # It was sent, and will be granted.
+            self._unwanted.add(exchange)
+        else:
+            self._conversation.forget(exchange)
 
     def _set_topic(self, reader: _Reader) -> None:
         topic = reader.subscription.topic

@@ -377,18 +377,20 @@ class Reports(_message.Message):
     def __init__(self, reports: _Optional[_Iterable[_Union[Report, _Mapping]]] = ...) -> None: ...
 
 class Stop(_message.Message):
-    __slots__ = ("keys", "signal", "grace_ms", "tail_lines", "credit_messages")
+    __slots__ = ("keys", "signal", "grace_ms", "tail_lines", "credit_messages", "only_queued")
     KEYS_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
     GRACE_MS_FIELD_NUMBER: _ClassVar[int]
     TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
     CREDIT_MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    ONLY_QUEUED_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedCompositeFieldContainer[_job_pb2.JobKey]
     signal: int
     grace_ms: int
     tail_lines: int
     credit_messages: int
-    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., tail_lines: _Optional[int] = ..., credit_messages: _Optional[int] = ...) -> None: ...
+    only_queued: bool
+    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., tail_lines: _Optional[int] = ..., credit_messages: _Optional[int] = ..., only_queued: _Optional[bool] = ...) -> None: ...
 
 class Signal(_message.Message):
     __slots__ = ("key", "signal")

@@ -9,6 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .client.asynchronous.client import AsyncClient
+    from .client.asynchronous.executors import AsyncJobExecutor, JobExecutor, JobFuture
     from .client.asynchronous.events import AsyncCursorTooOld, AsyncEventStream
     from .client.asynchronous.job import AsyncJob
     from .client.asynchronous.output import AsyncJobOutput, AsyncTextJobOutput
@@ -29,6 +30,7 @@ __all__ = [
     "AsyncCursorTooOld",
     "AsyncEventStream",
     "AsyncJob",
+    "AsyncJobExecutor",
     "AsyncJobOutput",
     "AsyncTextJobOutput",
     "BatchInfo",
@@ -43,7 +45,9 @@ __all__ = [
     "EventStream",
     "Forgotten",
     "Job",
+    "JobExecutor",
     "JobFailed",
+    "JobFuture",
     "JobInfo",
     "JobOutput",
     "JobSpec",
@@ -62,6 +66,7 @@ __all__ = [
 # The modules that define them.
 _HOMES = {
     "client.asynchronous.client": ("AsyncClient",),
+    "client.asynchronous.executors": ("AsyncJobExecutor", "JobExecutor", "JobFuture"),
     "client.asynchronous.events": ("AsyncCursorTooOld", "AsyncEventStream"),
     "client.asynchronous.job": ("AsyncJob",),
     "client.asynchronous.output": ("AsyncJobOutput", "AsyncTextJobOutput"),

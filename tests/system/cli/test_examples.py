@@ -51,3 +51,13 @@ def test_gather_prints_each_output_and_stops_all_if_one_fails(home: Home) -> Non
     assert "failed: exited with status 3" in bad.stderr
     jobs = home.records("list", "-a")
     assert [job["state"] for job in jobs] == ["finished"] * 6, jobs
+
+
+def test_pool_prints_the_results_in_order_and_exits_with_1_if_one_failed(home: Home) -> None:
+    (home.folder / "empty").write_bytes(b"")
+    empty = str(home.folder / "empty")
+    good = example(home, "pool.py", "2", empty, empty)
+    assert good.stdout.splitlines() == [f"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  {empty}"] * 2, good.stderr
+    bad = example(home, "pool.py", "2", empty, "/nowhere")
+    assert (bad.returncode, bad.stdout) == (1, good.stdout.splitlines(keepends=True)[0])
+    assert "/nowhere" in bad.stderr

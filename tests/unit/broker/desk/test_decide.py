@@ -129,6 +129,27 @@ def test_a_stop_while_its_launch_is_being_written_cancels_the_job_and_gives_its_
     assert not any(effect[0] == "end" for effect in effects)  # type: ignore[index] # reason: as above
 
 
+@pytest.mark.parametrize(
+    ("phase", "cancelled"), [(Phase.QUEUED, True), (Phase.LAUNCHING, True), (Phase.LAUNCHED, False), (Phase.RUNNING, False)]
+)
+def test_a_stop_of_queued_jobs_leaves_those_alone_that_may_have_a_process(phase: Phase, cancelled: bool) -> None:  # noqa: FBT001
+    desk = Deciding()
+    desk.start(1, 2)
+    desk.add(1)
+    number = 1
+    if phase is Phase.QUEUED:
+        number = 2
+    elif phase is Phase.LAUNCHING:
+        desk.take(Facts([started(1), ended(1)]))
+        number = 2
+    elif phase is Phase.RUNNING:
+        desk.take(Facts([started(1)]))
+        desk.record(*desk.written)
+    assert desk.phase(number) is phase
+    desk.take(Stop([(key(number), SOMEBODYS)], b"proof", never, only_queued=True))
+    assert desk.phase(number) is (Phase.ENDED_QUEUED if cancelled else phase)
+
+
 def test_what_has_ended_when_its_stop_is_written_is_not_ended_again() -> None:
     desk = Deciding()
     desk.start(1)

@@ -667,3 +667,15 @@ def test_a_socket_that_is_closed_before_it_connected_is_idle_once_its_time_is_ov
     assert monitored.watch(1) == [Change.FAILED]
     assert monitored.is_idle
     context.term()
+
+
+def test_a_grant_that_comes_after_its_subscription_was_ended_is_given_back(connection: Connection, daemon: FakeDaemon) -> None:
+    connection.hello(soon())
+    subscription = Subscription(event_pb2.Filter())
+    connection.subscribe(subscription)
+    while "subscribe" not in daemon.verbs():
+        pass
+    connection.unsubscribe(subscription)
+    connection.call(listing(), soon())
+    connection.call(listing(), soon())
+    assert daemon.do(lambda: daemon.grants) == {}

@@ -1,0 +1,438 @@
+"""Jobs as futures: `JobExecutor` for threads, as in `concurrent.futures`, and `AsyncJobExecutor` for an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, Executor, Future
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
+
+from ...schemas.naming import format_id
+from ...schemas.refusal import Refused
+from ..library.completed_job import CompletedJob, CompletedTextJob
+from ..library.specs import Duration, JobOptions, Text, seconds
+from ..library.text_mode import TextMode, text_mode
+from .call_options import result_of, spec_and_id, takes_job_options
+from .client import AsyncClient
+from .submissions import Submission, Submissions
+
+if TYPE_CHECKING:
+    from ..config.contexts import Context
+
+# How long a program that exits waits until the connection is closed.
+_EXIT_SECONDS = 5.0
+
+
+class JobFuture(Future[Any]):
+    """The result of a job of a `JobExecutor`: a `CompletedJob`, or a `CompletedTextJob`. `job_id` is the id of the job as text.
+
+    It is pending while the job is queued, and running while the job runs. `cancel` asks the worker, and returns True only if the job had
+    not started; it never stops a job that runs.
+    """
+
+    def __init__(self, executor: JobExecutor, job_id: bytes) -> None:
+        super().__init__()
+        self.job_id = format_id(job_id)
+        # As long as a result is awaited its executor is needed.
+        self._executor: JobExecutor | None = executor
+        self._submission: Submission | None = None
+        self._notified = threading.Lock()
+
+    def cancel(self) -> bool:
+        """Cancel the job if it is queued, and return whether it was cancelled."""
+        executor, submission = self._executor, self._submission
+        if self.done() or executor is None or submission is None:
+            return self.cancelled()
+        if not executor._cancel(submission):  # noqa: SLF001 -- our own
+            return self.cancelled()
+        self._mark_cancelled()
+        return True
+
+    def _mark_cancelled(self) -> None:
+        # From the loop and from `cancel`, whichever is first. Waiters are notified only by the second call.
+        with self._notified:
+            if not self.done() and super().cancel():
+                self.set_running_or_notify_cancel()
+        self._executor = None
+
+    def _mark_running(self) -> None:
+        with self._notified:
+            if not self.running() and not self.done():
+                self.set_running_or_notify_cancel()
+
+    def _mark_done(self, result: CompletedJob | CompletedTextJob | None, error: BaseException | None) -> None:
+        self._mark_running()
+        self._executor = None
+        if error is not None:
+            self.set_exception(error)
+        else:
+            self.set_result(result)
+
+
+class _Delivery:
+    """A sink that settles a `JobFuture`, in other threads than that of the loop: callbacks of futures may use the executor, and block."""
+
+    def __init__(self, future: JobFuture, check: bool, mode: TextMode | None) -> None:  # noqa: FBT001 -- as in `run`
+        self._future = future
+        self._check = check
+        self._mode = mode
+
+    def started(self) -> None:
+        """See `Sink`."""
+        self._in_thread(self._future._mark_running)  # noqa: SLF001 -- our own
+
+    def completed(self, job: CompletedJob) -> None:
+        """See `Sink`."""
+        try:
+            self._settle(result_of(job, self._mode, check=self._check), None)
+        except Exception as error:  # noqa: BLE001 -- JobFailed, or output that is not text
+            self._settle(None, error)
+
+    def failed(self, why: BaseException) -> None:
+        """See `Sink`."""
+        self._settle(None, why)
+
+    def cancelled(self) -> None:
+        """See `Sink`."""
+        self._in_thread(self._future._mark_cancelled)  # noqa: SLF001 -- our own
+
+    def _settle(self, result: CompletedJob | CompletedTextJob | None, error: BaseException | None) -> None:
+        self._in_thread(lambda: self._future._mark_done(result, error))  # noqa: SLF001 -- our own
+
+    def _in_thread(self, mark: Callable[[], None]) -> asyncio.Future[None] | None:
+        try:
+            return asyncio.get_running_loop().run_in_executor(None, mark)
+        except RuntimeError:
+            # The interpreter exits, and starts no threads any more.
+            mark()
+            return None
+
+
+class _Loop:
+    """The event loop of a `JobExecutor`, in a thread of its own. It ends when it was told to and no job is left."""
+
+    def __init__(self, make_client: Callable[[], AsyncClient], most: int | None) -> None:
+        self._make_client = make_client
+        self._most = most
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._submissions: Submissions | None = None
+        self._finish: asyncio.Event | None = None
+        self._abandon: asyncio.Event | None = None
+        self.thread = threading.Thread(target=asyncio.run, args=(self._main(),), name="jobwire-executor", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread. Call it after the first finalizer was made: what is registered later is called earlier at the exit."""
+        # A loop must not run any more when finalizers close its sockets.
+        atexit.register(self.exit)
+        self.thread.start()
+        self._ready.wait()
+
+    def call(self, what: Callable[[Submissions], None]) -> None:
+        """Call this in the loop, soon."""
+        assert self._loop is not None
+        submissions = self._submissions
+        assert submissions is not None
+        self._loop.call_soon_threadsafe(what, submissions)
+
+    def ask(self, what: Callable[[Submissions], Any]) -> Any:
+        """Run a coroutine in the loop and return its result."""
+        assert self._loop is not None
+        submissions = self._submissions
+        assert submissions is not None
+        asked = asyncio.run_coroutine_threadsafe(what(submissions), self._loop)
+        while True:
+            try:
+                return asked.result(_EXIT_SECONDS)
+            except TimeoutError:
+                # A loop that ends just now runs it no more, and nothing tells that.
+                if not self.thread.is_alive():
+                    raise RuntimeError("this executor has ended") from None
+
+    def finish(self) -> None:
+        """End when no job is left."""
+        self._set(self._finish)
+
+    def exit(self) -> None:
+        """End now; the jobs continue."""
+        self._set(self._abandon)
+        self.thread.join(_EXIT_SECONDS)
+
+    def _set(self, event: asyncio.Event | None) -> None:
+        if self._loop is not None and event is not None and not self._loop.is_closed():
+            # It may be closed just now.
+            try:
+                self._loop.call_soon_threadsafe(event.set)
+            except RuntimeError:
+                return
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._finish, self._abandon = asyncio.Event(), asyncio.Event()
+        client = self._make_client()
+        self._submissions = submissions = Submissions(client, self._most)
+        self._ready.set()
+        ending = asyncio.ensure_future(self._finished(submissions, self._finish))
+        abandoned = asyncio.ensure_future(self._abandon.wait())
+        await asyncio.wait([ending, abandoned], return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        abandoned.cancel()
+        await submissions.abandon()
+        await client.close()
+        atexit.unregister(self.exit)
+
+    async def _finished(self, submissions: Submissions, finish: asyncio.Event) -> None:
+        await finish.wait()
+        await submissions.drained()
+
+
+class JobExecutor(Executor):
+    """Runs jobs, and returns futures as `concurrent.futures` does. Any thread may use it. A context manager, which waits for all jobs.
+
+    `context`, `connect_timeout`, `notice`: as of `Client`. `max_workers`: how many of its jobs run at once; None: as many as the worker
+    runs. All jobs are sent to the worker at once, and wait in its queue. A program that exits without `shutdown` leaves its jobs running.
+    """
+
+    def __init__(
+        self,
+        context: str | Context | None = None,
+        *,
+        max_workers: int | None = None,
+        connect_timeout: Duration | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        _check_most(max_workers)
+        self._make_client: Callable[[], AsyncClient] = lambda: AsyncClient(context, connect_timeout=connect_timeout, notice=notice)
+        self._most = max_workers
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+        self._loop: _Loop | None = None
+        self._is_shut = False
+
+    @overload  # type: ignore[override] # reason: a program and its arguments, instead of a function and its arguments
+    def submit(
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        text: Literal[False] | None = None,
+        encoding: None = None,
+        errors: None = None,
+        id: bytes | str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Future[CompletedJob]: ...
+    @overload
+    def submit(
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        text: bool | None = None,
+        encoding: str | None = None,
+        errors: str | None = None,
+        id: bytes | str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Future[CompletedTextJob]: ...
+    @takes_job_options
+    def submit(
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        text: bool | None = None,
+        encoding: str | None = None,
+        errors: str | None = None,
+        id: bytes | str | None = None,  # noqa: A002 -- it is one
+        **options: Unpack[JobOptions],
+    ) -> Future[CompletedJob] | Future[CompletedTextJob]:
+        """Submit a job and return the future of its result, at once. All options are those of `Client.run`.
+
+        `check`: the future raises `JobFailed` if the job does not return 0. A refusal of the worker is an exception of the future, and what
+        is wrong with the options is raised here.
+        """
+        mode = text_mode(text, encoding, errors)
+        spec, job_id = spec_and_id(argv, mode, id, options)
+        with self._lock:
+            if self._is_shut:
+                raise RuntimeError("cannot submit a job after shutdown")
+            if self._process != os.getpid():
+                raise RuntimeError("this executor was made before a fork; the child needs its own")
+            if self._loop is None:
+                self._loop = _Loop(self._make_client, self._most)
+                # When nobody holds it or one of its futures any more.
+                weakref.finalize(self, self._loop.finish).atexit = False
+                self._loop.start()
+            future = JobFuture(self, job_id)
+            future._submission = submission = Submission(spec, tuple(argv), job_id, _Delivery(future, check, mode))  # noqa: SLF001 -- our own
+            self._loop.call(lambda submissions: submissions.begin(submission))
+        return future
+
+    def map(  # type: ignore[override] # reason: as above
+        self, argvs: Iterable[Sequence[Text]], *, timeout: Duration | None = None, **options: Unpack[JobOptions]
+    ) -> Iterator[CompletedJob]:
+        """Submit a job for each argv, and iterate over the results in the same order.
+
+        Jobs that are still queued are cancelled when the iteration ends early. Raises TimeoutError.
+        """
+        deadline = None if timeout is None else time.monotonic() + seconds(timeout)
+        futures = [self.submit(argv, **options) for argv in argvs]
+        return _results(futures, deadline)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 -- as concurrent.futures calls it
+        """Take no more jobs; with `wait` return when all have ended. `cancel_futures`: cancel those that are queued."""
+        with self._lock:
+            self._is_shut = True
+            loop = self._loop
+        if loop is None or self._process != os.getpid():
+            return
+        if cancel_futures and loop.thread.is_alive():
+            loop.ask(lambda submissions: submissions.cancel_all())
+        loop.finish()
+        if wait:
+            loop.thread.join()
+
+    def _cancel(self, submission: Submission) -> bool:
+        loop = self._loop
+        if loop is None or not loop.thread.is_alive() or self._process != os.getpid() or threading.current_thread() is loop.thread:
+            return False
+        try:
+            return bool(loop.ask(lambda submissions: submissions.cancel(submission)))
+        except (Refused, RuntimeError, CancelledError):
+            # The worker cannot be reached or is too old, or the executor ends.
+            return False
+
+
+def _results(futures: list[Future[CompletedJob]], deadline: float | None) -> Iterator[CompletedJob]:
+    try:
+        for future in futures:
+            yield future.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+class _Settling:
+    """A sink that settles the future of an event loop."""
+
+    def __init__(self, future: asyncio.Future[Any], check: bool, mode: TextMode | None) -> None:  # noqa: FBT001 -- as in `run`
+        self._future = future
+        self._check = check
+        self._mode = mode
+
+    def started(self) -> None:
+        """See `Sink`."""
+
+    def completed(self, job: CompletedJob) -> None:
+        """See `Sink`."""
+        if self._future.done():
+            return
+        try:
+            self._future.set_result(result_of(job, self._mode, check=self._check))
+        except Exception as error:  # noqa: BLE001 -- JobFailed, or output that is not text
+            self._future.set_exception(error)
+
+    def failed(self, why: BaseException) -> None:
+        """See `Sink`."""
+        if not self._future.done():
+            self._future.set_exception(why)
+
+    def cancelled(self) -> None:
+        """See `Sink`."""
+        self._future.cancel()
+
+
+class AsyncJobExecutor:
+    """Runs jobs of an `AsyncClient` and returns futures to await. Used in `async with`, it waits for all jobs.
+
+    `max_workers`: how many of its jobs run at once; None: as many as the worker runs. Cancelling a future, or a task that awaits it,
+    cancels the job if it is queued. A job that runs continues, as with `run_in_executor`; `AsyncClient.run` stops it.
+    """
+
+    def __init__(self, client: AsyncClient, *, max_workers: int | None = None) -> None:
+        _check_most(max_workers)
+        self._client = client
+        self._submissions = Submissions(client, max_workers)
+        self._is_shut = False
+
+    @overload
+    def submit(
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        text: Literal[False] | None = None,
+        encoding: None = None,
+        errors: None = None,
+        id: bytes | str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> asyncio.Future[CompletedJob]: ...
+    @overload
+    def submit(
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        text: bool | None = None,
+        encoding: str | None = None,
+        errors: str | None = None,
+        id: bytes | str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> asyncio.Future[CompletedTextJob]: ...
+    @takes_job_options
+    def submit(
+        self,
+        argv: Sequence[Text],
+        *,
+        check: bool = False,
+        text: bool | None = None,
+        encoding: str | None = None,
+        errors: str | None = None,
+        id: bytes | str | None = None,  # noqa: A002 -- it is one
+        **options: Unpack[JobOptions],
+    ) -> asyncio.Future[CompletedJob] | asyncio.Future[CompletedTextJob]:
+        """Submit a job and return the future of its result, at once. All options are those of `Client.run`; see `JobExecutor.submit`."""
+        mode = text_mode(text, encoding, errors)
+        spec, job_id = spec_and_id(argv, mode, id, options)
+        if self._is_shut:
+            raise RuntimeError("cannot submit a job after shutdown")
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        submission = Submission(spec, tuple(argv), job_id, _Settling(future, check, mode))
+        self._submissions.begin(submission)
+        future.add_done_callback(lambda done: self._withdraw(submission) if done.cancelled() else None)
+        return future
+
+    async def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 -- as concurrent.futures calls it
+        """Take no more jobs; with `wait` return when all have ended. `cancel_futures`: cancel those that are queued."""
+        self._is_shut = True
+        if cancel_futures:
+            await self._submissions.cancel_all()
+        if wait:
+            await self._submissions.drained()
+
+    async def __aenter__(self) -> Self:
+        """Return itself; at the end of the block it waits for all jobs."""
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Wait for all jobs; if the block was left by an exception, cancel those that are queued."""
+        await self.shutdown(cancel_futures=error is not None)
+
+    def _withdraw(self, submission: Submission) -> None:
+        if not self._client.connection.closed:
+            self._client._session.go_on_with(self._cancel(submission))  # noqa: SLF001 -- our own
+
+    async def _cancel(self, submission: Submission) -> None:
+        with contextlib.suppress(Refused, RuntimeError):
+            await self._submissions.cancel(submission)
+
+
+def _check_most(most: int | None) -> None:
+    if most is not None and most <= 0:
+        raise ValueError(f"max_workers must be at least 1, not {most}")
