@@ -41,7 +41,7 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
     ctx: typer.Context,
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[BATCH]", help="All jobs of the newest run of this batch, or of the run of this id."),
+        typer.Argument(metavar="BATCH", help="All jobs of the newest run of this batch, or of the run of this id."),
     ] = None,
     *,
     everything: Annotated[bool, typer.Option("-a", "--all", help="Include jobs that have ended.")] = False,

@@ -99,7 +99,7 @@ COMMANDS: dict[str, Command] = {
         ("--header", "", "Print the headings in a pipe too."),
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),
-    ), ("[[BATCH]]",), ends_options=False),
+    ), ("[BATCH]",), ends_options=False),
     "jobwire show": Command("Show the details of jobs, including why one is waiting or failed.", (
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),
