@@ -24,6 +24,7 @@ from ..keys.roster import RosterFile
 from ..keys.sockets import new_context
 from ..schemas.clock import Clock
 from ..schemas.frames import NONCE_BYTES
+from .condition import Condition
 from .desk.desk import Desk
 from .desk.queue import Queue
 from .desk.state import State
@@ -119,7 +120,11 @@ class Daemon:
         self._forgetting = Forgetting(self._store, self._engine)
         self._followed = Followed(most_of_descriptors())
         self._retention = self._own(Retention(settings.keep, self._store, self._forgetting, self._followed, loop, self._ages))
-        state = State(Queue(self._engine.slots, lambda owner: self._roster.limits_of(owner).running_jobs))
+        queue = Queue(self._engine.slots, lambda owner: self._roster.limits_of(owner).running_jobs)
+        state = State(queue)
+        room = Room(settings.store.parent, settings.keep_free_bytes)
+        began = time.monotonic()
+        self._condition = Condition(queue, room, self._roster, lambda: int((time.monotonic() - began) * 1_000_000))
         self._lookup = Lookup(self._store, state.live)
         self.desk = Desk(
             state,
@@ -131,7 +136,7 @@ class Daemon:
             Clock(),
             self._ages,
             limits_of=self._roster.limits_of,
-            shortage=Room(settings.store.parent, settings.keep_free_bytes).shortage,
+            shortage=room.shortage,
             ended=self._retention.look_soon,
         )
 
@@ -162,6 +167,7 @@ class Daemon:
             store=self._store,
             news=self._news,
             introduction=introduction,
+            condition=self._condition,
             member_of=self._roster.member,
             named=self._roster.named,
             turns=turns,

@@ -15,7 +15,7 @@ from .limits import EVERYBODYS, Limits
 class Right(enum.Enum):
     """What a role may allow. The plain ones apply to one's own jobs."""
 
-    SEE = "see"
+    SEE = "see jobs"
     SEE_OTHERS = "see others' jobs"
     SUBMIT = "submit jobs"
     STOP = "stop or signal jobs"

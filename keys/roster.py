@@ -152,7 +152,8 @@ class RosterFile:
     def __init__(self, path: Path, on_problem: Callable[[str], None]) -> None:
         self._path = path
         self._on_problem = on_problem
-        self._problem = ""
+        # Why the file is not in force; empty if it is.
+        self.problem = ""
         try:
             self._inotify = INotify(nonblocking=True)
         except OSError as error:
@@ -172,6 +173,10 @@ class RosterFile:
     def member(self, public: bytes) -> Member | None:
         """Look a public key up in the roster that is in force now."""
         return self.roster.member(public)
+
+    def count(self) -> int:
+        """Return how many members it has."""
+        return len(self.roster.members)
 
     def named(self, name: str) -> Member | None:
         """Look a name up in it."""
@@ -210,9 +215,9 @@ class RosterFile:
         except Refused as refused:
             problem = f"{refused}; the previous roster stays in force"
         # Report it once: other changes in the folder lead here again.
-        if problem and problem != self._problem:
+        if problem and problem != self.problem:
             self._on_problem(problem)
-        self._problem = problem
+        self.problem = problem
         return self.roster is not before
 
     def close(self) -> None:

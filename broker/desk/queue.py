@@ -79,6 +79,11 @@ class Queue:
         owner = self._owners.get(public)
         return owner.waiting if owner else 0
 
+    def running_of(self, public: bytes) -> int:
+        """Return how many jobs of this owner occupy a slot."""
+        owner = self._owners.get(public)
+        return owner.running if owner else 0
+
     def add(self, key: JobKey, batch: BatchRun | None) -> None:
         """Add a job at the end."""
         owner, lane, batch_id = self._place(key, batch)

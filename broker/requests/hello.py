@@ -1,4 +1,4 @@
-"""hello: protocol version, identity, event endpoint and limits of the worker."""
+"""hello: protocol version, identity, event endpoint and limits of the worker; status: its condition."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import os
 from dataclasses import dataclass
 
 from ...keys.limits import NAMES
+from ...keys.rights import ROLES, Right
 from ...schemas.frames import PROTOCOL_VERSION, limits
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
+from ..condition import Condition
 from .call import Call
 
-FEATURES = ("start", "logs", "events", "batch", "forget", "home", "list", "names", "within", "rerun", "cancel")
+FEATURES = ("start", "logs", "events", "batch", "forget", "home", "list", "names", "within", "rerun", "cancel", "status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Introduction:
     slots: int
 
 
-def hello(call: Call, introduction: Introduction) -> None:
+def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
     """Reply with what this worker is; refuse a client that has no version in common with it."""
     asked = call.request.hello
     if not asked.oldest_version <= PROTOCOL_VERSION <= asked.newest_version:
@@ -37,6 +39,7 @@ def hello(call: Call, introduction: Introduction) -> None:
             "upgrade the older of the two",
             reason=Reason.NO_COMMON_VERSION,
         )
+    is_admin = Right.ADMINISTER in ROLES[call.member.role]
     bounds = limits()
     for name in NAMES:
         setattr(bounds, name, getattr(call.member.limits, name))
@@ -56,6 +59,12 @@ def hello(call: Call, introduction: Introduction) -> None:
                 your_role=call.member.role,
                 slots=introduction.slots,
                 host=os.uname().nodename,
+                roster_problem=condition.roster_problem(call.member) if is_admin else "",
             )
         )
     )
+
+
+def status(call: Call, condition: Condition) -> None:
+    """Reply with how the worker and its machine are now; every member may ask."""
+    call.reply(request_pb2.Reply(status=condition.describe(call.member)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...keys.rights import Member
+from ..condition import Condition
 from ..desk.desk import Desk
 from ..engine import Engine
 from ..fairness.turns import Turns
@@ -17,7 +18,7 @@ from ..streams.news import News
 from ..streams.watchers import Watchers
 from .dispatch import Handler
 from .forget import forget
-from .hello import Introduction, hello
+from .hello import Introduction, hello, status
 from .jobs import Roster, list_jobs, query_one
 from .logs import follow_log, read_log
 from .news import replay, subscribe, unsubscribe
@@ -39,6 +40,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     store: Store,
     news: News,
     introduction: Introduction,
+    condition: Condition,
     member_of: Callable[[bytes], Member | None],
     named: Callable[[str], Member | None],
     turns: Turns,
@@ -47,7 +49,8 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     """Return a handler for each verb, with the parts that it needs."""
     roster = Roster(member_of, named)
     return {
-        "hello": lambda call: hello(call, introduction),
+        "hello": lambda call: hello(call, introduction, condition),
+        "status": lambda call: status(call, condition),
         "start": lambda call: start(call, desk, lookup, watchers, engine, store, turns),
         "stop": lambda call: stop(call, desk, lookup, watchers, engine, store, turns),
         "signal": lambda call: signal(call, desk, lookup),

@@ -44,6 +44,14 @@ class Room:
         self._floor_bytes = floor_bytes
         self._enough_until = 0.0
 
+    def measure(self) -> tuple[int, int]:
+        """Return how many bytes are free for this user and how many there are; zeros if that cannot be determined."""
+        try:
+            disk = os.statvfs(self._folder)
+        except OSError:
+            return 0, 0
+        return disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+
     def shortage(self) -> Refused | None:
         """Return why new jobs are refused; None if there is space. While there is, the disk is checked at most ten times per second."""
         now = time.monotonic()

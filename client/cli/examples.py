@@ -24,6 +24,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire rerun": ("jobwire rerun last --follow", "jobwire rerun --failed nightly"),
     "jobwire list": ("jobwire list -a", "jobwire list --failed --since 1d --limit 20"),
     "jobwire show": ("jobwire show last",),
+    "jobwire status": ("jobwire status", "jobwire --context lab status --json"),
     "jobwire logs": ("jobwire logs -f nightly", "jobwire logs --stderr --tail 20 last"),
     "jobwire wait": ("jobwire wait nightly", "jobwire wait --any --timeout 10m one two"),
     "jobwire events": ("jobwire events --job nightly", "jobwire events --from start --json"),

@@ -269,6 +269,8 @@ def greeting() -> request_pb2.Request:
 
 def _check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
     """Refuse what the worker would not understand, or misread: without `rerun`, it would see a job without a program."""
+    if request.HasField("status") and "status" not in hello.features:
+        raise Refused(Code.UNIMPLEMENTED, "this worker is older and cannot tell its status", "upgrade the worker")
     has_home, has_rerun = "home" in hello.features, "rerun" in hello.features
     if has_home and has_rerun:
         return

@@ -41,6 +41,8 @@ class RequestSocket:
         self._lost = False
         # The user was told that there is no connection.
         self._told_lost = False
+        # What the user was told about the worker's roster.
+        self._told_problem = ""
 
     def open(self, endpoint: str, now: float) -> None:
         """Connect, unless there is a connection or it is too early to try again."""
@@ -77,6 +79,11 @@ class RequestSocket:
         if self._told_lost:
             self._told_lost = False
             self._sentences.append(diagnosis.back(self.monitored.endpoint))
+        # Told to admins only, once for each connection and each problem.
+        problem = self._conversation.hello.roster_problem if self._conversation.hello is not None else ""
+        if problem and problem != self._told_problem:
+            self._sentences.append(f"WARNING: the roster of the worker is broken: {problem}")
+        self._told_problem = problem
 
     def watch(self, now: float) -> Refused | None:
         """Tell the conversation what happened to the connection. Return why there is none, if that is final."""

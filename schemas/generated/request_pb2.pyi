@@ -141,7 +141,7 @@ class Proof(_message.Message):
     def __init__(self, signer: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume")
+    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status")
     ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -159,6 +159,7 @@ class Request(_message.Message):
     FORGET_FIELD_NUMBER: _ClassVar[int]
     PAUSE_FIELD_NUMBER: _ClassVar[int]
     RESUME_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
     id: int
     hello: Hello
     start: Start
@@ -176,10 +177,11 @@ class Request(_message.Message):
     forget: Forget
     pause: Pause
     resume: Resume
-    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ...) -> None: ...
+    status: Status
+    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget")
+    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -195,6 +197,7 @@ class Reply(_message.Message):
     SUBSCRIBE_FIELD_NUMBER: _ClassVar[int]
     REPLAY_FIELD_NUMBER: _ClassVar[int]
     FORGET_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     last: bool
     refusal: Refusal
@@ -210,7 +213,8 @@ class Reply(_message.Message):
     subscribe: SubscribeReply
     replay: ReplayReply
     forget: ForgetReply
-    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ...) -> None: ...
+    status: StatusReply
+    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("code", "message", "next_step", "job_index", "reason")
@@ -281,7 +285,7 @@ class Limits(_message.Message):
     def __init__(self, message_bytes: _Optional[int] = ..., jobs_per_start: _Optional[int] = ..., stdin_bytes: _Optional[int] = ..., tail_lines: _Optional[int] = ..., tail_bytes: _Optional[int] = ..., range_bytes: _Optional[int] = ..., credit_bytes: _Optional[int] = ..., streams: _Optional[int] = ..., grants: _Optional[int] = ..., connections: _Optional[int] = ..., unread_bytes: _Optional[int] = ..., queued_jobs: _Optional[int] = ..., running_jobs: _Optional[int] = ..., keys_per_request: _Optional[int] = ..., jobs_per_filter: _Optional[int] = ..., other_message_bytes: _Optional[int] = ..., arguments: _Optional[int] = ..., variables: _Optional[int] = ..., labels: _Optional[int] = ..., label_characters: _Optional[int] = ...) -> None: ...
 
 class HelloReply(_message.Message):
-    __slots__ = ("version", "software", "kind", "daemon", "store", "nonce", "event_endpoint", "limits", "features", "your_name", "your_role", "slots", "host")
+    __slots__ = ("version", "software", "kind", "daemon", "store", "nonce", "event_endpoint", "limits", "features", "your_name", "your_role", "slots", "host", "roster_problem")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SOFTWARE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -295,6 +299,7 @@ class HelloReply(_message.Message):
     YOUR_ROLE_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
+    ROSTER_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     version: int
     software: str
     kind: str
@@ -308,7 +313,42 @@ class HelloReply(_message.Message):
     your_role: str
     slots: int
     host: str
-    def __init__(self, version: _Optional[int] = ..., software: _Optional[str] = ..., kind: _Optional[str] = ..., daemon: _Optional[bytes] = ..., store: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., event_endpoint: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[str]] = ..., your_name: _Optional[str] = ..., your_role: _Optional[str] = ..., slots: _Optional[int] = ..., host: _Optional[str] = ...) -> None: ...
+    roster_problem: str
+    def __init__(self, version: _Optional[int] = ..., software: _Optional[str] = ..., kind: _Optional[str] = ..., daemon: _Optional[bytes] = ..., store: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., event_endpoint: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[str]] = ..., your_name: _Optional[str] = ..., your_role: _Optional[str] = ..., slots: _Optional[int] = ..., host: _Optional[str] = ..., roster_problem: _Optional[str] = ...) -> None: ...
+
+class Status(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StatusReply(_message.Message):
+    __slots__ = ("running", "queued", "your_running", "your_queued", "up_us", "load", "cpus", "disk_free_bytes", "disk_bytes", "refuses", "rights", "members", "roster_problem")
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    YOUR_RUNNING_FIELD_NUMBER: _ClassVar[int]
+    YOUR_QUEUED_FIELD_NUMBER: _ClassVar[int]
+    UP_US_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    CPUS_FIELD_NUMBER: _ClassVar[int]
+    DISK_FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DISK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REFUSES_FIELD_NUMBER: _ClassVar[int]
+    RIGHTS_FIELD_NUMBER: _ClassVar[int]
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    ROSTER_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    running: int
+    queued: int
+    your_running: int
+    your_queued: int
+    up_us: int
+    load: _containers.RepeatedScalarFieldContainer[float]
+    cpus: int
+    disk_free_bytes: int
+    disk_bytes: int
+    refuses: str
+    rights: _containers.RepeatedScalarFieldContainer[str]
+    members: int
+    roster_problem: str
+    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., your_running: _Optional[int] = ..., your_queued: _Optional[int] = ..., up_us: _Optional[int] = ..., load: _Optional[_Iterable[float]] = ..., cpus: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., refuses: _Optional[str] = ..., rights: _Optional[_Iterable[str]] = ..., members: _Optional[int] = ..., roster_problem: _Optional[str] = ...) -> None: ...
 
 class NewJob(_message.Message):
     __slots__ = ("id", "spec", "rerun")

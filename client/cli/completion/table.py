@@ -113,6 +113,10 @@ COMMANDS: dict[str, Command] = {
         ("--bytes", "SIZE", "Print at most this much: 4096, 10K, 1.5M."),
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB",), ends_options=False),
+    "jobwire status": Command("Show how the worker in use is, and who you are there.", (
+        ("--json", "", "Print JSON, one object per line."),
+        ("-h --help", "", "Show this message and exit."),
+    ), (), ends_options=False),
     "jobwire wait": Command("Wait until jobs have ended.", (
         ("--any", "", "Return when one of them has ended."),
         ("--timeout", "TIME", "Give up after this time, with status 124."),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jobwire.broker.condition import Condition
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Asked, Signal, Stop, Suspend
 from jobwire.broker.desk.job import BatchRun, Job, StopOrder
@@ -21,6 +22,7 @@ from jobwire.broker.requests.table import handlers
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.followed import Followed
 from jobwire.broker.retention.forget import Forgetting
+from jobwire.broker.store.free_space import Room
 from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.store import Store
 from jobwire.broker.streams.news import News
@@ -100,6 +102,16 @@ class Taken:
 
 
 @dataclass
+class RosterDouble:
+    """What a roster tells of itself."""
+
+    problem: str = ""
+
+    def count(self) -> int:
+        return 1
+
+
+@dataclass
 class House:
     """One desk with everything around it; `restart` creates the next one on the same store."""
 
@@ -160,6 +172,7 @@ class House:
             store=self.store,
             news=self.news,
             introduction=introduction,
+            condition=Condition(self.state.queue, Room(self.path.parent, 0), RosterDouble(), lambda: self.now),
             member_of=member_of,
             named=self.roster.get,
             turns=turns,

@@ -274,6 +274,12 @@ def test_a_folder_in_the_home_of_a_job_is_sent_only_to_a_worker_that_knows_it(ho
     assert "write the absolute path, or upgrade the worker" in str(asked.refusal)
 
 
+def test_an_older_worker_is_not_asked_for_its_status(house: House) -> None:
+    asked = house.conversation.ask(request_pb2.Request(status=request_pb2.Status()))
+    assert "older and cannot tell its status" in str(asked.refusal)
+    assert not house.sent()
+
+
 def test_a_refused_hello_ends_everything_that_waits() -> None:
     house = House()
     exchange = house.conversation.ask(listing())

@@ -1,0 +1,74 @@
+"""The condition of a worker: what occupies it, its machine and its roster, as `status` tells it.
+
+Who is no admin learns neither how many members there are nor what their roster says.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..keys.rights import ROLES, Member, Right
+from ..schemas.generated import request_pb2
+from .desk.queue import Queue
+from .store.free_space import Room
+
+_NOT_IN_FORCE = "the file of the roster cannot be used, so that the previous roster stays in force; its administrators are told why"
+
+
+class Members(Protocol):
+    """The roster in force."""
+
+    @property
+    def problem(self) -> str:
+        """Why its file is not in force; empty if it is."""
+        ...
+
+    def count(self) -> int:
+        """Return how many members there are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a worker can tell about itself at any moment. `up_us`: how long it has been running."""
+
+    queue: Queue
+    room: Room
+    roster: Members
+    up_us: Callable[[], int]
+
+    def roster_problem(self, member: Member) -> str:
+        """Return why the file of the roster is not in force, in as many words as this member may know; empty if it is."""
+        problem = self.roster.problem
+        return problem if not problem or Right.ADMINISTER in ROLES[member.role] else _NOT_IN_FORCE
+
+    def describe(self, member: Member) -> request_pb2.StatusReply:
+        """Return the condition of this moment, for a member."""
+        free, total = self.room.measure()
+        shortage = self.room.shortage()
+        return request_pb2.StatusReply(
+            running=self.queue.running,
+            queued=len(self.queue),
+            your_running=self.queue.running_of(member.key),
+            your_queued=self.queue.waiting_of(member.key),
+            up_us=self.up_us(),
+            load=_load(),
+            cpus=os.cpu_count() or 0,
+            disk_free_bytes=free,
+            disk_bytes=total,
+            refuses=shortage.message if shortage is not None else "",
+            rights=[right.value for right in Right if right in ROLES[member.role]],
+            members=self.roster.count() if Right.ADMINISTER in ROLES[member.role] else 0,
+            roster_problem=self.roster_problem(member),
+        )
+
+
+def _load() -> tuple[float, ...]:
+    try:
+        return os.getloadavg()
+    except OSError:
+        # getloadavg(3): it cannot be obtained, as where /proc is hidden.
+        return ()

@@ -1,0 +1,1 @@
+"""How the worker in use is, and who one is there: `jobwire status`."""

@@ -1,0 +1,57 @@
+"""`jobwire status`."""
+
+from __future__ import annotations
+
+import typer
+
+from ....keys.user_folders import worker_folder
+from ....schemas.generated import request_pb2
+from ....schemas.refusal import Code, Refused
+from ...config.contexts import EMBEDDED
+from ...library.client import Client
+from ..arguments import Json
+from ..chosen_context import client, context_name
+from ..terminal.screen import say, write, write_json
+from .lines import FEATURE, describe, record
+
+_COLUMN = 13
+
+
+def status(ctx: typer.Context, json: Json = False) -> None:
+    """Show how the worker in use is, and who you are there.
+
+    Near or far: its version, slots, queue, load, free disk space and roster, your name and role there, and what you may do.
+
+    A private worker that is not running is not started: the command exits with 1. If no worker can be reached, it exits with 125.
+    """
+    name = context_name(ctx)
+    if name == EMBEDDED:
+        _demand_running()
+    with client(ctx) as connected:
+        hello, found = ask(connected)
+        endpoint = connected.connection.endpoint
+    if json:
+        write_json(record(name, endpoint, hello, found))
+        return
+    for what, value in describe(name, endpoint, hello, found):
+        write(f"{what:<{_COLUMN}}{value}")
+    if found is None:
+        say("the worker is older and tells no more; have it upgraded")
+
+
+def ask(connected: Client) -> tuple[request_pb2.HelloReply, request_pb2.StatusReply | None]:
+    """Return what the worker says about itself; its status is None if it is too old for that."""
+    hello = connected.connection.hello()
+    if FEATURE not in hello.features:
+        return hello, None
+    reply = connected.connection.call(request_pb2.Request(status=request_pb2.Status()))
+    if not isinstance(reply, request_pb2.Reply) or not reply.HasField("status"):
+        raise Refused(Code.INTERNAL, "the worker did not answer with its status")
+    return hello, reply.status
+
+
+def _demand_running() -> None:
+    from ...private_worker.running import running  # noqa: PLC0415 -- who asks another worker need not wait for it
+
+    if running(worker_folder()) is None:
+        raise Refused(Code.NOT_FOUND, "your private worker is not running", "the next jobwire run or submit starts it")

@@ -1,0 +1,53 @@
+"""`status` of a worker near and far, and the warning of a roster that is broken."""
+
+from __future__ import annotations
+
+import pytest
+from daemons import Worker, wait_until
+from home import Home
+
+
+def test_a_member_learns_how_busy_the_worker_is_and_who_they_are_there(home: Home) -> None:
+    endless = home.submit("sleep", "600")
+    home.until_running(endless)
+    [said] = home.records("status")
+    assert (said["context"], said["name"], said["role"]) == ("lab", home.name, "submitter")
+    assert said["your_running"] == 1 <= said["running"]
+    assert said["rights"] == ["see jobs", "submit jobs", "stop or signal jobs"]
+    assert said["members"] is None
+    assert said["roster_problem"] is None
+    shown = home.jobwire("status").stdout.decode()
+    assert f"you          {home.name}, role submitter: may see jobs" in shown
+    assert "(1 yours)" in shown
+    home.jobwire("stop", "--now", endless)
+
+
+def test_a_broken_roster_is_shouted_at_admins_until_it_is_fixed(own_home: Home, worker: Worker) -> None:
+    assert own_home.jobwire("status").stderr == b""
+    before = worker.roster.read_text()
+    worker.roster.write_text(f"{before}x = \n")
+    line = f"{worker.roster}, line {before.count(chr(10)) + 1}".encode()
+    wait_until(lambda: line in own_home.jobwire("list").stderr, "the worker has read it")
+    done = own_home.jobwire("run", "echo", "works")
+    assert done.stdout == b"works\n"
+    assert done.stderr.count(b"WARNING: the roster of the worker is broken: ") == 1
+    assert b"roster       BROKEN: " + line in own_home.jobwire("status").stdout
+    assert line.decode() in own_home.records("status")[0]["roster_problem"]
+    worker.roster.write_text(before)
+    wait_until(lambda: not own_home.jobwire("status").stderr, "the worker has read it")
+    assert b"in force" in own_home.jobwire("status").stdout
+
+
+def test_a_private_worker_that_is_not_running_is_not_started(empty_home: Home) -> None:
+    said = empty_home.jobwire("status", status=1)
+    assert b"your private worker is not running" in said.stderr
+    assert not (empty_home.state / "worker" / "worker.json").exists()
+
+
+@pytest.mark.parametrize(("context", "status"), [("nowhere", 1), ("lab", 125)])
+def test_a_worker_that_cannot_be_asked_is_an_error(empty_home: Home, context: str, status: int) -> None:
+    key = empty_home.jobwire("keys", "show").stdout.decode().strip()
+    empty_home.jobwire("context", "add", "lab", "127.0.0.1:1", "--key", key)
+    said = empty_home.jobwire("--context", context, "status", status=status)
+    assert said.stdout == b""
+    assert context.encode() in said.stderr or b"127.0.0.1:1" in said.stderr
