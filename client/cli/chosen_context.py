@@ -9,6 +9,7 @@ import typer
 
 from ..config import contexts
 from ..library.client import Client
+from .exit_status import BadInput
 from .terminal.screen import say
 
 
@@ -61,7 +62,10 @@ def client(ctx: typer.Context) -> AbstractContextManager[Client]:
 
 
 def _client(name: str | None) -> Client:
-    context = contexts.resolve(name)
+    try:
+        context = contexts.resolve(name)
+    except contexts.NoneInUse as refused:
+        raise BadInput(str(refused)) from None
     if context.notes:
         say(f"your private worker and its jobs keep these settings of this shell: {'; '.join(context.notes)}")
     return Client(context, notice=say)

@@ -44,6 +44,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire context list": ("jobwire context list",),
     "jobwire context use": ("jobwire context use lab", "jobwire context use embedded"),
     "jobwire context rm": ("jobwire context rm lab",),
+    "jobwire context show": ("jobwire context show lab",),
+    "jobwire context test": ("jobwire context test lab",),
     "jobwire worker": ("jobwire worker status",),
     "jobwire worker run": ("jobwire worker run --listen tcp://0.0.0.0:7341 --slots 8",),
     "jobwire worker status": ("jobwire worker status --json",),

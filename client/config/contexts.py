@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ __all__ = [
     "CONTEXT_VARIABLE",
     "EMBEDDED",
     "Context",
+    "NoneInUse",
     "add",
     "contexts_path",
     "current_name",
@@ -45,6 +46,22 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _LARGEST_FILE = 1024 * 1024
 
 
+# As `current`, after the one in use was removed. Earlier versions refuse it as a name, and do not go elsewhere either.
+_NONE = ""
+
+
+class NoneInUse(Refused):
+    """The context in use was removed, and no other was chosen: nothing may run elsewhere unnoticed."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        names = ", ".join([*known, f"{EMBEDDED} (your private worker)"])
+        super().__init__(
+            Code.FAILED_PRECONDITION,
+            "no context is in use, as the one that was has been removed",
+            f"choose one with jobwire context use NAME, or for one command with jobwire --context NAME: {names}",
+        )
+
+
 def contexts_path() -> Path:
     """Return the path of the contexts file.
 
@@ -56,14 +73,17 @@ def contexts_path() -> Path:
 
 
 def current_name() -> str:
-    """Return the name of the current context: `$JOBWIRE_CONTEXT`, the one in use, else the embedded worker."""
+    """Return the name of the current context: `$JOBWIRE_CONTEXT`, the one in use, else the embedded worker.
+
+    It is empty after the one in use was removed, until another is chosen.
+    """
     return os.environ.get(CONTEXT_VARIABLE) or _read()[0]
 
 
 def resolve(name: str | None = None) -> Context:
     """Return a context by name, or the current one. Starts the embedded worker if it is meant and not running.
 
-    Raises `Refused`: NOT_FOUND for a name that is not configured, and as `ensure` in private_worker/ does.
+    Raises `Refused`: NOT_FOUND for a name that is not configured, NoneInUse if none is chosen, and as `ensure` in private_worker/ does.
     """
     current, contexts = _read()
     name = name or os.environ.get(CONTEXT_VARIABLE) or current
@@ -71,6 +91,8 @@ def resolve(name: str | None = None) -> Context:
         from ..private_worker.ensure import ensure  # noqa: PLC0415 -- who speaks to another worker need not wait for it
 
         return ensure()
+    if name == _NONE:
+        raise NoneInUse(contexts)
     if name not in contexts:
         raise _no_such(name)
     return contexts[name]
@@ -99,8 +121,26 @@ def list_contexts() -> tuple[Context, ...]:
     return tuple(_read()[1].values())
 
 
-def add(name: str, endpoint: str, server_key: bytes) -> bool:
+def find(name: str | None = None) -> Context | None:
+    """Return a context by name, or the current one; None for the embedded worker. Starts nothing.
+
+    Raises `Refused`: NOT_FOUND for a name that is not configured, NoneInUse if none is chosen.
+    """
+    current, contexts = _read()
+    name = name or os.environ.get(CONTEXT_VARIABLE) or current
+    if name == EMBEDDED:
+        return None
+    if name == _NONE:
+        raise NoneInUse(contexts)
+    if name not in contexts:
+        raise _no_such(name)
+    return contexts[name]
+
+
+def add(name: str, endpoint: str, server_key: bytes, *, replace: bool = False) -> bool:
     """Add a context; the first one becomes the current one. Return whether the new one is current.
+
+    `replace`: if there is one of this name, it gets this endpoint and key, and keeps its identity and its place.
 
     Raises `Refused`: ALREADY_EXISTS for a name in use, INVALID_ARGUMENT for what cannot be one.
     """
@@ -112,9 +152,12 @@ def add(name: str, endpoint: str, server_key: bytes) -> bool:
     with _edit() as document:
         tables = document.setdefault("contexts", {})
         if name in tables:
-            raise Refused(Code.ALREADY_EXISTS, f"the context {name!r} already exists", f"jobwire context rm {name} removes it")
+            if not replace:
+                raise Refused(Code.ALREADY_EXISTS, f"the context {name!r} already exists", "add --force to replace it")
+            tables[name]["endpoint"], tables[name]["key"] = whole, format_public(server_key)
+            return document.get("current") == name
         tables[name] = {"endpoint": whole, "key": format_public(server_key)}
-        if len(tables) > 1 or "current" in document:
+        if len(tables) > 1 or document.get("current", _NONE) != _NONE:
             return document.get("current") == name
         document["current"] = name
         return True
@@ -132,7 +175,7 @@ def use(name: str) -> None:
 
 
 def remove(name: str) -> bool:
-    """Remove a context and return whether it was the current one; the embedded worker is then.
+    """Remove a context and return whether it was the current one; then none is, until another is chosen.
 
     Raises `Refused`: NOT_FOUND, and INVALID_ARGUMENT for the embedded worker, which is always there.
     """
@@ -146,7 +189,7 @@ def remove(name: str) -> bool:
         del document["contexts"][name]
         was_used = document.get("current") == name
         if was_used:
-            document["current"] = EMBEDDED
+            document["current"] = _NONE
         return was_used
 
 
@@ -205,7 +248,7 @@ def _understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
         except Refused as refused:
             raise wrong(("contexts", name), refused.message) from None
     current = tables.get("current", EMBEDDED)
-    if current != EMBEDDED and (not isinstance(current, str) or current not in contexts):
+    if current not in (EMBEDDED, _NONE) and (not isinstance(current, str) or current not in contexts):
         raise wrong(("current",), f"there is no context {current!r}")
     return current, contexts
 

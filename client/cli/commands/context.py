@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
 
 from ....keys.identity import fingerprint, format_public, parse_public
+from ....keys.user_folders import identity_path
 from ...config import contexts
 from ..arguments import Json, understanding
-from ..terminal.screen import Table, say, write_json
+from ..exit_status import BadInput
+from ..terminal.screen import Table, duration, say, write, write_json
 
 app = typer.Typer(help="Manage the workers that you use.", no_args_is_help=True, add_completion=False)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the context. 'embedded' is your private worker.")]
+OptionalName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Name of the context. Default: the one in use.")]
+_CHOOSE = f"Choose another one with: jobwire context use NAME ({contexts.EMBEDDED} is your private worker)"
 
 
 @app.command()
@@ -23,11 +28,13 @@ def add(
     key: Annotated[
         str, typer.Option("--key", metavar="WORKER_KEY", help="Public key of the worker, as printed there by jobwire worker status.")
     ],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace endpoint and key of a context that exists.")] = False,
 ) -> None:
     """Add a worker under a name. The first one added becomes the current one."""
     with understanding():
         public = parse_public(key)
-        is_used = contexts.add(name, endpoint, public)
+        is_used = contexts.add(name, endpoint, public, replace=force)
     how = f"now in use; back to your private worker with: jobwire context use {contexts.EMBEDDED}"
     say(f"added {name} ({how if is_used else f'not in use; switch with: jobwire context use {name}'})")
 
@@ -65,4 +72,58 @@ def use(name: Name) -> None:
 def rm(name: Name) -> None:
     """Remove a context. Its jobs continue."""
     was_used = contexts.remove(name)
-    say(f"removed {name}" + (f"; now using {contexts.EMBEDDED}" if was_used else ""))
+    say(f"removed {name}" + (f"; it was in use. {_CHOOSE}" if was_used else ""))
+
+
+@app.command()
+def show(ctx: typer.Context, name: OptionalName = None, json: Json = False) -> None:
+    """Show a context: its endpoint, the key of its worker, and your identity there. Connects to nobody."""
+    context = _find(name or ctx.obj)
+    if context is None:
+        lines = {"name": contexts.EMBEDDED, "endpoint": None, "key": None, "fingerprint": None, "identity": str(identity_path())}
+    else:
+        key, identity = context.server_key, str(context.identity_path)
+        lines = {
+            "name": context.name,
+            "endpoint": context.endpoint,
+            "key": format_public(key),
+            "fingerprint": fingerprint(key),
+            "identity": identity,
+        }
+    is_current = lines["name"] == contexts.current_name()
+    if json:
+        write_json({**lines, "current": is_current})
+        return
+    lines["endpoint"] = lines["endpoint"] or "your private worker, started on demand"
+    for what, value in lines.items():
+        if value is not None:
+            write(f"{what:<13}{value}{' (in use)' if what == 'name' and is_current else ''}")
+
+
+@app.command("test")
+def try_context(ctx: typer.Context, name: OptionalName = None) -> None:
+    """Connect to a worker, and say who it is, how fast it answers, and who you are there.
+
+    A private worker that is not running is not started: the command exits with 1. If the worker cannot be reached, or does not let your key
+    in, it exits with 125.
+    """
+    from ...library.client import Client  # noqa: PLC0415 -- the other commands need no connection
+    from ..status.command import demand_running  # noqa: PLC0415 -- as above
+
+    context = _find(name or ctx.obj)
+    if context is None:
+        demand_running()
+    shown = context.name if context is not None else contexts.EMBEDDED
+    with Client(context or shown, notice=say) as connected:
+        begun = time.monotonic()
+        hello = connected.connection.hello()
+        answered = time.monotonic()
+    took = duration(int((answered - begun) * 1_000_000))
+    write(f"{shown} answered in {took}: {hello.software} on {hello.host}; you are {hello.your_name}, role {hello.your_role}")
+
+
+def _find(name: str | None) -> contexts.Context | None:
+    try:
+        return contexts.find(name)
+    except contexts.NoneInUse as refused:
+        raise BadInput(str(refused)) from None

@@ -27,7 +27,7 @@ FILE = "FILE"
 DIR = "DIR"
 _KINDS = {JOB, BATCH, ROLE, SIGNAL, SHELL, STATE, CURSOR, FILE, DIR}
 # The first argument of these is a name that exists; elsewhere NAME is a new one.
-_NAMES_A_CONTEXT = {"jobwire context use", "jobwire context rm"}
+_NAMES_A_CONTEXT = {"jobwire context use", "jobwire context rm", "jobwire context show", "jobwire context test"}
 
 
 class Wish(NamedTuple):

@@ -178,6 +178,7 @@ COMMANDS: dict[str, Command] = {
     ), (), ends_options=False),
     "jobwire context add": Command("Add a worker under a name. The first one added becomes the current one.", (
         ("--key", "WORKER_KEY", "Public key of the worker, as printed there by jobwire worker status."),
+        ("--force", "", "Replace endpoint and key of a context that exists."),
         ("-h --help", "", "Show this message and exit."),
     ), ("NAME", "ENDPOINT"), ends_options=False),
     "jobwire context list": Command("List the contexts and mark the current one.", (
@@ -190,6 +191,13 @@ COMMANDS: dict[str, Command] = {
     "jobwire context rm": Command("Remove a context. Its jobs continue.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("NAME",), ends_options=False),
+    "jobwire context show": Command("Show a context: its endpoint, the key of its worker, and your identity there. Connects to nobody.", (
+        ("--json", "", "Print JSON, one object per line."),
+        ("-h --help", "", "Show this message and exit."),
+    ), ("[[NAME]]",), ends_options=False),
+    "jobwire context test": Command("Connect to a worker, and say who it is, how fast it answers, and who you are there.", (
+        ("-h --help", "", "Show this message and exit."),
+    ), ("[[NAME]]",), ends_options=False),
     "jobwire worker": Command("Run and manage a worker on this machine.", (
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),

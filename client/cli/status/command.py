@@ -26,7 +26,7 @@ def status(ctx: typer.Context, json: Json = False) -> None:
     """
     name = context_name(ctx)
     if name == EMBEDDED:
-        _demand_running()
+        demand_running()
     with client(ctx) as connected:
         hello, found = ask(connected)
         endpoint = connected.connection.endpoint
@@ -50,7 +50,8 @@ def ask(connected: Client) -> tuple[request_pb2.HelloReply, request_pb2.StatusRe
     return hello, reply.status
 
 
-def _demand_running() -> None:
+def demand_running() -> None:
+    """Refuse if the private worker of this user is not running; it is not started."""
     from ...private_worker.running import running  # noqa: PLC0415 -- who asks another worker need not wait for it
 
     if running(worker_folder()) is None:

@@ -51,3 +51,24 @@ def test_a_worker_that_cannot_be_asked_is_an_error(empty_home: Home, context: st
     said = empty_home.jobwire("--context", context, "status", status=status)
     assert said.stdout == b""
     assert context.encode() in said.stderr or b"127.0.0.1:1" in said.stderr
+
+
+def test_after_the_context_in_use_was_removed_nothing_runs_until_one_is_chosen(own_home: Home) -> None:
+    assert own_home.jobwire("context", "test").stdout.startswith(b"lab answered in ")
+    [shown] = own_home.records("context", "show")
+    assert (shown["name"], shown["current"]) == ("lab", True)
+    # With a key that is not the worker's.
+    own_home.jobwire(
+        "context", "add", "--force", "lab", shown["endpoint"], "--key", own_home.jobwire("keys", "show").stdout.decode().strip()
+    )
+    assert own_home.jobwire("context", "test", status=125).stdout == b""
+    own_home.jobwire("context", "add", "--force", "lab", shown["endpoint"], "--key", shown["key"])
+    own_home.jobwire("context", "test", "lab")
+    assert b"context use NAME" in own_home.jobwire("context", "rm", "lab").stderr
+    for command in (["run", "true"], ["submit", "true"], ["list"], ["status"], ["context", "show"], ["context", "test"]):
+        said = own_home.jobwire(*command, status=2)
+        assert b"choose one with jobwire context use NAME" in said.stderr
+        assert said.stdout == b""
+    assert not (own_home.state / "worker").exists()
+    assert [one["name"] for one in own_home.records("context", "list")] == ["embedded"]
+    own_home.jobwire("context", "test", "embedded", status=1)

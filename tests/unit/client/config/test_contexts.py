@@ -69,12 +69,45 @@ def test_comments_stay_when_the_file_is_changed(config: Path) -> None:
     assert contexts.current_name() == "shed"
 
 
-def test_the_one_in_use_that_is_removed_leaves_the_embedded_worker() -> None:
+def test_after_the_one_in_use_was_removed_none_is_until_one_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     contexts.add("lab", "lab:1", KEY)
     contexts.add("shed", "shed:1", KEY)
-    assert not contexts.remove("shed")
     assert contexts.remove("lab")
+    assert contexts.current_name() == ""
+    for call in (contexts.resolve, contexts.find):
+        with pytest.raises(contexts.NoneInUse, match=r"no context is in use.*: shed, embedded"):
+            call()
+    assert contexts.resolve_running() is None
+    assert contexts.resolve("shed").name == "shed"
+    monkeypatch.setenv("JOBWIRE_CONTEXT", "shed")
+    assert contexts.resolve().name == "shed"
+    monkeypatch.delenv("JOBWIRE_CONTEXT")
+    assert not contexts.add("yard", "yard:1", KEY)
+    assert contexts.current_name() == ""
+    contexts.use("embedded")
+    assert contexts.find() is None
+    assert not contexts.remove("shed")
     assert contexts.current_name() == "embedded"
+
+
+def test_the_only_one_that_is_removed_and_added_again_is_in_use_again() -> None:
+    contexts.add("lab", "lab:1", KEY)
+    contexts.remove("lab")
+    assert contexts.add("lab", "lab:2", KEY)
+    assert contexts.resolve().endpoint == "tcp://lab:2"
+
+
+def test_one_that_is_replaced_keeps_its_identity_its_place_and_whether_it_is_used(config: Path) -> None:
+    write(config, f"current = 'lab'\n{GOOD}identity = 'other' # mine\n")
+    contexts.add("shed", "shed:1", KEY)
+    other = from_seed(b"o" * 32).public
+    assert contexts.add("lab", "lab:2", other, replace=True)
+    assert not contexts.add("shed", "shed:2", other, replace=True)
+    assert contexts.resolve() == contexts.Context("lab", "tcp://lab:2", other, config / "other")
+    assert [context.name for context in contexts.list_contexts()] == ["lab", "shed"]
+    assert "# mine" in (config / "contexts.toml").read_text()
+    with pytest.raises(Refused, match="--force"):
+        contexts.add("lab", "lab:3", other)
 
 
 def test_a_name_is_given_once_and_embedded_is_kept() -> None:
