@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -228,3 +229,30 @@ def test_the_future_knows_the_id_of_its_job(context: Context, client: Client) ->
         wait_until(future.running, "the job runs")
         client.job(future.job_id).stop(grace=0)
         assert future.result(SECONDS).returncode == -9
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("watch", [True, False], ids=["by their start", "by events"])
+async def test_a_thousand_watched_jobs_cost_nothing_while_nothing_happens(context: Context, shared_worker: Worker, watch: bool) -> None:  # noqa: FBT001
+    assert shared_worker.process is not None
+    async with AsyncClient(context) as client:
+        jobs = await client.submit_many([["sleep", "600"]] * 1000, watch=watch)
+        waits = [asyncio.ensure_future(job.wait()) for job in jobs]
+        while await jobs[0].poll() is None and jobs[0].pid is None:  # noqa: ASYNC110 -- it starts in another process
+            await asyncio.sleep(0.01)
+        # What the submission left to do is done when the worker answers last.
+        for _ in range(10):
+            await client.hello()
+            await jobs[-1].poll()
+        await asyncio.sleep(0.5)
+        before = time.process_time(), cpu_seconds(shared_worker.process.pid)
+        await asyncio.sleep(2)
+        used = time.process_time() - before[0] + cpu_seconds(shared_worker.process.pid) - before[1]
+        await client.stop(jobs, grace=0)
+        assert {*await asyncio.gather(*waits)} <= {-9, -15}
+    # 2 % of a core, two ticks of whose clock would be one each.
+    assert used <= 0.04

@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -662,3 +663,9 @@ def test_as_completed_gives_up_its_subscription_and_keeps_its_deadline(client: C
 
 def test_the_options_of_typed_signatures_are_those_of_a_job() -> None:
     assert [*JobOptions.__annotations__] == [name for name in job_spec.__annotations__ if name not in ("argv", "return")]
+
+
+def test_the_blocking_client_loads_no_event_loop_and_no_futures() -> None:
+    slow = {"asyncio", "subprocess", "concurrent.futures", "jobwire.client.asynchronous"}
+    program = f"import sys, jobwire; jobwire.Client, jobwire.Job, jobwire.job_spec; print(sorted({slow} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
