@@ -79,6 +79,8 @@ def read_variables(said: Iterable[str] | Mapping[str, str], caller: Mapping[str,
         name, is_set, value = item.partition("=")
         if is_set:
             named[name] = value
+        elif not name:
+            raise Refused(Code.INVALID_ARGUMENT, "an environment variable has no name", "write NAME or NAME=VALUE")
         elif name in caller:
             named[name] = caller[name]
         elif _PATTERN.search(name):

@@ -67,6 +67,8 @@ _OUTPUT = "the output of a job is always kept; jobwire logs writes it"
 _AS_USER = "jobs as another user are not available yet: they run as the user who runs the worker"
 
 OF_A_JOB = {
+    "-d": "jobwire submit returns at once",
+    "-i": "a job has no terminal; --stdin - passes standard input on",
     "--after": _LATER,
     "--array": "job arrays are not available yet; use jobwire batch",
     "--chdir": _DIR,
@@ -88,6 +90,7 @@ OF_A_JOB = {
     "--priority": "priorities are not available yet; use nice in the command",
     "--retries": "retries are not available yet; jobwire rerun runs a job again",
     "--retry": "retries are not available yet; jobwire rerun runs a job again",
+    "--rm": "a job is kept with its output; jobwire forget removes it",
     "--shell": "write the shell as the program: sh -c '...'",
     "--signal": "it is called --stop-signal",
     "--stderr": _OUTPUT,

@@ -97,8 +97,14 @@ def find_run(client: Client, typed: str) -> Run:
         for whose in (client.connection.identity.public, None):
             newest = newest or next(client.list(all=True, batch=batch, owner=whose, newest_first=True, limit=1), None)
     if newest is None or newest.batch is None:
-        raise Refused(Code.NOT_FOUND, f"there is no job or batch {typed}", "jobwire list -a shows your jobs", reason=Reason.NO_SUCH_JOB)
+        raise no_such_batch(typed)
     return Run(newest.batch, newest.key.owner, newest.owner_name, isinstance(batch, str))
+
+
+def no_such_batch(typed: str) -> Refused:
+    """Return the answer for a batch or run that does not exist, whether or not a job has that name."""
+    remedy = "jobwire list -a --columns id,batch,run shows the batches of your jobs"
+    return Refused(Code.NOT_FOUND, f"there is no batch {typed}", remedy, reason=Reason.NO_SUCH_JOB)
 
 
 def jobs_of(client: Client, run: Run) -> Iterator[JobInfo]:

@@ -63,7 +63,7 @@ def submit_run(
         raise _about_job(connected, refused, plan) from None
     tell_id(run, "the batch was submitted")
     if not quiet:
-        say(f"{count} submitted{repeated}; jobwire wait {run} waits for their end")
+        say(f"{count} submitted{repeated}; jobwire wait {run} waits for {'its' if len(plan.wanted) == 1 else 'their'} end")
     return exit_status.DONE
 
 

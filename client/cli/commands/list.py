@@ -9,14 +9,13 @@ import typer
 
 from ....schemas.job import JobTime, State
 from ....schemas.naming import name_problem
-from ....schemas.refusal import Code, Refused
 from ...library.client import Client
 from ...library.results import JobInfo
 from ..arguments import Json, parse_count, understanding, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
 from ..job_names import batch_named, checked
-from ..runs import find_run
+from ..runs import find_run, no_such_batch
 from ..terminal.job_columns import BY_DEFAULT, COLUMNS, JobTable, on_a_terminal
 from ..terminal.json_lines import job_record
 from ..terminal.screen import is_terminal, say, write_json
@@ -75,11 +74,11 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
     match. With --sort, --since and --until apply to that time, and jobs that have none are left out.
     """
     time, newest_first = _order(sort, failed=failed)
-    states = _states(state or [], everything=everything, time=time)
+    states = _states(state or [], everything=everything, time=time, ended="--sort ended" if sort else "--failed")
     most = understood("--limit", parse_count, limit)
     chosen = _columns(columns)
     if json and (chosen or header):
-        raise BadInput("--json prints every field: it cannot be combined with --columns and --header")
+        raise BadInput("--json prints every field: it cannot be combined with --columns or --header")
     if name is not None and (problem := name_problem(name)):
         raise BadInput(f"--name: {problem}")
     if watch and (json or not is_terminal(1)):
@@ -146,7 +145,7 @@ def _write(jobs: Iterable[JobInfo], chosen: list[str], time: JobTime, *, header:
 def _demand_batch(connected: Client, typed: str) -> None:
     """Raise Refused(NOT_FOUND) if there is no such batch, as opposed to one without matching jobs."""
     if next(connected.list(all=True, batch=batch_named(typed)), None) is None:
-        raise Refused(Code.NOT_FOUND, f"there is no batch {typed}", "jobwire list -a --columns id,batch,run shows the batches of your jobs")
+        raise no_such_batch(typed)
 
 
 def _order(sort: str | None, *, failed: bool) -> tuple[JobTime, bool]:
@@ -159,14 +158,15 @@ def _order(sort: str | None, *, failed: bool) -> tuple[JobTime, bool]:
     return _TIMES[word], sort.startswith("-")
 
 
-def _states(typed: list[str], *, everything: bool, time: JobTime) -> list[State]:
+def _states(typed: list[str], *, everything: bool, time: JobTime, ended: str) -> list[State]:
+    """Return the states to list; `ended`: the option because of which jobs are sorted by their end, if they are."""
     words = [word.strip().lower() for text in typed for word in text.split(",")]
     for word in words:
         if word not in _STATES:
             raise BadInput(f"--state: {word!r} is no state; {_OTHER_STATES.get(word, f'there are {chr(44).join(_STATES)}')}")
     states = [_STATES[word] for word in dict.fromkeys(words)]
     if time is JobTime.ENDED and states and State.FINISHED not in states:
-        raise BadInput("--state and --sort ended cannot be combined like this: only finished jobs have ended")
+        raise BadInput(f"{ended} cannot be combined with --state {','.join(words)}: only finished jobs have ended")
     # Who sorts by the end wants to see what has ended.
     return states or ([State.FINISHED] if time is JobTime.ENDED and not everything else [])
 

@@ -64,7 +64,9 @@ def test_what_finds_nothing_says_so_and_what_there_is_not_is_refused(past: Home)
     [
         (["--state", "failed"], "use --failed"),
         (["--state", "sleepy"], "there are queued,running,stopping,finished"),
-        (["--state", "running", "--sort", "ended"], "only finished jobs have ended"),
+        (["--state", "running", "--sort", "ended"], "--sort ended cannot be combined with --state running: only finished jobs have ended"),
+        (["--state", "queued,running", "--failed"], "--failed cannot be combined with --state queued,running"),
+        (["--json", "--header"], "--columns or --header"),
         (["--sort", "size"], "queued, started, ended"),
         (["--since", "30"], "has no unit"),
         (["--limit", "-1"], "whole number"),

@@ -57,6 +57,15 @@ def test_a_run_is_listed_waited_for_and_its_logs_follow_each_other(home: Home, r
     assert home.jobwire("logs", "nightly", "--tail", "1", "--stderr").stderr == b"no such customer\n"
 
 
+def test_what_a_batch_needs_is_said_of_a_job_that_is_none_and_of_one_job_in_the_singular(home: Home) -> None:
+    home.jobwire("run", "-n", "alone", "true")
+    for arguments in (["list", "alone"], ["batch", "--retry-failed", "alone"]):
+        assert b"there is no batch alone; jobwire list -a --columns" in home.jobwire(*arguments, status=1).stderr
+    said = home.jobwire("batch", "--lines", "--no-wait", "-", stdin=b"true\n").stderr
+    assert said.startswith(b"jobwire: 1 job submitted; ")
+    assert said.endswith(b" waits for its end\n")
+
+
 def test_a_stop_of_a_run_is_one_line_and_of_a_batch_all_its_runs(home: Home, tmp_path: Path) -> None:
     (tmp_path / "jobs.toml").write_text("[batch]\nname = 'long'\n" + "[[job]]\nargv = ['sleep', '600']\n" * 2)
     first, _ = (home.jobwire("batch", "--no-wait", str(tmp_path / "jobs.toml")).stdout.decode().strip() for _ in range(2))
@@ -71,5 +80,5 @@ def test_a_stop_of_a_run_is_one_line_and_of_a_batch_all_its_runs(home: Home, tmp
 def test_what_is_neither_a_job_nor_a_run_is_refused(home: Home) -> None:
     for arguments in (["show", "typo"], ["logs", "typo"], ["stop", "typo"], ["wait", "typo"]):
         assert b"there is no job typo" in home.jobwire(*arguments, status=1).stderr
-    assert b"there is no job or batch typo" in home.jobwire("list", "typo", status=1).stderr
+    assert b"there is no batch typo; " in home.jobwire("list", "typo", status=1).stderr
     assert b"cannot be combined" in home.jobwire("list", "typo", "--batch", "typo", status=2).stderr

@@ -93,6 +93,8 @@ def test_a_name_takes_anything_and_counts_more_than_a_pattern() -> None:
     assert as_table(taken) == {"HOME": "/home/ada", "SITE_TOKEN": "s3cret", "LC_ALL": "POSIX", "LC_TIME": "de_DE"}
     with pytest.raises(Refused, match="'NOBODY' is not set here; write NOBODY=VALUE"):
         read_variables(["NOBODY"], CALLER)
+    with pytest.raises(Refused, match="an environment variable has no name; write NAME or NAME=VALUE"):
+        read_variables([""], CALLER)
 
 
 def test_a_secret_that_is_named_is_not_called_left_out() -> None:
