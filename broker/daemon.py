@@ -21,6 +21,7 @@ from typing import Protocol, TypeVar
 from ..keys.handshake import Handshake
 from ..keys.identity import Identity
 from ..keys.roster import RosterFile
+from ..keys.roster_changes import differences
 from ..keys.sockets import new_context
 from ..schemas.clock import Clock
 from ..schemas.frames import NONCE_BYTES
@@ -195,9 +196,10 @@ class Daemon:
         before = self._roster.roster.members
         if not self._roster.drain():
             return
+        for sentence in differences(before, self._roster.roster.members):
+            _log.info("roster: %s", sentence)
         for member in before:
             if self._roster.member(member.key) != member:
-                _log.info("roster: %s is off, or has another name, role or limit", member.name)
                 self._news.revoke_all(member.key)
                 self._publisher.cut_off(member.key)
                 self._router.cut_off(member.key)

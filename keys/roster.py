@@ -25,7 +25,7 @@ from .ownership import demand_fixed, judge_owner
 from .rights import Member
 from .roster_text import Roster, name_problem, parse, refused_at, role_problem
 
-__all__ = ["LARGEST_ROSTER", "Roster", "RosterFile", "add_member", "list_members", "parse", "read"]
+__all__ = ["LARGEST_ROSTER", "Roster", "RosterFile", "add_member", "list_members", "parse", "read", "read_open"]
 
 LARGEST_ROSTER = 1024 * 1024
 _NO_LIMITS: Mapping[str, int] = MappingProxyType({})
@@ -52,15 +52,18 @@ def _read_text(path: Path, *, in_force: bool = False) -> str:
         demand_fixed(path, "the roster")
     try:
         # O_NONBLOCK: a FIFO of that name must not block.
-        return _read_open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), path, in_force=in_force)
+        return read_open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), path, in_force=in_force)
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
         raise Refused(Code.PERMISSION_DENIED, f"{path} cannot be read: {error.strerror}") from None
 
 
-def _read_open(fd: int, path: Path, *, in_force: bool) -> str:
-    """Return the content, read from a descriptor, which is closed; mode and owner are those of the file that is read."""
+def read_open(fd: int, path: Path, *, in_force: bool = False) -> str:
+    """Return the content, read from a descriptor, which is closed; mode and owner are those of the file that is read.
+
+    Raises `Refused`.
+    """
     try:
         status = os.fstat(fd)
         mode = status.st_mode
@@ -105,7 +108,7 @@ def add_member(path: Path, name: str, public: bytes, role: str, limits: Mapping[
             place.lock()
             text = ""
             with suppress(FileNotFoundError):
-                text = _read_open(place.open(), place.path, in_force=False)
+                text = read_open(place.open(), place.path)
             known = parse(text, str(place.path))
             if any((member.name, member.key, member.role) == (name, public, role) for member in known.members):
                 return False

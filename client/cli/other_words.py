@@ -7,7 +7,6 @@ from collections.abc import Iterable
 _COPY = "copying files is not available yet: use scp or rsync; --stdin FILE gives a job its input, jobwire logs writes its output"
 _AGAIN = "it is called jobwire rerun"
 _DROP = "jobwire stop ends a job, jobwire forget drops one that has ended"
-_ROSTER = "remove the entry from the roster, the file that jobwire worker status names; it counts at once"
 
 # The words of other tools for what jobwire does, or does not do yet.
 COMMANDS = {
@@ -55,8 +54,9 @@ COMMANDS = {
     "jobwire context update": "it is called jobwire context add --force",
     "jobwire keys generate": "it is called jobwire keys new",
     "jobwire keys ls": "it is called jobwire keys list",
-    "jobwire keys remove": _ROSTER,
-    "jobwire keys rm": _ROSTER,
+    "jobwire keys delete": "it is called jobwire keys rm",
+    "jobwire keys remove": "it is called jobwire keys rm",
+    "jobwire keys revoke": "it is called jobwire keys rm",
 }
 
 _MEMORY = "limits on memory are not available yet; set one in the command: sh -c 'ulimit -v KIB; exec PROGRAM'"

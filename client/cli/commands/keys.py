@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ....keys import identity as identities
-from ....keys import roster
+from ....keys import roster, roster_changes
 from ....keys.identity import Identity, fingerprint, format_public
 from ....keys.roster_text import name_problem, role_problem
 from ....keys.user_folders import identity_path, roster_path
@@ -22,6 +22,8 @@ RosterPath = Annotated[
     str | None,
     typer.Option("--roster", metavar="FILE", help="Roster file to use. Default: that of your own workers.", show_default=False),
 ]
+
+Member = Annotated[str, typer.Argument(metavar="NAME", help="Name of the member, as in jobwire keys list.")]
 
 
 @app.command()
@@ -78,6 +80,38 @@ def add(
         raise BadInput(problem)
     is_new = roster.add_member(file, name, public, role)
     say(f"{name} {'added' if is_new else 'is a member already'}, role {role}, fingerprint {fingerprint(public)} ({file})")
+
+
+@app.command()
+def rm(name: Member, path: RosterPath = None) -> None:
+    """Remove a member from the roster. It is disconnected at once; its jobs continue."""
+    file = _path(path)
+    was = roster_changes.remove_member(file, name)
+    say(f"{name} removed, was {was.role}, fingerprint {fingerprint(was.key)} ({file})")
+
+
+@app.command("set-role")
+def set_role(
+    name: Member,
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="viewer, submitter, operator or admin.")],
+    path: RosterPath = None,
+) -> None:
+    """Give a member another role. It takes effect at once, without a restart."""
+    file = _path(path)
+    with understanding():
+        was = roster_changes.set_role(file, name, role)
+    say(f"{name} {f'has the role {role} already' if was.role == role else f'has the role {role} now, was {was.role}'} ({file})")
+
+
+@app.command()
+def rename(
+    name: Member, new: Annotated[str, typer.Argument(metavar="NEW_NAME", help="New name for the member.")], path: RosterPath = None
+) -> None:
+    """Give a member another name. Its jobs stay its own."""
+    file = _path(path)
+    with understanding():
+        roster_changes.rename_member(file, name, new)
+    say(f"{name} is named {new} now ({file})")
 
 
 def _path(typed: str | None) -> Path:

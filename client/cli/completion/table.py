@@ -173,6 +173,18 @@ COMMANDS: dict[str, Command] = {
         ("--roster", "FILE", "Roster file to use. Default: that of your own workers."),
         ("-h --help", "", "Show this message and exit."),
     ), ("NAME", "KEY"), ends_options=False),
+    "jobwire keys rm": Command("Remove a member from the roster. It is disconnected at once; its jobs continue.", (
+        ("--roster", "FILE", "Roster file to use. Default: that of your own workers."),
+        ("-h --help", "", "Show this message and exit."),
+    ), ("NAME",), ends_options=False),
+    "jobwire keys set-role": Command("Give a member another role. It takes effect at once, without a restart.", (
+        ("--roster", "FILE", "Roster file to use. Default: that of your own workers."),
+        ("-h --help", "", "Show this message and exit."),
+    ), ("NAME", "ROLE"), ends_options=False),
+    "jobwire keys rename": Command("Give a member another name. Its jobs stay its own.", (
+        ("--roster", "FILE", "Roster file to use. Default: that of your own workers."),
+        ("-h --help", "", "Show this message and exit."),
+    ), ("NAME", "NEW_NAME"), ends_options=False),
     "jobwire context": Command("Manage the workers that you use.", (
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),

@@ -97,3 +97,20 @@ def test_the_owner_of_a_job_who_was_removed_is_shown_by_the_fingerprint_of_their
     shown = fingerprint(ada.public)
     assert f"owner        {shown}, not in the roster any more\n".encode() in own_home.jobwire("show", job.id).stdout
     assert f"\t{shown}\t".encode() in own_home.jobwire("list", "-a").stdout
+
+
+def test_changes_by_command_count_at_once_and_are_in_the_workers_log(own_home: Home, worker: Worker, tmp_path: Path) -> None:
+    other = Home(tmp_path / "other", Path(own_home.env["PYTHONPYCACHEPREFIX"]), "eve")
+    other.use(worker, worker.admit("eve", "submitter"))
+    assert other.records("status")[0]["role"] == "submitter"
+    roster = ("--roster", str(worker.roster))
+    own_home.jobwire("keys", "set-role", "eve", "viewer", *roster)
+    wait_until(lambda: other.records("status")[0]["role"] == "viewer", "the role is in force")
+    own_home.jobwire("keys", "rename", "eve", "lab", *roster)
+    wait_until(lambda: other.records("status")[0]["name"] == "lab", "the name is in force")
+    assert b"the only admin" in own_home.jobwire("keys", "rm", "admin", *roster, status=1).stderr
+    own_home.jobwire("keys", "rm", "lab", *roster)
+    wait_until(lambda: other.jobwire("status", status=None).returncode == 125, "the member is out")
+    logged = worker.logged()
+    for line in ("eve added, role submitter", "role viewer, was submitter", "name lab, was eve", "lab removed, role viewer"):
+        assert line in logged
