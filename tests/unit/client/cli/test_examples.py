@@ -9,9 +9,10 @@ from jobwire.client.cli.reference.definitions import read_commands
 
 
 def of_jobwire(example: str) -> list[str]:
-    """Return the arguments of the part of a pipeline that calls jobwire."""
+    """Return the command and its arguments in the part of a pipeline that calls jobwire."""
     (part,) = [part for part in re.split(r" \| (?=jobwire)", example) if part.startswith("jobwire ")]
-    return shlex.split(part)[1:]
+    words = shlex.split(part)[1:]
+    return words[2:] if words[0] == "--context" else words
 
 
 def test_every_command_has_examples_and_every_example_a_command() -> None:
