@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Annotated
 
@@ -37,6 +38,8 @@ def add(
         is_used = contexts.add(name, endpoint, public, replace=force)
     how = f"now in use; back to your private worker with: jobwire context use {contexts.EMBEDDED}"
     say(f"added {name} ({how if is_used else f'not in use; switch with: jobwire context use {name}'})")
+    if is_used:
+        _warn_of_variable(name)
 
 
 @app.command("list")
@@ -66,6 +69,7 @@ def use(name: Name) -> None:
     """Make a context the current one."""
     contexts.use(name)
     say(f"now using {name}")
+    _warn_of_variable(name)
 
 
 @app.command()
@@ -73,6 +77,8 @@ def rm(name: Name) -> None:
     """Remove a context. Its jobs continue."""
     was_used = contexts.remove(name)
     say(f"removed {name}" + (f"; it was in use. {_CHOOSE}" if was_used else ""))
+    if os.environ.get(contexts.CONTEXT_VARIABLE) == name:
+        say(f"{contexts.CONTEXT_VARIABLE} still names it in this shell: unset {contexts.CONTEXT_VARIABLE}")
 
 
 @app.command()
@@ -120,6 +126,13 @@ def try_context(ctx: typer.Context, name: OptionalName = None) -> None:
         answered = time.monotonic()
     took = duration(int((answered - begun) * 1_000_000))
     write(f"{shown} answered in {took}: {hello.software} on {hello.host}; you are {hello.your_name}, role {hello.your_role}")
+
+
+def _warn_of_variable(name: str) -> None:
+    """Say so if this shell uses another context all the same."""
+    said = os.environ.get(contexts.CONTEXT_VARIABLE)
+    if said and said != name:
+        say(f"this shell uses {said} all the same, as {contexts.CONTEXT_VARIABLE} is set: unset {contexts.CONTEXT_VARIABLE}")
 
 
 def _find(name: str | None) -> contexts.Context | None:

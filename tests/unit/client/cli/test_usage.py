@@ -272,6 +272,20 @@ def test_keys_are_made_shown_and_admitted(folders: Path, capsys: pytest.CaptureF
     assert capsys.readouterr().out == ""
 
 
+def test_a_variable_that_counts_more_than_the_context_in_use_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBWIRE_CONTEXT", "embedded")
+    for command in (["context", "add", "lab", "lab:7341", "--key", KEY], ["context", "use", "lab"]):
+        assert command_line(command) == 0
+        assert "this shell uses embedded all the same, as JOBWIRE_CONTEXT is set" in capsys.readouterr().err
+    assert command_line(["context", "use", "embedded"]) == 0
+    assert "JOBWIRE_CONTEXT" not in capsys.readouterr().err
+    monkeypatch.setenv("JOBWIRE_CONTEXT", "lab")
+    assert command_line(["context", "rm", "lab"]) == 0
+    assert "still names it" in capsys.readouterr().err
+
+
 def test_contexts_are_added_used_and_removed(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["context", "add", "lab", "lab:7341", "--key", KEY]) == 0
     assert command_line(["context", "add", "lab", "lab:7341", "--key", KEY]) == 1
