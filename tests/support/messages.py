@@ -52,6 +52,8 @@ def _values(field: FieldDescriptor, ids: st.SearchStrategy[bytes]) -> st.SearchS
         one = st.sampled_from([value.number for value in field.enum_type.values]) | st.integers(0, 2**31 - 1)
     elif field.type == FieldDescriptor.TYPE_BOOL:
         one = st.booleans()
+    elif field.type == FieldDescriptor.TYPE_DOUBLE:
+        one = st.floats()
     elif field.type == FieldDescriptor.TYPE_STRING:
         one = st.text(max_size=12) | st.sampled_from(["last", "a", "abcd", "1@20261124T053951.123456Z", "1@99999999T999999.000000Z"])
     elif field.type == FieldDescriptor.TYPE_BYTES:
