@@ -100,6 +100,7 @@ def list_jobs(call: Call, desk: Desk, lookup: Lookup, roster: Roster, ages: Ages
 
 def _selection(request: request_pb2.List, member: Member, lookup: Lookup, named: Callable[[str], Member | None], now_us: int) -> Selection:
     owner = _whose(request, member, named)
+    runs = lookup.runs(owner, request.batch, request.batch_name) if request.batch or request.batch_name else None
     by_default = EVERY_STATE if request.all or request.failed else ALIVE
     try:
         states = frozenset(map(State, request.states)) or by_default
@@ -110,7 +111,8 @@ def _selection(request: request_pb2.List, member: Member, lookup: Lookup, named:
         states=states,
         failed=request.failed,
         owner=owner,
-        runs=lookup.runs(owner, request.batch, request.batch_name) if request.batch or request.batch_name else None,
+        runs=runs,
+        batch_name=request.batch_name if runs is None else "",
         name=request.name,
         labels=tuple(dict.fromkeys((label.name, label.value) for label in request.labels)),
         sorted_by=sorted_by,

@@ -7,7 +7,7 @@ once the desk has been told of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ...keys.rights import Member, Right, may, no_such_job
@@ -93,14 +93,18 @@ class Names:
         return self._by_id(low, high, whose), False
 
     def _named(self, name: str, whose: bytes, pick: Pick) -> Sequence[Candidate]:
+        found = self._alive(name, whose) if pick is Pick.ALIVE else ()
+        index = "jobs_by_name_of_owner" if whose else "jobs_by_name"
+        return found or self._told(f"jobs INDEXED BY {index} WHERE name <> '' AND name = ?", whose, name)
+
+    def _alive(self, name: str, whose: bytes) -> Sequence[Candidate]:
         alive = "jobs INDEXED BY jobs_alive_by_name WHERE state < 4 AND name <> '' AND name = ?"
-        found = self._told(alive, whose, name) if pick is Pick.ALIVE else ()
-        return found or self._told("jobs INDEXED BY jobs_by_name WHERE name <> '' AND name = ?", whose, name)
+        found = [one for owner in self._whose(whose) for one in self._told(alive, owner, name)]
+        return sorted(found, key=lambda one: -one.queued_at_us)
 
     def _by_id(self, low: bytes, high: bytes, whose: bytes) -> Sequence[Candidate]:
         # Ids are indexed after their owner.
-        owners = [whose] if whose else self._owners()
-        return [one for owner in owners for one in self._told("jobs WHERE id BETWEEN ? AND ?", owner, low, high)]
+        return [one for owner in self._whose(whose) for one in self._told("jobs WHERE id BETWEEN ? AND ?", owner, low, high)]
 
     def _told(self, source: str, whose: bytes, *values: object) -> Sequence[Candidate]:
         """Return the newest jobs of a source that the desk has been told of; at least two, if there are."""
@@ -118,6 +122,9 @@ class Names:
         if job is not None:
             return Candidate(key, job.state, *times_us)
         return Candidate(key, State.FINISHED, *times_us) if state == State.FINISHED else None
+
+    def _whose(self, whose: bytes) -> Iterable[bytes]:
+        return [whose] if whose else self._owners()
 
     def _owners(self) -> Iterator[bytes]:
         last = b""

@@ -92,12 +92,13 @@ class Lookup:
         """
         return self.visible_job(self._names.find(text, typed, member, pick, owner), member)
 
-    def runs(self, whose: bytes, run: bytes, name: str) -> list[int]:
-        """Return the rows of the runs of batches with this id, or of this name; of one owner, or of all."""
+    def runs(self, whose: bytes, run: bytes, name: str) -> list[int] | None:
+        """Return the rows of the runs of batches with this id, or of this name; of one owner, or of all. None: so many have the name."""
         conditions = [(value, condition) for value, condition in ((whose, "owner = ?"), (run, "id = ?"), (name, "name = ?")) if value]
         where = " AND ".join(condition for _, condition in conditions)
-        rows = self._store.read(f"SELECT row FROM batches WHERE {where}", [value for value, _ in conditions])  # noqa: S608 -- our own texts
-        return [row for (row,) in rows]
+        most = -1 if run else FEW + 1
+        rows = self._store.read(f"SELECT row FROM batches WHERE {where} LIMIT {most}", [value for value, _ in conditions])  # noqa: S608 -- our own texts
+        return None if len(rows) == most else [row for (row,) in rows]
 
     def page(self, selection: Selection, after: Place | None, limit: int) -> Page:
         """Return the next jobs of a selection after a place. What a member may see is the business of the caller."""

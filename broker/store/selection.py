@@ -32,12 +32,13 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which jobs, in which order. Empty and None mean any. `runs`: the rows of runs of batches."""
+    """Which jobs, in which order. Empty and None mean any. `runs`: the rows of runs of batches; `batch_name`: all runs of a name."""
 
     states: frozenset[State] = EVERY_STATE
     failed: bool = False
     owner: bytes = b""
     runs: Sequence[int] | None = None
+    batch_name: str = ""
     name: str = ""
     labels: Sequence[tuple[str, str]] = ()
     sorted_by: JobTime = JobTime.QUEUED
@@ -144,6 +145,8 @@ def _filters(selection: Selection) -> Iterator[Statement]:
         yield Statement("jobs.owner = ?", (selection.owner,))
     if selection.runs is not None:
         yield Statement(_among(selection.runs))
+    if selection.batch_name:
+        yield Statement("EXISTS (SELECT 1 FROM batches WHERE batches.row = jobs.batch AND batches.name = ?)", (selection.batch_name,))
     if selection.name:
         yield Statement("jobs.name = ?", (selection.name,))
     for label in selection.labels:

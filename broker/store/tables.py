@@ -117,6 +117,14 @@ _STEPS = (
     """,
     # The job whose spec a rerun was started with: its owner, then its id.
     "ALTER TABLE jobs ADD COLUMN rerun_of BLOB;",
+    # A member's jobs and runs of a name are found beside any number of others' that have it.
+    """
+    DROP INDEX jobs_alive_by_name;
+    DROP INDEX batches_by_name;
+    CREATE INDEX jobs_alive_by_name ON jobs (owner, name, queued_at) WHERE state < 4 AND name <> '';
+    CREATE INDEX jobs_by_name_of_owner ON jobs (owner, name, queued_at) WHERE name <> '';
+    CREATE INDEX batches_by_name ON batches (name, owner);
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

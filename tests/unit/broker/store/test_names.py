@@ -116,7 +116,10 @@ async def test_the_newest_is_found_among_many_and_the_one_that_is_alive_too(hous
     house.engine.effects.clear()
 
 
-@pytest.mark.parametrize("index", ["jobs_alive_by_name WHERE state < 4 AND", "jobs_by_name WHERE"])
+@pytest.mark.parametrize(
+    "index",
+    ["jobs_alive_by_name WHERE state < 4 AND owner = x'00' AND", "jobs_by_name_of_owner WHERE owner = x'00' AND", "jobs_by_name WHERE"],
+)
 async def test_a_name_is_found_by_an_index_in_its_order(house: House, index: str) -> None:
     with sqlite3.connect(house.path) as store:
         sql = f"SELECT id FROM jobs INDEXED BY {index} name <> '' AND name = 'x' ORDER BY queued_at DESC, row DESC"
@@ -124,3 +127,16 @@ async def test_a_name_is_found_by_an_index_in_its_order(house: House, index: str
     store.close()
     assert len(plan) == 1
     assert plan[0].startswith("SEARCH jobs USING")
+    assert "(owner=? AND name=?)" in plan[0] or "owner" not in index
+
+
+async def test_the_one_alive_of_several_members_is_found_and_two_are_listed_newest_first(house: House) -> None:
+    await house.accept(named(1, "build"), owner=OTHER)
+    assert find(house, "build", ADMIN, Pick.ALIVE) == JobKey(OTHER, b"\1" * 16)
+    house.now += 1_000_000
+    await house.accept(named(2, "build"))
+    third = dataclasses.replace(ADMIN, key=b"\7" * 32)
+    with pytest.raises(Refused, match=r"more than one job that has not ended: 0202.*, 0101") as refused:
+        find(house, "build", third, Pick.ALIVE)
+    assert refused.value.reason is Reason.AMBIGUOUS
+    house.engine.effects.clear()

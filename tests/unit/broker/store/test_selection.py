@@ -207,6 +207,23 @@ def test_what_leaves_few_jobs_is_searched_and_counted_by_an_index(connection: sq
         assert by_index(plan_of(connection, walk(wanted, None, leader, 50).find))
 
 
+def test_of_a_batch_with_very_many_runs_the_jobs_are_found_by_its_name(connection: sqlite3.Connection) -> None:
+    most = selection.FEW + 1
+    jobs = [Job(row, OWNERS[0], ENDED, "", row, (), dict.fromkeys(JobTime, row), ok=True) for row in range(1, most + 3)]
+    rows = [(job.row, OWNERS[0], job.row.to_bytes(16, "big"), "nightly" if job.row <= most else "other") for job in jobs]
+    connection.executemany("INSERT INTO batches (row, owner, id, name, parallel) VALUES (?, ?, ?, ?, 0)", rows)
+    fill(connection, jobs)
+    lookup = Lookup(Reads(connection), {})  # type: ignore[arg-type] # reason: of a store it only reads
+    assert lookup.runs(b"", b"", "nightly") is None
+    assert lookup.runs(OWNERS[1], b"", "nightly") == []
+    assert lookup.runs(OWNERS[0], rows[4][2], "nightly") == [5]
+    assert lookup.runs(b"", b"", "other") == [most + 1, most + 2]
+    assert found(lookup, Selection(batch_name="nightly"), 50) == list(range(1, most + 1))
+    assert found(lookup, Selection(batch_name="other", newest_first=True), 50) == [most + 2, most + 1]
+    (plan,) = plan_of(connection, selection.Statement("SELECT row FROM batches WHERE owner = ? AND name = ?", (OWNERS[0], "nightly")))
+    assert "(name=? AND owner=?)" in plan
+
+
 def history(count: int) -> list[Job]:
     """Return jobs of which every hundredth failed, and one runs."""
     jobs = []
