@@ -120,6 +120,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
     jobs = unfinished(folder / layout.STORE)
     running = sum(job.pid > 0 for job in jobs)
     found["jobs"] = {"running": running, "queued": len(jobs) - running}
+    found["roster_problem"] = _roster_problem(Path(found["roster"]))
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -131,7 +132,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         "events": found["event_endpoint"],
         "key": found["key"],
         "state": found["state"],
-        "roster": found["roster"],
+        "roster": f"BROKEN: {problem}; the previous roster stays in force" if (problem := found["roster_problem"]) else found["roster"],
         "slots": f"{found['slots']}, jobs running: {found['jobs']['running']}, queued: {found['jobs']['queued']}",
         "disk": f"{format_size(found['free_bytes'])} free",
         "supervisor": f"pid {found['supervisor_pid']}, keeper pid {found['keeper_pid']}",
@@ -294,6 +295,17 @@ def _read(parse: Callable[[str], _Value], text: str, option: str) -> _Value:
         return parse(text)
     except Refused as refused:
         raise typer.BadParameter(str(refused), param_hint=option) from None
+
+
+def _roster_problem(path: Path) -> str | None:
+    """Return why the file of the roster cannot be used, which names it; None if it can."""
+    from ..keys.roster import read  # noqa: PLC0415 -- the other commands need no roster
+
+    try:
+        read(path)
+    except Refused as refused:
+        return str(refused)
+    return None
 
 
 def _existing(directory: Path) -> Path:

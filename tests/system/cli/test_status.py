@@ -33,9 +33,13 @@ def test_a_broken_roster_is_shouted_at_admins_until_it_is_fixed(own_home: Home, 
     assert done.stderr.count(b"WARNING: the roster of the worker is broken: ") == 1
     assert b"roster       BROKEN: " + line in own_home.jobwire("status").stdout
     assert line.decode() in own_home.records("status")[0]["roster_problem"]
+    state = ("--state", str(worker.state))
+    assert line.decode() in own_home.records("worker", "status", *state)[0]["roster_problem"]
+    assert b"roster       BROKEN: " + line in own_home.jobwire("worker", "status", *state).stdout
     worker.roster.write_text(before)
     wait_until(lambda: not own_home.jobwire("status").stderr, "the worker has read it")
     assert b"in force" in own_home.jobwire("status").stdout
+    assert own_home.records("worker", "status", *state)[0]["roster_problem"] is None
 
 
 def test_a_private_worker_that_is_not_running_is_not_started(empty_home: Home) -> None:
