@@ -20,7 +20,7 @@ from ..terminal.sentences import how_many_jobs
 def forget(
     ctx: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[JOB]...", help="A job as in jobwire show, or a batch for all its jobs.")
+        list[str] | None, typer.Argument(metavar="[JOB]...", help="A job as in jobwire show, or a batch: its newest run, or a run id.")
     ] = None,
     *,
     all_ended: Annotated[bool, typer.Option("--all-ended", help="Forget all your jobs that have ended.")] = False,

@@ -66,6 +66,16 @@ def test_what_a_batch_needs_is_said_of_a_job_that_is_none_and_of_one_job_in_the_
     assert said.endswith(b" waits for its end\n")
 
 
+def test_a_batch_that_is_forgotten_by_name_is_its_newest_run_and_not_the_ones_before(home: Home) -> None:
+    text = b'{"batch": {"name": "twice"}, "job": [{"argv": ["true"]}, {"argv": ["false"]}]}'
+    for _ in range(2):
+        home.jobwire("batch", "-q", "-", stdin=text, status=1)
+    first, second = (home.records("list", "-a")[number]["batch"]["id"] for number in (0, 2))
+    home.jobwire("forget", "twice")
+    assert first != second
+    assert {job["batch"]["id"] for job in home.records("list", "-a")} == {first}
+
+
 def test_a_stop_of_a_run_is_one_line_and_of_a_batch_all_its_runs(home: Home, tmp_path: Path) -> None:
     (tmp_path / "jobs.toml").write_text("[batch]\nname = 'long'\n" + "[[job]]\nargv = ['sleep', '600']\n" * 2)
     first, _ = (home.jobwire("batch", "--no-wait", str(tmp_path / "jobs.toml")).stdout.decode().strip() for _ in range(2))
