@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Self
 
+from .streams import STDERR
+
+# See console_codes(4).
+_SHOW_CURSOR = b"\x1b[?25h"
 # Ctrl-Z, and the signals that people send to end a program.
 _SIGNALS = (
     signal.SIGTSTP,
@@ -46,15 +52,24 @@ class Departure:
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self._leave()
+        self._restore()
         raise KeyboardInterrupt
+
+    def _restore(self) -> None:
+        try:
+            self._leave()
+        except RuntimeError:
+            # The signal came while this stream was being written to, and Python's buffers refuse a second call.
+            with suppress(OSError):
+                os.write(STDERR, _SHOW_CURSOR)
 
     def _depart(self, number: int, frame: FrameType | None) -> None:
         del frame
-        self._leave()
+        self._restore()
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
         # Reached only after a suspension, or if the signal is blocked for a moment and ends this process after that.
         if number == signal.SIGTSTP:
             signal.signal(number, self._depart)
-            self._come_back()
+            with suppress(RuntimeError):
+                self._come_back()

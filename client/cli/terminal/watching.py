@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from ...library.client import Client
@@ -15,8 +17,8 @@ from .departure import Departure
 from .streams import STDOUT, Readers
 
 # The alternate screen, see console_codes(4) and xterm's ctlseqs: what was shown before comes back in the end.
-_ENTER = "\x1b[?1049h\x1b[?25l"
-_LEAVE = "\x1b[?25h\x1b[?1049l"
+_ENTER = b"\x1b[?1049h\x1b[?25l"
+_LEAVE = b"\x1b[?25h\x1b[?1049l"
 _CLEAR = "\x1b[H\x1b[2J"
 # Events that come in quick succession are shown together.
 _REST_SECONDS = 0.2
@@ -50,11 +52,14 @@ def watch(client: Client, draw: Callable[[int], bool]) -> NoReturn:
             _leave()
 
 
+# Written past Python's buffer, as a signal may come while that is being written.
+
+
 def _enter() -> None:
-    sys.stdout.write(_ENTER)
-    sys.stdout.flush()
+    with suppress(OSError):
+        os.write(STDOUT, _ENTER)
 
 
 def _leave() -> None:
-    sys.stdout.write(_LEAVE)
-    sys.stdout.flush()
+    with suppress(OSError):
+        os.write(STDOUT, _LEAVE)
