@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
+from io import StringIO
 from typing import NoReturn
 
 from ...library.client import Client
 from ...library.events import NOW
 from .copying import pump_for_readers
 from .departure import Departure
-from .streams import STDOUT, Readers
+from .streams import STDOUT, Readers, write_some
 
 # The alternate screen, see console_codes(4) and xterm's ctlseqs: what was shown before comes back in the end.
 _ENTER = b"\x1b[?1049h\x1b[?25l"
@@ -39,9 +39,10 @@ def watch(client: Client, draw: Callable[[int], bool]) -> NoReturn:
         _enter()
         try:
             while True:
-                sys.stdout.write(_CLEAR)
-                ticks = draw(max(1, shutil.get_terminal_size().lines - _OTHER_LINES))
-                sys.stdout.flush()
+                # At once: of what is interrupted, nothing must be left in a buffer, to be written after the end.
+                with redirect_stdout(StringIO()) as drawing:
+                    ticks = draw(max(1, shutil.get_terminal_size().lines - _OTHER_LINES))
+                _show(_CLEAR + drawing.getvalue())
                 drawn = time.monotonic()
                 due = drawn + _TICK_SECONDS if ticks else None
                 while due is None or time.monotonic() < due:
@@ -50,6 +51,12 @@ def watch(client: Client, draw: Callable[[int], bool]) -> NoReturn:
                         due = drawn + _REST_SECONDS
         finally:
             _leave()
+
+
+def _show(text: str) -> None:
+    rest = memoryview(text.encode(errors="surrogateescape"))
+    while rest:
+        rest = rest[write_some(STDOUT, rest, STDOUT) :]
 
 
 # Written past Python's buffer, as a signal may come while that is being written.
