@@ -32,8 +32,9 @@ from .connection import AsyncConnection, Destination
 from .ends import Waiting
 from .events import AsyncEventStream
 from .job import AsyncJob, timeout_of
+from .run_to_end import run_to_end
 from .session import AsyncSession
-from .verbs import forget, request_stop, run_to_end, start_jobs
+from .verbs import forget, request_stop, start_jobs
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -1,30 +1,22 @@
-"""What is done to jobs from an event loop: start them, run one to its end, stop and forget them."""
+"""What is done to jobs from an event loop: start, stop and forget them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from ...schemas.naming import JobKey, new_id
 from ...schemas.spec import JobSpec
 from ..library import actions
-from ..library.completed_job import CompletedJob
 from ..library.known_jobs import Record
 from ..library.results import BatchInfo, Forgotten
-from ..library.specs import Duration, seconds
-from ..library.text_mode import TextMode
+from ..library.specs import Duration
 from ..protocol.exchange import Exchange
 from .session import AsyncSession
 
-if TYPE_CHECKING:
-    from .job import AsyncJob
-
 # A worker that does not answer must not delay a cancellation forever.
 _STOP_ACKNOWLEDGED_SECONDS = 5.0
-# After the grace: how long it may take until no process of a stopped job is left.
-_STOPPED_SECONDS = 60.0
 
 
 async def request_stop(session: AsyncSession, records: Sequence[Record], signal: int | None, grace: Duration | None) -> None:
@@ -71,7 +63,7 @@ async def submitted(session: AsyncSession, start: Exchange, records: Sequence[Re
         await session.acknowledged(start, records)
     except asyncio.CancelledError:
         if withdrawn:
-            await _in_any_case(session, _stop(session, start, records))
+            await in_any_case(session, stop_unwanted(session, start, records))
         else:
             session.connection.forget(start)
         raise
@@ -80,42 +72,12 @@ async def submitted(session: AsyncSession, start: Exchange, records: Sequence[Re
         raise
 
 
-async def run_to_end(
-    session: AsyncSession, start: Exchange, job: AsyncJob, timeout: Duration | None, grace: Duration | None, mode: TextMode | None
-) -> CompletedJob:
-    """Wait for the end of a job whose start was just sent, and return its result. Whatever ends the wait early also ends the job.
-
-    Raises the refusal, or `JobTimeout` with the output so far (decoded by `mode`) when `timeout` has passed.
-    """
-    output = job.collect()
-    limit = asyncio.timeout(None if timeout is None else seconds(timeout))
-    try:
-        try:
-            async with limit:
-                await session.acknowledged(start, [job.record])
-                await job.finish(output)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            await _in_any_case(session, _stop(session, start, [job.record]))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_STOPPED_SECONDS + seconds(grace or 0)):
-                    await output.finish()
-            raise job.timed_out(timeout, output.stdout, output.stderr, mode) from None
-        except BaseException:
-            await _in_any_case(session, _stop(session, start, [job.record]))
-            raise
-        return job.completed(output.stdout, output.stderr)
-    finally:
-        output.close()
-
-
-async def _in_any_case(session: AsyncSession, rest: Coroutine[None, None, None]) -> None:
+async def in_any_case(session: AsyncSession, rest: Coroutine[None, None, None]) -> None:
     """Wait for this; if that is cancelled too, it goes on, and `close` waits for it."""
     await asyncio.shield(session.go_on_with(rest))
 
 
-async def _stop(session: AsyncSession, start: Exchange, records: Sequence[Record]) -> None:
+async def stop_unwanted(session: AsyncSession, start: Exchange, records: Sequence[Record]) -> None:
     """Stop jobs that nobody waits for any more, within a few seconds."""
     if start.refusal is not None or session.connection.closed:
         return

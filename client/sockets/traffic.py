@@ -124,7 +124,7 @@ class Traffic:
         self.requests.flush()
 
     def take_tidings(self) -> Tidings:
-        """Return what the user is told of the connection, once."""
+        """Return what is to be reported about the connection, and forget it."""
         return self.requests.take_tidings()
 
     def move(self, endpoint: str | None) -> bool:

@@ -87,9 +87,9 @@ class EndedJobs:
         if deposit is not None and deposit.ends:
             # A process that escaped may still write.
             if gone:
-                drain(self._services, handle, deposit.ends)
+                drain(self._services.loop, self._services.lingering, handle, deposit.ends)
             else:
-                pump(self._services, handle, folder, *reopen_streams(read_job(folder), folder, deposit.ends))
+                pump(self._services.loop, self._services.lingering, handle, folder, *reopen_streams(read_job(folder), folder, deposit.ends))
         if gone:
             self._services.line.settled(handle)
             return

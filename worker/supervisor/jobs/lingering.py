@@ -7,14 +7,11 @@ them all.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from ...state.notes import forget_lingering, note_lingering
 from ..keeper_line import KeeperLine
+from ..loop import Loop
 from .pump import Pump, Quota, Stream
-
-if TYPE_CHECKING:
-    from ..services import Services
 
 
 class Lingering:
@@ -69,15 +66,15 @@ class Lingerer:
             self._lingering.hung_up(self._handle)
 
 
-def pump(services: Services, handle: str, folder: str, streams: list[Stream], quota: Quota) -> None:
+def pump(loop: Loop, lingering: Lingering, handle: str, folder: str, streams: list[Stream], quota: Quota) -> None:
     """Pump the pipes of an ended job until no process can write to them."""
-    owner = Lingerer(services.lingering, handle, len(streams))
+    owner = Lingerer(lingering, handle, len(streams))
     for stream in streams:
-        Pump(services.loop, stream, quota, owner).begin()
-    services.lingering.take(handle, folder, is_open=True)
+        Pump(loop, stream, quota, owner).begin()
+    lingering.take(handle, folder, is_open=True)
 
 
-def drain(services: Services, handle: str, ends: tuple[int, ...]) -> None:
+def drain(loop: Loop, lingering: Lingering, handle: str, ends: tuple[int, ...]) -> None:
     """Drop what is written to the pipes of a job without a folder; without a reader, the writer would wait forever."""
     streams = [Stream("", end, os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)) for end in ends]
-    pump(services, handle, "", streams, Quota(0))
+    pump(loop, lingering, handle, "", streams, Quota(0))

@@ -37,7 +37,7 @@ class Unclaimed:
         """Drop the output of a job whose end is durable; does nothing if it is not one of these."""
         deposit = self._held.pop(handle, None)
         if deposit is not None:
-            drain(self._services, handle, deposit.ends)
+            drain(self._services.loop, self._services.lingering, handle, deposit.ends)
             self._services.line.settled(handle)
 
     def settle_all(self) -> None:
