@@ -144,7 +144,7 @@ executor = JobExecutor(Context("lab", {context.endpoint!r}, {context.server_key!
 jobs = [executor.submit(["sh", "-c", "sleep 0.3; touch {tmp_path}/ran"]) for _ in range(2)]
 while not jobs[0].running(): pass
 """
-    ended = subprocess.run([sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, timeout=SECONDS, check=False)
+    ended = subprocess.run([sys.executable, "-W", "default", "-c", program], capture_output=True, text=True, timeout=SECONDS, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
     wait_until((tmp_path / "ran").exists, "the jobs ran on")
     client.wait([client.job(info.id) for info in client.list(all=True)])
