@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from .. import chosen_context, exit_status
 from ..completion import answer
 from ..completion.line import Wish
 from ..main import command_line
+from ..terminal import signals
 from ..terminal.screen import say
 from ..terminal.streams import STDIN, STDOUT, CannotWrite, ReaderGone, is_output_lost
 from . import runs, sources
@@ -58,9 +60,11 @@ def shell(
 def _run(words: Sequence[str], context: str | None, clients: chosen_context.OpenClients) -> int:
     """Run one command as a process of its own would, and return its exit status.
 
-    Raises Ending if nothing can be printed any more.
+    Raises Ending if nothing can be printed any more, or if a signal that ends a process came and the command took it for its job.
     """
+    signals.take_heard()
     status = command_line([*(["--context", context] if context else []), *words])
+    heard = signals.take_heard()
     try:
         sys.stdout.flush()
     except ReaderGone:
@@ -74,7 +78,10 @@ def _run(words: Sequence[str], context: str | None, clients: chosen_context.Open
     if status == exit_status.OWN_FAILURE:
         # Perhaps the connection is of no use any more; the next command makes its own.
         clients.close()
-    return status
+    for number in heard:
+        if number != signal.SIGINT:
+            raise exit_status.Ending(128 + number)
+    return exit_status.INTERRUPTED if heard else status
 
 
 def _ask(wish: Wish, context: str | None, clients: chosen_context.OpenClients) -> Iterable[job_pb2.Job]:

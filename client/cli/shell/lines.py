@@ -9,15 +9,20 @@ from ...batch.shell_words import NotWords, divide
 from ..exit_status import BadInput
 
 _ENDS = {"exit", "quit"}
+_LARGEST_STATUS = 255
 # They would replace this process, or read the lines that follow.
 _NOT_HERE = {("shell",): "this is one already", ("worker", "run"): "it needs a process of its own: jobwire worker run"}
 
 
 class Said(NamedTuple):
-    """A line: the arguments for `jobwire`, none if there is nothing to do. `ends`: it ends the shell. `warning`: what may be a mistake."""
+    """A line: the arguments for `jobwire`, none if there is nothing to do. `warning`: what may be a mistake.
+
+    `ends`: it ends the shell, with `status`; None: with that of the lines before.
+    """
 
     words: list[str]
     ends: bool = False
+    status: int | None = None
     warning: str = ""
 
 
@@ -35,13 +40,21 @@ def understand(line: str) -> Said:
         words = words[1:]
     if not words:
         return Said([])
-    if words[0] in _ENDS and len(words) == 1:
-        return Said([], ends=True)
-    if words == ["help"]:
-        return Said(["--help"])
+    if words[0] in _ENDS:
+        return Said([], ends=True, status=_status(words))
     _demand_possible(words)
     unchanged = ", ".join(dict.fromkeys(divided.unexpanded))
     return Said(words, warning=f"{unchanged} is passed on unchanged, as no shell runs; to use one: sh -c '...'" if unchanged else "")
+
+
+def _status(words: Sequence[str]) -> int | None:
+    """Return the status that `exit` names, as exit(1p) has it."""
+    match words:
+        case [_]:
+            return None
+        case [_, number] if number.isdecimal() and len(number) <= len(str(_LARGEST_STATUS)) and int(number) <= _LARGEST_STATUS:
+            return int(number)
+    raise BadInput(f"{words[0]} takes an exit status from 0 to {_LARGEST_STATUS}, or nothing, which is the status of the lines before")
 
 
 def _demand_possible(words: Sequence[str]) -> None:

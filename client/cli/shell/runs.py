@@ -9,12 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from .. import exit_status
 from ..exit_status import BadInput
 from ..terminal.screen import say
-from .lines import understand
+from .lines import Said, understand
 
 Run = Callable[[Sequence[str]], int]
-
-# Of an empty line or a comment.
-_NOTHING = -1
 
 
 class Failures:
@@ -34,14 +31,25 @@ class Failures:
 
 
 def run_file(lines: Iterable[tuple[int, str]], name: str, run: Run, *, keep_going: bool) -> int:
-    """Run the lines of a file up to the first that fails, or all of them, and return the status of the first that failed."""
-    failures = Failures()
+    """Run the lines of a file up to the first that fails, or all of them, and return the status of the first that failed.
+
+    `exit N` ends them with that status.
+    """
+    failures, ended = Failures(), None
     for number, line in lines:
-        status = _run_line(line, f"{name}, line {number}", run)
-        if status == _NOTHING:
-            continue
-        if status is None:
-            break
+        at = f"{name}, line {number}"
+        try:
+            said = understand(line)
+        except BadInput as problem:
+            say(f"{at}: {problem}")
+            status = exit_status.MISUSED
+        else:
+            if said.ends:
+                ended = said.status
+                break
+            if not said.words:
+                continue
+            status = _run_line(said, at, run)
         failures.add(status)
         if status in {exit_status.READER_GONE, exit_status.INTERRUPTED}:
             # Nobody reads what follows, or somebody wants it to end.
@@ -51,20 +59,11 @@ def run_file(lines: Iterable[tuple[int, str]], name: str, run: Run, *, keep_goin
             return status
     if failures.failed:
         say(f"{failures.failed} of {failures.lines} lines failed")
-    return failures.status
+    return failures.status if ended is None else ended
 
 
-def _run_line(line: str, at: str, run: Run) -> int | None:
-    """Return the exit status of a line; None if it ends the shell."""
-    try:
-        said = understand(line)
-    except BadInput as problem:
-        say(f"{at}: {problem}")
-        return exit_status.MISUSED
-    if said.ends:
-        return None
-    if not said.words:
-        return _NOTHING
+def _run_line(said: Said, at: str, run: Run) -> int:
+    """Run a line and return its exit status."""
     if said.warning:
         say(f"{at}: {said.warning}")
     status = run(said.words)
@@ -85,7 +84,7 @@ def run_typed(read: Callable[[], str | None], run: Run) -> int:
                 return status
             said = understand(line)
             if said.ends:
-                return status
+                return status if said.status is None else said.status
             if said.warning:
                 say(said.warning)
             if said.words:

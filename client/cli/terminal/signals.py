@@ -8,6 +8,9 @@ from types import FrameType, TracebackType
 from typing import Self
 
 TAKEN = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+# Those of them that would end a program. SIGQUIT is for the job alone.
+_END_A_PROGRAM = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+_heard: list[int] = []
 
 
 class Signals:
@@ -40,4 +43,17 @@ class Signals:
 
 
 def _noted(number: int, frame: FrameType | None) -> None:
-    """Do nothing: the number was written to the pipe already (signal.set_wakeup_fd)."""
+    """Note it for `take_heard`; the number was written to the pipe already (signal.set_wakeup_fd)."""
+    del frame
+    if number in _END_A_PROGRAM:
+        _heard.append(number)
+
+
+def take_heard() -> list[int]:
+    """Return the signals that were to end this process and were recorded instead, since the last call.
+
+    For who goes on after the command that recorded them, and should not.
+    """
+    heard = _heard.copy()
+    _heard.clear()
+    return heard

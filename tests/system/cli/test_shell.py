@@ -52,6 +52,24 @@ def test_ctrl_c_ends_the_command_and_then_the_shell(home: Home, tmp_path: Path) 
     assert shell.returncode == 130
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_job_and_then_the_shell_even_if_the_job_takes_it_for_good(
+    home: Home, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    kind = number.name.removeprefix("SIG")
+    stop_signal = kind if number != signal.SIGHUP else "TERM"
+    (tmp_path / "lines").write_text(
+        f"run -- sh -c 'trap \"exit 0\" {kind} {stop_signal}; echo begun; while :; do sleep 0.1; done'\nrun -- echo never\n"
+    )
+    shell = home.start("shell", "--keep-going", str(tmp_path / "lines"))
+    assert shell.stdout
+    read_until(shell.stdout, b"begun\n")
+    shell.send_signal(number)
+    out, _ = shell.communicate(timeout=SECONDS)
+    assert (out, shell.returncode) == (b"", status)
+    assert home.records("list", "-a")[0]["outcome"]["exit_status"] == 0
+
+
 def test_an_output_that_cannot_be_written_is_reported_once_and_ends_it(home: Home, tmp_path: Path) -> None:
     (tmp_path / "lines").write_text("context list\nsubmit -q -n never -- true\n")
     with open("/dev/full", "wb") as full:  # noqa: PTH123 -- a device

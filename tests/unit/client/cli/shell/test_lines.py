@@ -13,7 +13,7 @@ from jobwire.client.cli.shell.lines import understand
         ("", []),
         ("   # nothing", []),
         ("jobwire", []),
-        ("help", ["--help"]),
+        ("help run", ["help", "run"]),
         ("run -- exit", ["run", "--", "exit"]),
     ],
 )
@@ -24,7 +24,14 @@ def test_a_line_is_divided_as_a_shell_would(line: str, words: list[str]) -> None
 def test_exit_and_quit_end_it() -> None:
     assert understand(" exit ").ends
     assert understand("quit").ends
-    assert not understand("exit now").ends
+    assert understand("exit").status is None
+    assert [understand(f"exit {number}").status for number in ("0", "3", "255")] == [0, 3, 255]
+
+
+@pytest.mark.parametrize("line", ["exit now", "exit 256", "exit -1", "exit 1 2", "quit x"])
+def test_exit_takes_a_status_and_nothing_else(line: str) -> None:
+    with pytest.raises(BadInput, match="takes an exit status from 0 to 255"):
+        understand(line)
 
 
 @pytest.mark.parametrize(

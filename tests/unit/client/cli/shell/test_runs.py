@@ -39,6 +39,15 @@ def test_with_keep_going_all_lines_run_and_the_first_failure_gives_the_status(ca
     assert run(Commands(), ["list", "show one"]) == 0
 
 
+def test_exit_ends_it_with_the_status_that_it_names() -> None:
+    for ending in ("exit 3", "exit 0"):
+        commands = Commands(one=7)
+        assert run(commands, ["show one", ending, "list"], keep_going=True) == int(ending[-1])
+        assert commands.ran == ["show one"]
+    typed = iter(["show one", "exit 4"])
+    assert run_typed(lambda: next(typed), Commands(one=7)) == 4
+
+
 @pytest.mark.parametrize("status", [130, 141])
 def test_ctrl_c_and_a_reader_that_is_gone_end_it_in_any_case(status: int) -> None:
     commands = Commands(one=status)
