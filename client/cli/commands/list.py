@@ -134,7 +134,7 @@ def _write(jobs: Iterable[JobInfo], chosen: list[str], time: JobTime, *, header:
             some = True
             write_json(job_record(job))
         return some
-    table = JobTable(chosen or (on_a_terminal(time) if is_terminal(1) else BY_DEFAULT), header=header, chosen=bool(chosen))
+    table = JobTable(chosen or (on_a_terminal(time) if is_terminal(1) else BY_DEFAULT), header=header)
     for job in jobs:
         some = True
         table.add(job)
@@ -160,7 +160,7 @@ def _order(sort: str | None, *, failed: bool) -> tuple[JobTime, bool]:
 
 def _states(typed: list[str], *, everything: bool, time: JobTime, ended: str) -> list[State]:
     """Return the states to list; `ended`: the option because of which jobs are sorted by their end, if they are."""
-    words = [word.strip().lower() for text in typed for word in text.split(",")]
+    words = [word for text in typed for word in _words("--state", text)]
     for word in words:
         if word not in _STATES:
             raise BadInput(f"--state: {word!r} is no state; {_OTHER_STATES.get(word, f'there are {chr(44).join(_STATES)}')}")
@@ -192,8 +192,18 @@ def _moment(flag: str, typed: str | None) -> datetime | timedelta | None:
 
 
 def _columns(typed: str | None) -> list[str]:
-    names = [name.strip().lower() for name in typed.split(",")] if typed is not None else []
+    names = _words("--columns", typed) if typed is not None else []
     for name in names:
         if name not in COLUMNS:
             raise BadInput(f"--columns: there is no column {name!r}; there are {', '.join(COLUMNS)}")
+        if names.count(name) > 1:
+            raise BadInput(f"--columns: {name} is there twice")
     return names
+
+
+def _words(flag: str, typed: str) -> list[str]:
+    """Return the words of a list with commas. One more comma at an end is no mistake."""
+    words = [word.strip().lower() for word in typed.strip().strip(",").split(",")]
+    if not all(words):
+        raise BadInput(f"{flag}: a word is missing in {typed!r}")
+    return words

@@ -55,7 +55,7 @@ COLUMNS: dict[str, Callable[[JobInfo], str | Cell]] = {
 }
 # Without a terminal as ever: programs count them.
 BY_DEFAULT = ("id", "name", "state", "time", "owner", "command")
-_EXPENDABLE = ("QUEUED", "STARTED", "ENDED", "OWNER", "TIME", "NAME", "STATE")
+_EXPENDABLE = ("QUEUED", "STARTED", "ENDED", "OWNER", "TIME", "LABELS", "PROCESS", "RUN", "UUID", "BATCH", "NAME", "STATE", "ID")
 
 
 def on_a_terminal(time: JobTime) -> Sequence[str]:
@@ -64,11 +64,11 @@ def on_a_terminal(time: JobTime) -> Sequence[str]:
 
 
 class JobTable:
-    """A table of jobs with these columns; `chosen`: a person chose them, and none is left out."""
+    """A table of jobs with these columns. A narrow terminal does without some of them if COMMAND would not be seen otherwise."""
 
-    def __init__(self, columns: Sequence[str], *, header: bool = False, chosen: bool = False) -> None:
+    def __init__(self, columns: Sequence[str], *, header: bool = False) -> None:
         self._columns = [COLUMNS[name] for name in columns]
-        self._table = Table(*(name.upper() for name in columns), header=header, expendable=() if chosen else _EXPENDABLE)
+        self._table = Table(*(name.upper() for name in columns), header=header, expendable=_EXPENDABLE if "command" in columns else ())
 
     def add(self, job: JobInfo) -> None:
         """Add the row of a job."""

@@ -130,9 +130,8 @@ def fitting(headings: Sequence[str], widths: Sequence[int], expendable: Sequence
     Of the last column at least some is to be seen: for that, others are left out.
     """
     shown = list(range(len(headings)))
-    least = min(widths[-1], _LEAST_OF_LAST) if widths else 0
     for heading in (name for name in expendable if name in headings):
-        if sum(widths[position] + _GAP for position in shown[:-1]) + least <= available:
+        if sum(widths[position] + _GAP for position in shown[:-1]) + min(widths[shown[-1]], _LEAST_OF_LAST) <= available:
             break
         shown.remove(headings.index(heading))
     return shown

@@ -32,6 +32,7 @@ def test_a_list_is_narrowed_by_every_filter_and_all_of_them_must_match(past: Hom
     assert named(home) == ["endless"]
     assert named(home, "--state", "finished") == ["one", "two", "three", "one"]
     assert named(home, "--state", "running,stopping", "--state", "queued") == ["endless"]
+    assert named(home, "--state", "running,") == ["endless"]
     assert named(home, "--failed") == ["two", "three"]
     assert named(home, "-a", "--name", "one") == ["one", "one"]
     assert named(home, "-a", "--label", "team=blue") == ["one", "two"]
@@ -63,6 +64,10 @@ def test_what_finds_nothing_says_so_and_what_there_is_not_is_refused(past: Home)
     ("arguments", "word"),
     [
         (["--state", "failed"], "use --failed"),
+        (["--state", ""], "--state: a word is missing in ''"),
+        (["--state", "running,,queued"], "a word is missing"),
+        (["--columns", ","], "a word is missing"),
+        (["--columns", "run,id,run"], "run is there twice"),
         (["--state", "sleepy"], "there are queued,running,stopping,finished"),
         (["--state", "running", "--sort", "ended"], "--sort ended cannot be combined with --state running: only finished jobs have ended"),
         (["--state", "queued,running", "--failed"], "--failed cannot be combined with --state queued,running"),

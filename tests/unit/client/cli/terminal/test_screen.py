@@ -146,6 +146,11 @@ def test_a_short_last_column_costs_no_other(capsys: pytest.CaptureFixture[str]) 
     assert fitting((), (), (), 22) == []
 
 
+def test_what_stands_after_the_column_that_counts_goes_first() -> None:
+    assert fitting(("UUID", "COMMAND", "NAME"), (36, 60, 12), ("NAME", "UUID"), 20) == [1]
+    assert fitting(("ID", "COMMAND", "NAME"), (8, 60, 12), ("NAME", "ID"), 20) == [0, 1]
+
+
 def test_headings_are_printed_in_a_pipe_if_they_are_wanted(capsys: pytest.CaptureFixture[str]) -> None:
     Table("A", "B", header=True).write()
     assert capsys.readouterr().out == "A\tB\n"
