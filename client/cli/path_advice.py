@@ -1,6 +1,7 @@
 """What to type if a job failed because it does not have the PATH of this shell.
 
-PATH is not passed on unless that is wanted: the same id from another shell would be another job. Pure, except for `advise`.
+PATH is not passed on unless that is wanted: the same id from another shell would be another job. Pure, except for `advise` and
+`advise_after`.
 """
 
 from __future__ import annotations
@@ -9,25 +10,33 @@ import os
 from collections.abc import Callable, Mapping
 
 from ...schemas.job import Outcome, OutcomeKind
+from ...schemas.refusal import Refused
 from ...schemas.reserved_statuses import NOT_FOUND
 from ...schemas.spec import JobSpec
 from ..batch.caller_variables import of_this_process
 from ..batch.octets import to_bytes, to_text
 from ..config import contexts
+from ..library.job import Job
 from .terminal.screen import say
 
 # In any job's PATH, as docs/protocol.md says.
 USUAL_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+# What programs print that did not find another one, or a module.
+_MISSED = (b"not found", b"No module named")
+_LINES = 5
 # Set by an activated virtual environment (venv, conda): its folder.
 _ENVIRONMENTS = ("VIRTUAL_ENV", "CONDA_PREFIX")
 # Returns the path of a program in a PATH.
 Find = Callable[[str, str], str | None]
+# Returns the last lines of the job's stderr.
+LastLines = Callable[[], bytes]
 
 
-def path_advice(spec: JobSpec, outcome: Outcome, caller: Mapping[str, str], find: Find, *, is_here: bool) -> str:
+def path_advice(spec: JobSpec, outcome: Outcome, caller: Mapping[str, str], find: Find, last_lines: LastLines, *, is_here: bool) -> str:
     """Return what to type after a failure; empty if the PATH is not its likely cause.
 
-    `caller`: the variables of this shell. `is_here`: the worker runs on this machine, where programs have the same paths.
+    `caller`: the variables of this shell. `is_here`: the worker runs on this machine, where programs have the same paths. `last_lines` is
+    called only if what they say matters.
     """
     if any(name == b"PATH" for name, _ in spec.environment):
         return ""
@@ -38,13 +47,18 @@ def path_advice(spec: JobSpec, outcome: Outcome, caller: Mapping[str, str], find
     found = "" if "/" in program else find(program, caller.get("PATH", "")) or ""
     if is_missing:
         return f"this shell has {found}, but a job does not get its PATH; to pass it on: -e PATH" if found else ""
-    return _about_a_status(outcome.exit_status, caller, found) if outcome.kind is OutcomeKind.EXITED and outcome.exit_status else ""
+    if outcome.kind is not OutcomeKind.EXITED or not outcome.exit_status:
+        return ""
+    return _about_a_status(outcome.exit_status, caller, found, last_lines)
 
 
-def _about_a_status(status: int, caller: Mapping[str, str], found: str) -> str:
+def _about_a_status(status: int, caller: Mapping[str, str], found: str, last_lines: LastLines) -> str:
     """Return what to type if a program ran and failed; `found`: what this shell would have run."""
     environment = next((caller[name] for name in _ENVIRONMENTS if caller.get(name)), "")
-    if environment and (status == NOT_FOUND or found.startswith(f"{environment.rstrip('/')}/bin/")):
+    # A script that misses a program of the environment fails with any status.
+    if environment and (
+        status == NOT_FOUND or found.startswith(f"{environment.rstrip('/')}/bin/") or any(sign in last_lines() for sign in _MISSED)
+    ):
         return f"the job did not use {environment}, which is active in this shell; to pass its PATH on: -e PATH"
     # A shell reports so that it did not find a command.
     if status == NOT_FOUND and any(folder and folder not in USUAL_FOLDERS for folder in caller.get("PATH", "").split(":")):
@@ -52,7 +66,20 @@ def _about_a_status(status: int, caller: Mapping[str, str], found: str) -> str:
     return ""
 
 
-def advise(spec: JobSpec, outcome: Outcome | None, context: str) -> bool:
+def advise(spec: JobSpec, job: Job, context: str) -> bool:
+    """Say what to type after a failure of a job that has ended, and return whether anything was said."""
+    return advise_after(spec, job.outcome, context, lambda: _last_lines(job))
+
+
+def _last_lines(job: Job) -> bytes:
+    try:
+        return job.tail("stderr", _LINES)
+    except Refused:
+        # It was forgotten meanwhile, for instance.
+        return b""
+
+
+def advise_after(spec: JobSpec, outcome: Outcome | None, context: str, last_lines: LastLines) -> bool:
     """Say what to type after a failure, and return whether anything was said."""
     if outcome is None or not outcome.exit_status:
         return False
@@ -63,7 +90,7 @@ def advise(spec: JobSpec, outcome: Outcome | None, context: str) -> bool:
         found = which(to_bytes(name), path=os.fsdecode(to_bytes(path)))
         return to_text(found) if found else None
 
-    advice = path_advice(spec, outcome, of_this_process(), find, is_here=context == contexts.EMBEDDED)
+    advice = path_advice(spec, outcome, of_this_process(), find, last_lines, is_here=context == contexts.EMBEDDED)
     if advice:
         say(advice)
     return bool(advice)

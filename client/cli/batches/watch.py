@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.naming import format_id, short_id
 from ....schemas.refusal import Refused
+from ....schemas.spec import JobSpec
 from ....schemas.wire_codec import outcome_from_wire
 from ...library.actions import start_request
 from ...library.client import Client
 from ...library.results import JobInfo
 from .. import exit_status
-from ..path_advice import advise
+from ..path_advice import advise_after
 from ..submission import explained_refusal
 from ..terminal.progress import TAIL_LINES, Progress
 from ..terminal.screen import say, tell_id, write
@@ -82,7 +83,7 @@ def _watch(connected: Client, request: request_pb2.Request, plan: Plan, context:
                     has_failed = _tell(progress, report, title(spec))
                     failures += has_failed
                     # Once for a batch.
-                    is_advised = is_advised or (has_failed and advise(spec, outcome_from_wire(report.outcome), context or ""))
+                    is_advised = is_advised or (has_failed and _advise(spec, report, context or ""))
         except KeyboardInterrupt:
             progress.close()
             if is_submitted:
@@ -101,6 +102,10 @@ def _watch(connected: Client, request: request_pb2.Request, plan: Plan, context:
         which = "the job" if len(plan.specs) == 1 else f"{failures} of {how_many_jobs(len(plan.specs))}"
         say(f"{which} failed; jobwire show {run} shows why, jobwire batch --retry-failed {run} runs what failed again")
     return exit_status.REFUSED if failures else exit_status.DONE
+
+
+def _advise(spec: JobSpec, report: request_pb2.Report, context: str) -> bool:
+    return advise_after(spec, outcome_from_wire(report.outcome), context, lambda: report.stderr_tail)
 
 
 def _not_acknowledged(run: str) -> exit_status.Ending:

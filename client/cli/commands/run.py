@@ -32,5 +32,5 @@ def run(ctx: typer.Context, command: Command, id_: JobId = None, *, wishes: Wish
         tell_repeated(job)
         with Signals() as signals:
             status = Attendance(connected, job).attend(signals)
-        advise(spec, job.outcome, context)
+        advise(spec, job, context)
         raise exit_status.Ending(status)

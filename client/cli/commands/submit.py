@@ -37,5 +37,5 @@ def submit(
         job = submitted(connected, spec, identifier, watch=wait or follow)
         status = leave_or_attend(connected, job, wait=wait, follow=follow, quiet=quiet)
         if follow or not quiet:
-            advise(spec, job.outcome, context)
+            advise(spec, job, context)
         raise exit_status.Ending(status)

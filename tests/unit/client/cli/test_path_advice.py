@@ -12,13 +12,13 @@ USUAL = ":".join(USUAL_FOLDERS)
 VENV = {"PATH": f"/v/bin:{USUAL}", "VIRTUAL_ENV": "/v"}
 
 
-def advice(outcome: Outcome, program: str, caller: dict[str, str], *, is_here: bool = True, **variables: str) -> str:
+def advice(outcome: Outcome, program: str, caller: dict[str, str], *, stderr: bytes = b"", is_here: bool = True, **variables: str) -> str:
     spec = JobSpec((program.encode(),), tuple((name.encode(), value.encode()) for name, value in variables.items()))
 
     def find(name: str, path: str) -> str | None:
         return next((f"{folder}/{name}" for folder in path.split(":") if f"{folder}/{name}" in {"/v/bin/python", "/opt/bin/tool"}), None)
 
-    return path_advice(spec, outcome, caller, find, is_here=is_here)
+    return path_advice(spec, outcome, caller, find, lambda: stderr, is_here=is_here)
 
 
 def test_the_usual_folders_are_those_of_a_job() -> None:
@@ -38,6 +38,9 @@ def test_a_virtual_environment_that_was_not_used_is_named() -> None:
     assert advice(EXITED_1, "python", {"PATH": "/v/bin", "CONDA_PREFIX": "/v/"}) == said.replace("/v,", "/v/,")
     assert advice(EXITED_127, "sh", VENV) == said
     assert advice(EXITED_1, "sh", VENV) == ""
+    assert advice(EXITED_1, "sh", VENV, stderr=b"sh: 1: pytest: not found\n") == said
+    assert advice(EXITED_1, "./build.sh", VENV, stderr=b"ModuleNotFoundError: No module named 'numpy'\n") == said
+    assert advice(EXITED_1, "./build.sh", {"PATH": USUAL}, stderr=b"No module named 'numpy'") == ""
     assert advice(EXITED_1, "python", {"PATH": "/v/bin"}) == ""
     assert advice(EXITED_1, "python", {"PATH": "/v/bin", "VIRTUAL_ENV": "/other"}) == ""
 
