@@ -34,6 +34,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire signal": ("jobwire signal nightly USR1",),
     "jobwire forget": ("jobwire forget --older-than 7d --dry-run", "jobwire forget nightly"),
     "jobwire shell": ("jobwire shell", "jobwire shell --keep-going jobs.txt"),
+    "jobwire help": ("jobwire help run", "jobwire help keys add"),
     "jobwire keys": ("jobwire keys show",),
     "jobwire keys new": ("jobwire keys new",),
     "jobwire keys show": ("jobwire keys show",),

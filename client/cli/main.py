@@ -68,8 +68,9 @@ VERBS = {
     "context": Verb("context", "app", "Manage the workers that you use."),
     "worker": Verb("", "worker", "Run and manage a worker on this machine."),
     "completion": Verb("completion.command", "app", "Complete commands, options and jobs in your shell."),
+    "help": Verb("help", "show_help", "Show the help of a command, or the list of commands."),
 }
-_GROUPS = {"keys", "context", "worker", "completion"}
+GROUPS = {"keys", "context", "worker", "completion"}
 # Their arguments are a command: options of jobwire end where it begins.
 TAKES_A_COMMAND = {"run", "submit"}
 
@@ -253,7 +254,7 @@ def _command_path(arguments: Sequence[str]) -> str:
     """Return which command was called, if the parser does not say so."""
     path = ["jobwire"]
     for word in arguments[:2]:
-        if word.startswith("-") or (len(path) == 1 and word not in VERBS) or (len(path) == 2 and path[1] not in _GROUPS):  # noqa: PLR2004 -- jobwire and a verb
+        if word.startswith("-") or (len(path) == 1 and word not in VERBS) or (len(path) == 2 and path[1] not in GROUPS):  # noqa: PLR2004 -- jobwire and a verb
             break
         path.append(word)
     return " ".join(path)

@@ -18,7 +18,6 @@ COMMANDS = {
     "jobwire exec": "it is called jobwire run",
     "jobwire follow": "it is called jobwire logs -f",
     "jobwire get": _COPY,
-    "jobwire help": "it is called jobwire --help",
     "jobwire history": "it is called jobwire list -a",
     "jobwire info": "jobwire show shows a job, jobwire status the worker in use",
     "jobwire init": "there is nothing to set up: jobwire run starts your own worker, jobwire keys new makes a key",

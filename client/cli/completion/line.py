@@ -22,20 +22,23 @@ SIGNAL = "SIGNAL"
 VARIABLE = "variable"
 SHELL = "SHELL"
 STATE = "STATE"
+MEMBER = "member"
+OWNER = "owner"
 CURSOR = "CURSOR"
 FILE = "FILE"
 DIR = "DIR"
 _KINDS = {JOB, BATCH, ROLE, SIGNAL, SHELL, STATE, CURSOR, FILE, DIR}
 # The first argument of these is a name that exists; elsewhere NAME is a new one.
 _NAMES_A_CONTEXT = {"jobwire context use", "jobwire context rm", "jobwire context show", "jobwire context test"}
+_NAMES_A_MEMBER = {"jobwire keys rm", "jobwire keys set-role", "jobwire keys rename"}
 
 
 class Wish(NamedTuple):
     """What the last word can be.
 
     `kind`: one of the above, or empty if it can be anything. `typed`: the beginning of it. `before`: what precedes it in the same word,
-    such as `--role=`. `path`: the command. `used`: flags and arguments that were given. `context`: the value of `--context`. `at`: for
-    PROGRAM, how many words are before the program.
+    such as `--role=`. `path`: the command. `used`: flags and arguments that were given. `context`, `roster`: the values of `--context` and
+    `--roster`. `at`: for PROGRAM, how many words are before the program.
     """
 
     kind: str
@@ -44,6 +47,7 @@ class Wish(NamedTuple):
     before: str = ""
     used: frozenset[str] = frozenset()
     context: str | None = None
+    roster: str | None = None
     at: int = 0
 
 
@@ -61,6 +65,7 @@ class _Line:
         self._commands = commands
         self.path = "jobwire"
         self.context: str | None = None
+        self.roster: str | None = None
         self.used: set[str] = set()
         self.arguments = 0
         # The flag whose value comes next.
@@ -84,6 +89,9 @@ class _Line:
             self.options_ended = True
         elif not self.options_ended and len(word) > 1 and word.startswith("-"):
             self._add_option(word)
+        elif self.path == "jobwire" and word == "help":
+            # What follows is a command, as without it.
+            self.used.clear()
         elif self.subcommands:
             self.path = f"{self.path} {word}"
             self.used.clear()
@@ -104,6 +112,8 @@ class _Line:
     def _set(self, flag: str, value: str) -> None:
         if flag == "--context":
             self.context = value
+        elif flag == "--roster":
+            self.roster = value
 
     def split(self, word: str) -> tuple[str, str | None]:
         """Return the last flag in a word and the value glued to it, if there is one: `--role=x`, `-nx`, `-fn x`."""
@@ -139,7 +149,7 @@ def understand(words: Sequence[str], commands: Mapping[str, Command] = COMMANDS)
 
 
 def _last(line: _Line, typed: str, at: int) -> Wish:
-    here = Wish("", typed, line.path, used=frozenset(line.used), context=line.context, at=at)
+    here = Wish("", typed, line.path, used=frozenset(line.used), context=line.context, roster=line.roster, at=at)
     if line.open:
         return here._replace(kind=_kind(line, line.open, line.placeholder(line.open)))
     if typed.startswith("-") and not line.options_ended:
@@ -166,6 +176,10 @@ def _argument(line: _Line, typed: str) -> str:
 def _kind(line: _Line, flag: str, placeholder: str) -> str:
     if flag == "--context" or (not flag and line.path in _NAMES_A_CONTEXT):
         return CONTEXT
+    if flag == "--user":
+        return OWNER
+    if not flag and not line.arguments and line.path in _NAMES_A_MEMBER:
+        return MEMBER
     bare = placeholder.removesuffix("...")
     if bare == "K[=V]":
         return VARIABLE

@@ -255,4 +255,7 @@ COMMANDS: dict[str, Command] = {
     "jobwire completion show": Command("Print the script for a shell, to load it in another way.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("SHELL",), ends_options=False),
+    "jobwire help": Command("Show the help of a command, or the list of commands.", (
+        ("-h --help", "", "Show this message and exit."),
+    ), ("[COMMAND]...",), ends_options=False),
 }

@@ -37,6 +37,10 @@ def find_words(wish: Wish, ask: Ask, commands: Mapping[str, Command] = COMMANDS)
             known = _flags(wish, commands[wish.path])
         case line.JOB | line.BATCH:
             known = _jobs(wish, ask)
+        case line.OWNER:
+            known = map(Word, dict.fromkeys(job.owner_name for job in ask(wish) if job.owner_name))
+        case line.MEMBER:
+            known = _members(wish)
         case kind:
             known = _FIXED.get(kind, tuple)()
     found = (word for word in known if word.text.startswith(wish.typed))
@@ -65,6 +69,19 @@ def _contexts() -> Iterator[Word]:
 
     yield Word(contexts.EMBEDDED, "your private worker")
     yield from (Word(context.name, context.endpoint) for context in contexts.list_contexts())
+
+
+def _members(wish: Wish) -> Iterator[Word]:
+    from pathlib import Path  # noqa: PLC0415 -- as above
+
+    from ....keys.roster import list_members  # noqa: PLC0415 -- as above
+    from ....keys.user_folders import roster_path  # noqa: PLC0415 -- as above
+    from ....schemas.refusal import Refused  # noqa: PLC0415 -- as above
+
+    try:
+        return (Word(member.name, member.role) for member in list_members(Path(wish.roster) if wish.roster else roster_path()))
+    except Refused:
+        return iter(())
 
 
 def _jobs(wish: Wish, ask: Ask) -> list[Word]:

@@ -1,9 +1,14 @@
+from pathlib import Path
+
 import pytest
 
 from jobwire.client.cli.completion import line
 from jobwire.client.cli.completion.line import understand
 from jobwire.client.cli.completion.table import COMMANDS
 from jobwire.client.cli.completion.words import find_words
+from jobwire.keys.identity import generate
+from jobwire.keys.roster import add_member
+from jobwire.schemas.generated import job_pb2
 
 
 @pytest.mark.parametrize(
@@ -20,6 +25,14 @@ from jobwire.client.cli.completion.words import find_words
         (["context", "use", ""], line.CONTEXT, ""),
         (["context", "add", ""], "", ""),
         (["keys", "add", "me", "key", "--role", ""], line.ROLE, ""),
+        (["keys", "rm", "a"], line.MEMBER, "a"),
+        (["keys", "set-role", "--roster", "/r", ""], line.MEMBER, ""),
+        (["keys", "set-role", "ada", ""], line.ROLE, ""),
+        (["keys", "rename", ""], line.MEMBER, ""),
+        (["keys", "rename", "ada", ""], "", ""),
+        (["list", "--user", "a"], line.OWNER, "a"),
+        (["help", ""], line.SUBCOMMAND, ""),
+        (["help", "keys", "a"], line.SUBCOMMAND, "a"),
         (["show", "one", "t"], line.JOB, "t"),
         (["forget", ""], line.JOB, ""),
         (["logs", "one", ""], line.FLAG, ""),
@@ -85,3 +98,18 @@ def test_every_command_has_its_own_entry_and_no_hidden_one() -> None:
     assert {"jobwire", "jobwire run", "jobwire worker", "jobwire worker run", "jobwire keys add"} <= set(COMMANDS)
     assert "jobwire ps" not in COMMANDS
     assert not any("--embedded" in flags for flags, _, _ in COMMANDS["jobwire worker run"].options)
+
+
+def test_the_members_of_the_roster_and_the_owners_of_jobs_are_offered(tmp_path: Path) -> None:
+    roster = tmp_path / "roster.toml"
+    for name in ("ada", "ann", "bob"):
+        add_member(roster, name, generate().public, "admin")
+
+    def words(*typed: str, jobs: tuple[str, ...] = ()) -> list[str]:
+        return [word.text for word in find_words(understand(typed), lambda _: [job_pb2.Job(owner_name=name) for name in jobs])]
+
+    assert words("keys", "rm", "--roster", str(roster), "a") == ["ada", "ann"]
+    assert words("keys", "rename", f"--roster={roster}", "b") == ["bob"]
+    roster.write_text("nonsense")
+    assert words("keys", "rm", "--roster", str(roster), "a") == []
+    assert words("list", "--user", "a", jobs=("ada", "bob", "ada", "")) == ["ada"]

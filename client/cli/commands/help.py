@@ -1,0 +1,24 @@
+"""`jobwire help`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..exit_status import BadInput, Ending
+from ..main import GROUPS, command_line
+
+
+def show_help(
+    words: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND]...", help="A command, such as run or keys add.")] = None,
+) -> None:
+    """Show the help of a command, or the list of commands.
+
+    jobwire help COMMAND is the same as jobwire COMMAND --help; man jobwire-COMMAND shows the same.
+    """
+    path = list(words or ())
+    # What follows the name of a command would be its arguments, and --help one of them.
+    if len(path) > (2 if path[:1] and path[0] in GROUPS else 1):
+        raise BadInput(f"{' '.join(path)} is more than the name of a command; see jobwire help")
+    raise Ending(command_line([*path, "--help"]))
