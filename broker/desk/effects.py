@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...schemas.generated import event_pb2
 from ...schemas.naming import AttemptKey
@@ -13,15 +13,13 @@ from ..engine import Launch
 from .job import Job
 
 
-@dataclass(frozen=True, slots=True)
-class Launches:
+class Launches(NamedTuple):
     """Start these jobs."""
 
     launches: Sequence[Launch]
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """End a job with all its processes: first the signal, then SIGKILL after the grace."""
 
     key: AttemptKey
@@ -29,8 +27,7 @@ class End:
     grace_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class SignalAll:
+class SignalAll(NamedTuple):
     """Send a signal to all processes of a job; `done` gets why not all received it, if so."""
 
     key: AttemptKey
@@ -38,30 +35,26 @@ class SignalAll:
     done: Callable[[Refused | None], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """Suspend all processes of a job, or (`paused` False) let them continue."""
 
     key: AttemptKey
     paused: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(NamedTuple):
     """The ends of these jobs are durable and reported: the engine may forget them."""
 
     keys: Sequence[AttemptKey]
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(NamedTuple):
     """Publish events that are durable, with their numbers."""
 
     events: Sequence[event_pb2.Event]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """Call `tell`: a request waits for it."""
 
     tell: Callable[[], None]
@@ -75,8 +68,7 @@ class Word(enum.Enum):
     FINISHED = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Tell(NamedTuple):
     """Notify the watchers of a job; of a start and an end only when they are durable."""
 
     job: Job

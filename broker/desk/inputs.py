@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
@@ -13,8 +14,7 @@ from ..store.writes import Added, Conflict
 from .job import BatchRun, StopOrder
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """When something is decided: the date, the time since the machine was started, and the time on the scale of ages."""
 
     now_us: int
@@ -33,8 +33,7 @@ class Asked:
     rerun_of: JobKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """The jobs of a start, which are now durable, in the order requested; how many were known; and the seq before their first event."""
 
     keys: Sequence[JobKey]
@@ -42,8 +41,7 @@ class Accepted:
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """Accept all jobs or none; `done` gets the result, before any of them starts.
 
     `shortage` is the result if one of them is new and there is no space for it.
@@ -57,8 +55,7 @@ class Start:
     done: Callable[[Accepted | Refused], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """End jobs with all their processes; `done` is called when the request is durable. Jobs that have ended are skipped.
 
     `only_queued`: so are those that may have a process.
@@ -70,8 +67,7 @@ class Stop:
     only_queued: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """Send one signal to all processes of a job; `done` gets why not all received it, if so."""
 
     key: JobKey
@@ -79,8 +75,7 @@ class Signal:
     done: Callable[[Refused | None], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Suspend:
+class Suspend(NamedTuple):
     """Suspend all of these jobs, or (`paused` False) let them continue; `done` gets why not, if so. Repeating it changes nothing."""
 
     keys: Sequence[JobKey]
@@ -88,30 +83,26 @@ class Suspend:
     done: Callable[[Refused | None], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """Facts from the engine, in order."""
 
     facts: Sequence[Fact]
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(NamedTuple):
     """What the engine knows about the jobs that a desk found at its start."""
 
     facts: Sequence[Fact]
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """The result of the write with this number; for changes, the number of the first event."""
 
     number: int
     result: Added | Conflict | Refused | int
 
 
-@dataclass(frozen=True, slots=True)
-class WriteDelayed:
+class WriteDelayed(NamedTuple):
     """The write with this number failed, and is tried again until it succeeds. Told each time, with the reason."""
 
     number: int

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..desk.job import FIRST_ATTEMPT, BatchRun
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(NamedTuple):
     """One event to be stored: its owner, its bytes without a seq, and the time from which its age counts."""
 
     owner: bytes
@@ -19,8 +19,7 @@ class EventRow:
     aged_from_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class NewRow:
+class NewRow(NamedTuple):
     """One job to be added."""
 
     key: JobKey
@@ -36,8 +35,7 @@ class NewRow:
     rerun_of: JobKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """The new values of a job's row, and the events about them. None: unchanged."""
 
     row: int
@@ -59,8 +57,7 @@ class Change:
     ok: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(NamedTuple):
     """The result of an AddJobs. `rows` are in the order of its jobs; `known` are positions of jobs that existed with the same digest.
 
     `batch`: the run of the jobs that were added, with the name and width that it was first submitted with.
@@ -72,8 +69,7 @@ class Added:
     batch: BatchRun | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(NamedTuple):
     """Nothing was added: the job at `position` exists with another spec, or has ended and was `forgotten`."""
 
     position: int
