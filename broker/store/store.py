@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -83,6 +84,11 @@ class Store:
         self.head = self._rows.next_seq - 1
         self._ballast = Ballast(path.with_name("ballast"))
         self._commits: queue.SimpleQueue[Sequence[_Submitted] | None] = queue.SimpleQueue()
+        # Why the last commit failed, if it did; read when the thread has written to this descriptor, which costs the loop less than
+        # `call_soon_threadsafe`.
+        self._failed: sqlite3.Error | None = None
+        self._finished = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        loop.add_reader(self._finished, self._commit_finished)
         self._thread = threading.Thread(target=self._commit_in_thread, name="store")
         self._thread.start()
 
@@ -90,6 +96,8 @@ class Store:
         """Write what was submitted, then close; no `done` is called any more."""
         self._commits.put(None)
         self._thread.join()
+        self._loop.remove_reader(self._finished)
+        os.close(self._finished)
         if self._retry is not None:
             self._retry.cancel()
         with contextlib.suppress(sqlite3.Error):
@@ -146,14 +154,16 @@ class Store:
     def _commit_in_thread(self) -> None:
         """Run on the thread: wait for the disk, and nothing else."""
         while self._commits.get() is not None:
-            failed: sqlite3.Error | None = None
+            self._failed = None
             try:
                 self._writes.execute("COMMIT")
             except sqlite3.Error as error:
-                failed = error
-            # A closed loop is not notified; what was committed stays committed.
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._committed, failed)
+                self._failed = error
+            os.eventfd_write(self._finished, 1)
+
+    def _commit_finished(self) -> None:
+        os.eventfd_read(self._finished)
+        self._committed(self._failed)
 
     def _committed(self, failed: sqlite3.Error | None) -> None:
         group, self._committing = self._committing, []
