@@ -9,7 +9,7 @@ from hashlib import blake2b
 from ...schemas.job import State
 from ...schemas.naming import AttemptKey, JobKey
 from ..desk.job import BatchRun
-from .writes import Added, AddJobs, ChangeJobs, Conflict, DropJobs, Dropped, EventRow, LogsGone, Write
+from .writes import Added, AddJobs, Change, ChangeJobs, Conflict, DropJobs, Dropped, EventRow, LogsGone, Write
 
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
@@ -114,7 +114,8 @@ class Rows:
                 )
                 labels += [(*label, job.queued_at_us, rows[position]) for label in job.labels]
             self._execute_many(_INSERT_JOB, added)
-            self._execute_many(_INSERT_LABEL, labels)
+            if labels:
+                self._execute_many(_INSERT_LABEL, labels)
             self._add_events(job.event for position, job in enumerate(write.jobs) if position not in known)
         write.result = Added(rows, frozenset(known), first_seq, run)
 
@@ -164,18 +165,17 @@ class Rows:
             )
         self._execute_many(_UPDATE_JOB, changed)
         self._add_events(event for change in write.changes for event in change.events)
-        ended = [change for change in write.changes if change.state == State.FINISHED]
-        if ended:
-            self._count(len(ended), sum(change.log_bytes for change in ended), self._store_bytes([change.row for change in ended]))
+        self._count_ended([change for change in write.changes if change.state == State.FINISHED])
 
-    def _store_bytes(self, rows: Sequence[int]) -> int:
-        """Return how many bytes these jobs use in the store."""
-        total = 0
-        for at in range(0, len(rows), _ROWS_A_QUESTION):
-            part = rows[at : at + _ROWS_A_QUESTION]
+    def _count_ended(self, ended: Sequence[Change]) -> None:
+        for at in range(0, len(ended), _ROWS_A_QUESTION):
+            part = ended[at : at + _ROWS_A_QUESTION]
             marks = ", ".join("?" * len(part))
-            total += self._execute(f"SELECT sum(store_bytes) FROM jobs WHERE row IN ({marks})", part).fetchone()[0]  # noqa: S608 -- marks only
-        return total
+            self._execute(
+                "UPDATE kept SET ended = ended + ?, log_bytes = log_bytes + ?,"  # noqa: S608 -- marks only
+                f" store_bytes = store_bytes + (SELECT sum(store_bytes) FROM jobs WHERE row IN ({marks}))",
+                (len(part), sum(change.log_bytes for change in part), *(change.row for change in part)),
+            )
 
     def _drop(self, write: DropJobs) -> None:
         execute = self._execute
@@ -207,8 +207,10 @@ class Rows:
                 )
         self._drop_unused(proofs, batches)
         if dropped:
-            self._count(-len(dropped), -sum(one.log_bytes for one in dropped), -store_bytes)
-            execute("UPDATE kept SET last_row = max(last_row, ?)", (last_row,))
+            execute(
+                "UPDATE kept SET ended = ended - ?, log_bytes = log_bytes - ?, store_bytes = store_bytes - ?, last_row = max(last_row, ?)",
+                (len(dropped), sum(one.log_bytes for one in dropped), store_bytes, last_row),
+            )
         if write.events_upto:
             execute("DELETE FROM events WHERE seq <= ?", (write.events_upto,))
             execute("UPDATE kept SET first_seq = max(first_seq, ?)", (write.events_upto + 1,))
@@ -223,8 +225,3 @@ class Rows:
             )
         for batch in batches:
             self._execute("DELETE FROM batches WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch = ?1)", (batch,))
-
-    def _count(self, ended: int, log_bytes: int, store_bytes: int) -> None:
-        self._execute(
-            "UPDATE kept SET ended = ended + ?, log_bytes = log_bytes + ?, store_bytes = store_bytes + ?", (ended, log_bytes, store_bytes)
-        )
