@@ -119,10 +119,10 @@ class Queue:
         """Return the jobs that start now, as far as slots are free; they count as running."""
         chosen: list[JobKey] = []
         while self.running < self.slots:
-            ready = (owner for public, owner in self._owners.items() if owner.heads and self._may_run_more(public, owner))
-            owner = min(ready, key=lambda o: (o.running, o.heads[0]), default=None)
-            if owner is None:
+            ready = [owner for public, owner in self._owners.items() if owner.heads and self._may_run_more(public, owner)]
+            if not ready:
                 break
+            owner = min(ready, key=lambda o: (o.running, o.heads[0])) if len(ready) > 1 else ready[0]
             _, batch_id = heapq.heappop(owner.heads)
             lane = owner.lanes[batch_id]
             lane.listed = False
