@@ -1,7 +1,8 @@
 """Watch a ZeroMQ socket from the asyncio loop by hand.
 
-ZMQ_FD is edge-triggered (zmq_getsockopt(3)): it signals once that something may have changed. After every drain, and after every
-send, EVENTS must be checked again. Only this module knows about it; `zmq.asyncio` costs several times the latency.
+ZMQ_FD is edge-triggered (zmq_getsockopt(3)): it signals once that something may have changed. A drain ends with EAGAIN or a look at
+EVENTS, which both arm it again; after every other send, EVENTS must be checked. Only this module knows about it; `zmq.asyncio` costs
+several times the latency.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from ...keys.sockets import readable
 class EdgeReader:
     """Calls `drain` whenever the socket may have something to read.
 
-    `drain` reads until EAGAIN and returns None, or stops earlier and returns in how many seconds to continue. Until then, it is called only
-    when something new arrives, or after a send.
+    `drain` reads until EAGAIN, or EVENTS tells that nothing is left, and returns None; or it stops earlier and returns in how many seconds
+    to continue. Until then, it is called only when something new arrives, or after a send.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, socket: zmq.Socket[bytes], drain: Callable[[], float | None]) -> None:
@@ -58,7 +59,7 @@ class EdgeReader:
             return
         if go_on_in:
             self._later = self._loop.call_later(go_on_in, self.touch)
-        elif go_on_in is not None or readable(self._socket):
+        elif go_on_in is not None:
             self.touch()
 
     def _stop_later(self) -> None:
