@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sized
+from functools import cache
 from typing import Any
 
 from .frames import LARGEST_MESSAGE, MOST_JOBS_PER_FILTER, MOST_JOBS_PER_START, MOST_KEYS
@@ -85,29 +86,34 @@ def check(message: Any) -> None:
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
-    owner = message.DESCRIPTOR.name
     for field, value in message.ListFields():
-        name = f"{owner}.{field.name}"
-        most = COUNTS.get(name)
+        most, longest, has_parts = _limits_of(field)
         if most is not None and len(value) > most:
-            said = f"{len(value)} {field.name} in one {_in_words(owner)}, the limit is {most}"
+            said = f"{len(value)} {field.name} in one {_owner_of(field)}, the limit is {most}"
             raise Refused(Code.INVALID_ARGUMENT, said, "split the request")
-        if name in SLICED or name in SAID_BY_SPEC:
-            continue
-        longest = LENGTHS.get(name)
         if longest is not None:
-            _check_length(value if most is not None else (value,), longest, field.name, owner)
-        elif field.message_type is not None:
+            _check_length(value if most is not None else (value,), longest, field)
+        elif has_parts:
             for part in value if most is not None else (value,):
                 check(part)
 
 
-def _check_length(values: Any, longest: int, field: str, owner: str) -> None:
+@cache
+def _limits_of(field: Any) -> tuple[int | None, int | None, bool]:
+    """Return how often a field may occur and how long it may be, both as far as `check` has to check it, and whether it is a message."""
+    name = f"{field.containing_type.name}.{field.name}"
+    if name in SLICED or name in SAID_BY_SPEC:
+        return COUNTS.get(name), None, False
+    return COUNTS.get(name), LENGTHS.get(name), field.message_type is not None
+
+
+def _check_length(values: Any, longest: int, field: Any) -> None:
     most: Sized = max(values, key=len)
     if len(most) > longest:
         unit = "characters" if isinstance(most, str) else "bytes"
-        raise Refused(Code.INVALID_ARGUMENT, f"the {field} of a {_in_words(owner)} has {len(most)} {unit}, the limit is {longest}")
+        said = f"the {field.name} of a {_owner_of(field)} has {len(most)} {unit}, the limit is {longest}"
+        raise Refused(Code.INVALID_ARGUMENT, said)
 
 
-def _in_words(message: str) -> str:
-    return _WORD.sub(" ", message).lower()
+def _owner_of(field: Any) -> str:
+    return _WORD.sub(" ", field.containing_type.name).lower()
