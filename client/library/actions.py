@@ -37,15 +37,21 @@ def start_request(
 
     Raises `Refused(INVALID_ARGUMENT)` for a job that cannot be encoded.
     """
-    start = request_pb2.Start(watch=watch, tail_lines=tail_lines, within=_surrounding_job() if watch else b"")
+    request = request_pb2.Request()
+    start = request.start
+    start.watch = watch
+    if tail_lines is not None:
+        start.tail_lines = tail_lines
+    if watch:
+        start.within = _surrounding_job()
     if batch is not None:
         start.batch.id, start.batch.name, start.batch.parallel = batch
     for job_id, job in zip(ids, wanted, strict=True):
         if isinstance(job, JobSpec):
-            start.jobs.append(request_pb2.NewJob(id=job_id, spec=encode(job)))
+            start.jobs.add(id=job_id, spec=encode(job))
         else:
-            start.jobs.append(request_pb2.NewJob(id=job_id, rerun=key_to_wire(job)))
-    return request_pb2.Request(start=start)
+            start.jobs.add(id=job_id, rerun=key_to_wire(job))
+    return request
 
 
 def start(
@@ -74,8 +80,9 @@ def start(
 
 def _surrounding_job() -> bytes:
     """Return the id of the job in which this process runs; empty if it runs in none."""
+    said = os.environ.get("JOBWIRE_JOB_ID")
     try:
-        return parse_id(os.environ.get("JOBWIRE_JOB_ID", ""))
+        return parse_id(said) if said else b""
     except ValueError:
         return b""
 

@@ -195,7 +195,7 @@ class Client:
         `watch`: the worker reports the end of the job at once, so that `wait` is quick; without it, the worker keeps nothing open for it.
         The other options are those of `run`.
         """
-        job = self.submit_many([spec_of_call(locals())], ids=[make_id(id)], watch=watch)[0]
+        job = self._start([spec_of_call(locals())], [make_id(id)], batch=None, watch=watch, tail_lines=None)[0]
         job.args = tuple(argv)
         return job
 

@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+from types import NoneType
+from typing import Any, TypeAlias, TypedDict
 
 from ...schemas.generated import job_pb2
 from ...schemas.naming import ID_BYTES, new_id, parse_id
@@ -19,9 +20,6 @@ from ...schemas.text.sizes import parse_size
 from ..batch.octets import to_bytes
 from .subprocess_words import explains_options
 
-if TYPE_CHECKING:
-    from types import UnionType
-
 # The longest timedelta.
 _LONGEST_SECONDS = 86_400_000_000_000
 
@@ -29,6 +27,8 @@ Text: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 # A number means seconds; a string is read as on the command line.
 Duration: TypeAlias = "float | timedelta | str"
 _A_TIME = "seconds, a timedelta, or a time such as '1h30m'"
+_TIME_TYPES = (float, int, timedelta, str, NoneType)
+_TEXT_TYPES = (str, bytes, os.PathLike)
 
 
 class JobOptions(TypedDict, total=False):
@@ -69,12 +69,12 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     type, or an argv that is one string: no shell would split it.
     """
     _must_be("name", name, str, "text")
-    _must_be("output_limit", output_limit, int | str | None, "bytes, or a size such as '1.5G'")
-    _must_be("time_limit", time_limit, float | int | timedelta | str | None, _A_TIME)
-    _must_be("grace", grace, float | int | timedelta | str | None, _A_TIME)
-    _must_be("input", input, bytes | bytearray | memoryview | None, "bytes; encode a string: text.encode()")
+    _must_be("output_limit", output_limit, (int, str, NoneType), "bytes, or a size such as '1.5G'")
+    _must_be("time_limit", time_limit, _TIME_TYPES, _A_TIME)
+    _must_be("grace", grace, _TIME_TYPES, _A_TIME)
+    _must_be("input", input, (bytes, bytearray, memoryview, NoneType), "bytes; encode a string: text.encode()")
     for variable, value in (env or {}).items():
-        _must_be(f"env[{variable!r}]", value, str | bytes | os.PathLike, "text or bytes")
+        _must_be(f"env[{variable!r}]", value, _TEXT_TYPES, "text or bytes")
     for label, text in (labels or {}).items():
         _must_be(f"labels[{label!r}]", text, str, "text")
     variables = {os.fsencode(variable): os.fsencode(value) for variable, value in (env or {}).items()}
@@ -128,11 +128,12 @@ def _arguments(argv: Sequence[Text]) -> tuple[bytes, ...]:
         raise TypeError("argv is a sequence of arguments, not one string; for a shell write ['sh', '-c', ...]")
     arguments = tuple(argv)
     for position, argument in enumerate(arguments):
-        _must_be(f"argv[{position}]", argument, str | bytes | os.PathLike, "text, bytes or a path")
-    return tuple(os.fsencode(argument) for argument in arguments)
+        if not isinstance(argument, _TEXT_TYPES):
+            raise TypeError(f"argv[{position}] must be text, bytes or a path, not {type(argument).__name__}")
+    return tuple(map(os.fsencode, arguments))
 
 
-def _must_be(what: str, value: object, kinds: type | UnionType, in_words: str) -> None:
+def _must_be(what: str, value: object, kinds: type | tuple[type, ...], in_words: str) -> None:
     if not isinstance(value, kinds):
         raise TypeError(f"{what} must be {in_words}, not {type(value).__name__}")
 

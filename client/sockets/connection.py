@@ -199,7 +199,7 @@ class Connection:
 
     def _enter(self) -> SignalGuard:
         # When the interpreter exits, a daemon thread may still call: it waits for the end inside.
-        if self.closed and (self._closed or threading.current_thread() is threading.main_thread()):
+        if not self._end.alive and (self._closed or threading.current_thread() is threading.main_thread()):
             raise RuntimeError("this connection was closed")
         if self._process != os.getpid():
             raise RuntimeError("this connection was made before a fork; the child needs its own")

@@ -202,7 +202,7 @@ class MonitoredSocket:
 
     def due_at(self) -> float | None:
         """Return when `watch` has something to do even if nothing arrives, on the clock of its `now`."""
-        return min((at for at in (self._give_up_at, self._stalled_at, self._next_at) if at is not None), default=None)
+        return min(filter(None, (self._give_up_at, self._stalled_at, self._next_at)), default=None)
 
     def waited_on(self, *, writable: bool = False) -> list[tuple[Socket | int, int]]:
         """Return what to poll: the socket (with `writable` also for writing) and its monitor."""

@@ -55,11 +55,10 @@ class RequestSocket:
         for _ in range(_MESSAGES_A_TURN):
             if socket is None or not readable(socket):
                 break
-            frame = socket.recv(zmq.DONTWAIT)
-            data: bytes | memoryview = b""
-            while socket.get(zmq.RCVMORE):
-                data = socket.recv(zmq.DONTWAIT, copy=False).buffer
-            yield from self._conversation.receive(frame, data)
+            first = last = socket.recv(zmq.DONTWAIT, copy=False)
+            while last.more:
+                last = socket.recv(zmq.DONTWAIT, copy=False)
+            yield from self._conversation.receive(first.bytes, b"" if last is first else last.buffer)
 
     def back_off(self, now: float) -> None:
         """Close the connection and try again later if the worker refused it as one too many."""
@@ -128,7 +127,7 @@ class RequestSocket:
 
     def due_at(self) -> float | None:
         """Return when `watch` or `open` has something to do even if nothing comes."""
-        return min((at for at in (self.retreat.until, self.monitored.due_at()) if at is not None), default=None)
+        return min(filter(None, (self.retreat.until, self.monitored.due_at())), default=None)
 
     def waited_on(self) -> list[tuple[zmq.Socket[bytes] | int, int]]:
         """Return what to poll."""

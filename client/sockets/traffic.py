@@ -144,7 +144,7 @@ class Traffic:
 
     def due_at(self) -> float | None:
         """Return when `turn` has something to do even if nothing comes."""
-        return min((at for at in (self.requests.due_at(), self.events.due_at()) if at is not None), default=None)
+        return min(filter(None, (self.requests.due_at(), self.events.due_at())), default=None)
 
     def waited_on(self) -> list[tuple[Socket | int, int]]:
         """Return what to poll, sockets and descriptors."""
