@@ -8,8 +8,7 @@ an attempt: a start that is repeated starts nothing. Facts about one attempt arr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from ..schemas.job import Outcome
 from ..schemas.naming import AttemptKey
@@ -19,8 +18,7 @@ from ..schemas.spec import JobSpec
 StreamName = Literal["stdout", "stderr"]
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(NamedTuple):
     """An attempt at a job to start; its start time is never before it was queued, even if the clock was set meanwhile."""
 
     key: AttemptKey
@@ -28,8 +26,7 @@ class Launch:
     queued_at_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Identifies the logs of an attempt: its process and times (microseconds UTC); pid 0 if it could not start, end 0 while it runs."""
 
     key: AttemptKey
@@ -38,8 +35,7 @@ class Run:
     ended_at_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """The job has a process. `adopted`: it was found again after a restart. `paused`: all its processes are suspended."""
 
     key: AttemptKey
@@ -49,8 +45,7 @@ class Started:
     paused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """Nothing of the job is left and its logs are complete. pid 0: it could not be started; the outcome says why."""
 
     key: AttemptKey
@@ -60,8 +55,7 @@ class Ended:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Paused:
+class Paused(NamedTuple):
     """All processes of a running job are suspended now, or (`paused` False) continue. `why`: why they could not be suspended."""
 
     key: AttemptKey
@@ -69,8 +63,7 @@ class Paused:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Delayed:
+class Delayed(NamedTuple):
     """A job waits for something that only the engine knows: its start, which was tried, or its output. It continues by itself.
 
     An empty `why` means that it no longer waits. A job that has started does not wait until another fact says so. `stuck`: its end waits,
@@ -85,8 +78,7 @@ class Delayed:
 Fact = Started | Ended | Paused | Delayed
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """A job that has not ended as far as the desk knows: queued (pid 0) or running. It cannot have started before it was queued.
 
     `launched`: a start may have been requested, without a fact about it so far. `spec`: if it is known.
@@ -100,8 +92,7 @@ class Expected:
     spec: JobSpec | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LogPart:
+class LogPart(NamedTuple):
     """Bytes of a log from a known position, and the size of the log so far."""
 
     start: int

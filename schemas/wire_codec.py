@@ -16,19 +16,19 @@ def key_to_wire(key: JobKey) -> job_pb2.JobKey:
 
 def state_to_wire(state: State) -> job_pb2.State:
     """Return a state as it is sent; an enum field takes its number, which its stub does not know."""
-    return cast("job_pb2.State", state.value)
+    return cast("job_pb2.State", int(state))
 
 
 def event_kind_to_wire(kind: EventKind) -> event_pb2.EventKind:
     """Return the kind of an event as it is sent."""
-    return cast("event_pb2.EventKind", kind.value)
+    return cast("event_pb2.EventKind", int(kind))
 
 
 def outcome_to_wire(outcome: Outcome) -> job_pb2.Outcome:
     """Return an outcome as it is sent and stored."""
     use = outcome.use
     return job_pb2.Outcome(
-        kind=cast("job_pb2.OutcomeKind", outcome.kind.value),
+        kind=cast("job_pb2.OutcomeKind", int(outcome.kind)),
         exit_status=outcome.exit_status,
         signal=outcome.signal,
         sentence=outcome.sentence,

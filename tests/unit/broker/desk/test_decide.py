@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -227,7 +227,7 @@ def tried_again(phase: Phase) -> Deciding:
 @pytest.mark.parametrize("phase", [Phase.LAUNCHED, Phase.RUNNING, Phase.STOPPING, Phase.ENDED_RUNNING])
 def test_the_end_of_another_attempt_is_settled_and_changes_nothing(phase: Phase, which: int) -> None:
     desk = tried_again(phase)
-    assert desk.take(Facts([replace(ended(1), key=attempt(1, which))])) == [("settle", [attempt(1, which)])]
+    assert desk.take(Facts([ended(1)._replace(key=attempt(1, which))])) == [("settle", [attempt(1, which)])]
     assert desk.written == []
     assert desk.phase(1) is phase
     assert desk.state.live[key(1)].attempt.outcome is None
@@ -269,7 +269,7 @@ def test_an_attempt_is_taken_up_by_what_the_engine_knows_of_it_and_not_of_the_on
     desk = Deciding()
     job = Job(1, key(1), asked(1).spec, asked(1).digest, None, 1, Attempt(attempt(1, 2), Phase.CLEARED))
     desk.state.live[job.key] = job
-    effects = desk.take(Recovered([replace(ended(1), key=attempt(1, which))]))
+    effects = desk.take(Recovered([ended(1)._replace(key=attempt(1, which))]))
     if which == 1:
         assert effects == [("settle", [attempt(1, 1)]), ("launch", [attempt(1, 2)])]
         assert desk.phase(1) is Phase.LAUNCHED

@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
 from desk_house import OWNER, EngineDouble, House, asked, attempt, ended, key, started
@@ -26,7 +25,7 @@ async def forget(house: House, *keys: JobKey) -> Forgotten:
 async def end(house: House, *numbers: int, log_bytes: int = 0) -> None:
     outcome = Outcome(OutcomeKind.EXITED, stdout_bytes=log_bytes)
     for number in numbers:
-        house.desk.hear([started(number), replace(ended(number), outcome=outcome)])
+        house.desk.hear([started(number), ended(number)._replace(outcome=outcome)])
     await house.durable()
     house.engine.effects.clear()
 
@@ -175,7 +174,7 @@ async def test_folders_that_a_crash_left_behind_are_removed_after_the_next_start
 async def test_of_a_job_that_was_tried_again_the_folder_that_goes_is_named_by_its_attempt(house: House) -> None:
     (job,) = (await house.accept(asked(1))).jobs
     job.attempt = Attempt(attempt(1, 2), Phase.LAUNCHED)
-    house.desk.hear([replace(ended(1), key=attempt(1, 2))])
+    house.desk.hear([ended(1)._replace(key=attempt(1, 2))])
     await house.durable()
     house.engine.effects.clear()
     house.forgetting._engine = Forgetful()
