@@ -25,6 +25,10 @@ from .deposits import Deposits
 from .light_process import DEFAULT_SIGNALS, command, say
 from .supervisor_line import Line
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _REST_MS = 15
 _CRASH_SECONDS = 1
 _CRASHES_WITHOUT_PAUSE = 2
@@ -45,6 +49,8 @@ class Keeper:
         self._strangers: dict[int, int] = {}
         # The processes whose ends are reported; None: all, because there is no supervisor that could see them.
         self._awaited: set[int] | None = None
+        # Some of them, before the supervisor has named all.
+        self._adopting: set[int] = set()
         self._supervisor = 0
         self._supervisors = 0
         self._crashes = 0
@@ -181,6 +187,7 @@ class Keeper:
             say(f"the supervisor, process {self._supervisor}, died after {lived:.1f} s")
         self._supervisor = 0
         self._awaited = None
+        self._adopting = set()
 
     def _record(self, pid: int) -> None:
         # Read while it is a zombie: nothing can be read once it is reaped.
@@ -197,6 +204,13 @@ class Keeper:
         self._line.say(end)
         self._line.flush()
 
+    def _report_only(self, pids: Iterable[int], *, more_follow: bool) -> None:
+        self._adopting.update(pids)
+        if not more_follow:
+            self._died = {pid: end for pid, end in self._died.items() if pid in self._adopting}
+            self._awaited = self._adopting - self._died.keys()
+            self._adopting = set()
+
     def _hear(self, line: str, ends: tuple[int, ...]) -> None:
         word, *rest = line.split(" ")
         match word:
@@ -204,10 +218,8 @@ class Keeper:
                 self._reap()
                 self._line.say(f"{FromKeeper.HANDED} 0")
                 self._line.flush()
-            case ToKeeper.ADOPTED:
-                pids = {int(pid) for pid in rest}
-                self._died = {pid: end for pid, end in self._died.items() if pid in pids}
-                self._awaited = pids - self._died.keys()
+            case ToKeeper.ADOPTING | ToKeeper.ADOPTED:
+                self._report_only(map(int, rest), more_follow=word == ToKeeper.ADOPTING)
             case ToKeeper.STRANGER:
                 self._strangers[int(rest[0])] = ends[0]
             case ToKeeper.RECORDED:

@@ -19,6 +19,8 @@ from ..wire.words import EMPTY, FromKeeper, ToKeeper
 from .loop import Loop
 
 _PATIENCE_SECONDS = 10
+# Of 7 digits, in a line that is well below the largest datagram.
+_PIDS_A_LINE = 5000
 _FLUSH_SECONDS = 0.05
 
 
@@ -108,6 +110,10 @@ class KeeperLine:
 
     def adopted(self, pids: list[int]) -> None:
         """Tell the keeper which ends to report, and receive them from now on."""
+        while len(pids) > _PIDS_A_LINE:
+            # A keeper of an earlier version ignores these lines; it would have received none that is longer.
+            pids, some = pids[:-_PIDS_A_LINE], pids[-_PIDS_A_LINE:]
+            self._lines.append(" ".join([ToKeeper.ADOPTING, *map(str, some)]))
         self._lines.append(" ".join([ToKeeper.ADOPTED, *map(str, pids)]))
         self.flush()
         if self._socket is not None:

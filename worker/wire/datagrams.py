@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # The kernel refuses a message of more than about 200 kB.
 LARGEST_DATAGRAM = 60_000
-# A single text may be longer, because it is never split: all adopted jobs are in one line to the keeper.
+# A single text may be longer, because it is never split: earlier supervisors send all adopted jobs in one line.
 _LARGEST_MESSAGE = 262_144
 _RECEIVE_BYTES = 65_536
 

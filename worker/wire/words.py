@@ -98,7 +98,9 @@ class ToKeeper:
     SETTLED = "settled"
     # Send HANDED again, after everything that is known by now.
     AGAIN = "again"
-    # PID...: adoption is complete; from now on, report only the ends of these processes.
+    # PID...: some of the processes of ADOPTED, which follows; said only if they do not fit into that line. Missing in earlier versions.
+    ADOPTING = "adopting"
+    # PID...: adoption is complete; from now on, report only the ends of these processes, and of those of ADOPTING.
     ADOPTED = "adopted"
     # PID: with the pidfd of a leader that is not a child of the keeper; its holder can read the status.
     STRANGER = "stranger"

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 
 import pytest
 
 from jobwire.worker.supervisor.keeper_line import Died, Handover, KeeperLine
 from jobwire.worker.supervisor.loop import Loop
+from jobwire.worker.wire.datagrams import LARGEST_DATAGRAM
 
 DEATH = "died 7 256 1 7 99 5 6 4096"
 
@@ -65,3 +67,23 @@ def test_a_keeper_that_died_before_the_handover_leaves_nobody_waiting_for_its_wo
     # What it said before still counts; of others it can tell nothing any more.
     assert _ask(line, 7) == [Died(7, 256, 1, 7, 99, 5, 6, 4096)]
     assert _ask(line, 8) == ["lost"]
+
+
+def test_the_keeper_learns_of_any_number_of_adopted_jobs() -> None:
+    pids = [*range(4_000_000, 4_060_000)]
+    adopting: list[int] = []
+    ours, line = _line()
+    with ours:
+        telling = threading.Thread(target=line.adopted, args=(pids,))
+        telling.start()
+        word = "adopting"
+        while word == "adopting":
+            datagram = ours.recv(1_000_000)
+            assert len(datagram) <= LARGEST_DATAGRAM
+            for said in datagram.decode().split("\n"):
+                word, *some = said.split(" ")
+                adopting += map(int, some)
+        telling.join()
+    assert word == "adopted"
+    assert sorted(adopting) == pids
+    line.take_over()

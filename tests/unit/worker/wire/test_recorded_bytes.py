@@ -293,3 +293,11 @@ def test_the_supervisor_understands_the_keeper(pair: tuple[socket.socket, socket
     for descriptor in (*pipe, *handover.deposits["h"].ends, *handover.strangers.values()):
         os.close(descriptor)
     line._lost()
+
+
+def test_the_keeper_awaits_all_processes_that_are_named_while_jobs_are_adopted(keeper: Keeper) -> None:
+    for line in ("adopting 7 8", "adopting 9", "adopted 10"):
+        keeper._hear(line, ())
+    assert keeper._awaited == {7, 8, 9, 10}
+    keeper._hear("adopted 11", ())
+    assert keeper._awaited == {11}
