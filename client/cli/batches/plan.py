@@ -9,6 +9,7 @@ from ....schemas.frames import MOST_JOBS_PER_START
 from ....schemas.naming import JobKey, batch_job_id, format_id
 from ....schemas.refusal import Code, Refused
 from ....schemas.spec import JobSpec
+from ....schemas.text.sizes import format_size
 from ...library.results import BatchInfo, JobInfo
 from ..terminal.sentences import command_line, failed, how_many_jobs
 
@@ -19,6 +20,22 @@ class Plan(NamedTuple):
     about: BatchInfo
     wanted: Mapping[bytes, JobSpec | JobKey]
     specs: Mapping[bytes, JobSpec]
+
+
+def demand_size(plan: Plan, most_bytes: int) -> None:
+    """Refuse a run that is too large for one request, before a long time is spent on making it.
+
+    Raises Refused(INVALID_ARGUMENT).
+    """
+    specs = [job for job in plan.wanted.values() if isinstance(job, JobSpec)]
+    variables = sum(len(name) + len(value) for spec in specs for name, value in spec.environment)
+    size = variables + sum(sum(map(len, spec.argv)) + len(spec.stdin or b"") for spec in specs)
+    if size <= most_bytes:
+        return
+    message = f"{how_many_jobs(len(specs))} with {format_size(size)} are too much for one batch, the limit is {format_size(most_bytes)}"
+    if variables > size / 2:
+        message += f"; {format_size(variables)} of them are environment variables"
+    raise Refused(Code.INVALID_ARGUMENT, message, f"divide it into {-(-size // most_bytes) + 1} batches, or pass on fewer variables")
 
 
 class Choice(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ....schemas.frames import LARGEST_MESSAGE
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.naming import format_id, short_id
 from ....schemas.refusal import Refused
@@ -22,7 +23,7 @@ from ..terminal.progress import TAIL_LINES, Progress
 from ..terminal.screen import say, tell_id, write
 from ..terminal.sentences import command_line, failed, how_many_jobs
 from ..terminal.streams import CannotWrite, ReaderGone
-from .plan import Plan, title
+from .plan import Plan, demand_size, title
 from .repeats import notes_on_run
 
 
@@ -51,6 +52,7 @@ def submit_run(
     before = len(plan.wanted.keys() & {info.key.id for info in known})
     repeated = f", {before if before < len(plan.wanted) else 'all'} of them submitted before" if before else ""
     count = how_many_jobs(len(plan.wanted))
+    demand_size(plan, LARGEST_MESSAGE)
     request = start_request([*plan.wanted.values()], [*plan.wanted], batch=plan.about, watch=wait, tail_lines=TAIL_LINES)
     if wait:
         if not quiet:

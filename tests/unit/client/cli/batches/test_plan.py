@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobwire.client.cli.batches.plan import Plan, choose, plan_rerun
+from jobwire.client.cli.batches.plan import Plan, choose, demand_size, plan_rerun
 from jobwire.client.cli.batches.repeats import differing, explained, notes_on_run
 from jobwire.client.library.results import BatchInfo, JobInfo
 from jobwire.schemas.job import Outcome, OutcomeKind, State
@@ -131,3 +131,18 @@ def test_in_what_a_job_differs_from_the_one_that_has_its_id() -> None:
     refused = explained(Refused(Code.ALREADY_EXISTS, "the id is taken", "omit --id"), replace(found.spec, linger=True), found)
     assert (refused.code, refused.next_step) == (Code.ALREADY_EXISTS, "omit --id")
     assert refused.message == f"the id {found.id} belongs to another job: it has another setting of linger"
+
+
+def test_a_run_that_is_too_large_for_one_request_is_refused_with_what_makes_it_large() -> None:
+    def plan(*specs: JobSpec) -> Plan:
+        by_id = {bytes([number]) * 16: spec for number, spec in enumerate(specs)}
+        return Plan(BatchInfo(RUN), by_id, by_id)
+
+    small = JobSpec((b"echo", b"x"), stdin=b"y" * 95)
+    demand_size(plan(small, small), 200)
+    with pytest.raises(Refused, match="3 jobs with 300 bytes are too much for one batch, the limit is 200 bytes; divide it into 3"):
+        demand_size(plan(small, small, small), 200)
+    with pytest.raises(Refused, match="; 205 bytes of them are environment variables; "):
+        demand_size(plan(JobSpec((b"true",), ((b"NAME!", b"v" * 200),))), 200)
+    again = Plan(BatchInfo(RUN), {b"i" * 16: key(1)}, {b"i" * 16: JobSpec((b"x" * 1000,))})
+    demand_size(again, 200)
