@@ -40,6 +40,11 @@ def at_log(logs: str, run: Run, stream: StreamName, do: Callable[[str], _Read]) 
         except Refused as refused:
             if refused.code is not Code.NOT_FOUND:
                 raise
+    if not run.pid:
+        # It never had a process that could write, and perhaps no folder either: its logs are empty.
+        return do(os.devnull)
+    if not os.access(logs, os.R_OK | os.X_OK):
+        raise Refused(Code.UNAVAILABLE, "the log folders cannot be read", f"on the worker's machine: chmod u+rwx {logs}")
     raise Refused(Code.NOT_FOUND, "the logs of this job no longer exist")
 
 
@@ -63,7 +68,7 @@ def make_again(logs: str, unknown: Sequence[Expected], directory: bytes) -> list
             continue
         folder = folders.run_path(logs, one.pid, one.started_at_us)
         try:
-            job_files.write_folder(folder, one.key, one.spec, directory=directory, grace_ms=DEFAULT_GRACE_MS)
+            job_files.write_folder(folder, one.key, one.spec, one.rerun_of, directory=directory, grace_ms=DEFAULT_GRACE_MS)
         except OSError as error:
             _log.warning("%s is missing and cannot be created again: %s", folder, error.strerror)
             continue

@@ -25,7 +25,7 @@ def find_run(logs: str, pid: int, started_at_us: int, ended_at_us: int = 0) -> s
         path = run_path(logs, pid, started_at_us)
         return path if os.path.isdir(path) else None
     beginning = f"{format_folder(pid, started_at_us)}_"
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):
         for name in os.listdir(logs):
             if name.startswith(beginning):
                 return f"{logs}/{name}"

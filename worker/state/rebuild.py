@@ -62,8 +62,10 @@ class Rebuilt:
 def demand_sound(state: Path) -> None:
     """Refuse to start a worker with a store that has lost jobs.
 
-    Raises Refused(FAILED_PRECONDITION) if it is damaged, cannot be read, or is missing although there are logs.
+    Raises Refused(FAILED_PRECONDITION) if it is damaged, cannot be read, or is missing although there are logs, or if the logs cannot be
+    read: what they say about jobs would be missed.
     """
+    _demand_reach(state / layout.LOGS)
     path = state / layout.STORE
     if strange := _strange_log(state):
         as_it_is = f"; or, to use the store that is there without that log: mv {path}-wal {path}-wal.before" if path.exists() else ""
@@ -72,6 +74,11 @@ def demand_sound(state: Path) -> None:
     damage = _missing(state) if not soundness.exists(path) else soundness.find_damage(path, soundness.MOST_BYTES_AT_A_START)
     if damage:
         raise Refused(Code.FAILED_PRECONDITION, f"the store {path} cannot be used: {damage}", f"rebuild it from the logs: {command(state)}")
+
+
+def _demand_reach(logs: Path) -> None:
+    if logs.exists() and not os.access(logs, os.R_OK | os.X_OK):
+        raise Refused(Code.FAILED_PRECONDITION, f"the log folders in {logs} cannot be read", f"chmod u+rwx {logs}")
 
 
 def command(state: Path) -> str:
@@ -89,6 +96,7 @@ def rebuild(state: Path, *, force: bool = False) -> Rebuilt:
         raise Refused(Code.NOT_FOUND, f"there is no state folder {state}", "choose it with --state")
     lock = StateLock(state)
     try:
+        _demand_reach(state / layout.LOGS)
         damage = _strange_log(state) or (_damage_of(path, force=force) if soundness.exists(path) else _missing(state))
         if not damage and not soundness.exists(path):
             raise Refused(Code.NOT_FOUND, f"{state} has neither a store nor logs", "nothing to do: a worker creates a new store")
@@ -216,7 +224,7 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
 def _new_job(key: AttemptKey, file: JobFile, path: str) -> Job:
     spec = spec_of(file, small_files.read_file(f"{path}/stdin") if file.has_stdin else None)
     specs.check(spec)
-    return Job(0, key.job, spec, specs.digest(spec), None, 0, Attempt(key, Phase.CLEARED))
+    return Job(0, key.job, spec, specs.digest(spec), None, 0, Attempt(key, Phase.CLEARED), rerun_of=file.rerun_of)
 
 
 def _place(job: Job, path: str, parsed: FolderName | None) -> None:
