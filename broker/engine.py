@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from ..schemas.job import Outcome
-from ..schemas.naming import AttemptKey
+from ..schemas.naming import AttemptKey, JobKey
 from ..schemas.refusal import Refused
 from ..schemas.spec import JobSpec
 
@@ -24,6 +24,8 @@ class Launch(NamedTuple):
     key: AttemptKey
     spec: JobSpec
     queued_at_us: int = 0
+    # The job whose spec it is, if it was run again: recorded with the logs.
+    rerun_of: JobKey | None = None
 
 
 class Run(NamedTuple):
@@ -90,6 +92,7 @@ class Expected(NamedTuple):
     queued_at_us: int
     launched: bool
     spec: JobSpec | None = None
+    rerun_of: JobKey | None = None
 
 
 class LogPart(NamedTuple):

@@ -308,4 +308,4 @@ def _choose_and_record(turn: Turn) -> None:
 
 def _launch(turn: Turn, jobs: Sequence[Job]) -> None:
     if jobs:
-        turn.effect(Launches([Launch(job.attempt.key, job.spec, job.queued_at_us) for job in jobs]))
+        turn.effect(Launches([Launch(job.attempt.key, job.spec, job.queued_at_us, job.rerun_of) for job in jobs]))

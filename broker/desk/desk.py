@@ -95,7 +95,7 @@ class Desk:
             self._state.live[job.key] = job
             self._clock.not_before(max(job.queued_at_us, job.attempt.started_at_us))
         expected = [
-            Expected(one.key, one.pid, one.started_at_us, job.queued_at_us, STORED[one.phase].launched, job.spec)
+            Expected(one.key, one.pid, one.started_at_us, job.queued_at_us, STORED[one.phase].launched, job.spec, job.rerun_of)
             for job in self._state.live.values()
             for one in [job.attempt]
         ]

@@ -1,4 +1,7 @@
-"""forget: removes ended jobs with their logs; all that are named, or none."""
+"""forget: removes ended jobs with their logs. If one that is named has not ended, none is removed.
+
+They are removed in steps: if the worker dies in between, some are left. The same request, repeated, removes the rest.
+"""
 
 from __future__ import annotations
 

@@ -68,6 +68,7 @@ def _new_row(job: Job) -> NewRow:
         STORED[job.attempt.phase].launched,
         job.attempt.key.attempt,
         job.spec.labels,
+        job.rerun_of,
     )
 
 

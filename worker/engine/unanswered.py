@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Sequence
 
 from ...broker.engine import Delayed, Ended, Expected, Fact, Launch, Paused, Started
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import JobSpec
 from ..state import folders
 from ..wire.words import DO, FACT, ToSupervisor, ToWorker
 from .facts import WRITES_DELAYED, read_ended, start_delayed
@@ -31,14 +30,14 @@ class Unanswered:
         self._signalling: dict[str, deque[Callable[[Refused | None], None]]] = {}
         self._running: dict[str, Expected] = {}
         # For all jobs whose end is not settled.
-        self._specs: dict[str, JobSpec] = {}
+        self._known: dict[str, Launch | Expected] = {}
 
     def start(self, launches: Sequence[Launch]) -> list[Message]:
         """Return messages to start jobs, whose intents are on disk."""
         words: dict[str, Message] = {}
         for launch in launches:
             handle = folders.handle(launch.key)
-            self._specs[handle] = launch.spec
+            self._known[handle] = launch
             words[handle] = {DO: ToSupervisor.START, "job": handle, "queued_at_us": launch.queued_at_us}
         self._starting |= words
         return list(words.values())
@@ -80,11 +79,11 @@ class Unanswered:
 
     def expect(self, jobs: Sequence[Expected]) -> None:
         """Note jobs that an earlier worker may have started."""
-        self._specs |= {folders.handle(job.key): job.spec for job in jobs if job.spec is not None}
+        self._known |= {folders.handle(job.key): job for job in jobs if job.spec is not None}
 
     def forget(self, handles: Collection[str]) -> None:
         """Forget jobs whose end is durable, also if no fact reported it: it was found in the log folders, or they were cancelled."""
-        for known in (self._starting, self._pausing, self._ending, self._running, self._specs):
+        for known in (self._starting, self._pausing, self._ending, self._running, self._known):
             for handle in handles:
                 known.pop(handle, None)
 
@@ -116,8 +115,10 @@ class Unanswered:
         adopted = self._starting.pop(handle, None) is None
         paused = message.get("paused", False)
         fact = Started(folders.key_of(handle), message["pid"], message["started_at_us"], adopted, paused)
-        spec = self._specs.get(handle)
-        self._running[handle] = Expected(fact.key, fact.pid, fact.started_at_us, fact.started_at_us, launched=True, spec=spec)
+        known = self._known.get(handle)
+        spec, rerun_of = (known.spec, known.rerun_of) if known else (None, None)
+        at_us = fact.started_at_us
+        self._running[handle] = Expected(fact.key, fact.pid, at_us, at_us, launched=True, spec=spec, rerun_of=rerun_of)
         return fact
 
     def _ended(self, message: Message) -> Ended:

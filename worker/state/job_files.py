@@ -12,7 +12,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...schemas.naming import AttemptKey
+from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
 from ..wire.words import Kind
 from .folders import FOLDER_MODE, handle, intent_path, numbered
 from .small_files import read_object, to_json, write_file
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ...schemas.spec import JobSpec
 
 VERSION = 1
+# Of an Ed25519 public key.
+_OWNER_BYTES = 32
 
 _quote = json.encoder.encode_basestring_ascii
 
@@ -43,6 +45,7 @@ class JobFile(NamedTuple):
     linger: bool = False
     # The fields that the spec did not set: their values are the worker's defaults.
     left_open: tuple[str, ...] = ()
+    rerun_of: JobKey | None = None
 
 
 class OutcomeFile(NamedTuple):
@@ -69,10 +72,10 @@ def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) 
 
     `directory` and `grace_ms` are the values for a spec that does not set them.
     """
-    write_folder(intent_path(logs, handle(launch.key)), launch.key, launch.spec, directory=directory, grace_ms=grace_ms)
+    write_folder(intent_path(logs, handle(launch.key)), launch.key, launch.spec, launch.rerun_of, directory=directory, grace_ms=grace_ms)
 
 
-def write_folder(folder: str, key: AttemptKey, spec: JobSpec, *, directory: bytes, grace_ms: int) -> None:
+def write_folder(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey | None, *, directory: bytes, grace_ms: int) -> None:
     """Create a folder with the `job` file and the standard input."""
     with contextlib.suppress(FileExistsError):
         try:
@@ -99,6 +102,7 @@ def write_folder(folder: str, key: AttemptKey, spec: JobSpec, *, directory: byte
         "output_limit_bytes": spec.output_limit_bytes,
         "linger": spec.linger,
         "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
+        "rerun_of": None if rerun_of is None else {"owner": rerun_of.owner.hex(), "id": rerun_of.id.hex()},
     }
     write_file(f"{folder}/job", to_json(fields).encode())
 
@@ -125,6 +129,7 @@ def read_job(folder: str) -> JobFile:
             output_limit_bytes=fields.get("output_limit_bytes"),
             linger=fields.get("linger", False),
             left_open=tuple(fields.get("left_open", ())),
+            rerun_of=_key_of(fields.get("rerun_of")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}/job is damaged: {error!r}") from None
@@ -136,6 +141,15 @@ def _attempt_of(fields: dict[str, Any]) -> int:
     if type(attempt) is not int or attempt < 1:
         raise ValueError(f"attempt {attempt!r:.100}")
     return attempt
+
+
+def _key_of(field: dict[str, str] | None) -> JobKey | None:
+    if field is None:
+        return None
+    key = JobKey(bytes.fromhex(field["owner"]), bytes.fromhex(field["id"]))
+    if (len(key.owner), len(key.id)) != (_OWNER_BYTES, ID_BYTES):
+        raise ValueError(f"rerun_of {field!r:.100}")
+    return key
 
 
 _OUTCOME_TEXTS = ("kind", "sentence", "stdout_problem", "stderr_problem")

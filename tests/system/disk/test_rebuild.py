@@ -117,6 +117,22 @@ def test_a_lost_store_is_rebuilt_from_the_logs(worker: Worker, tmp_path: Path, d
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_job_that_runs_another_one_again_still_says_so(worker: Worker) -> None:
+    with worker.client() as client:
+        first = client.submit(["true"])
+        assert first.wait(60) == 0
+        again = first.rerun()
+        assert again.wait(60) == 0
+    worker.kill(signal.SIGTERM)
+    store(worker).unlink()
+    assert rebuild(worker)["ended"] == 2
+    worker.start()
+    with worker.client() as client:
+        assert client.info(again.id).rerun_of == first.key
+        # A repeated rerun is the same job.
+        assert [job.key for job in client.rerun([first], ids=[parse_id(again.id)])] == [again.key]
+
+
 def test_a_start_that_was_queued_in_the_lost_store_is_never_run(tmp_path: Path) -> None:
     """The client repeats it by itself, to the rebuilt store, and is refused."""
     worker = Worker(tmp_path, slots=1).start()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.broker.engine import Launch
-from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.state import folders, job_files, rebuild
 from jobwire.worker.state.job_files import OutcomeFile
@@ -44,6 +44,21 @@ def test_an_intent_comes_back_byte_for_byte(tmp_path: Path) -> None:
 def test_what_a_spec_leaves_open_is_filled_in(tmp_path: Path) -> None:
     job = job_files.read_job(str(write_intent(tmp_path, JobSpec((b"true",)))))
     assert (job.directory, job.grace_ms, job.has_stdin, job.time_limit_ms) == ("/fallback", 7, False, None)
+
+
+def test_a_job_file_names_the_job_that_it_runs_again(tmp_path: Path) -> None:
+    before = JobKey(b"p" * 32, b"b" * 16)
+    job_files.write_intent(str(tmp_path), Launch(KEY, JobSpec((b"true",)), 0, before), directory=b"/", grace_ms=7)
+    folder = folders.intent_path(str(tmp_path), folders.handle(KEY))
+    assert job_files.read_job(folder).rerun_of == before
+    fields = json.loads(Path(folder, "job").read_text())
+    for said in ({}, {"rerun_of": None}):
+        Path(folder, "job").write_text(json.dumps({name: value for name, value in fields.items() if name != "rerun_of"} | said))
+        assert job_files.read_job(folder).rerun_of is None
+    for wrong in ("x", {"owner": "0"}, {"owner": "00", "id": 7}):
+        Path(folder, "job").write_text(json.dumps(fields | {"rerun_of": wrong}))
+        with pytest.raises(ValueError, match="is damaged"):
+            job_files.read_job(folder)
 
 
 def test_a_half_written_intent_is_written_again(tmp_path: Path) -> None:
