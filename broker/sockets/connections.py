@@ -4,8 +4,8 @@ libzmq delivers a message when it is complete, and reports nothing before. A pee
 it, or with endless parts of a message - is invisible to the reader of the socket, and fills the memory. inflow.py counts what it sent.
 
 - handshake_gate.py decides when a handshake begins; until then libzmq sees nothing to read, and the connection costs little.
-- A stranger or a member that has not sent a message yet may send 64 KiB and take ten seconds. The number of such connections is limited;
-  the oldest is closed for the next.
+- A stranger or a member that has not sent a message yet may send 64 KiB and take ten seconds. Its receive buffer is small: what libzmq
+  reads until somebody looks takes time from everybody. The number of such connections is limited; the oldest is closed for the next.
 - A member has a limit on the incomplete and unread bytes of all its connections.
 - All connections together leave enough descriptors for everything else.
 
@@ -28,7 +28,19 @@ import zmq
 from ...keys.sockets import readable
 from .handshake_gate import Gate
 from .inflow import Connection
-from .tcp import HELD_BYTES, Gone, cookie_of, hold_newcomers, identify, let_read, shut_down
+from .tcp import (
+    HANDSHAKE_BUFFER_BYTES,
+    HELD_BYTES,
+    WAITING_BUFFER_BYTES,
+    Gone,
+    cookie_of,
+    hold_newcomers,
+    identify,
+    let_read,
+    shut_down,
+    slow_down,
+    speed_up,
+)
 from .zmq_reader import EdgeReader
 
 _log = logging.getLogger(__name__)
@@ -51,6 +63,9 @@ _EVENTS_A_TURN = 256
 _TURN_SECONDS = 0.0005
 # The first frame of a monitor event, zmq_socket_monitor(3): the event, and here a descriptor. Plain numbers: comparing enums is slower.
 _MONITOR_EVENT = struct.Struct("=Hi")
+_WATCHED_FOR = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET | select.EPOLLONESHOT
+# The other side has closed the connection; libzmq is told that, too.
+_ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _LISTENING, _ACCEPTED, _DISCONNECTED = int(zmq.EVENT_LISTENING), int(zmq.EVENT_ACCEPTED), int(zmq.EVENT_DISCONNECTED)
 
 
@@ -97,7 +112,8 @@ class Connections:
         self._epoll = select.epoll()
 
     def open(self) -> None:
-        """Begin to read the monitor."""
+        """Begin to read the monitor, of a socket that is bound: from here on, it holds newcomers."""
+        self.catch_up()
         self._reader = EdgeReader(self.loop, self._monitor, self._drain)
         self.loop.add_reader(self._epoll.fileno(), self._note_activity)
 
@@ -161,6 +177,7 @@ class Connections:
             return connection
         self._strike_off(connection)
         if not connection.public:
+            speed_up(descriptor, connection.cookie)
             self._let_in(self._gate.speak(connection.network, time.monotonic()))
         connection.public = public
         self._members.setdefault(public, {})[descriptor] = connection
@@ -172,11 +189,12 @@ class Connections:
         if not cookie:
             # It has ended already; the monitor reports that next.
             return
+        slow_down(descriptor, cookie, WAITING_BUFFER_BYTES)
         now = time.monotonic()
         connection = Connection(descriptor, cookie, now, network, looked_at=now)
         self._by_descriptor[descriptor] = self._strangers[descriptor] = connection
         try:
-            self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLET | select.EPOLLONESHOT)
+            self._epoll.register(descriptor, _WATCHED_FOR)
         except OSError:
             self._active.add(descriptor)
             self._look_in(_STRANGER_LOOK_SECONDS)
@@ -190,6 +208,7 @@ class Connections:
         for connection in admitted:
             connection.let_in = True
             self._begun[connection.descriptor] = connection
+            slow_down(connection.descriptor, connection.cookie, HANDSHAKE_BUFFER_BYTES)
             let_read(connection.descriptor, connection.cookie)
             if len(self._begun) > MOST_STRANGERS:
                 self._hang_up(next(iter(self._begun.values())), "sent nothing while there were too many connections")
@@ -264,7 +283,16 @@ class Connections:
         self._set_patience()
 
     def _note_activity(self) -> None:
-        active = [descriptor for descriptor, _ in self._epoll.poll(0, _EVENTS_A_TURN)]
+        active = []
+        for descriptor, events in self._epoll.poll(0, _EVENTS_A_TURN):
+            stranger = self._strangers.get(descriptor)
+            if stranger is not None and not stranger.let_in and not events & _ENDED:
+                # libzmq is told the same, and begins to read: every millisecond counts.
+                self._hang_up(stranger, "sent too much before its handshake could begin")
+            else:
+                active.append(descriptor)
+        if not active:
+            return
         self._active.update(active)
         strangers = any(descriptor in self._strangers for descriptor in active)
         self._look_in(_STRANGER_LOOK_SECONDS if strangers else _LOOK_SECONDS)
@@ -308,7 +336,7 @@ class Connections:
 
     def _watch_again(self, descriptor: int) -> None:
         try:
-            self._epoll.modify(descriptor, select.EPOLLIN | select.EPOLLET | select.EPOLLONESHOT)
+            self._epoll.modify(descriptor, _WATCHED_FOR)
         except OSError:
             # epoll could not watch it from the beginning; so it is checked again and again.
             self._active.add(descriptor)

@@ -25,6 +25,16 @@ _ESTABLISHED = 1  # net/tcp_states.h
 _CLOSE_WAIT = 8
 # The kernel raises it to its minimum, socket(7).
 _LEAST_BUFFER_BYTES = 1
+_SO_BUF_LOCK = 72  # asm-generic/socket.h, since Linux 5.14; not in Python's socket module
+_SIZE_CHOSEN_BY_KERNEL = 0
+# A newcomer fills its receive buffer, and libzmq empties it, until somebody looks; so it is given a small one. The kernel doubles these
+# sizes, and counts what it needs itself: some hundred bytes for each segment. From 7/8 on, it reports any byte as readable. A waiting
+# connection that sends its greeting and first command byte by byte must stay below that, or libzmq would read them before their turn.
+WAITING_BUFFER_BYTES = 32 * 1024
+# A handshake, whose sides take turns, and the first message leave most of it free.
+HANDSHAKE_BUFFER_BYTES = 8 * 1024
+# What the kernel begins with, tcp(7), before it adapts the size to the connection.
+_BUFFER_BYTES = 64 * 1024
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 # No client has a reason to send this much before its handshake may begin: its greeting and first command take 264 bytes (RFC 23, RFC 26).
 HELD_BYTES = 32 * 1024
@@ -69,6 +79,23 @@ def let_read(descriptor: int, cookie: bytes) -> None:
     with suppress(OSError), _borrowed(descriptor) as connection:
         if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+def slow_down(descriptor: int, cookie: bytes, buffer_bytes: int) -> None:
+    """Let one connection send less at a time than others, until `speed_up`. Does nothing where the kernel could not undo it."""
+    with suppress(OSError), _borrowed(descriptor) as connection:
+        connection.getsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK)
+        if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+
+
+def speed_up(descriptor: int, cookie: bytes) -> None:
+    """Let a connection send as fast as any other one."""
+    with suppress(OSError), _borrowed(descriptor) as connection:
+        if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+            # Setting a size also fixes it: the kernel adapts it to the connection only after this.
+            connection.setsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK, _SIZE_CHOSEN_BY_KERNEL)
 
 
 def shut_down(descriptor: int, cookie: bytes) -> None:

@@ -5,19 +5,34 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import select
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import zmq
-from requirements import needs_ipv6
+from requirements import needs_ipv6, needs_unfixed_buffers
 
 from jobwire.broker.sockets import connections as under_test
-from jobwire.broker.sockets import handshake_gate
+from jobwire.broker.sockets import handshake_gate, tcp
 from jobwire.broker.sockets.connections import Connections
 from jobwire.broker.sockets.inflow import Connection
-from jobwire.broker.sockets.tcp import HELD_BYTES, Gone, cookie_of, identify, received_bytes, shut_down
+from jobwire.broker.sockets.tcp import (
+    HANDSHAKE_BUFFER_BYTES,
+    HELD_BYTES,
+    WAITING_BUFFER_BYTES,
+    Gone,
+    cookie_of,
+    identify,
+    received_bytes,
+    shut_down,
+    slow_down,
+    speed_up,
+)
+
+# SOCK_RCVBUF_LOCK of SO_BUF_LOCK, asm-generic/socket.h.
+FIXED = 2
 
 
 class Watched:
@@ -29,8 +44,12 @@ class Watched:
         self.gone: list[int] = []
         self.banned: list[bytes] = []
         self.connections = Connections(asyncio.get_running_loop(), self.router, "requests", 1_000_000, self.gone.append, self.banned.append)
-        self.router.bind("tcp://127.0.0.1:*")
+        self.listen()
         self.connections.open()
+
+    def listen(self) -> None:
+        """Listen on another port; `connect` uses the last one."""
+        self.router.bind("tcp://127.0.0.1:*")
         self.port = int(self.router.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
 
     def connect(self) -> socket.socket:
@@ -101,11 +120,12 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 SIGNATURE = b"\xff" + bytes(8) + b"\x7f"
+GREETING = SIGNATURE + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 
 
 def greet(connection: socket.socket) -> None:
     """Send a greeting (RFC 23), and read the signature that everybody is sent at once."""
-    connection.sendall(SIGNATURE + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32))
+    connection.sendall(GREETING)
     missing = len(SIGNATURE)
     while missing:
         data = connection.recv(missing)
@@ -157,6 +177,39 @@ async def test_a_waiting_connection_cannot_push_its_way_in(watched: Watched) -> 
         await until(lambda: len(watched.connections._by_descriptor) == 2)
         pushing.sendall(bytes(HELD_BYTES))
         assert await asyncio.to_thread(was_closed, pushing)
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_a_waiting_connection_that_pushes_is_closed_at_once_and_not_only_when_its_bytes_are_counted(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("STRANGER_SECONDS", "_STRANGER_LOOK_SECONDS", "_LOOK_SECONDS"):
+        monkeypatch.setattr(under_test, name, 1000.0)
+    watched.router.setsockopt(zmq.HANDSHAKE_IVL, 0)
+    watched.listen()
+    watched.connections.catch_up()
+    with watched.connect(), watched.connect() as pushing:
+        await until(lambda: len(watched.connections._by_descriptor) == 2)
+        # A command that is never complete.
+        pushed = GREETING + b"\x06" + (1 << 30).to_bytes(8, "big") + bytes(8_000_000)
+        # When it is cut off, its kernel may wait for buffer space for a minute.
+        pushing.settimeout(1)
+        with suppress(OSError):
+            await asyncio.to_thread(pushing.sendall, pushed)
+        pushing.settimeout(60)
+        assert await asyncio.to_thread(was_closed, pushing)
+
+
+@needs_unfixed_buffers
+@pytest.mark.usefixtures("narrow")
+async def test_a_connection_is_slow_until_something_is_sent_over_it(watched: Watched) -> None:
+    with watched.connect() as first, watched.connect():
+        await until(lambda: len(watched.connections._by_descriptor) == 2)
+        begun, waiting = sorted(watched.connections._by_descriptor.values(), key=lambda one: _other_side(one) != first.getsockname())
+        assert receive_buffer(begun.descriptor) == (2 * HANDSHAKE_BUFFER_BYTES, FIXED)
+        assert receive_buffer(waiting.descriptor) == (2 * WAITING_BUFFER_BYTES, FIXED)
+        watched.connections.known(begun.descriptor, b"m" * 32)
+        assert receive_buffer(begun.descriptor) == (2 * tcp._BUFFER_BYTES, 0)
 
 
 @pytest.mark.usefixtures("narrow")
@@ -245,13 +298,75 @@ def test_nothing_is_forgiven_to_strangers() -> None:
         assert connection.under_way == 10_000
 
 
+def pushed(ours: socket.socket, theirs: socket.socket, rounds: int) -> int:
+    """Let one side send what it can and the other one read all of it, again and again; return how many bytes were read."""
+    for one in (ours, theirs):
+        one.settimeout(0)
+    read = 0
+    for _ in range(rounds):
+        with suppress(BlockingIOError):
+            while True:
+                theirs.send(bytes(65_536))
+        with suppress(BlockingIOError):
+            while True:
+                read += len(ours.recv(1_000_000))
+    return read
+
+
+@needs_unfixed_buffers
+def test_however_fast_it_is_read_a_slow_connection_gets_little_in() -> None:
+    with pair() as (ours, theirs):
+        slow_down(ours.fileno(), cookie_of(ours.fileno()), HANDSHAKE_BUFFER_BYTES)
+        assert pushed(ours, theirs, 100) < 1_000_000
+    with pair() as (ours, theirs):
+        slow_down(ours.fileno(), cookie_of(ours.fileno()), HANDSHAKE_BUFFER_BYTES)
+        speed_up(ours.fileno(), cookie_of(ours.fileno()))
+        assert pushed(ours, theirs, 100) > 2_000_000
+
+
+def test_a_greeting_and_a_first_command_in_single_bytes_are_held_back_in_a_small_buffer_too() -> None:
+    with pair(HELD_BYTES) as (ours, theirs), select.epoll() as epoll:
+        slow_down(ours.fileno(), cookie_of(ours.fileno()), WAITING_BUFFER_BYTES)
+        theirs.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        epoll.register(ours.fileno(), select.EPOLLIN)
+        for _ in range(266):
+            theirs.send(b"x")
+            assert not epoll.poll(0)
+        theirs.sendall(bytes(HELD_BYTES))
+        assert epoll.poll(60)
+
+
+def test_only_the_connection_that_was_meant_is_slowed_down_or_sped_up() -> None:
+    with pair() as (ours, _):
+        before = receive_buffer(ours.fileno())
+        slow_down(ours.fileno(), b"anothers", HANDSHAKE_BUFFER_BYTES)
+        speed_up(ours.fileno(), b"anothers")
+        assert receive_buffer(ours.fileno()) == before
+
+
+def test_a_connection_that_could_not_be_sped_up_again_is_not_slowed_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pair() as (ours, _):
+        before = ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        monkeypatch.setattr(tcp, "_SO_BUF_LOCK", 9999)
+        slow_down(ours.fileno(), cookie_of(ours.fileno()), HANDSHAKE_BUFFER_BYTES)
+        assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == before
+
+
+def receive_buffer(descriptor: int) -> tuple[int, int]:
+    """Return the size of a receive buffer, and whether it is fixed: FIXED or 0."""
+    with socket.socket(fileno=os.dup(descriptor)) as ours:
+        return ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF), ours.getsockopt(socket.SOL_SOCKET, tcp._SO_BUF_LOCK) & FIXED
+
+
 @contextmanager
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Two ends of a TCP connection."""
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as theirs:
-        ours, _ = server.accept()
-        with ours:
-            yield ours, theirs
+def pair(held_bytes: int = 1) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two ends of a TCP connection. Below `held_bytes`, the first one reports nothing to read."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, held_bytes)
+        with socket.create_connection(server.getsockname()) as theirs:
+            ours, _ = server.accept()
+            with ours:
+                yield ours, theirs
 
 
 @contextmanager
