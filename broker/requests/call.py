@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ParamSpec
 
 from ...keys.rights import Member
@@ -50,28 +51,24 @@ class Call:
         The sender is charged for the time as if it had been done at once. `to_the_end`: the steps have effects, and are completed even if
         the sender is gone meanwhile.
         """
-        iterator = iter(steps)
-        first = True
+        self._go_on(iter(steps), then, to_the_end, is_first=True)
 
-        def go_on() -> None:
-            nonlocal first
-            for _ in iterator:
-                # Checked only from the second step on: a check costs the loop a turn.
-                is_first, first = first, False
-                if not is_first and not self.turns.time_left():
-                    self.turns.call_soon(later)
-                    return
-            then()
-
-        def later() -> None:
-            if self.peer.gone and not to_the_end:
-                # The client can repeat it over its next connection; nothing was done yet.
+    def _go_on(self, steps: Iterator[object], then: Callable[[], None], to_the_end: bool, *, is_first: bool) -> None:  # noqa: FBT001 -- as it was passed
+        for _ in steps:
+            # Checked only from the second step on: a check costs the loop a turn.
+            if not is_first and not self.turns.time_left():
+                self.turns.call_soon(partial(self._go_on_later, steps, then, to_the_end))
                 return
-            begun = time.monotonic()
-            self.guard(go_on)
-            self.charge(self.peer.public, time.monotonic() - begun)
+            is_first = False
+        then()
 
-        go_on()
+    def _go_on_later(self, steps: Iterator[object], then: Callable[[], None], to_the_end: bool) -> None:  # noqa: FBT001 -- as above
+        if self.peer.gone and not to_the_end:
+            # The client can repeat it over its next connection; nothing was done yet.
+            return
+        begun = time.monotonic()
+        self.guard(self._go_on, steps, then, to_the_end, is_first=False)
+        self.charge(self.peer.public, time.monotonic() - begun)
 
     def reply(self, reply: request_pb2.Reply, bulk: bytes | None = None, *, last: bool = True) -> bool:
         """Send a reply; the request's id is filled in. Return False if the peer is gone."""

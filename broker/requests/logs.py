@@ -36,20 +36,20 @@ def read_log(call: Call, lookup: Lookup, engine: Engine) -> None:
 def follow_log(call: Call, lookup: Lookup, watchers: Watchers, followed: Followed, engine: Engine, turns: Turns) -> None:
     """Stream one log to the job's end; for a waiting job, from when it starts."""
     request = call.request.follow_log
-    stream = _stream(request.stream)
+    name = _stream(request.stream)
     job = lookup.visible_job(read_key(request.key, call.member), call.member)
     call.demand_stream()
     followed.demand_room(call.member.key)
 
-    def ended() -> None:
+    def ended(stream: LogStream) -> None:
         call.stream_ended()
         followed.end(job.key, call.member.key)
-        watchers.unwatch(job, log)
+        watchers.unwatch(job, stream)
 
     log = LogStream(
         call.request.id,
         job,
-        stream,
+        name,
         request.start,
         engine,
         turns,

@@ -24,12 +24,12 @@ def watch(
     outer = JobKey(call.member.key, asked.within) if isinstance(asked, request_pb2.Start) and asked.within else None
     inner = [job.key for job in jobs]
 
-    def ended() -> None:
+    def ended(stream: Reports) -> None:
         call.stream_ended()
         if outer is not None:
             watchers.inner_waits.end(outer, inner)
         for job in jobs:
-            watchers.unwatch(job, reports)
+            watchers.unwatch(job, stream)
 
     reports = Reports(
         call.request.id,

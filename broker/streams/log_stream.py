@@ -23,7 +23,7 @@ _GATHER_SECONDS = 0.05
 
 
 class LogStream:
-    """Follows one log of one job. `send(reply, bulk)` returns False if the peer is gone; `ended()` is called once at the end."""
+    """Follows one log of one job. `send(reply, bulk)` returns False if the peer is gone; `ended(stream)` is called once at the end."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class LogStream:
         credit: int,
         send: Callable[[request_pb2.Reply, bytes | None], bool],
         refuse: Callable[[Refused], None],
-        ended: Callable[[], None],
+        ended: Callable[[LogStream], None],
     ) -> None:
         self._request_id = request_id
         self._job = job
@@ -84,7 +84,9 @@ class LogStream:
             self._closed = True
             if self._reader is not None:
                 self._reader.close()
-            self._ended()
+                # It refers to `pump`, and would be kept until the next run of the garbage collector.
+                self._reader = None
+            self._ended(self)
 
     def pump(self) -> None:
         """Send chunks while there are bytes, credit and time; without time, continue in a later turn."""

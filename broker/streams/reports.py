@@ -22,7 +22,7 @@ _BYTES_A_MESSAGE = 512 * 1024
 
 
 class Reports:
-    """The reports of one request. `send(reply)` returns False if the peer is gone; `ended()` is called once at the end."""
+    """The reports of one request. `send(reply)` returns False if the peer is gone; `ended(reports)` is called once at the end."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Reports:
         starts: bool = True,
         turns: Turns,
         send: Callable[[request_pb2.Reply], bool],
-        ended: Callable[[], None],
+        ended: Callable[[Reports], None],
     ) -> None:
         self._request_id = request_id
         self._engine = engine
@@ -86,7 +86,7 @@ class Reports:
         if not self._closed:
             self._closed = True
             self._due.clear()
-            self._ended()
+            self._ended(self)
 
     def flush(self) -> None:
         """Send what is due while there is credit and time; without time, continue in a later turn."""

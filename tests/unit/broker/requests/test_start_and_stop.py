@@ -1,9 +1,11 @@
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
 from answers import Answers
-from desk_house import OWNER, House
+from desk_house import OWNER, House, ended, started
 
 from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.hello import Introduction
@@ -205,3 +207,26 @@ def test_a_job_over_a_bound_is_refused_whatever_its_size(size: int) -> None:
     labels = [job_pb2.Label(name=f"l{number}") for number in range(65)]
     job = request_pb2.NewJob(id=b"1" * 16, spec=job_pb2.JobSpec(argv=[b"x" * size], labels=labels))
     assert refusal(request_pb2.Start(jobs=[job])).code is Code.INVALID_ARGUMENT
+
+
+async def test_a_start_that_has_ended_is_freed_without_the_garbage_collector(house: House) -> None:
+    turns = NoTime()
+    peer = Peer(b"r", Meter(-1, b""), Account(OWNER), Answers())
+    # Read in two slices, and its end is reported.
+    jobs = [request_pb2.NewJob(id=bytes([number]) * 16, spec=SPEC) for number in (1, 2)]
+    request = request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs, watch=True, credit_messages=10))
+    call = Call(Member("somebody", OWNER, "submitter"), peer, request, b"proof", None, turns, lambda _public, _seconds: None)
+    call.guard(start, call, house.desk, house.lookup, house.watchers, house.engine, house.store, turns)
+    turns.line.pop()()
+    await house.durable()
+    held = [weakref.ref(turns), weakref.ref(peer.streams[1])]
+    del turns, call
+    gc.disable()
+    try:
+        house.desk.hear([started(1), started(2), ended(1), ended(2)])
+        await house.durable()
+        assert not peer.streams
+        assert [one() for one in held] == [None, None]
+    finally:
+        gc.enable()
+    house.engine.effects.clear()

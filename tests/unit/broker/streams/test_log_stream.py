@@ -67,7 +67,8 @@ class Followed:
         self.sent.append((reply, bulk))
         return True
 
-    def end(self) -> None:
+    def end(self, stream: LogStream) -> None:
+        assert stream is self.stream
         self.ended += 1
 
     def pass_time(self) -> None:

@@ -35,7 +35,8 @@ class Stream:
         self.sent.append(reply)
         return self.there
 
-    def end(self) -> None:
+    def end(self, reports: Reports) -> None:
+        assert reports is self.reports
         self.ended += 1
 
     def job(self, number: int) -> Job:
