@@ -235,7 +235,7 @@ def _accepting_written(turn: Turn, pending: Accepting, result: Added | Conflict 
             # A run keeps the name and width that it was first submitted with.
             job.batch = result.batch or job.batch
             job.attempt.happened(Happening.ACCEPTED)
-            state.live[job.key] = job
+            state.add(job)
             state.queue.add(job.key, job.batch)
             fresh.append(pending.events[position])
         if fresh:
@@ -261,7 +261,7 @@ def _recording_written(turn: Turn, pending: Recording, first_seq: int) -> None:
                 turn.effect(Tell(job, Word.STARTED))
             elif event.kind == event_pb2.EVENT_KIND_FINISHED:
                 job.attempt.happened(Happening.END_RECORDED)
-                del turn.state.live[job.key]
+                turn.state.remove(job)
                 settled.append(job.attempt.key)
                 turn.effect(Tell(job, Word.FINISHED))
     if settled:

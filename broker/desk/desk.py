@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from ...keys.limits import Limits
 from ...schemas import fault_points
 from ...schemas.clock import Clock
 from ...schemas.generated import event_pb2
+from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
 from ..engine import Ended, Engine, Expected, Fact, Started
 from ..retention.ages import Ages
@@ -27,7 +28,7 @@ from .admission import check_waiting
 from .decide import decide
 from .effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
 from .inputs import Accepted, Asked, Facts, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
-from .job import BatchRun, Job
+from .job import BatchRun, Job, RunKey
 from .life import STORED, WAITING
 from .state import State
 from .turn import Decision
@@ -92,7 +93,7 @@ class Desk:
     async def recover(self) -> None:
         """Continue where the last run of this worker ended: running jobs are adopted, ends are recorded, the rest is queued."""
         for job in self._lookup.alive():
-            self._state.live[job.key] = job
+            self._state.add(job)
             self._clock.not_before(max(job.queued_at_us, job.attempt.started_at_us))
         expected = [
             Expected(one.key, one.pid, one.started_at_us, job.queued_at_us, STORED[one.phase].launched, job.spec, job.rerun_of)
@@ -118,6 +119,11 @@ class Desk:
     def is_idle(self) -> bool:
         """Whether no job is waiting or running."""
         return not self._state.live
+
+    @property
+    def runs(self) -> Mapping[RunKey, Mapping[JobKey, Job]]:
+        """The jobs of each run of a batch that have not ended."""
+        return self._state.runs
 
     def why_waiting(self, job: Job) -> str:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""

@@ -12,7 +12,7 @@ from ...schemas.naming import format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import event_kind_to_wire, outcome_to_wire
 from ..store.writes import Change, Conflict, EventRow
-from .job import Job
+from .job import Job, RunKey
 from .life import STORED
 
 
@@ -58,6 +58,7 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
         stop_proof=proof,
         log_bytes=outcome.log_bytes if outcome is not None else 0,
         ok=outcome.is_ok if outcome is not None else None,
+        run=RunKey(job.key.owner, job.batch.id) if outcome is not None and job.batch is not None else None,
     )
 
 

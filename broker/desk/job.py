@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...schemas.job import Outcome, State
 from ...schemas.naming import AttemptKey, JobKey
@@ -21,6 +22,13 @@ class BatchRun:
     id: bytes
     name: str
     parallel: int
+
+
+class RunKey(NamedTuple):
+    """What names a run: its owner, and its id."""
+
+    owner: bytes
+    id: bytes
 
 
 @dataclass(frozen=True, slots=True)

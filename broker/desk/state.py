@@ -11,7 +11,7 @@ from ...schemas.naming import JobKey
 from ..store.writes import AddJobs, ChangeJobs
 from .effects import Reply
 from .inputs import Start
-from .job import Job, StopOrder
+from .job import Job, RunKey, StopOrder
 from .life import WAITING, WITH_ENGINE, Phase
 from .pauses import Pauses
 from .queue import Queue
@@ -46,12 +46,29 @@ class State:
 
     queue: Queue
     live: dict[JobKey, Job] = field(default_factory=dict)
+    # The same, by the run of a batch that they belong to.
+    runs: dict[RunKey, dict[JobKey, Job]] = field(default_factory=dict)
     pauses: Pauses = field(default_factory=Pauses)
     # How many jobs of each owner are being written and not in the queue yet, and the slots reserved for them.
     arriving: Counter[bytes] = field(default_factory=Counter)
     promised: int = 0
     under_way: dict[int, Accepting | Recording] = field(default_factory=dict)
     writes: int = 0
+
+    def add(self, job: Job) -> None:
+        """Add a job that has not ended."""
+        self.live[job.key] = job
+        if job.batch is not None:
+            self.runs.setdefault(RunKey(job.key.owner, job.batch.id), {})[job.key] = job
+
+    def remove(self, job: Job) -> None:
+        """Remove a job that has ended."""
+        del self.live[job.key]
+        if job.batch is not None:
+            run = RunKey(job.key.owner, job.batch.id)
+            del self.runs[run][job.key]
+            if not self.runs[run]:
+                del self.runs[run]
 
     def waiting_of(self, owner: bytes) -> int:
         """Return how many jobs of this owner wait, including those that are being written."""

@@ -80,12 +80,12 @@ class Call:
         """Send a reply of a stream unchanged. Return False if the peer is gone."""
         return self.peer.outlet.send(self.peer, reply, bulk)
 
-    def done(self, why_not: Refused | None) -> None:
-        """Reply that what was requested is done, or refuse it."""
+    def done(self, why_not: Refused | None, jobs: int = 0) -> None:
+        """Reply that what was requested is done, to so many jobs of a selection, or refuse it."""
         if why_not is not None:
             self.refuse(why_not)
         else:
-            self.reply(request_pb2.Reply(done=request_pb2.Done()))
+            self.reply(request_pb2.Reply(done=request_pb2.Done(jobs=jobs)))
 
     def refuse(self, refused: Refused) -> None:
         """Send a refusal."""

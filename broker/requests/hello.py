@@ -13,7 +13,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..condition import Condition
 from .call import Call
 
-FEATURES = ("start", "logs", "events", "batch", "forget", "home", "list", "names", "within", "rerun", "cancel", "status")
+FEATURES = ("start", "logs", "events", "batch", "forget", "home", "list", "names", "within", "rerun", "cancel", "status", "selection")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ...schemas.generated import request_pb2
-from ...schemas.refusal import Code, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Suspend
 from ..desk.job import Job
+from ..desk.life import SUSPENDABLE
 from ..store.queries import Lookup
 from .call import Call
 from .job_keys import find_jobs_to_stop
+from .selected import find_selected, has_selection, read_selection
 
 
 def pause(call: Call, desk: Desk, lookup: Lookup) -> None:
@@ -23,8 +26,18 @@ def resume(call: Call, desk: Desk, lookup: Lookup) -> None:
 
 
 def _ask(call: Call, desk: Desk, lookup: Lookup, request: request_pb2.Pause | request_pb2.Resume, *, paused: bool) -> None:
-    if not request.keys:
-        raise Refused(Code.INVALID_ARGUMENT, "the request names no job")
     jobs: list[Job] = []
-    steps = find_jobs_to_stop(request.keys, call.member, lookup, jobs)
-    call.in_slices(steps, lambda: desk.take(Suspend([job.key for job in jobs], paused, call.done)))
+    if not has_selection(request, "request"):
+        steps = find_jobs_to_stop(request.keys, call.member, lookup, jobs)
+        call.in_slices(steps, lambda: desk.take(Suspend([job.key for job in jobs], paused, call.done)))
+        return
+
+    def suspend() -> None:
+        # Those that run are no more than there are slots. Others may have ended or started while they were looked for.
+        keys = [job.key for job in jobs if job.attempt.phase in SUSPENDABLE]
+        if keys:
+            desk.take(Suspend(keys, paused, partial(call.done, jobs=len(keys))))
+        else:
+            call.done(None)
+
+    call.in_slices(find_selected(read_selection(request.selection, call.member, lookup), desk.runs, jobs, []), suspend)

@@ -10,7 +10,7 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.spec import DEFAULT_GRACE_MS, LONGEST_DURATION_MS
 from ..desk.desk import Desk
 from ..desk.inputs import Stop
-from ..desk.job import Job, StopOrder
+from ..desk.job import Job, RunKey, StopOrder
 from ..engine import Engine
 from ..fairness.turns import Turns
 from ..store.queries import Lookup
@@ -18,27 +18,37 @@ from ..store.store import Store
 from ..streams.watchers import Watchers
 from .call import Call
 from .job_keys import find_jobs_to_stop
-from .streams import watch
+from .selected import find_selected, has_selection, read_selection
+from .streams import watch, watch_ends
 
 # Jobs that are recorded together: a few milliseconds of work for the desk and its store.
 _JOBS_A_PART = 100
 
 
 def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Engine, store: Store, turns: Turns) -> None:
-    """Check all jobs first, so that a stop of several is carried out for all or for none."""
+    """Check all jobs first, so that a stop of several is carried out for all or for none.
+
+    Of a selection, the jobs are those that have not ended at this moment; when none of them is left, that is said in one reply.
+    """
     request = call.request.stop
     call.demand_stream()
-    if not request.keys:
-        raise Refused(Code.INVALID_ARGUMENT, "the stop names no job")
-    if request.signal >= signal.NSIG:
-        raise Refused(Code.INVALID_ARGUMENT, f"{request.signal} is not the number of a signal")
-    if request.grace_ms > LONGEST_DURATION_MS:
-        raise Refused(Code.INVALID_ARGUMENT, "the grace is longer than 1000 days")
+    selects = has_selection(request, "stop")
+    _check(request)
     jobs: list[Job] = []
+    runs: list[RunKey] = []
+    if selects:
+        steps = find_selected(read_selection(request.selection, call.member, lookup), desk.runs, jobs, runs)
+    else:
+        steps = find_jobs_to_stop(request.keys, call.member, lookup, jobs)
 
     def done() -> None:
         cursor = event_pb2.Cursor(store=store.id, seq=store.head)
-        if call.reply(request_pb2.Reply(acknowledged=request_pb2.Acknowledged(cursor=cursor)), last=False):
+        acknowledged = request_pb2.Acknowledged(cursor=cursor, jobs=len(jobs) if selects else 0)
+        if not call.reply(request_pb2.Reply(acknowledged=acknowledged), last=False):
+            return
+        if selects:
+            watch_ends(call, watchers, jobs, runs, request.credit_messages)
+        else:
             watch(call, watchers, engine, turns, jobs, request)
 
     open_parts = 0
@@ -53,14 +63,21 @@ def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Eng
         nonlocal open_parts
         parts = [jobs[at : at + _JOBS_A_PART] for at in range(0, len(jobs), _JOBS_A_PART)]
         open_parts = len(parts)
+        if not parts:
+            done()
         for part in parts:
             orders = [(job.key, _order(request, job, call.member.name)) for job in part]
             desk.take(Stop(orders, call.proof, part_done, request.only_queued))
             yield
 
-    call.in_slices(
-        find_jobs_to_stop(request.keys, call.member, lookup, jobs), lambda: call.in_slices(stop_some(), _nothing, to_the_end=True)
-    )
+    call.in_slices(steps, lambda: call.in_slices(stop_some(), _nothing, to_the_end=True))
+
+
+def _check(request: request_pb2.Stop) -> None:
+    if request.signal >= signal.NSIG:
+        raise Refused(Code.INVALID_ARGUMENT, f"{request.signal} is not the number of a signal")
+    if request.grace_ms > LONGEST_DURATION_MS:
+        raise Refused(Code.INVALID_ARGUMENT, "the grace is longer than 1000 days")
 
 
 def _nothing() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey
-from ..desk.job import Job
+from ..desk.job import Job, RunKey
+from ..desk.life import Phase
 from ..engine import Engine
 from ..fairness.turns import Turns
 from ..streams.reports import Reports
+from ..streams.run_ends import RunEnds
 from ..streams.watchers import Watchers
 from .call import Call
 
@@ -49,6 +51,59 @@ def watch(
     for job in jobs:
         watchers.watch(job, reports)
     reports.flush()
+
+
+def watch_ends(call: Call, watchers: Watchers, jobs: Sequence[Job], runs: Sequence[RunKey], credit_messages: int) -> None:
+    """Open the stream that ends when none of these jobs of some runs is left."""
+    left: set[JobKey] = set()
+    all_known = False
+
+    def begin() -> Iterator[None]:
+        # Some may end while this goes on; they are noted by then, or are not waited for.
+        for job in jobs:
+            if job.attempt.phase is not Phase.FINISHED:
+                left.add(job.key)
+            yield
+
+    def began() -> None:
+        nonlocal all_known
+        all_known = True
+        ends.flush()
+
+    ends = open_run_ends(
+        call,
+        watchers,
+        runs,
+        credit_messages,
+        ended=lambda job: left.discard(job.key),
+        is_over=lambda: all_known and not left,
+        tell=lambda: call.reply(request_pb2.Reply(done=request_pb2.Done(jobs=len(jobs)))),
+    )
+    call.in_slices(begin(), began)
+
+
+def open_run_ends(
+    call: Call,
+    watchers: Watchers,
+    runs: Sequence[RunKey],
+    credit_messages: int,
+    *,
+    ended: Callable[[Job], None],
+    is_over: Callable[[], bool],
+    tell: Callable[[], object],
+) -> RunEnds:
+    """Return the stream about the ends of jobs of some runs, which is open now."""
+
+    def closed() -> None:
+        call.stream_ended()
+        for run in runs:
+            watchers.unwatch_run(run, ends)
+
+    ends = RunEnds(call.request.id, credit=credit_messages, ended=ended, is_over=is_over, tell=tell, send=call.send, closed=closed)
+    call.open_stream(ends)
+    for run in runs:
+        watchers.watch_run(run, ends)
+    return ends
 
 
 def credit(call: Call) -> None:

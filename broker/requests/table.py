@@ -23,6 +23,7 @@ from .jobs import Roster, list_jobs, query_one
 from .logs import follow_log, read_log
 from .news import replay, subscribe, unsubscribe
 from .pause import pause, resume
+from .runs import query_run
 from .signal import signal
 from .start import start
 from .stop import stop
@@ -55,6 +56,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "stop": lambda call: stop(call, desk, lookup, watchers, engine, store, turns),
         "signal": lambda call: signal(call, desk, lookup),
         "query_one": lambda call: query_one(call, desk, lookup, engine, roster, ages),
+        "query_run": lambda call: query_run(call, desk, lookup, watchers, engine, roster, ages),
         "list": lambda call: list_jobs(call, desk, lookup, roster, ages),
         "read_log": lambda call: read_log(call, lookup, engine),
         "follow_log": lambda call: follow_log(call, lookup, watchers, followed, engine, turns),
@@ -63,7 +65,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "subscribe": lambda call: subscribe(call, news, store),
         "unsubscribe": lambda call: unsubscribe(call, news),
         "replay": lambda call: replay(call, lookup, store),
-        "forget": lambda call: forget(call, lookup, forgetting),
+        "forget": lambda call: forget(call, desk, lookup, forgetting, ages),
         "pause": lambda call: pause(call, desk, lookup),
         "resume": lambda call: resume(call, desk, lookup),
     }

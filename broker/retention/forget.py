@@ -47,15 +47,19 @@ class Forgetting:
         self._engine = engine
 
     def forget(
-        self, keys: Sequence[JobKey], done: Callable[[Forgotten | Refused], None], *, events_upto: int = 0, so_far: Forgotten = _NOTHING
+        self,
+        keys: Sequence[JobKey],
+        done: Callable[[Forgotten | Refused], None],
+        *,
+        events_upto: int = 0,
+        so_far: Forgotten = _NOTHING,
+        begin: int = 0,
     ) -> None:
         """Remove jobs, and events up to a seq; `done` is called when that is durable. Jobs that have not ended are skipped.
 
         Many jobs are removed in steps, so that no other request waits for all of them.
         """
-        rest = keys[_JOBS_A_STEP:]
-
-        write = DropJobs(keys[:_JOBS_A_STEP], events_upto)
+        write = DropJobs(keys[begin : begin + _JOBS_A_STEP], events_upto)
 
         def dropped() -> None:
             result = write.result
@@ -64,8 +68,8 @@ class Forgetting:
                 return
             self._discard([Run(one.key, one.pid, one.started_at_us, one.ended_at_us) for one in result if one.started_at_us])
             now = Forgotten(so_far.jobs + len(result), so_far.log_bytes + sum(one.log_bytes for one in result))
-            if rest:
-                self.forget(rest, done, so_far=now)
+            if begin + _JOBS_A_STEP < len(keys):
+                self.forget(keys, done, so_far=now, begin=begin + _JOBS_A_STEP)
             else:
                 done(now)
 

@@ -19,14 +19,16 @@ from ...schemas.spec import from_wire
 from ...schemas.wire_codec import outcome_from_wire
 from ..desk.job import Attempt, BatchRun, Job, StopOrder
 from ..desk.life import Stored, phase_of
+from . import runs
 from .names import Names
+from .runs import Run
 from .selection import FEW, Place, Selection, Statement, leaders, walk
 from .statements import mark_of
 from .store import Row, Store
 
 _COLUMNS = (
-    "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, queued_at, started_at, ended_at, aged_from, pid, outcome,"
-    " stop, batches.id, batches.name, batches.parallel, rerun_of"
+    "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"
+    " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
@@ -37,6 +39,14 @@ class Page(NamedTuple):
     """Jobs in the order of a selection, each with its place, and the place after which more may follow."""
 
     jobs: Sequence[tuple[Place, Job]]
+    onward: Place | None
+
+
+class Ended(NamedTuple):
+    """Jobs that have ended, how many bytes their logs have, and the place after which more may follow."""
+
+    keys: Sequence[JobKey]
+    log_bytes: int
     onward: Place | None
 
 
@@ -100,14 +110,43 @@ class Lookup:
         rows = self._store.read(f"SELECT row FROM batches WHERE {where} LIMIT {most}", [value for value, _ in conditions])  # noqa: S608 -- our own texts
         return None if len(rows) == most else [row for (row,) in rows]
 
-    def page(self, selection: Selection, after: Place | None, limit: int) -> Page:
-        """Return the next jobs of a selection after a place. What a member may see is the business of the caller."""
+    def run(self, owner: bytes, run: bytes, name: str) -> Run | None:
+        """Return the run of this id, or the newest run of the batch of this name; of one owner, or (empty) of any."""
+        return runs.find(self._store.read, owner, run, name)
+
+    def jobs_at(self, rows: Sequence[int]) -> list[Job]:
+        """Return the ended jobs in these rows, in their order; those that were forgotten are left out."""
+        numbers = ", ".join(map(str, rows))
+        found = {job.row: job for job in map(read_row, self._select(f"WHERE jobs.row IN ({numbers}) AND state = 4"))} if rows else {}
+        return [found[row] for row in rows if row in found]
+
+    def running_of(self, run: int) -> list[Job]:
+        """Return the jobs of a run that have a process; they are no more than there are slots."""
+        rows = self._store.read("SELECT owner, id FROM jobs INDEXED BY jobs_running WHERE state IN (2, 3) AND batch = ?", (run,))
+        found = (self._live.get(JobKey(*row)) for row in rows)
+        return [job for job in found if job is not None and job.attempt.pid]
+
+    def ended(self, selection: Selection, after: Place | None, limit: int) -> Ended:
+        """Return the next jobs of a selection of ended jobs, if their ends are durable and reported."""
+        rows, onward = self._walk(selection, after, limit)
+        told = [row for row in rows if JobKey(*row[2:]) not in self._live]
+        numbers = ", ".join(str(row[1]) for row in told)
+        ((log_bytes,),) = self._store.read(f"SELECT coalesce(sum(log_bytes), 0) FROM jobs WHERE row IN ({numbers})") if told else ((0,),)  # noqa: S608 -- numbers
+        return Ended([JobKey(*row[2:]) for row in told], log_bytes, onward)
+
+    def _walk(self, selection: Selection, after: Place | None, limit: int) -> tuple[list[Row], Place | None]:
+        """Return time, row, owner and id of the next jobs of a selection, and the place after which more may follow."""
         few = next((one for one in leaders(selection) if self._ask(one.question)[0][0] <= FEW), None)
         steps = walk(selection, after, few, limit)
         rows = self._ask(steps.find)
         onward = [Place(*row[:2]) for row in rows[limit - 1 :]]
         if not onward and steps.onward is not None:
             onward = [Place(*row) for row in self._ask(steps.onward)]
+        return rows, onward[0] if onward else None
+
+    def page(self, selection: Selection, after: Place | None, limit: int) -> Page:
+        """Return the next jobs of a selection after a place. What a member may see is the business of the caller."""
+        rows, onward = self._walk(selection, after, limit)
         live = [self._live.get(JobKey(owner, job_id)) for _, _, owner, job_id in rows]
         numbers = ", ".join(str(row[1]) for row, job in zip(rows, live, strict=True) if job is None)
         # A job that the desk has not been told of has not ended, and is left out.
@@ -120,7 +159,7 @@ class Lookup:
                     found.append((Place(at_us, number), job))
             elif number in ended:
                 found.append((Place(at_us, number), read_row(ended[number])))
-        return Page(found, onward[0] if onward else None)
+        return Page(found, onward)
 
     def replay(self, after: int, upto: int, owner: bytes) -> tuple[list[event_pb2.Event], int]:
         """Return events after a seq (of one owner, or of all), and the seq up to which the store was searched."""

@@ -45,6 +45,8 @@ class Selection:
     newest_first: bool = False
     since_us: int | None = None
     until_us: int | None = None
+    # Only jobs whose age counts from this moment, on the scale of ages.py, or an earlier one.
+    aged_until_us: int | None = None
 
 
 class Statement(NamedTuple):
@@ -95,6 +97,10 @@ def leaders(selection: Selection) -> Iterator[Leader]:
         yield _ALIVE
     if selection.runs is not None:
         order = JobTime.QUEUED if len(selection.runs) == 1 else None
+        if selection.failed:
+            yield Leader(
+                "jobs INDEXED BY jobs_failed_of_run", Statement(f"ok = 0 AND {_among(selection.runs)} AND batch IS NOT NULL"), order
+            )
         yield Leader("jobs INDEXED BY jobs_by_batch", Statement(_among(selection.runs)), order)
     if selection.name:
         yield Leader("jobs INDEXED BY jobs_by_name", Statement("name = ? AND name <> ''", (selection.name,)))
@@ -149,6 +155,8 @@ def _filters(selection: Selection) -> Iterator[Statement]:
         yield Statement("EXISTS (SELECT 1 FROM batches WHERE batches.row = jobs.batch AND batches.name = ?)", (selection.batch_name,))
     if selection.name:
         yield Statement("jobs.name = ?", (selection.name,))
+    if selection.aged_until_us is not None:
+        yield Statement("jobs.aged_from <= ?", (selection.aged_until_us,))
     for label in selection.labels:
         yield Statement(
             "EXISTS (SELECT 1 FROM labels AS other WHERE other.name = ? AND other.value = ? AND other.queued_at = jobs.queued_at"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from hashlib import blake2b
 
 from ...schemas.job import State
 from ...schemas.naming import AttemptKey, JobKey
-from ..desk.job import BatchRun
+from ..desk.job import BatchRun, RunKey
+from . import runs
 from .writes import Added, AddJobs, Change, ChangeJobs, Conflict, DropJobs, Dropped, EventRow, LogsGone, Write
 
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
@@ -87,7 +88,7 @@ class Rows:
                 return
             proof = self._add_proof(write.proof)
             proof_bytes = len(write.proof) // (len(rows) - len(known))
-            batch, run = self._add_batch(write.jobs[0].key.owner, write.batch) if write.batch else (None, None)
+            batch, run = self._add_to_run(write, known, write.batch) if write.batch else (None, None)
             added: list[tuple[object, ...]] = []
             labels: list[tuple[object, ...]] = []
             for position, job in enumerate(write.jobs):
@@ -119,17 +120,12 @@ class Rows:
             self._add_events(job.event for position, job in enumerate(write.jobs) if position not in known)
         write.result = Added(rows, frozenset(known), first_seq, run)
 
+    def _add_to_run(self, write: AddJobs, known: Container[int], batch: BatchRun) -> tuple[int, BatchRun]:
+        fresh = [job for position, job in enumerate(write.jobs) if position not in known]
+        return runs.add_jobs(self._execute, fresh[0].key.owner, batch, len(fresh), fresh[0].queued_at_us)
+
     def _add_proof(self, envelope: bytes) -> int:
         return int(self._execute("INSERT INTO proofs (envelope) VALUES (?)", (envelope,)).lastrowid or 0)
-
-    def _add_batch(self, owner: bytes, batch: BatchRun) -> tuple[int, BatchRun]:
-        self._execute(
-            "INSERT OR IGNORE INTO batches (owner, id, name, parallel) VALUES (?, ?, ?, ?)", (owner, batch.id, batch.name, batch.parallel)
-        )
-        row, name, parallel = self._execute(
-            "SELECT row, name, parallel FROM batches WHERE owner = ? AND id = ?", (owner, batch.id)
-        ).fetchone()
-        return int(row), BatchRun(batch.id, name, parallel)
 
     def _add_events(self, events: Iterable[EventRow]) -> None:
         rows = [(seq, event.owner, event.event, event.aged_from_us) for seq, event in enumerate(events, self.next_seq)]
@@ -165,7 +161,9 @@ class Rows:
             )
         self._execute_many(_UPDATE_JOB, changed)
         self._add_events(event for change in write.changes for event in change.events)
-        self._count_ended([change for change in write.changes if change.state == State.FINISHED])
+        ended = [change for change in write.changes if change.state == State.FINISHED]
+        if ended:
+            self._count_ended(ended)
 
     def _count_ended(self, ended: Sequence[Change]) -> None:
         for at in range(0, len(ended), _ROWS_A_QUESTION):
@@ -176,28 +174,35 @@ class Rows:
                 f" store_bytes = store_bytes + (SELECT sum(store_bytes) FROM jobs WHERE row IN ({marks}))",
                 (len(part), sum(change.log_bytes for change in part), *(change.row for change in part)),
             )
+        of_runs: dict[RunKey, list[Change]] = {}
+        for change in ended:
+            if change.run is not None:
+                of_runs.setdefault(change.run, []).append(change)
+        for run, changes in of_runs.items():
+            runs.record_ends(self._execute, run, changes)
 
     def _drop(self, write: DropJobs) -> None:
         execute = self._execute
         dropped: list[Dropped] = []
         proofs: set[int] = set()
-        batches: set[int] = set()
+        batches: dict[int, list[int]] = {}
         last_row = store_bytes = 0
         for key in write.keys:
             found = execute(
-                "SELECT row, store_bytes, attempt, pid, started_at, ended_at, log_bytes, proof, stop_proof, batch FROM jobs"
+                "SELECT row, store_bytes, attempt, pid, started_at, ended_at, log_bytes, proof, stop_proof, batch, ok FROM jobs"
                 " WHERE owner = ? AND id = ? AND state = 4",
                 key,
             ).fetchone()
             if found is None:
                 continue
-            row, its_bytes, attempt, pid, started_at, ended_at, log_bytes, *uses, batch = found
+            row, its_bytes, attempt, pid, started_at, ended_at, log_bytes, *uses, batch, ok = found
             store_bytes += its_bytes
             execute("DELETE FROM jobs WHERE row = ?", (row,))
             execute("DELETE FROM labels WHERE job = ?", (row,))
             last_row = max(last_row, row)
             proofs.update(use for use in uses if use is not None)
-            batches.update([batch] if batch is not None else ())
+            if batch is not None:
+                batches.setdefault(batch, []).append(ok or 0)
             dropped.append(Dropped(AttemptKey(*key, attempt), pid, started_at, ended_at, log_bytes))
             execute("INSERT OR IGNORE INTO tombstones (mark) VALUES (?)", (mark_of(key),))
             if started_at:
@@ -205,7 +210,9 @@ class Rows:
                     "INSERT OR REPLACE INTO leftovers (owner, id, attempt, pid, started_at, ended_at) VALUES (?, ?, ?, ?, ?, ?)",
                     (*key, attempt, pid, started_at, ended_at),
                 )
-        self._drop_unused(proofs, batches)
+        self._drop_unused(proofs)
+        for batch, oks in batches.items():
+            runs.drop_jobs(execute, batch, oks)
         if dropped:
             execute(
                 "UPDATE kept SET ended = ended - ?, log_bytes = log_bytes - ?, store_bytes = store_bytes - ?, last_row = max(last_row, ?)",
@@ -216,12 +223,10 @@ class Rows:
             execute("UPDATE kept SET first_seq = max(first_seq, ?)", (write.events_upto + 1,))
         write.result = dropped
 
-    def _drop_unused(self, proofs: Iterable[int], batches: Iterable[int]) -> None:
+    def _drop_unused(self, proofs: Iterable[int]) -> None:
         for proof in proofs:
             self._execute(
                 "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1)"
                 " AND NOT EXISTS (SELECT 1 FROM jobs WHERE stop_proof = ?1)",
                 (proof,),
             )
-        for batch in batches:
-            self._execute("DELETE FROM batches WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch = ?1)", (batch,))

@@ -125,6 +125,29 @@ _STEPS = (
     CREATE INDEX jobs_by_name_of_owner ON jobs (owner, name, queued_at) WHERE name <> '';
     CREATE INDEX batches_by_name ON batches (name, owner);
     """,
+    # A run knows how many jobs it has and how they ended, and the newest run of a name is found beside any number of others; runs.py.
+    """
+    ALTER TABLE batches ADD COLUMN jobs INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE batches ADD COLUMN ok INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE batches ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE batches ADD COLUMN queued_at INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE batches ADD COLUMN ended_at INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE batches ADD COLUMN longest TEXT NOT NULL DEFAULT '';
+    UPDATE batches SET (jobs, ok, failed, queued_at, ended_at) = (
+        SELECT count(*), total(ok = 1), total(ok = 0), coalesce(min(queued_at), 0), coalesce(max(ended_at), 0)
+        FROM jobs WHERE batch = batches.row
+    );
+    UPDATE batches SET longest = coalesce((
+        SELECT group_concat(lasted || ' ' || row, ',') FROM (
+            SELECT ended_at - started_at AS lasted, row FROM jobs WHERE batch = batches.row AND state = 4 AND started_at > 0
+            ORDER BY lasted DESC LIMIT 10
+        )
+    ), '');
+    DROP INDEX batches_by_name;
+    CREATE INDEX batches_by_name ON batches (name, queued_at);
+    CREATE INDEX batches_by_name_of_owner ON batches (name, owner, queued_at);
+    CREATE INDEX jobs_failed_of_run ON jobs (batch, queued_at) WHERE ok = 0 AND batch IS NOT NULL;
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
-from ..desk.job import FIRST_ATTEMPT, BatchRun
+from ..desk.job import FIRST_ATTEMPT, BatchRun, RunKey
 
 
 class EventRow(NamedTuple):
@@ -55,6 +55,8 @@ class Change(NamedTuple):
     # The size of its logs, and whether it ended well, once it has ended.
     log_bytes: int = 0
     ok: bool | None = None
+    # The run of a batch that counts it, if there is one.
+    run: RunKey | None = None
 
 
 class Added(NamedTuple):

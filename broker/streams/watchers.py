@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ParamSpec, Protocol
 
 from ...schemas.naming import JobKey
-from ..desk.job import Job
+from ..desk.job import Job, RunKey
 from ..desk.life import END_AWAITED, START_TOLD, Phase
 from .inner_waits import InnerWaits
 
@@ -40,9 +40,10 @@ class Watcher(Protocol):
 
 
 class Watchers:
-    """The watchers of all jobs."""
+    """The watchers of all jobs, and of runs."""
 
     def __init__(self) -> None:
+        self._watching_runs: dict[RunKey, list[Watcher]] = {}
         self._watching: defaultdict[JobKey, list[Watcher]] = defaultdict(list)
         self._touched: dict[Watcher, None] = {}
         self.inner_waits = InnerWaits()
@@ -62,6 +63,22 @@ class Watchers:
             if job.attempt.waits_for and job.attempt.phase is Phase.STOPPING:
                 watcher.stuck(job)
 
+    def watch_run(self, run: RunKey, watcher: Watcher) -> None:
+        """Notify the watcher of what is durable about all jobs of a run from now on."""
+        self._watching_runs.setdefault(run, []).append(watcher)
+
+    def unwatch_run(self, run: RunKey, watcher: Watcher) -> None:
+        """Stop notifying the watcher about a run."""
+        watching = self._watching_runs[run]
+        watching.remove(watcher)
+        if not watching:
+            del self._watching_runs[run]
+
+    def _of_run_of(self, job: Job) -> Sequence[Watcher]:
+        if not self._watching_runs or job.batch is None:
+            return ()
+        return tuple(self._watching_runs.get(RunKey(job.key.owner, job.batch.id), ()))
+
     def unwatch(self, job: Job, watcher: Watcher) -> None:
         """Stop notifying the watcher."""
         watching = self._watching.get(job.key)
@@ -78,13 +95,13 @@ class Watchers:
 
     def stuck(self, job: Job) -> None:
         """Notify the watchers of a job at once that some of its processes cannot be ended, or its end not recorded."""
-        for watcher in list(self._watching.get(job.key, ())) if job.attempt.phase in END_AWAITED else ():
+        for watcher in [*self._watching.get(job.key, ()), *self._of_run_of(job)] if job.attempt.phase in END_AWAITED else ():
             _guard(watcher.stuck, job)
             _guard(watcher.flush)
 
     def finished(self, job: Job) -> None:
         """Notify the watchers of a job that it has its outcome; nothing more follows."""
-        for watcher in self._watching.pop(job.key, []):
+        for watcher in (*self._watching.pop(job.key, ()), *self._of_run_of(job)):
             self._touched[watcher] = None
             _guard(watcher.finished, job)
 

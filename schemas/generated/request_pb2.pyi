@@ -141,7 +141,7 @@ class Proof(_message.Message):
     def __init__(self, signer: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status")
+    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "query_run")
     ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -160,6 +160,7 @@ class Request(_message.Message):
     PAUSE_FIELD_NUMBER: _ClassVar[int]
     RESUME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    QUERY_RUN_FIELD_NUMBER: _ClassVar[int]
     id: int
     hello: Hello
     start: Start
@@ -178,10 +179,11 @@ class Request(_message.Message):
     pause: Pause
     resume: Resume
     status: Status
-    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ...) -> None: ...
+    query_run: QueryRun
+    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status")
+    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "query_run")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -198,6 +200,7 @@ class Reply(_message.Message):
     REPLAY_FIELD_NUMBER: _ClassVar[int]
     FORGET_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    QUERY_RUN_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     last: bool
     refusal: Refusal
@@ -214,7 +217,8 @@ class Reply(_message.Message):
     replay: ReplayReply
     forget: ForgetReply
     status: StatusReply
-    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ...) -> None: ...
+    query_run: QueryRunReply
+    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ..., query_run: _Optional[_Union[QueryRunReply, _Mapping]] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("code", "message", "next_step", "job_index", "reason")
@@ -379,12 +383,14 @@ class Start(_message.Message):
     def __init__(self, jobs: _Optional[_Iterable[_Union[NewJob, _Mapping]]] = ..., batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., watch: _Optional[bool] = ..., tail_lines: _Optional[int] = ..., credit_messages: _Optional[int] = ..., first_store: _Optional[bytes] = ..., within: _Optional[bytes] = ...) -> None: ...
 
 class Acknowledged(_message.Message):
-    __slots__ = ("cursor", "known")
+    __slots__ = ("cursor", "known", "jobs")
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     KNOWN_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
     cursor: _event_pb2.Cursor
     known: int
-    def __init__(self, cursor: _Optional[_Union[_event_pb2.Cursor, _Mapping]] = ..., known: _Optional[int] = ...) -> None: ...
+    jobs: int
+    def __init__(self, cursor: _Optional[_Union[_event_pb2.Cursor, _Mapping]] = ..., known: _Optional[int] = ..., jobs: _Optional[int] = ...) -> None: ...
 
 class Report(_message.Message):
     __slots__ = ("key", "state", "pid", "started_at_us", "ended_at_us", "outcome", "stdout_tail", "stderr_tail", "waits_for", "attempt")
@@ -416,45 +422,67 @@ class Reports(_message.Message):
     reports: _containers.RepeatedCompositeFieldContainer[Report]
     def __init__(self, reports: _Optional[_Iterable[_Union[Report, _Mapping]]] = ...) -> None: ...
 
+class Selection(_message.Message):
+    __slots__ = ("owner", "batch", "batch_name", "everything")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    BATCH_NAME_FIELD_NUMBER: _ClassVar[int]
+    EVERYTHING_FIELD_NUMBER: _ClassVar[int]
+    owner: bytes
+    batch: bytes
+    batch_name: str
+    everything: bool
+    def __init__(self, owner: _Optional[bytes] = ..., batch: _Optional[bytes] = ..., batch_name: _Optional[str] = ..., everything: _Optional[bool] = ...) -> None: ...
+
 class Stop(_message.Message):
-    __slots__ = ("keys", "signal", "grace_ms", "tail_lines", "credit_messages", "only_queued")
+    __slots__ = ("keys", "signal", "grace_ms", "tail_lines", "credit_messages", "only_queued", "selection")
     KEYS_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
     GRACE_MS_FIELD_NUMBER: _ClassVar[int]
     TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
     CREDIT_MESSAGES_FIELD_NUMBER: _ClassVar[int]
     ONLY_QUEUED_FIELD_NUMBER: _ClassVar[int]
+    SELECTION_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedCompositeFieldContainer[_job_pb2.JobKey]
     signal: int
     grace_ms: int
     tail_lines: int
     credit_messages: int
     only_queued: bool
-    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., tail_lines: _Optional[int] = ..., credit_messages: _Optional[int] = ..., only_queued: _Optional[bool] = ...) -> None: ...
+    selection: Selection
+    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., tail_lines: _Optional[int] = ..., credit_messages: _Optional[int] = ..., only_queued: _Optional[bool] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ...) -> None: ...
 
 class Signal(_message.Message):
-    __slots__ = ("key", "signal")
+    __slots__ = ("key", "signal", "selection")
     KEY_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    SELECTION_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
     signal: int
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., signal: _Optional[int] = ...) -> None: ...
+    selection: Selection
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., signal: _Optional[int] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ...) -> None: ...
 
 class Pause(_message.Message):
-    __slots__ = ("keys",)
+    __slots__ = ("keys", "selection")
     KEYS_FIELD_NUMBER: _ClassVar[int]
+    SELECTION_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedCompositeFieldContainer[_job_pb2.JobKey]
-    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ...) -> None: ...
+    selection: Selection
+    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ...) -> None: ...
 
 class Resume(_message.Message):
-    __slots__ = ("keys",)
+    __slots__ = ("keys", "selection")
     KEYS_FIELD_NUMBER: _ClassVar[int]
+    SELECTION_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedCompositeFieldContainer[_job_pb2.JobKey]
-    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ...) -> None: ...
+    selection: Selection
+    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ...) -> None: ...
 
 class Done(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("jobs",)
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    jobs: int
+    def __init__(self, jobs: _Optional[int] = ...) -> None: ...
 
 class ByteRange(_message.Message):
     __slots__ = ("start", "length")
@@ -491,6 +519,62 @@ class QueryOneReply(_message.Message):
     stdout_size: int
     stderr_size: int
     def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ..., stdout: _Optional[bytes] = ..., stderr: _Optional[bytes] = ..., stdout_size: _Optional[int] = ..., stderr_size: _Optional[int] = ...) -> None: ...
+
+class QueryRun(_message.Message):
+    __slots__ = ("name", "until_ended", "longest", "failures", "tail_lines", "owner")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_ENDED_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    until_ended: bool
+    longest: int
+    failures: int
+    tail_lines: int
+    owner: bytes
+    def __init__(self, name: _Optional[str] = ..., until_ended: _Optional[bool] = ..., longest: _Optional[int] = ..., failures: _Optional[int] = ..., tail_lines: _Optional[int] = ..., owner: _Optional[bytes] = ...) -> None: ...
+
+class Run(_message.Message):
+    __slots__ = ("batch", "owner", "owner_name", "queued", "running", "ok", "failed", "queued_at_us", "ended_at_us")
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    OWNER_NAME_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    OK_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    batch: _job_pb2.Batch
+    owner: bytes
+    owner_name: str
+    queued: int
+    running: int
+    ok: int
+    failed: int
+    queued_at_us: int
+    ended_at_us: int
+    def __init__(self, batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., owner: _Optional[bytes] = ..., owner_name: _Optional[str] = ..., queued: _Optional[int] = ..., running: _Optional[int] = ..., ok: _Optional[int] = ..., failed: _Optional[int] = ..., queued_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ...) -> None: ...
+
+class FailedJob(_message.Message):
+    __slots__ = ("job", "stderr_tail")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    STDERR_TAIL_FIELD_NUMBER: _ClassVar[int]
+    job: _job_pb2.Job
+    stderr_tail: bytes
+    def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ..., stderr_tail: _Optional[bytes] = ...) -> None: ...
+
+class QueryRunReply(_message.Message):
+    __slots__ = ("run", "longest", "failures")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    run: Run
+    longest: _containers.RepeatedCompositeFieldContainer[_job_pb2.Job]
+    failures: _containers.RepeatedCompositeFieldContainer[FailedJob]
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., longest: _Optional[_Iterable[_Union[_job_pb2.Job, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[FailedJob, _Mapping]]] = ...) -> None: ...
 
 class List(_message.Message):
     __slots__ = ("all", "owner", "batch", "batch_name", "limit", "page", "states", "failed", "name", "labels", "owner_name", "sorted_by", "newest_first", "since_us", "since_ago_us", "until_us", "until_ago_us")
@@ -643,10 +727,16 @@ class ReplayReply(_message.Message):
     def __init__(self, events: _Optional[_Iterable[_Union[_event_pb2.Event, _Mapping]]] = ..., upto: _Optional[_Union[_event_pb2.Cursor, _Mapping]] = ..., more: _Optional[bool] = ...) -> None: ...
 
 class Forget(_message.Message):
-    __slots__ = ("keys",)
+    __slots__ = ("keys", "selection", "ended_ago_us", "dry_run")
     KEYS_FIELD_NUMBER: _ClassVar[int]
+    SELECTION_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AGO_US_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedCompositeFieldContainer[_job_pb2.JobKey]
-    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ...) -> None: ...
+    selection: Selection
+    ended_ago_us: int
+    dry_run: bool
+    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ..., ended_ago_us: _Optional[int] = ..., dry_run: _Optional[bool] = ...) -> None: ...
 
 class ForgetReply(_message.Message):
     __slots__ = ("jobs", "log_bytes")

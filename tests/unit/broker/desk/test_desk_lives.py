@@ -16,7 +16,7 @@ from machines import at_length, briefly, scratch
 
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Asked, Stop
-from jobwire.broker.desk.job import BatchRun, StopOrder
+from jobwire.broker.desk.job import BatchRun, Job, RunKey, StopOrder
 from jobwire.broker.desk.life import NEXT, STORED, Phase, Stored
 from jobwire.broker.desk.queue import Queue
 from jobwire.broker.desk.state import State
@@ -172,6 +172,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         self.store._commits = self.gate  # type: ignore[assignment] # reason: a double
         self.published.clear()
         state = State(Queue(self.engine.slots))
+        self.state = state
         self.live, self.lookup = state.live, Lookup(self.store, state.live)
         self.desk = Desk(
             state,
@@ -325,6 +326,19 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         for key, job in self.live.items():
             ((state, launched),) = self.store.read("SELECT state, launched FROM jobs WHERE owner = ? AND id = ?", key)
             assert Stored(Shown(state), launched=bool(launched)) in ON_DISK[job.attempt.phase], (job.attempt.phase, state, launched)
+
+    @invariant()
+    def runs_have_the_jobs_and_the_counts_that_they_should(self) -> None:
+        runs: dict[RunKey, dict[JobKey, Job]] = {}
+        for key, job in self.live.items():
+            if job.batch is not None:
+                runs.setdefault(RunKey(key.owner, job.batch.id), {})[key] = job
+        assert self.state.runs == runs
+        counted = self.store.read(
+            "SELECT batch, count(*), total(ok = 1), total(ok = 0), min(queued_at), max(ended_at) FROM jobs WHERE batch IS NOT NULL"
+            " GROUP BY batch ORDER BY batch"
+        )
+        assert self.store.read("SELECT row, jobs, ok, failed, queued_at, ended_at FROM batches ORDER BY row") == counted
 
     @invariant()
     def time_goes_on(self) -> None:

@@ -235,6 +235,13 @@ async def test_a_store_of_the_first_version_is_brought_up_to_date_with_all_that_
     await house.desk.recover()
     assert house.store.id.hex() == "d6463e2bbbff3bee40c71e1e5dc72f2b"
     assert house.store.read("SELECT ended, log_bytes, first_seq, last_row FROM kept") == [(4, 13, 1, 0)]
+    of_run = "(SELECT count(*) FROM jobs WHERE batch = batches.row), (SELECT total(ok) FROM jobs WHERE batch = batches.row)"
+    ((jobs, ok, failed, ended_at, longest, *counted),) = house.store.read(
+        f"SELECT jobs, ok, failed, ended_at, longest, {of_run} FROM batches"
+    )
+    assert ([jobs, ok], jobs, ok + failed) == (counted, 2, 2)
+    assert ended_at
+    assert len(longest.split(",")) == 2
     assert house.store.read("SELECT name, log_bytes FROM jobs ORDER BY row LIMIT 2") == [("first", 11), ("second", 0)]
     assert house.store.read("SELECT count(*) FROM events") == [events]
     assert house.store.read("SELECT count(*) FROM jobs WHERE aged_from = ended_at AND aged_from > 0") == [(4,)]

@@ -1,0 +1,138 @@
+"""query_run: how many jobs of a run wait, run, and ended in which way; at once, or when none of them waits or runs any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ...keys.rights import Member, Right, may
+from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
+from ...schemas.generated import request_pb2
+from ...schemas.naming import Typed, parse_id, parse_typed
+from ...schemas.refusal import Code, Refused
+from ..desk.desk import Desk
+from ..desk.job import Job, RunKey
+from ..engine import Engine
+from ..retention.ages import Ages
+from ..store.queries import Lookup
+from ..store.runs import MOST_LONGEST, Run
+from ..store.selection import Selection
+from ..streams.watchers import Watchers
+from .call import Call
+from .jobs import Roster, describe
+from .selected import no_such_run
+from .streams import open_run_ends
+
+# Jobs of one reply, and their bytes: specs with long argument lists make it shorter.
+_MOST_FAILURES = 50
+_MOST_BYTES = 1024 * 1024
+
+
+class _Parts(NamedTuple):
+    desk: Desk
+    lookup: Lookup
+    engine: Engine
+    roster: Roster
+    ages: Ages
+
+
+def query_run(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Engine, roster: Roster, ages: Ages) -> None:
+    """Reply with a run: its counts, and some of its jobs."""
+    request = call.request.query_run
+    parts = _Parts(desk, lookup, engine, roster, ages)
+    run = _named(request.name, request.owner, call.member, lookup, roster)
+    key = RunKey(run.owner, run.batch.id)
+
+    def tell() -> None:
+        # Counted anew: it may have been forgotten meanwhile.
+        found = lookup.run(run.owner, run.batch.id, "")
+        if found is None:
+            call.refuse(no_such_run(f"batch {request.name}"))
+        else:
+            call.reply(request_pb2.Reply(query_run=_describe(request, found, parts)))
+
+    if not request.until_ended or key not in desk.runs:
+        tell()
+        return
+    call.demand_stream()
+    open_run_ends(call, watchers, [key], 0, ended=lambda _: None, is_over=lambda: key not in desk.runs, tell=lambda: call.guard(tell))
+
+
+def _named(text: str, whose: bytes, member: Member, lookup: Lookup, roster: Roster) -> Run:
+    """Return the run that a person means: the member's own, if there is one, or after OWNER/ another's.
+
+    Raises Refused.
+    """
+    try:
+        typed = parse_typed(text)
+    except ValueError as error:
+        raise Refused(Code.INVALID_ARGUMENT, str(error)) from None
+    name = text.rpartition("/")[2]
+    try:
+        wanted = parse_id(name), ""
+    except ValueError:
+        wanted = b"", name
+    for owner in _owners(typed, member, roster) if not whose else [whose] if may(member, Right.SEE, whose) else []:
+        run = lookup.run(owner, *wanted)
+        if run is not None:
+            return run
+    raise no_such_run(f"batch {text}")
+
+
+def _owners(typed: Typed, member: Member, roster: Roster) -> Iterator[bytes]:
+    """Yield whose runs can be meant, one after the other; empty: everybody's."""
+    if typed.owner:
+        found = member if typed.owner == member.name else roster.named(typed.owner)
+        # Who must not see their jobs does not learn whether there is such a member.
+        if found is not None and may(member, Right.SEE, found.key):
+            yield found.key
+        return
+    if may(member, Right.SEE, member.key):
+        yield member.key
+    if may(member, Right.SEE_OTHERS, b""):
+        yield b""
+
+
+def _describe(request: request_pb2.QueryRun, run: Run, parts: _Parts) -> request_pb2.QueryRunReply:
+    desk, lookup = parts.desk, parts.lookup
+    owner = parts.roster.member_of(run.owner)
+    reply = request_pb2.QueryRunReply()
+    shown = reply.run
+    shown.batch.id, shown.batch.name, shown.batch.parallel = run.batch.id, run.batch.name, run.batch.parallel
+    shown.owner, shown.owner_name = run.owner, owner.name if owner else ""
+    shown.queued, shown.running, shown.ok, shown.failed = run.queued, run.running, run.ok, run.failed
+    shown.queued_at_us = run.queued_at_us
+    shown.ended_at_us = 0 if run.queued or run.running else run.ended_at_us
+    size = 0
+    for job in _longest(request.longest, run, parts):
+        described = describe(job, desk, parts.roster.member_of, parts.ages)
+        size += described.ByteSize()
+        if size > _MOST_BYTES and reply.longest:
+            break
+        reply.longest.append(described)
+    size = 0
+    failures = min(request.failures, _MOST_FAILURES)
+    page = lookup.page(Selection(failed=True, owner=run.owner, runs=[run.row]), None, failures) if failures else None
+    for _, job in page.jobs if page else ():
+        described = describe(job, desk, parts.roster.member_of, parts.ages)
+        size += described.ByteSize()
+        if size > _MOST_BYTES and reply.failures:
+            break
+        reply.failures.add(job=described, stderr_tail=_tail(job, request.tail_lines, parts.engine))
+    return reply
+
+
+def _longest(count: int, run: Run, parts: _Parts) -> list[Job]:
+    """Return the jobs that ran or have been running longest, the longest first."""
+    candidates = [*parts.lookup.jobs_at(run.longest), *parts.lookup.running_of(run.row)] if count else []
+    return sorted(candidates, key=lambda job: -parts.desk.lasted_us(job))[: min(count, MOST_LONGEST)]
+
+
+def _tail(job: Job, lines: int, engine: Engine) -> bytes:
+    if not lines or not job.attempt.started_at_us or job.attempt.outcome is None or not job.attempt.outcome.stderr_bytes:
+        return b""
+    try:
+        return engine.tail_log(job.attempt.run, "stderr", min(lines, MOST_TAIL_LINES), LARGEST_TAIL).data
+    except Refused:
+        # The folder was removed by hand.
+        return b""

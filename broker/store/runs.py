@@ -1,0 +1,106 @@
+"""Runs of batches: how many jobs each has and how they ended, kept with the run, so that nobody has to look through its jobs.
+
+Jobs that have ended are counted in the commit of their end. How many have a process is not kept: an index leads to those, and there are
+no more of them than slots.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from ..desk.job import BatchRun, RunKey
+from .writes import Change
+
+# Of each run, the jobs that ran longest are known. One that is forgotten leaves a gap.
+MOST_LONGEST = 10
+
+_COLUMNS = "row, owner, id, name, parallel, jobs, ok, failed, queued_at, ended_at, longest"
+_Execute = Callable[..., sqlite3.Cursor]
+
+
+class Run(NamedTuple):
+    """A run, and its counts of those jobs that were not forgotten. Times are in microseconds UTC; `ended_at_us`: of the last end so far."""
+
+    row: int
+    owner: bytes
+    batch: BatchRun
+    jobs: int
+    running: int
+    ok: int
+    failed: int
+    queued_at_us: int
+    ended_at_us: int
+    # Rows of the jobs that ran longest and have ended, the longest first.
+    longest: Sequence[int]
+
+    @property
+    def queued(self) -> int:
+        """How many jobs wait for their start."""
+        return max(0, self.jobs - self.ok - self.failed - self.running)
+
+
+def add_jobs(execute: _Execute, owner: bytes, batch: BatchRun, jobs: int, queued_at_us: int) -> tuple[int, BatchRun]:
+    """Add jobs to a run, which is created if there is none; return its row, and the run as it was first submitted."""
+    execute(
+        "INSERT INTO batches (owner, id, name, parallel, jobs, queued_at) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (owner, id) DO UPDATE SET jobs = jobs + excluded.jobs",
+        (owner, batch.id, batch.name, batch.parallel, jobs, queued_at_us),
+    )
+    row, name, parallel = execute("SELECT row, name, parallel FROM batches WHERE owner = ? AND id = ?", (owner, batch.id)).fetchone()
+    return int(row), BatchRun(batch.id, name, parallel)
+
+
+def record_ends(execute: _Execute, run: RunKey, ended: Sequence[Change]) -> None:
+    """Count jobs of a run that have ended."""
+    ok = sum(bool(change.ok) for change in ended)
+    row, kept = execute("SELECT row, longest FROM batches WHERE owner = ? AND id = ?", run).fetchone()
+    ran = [(change.ended_at_us - change.started_at_us, change.row) for change in ended if change.started_at_us]
+    longest = _write_longest(sorted([*_read_longest(kept), *ran], reverse=True)[:MOST_LONGEST])
+    execute(
+        "UPDATE batches SET ok = ok + ?, failed = failed + ?, ended_at = max(ended_at, ?), longest = ? WHERE row = ?",
+        (ok, len(ended) - ok, max(change.ended_at_us for change in ended), longest, row),
+    )
+
+
+def drop_jobs(execute: _Execute, batch: int, oks: Sequence[int]) -> None:
+    """Uncount forgotten jobs of a run, given whether each of them ended well, and drop the run after the last one."""
+    ok = sum(oks)
+    execute("UPDATE batches SET jobs = jobs - ?, ok = ok - ?, failed = failed - ? WHERE row = ?", (len(oks), ok, len(oks) - ok, batch))
+    execute("DELETE FROM batches WHERE row = ? AND jobs <= 0", (batch,))
+
+
+def find(read: Callable[[str, Sequence[object]], list[tuple[Any, ...]]], owner: bytes, run: bytes, name: str) -> Run | None:
+    """Return the run of this id, or the newest run of the batch of this name; of one owner, or (empty) of any. None if there is none."""
+    conditions = [(value, condition) for value, condition in ((owner, "owner = ?"), (run, "id = ?"), (name, "name = ?")) if value]
+    where = " AND ".join(condition for _, condition in conditions)
+    rows = read(
+        f"SELECT {_COLUMNS} FROM batches WHERE {where} ORDER BY queued_at DESC, row DESC LIMIT 1",  # noqa: S608 -- our own texts
+        [value for value, _ in conditions],
+    )
+    if not rows:
+        return None
+    row, whose, batch_id, batch_name, parallel, jobs, ok, failed, queued_at, ended_at, longest = rows[0]
+    ((running,),) = read("SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE state IN (2, 3) AND batch = ?", (row,))
+    return Run(
+        row,
+        whose,
+        BatchRun(batch_id, batch_name, parallel),
+        jobs,
+        running,
+        ok,
+        failed,
+        queued_at,
+        ended_at,
+        [job for _, job in _read_longest(longest)],
+    )
+
+
+def _read_longest(text: str) -> list[tuple[int, int]]:
+    pairs = (pair.split() for pair in text.split(",") if pair)
+    return [(int(lasted), int(row)) for lasted, row in pairs]
+
+
+def _write_longest(longest: Iterable[tuple[int, int]]) -> str:
+    return ",".join(f"{lasted} {row}" for lasted, row in longest)
