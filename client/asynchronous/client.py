@@ -24,9 +24,11 @@ from ..library.client import destination, query_by_name
 from ..library.completed_job import CompletedJob, CompletedTextJob
 from ..library.events import make_filter
 from ..library.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
+from ..library.run_info import forget_request, query, run_info
 from ..library.specs import Duration, JobOptions, Text, args_of, as_spec, job_spec, make_id, seconds
 from ..library.text_mode import text_mode
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
+from .batch_run import AsyncBatchRun
 from .call_options import result_of, spec_and_id, takes_job_options
 from .connection import AsyncConnection, Destination
 from .ends import Waiting
@@ -326,6 +328,16 @@ class AsyncClient:
     async def forget(self, jobs: Iterable[AsyncJob]) -> Forgotten:
         """Remove jobs that have ended, with their logs, and return how many. Their ids are never run again; see `Client.forget`."""
         return await forget(self._session, [job.key for job in jobs])
+
+    async def batch_run(self, name: str, *, longest: int = 0, failures: int = 0, tail_lines: int = 0) -> AsyncBatchRun:
+        """Return the run of this id, or the newest run of the batch of this name; see `Client.batch_run`."""
+        wanted = query(name, longest=longest, failures=failures, tail_lines=tail_lines)
+        return AsyncBatchRun(self._session, run_info((await self._session.reply(wanted, "query_run")).query_run))
+
+    async def forget_ended(self, *, older_than: Duration | None = None, dry_run: bool = False) -> Forgotten:
+        """Remove all one's own jobs that have ended, with their logs, and return how many; see `Client.forget_ended`."""
+        request = forget_request(request_pb2.Selection(everything=True), older_than, dry_run=dry_run)
+        return actions.forgotten([(await self._session.reply(request, "forget")).forget])
 
     async def pause(self, jobs: Iterable[AsyncJob]) -> None:
         """Suspend jobs, of each thousand all or none; returns when they are suspended."""

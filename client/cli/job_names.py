@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
-from ...schemas.job import Pick, State
+from ...schemas.job import Pick
 from ...schemas.naming import parse_id, parse_typed
 from ...schemas.refusal import Code, Reason, Refused
 from ..library.client import Client
 from ..library.job import Job
 from ..library.results import JobInfo
-from .runs import Run, find_run, jobs_of, unfinished_jobs_of
+from .runs import Run, find_run, jobs_of
 
 _Found = TypeVar("_Found", Job, JobInfo)
 
@@ -62,31 +62,29 @@ def one_unfinished_job(client: Client, name: str) -> Job:
 
 
 class Named(NamedTuple):
-    """What one argument names: a job, or some jobs of a run of a batch."""
+    """What one argument names: a job, or a run of a batch."""
 
-    jobs: list[Job]
+    job: Job | None
     run: Run | None = None
 
 
-def named_jobs(client: Client, names: Iterable[str], one: Callable[[Client, str], Job] = one_job) -> list[Named]:
-    """Return what each of these names means: the job, as `one` finds it, or else all jobs of the run, or of the batch's newest run.
+def named(client: Client, names: Iterable[str], one: Callable[[Client, str], Job] = one_job) -> list[Named]:
+    """Return what each of these names means: the job, as `one` finds it, or else the run, or the batch's newest run.
 
     Raises Refused as `one` does.
     """
-    return [_named(client, name, one, lambda run: jobs_of(client, run)) for name in names]
+    return [_named(client, name, one) for name in names]
 
 
-def named_unfinished_jobs(client: Client, names: Iterable[str]) -> list[Named]:
-    """Return what each of these names means: the job, or else those jobs of a run, or of a batch, that have not ended.
+def jobs_named(client: Client, name: str) -> tuple[list[Job], Run | None]:
+    """Return the job of this name; or else all jobs of the run, or of the batch's newest run, and the run.
 
-    Raises Refused as `one_unfinished_job` does.
+    Raises Refused as `one_job` does.
     """
-    return [_named(client, name, one_unfinished_job, lambda run: unfinished_jobs_of(client, run)) for name in names]
-
-
-def chosen_jobs(client: Client, names: Iterable[str], one: Callable[[Client, str], Job] = one_job) -> list[Job]:
-    """Return all the jobs of `named_jobs`, each once."""
-    return unique(job for named in named_jobs(client, names, one) for job in named.jobs)
+    job, run = _named(client, name, one_job)
+    if run is None:
+        return [job] if job is not None else [], None
+    return [client.job_by_key(*info.key) for info in jobs_of(client, run)], run
 
 
 def job_or_run(client: Client, name: str, *, every_run: bool = False) -> JobInfo | list[JobInfo]:
@@ -112,27 +110,8 @@ def run_named(client: Client, name: str, *, every_run: bool = False) -> list[Job
 
 def _jobs_of_runs(client: Client, run: Run) -> Iterator[JobInfo]:
     """Iterate over the jobs of a run, or if its batch was named, of all runs of this batch."""
-    return client.list(all=True, batch=run.batch.name if run.by_name else run.batch.id, owner=run.owner)
-
-
-def chosen_infos(client: Client, names: Iterable[str]) -> list[JobInfo]:
-    """Return everything that the worker knows about the jobs of these names, of each of which there must be one.
-
-    The name of a batch means all jobs of its newest run, a run id all jobs of that run. Raises Refused as `only_job` does.
-    """
-    return unique(info for name in names for info in _infos(client, name))
-
-
-def running_jobs(client: Client, names: Iterable[str]) -> list[Job]:
-    """Return the jobs of these names. The name or run id of a batch means all its running jobs.
-
-    Raises Refused as `one_unfinished_job` does.
-    """
-
-    def running(run: Run) -> Iterator[JobInfo]:
-        return (info for info in unfinished_jobs_of(client, run) if info.state is State.RUNNING)
-
-    return unique(job for name in names for job in _named(client, name, one_unfinished_job, running).jobs)
+    batch = run.info.batch
+    return client.list(all=True, batch=batch.name if run.by_name else batch.id, owner=run.info.owner)
 
 
 def batch_named(typed: str) -> str | bytes:
@@ -161,31 +140,22 @@ def _check(typed: str) -> None:
         raise Refused(Code.INVALID_ARGUMENT, str(error)) from None
 
 
-def _named(client: Client, name: str, one: Callable[[Client, str], Job], of_run: Callable[[Run], Iterator[JobInfo]]) -> Named:
+def _named(client: Client, name: str, one: Callable[[Client, str], Job]) -> Named:
     try:
-        return Named([one(client, name)])
+        return Named(one(client, name))
     except Refused as refused:
-        run = run_instead(client, name, refused)
-    return Named([client.job_by_key(*info.key) for info in of_run(run)], run)
+        return Named(None, run_instead(client, name, refused))
 
 
-def _infos(client: Client, name: str) -> Iterator[JobInfo]:
-    _check(name)
-    try:
-        yield client.info(name)
-    except Refused as refused:
-        yield from jobs_of(client, run_instead(client, name, refused))
-
-
-def run_instead(client: Client, name: str, refused: Refused) -> Run:
-    """Return the run that a name means which is that of no job.
+def run_instead(client: Client, name: str, refused: Refused, *, longest: int = 0, failures: int = 0, tail_lines: int = 0) -> Run:
+    """Return the run that a name means which is that of no job, as `find_run` does.
 
     Raises `refused`, which says so, if there is no such run either.
     """
     if refused.code is not Code.NOT_FOUND:
         raise refused
     try:
-        return find_run(client, name)
+        return find_run(client, name, longest=longest, failures=failures, tail_lines=tail_lines)
     except Refused as none:
         raise (refused if none.code in (Code.NOT_FOUND, Code.PERMISSION_DENIED) else none) from None
 

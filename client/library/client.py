@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..config.contexts import Context
+    from .batch_run import BatchRun
     from .completed_job import CompletedJob, CompletedTextJob
     from .events import EventStream
     from .results import BatchInfo, EventCursor, Forgotten, JobInfo
@@ -383,6 +384,29 @@ class Client:
         Raises `Refused(FAILED_PRECONDITION)` if one has not ended; of each thousand jobs all are removed or none.
         """
         return actions.forget(self._session, [job.key for job in jobs])
+
+    def batch_run(self, name: str, *, longest: int = 0, failures: int = 0, tail_lines: int = 0) -> BatchRun:
+        """Return the run of this id, or the newest run of the batch of this name: one's own, if there is any; after `OWNER/` a member's.
+
+        `longest`, `failures`: with so many of the jobs that ran longest, and of the failed ones, these with so many last lines of stderr.
+
+        Raises `Refused`: NOT_FOUND if there is none, UNIMPLEMENTED if the worker is too old.
+        """
+        from .batch_run import BatchRun  # noqa: PLC0415 -- a command that runs a job need not wait for it
+        from .run_info import query, run_info  # noqa: PLC0415 -- as above
+
+        wanted = query(name, longest=longest, failures=failures, tail_lines=tail_lines)
+        return BatchRun(self._session, run_info(self._session.reply(wanted, "query_run").query_run))
+
+    def forget_ended(self, *, older_than: Duration | None = None, dry_run: bool = False) -> Forgotten:
+        """Remove all one's own jobs that have ended, with their logs, and return how many. Their ids are never run again.
+
+        `older_than`: only those that ended at least so long ago. `dry_run`: only count them.
+        """
+        from .run_info import forget_request  # noqa: PLC0415 -- as above
+
+        request = forget_request(request_pb2.Selection(everything=True), older_than, dry_run=dry_run)
+        return actions.forgotten([self._session.reply(request, "forget").forget])
 
     def pause(self, jobs: Iterable[Job]) -> None:
         """Suspend jobs, of each thousand all or none; returns when they are suspended."""

@@ -271,6 +271,8 @@ def _check_features(request: request_pb2.Request, hello: request_pb2.HelloReply)
     """Refuse what the worker would not understand, or misread: without `rerun`, it would see a job without a program."""
     if request.HasField("status") and "status" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and cannot tell its status", "upgrade the worker")
+    if (request.HasField("query_run") or _selects(request)) and "selection" not in hello.features:
+        raise Refused(Code.UNIMPLEMENTED, "this worker is older and knows no runs of batches as such", "upgrade the worker")
     has_home, has_rerun = "home" in hello.features, "rerun" in hello.features
     if has_home and has_rerun:
         return
@@ -282,6 +284,12 @@ def _check_features(request: request_pb2.Request, hello: request_pb2.HelloReply)
             what = f"this worker ({hello.software}) is older and cannot run a job again from what it keeps of it"
             next_step = "upgrade it; or, if the job needs no standard input: jobwire show --json JOB | jobwire batch -"
             raise Refused(Code.UNIMPLEMENTED, what, next_step, index, Reason.UNKNOWN_FIELD)
+
+
+def _selects(request: request_pb2.Request) -> bool:
+    """Return whether a request selects jobs by their run; an older worker would find no jobs in it."""
+    asked = getattr(request, request.WhichOneof("verb") or "hello")
+    return "selection" in asked.DESCRIPTOR.fields_by_name and asked.HasField("selection")
 
 
 def _check_limits(request: request_pb2.Request, limits: request_pb2.Limits) -> None:

@@ -35,6 +35,7 @@ class Exchange:
         "_bytes",
         "_messages",
         "_seen",
+        "_waits",
         "doubt",
         "ended",
         "items",
@@ -61,11 +62,12 @@ class Exchange:
         reports = self.verb == "stop" or (self.verb == "start" and request.start.watch)
         self._bytes = ByteWindow(request.follow_log.start) if follows else None
         self._messages = MessageWindow() if reports else None
+        self._waits = self.verb == "query_run" and request.query_run.until_ended
 
     @property
     def is_stream(self) -> bool:
         """Whether the worker keeps something open for it."""
-        return self._bytes is not None or self._messages is not None
+        return self._bytes is not None or self._messages is not None or self._waits
 
     def prepare(self, number: int, hello: request_pb2.HelloReply) -> bytes:
         """Return the request for the next attempt."""

@@ -8,17 +8,20 @@ from __future__ import annotations
 # Type checkers take this name for true; importing it from typing would cost the keeper a megabyte.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .client.asynchronous.batch_run import AsyncBatchRun, AsyncStopping
     from .client.asynchronous.client import AsyncClient
     from .client.asynchronous.executors import AsyncJobExecutor, JobExecutor, JobFuture
     from .client.asynchronous.events import AsyncCursorTooOld, AsyncEventStream
     from .client.asynchronous.job import AsyncJob
     from .client.asynchronous.output import AsyncJobOutput, AsyncTextJobOutput
+    from .client.library.batch_run import BatchRun, Stopping
     from .client.library.client import Client
     from .client.library.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
     from .client.library.events import CursorTooOld, EventStream
     from .client.library.job import Job
     from .client.library.output import JobOutput, TextJobOutput
     from .client.library.results import BatchInfo, Event, EventCursor, Forgotten, JobInfo
+    from .client.library.run_info import FailedJob, RunInfo
     from .client.library.specs import job_spec
     from .schemas.job import EventKind, JobTime, Outcome, OutcomeKind, Pick, State
     from .schemas.refusal import Code, Refused
@@ -26,14 +29,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "AsyncBatchRun",
     "AsyncClient",
     "AsyncCursorTooOld",
     "AsyncEventStream",
     "AsyncJob",
     "AsyncJobExecutor",
     "AsyncJobOutput",
+    "AsyncStopping",
     "AsyncTextJobOutput",
     "BatchInfo",
+    "BatchRun",
     "Client",
     "Code",
     "CompletedJob",
@@ -43,6 +49,7 @@ __all__ = [
     "EventCursor",
     "EventKind",
     "EventStream",
+    "FailedJob",
     "Forgotten",
     "Job",
     "JobExecutor",
@@ -57,7 +64,9 @@ __all__ = [
     "OutcomeKind",
     "Pick",
     "Refused",
+    "RunInfo",
     "State",
+    "Stopping",
     "TextJobOutput",
     "__version__",
     "job_spec",
@@ -65,17 +74,20 @@ __all__ = [
 
 # The modules that define them.
 _HOMES = {
+    "client.asynchronous.batch_run": ("AsyncBatchRun", "AsyncStopping"),
     "client.asynchronous.client": ("AsyncClient",),
     "client.asynchronous.executors": ("AsyncJobExecutor", "JobExecutor", "JobFuture"),
     "client.asynchronous.events": ("AsyncCursorTooOld", "AsyncEventStream"),
     "client.asynchronous.job": ("AsyncJob",),
     "client.asynchronous.output": ("AsyncJobOutput", "AsyncTextJobOutput"),
+    "client.library.batch_run": ("BatchRun", "Stopping"),
     "client.library.client": ("Client",),
     "client.library.completed_job": ("CompletedJob", "CompletedTextJob", "JobFailed", "JobTimeout"),
     "client.library.events": ("CursorTooOld", "EventStream"),
     "client.library.job": ("Job",),
     "client.library.output": ("JobOutput", "TextJobOutput"),
     "client.library.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobInfo"),
+    "client.library.run_info": ("FailedJob", "RunInfo"),
     "client.library.specs": ("job_spec",),
     "schemas.job": ("EventKind", "JobTime", "Outcome", "OutcomeKind", "Pick", "State"),
     "schemas.refusal": ("Code", "Refused"),

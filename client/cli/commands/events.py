@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from ....schemas.job import EventKind
 from ....schemas.naming import short_id
-from ...library.events import NOW, START
+from ...library.client import Client
+from ...library.events import NOW, START, EventStream
 from ...library.results import Event, EventCursor
 from ..arguments import Json, understanding
 from ..chosen_context import client
-from ..job_names import chosen_jobs
+from ..job_names import named, unique
+from ..runs import jobs_of
 from ..terminal.copying import pump_for_readers
 from ..terminal.json_lines import event_record
 from ..terminal.screen import flush, local_time, write, write_json
@@ -39,16 +42,24 @@ def events(
     """
     with understanding("--from"):
         after = start if start in (NOW, START) else EventCursor.parse(start)
-    with client(ctx) as connected:
-        jobs = chosen_jobs(connected, job or [])
-        with connected.events(after, jobs=jobs) as stream:
-            readers = Readers([STDOUT])
-            while True:
-                while (event := stream.take()) is not None:
-                    _tell(event, json=json)
-                if stream.ended:
-                    return
-                pump_for_readers(connected, readers)
+    with client(ctx) as connected, _subscribe(connected, after, job or []) as stream:
+        readers = Readers([STDOUT])
+        while True:
+            while (event := stream.take()) is not None:
+                _tell(event, json=json)
+            if stream.ended:
+                return
+            pump_for_readers(connected, readers)
+
+
+def _subscribe(connected: Client, after: str | EventCursor, names: Sequence[str]) -> EventStream:
+    found = named(connected, names)
+    if len(found) == 1 and (run := found[0].run) is not None:
+        return connected.events(after, batch=run.info.batch.id, owner=run.info.owner)
+    # A filter takes one run only.
+    of_runs = (info.key for one in found if one.run is not None for info in jobs_of(connected, one.run))
+    single = (one.job for one in found if one.job is not None)
+    return connected.events(after, jobs=unique([*single, *(connected.job_by_key(*key) for key in of_runs)]))
 
 
 def _tell(event: Event, *, json: bool) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from ....schemas.job import Outcome
 from ....schemas.text.durations import parse_age
 from ....schemas.text.sizes import format_size
+from ...library.client import Client
+from ...library.job import Job
 from ...library.results import Forgotten, JobInfo
 from ..arguments import Json, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..job_names import chosen_infos, chosen_jobs, only_job
+from ..job_names import named, only_job, unique
 from ..terminal.screen import say, write_json
 from ..terminal.sentences import how_many_jobs
 
@@ -40,19 +44,36 @@ def forget(
         raise BadInput("JOB and --all-ended cannot be combined; --all-ended means all your jobs")
     if not names and not all_ended and age_ms is None:
         raise BadInput("name jobs, or use --all-ended or --older-than")
+    older_than_seconds = None if age_ms is None else age_ms / 1000
     with client(ctx) as connected:
-        if names and age_ms is None and not dry_run:
-            jobs = chosen_jobs(connected, names, only_job)
+        if names:
+            forgotten = _forget_named(connected, names, age_ms, dry_run=dry_run)
         else:
-            mine = connected.connection.identity.public
-            known = chosen_infos(connected, names) if names else connected.list(all=True, owner=mine)
-            chosen = {info.key: info.outcome for info in known if info.outcome is not None and _is_older(info, age_ms)}
-            if dry_run:
-                would_be = Forgotten(len(chosen), sum(outcome.log_bytes for outcome in chosen.values()))
-                _tell(would_be, "would be forgotten", json=json)
-                return
-            jobs = [connected.job_by_key(*key) for key in chosen]
-        _tell(connected.forget(jobs), "forgotten", json=json)
+            forgotten = connected.forget_ended(older_than=older_than_seconds, dry_run=dry_run)
+    _tell(forgotten, "would be forgotten" if dry_run else "forgotten", json=json)
+
+
+def _forget_named(connected: Client, names: Sequence[str], age_ms: int | None, *, dry_run: bool) -> Forgotten:
+    """Forget jobs and runs; the jobs first, and all of them or none."""
+    found = named(connected, names, only_job)
+    jobs = unique(one.job for one in found if one.job is not None)
+    sums: list[Forgotten] = []
+    if age_ms is not None or dry_run:
+        chosen = {job.key: outcome for job in jobs if (outcome := _ended_before(job, age_ms)) is not None}
+        jobs = [job for job in jobs if job.key in chosen]
+        if dry_run:
+            sums.append(Forgotten(len(chosen), sum(outcome.log_bytes for outcome in chosen.values())))
+    if jobs and not dry_run:
+        sums.append(connected.forget(jobs))
+    older_than = None if age_ms is None else age_ms / 1000
+    sums += [one.run.handle.forget(older_than=older_than, dry_run=dry_run) for one in found if one.run is not None]
+    return Forgotten(sum(one.jobs for one in sums), sum(one.log_bytes for one in sums))
+
+
+def _ended_before(job: Job, age_ms: int | None) -> Outcome | None:
+    """Return the outcome of a job that ended at least so long ago."""
+    info = job.info()
+    return info.outcome if _is_older(info, age_ms) else None
 
 
 def _is_older(info: JobInfo, age_ms: int | None) -> bool:

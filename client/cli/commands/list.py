@@ -92,8 +92,8 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
         def find(most: int | None) -> Iterable[JobInfo]:
             jobs = connected.list(
                 all=everything or run is not None,
-                batch=meant.batch.id if meant else None if batch is None else batch_named(batch),
-                owner=meant.owner if meant else None,
+                batch=meant.info.batch.id if meant else None if batch is None else batch_named(batch),
+                owner=meant.info.owner if meant else None,
                 states=states,
                 failed=failed,
                 name=name or "",

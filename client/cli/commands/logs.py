@@ -16,7 +16,7 @@ from .. import exit_status
 from ..arguments import JobName, parse_count, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..job_names import named_jobs
+from ..job_names import jobs_named
 from ..terminal.copying import Copy, step
 from ..terminal.outlet import Outlet
 from ..terminal.screen import is_terminal, say
@@ -51,10 +51,10 @@ def logs(
     most = understood("--bytes", parse_size, length)
     streams: list[_Stream] = ["stdout"] if stdout and not stderr else ["stderr"] if stderr and not stdout else ["stdout", "stderr"]
     with client(ctx) as connected:
-        (named,) = named_jobs(connected, [name])
+        jobs, run = jobs_named(connected, name)
         is_whole = True
-        for job in named.jobs:
-            if named.run is not None and is_terminal(STDOUT):
+        for job in jobs:
+            if run is not None and is_terminal(STDOUT):
                 say(f"job {short_id(job.key.id)}:")
             is_whole &= _show(connected, job, Part(streams, first, lines, most, follow=follow))
     if not is_whole:

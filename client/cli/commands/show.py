@@ -15,15 +15,17 @@ from ...library.results import JobInfo
 from ..arguments import JobNames, Json
 from ..chosen_context import client
 from ..job_names import one_job_info, run_instead
-from ..runs import Run, counted, jobs_of
+from ..runs import Run, counts
 from ..terminal.json_lines import job_record, run_record
 from ..terminal.last_lines import last_lines
 from ..terminal.screen import duration, local_time, write, write_json
 from ..terminal.sentences import command_line, failed, how_it_ended, owner_of
 
 _LAST_LINES = 10
-# Of a run; each of them takes a request.
+# Of a run.
+_LONGEST = 3
 _MOST_FAILURES = 10
+_FAILURES_IN_JSON = 50
 
 
 def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:
@@ -38,7 +40,9 @@ def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:
             try:
                 job = one_job_info(connected, name)
             except Refused as refused:
-                _show_run(connected, run_instead(connected, name, refused), json=json)
+                failures = _FAILURES_IN_JSON if json else _MOST_FAILURES
+                run = run_instead(connected, name, refused, longest=_LONGEST, failures=failures, tail_lines=0 if json else 1)
+                _show_run(run, json=json)
                 continue
             if json:
                 write_json(job_record(job))
@@ -46,28 +50,28 @@ def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:
                 _describe(connected, job)
 
 
-def _show_run(connected: Client, run: Run, *, json: bool) -> None:
-    count = counted(jobs_of(connected, run))
+def _show_run(run: Run, *, json: bool) -> None:
+    info = run.info
     if json:
-        write_json(run_record(run.batch, run.owner, run.owner_name, count))
+        write_json(run_record(info))
         return
     write(str(run))
     facts = {
-        "jobs": f"{count.jobs}: {count}",
-        "parallel": str(run.batch.parallel or ""),
-        "owner": owner_of(run.owner_name, run.owner),
-        "queued": local_time(count.queued_at_us),
-        "ended": local_time(count.ended_at_us) if count.ended_at_us else "",
-        "longest": ", ".join(f"{short_id(job.key.id)} {_title(job)} {duration(job.lasted_us)}" for job in count.longest),
+        "jobs": f"{info.jobs}: {counts(info)}",
+        "parallel": str(info.batch.parallel or ""),
+        "owner": owner_of(info.owner_name, info.owner),
+        "queued": local_time(info.queued_at_us),
+        "ended": local_time(info.ended_at_us) if info.ended_at_us else "",
+        "longest": ", ".join(f"{short_id(job.key.id)} {_title(job)} {duration(job.lasted_us)}" for job in info.longest),
     }
     _write_facts(facts)
-    if count.failures:
+    if info.failures:
         write("  failed:")
-    for job in count.failures[:_MOST_FAILURES]:
+    for job, stderr_tail in info.failures:
         write(f"    {short_id(job.key.id)} {_title(job)}: {how_it_ended(job.outcome) if job.outcome else ''}")
-        for line in last_lines(connected.job_by_key(*job.key).tail("stderr", 1), 1):
+        for line in last_lines(stderr_tail, 1):
             write(f"      {line}")
-    if (more := len(count.failures) - _MOST_FAILURES) > 0:
+    if info.failures and (more := info.failed - len(info.failures)) > 0:
         write(f"    and {more} more: jobwire list {run.id} --failed")
 
 

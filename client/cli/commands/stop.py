@@ -12,8 +12,8 @@ from ...batch.job_options import parse_signal
 from ..arguments import JobNames, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..job_names import named_unfinished_jobs, unique
-from ..runs import unfinished_title
+from ..job_names import named, one_unfinished_job, unique
+from ..runs import title_of_all
 from ..terminal.screen import say
 from ..terminal.sentences import how_it_ended, how_many_jobs
 
@@ -40,21 +40,27 @@ def stop(
     number = understood("--signal", parse_signal, signal)
     grace_ms = 0 if now else understood("--grace", parse_duration, grace)
     with client(ctx) as connected:
-        found = named_unfinished_jobs(connected, names)
-        for named in found:
-            if named.run is not None:
-                if not named.jobs:
-                    say(f"all jobs of {unfinished_title(named.run)} have already ended")
-            elif (outcome := named.jobs[0].outcome) is not None:
-                say(f"job {short_id(named.jobs[0].key.id)} has already ended: {how_it_ended(outcome)}")
-        stopped = [(named.run, jobs) for named in found if (jobs := [job for job in named.jobs if job.outcome is None])]
-        if not stopped:
-            return
-        connected.stop(
-            unique(job for _, jobs in stopped for job in jobs), signal=number, grace=None if grace_ms is None else grace_ms / 1000
-        )
-        for run, jobs in stopped:
-            if run is not None:
-                say(f"{unfinished_title(run)}: {how_many_jobs(len(jobs))} stopped")
-            elif (outcome := jobs[0].outcome) is not None:
-                say(f"job {short_id(jobs[0].key.id)}: {how_it_ended(outcome)}")
+        grace_seconds = None if grace_ms is None else grace_ms / 1000
+        found = named(connected, names, one_unfinished_job)
+        jobs = unique(one.job for one in found if one.job is not None)
+        alive = [job for job in jobs if job.outcome is None]
+        for job in jobs:
+            if job.outcome is not None:
+                say(f"job {short_id(job.key.id)} has already ended: {how_it_ended(job.outcome)}")
+        # All are asked to end before any end is waited for.
+        stops = [
+            (title_of_all(one.run), one.run.handle.stop_soon(number, grace_seconds, every_run=one.run.by_name))
+            for one in found
+            if one.run is not None
+        ]
+        if alive:
+            connected.stop(alive, signal=number, grace=grace_seconds)
+        for job in alive:
+            if job.outcome is not None:
+                say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
+        for title, stopping in stops:
+            if stopping.jobs:
+                stopping.wait()
+                say(f"{title}: {how_many_jobs(stopping.jobs)} stopped")
+            else:
+                say(f"all jobs of {title} have already ended")

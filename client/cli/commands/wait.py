@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 from typing import Annotated
 
 import typer
 
-from ....schemas.job import Outcome
 from ....schemas.naming import short_id
 from ....schemas.text.durations import parse_duration
+from ...library.client import Client
+from ...library.job import Job
 from .. import exit_status
 from ..arguments import JobNames, understood
 from ..chosen_context import client
-from ..job_names import named_jobs, unique
-from ..runs import Run
+from ..job_names import Named, named, unique
+from ..runs import Run, jobs_of
 from ..terminal.screen import duration, say
 from ..terminal.sentences import failed, how_it_ended, how_many_jobs, status_of
 
@@ -32,31 +33,45 @@ def wait(
     run, means all its jobs.
     """
     milliseconds = understood("--timeout", parse_duration, timeout)
+    deadline = None if milliseconds is None else time.monotonic() + milliseconds / 1000
     with client(ctx) as connected:
-        found = named_jobs(connected, names)
-        jobs = unique(job for named in found for job in named.jobs)
+        found = named(connected, names)
+        jobs = unique(job for one in found for job in _single(connected, one, any_=any_))
+        runs = [] if any_ else [one.run for one in found if one.run is not None]
         try:
-            ended = connected.wait(jobs, any=any_, timeout=None if milliseconds is None else milliseconds / 1000)
+            ended = connected.wait(jobs, any=any_, timeout=_left(deadline)) if jobs else []
+            infos = [run.handle.wait(_left(deadline), failures=1) for run in runs]
         except TimeoutError:
             passed = duration((milliseconds or 0) * 1000)
-            say(f"{passed} passed; the job continues" if len(jobs) == 1 else f"{passed} passed; some jobs have not ended")
+            say(f"{passed} passed; the job continues" if len(jobs) == 1 and not runs else f"{passed} passed; some jobs have not ended")
             raise exit_status.Ending(exit_status.TIMED_OUT) from None
     outcomes = [job.outcome for job in ended if job.outcome is not None]
-    for named in found:
-        if named.run is None or any_:
-            for job in named.jobs:
-                if job.outcome is not None:
-                    say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
-        else:
-            say(_summary(named.run, [job.outcome for job in named.jobs if job.outcome is not None]))
-    if len(jobs) == 1:
-        raise exit_status.Ending(status_of(outcomes[0]) if outcomes else exit_status.DONE)
-    raise exit_status.Ending(exit_status.REFUSED if any(map(failed, outcomes)) else exit_status.DONE)
+    for job in jobs:
+        if job.outcome is not None:
+            say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
+    for run in runs:
+        say(_summary(run))
+    failures = [failure.job.outcome for info in infos for failure in info.failures if failure.job.outcome is not None]
+    if len(jobs) + sum(info.jobs for info in infos) == 1:
+        raise exit_status.Ending(next(map(status_of, [*outcomes, *failures]), exit_status.DONE))
+    raise exit_status.Ending(exit_status.REFUSED if failures or any(map(failed, outcomes)) else exit_status.DONE)
 
 
-def _summary(run: Run, outcomes: Sequence[Outcome]) -> str:
-    failures = sum(map(failed, outcomes))
-    if not failures:
-        return f"{run}: {how_many_jobs(len(outcomes))} ended without failure"
-    which = "the job" if len(outcomes) == 1 else f"{failures} of {how_many_jobs(len(outcomes))}"
+def _left(deadline: float | None) -> float | None:
+    """Return the seconds until a deadline."""
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
+def _single(connected: Client, one: Named, *, any_: bool) -> list[Job]:
+    """Return the jobs that are waited for one by one: those of a run only if the first end is waited for."""
+    if one.job is not None:
+        return [one.job]
+    return [connected.job_by_key(*info.key) for info in jobs_of(connected, one.run)] if any_ and one.run is not None else []
+
+
+def _summary(run: Run) -> str:
+    info = run.info
+    if not info.failed:
+        return f"{run}: {how_many_jobs(info.jobs)} ended without failure"
+    which = "the job" if info.jobs == 1 else f"{info.failed} of {how_many_jobs(info.jobs)}"
     return f"{run}: {which} failed; jobwire show {run.id} shows why"

@@ -14,7 +14,7 @@ An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, 
 `batch` (run id or null), `attempt`, `process`, `pid`, `sentence` (or null) and `outcome` (in finished, else null).
 
 A run (`show` of one) has `run` (its id), `name`, `parallel`, `owner`, `owner_name`, `jobs` (how many), `queued`, `running`, `ok`, `failed`,
-`queued_at`, `ended_at` (null until all have ended), `longest` and `failures` (ids, at most three and all of them).
+`queued_at`, `ended_at` (null until all have ended), `longest` and `failures` (ids, of at most three and of at most the first fifty).
 
 Times are ISO 8601 in UTC with microseconds. Bytes of an argument or path that are not UTF-8 are lone surrogates, as in Python's
 surrogateescape, whatever the locale.
@@ -29,8 +29,8 @@ from ....keys.identity import format_public
 from ....schemas.job import Outcome, exit_status
 from ....schemas.naming import format_id
 from ...batch.octets import to_text
-from ...library.results import BatchInfo, Event, JobInfo
-from ..runs import Count
+from ...library.results import Event, JobInfo
+from ...library.run_info import RunInfo
 
 Record = dict[str, Any]
 
@@ -67,23 +67,23 @@ def job_record(job: JobInfo) -> Record:
     }
 
 
-def run_record(batch: BatchInfo, owner: bytes, owner_name: str, count: Count) -> Record:
+def run_record(run: RunInfo) -> Record:
     """Return the record of a run."""
     return {
-        "run": format_id(batch.id),
-        "name": batch.name,
-        "parallel": batch.parallel,
-        "owner": format_public(owner),
-        "owner_name": owner_name,
-        "jobs": count.jobs,
-        "queued": count.queued,
-        "running": count.running,
-        "ok": count.ok,
-        "failed": len(count.failures),
-        "queued_at": time_text(count.queued_at_us),
-        "ended_at": time_text(count.ended_at_us),
-        "longest": [job.id for job in count.longest],
-        "failures": [job.id for job in count.failures],
+        "run": run.id,
+        "name": run.batch.name,
+        "parallel": run.batch.parallel,
+        "owner": format_public(run.owner),
+        "owner_name": run.owner_name,
+        "jobs": run.jobs,
+        "queued": run.queued,
+        "running": run.running,
+        "ok": run.ok,
+        "failed": run.failed,
+        "queued_at": time_text(run.queued_at_us),
+        "ended_at": time_text(run.ended_at_us),
+        "longest": [job.id for job in run.longest],
+        "failures": [failure.job.id for failure in run.failures],
     }
 
 

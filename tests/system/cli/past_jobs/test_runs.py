@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from daemons import wait_until
 from home import Home
 
 JOBS = """
@@ -85,6 +86,36 @@ def test_a_stop_of_a_run_is_one_line_and_of_a_batch_all_its_runs(home: Home, tmp
     assert home.jobwire("stop", "--now", "long").stderr == b"jobwire: batch long: 4 jobs stopped\n"
     assert home.records("list") == []
     assert json.loads(home.jobwire("show", "long", "--json").stdout)["failed"] == 2
+
+
+def test_a_run_of_many_jobs_is_stopped_counted_and_forgotten_as_one(home: Home) -> None:
+    lines = b"sleep 600\n" * 300
+    run = home.jobwire("batch", "--lines", "--no-wait", "-q", "-", stdin=lines).stdout.decode().strip()
+    assert home.jobwire("stop", run, "--now").stderr.decode() == f"jobwire: run {run}: 300 jobs stopped\n"
+    assert json.loads(home.jobwire("show", run, "--json").stdout)["failed"] == 300
+    # What waited was cancelled first: no more was started than there were slots.
+    assert 0 < len([job for job in home.records("list", run) if job["started_at"]]) < 300
+    assert b"300 jobs would be forgotten" in home.jobwire("forget", "--dry-run", run).stderr
+    assert b"0 jobs forgotten" in home.jobwire("forget", "--older-than", "1h", run).stderr
+    assert b"300 jobs forgotten" in home.jobwire("forget", run).stderr
+    assert b"there is no job" in home.jobwire("show", run, status=1).stderr
+
+
+def test_a_run_takes_signals_is_paused_and_waited_for(home: Home, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    script = f"trap 'exit 7' USR1; echo >> {ready}; while :; do sleep 0.1; done"
+    (tmp_path / "jobs.toml").write_text("[batch]\nname = 'long'\n" + f'[[job]]\nargv = ["sh", "-c", "{script}"]\n' * 2)
+    home.jobwire("batch", "--no-wait", str(tmp_path / "jobs.toml"))
+    wait_until(lambda: ready.exists() and len(ready.read_text()) == 2, "both jobs to run")
+    home.jobwire("pause", "long")
+    assert [job["paused"] for job in home.records("list", "long")] == [True, True]
+    home.jobwire("resume", "long")
+    late = home.jobwire("wait", "long", "--timeout", "0.1s", status=124).stderr
+    assert late == b"jobwire: 100ms passed; some jobs have not ended\n"
+    home.jobwire("signal", "long", "USR1")
+    assert b"2 of 2 jobs failed" in home.jobwire("wait", "long", status=1).stderr
+    assert {job["outcome"]["exit_status"] for job in home.records("list", "long")} == {7}
+    assert home.jobwire("signal", "long", "USR1").stderr == b"jobwire: no job of long is running\n"
 
 
 def test_what_is_neither_a_job_nor_a_run_is_refused(home: Home) -> None:

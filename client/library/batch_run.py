@@ -1,0 +1,125 @@
+"""One run of a batch on a worker. What is done to it is done to all its jobs, with one request."""
+
+from __future__ import annotations
+
+from ...schemas.generated import request_pb2
+from ...schemas.naming import short_id
+from ...schemas.refusal import Code, Refused
+from ..protocol.exchange import Exchange
+from .actions import forgotten
+from .results import Forgotten
+from .run_info import RunInfo, forget_request, query, run_info, selection, stop_request
+from .session import Session
+from .specs import Duration, deadline_in
+
+
+class Stopping:
+    """A stop of a run that the worker has accepted. `jobs`: how many jobs it is about."""
+
+    def __init__(self, session: Session, exchange: Exchange, jobs: int) -> None:
+        self.jobs = jobs
+        self._session = session
+        self._exchange = exchange
+
+    def wait(self, timeout: Duration | None = None) -> None:
+        """Wait until none of their processes is left.
+
+        Raises TimeoutError.
+        """
+        deadline = deadline_in(timeout)
+        while (item := self._session.connection.next(self._exchange, deadline)) is not None:
+            if isinstance(item, request_pb2.Reply):
+                self._tell_stuck(item)
+
+    def _tell_stuck(self, reply: request_pb2.Reply) -> None:
+        for report in reply.reports.reports:
+            if report.waits_for and self._session.connection.notice is not None:
+                self._session.connection.notice(f"job {short_id(report.key.id)}: {report.waits_for}")
+
+
+class BatchRun:
+    """One run of a batch. `info` is what is known about it; every call that returns a `RunInfo` updates it."""
+
+    def __init__(self, session: Session, info: RunInfo) -> None:
+        self.info = info
+        self._session = session
+
+    def __repr__(self) -> str:
+        """Return a text with id and name."""
+        return f"<BatchRun {self.info.id} {self.info.batch.name}>"
+
+    @property
+    def id(self) -> str:
+        """The id of the run as text."""
+        return self.info.id
+
+    def refresh(self, *, longest: int = 0, failures: int = 0, tail_lines: int = 0) -> RunInfo:
+        """Return the run as it is now, with some of its jobs; see `Client.batch_run`."""
+        wanted = query(self.id, owner=self.info.owner, longest=longest, failures=failures, tail_lines=tail_lines)
+        self.info = run_info(self._session.reply(wanted, "query_run").query_run)
+        return self.info
+
+    def wait(self, timeout: Duration | None = None, *, failures: int = 0) -> RunInfo:
+        """Wait until no job of the run waits or runs, and return the run, with its first failed jobs.
+
+        Raises TimeoutError.
+        """
+        wanted = query(self.id, owner=self.info.owner, failures=failures, until_ended=True)
+        connection = self._session.connection
+        exchange = connection.ask(wanted)
+        try:
+            item = connection.next(exchange, deadline_in(timeout))
+        finally:
+            connection.forget(exchange)
+        if not isinstance(item, request_pb2.Reply) or not item.HasField("query_run"):
+            raise Refused(Code.INTERNAL, "the worker did not answer with a run")
+        self.info = run_info(item.query_run)
+        return self.info
+
+    def stop(
+        self, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None, *, every_run: bool = False
+    ) -> int:
+        """Stop the jobs of the run that have not ended, and return how many; returns when none of their processes is left.
+
+        `every_run`: those of all runs of this batch. Raises TimeoutError if `timeout` passes before.
+        """
+        stopping = self.stop_soon(signal, grace, every_run=every_run)
+        stopping.wait(timeout)
+        return stopping.jobs
+
+    def stop_soon(self, signal: int | None = None, grace: Duration | None = None, *, every_run: bool = False) -> Stopping:
+        """Start to stop the jobs of the run; returns once the worker has accepted that."""
+        exchange = self._session.connection.ask(stop_request(self.info, signal, grace, every_run=every_run))
+        try:
+            item = self._session.connection.next(exchange, None)
+        except BaseException:
+            self._session.connection.forget(exchange)
+            raise
+        if not isinstance(item, request_pb2.Reply) or not item.HasField("acknowledged"):
+            raise Refused(Code.INTERNAL, "the worker did not acknowledge the stop")
+        return Stopping(self._session, exchange, item.acknowledged.jobs)
+
+    def send_signal(self, signal: int) -> int:
+        """Send a signal to all processes of the jobs of the run, and return how many jobs have received it."""
+        return self._done(request_pb2.Request(signal=request_pb2.Signal(selection=selection(self.info), signal=signal)))
+
+    def pause(self, *, every_run: bool = False) -> int:
+        """Suspend the jobs of the run that run now, and return how many; returns when they are suspended."""
+        return self._done(request_pb2.Request(pause=request_pb2.Pause(selection=selection(self.info, every_run=every_run))))
+
+    def resume(self, *, every_run: bool = False) -> int:
+        """Continue the paused jobs of the run, and return how many of its jobs run."""
+        return self._done(request_pb2.Request(resume=request_pb2.Resume(selection=selection(self.info, every_run=every_run))))
+
+    def forget(self, *, older_than: Duration | None = None, dry_run: bool = False) -> Forgotten:
+        """Remove the jobs of the run, with their logs, and return how many. Their ids are never run again.
+
+        `older_than`: only those that ended at least so long ago. `dry_run`: only count them.
+
+        Raises `Refused(FAILED_PRECONDITION)` if one has not ended, unless one of the two is given.
+        """
+        request = forget_request(selection(self.info), older_than, dry_run=dry_run)
+        return forgotten([self._session.reply(request, "forget").forget])
+
+    def _done(self, request: request_pb2.Request) -> int:
+        return self._session.reply(request, "done").done.jobs

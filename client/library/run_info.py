@@ -1,0 +1,117 @@
+"""What is known about a run of a batch, and the requests about one. Knows no socket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...schemas.generated import request_pb2
+from ...schemas.naming import format_id
+from ...schemas.refusal import Code, Refused
+from .results import BatchInfo, JobInfo, job_info, moment
+from .specs import Duration, milliseconds
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class FailedJob(NamedTuple):
+    """A job that failed, and the last lines of its stderr, as many as were asked for."""
+
+    job: JobInfo
+    stderr_tail: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run of a batch at one moment: how many of its jobs wait, run (or are being stopped), and ended; without those that were forgotten.
+
+    `ok` counts those that exited with 0 and whose output is complete. Times are in microseconds UTC: when the first job was queued, and
+    when the last one ended, which is 0 while one waits or runs. `longest`: jobs that ran longest. `failures`: failed jobs, oldest first.
+    """
+
+    batch: BatchInfo
+    owner: bytes
+    owner_name: str
+    queued: int
+    running: int
+    ok: int
+    failed: int
+    queued_at_us: int
+    ended_at_us: int
+    longest: Sequence[JobInfo] = ()
+    failures: Sequence[FailedJob] = ()
+
+    @property
+    def id(self) -> str:
+        """The id of the run as text."""
+        return format_id(self.batch.id)
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs it has."""
+        return self.queued + self.running + self.ok + self.failed
+
+    @property
+    def queued_at(self) -> datetime | None:
+        """The time when its first job was accepted."""
+        return moment(self.queued_at_us)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """The time when its last job ended; None while one waits or runs."""
+        return moment(self.ended_at_us)
+
+
+def run_info(message: request_pb2.QueryRunReply) -> RunInfo:
+    """Return a run that came over the wire."""
+    run = message.run
+    return RunInfo(
+        batch=BatchInfo(run.batch.id, run.batch.name, run.batch.parallel),
+        owner=run.owner,
+        owner_name=run.owner_name,
+        queued=run.queued,
+        running=run.running,
+        ok=run.ok,
+        failed=run.failed,
+        queued_at_us=run.queued_at_us,
+        ended_at_us=run.ended_at_us,
+        longest=tuple(map(job_info, message.longest)),
+        failures=tuple(FailedJob(job_info(one.job), one.stderr_tail) for one in message.failures),
+    )
+
+
+def query(
+    name: str, *, owner: bytes = b"", longest: int = 0, failures: int = 0, tail_lines: int = 0, until_ended: bool = False
+) -> request_pb2.Request:
+    """Return a query for a run.
+
+    Raises `Refused(INVALID_ARGUMENT)` for a name that is not Unicode.
+    """
+    wanted = request_pb2.QueryRun(owner=owner, longest=longest, failures=failures, tail_lines=tail_lines, until_ended=until_ended)
+    try:
+        wanted.name = name
+    except ValueError as error:
+        raise Refused(Code.INVALID_ARGUMENT, f"no batch can have this name: {error}") from None
+    return request_pb2.Request(query_run=wanted)
+
+
+def selection(run: RunInfo, *, every_run: bool = False) -> request_pb2.Selection:
+    """Return what selects the jobs of a run; with `every_run` those of all runs of its batch."""
+    if every_run and run.batch.name:
+        return request_pb2.Selection(owner=run.owner, batch_name=run.batch.name)
+    return request_pb2.Selection(owner=run.owner, batch=run.batch.id)
+
+
+def stop_request(run: RunInfo, signal: int | None, grace: Duration | None, *, every_run: bool) -> request_pb2.Request:
+    """Return the request that stops the jobs of a run."""
+    stop = request_pb2.Stop(selection=selection(run, every_run=every_run), signal=signal or 0, grace_ms=milliseconds(grace))
+    return request_pb2.Request(stop=stop)
+
+
+def forget_request(selected: request_pb2.Selection, older_than: Duration | None, *, dry_run: bool) -> request_pb2.Request:
+    """Return the request that forgets what is selected and ended at least so long ago."""
+    ago_ms = milliseconds(older_than)
+    ended_ago_us = None if ago_ms is None else ago_ms * 1000
+    return request_pb2.Request(forget=request_pb2.Forget(selection=selected, ended_ago_us=ended_ago_us, dry_run=dry_run))
