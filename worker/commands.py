@@ -116,10 +116,10 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         raise Refused(
             Code.NOT_FOUND, f"no worker is running for {folder}", "jobwire run starts your own; jobwire worker run starts one for others"
         )
-    found["free_bytes"] = free_bytes(folder)
+    found["disk_free_bytes"] = free_bytes(folder)
     jobs = unfinished(folder / layout.STORE)
-    running = sum(job.pid > 0 for job in jobs)
-    found["jobs"] = {"running": running, "queued": len(jobs) - running}
+    found["running"] = sum(job.pid > 0 for job in jobs)
+    found["queued"] = len(jobs) - found["running"]
     found["roster_problem"] = _roster_problem(Path(found["roster"]))
     if as_json:
         typer.echo(json.dumps(found))
@@ -133,8 +133,8 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         "key": found["key"],
         "state": found["state"],
         "roster": f"BROKEN: {problem}; the previous roster stays in force" if (problem := found["roster_problem"]) else found["roster"],
-        "slots": f"{found['slots']}, jobs running: {found['jobs']['running']}, queued: {found['jobs']['queued']}",
-        "disk": f"{format_size(found['free_bytes'])} free",
+        "slots": f"{found['slots']}, jobs running: {found['running']}, queued: {found['queued']}",
+        "disk": f"{format_size(found['disk_free_bytes'])} free",
         "supervisor": f"pid {found['supervisor_pid']}, keeper pid {found['keeper_pid']}",
         "containment": containment,
     }

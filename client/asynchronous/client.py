@@ -26,6 +26,7 @@ from ..library.events import make_filter
 from ..library.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
 from ..library.run_info import forget_request, query, run_info
 from ..library.specs import Duration, JobOptions, Text, args_of, as_spec, job_spec, make_id, seconds
+from ..library.status import WorkerStatus, read_status, status_request
 from ..library.text_mode import text_mode
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
 from .batch_run import AsyncBatchRun
@@ -351,8 +352,15 @@ class AsyncClient:
 
     # --- the rest
 
+    async def status(self) -> WorkerStatus:
+        """Return how the worker is now, and who this client is there."""
+        hello = await self.hello()
+        request = status_request(hello)
+        answer = None if request is None else await self._session.reply(request, "status")
+        return read_status(self.connection.endpoint, hello, answer)
+
     async def hello(self) -> request_pb2.HelloReply:
-        """Return what the worker says about itself."""
+        """Return the greeting of the worker, as the protocol has it."""
         await self.connection.open()
         return await self.connection.hello()
 

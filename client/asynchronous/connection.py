@@ -67,6 +67,12 @@ class AsyncConnection:
         return self._traffic.conversation.greeted
 
     @property
+    def endpoint(self) -> str:
+        """The endpoint of the worker; another one after the worker was revived at it."""
+        self._check()
+        return self._traffic.endpoint
+
+    @property
     def owner(self) -> bytes:
         """The public key of this client."""
         return self._found.identity.public

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .completed_job import CompletedJob, CompletedTextJob
     from .events import EventStream
     from .results import BatchInfo, EventCursor, Forgotten, JobInfo
+    from .status import WorkerStatus
 
 _PRIVATE_TIMEOUT_SECONDS = 30.0
 
@@ -418,8 +419,16 @@ class Client:
 
     # --- the rest
 
+    def status(self) -> WorkerStatus:
+        """Return how the worker is now, and who this client is there."""
+        from .status import read_status, status_request  # noqa: PLC0415 -- a command that runs a job need not wait for it
+
+        hello = self.hello()
+        request = status_request(hello)
+        return read_status(self.connection.endpoint, hello, None if request is None else self.connection.call(request))
+
     def hello(self) -> request_pb2.HelloReply:
-        """Return what the worker says about itself."""
+        """Return the greeting of the worker, as the protocol has it."""
         return self.connection.hello()
 
     def pump(self, deadline: float | None = None, wake_fds: Sequence[int] = ()) -> bool:

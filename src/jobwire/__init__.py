@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .client.library.results import BatchInfo, Event, EventCursor, Forgotten, JobInfo
     from .client.library.run_info import FailedJob, RunInfo
     from .client.library.specs import job_spec
+    from .client.library.status import WorkerStatus
     from .schemas.job import EventKind, JobTime, Outcome, OutcomeKind, Pick, State
     from .schemas.refusal import Code, Refused
     from .schemas.spec import JobSpec
@@ -68,6 +69,7 @@ __all__ = [
     "State",
     "Stopping",
     "TextJobOutput",
+    "WorkerStatus",
     "__version__",
     "job_spec",
 ]
@@ -89,6 +91,7 @@ _HOMES = {
     "client.library.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobInfo"),
     "client.library.run_info": ("FailedJob", "RunInfo"),
     "client.library.specs": ("job_spec",),
+    "client.library.status": ("WorkerStatus",),
     "schemas.job": ("EventKind", "JobTime", "Outcome", "OutcomeKind", "Pick", "State"),
     "schemas.refusal": ("Code", "Refused"),
     "schemas.spec": ("JobSpec",),

@@ -5,14 +5,12 @@ from __future__ import annotations
 import typer
 
 from ....keys.user_folders import worker_folder
-from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
 from ...config.contexts import EMBEDDED
-from ...library.client import Client
 from ..arguments import Json
 from ..chosen_context import client, context_name
 from ..terminal.screen import say, write, write_json
-from .lines import FEATURE, describe, record
+from .lines import describe, record
 
 _COLUMN = 13
 
@@ -28,26 +26,14 @@ def status(ctx: typer.Context, json: Json = False) -> None:
     if name == EMBEDDED:
         demand_running()
     with client(ctx) as connected:
-        hello, found = ask(connected)
-        endpoint = connected.connection.endpoint
+        found = connected.status()
     if json:
-        write_json(record(name, endpoint, hello, found))
+        write_json(record(name, found))
         return
-    for what, value in describe(name, endpoint, hello, found):
+    for what, value in describe(name, found):
         write(f"{what:<{_COLUMN}}{value}")
-    if found is None:
+    if found.running is None:
         say("the worker is older and tells no more; have it upgraded")
-
-
-def ask(connected: Client) -> tuple[request_pb2.HelloReply, request_pb2.StatusReply | None]:
-    """Return what the worker says about itself; its status is None if it is too old for that."""
-    hello = connected.connection.hello()
-    if FEATURE not in hello.features:
-        return hello, None
-    reply = connected.connection.call(request_pb2.Request(status=request_pb2.Status()))
-    if not isinstance(reply, request_pb2.Reply) or not reply.HasField("status"):
-        raise Refused(Code.INTERNAL, "the worker did not answer with its status")
-    return hello, reply.status
 
 
 def demand_running() -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+
 import pytest
 from daemons import Worker, wait_until
 from home import Home
+
+from jobwire import AsyncClient, WorkerStatus
 
 
 def test_a_member_learns_how_busy_the_worker_is_and_who_they_are_there(home: Home) -> None:
@@ -40,6 +45,25 @@ def test_a_broken_roster_is_shouted_at_admins_until_it_is_fixed(own_home: Home, 
     wait_until(lambda: not own_home.jobwire("status").stderr, "the worker has read it")
     assert b"in force" in own_home.jobwire("status").stdout
     assert own_home.records("worker", "status", *state)[0]["roster_problem"] is None
+
+
+def test_near_and_far_and_to_programs_the_same_things_have_the_same_names(own_home: Home, worker: Worker) -> None:
+    [far] = own_home.records("status")
+    [near] = own_home.records("worker", "status", "--state", str(worker.state))
+    shared = {"endpoint", "key", "version", "slots", "running", "queued", "disk_free_bytes", "roster_problem"}
+    assert far.keys() & near.keys() == shared
+    assert all(far[name] == near[name] for name in shared - {"disk_free_bytes"})
+
+    async def ask() -> WorkerStatus:
+        async with AsyncClient.connect(worker.endpoint, worker.public, worker.admin) as client:
+            return await client.status()
+
+    with worker.client() as client:
+        for said in (client.status(), asyncio.run(ask())):
+            assert {field.name for field in dataclasses.fields(said)} - {"up"} == far.keys() - {"context", "up_us"}
+            assert (said.name, said.role, said.members) == ("admin", "admin", far["members"])
+            assert said.key == worker.public
+            assert said.up
 
 
 def test_a_private_worker_that_is_not_running_is_not_started(empty_home: Home) -> None:

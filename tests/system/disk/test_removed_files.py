@@ -36,7 +36,7 @@ def test_a_worker_whose_lock_was_removed_stays_the_only_one(worker: Worker) -> N
     wait_until(lambda: (worker.state / "lock").exists() and (worker.state / "worker.json").exists(), "they are made again")
     assert worker.described()["pid"] == worker.description["pid"]
     assert f"pid {worker.description['pid']}" in worker.refusal()
-    assert json.loads(worker.command("status", "--json").stdout)["jobs"]["running"] == 1
+    assert json.loads(worker.command("status", "--json").stdout)["running"] == 1
     assert is_alive(pid)
 
 

@@ -1,5 +1,11 @@
+import json
+
+import pytest
+
 from jobwire.client.cli.status.lines import describe, record
+from jobwire.client.library.status import WorkerStatus, read_status, status_request
 from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.refusal import Refused
 
 HELLO = request_pb2.HelloReply(
     kind="worker",
@@ -12,8 +18,13 @@ HELLO = request_pb2.HelloReply(
 )
 
 
+def told(**fields: object) -> WorkerStatus:
+    answer = request_pb2.Reply(status=request_pb2.StatusReply(**fields))  # type: ignore[arg-type] # reason: any field
+    return read_status("tcp://lab:1", HELLO, answer)
+
+
 def lines(**fields: object) -> dict[str, str]:
-    return dict(describe("lab", "tcp://lab:1", HELLO, request_pb2.StatusReply(**fields)))  # type: ignore[arg-type] # reason: any field
+    return dict(describe("lab", told(**fields)))
 
 
 def test_a_busy_worker_says_whose_jobs_it_runs_and_what_it_lacks() -> None:
@@ -33,14 +44,15 @@ def test_what_is_not_known_is_left_out_and_null() -> None:
     assert said["slots"] == "8, jobs running: 0, queued: 0"
     assert said["roster"] == "in force, 2 members"
     assert not said.keys() & {"load", "disk", "new jobs"}
-    written = record("lab", "tcp://lab:1", HELLO, request_pb2.StatusReply())
+    written = record("lab", told(up_us=5))
     assert written["load"] is None
     assert written["disk_free_bytes"] is None
-    assert written["running"] == 0
+    assert (written["running"], written["up_us"], written["version"]) == (0, 5, "9")
+    json.dumps(written)
 
 
 def test_a_full_disk_has_zero_bytes_free_and_not_null() -> None:
-    assert record("lab", "", HELLO, request_pb2.StatusReply(disk_bytes=5))["disk_free_bytes"] == 0
+    assert record("lab", told(disk_bytes=5))["disk_free_bytes"] == 0
     assert lines(disk_bytes=1 << 30)["disk"] == "0 bytes free of 1 GiB"
 
 
@@ -49,6 +61,16 @@ def test_a_broken_roster_is_shouted() -> None:
 
 
 def test_an_older_worker_tells_what_its_greeting_says() -> None:
-    said = dict(describe("lab", "tcp://lab:1", HELLO, None))
+    said = dict(describe("lab", read_status("tcp://lab:1", HELLO, None)))
     assert said == {"context": "lab, tcp://lab:1", "worker": "jobwire 9 on lab", "you": "laptop, role submitter", "slots": "8"}
-    assert record("lab", "", HELLO, None)["running"] is None
+    assert record("lab", read_status("", HELLO, None))["running"] is None
+
+
+def test_a_worker_is_asked_only_if_it_understands_and_must_answer_that() -> None:
+    assert status_request(HELLO) is None
+    able = request_pb2.HelloReply(features=["status"])
+    asked = status_request(able)
+    assert asked is not None
+    assert asked.HasField("status")
+    with pytest.raises(Refused, match="did not answer with its status"):
+        read_status("", able, request_pb2.Reply())

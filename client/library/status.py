@@ -1,0 +1,95 @@
+"""How a worker is, and who one is there, as it says itself. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+
+FEATURE = "status"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStatus:
+    """How a worker and its machine are at a moment, and who you are there. None: it does not tell, or is too old to.
+
+    `key`: its public key, 32 bytes. `name`, `role`, `rights`: yours in its roster. `running` and `queued` count the jobs of everybody,
+    `your_running` and `your_queued` your own. `load`: averages over 1, 5 and 15 minutes. `disk_free_bytes`, `disk_bytes`: of the disk of
+    its state folder. `refuses`: why it takes no new jobs. `members`: how many its roster has; `roster_problem`: why the roster's file is
+    not in force. The latter two are told to an admin; any member learns that there is a problem.
+    """
+
+    endpoint: str
+    key: bytes
+    kind: str
+    version: str
+    host: str
+    name: str
+    role: str
+    rights: tuple[str, ...] | None = None
+    slots: int
+    running: int | None = None
+    queued: int | None = None
+    your_running: int | None = None
+    your_queued: int | None = None
+    up: timedelta | None = None
+    load: tuple[float, ...] | None = None
+    cpus: int | None = None
+    disk_free_bytes: int | None = None
+    disk_bytes: int | None = None
+    refuses: str | None = None
+    members: int | None = None
+    roster_problem: str | None = None
+
+
+def status_request(hello: request_pb2.HelloReply) -> request_pb2.Request | None:
+    """Return what to ask a worker; None if it is too old, and tells only what its greeting says."""
+    return request_pb2.Request(status=request_pb2.Status()) if FEATURE in hello.features else None
+
+
+def read_status(endpoint: str, hello: request_pb2.HelloReply, answer: object) -> WorkerStatus:
+    """Return what a worker says about itself; `answer`: to `status_request`, None if it was not asked.
+
+    Raises Refused(INTERNAL) if it answered something else.
+    """
+    version = hello.software.removeprefix("jobwire ")
+    if answer is None:
+        return WorkerStatus(
+            endpoint=endpoint,
+            key=hello.daemon,
+            kind=hello.kind,
+            version=version,
+            host=hello.host,
+            name=hello.your_name,
+            role=hello.your_role,
+            slots=hello.slots,
+            roster_problem=hello.roster_problem or None,
+        )
+    if not isinstance(answer, request_pb2.Reply) or not answer.HasField("status"):
+        raise Refused(Code.INTERNAL, "the worker did not answer with its status")
+    said = answer.status
+    return WorkerStatus(
+        endpoint=endpoint,
+        key=hello.daemon,
+        kind=hello.kind,
+        version=version,
+        host=hello.host,
+        name=hello.your_name,
+        role=hello.your_role,
+        rights=tuple(said.rights),
+        slots=hello.slots,
+        running=said.running,
+        queued=said.queued,
+        your_running=said.your_running,
+        your_queued=said.your_queued,
+        up=timedelta(microseconds=said.up_us),
+        load=tuple(said.load) or None,
+        cpus=said.cpus or None,
+        disk_free_bytes=said.disk_free_bytes if said.disk_bytes else None,
+        disk_bytes=said.disk_bytes or None,
+        refuses=said.refuses or None,
+        members=said.members or None,
+        roster_problem=said.roster_problem or None,
+    )
