@@ -189,7 +189,6 @@ class Connections:
         if not cookie:
             # It has ended already; the monitor reports that next.
             return
-        slow_down(descriptor, cookie, WAITING_BUFFER_BYTES)
         now = time.monotonic()
         connection = Connection(descriptor, cookie, now, network, looked_at=now)
         self._by_descriptor[descriptor] = self._strangers[descriptor] = connection
@@ -201,6 +200,8 @@ class Connections:
         if not self._make_room(connection):
             return
         self._let_in(self._gate.arrive(connection.network, connection, now))
+        if not connection.let_in:
+            slow_down(descriptor, cookie, WAITING_BUFFER_BYTES)
         self._set_patience()
 
     def _let_in(self, admitted: list[Connection]) -> None:
