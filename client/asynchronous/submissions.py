@@ -152,3 +152,9 @@ class Submissions:
         finally:
             output.close()
         return job.completed(output.stdout, output.stderr)
+
+
+def check_most(max_workers: int | None) -> None:
+    """Raise ValueError if so many jobs cannot run at once; None: as many as the worker runs."""
+    if max_workers is not None and max_workers <= 0:
+        raise ValueError(f"max_workers must be at least 1, not {max_workers}")

@@ -10,10 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .client.asynchronous.batch_run import AsyncBatchRun, AsyncStopping
     from .client.asynchronous.client import AsyncClient
-    from .client.asynchronous.executors import AsyncJobExecutor, JobExecutor, JobFuture
     from .client.asynchronous.events import AsyncCursorTooOld, AsyncEventStream
     from .client.asynchronous.job import AsyncJob
+    from .client.asynchronous.loop_executor import AsyncJobExecutor
     from .client.asynchronous.output import AsyncJobOutput, AsyncTextJobOutput
+    from .client.asynchronous.thread_executor import JobExecutor, JobFuture
     from .client.library.batch_run import BatchRun, Stopping
     from .client.library.client import Client
     from .client.library.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
@@ -78,7 +79,8 @@ __all__ = [
 _HOMES = {
     "client.asynchronous.batch_run": ("AsyncBatchRun", "AsyncStopping"),
     "client.asynchronous.client": ("AsyncClient",),
-    "client.asynchronous.executors": ("AsyncJobExecutor", "JobExecutor", "JobFuture"),
+    "client.asynchronous.loop_executor": ("AsyncJobExecutor",),
+    "client.asynchronous.thread_executor": ("JobExecutor", "JobFuture"),
     "client.asynchronous.events": ("AsyncCursorTooOld", "AsyncEventStream"),
     "client.asynchronous.job": ("AsyncJob",),
     "client.asynchronous.output": ("AsyncJobOutput", "AsyncTextJobOutput"),
