@@ -7,17 +7,23 @@ from collections.abc import Iterable
 _COPY = "copying files is not available yet: use scp or rsync; --stdin FILE gives a job its input, jobwire logs writes its output"
 _AGAIN = "it is called jobwire rerun"
 _DROP = "jobwire stop ends a job, jobwire forget drops one that has ended"
+_DROP_ALL = "jobwire forget --all-ended drops jobs that have ended"
 
 # The words of other tools for what jobwire does, or does not do yet.
 COMMANDS = {
     "jobwire add": "it is called jobwire submit",
     "jobwire attach": "it is not available yet; jobwire logs -f follows the output of a job",
+    "jobwire bg": "jobwire submit runs a command in the background",
     "jobwire cancel": "it is called jobwire stop",
+    "jobwire clean": _DROP_ALL,
     "jobwire cp": _COPY,
     "jobwire daemon": "it is called jobwire worker run",
+    "jobwire enqueue": "it is called jobwire submit",
+    "jobwire edit": "a job cannot be changed: stop it and submit it again",
     "jobwire exec": "it is called jobwire run",
     "jobwire follow": "it is called jobwire logs -f",
     "jobwire get": _COPY,
+    "jobwire group": "there are no groups: jobwire batch --parallel N limits how many jobs of a run run at once",
     "jobwire history": "it is called jobwire list -a",
     "jobwire info": "jobwire show shows a job, jobwire status the worker in use",
     "jobwire init": "there is nothing to set up: jobwire run starts your own worker, jobwire keys new makes a key",
@@ -27,18 +33,25 @@ COMMANDS = {
     "jobwire log": "it is called jobwire logs",
     "jobwire login": "there are no logins: jobwire keys show prints your key, jobwire context add adds a worker that lets it in",
     "jobwire ls": "it is called jobwire list",
+    "jobwire nohup": "jobwire submit runs a command in the background",
+    "jobwire parallel": "jobwire batch --parallel N limits a run, jobwire worker run --slots N a worker",
+    "jobwire prune": _DROP_ALL,
     "jobwire put": _COPY,
     "jobwire queue": "it is called jobwire list",
     "jobwire remove": _DROP,
     "jobwire restart": _AGAIN,
     "jobwire retry": _AGAIN,
     "jobwire rm": _DROP,
+    "jobwire sacct": "it is called jobwire list -a",
     "jobwire sbatch": "it is called jobwire submit, or jobwire batch for many jobs",
     "jobwire scancel": "it is called jobwire stop",
+    "jobwire scontrol": "jobwire show shows a job",
+    "jobwire sinfo": "it is called jobwire status",
     "jobwire squeue": "it is called jobwire list",
     "jobwire srun": "it is called jobwire run",
     "jobwire start": "jobwire submit submits a job, jobwire worker run starts a worker",
     "jobwire suspend": "it is called jobwire pause",
+    "jobwire system": "jobwire status shows the worker in use, jobwire forget --all-ended drops jobs that have ended",
     "jobwire tail": "it is called jobwire logs --tail N; jobwire logs -f follows the output",
     "jobwire top": "it is called jobwire list --watch",
     "jobwire version": "it is called jobwire --version",
@@ -63,11 +76,21 @@ _PROCESSORS = "limits on processors are not available yet; use taskset in the co
 _LATER = "starting a job after another one is not available yet; wait for that one first with jobwire wait"
 _DIR = "it is called --dir"
 _OUTPUT = "the output of a job is always kept; jobwire logs writes it"
+_FILES = "a job sees the files of the worker's machine as they are there"
+_NODES = "a job runs on one machine"
 _AS_USER = "jobs as another user are not available yet: they run as the user who runs the worker"
 
 OF_A_JOB = {
     "-d": "jobwire submit returns at once",
     "-i": "a job has no terminal; --stdin - passes standard input on",
+    "-J": "it is called --name",
+    "-N": _NODES,
+    "-c": _PROCESSORS,
+    "-o": _OUTPUT,
+    "-p": "a job uses the network of the worker's machine as it is",
+    "-u": _AS_USER,
+    "-v": _FILES,
+    "-w": _DIR,
     "--after": _LATER,
     "--array": "job arrays are not available yet; use jobwire batch",
     "--chdir": _DIR,
@@ -83,10 +106,14 @@ OF_A_JOB = {
     "--job-name": "it is called --name",
     "--mem": _MEMORY,
     "--memory": _MEMORY,
+    "--mount": _FILES,
     "--nice": "priorities are not available yet; use nice in the command",
+    "--nodes": _NODES,
     "--ntasks": _PROCESSORS,
     "--output": _OUTPUT,
     "--priority": "priorities are not available yet; use nice in the command",
+    "--publish": "a job uses the network of the worker's machine as it is",
+    "--restart": "retries are not available yet; jobwire rerun runs a job again",
     "--retries": "retries are not available yet; jobwire rerun runs a job again",
     "--retry": "retries are not available yet; jobwire rerun runs a job again",
     "--rm": "a job is kept with its output; jobwire forget removes it",
@@ -98,8 +125,10 @@ OF_A_JOB = {
     "--timeout": "it is called --time-limit",
     "--uid": _AS_USER,
     "--user": _AS_USER,
+    "--volume": _FILES,
     "--workdir": _DIR,
     "--working-directory": _DIR,
+    "--wrap": "write the shell as the program: sh -c '...'",
 }
 OF_ALL = {
     "-V": "it is called jobwire --version",
@@ -108,6 +137,29 @@ OF_ALL = {
     "--context": "the option comes before the command: jobwire --context NAME",
 }
 _SUBMITS = {"jobwire run", "jobwire submit"}
+_LIST = {
+    "-f": "jobwire list has an option for each filter: --state, --name, --label, --user",
+    "-q": "--columns id prints only ids",
+    "-u": "it is called --user",
+    "--filter": "jobwire list has an option for each filter: --state, --name, --label, --user",
+    "--format": "--columns chooses columns, --json prints everything",
+    "--quiet": "--columns id prints only ids",
+}
+# Of one command each.
+OF_A_COMMAND = {
+    "jobwire batch": {"-j": "it is called --parallel", "--jobs": "it is called --parallel"},
+    "jobwire events": {"--since": "it is called --from, with the cursor of an event or start"},
+    "jobwire forget": {"-f": "forget does not ask", "--all": "it is called --all-ended", "--force": "forget does not ask"},
+    "jobwire list": _LIST,
+    "jobwire logs": {
+        "-n": "it is called --tail",
+        "-t": "times of lines are not available yet",
+        "--since": "times of lines are not available yet",
+        "--timestamps": "times of lines are not available yet",
+    },
+    "jobwire ps": _LIST,
+    "jobwire stop": {"-t": "it is called --grace", "-s": "it is called --signal", "--time": "it is called --grace"},
+}
 
 # Never suggested: following a suggestion must not end a job.
 DESTRUCTIVE = {"stop", "signal", "forget", "rm", "--now"}
@@ -122,8 +174,8 @@ def command_hint(path: str, typed: str, known: Iterable[str]) -> str:
 def option_hint(path: str, typed: str, known: Iterable[str]) -> str:
     """Return what to type instead of an unknown option; empty if nothing is near."""
     name, known = typed.partition("=")[0], tuple(known)
-    of_a_job = OF_A_JOB.get(name) if path in _SUBMITS else None
-    return of_a_job or (OF_ALL.get(name, "") if name not in known else "") or _did_you_mean(name, known)
+    of_it = (OF_A_JOB if path in _SUBMITS else OF_A_COMMAND.get(path, {})).get(name)
+    return of_it or (OF_ALL.get(name, "") if name not in known else "") or _did_you_mean(name, known)
 
 
 def _did_you_mean(typed: str, known: Iterable[str]) -> str:

@@ -38,9 +38,11 @@ def path_advice(spec: JobSpec, outcome: Outcome, caller: Mapping[str, str], find
     `caller`: the variables of this shell. `is_here`: the worker runs on this machine, where programs have the same paths. `last_lines` is
     called only if what they say matters.
     """
+    program = to_text(spec.argv[0])
+    if len(spec.argv) == 1 and " " in program.strip() and outcome.exit_status == NOT_FOUND:
+        return "the quotes make one word of it: leave them out, or have a shell read it: sh -c '...'"
     if any(name == b"PATH" for name, _ in spec.environment):
         return ""
-    program = to_text(spec.argv[0])
     is_missing = outcome.kind is OutcomeKind.FAILED_TO_START and outcome.exit_status == NOT_FOUND and "/" not in program
     if not is_here:
         return "to search other folders of that machine: -e PATH=/FOLDER:/usr/bin:/bin" if is_missing else ""

@@ -58,6 +58,12 @@ def test_nothing_is_said_about_other_ends(outcome: Outcome) -> None:
     assert advice(outcome, "python", VENV, is_here=False) == ""
 
 
+def test_a_command_line_in_quotes_is_explained_near_and_far() -> None:
+    said = "the quotes make one word of it: leave them out, or have a shell read it: sh -c '...'"
+    assert advice(MISSING, "echo hi", {}) == advice(MISSING, "echo hi", {}, is_here=False) == said
+    assert advice(MISSING, "ls -l", VENV, PATH="/x") == said
+
+
 def test_nothing_is_said_to_who_set_the_path_or_wrote_a_path() -> None:
     for outcome in (MISSING, EXITED_1, EXITED_127):
         assert advice(outcome, "python", VENV, PATH="/usr/bin") == ""

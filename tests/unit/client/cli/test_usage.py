@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from jobwire.client.cli.main import VERBS, command_line, load, module_of
-from jobwire.client.cli.other_words import COMMANDS, DESTRUCTIVE, OF_A_JOB, OF_ALL, command_hint, option_hint
+from jobwire.client.cli.other_words import COMMANDS, DESTRUCTIVE, OF_A_COMMAND, OF_A_JOB, OF_ALL, command_hint, option_hint
 from jobwire.client.config.contexts import list_contexts
 from jobwire.keys.identity import format_public, from_seed
 
@@ -173,7 +173,8 @@ def test_every_word_of_another_tool_leads_to_commands_and_options_that_there_are
     for words in COMMANDS:
         _, *path = words.split()
         assert path[-1] not in (VERBS if len(path) == 1 else load(path[0]).commands), words
-    for meant in (*COMMANDS.values(), *OF_A_JOB.values(), *OF_ALL.values()):
+    of_commands = [meant for words in OF_A_COMMAND.values() for meant in words.values()]
+    for meant in (*COMMANDS.values(), *OF_A_JOB.values(), *OF_ALL.values(), *of_commands):
         for verb, part in re.findall(r"jobwire (\w+)(?: (\w+))?", meant):
             assert verb in VERBS, meant
             assert not hasattr(load(verb), "commands") or part in load(verb).commands, meant
@@ -181,6 +182,12 @@ def test_every_word_of_another_tool_leads_to_commands_and_options_that_there_are
     assert not flags & set(OF_A_JOB)
     for meant in OF_A_JOB.values():
         assert set(re.findall(r"called (--[\w-]+)", meant)) <= flags, meant
+    for path, others in OF_A_COMMAND.items():
+        its_own = {flag for param in load(path.removeprefix("jobwire ")).params for flag in param.opts}
+        assert not its_own & set(others), path
+        for word, meant in others.items():
+            assert set(re.findall(r"(?:called |^)(--[\w-]+)", meant)) <= its_own, meant
+            assert option_hint(path, word, its_own) == meant
 
 
 def test_the_usage_line_reads_as_in_other_manuals(capsys: pytest.CaptureFixture[str]) -> None:
