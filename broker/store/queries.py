@@ -103,11 +103,16 @@ class Lookup:
         return self.visible_job(self._names.find(text, typed, member, pick, owner), member)
 
     def runs(self, whose: bytes, run: bytes, name: str) -> list[int] | None:
-        """Return the rows of the runs of batches with this id, or of this name; of one owner, or of all. None: so many have the name."""
+        """Return the rows of the runs of batches with this id, or of this name; of one owner, or of all. None: so many have the name.
+
+        What is the name of none can be the beginning of an id. Raises Refused as `runs.begun_by` does.
+        """
         conditions = [(value, condition) for value, condition in ((whose, "owner = ?"), (run, "id = ?"), (name, "name = ?")) if value]
         where = " AND ".join(condition for _, condition in conditions)
         most = -1 if run else FEW + 1
         rows = self._store.read(f"SELECT row FROM batches WHERE {where} LIMIT {most}", [value for value, _ in conditions])  # noqa: S608 -- our own texts
+        if not rows and not run:
+            return runs.begun_by(self._store.read, whose, name)
         return None if len(rows) == most else [row for (row,) in rows]
 
     def run(self, owner: bytes, run: bytes, name: str) -> Run | None:

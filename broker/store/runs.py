@@ -10,14 +10,19 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from ...schemas.naming import ID_BYTES, format_id, prefix_of
+from ...schemas.refusal import Code, Reason, Refused
 from ..desk.job import BatchRun, RunKey
 from .writes import Change
 
 # Of each run, the jobs that ran longest are known. One that is forgotten leaves a gap.
 MOST_LONGEST = 10
+# Of several that a text can mean.
+_MOST_SHOWN = 5
 
 _COLUMNS = "row, owner, id, name, parallel, jobs, ok, failed, queued_at, ended_at, longest"
 _Execute = Callable[..., sqlite3.Cursor]
+_Read = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 
 
 class Run(NamedTuple):
@@ -71,14 +76,21 @@ def drop_jobs(execute: _Execute, batch: int, oks: Sequence[int]) -> None:
     execute("DELETE FROM batches WHERE row = ? AND jobs <= 0", (batch,))
 
 
-def find(read: Callable[[str, Sequence[object]], list[tuple[Any, ...]]], owner: bytes, run: bytes, name: str) -> Run | None:
-    """Return the run of this id, or the newest run of the batch of this name; of one owner, or (empty) of any. None if there is none."""
+def find(read: _Read, owner: bytes, run: bytes, name: str) -> Run | None:
+    """Return the run of this id, or the newest run of the batch of this name; of one owner, or (empty) of any. None if there is none.
+
+    What is the name of none can be the beginning of an id. Raises Refused as `begun_by` does.
+    """
     conditions = [(value, condition) for value, condition in ((owner, "owner = ?"), (run, "id = ?"), (name, "name = ?")) if value]
     where = " AND ".join(condition for _, condition in conditions)
     rows = read(
         f"SELECT {_COLUMNS} FROM batches WHERE {where} ORDER BY queued_at DESC, row DESC LIMIT 1",  # noqa: S608 -- our own texts
         [value for value, _ in conditions],
     )
+    if not rows and not run:
+        # Of several members that have a run of this id, the first.
+        for number in begun_by(read, owner, name)[:1]:
+            rows = read(f"SELECT {_COLUMNS} FROM batches WHERE row = ?", (number,))  # noqa: S608 -- our own texts
     if not rows:
         return None
     row, whose, batch_id, batch_name, parallel, jobs, ok, failed, queued_at, ended_at, longest = rows[0]
@@ -95,6 +107,25 @@ def find(read: Callable[[str, Sequence[object]], list[tuple[Any, ...]]], owner: 
         ended_at,
         [job for _, job in _read_longest(longest)],
     )
+
+
+def begun_by(read: _Read, owner: bytes, text: str) -> list[int]:
+    """Return the rows of the run whose id begins so; of one owner, or (empty) of any: then several members may have a run of this id.
+
+    Raises Refused(INVALID_ARGUMENT) with the reason AMBIGUOUS if it is the beginning of several ids.
+    """
+    prefix = prefix_of(text)
+    if prefix is None:
+        return []
+    low, high = (bytes.fromhex(prefix.ljust(2 * ID_BYTES, fill)) for fill in "0f")
+    own, values = (" AND owner = ?", [low, high, owner]) if owner else ("", [low, high])
+    rows = read(f"SELECT row, id FROM batches WHERE id BETWEEN ? AND ?{own} LIMIT {_MOST_SHOWN + 1}", values)  # noqa: S608 -- our own texts
+    ids = [format_id(run) for run in dict.fromkeys(run for _, run in rows)]
+    if len(ids) > 1:
+        shown = ", ".join(ids[:_MOST_SHOWN]) + (", ..." if len(ids) > _MOST_SHOWN else "")
+        message = f"{text!r} is the beginning of the ids of several runs: {shown}"
+        raise Refused(Code.INVALID_ARGUMENT, message, "type more of it", reason=Reason.AMBIGUOUS)
+    return [row for row, _ in rows]
 
 
 def _read_longest(text: str) -> list[tuple[int, int]]:

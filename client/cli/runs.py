@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...schemas.naming import parse_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..library.batch_run import BatchRun
 from ..library.client import Client
@@ -42,9 +41,9 @@ def counts(run: RunInfo) -> str:
 
 
 def find_run(client: Client, typed: str, *, longest: int = 0, failures: int = 0, tail_lines: int = 0) -> Run:
-    """Return the run of this id, or the newest run of the batch of this name, with some of its jobs; see `Client.batch_run`.
+    """Return the run of this id or beginning of an id, or the newest run of the batch of this name, with some of its jobs.
 
-    Raises Refused: NOT_FOUND if there is none.
+    `longest`, `failures`, `tail_lines`: see `Client.batch_run`. Raises Refused: NOT_FOUND if there is none.
     """
     try:
         run = client.batch_run(typed, longest=longest, failures=failures, tail_lines=tail_lines)
@@ -52,7 +51,7 @@ def find_run(client: Client, typed: str, *, longest: int = 0, failures: int = 0,
         if refused.code is Code.NOT_FOUND:
             raise no_such_batch(typed) from None
         raise
-    return Run(run, by_name=not _is_id(typed.rpartition("/")[2]))
+    return Run(run, by_name=run.info.batch.name == typed.rpartition("/")[2])
 
 
 def no_such_batch(typed: str) -> Refused:
@@ -69,11 +68,3 @@ def jobs_of(client: Client, run: Run) -> Iterator[JobInfo]:
 def title_of_all(run: Run) -> str:
     """Return what a command is about that means all runs of a batch if that was named."""
     return f"batch {run.info.batch.name}" if run.by_name else str(run)
-
-
-def _is_id(typed: str) -> bool:
-    try:
-        parse_id(typed)
-    except ValueError:
-        return False
-    return True

@@ -387,7 +387,9 @@ class Client:
         return actions.forget(self._session, [job.key for job in jobs])
 
     def batch_run(self, name: str, *, longest: int = 0, failures: int = 0, tail_lines: int = 0) -> BatchRun:
-        """Return the run of this id, or the newest run of the batch of this name: one's own, if there is any; after `OWNER/` a member's.
+        """Return the run of this id or beginning of an id, or the newest run of the batch of this name.
+
+        It is one's own, if there is any; after `OWNER/` a member's.
 
         `longest`, `failures`: with so many of the jobs that ran longest, and of the failed ones, these with so many last lines of stderr.
 

@@ -22,6 +22,8 @@ from jobwire.broker.store.selection import ALIVE, EVERY_STATE, Place, Selection,
 from jobwire.broker.store.store import Row, Store
 from jobwire.schemas.generated import job_pb2
 from jobwire.schemas.job import JobTime, State
+from jobwire.schemas.naming import format_id
+from jobwire.schemas.refusal import Reason, Refused
 
 OWNERS = (b"a" * 32, b"b" * 32)
 NAMES = ("", "build", "test")
@@ -218,6 +220,14 @@ def test_of_a_batch_with_very_many_runs_the_jobs_are_found_by_its_name(connectio
     assert lookup.runs(OWNERS[1], b"", "nightly") == []
     assert lookup.runs(OWNERS[0], rows[4][2], "nightly") == [5]
     assert lookup.runs(b"", b"", "other") == [most + 1, most + 2]
+    # What names no batch can be the beginning of an id.
+    ids = [row[2].hex() for row in rows]
+    assert lookup.runs(b"", b"", ids[4]) == lookup.runs(OWNERS[0], b"", ids[4]) == [5]
+    assert lookup.runs(OWNERS[1], b"", ids[4]) == []
+    assert lookup.runs(b"", b"", "feed" * 4) == []
+    with pytest.raises(Refused, match=f"is the beginning of the ids of several runs: .*{format_id(rows[0][2])}.*; type") as refused:
+        lookup.runs(b"", b"", ids[0][:8])
+    assert refused.value.reason is Reason.AMBIGUOUS
     assert found(lookup, Selection(batch_name="nightly"), 50) == list(range(1, most + 1))
     assert found(lookup, Selection(batch_name="other", newest_first=True), 50) == [most + 2, most + 1]
     (plan,) = plan_of(connection, selection.Statement("SELECT row FROM batches WHERE owner = ? AND name = ?", (OWNERS[0], "nightly")))
