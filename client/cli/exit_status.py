@@ -7,15 +7,21 @@ and 125 when the worker does not answer or jobwire itself failed.
 
 from __future__ import annotations
 
+from ...schemas.refusal import Code, Refused
 from ...schemas.reserved_statuses import OWN_FAILURE, TIMED_OUT
 
-__all__ = ["DONE", "INTERRUPTED", "MISUSED", "OWN_FAILURE", "READER_GONE", "REFUSED", "TIMED_OUT", "BadInput", "Ending"]
+__all__ = ["DONE", "INTERRUPTED", "MISUSED", "OWN_FAILURE", "READER_GONE", "REFUSED", "TIMED_OUT", "BadInput", "Ending", "is_no_answer"]
 
 DONE = 0
 REFUSED = 1
 MISUSED = 2
 INTERRUPTED = 130
 READER_GONE = 141
+
+
+def is_no_answer(refused: Refused) -> bool:
+    """Return whether the worker did not answer, and would not answer anything else either."""
+    return refused.code in {Code.UNAVAILABLE, Code.UNAUTHENTICATED, Code.INTERNAL}
 
 
 class Ending(Exception):  # noqa: N818 -- not an error

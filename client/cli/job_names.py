@@ -73,7 +73,18 @@ def named(client: Client, names: Iterable[str], one: Callable[[Client, str], Job
 
     Raises Refused as `one` does.
     """
-    return [_named(client, name, one) for name in names]
+    return [find_named(client, name, one) for name in names]
+
+
+def find_named(client: Client, name: str, one: Callable[[Client, str], Job]) -> Named:
+    """Return what a name means: the job, as `one` finds it, or else the run, or the batch's newest run.
+
+    Raises Refused as `one` does.
+    """
+    try:
+        return Named(one(client, name))
+    except Refused as refused:
+        return Named(None, run_instead(client, name, refused))
 
 
 def jobs_named(client: Client, name: str) -> tuple[list[Job], Run | None]:
@@ -81,7 +92,7 @@ def jobs_named(client: Client, name: str) -> tuple[list[Job], Run | None]:
 
     Raises Refused as `one_job` does.
     """
-    job, run = _named(client, name, one_job)
+    job, run = find_named(client, name, one_job)
     if run is None:
         return [job] if job is not None else [], None
     return [client.job_by_key(*info.key) for info in jobs_of(client, run)], run
@@ -138,13 +149,6 @@ def _check(typed: str) -> None:
         parse_typed(typed)
     except ValueError as error:
         raise Refused(Code.INVALID_ARGUMENT, str(error)) from None
-
-
-def _named(client: Client, name: str, one: Callable[[Client, str], Job]) -> Named:
-    try:
-        return Named(one(client, name))
-    except Refused as refused:
-        return Named(None, run_instead(client, name, refused))
 
 
 def run_instead(client: Client, name: str, refused: Refused, *, longest: int = 0, failures: int = 0, tail_lines: int = 0) -> Run:

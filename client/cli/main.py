@@ -31,7 +31,6 @@ from .typer_parts import Misuse, read_misuse, shape_help, take_texts_as_typed
 
 TRACEBACK_VARIABLE = "JOBWIRE_TRACEBACK"
 _DAEMONS = "jobwire.worker"
-_UNREACHABLE = {Code.UNAVAILABLE, Code.UNAUTHENTICATED, Code.INTERNAL}
 
 
 class Verb(NamedTuple):
@@ -201,7 +200,7 @@ def _answer(error: BaseException, arguments: Sequence[str]) -> int:
         case BadInput():
             message, status = str(error), exit_status.MISUSED
         case Refused():
-            message, status = str(error), exit_status.OWN_FAILURE if error.code in _UNREACHABLE else exit_status.REFUSED
+            message, status = str(error), exit_status.OWN_FAILURE if exit_status.is_no_answer(error) else exit_status.REFUSED
         case OSError() if not os.environ.get(TRACEBACK_VARIABLE):
             message = _of_the_system(error)
         case _ if misuse := read_misuse(error):

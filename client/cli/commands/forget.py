@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,13 +9,13 @@ import typer
 from ....schemas.job import Outcome
 from ....schemas.text.durations import parse_age
 from ....schemas.text.sizes import format_size
-from ...library.client import Client
 from ...library.job import Job
 from ...library.results import Forgotten, JobInfo
 from ..arguments import Json, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..job_names import named, only_job, unique
+from ..job_names import Named, find_named, only_job
+from ..one_by_one import OneByOne
 from ..terminal.screen import say, write_json
 from ..terminal.sentences import how_many_jobs
 
@@ -36,7 +35,8 @@ def forget(
 ) -> None:
     """Remove jobs that have ended, with their logs.
 
-    There is no confirmation and no way back. Jobs that are named must have ended. The id of a forgotten job is never run again.
+    There is no confirmation and no way back. Jobs that are named must have ended, and of a run all jobs; what has not is left, and the
+    command exits with 1. The id of a forgotten job is never run again.
     --older-than without jobs implies --all-ended.
     """
     age_ms = understood("--older-than", parse_age, older_than)
@@ -45,29 +45,34 @@ def forget(
     if not names and not all_ended and age_ms is None:
         raise BadInput("name jobs, or use --all-ended or --older-than")
     older_than_seconds = None if age_ms is None else age_ms / 1000
+    each_one = OneByOne()
     with client(ctx) as connected:
         if names:
-            forgotten = _forget_named(connected, names, age_ms, dry_run=dry_run)
+            found = each_one.each(names, lambda name: find_named(connected, name, only_job))
+            done = each_one.each(found, lambda one: _forget(one, age_ms, dry_run=dry_run))
         else:
-            forgotten = connected.forget_ended(older_than=older_than_seconds, dry_run=dry_run)
-    _tell(forgotten, "would be forgotten" if dry_run else "forgotten", json=json)
+            done = [connected.forget_ended(older_than=older_than_seconds, dry_run=dry_run)]
+    if done:
+        forgotten = Forgotten(sum(one.jobs for one in done), sum(one.log_bytes for one in done))
+        _tell(forgotten, "would be forgotten" if dry_run else "forgotten", json=json)
+    each_one.finish()
 
 
-def _forget_named(connected: Client, names: Sequence[str], age_ms: int | None, *, dry_run: bool) -> Forgotten:
-    """Forget jobs and runs; the jobs first, and all of them or none."""
-    found = named(connected, names, only_job)
-    jobs = unique(one.job for one in found if one.job is not None)
-    sums: list[Forgotten] = []
-    if age_ms is not None or dry_run:
-        chosen = {job.key: outcome for job in jobs if (outcome := _ended_before(job, age_ms)) is not None}
-        jobs = [job for job in jobs if job.key in chosen]
-        if dry_run:
-            sums.append(Forgotten(len(chosen), sum(outcome.log_bytes for outcome in chosen.values())))
-    if jobs and not dry_run:
-        sums.append(connected.forget(jobs))
-    older_than = None if age_ms is None else age_ms / 1000
-    sums += [one.run.handle.forget(older_than=older_than, dry_run=dry_run) for one in found if one.run is not None]
-    return Forgotten(sum(one.jobs for one in sums), sum(one.log_bytes for one in sums))
+def _forget(one: Named, age_ms: int | None, *, dry_run: bool) -> Forgotten:
+    """Forget a job or a run.
+
+    Raises Refused if it has not ended, or one of its jobs, unless it may be too young.
+    """
+    if one.run is not None:
+        return one.run.handle.forget(older_than=None if age_ms is None else age_ms / 1000, dry_run=dry_run)
+    if one.job is None:
+        return Forgotten(0, 0)
+    if age_ms is None and not dry_run:
+        return one.job.forget()
+    outcome = _ended_before(one.job, age_ms)
+    if outcome is None:
+        return Forgotten(0, 0)
+    return Forgotten(1, outcome.log_bytes) if dry_run else one.job.forget()
 
 
 def _ended_before(job: Job, age_ms: int | None) -> Outcome | None:

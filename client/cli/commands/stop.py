@@ -7,12 +7,16 @@ from typing import Annotated
 import typer
 
 from ....schemas.naming import short_id
+from ....schemas.refusal import Refused
 from ....schemas.text.durations import parse_duration
 from ...batch.job_options import parse_signal
+from ...library.client import Client
+from ...library.job import Job
 from ..arguments import JobNames, understood
 from ..chosen_context import client
-from ..exit_status import BadInput
-from ..job_names import named, one_unfinished_job, unique
+from ..exit_status import BadInput, is_no_answer
+from ..job_names import find_named, one_unfinished_job, unique
+from ..one_by_one import OneByOne
 from ..runs import title_of_all
 from ..terminal.screen import say
 from ..terminal.sentences import how_it_ended, how_many_jobs
@@ -33,29 +37,28 @@ def stop(
     """Stop jobs and all processes that they started.
 
     Sends each job its stop signal and, after its grace, SIGKILL, and returns when none of its processes is left. A queued job is
-    cancelled. The name or run id of a batch means all its jobs that have not ended.
+    cancelled. The name or run id of a batch means all its jobs that have not ended. A JOB that does not exist does not keep the others
+    from being stopped; the command exits with 1 then.
     """
     if now and grace is not None:
         raise BadInput("--now and --grace cannot be combined; --now means --grace 0")
     number = understood("--signal", parse_signal, signal)
     grace_ms = 0 if now else understood("--grace", parse_duration, grace)
+    grace_seconds = None if grace_ms is None else grace_ms / 1000
     with client(ctx) as connected:
-        grace_seconds = None if grace_ms is None else grace_ms / 1000
-        found = named(connected, names, one_unfinished_job)
+        each_one = OneByOne()
+        found = each_one.each(names, lambda name: find_named(connected, name, one_unfinished_job))
         jobs = unique(one.job for one in found if one.job is not None)
         alive = [job for job in jobs if job.outcome is None]
         for job in jobs:
             if job.outcome is not None:
                 say(f"job {short_id(job.key.id)} has already ended: {how_it_ended(job.outcome)}")
         # All are asked to end before any end is waited for.
-        stops = [
-            (title_of_all(one.run), one.run.handle.stop_soon(number, grace_seconds, every_run=one.run.by_name))
-            for one in found
-            if one.run is not None
-        ]
-        if alive:
-            connected.stop(alive, signal=number, grace=grace_seconds)
-        for job in alive:
+        stops = each_one.each(
+            (one.run for one in found if one.run is not None),
+            lambda run: (title_of_all(run), run.handle.stop_soon(number, grace_seconds, every_run=run.by_name)),
+        )
+        for job in _stop(connected, each_one, alive, number, grace_seconds) if alive else ():
             if job.outcome is not None:
                 say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
         for title, stopping in stops:
@@ -64,3 +67,24 @@ def stop(
                 say(f"{title}: {how_many_jobs(stopping.jobs)} stopped")
             else:
                 say(f"all jobs of {title} have already ended")
+        each_one.finish()
+
+
+def _stop(connected: Client, each_one: OneByOne, jobs: list[Job], signal: int | None, grace: float | None) -> list[Job]:
+    """Stop jobs, all of them with one request, and return those that were stopped."""
+    try:
+        connected.stop(jobs, signal=signal, grace=grace)
+    except Refused as refused:
+        if is_no_answer(refused):
+            raise
+    else:
+        return jobs
+
+    # One of them may not be stopped by this member, for instance.
+    def stop_alone(job: Job) -> Job:
+        job.stop_soon(signal, grace)
+        return job
+
+    stopped = each_one.each(jobs, stop_alone)
+    connected.wait(stopped)
+    return stopped

@@ -12,7 +12,7 @@ from .line import Word
 UNFINISHED = {"jobwire stop", "jobwire signal", "jobwire wait", "jobwire pause", "jobwire resume"}
 ENDED = {"jobwire forget", "jobwire rerun"}
 # Commands that take the name or run id of a batch for its jobs.
-TAKE_A_BATCH = {f"jobwire {name}" for name in ("stop", "pause", "resume", "forget", "wait", "events", "show", "logs", "rerun")}
+TAKE_A_BATCH = {f"jobwire {name}" for name in ("stop", "pause", "resume", "signal", "forget", "wait", "events", "show", "logs", "rerun")}
 _LONGEST_ABOUT = 60
 _STATES = {job_pb2.STATE_QUEUED: "queued", job_pb2.STATE_RUNNING: "running", job_pb2.STATE_STOPPING: "stopping"}
 

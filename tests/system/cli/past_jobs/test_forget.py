@@ -28,9 +28,24 @@ def test_a_job_is_forgotten_by_name_and_its_id_stays_taken(home: Home, ended: li
     assert b"was forgotten; it is never run again" in home.jobwire("run", "--id", ended[0], "echo", "hello", status=1).stderr
 
 
-def test_a_running_job_is_refused_and_then_nothing_is_forgotten(home: Home, ended: list[str]) -> None:
-    assert b"has not ended; jobwire stop ends it" in home.jobwire("forget", *ended, "slow", status=1).stderr
-    assert names(home) == ["first", "second", "slow"]
+def test_what_has_not_ended_or_does_not_exist_is_told_and_left_and_the_others_are_forgotten(home: Home, ended: list[str]) -> None:
+    said = home.jobwire("forget", "nosuch", "slow", "first", status=1).stderr.decode()
+    assert "there is no job nosuch" in said
+    assert "has not ended; jobwire stop ends it" in said
+    assert said.endswith("jobwire: 1 job forgotten, 6 bytes of logs\n")
+    assert names(home) == ["second", "slow"]
+    assert b"has not ended" in home.jobwire("forget", "slow", status=1).stderr
+
+
+def test_of_a_run_that_has_not_ended_nothing_is_forgotten(home: Home) -> None:
+    lines = b"true\nsleep 600\n"
+    run = home.jobwire("batch", "--lines", "--no-wait", "-q", "-", stdin=lines).stdout.decode().strip()
+    quick, slow = home.records("list", run)
+    home.jobwire("wait", quick["id"])
+    assert b"has not ended" in home.jobwire("forget", run, status=1).stderr
+    assert len(home.records("list", run)) == 2
+    home.jobwire("stop", "--now", slow["id"])
+    assert b"2 jobs forgotten" in home.jobwire("forget", run).stderr
 
 
 def test_all_ended_jobs_are_forgotten_as_a_dry_run_has_shown(home: Home, ended: list[str]) -> None:

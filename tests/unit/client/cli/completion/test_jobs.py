@@ -51,7 +51,7 @@ def test_batches_are_offered_where_a_batch_means_its_jobs() -> None:
     jobs = [job(1, "a", batch="nightly"), job(2, "b", batch="nightly"), job(3, "c", batch="")]
     assert texts("jobwire stop", jobs=jobs) == ["last", "c", "b", "a", "00000000-0000-0000-0000-000000000007", "nightly"]
     assert "nightly" in texts("jobwire show", jobs=jobs)
-    assert "nightly" not in texts("jobwire signal", jobs=jobs)
+    assert "nightly" in texts("jobwire signal", jobs=jobs)
     assert [word.text for word in batch_words("", jobs[:2])] == ["nightly"]
     assert [word.text for word in batch_words("0", jobs[:2])] == ["nightly", "00000000-0000-0000-0000-000000000007"]
 
