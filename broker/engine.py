@@ -115,6 +115,48 @@ class LogReader(Protocol):
         ...
 
 
+class Feeder(Protocol):
+    """What feeds the standard input of a job through an `Inlet`. Called on the loop, never during a call of its inlet."""
+
+    def advance(self) -> None:
+        """Look at the inlet again: it can be written to now, or further than before."""
+        ...
+
+    def over(self, why: str) -> None:
+        """Stop: the job gets no more; `why`, empty if it has got everything."""
+        ...
+
+    def taken(self) -> None:
+        """Stop: a feeder with another token feeds the job."""
+        ...
+
+
+class Inlet(Protocol):
+    """The standard input of a running job. Offsets count from its first byte."""
+
+    @property
+    def reached(self) -> int:
+        """How many bytes have arrived; they are not lost any more."""
+        ...
+
+    @property
+    def limit(self) -> int:
+        """Up to which offset bytes may be written now; 0 until the first `advance`."""
+        ...
+
+    def write(self, data: memoryview) -> None:
+        """Add bytes. Raises Refused if that is not possible."""
+        ...
+
+    def finish(self) -> None:
+        """End the input after what was written."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; the job waits for its feeder, for a while."""
+        ...
+
+
 class Engine(Protocol):
     """What a desk needs from whatever runs its jobs."""
 
@@ -165,4 +207,11 @@ class Engine(Protocol):
 
     def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
         """Return a reader from `start`; `on_growth` is called (on the loop) whenever there may be more."""
+        ...
+
+    def feed(self, key: AttemptKey, token: bytes, feeder: Feeder) -> Inlet:
+        """Return the standard input of a running job whose spec says `feed`; the feeder is told when it can be written to.
+
+        The first token that is used for a job is the only one that can be used for it.
+        """
         ...

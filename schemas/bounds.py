@@ -76,6 +76,7 @@ LENGTHS = {
     "Filter.batch": LONGEST_ID,
     "Cursor.store": LONGEST_ID,
     "Unsubscribe.topic": LONGEST_ID,
+    "Feed.token": LONGEST_ID,
 }
 # Jobs are read a few at a time, and each is checked then.
 SLICED = frozenset({"Start.jobs"})

@@ -1,7 +1,7 @@
 """Convert frames to messages and back; which verbs are signed, and the limits that both sides keep.
 
-Client to worker: one frame, an Envelope. Worker to client: a Reply, and after a LogRange or LogChunk one frame of bytes.
-Published: the topic, and a News. A frame that cannot be read is `Refused`, which affects only its sender.
+Client to worker: one frame, an Envelope, and after that of a Push one frame of bytes. Worker to client: a Reply, and after a LogRange or
+LogChunk one frame of bytes. Published: the topic, and a News. A frame that cannot be read is `Refused`, which affects only its sender.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TOPIC_BYTES = 16
 NONCE_BYTES = 16
 STORE_ID_BYTES = 16
 # Requests that change something must be signed by the identity of the connection.
-SIGNED_VERBS = frozenset({"start", "stop", "signal", "forget", "pause", "resume"})
+SIGNED_VERBS = frozenset({"start", "stop", "signal", "forget", "pause", "resume", "feed"})
 
 # A spec may hold 2 MiB of arguments and 1 MiB of stdin; a request of many jobs is cut by this too.
 LARGEST_MESSAGE = 8 * 1024 * 1024
@@ -31,6 +31,10 @@ MOST_JOBS_PER_FILTER = 1000
 LARGEST_OTHER_MESSAGE = 128 * 1024
 MOST_FRAMES = 2
 LARGEST_CHUNK = 256 * 1024
+# The bytes of one push, and how many bytes of a job's input may be under way or wait for the job.
+LARGEST_PUSH = 256 * 1024
+LARGEST_FEED_WINDOW = 4 * 1024 * 1024
+TOKEN_BYTES = 16
 LARGEST_RANGE = 1024 * 1024
 MOST_TAIL_LINES = 1000
 LARGEST_TAIL = 64 * 1024
@@ -69,6 +73,7 @@ def limits() -> request_pb2.Limits:
         variables=MOST_VARIABLES,
         labels=MOST_LABELS,
         label_characters=LONGEST_LABEL,
+        push_bytes=LARGEST_PUSH,
     )
 
 

@@ -68,7 +68,8 @@ class ResourceUse:
 class Outcome:
     """How a job ended. `exit_status` as from waitpid(2); 127, 126 or 125 if it could not be started.
 
-    `stdout_problem` and `stderr_problem` say why a log is or may be incomplete; empty: it is complete.
+    `stdout_problem` and `stderr_problem` say why a log is or may be incomplete; empty: it is complete. `stdin_problem` says why the job did
+    not get the whole of its standard input; empty: it did, or did not want more.
     """
 
     kind: OutcomeKind
@@ -80,6 +81,7 @@ class Outcome:
     stderr_bytes: int = 0
     stdout_problem: str = ""
     stderr_problem: str = ""
+    stdin_problem: str = ""
 
     @property
     def log_bytes(self) -> int:
@@ -88,8 +90,8 @@ class Outcome:
 
     @property
     def is_ok(self) -> bool:
-        """Whether the job exited with 0 and its logs are complete. Everything else is a failure, wherever failures are counted."""
-        return self.kind is OutcomeKind.EXITED and self.exit_status == 0 and self.is_whole
+        """Whether the job exited with 0, has complete logs and got its input. All else is a failure, wherever failures are counted."""
+        return self.kind is OutcomeKind.EXITED and self.exit_status == 0 and self.is_whole and not self.stdin_problem
 
     @property
     def is_whole(self) -> bool:

@@ -53,6 +53,8 @@ class Reason(enum.IntEnum):
     UNKNOWN_VERB = 23
     UNKNOWN_FIELD = 24
     STORE_DAMAGED = 25
+    STDIN_NOT_KEPT = 26
+    FED_BY_ANOTHER = 27
 
 
 class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal is an answer, not an error of ours

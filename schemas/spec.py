@@ -48,6 +48,8 @@ class JobSpec:
     grace_ms: int | None = None
     output_limit_bytes: int | None = None
     linger: bool = False
+    # Standard input arrives as a stream, while the job runs.
+    feed: bool = False
 
 
 def _refuse(message: str) -> Refused:
@@ -65,8 +67,7 @@ def check(spec: JobSpec) -> None:
         raise _refuse(f"the working folder has a NUL byte or is longer than {LONGEST_PATH} bytes")
     if spec.directory and not (spec.directory.startswith(b"/") or in_home(spec.directory)):
         raise _refuse(f"the working folder {spec.directory.decode(errors='replace')!r} is not an absolute path")
-    if spec.stdin is not None and len(spec.stdin) > LARGEST_STDIN:
-        raise _refuse(f"the standard input has {len(spec.stdin)} bytes, the limit is {LARGEST_STDIN}")
+    _check_input(spec)
     if spec.name and (problem := name_problem(spec.name)):
         raise _refuse(problem)
     _check_labels(spec.labels)
@@ -79,6 +80,13 @@ def check(spec: JobSpec) -> None:
         raise _refuse("with a time limit of 0 the job could never run")
     if spec.output_limit_bytes is not None and spec.output_limit_bytes > LARGEST_OUTPUT_LIMIT:
         raise _refuse(f"the output limit of {format_limit(spec.output_limit_bytes)} is more than any file can hold")
+
+
+def _check_input(spec: JobSpec) -> None:
+    if spec.stdin is not None and len(spec.stdin) > LARGEST_STDIN:
+        raise _refuse(f"the standard input has {len(spec.stdin)} bytes, the limit is {LARGEST_STDIN}")
+    if spec.feed and spec.stdin is not None:
+        raise _refuse("a job has a standard input in its spec, or one that is fed as a stream, not both")
 
 
 def in_home(directory: bytes) -> bool:
@@ -142,15 +150,12 @@ def digest(spec: JobSpec) -> bytes:
     put(5, spec.name.encode())
     for label, text in sorted(spec.labels):
         put(6, label.encode(), text.encode())
-    if spec.time_limit_ms is not None:
-        put(7, b"%d" % spec.time_limit_ms)
-    put(8, b"%d" % spec.stop_signal)
-    if spec.grace_ms is not None:
-        put(9, b"%d" % spec.grace_ms)
-    if spec.output_limit_bytes is not None:
-        put(10, b"%d" % spec.output_limit_bytes)
-    if spec.linger:
-        put(11)
+    for field, number in ((7, spec.time_limit_ms), (8, spec.stop_signal), (9, spec.grace_ms), (10, spec.output_limit_bytes)):
+        if number is not None:
+            put(field, b"%d" % number)
+    for field, is_set in ((11, spec.linger), (12, spec.feed)):
+        if is_set:
+            put(field)
     return hashlib.blake2b(b"".join(pieces), digest_size=16).digest()
 
 
@@ -180,6 +185,7 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         grace_ms=message.grace_ms if message.HasField("grace_ms") else None,
         output_limit_bytes=message.output_limit_bytes if message.HasField("output_limit_bytes") else None,
         linger=message.linger,
+        feed=message.feed,
     )
 
 
@@ -195,6 +201,7 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         grace_ms=spec.grace_ms,
         output_limit_bytes=spec.output_limit_bytes,
         linger=spec.linger,
+        feed=spec.feed,
     )
     for name, value in spec.environment:
         message.environment.add(name=name, value=value)

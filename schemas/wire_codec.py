@@ -36,6 +36,7 @@ def outcome_to_wire(outcome: Outcome) -> job_pb2.Outcome:
         stderr_bytes=outcome.stderr_bytes,
         stdout_problem=outcome.stdout_problem,
         stderr_problem=outcome.stderr_problem,
+        stdin_problem=outcome.stdin_problem,
         use=job_pb2.ResourceUse(user_us=use.user_us, system_us=use.system_us, max_resident_bytes=use.max_resident_bytes),
     )
 
@@ -57,6 +58,7 @@ def outcome_from_wire(message: job_pb2.Outcome) -> Outcome:
         stderr_bytes=message.stderr_bytes,
         stdout_problem=message.stdout_problem,
         stderr_problem=message.stderr_problem,
+        stdin_problem=message.stdin_problem,
     )
 
 

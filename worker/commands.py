@@ -24,6 +24,7 @@ from ..schemas.endpoint import has_next_port, to_listen
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.reserved_statuses import OWN_FAILURE
+from ..schemas.text.durations import parse_duration
 from ..schemas.text.printable import printable
 from ..schemas.text.sizes import format_size, parse_size
 from . import leaving, retention_options, surroundings
@@ -72,6 +73,9 @@ def run(  # noqa: PLR0913 -- an argument for each option
     keep_free: Annotated[
         str, typer.Option(metavar="SIZE", help="Refuse new jobs if the disk has less free space. 0 disables the check.")
     ] = "100M",
+    feed_wait: Annotated[
+        str, typer.Option(metavar="TIME", help="How long a job waits if the command that sends its standard input is gone.")
+    ] = "2m",
     jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of other members as root.")] = False,
     embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
     ready_fd: Annotated[int, typer.Option("--ready-fd", hidden=True)] = -1,
@@ -90,6 +94,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "keep_jobs": _read(retention_options.parse_count, keep_jobs, "--keep-jobs"),
         "keep_bytes": _read(retention_options.parse_bytes, keep_bytes, "--keep-bytes"),
         "keep_free_bytes": _read(parse_size, keep_free, "--keep-free"),
+        "feed_wait_ms": _read(_wait, feed_wait, "--feed-wait"),
     }
     if not events and not has_next_port(listen):
         raise typer.BadParameter(f"there is no port after that of {listen}; choose where events are published", param_hint="--events")
@@ -105,6 +110,13 @@ def run(  # noqa: PLR0913 -- an argument for each option
     # The worker runs for long and needs nothing of the command line: in an interpreter of its own it takes 10 MB less.
     command = [sys.executable, "-P", "-m", "jobwire.worker.main", json.dumps(told)]
     os.execve(sys.executable, command, environment)  # noqa: S606 -- no shell is wanted
+
+
+def _wait(text: str) -> int:
+    """Return a wait in milliseconds. Raises Refused(INVALID_ARGUMENT), also for none at all."""
+    if milliseconds := parse_duration(text):
+        return milliseconds
+    raise Refused(Code.INVALID_ARGUMENT, "a job that does not wait could not be fed", "write it like 2m, 30s")
 
 
 @app.command()

@@ -76,6 +76,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
             settings.slots,
             os.fsencode(settings.directory),
             files_limit=files_limit,
+            feed_wait_ms=settings.feed_wait_ms,
             rebooted=rebooted,
             # The first one says hello before there is anything to bring up to date.
             on_hello=lambda: description.write_anew() if description is not None else None,

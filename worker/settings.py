@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .engine.engine import FEED_WAIT_MS
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
@@ -23,6 +25,8 @@ class WorkerSettings:
     keep_jobs: int | None = None
     keep_bytes: int | None = None
     keep_free_bytes: int = 0
+    # How long a job waits for somebody to feed its standard input.
+    feed_wait_ms: int = FEED_WAIT_MS
     # A note about its start for the user, from the process that started it.
     note: str = ""
     # For a private worker: the description of its caller, with which later callers compare themselves.

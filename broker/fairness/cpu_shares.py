@@ -71,23 +71,23 @@ class _Line:
     """One identity: the time it has used, and its waiting requests."""
 
     taken: _Bucket = field(default_factory=lambda: _Bucket(_SHARE))
-    waiting: deque[tuple[Peer, bytes]] = field(default_factory=deque)
+    waiting: deque[tuple[Peer, bytes, memoryview | None]] = field(default_factory=deque)
     size: int = 0
 
     def is_present(self, now: float) -> bool:
         """Return whether it has sent a request recently."""
         return now - self.taken.at < _PRESENT_SECONDS
 
-    def put(self, peer: Peer, frame: bytes) -> None:
+    def put(self, peer: Peer, frame: bytes, bulk: memoryview | None) -> None:
         """Add a waiting request."""
-        self.waiting.append((peer, frame))
-        self.size += len(frame) + _MESSAGE_BYTES
+        self.waiting.append((peer, frame, bulk))
+        self.size += len(frame) + len(bulk or b"") + _MESSAGE_BYTES
 
-    def get(self) -> tuple[Peer, bytes]:
+    def get(self) -> tuple[Peer, bytes, memoryview | None]:
         """Remove and return the request that has waited longest."""
-        peer, frame = self.waiting.popleft()
-        self.size -= len(frame) + _MESSAGE_BYTES
-        return peer, frame
+        peer, frame, bulk = self.waiting.popleft()
+        self.size -= len(frame) + len(bulk or b"") + _MESSAGE_BYTES
+        return peer, frame, bulk
 
 
 # Called with the public key of an identity and for how many seconds it used the loop.
@@ -111,7 +111,7 @@ class Shares:
     def __init__(
         self,
         call_later: Callable[[float, Callable[[], None]], Timer],
-        work: Callable[[Peer, bytes, Charge], None],
+        work: Callable[[Peer, bytes, memoryview | None, Charge], None],
         *,
         now: Callable[[], float] = time.monotonic,
         processor_seconds: Callable[[], float] = time.thread_time,
@@ -135,8 +135,11 @@ class Shares:
         """Return for how long requests may be read and handled before everything else has its turn."""
         return _SHARED_TURN_SECONDS if now < self._shared_until else _TURN_SECONDS
 
-    def take(self, peer: Peer, frame: bytes) -> float:
-        """Handle a request now, or when its identity has a share again, in order of arrival. Return how many seconds it waits, or 0."""
+    def take(self, peer: Peer, frame: bytes, bulk: memoryview | None = None) -> float:
+        """Handle a request now, or when its identity has a share again, in order of arrival. Return how many seconds it waits, or 0.
+
+        `bulk` is the second frame of the message, if it has one.
+        """
         now = self._now()
         line = self._lines.get(peer.public) or self._new_line(peer.public, now)
         if peer.public != self._asked_last:
@@ -144,14 +147,14 @@ class Shares:
                 self._shared_until = now + _SHARED_FOR_SECONDS
             self._asked_last = peer.public
         if not line.waiting and not self._must_wait(line, now):
-            self._work(peer, frame, self.charge)
+            self._work(peer, frame, bulk, self.charge)
             ended = self._now()
             line.taken.spend(ended - now, ended)
             return 0.0
         if not line.waiting:
             self._waiting.append(line)
             self._go_on_in(self._due_in(line, now))
-        line.put(peer, frame)
+        line.put(peer, frame, bulk)
         if line.size > _WAITING_BYTES:
             peer.outlet.drop(peer, "sent more requests than can wait")
         return self._due_in(line, now)
@@ -210,9 +213,9 @@ class Shares:
         while line.waiting and now < until:
             if self._must_wait(line, now):
                 return self._due_in(line, now)
-            peer, frame = line.get()
+            peer, frame, bulk = line.get()
             if not peer.gone:
-                self._work(peer, frame, self.charge)
+                self._work(peer, frame, bulk, self.charge)
             ended = self._now()
             line.taken.spend(ended - now, ended)
             now = ended

@@ -34,6 +34,8 @@ class Call:
     jobs: Sequence[bytes] | None
     turns: Turns
     charge: Charge
+    # The second frame of the message.
+    bulk: memoryview | None = None
 
     def guard(self, part: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
         """Run a part of the request; if it raises, the request ends with a refusal, and nothing else is affected."""

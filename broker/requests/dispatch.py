@@ -36,8 +36,8 @@ class Reception:
     handlers: Mapping[str, Handler]
     turns: Turns
 
-    def take(self, peer: Peer, frame: bytes, charge: Charge) -> None:
-        """Handle one message; never raises. `charge` is called with the time that later parts of it take."""
+    def take(self, peer: Peer, frame: bytes, bulk: memoryview | None, charge: Charge) -> None:
+        """Handle one message, with its second frame if it has one; never raises. `charge` is called with the time of later parts of it."""
         request_id = 0
         try:
             if peer.unwelcome is not None:
@@ -46,8 +46,10 @@ class Reception:
             request_id = request.id
             member = self._member(peer)
             bounds.check(request)
-            call = Call(member, peer, request, frame, jobs, self.turns, charge)
+            call = Call(member, peer, request, frame, jobs, self.turns, charge, bulk)
             verb = request.WhichOneof("verb")
+            if bulk is not None and verb != "push":
+                raise Refused(Code.INVALID_ARGUMENT, "a request is one frame, not 2; only a push is followed by its bytes")
             if verb is None or verb not in self.handlers:
                 raise _no_verb(request)
             if verb in SIGNED_VERBS:

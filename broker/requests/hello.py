@@ -13,7 +13,22 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..condition import Condition
 from .call import Call
 
-FEATURES = ("start", "logs", "events", "batch", "forget", "home", "list", "names", "within", "rerun", "cancel", "status", "selection")
+FEATURES = (
+    "start",
+    "logs",
+    "events",
+    "batch",
+    "forget",
+    "home",
+    "list",
+    "names",
+    "within",
+    "rerun",
+    "cancel",
+    "status",
+    "selection",
+    "feed",
+)
 
 
 @dataclass(frozen=True, slots=True)

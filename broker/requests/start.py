@@ -125,6 +125,8 @@ def _read_jobs(
 
 
 def _ask(job: request_pb2.NewJob) -> Asked:
+    if job.feed:
+        raise Refused(Code.INVALID_ARGUMENT, "that a new job will be fed belongs into its spec")
     spec = specs.from_wire(job.spec)
     specs.check(spec)
     return Asked(job.id, spec, specs.digest(spec), job.spec.SerializeToString())
@@ -147,6 +149,11 @@ def ask_again(member: Member, lookup: Lookup, job: request_pb2.NewJob) -> Asked:
             found = lookup.visible_job(before, member)
         except Refused as refused:
             raise _why_not_again(refused, before, own, lookup) from None
+    if found.spec.feed != job.feed:
+        if job.feed:
+            raise Refused(Code.INVALID_ARGUMENT, f"the standard input of the job {format_id(before.id)} did not come as a stream")
+        message = f"the standard input of the job {format_id(before.id)} came as a stream, which was not kept"
+        raise Refused(Code.FAILED_PRECONDITION, message, "feed the new job", reason=Reason.STDIN_NOT_KEPT)
     return Asked(job.id, found.spec, found.digest, specs.to_wire(found.spec).SerializeToString(), before)
 
 

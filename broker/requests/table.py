@@ -17,6 +17,7 @@ from ..store.store import Store
 from ..streams.news import News
 from ..streams.watchers import Watchers
 from .dispatch import Handler
+from .feed import Feeders, feed, push
 from .forget import forget
 from .hello import Introduction, hello, status
 from .jobs import Roster, list_jobs, query_one
@@ -49,6 +50,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
 ) -> Mapping[str, Handler]:
     """Return a handler for each verb, with the parts that it needs."""
     roster = Roster(member_of, named)
+    feeders: Feeders = {}
     return {
         "hello": lambda call: hello(call, introduction, condition),
         "status": lambda call: status(call, condition),
@@ -68,4 +70,6 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "forget": lambda call: forget(call, desk, lookup, forgetting, ages),
         "pause": lambda call: pause(call, desk, lookup),
         "resume": lambda call: resume(call, desk, lookup),
+        "feed": lambda call: feed(call, lookup, watchers, engine, feeders),
+        "push": push,
     }

@@ -169,11 +169,11 @@ class Endpoint:
             routing_id = self._socket.recv(zmq.DONTWAIT)
             frame = last = self._socket.recv(zmq.DONTWAIT, copy=False)
             sizes = [len(frame)]
-            # A message is complete when its first frame arrives; the frames after the one of a request are dropped one by one.
+            # A message is complete when its first frame arrives; the frames after the two of a push are dropped one by one.
             while last.more:
                 last = self._socket.recv(zmq.DONTWAIT, copy=False)
                 sizes.append(len(last))
-            delay = self._receive(routing_id, frame, sizes)
+            delay = self._receive(routing_id, frame, last if last is not frame else None, sizes)
             if delay:
                 # libzmq reads from each peer in turn. When only peers are left whose requests wait, theirs stay where they are.
                 if routing_id in waiting:
@@ -184,7 +184,7 @@ class Endpoint:
                 return None
         return 0.0
 
-    def _receive(self, routing_id: bytes, frame: zmq.Frame, sizes: Sequence[int]) -> float:
+    def _receive(self, routing_id: bytes, frame: zmq.Frame, bulk: zmq.Frame | None, sizes: Sequence[int]) -> float:
         """Handle one message; return how many seconds it waits for its sender's share, or 0."""
         if routing_id in self._gone:
             return 0.0
@@ -196,17 +196,13 @@ class Endpoint:
                 peer.connection.hand_over(size)
         if not self._is_there(peer):
             return 0.0
-        more = len(sizes) - 1
-        if more:
+        if len(sizes) > MOST_FRAMES:
             self.malformed += 1
             if peer.unwelcome is None:
-                refused = Refused(Code.INVALID_ARGUMENT, f"a request is one frame, not {1 + more}")
-                if more >= MOST_FRAMES:
-                    self.expel(peer, 0, refused, f"sent {1 + more} frames in one message")
-                else:
-                    self.refuse(peer, 0, refused)
+                refused = Refused(Code.INVALID_ARGUMENT, f"a request is one frame, and a push two, not {len(sizes)}")
+                self.expel(peer, 0, refused, f"sent {len(sizes)} frames in one message")
             return 0.0
-        return self._shares.take(peer, frame.bytes)
+        return self._shares.take(peer, frame.bytes, bulk.buffer if bulk is not None else None)
 
     def _is_there(self, peer: Peer) -> bool:
         now = time.monotonic()

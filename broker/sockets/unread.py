@@ -49,10 +49,11 @@ class Meter:
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """One identity: its connections to one socket, and how many streams (or subscriptions) are open on all of them."""
+    """One identity: its connections to one socket, and how many streams (or subscriptions) are open on them; `feeds` of them feed jobs."""
 
     public: bytes
     streams: int = 0
+    feeds: int = 0
     # By cookie.
     meters: dict[bytes, Meter] = field(default_factory=dict)
     _unread: int = 0

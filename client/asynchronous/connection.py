@@ -149,6 +149,12 @@ class AsyncConnection:
             self._wakeup.soon()
         return item
 
+    def feed(self, exchange: Exchange, data: bytes) -> None:
+        """Send bytes of a job's standard input, at most as many as `exchange.feeding` has room for; none at all are its end."""
+        if not self._closed:
+            self._traffic.feed(exchange, data)
+            self._wakeup.soon()
+
     async def next(self, exchange: Exchange) -> Item | None:
         """Wait for the next answer and return it; None when the exchange has ended. Raises what was refused."""
         while (item := self.take(exchange)) is None and not exchange.ended:

@@ -55,7 +55,9 @@ OPTIONS = (
         many=True,
     ),
     Option("env_all", ("--env-all",), "", "Copy the variables of this shell, PATH included, except what looks like a secret.", switch=True),
-    Option("stdin", ("--stdin",), "FILE|-", "Use this file as standard input; - is this command's own. Default: empty.", keyword="input"),
+    Option(
+        "stdin", ("--stdin",), "FILE|-", "Use this file as standard input; - is this command's own, read to its end first.", keyword="input"
+    ),
     Option("time_limit", ("-t", "--time-limit"), "TIME", "Stop the job after this time: 90, 10s, 1h30m. Default: no limit."),
     Option("stop_signal", ("--stop-signal",), "SIGNAL", "Signal to send first when the job is stopped. Default: TERM."),
     Option("grace", ("--grace",), "TIME", "Time from that signal to SIGKILL. Default: the worker's."),

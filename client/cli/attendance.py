@@ -17,11 +17,13 @@ from ...schemas.naming import short_id
 from ...schemas.refusal import Code
 from ...schemas.wire_codec import key_to_wire
 from ..library.client import Client
+from ..library.feeder import Feeder
 from ..library.job import Job
 from ..protocol.exchange import Exchange
 from . import exit_status
 from .terminal.copying import Copy, step
 from .terminal.outlet import Outlet
+from .terminal.own_input import let_go, unreadable
 from .terminal.screen import say
 from .terminal.sentences import how_it_ended, status_of
 from .terminal.signals import Signals
@@ -34,16 +36,19 @@ _STOPPING = 2
 
 
 class Attendance:
-    """One acknowledged job, attended until it has ended and all its output is written."""
+    """One acknowledged job, attended until it has ended and all its output is written; its input is fed meanwhile, if there is a feeder."""
 
-    def __init__(self, client: Client, job: Job) -> None:
+    def __init__(self, client: Client, job: Job, feeder: Feeder | None = None) -> None:
         self._client = client
         self._job = job
         self._key = key_to_wire(job.key)
+        # None: nothing is to be sent any more.
+        self._feeder = feeder
         self._interrupts = 0
         self._is_stopping = False
         # The exit status if the output cannot be written any more.
         self._unwritable: int | None = None
+        self._unreadable = False
         # When to report that the job waits; None: this was done, or is not needed any more.
         self._tell_at: float | None = time.monotonic() + _PATIENCE_SECONDS
         self._asked: list[Exchange] = []
@@ -69,6 +74,7 @@ class Attendance:
             for number in signals.take() if signals else b"":
                 self._heed(number)
             try:
+                self._feed()
                 self._step(copies, readers, [signals.fd] if signals else [])
             except ReaderGone:
                 if signals is None:
@@ -86,12 +92,34 @@ class Attendance:
                 # so the job has ended or is about to.
                 self._job.wait()
 
+    def _feed(self) -> None:
+        if self._feeder is None:
+            return
+        try:
+            self._feeder.advance()
+        except OSError as error:
+            say(f"{unreadable(error)}; the job is stopped")
+            self._feeder.close()
+            self._feeder = None
+            self._unreadable = True
+            self._stop()
+            return
+        if self._feeder.ended:
+            if self._feeder.refusal is not None:
+                say(str(self._feeder.refusal))
+            self._feeder = None
+            let_go()
+
     def _step(self, copies: list[Copy], readers: Readers, wake_fds: list[int]) -> None:
+        until = self._tell_at
+        if self._feeder is not None:
+            wake_fds += self._feeder.wake_fds
+            until = 0 if self._feeder.is_ready else until
         if self._unwritable is None:
-            step(self._client, copies, readers, wake_fds, self._tell_at)
+            step(self._client, copies, readers, wake_fds, until)
         else:
             # Nothing is written any more, so readers do not matter.
-            self._client.pump(self._tell_at, wake_fds)
+            self._client.pump(until, wake_fds)
 
     def _give_up(self, copies: list[Copy], status: int) -> None:
         self._unwritable = status
@@ -149,6 +177,6 @@ class Attendance:
         outcome = self._job.outcome
         if outcome is None:
             return exit_status.DONE
-        if outcome.kind is not OutcomeKind.EXITED or not outcome.is_whole:
+        if outcome.kind is not OutcomeKind.EXITED or not outcome.is_whole or outcome.stdin_problem:
             say(f"job {short_id(self._job.key.id)}: {how_it_ended(outcome)}")
-        return status_of(outcome)
+        return exit_status.OWN_FAILURE if self._unreadable else status_of(outcome)

@@ -9,7 +9,8 @@ The rules:
    (which restarted unnoticed), `hello` and the request are repeated, unless the nonce is still the same.
 4. The limits in the answer to `hello` are checked before sending. A request that is too large is refused here and affects no other.
 5. Streams have credit, which is granted again as their consumer reads, and continue where they were; see exchange.py.
-6. `start.first_store` is always the store of the first attempt: only then can a rebuilt store answer "may have run".
+6. What follows a `feed` is sent as far as the worker lets; see feeding.py.
+7. `start.first_store` is always the store of the first attempt: only then can a rebuilt store answer "may have run".
 
 Frames go out through `outgoing` and come in through `receive`. Knows no time: the caller sets deadlines.
 """
@@ -39,6 +40,8 @@ class Greeted(NamedTuple):
     new_run: bool
 
 
+# One message: a request, and after a push its bytes.
+Frames = tuple[bytes | memoryview, ...]
 # An exchange in the list has something new to `take`, or has ended.
 Happened = Greeted | Exchange
 
@@ -60,7 +63,7 @@ class Conversation:
         self._waits_outside = waits_outside
         self._identity = identity
         self._daemon = daemon
-        self._outgoing: list[bytes] = []
+        self._outgoing: list[Frames] = []
         self._unanswered: dict[Exchange, None] = {}
         self._in_flight: dict[int, Exchange] = {}
         self._last_number = 0
@@ -91,6 +94,12 @@ class Conversation:
         item, credit = exchange.take()
         self._grant(credit)
         return item
+
+    def feed(self, exchange: Exchange, data: bytes) -> None:
+        """Add bytes to the input that an exchange feeds, at most as many as its `feeding` has room for; none at all are its end."""
+        if exchange.feeding is not None:
+            exchange.feeding.add(data)
+            self._push(exchange)
 
     def forget(self, exchange: Exchange) -> None:
         """End an exchange; a running stream is cancelled at the worker. Answers that have arrived can still be read."""
@@ -129,8 +138,8 @@ class Conversation:
             if exchange.ended:
                 del self._unanswered[exchange]
 
-    def outgoing(self) -> list[bytes]:
-        """Return the frames to send now, in order; each is one message."""
+    def outgoing(self) -> list[Frames]:
+        """Return the messages to send now, in order."""
         frames = self._outgoing
         self._outgoing = []
         return frames
@@ -156,6 +165,7 @@ class Conversation:
             self._end(exchange, refused)
             return [exchange]
         self._grant(credit)
+        self._push(exchange)
         if exchange.ended:
             self._end(exchange)
         return [exchange] if news else []
@@ -215,7 +225,7 @@ class Conversation:
         self._in_flight.pop(exchange.number, None)
         number = self._next_number()
         try:
-            self._outgoing.append(self._frame(exchange, number))
+            self._outgoing.append((self._frame(exchange, number),))
         except Refused as refused:
             self._end(exchange, refused)
         else:
@@ -243,6 +253,13 @@ class Conversation:
         if credit is not None and credit.request_id in self._in_flight:
             self._write(request_pb2.Request(id=self._next_number(), credit=credit))
 
+    def _push(self, exchange: Exchange) -> None:
+        if exchange.feeding is None or exchange.number not in self._in_flight or exchange.ended:
+            return
+        while (piece := exchange.feeding.next()) is not None:
+            push = request_pb2.Push(request_id=exchange.number, start=piece.start, last=piece.last)
+            self._write(request_pb2.Request(id=self._next_number(), push=push), piece.data)
+
     def _cancel(self, exchange: Exchange) -> None:
         if exchange.number and exchange.is_stream and self.greeted:
             self._write(request_pb2.Request(id=self._next_number(), cancel=request_pb2.Cancel(request_id=exchange.number)))
@@ -257,8 +274,8 @@ class Conversation:
         self._last_number += 1
         return self._last_number
 
-    def _write(self, request: request_pb2.Request) -> None:
-        self._outgoing.append(request_pb2.Envelope(request=request.SerializeToString()).SerializeToString())
+    def _write(self, request: request_pb2.Request, *more: bytes | memoryview) -> None:
+        self._outgoing.append((request_pb2.Envelope(request=request.SerializeToString()).SerializeToString(), *more))
 
 
 def greeting() -> request_pb2.Request:
@@ -273,10 +290,14 @@ def _check_features(request: request_pb2.Request, hello: request_pb2.HelloReply)
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and cannot tell its status", "upgrade the worker")
     if (request.HasField("query_run") or _selects(request)) and "selection" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and knows no runs of batches as such", "upgrade the worker")
-    has_home, has_rerun = "home" in hello.features, "rerun" in hello.features
-    if has_home and has_rerun:
+    has_home, has_rerun, has_feed = (feature in hello.features for feature in ("home", "rerun", "feed"))
+    if has_home and has_rerun and has_feed:
         return
     for index, job in enumerate(request.start.jobs):
+        if not has_feed and (job.spec.feed or job.feed):
+            what = f"this worker ({hello.software}) is older and cannot take the standard input of a job as a stream"
+            next_step = "upgrade the worker; or give a file of at most 1 MiB with --stdin, or none with --no-stdin"
+            raise Refused(Code.UNIMPLEMENTED, what, next_step, index, Reason.UNKNOWN_FIELD)
         if not has_home and in_home(job.spec.directory):
             what = "this worker is older and does not know ~ in a working folder"
             raise Refused(Code.UNIMPLEMENTED, what, "write the absolute path, or upgrade the worker", job_index=index)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
+from .feeding import Feeding
 from .flow_control import WINDOW_BYTES, ByteWindow, MessageWindow
 
 
@@ -38,6 +39,7 @@ class Exchange:
         "_waits",
         "doubt",
         "ended",
+        "feeding",
         "items",
         "nonce",
         "number",
@@ -63,11 +65,13 @@ class Exchange:
         self._bytes = ByteWindow(request.follow_log.start) if follows else None
         self._messages = MessageWindow() if reports else None
         self._waits = self.verb == "query_run" and request.query_run.until_ended
+        # What is sent after the request, if that is a `feed`.
+        self.feeding = Feeding() if self.verb == "feed" else None
 
     @property
     def is_stream(self) -> bool:
         """Whether the worker keeps something open for it."""
-        return self._bytes is not None or self._messages is not None or self._waits
+        return self._bytes is not None or self._messages is not None or self._waits or self.feeding is not None
 
     def prepare(self, number: int, hello: request_pb2.HelloReply) -> bytes:
         """Return the request for the next attempt."""
@@ -86,6 +90,8 @@ class Exchange:
                     held += 1
                     self._seen.update(_by_mark(item.reports))
             (request.stop if self.verb == "stop" else request.start).credit_messages = self._messages.begin(held)
+        if self.feeding is not None:
+            self.feeding.begin(hello.limits.push_bytes)
         if self.verb == "start" and not request.start.first_store:
             request.start.first_store = hello.store
         return request.SerializeToString()
@@ -103,6 +109,11 @@ class Exchange:
             news = True
         elif reply.HasField("reports"):
             news, grant = self._receive_reports(reply)
+        elif reply.HasField("window"):
+            if self.feeding is None:
+                raise Refused(Code.INTERNAL, "the worker asked for a standard input that it was not offered")
+            self.feeding.let(reply.window.reached, reply.window.limit)
+            news = True
         else:
             # A repeated start is acknowledged again, which the caller knows already.
             news = not (self._acknowledged and reply.HasField("acknowledged"))

@@ -99,6 +99,12 @@ class Connection:
             self._traffic.flush()
         return item
 
+    def feed(self, exchange: Exchange, data: bytes) -> None:
+        """Send bytes of a job's standard input, at most as many as `exchange.feeding` has room for; none are its end. Never waits."""
+        with self._enter():
+            self._traffic.feed(exchange, data)
+            self._traffic.flush()
+
     def next(self, exchange: Exchange, deadline: float | None = None) -> Item | None:
         """Wait for the next answer and return it; None when the exchange has ended.
 

@@ -13,7 +13,7 @@ import zmq
 
 from ...keys.sockets import Context, readable
 from ...schemas.refusal import Refused
-from ..protocol.conversation import Conversation, Happened
+from ..protocol.conversation import Conversation, Frames, Happened
 from . import diagnosis
 from .monitored_socket import Change, MonitoredSocket
 from .retreat import Retreat
@@ -36,7 +36,7 @@ class RequestSocket:
         self.retreat = retreat
         self._conversation = conversation
         self._context = context
-        self._unsent: deque[bytes] = deque()
+        self._unsent: deque[Frames] = deque()
         self._sentences: list[str] = []
         self._lost = False
         # The user was told that there is no connection.
@@ -107,7 +107,7 @@ class RequestSocket:
         socket = self.monitored.socket
         while self._unsent and socket is not None and self.monitored.up:
             try:
-                socket.send(self._unsent[0], zmq.DONTWAIT)
+                socket.send_multipart(self._unsent[0], zmq.DONTWAIT)
             except zmq.Again:
                 # The pipe does not exist yet or any more: POLLOUT or the monitor will tell.
                 return

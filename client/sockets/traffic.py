@@ -70,6 +70,10 @@ class Traffic:
         """Return the next answer that came, or None; a stream is granted more."""
         return self.conversation.take(exchange)
 
+    def feed(self, exchange: Exchange, data: bytes) -> None:
+        """Add bytes to the input that an exchange feeds; none at all are its end."""
+        self.conversation.feed(exchange, data)
+
     def forget(self, exchange: Exchange) -> None:
         """Stop an exchange; a stream is cancelled at the worker."""
         self.conversation.forget(exchange)

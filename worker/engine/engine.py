@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ...broker.engine import Expected, Fact, Launch, LogPart, LogReader, Run, StreamName
+from ...broker.engine import Expected, Fact, Feeder, Inlet, Launch, LogPart, LogReader, Run, StreamName
 from ...schemas import fault_points
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
@@ -21,7 +21,9 @@ from ..state.logs import Follower, Growth, read_range, tail
 from ..state.sweep import Sweeper
 from ..wire.supervisor_socket import connect
 from ..wire.words import DO, FACT, VERSION, ToSupervisor, ToWorker
+from .facts import could_not_start
 from .found_runs import at_log, left_intents
+from .inlets import Inlets
 from .intents import Intents
 from .recovery import Recovery
 from .settled import Settled
@@ -30,6 +32,8 @@ from .unanswered import Unanswered
 
 _log = logging.getLogger(__name__)
 
+# How long a job waits for somebody to feed it.
+FEED_WAIT_MS = 120_000
 _RECONNECT_SECONDS = 1.0
 _RELOAD_SECONDS = 10
 
@@ -37,8 +41,9 @@ _RELOAD_SECONDS = 10
 class LocalEngine:
     """Jobs of this machine, through the supervisor of one state folder.
 
-    `directory` is the working folder for jobs that do not set one, `files_limit` their soft RLIMIT_NOFILE. `rebooted`: the machine was
-    restarted since the last worker ran, so that a missing file proves nothing. `on_hello` is called when a supervisor has answered hello.
+    `directory` is the working folder for jobs that do not set one, `files_limit` their soft RLIMIT_NOFILE. `feed_wait_ms`: how long a job
+    waits for somebody to feed it. `rebooted`: the machine was restarted since the last worker ran, so that a missing file proves nothing.
+    `on_hello` is called when a supervisor has answered hello.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class LocalEngine:
         directory: bytes,
         *,
         files_limit: int = 0,
+        feed_wait_ms: int = FEED_WAIT_MS,
         rebooted: bool = False,
         on_hello: Callable[[], object] = lambda: None,
     ) -> None:
@@ -55,6 +61,7 @@ class LocalEngine:
         self._logs = str(state / layout.LOGS)
         self._slots = slots
         self._files_limit = files_limit
+        self._feed_wait_ms = feed_wait_ms
         self._on_hello = on_hello
         self._loop = asyncio.get_running_loop()
         self._sweeper = Sweeper(Path(self._logs), self._loop)
@@ -65,6 +72,7 @@ class LocalEngine:
         self._growth = Growth()
         self._loop.add_reader(self._growth.fileno(), self._growth.drain)
         self._unanswered = Unanswered(self._logs)
+        self._inlets = Inlets(self._say)
         self._settled = Settled(self._loop, self._say)
         self._reconnecting: asyncio.Task[None] | None = None
         self.supervisor_pid = 0
@@ -75,6 +83,8 @@ class LocalEngine:
         self._making_way: asyncio.Future[None] | None = None
         # Whether the supervisor answers signals.
         self._answers = False
+        # Whether it can feed jobs.
+        self._feeds = False
 
     @property
     def slots(self) -> int:
@@ -101,6 +111,7 @@ class LocalEngine:
     def close(self) -> None:
         """Close the line; the supervisor and its jobs continue."""
         self._intents.close()
+        self._inlets.close()
         self._settled.say_now()
         self._hang_up()
         if self._reconnecting is not None:
@@ -133,7 +144,11 @@ class LocalEngine:
 
     def start(self, launches: Sequence[Launch]) -> None:
         """Write the intents and tell the supervisor."""
-        self._intents.write(launches)
+        unfed = [] if self._feeds else [launch for launch in launches if launch.spec.feed]
+        if unfed:
+            why = "the supervisor on this worker's machine is older and cannot feed a job: it is replaced when no job is running"
+            self._loop.call_soon(self._recovery.tell, [could_not_start(launch, why) for launch in unfed])
+        self._intents.write([launch for launch in launches if launch not in unfed] if unfed else launches)
 
     def _start_written(self, launches: Sequence[Launch]) -> None:
         words = self._unanswered.start(launches)
@@ -191,6 +206,12 @@ class LocalEngine:
         growth = None if run.ended_at_us else self._growth
         return at_log(self._logs, run, stream, lambda path: Follower(path, start, growth, on_growth))
 
+    # Standard input.
+
+    def feed(self, key: AttemptKey, token: bytes, feeder: Feeder) -> Inlet:
+        """Return the standard input of a job that is fed."""
+        return self._inlets.open(key, token, feeder)
+
     # The line.
 
     def _connect(self) -> None:
@@ -202,7 +223,7 @@ class LocalEngine:
             process.start(self._state, self._files_limit)
             connection = connect(self._state)
         link = self._link = Link(connection, self._loop, self._take, lambda why: self._line_lost(link, why))
-        self._say([{DO: ToSupervisor.HELLO}])
+        self._say([{DO: ToSupervisor.HELLO, "feed_wait_ms": self._feed_wait_ms}])
 
     def _hang_up(self) -> None:
         link, self._link = self._link, None
@@ -242,9 +263,11 @@ class LocalEngine:
         if self._recovery.awaits_answer:
             # The line broke during a recovery, which is answered on the new line.
             self._recovery.ask_again()
+            self._say(self._inlets.again())
             return
         self._hear(await self._recovery.find_out(self._unanswered.running()))
         self._say(self._unanswered.again())
+        self._say(self._inlets.again())
 
     def _take(self, messages: list[Message]) -> None:
         facts: list[Fact] = []
@@ -255,6 +278,8 @@ class LocalEngine:
                 case ToWorker.RECOVERED:
                     if self._recovery.told_all(facts):
                         facts = []
+                case ToWorker.FEED | ToWorker.FEED_REFUSED | ToWorker.FEED_OVER | ToWorker.GIVEN:
+                    self._inlets.hear(message)
                 case ToWorker.SIGNALLED:
                     self._unanswered.signalled(message)
                 case ToWorker.STUCK:
@@ -282,6 +307,7 @@ class LocalEngine:
         self.supervisor_pid, self.keeper_pid = message["pid"], message["keeper_pid"]
         self.cgroups, self.handover = message["cgroups"], message.get("handover", 0)
         self._answers = message.get("answers", False)
+        self._feeds = message.get("feeds", False)
         self._on_hello()
 
 

@@ -79,6 +79,7 @@ def outcome_of(fields: Message) -> Outcome:
         # Missing if an earlier version wrote it.
         fields.get("stdout_problem", ""),
         fields.get("stderr_problem", ""),
+        fields.get("stdin_problem", ""),
     )
 
 

@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 _DATAGRAMS_A_TURN = 32
 
+# The key of the descriptor that came with a message.
+DESCRIPTOR = "descriptor"
 # A JSON object; its fields are read by the code that understands it.
 Message = dict[str, Any]
 
@@ -40,7 +42,7 @@ class Link:
         self._take = take
         self._lost = lost
         self._pending: list[str] = []
-        self._datagrams: deque[bytes] = deque()
+        self._datagrams: deque[datagrams.Parcel] = deque()
         self._writing = False
         loop.add_reader(connection.fileno(), self._read)
 
@@ -64,7 +66,7 @@ class Link:
         if self._socket.fileno() < 0:
             return
         if self._pending:
-            self._datagrams.extend(datagrams.arrays(self._pending))
+            self._datagrams.extend((datagram, ()) for datagram in datagrams.arrays(self._pending))
             self._pending.clear()
         try:
             writing = not datagrams.send_waiting(self._socket, self._datagrams)
@@ -82,10 +84,11 @@ class Link:
         messages: list[Message] = []
         datagram: bytes | None = None
         for _ in range(_DATAGRAMS_A_TURN):
-            datagram = datagrams.receive(self._socket)
-            if not datagram:
+            received = datagrams.receive_with(self._socket, datagrams.RECEIVE_BYTES)
+            datagram = received[0] if received is not None else None
+            if received is None or not datagram:
                 break
-            messages.extend(_understood(datagram))
+            messages.extend(_understood(*received))
         if messages:
             self._take(messages)
         if datagram == b"":
@@ -101,13 +104,17 @@ class Link:
             self._lost(why)
 
 
-def _understood(datagram: bytes) -> list[Message]:
-    """Return the messages in a datagram; one that is not understood is logged, and has no other effect."""
+def _understood(datagram: bytes, descriptors: tuple[int, ...]) -> list[Message]:
+    """Return the messages in a datagram, the last one with its descriptor; one that is not understood is logged, without another effect."""
     try:
         messages = json.loads(datagram)
     except ValueError:
         messages = None
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         _log.error("the supervisor sent a message that is not understood: %r", datagram[:100])
-        return []
+        messages = []
+    if messages and len(descriptors) == 1:
+        messages[-1][DESCRIPTOR] = descriptors[0]
+    else:
+        datagrams.drop((b"", descriptors))
     return messages

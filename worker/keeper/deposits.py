@@ -1,4 +1,4 @@
-"""What the keeper holds for each job: the read ends of its pipes, and where its logs are once it has ended.
+"""What the keeper holds for each job: the read ends of its pipes, its input if it is fed, and where its logs are once it has ended.
 
 All of it comes from the supervisor, and is passed to the next supervisor. The words are those of worker/wire/words.py.
 """
@@ -13,10 +13,12 @@ from ..wire.words import EMPTY, FromKeeper, ToKeeper
 class Deposit:
     """What is kept for one job."""
 
-    __slots__ = ("ends", "folder", "settled")
+    __slots__ = ("ends", "feed", "folder", "settled")
 
     def __init__(self, ends: tuple[int, ...]) -> None:
         self.ends = ends
+        # The file in memory and the write end; empty if it is not fed, or no longer.
+        self.feed: tuple[int, ...] = ()
         self.folder = EMPTY
         self.settled = False
 
@@ -25,6 +27,12 @@ class Deposit:
         for end in self.ends:
             os.close(end)
         self.ends = ()
+
+    def end_feed(self) -> None:
+        """Close what belongs to its input."""
+        for end in self.feed:
+            os.close(end)
+        self.feed = ()
 
 
 class Deposits:
@@ -44,29 +52,50 @@ class Deposits:
         if word == ToKeeper.DEPOSIT:
             if kept is not None:
                 kept.drop()
+                kept.end_feed()
             self._kept[handle] = Deposit(ends)
             return
         if kept is None:
+            for end in ends:
+                os.close(end)
             return
-        if word == ToKeeper.ENDED:
+        if word in {ToKeeper.FEED, ToKeeper.FED}:
+            kept.end_feed()
+            kept.feed = ends
+        elif word == ToKeeper.ENDED:
             kept.folder = rest[1]
         elif word == ToKeeper.DRAINED:
             kept.drop()
         elif word == ToKeeper.SETTLED:
             kept.settled = True
-        if kept.settled and not kept.ends:
+        if kept.settled and not (kept.ends or kept.feed):
             del self._kept[handle]
+
+    @property
+    def are_fed(self) -> bool:
+        """Whether a job waits for the end of its input, for which both processes have to close it."""
+        return any(kept.feed for kept in self._kept.values())
+
+    def feeds(self) -> dict[str, tuple[int, ...]]:
+        """Return what belongs to the inputs of jobs that are fed, by handle."""
+        return {handle: kept.feed for handle, kept in self._kept.items() if kept.feed}
 
     def hand_over(self) -> list[tuple[str, str, bool, tuple[int, ...]]]:
         """Return all deposits, for the version that this process executes."""
         return [(handle, kept.folder, kept.settled, kept.ends) for handle, kept in self._kept.items()]
 
-    def take_over(self, handed: list[tuple[str, str, bool, tuple[int, ...]]]) -> None:
-        """Add what `hand_over` returned."""
+    def take_over(self, handed: list[tuple[str, str, bool, tuple[int, ...]]], feeds: dict[str, tuple[int, ...]]) -> None:
+        """Add what `hand_over` and `feeds` returned."""
         for handle, folder, settled, ends in handed:
             kept = self._kept[handle] = Deposit(ends)
             kept.folder, kept.settled = folder, settled
+            kept.feed = feeds.get(handle, ())
 
     def told_again(self) -> list[tuple[str, tuple[int, ...]]]:
         """Return all deposits, as lines with their descriptors."""
-        return [(f"{FromKeeper.DEPOSIT} {handle} {kept.folder} {int(kept.settled)}", kept.ends) for handle, kept in self._kept.items()]
+        lines = []
+        for handle, kept in self._kept.items():
+            lines.append((f"{FromKeeper.DEPOSIT} {handle} {kept.folder} {int(kept.settled)}", kept.ends))
+            if kept.feed:
+                lines.append((f"{FromKeeper.FEED} {handle}", kept.feed))
+        return lines

@@ -5,6 +5,7 @@ The handover is lines in a file in memory, the first with the version of this fo
     jobwire-handover VERSION
     supervisors COUNT                              how many this keeper has started
     deposit HANDLE FOLDER SETTLED STDOUT STDERR    as in wire/words.py, with the read ends; none if it was drained
+    feed HANDLE MEMORY PIPE                        as in wire/words.py, with the two descriptors
     died PID ...                                   as in wire/words.py: not yet on disk
     stranger PID PIDFD                             as in wire/words.py
 
@@ -29,12 +30,14 @@ _TITLE = "jobwire-handover"
 class Handed:
     """What was handed over."""
 
-    __slots__ = ("deposits", "died", "strangers", "supervisors")
+    __slots__ = ("deposits", "died", "feeds", "strangers", "supervisors")
 
     def __init__(self) -> None:
         self.supervisors = 0
         # Handle, folder, settled, read ends.
         self.deposits: list[tuple[str, str, bool, tuple[int, ...]]] = []
+        # What belongs to the inputs of jobs that are fed, by handle.
+        self.feeds: dict[str, tuple[int, ...]] = {}
         self.died: list[str] = []
         # The pidfds, by pid.
         self.strangers: dict[int, int] = {}
@@ -45,6 +48,7 @@ def write(handed: Handed) -> int:
     lines = [f"{_TITLE} {VERSION}", f"supervisors {handed.supervisors}", *handed.died]
     for handle, folder, settled, ends in handed.deposits:
         lines.append(" ".join([FromKeeper.DEPOSIT, handle, folder, str(int(settled)), *map(str, ends)]))
+    lines += [" ".join([FromKeeper.FEED, handle, *map(str, feed)]) for handle, feed in handed.feeds.items()]
     lines += [f"{FromKeeper.STRANGER} {pid} {pidfd}" for pid, pidfd in handed.strangers.items()]
     file = os.memfd_create("jobwire-handover")
     data = memoryview("\n".join(lines).encode())
@@ -81,6 +85,8 @@ def read(file: int) -> Handed:
                 handed.supervisors = int(count)
             case [FromKeeper.DEPOSIT, handle, folder, settled, *ends]:
                 handed.deposits.append((handle, folder, settled == "1", tuple(map(int, ends))))
+            case [FromKeeper.FEED, handle, *feed]:
+                handed.feeds[handle] = tuple(map(int, feed))
             case [FromKeeper.STRANGER, pid, pidfd]:
                 handed.strangers[int(pid)] = int(pidfd)
             case [FromKeeper.DIED, *_]:
@@ -93,7 +99,7 @@ def read(file: int) -> Handed:
 
 
 def _inherit(handed: Handed, *, inheritable: bool) -> None:
-    for _, _, _, ends in handed.deposits:
+    for ends in (*(ends for _, _, _, ends in handed.deposits), *handed.feeds.values()):
         for end in ends:
             os.set_inheritable(end, inheritable)
     for pidfd in handed.strangers.values():

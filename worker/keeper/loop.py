@@ -75,7 +75,7 @@ class Keeper:
             self._supervisors = 1
             return
         self._supervisors = handed.supervisors
-        self._deposits.take_over(handed.deposits)
+        self._deposits.take_over(handed.deposits, handed.feeds)
         self._died = {int(end.split(" ")[1]): end for end in handed.died}
         self._strangers = handed.strangers
 
@@ -102,8 +102,9 @@ class Keeper:
                     if events & select.POLLOUT:
                         self._line.flush()
                     self._line.listen()
-                    # Except during adoption, no line of the supervisor is urgent: the kernel keeps the lines, even if it dies.
-                    self._line.rest(rests=self._awaited is not None)
+                    # Except during adoption, and for a job that waits for the end of its input, no line of the supervisor is urgent: the
+                    # kernel keeps the lines, even if it dies.
+                    self._line.rest(rests=self._awaited is not None and not self._deposits.are_fed)
 
     def _pause_ms(self) -> int | None:
         if self._line.rests:
@@ -147,6 +148,7 @@ class Keeper:
         handed = handover.Handed()
         handed.supervisors = self._supervisors
         handed.deposits = self._deposits.hand_over()
+        handed.feeds = self._deposits.feeds()
         handed.died = list(self._died.values())
         handed.strangers = self._strangers
         file = handover.write(handed)
@@ -228,7 +230,7 @@ class Keeper:
                 self._retiring = True
             case ToKeeper.RELOAD:
                 self._reloading = True
-            case ToKeeper.DEPOSIT | ToKeeper.ENDED | ToKeeper.DRAINED | ToKeeper.SETTLED:
+            case ToKeeper.DEPOSIT | ToKeeper.FEED | ToKeeper.FED | ToKeeper.ENDED | ToKeeper.DRAINED | ToKeeper.SETTLED:
                 self._deposits.hear(word, rest, ends)
                 if fault_points.ARMED and word == ToKeeper.DEPOSIT:
                     fault_points.reach("after-deposit")

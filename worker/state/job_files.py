@@ -46,6 +46,8 @@ class JobFile(NamedTuple):
     # The fields that the spec did not set: their values are the worker's defaults.
     left_open: tuple[str, ...] = ()
     rerun_of: JobKey | None = None
+    # Its standard input arrives as a stream.
+    feed: bool = False
 
 
 class OutcomeFile(NamedTuple):
@@ -65,6 +67,7 @@ class OutcomeFile(NamedTuple):
     stderr_bytes: int = 0
     stdout_problem: str = ""
     stderr_problem: str = ""
+    stdin_problem: str = ""
 
 
 def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) -> None:
@@ -101,6 +104,7 @@ def write_folder(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey |
         "grace_ms": grace_ms if spec.grace_ms is None else spec.grace_ms,
         "output_limit_bytes": spec.output_limit_bytes,
         "linger": spec.linger,
+        "feed": spec.feed,
         "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
         "rerun_of": None if rerun_of is None else {"owner": rerun_of.owner.hex(), "id": rerun_of.id.hex()},
     }
@@ -130,6 +134,7 @@ def read_job(folder: str) -> JobFile:
             linger=fields.get("linger", False),
             left_open=tuple(fields.get("left_open", ())),
             rerun_of=_key_of(fields.get("rerun_of")),
+            feed=fields.get("feed", False),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}/job is damaged: {error!r}") from None
@@ -152,7 +157,7 @@ def _key_of(field: dict[str, str] | None) -> JobKey | None:
     return key
 
 
-_OUTCOME_TEXTS = ("kind", "sentence", "stdout_problem", "stderr_problem")
+_OUTCOME_TEXTS = ("kind", "sentence", "stdout_problem", "stderr_problem", "stdin_problem")
 
 
 def outcome_text(outcome: OutcomeFile) -> str:
@@ -163,7 +168,8 @@ def outcome_text(outcome: OutcomeFile) -> str:
         f'"sentence":{_quote(outcome.sentence)},"pid":{outcome.pid},'
         f'"started_at_us":{outcome.started_at_us},"ended_at_us":{outcome.ended_at_us},'
         f'"stdout_bytes":{outcome.stdout_bytes},"stderr_bytes":{outcome.stderr_bytes},'
-        f'"stdout_problem":{_quote(outcome.stdout_problem)},"stderr_problem":{_quote(outcome.stderr_problem)}}}'
+        f'"stdout_problem":{_quote(outcome.stdout_problem)},"stderr_problem":{_quote(outcome.stderr_problem)},'
+        f'"stdin_problem":{_quote(outcome.stdin_problem)}}}'
     )
 
 

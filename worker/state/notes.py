@@ -2,6 +2,9 @@
 
     over_limit                          output after the output limit was dropped
     stdout.problem, stderr.problem      why that log is incomplete
+    stdin.problem                       why the job did not get all of its standard input
+    feeder                              a symbolic link to the token of the client that feeds its standard input, in hex
+    fed                                 it gets no more standard input
     pipes                               a symbolic link to `DEVICE:INODE,DEVICE:INODE`, its two pipes; created before the fork
 
 On a file system without symbolic links (vfat, some of FUSE and 9p), regular files with the same content are used.
@@ -52,8 +55,38 @@ def note_problem(folder: str, stream: str, why: str) -> None:
 
 def read_problems(folder: str) -> tuple[str, str]:
     """Return why stdout and stderr are incomplete, each empty if nothing was noted."""
-    stdout, stderr = (_read_problem(f"{folder}/{stream}.problem") for stream in STREAMS)
+    stdout, stderr = (read_problem(folder, stream) for stream in STREAMS)
     return stdout, stderr
+
+
+def read_problem(folder: str, stream: str) -> str:
+    """Return why a stream is incomplete; empty if nothing was noted."""
+    return _read_problem(f"{folder}/{stream}.problem")
+
+
+def note_feeder(folder: str, token: str) -> None:
+    """Note who feeds the standard input of a job; does nothing if the disk is full."""
+    with contextlib.suppress(OSError):
+        _make_link(token, f"{folder}/feeder")
+
+
+def read_feeder(folder: str) -> str:
+    """Return who feeds the standard input of a job; empty if nobody was noted."""
+    try:
+        return _read_link(f"{folder}/feeder")
+    except OSError:
+        return ""
+
+
+def mark_fed(folder: str) -> None:
+    """Note that a job gets no more standard input; does nothing if the disk is full."""
+    with contextlib.suppress(OSError):
+        _make_link("over", f"{folder}/fed")
+
+
+def is_fed(folder: str) -> bool:
+    """Return whether that was noted."""
+    return os.path.lexists(f"{folder}/fed")
 
 
 def _read_problem(path: str) -> str:

@@ -218,6 +218,7 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
         grace_ms=None if "grace_ms" in job.left_open else job.grace_ms,
         output_limit_bytes=job.output_limit_bytes,
         linger=job.linger,
+        feed=job.feed,
     )
 
 

@@ -54,6 +54,26 @@ def stuck(handle: str, pids: list[int], why: str) -> str:
     return to_json({FACT: ToWorker.STUCK, "job": handle, "pids": pids[:_MOST_PIDS], "why": why})
 
 
+def feed(handle: str) -> str:
+    """Return the fact that a job can be fed; the descriptor of the file for its input comes with it."""
+    return to_json({FACT: ToWorker.FEED, "job": handle})
+
+
+def feed_refused(handle: str) -> str:
+    """Return the fact that another one feeds the job."""
+    return to_json({FACT: ToWorker.FEED_REFUSED, "job": handle})
+
+
+def given(handle: str) -> str:
+    """Return the fact that a job took more of its input."""
+    return to_json({FACT: ToWorker.GIVEN, "job": handle})
+
+
+def feed_over(handle: str, why: str) -> str:
+    """Return the fact that a job gets no more input, and why; empty if it has got everything."""
+    return to_json({FACT: ToWorker.FEED_OVER, "job": handle, "why": why})
+
+
 def delayed(handle: str) -> str:
     """Return the fact that a start waits for disk space."""
     return to_json({FACT: ToWorker.DELAYED, "job": handle})

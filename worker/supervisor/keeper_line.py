@@ -38,12 +38,16 @@ class Died(NamedTuple):
 
 
 class Deposited(NamedTuple):
-    """What the keeper held for one job. `folder` is empty unless its end was reported; `ends` is empty once it was drained."""
+    """What the keeper held for one job. `folder` is empty unless its end was reported; `ends` is empty once it was drained.
+
+    `feed` is what belongs to its input; empty if it is not fed, or no longer.
+    """
 
     handle: str
     folder: str
     settled: bool
     ends: tuple[int, ...]
+    feed: tuple[int, ...] = ()
 
 
 class Handover(NamedTuple):
@@ -89,6 +93,8 @@ class KeeperLine:
             match words:
                 case [FromKeeper.DEPOSIT, handle, folder, settled]:
                     deposits[handle] = Deposited(handle, "" if folder == EMPTY else folder, settled == "1", ends)
+                case [FromKeeper.FEED, handle] if handle in deposits:
+                    deposits[handle] = deposits[handle]._replace(feed=ends)
                 case [FromKeeper.STRANGER, pid]:
                     strangers[int(pid)] = ends[0]
                 case [FromKeeper.DIED, *rest]:
@@ -136,6 +142,16 @@ class KeeperLine:
         """Deposit a job's read ends with the keeper: from now on its output survives this process."""
         self._lines.append(f"{ToKeeper.DEPOSIT} {handle}")
         self._send(ends)
+
+    def deposit_feed(self, handle: str, feed: tuple[int, ...]) -> None:
+        """Deposit what belongs to the input of a job that was deposited: from now on no byte of it is lost with this process."""
+        self._lines.append(f"{ToKeeper.FEED} {handle}")
+        self._send(feed)
+
+    def fed(self, handle: str) -> None:
+        """Have the keeper close the input of a job, which waits for its end."""
+        self._lines.append(f"{ToKeeper.FED} {handle}")
+        self.flush()
 
     def hold(self, pid: int, pidfd: int) -> None:
         """Deposit the pidfd of another process's child with the keeper: its holder can read the status."""

@@ -55,10 +55,10 @@ class Supervisor:
         self._loop = Loop()
         self._home = Home(self._loop, self._look_at_home)
         self._line = KeeperLine(self._loop, line)
-        self._link = Link(self._loop, listener, self._do)
+        self._link = Link(self._loop, listener, self._do, self._worker_left)
         name = name_for(os.stat("."))
         self._boxes: Boxes = self._open_boxes(name)
-        self._services = Services(self._loop, self._line, self._boxes, layout.LOGS, self._link.tell)
+        self._services = Services(self._loop, self._line, self._boxes, layout.LOGS, self._link.tell, self._link.hand)
         self._jobs = Jobs(self._services, Spawner(files_limit), name)
 
     def run(self) -> None:
@@ -88,6 +88,8 @@ class Supervisor:
             case ToSupervisor.HELLO:
                 self._retiring = False
                 self._link.greet()
+                if "feed_wait_ms" in wish:
+                    self._jobs.wait_for_feeders(_number(wish["feed_wait_ms"], 1, sys.maxsize) / 1000)
                 self._say_hello()
             case ToSupervisor.SETTLED:
                 for handle in _list(wish["jobs"]):
@@ -114,10 +116,19 @@ class Supervisor:
                 self._jobs.send(handle, _number(wish["signal"], 1, _LARGEST_SIGNAL))
             case ToSupervisor.END:
                 self._jobs.end(handle, _number(wish["signal"], 1, _LARGEST_SIGNAL), _number(wish["grace_ms"], 0, sys.maxsize))
+            case ToSupervisor.FEED:
+                self._jobs.attach(handle, str(wish["token"]))
+            case ToSupervisor.FED:
+                self._jobs.move_input(handle)
+            case ToSupervisor.UNFED:
+                self._jobs.detach(handle)
             case ToSupervisor.PAUSE | ToSupervisor.RESUME:
                 self._jobs.pause(handle, paused=what == ToSupervisor.PAUSE)
             case unknown:
                 raise ValueError(f"{unknown!r} is not a wish about a job")
+
+    def _worker_left(self) -> None:
+        self._jobs.detach_all()
 
     def _say_hello(self) -> None:
         handing = self._handover if self._line.is_up else 0
@@ -131,6 +142,7 @@ class Supervisor:
                 handover=handing,
                 # Whether `signal` is answered.
                 answers=True,
+                feeds=True,
             )
         )
 

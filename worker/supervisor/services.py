@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ...schemas.clock import Clock
 from .containment.containment import Boxes
+from .jobs.feed import USUAL_WAIT_SECONDS
 from .jobs.lingering import Lingering
 from .jobs.outcome_files import OutcomeFiles
 from .keeper_line import KeeperLine
@@ -13,14 +14,18 @@ from .loop import Loop
 
 
 class Services:
-    """One of each. `logs` is the folder of the log folders, `report` sends a fact to the worker."""
+    """One of each. `logs` is the folder of the log folders, `report` sends a fact to the worker, `hand` one with a descriptor."""
 
-    def __init__(self, loop: Loop, line: KeeperLine, boxes: Boxes, logs: str, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, loop: Loop, line: KeeperLine, boxes: Boxes, logs: str, report: Callable[[str], None], hand: Callable[[str, int], None]
+    ) -> None:
         self.loop = loop
         self.line = line
         self.boxes = boxes
         self.logs = logs
         self.report = report
+        self.hand = hand
+        self.feed_wait_seconds = USUAL_WAIT_SECONDS
         self.clock = Clock()
         self.outcome_files = OutcomeFiles(loop)
         self.lingering = Lingering(line, logs)

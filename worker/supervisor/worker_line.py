@@ -26,21 +26,22 @@ Wish = dict[str, object]
 
 
 class Link:
-    """The listening socket and the one connection from it."""
+    """The listening socket and the one connection from it. `lost` is called when that ends."""
 
-    def __init__(self, loop: Loop, listener: int, do: Callable[[Wish], None]) -> None:
+    def __init__(self, loop: Loop, listener: int, do: Callable[[Wish], None], lost: Callable[[], None]) -> None:
         os.set_inheritable(listener, False)  # noqa: FBT003 -- it takes no name
         self._loop = loop
         self._listener = socket.socket(fileno=listener)
         # A second socket, if the file of the first one, which the keeper holds, was removed.
         self._anew: socket.socket | None = None
         self._do = do
+        self._lost = lost
         self._connection: socket.socket | None = None
         # Nothing is sent before the worker has sent hello: it requests earlier facts itself.
         self._greeted = False
         self._wishes: deque[Wish] = deque()
         self._facts: list[str] = []
-        self._unsent: deque[bytes] = deque()
+        self._unsent: deque[datagrams.Parcel] = deque()
         self._blocked = False
 
     def open(self) -> None:
@@ -74,6 +75,12 @@ class Link:
         """Send a fact to the worker; does nothing if there is none."""
         if self._greeted:
             self._facts.append(fact)
+
+    def hand(self, fact: str, descriptor: int) -> None:
+        """Send a fact with a duplicate of a descriptor; does nothing if there is no worker."""
+        if self._greeted:
+            self._pack()
+            self._unsent.extend((datagram, (os.dup(descriptor),)) for datagram in datagrams.arrays([fact]))
 
     @property
     def is_connected(self) -> bool:
@@ -115,11 +122,12 @@ class Link:
         if self._connection is not None:
             self._loop.unwatch(self._connection.fileno())
             self._connection.close()
+            self._lost()
         self._connection = None
         self._greeted = False
         self._blocked = False
         self._facts.clear()
-        self._unsent.clear()
+        self._drop_unsent()
 
     def _ready(self, events: int) -> None:
         if events & select.EPOLLOUT:
@@ -160,7 +168,7 @@ class Link:
     def _turn(self) -> bool:
         for _ in range(min(len(self._wishes), _WISHES_A_TURN)):
             self._do_next()
-        if self._facts:
+        if self._facts or (self._unsent and not self._blocked):
             self._pack()
             self._send()
         return bool(self._wishes)
@@ -171,7 +179,8 @@ class Link:
             if len(fact) > datagrams.LARGEST_DATAGRAM:
                 # For example, of an end that an earlier version wrote. The worker finds it in its folder, at the next recovery.
                 say(f"a fact of {len(fact)} bytes is too long to be sent: {fact[:200]}")
-        self._unsent.extend(datagrams.arrays([fact for fact in facts if len(fact) <= datagrams.LARGEST_DATAGRAM]))
+        fitting = [fact for fact in facts if len(fact) <= datagrams.LARGEST_DATAGRAM]
+        self._unsent.extend((datagram, ()) for datagram in datagrams.arrays(fitting) if fitting)
         if len(self._unsent) > _MOST_UNSENT:
             say("the worker does not read: its connection is dropped")
             self._drop()
@@ -184,7 +193,11 @@ class Link:
             blocked = not datagrams.send_waiting(self._connection, self._unsent)
         except OSError:
             # Not dropped here, because messages sent before it died are read first.
-            self._unsent.clear()
+            self._drop_unsent()
         if blocked != self._blocked:
             self._blocked = blocked
             self._loop.watch(self._connection.fileno(), select.EPOLLIN | (select.EPOLLOUT if blocked else 0), self._ready)
+
+    def _drop_unsent(self) -> None:
+        while self._unsent:
+            datagrams.drop(self._unsent.popleft())

@@ -5,6 +5,7 @@ Imports almost nothing, because the keeper uses it.
 
 from __future__ import annotations
 
+import os
 import struct
 
 from .c_socket import socket
@@ -13,11 +14,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
 
+    # A datagram with the descriptors that go with it.
+    Parcel = tuple[bytes, tuple[int, ...]]
+
 # The kernel refuses a message of more than about 200 kB.
 LARGEST_DATAGRAM = 60_000
 # A single text may be longer, because it is never split: earlier supervisors send all adopted jobs in one line.
 _LARGEST_MESSAGE = 262_144
-_RECEIVE_BYTES = 65_536
+RECEIVE_BYTES = 65_536
 
 _PAIR = struct.Struct("2i")
 _PAIR_LENGTH = 2
@@ -51,21 +55,27 @@ def _pack(texts: list[str], opening: str, between: str, closing: str) -> list[by
     return datagrams
 
 
-def send_waiting(connection: socket.socket, waiting: deque[bytes]) -> bool:
-    """Send pending datagrams as far as the socket accepts them, and remove them; return whether all were sent. Raises OSError."""
+def send_waiting(connection: socket.socket, waiting: deque[Parcel]) -> bool:
+    """Send pending datagrams as far as the socket accepts them, and drop them; return whether all were sent. Raises OSError."""
     try:
         while waiting:
-            connection.send(waiting[0])
-            waiting.popleft()
+            send_with(connection, *waiting[0])
+            drop(waiting.popleft())
     except BlockingIOError:
         return False
     return True
 
 
+def drop(parcel: Parcel) -> None:
+    """Close the descriptors of a datagram that was sent, or will not be."""
+    for descriptor in parcel[1]:
+        os.close(descriptor)
+
+
 def receive(connection: socket.socket) -> bytes | None:
     """Return the next datagram; None if there is none yet, empty if the other side is gone."""
     try:
-        return connection.recv(_RECEIVE_BYTES)
+        return connection.recv(RECEIVE_BYTES)
     except BlockingIOError:
         return None
     except OSError:
@@ -82,10 +92,10 @@ def send_with(connection: socket.socket, datagram: bytes, descriptors: tuple[int
     connection.sendmsg([datagram], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
 
 
-def receive_with(connection: socket.socket) -> tuple[bytes, tuple[int, ...]] | None:
-    """Return the next datagram, as `receive` does, and its descriptors."""
+def receive_with(connection: socket.socket, most_bytes: int = _LARGEST_MESSAGE) -> tuple[bytes, tuple[int, ...]] | None:
+    """Return the next datagram, as `receive` does, and its descriptors, at most two."""
     try:
-        datagram, rights, _, _ = connection.recvmsg(_LARGEST_MESSAGE, socket.CMSG_SPACE(_PAIR.size), socket.MSG_CMSG_CLOEXEC)
+        datagram, rights, _, _ = connection.recvmsg(most_bytes, socket.CMSG_SPACE(_PAIR.size), socket.MSG_CMSG_CLOEXEC)
     except BlockingIOError:
         return None
     except OSError:

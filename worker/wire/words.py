@@ -25,7 +25,8 @@ EMPTY = "-"
 class ToSupervisor:
     """The requests of the worker, under `do`."""
 
-    # Answered by the fact of that name. No fact is sent before; cancels RETIRE.
+    # feed_wait_ms (may be missing): how long a job waits for somebody to feed it. Answered by the fact of that name, which is the first to
+    # be sent; cancels RETIRE.
     HELLO = "hello"
     # job, queued_at_us: start the intent of this name. Has no effect for a job that is known.
     START = "start"
@@ -37,6 +38,12 @@ class ToSupervisor:
     PAUSE = "pause"
     # job: resume a suspended job. Answered by PAUSED.
     RESUME = "resume"
+    # job, token: feed a job. Answered by FEED, FEED_REFUSED or FEED_OVER. Only if `feeds` of the fact HELLO is true.
+    FEED = "feed"
+    # job: bytes or a seal were added to the file of FEED; needed only if the supervisor may have found its end.
+    FED = "fed"
+    # job: nobody feeds it at present. Said too by the end of the line.
+    UNFED = "unfed"
     # jobs: a list of jobs whose end is durable; they can be forgotten.
     SETTLED = "settled"
     # Send STARTED and ENDED again for all jobs, then RECOVERED.
@@ -53,7 +60,7 @@ class ToWorker:
     """The facts of the supervisor, under `fact`."""
 
     # version, pid, keeper_pid (0: the keeper is gone), cgroups, handover (the version of the keeper's handover, 0: none),
-    # answers (whether signals are answered; missing in earlier versions).
+    # answers (whether signals are answered; missing in earlier versions), feeds (whether jobs can be fed; likewise).
     HELLO = "hello"
     # job, pid, started_at_us; only if set: paused, waits (see WAITS), stuck (the `why` of STUCK).
     STARTED = "started"
@@ -69,6 +76,15 @@ class ToWorker:
     DELAYED = "delayed"
     # job, waits: it waits in its writes for disk space, or no longer does.
     WAITS = "waits"
+    # job: with the descriptor of the file in memory for its input, in a datagram of its own. Its size is how many bytes have arrived, its
+    # position how many were given to the job. F_SEAL_GROW: nothing follows.
+    FEED = "feed"
+    # job: who has another token feeds it.
+    FEED_REFUSED = "feed_refused"
+    # job: the position of that file has moved on.
+    GIVEN = "given"
+    # job, why: it gets no more; `why` is empty if it has got everything.
+    FEED_OVER = "feed_over"
     # The answer to RECOVER is complete.
     RECOVERED = "recovered"
 
@@ -90,6 +106,10 @@ class ToKeeper:
 
     # HANDLE: with the two read ends of a job that is forked next; the last line of its datagram. Without descriptors: a job that has ended.
     DEPOSIT = "deposit"
+    # HANDLE: with the file in memory for the input of a deposited job, and the write end of its pipe; the last line of its datagram.
+    FEED = "feed"
+    # HANDLE: the job gets no more input.
+    FED = "fed"
     # HANDLE FOLDER: the job has ended, and its logs are in this folder.
     ENDED = "ended"
     # HANDLE: no process has its pipes open for writing any more.
@@ -117,6 +137,8 @@ class FromKeeper:
 
     # HANDLE FOLDER SETTLED: with the read ends, unless it is drained. FOLDER is EMPTY unless ENDED was sent; SETTLED is 1 or 0.
     DEPOSIT = "deposit"
+    # HANDLE: after its DEPOSIT, with what came with FEED, unless FED was sent.
+    FEED = "feed"
     # PID: with the pidfd.
     STRANGER = "stranger"
     # PID STATUS MARK SESSION TICKS USER_US SYSTEM_US RESIDENT_BYTES: this child was reaped.

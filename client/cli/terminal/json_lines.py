@@ -8,7 +8,8 @@ A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `
 
 An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, over_limit, lost), `exit_status` (as a shell reports it:
 128+N for signal N), `signal` (or null), `sentence`, `user_us`, `system_us`, `max_resident_bytes`, `stdout_bytes`, `stderr_bytes`,
-`stdout_problem`, `stderr_problem` (why that log is not whole, or may not be; else null).
+`stdout_problem`, `stderr_problem` (why that log is not whole, or may not be; else null), `stdin_problem` (why the job did not get the
+whole of its standard input, else null).
 
 An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, finished, adopted), `at`, `id`, `owner`, `name`, `labels`,
 `batch` (run id or null), `attempt`, `process`, `pid`, `sentence` (or null) and `outcome` (in finished, else null).
@@ -122,6 +123,7 @@ def outcome_record(outcome: Outcome | None) -> Record | None:
         "stderr_bytes": outcome.stderr_bytes,
         "stdout_problem": outcome.stdout_problem or None,
         "stderr_problem": outcome.stderr_problem or None,
+        "stdin_problem": outcome.stdin_problem or None,
     }
 
 

@@ -42,7 +42,10 @@ def failed(outcome: Outcome) -> bool:
 
 
 def status_of(outcome: Outcome) -> int:
-    """Return the exit status of a command that exits with that of a job. It is not 0 if the job's output is incomplete."""
+    """Return the exit status of a command that exits with that of a job. It is not 0 if the job's input or output is incomplete."""
+    if outcome.kind is OutcomeKind.EXITED and outcome.stdin_problem:
+        # Whatever it made of half an input.
+        return OWN_FAILURE
     status = exit_status(outcome.kind, outcome.exit_status, outcome.signal)
     return status or (DONE if outcome.is_whole else OWN_FAILURE)
 

@@ -90,7 +90,7 @@ def test_the_json_of_a_job_has_the_documented_fields(home: Home) -> None:
     }
     assert set(job["outcome"]) == {
         *("kind", "exit_status", "signal", "sentence", "user_us", "system_us", "max_resident_bytes", "stdout_bytes", "stderr_bytes"),
-        *("stdout_problem", "stderr_problem"),
+        *("stdout_problem", "stderr_problem", "stdin_problem"),
     }
     assert (job["state"], job["outcome"]["kind"], job["outcome"]["stdout_bytes"], job["owner_name"]) == ("finished", "exited", 3, home.name)
     assert job["queued_at"] <= job["started_at"] <= job["ended_at"]

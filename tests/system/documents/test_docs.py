@@ -71,7 +71,8 @@ class Shell:
         self._heard = {self.bash.stdout: "", self.bash.stderr: ""}
 
     def type(self, command: str) -> None:
-        line = f"{command}\n__status=$?; echo; echo '{_END}'; (echo; echo '{_END}') >&2; (exit $__status)\n"
+        # On a terminal, `run` would not read what is typed next; here it comes from a pipe.
+        line = f"{{ {command}\n}} < /dev/null\n__status=$?; echo; echo '{_END}'; (echo; echo '{_END}') >&2; (exit $__status)\n"
         assert self.bash.stdin is not None
         self.bash.stdin.write(line.encode())
         self.bash.stdin.flush()

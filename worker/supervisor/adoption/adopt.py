@@ -17,12 +17,13 @@ from ...state.job_files import JobFile, read_job, read_outcome
 from ...state.notes import pipes_path, write_pipes
 from ...wire.words import Kind
 from ..containment.processes import age_seconds
+from ..jobs.input import adopted as adopted_input
 from ..jobs.job import Job
 from ..jobs.leaders import Fostered
 from ..jobs.pipes import Pipes, name_of
 from ..jobs.registry import Jobs
 from ..jobs.reopening import reopen_streams
-from ..keeper_line import Handover
+from ..keeper_line import Deposited, Handover
 from ..loop import log_exception
 from ..services import Services
 from .ended import EndedJobs
@@ -117,13 +118,12 @@ class Adoption:
             case Deed.LEAVE | Deed.ASK_FOR_WITNESS:
                 pass
 
-    def _claim(self, handle: str, folder: str) -> tuple[int, ...]:
-        ends = self._jobs.unclaimed.ends(handle)
-        if ends:
+    def _claim(self, handle: str, folder: str) -> Deposited | None:
+        held = self._jobs.unclaimed.claim(handle)
+        if held is not None:
             # The note was in the folder that was removed.
-            write_pipes(pipes_path(folder), [name_of(end) for end in ends])
-            self._jobs.unclaimed.claimed(handle)
-        return ends
+            write_pipes(pipes_path(folder), [name_of(end) for end in held.ends])
+        return held
 
     def _find_process(self, handle: str) -> int:
         mark = self._jobs.mark(handle)
@@ -155,7 +155,8 @@ class Adoption:
         leader, stat = self._survivors.leader(folder, mark, pid, started_at_us)
         members = [*([pid] if stat else []), *self._seen.get(mark, {})]
         box = self._survivors.box(members, mark)
-        ends = self._ended.held_ends(file.handle) or self._claim(file.handle, folder)
+        held = self._ended.held(file.handle) or self._claim(file.handle, folder)
+        ends = held.ends if held is not None else ()
         if not ends:
             ends = self._survivors.pipes(file.handle, folder, [*members, *box.pids()], leader)
         if isinstance(leader, Fostered):
@@ -172,6 +173,7 @@ class Adoption:
             quota=quota,
             on_end=self._jobs.ended,
             paused=box.is_frozen(),
+            input_=adopted_input(self._services, file.handle, folder, held.feed if held is not None else ()) if file.feed else None,
         )
         self._found.append((job, age_seconds(stat.start_ticks) if stat else None))
         if fault_points.ARMED:

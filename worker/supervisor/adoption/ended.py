@@ -10,8 +10,9 @@ from ....schemas.naming import parse_folder
 from ...state.folders import STREAMS, is_handle
 from ...state.found_folders import find_ended
 from ...state.job_files import OutcomeFile, outcome_text, read_job, read_outcome
-from ...state.notes import forget_lingering, lingering_pipes_path, read_lingering, read_pipes, read_problems
+from ...state.notes import forget_lingering, lingering_pipes_path, read_lingering, read_pipes, read_problem, read_problems
 from .. import facts
+from ..jobs.input import STDIN
 from ..jobs.leaders import Use
 from ..jobs.lingering import drain, pump
 from ..jobs.outcome import Course, compose
@@ -59,10 +60,9 @@ class EndedJobs:
         """Return whether the keeper knows this job."""
         return handle in self._deposits
 
-    def held_ends(self, handle: str) -> tuple[int, ...]:
-        """Return the read ends that the keeper held for a running job; empty if it held none."""
-        deposit = self._deposits.pop(handle, None)
-        return deposit.ends if deposit is not None else ()
+    def held(self, handle: str) -> Deposited | None:
+        """Return what the keeper held for a running job; None if it held nothing."""
+        return self._deposits.pop(handle, None)
 
     def take_all(self, has_processes: Callable[[str], bool]) -> None:
         """Add all remaining jobs that the keeper knew: they have ended, unless their folder is missing and they have processes."""
@@ -82,6 +82,7 @@ class EndedJobs:
     def take(self, handle: str, folder: str) -> None:
         """Add an ended job, and report it unless it is settled."""
         deposit = self._deposits.pop(handle, None)
+        self._end_feed(deposit)
         # The job was forgotten, so its end is durable and nobody waits for the fact.
         gone = not os.path.exists(folder)
         if deposit is not None and deposit.ends:
@@ -115,6 +116,7 @@ class EndedJobs:
                 stdout_bytes,
                 stderr_bytes,
                 *read_problems(folder),
+                stdin_problem=read_problem(folder, STDIN),
             )
         )
         if not self._services.outcome_files.write(handle, folder, text := outcome_text(outcome)):
@@ -124,7 +126,14 @@ class EndedJobs:
     def drop(self, handle: str) -> None:
         """Tell the keeper to forget a job about which nothing is known."""
         deposit = self._deposits.pop(handle, None)
+        self._end_feed(deposit)
         for end in deposit.ends if deposit is not None else ():
             os.close(end)
         self._services.line.drained(handle)
         self._services.line.settled(handle)
+
+    def _end_feed(self, deposit: Deposited | None) -> None:
+        if deposit is not None and deposit.feed:
+            for end in deposit.feed:
+                os.close(end)
+            self._services.line.fed(deposit.handle)

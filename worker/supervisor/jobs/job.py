@@ -25,6 +25,7 @@ from ..containment.unreached import not_ours, outlived_kill
 from ..loop import Timer
 from ..services import Services
 from .ending import TABLE, Effect, Happening, Reason, Stage
+from .input import Input
 from .leaders import Leader, Use
 from .outcome import Course, compose
 from .output import Output
@@ -61,9 +62,10 @@ class Job:
         "_time_limit_ms",
         "_wait_status",
         "handle",
+        "input",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the parts of a process
         self,
         services: Services,
         file: JobFile,
@@ -76,9 +78,12 @@ class Job:
         quota: Quota,
         on_end: Callable[[Job, str], None],
         paused: bool = False,
+        input_: Input | None = None,
     ) -> None:
-        """Take ownership of leader, box and streams. `on_end` is called with the fact `ended` when none of its processes is left."""
+        """Take ownership of leader, box, streams and input. `on_end` is called with the fact `ended` when none of its processes is left."""
         self.handle = file.handle
+        # None: it is not fed.
+        self.input = input_
         self._services = services
         self._stop_signal = file.stop_signal
         self._grace_ms = file.grace_ms
@@ -111,6 +116,8 @@ class Job:
         """Pump and watch it; `age_seconds` None: its age is not known."""
         self._began_us = None if age_seconds is None else passed_us() - int(age_seconds * 1_000_000)
         self._output.begin()
+        if self.input is not None:
+            self.input.begin()
         if self._time_limit_ms is not None:
             left = self._time_limit_ms / 1000 - (age_seconds or 0)
             self._limit = self._services.loop.after(left, lambda: self._happen(Happening.LIMIT_PASSED))
@@ -249,6 +256,8 @@ class Job:
         self._services.loop.cancel(self._stuck)
         if fault_points.ARMED:
             fault_points.reach("after-exit-before-outcome")
+        if self.input is not None:
+            self.input.close()
         outcome = compose(self._course())
         text = outcome_text(outcome)
         # Written, then reaped, then renamed: if this process is killed in between, the next supervisor finds either the outcome or the
@@ -296,6 +305,7 @@ class Job:
             is_over_limit=self._output.is_exceeded,
             lingers=self._linger and not self._box.is_empty(),
             is_undrained=not self._drained,
+            stdin_problem=self.input.problem if self.input is not None else "",
         )
 
     def _rename(self, ended_at_us: int) -> None:

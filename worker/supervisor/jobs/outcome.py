@@ -37,6 +37,8 @@ class Course(NamedTuple):
     is_over_limit: bool = False
     lingers: bool = False
     is_undrained: bool = False
+    # Why it did not get the whole of its standard input; empty if it did.
+    stdin_problem: str = ""
 
 
 def compose(course: Course) -> OutcomeFile:
@@ -57,6 +59,8 @@ def compose(course: Course) -> OutcomeFile:
         sentence += "; the disk is full, so the end of its output is written to its log when there is space"
     if course.stdout_problem or course.stderr_problem:
         sentence += what_is_missing(sentence, dict(zip(STREAMS, (course.stdout_problem, course.stderr_problem), strict=True)))
+    if course.stdin_problem:
+        sentence += f"; {course.stdin_problem}"
     return OutcomeFile(
         verdict.kind,
         verdict.exit_status,
@@ -69,6 +73,7 @@ def compose(course: Course) -> OutcomeFile:
         course.stderr_bytes,
         course.stdout_problem,
         course.stderr_problem,
+        course.stdin_problem,
     )
 
 

@@ -20,6 +20,8 @@ from .. import facts
 from ..containment.containment import Box
 from ..loop import Timer, log_exception
 from ..services import Services
+from .feed import Ends, create
+from .input import Input
 from .job import Job
 from .leaders import Child, Use
 from .pipes import Pipe
@@ -29,6 +31,8 @@ from .unclaimed import Unclaimed
 
 # For a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs a few more for a moment.
 _DESCRIPTORS_A_JOB = 7
+# For the input of a job that is fed: a file in memory, and a pipe.
+_DESCRIPTORS_A_FEED = 2
 _DESCRIPTORS_IN_RESERVE = 64
 _NEW_LOG = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
@@ -41,13 +45,15 @@ class Jobs:
         self._spawner = spawner
         self._state = state
         self._running: dict[str, Job] = {}
+        # Of running jobs that are fed.
+        self._inputs: dict[str, Input] = {}
         # The facts of jobs that have ended and are not settled.
         self._ended: dict[str, str] = {}
         # Jobs that wait for disk space for their logs, with the timer of the next attempt.
         self._delayed: dict[str, Timer] = {}
         self.unclaimed = Unclaimed(services)
         _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._most_running = max(1, (most_files - _DESCRIPTORS_IN_RESERVE) // _DESCRIPTORS_A_JOB)
+        self._most_descriptors = most_files - _DESCRIPTORS_IN_RESERVE
 
     def __len__(self) -> int:
         """Return the number of jobs, including those that have ended and are not settled, wait for disk space, or are not claimed."""
@@ -94,6 +100,8 @@ class Jobs:
     def add(self, job: Job, age_seconds: float | None = 0.0) -> None:
         """Add a job that has a process."""
         self._running[job.handle] = job
+        if job.input is not None:
+            self._inputs[job.handle] = job.input
         self._services.report(job.started_fact())
         job.begin(age_seconds)
 
@@ -105,6 +113,7 @@ class Jobs:
     def ended(self, job: Job, fact: str) -> None:
         """Record that a running job has ended, and report it."""
         del self._running[job.handle]
+        self._inputs.pop(job.handle, None)
         self.add_ended(job.handle, fact)
 
     def send(self, handle: str, number: int) -> None:
@@ -132,6 +141,37 @@ class Jobs:
                 job.pause()
             else:
                 job.resume()
+
+    def attach(self, handle: str, token: str) -> None:
+        """Let somebody feed a job; a fact says whether it can be fed."""
+        if handle in self._inputs:
+            self._inputs[handle].attach(token)
+        else:
+            self._services.report(
+                facts.feed_over(handle, "the job is not running" if handle not in self._running else "the job is not fed")
+            )
+
+    def move_input(self, handle: str) -> None:
+        """Give a job the input that has arrived."""
+        if handle in self._inputs:
+            self._inputs[handle].move()
+
+    def detach(self, handle: str) -> None:
+        """Note that nobody feeds a job at present."""
+        if handle in self._inputs:
+            self._inputs[handle].detach()
+
+    def detach_all(self) -> None:
+        """Note that nobody feeds any job at present."""
+        for one in self._inputs.values():
+            one.detach()
+
+    def wait_for_feeders(self, seconds: float) -> None:
+        """Wait so long for somebody to feed a job, from now on."""
+        if seconds != self._services.feed_wait_seconds:
+            self._services.feed_wait_seconds = seconds
+            for one in self._inputs.values():
+                one.wait()
 
     def settle(self, handle: str) -> None:
         """Forget a job whose end is durable elsewhere."""
@@ -187,9 +227,13 @@ class Jobs:
 
     def _launch(self, handle: str) -> Job:
         intent = intent_path(self._services.logs, handle)
-        if len(self._running) + self._services.unfinished() >= self._most_running:
-            raise CannotStart(OWN_FAILURE, f"{len(self._running)} jobs are running, and there are no file descriptors for more")
         file = read_job(intent)
+        needed = (len(self._running) + self._services.unfinished() + 1) * _DESCRIPTORS_A_JOB
+        needed += (len(self._inputs) + file.feed) * _DESCRIPTORS_A_FEED
+        if needed > self._most_descriptors and self._running:
+            raise CannotStart(OWN_FAILURE, f"{len(self._running)} jobs are running, and there are no file descriptors for more")
+        feed: Ends | None = None
+        fed = -1
         logs: list[int] = []
         pipes: list[Pipe] = []
         try:
@@ -200,34 +244,43 @@ class Jobs:
             # Once `stderr` exists, a fork may have happened, and the next supervisor must find out.
             for name in STREAMS:
                 logs.append(os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE))  # noqa: PERF401 -- as above
+            if file.feed:
+                feed, fed = create()
             mark = self.mark(handle)
             box = self._services.boxes.take(mark)
-            leader = self._spawn(file, mark, intent, box, pipes)
+            leader = self._spawn(file, mark, intent, box, pipes, feed, fed)
         except BaseException:
-            for fd in (*logs, *(pipe.read_end for pipe in pipes)):
+            for fd in (*logs, *(pipe.read_end for pipe in pipes), *(feed or ())):
                 os.close(fd)
             raise
         finally:
             for pipe in pipes:
                 pipe.give_away()
+            if fed >= 0:
+                os.close(fed)
         if fault_points.ARMED:
             fault_points.reach("after-fork-before-record")
         started_at_us, folder = self._rename(intent, leader.pid)
         quota = Quota(file.output_limit_bytes)
         streams = [Stream(name, pipe.read_end, log) for name, pipe, log in zip(STREAMS, pipes, logs, strict=True)]
-        return Job(self._services, file, folder, started_at_us, leader, box, streams=streams, quota=quota, on_end=self.ended)
+        input_ = Input(self._services, handle, folder, feed) if feed is not None else None
+        return Job(self._services, file, folder, started_at_us, leader, box, streams=streams, quota=quota, on_end=self.ended, input_=input_)
 
-    def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, pipes: list[Pipe]) -> Child:
+    def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, pipes: list[Pipe], feed: Ends | None, fed: int) -> Child:
         self._services.line.deposit(file.handle, tuple(pipe.read_end for pipe in pipes))
+        if feed is not None:
+            self._services.line.deposit_feed(file.handle, feed)
         if fault_points.ARMED:
             fault_points.reach("after-intent-before-fork")
         try:
-            pid = self._spawner.spawn(file, mark, intent, pipes, box)
+            pid = self._spawner.spawn(file, mark, intent, pipes, box, fed)
             box.lead(pid)
             return _watch(pid)
         except BaseException:
             box.release()
             self._services.line.drained(file.handle)
+            if feed is not None:
+                self._services.line.fed(file.handle)
             raise
 
     def _rename(self, intent: str, pid: int) -> tuple[int, str]:

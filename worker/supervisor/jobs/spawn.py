@@ -88,11 +88,14 @@ class Spawner:
         self._ignored = [number for number in DEFAULT_SIGNALS if signal.getsignal(number) in {signal.SIG_IGN, None}]
         self._environment = _base_environment()
 
-    def spawn(self, job: JobFile, mark: int, folder: str, pipes: Sequence[Pipe], box: Box) -> int:
-        """Start the job's leader with `pipes` as its stdout and stderr, and return its pid. Raises `CannotStart`."""
+    def spawn(self, job: JobFile, mark: int, folder: str, pipes: Sequence[Pipe], box: Box, fed: int = -1) -> int:
+        """Start the job's leader with `pipes` as its stdout and stderr, and return its pid. Raises `CannotStart`.
+
+        `fed` is its stdin, if that is a pipe too.
+        """
         environment = {**self._environment, **dict(job.environment)}
         environment["JOBWIRE_JOB_ID"] = _uuid(job.handle)
-        stdin = os.open(f"{folder}/stdin", os.O_RDONLY | os.O_CLOEXEC) if job.has_stdin else self._null
+        stdin = os.open(f"{folder}/stdin", os.O_RDONLY | os.O_CLOEXEC) if job.has_stdin else self._null if fed < 0 else fed
         try:
             _enter_folder(_expanded(job.directory, environment["HOME"]))
             # A path is used unchanged: the kernel checks it anyway.
@@ -103,7 +106,7 @@ class Spawner:
         finally:
             self._set_mark(self._own_mark)
             os.fchdir(self._home)
-            if stdin != self._null:
+            if job.has_stdin:
                 os.close(stdin)
 
     def _set_mark(self, mark: int) -> None:

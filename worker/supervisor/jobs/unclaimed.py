@@ -5,6 +5,8 @@ The worker has such a job adopted, in a folder that was made again, or settles i
 
 from __future__ import annotations
 
+import os
+
 from ..keeper_line import Deposited
 from ..services import Services
 from .lingering import drain
@@ -25,18 +27,18 @@ class Unclaimed:
         """Hold what the keeper handed over for a job."""
         self._held[deposit.handle] = deposit
 
-    def ends(self, handle: str) -> tuple[int, ...]:
-        """Return the read ends of a job; empty if it is not one of these."""
-        return self._held[handle].ends if handle in self._held else ()
-
-    def claimed(self, handle: str) -> None:
-        """Forget a job whose pipes are pumped from now on."""
-        self._held.pop(handle, None)
+    def claim(self, handle: str) -> Deposited | None:
+        """Forget a job whose pipes are pumped from now on, and return what was held for it; None if it is not one of these."""
+        return self._held.pop(handle, None)
 
     def settle(self, handle: str) -> None:
         """Drop the output of a job whose end is durable; does nothing if it is not one of these."""
         deposit = self._held.pop(handle, None)
         if deposit is not None:
+            for end in deposit.feed:
+                os.close(end)
+            if deposit.feed:
+                self._services.line.fed(handle)
             drain(self._services.loop, self._services.lingering, handle, deposit.ends)
             self._services.line.settled(handle)
 

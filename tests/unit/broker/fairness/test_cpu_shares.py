@@ -52,7 +52,7 @@ class Shared:
         self.due.append(due)
         return due
 
-    def _work(self, peer: Peer, frame: bytes, _charge: Charge) -> None:
+    def _work(self, peer: Peer, frame: bytes, _bulk: memoryview | None, _charge: Charge) -> None:
         self.worked.append((peer, frame))
         self.now += WORK_SECONDS
 

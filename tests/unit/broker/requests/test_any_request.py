@@ -58,7 +58,7 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
                 request.replay.after.store = house.store.id
             raw = request.SerializeToString()
             proof = signature.sign(CLIENT, DAEMON.public, NONCE, raw) if request.WhichOneof("verb") in SIGNED_VERBS else None
-            reception.take(peer, request_pb2.Envelope(request=raw, proof=proof).SerializeToString(), lambda *_: None)
+            reception.take(peer, request_pb2.Envelope(request=raw, proof=proof).SerializeToString(), None, lambda *_: None)
         await house.durable()
         # What waits in the queue, and a stream that waits for its start.
         await house.accept(asked(5), asked(6))

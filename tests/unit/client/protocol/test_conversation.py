@@ -44,7 +44,7 @@ class House:
         return self.say(hello, last=True, hello=answer)
 
     def sent(self) -> list[request_pb2.Request]:
-        return [frames.read_envelope(frame)[0] for frame in self.conversation.outgoing()]
+        return [frames.read_envelope(frame)[0] for frame, *_ in self.conversation.outgoing()]
 
     def say(self, to: request_pb2.Request | int, data: bytes = b"", **content: object) -> list[Happened]:
         number = to if isinstance(to, int) else to.id
@@ -132,7 +132,7 @@ def test_what_is_no_reply_is_refused(house: House) -> None:
 def test_only_what_changes_something_is_signed(house: House) -> None:
     house.conversation.ask(listing())
     house.conversation.ask(start(b"a" * 16))
-    plain, signed = (request_pb2.Envelope.FromString(frame) for frame in house.conversation.outgoing())
+    plain, signed = (request_pb2.Envelope.FromString(frame) for (frame,) in house.conversation.outgoing())
 
     assert not plain.HasField("proof")
     assert signature.check(signed, DAEMON.public, house.nonce) == ME.public
@@ -149,7 +149,7 @@ def test_after_a_reconnect_everything_unanswered_is_repeated_oldest_first(house:
     house.nonce = b"m" * 16
     house.connect()
 
-    envelopes = [request_pb2.Envelope.FromString(frame) for frame in house.conversation.outgoing()]
+    envelopes = [request_pb2.Envelope.FromString(frame) for (frame,) in house.conversation.outgoing()]
     again = [request_pb2.Request.FromString(envelope.request) for envelope in envelopes]
     # The start is a stream: had it slipped through before, the daemon would serve it twice.
     assert [request.WhichOneof("verb") for request in again] == ["list", "cancel", "start"]

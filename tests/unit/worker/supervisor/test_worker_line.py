@@ -31,7 +31,7 @@ def test_a_fact_that_is_too_long_costs_no_other(tmp_path: Path, monkeypatch: pyt
         if answered and not link.is_connected:
             loop.end()
 
-    link = Link(loop, listener.detach(), answer)
+    link = Link(loop, listener.detach(), answer, lambda: None)
     link.open()
     loop.before_sleep(end_with_the_worker)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as worker:

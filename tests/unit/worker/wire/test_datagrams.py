@@ -39,7 +39,7 @@ def test_all_texts_travel_in_order_in_datagrams_that_are_read_whole(lengths: lis
 
 def test_what_the_other_side_does_not_take_waits_and_an_end_is_told_from_nothing() -> None:
     ours, theirs = pair()
-    waiting = deque([b"x" * 50_000, *(bytes([number]) * 50_000 for number in range(20))])
+    waiting: deque[tuple[bytes, tuple[int, ...]]] = deque([(b"x" * 50_000, ()), *((bytes([number]) * 50_000, ()) for number in range(20))])
     with ours:
         with theirs:
             assert datagrams.receive(theirs) is None

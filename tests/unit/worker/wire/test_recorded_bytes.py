@@ -22,6 +22,7 @@ from jobwire.broker.engine import Delayed, Ended, Launch, Paused, Started
 from jobwire.schemas.job import Outcome, OutcomeKind, ResourceUse
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.spec import JobSpec
+from jobwire.worker.engine.inlets import LocalInlet
 from jobwire.worker.engine.supervisor_line import Link as WorkerEnd
 from jobwire.worker.engine.unanswered import Unanswered
 from jobwire.worker.keeper import loop as keeper_loop
@@ -38,26 +39,28 @@ from jobwire.worker.wire.words import DO, ToSupervisor
 
 KEY = AttemptKey(b"\x22" * 32, b"\x11" * 16, 1)
 HANDLE = "11" * 16 + "." + "22" * 32
-OUTCOME = OutcomeFile("exited", 3, 0, 'it said "no"', 7, 1000, 2000, 5, 6, "", "disk full")
+OUTCOME = OutcomeFile("exited", 3, 0, 'it said "no"', 7, 1000, 2000, 5, 6, "", "disk full", "nobody fed it")
 
 WISHES = [
-    b'[{"do":"hello"},{"do":"recover"}]',
+    b'[{"do":"hello","feed_wait_ms":120000},{"do":"recover"}]',
     b'[{"do":"start","job":"%s","queued_at_us":900}]' % HANDLE.encode(),
     b'[{"do":"signal","job":"%s","signal":10},{"do":"pause","job":"%s"},{"do":"resume","job":"%s"}]' % ((HANDLE.encode(),) * 3),
     b'[{"do":"end","job":"%s","signal":15,"grace_ms":2500}]' % HANDLE.encode(),
     b'[{"do":"settled","jobs":["%s"]},{"do":"adopt","folders":["7_x"]}]' % HANDLE.encode(),
+    b'[{"do":"feed","job":"%s","token":"3333"},{"do":"fed","job":"%s"},{"do":"unfed","job":"%s"}]' % ((HANDLE.encode(),) * 3),
     b'[{"do":"retire"},{"do":"reload"}]',
 ]
 FACTS = [
-    b'[{"fact":"hello","version":1,"pid":7,"keeper_pid":6,"cgroups":true,"handover":1,"answers":true},{"fact":"recovered"}]',
+    b'[{"fact":"hello","version":1,"pid":7,"keeper_pid":6,"cgroups":true,"handover":1,"answers":true,"feeds":true},{"fact":"recovered"}]',
     b'[{"fact":"started","job":"%s","pid":7,"started_at_us":1000}]' % HANDLE.encode(),
     b'[{"fact":"started","job":"%s","pid":7,"started_at_us":1000,"paused":true,"waits":true,"stuck":"7 stays"}]' % HANDLE.encode(),
     b'[{"fact":"signalled","job":"%s","why":""},{"fact":"paused","job":"%s","paused":false,"why":"not ours"}]' % ((HANDLE.encode(),) * 2),
     b'[{"fact":"stuck","job":"%s","pids":[7,8],"why":"7 stays"},{"fact":"delayed","job":"%s"}]' % ((HANDLE.encode(),) * 2),
     b'[{"fact":"waits","job":"%s","waits":true}]' % HANDLE.encode(),
+    b'[{"fact":"feed_refused","job":"%s"},{"fact":"given","job":"%s"},{"fact":"feed_over","job":"%s","why":""}]' % ((HANDLE.encode(),) * 3),
     b'[{"fact":"ended","job":"%s","version":1,"kind":"exited","exit_status":3,"signal":0,"sentence":"it said \\"no\\"","pid":7,'
     b'"started_at_us":1000,"ended_at_us":2000,"stdout_bytes":5,"stderr_bytes":6,"stdout_problem":"","stderr_problem":"disk full",'
-    b'"user_us":1,"system_us":2,"max_resident_bytes":4096}]' % HANDLE.encode(),
+    b'"stdin_problem":"nobody fed it","user_us":1,"system_us":2,"max_resident_bytes":4096}]' % HANDLE.encode(),
 ]
 TO_KEEPER = [
     b"again",
@@ -65,10 +68,13 @@ TO_KEEPER = [
     b"stranger 9",
     b"drained h\nended h 7_1_2\nsettled h\nrecorded 7\ndeposit i",
     b"deposit h",
+    b"deposit j",
+    b"feed j",
+    b"fed j",
     b"retire",
     b"reload",
 ]
-FROM_KEEPER = [b"deposit h - 0", b"deposit i 7_1_2 1", b"stranger 9", b"died 7 256 1 7 99 5 6 4096", b"handed 1"]
+FROM_KEEPER = [b"deposit h - 0", b"feed h", b"deposit i 7_1_2 1", b"stranger 9", b"died 7 256 1 7 99 5 6 4096", b"handed 1"]
 
 
 @pytest.fixture
@@ -84,12 +90,14 @@ async def test_the_worker_says_what_is_recorded(pair: tuple[socket.socket, socke
     ours, theirs = pair
     link = WorkerEnd(ours, asyncio.get_running_loop(), lambda _: None, lambda: None)
     said = Unanswered("")
+    inlet = LocalInlet(HANDLE, b"33", None, lambda _: None, lambda _: None)  # type: ignore[arg-type] # reason: nobody is told
     messages = [
-        [{DO: ToSupervisor.HELLO}, {DO: ToSupervisor.RECOVER}],
+        [{DO: ToSupervisor.HELLO, "feed_wait_ms": 120_000}, {DO: ToSupervisor.RECOVER}],
         said.start([Launch(KEY, JobSpec((b"true",)), 900)]),
         [said.signal(HANDLE, 10, lambda _: None), said.pause(HANDLE, paused=True), said.pause(HANDLE, paused=False)],
         [said.end(HANDLE, 15, 2500)],
         [{DO: ToSupervisor.SETTLED, "jobs": [HANDLE]}, {DO: ToSupervisor.ADOPT, "folders": ["7_x"]}],
+        [inlet.asked(), {DO: ToSupervisor.FED, "job": HANDLE}, {DO: ToSupervisor.UNFED, "job": HANDLE}],
         [{DO: ToSupervisor.RETIRE}, {DO: ToSupervisor.RELOAD}],
     ]
     for one in messages:
@@ -104,7 +112,7 @@ def supervisor_end(state: Path, do: Callable[[dict[str, object]], None], loop: L
     listener.bind(str(state / "supervisor.sock"))
     listener.listen()
     listener.settimeout(0)
-    link = SupervisorEnd(loop, listener.detach(), do)
+    link = SupervisorEnd(loop, listener.detach(), do, lambda: None)
     link.open()
     worker = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     worker.connect(str(state / "supervisor.sock"))
@@ -117,12 +125,13 @@ def test_the_supervisor_understands_what_is_recorded_and_answers_so(tmp_path: Pa
     loop, heard = Loop(), []
     replies = iter(
         [
-            [facts.hello(version=1, pid=7, keeper_pid=6, cgroups=True, handover=1, answers=True), facts.recovered()],
+            [facts.hello(version=1, pid=7, keeper_pid=6, cgroups=True, handover=1, answers=True, feeds=True), facts.recovered()],
             [facts.started(HANDLE, 7, 1000, paused=False, waits=False)],
             [facts.started(HANDLE, 7, 1000, paused=True, waits=True, stuck="7 stays")],
             [facts.signalled(HANDLE, ""), facts.paused(HANDLE, "not ours", is_paused=False)],
             [facts.stuck(HANDLE, [7, 8], "7 stays"), facts.delayed(HANDLE)],
             [facts.waits(HANDLE, does_wait=True)],
+            [facts.feed_refused(HANDLE), facts.given(HANDLE), facts.feed_over(HANDLE, "")],
             [facts.ended(HANDLE, outcome_text(OUTCOME), Use(1, 2, 4096))],
         ]
     )
@@ -165,14 +174,14 @@ async def test_the_worker_understands_what_is_recorded(pair: tuple[socket.socket
     said = Unanswered("")
     said.start([Launch(KEY, JobSpec((b"true",)), 900)])
     # The engine itself takes these.
-    own = [message for message in messages if message["fact"] in {"hello", "recovered", "signalled"}]
+    own = [message for message in messages if message["fact"] in {"hello", "recovered", "signalled", "feed_refused", "given", "feed_over"}]
     found = [fact for message in messages if message not in own for fact in said.read(message)]
-    assert len(own) == 3
+    assert len(own) == 6
     assert found[0] == Started(KEY, 7, 1000, adopted=False, paused=False)
     assert found[1] == Started(KEY, 7, 1000, adopted=True, paused=True)
     assert [fact.stuck for fact in found if isinstance(fact, Delayed)] == [False, True, True, False, False]
     assert Paused(KEY, paused=False, why="not ours") in found
-    outcome = Outcome(OutcomeKind.EXITED, 3, 0, 'it said "no"', ResourceUse(1, 2, 4096), 5, 6, "", "disk full")
+    outcome = Outcome(OutcomeKind.EXITED, 3, 0, 'it said "no"', ResourceUse(1, 2, 4096), 5, 6, "", "disk full", "nobody fed it")
     assert found[-1] == Ended(KEY, 7, 1000, 2000, outcome)
     link.close()
 
@@ -192,11 +201,14 @@ def test_the_supervisor_says_to_the_keeper_what_is_recorded(pair: tuple[socket.s
     line.deposit("i", (ours_end, other))
     line.deposit_nothing("h")
     line.flush()
+    line.deposit("j", (ours_end, other))
+    line.deposit_feed("j", (ours_end, other))
+    line.fed("j")
     line.retire()
     line.reload()
     received = [socket.recv_fds(theirs, 65536, 2) for _ in TO_KEEPER]
     assert [data for data, _, _, _ in received] == TO_KEEPER
-    assert [len(descriptors) for _, descriptors, _, _ in received] == [0, 0, 1, 2, 0, 0, 0]
+    assert [len(descriptors) for _, descriptors, _, _ in received] == [0, 0, 1, 2, 0, 2, 2, 0, 0, 0]
     for descriptor in (ours_end, other, *(one for _, descriptors, _, _ in received for one in descriptors)):
         os.close(descriptor)
     line._lost()
@@ -215,16 +227,18 @@ def test_the_keeper_understands_what_is_recorded(pair: tuple[socket.socket, sock
     end.open(ours)
     pipe = os.pipe()
     for datagram in TO_KEEPER:
-        socket.send_fds(theirs, [datagram], pipe if datagram.endswith(b"deposit i") else ())
+        socket.send_fds(theirs, [datagram], pipe if datagram.endswith((b"deposit i", b"feed j")) else ())
     end.listen()
     lines = [line for datagram in TO_KEEPER for line in datagram.decode().split("\n")]
-    assert heard == [(line, 2 if line == "deposit i" else 0) for line in lines]
+    assert heard == [(line, 2 if line in {"deposit i", "feed j"} else 0) for line in lines]
     deposits = Deposits()
     deposits.hear("deposit", ["h"], pipe)
+    deposits.hear("feed", ["h"], os.pipe())
     deposits.hear("deposit", ["i"], os.pipe())
     deposits.hear("ended", ["i", "7_1_2"], ())
     deposits.hear("settled", ["i"], ())
-    assert [line.encode() for line, _ in deposits.told_again()] == FROM_KEEPER[:2]
+    assert [line.encode() for line, _ in deposits.told_again()] == FROM_KEEPER[:3]
+    deposits.hear("fed", ["h"], ())
     for handle in ("h", "i"):
         deposits.hear("drained", [handle], ())
     end.hang_up()
@@ -255,6 +269,7 @@ def test_the_keeper_says_what_is_recorded(
     pidfd = os.open("/dev/null", os.O_RDONLY)
     for line, descriptors in [
         ("deposit h", os.pipe()),
+        ("feed h", os.pipe()),
         ("deposit i", os.pipe()),
         ("ended i 7_1_2", ()),
         ("settled i", ()),
@@ -266,10 +281,10 @@ def test_the_keeper_says_what_is_recorded(
     keeper._hear("again", ())
     received = [socket.recv_fds(theirs, 65536, 2) for _ in [*FROM_KEEPER, b"handed 0"]]
     assert [data for data, _, _, _ in received] == [*FROM_KEEPER, b"handed 0"]
-    assert [len(descriptors) for _, descriptors, _, _ in received] == [2, 2, 1, 0, 0, 0]
+    assert [len(descriptors) for _, descriptors, _, _ in received] == [2, 2, 2, 1, 0, 0, 0]
     for descriptor in (one for _, descriptors, _, _ in received for one in descriptors):
         os.close(descriptor)
-    for line in ("drained h", "drained i", "recorded 9"):
+    for line in ("fed h", "drained h", "drained i", "recorded 9"):
         keeper._hear(line, ())
     keeper._line.hang_up()
 
@@ -279,7 +294,7 @@ def test_the_supervisor_understands_the_keeper(pair: tuple[socket.socket, socket
     line = KeeperLine(Loop(), ours.detach())
     pipe = os.pipe()
     for datagram in FROM_KEEPER:
-        count = {b"deposit h - 0": 2, b"stranger 9": 1}.get(datagram, 0)
+        count = {b"deposit h - 0": 2, b"feed h": 2, b"stranger 9": 1}.get(datagram, 0)
         socket.send_fds(theirs, [datagram], pipe[:count])
     handover = line.take_over()
     assert handover.first
@@ -288,9 +303,10 @@ def test_the_supervisor_understands_the_keeper(pair: tuple[socket.socket, socket
         "i": ("7_1_2", True, 0),
     }
     assert isinstance(handover.deposits["h"], Deposited)
+    assert [len(handover.deposits[handle].feed) for handle in ("h", "i")] == [2, 0]
     assert list(handover.strangers) == [9]
     assert line.died == {7: Died(7, 256, 1, 7, 99, 5, 6, 4096)}
-    for descriptor in (*pipe, *handover.deposits["h"].ends, *handover.strangers.values()):
+    for descriptor in (*pipe, *handover.deposits["h"].ends, *handover.deposits["h"].feed, *handover.strangers.values()):
         os.close(descriptor)
     line._lost()
 

@@ -177,7 +177,7 @@ class AnEndIsBroughtAbout(RuleBasedStateMachine):
         self.facts: list[dict[str, object]] = []
         self.stuck: list[str] = []
         file = JobFile(HANDLE, ["true"], [], "/", False, "", [], int(LIMIT_SECONDS * 1000) if limited else None, 15, grace * 1000)  # noqa: FBT003 -- as in the file
-        services = Services(self.clock, self.processes, None, "", self.stuck.append)  # type: ignore[arg-type] # reason: doubles
+        services = Services(self.clock, self.processes, None, "", self.stuck.append, lambda *_: None)  # type: ignore[arg-type] # reason: doubles
         services.outcome_files = Paperless(self.clock)
         streams = [Stream(name, -1, os.open(os.devnull, os.O_WRONLY)) for name in ("stdout", "stderr")]
         leader = box = self.processes

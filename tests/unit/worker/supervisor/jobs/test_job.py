@@ -110,7 +110,9 @@ class House:
         self.ended: list[dict[str, object]] = []
         self.folder = tmp_path / "7_start"
         self.folder.mkdir()
-        self.services = Services(self.loop, self.line, None, str(tmp_path), lambda fact: self.reports.append(json.loads(fact)))  # type: ignore[arg-type] # reason: doubles
+        self.services = Services(
+            self.loop, self.line, None, str(tmp_path), lambda fact: self.reports.append(json.loads(fact)), lambda *_: None
+        )  # type: ignore[arg-type] # reason: doubles
         streams = [Stream(name, -1, os.open(self.folder / name, os.O_CREAT | os.O_WRONLY)) for name in ("stdout", "stderr")]
         self.job = Job(self.services, file, str(self.folder), 1, self.leader, self.box, streams=streams, quota=Quota(), on_end=self.hear)
         self.job.begin()

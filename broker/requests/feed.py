@@ -1,0 +1,69 @@
+"""feed and push: the standard input of a job that arrives as a stream."""
+
+from __future__ import annotations
+
+from ...keys.rights import Right, demand
+from ...schemas.frames import TOKEN_BYTES
+from ...schemas.generated import request_pb2
+from ...schemas.naming import JobKey, format_id
+from ...schemas.refusal import Code, Refused
+from ..engine import Engine
+from ..store.queries import Lookup
+from ..streams.feed_stream import FeedStream, fed_by_another
+from ..streams.watchers import Watchers
+from .call import Call
+from .job_keys import read_key
+
+# The jobs that are fed through this worker at present.
+Feeders = dict[JobKey, FeedStream]
+
+
+def feed(call: Call, lookup: Lookup, watchers: Watchers, engine: Engine, feeders: Feeders) -> None:
+    """Let the owner of a job feed it, from when it has started."""
+    request = call.request.feed
+    key = read_key(request.key, call.member)
+    job = lookup.visible_job(key, call.member)
+    demand(call.member, Right.SUBMIT, key.owner)
+    if len(request.token) != TOKEN_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, f"the token of a feeder has {TOKEN_BYTES} bytes, not {len(request.token)}")
+    if not job.spec.feed:
+        message = f"the standard input of the job {format_id(key.id)} does not arrive as a stream"
+        raise Refused(Code.FAILED_PRECONDITION, message, "submit a job whose spec says `feed`")
+    former = feeders.get(key)
+    if former is not None and former.token != request.token:
+        raise fed_by_another()
+    if former is not None:
+        # The same client, over a new connection; the end of the old one is not known yet.
+        former.close()
+    call.demand_stream()
+    account = call.peer.account
+
+    def ended() -> None:
+        call.stream_ended()
+        account.feeds -= 1
+        if feeders.get(key) is stream:
+            del feeders[key]
+        watchers.unwatch(job, stream)
+
+    stream = FeedStream(
+        call.request.id,
+        request.token,
+        engine,
+        feeds=lambda: account.feeds,
+        send=call.send,
+        refuse=call.refuse,
+        expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "sent more input than it was let"),
+        ended=ended,
+    )
+    call.open_stream(stream)
+    account.feeds += 1
+    feeders[key] = stream
+    watchers.watch(job, stream)
+
+
+def push(call: Call) -> None:
+    """Take bytes for a running feed; those for one that has ended are dropped, because they were under way."""
+    request: request_pb2.Push = call.request.push
+    stream = call.peer.streams.get(request.request_id)
+    if isinstance(stream, FeedStream):
+        stream.push(request, call.bulk)

@@ -1,0 +1,39 @@
+"""This command's own standard input, as the input of a job: none, what a small file holds, or a stream."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ....schemas.spec import LARGEST_STDIN
+from ...batch.reading import read_whole
+from ...library.source import DescriptorSource
+from .streams import STDIN
+
+_NULL = os.makedev(1, 3)
+
+
+def own_input() -> bytes | DescriptorSource | None:
+    """Return the whole content of a file that fits into a spec, or what to read the input from; None for a terminal and for /dev/null.
+
+    A small file travels with the job: so it is kept with it, and a rerun has it. Raises OSError if it cannot be read.
+    """
+    found = os.fstat(STDIN)
+    if stat.S_ISCHR(found.st_mode) and (found.st_rdev == _NULL or os.isatty(STDIN)):
+        return None
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        return DescriptorSource(STDIN)
+    data = read_whole(STDIN, LARGEST_STDIN)
+    return data if len(data) <= LARGEST_STDIN else DescriptorSource(STDIN, data)
+
+
+def let_go() -> None:
+    """Close the standard input, of which nothing is needed any more: whoever writes into it finds out."""
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(null, STDIN)
+    os.close(null)
+
+
+def unreadable(error: OSError) -> str:
+    """Return the sentence for a standard input that cannot be read."""
+    return f"read error: the standard input cannot be read: {error.strerror}"

@@ -1,0 +1,66 @@
+"""Feed a job from a source, as far as the worker lets; for a client that blocks."""
+
+from __future__ import annotations
+
+import secrets
+
+from ...schemas.frames import TOKEN_BYTES
+from ...schemas.generated import request_pb2
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Refused
+from ...schemas.wire_codec import key_to_wire
+from ..protocol.exchange import Exchange
+from ..sockets.connection import Connection
+from .source import Source
+
+
+def feed_request(key: JobKey) -> request_pb2.Request:
+    """Return a request to feed a job, by a new feeder."""
+    return request_pb2.Request(feed=request_pb2.Feed(key=key_to_wire(key), token=secrets.token_bytes(TOKEN_BYTES)))
+
+
+class Feeder:
+    """Feeds one job that was acknowledged."""
+
+    def __init__(self, connection: Connection, key: JobKey, source: Source) -> None:
+        self._connection = connection
+        self._source = source
+        self._exchange: Exchange = connection.ask(feed_request(key))
+        connection.belongs_to(self._exchange, self)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of the source is needed any more."""
+        return self._exchange.ended
+
+    @property
+    def refusal(self) -> Refused | None:
+        """Why the job cannot be fed from here; None: it can, or could."""
+        return self._exchange.refusal
+
+    @property
+    def wake_fds(self) -> list[int]:
+        """What is readable when there may be something to `advance`."""
+        return [self._source.fd] if self._room and self._source.fd >= 0 else []
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `advance` would find something without waiting for a descriptor."""
+        return self._room > 0 and self._source.fd < 0
+
+    def advance(self) -> None:
+        """Send what has come. Raises OSError if the source cannot be read."""
+        while room := self._room:
+            data = self._source.read(room)
+            if data is None:
+                return
+            self._connection.feed(self._exchange, data)
+
+    def close(self) -> None:
+        """Stop feeding; the job waits for a while, and then its input ends."""
+        self._connection.forget(self._exchange)
+
+    @property
+    def _room(self) -> int:
+        feeding = self._exchange.feeding
+        return feeding.room if feeding is not None and not self._exchange.ended else 0

@@ -1,0 +1,86 @@
+"""The standard input of a job on its way to the worker: what may be read of it, and what is to be sent. Knows no message and no descriptor.
+
+Bytes are kept until the worker has them for certain, so that after a lost connection they are sent again from where the worker is. That is
+never more than the worker lets be sent, at most a window of 4 MiB.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from ...schemas.refusal import Code, Refused
+
+
+class Piece(NamedTuple):
+    """Bytes to send, and the offset of the first one. `last`: nothing follows."""
+
+    start: int
+    data: bytes | memoryview
+    last: bool
+
+
+class Feeding:
+    """One input, across any number of attempts. Offsets count from its first byte."""
+
+    __slots__ = ("_is_ended", "_is_last_sent", "_kept", "_limit", "_most_bytes", "_read", "_sent")
+
+    def __init__(self) -> None:
+        # Bytes that may have to be sent again, oldest first, with the offset of each piece.
+        self._kept: deque[tuple[int, bytes]] = deque()
+        self._read = 0
+        self._is_ended = False
+        # Of this attempt. 0 bytes may be sent until the worker says how far it is.
+        self._sent = 0
+        self._limit = 0
+        self._is_last_sent = False
+        self._most_bytes = 0
+
+    @property
+    def room(self) -> int:
+        """How many bytes may be read now; 0 after the end too."""
+        return 0 if self._is_ended else max(0, min(self._limit - self._read, self._most_bytes))
+
+    def add(self, data: bytes) -> None:
+        """Take bytes that were read; none at all are the end."""
+        if not data:
+            self._is_ended = True
+            return
+        self._kept.append((self._read, data))
+        self._read += len(data)
+
+    def begin(self, most_bytes: int) -> None:
+        """Begin an attempt, in which a piece may have so many bytes."""
+        self._most_bytes = most_bytes
+        self._limit = 0
+        self._is_last_sent = False
+
+    def let(self, reached: int, limit: int) -> None:
+        """Note that the worker has all bytes before `reached`, and takes those before `limit`.
+
+        Raises `Refused(INTERNAL)` if it has more than were sent, or less than it had.
+        """
+        first = self._kept[0][0] if self._kept else self._read
+        if not first <= reached <= self._read:
+            raise Refused(Code.INTERNAL, f"the worker has {reached} bytes of the standard input, and not {first} to {self._read}")
+        while self._kept and self._kept[0][0] + len(self._kept[0][1]) <= reached:
+            self._kept.popleft()
+        if not self._limit:
+            self._sent = reached
+        self._limit = limit
+
+    def next(self) -> Piece | None:
+        """Return what to send next, once; None if that is nothing now."""
+        if not self._limit or self._is_last_sent:
+            return None
+        for start, data in self._kept:
+            if start + len(data) > self._sent:
+                rest = memoryview(data)[self._sent - start :][: max(0, self._limit - self._sent)]
+                return self._piece(rest) if rest else None
+        return self._piece(memoryview(b"")) if self._is_ended else None
+
+    def _piece(self, data: memoryview) -> Piece:
+        start = self._sent
+        self._sent += len(data)
+        self._is_last_sent = self._is_ended and self._sent == self._read
+        return Piece(start, data, self._is_last_sent)

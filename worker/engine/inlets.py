@@ -1,0 +1,137 @@
+"""The standard inputs of running jobs that are fed from here: bytes are written into a file in memory, which the supervisor holds too.
+
+The supervisor gives them to the job; see worker/supervisor/jobs/feed.py. If it is killed, the file continues to exist, and so does
+everything that was written to it; the next supervisor is asked again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Sequence
+
+from ...broker.engine import Feeder
+from ...schemas.frames import LARGEST_FEED_WINDOW
+from ...schemas.naming import AttemptKey
+from ...schemas.refusal import Code, Refused
+from ..state import folders
+from ..wire.words import DO, FACT, ToSupervisor, ToWorker
+from .supervisor_line import DESCRIPTOR, Message
+
+_Say = Callable[[Sequence[Message]], None]
+
+
+class LocalInlet:
+    """The input of one job. `forget` is called when it is closed."""
+
+    def __init__(self, handle: str, token: bytes, feeder: Feeder, say: _Say, forget: Callable[[LocalInlet], None]) -> None:
+        self.handle = handle
+        self.feeder = feeder
+        self._token = token
+        self._say = say
+        self._forget = forget
+        # -1: the supervisor has not answered yet.
+        self._memory = -1
+        self._reached = 0
+
+    @property
+    def reached(self) -> int:
+        """How many bytes have arrived."""
+        return self._reached
+
+    @property
+    def limit(self) -> int:
+        """Up to which offset bytes may be written now."""
+        return os.lseek(self._memory, 0, os.SEEK_CUR) + LARGEST_FEED_WINDOW if self._memory >= 0 else 0
+
+    def asked(self) -> Message:
+        """Return the message that asks for the file."""
+        return {DO: ToSupervisor.FEED, "job": self.handle, "token": self._token.hex()}
+
+    def opened(self, memory: int) -> None:
+        """Use this file from now on; it may be the same one as before."""
+        self._close_file()
+        self._memory = memory
+        self._reached = os.fstat(memory).st_size
+
+    def write(self, data: memoryview) -> None:
+        """Add bytes.
+
+        Raises Refused(RESOURCE_EXHAUSTED) if there is no memory for them, and FAILED_PRECONDITION after the end.
+        """
+        before = self._reached
+        try:
+            while data:
+                written = os.pwrite(self._memory, data, self._reached)
+                self._reached += written
+                data = data[written:]
+        except PermissionError:
+            raise Refused(Code.FAILED_PRECONDITION, "the standard input of the job has ended") from None
+        except OSError as error:
+            raise Refused(Code.RESOURCE_EXHAUSTED, f"the worker cannot hold the standard input of the job: {error.strerror}") from None
+        # Only if the supervisor has not given everything before these bytes, it finds them by itself.
+        if os.lseek(self._memory, 0, os.SEEK_CUR) >= before:
+            self._say([{DO: ToSupervisor.FED, "job": self.handle}])
+
+    def finish(self) -> None:
+        """End the input: the job finds the end of file after what was written."""
+        fcntl.fcntl(self._memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
+        self._say([{DO: ToSupervisor.FED, "job": self.handle}])
+
+    def close(self) -> None:
+        """Let go of it: nobody feeds the job through this any more."""
+        self._forget(self)
+        self._close_file()
+        self._say([{DO: ToSupervisor.UNFED, "job": self.handle}])
+
+    def _close_file(self) -> None:
+        memory, self._memory = self._memory, -1
+        if memory >= 0:
+            os.close(memory)
+
+
+class Inlets:
+    """All of them, by handle; `say` sends messages to the supervisor."""
+
+    def __init__(self, say: _Say) -> None:
+        self._say = say
+        self._open: dict[str, LocalInlet] = {}
+
+    def open(self, key: AttemptKey, token: bytes, feeder: Feeder) -> LocalInlet:
+        """Ask for the input of a running job; the feeder is told when it may write."""
+        handle = folders.handle(key)
+        inlet = self._open[handle] = LocalInlet(handle, token, feeder, self._say, self._forget)
+        self._say([inlet.asked()])
+        return inlet
+
+    def again(self) -> list[Message]:
+        """Return the messages that ask a new supervisor."""
+        return [inlet.asked() for inlet in self._open.values()]
+
+    def hear(self, message: Message) -> None:
+        """Process a fact about the input of a job."""
+        inlet = self._open.get(message["job"])
+        descriptor: int = message.get(DESCRIPTOR, -1)
+        if inlet is None:
+            if descriptor >= 0:
+                os.close(descriptor)
+            return
+        match message[FACT]:
+            case ToWorker.FEED:
+                inlet.opened(descriptor)
+                inlet.feeder.advance()
+            case ToWorker.GIVEN:
+                inlet.feeder.advance()
+            case ToWorker.FEED_OVER:
+                inlet.feeder.over(message["why"])
+            case _:
+                inlet.feeder.taken()
+
+    def close(self) -> None:
+        """Close all files."""
+        for inlet in list(self._open.values()):
+            inlet.close()
+
+    def _forget(self, inlet: LocalInlet) -> None:
+        if self._open.get(inlet.handle) is inlet:
+            del self._open[inlet.handle]

@@ -1,0 +1,205 @@
+"""The standard input of one job that arrives as a stream: bytes wait in a file in memory until the job's pipe takes them.
+
+The worker writes at the end of the file, so its size is how many bytes have arrived. splice(2) moves them into the pipe and the file's
+position with them, so the position is how many were given. Size and position belong to the file, which the keeper holds too, and not to a
+process: whichever of worker, supervisor and keeper is killed, no byte is lost or comes twice. The seals of the file say where the input
+ends: F_SEAL_GROW, nothing follows; with F_SEAL_SHRINK, because nobody went on feeding it.
+
+What the job has read is freed in pieces that are larger than any page: the pipe refers to the pages of the file, and a page that is freed
+in part is zeroed in that part, also where the pipe, or another one that the job spliced it to, still refers to it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import select
+import termios
+from typing import NamedTuple, Protocol
+
+from ..loop import Loop, Timer
+
+# How long to wait for a feeder, unless the worker says otherwise.
+USUAL_WAIT_SECONDS = 120.0
+_MOST_A_TURN = 1024 * 1024
+# The worker is told of progress in steps of this size.
+_STEP_BYTES = 1024 * 1024
+_PIECE_BYTES = 2 * 1024 * 1024
+# After this many times that the pipe was filled, the job counts as one that reads much.
+_FULL_MOVES = 16
+_WIDE_PIPE_BYTES = 262_144
+_END = fcntl.F_SEAL_GROW
+_CUT = fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
+_CLOSED = "the job has closed its standard input"
+
+
+class Ends(NamedTuple):
+    """The file in memory, and the write end of the job's pipe."""
+
+    memory: int
+    pipe: int
+
+
+class Owner(Protocol):
+    """What is told about a feed."""
+
+    def input_given(self) -> None:
+        """Process that the job took more."""
+        ...
+
+    def input_cut(self, why: str) -> None:
+        """Process that the input ends early, before the job finds that out."""
+        ...
+
+    def input_over(self, why: str) -> None:
+        """Process that the pipe is closed; `why` no more is accepted, empty if the job was given everything."""
+        ...
+
+
+def create() -> tuple[Ends, int]:
+    """Return what a feed needs, and the end from which the job reads. Raises OSError."""
+    memory = os.memfd_create("jobwire-stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    except OSError:
+        os.close(memory)
+        raise
+    # Only of the write end: the job finds its own end as it expects it.
+    os.set_blocking(write_end, False)
+    return Ends(memory, write_end), read_end
+
+
+class Feed:
+    """The input of a job, from its start until it has everything, wants no more, or has ended. Owns both descriptors."""
+
+    __slots__ = ("_freed", "_full_moves", "_is_fed", "_loop", "_memory", "_owner", "_pipe", "_timer", "_told", "_wait_seconds")
+
+    def __init__(self, loop: Loop, ends: Ends, wait_seconds: float, owner: Owner) -> None:
+        self._loop = loop
+        self._memory, self._pipe = ends
+        self._wait_seconds = wait_seconds
+        self._owner = owner
+        # Whether somebody feeds it at present; otherwise the timer runs.
+        self._is_fed = False
+        self._timer: Timer | None = None
+        self._told = self._freed = 0
+        self._full_moves = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the job may get more."""
+        return self._pipe >= 0
+
+    @property
+    def memory(self) -> int:
+        """The descriptor of the file, for the worker."""
+        return self._memory
+
+    def begin(self) -> None:
+        """Give the job what has arrived, and wait for a feeder."""
+        self._told = self._given()
+        self.wait(self._wait_seconds)
+        self.move()
+
+    def attach(self) -> None:
+        """Note that somebody feeds it."""
+        self._is_fed = True
+        self._loop.cancel(self._timer)
+        self._timer = None
+
+    def detach(self) -> None:
+        """Note that nobody feeds it at present."""
+        self._is_fed = False
+        self.wait(self._wait_seconds)
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long for a feeder from now on, if there is none; then the input ends."""
+        self._wait_seconds = seconds
+        self._loop.cancel(self._timer)
+        self._timer = None
+        if self.is_open and not self._is_fed and not self._seals() & _END:
+            self._timer = self._loop.after(seconds, self._cut)
+
+    def move(self) -> None:
+        """Give the job what has arrived, as far as its pipe takes it now."""
+        if not self.is_open:
+            return
+        left = _MOST_A_TURN
+        # Read before the size: what was written before the seal is not missed.
+        ended = self._seals() & _END
+        while (waiting := os.fstat(self._memory).st_size - self._given()) and left > 0:
+            try:
+                left -= os.splice(self._memory, self._pipe, min(waiting, left), flags=os.SPLICE_F_NONBLOCK)
+            except BlockingIOError:
+                self._widen()
+                break
+            except BrokenPipeError:
+                self._close(_CLOSED)
+                return
+        self._tell()
+        if ended and not waiting:
+            self._close("")
+        else:
+            # Without EPOLLOUT it is still reported when the job closes its end.
+            self._loop.watch(self._pipe, select.EPOLLOUT if waiting else 0, self._ready)
+
+    def close(self) -> None:
+        """Close it, because the job has ended."""
+        if self.is_open:
+            self._close("the job has ended")
+
+    def _ready(self, events: int) -> None:
+        if self.is_open and events & select.EPOLLERR:
+            self._close(_CLOSED)
+        else:
+            self.move()
+
+    def _cut(self) -> None:
+        if self._seals() & _END:
+            # It ended just now.
+            self.move()
+            return
+        arrived = os.fstat(self._memory).st_size
+        self._owner.input_cut(f"nobody fed its standard input for {self._wait_seconds:g} s, so it ended after {arrived} bytes")
+        fcntl.fcntl(self._memory, fcntl.F_ADD_SEALS, _CUT)
+        self.move()
+
+    def _tell(self) -> None:
+        given = self._given()
+        if given - self._told >= _STEP_BYTES:
+            self._told = given
+            self._owner.input_given()
+        read = given - int.from_bytes(fcntl.ioctl(self._pipe, termios.FIONREAD, bytes(4)), "little")
+        while read - self._freed >= _PIECE_BYTES:
+            with mmap.mmap(self._memory, _PIECE_BYTES, offset=self._freed) as piece:
+                piece.madvise(mmap.MADV_REMOVE)
+            self._freed += _PIECE_BYTES
+
+    def _widen(self) -> None:
+        self._full_moves += 1
+        if self._full_moves == _FULL_MOVES:
+            try:
+                fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _WIDE_PIPE_BYTES)
+            except OSError:
+                # This user has too many of them; it works all the same.
+                return
+
+    def _given(self) -> int:
+        return os.lseek(self._memory, 0, os.SEEK_CUR)
+
+    def _seals(self) -> int:
+        return fcntl.fcntl(self._memory, fcntl.F_GET_SEALS)
+
+    def _close(self, why: str) -> None:
+        self._loop.cancel(self._timer)
+        self._loop.unwatch(self._pipe)
+        os.close(self._pipe)
+        os.close(self._memory)
+        self._pipe = self._memory = -1
+        self._owner.input_over(why)
+
+
+def was_cut(memory: int) -> bool:
+    """Return whether the input in this file ended early."""
+    return fcntl.fcntl(memory, fcntl.F_GET_SEALS) & _CUT == _CUT
