@@ -56,7 +56,7 @@ class Steady:
 
     def stays_us(self, offset_us: int, at_us: int) -> int:
         """Record the offset at this moment, and return for how long it has been the same."""
-        if not near(offset_us, self._seen_us):
+        if abs(offset_us - self._seen_us) > _SAME_US:
             self._seen_us, self._since_us = offset_us, at_us
         return at_us - self._since_us
 
@@ -86,12 +86,12 @@ class Clock:
         passed, wall = at or self.read()
         offset = wall - passed
         stays = self._steady.stays_us(offset, passed)
-        stays_for = _STAYS_US if abs(offset - self._offset_us) < _DAY_US else _FAR_STAYS_US
-        if stays >= stays_for and not near(offset, self._offset_us):
-            if offset < self._offset_us:
-                self._last_us = 0
+        ahead = offset - self._offset_us
+        if 0 < ahead <= _SAME_US:
             self._offset_us = offset
-        elif 0 < offset - self._offset_us <= _SAME_US:
+        elif abs(ahead) > _SAME_US and stays >= (_STAYS_US if abs(ahead) < _DAY_US else _FAR_STAYS_US):
+            if ahead < 0:
+                self._last_us = 0
             self._offset_us = offset
         self._last_us = max(self._last_us + 1, passed + self._offset_us)
         return self._last_us

@@ -247,7 +247,8 @@ def _accepting_written(turn: Turn, pending: Accepting, result: Added | Conflict 
 def _recording_written(turn: Turn, pending: Recording, first_seq: int) -> None:
     if told := [event for events in pending.events.values() for event in events]:
         turn.effect(_numbered(told, first_seq))
-    _launches_recorded(turn, pending.launching)
+    if pending.launching:
+        _launches_recorded(turn, pending.launching)
     turn.decision.effects += pending.replies
     for job, order in pending.ending:
         if job.attempt.phase in WITH_ENGINE:
@@ -292,7 +293,8 @@ def _choose_and_record(turn: Turn) -> None:
         job = turn.state.live[key]
         job.attempt.happened(Happening.CHOSEN)
         (launched if job.attempt.phase is Phase.LAUNCHED else launching).append(job)
-    _launch(turn, launched)
+    if launched:
+        _launch(turn, launched)
     if not (turn.events or turn.replies or launching):
         return
     changes: list[Change] = []

@@ -184,7 +184,7 @@ class Desk:
     def _note_dates(self, facts: Sequence[Fact]) -> None:
         """Make sure that nothing gets a date before what has happened already."""
         for fact in facts:
-            if isinstance(fact, Started | Ended) and fact.key.job in self._state.live:
+            if isinstance(fact, (Started, Ended)) and fact.key.job in self._state.live:
                 self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
 
     def _carry_out(self, decision: Decision) -> None:

@@ -117,7 +117,7 @@ class Rows:
             self._execute_many(_INSERT_JOB, added)
             if labels:
                 self._execute_many(_INSERT_LABEL, labels)
-            self._add_events(job.event for position, job in enumerate(write.jobs) if position not in known)
+            self._add_events([job.event for position, job in enumerate(write.jobs) if position not in known])
         write.result = Added(rows, frozenset(known), first_seq, run)
 
     def _add_to_run(self, write: AddJobs, known: Container[int], batch: BatchRun) -> tuple[int, BatchRun]:
@@ -127,7 +127,7 @@ class Rows:
     def _add_proof(self, envelope: bytes) -> int:
         return int(self._execute("INSERT INTO proofs (envelope) VALUES (?)", (envelope,)).lastrowid or 0)
 
-    def _add_events(self, events: Iterable[EventRow]) -> None:
+    def _add_events(self, events: Sequence[EventRow]) -> None:
         rows = [(seq, event.owner, event.event, event.aged_from_us) for seq, event in enumerate(events, self.next_seq)]
         self._execute_many("INSERT INTO events (seq, owner, event, aged_from) VALUES (?, ?, ?, ?)", rows)
         self.next_seq += len(rows)
@@ -160,9 +160,9 @@ class Rows:
                 )
             )
         self._execute_many(_UPDATE_JOB, changed)
-        self._add_events(event for change in write.changes for event in change.events)
-        ended = [change for change in write.changes if change.state == State.FINISHED]
-        if ended:
+        self._add_events([event for change in write.changes for event in change.events])
+        write.last_seq = self.next_seq - 1
+        if ended := [change for change in write.changes if change.state == State.FINISHED]:
             self._count_ended(ended)
 
     def _count_ended(self, ended: Sequence[Change]) -> None:

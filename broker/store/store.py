@@ -180,7 +180,7 @@ class Store:
 
     def _note_head(self, write: Write) -> None:
         if isinstance(write, ChangeJobs):
-            self.head = max(self.head, write.first_seq + sum(len(change.events) for change in write.changes) - 1)
+            self.head = max(self.head, write.last_seq)
         elif isinstance(write, AddJobs) and isinstance(write.result, Added):
             self.head = max(self.head, write.result.first_seq + len(write.jobs) - len(write.result.known) - 1)
 

@@ -98,6 +98,8 @@ class ChangeJobs:
 
     changes: Sequence[Change]
     first_seq: int = 0
+    # One less than `first_seq` without events.
+    last_seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)

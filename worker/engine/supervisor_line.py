@@ -107,7 +107,8 @@ class Link:
 def _understood(datagram: bytes, descriptors: tuple[int, ...]) -> list[Message]:
     """Return the messages in a datagram, the last one with its descriptor; one that is not understood is logged, without another effect."""
     try:
-        messages = json.loads(datagram)
+        # Bytes would be examined for other encodings first.
+        messages = json.loads(datagram.decode())
     except ValueError:
         messages = None
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
