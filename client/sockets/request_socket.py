@@ -6,7 +6,7 @@ Decides nothing about requests: that is conversation.py. When a new connection i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import zmq
@@ -24,8 +24,11 @@ _MESSAGES_A_TURN = 256
 class Tidings(NamedTuple):
     """What the user is told of the connection, in sentences, and whether it was lost and may need to be revived."""
 
-    sentences: list[str]
+    sentences: Sequence[str]
     lost: bool
+
+
+_NO_TIDINGS = Tidings((), lost=False)
 
 
 class RequestSocket:
@@ -104,6 +107,8 @@ class RequestSocket:
     def flush(self) -> None:
         """Send what the conversation has to send, as far as it goes without waiting."""
         self._unsent.extend(self._conversation.outgoing())
+        if not self._unsent:
+            return
         socket = self.monitored.socket
         while self._unsent and socket is not None and self.monitored.up:
             try:
@@ -115,6 +120,8 @@ class RequestSocket:
 
     def take_tidings(self) -> Tidings:
         """Return what is to be told, once."""
+        if not (self._sentences or self._lost):
+            return _NO_TIDINGS
         tidings = Tidings(self._sentences, self._lost)
         self._sentences, self._lost = [], False
         return tidings

@@ -43,7 +43,7 @@ class SignalGuard:
         # Reentrant: a handler may come between acquire and the `with` that would release it, and must not lock its own thread out.
         self._busy = threading.RLock()
         # The mask to restore; still that of the last call if that was interrupted before it restored it.
-        self._before: set[int] = set(pthread_sigmask(_BLOCK, ()))
+        self._before: set[int] = pthread_sigmask(_BLOCK, ())
         self._masked = False
         self._whole = True
         self._shut = False
@@ -58,7 +58,7 @@ class SignalGuard:
         try:
             before = pthread_sigmask(_BLOCK, _HELD_BACK)
             if not self._masked:
-                self._before = set(before)
+                self._before = before
                 self._masked = True
             self._acquire()
         except BaseException:
@@ -74,7 +74,8 @@ class SignalGuard:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Leave; pending handlers run now."""
-        self._end_wait()
+        if self._waits:
+            self._end_wait()
         self._whole = self._whole or kind is None
         self._busy.release()
         self._unmask()
@@ -98,7 +99,8 @@ class SignalGuard:
     def end_wait(self) -> None:
         """Block signals again after a wait."""
         self.hold_signals_back()
-        self._end_wait()
+        if self._waits:
+            self._end_wait()
 
     def refuse_others(self) -> None:
         """Raise RuntimeError if another thread is inside at this moment."""
@@ -139,10 +141,9 @@ class SignalGuard:
         return [read]
 
     def _end_wait(self) -> None:
-        if self._waits:
-            self._waits = False
-            signal.set_wakeup_fd(_NO_FD)
-            self._noted()
+        self._waits = False
+        signal.set_wakeup_fd(_NO_FD)
+        self._noted()
 
     def _pass_on(self, other: int) -> None:
         """Write what came meanwhile to the program's own pipe, which could only be detected by replacing it."""
