@@ -46,6 +46,8 @@ MOST_GRANTS = 64
 # Twice the credit that one stream can have, so that no honest reader reaches it with one stream.
 MOST_UNREAD_BYTES = 2 * LARGEST_CREDIT
 MOST_QUEUED_JOBS = 100_000
+# Specs with their inputs, of the jobs of one identity that have not ended. The worker has them in memory; running a job again sends none.
+MOST_HELD_BYTES = 1024 * 1024 * 1024
 # libzmq: a CURVE client cannot shake hands with an XPUB that takes less than 292 bytes; a topic needs 17.
 LARGEST_SUBSCRIPTION = 512
 _SEND = "send one frame that holds an Envelope, and in its field `request` a serialized Request"

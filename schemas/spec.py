@@ -129,6 +129,14 @@ def _check_labels(labels: tuple[tuple[str, str], ...]) -> None:
             raise _refuse(f"the label {name[:40]!r} has no name or is longer than {LONGEST_LABEL} characters")
 
 
+def size_of(spec: JobSpec) -> int:
+    """Return how many bytes a spec takes, about: those that have no small bound."""
+    size = sum(map(len, spec.argv)) + len(spec.stdin or b"")
+    for name, value in spec.environment:
+        size += len(name) + len(value)
+    return size
+
+
 def digest(spec: JobSpec) -> bytes:
     """Return a hash of the fields (BLAKE2b, 16 bytes), whatever the order of labels and of environment variables."""
     import hashlib  # noqa: PLC0415 -- 2 ms that only the worker needs

@@ -1,4 +1,4 @@
-"""Decides whether an owner may have more jobs waiting. Pure."""
+"""Decides whether an owner may have more jobs. Pure."""
 
 from __future__ import annotations
 
@@ -21,5 +21,20 @@ def check_waiting(most: int, waiting: int, count: int, unknown: Callable[[], int
             Code.RESOURCE_EXHAUSTED,
             f"{waiting} jobs of this owner are waiting, and {fresh} more would exceed the limit of {most}",
             "wait until some have started, or stop some",
+            reason=Reason.QUEUE_FULL,
+        )
+
+
+def check_held(most_bytes: int, held_bytes: int, more_bytes: int, unknown: Callable[[], int]) -> None:
+    """Check that `more_bytes` of specs may be held, where `held_bytes` are and `most_bytes` may. `unknown`: how many of the jobs are new.
+
+    Raises Refused(RESOURCE_EXHAUSTED).
+    """
+    if held_bytes + more_bytes > most_bytes and unknown():
+        raise Refused(
+            Code.RESOURCE_EXHAUSTED,
+            f"the jobs of this owner that have not ended have {held_bytes} bytes of arguments, variables and input,"
+            f" and {more_bytes} more would exceed the limit of {most_bytes}",
+            "wait until some have ended, or stop some",
             reason=Reason.QUEUE_FULL,
         )

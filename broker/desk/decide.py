@@ -14,6 +14,7 @@ from ...schemas.generated import event_pb2
 from ...schemas.job import EventKind
 from ...schemas.naming import AttemptKey, JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.spec import size_of
 from ..engine import Delayed, Ended, Fact, Launch, Paused, Started
 from ..store.writes import Added, AddJobs, Change, ChangeJobs, Conflict, EventRow, NewRow
 from .effects import End, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
@@ -97,6 +98,7 @@ def _start(turn: Turn, start: Start) -> None:
     ]
     state.promised += promised
     state.arriving[start.owner] += count
+    state.hold(start.owner, sum(size_of(one.spec) for one in start.asked))
     turn.submit(Accepting(AddJobs(rows, start.batch, start.proof, start.shortage), start, jobs, events, promised))
 
 
@@ -222,6 +224,8 @@ def _accepting_written(turn: Turn, pending: Accepting, result: Added | Conflict 
     state.arriving[start.owner] -= len(pending.jobs)
     if not state.arriving[start.owner]:
         del state.arriving[start.owner]
+    # Those that are new are counted once more below.
+    state.hold(start.owner, -sum(size_of(one.spec) for one in start.asked))
     if isinstance(result, Conflict):
         turn.effect(Reply(partial(start.done, id_taken(start.asked[result.position].id, result))))
     elif isinstance(result, Refused):

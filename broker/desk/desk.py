@@ -15,16 +15,18 @@ from typing import Protocol
 from ...keys.limits import Limits
 from ...schemas import fault_points
 from ...schemas.clock import Clock
+from ...schemas.frames import MOST_HELD_BYTES
 from ...schemas.generated import event_pb2
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
+from ...schemas.spec import size_of
 from ..engine import Ended, Engine, Expected, Fact, Started
 from ..retention.ages import Ages
 from ..store.queries import Lookup
 from ..store.store import Store
 from ..store.writes import AddJobs, ChangeJobs
 from ..streams.watchers import Watchers
-from .admission import check_waiting
+from .admission import check_held, check_waiting
 from .decide import decide
 from .effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
 from .inputs import Accepted, Asked, Facts, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
@@ -84,10 +86,12 @@ class Desk:
     ) -> None:
         """Accept all jobs or none; `done` is called when they are durable, before any of them starts.
 
-        Raises Refused(RESOURCE_EXHAUSTED) if more jobs would wait than the owner may have.
+        Raises Refused(RESOURCE_EXHAUSTED) if more jobs would wait than the owner may have, or their specs would take too much memory.
         """
         ids = [one.id for one in asked]
         check_waiting(self._limits_of(owner).queued_jobs, self._state.waiting_of(owner), len(ids), lambda: self._lookup.unknown(owner, ids))
+        more_bytes = sum(size_of(one.spec) for one in asked)
+        check_held(MOST_HELD_BYTES, self._state.held_bytes[owner], more_bytes, lambda: self._lookup.unknown(owner, ids))
         self.take(Start(owner, asked, batch, proof, self._shortage(), done))
 
     async def recover(self) -> None:

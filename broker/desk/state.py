@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ...schemas.generated import event_pb2
 from ...schemas.naming import JobKey
+from ...schemas.spec import size_of
 from ..store.writes import AddJobs, ChangeJobs
 from .effects import Reply
 from .inputs import Start
@@ -52,23 +53,33 @@ class State:
     # How many jobs of each owner are being written and not in the queue yet, and the slots reserved for them.
     arriving: Counter[bytes] = field(default_factory=Counter)
     promised: int = 0
+    # The bytes of the specs of each owner's jobs that have not ended, or are being written.
+    held_bytes: Counter[bytes] = field(default_factory=Counter)
     under_way: dict[int, Accepting | Recording] = field(default_factory=dict)
     writes: int = 0
 
     def add(self, job: Job) -> None:
         """Add a job that has not ended."""
         self.live[job.key] = job
+        self.hold(job.key.owner, size_of(job.spec))
         if job.batch is not None:
             self.runs.setdefault(RunKey(job.key.owner, job.batch.id), {})[job.key] = job
 
     def remove(self, job: Job) -> None:
         """Remove a job that has ended."""
         del self.live[job.key]
+        self.hold(job.key.owner, -size_of(job.spec))
         if job.batch is not None:
             run = RunKey(job.key.owner, job.batch.id)
             del self.runs[run][job.key]
             if not self.runs[run]:
                 del self.runs[run]
+
+    def hold(self, owner: bytes, size_bytes: int) -> None:
+        """Count bytes of specs of an owner; negative: they are not needed any more."""
+        self.held_bytes[owner] += size_bytes
+        if not self.held_bytes[owner]:
+            del self.held_bytes[owner]
 
     def waiting_of(self, owner: bytes) -> int:
         """Return how many jobs of this owner wait, including those that are being written."""

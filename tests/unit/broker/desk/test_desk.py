@@ -1,8 +1,10 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 from desk_house import OWNER, House, asked, attempt, ended, key, started
 
+from jobwire.broker.desk import desk
 from jobwire.broker.desk.job import BatchRun, Job, StopOrder
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.engine import Delayed, Paused
@@ -107,6 +109,28 @@ async def test_those_that_wait_and_those_that_arrive_are_counted_together(house:
         house.desk.accept(OWNER, [asked(6)], None, b"proof", lambda _: None)
     await house.durable()
     house.engine.expect(("start", attempt(1)), ("start", attempt(2)))
+
+
+async def test_the_specs_of_jobs_that_have_not_ended_are_counted_however_they_were_sent(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "MOST_HELD_BYTES", 100)
+    await house.accept(asked(1, b"x" * 40))
+    # It runs, and its spec is still needed. The next one is being written.
+    house.desk.accept(OWNER, [asked(2, b"y" * 40)], None, b"proof", lambda _: None)
+    again = replace(asked(3, b"x" * 40), rerun_of=key(1))
+    with pytest.raises(Refused, match="have 80 bytes of arguments, variables and input, and 40 more would exceed the limit of 100"):
+        house.desk.accept(OWNER, [again], None, b"proof", lambda _: None)
+    await house.durable()
+    # What is known is answered as before, and held once.
+    await house.accept(asked(1, b"x" * 40))
+    house.desk.hear([started(1), ended(1, 0)])
+    await house.durable()
+    await house.accept(again)
+    assert house.desk._state.held_bytes == {OWNER: 80}
+    await house.restart()
+    assert house.desk._state.held_bytes == {OWNER: 80}
+    house.engine.effects.clear()
 
 
 async def test_a_stop_of_a_queued_job_cancels_it(house: House) -> None:
