@@ -72,6 +72,16 @@ class Call:
         self.guard(self._go_on, steps, then, to_the_end, is_first=False)
         self.charge(self.peer.public, time.monotonic() - begun)
 
+    def later(self, part: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
+        """Run a part of the request in a later turn, whether or not the sender is still there; the time is charged to it."""
+
+        def run() -> None:
+            begun = time.monotonic()
+            self.guard(part, *args, **kwargs)
+            self.charge(self.peer.public, time.monotonic() - begun)
+
+        self.turns.call_soon(run)
+
     def reply(self, reply: request_pb2.Reply, bulk: bytes | None = None, *, last: bool = True) -> bool:
         """Send a reply; the request's id is filled in. Return False if the peer is gone."""
         reply.request_id = self.request.id

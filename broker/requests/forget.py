@@ -5,7 +5,6 @@ They are removed in steps: if the worker dies in between, some are left. The sam
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -21,7 +20,7 @@ from ..store.queries import Ended, Lookup
 from ..store.selection import Selection
 from .call import Call
 from .job_keys import read_key_to_stop
-from .selected import find_selected, has_selection, read_selection
+from .selected import Selected, find_selected, has_selection, read_selection
 
 # Found at once, and then removed, so that a request for many holds the keys of few.
 _JOBS_A_PART = 500
@@ -59,51 +58,70 @@ def _done(call: Call, result: Forgotten | Refused) -> None:
 
 
 def _forget_selected(call: Call, request: request_pb2.Forget, desk: Desk, lookup: Lookup, forgetting: Forgetting, ages: Ages) -> None:
-    """Remove the jobs of a selection that have ended, in parts; reply when only their tombstones are left on disk."""
+    """Remove the jobs of a selection that have ended; reply when only their tombstones are left on disk."""
     selected = read_selection(request.selection, call.member, lookup)
     has_age = request.HasField("ended_ago_us")
     unfinished: list[Job] = []
-    rows = lookup.runs(selected.owner, selected.run, selected.name) if selected.run or selected.name else None
-    selection = Selection(
-        states=frozenset({State.FINISHED}),
-        owner=selected.owner,
-        runs=rows,
-        batch_name=selected.name if rows is None else "",
-        aged_until_us=ages.now_us() - request.ended_ago_us if has_age else None,
-    )
-    found = Ended((), 0, None)
 
     def check() -> None:
         if unfinished and not (has_age or request.dry_run):
             raise _not_ended(unfinished[0].key)
-        call.in_slices(find(), partial(forget_part, Forgotten(0, 0)))
-
-    def find() -> Iterator[None]:
-        nonlocal found
-        yield
-        found = lookup.ended(selection, found.onward, _JOBS_A_PART)
-        while not found.keys and found.onward is not None:
-            yield
-            found = lookup.ended(selection, found.onward, _JOBS_A_PART)
-
-    def forget_part(so_far: Forgotten) -> None:
-        if request.dry_run:
-            part_done(Forgotten(so_far.jobs + len(found.keys), so_far.log_bytes + found.log_bytes))
-        elif found.keys:
-            forgetting.forget(found.keys, part_done, so_far=so_far)
-        else:
-            _done(call, so_far)
-
-    def part_done(result: Forgotten | Refused) -> None:
-        if isinstance(result, Refused) or found.onward is None:
-            _done(call, result)
-        else:
-            begun = time.monotonic()
-            call.guard(call.in_slices, find(), partial(forget_part, result), to_the_end=True)
-            call.charge(call.peer.public, time.monotonic() - begun)
+        aged_until_us = ages.now_us() - request.ended_ago_us if has_age else None
+        _Parts(call, lookup, forgetting, _ended_of(selected, lookup, aged_until_us)).go_on(Forgotten(0, 0))
 
     # Of everything, what has not ended is kept.
-    call.in_slices(find_selected(selected, desk.runs, unfinished, []) if rows is not None or selected.name else (), check)
+    call.in_slices(find_selected(selected, desk.runs, unfinished, []) if selected.run or selected.name else (), check)
+
+
+class _Parts:
+    """The jobs of a selection, found and forgotten some at a time."""
+
+    def __init__(self, call: Call, lookup: Lookup, forgetting: Forgetting, selection: Selection) -> None:
+        self._call = call
+        self._lookup = lookup
+        self._forgetting = forgetting
+        self._selection = selection
+        self._found = Ended((), 0, None)
+        self._dry_run = call.request.forget.dry_run
+
+    def go_on(self, so_far: Forgotten) -> None:
+        """Find some and forget them, and then the others."""
+        self._call.in_slices(self._find(), partial(self._forget, so_far), to_the_end=not self._dry_run)
+
+    def _find(self) -> Iterator[None]:
+        yield
+        self._found = self._lookup.ended(self._selection, self._found.onward, _JOBS_A_PART)
+        while not self._found.keys and self._found.onward is not None:
+            yield
+            self._found = self._lookup.ended(self._selection, self._found.onward, _JOBS_A_PART)
+
+    def _forget(self, so_far: Forgotten) -> None:
+        found = self._found
+        if self._dry_run:
+            self._forgotten(Forgotten(so_far.jobs + len(found.keys), so_far.log_bytes + found.log_bytes))
+        elif found.keys:
+            self._forgetting.forget(found.keys, self._forgotten, so_far=so_far)
+        else:
+            _done(self._call, so_far)
+
+    def _forgotten(self, result: Forgotten | Refused) -> None:
+        if isinstance(result, Refused) or self._found.onward is None:
+            _done(self._call, result)
+        elif not (self._dry_run and self._call.peer.gone):
+            # In a later turn: others are served in between, and the parts do not pile up on the stack.
+            self._call.later(self.go_on, result)
+
+
+def _ended_of(selected: Selected, lookup: Lookup, aged_until_us: int | None) -> Selection:
+    """Return the ended jobs that are selected; of a limited age, if one is given."""
+    runs = lookup.runs(selected.owner, selected.run, selected.name) if selected.run or selected.name else None
+    return Selection(
+        states=frozenset({State.FINISHED}),
+        owner=selected.owner,
+        runs=runs,
+        batch_name=selected.name if runs is None else "",
+        aged_until_us=aged_until_us,
+    )
 
 
 def _not_ended(key: JobKey) -> Refused:

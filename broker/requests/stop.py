@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.refusal import Code, Refused
@@ -23,6 +24,8 @@ from .streams import watch, watch_ends
 
 # Jobs that are recorded together: a few milliseconds of work for the desk and its store.
 _JOBS_A_PART = 100
+# Few: everything that is submitted during a commit goes into the next one, in one piece for which everybody waits.
+_PARTS_AT_ONCE = 2
 
 
 def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Engine, store: Store, turns: Turns) -> None:
@@ -51,26 +54,42 @@ def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Eng
         else:
             watch(call, watchers, engine, turns, jobs, request)
 
-    open_parts = 0
+    call.in_slices(steps, _Parts(call, desk, jobs, done).begin)
 
-    def part_done() -> None:
-        nonlocal open_parts
-        open_parts -= 1
-        if not open_parts:
-            done()
 
-    def stop_some() -> Iterator[None]:
-        nonlocal open_parts
-        parts = [jobs[at : at + _JOBS_A_PART] for at in range(0, len(jobs), _JOBS_A_PART)]
-        open_parts = len(parts)
+class _Parts:
+    """The jobs of a stop, recorded in parts; `done` is called when all of them are durable."""
+
+    def __init__(self, call: Call, desk: Desk, jobs: Sequence[Job], done: Callable[[], None]) -> None:
+        self._call = call
+        self._desk = desk
+        self._jobs = jobs
+        self._done = done
+        self._waiting: Iterator[Sequence[Job]] = iter(())
+        self._unrecorded = 0
+
+    def begin(self) -> None:
+        """Record the first parts; the others follow, whether or not the client is still there."""
+        parts = [self._jobs[at : at + _JOBS_A_PART] for at in range(0, len(self._jobs), _JOBS_A_PART)]
+        self._waiting = iter(parts)
+        self._unrecorded = len(parts)
         if not parts:
-            done()
-        for part in parts:
-            orders = [(job.key, _order(request, job, call.member.name)) for job in part]
-            desk.take(Stop(orders, call.proof, part_done, request.only_queued))
-            yield
+            self._done()
+        for _ in range(_PARTS_AT_ONCE):
+            self._stop_next()
 
-    call.in_slices(steps, lambda: call.in_slices(stop_some(), _nothing, to_the_end=True))
+    def _stop_next(self) -> None:
+        request = self._call.request.stop
+        for part in islice(self._waiting, 1):
+            orders = [(job.key, _order(request, job, self._call.member.name)) for job in part]
+            self._desk.take(Stop(orders, self._call.proof, self._recorded, request.only_queued))
+
+    def _recorded(self) -> None:
+        self._unrecorded -= 1
+        if self._unrecorded:
+            self._call.later(self._stop_next)
+        else:
+            self._done()
 
 
 def _check(request: request_pb2.Stop) -> None:
@@ -78,10 +97,6 @@ def _check(request: request_pb2.Stop) -> None:
         raise Refused(Code.INVALID_ARGUMENT, f"{request.signal} is not the number of a signal")
     if request.grace_ms > LONGEST_DURATION_MS:
         raise Refused(Code.INVALID_ARGUMENT, "the grace is longer than 1000 days")
-
-
-def _nothing() -> None:
-    """Do nothing: the parts that were begun reply."""
 
 
 def _order(request: request_pb2.Stop, job: Job, asked_by: str) -> StopOrder:

@@ -307,11 +307,30 @@ async def test_everything_of_ones_own_is_forgotten_in_parts(house: House, monkey
     house.desk.hear([ended(number) for number in range(1, 8)])
     await house.durable()
     everything = request_pb2.Selection(everything=True)
-    assert Asking(house, forget=request_pb2.Forget(selection=everything, dry_run=True)).last.forget.jobs == 7
+    would_be = Asking(house, forget=request_pb2.Forget(selection=everything, dry_run=True))
+    assert would_be.last.forget.jobs == 7
+    # The parts follow each other in turns of their own, and not on one stack.
+    assert would_be.turns.count >= 2
     forget = Asking(house, forget=request_pb2.Forget(selection=everything))
     for _ in range(5):
         await forget.settle()
     assert forget.last.forget.jobs == 7
     assert len(forget.answers.replied) == 1
     assert house.store.read("SELECT count(*) FROM jobs") == [(2,)]
+    house.engine.effects.clear()
+
+
+async def test_a_stop_of_many_is_recorded_in_parts_and_acknowledged_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobwire.broker.requests.stop._JOBS_A_PART", 2)
+    await some_jobs(house, *range(1, 12))
+    house.engine.effects.clear()
+    stop = Asking(house, stop=request_pb2.Stop(selection=THIS))
+    # Others' requests are handled in between: no more is given to the store than two parts.
+    assert sum(job.stop is not None for job in house.live.values()) == 4
+    for _ in range(6):
+        await stop.settle()
+    assert [reply.acknowledged.jobs for reply in stop.answers.replied] == [11]
+    house.desk.hear([ended(1), ended(2)])
+    await stop.settle()
+    assert [reply.WhichOneof("content") for reply in stop.answers.replied] == ["acknowledged", "done"]
     house.engine.effects.clear()
