@@ -21,10 +21,10 @@ def measure(ground: Ground) -> list[Line]:
             launch_at_once(client, 50)
         # Work that the last job and the disconnected client still cause does not count.
         stage.wait_for_end_of("worker", 2)
-        before = _ticks(stage)
+        before = ticks(stage)
         if stage.wait_for_end_of("worker", seconds):
             raise RuntimeError(f"the worker ended:\n{stage.logged()}")
-        spent = {name: ticks - before[name] for name, ticks in _ticks(stage).items()}
+        spent = {name: ticks - before[name] for name, ticks in ticks(stage).items()}
         resident = {name: resident_megabytes(pid) for name, pid in stage.pids.items()}
         shared_out = {name: _kilobytes(pid, "Pss") / 1000 for name, pid in stage.pids.items()}
     return [
@@ -34,7 +34,8 @@ def measure(ground: Ground) -> list[Line]:
     ]
 
 
-def _ticks(stage: Stage) -> dict[str, int]:
+def ticks(stage: Stage) -> dict[str, int]:
+    """Return the processor time of each daemon so far, in ticks of the kernel (a hundredth of a second)."""
     ticks = {}
     for name, pid in stage.pids.items():
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

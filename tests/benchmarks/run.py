@@ -26,12 +26,17 @@ import latency
 import launching
 import memory
 import recovery
+import shell
+import ssh
+import watching
 from stage import Ground, end_on_signals
 from table import Line, Verdict, draw
 
 GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "idle": idle.measure,
     "command": command.measure,
+    "shell": shell.measure,
+    "ssh": ssh.measure,
     "crowd": crowd.measure,
     "latency": latency.measure,
     "launching": launching.measure,
@@ -39,6 +44,7 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "memory": memory.measure,
     "bulk": bulk.measure,
     "recovery": recovery.measure,
+    "watching": watching.measure,
     "hostile": hostile.measure,
 }
 
