@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
@@ -25,6 +26,7 @@ from ..library.completed_job import CompletedJob, CompletedTextJob
 from ..library.events import make_filter
 from ..library.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
 from ..library.run_info import forget_request, query, run_info
+from ..library.source import Stdin, source_of
 from ..library.specs import Duration, JobOptions, Text, args_of, as_spec, job_spec, make_id, seconds
 from ..library.status import WorkerStatus, read_status, status_request
 from ..library.text_mode import text_mode
@@ -97,6 +99,7 @@ class AsyncClient:
         encoding: None = None,
         errors: None = None,
         id: bytes | str | None = None,
+        stdin: Stdin | None = None,
         **options: Unpack[JobOptions],
     ) -> CompletedJob: ...
     @overload
@@ -110,6 +113,7 @@ class AsyncClient:
         encoding: str | None = None,
         errors: str | None = None,
         id: bytes | str | None = None,
+        stdin: Stdin | None = None,
         **options: Unpack[JobOptions],
     ) -> CompletedTextJob: ...
     @overload
@@ -123,6 +127,7 @@ class AsyncClient:
         encoding: str,
         errors: str | None = None,
         id: bytes | str | None = None,
+        stdin: Stdin | None = None,
         **options: Unpack[JobOptions],
     ) -> CompletedTextJob: ...
     @takes_job_options
@@ -136,6 +141,7 @@ class AsyncClient:
         encoding: str | None = None,
         errors: str | None = None,
         id: bytes | str | None = None,  # noqa: A002 -- it is one
+        stdin: Stdin | None = None,
         **options: Unpack[JobOptions],
     ) -> CompletedJob | CompletedTextJob:
         """Run a job to its end and return its result, with all its output. To cancel this stops the job.
@@ -144,12 +150,15 @@ class AsyncClient:
         is cancelled once more it returns at once, and the stop goes on.
         """
         mode = text_mode(text, encoding, errors)
+        source = source_of(stdin, has_input=options.get("input") is not None)
         spec, job_id = spec_and_id(argv, mode, id, options)
+        if source is not None:
+            spec = replace(spec, feed=True)
         await self.connection.open()
         job = AsyncJob(self._session, JobKey(self.connection.owner, job_id), tuple(argv))
         watch = self._session.may_watch
         start = self.connection.ask(actions.start_request([spec], [job_id], batch=None, watch=watch, tail_lines=0))
-        completed = await run_to_end(self._session, start, job, timeout, options.get("grace"), mode)
+        completed = await run_to_end(self._session, start, job, timeout, options.get("grace"), mode, source=source)
         return result_of(completed, mode, check=check)
 
     @takes_job_options
@@ -197,12 +206,14 @@ class AsyncClient:
         ids: Sequence[bytes] | None = None,
         watch: bool = True,
         tail_lines: int | None = None,
+        feed: bool = False,
     ) -> builtins.list[AsyncJob]:
         """Run jobs again with one request, all or none, and return the new jobs; see `Client.rerun`.
 
         If this is cancelled, no job runs or all are stopped, unless you made their `ids`.
         """
-        records = await start_jobs(self._session, [job.key for job in jobs], ids, batch=batch, watch=watch, tail_lines=tail_lines)
+        keys = [job.key for job in jobs]
+        records = await start_jobs(self._session, keys, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed)
         return [AsyncJob(self._session, record.key) for record in records]
 
     # --- jobs

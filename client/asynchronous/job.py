@@ -15,10 +15,12 @@ from ..library import actions
 from ..library.completed_job import CompletedJob, CompletedTextJob
 from ..library.known_jobs import STREAMS, Handle, StreamName
 from ..library.results import Forgotten, JobInfo, job_info
+from ..library.source import Stdin, source_of
 from ..library.specs import Duration, Text, make_id, seconds
 from ..library.text_mode import TextMode, text_mode
 from ..protocol.exchange import Chunk
 from .ends import Waiting
+from .feeding import feed
 from .output import AsyncJobOutput, AsyncTextJobOutput, Collecting
 from .session import AsyncSession
 from .verbs import forget, request_stop, start_jobs
@@ -162,6 +164,14 @@ class AsyncJob(Handle):
         """Run the job again with everything as it was, also its standard input, and return the new job; see `Job.rerun`."""
         (record,) = await start_jobs(self._session, [self.key], None if id is None else [make_id(id)], watch=watch)
         return AsyncJob(self._session, record.key, self.args)
+
+    async def feed(self, stdin: Stdin) -> None:
+        """Pass a descriptor or a binary file on as the standard input of a job that waits for it; see `Job.feed`."""
+        source = source_of(stdin)
+        if source is None:
+            raise ValueError("there is nothing to feed the job with")
+        await self._session.connection.open()
+        await feed(self._session.connection, self.key, source)
 
     async def forget(self) -> Forgotten:
         """Remove the job and its logs; its id is never run again.

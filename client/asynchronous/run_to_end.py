@@ -6,10 +6,13 @@ import asyncio
 from contextlib import suppress
 
 from ..library.completed_job import CompletedJob
+from ..library.source import Source
 from ..library.specs import Duration, seconds
 from ..library.text_mode import TextMode
 from ..protocol.exchange import Exchange
+from .feeding import feed
 from .job import AsyncJob
+from .output import Collecting
 from .session import AsyncSession
 from .verbs import in_any_case, stop_unwanted
 
@@ -18,7 +21,14 @@ _STOPPED_SECONDS = 60.0
 
 
 async def run_to_end(
-    session: AsyncSession, start: Exchange, job: AsyncJob, timeout: Duration | None, grace: Duration | None, mode: TextMode | None
+    session: AsyncSession,
+    start: Exchange,
+    job: AsyncJob,
+    timeout: Duration | None,
+    grace: Duration | None,
+    mode: TextMode | None,
+    *,
+    source: Source | None = None,
 ) -> CompletedJob:
     """Wait for the end of a job whose start was just sent, and return its result. Whatever ends the wait early also ends the job.
 
@@ -30,7 +40,7 @@ async def run_to_end(
         try:
             async with limit:
                 await session.acknowledged(start, [job.record])
-                await job.finish(output)
+                await _finish(session, job, output, source)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -45,3 +55,22 @@ async def run_to_end(
         return job.completed(output.stdout, output.stderr)
     finally:
         output.close()
+
+
+async def _finish(session: AsyncSession, job: AsyncJob, output: Collecting, source: Source | None) -> None:
+    """Read the output to its end, and feed the job meanwhile."""
+    if source is None:
+        await job.finish(output)
+        return
+    feeding = asyncio.ensure_future(feed(session.connection, job.key, source))
+    finishing = asyncio.ensure_future(job.finish(output))
+    try:
+        # The job may end before its input does; what goes wrong with its input ends the wait.
+        await asyncio.wait([feeding, finishing], return_when=asyncio.FIRST_COMPLETED)
+        if not finishing.done():
+            await feeding
+        await finishing
+    finally:
+        for task in (feeding, finishing):
+            task.cancel()
+        await asyncio.gather(feeding, finishing, return_exceptions=True)

@@ -44,6 +44,7 @@ async def start_jobs(
     batch: BatchInfo | None = None,
     watch: bool = True,
     tail_lines: int | None = None,
+    feed: bool = False,
 ) -> list[Record]:
     """Start jobs, all or none, and return what is known about them; see `actions.start_request`.
 
@@ -52,7 +53,8 @@ async def start_jobs(
     await session.connection.open()
     made = ids or [new_id() for _ in wanted]
     records = [session.known_jobs.record(JobKey(session.connection.owner, job_id)) for job_id in made]
-    request = actions.start_request(wanted, made, batch=batch, watch=watch and session.may_watch, tail_lines=tail_lines)
+    watch = watch and session.may_watch
+    request = actions.start_request(wanted, made, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed)
     await submitted(session, session.connection.ask(request), records, withdrawn=not ids)
     return records
 

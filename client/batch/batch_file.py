@@ -24,7 +24,7 @@ from .batch_tables import BatchFile, Defaults, JobTable, StdinText, Stop
 from .caller_variables import Variables, as_table, merge, note_of, of_this_process
 from .caller_variables import find as find_variables
 from .job_options import Misunderstood, Surroundings, Wishes, label_pairs, read_env, spec_from
-from .job_records import is_record, missing_input, table_of
+from .job_records import is_record, missing_input, table_of, was_fed
 from .json_values import NotJson, Value, dotted, is_json, line_of, read_values
 from .key_advice import complaint
 from .octets import to_bytes
@@ -170,6 +170,9 @@ def _read_record(record: Value, text: str, file: str) -> dict[str, Any]:
         what = f"this job had {size} bytes of standard input, which its record does not contain"
         next_step = f'jobwire rerun {record.value["id"]} runs it with them; to run it without: "stdin_bytes": null'
         raise _wrong(file, _finder(text, record.begin)(("stdin_bytes",)), what, next_step)
+    if was_fed(record.value):
+        what = "the standard input of this job came as a stream, which was not kept"
+        raise _wrong(file, _finder(text, record.begin)(("feed",)), what, 'to run it with an empty one: "feed": false')
     return table_of(record.value)
 
 

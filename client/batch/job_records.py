@@ -19,6 +19,7 @@ _PAST = frozenset(
         "started_at",
         "ended_at",
         "stdin_bytes",
+        "feed",
         "rerun_of",
         "paused",
         "waits_for",
@@ -55,6 +56,11 @@ def missing_input(record: dict[str, Any]) -> int | None:
     """Return how many bytes of standard input the job had, if they are neither in its record nor were added to it."""
     size = record.get("stdin_bytes")
     return size if isinstance(size, int) and record.get("stdin") is None else None
+
+
+def was_fed(record: dict[str, Any]) -> bool:
+    """Return whether the standard input of the job came as a stream, and none was added to its record."""
+    return record.get("feed") is True and record.get("stdin") is None
 
 
 def _is_unsaid(value: Any) -> bool:

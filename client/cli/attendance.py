@@ -113,8 +113,8 @@ class Attendance:
     def _step(self, copies: list[Copy], readers: Readers, wake_fds: list[int]) -> None:
         until = self._tell_at
         if self._feeder is not None:
-            wake_fds += self._feeder.wake_fds
-            until = 0 if self._feeder.is_ready else until
+            until, more = self._feeder.waited_on(until)
+            wake_fds += more
         if self._unwritable is None:
             step(self._client, copies, readers, wake_fds, until)
         else:

@@ -9,6 +9,7 @@ from ...schemas.naming import format_id, short_id
 from ...schemas.refusal import Reason, Refused
 from ...schemas.spec import JobSpec
 from ..library.client import Client
+from ..library.feeder import Feeder
 from ..library.job import Job
 from . import exit_status
 from .attendance import Attendance
@@ -41,7 +42,7 @@ def explained_refusal(client: Client, refused: Refused, job_id: bytes, spec: Job
     return refused
 
 
-def leave_or_attend(client: Client, job: Job, *, wait: bool, follow: bool, quiet: bool) -> int:
+def leave_or_attend(client: Client, job: Job, *, wait: bool, follow: bool, quiet: bool, feeder: Feeder | None = None) -> int:
     """Print the id of a job that was submitted, with `wait` or `follow` wait for its end, and return the exit status of the command."""
     name = short_id(job.key.id)
     if follow:
@@ -49,7 +50,9 @@ def leave_or_attend(client: Client, job: Job, *, wait: bool, follow: bool, quiet
         if not quiet:
             say(f"job {job.id}{_before(job)}")
         with _leaving(name):
-            return Attendance(client, job).attend(None)
+            return Attendance(client, job, feeder).attend(None)
+    if feeder is not None:
+        feeder.finish(client.pump)
     tell_id(job.id, "the job was submitted")
     if wait:
         with _leaving(name):

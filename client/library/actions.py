@@ -31,9 +31,15 @@ _MOST_WATCHES = 64
 
 
 def start_request(
-    wanted: Sequence[JobSpec | JobKey], ids: Sequence[bytes], *, batch: BatchInfo | None, watch: bool, tail_lines: int | None
+    wanted: Sequence[JobSpec | JobKey],
+    ids: Sequence[bytes],
+    *,
+    batch: BatchInfo | None,
+    watch: bool,
+    tail_lines: int | None,
+    feed: bool = False,
 ) -> request_pb2.Request:
-    """Return a request that starts jobs, all or none: new ones, or again those of which it has the keys.
+    """Return a request that starts jobs, all or none: new ones, or again those of which it has the keys, which are fed with `feed`.
 
     Raises `Refused(INVALID_ARGUMENT)` for a job that cannot be encoded.
     """
@@ -50,7 +56,7 @@ def start_request(
         if isinstance(job, JobSpec):
             start.jobs.add(id=job_id, spec=encode(job))
         else:
-            start.jobs.add(id=job_id, rerun=key_to_wire(job))
+            start.jobs.add(id=job_id, rerun=key_to_wire(job), feed=feed)
     return request
 
 
@@ -62,13 +68,14 @@ def start(
     batch: BatchInfo | None = None,
     watch: bool = True,
     tail_lines: int | None = None,
+    feed: bool = False,
 ) -> list[Record]:
     """Start jobs, all or none, and return what is known about them; returns once the worker has accepted them.
 
     Raises the refusal.
     """
     watch = watch and session.watches < _MOST_WATCHES
-    exchange = session.connection.ask(start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines))
+    exchange = session.connection.ask(start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed))
     records = [session.known_jobs.record(JobKey(session.connection.identity.public, job_id)) for job_id in ids]
     try:
         session.acknowledged(exchange, records, None)

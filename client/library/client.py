@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
@@ -25,6 +26,7 @@ from . import actions, filters
 from .job import Job
 from .run_to_end import run_to_end
 from .session import Session
+from .source import Stdin, source_of
 from .specs import Duration, JobOptions, Text, args_of, as_spec, deadline_in, make_id, seconds, spec_of_call
 from .subprocess_words import explains_options
 from .text_mode import text_mode
@@ -96,6 +98,7 @@ class Client:
         encoding: None = None,
         errors: None = None,
         id: bytes | str | None = None,
+        stdin: Stdin | None = None,
         **options: Unpack[JobOptions],
     ) -> CompletedJob: ...
     @overload
@@ -109,6 +112,7 @@ class Client:
         encoding: str | None = None,
         errors: str | None = None,
         id: bytes | str | None = None,
+        stdin: Stdin | None = None,
         **options: Unpack[JobOptions],
     ) -> CompletedTextJob: ...
     @overload
@@ -122,6 +126,7 @@ class Client:
         encoding: str,
         errors: str | None = None,
         id: bytes | str | None = None,
+        stdin: Stdin | None = None,
         **options: Unpack[JobOptions],
     ) -> CompletedTextJob: ...
     @explains_options
@@ -135,6 +140,7 @@ class Client:
         encoding: str | None = None,
         errors: str | None = None,
         id: bytes | str | None = None,  # noqa: A002 -- it is one
+        stdin: Stdin | None = None,
         input: bytes | str | None = None,  # noqa: A002 -- as subprocess calls it
         cwd: Text | None = None,
         env: Mapping[str, Text] | Mapping[bytes, Text] | None = None,
@@ -153,6 +159,8 @@ class Client:
         time and raise `JobTimeout` (a `subprocess.TimeoutExpired`) with the output so far. `text`, `encoding`, `errors`: return the output
         as text, decoded from UTF-8 or this encoding, with line feeds at the ends of lines; `input` may then be text too.
 
+        `stdin`: a descriptor or a binary file, passed on as it comes while the job runs; one with a descriptor is read from there.
+
         Options of the job, which `submit` and `job_spec` have too:
 
         `id`: made by the caller, 16 bytes or the text of a UUID; a repeated call with the same id and options is the same job.
@@ -165,10 +173,13 @@ class Client:
         mode = text_mode(text, encoding, errors)
         if mode is not None and isinstance(input, str):
             input = input.encode(mode.encoding, mode.errors)  # noqa: A001 -- as the parameter
+        source = source_of(stdin, has_input=input is not None)
         spec, job_id = spec_of_call(locals()), make_id(id)
+        if source is not None:
+            spec = replace(spec, feed=True)
         start = self.connection.ask(actions.start_request([spec], [job_id], batch=None, watch=True, tail_lines=0))
         job = Job(self._session, JobKey(self.connection.identity.public, job_id), tuple(argv))
-        completed = run_to_end(self._session, start, job, timeout, grace, mode)
+        completed = run_to_end(self._session, start, job, timeout, grace, mode, source=source)
         if check and not completed.succeeded:
             raise completed.failure(mode)
         return completed.as_text(mode) if mode is not None else completed
@@ -230,15 +241,18 @@ class Client:
         ids: Sequence[bytes] | None = None,
         watch: bool = True,
         tail_lines: int | None = None,
+        feed: bool = False,
     ) -> builtins.list[Job]:
         """Run jobs again with one request, all or none, and return the new jobs.
 
         Each has everything as it was, also its standard input, which the worker has kept with the job. The options are those of
-        `submit_many`: with `ids`, a repeated call starts nothing twice, even if the jobs were forgotten meanwhile.
+        `submit_many`: with `ids`, a repeated call starts nothing twice, even if the jobs were forgotten meanwhile. An input that came as
+        a stream was not kept: `feed` promises to give it again to each of the new jobs, with `Job.feed`.
 
-        Raises `Refused`: NOT_FOUND for a job that was forgotten or that this client may not see, UNIMPLEMENTED if the worker is too old.
+        Raises `Refused`: NOT_FOUND for a job that was forgotten or that this client may not see, UNIMPLEMENTED if the worker is too old,
+        FAILED_PRECONDITION for an input that was not kept.
         """
-        return self._start([job.key for job in jobs], ids, batch=batch, watch=watch, tail_lines=tail_lines)
+        return self._start([job.key for job in jobs], ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed)
 
     def _start(
         self,
@@ -248,9 +262,10 @@ class Client:
         batch: BatchInfo | None,
         watch: bool,
         tail_lines: int | None,
+        feed: bool = False,
     ) -> builtins.list[Job]:
         ids = ids or [new_id() for _ in wanted]
-        records = actions.start(self._session, wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines)
+        records = actions.start(self._session, wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed)
         return [Job(self._session, record.key) for record in records]
 
     # --- jobs

@@ -40,8 +40,8 @@ class Completed(Generic[_Output]):
 
     @property
     def succeeded(self) -> bool:
-        """Whether the return code is 0, and no part of the output was lost."""
-        return not self.returncode and self.outcome.is_whole
+        """Whether the return code is 0, the job got all of its input, and no part of the output was lost."""
+        return not self.returncode and self.outcome.is_whole and not self.outcome.stdin_problem
 
     def check_returncode(self) -> None:
         """Raise `JobFailed`, a `subprocess.CalledProcessError`, unless the job succeeded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence
 
 from ...schemas.frames import TOKEN_BYTES
 from ...schemas.generated import request_pb2
@@ -38,15 +39,12 @@ class Feeder:
         """Why the job cannot be fed from here; None: it can, or could."""
         return self._exchange.refusal
 
-    @property
-    def wake_fds(self) -> list[int]:
-        """What is readable when there may be something to `advance`."""
-        return [self._source.fd] if self._room and self._source.fd >= 0 else []
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether `advance` would find something without waiting for a descriptor."""
-        return self._room > 0 and self._source.fd < 0
+    def waited_on(self, deadline: float | None) -> tuple[float | None, list[int]]:
+        """Return until when to wait for news of the worker, and what is readable when there may be something to `advance`."""
+        if not self._room:
+            return deadline, []
+        # A file has always something.
+        return (deadline, [self._source.fd]) if self._source.fd >= 0 else (0, [])
 
     def advance(self) -> None:
         """Send what has come. Raises OSError if the source cannot be read."""
@@ -55,6 +53,17 @@ class Feeder:
             if data is None:
                 return
             self._connection.feed(self._exchange, data)
+
+    def finish(self, pump: Callable[[float | None, Sequence[int]], bool]) -> None:
+        """Feed the job until it has everything, or wants no more. Raises what the worker refuses, and OSError of the source."""
+        try:
+            while not self.ended:
+                self.advance()
+                pump(*self.waited_on(None))
+        finally:
+            self.close()
+        if self.refusal is not None:
+            raise self.refusal.anew()
 
     def close(self) -> None:
         """Stop feeding; the job waits for a while, and then its input ends."""

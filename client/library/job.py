@@ -12,9 +12,11 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk
 from . import actions
+from .feeder import Feeder
 from .known_jobs import STREAMS, Handle, StreamName
 from .output import Collecting, JobOutput, TextJobOutput
 from .session import Session
+from .source import Stdin, source_of
 from .specs import Duration, Text, deadline_in, make_id
 from .text_mode import text_mode
 
@@ -137,6 +139,16 @@ class Job(Handle):
         """
         (record,) = actions.start(self._session, [self.key], [make_id(id)], watch=watch)
         return Job(self._session, record.key, self.args)
+
+    def feed(self, stdin: Stdin) -> None:
+        """Pass a descriptor or a binary file on as the standard input of a job that waits for it; see `Client.rerun`.
+
+        Returns when the worker has all of it, or when the job wants no more. Raises `Refused` if another client feeds the job.
+        """
+        source = source_of(stdin)
+        if source is None:
+            raise ValueError("there is nothing to feed the job with")
+        Feeder(self._session.connection, self.key, source).finish(self._session.pump)
 
     def forget(self) -> Forgotten:
         """Remove the job and its logs; its id is never run again.

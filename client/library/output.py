@@ -6,8 +6,8 @@ A log ends when the job has ended and its last byte has been read.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Self
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Self
 
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey
@@ -15,6 +15,9 @@ from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk
 from ..sockets.connection import Connection
 from .text_mode import TextMode
+
+if TYPE_CHECKING:
+    from .feeder import Feeder
 
 
 def follow_request(key: JobKey, stream: request_pb2.Stream, start: int) -> request_pb2.Request:
@@ -218,7 +221,7 @@ class TextJobOutput(DecodedOutput):
 class Collecting:
     """Both logs of one job, read as they come. A context manager."""
 
-    def __init__(self, pump: Callable[[float | None], bool], stdout: JobOutput, stderr: JobOutput) -> None:
+    def __init__(self, pump: Callable[[float | None, Sequence[int]], bool], stdout: JobOutput, stderr: JobOutput) -> None:
         self._pump = pump
         self._logs = (stdout, stderr)
         self._parts: tuple[list[bytes | memoryview], list[bytes | memoryview]] = ([], [])
@@ -233,8 +236,8 @@ class Collecting:
         """What has been read so far."""
         return b"".join(self._parts[1])
 
-    def finish(self, deadline: float | None) -> None:
-        """Read both logs to their ends.
+    def finish(self, deadline: float | None, feeder: Feeder | None = None) -> None:
+        """Read both logs to their ends, and feed the job meanwhile.
 
         Raises TimeoutError when the deadline has passed; what was read is kept, and it can be called again.
         """
@@ -244,7 +247,12 @@ class Collecting:
                     parts.append(data)
             if all(log.ended for log in self._logs):
                 return
-            if not self._pump(deadline) and deadline is not None and time.monotonic() >= deadline:
+            if feeder is not None:
+                feeder.advance()
+                if feeder.refusal is not None:
+                    raise feeder.refusal.anew()
+            came = self._pump(*feeder.waited_on(deadline)) if feeder is not None else self._pump(deadline, ())
+            if not came and deadline is not None and time.monotonic() >= deadline:
                 raise TimeoutError("the job's output has not ended in time")
 
     def close(self) -> None:

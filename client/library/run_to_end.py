@@ -9,9 +9,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..protocol.exchange import Exchange
+from .feeder import Feeder
 from .job import Job
 from .output import Collecting
 from .session import Session
+from .source import Source
 from .specs import Duration, deadline_in, seconds
 from .text_mode import TextMode
 
@@ -25,18 +27,27 @@ _STOPPED_SECONDS = 60.0
 
 
 def run_to_end(
-    session: Session, start: Exchange, job: Job, timeout: Duration | None, grace: Duration | None, mode: TextMode | None
+    session: Session,
+    start: Exchange,
+    job: Job,
+    timeout: Duration | None,
+    grace: Duration | None,
+    mode: TextMode | None,
+    *,
+    source: Source | None = None,
 ) -> CompletedJob:
-    """Wait for the end of a job that was just submitted, and return its result.
+    """Wait for the end of a job that was just submitted, feed it from `source`, and return its result.
 
-    Raises the refusal, or `JobTimeout` with the output so far (decoded by `mode`) when `timeout` has passed.
+    Raises the refusal, OSError if the source cannot be read, or `JobTimeout` with the output so far (decoded by `mode`) when `timeout` has
+    passed.
     """
     deadline = deadline_in(timeout)
     output: Collecting | None = None
     try:
         session.acknowledged(start, [job.record], deadline)
         output = job.collect()
-        output.finish(deadline)
+        feeder = Feeder(session.connection, job.key, source) if source is not None else None
+        output.finish(deadline, feeder)
         session.wait([job.record])
         return job.completed(output.stdout, output.stderr)
     except TimeoutError:

@@ -85,12 +85,16 @@ class ObjectSource:
         return data
 
 
-def source_of(stdin: Stdin | None) -> Source | None:
+def source_of(stdin: Stdin | None, *, has_input: bool = False) -> Source | None:
     """Return the source that an argument `stdin` means, as in `subprocess`; None: there is none.
 
-    Raises ValueError for what is not one, and OSError if it is closed.
+    Raises ValueError for what is not one, or if there is an `input` too, and OSError if it is closed.
     """
-    if stdin is None or stdin == _DEVNULL:
+    if stdin is None:
+        return None
+    if has_input:
+        raise ValueError("stdin and input arguments may not both be used")
+    if stdin == _DEVNULL:
         return None
     if isinstance(stdin, int):
         if stdin < 0:

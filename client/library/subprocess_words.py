@@ -12,7 +12,7 @@ _R = TypeVar("_R")
 _UNDECODED = "run, job.result and job.output take text=, encoding= and errors="
 _GATHERED = "the output of a job is always kept: see stdout and stderr of the result, or of the job while it runs"
 _INSTEAD = {
-    "stdin": "give the bytes as input=",
+    "stdin": "give the bytes as input=; run takes stdin=",
     "text": _UNDECODED,
     "universal_newlines": _UNDECODED,
     "encoding": _UNDECODED,

@@ -9,6 +9,7 @@ _NEXT_STEPS = {
     Reason.ID_TAKEN: "omit --id, or submit exactly the same job",
     Reason.NO_SUCH_JOB: "jobwire list -a shows your jobs",
     Reason.NOT_ENDED: "jobwire stop ends it",
+    Reason.STDIN_NOT_KEPT: "give it again: jobwire rerun JOB < FILE",
     Reason.STORE_DAMAGED: "on its machine: jobwire worker stop, then jobwire worker rebuild",
 }
 

@@ -10,6 +10,7 @@ import typer
 from ....schemas.naming import JobKey, format_id, new_id, parse_typed, short_id
 from ....schemas.refusal import Code, Reason, Refused
 from ...library.client import Client
+from ...library.feeder import Feeder
 from ...library.job import Job
 from ...library.results import JobInfo
 from .. import exit_status
@@ -20,6 +21,7 @@ from ..exit_status import BadInput
 from ..job_arguments import id_or_new
 from ..job_names import job_or_run
 from ..submission import explained_refusal, leave_or_attend
+from ..terminal.own_input import own_source
 from ..terminal.screen import say, tell_id
 from ..terminal.sentences import failed, how_it_ended, how_many_jobs
 
@@ -38,8 +40,9 @@ def rerun(
 ) -> None:
     """Run jobs again, with everything as it was.
 
-    That includes their standard input. Prints the ids of the new jobs. Jobs must have ended, and one that was forgotten cannot be run
-    again. A batch is run again as a new run, whose id is printed; --wait waits for it as jobwire batch does.
+    That includes their standard input. If that came as a stream it was not kept, and the one of this command is taken: jobwire rerun JOB
+    < FILE. Prints the ids of the new jobs. Jobs must have ended, and one that was forgotten cannot be run again. A batch is run again as a
+    new run, whose id is printed; --wait waits for it as jobwire batch does.
     """
     if len(names) > 1 and (follow or id_ is not None):
         raise BadInput(f"{'--follow' if follow else '--id'} is for one job; {len(names)} are named")
@@ -133,8 +136,10 @@ def _jobs(connected: Client, again: _Again, end: _End, *, failed_only: bool) -> 
     if not choice.jobs:
         return
     ids = [new_id() for _ in choice.jobs] if again.own is None else [again.own]
+    # Only one job can have the standard input of this command, which is not touched if it was kept.
+    source = own_source() if again.own is not None and choice.jobs[0].spec.feed else None
     try:
-        jobs = connected.rerun(choice.jobs, ids=ids, watch=wait, tail_lines=0)
+        jobs = connected.rerun(choice.jobs, ids=ids, watch=wait, tail_lines=0, feed=source is not None)
     except KeyboardInterrupt:
         new = " ".join(map(format_id, ids))
         say(f"interrupted before they were acknowledged; check whether they were submitted: jobwire show {new}")
@@ -142,7 +147,8 @@ def _jobs(connected: Client, again: _Again, end: _End, *, failed_only: bool) -> 
     except Refused as refused:
         raise explained_refusal(connected, refused, ids[0], choice.jobs[0].spec) from None
     if again.own is not None:
-        raise exit_status.Ending(leave_or_attend(connected, jobs[0], **end._asdict()))
+        feeder = Feeder(connected.connection, jobs[0].key, source) if source is not None else None
+        raise exit_status.Ending(leave_or_attend(connected, jobs[0], **end._asdict(), feeder=feeder))
     for job in jobs:
         tell_id(job.id, "the jobs were submitted")
     if end.wait:

@@ -70,15 +70,14 @@ def step(client: Client, copies: Sequence[Copy], readers: Readers, wake_fds: Seq
     """
     if any([copy.advance() for copy in copies]):  # noqa: C419 -- each gets its turn
         return
-    poll = select.poll()
     blocked = [copy.outlet.fd for copy in copies if copy.is_blocked]
     if blocked:
-        # Nothing is read from the worker meanwhile: its credit ends, and it waits.
-        for fd in wake_fds:
-            poll.register(fd, select.POLLIN)
-        for fd in blocked:
-            poll.register(fd, select.POLLOUT)
-        poll.poll()
+        # Of these logs nothing more is taken: their credit ends, and the worker waits. Input goes on, because whoever writes it may read
+        # the output only afterwards.
+        with select.epoll() as writable:
+            for fd in blocked:
+                writable.register(fd, select.EPOLLOUT)
+            client.pump(deadline, [*wake_fds, writable.fileno()])
         return
     pump_for_readers(client, readers, wake_fds, deadline)
 

@@ -27,6 +27,12 @@ def own_input() -> bytes | DescriptorSource | None:
     return data if len(data) <= LARGEST_STDIN else DescriptorSource(STDIN, data)
 
 
+def own_source() -> DescriptorSource | None:
+    """Return what to read the input from, whatever its size; None for a terminal and for /dev/null. Raises OSError if it cannot be read."""
+    found = own_input()
+    return DescriptorSource(STDIN, found) if isinstance(found, bytes) else found
+
+
 def let_go() -> None:
     """Close the standard input, of which nothing is needed any more: whoever writes into it finds out."""
     null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)

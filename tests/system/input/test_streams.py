@@ -297,6 +297,16 @@ def test_binary_goes_both_ways_at_once(home: Home) -> None:
     assert (status, out == data) == (0, True)
 
 
+def test_an_input_is_taken_although_nobody_reads_the_output_yet(home: Home) -> None:
+    run = Run(home, "--", "cat")
+    run.write(DATA)
+    assert run._writer is not None
+    run._writer.join(60)
+    assert not run._writer.is_alive()
+    status, out, _ = run.ended()
+    assert (status, out == DATA) == (0, True)
+
+
 def test_a_large_file_is_streamed_and_a_small_one_is_kept_with_the_job(home: Home, tmp_path: Path) -> None:
     for size, kept in ((2 * MIB, False), (MIB, True), (0, True)):
         file = tmp_path / "file"

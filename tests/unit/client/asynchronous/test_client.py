@@ -68,7 +68,9 @@ def test_help_spells_out_every_option() -> None:
         assert "**" not in text.splitlines()[2]
 
 
-@pytest.mark.parametrize(("options", "said"), [({"stdin": b""}, "run.*'stdin'.*input="), ({"time_limt": 1}, "run.*'time_limt'")])
+@pytest.mark.parametrize(
+    ("options", "said"), [({"universal_newlines": True}, "run.*'universal_newlines'.*text="), ({"time_limt": 1}, "run.*'time_limt'")]
+)
 async def test_an_unknown_option_is_a_type_error_that_names_it(
     aclient: AsyncClient, daemon: FakeDaemon, options: dict[str, object], said: str
 ) -> None:

@@ -144,7 +144,7 @@ def test_the_library_spells_out_each_option_of_a_job_in_its_signatures() -> None
     expected = {option.parameter: False if option.switch else "" if option.key == "name" else None for option in OPTIONS}
     text = {"text", "encoding", "errors"}
     of_their_own = {
-        Client.run: {"self", "argv", "check", "timeout", "id", *text},
+        Client.run: {"self", "argv", "check", "timeout", "id", "stdin", *text},
         Client.submit: {"self", "argv", "watch", "id", *text},
         jobwire.job_spec: {"argv"},
     }

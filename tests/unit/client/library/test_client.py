@@ -172,7 +172,6 @@ def test_a_lost_connection_in_the_middle_of_a_run_changes_nothing(client: Client
     ("options", "said"),
     [
         ({"time_limt": 1}, "'time_limt'"),
-        ({"stdin": b"abc"}, "'stdin'.*input="),
         ({"universal_newlines": True}, "'universal_newlines'.*text="),
         ({"capture_output": True}, "'capture_output'.*always kept"),
         ({"shell": True}, r"'shell'.*\['sh', '-c'"),
