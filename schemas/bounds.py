@@ -11,10 +11,11 @@ from collections.abc import Sized
 from functools import cache
 from typing import Any
 
+from .brought_files import LONGEST_PATH, MOST_FILES
 from .frames import LARGEST_MESSAGE, MOST_JOBS_PER_FILTER, MOST_JOBS_PER_START, MOST_KEYS
 from .naming import LONGEST_NAME
 from .refusal import Code, Refused
-from .spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, LONGEST_PATH, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
+from .spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 
 # Ids, keys, nonces, signatures, topics and pages have 8 to 64 bytes; their readers check the exact size.
 LONGEST_ID = 64
@@ -36,6 +37,8 @@ COUNTS = {
     "JobSpec.argv": MOST_ARGUMENTS,
     "JobSpec.environment": MOST_VARIABLES,
     "JobSpec.labels": MOST_LABELS,
+    "JobSpec.files": MOST_FILES,
+    "JobSpec.outputs": MOST_FILES,
 }
 # Texts and bytes: their length in characters and bytes.
 LENGTHS = {
@@ -77,6 +80,12 @@ LENGTHS = {
     "Cursor.store": LONGEST_ID,
     "Unsubscribe.topic": LONGEST_ID,
     "Feed.token": LONGEST_ID,
+    "JobFile.path": LONGEST_PATH,
+    "JobFile.digest": LONGEST_ID,
+    "JobSpec.outputs": LONGEST_PATH,
+    "Put.digest": LONGEST_ID,
+    "Fetch.path": LONGEST_PATH,
+    "Fetch.validator": LONGEST_ID,
 }
 # Jobs are read a few at a time, and each is checked then.
 SLICED = frozenset({"Start.jobs"})

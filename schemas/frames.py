@@ -1,7 +1,8 @@
 """Convert frames to messages and back; which verbs are signed, and the limits that both sides keep.
 
-Client to worker: one frame, an Envelope, and after that of a Push one frame of bytes. Worker to client: a Reply, and after a LogRange or
-LogChunk one frame of bytes. Published: the topic, and a News. A frame that cannot be read is `Refused`, which affects only its sender.
+Client to worker: one frame, an Envelope, and after that of a Push one frame of bytes. Worker to client: a Reply, and after a LogRange,
+LogChunk or FetchChunk one frame of bytes. Published: the topic, and a News. A frame that cannot be read is `Refused`, which affects only
+its sender.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import cast
 
 from google.protobuf.message import DecodeError
 
+from .brought_files import MOST_FILES
 from .generated import event_pb2, request_pb2
 from .refusal import Code, Reason, Refused
 from .spec import LARGEST_STDIN, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
@@ -19,7 +21,7 @@ TOPIC_BYTES = 16
 NONCE_BYTES = 16
 STORE_ID_BYTES = 16
 # Requests that change something must be signed by the identity of the connection.
-SIGNED_VERBS = frozenset({"start", "stop", "signal", "forget", "pause", "resume", "feed"})
+SIGNED_VERBS = frozenset({"start", "stop", "signal", "forget", "pause", "resume", "feed", "put"})
 
 # A spec may hold 2 MiB of arguments and 1 MiB of stdin; a request of many jobs is cut by this too.
 LARGEST_MESSAGE = 8 * 1024 * 1024
@@ -48,6 +50,13 @@ MOST_UNREAD_BYTES = 2 * LARGEST_CREDIT
 MOST_QUEUED_JOBS = 100_000
 # Specs with their inputs, of the jobs of one identity that have not ended. The worker has them in memory; running a job again sends none.
 MOST_HELD_BYTES = 1024 * 1024 * 1024
+# The contents that are kept of one member, all together; none of them can be larger than that.
+MOST_FILE_BYTES = 16 * 1024 * 1024 * 1024
+# Uploads, and fetched files or folders, of one member at once: each of them uses a thread and descriptors.
+MOST_PUTS = 8
+MOST_FETCHES = 8
+# Digests in one refusal; a client that lacks more is refused again.
+MOST_MISSING = 1000
 # libzmq: a CURVE client cannot shake hands with an XPUB that takes less than 292 bytes; a topic needs 17.
 LARGEST_SUBSCRIPTION = 512
 _SEND = "send one frame that holds an Envelope, and in its field `request` a serialized Request"
@@ -76,6 +85,8 @@ def limits() -> request_pb2.Limits:
         labels=MOST_LABELS,
         label_characters=LONGEST_LABEL,
         push_bytes=LARGEST_PUSH,
+        file_bytes=MOST_FILE_BYTES,
+        files_per_job=MOST_FILES,
     )
 
 
@@ -140,6 +151,7 @@ def refusal_message(refused: Refused) -> request_pb2.Refusal:
         next_step=refused.next_step,
         job_index=refused.job_index,
         reason=cast("request_pb2.Reason", refused.reason or 0),
+        missing=refused.missing,
     )
 
 
@@ -153,4 +165,6 @@ def refusal_from(message: request_pb2.Refusal) -> Refused:
         reason = Reason(message.reason) if message.reason else None
     except ValueError:
         reason = None
-    return Refused(code, message.message, message.next_step, message.job_index if message.HasField("job_index") else None, reason)
+    refused = Refused(code, message.message, message.next_step, message.job_index if message.HasField("job_index") else None, reason)
+    refused.missing = tuple(message.missing)
+    return refused

@@ -55,12 +55,15 @@ class Reason(enum.IntEnum):
     STORE_DAMAGED = 25
     STDIN_NOT_KEPT = 26
     FED_BY_ANOTHER = 27
+    FILES_MISSING = 28
+    CHANGED = 29
+    NO_SUCH_FILE = 30
 
 
 class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal is an answer, not an error of ours
     """Raised if a request is refused; the edge turns it into a reply, the command line into a message.
 
-    `job_index` is the position in a list of jobs that the refusal is about.
+    `job_index` is the position in a list of jobs that the refusal is about, `missing` the digests of contents that have to be sent first.
     """
 
     def __init__(self, code: Code, message: str, next_step: str = "", job_index: int | None = None, reason: Reason | None = None) -> None:
@@ -70,6 +73,7 @@ class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal i
         self.next_step = next_step
         self.job_index = job_index
         self.reason = reason
+        self.missing: tuple[bytes, ...] = ()
 
     def __str__(self) -> str:
         """Return the sentence, with the next step if there is one."""
@@ -77,7 +81,9 @@ class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal i
 
     def anew(self) -> Refused:
         """Return a copy to raise, because an exception that was raised keeps all frames that it passed."""
-        return Refused(self.code, self.message, self.next_step, self.job_index, self.reason)
+        refused = Refused(self.code, self.message, self.next_step, self.job_index, self.reason)
+        refused.missing = self.missing
+        return refused
 
     def __reduce__(self) -> tuple[type[Refused], tuple[Code, str, str, int | None, Reason | None]]:
         """Return how to pickle it, as process pools need."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 
+from . import brought_files
+from .brought_files import LONGEST_PATH, BroughtFile
 from .generated import job_pb2
 from .naming import name_problem
 from .refusal import Code, Reason, Refused
@@ -22,7 +24,6 @@ LARGEST_STDIN = 1_048_576
 # Each costs the worker time and memory, beyond its bytes.
 MOST_ARGUMENTS = 65_536
 MOST_VARIABLES = 16_384
-LONGEST_PATH = 4_095
 MOST_LABELS = 64
 LONGEST_LABEL = 256
 # How long a job has to end by itself, by default.
@@ -50,6 +51,14 @@ class JobSpec:
     linger: bool = False
     # Standard input arrives as a stream, while the job runs.
     feed: bool = False
+    files: tuple[BroughtFile, ...] = ()
+    # What is wanted of the job's folder at the end; empty: all of it.
+    outputs: tuple[bytes, ...] = ()
+
+    @property
+    def has_folder(self) -> bool:
+        """Whether the job has a folder of its own."""
+        return bool(self.files or self.outputs)
 
 
 def _refuse(message: str) -> Refused:
@@ -70,6 +79,7 @@ def check(spec: JobSpec) -> None:
     _check_input(spec)
     if spec.name and (problem := name_problem(spec.name)):
         raise _refuse(problem)
+    brought_files.check(spec.files, spec.outputs)
     _check_labels(spec.labels)
     if not 1 <= spec.stop_signal < signal.NSIG:
         raise _refuse(f"{spec.stop_signal} is not the number of a signal")
@@ -134,10 +144,10 @@ def size_of(spec: JobSpec) -> int:
     size = sum(map(len, spec.argv)) + len(spec.stdin or b"")
     for name, value in spec.environment:
         size += len(name) + len(value)
-    return size
+    return size + sum(len(file.path) for file in spec.files) + sum(map(len, spec.outputs))
 
 
-def digest(spec: JobSpec) -> bytes:
+def digest(spec: JobSpec) -> bytes:  # noqa: C901 -- one step for each field
     """Return a hash of the fields (BLAKE2b, 16 bytes), whatever the order of labels and of environment variables."""
     import hashlib  # noqa: PLC0415 -- 2 ms that only the worker needs
 
@@ -164,6 +174,8 @@ def digest(spec: JobSpec) -> bytes:
     for field, is_set in ((11, spec.linger), (12, spec.feed)):
         if is_set:
             put(field)
+    for field, parts in brought_files.digest_parts(spec.files, spec.outputs):
+        put(field, *parts)
     return hashlib.blake2b(b"".join(pieces), digest_size=16).digest()
 
 
@@ -194,6 +206,8 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         output_limit_bytes=message.output_limit_bytes if message.HasField("output_limit_bytes") else None,
         linger=message.linger,
         feed=message.feed,
+        files=tuple(map(brought_files.from_wire, message.files)),
+        outputs=tuple(message.outputs),
     )
 
 
@@ -210,7 +224,9 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         output_limit_bytes=spec.output_limit_bytes,
         linger=spec.linger,
         feed=spec.feed,
+        outputs=spec.outputs,
     )
+    message.files.extend(map(brought_files.to_wire, spec.files))
     for name, value in spec.environment:
         message.environment.add(name=name, value=value)
     for label, text in spec.labels:

@@ -1,0 +1,100 @@
+"""Open files and folders beneath a folder, and nowhere else: no symbolic link is followed, whoever creates one meanwhile.
+
+Each part of a path is opened in the folder before it (openat(2), O_NOFOLLOW). A folder is a descriptor, a path bytes without `..`, which
+the caller has checked (`spec.path_problem`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+from collections.abc import Iterator
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# A FIFO is opened without waiting for its other end, and refused then.
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FOLDER_MODE = 0o700
+# open(2): a link in place of a folder is ENOTDIR, or ELOOP in place of a file.
+LED_AWAY = (errno.ELOOP, errno.ENOTDIR)
+
+
+def open_folder(root: int, path: bytes, *, create: bool = False) -> int:
+    """Return a new descriptor of a folder beneath `root`; with `create`, folders that are missing are created.
+
+    Raises OSError; ENOTDIR or ELOOP also for a symbolic link.
+    """
+    folder = os.dup(root)
+    try:
+        for name in path.split(b"/") if path else ():
+            if create:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, _NEW_FOLDER_MODE, dir_fd=folder)
+            inner = os.open(name, FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+    except BaseException:
+        os.close(folder)
+        raise
+    return folder
+
+
+def remove_tree(parent: int, name: bytes) -> None:
+    """Remove a file, a link, or a folder with everything in it, however deep. What does not exist is removed already. Raises OSError."""
+    try:
+        if not _unlinked(parent, name):
+            _empty(parent, name)
+            os.rmdir(name, dir_fd=parent)
+    except FileNotFoundError:
+        return
+
+
+def _unlinked(folder: int, name: bytes) -> bool:
+    """Remove anything but a folder; return False for a folder."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except IsADirectoryError:
+        return False
+    return True
+
+
+def _empty(parent: int, name: bytes) -> None:
+    # What is in an inner folder moves up instead of being visited: a job can nest folders deeper than Python calls functions, or than
+    # there are descriptors.
+    top = _open_anyway(parent, name)
+    try:
+        numbers = itertools.count()
+        while folders := [inner for inner in map(os.fsencode, os.listdir(top)) if not _unlinked(top, inner)]:  # noqa: PTH208
+            for folder in folders:
+                inner = _open_anyway(top, folder)
+                try:
+                    for deeper in map(os.fsencode, os.listdir(inner)):  # noqa: PTH208
+                        if not _unlinked(inner, deeper):
+                            _move_up(inner, deeper, top, numbers)
+                finally:
+                    os.close(inner)
+                os.rmdir(folder, dir_fd=top)
+    finally:
+        os.close(top)
+
+
+def _move_up(inner: int, name: bytes, top: int, numbers: Iterator[int]) -> None:
+    # rename(2) wants to write in a folder that moves.
+    os.chmod(name, _NEW_FOLDER_MODE, dir_fd=inner)
+    while True:
+        number = next(numbers)
+        try:
+            os.rename(name, b".removed-%d" % number, src_dir_fd=inner, dst_dir_fd=top)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+        else:
+            return
+
+
+def _open_anyway(folder: int, name: bytes) -> int:
+    """Open a folder that its owner may have closed to itself."""
+    os.chmod(name, _NEW_FOLDER_MODE, dir_fd=folder)
+    return os.open(name, FOLDER, dir_fd=folder)

@@ -1,0 +1,234 @@
+"""Read a file, or a folder as an archive: piece by piece, from any byte on, with a digest and a proof that nothing changed meanwhile.
+
+No symbolic link is followed. What changes while it is read is refused, never sent as a mixture. Calls the kernel in the calling thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Generator, Iterator
+from typing import NamedTuple, Self
+
+from ..brought_files import LONGEST_PATH, FileKind
+from ..refusal import Code, Reason, Refused
+from . import beneath
+from .archive import END, MOST_ENTRIES, MOST_MODE, Entry, Kind, padding, write_header
+
+# Each open folder above the current one holds a descriptor.
+MOST_DEPTH = 100
+_READ_BYTES = 256 * 1024
+# Small files are sent together with their headers.
+_PIECE_BYTES = 128 * 1024
+_VALIDATOR_BYTES = 16
+
+
+class Survey(NamedTuple):
+    """What is to be read: its kind, its size in bytes as it travels, permissions of a file, and a value that changes with it."""
+
+    kind: FileKind
+    size: int
+    mode: int
+    validator: bytes
+
+
+class Source:
+    """One file or folder that can be read. A context manager, which closes it."""
+
+    def __init__(self, fd: int, said: str, survey: Survey | None = None) -> None:
+        """Take over the descriptor of a file or folder; `said` is what messages call it. Without a survey, it is looked through.
+
+        Raises OSError, or `Refused` for what is neither a file nor a folder.
+        """
+        self.said = said
+        self._fd = fd
+        try:
+            status = os.fstat(self._fd)
+            if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+                raise Refused(Code.INVALID_ARGUMENT, f"{said} is neither a file nor a folder")
+            self.is_folder = stat.S_ISDIR(status.st_mode)
+            self.survey = survey or self._look()
+        except BaseException:
+            self.close()
+            raise
+
+    def _look(self) -> Survey:
+        if not self.is_folder:
+            status = os.fstat(self._fd)
+            return Survey(FileKind.FILE, status.st_size, status.st_mode & MOST_MODE, _validator_of([(b"", status)]))
+        seen = hashlib.blake2b(digest_size=_VALIDATOR_BYTES)
+        size = len(END)
+        for found in _walk(self._fd, self.said):
+            seen.update(found.mark())
+            size += found.room()
+        return Survey(FileKind.TREE, size, 0, seen.digest())
+
+    def read(self, start: int = 0) -> Generator[bytes, None, None]:
+        """Iterate over the bytes from `start` on.
+
+        Raises `Refused(FAILED_PRECONDITION, CHANGED)` if it is not what was surveyed any more, and OSError.
+        """
+        return self._read_folder(start) if self.is_folder else self._read_file(start)
+
+    def _read_file(self, start: int) -> Generator[bytes, None, None]:
+        size, position = self.survey.size, start
+        while position < size and (data := os.pread(self._fd, min(_READ_BYTES, size - position), position)):
+            position += len(data)
+            yield data
+        status = os.fstat(self._fd)
+        if position < size or _validator_of([(b"", status)]) != self.survey.validator:
+            raise changed(self.said)
+
+    def _read_folder(self, start: int) -> Generator[bytes, None, None]:
+        seen = hashlib.blake2b(digest_size=_VALIDATOR_BYTES)
+        pieces = bytearray()
+        position = 0
+        for found in _walk(self._fd, self.said):
+            seen.update(found.mark())
+            room = found.room()
+            for data in found.pieces(start - position) if position + room > start else ():
+                pieces += data
+                if len(pieces) >= _PIECE_BYTES:
+                    yield bytes(pieces)
+                    pieces.clear()
+            position += room
+        if seen.digest() != self.survey.validator:
+            raise changed(self.said)
+        pieces += END[max(0, start - position) :]
+        yield bytes(pieces)
+
+    def close(self) -> None:
+        """Close it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+
+class _Found:
+    """One thing in a folder: its entry, and where its content is, which can be read until the walk goes on."""
+
+    def __init__(self, entry: Entry, status: os.stat_result, parent: int, name: bytes, said: str) -> None:
+        self.entry = entry
+        self._status = status
+        self._parent = parent
+        self._name = name
+        self._said = said
+        self._header = write_header(entry)
+
+    def mark(self) -> bytes:
+        """Return what changes when it changes."""
+        return _validator_of([(self._header, self._status)])
+
+    def room(self) -> int:
+        """Return how many bytes it takes in the archive."""
+        return len(self._header) + self.entry.size + padding(self.entry.size)
+
+    def pieces(self, start: int) -> Iterator[bytes]:
+        """Iterate over its bytes in the archive."""
+        start = max(0, start)
+        if start < len(self._header):
+            yield self._header[start:]
+        size = self.entry.size
+        if not size:
+            return
+        position = max(0, start - len(self._header))
+        if position < size:
+            fd = os.open(self._name, beneath.READ, dir_fd=self._parent)
+            try:
+                status = os.fstat(fd)
+                if _marks(status) != _marks(self._status):
+                    raise changed(self._said)
+                while position < size and (data := os.pread(fd, min(_READ_BYTES, size - position), position)):
+                    position += len(data)
+                    yield data
+                if position < size or _marks(os.fstat(fd)) != _marks(self._status):
+                    raise changed(self._said)
+            finally:
+                os.close(fd)
+        yield bytes(padding(size) - (position - size))
+
+
+class _Level(NamedTuple):
+    """A folder that is open during a walk, and the names in it that are still to come, the next one last."""
+
+    fd: int
+    path: bytes
+    names: list[bytes]
+
+
+def _walk(root: int, said: str) -> Iterator[_Found]:
+    """Iterate over a folder and everything in it: each folder before its content, names sorted by their bytes."""
+    status = os.fstat(root)
+    yield _Found(Entry(b"", Kind.FOLDER, status.st_mode & MOST_MODE), status, root, b"", said)
+    levels = [_Level(os.dup(root), b"", _names(root))]
+    count = 0
+    try:
+        while levels:
+            fd, path, names = levels[-1]
+            if not names:
+                levels.pop()
+                os.close(fd)
+                continue
+            count += 1
+            if count > MOST_ENTRIES:
+                raise Refused(Code.INVALID_ARGUMENT, f"{said} has more than {MOST_ENTRIES} files", "archive it, and send the archive")
+            name = names.pop()
+            found = _find(fd, path, name, said)
+            yield found
+            if found.entry.kind is Kind.FOLDER:
+                if len(levels) >= MOST_DEPTH:
+                    raise Refused(Code.INVALID_ARGUMENT, f"{said} has folders that are nested more than {MOST_DEPTH} deep", "archive it")
+                inner = os.open(name, beneath.FOLDER, dir_fd=fd)
+                levels.append(_Level(inner, found.entry.path, _names(inner)))
+    finally:
+        for level in levels:
+            os.close(level.fd)
+
+
+def _names(folder: int) -> list[bytes]:
+    return sorted(map(os.fsencode, os.listdir(folder)), reverse=True)
+
+
+def _find(folder: int, path: bytes, name: bytes, said: str) -> _Found:
+    inner = path + b"/" + name if path else name
+    shown = f"{said}/{os.fsdecode(inner)}"
+    if len(inner) > LONGEST_PATH:
+        raise Refused(Code.INVALID_ARGUMENT, f"{said} has a path of more than {LONGEST_PATH} bytes")
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    mode = status.st_mode & MOST_MODE
+    match stat.S_IFMT(status.st_mode):
+        case stat.S_IFREG:
+            entry = Entry(inner, Kind.FILE, mode, status.st_size)
+        case stat.S_IFDIR:
+            entry = Entry(inner, Kind.FOLDER, mode)
+        case stat.S_IFLNK:
+            entry = Entry(inner, Kind.LINK, 0, 0, os.readlink(name, dir_fd=folder))
+        case _:
+            raise Refused(Code.INVALID_ARGUMENT, f"{shown} is neither a file nor a folder nor a symbolic link", "leave it out")
+    return _Found(entry, status, folder, name, shown)
+
+
+def _marks(status: os.stat_result) -> tuple[int, ...]:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _validator_of(things: list[tuple[bytes, os.stat_result]]) -> bytes:
+    seen = hashlib.blake2b(digest_size=_VALIDATOR_BYTES)
+    for header, status in things:
+        seen.update(header)
+        seen.update(b"%d:%d:%d:%d:%d" % _marks(status))
+    return seen.digest()
+
+
+def changed(said: str) -> Refused:
+    """Return the refusal of something that changed while it was read."""
+    return Refused(Code.FAILED_PRECONDITION, f"{said} changed while it was being read", "try again", reason=Reason.CHANGED)

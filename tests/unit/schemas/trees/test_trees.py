@@ -1,0 +1,307 @@
+"""Folders travel as archives: what is written by one module is read by the others, and by tar."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobwire.schemas.brought_files import FileKind
+from jobwire.schemas.refusal import Reason, Refused
+from jobwire.schemas.trees import beneath, reading, writing
+from jobwire.schemas.trees.archive import END, Entry, HeaderReader, Kind, write_header
+from jobwire.schemas.trees.reading import Source
+from jobwire.schemas.trees.writing import Unpacking, leads_out
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDONLY)
+
+
+def _archive(path: Path) -> bytes:
+    with Source(_open(path), str(path)) as source:
+        data = b"".join(source.read())
+        assert len(data) == source.survey.size
+        return data
+
+
+def _unpack(data: bytes, into: Path, *, step: int = 1000) -> None:
+    into.mkdir(exist_ok=True)
+    root = _open(into)
+    unpacking = Unpacking(root, "it")
+    try:
+        for at in range(0, len(data), step):
+            unpacking.feed(data[at : at + step])
+        unpacking.finish()
+    finally:
+        unpacking.close()
+        os.close(root)
+
+
+def _make_tree(path: Path) -> None:
+    path.mkdir()
+    (path / "empty").mkdir()
+    (path / "run.sh").write_bytes(b"#!/bin/sh\n")
+    (path / "run.sh").chmod(0o755)
+    (path / "nothing").touch()
+    (path / "big").write_bytes(os.urandom(700_001))
+    Path(os.fsdecode(os.fsencode(path) + b"/new\nline \xff\xfe")).write_bytes(b"name")
+    long = path / ("d" * 120) / ("e" * 120)
+    long.mkdir(parents=True)
+    (long / "deep").write_text("deep")
+    (path / "out").symlink_to("/etc/passwd")
+    (path / "in").symlink_to("empty")
+    (path / "closed").mkdir()
+    (path / "closed" / "secret").write_text("s")
+    (path / "closed" / "secret").chmod(0o4755)
+    (path / "closed").chmod(0o555)
+
+
+def _listing(path: Path) -> dict[bytes, tuple[int, object]]:
+    found: dict[bytes, tuple[int, object]] = {}
+    for folder, folders, files in os.walk(os.fsencode(path)):
+        for name in folders + files:
+            inner = folder + b"/" + name
+            status = os.lstat(inner)
+            kind = stat.S_IFMT(status.st_mode)
+            content: object = None
+            if kind == stat.S_IFLNK:
+                content = os.fsencode(Path(os.fsdecode(inner)).readlink())
+            elif kind == stat.S_IFREG:
+                content = Path(os.fsdecode(inner)).read_bytes()
+            mode = kind if kind == stat.S_IFLNK else kind | (status.st_mode & 0o777)
+            found[os.path.relpath(inner, os.fsencode(path))] = (mode, content)
+    return found
+
+
+@pytest.mark.parametrize("step", [1, 511, 512, 100_000])
+def test_a_folder_arrives_as_it_was_with_modes_and_links(tmp_path: Path, step: int) -> None:
+    _make_tree(tmp_path / "tree")
+    if step == 1:
+        (tmp_path / "tree" / "big").write_bytes(b"b" * 600)
+
+    _unpack(_archive(tmp_path / "tree"), tmp_path / "copy", step=step)
+
+    assert _listing(tmp_path / "copy") == _listing(tmp_path / "tree")
+    assert not (tmp_path / "copy" / "closed" / "secret").stat().st_mode & stat.S_ISUID
+
+
+def test_the_same_content_is_the_same_archive(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        _make_tree(tmp_path / name)
+        (tmp_path / name / "big").write_bytes(b"same")
+    os.utime(tmp_path / "two" / "big", (1, 1))
+
+    assert _archive(tmp_path / "one") == _archive(tmp_path / "two")
+
+
+def test_tar_reads_an_archive(tmp_path: Path) -> None:
+    _make_tree(tmp_path / "tree")
+
+    with tarfile.open(fileobj=BytesIO(_archive(tmp_path / "tree")), errors="surrogateescape") as archive:
+        names = {os.fsencode(member.name) for member in archive}
+        assert names == {b"."} | set(_listing(tmp_path / "tree"))
+        member = archive.extractfile("./big" if "./big" in archive.getnames() else "big")
+        assert member is not None
+        assert member.read() == (tmp_path / "tree" / "big").read_bytes()
+
+
+def test_an_archive_of_tar_is_unpacked(tmp_path: Path) -> None:
+    _make_tree(tmp_path / "tree")
+    written = BytesIO()
+    with tarfile.open(fileobj=written, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        archive.add(tmp_path / "tree", ".", filter=lambda member: member if b"\xff" not in os.fsencode(member.name) else None)
+
+    _unpack(written.getvalue(), tmp_path / "copy")
+
+    wanted = {name: what for name, what in _listing(tmp_path / "tree").items() if b"\xff" not in name}
+    assert _listing(tmp_path / "copy") == wanted
+
+
+@pytest.mark.parametrize("start", [0, 1, 511, 512, 5000, 700_000, 703_000])
+def test_an_archive_is_read_from_any_byte_on(tmp_path: Path, start: int) -> None:
+    _make_tree(tmp_path / "tree")
+    whole = _archive(tmp_path / "tree")
+
+    with Source(_open(tmp_path / "tree"), "it") as source:
+        assert b"".join(source.read(start)) == whole[start:]
+        assert b"".join(source.read(len(whole))) == b""
+
+
+def test_a_sparse_file_stays_sparse(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    with (tmp_path / "tree" / "holes").open("wb") as file:
+        file.seek(50_000_000)
+        file.write(b"x")
+        file.truncate(80_000_000)
+
+    _unpack(_archive(tmp_path / "tree"), tmp_path / "copy", step=1 << 18)
+
+    status = (tmp_path / "copy" / "holes").stat()
+    assert status.st_size == 80_000_000
+    assert status.st_blocks * 512 < 1_000_000
+    assert (tmp_path / "copy" / "holes").read_bytes() == (tmp_path / "tree" / "holes").read_bytes()
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    changing = tmp_path / "tree" / "changing"
+    changing.write_bytes(b"a" * 1_000_000)
+    for path in (tmp_path / "tree", changing):
+        with Source(_open(path), str(path)) as source:
+            pieces = source.read()
+            next(pieces)
+            changing.write_bytes(b"b" * 1_000_001)
+            with pytest.raises(Refused) as caught:
+                list(pieces)
+        assert caught.value.reason is Reason.CHANGED
+
+
+def test_what_is_neither_file_nor_folder_is_refused_by_name(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        fd = os.open(path, beneath.READ)
+        with pytest.raises(Refused, match="pipe"):
+            Source(fd, "pipe" if path != tmp_path else "it")
+    assert Source(_open(Path(__file__)), "it").survey.kind is FileKind.FILE
+
+
+def _evil(*entries: tuple[Entry, bytes]) -> bytes:
+    return b"".join(write_header(entry) + data + bytes(-len(data) % 512) for entry, data in entries) + END
+
+
+@pytest.mark.parametrize("path", [b"../out", b"/etc/out", b"a/../../out", b"a//b", b"./../out", b"..", b"x\0y"])
+def test_no_path_leads_out_of_the_folder(tmp_path: Path, path: bytes) -> None:
+    (tmp_path / "in").mkdir()
+    header = bytearray(write_header(Entry(b"n" * len(path), Kind.FILE, 0o644, 1)))
+    header[: len(path)] = path
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    if b"\0" in path:
+        data = _evil((Entry(b"n" * 200, Kind.FILE, 0o644, 1), b"x")).replace(b"n" * 200, b"n\0" + b"n" * 198)
+    else:
+        data = bytes(header) + b"x" + bytes(511) + END
+
+    with pytest.raises(Refused):
+        _unpack(data, tmp_path / "in")
+
+    assert list((tmp_path / "in").rglob("*")) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_nothing_is_written_through_a_link_in_the_archive_or_on_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    link = Entry(b"link", Kind.LINK, target=b"../outside")
+    file = Entry(b"link/file", Kind.FILE, 0o644, 1)
+
+    # Links come last, so the file is in a folder of its own, which the link then finds in its place.
+    with pytest.raises((Refused, FileExistsError)):
+        _unpack(_evil((link, b""), (file, b"x")), tmp_path / "in")
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "link").symlink_to(tmp_path / "outside")
+    with pytest.raises(Refused, match="below something that is no folder"):
+        _unpack(_evil((file, b"x")), tmp_path / "again")
+
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_devices_and_hard_links_are_refused(tmp_path: Path) -> None:
+    for kind in (tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.GNUTYPE_SPARSE):
+        written = BytesIO()
+        with tarfile.open(fileobj=written, mode="w") as archive:
+            member = tarfile.TarInfo("thing")
+            member.type, member.linkname = kind, "/etc/passwd"
+            archive.addfile(member)
+        with pytest.raises(Refused, match="neither a file nor a folder"):
+            _unpack(written.getvalue(), tmp_path / "in")
+
+
+def test_an_archive_that_ends_early_is_refused(tmp_path: Path) -> None:
+    _make_tree(tmp_path / "tree")
+    whole = _archive(tmp_path / "tree")
+    with pytest.raises(Refused, match="ends in the middle"):
+        _unpack(whole[: len(whole) // 2], tmp_path / "half")
+
+
+@given(data=st.binary(min_size=512, max_size=2048))
+def test_any_bytes_are_refused_or_read(data: bytes) -> None:
+    headers = HeaderReader()
+    try:
+        while len(data) >= headers.awaited:
+            data, block = data[headers.awaited :], data[: headers.awaited]
+            headers.read(block)
+    except Refused:
+        pass
+
+
+@given(path=st.binary(min_size=1, max_size=300), size=st.integers(0, 2**62), target=st.binary(max_size=300))
+def test_a_header_is_read_as_it_was_written(path: bytes, size: int, target: bytes) -> None:
+    path = b"/".join(part for part in path.replace(b"\0", b"0").split(b"/") if part not in (b"", b".", b"..")) or b"p"
+    target = target.replace(b"\0", b"0")
+    if max(map(len, path.split(b"/"))) > 255:
+        return
+    entry = Entry(path, Kind.LINK, 0, 0, target) if target else Entry(path, Kind.FILE, 0o640, size)
+    data = write_header(entry)
+    headers = HeaderReader()
+    found = None
+    while data:
+        data, block = data[headers.awaited :], data[: headers.awaited]
+        found = headers.read(block)
+    assert found == entry
+
+
+def test_links_that_lead_out_are_recognized() -> None:
+    assert leads_out(b"a", b"/etc")
+    assert leads_out(b"a", b"..")
+    assert leads_out(b"d/a", b"../..")
+    assert leads_out(b"a", b"d/link/../../x")
+    assert not leads_out(b"d/a", b"../b")
+    assert not leads_out(b"a", b"b/./c")
+
+
+def test_a_folder_is_removed_however_deep_and_closed_it_is(tmp_path: Path) -> None:
+    _make_tree(tmp_path / "tree")
+    folder = os.open(tmp_path / "tree", os.O_RDONLY)
+    for number in range(1500):
+        os.mkdir("deeper", dir_fd=folder)
+        inner = os.open("deeper", os.O_RDONLY, dir_fd=folder)
+        if number == 700:
+            os.close(os.open("file", os.O_CREAT, dir_fd=folder))
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    parent = _open(tmp_path)
+    try:
+        beneath.remove_tree(parent, b"tree")
+        beneath.remove_tree(parent, b"tree")
+    finally:
+        os.close(parent)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_with_too_many_entries_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tree").mkdir()
+    for number in range(5):
+        (tmp_path / "tree" / str(number)).touch()
+    whole = _archive(tmp_path / "tree")
+    monkeypatch.setattr(writing, "MOST_ENTRIES", 5)
+    with pytest.raises(Refused, match="more than 5 files"):
+        _unpack(whole, tmp_path / "copy")
+    monkeypatch.setattr(reading, "MOST_ENTRIES", 4)
+    with pytest.raises(Refused, match="more than 4 files"):
+        _archive(tmp_path / "tree")
+
+
+def test_folders_that_are_nested_too_deep_are_refused(tmp_path: Path) -> None:
+    deep = tmp_path / "tree"
+    for _ in range(reading.MOST_DEPTH + 1):
+        deep.mkdir()
+        deep /= "d"
+    with pytest.raises(Refused, match="nested more than 100 deep"):
+        _archive(tmp_path / "tree")
