@@ -17,6 +17,7 @@ from ..arguments import JobName, parse_count, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
 from ..job_names import jobs_named
+from ..log_files import LogFolder, file_names
 from ..terminal.copying import Copy, step
 from ..terminal.outlet import Outlet
 from ..terminal.screen import is_terminal, say
@@ -37,15 +38,20 @@ def logs(
     stderr: Annotated[bool, typer.Option("--stderr", help="Only standard error.")] = False,
     start: Annotated[str | None, typer.Option("--from", metavar="BYTE", help="Start at this byte, counted from 0.")] = None,
     length: Annotated[str | None, typer.Option("--bytes", metavar="SIZE", help="Print at most this much: 4096, 10K, 1.5M.")] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="DIR", help="Write files instead: DIR/NAME.stdout and DIR/NAME.stderr of each job.")
+    ] = None,
 ) -> None:
     """Print the output of a job, byte for byte.
 
     Its standard output goes to standard output, its standard error to standard error, and nothing is added. --from and --bytes apply to
-    each of the two. A run id, or the name of a batch for its newest run, means all its jobs, one after the other. Ctrl-C ends only this
-    command.
+    each of the two. With --to, each job has two files, named after the job, or after its id if it has no name or shares it. A run id, or
+    the name of a batch for its newest run, means all its jobs, one after the other. Ctrl-C ends only this command.
     """
     if tail is not None and start is not None:
         raise BadInput("--tail and --from cannot be combined: each sets where to start")
+    if to is not None and not (tail is start is length is None):
+        raise BadInput("--to writes the whole output; it takes no --tail, --from or --bytes")
     lines = understood("--tail", parse_count, tail)
     first = understood("--from", parse_size, start) or 0
     most = understood("--bytes", parse_size, length)
@@ -53,7 +59,15 @@ def logs(
     with client(ctx) as connected:
         jobs, run = jobs_named(connected, name)
         is_whole = True
-        for job in jobs:
+        if to is not None:
+            jobs = list(jobs)
+            infos = [job.info() for job in jobs]
+            folder = LogFolder(to)
+            for job, file_name in zip(jobs, file_names(infos), strict=True):
+                folder.write(job, file_name, streams, follow=follow)
+                outcome = job.info().outcome if follow else job.outcome
+                is_whole &= outcome is None or outcome.is_whole
+        for job in jobs if to is None else ():
             if run is not None and is_terminal(STDOUT):
                 say(f"job {short_id(job.key.id)}:")
             is_whole &= _show(connected, job, Part(streams, first, lines, most, follow=follow))

@@ -1,0 +1,80 @@
+"""The output of jobs in files: DIR/NAME.stdout and DIR/NAME.stderr for each job."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...schemas.naming import short_id
+from ...schemas.refusal import Code, Refused
+from ..batch.octets import to_bytes
+from ..library.job import Job
+from ..library.known_jobs import StreamName
+from ..library.results import JobInfo
+
+_BLOCK = 1024 * 1024
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def file_names(jobs: Sequence[JobInfo]) -> list[str]:
+    """Return what the files of each job are called: its name, if no other of these has it, else its name and id, or its id alone."""
+    times = Counter(job.name for job in jobs)
+    return [job.name if job.name and times[job.name] == 1 else "-".join(filter(None, (job.name, short_id(job.key.id)))) for job in jobs]
+
+
+class LogFolder:
+    """A folder for the output of jobs, which is created if it does not exist."""
+
+    def __init__(self, said: str) -> None:
+        self._said = said
+        self._path = os.fsdecode(to_bytes(said))
+        try:
+            Path(self._path).mkdir(exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(self._said, error) from None
+
+    def write(self, job: Job, name: str, streams: Sequence[StreamName], *, follow: bool) -> None:
+        """Write the output of a job, to its end with `follow`, else as far as it is now. Files of these names are replaced.
+
+        Raises Refused.
+        """
+        for stream in streams:
+            path = f"{self._path}/{name}.{stream}"
+            try:
+                file = os.open(path, _NEW, 0o666)
+                try:
+                    _write(file, job, stream, follow=follow)
+                finally:
+                    os.close(file)
+            except OSError as error:
+                raise self._unwritable(path, error) from None
+
+    @staticmethod
+    def _unwritable(path: str, error: OSError) -> Refused:
+        return Refused(Code.INVALID_ARGUMENT, f"{path!r} cannot be written: {error.strerror}")
+
+
+def _write(file: int, job: Job, stream: StreamName, *, follow: bool) -> None:
+    if follow:
+        output = job.output(stream)
+        try:
+            while data := output.read1():
+                _write_all(file, data)
+        finally:
+            output.close()
+        return
+    position = 0
+    while True:
+        data, size = job.read_range(stream, position, _BLOCK)
+        _write_all(file, data)
+        position += len(data)
+        if not data or position >= size:
+            return
+
+
+def _write_all(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
