@@ -36,6 +36,7 @@ from .requests.dispatch import Reception
 from .requests.hello import Introduction
 from .requests.table import handlers
 from .retention.ages import Ages
+from .retention.files import FileSweep
 from .retention.followed import Followed
 from .retention.forget import Forgetting
 from .retention.limits import Keep, Retention
@@ -124,9 +125,11 @@ class Daemon:
         queue = Queue(self._engine.slots, lambda owner: self._roster.limits_of(owner).running_jobs)
         state = State(queue)
         room = Room(settings.store.parent, settings.keep_free_bytes)
+        self._shortage = room.shortage
         began = time.monotonic()
         self._condition = Condition(queue, room, self._roster, lambda: int((time.monotonic() - began) * 1_000_000))
         self._lookup = Lookup(self._store, state.live)
+        self._file_sweep = self._own(FileSweep(self._engine.depot, self._lookup, loop))
         self.desk = Desk(
             state,
             self._store,
@@ -137,7 +140,7 @@ class Daemon:
             Clock(),
             self._ages,
             limits_of=self._roster.limits_of,
-            shortage=room.shortage,
+            shortage=self._shortage,
             ended=self._retention.look_soon,
         )
 
@@ -173,6 +176,7 @@ class Daemon:
             named=self._roster.named,
             turns=turns,
             ages=self._ages,
+            shortage=self._shortage,
         )
         reception = Reception(self._identity.public, self._nonce, self._roster.member, verbs, turns)
         shares = self._own(Shares(self._loop.call_later, reception.take))
@@ -182,6 +186,7 @@ class Daemon:
         self._loop.add_reader(self._roster.fileno(), self._read_roster)
         self._parts.callback(_close, partial(self._loop.remove_reader, self._roster.fileno()))
         self._retention.open()
+        self._file_sweep.open()
 
     def close(self) -> None:
         """Close everything in reverse order; jobs continue."""

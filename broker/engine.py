@@ -14,6 +14,7 @@ from ..schemas.job import Outcome
 from ..schemas.naming import AttemptKey, JobKey
 from ..schemas.refusal import Refused
 from ..schemas.spec import JobSpec
+from .depot import Depot
 
 StreamName = Literal["stdout", "stderr"]
 
@@ -163,6 +164,11 @@ class Engine(Protocol):
     @property
     def slots(self) -> int:
         """How many jobs may run at once."""
+        ...
+
+    @property
+    def depot(self) -> Depot:
+        """What keeps the files of the jobs."""
         ...
 
     def start(self, launches: Sequence[Launch]) -> None:

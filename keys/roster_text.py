@@ -22,7 +22,7 @@ from ..schemas.text import toml_text
 from ..schemas.text.msgspec_errors import Wrong, understand
 from ..schemas.text.sizes import parse_size
 from .identity import curve_public_of, parse_public
-from .limits import NAMES, Limits, limit_problem
+from .limits import NAMES, SIZES, Limits, limit_problem
 from .rights import RESERVED_ROLES, ROLES, Member
 
 # Some editors put it before UTF-8.
@@ -125,11 +125,12 @@ def _member(raw: object, index: int) -> tuple[Member, bytes]:
 
 def _limits(raw: object, index: int) -> Limits:
     given = {name: raw[name] for name in NAMES if name in raw} if isinstance(raw, dict) else {}
-    if isinstance(said := given.get("unread_bytes"), str):
-        try:
-            given["unread_bytes"] = parse_size(said)
-        except Refused as refused:
-            raise _Wrong(str(refused), index, "unread_bytes") from None
+    for name in SIZES & given.keys():
+        if isinstance(said := given[name], str):
+            try:
+                given[name] = parse_size(said)
+            except Refused as refused:
+                raise _Wrong(str(refused), index, name) from None
     for name, value in given.items():
         if problem := limit_problem(name, value):
             raise _Wrong(problem, index, name)

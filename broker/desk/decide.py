@@ -93,6 +93,7 @@ def _start(turn: Turn, start: Start) -> None:
             job.attempt.phase is Phase.CLEARING,
             labels=one.spec.labels,
             rerun_of=one.rerun_of,
+            files=one.spec.files,
         )
         for one, job, event in zip(start.asked, jobs, events, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""feed and push: the standard input of a job that arrives as a stream."""
+"""feed: the standard input of a job that arrives as a stream; push: the bytes of a feed or a put."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ...schemas.refusal import Code, Refused
 from ..engine import Engine
 from ..store.queries import Lookup
 from ..streams.feed_stream import FeedStream, fed_by_another
+from ..streams.put_stream import PutStream
 from ..streams.watchers import Watchers
 from .call import Call
 from .job_keys import read_key
@@ -62,8 +63,8 @@ def feed(call: Call, lookup: Lookup, watchers: Watchers, engine: Engine, feeders
 
 
 def push(call: Call) -> None:
-    """Take bytes for a running feed; those for one that has ended are dropped, because they were under way."""
+    """Take bytes for a running feed or put; those for one that has ended are dropped, because they were under way."""
     request: request_pb2.Push = call.request.push
     stream = call.peer.streams.get(request.request_id)
-    if isinstance(stream, FeedStream):
+    if isinstance(stream, FeedStream | PutStream):
         stream.push(request, call.bulk)

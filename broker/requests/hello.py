@@ -28,6 +28,7 @@ FEATURES = (
     "status",
     "selection",
     "feed",
+    "files",
 )
 
 

@@ -26,6 +26,7 @@ from ..store.store import Store
 from ..store.writes import Conflict
 from ..streams.watchers import Watchers
 from .call import Call
+from .files import Missing
 from .job_keys import read_key
 from .streams import watch
 
@@ -48,6 +49,7 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
         raise Refused(Code.INVALID_ARGUMENT, f"the id of the job within which it waits has {ID_BYTES} bytes, not {len(request.within)}")
     asked: list[Asked] = []
     batch = _read_batch(request)
+    missing = Missing(call.member.key, engine.depot)
 
     def done(result: Accepted | Refused) -> None:
         if isinstance(result, Refused):
@@ -64,10 +66,12 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
             asked.append(one)
             spec_bytes += len(one.raw)
             _demand_size(len(asked), spec_bytes)
+            missing.look(one.spec, one.rerun_of)
             yield
         _demand_nothing_else(call.proof, asked)
         if request.first_store and request.first_store != store.id:
             yield from _demand_known(call.member.key, asked, lookup)
+        missing.demand_none()
 
     call.in_slices(read(), lambda: desk.accept(call.member.key, asked, batch, call.proof, done))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...keys.rights import Member
+from ...schemas.refusal import Refused
 from ..condition import Condition
 from ..desk.desk import Desk
 from ..engine import Engine
@@ -18,6 +19,7 @@ from ..streams.news import News
 from ..streams.watchers import Watchers
 from .dispatch import Handler
 from .feed import Feeders, feed, push
+from .files import fetch, put
 from .forget import forget
 from .hello import Introduction, hello, status
 from .jobs import Roster, list_jobs, query_one
@@ -47,6 +49,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     named: Callable[[str], Member | None],
     turns: Turns,
     ages: Ages,
+    shortage: Callable[[], Refused | None],
 ) -> Mapping[str, Handler]:
     """Return a handler for each verb, with the parts that it needs."""
     roster = Roster(member_of, named)
@@ -69,6 +72,8 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "replay": lambda call: replay(call, lookup, store),
         "forget": lambda call: forget(call, desk, lookup, forgetting, ages),
         "pause": lambda call: pause(call, desk, lookup),
+        "put": lambda call: put(call, engine.depot, shortage()),
+        "fetch": lambda call: fetch(call, lookup, followed, engine.depot),
         "resume": lambda call: resume(call, desk, lookup),
         "feed": lambda call: feed(call, lookup, watchers, engine, feeders),
         "push": push,

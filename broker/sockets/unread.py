@@ -54,6 +54,9 @@ class Account:
     public: bytes
     streams: int = 0
     feeds: int = 0
+    # Files that it sends and fetches.
+    puts: int = 0
+    fetches: int = 0
     # By cookie.
     meters: dict[bytes, Meter] = field(default_factory=dict)
     _unread: int = 0

@@ -33,6 +33,7 @@ _COLUMNS = (
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
 _REPLAY_ROWS = 1024
+_FILES_A_QUESTION = 100
 
 
 class Page(NamedTuple):
@@ -178,6 +179,16 @@ class Lookup:
                 event.seq = seq
                 events.append(event)
         return events, int(rows[-1][0]) if len(rows) == _REPLAY_ROWS else upto
+
+    def files_in_use(self, owner: bytes, digests: Sequence[bytes]) -> set[bytes]:
+        """Return those of these contents of a member to which a job refers."""
+        used: set[bytes] = set()
+        for at in range(0, len(digests), _FILES_A_QUESTION):
+            part = digests[at : at + _FILES_A_QUESTION]
+            marks = ", ".join("?" * len(part))
+            rows = self._store.read(f"SELECT DISTINCT digest FROM files WHERE owner = ? AND digest IN ({marks})", (owner, *part))  # noqa: S608 -- marks only
+            used.update(digest for (digest,) in rows)
+        return used
 
     def oldest_seq(self) -> int:
         """Return the first seq from which no event is missing."""

@@ -69,6 +69,7 @@ def _new_row(job: Job) -> NewRow:
         job.attempt.key.attempt,
         job.spec.labels,
         job.rerun_of,
+        files=job.spec.files,
     )
 
 

@@ -24,6 +24,8 @@ _UPDATE_JOB = (
 )
 # A spec may have the same label twice.
 _INSERT_LABEL = "INSERT OR IGNORE INTO labels (name, value, queued_at, job) VALUES (?, ?, ?, ?)"
+# A job may bring one content in several places.
+_INSERT_FILE = "INSERT OR IGNORE INTO files (owner, digest, job) VALUES (?, ?, ?)"
 # SQLite allows many more in one statement.
 _ROWS_A_QUESTION = 100
 # With what SQLite adds, a tombstone takes about 32 bytes on the disk.
@@ -91,12 +93,13 @@ class Rows:
             batch, run = self._add_to_run(write, known, write.batch) if write.batch else (None, None)
             added: list[tuple[object, ...]] = []
             labels: list[tuple[object, ...]] = []
+            files: list[tuple[object, ...]] = []
             for position, job in enumerate(write.jobs):
                 if rows[position]:
                     continue
                 rows[position] = self.next_row
                 self.next_row += 1
-                store_bytes = len(job.spec) + proof_bytes
+                store_bytes = len(job.spec) + proof_bytes + sum(file.size for file in job.files)
                 added.append(
                     (
                         rows[position],
@@ -114,15 +117,20 @@ class Rows:
                     )
                 )
                 labels += [(*label, job.queued_at_us, rows[position]) for label in job.labels]
+                files += [(job.key.owner, file.digest, rows[position]) for file in job.files]
             self._execute_many(_INSERT_JOB, added)
-            if labels:
-                self._execute_many(_INSERT_LABEL, labels)
+            self._insert_some(_INSERT_LABEL, labels)
+            self._insert_some(_INSERT_FILE, files)
             self._add_events([job.event for position, job in enumerate(write.jobs) if position not in known])
         write.result = Added(rows, frozenset(known), first_seq, run)
 
     def _add_to_run(self, write: AddJobs, known: Container[int], batch: BatchRun) -> tuple[int, BatchRun]:
         fresh = [job for position, job in enumerate(write.jobs) if position not in known]
         return runs.add_jobs(self._execute, fresh[0].key.owner, batch, len(fresh), fresh[0].queued_at_us)
+
+    def _insert_some(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if rows:
+            self._execute_many(statement, rows)
 
     def _add_proof(self, envelope: bytes) -> int:
         return int(self._execute("INSERT INTO proofs (envelope) VALUES (?)", (envelope,)).lastrowid or 0)
@@ -199,6 +207,7 @@ class Rows:
             store_bytes += its_bytes
             execute("DELETE FROM jobs WHERE row = ?", (row,))
             execute("DELETE FROM labels WHERE job = ?", (row,))
+            execute("DELETE FROM files WHERE job = ?", (row,))
             last_row = max(last_row, row)
             proofs.update(use for use in uses if use is not None)
             if batch is not None:

@@ -148,6 +148,11 @@ _STEPS = (
     CREATE INDEX batches_by_name_of_owner ON batches (name, owner, queued_at);
     CREATE INDEX jobs_failed_of_run ON jobs (batch, queued_at) WHERE ok = 0 AND batch IS NOT NULL;
     """,
+    # Which contents of its owner a job refers to.
+    """
+    CREATE TABLE files (owner BLOB NOT NULL, digest BLOB NOT NULL, job INTEGER NOT NULL, PRIMARY KEY (owner, digest, job));
+    CREATE INDEX files_by_job ON files (job);
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ...schemas.brought_files import BroughtFile
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..desk.job import FIRST_ATTEMPT, BatchRun, RunKey
@@ -33,6 +34,8 @@ class NewRow(NamedTuple):
     labels: Sequence[tuple[str, str]] = ()
     # The job whose spec it was started with.
     rerun_of: JobKey | None = None
+    # What it brings; together with its folder, that counts as kept for it.
+    files: Sequence[BroughtFile] = ()
 
 
 class Change(NamedTuple):

@@ -24,7 +24,7 @@ from .batch_tables import BatchFile, Defaults, JobTable, StdinText, Stop
 from .caller_variables import Variables, as_table, merge, note_of, of_this_process
 from .caller_variables import find as find_variables
 from .job_options import Misunderstood, Surroundings, Wishes, label_pairs, read_env, spec_from
-from .job_records import is_record, missing_input, table_of, was_fed
+from .job_records import is_record, missing_files, missing_input, table_of, was_fed
 from .json_values import NotJson, Value, dotted, is_json, line_of, read_values
 from .key_advice import complaint
 from .octets import to_bytes
@@ -164,7 +164,7 @@ def _read_json(text: str, file: str) -> tuple[BatchFile, _Finder]:
 def _read_record(record: Value, text: str, file: str) -> dict[str, Any]:
     """Return the table of a job that was listed.
 
-    Raises Refused if the job had a standard input: without it, it would be another job.
+    Raises Refused if the job had a standard input or files: without them, it would be another job.
     """
     if (size := missing_input(record.value)) is not None:
         what = f"this job had {size} bytes of standard input, which its record does not contain"
@@ -173,6 +173,10 @@ def _read_record(record: Value, text: str, file: str) -> dict[str, Any]:
     if was_fed(record.value):
         what = "the standard input of this job came as a stream, which was not kept"
         raise _wrong(file, _finder(text, record.begin)(("feed",)), what, 'to run it with an empty one: "feed": false')
+    if count := missing_files(record.value):
+        what = f"this job had {'a file' if count == 1 else f'{count} files'} of its own, which its record does not contain"
+        next_step = f'jobwire rerun {record.value["id"]} runs it with them; to run it without: "files": []'
+        raise _wrong(file, _finder(text, record.begin)(("files",)), what, next_step)
     return table_of(record.value)
 
 
@@ -297,6 +301,9 @@ def _wishes(job: JobTable, shared: _Shared, variables: dict[str, str]) -> Wishes
         grace=_first(over.grace, _first(stop.grace, stop_default.grace)),
         output_limit=_first(over.output_limit, _first(job.output_limit, defaults.output_limit)),
         linger=over.linger or _first(job.linger, defaults.linger) or False,
+        script=_first(over.script, _first(job.script, defaults.script)),
+        put=[*(defaults.put or ()), *(job.put or ()), *over.put],
+        get=[*(defaults.get or ()), *(job.get or ()), *over.get],
         labels=label_pairs(defaults.labels or ()) | label_pairs(job.labels or ()) | label_pairs(over.labels),
     )
 

@@ -30,6 +30,9 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     output_limit: str | int | None = None
     linger: bool | None = None
     labels: dict[str, str] | list[str] | None = None
+    script: str | None = None
+    put: list[str] | None = None
+    get: list[str] | None = None
 
 
 class JobTable(Defaults, forbid_unknown_fields=True, frozen=True, kw_only=True):

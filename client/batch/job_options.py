@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar, overload
 
+from ...schemas.brought_files import BroughtFile, FileKind
 from ...schemas.naming import name_problem
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import LARGEST_STDIN, JobSpec, check
@@ -67,6 +68,14 @@ OPTIONS = (
 )
 
 
+# What a job brings, and what is wanted of its folder. The library has no parameters for them.
+FILE_OPTIONS = (
+    Option("script", ("--script",), "FILE", "Send this file along and run it; COMMAND and ARG are its arguments."),
+    Option("put", ("--put",), "FILE[:PATH]", "Put a file or a folder into the job's own folder, in which it then runs.", many=True),
+    Option("get", ("--get",), "PATH[:DEST]", "Fetch a file or a folder of the job's own folder when it has ended.", many=True),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """The options given for one job, as they were written; None and empty mean not given. `stdin` is a file's name or bytes."""
@@ -82,17 +91,41 @@ class Wishes:
     output_limit: str | int | None = None
     linger: bool = False
     labels: Iterable[str] | Mapping[str, str] = ()
+    script: str | None = None
+    put: Iterable[str] = ()
+    get: Iterable[str] = ()
+
+    @property
+    def has_folder(self) -> bool:
+        """Whether the job has a folder of its own."""
+        return bool(self.script or self.put or self.get)
+
+
+# What was read for one job, for others of the same command: by place here, path and whether it is a program.
+_ReadFiles = dict[tuple[bytes, bytes, bool], BroughtFile]
 
 
 class Surroundings(NamedTuple):
     """Where they were given: the folder that file names are relative to, and the one that jobs run in (empty: the worker's default).
 
-    `is_gone`: the current folder was removed, and only absolute paths mean something.
+    `is_gone`: the current folder was removed, and only absolute paths mean something. `read_files`: what was read is kept there.
     """
 
     files: Path
     jobs: str = ""
     is_gone: bool = False
+    read_files: _ReadFiles | None = None
+
+
+class Brought(NamedTuple):
+    """What the file options of a job mean: the beginning of its argv, what it brings, and what is wanted of its folder."""
+
+    program: tuple[bytes, ...] = ()
+    files: tuple[BroughtFile, ...] = ()
+    outputs: tuple[bytes, ...] = ()
+
+
+NO_FILES = Brought()
 
 
 class Misunderstood(Refused):
@@ -111,10 +144,13 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
     """
     if around.is_gone and _needs_here(wishes, around):
         raise Refused(Code.FAILED_PRECONDITION, "the current folder was removed", "go to another one: cd")
+    brought = files_of(wishes.script, wishes.put, wishes.get, around) if wishes.has_folder else NO_FILES
+    if brought.program and wishes.dir:
+        raise Misunderstood("script", Refused(Code.INVALID_ARGUMENT, "a script runs in the job's own folder", "use cd in the script"))
     spec = JobSpec(
-        argv=_understand("argv", _arguments, argv),
+        argv=(*brought.program, *_understand("argv", _arguments, argv)),
         environment=_pairs(variables_of(wishes)),
-        directory=_understand("dir", partial(_folder, around.jobs), wishes.dir or ""),
+        directory=_understand("dir", partial(_folder, "" if wishes.has_folder and not wishes.dir else around.jobs), wishes.dir or ""),
         stdin=_understand("stdin", partial(_read, around.files), wishes.stdin),
         name=_understand("name", _name, wishes.name or ""),
         labels=_understand("labels", _labels, wishes.labels),
@@ -123,6 +159,8 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         grace_ms=_understand("grace", parse_duration, wishes.grace),
         output_limit_bytes=_understand("output_limit", parse_size, wishes.output_limit),
         linger=wishes.linger,
+        files=brought.files,
+        outputs=brought.outputs,
     )
     try:
         check(spec)
@@ -131,11 +169,41 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
     return spec
 
 
+def files_of(script: str | None, put: Iterable[str], get: Iterable[str], around: Surroundings) -> Brought:
+    """Return what the file options of a job mean; files are read and hashed, which may take long.
+
+    Raises `Misunderstood`.
+    """
+    # Few jobs have any.
+    from ..files.local_files import bring, last_name, parse_get, parse_put  # noqa: PLC0415
+
+    here = os.fsencode(around.files)
+
+    def read(place: bytes, path: bytes, *, executable: bool = False) -> BroughtFile:
+        kept = {} if around.read_files is None else around.read_files
+        key = (place, path, executable)
+        if key not in kept:
+            kept[key] = bring(place, path, executable=executable)
+        return kept[key]
+
+    files: list[BroughtFile] = []
+    program: tuple[bytes, ...] = ()
+    if script:
+        place = os.path.join(here, to_bytes(script))  # noqa: PTH118 -- bytes
+        files.append(_understand("script", lambda place: read(place, last_name(place), executable=True), place))
+        if files[0].kind is not FileKind.FILE:
+            raise Misunderstood("script", Refused(Code.INVALID_ARGUMENT, f"{script!r} is a folder, not a script"))
+        program = (b"./" + files[0].path,)
+    files += [_understand("put", lambda said: read(*parse_put(to_bytes(said), here)), said) for said in put]
+    outputs = [_understand("get", lambda said: parse_get(to_bytes(said))[0], said) for said in get]
+    return Brought(program, tuple(files), tuple(dict.fromkeys(outputs)))
+
+
 def _needs_here(wishes: Wishes, around: Surroundings) -> bool:
     is_relative = isinstance(wishes.stdin, str) and wishes.stdin not in {"", "-"} and not around.files.is_absolute()
-    return (bool(around.jobs) and not (wishes.dir or "").startswith(("/", "~", "$"))) or (
-        is_relative and not str(wishes.stdin).startswith("/")
-    )
+    is_relative_job = bool(around.jobs) and not wishes.has_folder and not (wishes.dir or "").startswith(("/", "~", "$"))
+    brings_from_here = any(not said.startswith("/") for said in filter(None, (wishes.script, *wishes.put)))
+    return is_relative_job or brings_from_here or (is_relative and not str(wishes.stdin).startswith("/"))
 
 
 # Which of a spec's fields comes from which key; each of them may be wrong alone.
@@ -150,6 +218,8 @@ _KEYS = {
     "stop_signal": "stop_signal",
     "grace_ms": "grace",
     "output_limit_bytes": "output_limit",
+    "files": "put",
+    "outputs": "get",
 }
 
 

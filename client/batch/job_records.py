@@ -63,6 +63,12 @@ def was_fed(record: dict[str, Any]) -> bool:
     return record.get("feed") is True and record.get("stdin") is None
 
 
+def missing_files(record: dict[str, Any]) -> int:
+    """Return how many files the job had, which are not in its record."""
+    files = record.get("files")
+    return len(files) if isinstance(files, list) else 0
+
+
 def _is_unsaid(value: Any) -> bool:
     # A grace of 0 was set.
-    return value is None or value is False or value in ("", {})
+    return value is None or value is False or value in ("", {}, [])

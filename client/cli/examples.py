@@ -10,6 +10,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "jobwire run": (
         "jobwire run -- make test",
+        "jobwire run --script build.sh --put src --get out.tar",
         "jobwire run -C /srv/data -e LANG=C -t 10m -- sh -c 'sort words | uniq -c'",
     ),
     "jobwire submit": (
@@ -24,6 +25,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire rerun": ("jobwire rerun last --follow", "jobwire rerun --failed nightly"),
     "jobwire list": ("jobwire list -a", "jobwire list --failed --since 1d --limit 20"),
     "jobwire show": ("jobwire show last",),
+    "jobwire get": ("jobwire get last", "jobwire get nightly report.txt:/tmp/report.txt"),
     "jobwire status": ("jobwire status", "jobwire --context lab status --json"),
     "jobwire logs": ("jobwire logs -f nightly", "jobwire logs --stderr --tail 20 last"),
     "jobwire wait": ("jobwire wait nightly", "jobwire wait --any --timeout 10m one two"),

@@ -9,6 +9,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,24 +18,24 @@ import typer
 from ...schemas.naming import new_id, parse_id
 from ...schemas.spec import JobSpec
 from ..batch.caller_variables import note_of
-from ..batch.job_options import OPTIONS, Misunderstood, Option, Surroundings, Wishes, spec_from, variables_of
+from ..batch.job_options import FILE_OPTIONS, OPTIONS, Misunderstood, Option, Surroundings, Wishes, spec_from, variables_of
 from ..batch.octets import as_typed, to_text
 from ..config import contexts
 from .exit_status import BadInput
 from .terminal.screen import say
 
-Command = Annotated[list[str], typer.Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; no shell is used.")]
+Command = Annotated[list[str] | None, typer.Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; no shell is used.")]
 JobId = Annotated[str | None, typer.Option("--id", metavar="UUID", help="Id of the job: the same id never starts a second one.")]
 
 
 # Of one job: the name of a batch is in its file, and its jobs cannot share a standard input.
 _OF_ONE_JOB = frozenset(("name", "stdin"))
-OF_ALL_JOBS = tuple(option for option in OPTIONS if option.key not in _OF_ONE_JOB)
+OF_ALL_JOBS = tuple(option for option in (*OPTIONS, *FILE_OPTIONS) if option.key not in _OF_ONE_JOB)
 
 
 def takes_job_options(verb: Callable[..., None]) -> Callable[..., None]:
     """Return a command with an option for each entry of `OPTIONS`; their values are passed to it as `wishes`."""
-    return _taking(OPTIONS, verb)
+    return _taking((*OPTIONS, *FILE_OPTIONS), verb)
 
 
 def takes_options_of_all_jobs(verb: Callable[..., None]) -> Callable[..., None]:
@@ -61,13 +62,15 @@ def _parameter(option: Option) -> inspect.Parameter:
     return inspect.Parameter(option.key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def job_spec(command: list[str], wishes: Wishes, context: str) -> JobSpec:
+def job_spec(command: list[str] | None, wishes: Wishes, context: str) -> JobSpec:
     """Return a valid spec from the command line, for a job in this context. Says which secrets it does not get.
 
     Raises BadInput that names the option.
     """
     typed = _as_typed(wishes)
-    spec = _valid(command, typed, context)
+    if not command and not typed.script:
+        raise BadInput("missing argument 'COMMAND [ARG]...', or --script FILE; see --help")
+    spec = _valid(command or [], typed, context)
     if note := note_of(variables_of(typed).withheld):
         say(note)
     return spec
@@ -79,13 +82,19 @@ def wishes_of_all_jobs(wishes: Wishes, context: str) -> Wishes:
     Raises BadInput that names the option.
     """
     typed = _as_typed(wishes)
+    # Names in the batch file are relative to its folder, and these to the current one.
+    typed = replace(typed, script=typed.script and _from_here(typed.script), put=[_from_here(said) for said in typed.put])
     # Any program will do.
     _valid(["true"], typed, context)
     return typed
 
 
+def _from_here(said: str) -> str:
+    return said if said.startswith("/") else f"{to_text(os.getcwdb())}/{said}"  # noqa: PTH109 -- bytes: it need not be text
+
+
 def _valid(command: list[str], typed: Wishes, context: str) -> JobSpec:
-    flags = {option.key: "/".join(option.flags) for option in OPTIONS}
+    flags = {option.key: "/".join(option.flags) for option in (*OPTIONS, *FILE_OPTIONS)}
     try:
         return spec_from(map(as_typed, command), typed, surroundings(context))
     except Misunderstood as problem:
@@ -101,7 +110,7 @@ def _as_typed(wishes: Wishes) -> Wishes:
             return as_typed(said)
         return [as_typed(item) for item in said] if isinstance(said, list) else said
 
-    return Wishes(**{option.key: read(getattr(wishes, option.key)) for option in OPTIONS})
+    return Wishes(**{option.key: read(getattr(wishes, option.key)) for option in (*OPTIONS, *FILE_OPTIONS)})
 
 
 def surroundings(context: str) -> Surroundings:
@@ -110,8 +119,8 @@ def surroundings(context: str) -> Surroundings:
     try:
         here = os.getcwdb()  # noqa: PTH109 -- bytes: it need not be text
     except FileNotFoundError:
-        return Surroundings(files=Path(), jobs="." if is_here else "", is_gone=True)
-    return Surroundings(files=Path(os.fsdecode(here)), jobs=to_text(here) if is_here else "")
+        return Surroundings(files=Path(), jobs="." if is_here else "", is_gone=True, read_files={})
+    return Surroundings(files=Path(os.fsdecode(here)), jobs=to_text(here) if is_here else "", read_files={})
 
 
 def id_or_new(typed: str | None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_COPY = "copying files is not available yet: use scp or rsync; --stdin FILE gives a job its input, jobwire logs writes its output"
+_COPY = "jobwire run --put FILE brings a file along with a job, and jobwire get JOB PATH fetches one from its folder"
 _AGAIN = "it is called jobwire rerun"
 _DROP = "jobwire stop ends a job, jobwire forget drops one that has ended"
 _DROP_ALL = "jobwire forget --all-ended drops jobs that have ended"
@@ -22,7 +22,6 @@ COMMANDS = {
     "jobwire edit": "a job cannot be changed: stop it and submit it again",
     "jobwire exec": "it is called jobwire run",
     "jobwire follow": "it is called jobwire logs -f",
-    "jobwire get": _COPY,
     "jobwire group": "there are no groups: jobwire batch --parallel N limits how many jobs of a run run at once",
     "jobwire history": "it is called jobwire list -a",
     "jobwire info": "jobwire show shows a job, jobwire status the worker in use",

@@ -75,14 +75,30 @@ def start(
     Raises the refusal.
     """
     watch = watch and session.watches < _MOST_WATCHES
-    exchange = session.connection.ask(start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed))
     records = [session.known_jobs.record(JobKey(session.connection.identity.public, job_id)) for job_id in ids]
-    try:
-        session.acknowledged(exchange, records, None)
-    except BaseException:
-        session.connection.forget(exchange)
-        raise
-    return records
+    sent: set[bytes] = set()
+    while True:
+        exchange = session.connection.ask(start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed))
+        try:
+            session.acknowledged(exchange, records, None)
+        except BaseException as error:
+            session.connection.forget(exchange)
+            if not isinstance(error, Refused) or not _send_missing(session, wanted, error, sent):
+                raise
+        else:
+            return records
+
+
+def _send_missing(session: Session, wanted: Sequence[object], refused: Refused, sent: set[bytes]) -> bool:
+    """Send the contents without which a start was refused; return whether it can be tried again."""
+    if refused.reason is not Reason.FILES_MISSING:
+        return False
+    from ..files.sending import local_files, send  # noqa: PLC0415 -- few jobs bring files
+
+    files = [file for file in local_files(wanted) if file.digest in refused.missing and file.digest not in sent]
+    send(session.connection, files)
+    sent.update(file.digest for file in files)
+    return bool(files)
 
 
 def _surrounding_job() -> bytes:

@@ -96,9 +96,9 @@ class Conversation:
         return item
 
     def feed(self, exchange: Exchange, data: bytes) -> None:
-        """Add bytes to the input that an exchange feeds, at most as many as its `feeding` has room for; none at all are its end."""
-        if exchange.feeding is not None:
-            exchange.feeding.add(data)
+        """Add bytes to what an exchange sends, at most as many as it has room for; of the input of a job, none at all are its end."""
+        if exchange.pushes is not None:
+            exchange.pushes.add(data)
             self._push(exchange)
 
     def forget(self, exchange: Exchange) -> None:
@@ -254,9 +254,9 @@ class Conversation:
             self._write(request_pb2.Request(id=self._next_number(), credit=credit))
 
     def _push(self, exchange: Exchange) -> None:
-        if exchange.feeding is None or exchange.number not in self._in_flight or exchange.ended:
+        if exchange.pushes is None or exchange.number not in self._in_flight or exchange.ended:
             return
-        while (piece := exchange.feeding.next()) is not None:
+        while (piece := exchange.pushes.next()) is not None:
             push = request_pb2.Push(request_id=exchange.number, start=piece.start, last=piece.last)
             self._write(request_pb2.Request(id=self._next_number(), push=push), piece.data)
 
@@ -290,6 +290,8 @@ def _check_features(request: request_pb2.Request, hello: request_pb2.HelloReply)
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and cannot tell its status", "upgrade the worker")
     if (request.HasField("query_run") or _selects(request)) and "selection" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and knows no runs of batches as such", "upgrade the worker")
+    if "files" not in hello.features:
+        _refuse_files(request, hello)
     has_home, has_rerun, has_feed = (feature in hello.features for feature in ("home", "rerun", "feed"))
     if has_home and has_rerun and has_feed:
         return
@@ -311,6 +313,15 @@ def _selects(request: request_pb2.Request) -> bool:
     """Return whether a request selects jobs by their run; an older worker would find no jobs in it."""
     asked = getattr(request, request.WhichOneof("verb") or "hello")
     return "selection" in asked.DESCRIPTOR.fields_by_name and asked.HasField("selection")
+
+
+def _refuse_files(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
+    what = f"this worker ({hello.software}) is older and keeps no files for jobs"
+    if request.WhichOneof("verb") in {"put", "fetch"}:
+        raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker")
+    for index, job in enumerate(request.start.jobs):
+        if job.spec.files or job.spec.outputs:
+            raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker", index, Reason.UNKNOWN_FIELD)
 
 
 def _check_limits(request: request_pb2.Request, limits: request_pb2.Limits) -> None:

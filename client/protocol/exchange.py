@@ -13,6 +13,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from .feeding import Feeding
 from .flow_control import WINDOW_BYTES, ByteWindow, MessageWindow
+from .uploading import Uploading
 
 
 class Chunk(NamedTuple):
@@ -45,6 +46,7 @@ class Exchange:
         "number",
         "refusal",
         "request",
+        "uploading",
         "verb",
     )
 
@@ -60,18 +62,25 @@ class Exchange:
         self.doubt: Refused | None = None
         self._acknowledged = False
         self._seen: set[_Mark] = set()
-        follows = self.verb == "follow_log"
+        start = request.follow_log.start if self.verb == "follow_log" else request.fetch.start if self.verb == "fetch" else None
         reports = self.verb == "stop" or (self.verb == "start" and request.start.watch)
-        self._bytes = ByteWindow(request.follow_log.start) if follows else None
+        self._bytes = ByteWindow(start) if start is not None else None
         self._messages = MessageWindow() if reports else None
         self._waits = self.verb == "query_run" and request.query_run.until_ended
         # What is sent after the request, if that is a `feed`.
         self.feeding = Feeding() if self.verb == "feed" else None
+        # The same of a `put`.
+        self.uploading = Uploading(request.put.size) if self.verb == "put" else None
 
     @property
     def is_stream(self) -> bool:
         """Whether the worker keeps something open for it."""
-        return self._bytes is not None or self._messages is not None or self._waits or self.feeding is not None
+        return self._bytes is not None or self._messages is not None or self._waits or self.pushes is not None
+
+    @property
+    def pushes(self) -> Feeding | Uploading | None:
+        """What is sent after the request."""
+        return self.feeding or self.uploading
 
     def prepare(self, number: int, hello: request_pb2.HelloReply) -> bytes:
         """Return the request for the next attempt."""
@@ -81,8 +90,9 @@ class Exchange:
         request.id = number
         if self._bytes is not None:
             held = sum(len(item.data) for item in self.items if isinstance(item, Chunk))
-            request.follow_log.credit_bytes = self._bytes.begin(min(WINDOW_BYTES, hello.limits.credit_bytes or WINDOW_BYTES), held)
-            request.follow_log.start = self._bytes.reached
+            reads = request.follow_log if self.verb == "follow_log" else request.fetch
+            reads.credit_bytes = self._bytes.begin(min(WINDOW_BYTES, hello.limits.credit_bytes or WINDOW_BYTES), held)
+            reads.start = self._bytes.reached
         elif self._messages is not None:
             held = 0
             for item in self.items:
@@ -90,8 +100,8 @@ class Exchange:
                     held += 1
                     self._seen.update(_by_mark(item.reports))
             (request.stop if self.verb == "stop" else request.start).credit_messages = self._messages.begin(held)
-        if self.feeding is not None:
-            self.feeding.begin(hello.limits.push_bytes)
+        if self.pushes is not None:
+            self.pushes.begin(hello.limits.push_bytes)
         if self.verb == "start" and not request.start.first_store:
             request.start.first_store = hello.store
         return request.SerializeToString()
@@ -104,15 +114,18 @@ class Exchange:
         grant = None
         if reply.HasField("log_chunk"):
             news = self._receive_chunk(reply, reply.log_chunk.start, data)
+        elif reply.HasField("fetch_chunk"):
+            news = self._receive_chunk(reply, reply.fetch_chunk.start, data)
+            self.request.fetch.validator = reply.fetch_chunk.validator
         elif reply.HasField("log_range"):
             self.items.append(Chunk(reply, reply.log_range.start, data))
             news = True
         elif reply.HasField("reports"):
             news, grant = self._receive_reports(reply)
         elif reply.HasField("window"):
-            if self.feeding is None:
-                raise Refused(Code.INTERNAL, "the worker asked for a standard input that it was not offered")
-            self.feeding.let(reply.window.reached, reply.window.limit)
+            if self.pushes is None:
+                raise Refused(Code.INTERNAL, "the worker asked for bytes that it was not offered")
+            self.pushes.let(reply.window.reached, reply.window.limit)
             news = True
         else:
             # A repeated start is acknowledged again, which the caller knows already.

@@ -14,7 +14,7 @@ from wire_dump import dump, undump
 
 import jobwire
 from jobwire.broker.desk.life import NEXT, SHOWN
-from jobwire.client.batch.job_options import OPTIONS
+from jobwire.client.batch.job_options import FILE_OPTIONS, OPTIONS
 from jobwire.client.cli import exit_status
 from jobwire.client.cli.main import VERBS, load
 from jobwire.client.cli.terminal.json_lines import event_record, job_record, outcome_record
@@ -156,7 +156,7 @@ def flags_of(table: list[list[str]]) -> set[str]:
 
 
 def test_every_verb_has_a_section_with_all_its_options() -> None:
-    of_jobs = {flag for option in OPTIONS for flag in option.flags} | {"--id"}
+    of_jobs = {flag for option in (*OPTIONS, *FILE_OPTIONS) for flag in option.flags} | {"--id"}
     assert flags_of(cells("docs/commands.md", "## Options of a job")[1:]) == of_jobs
     for name in (name for name, verb in VERBS.items() if not verb.hidden):
         command = load(name)

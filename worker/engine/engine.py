@@ -15,6 +15,7 @@ from ...broker.engine import Expected, Fact, Feeder, Inlet, Launch, LogPart, Log
 from ...schemas import fault_points
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
+from ..depot.depot import LocalDepot
 from ..keeper import process
 from ..state import folders, layout
 from ..state.logs import Follower, Growth, read_range, tail
@@ -68,6 +69,7 @@ class LocalEngine:
         self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
         self._recovery = Recovery(self._logs, directory, self._loop, self._say, self._tell_desk, rebooted=rebooted)
         self._intents = Intents(self._logs, directory, self._loop, self._start_written, self._recovery.tell)
+        self._depot = LocalDepot(state, self._loop, self._intents.write, self._recovery.tell)
         self._link: Link | None = None
         self._growth = Growth()
         self._loop.add_reader(self._growth.fileno(), self._growth.drain)
@@ -91,6 +93,11 @@ class LocalEngine:
         """How many jobs may run at once."""
         return self._slots
 
+    @property
+    def depot(self) -> LocalDepot:
+        """The files of the jobs."""
+        return self._depot
+
     def open(self, hear: Callable[[Sequence[Fact]], None]) -> None:
         """Connect to the supervisor, unless that was done; it is started if there is none. Facts are passed to `hear` from now on.
 
@@ -110,6 +117,7 @@ class LocalEngine:
 
     def close(self) -> None:
         """Close the line; the supervisor and its jobs continue."""
+        self._depot.close()
         self._intents.close()
         self._inlets.close()
         self._settled.say_now()
@@ -143,12 +151,13 @@ class LocalEngine:
     # Effects.
 
     def start(self, launches: Sequence[Launch]) -> None:
-        """Write the intents and tell the supervisor."""
+        """Fill the folders of jobs that have one, write the intents, and tell the supervisor."""
         unfed = [] if self._feeds else [launch for launch in launches if launch.spec.feed]
         if unfed:
             why = "the supervisor on this worker's machine is older and cannot feed a job: it is replaced when no job is running"
             self._loop.call_soon(self._recovery.tell, [could_not_start(launch, why) for launch in unfed])
-        self._intents.write([launch for launch in launches if launch not in unfed] if unfed else launches)
+        startable = [launch for launch in launches if launch not in unfed] if unfed else launches
+        self._intents.write(self._depot.workplaces.prepare(startable))
 
     def _start_written(self, launches: Sequence[Launch]) -> None:
         words = self._unanswered.start(launches)
@@ -171,7 +180,7 @@ class LocalEngine:
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
         """Stop the job."""
-        if not self._intents.withdraw(key):
+        if not (self._depot.workplaces.withdraw(key) or self._intents.withdraw(key)):
             self._say([self._unanswered.end(folders.handle(key), number, grace_ms)])
 
     def settled(self, keys: Sequence[AttemptKey]) -> None:

@@ -12,14 +12,15 @@ either; what must survive power loss is in the desk's store. job_files.py knows 
 """
 
 # pathlib would cost the supervisor a megabyte, and each start some microseconds.
-# ruff: noqa: PTH106, PTH108, PTH208
+# ruff: noqa: PTH100, PTH106, PTH108, PTH120, PTH208
 from __future__ import annotations
 
 import contextlib
 import os
 import re
 
-from ...schemas.naming import AttemptKey, format_folder
+from ...schemas.naming import AttemptKey, JobKey, format_folder
+from . import layout
 
 INTENT_PREFIX = ".new-"
 # A link to the folder of an ended job whose pipes a process may still write to.
@@ -70,6 +71,21 @@ def remove_intent(logs: str, handle: str) -> None:
         for name in os.listdir(folder):
             os.unlink(f"{folder}/{name}")
         os.rmdir(folder)
+
+
+def job_folder_name(key: JobKey | AttemptKey) -> bytes:
+    """Return the name of the folder of a job among those of all jobs."""
+    return f"{key.id.hex()}.{key.owner.hex()}".encode()
+
+
+def job_folder(work: str, key: JobKey | AttemptKey) -> str:
+    """Return the path of the folder of a job, which has one folder for each attempt."""
+    return f"{work}/{key.id.hex()}.{key.owner.hex()}"
+
+
+def work_beside(logs: str) -> str:
+    """Return the absolute path of the folder with the folders of all jobs."""
+    return f"{os.path.dirname(os.path.abspath(logs))}/{layout.WORK}"
 
 
 def lingers_path(logs: str, handle: str) -> str:

@@ -4,7 +4,7 @@ The supervisor imports this: nothing heavy may be imported here.
 """
 
 # pathlib would cost the supervisor a megabyte, and each start some microseconds.
-# ruff: noqa: PTH102, PTH103
+# ruff: noqa: PTH102, PTH103, PTH120
 from __future__ import annotations
 
 import contextlib
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
 from ..wire.words import Kind
-from .folders import FOLDER_MODE, handle, intent_path, numbered
+from .folders import FOLDER_MODE, handle, intent_path, job_folder, numbered, work_beside
 from .small_files import read_object, to_json, write_file
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ class JobFile(NamedTuple):
     grace_ms: int
     output_limit_bytes: int | None = None
     linger: bool = False
+    # The folder of this attempt; empty if it has none.
+    job_folder: str = ""
+    # Path, digest in hex, size, kind and mode of each.
+    files: tuple[tuple[str, str, int, int, int], ...] = ()
+    outputs: tuple[str, ...] = ()
     # The fields that the spec did not set: their values are the worker's defaults.
     left_open: tuple[str, ...] = ()
     rerun_of: JobKey | None = None
@@ -88,14 +93,15 @@ def write_folder(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey |
             os.makedirs(folder, FOLDER_MODE)
     if spec.stdin is not None:
         write_file(f"{folder}/stdin", spec.stdin)
-    fields = {
+    own = f"{job_folder(work_beside(os.path.dirname(folder)), key)}/{key.attempt}" if spec.has_folder else ""
+    fields: dict[str, object] = {
         "version": VERSION,
         "owner": key.owner.hex(),
         "id": key.id.hex(),
         "attempt": key.attempt,
         "argv": [_text(argument) for argument in spec.argv],
         "environment": [(_text(name), _text(value)) for name, value in spec.environment],
-        "directory": _text(spec.directory or directory),
+        "directory": _text(spec.directory or os.fsencode(own) or directory),
         "has_stdin": spec.stdin is not None,
         "name": spec.name,
         "labels": spec.labels,
@@ -108,6 +114,12 @@ def write_folder(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey |
         "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
         "rerun_of": None if rerun_of is None else {"owner": rerun_of.owner.hex(), "id": rerun_of.id.hex()},
     }
+    if own:
+        fields |= {
+            "job_folder": own,
+            "files": [(_text(file.path), file.digest.hex(), file.size, int(file.kind), file.mode) for file in spec.files],
+            "outputs": [_text(path) for path in spec.outputs],
+        }
     write_file(f"{folder}/job", to_json(fields).encode())
 
 
@@ -132,6 +144,9 @@ def read_job(folder: str) -> JobFile:
             # Missing if an earlier version wrote it.
             output_limit_bytes=fields.get("output_limit_bytes"),
             linger=fields.get("linger", False),
+            job_folder=fields.get("job_folder", ""),
+            files=tuple(map(tuple, fields.get("files", ()))),
+            outputs=tuple(fields.get("outputs", ())),
             left_open=tuple(fields.get("left_open", ())),
             rerun_of=_key_of(fields.get("rerun_of")),
             feed=fields.get("feed", False),

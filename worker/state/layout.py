@@ -2,6 +2,9 @@
 
 STORE = "state.db"
 LOGS = "logs"
+# What members have sent: BLOBS/OWNER/DIGEST. The folders of jobs: WORK/ID.OWNER/ATTEMPT.
+BLOBS = "blobs"
+WORK = "work"
 SOCKET = "supervisor.sock"
 # Exists while SOCKET was created by a supervisor, because the socket that its keeper holds was removed.
 SOCKET_ANEW = "supervisor.sock.anew"

@@ -28,6 +28,7 @@ from ...broker.desk.life import Phase
 from ...broker.store import restore, soundness
 from ...keys.private_files import sync_folder
 from ...schemas import spec as specs
+from ...schemas.brought_files import BroughtFile, FileKind
 from ...schemas.clock import wall_us
 from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.naming import AttemptKey, FolderName, JobKey, format_time, parse_folder
@@ -219,6 +220,10 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
         output_limit_bytes=job.output_limit_bytes,
         linger=job.linger,
         feed=job.feed,
+        files=tuple(
+            BroughtFile(to_bytes(path), bytes.fromhex(digest), size, FileKind(kind), mode) for path, digest, size, kind, mode in job.files
+        ),
+        outputs=tuple(map(to_bytes, job.outputs)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Remove the log folders of forgotten jobs, on a thread: unlinking a large file can take seconds.
+"""Remove the log folders of forgotten jobs, and the jobs' own folders, on a thread: unlinking a large file can take seconds.
 
 Knows folders and files, not why they are removed. A log folder holds plain files; one with anything else is kept, and named in the log.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...broker.engine import Run
-from . import folders, job_files
+from . import folders, job_files, job_folders
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,18 @@ class Sweeper:
 
 def remove_runs(logs: Path, runs: Sequence[Run]) -> list[Run]:
     """Remove the folders of runs that have ended; return those that are gone, including those that were gone before."""
-    return [run for run in runs if _remove(logs, run)]
+    return [run for run in runs if _remove(logs, run) and _remove_job_folder(logs, run)]
+
+
+def _remove_job_folder(logs: Path, run: Run) -> bool:
+    work = folders.work_beside(str(logs))
+    if os.path.isdir(folders.job_folder(work, run.key)):  # noqa: PTH112 -- in the words of folders.py
+        try:
+            job_folders.remove(work, run.key.job)
+        except OSError as error:
+            _log.warning("the folder of a forgotten job cannot be removed: %s: %s", folders.handle(run.key), error.strerror)
+            return False
+    return True
 
 
 def _remove(logs: Path, run: Run) -> bool:

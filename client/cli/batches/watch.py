@@ -53,6 +53,7 @@ def submit_run(
     repeated = f", {before if before < len(plan.wanted) else 'all'} of them submitted before" if before else ""
     count = how_many_jobs(len(plan.wanted))
     demand_size(plan, LARGEST_MESSAGE)
+    _send_files(connected, plan, run)
     request = start_request([*plan.wanted.values()], [*plan.wanted], batch=plan.about, watch=wait, tail_lines=TAIL_LINES)
     if wait:
         if not quiet:
@@ -68,6 +69,17 @@ def submit_run(
     if not quiet:
         say(f"{count} submitted{repeated}; jobwire wait {run} waits for {'its' if len(plan.wanted) == 1 else 'their'} end")
     return exit_status.DONE
+
+
+def _send_files(connected: Client, plan: Plan, run: str) -> None:
+    """Send what the jobs bring and the worker does not have."""
+    if any(spec.files for spec in plan.specs.values()):
+        from ...files.sending import local_files, send  # noqa: PLC0415 -- few batches bring files
+
+        try:
+            send(connected.connection, local_files(plan.wanted.values()))
+        except KeyboardInterrupt:
+            raise _not_acknowledged(run) from None
 
 
 def _watch(connected: Client, request: request_pb2.Request, plan: Plan, context: str | None, *, quiet: bool) -> int:

@@ -13,6 +13,7 @@ from ...library.source import DescriptorSource
 from .. import exit_status
 from ..attendance import Attendance
 from ..chosen_context import client, context_name
+from ..fetched import fetch_all, understand
 from ..job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..path_advice import advise
 from ..submission import submitted, tell_repeated
@@ -24,7 +25,7 @@ from ..terminal.signals import Signals
 @takes_job_options
 def run(
     ctx: typer.Context,
-    command: Command,
+    command: Command = None,
     id_: JobId = None,
     *,
     no_stdin: Annotated[
@@ -41,12 +42,16 @@ def run(
     Standard input is passed on as it comes if it is a pipe or a file; a terminal is not read. If the job closes its standard input, so does
     this command. In a loop over lines, use --no-stdin, or the job takes the lines.
 
+    A job with --script, --put or --get has a folder of its own, in which it runs, and which jobwire get reads later. What --get names is
+    fetched when the job has ended: to DEST, or into the current directory.
+
     Exits with the job's status: 128+N for signal N, 124 if it exceeded its time limit, 126 or 127 if it could not be started, 125 if it did
-    not get the whole of its standard input.
+    not get the whole of its standard input, or if it succeeded and something could not be fetched.
     """
     identifier = id_or_new(id_)
     context = context_name(ctx)
     spec = job_spec(command, wishes, context)
+    wanted = understand(list(wishes.get))
     source = None if no_stdin or wishes.stdin is not None else _own_input()
     if isinstance(source, bytes):
         spec = replace(spec, stdin=source)
@@ -59,6 +64,8 @@ def run(
             feeder = Feeder(connected.connection, job.key, source) if spec.feed and isinstance(source, DescriptorSource) else None
             status = Attendance(connected, job, feeder).attend(signals)
         advise(spec, job, context)
+        if wanted and not fetch_all(connected, job.key, wanted):
+            status = status or exit_status.OWN_FAILURE
         raise exit_status.Ending(status)
 
 

@@ -91,8 +91,10 @@ def _describe(connected: Client, job: JobInfo) -> None:
     facts = {
         "state": _sentence(job),
         "command": command_line(job.argv),
-        "folder": to_text(spec.directory) or "the worker's default",
+        "folder": to_text(spec.directory) or ("its own" if spec.has_folder else "the worker's default"),
         "input": "" if job.stdin_bytes is None else format_size(job.stdin_bytes),
+        "files": ", ".join(f"{to_text(file.path) or '.'} ({format_size(file.size)})" for file in spec.files),
+        "get": ", ".join(to_text(path) or "." for path in spec.outputs),
         "environment": " ".join(to_text(name + b"=" + value) for name, value in spec.environment),
         "labels": " ".join(f"{name}={value}" if value else name for name, value in spec.labels),
         "time limit": "" if spec.time_limit_ms is None else duration(spec.time_limit_ms * 1000),

@@ -9,6 +9,8 @@ import typer
 from ...batch.job_options import Wishes
 from .. import exit_status
 from ..chosen_context import client, context_name
+from ..exit_status import BadInput
+from ..fetched import understand
 from ..job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..path_advice import advise
 from ..submission import leave_or_attend, submitted
@@ -17,7 +19,7 @@ from ..submission import leave_or_attend, submitted
 @takes_job_options
 def submit(
     ctx: typer.Context,
-    command: Command,
+    command: Command = None,
     id_: JobId = None,
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the job and exit with its status.")] = False,
@@ -29,7 +31,11 @@ def submit(
 
     Returns once the job is recorded. It then runs whatever happens on this machine, even if the worker crashes. With --wait and --follow
     too, Ctrl-C ends only this command; the job continues.
+
+    A job with --script, --put or --get has a folder of its own, in which it runs. jobwire get JOB fetches what --get names.
     """
+    if any(place for _, place in understand(list(wishes.get))):
+        raise BadInput("--get: DEST is for jobwire run; jobwire get JOB PATH:DEST fetches it when the job has ended")
     identifier = id_or_new(id_)
     context = context_name(ctx)
     spec = job_spec(command, wishes, context)

@@ -36,6 +36,9 @@ COMMANDS: dict[str, Command] = {
         ("--output-limit", "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
         ("--linger", "", "When the job exits, let the processes that it leaves behind continue."),
         ("-l --label", "K=V...", "Set a label, shown by jobwire show and events --json."),
+        ("--script", "FILE", "Send this file along and run it; COMMAND and ARG are its arguments."),
+        ("--put", "FILE[:PATH]...", "Put a file or a folder into the job's own folder, in which it then runs."),
+        ("--get", "PATH[:DEST]...", "Fetch a file or a folder of the job's own folder when it has ended."),
         ("-h --help", "", "Show this message and exit."),
     ), ("COMMAND [ARG]...",), ends_options=True),
     "jobwire submit": Command("Submit a command and print the id of its job.", (
@@ -54,6 +57,9 @@ COMMANDS: dict[str, Command] = {
         ("--output-limit", "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
         ("--linger", "", "When the job exits, let the processes that it leaves behind continue."),
         ("-l --label", "K=V...", "Set a label, shown by jobwire show and events --json."),
+        ("--script", "FILE", "Send this file along and run it; COMMAND and ARG are its arguments."),
+        ("--put", "FILE[:PATH]...", "Put a file or a folder into the job's own folder, in which it then runs."),
+        ("--get", "PATH[:DEST]...", "Fetch a file or a folder of the job's own folder when it has ended."),
         ("-h --help", "", "Show this message and exit."),
     ), ("COMMAND [ARG]...",), ends_options=True),
     "jobwire batch": Command("Submit many jobs from a file, all or none, and wait for them.", (
@@ -73,6 +79,9 @@ COMMANDS: dict[str, Command] = {
         ("--output-limit", "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
         ("--linger", "", "When the job exits, let the processes that it leaves behind continue."),
         ("-l --label", "K=V...", "Set a label, shown by jobwire show and events --json."),
+        ("--script", "FILE", "Send this file along and run it; COMMAND and ARG are its arguments."),
+        ("--put", "FILE[:PATH]...", "Put a file or a folder into the job's own folder, in which it then runs."),
+        ("--get", "PATH[:DEST]...", "Fetch a file or a folder of the job's own folder when it has ended."),
         ("-h --help", "", "Show this message and exit."),
     ), ("[FILE|-]",), ends_options=False),
     "jobwire rerun": Command("Run jobs again, with everything as it was.", (
@@ -112,8 +121,12 @@ COMMANDS: dict[str, Command] = {
         ("--stderr", "", "Only standard error."),
         ("--from", "BYTE", "Start at this byte, counted from 0."),
         ("--bytes", "SIZE", "Print at most this much: 4096, 10K, 1.5M."),
+        ("--to", "DIR", "Write files instead: DIR/NAME.stdout and DIR/NAME.stderr of each job."),
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB",), ends_options=False),
+    "jobwire get": Command("Fetch files and folders from the folder of a job.", (
+        ("-h --help", "", "Show this message and exit."),
+    ), ("JOB", "[PATH[:DEST]]..."), ends_options=False),
     "jobwire status": Command("Show how the worker in use is, and who you are there.", (
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),

@@ -62,6 +62,8 @@ def job_record(job: JobInfo) -> Record:
         "stop_signal": int(job.spec.stop_signal),
         "stdin_bytes": job.stdin_bytes,
         "feed": job.spec.feed,
+        "files": [{"path": to_text(file.path), "sha256": file.digest.hex(), "bytes": file.size} for file in job.spec.files],
+        "get": [to_text(path).replace(":", r"\:") or "." for path in job.spec.outputs],
         "rerun_of": format_id(job.rerun_of.id) if job.rerun_of is not None else None,
         "paused": job.paused,
         "waits_for": job.waits_for or None,

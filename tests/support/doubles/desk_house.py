@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobwire.broker.condition import Condition
+from jobwire.broker.depot import Fetched, Piece, Reading, Sender, Upload
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Asked, Signal, Stop, Suspend
 from jobwire.broker.desk.job import BatchRun, Job, StopOrder
@@ -30,6 +31,7 @@ from jobwire.broker.streams.watchers import Watchers
 from jobwire.keys.limits import EVERYBODYS, Limits
 from jobwire.keys.rights import Member
 from jobwire.schemas import spec as specs
+from jobwire.schemas.brought_files import BroughtFile
 from jobwire.schemas.clock import Clock
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind
@@ -41,6 +43,47 @@ OWNER = b"o" * 32
 
 
 @dataclass
+class DepotDouble:
+    """Has the contents that a test gives it, and keeps nothing."""
+
+    contents: set[tuple[bytes, bytes]] = field(default_factory=set)
+
+    def has(self, owner: bytes, file: BroughtFile, lender: bytes = b"") -> bool:
+        if (lender, file.digest) in self.contents:
+            self.contents.add((owner, file.digest))
+        return (owner, file.digest) in self.contents
+
+    def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender) -> Upload:
+        return UploadDouble()
+
+    def fetch(self, key: AttemptKey, path: bytes, start: int, validator: bytes) -> Reading:
+        return ReadingDouble()
+
+    def sweep(self, in_use: Callable[[bytes, Sequence[bytes]], set[bytes]], is_known: Callable[[JobKey], bool]) -> None:
+        raise AssertionError("nothing is swept here")
+
+
+class UploadDouble:
+    """Never lets anything be sent."""
+
+    reached = 0
+    limit = 0
+
+    def write(self, data: memoryview) -> None:
+        raise AssertionError("nothing is sent here")
+
+    def leave(self, sender: Sender) -> None: ...
+
+
+class ReadingDouble:
+    """Never returns anything."""
+
+    def next(self, length: int, then: Callable[[Piece | Fetched | Refused], None]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass
 class EngineDouble:
     """Records effects; `expect` removes them, and any that remain at the end fail the test."""
 
@@ -48,6 +91,7 @@ class EngineDouble:
     effects: list[tuple[object, ...]] = field(default_factory=list)
     known: list[Fact] = field(default_factory=list)
     logs: dict[tuple[AttemptKey, StreamName], bytes] = field(default_factory=dict)
+    depot: DepotDouble = field(default_factory=DepotDouble)
 
     def start(self, launches: Sequence[Launch]) -> None:
         self.effects += [("start", launch.key) for launch in launches]
@@ -177,6 +221,7 @@ class House:
             named=self.roster.get,
             turns=turns,
             ages=self.ages,
+            shortage=lambda: self.shortage(),  # noqa: PLW0108 -- as above
         )
 
     async def durable(self) -> None:

@@ -358,6 +358,7 @@ def over_the_limits(key: Any, limits: Any) -> dict[str, dict[str, Any]]:
         "variables": of_one_job(environment=variables),
         "labels": of_one_job(labels=[label] * (limits.labels + 1)),
         "label_characters": of_one_job(labels=[schema().Label(name="x", value="y" * limits.label_characters)]),
+        "files_per_job": of_one_job(outputs=[b"a"] * (limits.files_per_job + 1)),
         "stdin_bytes": of_one_job(stdin=bytes(limits.stdin_bytes + 1)),
         "tail_lines": {"read_log": schema().ReadLog(key=key, stream=1, tail_lines=limits.tail_lines + 1)},
         "range_bytes": {"read_log": schema().ReadLog(key=key, stream=1, range=beyond)},

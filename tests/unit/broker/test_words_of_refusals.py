@@ -18,8 +18,15 @@ AT_THE_START = {"binding.py", "daemon.py", "tables.py", "soundness.py"}
 # What of other storeys may travel.
 OTHERS = [
     *(ROOT / "keys" / f"{name}.py" for name in ("rights", "signature", "limits")),
-    *(ROOT / "schemas" / f"{name}.py" for name in ("frames", "naming", "spec", "text/sizes", "text/durations", "wire_codec")),
-    *(ROOT / "worker" / f"{name}.py" for name in ("engine/engine", "engine/found_runs", "engine/unanswered", "state/logs")),
+    *(
+        ROOT / "schemas" / f"{name}.py"
+        for name in ("frames", "naming", "spec", "text/sizes", "text/durations", "wire_codec", "brought_files")
+    ),
+    *(ROOT / "schemas/trees" / f"{name}.py" for name in ("archive", "reading", "writing")),
+    *(
+        ROOT / "worker" / f"{name}.py"
+        for name in ("engine/engine", "engine/found_runs", "engine/unanswered", "state/logs", "state/blobs", "state/job_folders")
+    ),
 ]
 SOURCES = [path for path in sorted((ROOT / "broker").rglob("*.py")) if path.name not in AT_THE_START] + OTHERS
 COMMAND = re.compile(rf"\bjobwire ({'|'.join(VERBS)})\b|(^| )--[a-z]")

@@ -9,6 +9,7 @@ A job's environment, where later entries replace earlier ones:
     LANG=C.UTF-8
     the job's own variables
     JOBWIRE_JOB_ID               its id, a UUID in text
+    JOBWIRE_JOB_DIR              its own folder, if it has one
 It has a session of its own, umask 022, and no signal blocked or ignored. Limits, nice value, policy, CPUs, I/O priority and oom score are
 those that the worker started with: for a private worker those of surroundings.py, for others those of the service manager. The soft
 RLIMIT_NOFILE is the value before the worker raised it, for a private worker 1024.
@@ -95,6 +96,8 @@ class Spawner:
         """
         environment = {**self._environment, **dict(job.environment)}
         environment["JOBWIRE_JOB_ID"] = _uuid(job.handle)
+        if job.job_folder:
+            environment["JOBWIRE_JOB_DIR"] = job.job_folder
         stdin = os.open(f"{folder}/stdin", os.O_RDONLY | os.O_CLOEXEC) if job.has_stdin else self._null if fed < 0 else fed
         try:
             _enter_folder(_expanded(job.directory, environment["HOME"]))

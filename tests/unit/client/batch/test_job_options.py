@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import jobwire
-from jobwire.client.batch.job_options import OPTIONS, Misunderstood, Surroundings, Wishes, parse_signal, spec_from
+from jobwire.client.batch.job_options import FILE_OPTIONS, OPTIONS, Misunderstood, Surroundings, Wishes, parse_signal, spec_from
 from jobwire.client.library.client import Client
 from jobwire.schemas.refusal import Refused
 
@@ -27,7 +27,7 @@ def test_what_is_not_a_signal_is_refused(said: str | int) -> None:
 
 
 def test_each_option_is_a_wish() -> None:
-    assert {option.key for option in OPTIONS} == set(Wishes.__dataclass_fields__)
+    assert {option.key for option in (*OPTIONS, *FILE_OPTIONS)} == set(Wishes.__dataclass_fields__)
 
 
 def test_of_two_values_for_one_variable_the_last_counts() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.broker.engine import Launch
+from jobwire.schemas.brought_files import BroughtFile, FileKind
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.state import folders, job_files, rebuild
@@ -39,6 +40,15 @@ def test_an_intent_comes_back_byte_for_byte(tmp_path: Path) -> None:
     assert rebuild.spec_of(job, (folder / "stdin").read_bytes()) == spec
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+def test_an_intent_of_a_job_with_files_comes_back_and_runs_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    files = (BroughtFile(b"a\xff", b"d" * 32, 7, mode=0o700), BroughtFile(b"", b"e" * 32, 1024, FileKind.TREE))
+    for spec in (JobSpec((b"true",), files=files, outputs=(b"", b"o\n")), JobSpec((b"true",), directory=b"/x", outputs=(b"o",))):
+        job = job_files.read_job(str(write_intent(tmp_path, spec)))
+        assert rebuild.spec_of(job, None) == spec
+        assert job.job_folder.endswith(f"/work/{KEY.id.hex()}.{KEY.owner.hex()}/{KEY.attempt}")
+        assert job.directory == (job.job_folder if not spec.directory else "/x")
 
 
 def test_what_a_spec_leaves_open_is_filled_in(tmp_path: Path) -> None:

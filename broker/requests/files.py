@@ -1,0 +1,123 @@
+"""put and fetch: contents that a member sends for its jobs, and what is read of the folder of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...keys.rights import Right, demand
+from ...schemas.brought_files import DIGEST_BYTES, BroughtFile, path_problem
+from ...schemas.frames import MOST_FETCHES, MOST_MISSING, MOST_PUTS
+from ...schemas.naming import JobKey, format_id
+from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.spec import JobSpec
+from ..depot import Depot
+from ..retention.followed import Followed
+from ..store.queries import Lookup
+from ..streams.fetch_stream import FetchStream
+from ..streams.put_stream import PutStream
+from .call import Call
+from .job_keys import read_key
+
+
+def put(call: Call, depot: Depot, shortage: Refused | None) -> None:
+    """Receive a content, and reply when it is on the disk; at once if it is there."""
+    demand(call.member, Right.SUBMIT, call.member.key)
+    request, owner = call.request.put, call.member.key
+    if len(request.digest) != DIGEST_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, f"the digest of a file has {DIGEST_BYTES} bytes, not {len(request.digest)}")
+    file = BroughtFile(b"", request.digest, request.size)
+    if depot.has(owner, file):
+        call.done(None)
+        return
+    if shortage is not None:
+        raise shortage
+    call.demand_stream()
+    account = call.peer.account
+    if account.puts >= MOST_PUTS:
+        raise _too_many("sends", MOST_PUTS, call)
+
+    def ended() -> None:
+        call.stream_ended()
+        account.puts -= 1
+
+    stream = PutStream(
+        call.request.id,
+        request.size,
+        puts=lambda: account.puts,
+        send=call.send,
+        refuse=call.refuse,
+        expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "sent more of a file than it was let"),
+        ended=ended,
+    )
+    call.open_stream(stream)
+    account.puts += 1
+    stream.begin(depot.put(owner, file, call.member.limits.file_bytes, stream))
+
+
+def fetch(call: Call, lookup: Lookup, followed: Followed, depot: Depot) -> None:
+    """Stream a file or a folder of the folder of a job."""
+    request = call.request.fetch
+    key = read_key(request.key, call.member)
+    job = lookup.visible_job(key, call.member)
+    if problem := path_problem(request.path):
+        raise Refused(Code.INVALID_ARGUMENT, f"{request.path.decode(errors='replace')!r} cannot be fetched: {problem}")
+    if not job.spec.has_folder:
+        message = f"the job {format_id(key.id)} has no folder of its own, from which files could be fetched"
+        raise Refused(Code.FAILED_PRECONDITION, message, "submit it with files, or say then what is to be fetched")
+    if request.start and not request.validator:
+        raise Refused(Code.INVALID_ARGUMENT, "a fetch from the middle has no validator", "fetch it from the first byte on")
+    call.demand_stream()
+    account = call.peer.account
+    if account.fetches >= MOST_FETCHES:
+        raise _too_many("fetches", MOST_FETCHES, call)
+    followed.demand_room(call.member.key)
+
+    def ended() -> None:
+        call.stream_ended()
+        account.fetches -= 1
+        followed.end(job.key, call.member.key)
+
+    reading = depot.fetch(job.attempt.key, request.path, request.start, request.validator)
+    stream = FetchStream(call.request, reading, send=call.send, refuse=call.refuse, ended=ended)
+    call.open_stream(stream)
+    account.fetches += 1
+    followed.begin(job.key, call.member.key)
+    stream.go_on()
+
+
+def _too_many(does: str, most: int, call: Call) -> Refused:
+    message = f"{call.member.name} {does} {most} files already, which is the limit"
+    return Refused(Code.RESOURCE_EXHAUSTED, message, "wait for some of them", reason=Reason.TOO_MANY_STREAMS)
+
+
+class Missing:
+    """Collects the contents that the jobs of a start refer to and that are not there."""
+
+    def __init__(self, owner: bytes, depot: Depot) -> None:
+        self._owner = owner
+        self._depot = depot
+        self._looked: set[BroughtFile] = set()
+        self._missing: dict[bytes, None] = {}
+
+    def look(self, spec: JobSpec, rerun_of: JobKey | None) -> None:
+        """Check what one job refers to; one that runs again may have it of the owner of the first one."""
+        for file in _distinct(spec.files):
+            if file not in self._looked:
+                self._looked.add(file)
+                if not self._depot.has(self._owner, file, rerun_of.owner if rerun_of is not None else b""):
+                    self._missing[file.digest] = None
+
+    def demand_none(self) -> None:
+        """Raise `Refused(FAILED_PRECONDITION, FILES_MISSING)`, with the digests, if anything is missing."""
+        if self._missing:
+            count = len(self._missing)
+            what = "a file" if count == 1 else f"{count} files"
+            message = f"the worker does not have the content of {what} of the start"
+            refused = Refused(Code.FAILED_PRECONDITION, message, "send it with put, then start again", reason=Reason.FILES_MISSING)
+            refused.missing = tuple(self._missing)[:MOST_MISSING]
+            raise refused
+
+
+def _distinct(files: Iterable[BroughtFile]) -> Iterable[BroughtFile]:
+    """Return files by what matters here: their content."""
+    return {BroughtFile(b"", file.digest, file.size) for file in files}

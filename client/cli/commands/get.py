@@ -1,0 +1,41 @@
+"""`jobwire get`: files and folders from the folder of a job."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ....schemas.refusal import Code, Refused
+from .. import exit_status
+from ..arguments import JobName, understanding
+from ..chosen_context import client
+from ..fetched import fetch_all, understand
+from ..job_names import one_job
+
+
+def get(
+    ctx: typer.Context,
+    name: JobName,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH[:DEST]", help="A file or folder below the job's folder, and where to write it here. . is all of it."),
+    ] = None,
+) -> None:
+    """Fetch files and folders from the folder of a job.
+
+    A job has a folder of its own if it was submitted with --script, --put or --get. Without PATH, fetches what --get named then. DEST is a
+    file, or a folder to write into; the default is the current one. What is fetched appears when it is complete, and never replaces a
+    folder. Symbolic links that lead out of a fetched folder are left out. Files that the job is writing to are refused, and not cut off.
+    """
+    with understanding():
+        wanted = understand(paths or [])
+    with client(ctx) as connected:
+        job = one_job(connected, name)
+        if not wanted:
+            wanted = [(path, b"") for path in job.info().spec.outputs]
+        if not wanted:
+            message = f"the job {job.id} was submitted without --get"
+            raise Refused(Code.INVALID_ARGUMENT, message, "name what to fetch: jobwire get JOB PATH; . is the whole folder")
+        if not fetch_all(connected, job.key, wanted):
+            raise exit_status.Ending(exit_status.OWN_FAILURE)

@@ -1,0 +1,49 @@
+"""Fetch from the folder of a job to this machine: what was asked for on the command line, and what is said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...schemas.naming import JobKey, short_id
+from ...schemas.refusal import Code, Refused
+from ..batch.octets import as_typed, to_bytes
+from ..files.fetching import fetch
+from ..files.local_files import parse_get, shown
+from ..library.client import Client
+from .terminal.screen import say
+
+# How many of the links that were left out are named.
+_MOST_NAMED = 3
+# A lost connection is waited for; with these there is no use in asking for the next file.
+_HOPELESS = frozenset({Code.UNAVAILABLE, Code.UNAUTHENTICATED})
+
+Wanted = Sequence[tuple[bytes, bytes]]
+
+
+def understand(said: Sequence[str]) -> Wanted:
+    """Return what is wanted, and the places here, of some `PATH[:DEST]`.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    return [parse_get(to_bytes(as_typed(one))) for one in said]
+
+
+def fetch_all(client: Client, key: JobKey, wanted: Wanted) -> bool:
+    """Fetch everything, and say what could not be fetched; return whether everything was."""
+    is_whole = True
+    for path, place in wanted:
+        try:
+            fetched = fetch(client.connection, key, path, place, default_name=short_id(key.id).encode())
+        except Refused as refused:
+            say(f"{shown(path) or 'the folder'} of job {short_id(key.id)} was not fetched: {refused}")
+            is_whole = False
+            if refused.code in _HOPELESS:
+                return False
+            continue
+        if fetched.left_out:
+            names = ", ".join(shown(link) for link in fetched.left_out[:_MOST_NAMED])
+            more = len(fetched.left_out) - _MOST_NAMED
+            names += f" and {more} more" if more > 0 else ""
+            say(f"{shown(fetched.place)}: left out symbolic links that lead out of it: {names}")
+            is_whole = False
+    return is_whole

@@ -1,0 +1,164 @@
+"""Fetch a file or folder from the folder of a job, for a client that blocks.
+
+It appears under its name when it is complete and correct; until then it is beside it, under a name that begins with a dot. Nothing that
+exists is overwritten but a file by a file. Symbolic links that lead out of a folder are left out: whoever follows them later would be led
+to a place that the job has chosen.
+"""
+
+# ruff: noqa: PTH100, PTH112, PTH114, PTH118, PTH208 -- names are bytes, which need not be text
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...schemas.brought_files import FileKind
+from ...schemas.generated import request_pb2
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Code, Refused
+from ...schemas.trees import beneath
+from ...schemas.trees.writing import Unpacking, finish_at, leads_out, write_at
+from ...schemas.wire_codec import key_to_wire
+from ..protocol.exchange import Chunk
+from .local_files import shown
+
+if TYPE_CHECKING:
+    from ..sockets.connection import Connection
+
+_MODE = 0o600
+
+
+class FetchedFile(NamedTuple):
+    """What was fetched: where it is now, its size on the way, and the paths of links that were left out."""
+
+    place: bytes
+    size: int
+    left_out: tuple[bytes, ...]
+
+
+def fetch_request(key: JobKey, path: bytes) -> request_pb2.Request:
+    """Return a request for a file or folder."""
+    return request_pb2.Request(fetch=request_pb2.Fetch(key=key_to_wire(key), path=path))
+
+
+def fetch(connection: Connection, key: JobKey, path: bytes, place: bytes = b"", default_name: bytes = b"files") -> FetchedFile:
+    """Fetch `path` of a job's folder to `place`; into it, if that is a folder, under its own name. Default: the current folder.
+
+    Raises the refusal, and `Refused` if it cannot be written here.
+    """
+    exchange = connection.ask(fetch_request(key, path))
+    writing: _Writing | None = None
+    try:
+        while True:
+            item = connection.next(exchange)
+            if isinstance(item, Chunk):
+                kind = FileKind(item.reply.fetch_chunk.kind)
+                writing = writing or _Writing(_target(place, path, default_name), kind)
+                writing.add(item.data)
+            elif item is not None and item.HasField("fetch_end"):
+                end = item.fetch_end
+                # An empty file has no chunk.
+                writing = writing or _Writing(_target(place, path, default_name), FileKind(end.kind))
+                return writing.finish(end.size, end.digest, end.mode)
+            elif item is None:
+                raise Refused(Code.INTERNAL, "the worker ended the fetch without an end")
+    except OSError as error:
+        where = shown(writing.place if writing is not None else place or b".")
+        raise Refused(Code.INVALID_ARGUMENT, f"{where!r} cannot be written: {error.strerror}") from None
+    finally:
+        connection.forget(exchange)
+        if writing is not None:
+            writing.close()
+
+
+def _target(place: bytes, path: bytes, default_name: bytes) -> bytes:
+    name = path.rpartition(b"/")[2] or default_name
+    if not place:
+        return name
+    return os.path.join(place, name) if place.endswith(b"/") or os.path.isdir(place) else place
+
+
+class _Writing:
+    """One file or folder that is being written beside its place."""
+
+    def __init__(self, place: bytes, kind: FileKind) -> None:
+        self.place = place
+        self._kind = kind
+        self._hasher = hashlib.sha256()
+        self._size = 0
+        self._left_out: list[bytes] = []
+        self._unpacking: Unpacking | None = None
+        outer, self._name = os.path.split(os.path.abspath(place))
+        self._part = b"." + self._name[:200] + b"." + secrets.token_hex(4).encode()
+        # The folder may be reached through links: it is what the user named.
+        self._outer = os.open(outer, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._fd = -1
+        self._is_done = False
+        try:
+            self._demand_free()
+            if kind is FileKind.TREE:
+                os.mkdir(self._part, 0o700, dir_fd=self._outer)
+                self._fd = os.open(self._part, beneath.FOLDER, dir_fd=self._outer)
+                self._unpacking = Unpacking(self._fd, shown(place), self._keep_link)
+            else:
+                self._fd = os.open(self._part, beneath.CREATE, _MODE, dir_fd=self._outer)
+        except BaseException:
+            self.close()
+            raise
+
+    def _demand_free(self) -> None:
+        """Check that nothing is in its place, but for a file a file, and for a folder an empty one."""
+        if not os.path.lexists(self.place):
+            return
+        is_folder = os.path.isdir(self.place) and not os.path.islink(self.place)
+        if self._kind is FileKind.FILE:
+            if not is_folder:
+                return
+            raise Refused(Code.INVALID_ARGUMENT, f"{shown(self.place)!r} exists, and is a folder", "write another name: PATH:DEST")
+        if not is_folder or os.listdir(self.place):
+            raise Refused(Code.ALREADY_EXISTS, f"{shown(self.place)!r} exists already", "remove it, or write another name: PATH:DEST")
+
+    def add(self, data: bytes | memoryview) -> None:
+        """Write the next bytes."""
+        self._hasher.update(data)
+        if self._unpacking is not None:
+            self._unpacking.feed(data)
+        else:
+            write_at(self._fd, data, self._size)
+        self._size += len(data)
+
+    def finish(self, size: int, digest: bytes, mode: int) -> FetchedFile:
+        """Check what was written, and give it its name. Raises Refused, or OSError."""
+        if size != self._size or digest != self._hasher.digest():
+            what = f"{shown(self.place)!r} did not arrive as the worker sent it"
+            raise Refused(Code.INTERNAL, what, "fetch it again")
+        if self._unpacking is not None:
+            self._unpacking.finish()
+        else:
+            finish_at(self._fd, size)
+            os.fchmod(self._fd, mode & 0o777)
+        os.rename(self._part, self._name, src_dir_fd=self._outer, dst_dir_fd=self._outer)
+        self._is_done = True
+        return FetchedFile(self.place, size, tuple(self._left_out))
+
+    def close(self) -> None:
+        """Close everything, and remove what is incomplete."""
+        if self._unpacking is not None:
+            self._unpacking.close()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        if self._outer >= 0:
+            if not self._is_done:
+                with contextlib.suppress(OSError):
+                    beneath.remove_tree(self._outer, self._part)
+            os.close(self._outer)
+            self._outer = -1
+
+    def _keep_link(self, path: bytes, target: bytes) -> bool:
+        if leads_out(path, target):
+            self._left_out.append(path)
+            return False
+        return True

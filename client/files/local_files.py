@@ -1,0 +1,114 @@
+"""Files and folders of this machine that a job brings: `FILE` or `FILE:PATH`, looked through and hashed before anything is sent."""
+
+# ruff: noqa: PTH118, PTH119 -- names are bytes, which need not be text
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import lru_cache
+
+from ...schemas.brought_files import BroughtFile, FileKind, path_problem
+from ...schemas.refusal import Code, Refused
+from ...schemas.trees.reading import Source, Survey
+
+
+class LocalFile(BroughtFile):
+    """What a job brings, with its place on this machine."""
+
+    local: bytes
+    survey: Survey
+
+    def open(self) -> Source:
+        """Return its content, which must still be what was hashed. Raises OSError."""
+        return Source(_open(self.local), shown(self.local), self.survey)
+
+
+def bring(local: bytes, path: bytes, *, executable: bool = False) -> LocalFile:
+    """Return a file or folder as a job brings it: `local` is its place here, `path` the one in the job's folder.
+
+    Raises `Refused(INVALID_ARGUMENT)` if it cannot be read, or if `path` leads out of that folder.
+    """
+    if problem := path_problem(path):
+        raise _refuse(f"{shown(path)!r} is no path in the job's folder: {problem}")
+    try:
+        with Source(_open(local), shown(local)) as source:
+            survey = source.survey
+        digest = _digest_of(local, survey)
+    except OSError as error:
+        # For example of a file in a folder, which it names.
+        inner = error.filename if isinstance(error.filename, bytes) and error.filename != local else b""
+        what = f"{shown(inner)!r} in {shown(local)!r}" if inner else f"{shown(local)!r}"
+        raise _refuse(f"{what} cannot be read: {error.strerror}") from None
+    if not path and survey.kind is FileKind.FILE:
+        raise _refuse(f"{shown(local)!r} is a file, and needs a name in the job's folder", f"write it like {shown(local)}:NAME")
+    mode = survey.mode | (0o500 if executable else 0) or 0o400
+    file = LocalFile(path, digest, survey.size, survey.kind, mode if survey.kind is FileKind.FILE else 0o755)
+    file.local, file.survey = local, survey
+    return file
+
+
+def parse_put(said: bytes, here: bytes = b"") -> tuple[bytes, bytes]:
+    """Return the place here, and the path in the job's folder, of `FILE` or `FILE:PATH`. `here`: what relative names are relative to.
+
+    A file whose name has a colon is meant if there is one.
+    """
+    local, colon, path = said.rpartition(b":")
+    if not colon or os.path.lexists(os.path.join(here, said)):
+        local, path = said, b""
+        colon = b""
+    if not local:
+        raise _refuse(f"{shown(said)!r} names no file", "write it like FILE or FILE:PATH")
+    place = os.path.join(here, local)
+    return place, _normal(path) if colon else last_name(place)
+
+
+def parse_get(said: bytes) -> tuple[bytes, bytes]:
+    """Return the path in the job's folder, and the place here, of `PATH` or `PATH:DEST`; without DEST it is empty.
+
+    A colon in the path is written with a backslash before it.
+    """
+    path, colon, place = said.replace(b"\\:", b"\0").partition(b":")
+    if not path:
+        raise _refuse(f"{shown(said)!r} names no file", "write it like PATH or PATH:DEST; . is the whole folder of the job")
+    path = _normal(path.replace(b"\0", b":"))
+    if problem := path_problem(path):
+        raise _refuse(f"{shown(path)!r} is no path in the job's folder: {problem}")
+    if colon and not place:
+        raise _refuse(f"{shown(said)!r} has an empty place after the colon", "write it like PATH:DEST; . is the current folder")
+    return path, place.replace(b"\0", b":")
+
+
+def shown(path: bytes) -> str:
+    """Return a path for a message."""
+    return os.fsdecode(path)
+
+
+def _normal(path: bytes) -> bytes:
+    """Return a path without parts that mean nothing."""
+    parts = [part for part in path.split(b"/") if part not in {b"", b"."}]
+    return (b"/" if path.startswith(b"/") else b"") + b"/".join(parts)
+
+
+def last_name(place: bytes) -> bytes:
+    """Return what a file is called in the job's folder; `.` and `..` become that folder."""
+    name = os.path.basename(place.rstrip(b"/"))
+    return b"" if name in {b"", b".", b".."} else name
+
+
+def _open(local: bytes) -> int:
+    # A link that is named is followed, as cp does with -H; O_NONBLOCK: a FIFO is refused, and not waited for.
+    return os.open(local, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+# The jobs of a batch may all bring the same.
+@lru_cache(maxsize=256)
+def _digest_of(local: bytes, survey: Survey) -> bytes:
+    hasher = hashlib.sha256()
+    with Source(_open(local), shown(local), survey) as source:
+        for data in source.read():
+            hasher.update(data)
+    return hasher.digest()
+
+
+def _refuse(message: str, next_step: str = "") -> Refused:
+    return Refused(Code.INVALID_ARGUMENT, message, next_step)

@@ -1,0 +1,94 @@
+"""The files of jobs on this machine; the `Depot` of broker/depot.py."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from ...broker.depot import Sender
+from ...broker.engine import Fact, Launch
+from ...schemas.brought_files import BroughtFile
+from ...schemas.naming import AttemptKey, JobKey
+from ..state import job_folders, layout
+from ..state.blobs import Blobs, Held
+from .fetches import OutgoingFile
+from .threads import Threads
+from .uploads import IncomingFile
+from .workplaces import Workplaces
+
+_log = logging.getLogger(__name__)
+
+
+class LocalDepot:
+    """Contents and folders in one state folder. Created and used on a running loop."""
+
+    def __init__(
+        self,
+        state: Path,
+        loop: asyncio.AbstractEventLoop,
+        ready: Callable[[Sequence[Launch]], None],
+        tell: Callable[[Sequence[Fact]], None],
+    ) -> None:
+        """`ready` and `tell`: see `Workplaces`."""
+        self._work = str(state.absolute() / layout.WORK)
+        self._blobs = Blobs(state / layout.BLOBS)
+        self._moving = Threads(loop, "files")
+        self._filling = Threads(loop, "unpack")
+        self.workplaces = Workplaces(self._work, self._blobs, self._filling, loop, ready, tell)
+        self._uploads: dict[Held, IncomingFile] = {}
+
+    def has(self, owner: bytes, file: BroughtFile, lender: bytes = b"") -> bool:
+        """Return whether a content is there, for an hour at least; `lender` may have it instead."""
+        return self._blobs.lend(lender, owner, file) if lender else self._blobs.has(owner, file)
+
+    def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender) -> IncomingFile:
+        """Receive a content; all who send it at the same time share one upload."""
+        held = Held(owner, file.digest)
+        upload = self._uploads.get(held)
+        if upload is None:
+            upload = IncomingFile(self._blobs, self._moving, owner, file, limit_bytes, lambda: self._uploads.__delitem__(held))
+            self._uploads[held] = upload
+        upload.join(sender)
+        return upload
+
+    def fetch(self, key: AttemptKey, path: bytes, start: int, validator: bytes) -> OutgoingFile:
+        """Read something in the folder of an attempt."""
+        return OutgoingFile(self._moving, self._work, key, path, start, validator)
+
+    def sweep(self, in_use: Callable[[bytes, Sequence[bytes]], set[bytes]], is_known: Callable[[JobKey], bool]) -> None:
+        """Remove what nobody uses, on threads."""
+        self._filling.run(self._blobs.find_unused, partial(self._remove_unused, in_use))
+        self._filling.run(lambda: job_folders.find_all(self._work), partial(self._remove_unknown, is_known))
+
+    def close(self) -> None:
+        """Stop."""
+        self._moving.close()
+        self._filling.close()
+
+    def _remove_unused(self, in_use: Callable[[bytes, Sequence[bytes]], set[bytes]], found: list[Held]) -> None:
+        unused: list[Held] = []
+        for owner, some in groupby(found, key=lambda one: one.owner):
+            held = list(some)
+            used = in_use(owner, [one.digest for one in held])
+            unused += [one for one in held if one.digest not in used]
+        if unused:
+            self._filling.run(lambda: self._blobs.remove(unused), _tell_removed)
+
+    def _remove_unknown(self, is_known: Callable[[JobKey], bool], found: list[JobKey]) -> None:
+        if unknown := [key for key in found if not is_known(key)]:
+            self._filling.run(lambda: self._remove_folders(unknown), lambda _: None)
+
+    def _remove_folders(self, keys: list[JobKey]) -> None:
+        for key in keys:
+            try:
+                job_folders.remove(self._work, key)
+            except OSError as error:
+                _log.warning("the folder of a job that is not known cannot be removed: %s: %s", key.id.hex(), error.strerror)
+
+
+def _tell_removed(count: int) -> None:
+    _log.info("removed %d contents that no job refers to", count)

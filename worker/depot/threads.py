@@ -1,0 +1,50 @@
+"""The threads that read and write files of jobs, so that the loop never waits for a disk.
+
+What a member sends or fetches uses one thread for a moment, the unpacking of a job's files one for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+_log = logging.getLogger(__name__)
+
+# Unpacking and moving bytes have threads of their own, so that neither waits for the other.
+_MOST_THREADS = 4
+_Result = TypeVar("_Result")
+
+
+class Threads:
+    """Runs functions on threads, which start when they are needed. Created and used on a running loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
+        self._loop = loop
+        self._pool = ThreadPoolExecutor(_MOST_THREADS, name)
+        self.is_closed = False
+
+    def run(self, work: Callable[[], _Result], then: Callable[[_Result], None]) -> None:
+        """Call `work` on a thread, then `then` with its result on the loop, unless closed meanwhile. `work` must not raise."""
+
+        def done(future: Future[_Result]) -> None:
+            if not self.is_closed and not future.cancelled():
+                self._loop.call_soon_threadsafe(finish, future)
+
+        def finish(future: Future[_Result]) -> None:
+            if self.is_closed:
+                return
+            error = future.exception()
+            if error is not None:
+                _log.error("work on the files of jobs failed", exc_info=error)
+            else:
+                then(future.result())
+
+        self._pool.submit(work).add_done_callback(done)
+
+    def close(self) -> None:
+        """Start nothing more; what runs ends soon, as it asks `is_closed`."""
+        self.is_closed = True
+        self._pool.shutdown(wait=True, cancel_futures=True)

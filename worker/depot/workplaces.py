@@ -1,0 +1,118 @@
+"""Fill the folders of jobs before they start, on threads; if the disk is full, as soon as there is space.
+
+A job that brings nothing passes at once. What is filled belongs to an attempt whose launch is recorded: after a crash, the desk launches it
+again, and its folder is filled anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from ...broker.engine import Delayed, Fact, Launch
+from ...schemas.naming import AttemptKey
+from ...schemas.refusal import Refused
+from ...schemas.trees.writing import is_disk_full
+from ..engine.facts import cancelled, could_not_start
+from ..state import job_folders
+from ..state.blobs import Blobs
+from .threads import Threads
+
+_RETRY_SECONDS = 5.0
+_UNPACKING = "its files are being unpacked"
+_DISK_FULL = "its files cannot be unpacked: the disk is full; this is tried again and again"
+
+
+class Workplaces:
+    """`ready` is called with launches whose folders are filled, `tell` with facts about others, neither of them during `prepare`."""
+
+    def __init__(
+        self,
+        work: str,
+        blobs: Blobs,
+        threads: Threads,
+        loop: asyncio.AbstractEventLoop,
+        ready: Callable[[Sequence[Launch]], None],
+        tell: Callable[[Sequence[Fact]], None],
+    ) -> None:
+        self._work = work
+        self._blobs = blobs
+        self._threads = threads
+        self._loop = loop
+        self._ready = ready
+        self._tell = tell
+        # Those whose folders are being filled, or wait for space.
+        self._under_way: dict[AttemptKey, Launch] = {}
+
+    def prepare(self, launches: Sequence[Launch]) -> Sequence[Launch]:
+        """Begin to fill the folders of jobs that have one; return the others, which can start now."""
+        others = [launch for launch in launches if not launch.spec.has_folder]
+        if len(others) == len(launches):
+            return launches
+        for launch in launches:
+            if launch.spec.has_folder and launch.key not in self._under_way:
+                self._under_way[launch.key] = launch
+                self._fill(launch)
+        # Not at once, because the desk is in the middle of a decision.
+        self._loop.call_soon(self._tell_begun, [launch for launch in launches if launch.spec.files])
+        return others
+
+    def withdraw(self, key: AttemptKey) -> bool:
+        """Cancel a job whose folder is being filled; return False if it is not. The folder is removed when the thread has noticed."""
+        launch = self._under_way.pop(key, None)
+        if launch is None:
+            return False
+        self._loop.call_soon(self._tell, [cancelled(launch)])
+        return True
+
+    def _tell_begun(self, launches: Sequence[Launch]) -> None:
+        if begun := [Delayed(launch.key, _UNPACKING) for launch in launches if launch.key in self._under_way]:
+            self._tell(begun)
+
+    def _fill(self, launch: Launch) -> None:
+        key = launch.key
+        path_of = partial(self._blobs.path, key.owner)
+
+        def work() -> Refused | OSError | None:
+            try:
+                job_folders.fill(self._work, key, launch.spec.files, path_of, lambda: self._is_wanted(launch))
+            except job_folders.Cancelled:
+                return None
+            except (Refused, OSError) as error:
+                return error
+            return None
+
+        self._threads.run(work, partial(self._filled, launch))
+
+    def _is_wanted(self, launch: Launch) -> bool:
+        return self._under_way.get(launch.key) is launch and not self._threads.is_closed
+
+    def _filled(self, launch: Launch, error: Refused | OSError | None) -> None:
+        if not self._is_wanted(launch):
+            self._threads.run(partial(self._remove, launch), lambda _: None)
+            return
+        if isinstance(error, OSError) and is_disk_full(error):
+            self._tell([Delayed(launch.key, _DISK_FULL)])
+            self._loop.call_later(_RETRY_SECONDS, self._try_again, launch)
+            return
+        del self._under_way[launch.key]
+        if error is None:
+            self._tell([Delayed(launch.key, "")])
+            self._ready([launch])
+            return
+        why = str(error) if isinstance(error, Refused) else error.strerror
+        self._tell([could_not_start(launch, f"its files could not be unpacked: {why}")])
+
+    def _try_again(self, launch: Launch) -> None:
+        if self._is_wanted(launch):
+            self._fill(launch)
+
+    def _remove(self, launch: Launch) -> None:
+        if launch.key in self._under_way:
+            return
+        try:
+            job_folders.remove(self._work, launch.key.job)
+        except OSError:
+            # The next sweep finds it, if the job is forgotten.
+            return

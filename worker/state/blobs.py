@@ -1,0 +1,245 @@
+"""The contents that members have sent, each under its digest and only for its member: STATE/blobs/OWNER/DIGEST.
+
+A member must not learn what others have sent, so nothing is shared between members. An upload is written to `.DIGEST.part`, which the next
+one continues, and gets its name when it is complete, correct and on the disk. What no job refers to is removed when it was not used for an
+hour; who refers to what is not known here. Used by the loop and by threads; calls that may take long are for threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ...schemas.brought_files import BroughtFile
+from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.text.sizes import format_limit
+from ...schemas.trees.writing import finish_at, is_disk_full, write_at
+
+KEEP_SECONDS = 3600.0
+# What a content counts beside its bytes, so that a limit of bytes is one of files too.
+FILE_OVERHEAD = 64 * 1024
+_PART = ".part"
+_GONE = ".gone"
+_READ_BYTES = 1024 * 1024
+_FOLDER_MODE = 0o700
+_FILE_MODE = 0o600
+_DIGEST_DIGITS = 64
+
+
+class Held(NamedTuple):
+    """A content that is kept."""
+
+    owner: bytes
+    digest: bytes
+
+
+class Blobs:
+    """All contents of one state folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        # For the two below, and for the moment in which a content gets or loses its name.
+        self._lock = threading.Lock()
+        # When a content was last used in this run of the worker: a start that refers to it may not be on disk yet.
+        self._used: dict[Held, float] = {}
+        # What the contents of a member count; read from the disk when it is first needed.
+        self._taken: dict[bytes, int] = {}
+
+    def path(self, owner: bytes, digest: bytes) -> str:
+        """Return where a content is, if it is there."""
+        return f"{self._folder}/{owner.hex()}/{digest.hex()}"
+
+    def has(self, owner: bytes, file: BroughtFile) -> bool:
+        """Return whether a content is there; if so, it is kept for another hour. One stat(2)."""
+        path = self.path(owner, file.digest)
+        with self._lock:
+            try:
+                if os.stat(path).st_size != file.size:  # noqa: PTH116 -- on the loop
+                    return False
+            except OSError:
+                return False
+            self._used[Held(owner, file.digest)] = time.monotonic()
+        with contextlib.suppress(OSError):
+            os.utime(path)
+        return True
+
+    def lend(self, owner: bytes, to: bytes, file: BroughtFile) -> bool:
+        """Let another member have a content too, as with a job that is run again; return whether it has it now."""
+        if owner == to or self.has(to, file):
+            return self.has(to, file)
+        if not self.has(owner, file):
+            return False
+        self._make_folder(to)
+        with self._lock, contextlib.suppress(FileExistsError):
+            os.link(self.path(owner, file.digest), self.path(to, file.digest))
+            self._taken.pop(to, None)
+        return self.has(to, file)
+
+    def receive(self, owner: bytes, file: BroughtFile, limit_bytes: int) -> Receiving:
+        """Begin or continue to receive a content. For threads: reads what came before.
+
+        Raises Refused if the member would have more than `limit_bytes`, or the disk is full.
+        """
+        try:
+            self._make_folder(owner)
+            path = f"{self._folder}/{owner.hex()}/.{file.digest.hex()}{_PART}"
+            self._demand_room(owner, file, limit_bytes)
+            return Receiving(self, owner, file, path)
+        except OSError as error:
+            raise _cannot_be_stored(error) from None
+
+    def _make_folder(self, owner: bytes) -> None:
+        folder = self._folder / owner.hex()
+        if not folder.is_dir():
+            folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            for parent in (folder.parent, folder.parent.parent):
+                _sync(str(parent))
+
+    def _demand_room(self, owner: bytes, file: BroughtFile, limit_bytes: int) -> None:
+        with self._lock:
+            taken = self._taken.get(owner)
+        if taken is None:
+            taken = sum(size + FILE_OVERHEAD for _, size, _ in self._files(owner))
+            with self._lock:
+                self._taken[owner] = taken
+        if taken + file.size > limit_bytes:
+            message = (
+                f"your files on this worker would take {format_limit(taken + file.size)}, and you may have {format_limit(limit_bytes)}"
+            )
+            next_step = "forget jobs whose files you do not need any more; what no job has is removed after an hour"
+            raise Refused(Code.RESOURCE_EXHAUSTED, message, next_step)
+
+    def _files(self, owner: bytes) -> Iterator[tuple[str, int, float]]:
+        """Iterate over the names, sizes and times of everything that is kept of a member."""
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._folder / owner.hex()) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    status = entry.stat(follow_symlinks=False)
+                    yield entry.name, status.st_size, status.st_mtime
+
+    def complete(self, owner: bytes, file: BroughtFile, part: str) -> None:
+        """Give a content that is complete and on the disk its name. For threads. Raises OSError."""
+        with self._lock:
+            os.rename(part, self.path(owner, file.digest))  # noqa: PTH104 -- as above
+            self._used[Held(owner, file.digest)] = time.monotonic()
+            if owner in self._taken:
+                self._taken[owner] += file.size + FILE_OVERHEAD
+        _sync(f"{self._folder}/{owner.hex()}")
+
+    def find_unused(self) -> list[Held]:
+        """Return the contents that were not used for an hour, and remove uploads that were not continued as long. For threads."""
+        unused: list[Held] = []
+        now, wall = time.monotonic(), time.time()
+        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
+            with contextlib.suppress(ValueError):
+                owner = bytes.fromhex(folder.name)
+                for name, _, modified in self._files(owner):
+                    # From the future too, if the clock was set back.
+                    if abs(wall - modified) < KEEP_SECONDS:
+                        continue
+                    if name.startswith("."):
+                        (folder / name).unlink(missing_ok=True)
+                    elif len(name) == _DIGEST_DIGITS:
+                        unused.append(Held(owner, bytes.fromhex(name)))
+        return [one for one in unused if now - self._used.get(one, -KEEP_SECONDS) >= KEEP_SECONDS]
+
+    def remove(self, unused: list[Held]) -> int:
+        """Remove contents to which nothing refers, unless they were used meanwhile; return how many. For threads."""
+        count = 0
+        for one in unused:
+            path = self.path(*one)
+            gone = f"{self._folder}/{one.owner.hex()}/.{one.digest.hex()}{_GONE}"
+            with self._lock:
+                if time.monotonic() - self._used.pop(one, -KEEP_SECONDS) < KEEP_SECONDS:
+                    continue
+                # Removing a large file takes long, and `has` must not wait for that.
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(path, gone)  # noqa: PTH104 -- as above
+                    count += 1
+                self._taken.pop(one.owner, None)
+            Path(gone).unlink(missing_ok=True)
+        return count
+
+
+class Receiving:
+    """One upload. All methods are for threads, one at a time."""
+
+    def __init__(self, blobs: Blobs, owner: bytes, file: BroughtFile, part: str) -> None:
+        self._blobs = blobs
+        self._owner = owner
+        self._file = file
+        self._part = part
+        self._hasher = hashlib.sha256()
+        self._fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE)
+        self.written = 0
+        try:
+            while self.written < file.size and (data := os.pread(self._fd, _READ_BYTES, self.written)):
+                self._hasher.update(data)
+                self.written += len(data)
+        except BaseException:
+            self.close()
+            raise
+
+    def write(self, data: bytes) -> None:
+        """Add bytes. Raises Refused if there is no space."""
+        try:
+            write_at(self._fd, data, self.written)
+            self.written += len(data)
+            # The next run continues at the size.
+            finish_at(self._fd, self.written)
+        except OSError as error:
+            if is_disk_full(error):
+                self.drop()
+            raise _cannot_be_stored(error) from None
+        self._hasher.update(data)
+
+    def complete(self) -> None:
+        """Check the content and put it in its place, durably.
+
+        Raises Refused: INVALID_ARGUMENT if it is not what was announced; then nothing is kept of it.
+        """
+        if self._hasher.digest() != self._file.digest:
+            self.drop()
+            what = "what arrived has another SHA-256 than was announced"
+            raise Refused(Code.INVALID_ARGUMENT, what, "send it again; perhaps the file changed meanwhile", reason=Reason.CHANGED)
+        try:
+            os.fsync(self._fd)
+            self._blobs.complete(self._owner, self._file, self._part)
+        except OSError as error:
+            raise _cannot_be_stored(error) from None
+
+    def drop(self) -> None:
+        """Remove what has arrived."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._part)  # noqa: PTH108 -- as above
+
+    def close(self) -> None:
+        """Close the file; what has arrived is kept for the next upload."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _cannot_be_stored(error: OSError) -> Refused:
+    if is_disk_full(error):
+        return Refused(
+            Code.RESOURCE_EXHAUSTED,
+            "the worker's disk is full: the file cannot be stored",
+            "free some space there",
+            reason=Reason.DISK_FULL,
+        )
+    return Refused(Code.INTERNAL, f"the worker cannot store the file: {error.strerror}", "its log folder may say more")
+
+
+def _sync(folder: str) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,163 @@
+"""The folders of jobs: STATE/work/ID.OWNER/ATTEMPT, filled with what a job brings before it starts, read while and after it runs.
+
+Removed with the job. Knows no job but its key. Calls the kernel for as long as it takes: for threads.
+"""
+
+# ruff: noqa: PTH103, PTH208 -- relative to descriptors, and in the words of folders.py
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Sequence
+
+from ...schemas.brought_files import BroughtFile, FileKind
+from ...schemas.naming import AttemptKey, JobKey
+from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.trees import beneath
+from ...schemas.trees.reading import Source
+from ...schemas.trees.writing import Unpacking, finish_at, write_at
+from . import folders
+
+_READ_BYTES = 1024 * 1024
+
+
+class Cancelled(Exception):  # noqa: N818 -- a fact, not an error
+    """Raised if a folder need not be filled any more."""
+
+
+def fill(work: str, key: AttemptKey, files: Sequence[BroughtFile], path_of: Callable[[bytes], str], go_on: Callable[[], bool]) -> None:
+    """Create the folder of an attempt, in place of an incomplete one, and fill it with contents, which `path_of` finds by digest.
+
+    Raises `Cancelled` when `go_on` returns False, Refused for a content that is gone or cannot be unpacked, and OSError.
+    """
+    os.makedirs(folders.job_folder(work, key), folders.FOLDER_MODE, exist_ok=True)
+    parent = os.open(folders.job_folder(work, key), beneath.FOLDER)
+    try:
+        name = b"%d" % key.attempt
+        beneath.remove_tree(parent, name)
+        os.mkdir(name, folders.FOLDER_MODE, dir_fd=parent)
+        root = os.open(name, beneath.FOLDER, dir_fd=parent)
+        try:
+            # A folder before what lies in it.
+            for file in sorted(files):
+                _bring(root, file, path_of(file.digest), go_on)
+        finally:
+            os.close(root)
+    finally:
+        os.close(parent)
+
+
+def _bring(root: int, file: BroughtFile, content: str, go_on: Callable[[], bool]) -> None:
+    said = os.fsdecode(file.path) or "the folder"
+    try:
+        source = os.open(content, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise Refused(Code.NOT_FOUND, f"the content of {said!r} is not on this worker any more") from None
+    try:
+        if file.kind is FileKind.TREE:
+            _unpack(root, file.path, source, said, go_on)
+        else:
+            _copy(root, file, source, go_on)
+    except FileExistsError:
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} comes twice") from None
+    except OSError as error:
+        if error.errno in beneath.LED_AWAY:
+            raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is below something that is no folder") from None
+        raise
+    finally:
+        os.close(source)
+
+
+def _copy(root: int, file: BroughtFile, source: int, go_on: Callable[[], bool]) -> None:
+    path, _, name = file.path.rpartition(b"/")
+    folder = beneath.open_folder(root, path, create=True)
+    try:
+        target = os.open(name, beneath.CREATE, file.mode, dir_fd=folder)
+        try:
+            position = 0
+            while data := os.read(source, _READ_BYTES):
+                _check(go_on)
+                write_at(target, data, position)
+                position += len(data)
+            finish_at(target, position)
+            os.fchmod(target, file.mode)
+        finally:
+            os.close(target)
+    finally:
+        os.close(folder)
+
+
+def _unpack(root: int, path: bytes, source: int, said: str, go_on: Callable[[], bool]) -> None:
+    folder = beneath.open_folder(root, path, create=True)
+    try:
+        unpacking = Unpacking(folder, said)
+        try:
+            while data := os.read(source, _READ_BYTES):
+                _check(go_on)
+                unpacking.feed(data)
+            unpacking.finish()
+        finally:
+            unpacking.close()
+    finally:
+        os.close(folder)
+
+
+def _check(go_on: Callable[[], bool]) -> None:
+    if not go_on():
+        raise Cancelled
+
+
+def open_source(work: str, key: AttemptKey, path: bytes) -> Source:
+    """Return a file or folder in the folder of an attempt.
+
+    Raises Refused: NOT_FOUND if there is none, FAILED_PRECONDITION if a symbolic link is on the way.
+    """
+    said = os.fsdecode(path) or "the folder of the job"
+    try:
+        root = os.open(f"{folders.job_folder(work, key)}/{key.attempt}", beneath.FOLDER)
+        try:
+            outer, _, name = path.rpartition(b"/")
+            folder = beneath.open_folder(root, outer)
+            try:
+                return Source(os.open(name, beneath.READ, dir_fd=folder) if name else os.dup(root), said)
+            finally:
+                os.close(folder)
+        finally:
+            os.close(root)
+    except FileNotFoundError:
+        raise Refused(Code.NOT_FOUND, f"there is no {said} in the folder of the job", reason=Reason.NO_SUCH_FILE) from None
+    except OSError as error:
+        raise cannot_be_read(said, error) from None
+
+
+def cannot_be_read(said: str, error: OSError) -> Refused:
+    """Return why something in the folder of a job cannot be read."""
+    if error.errno in beneath.LED_AWAY:
+        message = f"{said} is a symbolic link, or behind one or behind a file; links are not followed"
+        return Refused(Code.FAILED_PRECONDITION, message, "fetch the folder that it is in")
+    if error.errno == errno.ENOENT:
+        return Refused(Code.FAILED_PRECONDITION, f"{said} changed while it was being read", "try again", reason=Reason.CHANGED)
+    return Refused(Code.FAILED_PRECONDITION, f"{said} cannot be read: {error.strerror}")
+
+
+def remove(work: str, key: JobKey) -> None:
+    """Remove the folder of a job, with those of all attempts. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        parent = os.open(work, beneath.FOLDER)
+        try:
+            beneath.remove_tree(parent, folders.job_folder_name(key))
+        finally:
+            os.close(parent)
+
+
+def find_all(work: str) -> list[JobKey]:
+    """Return the jobs that have a folder. What else is there is left alone."""
+    found: list[JobKey] = []
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(work):
+            with contextlib.suppress(ValueError):
+                key = folders.key_of(name)
+                if key.attempt == 1:
+                    found.append(key.job)
+    return found
