@@ -35,6 +35,7 @@ class DescriptorSource:
         self._fd = fd
         self._before = before
         self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
+        self._buffer = memoryview(b"")
 
     @property
     def fd(self) -> int:
@@ -48,10 +49,11 @@ class DescriptorSource:
             return data
         if self._is_file:
             return os.read(self._fd, most_bytes)
-        buffer = bytearray(most_bytes)
+        if len(self._buffer) < most_bytes:
+            self._buffer = memoryview(bytearray(most_bytes))
         try:
             # Others may read from it too, and take what poll(2) told of: then a plain read would wait.
-            return bytes(buffer[: os.preadv(self._fd, [buffer], -1, os.RWF_NOWAIT)])
+            return bytes(self._buffer[: os.preadv(self._fd, [self._buffer[:most_bytes]], -1, os.RWF_NOWAIT)])
         except BlockingIOError:
             return None
         except OSError as error:

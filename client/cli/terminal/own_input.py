@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+from contextlib import suppress
 
+from ....schemas.frames import LARGEST_PUSH
 from ....schemas.spec import LARGEST_STDIN
 from ...batch.reading import read_whole
 from ...library.source import DescriptorSource
@@ -21,6 +24,10 @@ def own_input() -> bytes | DescriptorSource | None:
     found = os.fstat(STDIN)
     if stat.S_ISCHR(found.st_mode) and (found.st_rdev == _NULL or os.isatty(STDIN)):
         return None
+    if stat.S_ISFIFO(found.st_mode):
+        # Fewer and larger pieces, for a producer that fills it.
+        with suppress(OSError):
+            fcntl.fcntl(STDIN, fcntl.F_SETPIPE_SZ, LARGEST_PUSH)
     if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
         return DescriptorSource(STDIN)
     data = read_whole(STDIN, LARGEST_STDIN)
