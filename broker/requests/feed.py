@@ -53,7 +53,7 @@ def feed(call: Call, lookup: Lookup, watchers: Watchers, engine: Engine, feeders
         feeds=lambda: account.feeds,
         send=call.send,
         refuse=call.refuse,
-        expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "sent more input than it was let"),
+        expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "sent more input than it may"),
         ended=ended,
     )
     call.open_stream(stream)

@@ -1,4 +1,6 @@
-"""forget: removes ended jobs with their logs: those that are named, or that a selection finds. If one of the former has not ended, none is.
+"""forget: removes ended jobs with their logs: those that are named, or that a selection finds.
+
+If one of those that are named, or of a run, has not ended, none is removed.
 
 They are removed in steps: if the worker dies in between, some are left. The same request, repeated, removes the rest.
 """

@@ -1,4 +1,4 @@
-"""One job that is fed: passes the bytes of a client's pushes on to the engine, as far as the client was let, and tells it how far that is.
+"""One job that is fed: passes the bytes of a client's pushes on to the engine, and tells the client how far it may go on.
 
 Offsets count from the first byte of the input. Knows no file: the engine has the bytes, and keeps them if this process dies.
 """
@@ -13,8 +13,8 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..desk.job import Job
 from ..engine import Engine, Inlet
 
-# What the feeds of one member may have under way together: libzmq may hold 16 MiB of a member, and of several feeds each was let go before
-# the next one began.
+# What the feeds of one member may have under way together: libzmq may hold 16 MiB of a member, and a feed keeps the larger share that it
+# was given before the next one began.
 _MEMBERS_BYTES = 6 * 1024 * 1024
 _LEAST_BYTES = 64 * 1024
 # A client is told of progress in steps of this size.
@@ -75,10 +75,12 @@ class FeedStream:
             self.refuse(Refused(Code.INVALID_ARGUMENT, "a push is followed by one frame with its bytes, and there was none"))
             return
         end = push.start + len(data)
-        if self._inlet is None or end > self._limit or len(data) > LARGEST_PUSH:
-            self._expel(
-                Refused(Code.INVALID_ARGUMENT, f"bytes {push.start} to {end} of the input were sent, but only {self._limit} were let")
-            )
+        if len(data) > LARGEST_PUSH:
+            self._expel(Refused(Code.INVALID_ARGUMENT, f"a push has {len(data)} bytes, the limit is {LARGEST_PUSH}"))
+            return
+        if self._inlet is None or end > self._limit:
+            said = f"bytes {push.start} to {end} of the input were sent, but only those before {self._limit} may be sent so far"
+            self._expel(Refused(Code.INVALID_ARGUMENT, said))
             return
         reached = self._inlet.reached
         if push.start > reached:

@@ -12,7 +12,7 @@ from ..desk.job import Job
 
 
 class RunEnds:
-    """The end of some jobs. `ended(key)` notes one of them, `is_over()` tells whether that was the last, and `tell()` replies then.
+    """The end of some jobs. `ended(job)` notes one of them, `is_over()` tells whether that was the last, and `tell()` replies then.
 
     `credit`: for how many reports, `send(reply)` returns False if the peer is gone; `closed()` is called once at the end.
     """

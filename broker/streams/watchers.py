@@ -74,7 +74,7 @@ class Watchers:
         if not watching:
             del self._watching_runs[run]
 
-    def _of_run_of(self, job: Job) -> Sequence[Watcher]:
+    def _watching_run_of(self, job: Job) -> Sequence[Watcher]:
         if not self._watching_runs or job.batch is None:
             return ()
         return tuple(self._watching_runs.get(RunKey(job.key.owner, job.batch.id), ()))
@@ -95,13 +95,13 @@ class Watchers:
 
     def stuck(self, job: Job) -> None:
         """Notify the watchers of a job at once that some of its processes cannot be ended, or its end not recorded."""
-        for watcher in [*self._watching.get(job.key, ()), *self._of_run_of(job)] if job.attempt.phase in END_AWAITED else ():
+        for watcher in [*self._watching.get(job.key, ()), *self._watching_run_of(job)] if job.attempt.phase in END_AWAITED else ():
             _guard(watcher.stuck, job)
             _guard(watcher.flush)
 
     def finished(self, job: Job) -> None:
         """Notify the watchers of a job that it has its outcome; nothing more follows."""
-        for watcher in (*self._watching.pop(job.key, ()), *self._of_run_of(job)):
+        for watcher in (*self._watching.pop(job.key, ()), *self._watching_run_of(job)):
             self._touched[watcher] = None
             _guard(watcher.finished, job)
 

@@ -125,7 +125,7 @@ class Exchange:
         elif reply.HasField("window"):
             if self.pushes is None:
                 raise Refused(Code.INTERNAL, "the worker asked for bytes that it was not offered")
-            self.pushes.let(reply.window.reached, reply.window.limit)
+            self.pushes.allow(reply.window.reached, reply.window.limit)
             news = True
         else:
             # A repeated start is acknowledged again, which the caller knows already.

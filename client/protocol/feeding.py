@@ -55,7 +55,7 @@ class Feeding:
         self._limit = 0
         self._is_last_sent = False
 
-    def let(self, reached: int, limit: int) -> None:
+    def allow(self, reached: int, limit: int) -> None:
         """Note that the worker has all bytes before `reached`, and takes those before `limit`.
 
         Raises `Refused(INTERNAL)` if it has more than were sent, or less than it had.

@@ -42,7 +42,7 @@ class Uploading:
         self._limit = 0
         self._pending.clear()
 
-    def let(self, reached: int, limit: int) -> None:
+    def allow(self, reached: int, limit: int) -> None:
         """Note that the worker has all bytes before `reached`, and takes those before `limit`."""
         # Another client may send the same content, and be further.
         if not self._limit or reached > self.position:

@@ -233,7 +233,7 @@ class Jobs:
         if needed > self._most_descriptors and self._running:
             raise CannotStart(OWN_FAILURE, f"{len(self._running)} jobs are running, and there are no file descriptors for more")
         feed: Ends | None = None
-        fed = -1
+        stdin_pipe = -1
         logs: list[int] = []
         pipes: list[Pipe] = []
         try:
@@ -245,10 +245,10 @@ class Jobs:
             for name in STREAMS:
                 logs.append(os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE))  # noqa: PERF401 -- as above
             if file.feed:
-                feed, fed = create()
+                feed, stdin_pipe = create()
             mark = self.mark(handle)
             box = self._services.boxes.take(mark)
-            leader = self._spawn(file, mark, intent, box, pipes, feed, fed)
+            leader = self._spawn(file, mark, intent, box, pipes, feed, stdin_pipe)
         except BaseException:
             for fd in (*logs, *(pipe.read_end for pipe in pipes), *(feed or ())):
                 os.close(fd)
@@ -256,8 +256,8 @@ class Jobs:
         finally:
             for pipe in pipes:
                 pipe.give_away()
-            if fed >= 0:
-                os.close(fed)
+            if stdin_pipe >= 0:
+                os.close(stdin_pipe)
         if fault_points.ARMED:
             fault_points.reach("after-fork-before-record")
         started_at_us, folder = self._rename(intent, leader.pid)
@@ -266,14 +266,14 @@ class Jobs:
         input_ = Input(self._services, handle, folder, feed) if feed is not None else None
         return Job(self._services, file, folder, started_at_us, leader, box, streams=streams, quota=quota, on_end=self.ended, input_=input_)
 
-    def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, pipes: list[Pipe], feed: Ends | None, fed: int) -> Child:
+    def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, pipes: list[Pipe], feed: Ends | None, stdin_pipe: int) -> Child:
         self._services.line.deposit(file.handle, tuple(pipe.read_end for pipe in pipes))
         if feed is not None:
             self._services.line.deposit_feed(file.handle, feed)
         if fault_points.ARMED:
             fault_points.reach("after-intent-before-fork")
         try:
-            pid = self._spawner.spawn(file, mark, intent, pipes, box, fed)
+            pid = self._spawner.spawn(file, mark, intent, pipes, box, stdin_pipe)
             box.lead(pid)
             return _watch(pid)
         except BaseException:

@@ -89,16 +89,18 @@ class Spawner:
         self._ignored = [number for number in DEFAULT_SIGNALS if signal.getsignal(number) in {signal.SIG_IGN, None}]
         self._environment = _base_environment()
 
-    def spawn(self, job: JobFile, mark: int, folder: str, pipes: Sequence[Pipe], box: Box, fed: int = -1) -> int:
+    def spawn(self, job: JobFile, mark: int, folder: str, pipes: Sequence[Pipe], box: Box, stdin_pipe: int = -1) -> int:
         """Start the job's leader with `pipes` as its stdout and stderr, and return its pid. Raises `CannotStart`.
 
-        `fed` is its stdin, if that is a pipe too.
+        `stdin_pipe` is the read end that is its stdin; -1: that is its file, or /dev/null.
         """
         environment = {**self._environment, **dict(job.environment)}
         environment["JOBWIRE_JOB_ID"] = _uuid(job.handle)
         if job.job_folder:
             environment["JOBWIRE_JOB_DIR"] = job.job_folder
-        stdin = os.open(f"{folder}/stdin", os.O_RDONLY | os.O_CLOEXEC) if job.has_stdin else self._null if fed < 0 else fed
+        stdin = self._null if stdin_pipe < 0 else stdin_pipe
+        if job.has_stdin:
+            stdin = os.open(f"{folder}/stdin", os.O_RDONLY | os.O_CLOEXEC)
         try:
             _enter_folder(_expanded(job.directory, environment["HOME"]))
             # A path is used unchanged: the kernel checks it anyway.

@@ -15,7 +15,7 @@ INPUT = bytes(range(256)) * 4
 def begun(reached: int = 0, limit: int = 100, most_bytes: int = 64) -> Feeding:
     feeding = Feeding()
     feeding.begin(most_bytes)
-    feeding.let(reached, limit)
+    feeding.allow(reached, limit)
     return feeding
 
 
@@ -28,7 +28,7 @@ def test_nothing_is_read_before_the_worker_lets() -> None:
     assert feeding.room == 0
     feeding.begin(64)
     assert (feeding.room, feeding.next()) == (0, None)
-    feeding.let(0, 100)
+    feeding.allow(0, 100)
     assert feeding.room == 64
 
 
@@ -53,11 +53,11 @@ def test_after_a_lost_connection_it_goes_on_where_the_worker_is() -> None:
     assert len(sent(feeding)) == 2
     feeding.begin(64)
     assert feeding.next() is None
-    feeding.let(4, 100)
+    feeding.allow(4, 100)
     assert sent(feeding) == [Piece(4, b"ef", last=True)]
     # The end had arrived already.
     feeding.begin(64)
-    feeding.let(6, 100)
+    feeding.allow(6, 100)
     assert sent(feeding) == [Piece(6, b"", last=True)]
 
 
@@ -65,10 +65,10 @@ def test_a_worker_that_is_elsewhere_is_refused() -> None:
     feeding = begun()
     feeding.add(b"abc")
     with pytest.raises(Refused, match="has 4 bytes"):
-        feeding.let(4, 100)
-    feeding.let(3, 100)
+        feeding.allow(4, 100)
+    feeding.allow(3, 100)
     with pytest.raises(Refused, match="has 2 bytes"):
-        feeding.let(2, 100)
+        feeding.allow(2, 100)
 
 
 class Worker:
@@ -94,10 +94,10 @@ def test_every_byte_arrives_once_and_little_is_kept(steps: list[tuple[str, int]]
         if what == "lose" or not is_begun:
             feeding.begin(64)
             is_begun = True
-            feeding.let(len(worker.got), worker.limit) if worker.limit > len(worker.got) else None
+            feeding.allow(len(worker.got), worker.limit) if worker.limit > len(worker.got) else None
         elif what == "let":
             worker.limit = max(worker.limit, len(worker.got) + count)
-            feeding.let(len(worker.got), worker.limit)
+            feeding.allow(len(worker.got), worker.limit)
         elif what == "read" and feeding.room:
             size = min(count, feeding.room)
             assert size <= 64
