@@ -21,8 +21,7 @@ def one_job(client: Client, name: str) -> Job:
 
     Raises Refused if there is no such job.
     """
-    _check(name)
-    return client.job(name, pick=Pick.NEWEST)
+    return client.job(checked(name), pick=Pick.NEWEST)
 
 
 def only_job(client: Client, name: str) -> Job:
@@ -30,8 +29,7 @@ def only_job(client: Client, name: str) -> Job:
 
     Raises Refused if there is no such job, or several.
     """
-    _check(name)
-    return client.job(name)
+    return client.job(checked(name))
 
 
 def one_job_info(client: Client, name: str) -> JobInfo:
@@ -39,8 +37,7 @@ def one_job_info(client: Client, name: str) -> JobInfo:
 
     Raises Refused as `one_job` does.
     """
-    _check(name)
-    return client.info(name, pick=Pick.NEWEST)
+    return client.info(checked(name), pick=Pick.NEWEST)
 
 
 def one_unfinished_job(client: Client, name: str) -> Job:
@@ -48,9 +45,8 @@ def one_unfinished_job(client: Client, name: str) -> Job:
 
     Raises Refused if there is no such job, or several.
     """
-    _check(name)
     try:
-        return client.job(name, pick=Pick.ALIVE)
+        return client.job(checked(name), pick=Pick.ALIVE)
     except Refused as refused:
         if refused.reason is not Reason.AMBIGUOUS or "names" in client.hello().features:
             raise
@@ -127,9 +123,8 @@ def _jobs_of_runs(client: Client, run: Run) -> Iterator[JobInfo]:
 
 def batch_named(typed: str) -> str | bytes:
     """Return a run id, or else the name of a batch."""
-    _check(typed)
     try:
-        return parse_id(typed)
+        return parse_id(checked(typed))
     except ValueError:
         return typed
 
@@ -139,22 +134,18 @@ def checked(typed: str) -> str:
 
     Raises Refused(INVALID_ARGUMENT).
     """
-    _check(typed)
-    return typed
-
-
-def _check(typed: str) -> None:
     # Checked here, because text that is not UTF-8 cannot even be sent.
     try:
         parse_typed(typed)
     except ValueError as error:
         raise Refused(Code.INVALID_ARGUMENT, str(error)) from None
+    return typed
 
 
 def run_instead(client: Client, name: str, refused: Refused, *, longest: int = 0, failures: int = 0, tail_lines: int = 0) -> Run:
-    """Return the run that a name means which is that of no job, as `find_run` does.
+    """Return the run that a name means, as `find_run` does. `refused` is the refusal of a job of this name.
 
-    Raises `refused`, which says so, if there is no such run either.
+    Raises `refused` if there is no such run either, or if it says something else than that there is no such job.
     """
     if refused.code is not Code.NOT_FOUND:
         raise refused

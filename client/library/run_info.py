@@ -27,8 +27,9 @@ class FailedJob(NamedTuple):
 class RunInfo:
     """A run of a batch at one moment: how many of its jobs wait, run (or are being stopped), and ended; without those that were forgotten.
 
-    `ok` counts those that exited with 0 and whose output is complete. Times are in microseconds UTC: when the first job was queued, and
-    when the last one ended, which is 0 while one waits or runs. `longest`: jobs that ran longest. `failures`: failed jobs, oldest first.
+    `ok` counts those that exited with 0 and whose input and output are complete. Times are in microseconds UTC: when the first job was
+    queued, and when the last one ended, which is 0 while one waits or runs. `longest`: jobs that ran longest. `failures`: failed jobs,
+    oldest first.
     """
 
     batch: BatchInfo
