@@ -35,6 +35,8 @@ WAITING_BUFFER_BYTES = 32 * 1024
 HANDSHAKE_BUFFER_BYTES = 8 * 1024
 # What the kernel begins with, tcp(7), before it adapts the size to the connection.
 _BUFFER_BYTES = 64 * 1024
+# The largest window there is (RFC 7323): the size of the buffer alone decides.
+_NO_CLAMP_BYTES = 1 << 30
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 # No client has a reason to send this much before its handshake may begin: its greeting and first command take 264 bytes (RFC 23, RFC 26).
 HELD_BYTES = 32 * 1024
@@ -96,6 +98,9 @@ def speed_up(descriptor: int, cookie: bytes) -> None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
             # Setting a size also fixes it: the kernel adapts it to the connection only after this.
             connection.setsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK, _SIZE_CHOSEN_BY_KERNEL)
+            # With the first segments of another shape, Linux (6.6 and later) limited the window to what fitted into the small buffer, and
+            # would raise that only after more has arrived in a round trip than such a window lets through.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, _NO_CLAMP_BYTES)
 
 
 def shut_down(descriptor: int, cookie: bytes) -> None:

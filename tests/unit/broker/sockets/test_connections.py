@@ -7,6 +7,8 @@ import os
 import resource
 import select
 import socket
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -322,6 +324,27 @@ def test_however_fast_it_is_read_a_slow_connection_gets_little_in() -> None:
         slow_down(ours.fileno(), cookie_of(ours.fileno()), HANDSHAKE_BUFFER_BYTES)
         speed_up(ours.fileno(), cookie_of(ours.fileno()))
         assert pushed(ours, theirs, 100) > 2_000_000
+
+
+@needs_unfixed_buffers
+def test_a_connection_that_filled_its_small_buffer_is_as_fast_as_any_other_one_after_it() -> None:
+    first, then = 200_000, 4 * 1024 * 1024
+    with pair() as (ours, theirs):
+        ours.settimeout(60)
+        slow_down(ours.fileno(), cookie_of(ours.fileno()), HANDSHAKE_BUFFER_BYTES)
+        theirs.sendall(bytes(first))
+        read = 0
+        while read < first:
+            read += len(ours.recv(8192))
+        speed_up(ours.fileno(), cookie_of(ours.fileno()))
+        sender = threading.Thread(target=theirs.sendall, args=(bytes(then),))
+        before = time.monotonic()
+        sender.start()
+        while read < first + then:
+            read += len(ours.recv(8192))
+        sender.join()
+        # With a window as small as its buffer was, it takes a fifth of a second for each 16 KiB.
+        assert time.monotonic() - before < then / 16_384 / 5 / 2
 
 
 def test_a_greeting_and_a_first_command_in_single_bytes_are_held_back_in_a_small_buffer_too() -> None:
