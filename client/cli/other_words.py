@@ -81,7 +81,7 @@ _AS_USER = "jobs as another user are not available yet: they run as the user who
 
 OF_A_JOB = {
     "-d": "jobwire submit returns at once",
-    "-i": "a job has no terminal; --stdin - passes standard input on",
+    "-i": "jobwire run passes standard input on without it, except that of a terminal",
     "-J": "it is called --name",
     "-N": _NODES,
     "-c": _PROCESSORS,

@@ -1,0 +1,29 @@
+"""What a person reads who runs a job again whose standard input came as a stream."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from daemons import Worker
+from home import Home
+
+
+@pytest.fixture
+def home(worker: Worker, tmp_path: Path) -> Home:
+    made = Home(tmp_path / "home", tmp_path / "bytecode", "admin")
+    made.use(worker, worker.admin)
+    return made
+
+
+def test_a_rerun_without_the_input_says_what_to_type(home: Home) -> None:
+    home.jobwire("run", "-n", "fed", "--", "cat", stdin=b"once\n")
+    refused = home.jobwire("rerun", "fed", status=1)
+    assert b"came as a stream, which was not kept; run its command again with that input: jobwire run -- COMMAND < FILE" in refused.stderr
+    assert len(home.records("list", "-a")) == 1
+
+
+def test_the_i_of_docker_is_not_needed(home: Home) -> None:
+    refused = home.jobwire("run", "-i", "--", "cat", stdin=b"line\n", status=2)
+    assert b"no such option: -i; jobwire run passes standard input on without it" in refused.stderr
+    assert home.jobwire("run", "--", "cat", stdin=b"line\n").stdout == b"line\n"
