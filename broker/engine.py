@@ -14,6 +14,7 @@ from ..schemas.job import Outcome
 from ..schemas.naming import AttemptKey, JobKey
 from ..schemas.refusal import Refused
 from ..schemas.spec import JobSpec
+from ..schemas.terminal import TerminalSize
 from .depot import Depot
 
 StreamName = Literal["stdout", "stderr"]
@@ -158,6 +159,22 @@ class Inlet(Protocol):
         ...
 
 
+class Terminal(Protocol):
+    """The terminal of a running job, for one who types there. Others may do so at the same time."""
+
+    def type(self, data: bytes) -> int:
+        """Type bytes and return how many of them; `advance` says when more can be typed. 0 until the first `advance`."""
+        ...
+
+    def resize(self, size: TerminalSize) -> None:
+        """Give it this size; does nothing before the first `advance`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
 class Engine(Protocol):
     """What a desk needs from whatever runs its jobs."""
 
@@ -220,4 +237,8 @@ class Engine(Protocol):
 
         The first token that is used for a job is the only one that can be used for it.
         """
+        ...
+
+    def terminal(self, key: AttemptKey, feeder: Feeder) -> Terminal:
+        """Return the terminal of a running job that has one; the feeder is told when it can be typed at."""
         ...

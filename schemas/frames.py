@@ -36,6 +36,8 @@ LARGEST_CHUNK = 256 * 1024
 # The bytes of one push, and how many bytes of a job's input may be under way or wait for the job.
 LARGEST_PUSH = 256 * 1024
 LARGEST_FEED_WINDOW = 4 * 1024 * 1024
+# How much may be typed at a terminal before the job has taken it.
+LARGEST_TYPED = 64 * 1024
 TOKEN_BYTES = 16
 LARGEST_RANGE = 1024 * 1024
 MOST_TAIL_LINES = 1000

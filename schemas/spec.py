@@ -14,6 +14,7 @@ from .brought_files import LONGEST_PATH, BroughtFile
 from .generated import job_pb2
 from .naming import name_problem
 from .refusal import Code, Reason, Refused
+from .terminal import TerminalSize, check_size
 from .text.sizes import format_limit
 
 # Linux: a single argument or environment string is at most MAX_ARG_STRLEN, 32 pages; see execve(2).
@@ -51,6 +52,8 @@ class JobSpec:
     linger: bool = False
     # Standard input arrives as a stream, while the job runs.
     feed: bool = False
+    # It runs on a pseudo-terminal, which has this size at first; its output is all in stdout, its input arrives as it is typed.
+    terminal: TerminalSize | None = None
     files: tuple[BroughtFile, ...] = ()
     # What is wanted of the job's folder at the end; empty: all of it.
     outputs: tuple[bytes, ...] = ()
@@ -97,6 +100,10 @@ def _check_input(spec: JobSpec) -> None:
         raise _refuse(f"the standard input has {len(spec.stdin)} bytes, the limit is {LARGEST_STDIN}")
     if spec.feed and spec.stdin is not None:
         raise _refuse("a job has a standard input in its spec, or one that is fed as a stream, not both")
+    if spec.terminal is not None:
+        check_size(spec.terminal)
+        if spec.feed or spec.stdin is not None:
+            raise _refuse("the standard input of a job on a terminal is what is typed there, and cannot be given otherwise")
 
 
 def in_home(directory: bytes) -> bool:
@@ -171,9 +178,9 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901 -- one step for each field
     for field, number in ((7, spec.time_limit_ms), (8, spec.stop_signal), (9, spec.grace_ms), (10, spec.output_limit_bytes)):
         if number is not None:
             put(field, b"%d" % number)
-    for field, is_set in ((11, spec.linger), (12, spec.feed)):
-        if is_set:
-            put(field)
+    for field, said in ((11, () if spec.linger else None), (12, () if spec.feed else None), (13, spec.terminal)):
+        if said is not None:
+            put(field, *(b"%d" % number for number in said))
     for field, parts in brought_files.digest_parts(spec.files, spec.outputs):
         put(field, *parts)
     return hashlib.blake2b(b"".join(pieces), digest_size=16).digest()
@@ -208,6 +215,7 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         feed=message.feed,
         files=tuple(map(brought_files.from_wire, message.files)),
         outputs=tuple(message.outputs),
+        terminal=TerminalSize(message.terminal.rows, message.terminal.columns) if message.HasField("terminal") else None,
     )
 
 
@@ -225,6 +233,7 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         linger=spec.linger,
         feed=spec.feed,
         outputs=spec.outputs,
+        terminal=job_pb2.Terminal(rows=spec.terminal.rows, columns=spec.terminal.columns) if spec.terminal is not None else None,
     )
     message.files.extend(map(brought_files.to_wire, spec.files))
     for name, value in spec.environment:

@@ -1,16 +1,19 @@
-"""feed: the standard input of a job that arrives as a stream; push: the bytes of a feed or a put."""
+"""feed, push and resize: standard input that arrives as a stream, and what is typed at a terminal; push also has the bytes of a put."""
 
 from __future__ import annotations
 
-from ...keys.rights import Right, demand
+from ...keys.rights import Right, demand, may
 from ...schemas.frames import TOKEN_BYTES
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey, format_id
-from ...schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.terminal import TerminalSize
+from ..desk.job import Job
 from ..engine import Engine
 from ..store.queries import Lookup
 from ..streams.feed_stream import FeedStream, fed_by_another
 from ..streams.put_stream import PutStream
+from ..streams.typing_stream import TypingStream
 from ..streams.watchers import Watchers
 from .call import Call
 from .job_keys import read_key
@@ -20,10 +23,13 @@ Feeders = dict[JobKey, FeedStream]
 
 
 def feed(call: Call, lookup: Lookup, watchers: Watchers, engine: Engine, feeders: Feeders) -> None:
-    """Let the owner of a job feed it, from when it has started."""
+    """Let the owner of a job feed it, from when it has started; or let somebody type at its terminal."""
     request = call.request.feed
     key = read_key(request.key, call.member)
     job = lookup.visible_job(key, call.member)
+    if job.spec.terminal is not None:
+        _type(call, job, watchers, engine)
+        return
     demand(call.member, Right.SUBMIT, key.owner)
     if len(request.token) != TOKEN_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"the token of a feeder has {TOKEN_BYTES} bytes, not {len(request.token)}")
@@ -66,5 +72,35 @@ def push(call: Call) -> None:
     """Take bytes for a running feed or put; those for one that has ended are dropped, because they were under way."""
     request: request_pb2.Push = call.request.push
     stream = call.peer.streams.get(request.request_id)
-    if isinstance(stream, FeedStream | PutStream):
+    if isinstance(stream, FeedStream | PutStream | TypingStream):
         stream.push(request, call.bulk)
+
+
+def resize(call: Call) -> None:
+    """Give a terminal the size of the sender's; does nothing if the sender does not type there any more."""
+    request: request_pb2.Resize = call.request.resize
+    stream = call.peer.streams.get(request.request_id)
+    if isinstance(stream, TypingStream):
+        stream.resize(TerminalSize(request.rows, request.columns))
+
+
+def _type(call: Call, job: Job, watchers: Watchers, engine: Engine) -> None:
+    if not may(call.member, Right.STOP, job.key.owner):
+        message = f"{call.member.name} has the role {call.member.role}, which may watch the terminal of this job, but not type there"
+        raise Refused(Code.PERMISSION_DENIED, message, "attach with --read-only", reason=Reason.ROLE)
+    call.demand_stream()
+
+    def ended() -> None:
+        call.stream_ended()
+        watchers.unwatch(job, stream)
+
+    stream = TypingStream(
+        call.request.id,
+        engine,
+        send=call.send,
+        refuse=call.refuse,
+        expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "typed more than it was let"),
+        ended=ended,
+    )
+    call.open_stream(stream)
+    watchers.watch(job, stream)

@@ -29,6 +29,7 @@ FEATURES = (
     "selection",
     "feed",
     "files",
+    "terminal",
 )
 
 

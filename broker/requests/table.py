@@ -18,7 +18,7 @@ from ..store.store import Store
 from ..streams.news import News
 from ..streams.watchers import Watchers
 from .dispatch import Handler
-from .feed import Feeders, feed, push
+from .feed import Feeders, feed, push, resize
 from .files import fetch, put
 from .forget import forget
 from .hello import Introduction, hello, status
@@ -77,4 +77,5 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "resume": lambda call: resume(call, desk, lookup),
         "feed": lambda call: feed(call, lookup, watchers, engine, feeders),
         "push": push,
+        "resize": resize,
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import signal
 import time
+from typing import NoReturn
 
 from ...schemas.generated import request_pb2
 from ...schemas.job import OutcomeKind, State
@@ -38,12 +39,14 @@ _STOPPING = 2
 class Attendance:
     """One acknowledged job, attended until it has ended and all its output is written; its input is fed meanwhile, if there is a feeder."""
 
-    def __init__(self, client: Client, job: Job, feeder: Feeder | None = None) -> None:
+    def __init__(self, client: Client, job: Job, feeder: Feeder | None = None, *, leaves_on_hangup: bool = False) -> None:
+        """`leaves_on_hangup`: SIGHUP, and output that nobody reads any more, end the command and not the job."""
         self._client = client
         self._job = job
         self._key = key_to_wire(job.key)
         # None: nothing is to be sent any more.
         self._feeder = feeder
+        self._leaves_on_hangup = leaves_on_hangup
         self._interrupts = 0
         self._is_stopping = False
         # The exit status if the output cannot be written any more.
@@ -58,16 +61,18 @@ class Attendance:
 
         `signals` None: only watch. Then it raises ReaderGone and CannotWrite, and KeyboardInterrupt.
         """
-        outlets = [Outlet(STDOUT), Outlet(STDERR)]
-        readers = Readers([outlet.fd for outlet in outlets])
+        copies = self._copies()
+        readers = Readers([copy.outlet.fd for copy in copies])
         try:
-            copies = [Copy(self._job.stdout, outlets[0]), Copy(self._job.stderr, outlets[1])]
             self._copy(copies, readers, signals)
         finally:
             readers.close()
-            for outlet in outlets:
-                outlet.close()
+            for copy in copies:
+                copy.outlet.close()
         return self._ended() if self._unwritable is None else self._unwritable
+
+    def _copies(self) -> list[Copy]:
+        return [Copy(self._job.stdout, Outlet(STDOUT)), Copy(self._job.stderr, Outlet(STDERR))]
 
     def _copy(self, copies: list[Copy], readers: Readers, signals: Signals | None) -> None:
         while self._job.exit_status is None or not all(copy.is_done for copy in copies):
@@ -79,6 +84,8 @@ class Attendance:
             except ReaderGone:
                 if signals is None:
                     raise
+                if self._leaves_on_hangup:
+                    self._leave(signal.SIGHUP)
                 self._give_up(copies, exit_status.READER_GONE)
             except CannotWrite as error:
                 if signals is None:
@@ -110,8 +117,13 @@ class Attendance:
             self._feeder = None
             let_go()
 
+    def _wake_fds(self) -> list[int]:
+        """Return what else is readable when there is something to do."""
+        return []
+
     def _step(self, copies: list[Copy], readers: Readers, wake_fds: list[int]) -> None:
         until = self._tell_at
+        wake_fds += self._wake_fds()
         if self._feeder is not None:
             until, more = self._feeder.waited_on(until)
             wake_fds += more
@@ -121,6 +133,11 @@ class Attendance:
             # Nothing is written any more, so readers do not matter.
             self._client.pump(until, wake_fds)
 
+    def _leave(self, number: int) -> NoReturn:
+        name = short_id(self._job.key.id)
+        say(f"job {name} continues; jobwire logs -f {name} shows its output")
+        raise exit_status.Ending(128 + number)
+
     def _give_up(self, copies: list[Copy], status: int) -> None:
         self._unwritable = status
         for copy in copies:
@@ -128,6 +145,8 @@ class Attendance:
         self._stop()
 
     def _heed(self, number: int) -> None:
+        if number == signal.SIGHUP and self._leaves_on_hangup:
+            self._leave(number)
         if number == signal.SIGQUIT:
             self._pass_on(signal.SIGQUIT)
             return

@@ -12,6 +12,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "jobwire run -- make test",
         "jobwire run --script build.sh --put src --get out.tar",
         "jobwire run -C /srv/data -e LANG=C -t 10m -- sh -c 'sort words | uniq -c'",
+        "jobwire run -it -- bash",
     ),
     "jobwire submit": (
         "jobwire submit -n nightly -t 2h -- ./nightly.sh",
@@ -28,6 +29,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire get": ("jobwire get last", "jobwire get nightly report.txt:/tmp/report.txt"),
     "jobwire status": ("jobwire status", "jobwire --context lab status --json"),
     "jobwire logs": ("jobwire logs -f nightly", "jobwire logs --stderr --tail 20 last"),
+    "jobwire attach": ("jobwire attach last", "jobwire attach --read-only nightly"),
     "jobwire wait": ("jobwire wait nightly", "jobwire wait --any --timeout 10m one two"),
     "jobwire events": ("jobwire events --job nightly", "jobwire events --from start --json"),
     "jobwire stop": ("jobwire stop nightly", "jobwire stop --signal INT --grace 1m nightly"),

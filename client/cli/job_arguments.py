@@ -69,7 +69,10 @@ def job_spec(command: list[str] | None, wishes: Wishes, context: str) -> JobSpec
     """
     typed = _as_typed(wishes)
     if not command and not typed.script:
-        raise BadInput("missing argument 'COMMAND [ARG]...', or --script FILE; see --help")
+        # -t means a terminal elsewhere.
+        is_mistaken = typed.time_limit is not None and not any(map(str.isdigit, str(typed.time_limit)))
+        hint = "-t is the time limit; for a terminal, use --tty or -it" if is_mistaken else "see --help"
+        raise BadInput(f"missing argument 'COMMAND [ARG]...', or --script FILE; {hint}")
     spec = _valid(command or [], typed, context)
     if note := note_of(variables_of(typed).withheld):
         say(note)
@@ -99,6 +102,9 @@ def _valid(command: list[str], typed: Wishes, context: str) -> JobSpec:
         return spec_from(map(as_typed, command), typed, surroundings(context))
     except Misunderstood as problem:
         flag = flags.get(problem.key, "")
+        if problem.key == "time_limit" and typed.time_limit is not None and not any(map(str.isdigit, str(typed.time_limit))):
+            # -t means a terminal elsewhere.
+            raise BadInput(f"{flag}: {problem}; for a terminal, use --tty or -it") from None
         raise BadInput(f"{flag}: {problem}" if flag else str(problem)) from None
 
 

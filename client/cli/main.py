@@ -55,6 +55,7 @@ VERBS = {
     "show": Verb("show", "show", "Show the details of jobs, including why one is waiting or failed."),
     "logs": Verb("logs", "logs", "Print the output of a job, byte for byte."),
     "get": Verb("get", "get", "Fetch files and folders from the folder of a job."),
+    "attach": Verb("attach", "attach", "Go to the terminal of a running job."),
     "status": Verb("status.command", "status", "Show how the worker in use is, and who you are there."),
     "wait": Verb("wait", "wait", "Wait until jobs have ended."),
     "events": Verb("events", "events", "Show events of jobs as they happen."),

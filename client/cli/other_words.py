@@ -12,7 +12,6 @@ _DROP_ALL = "jobwire forget --all-ended drops jobs that have ended"
 # The words of other tools for what jobwire does, or does not do yet.
 COMMANDS = {
     "jobwire add": "it is called jobwire submit",
-    "jobwire attach": "it is not available yet; jobwire logs -f follows the output of a job",
     "jobwire bg": "jobwire submit runs a command in the background",
     "jobwire cancel": "it is called jobwire stop",
     "jobwire clean": _DROP_ALL,
@@ -81,7 +80,7 @@ _AS_USER = "jobs as another user are not available yet: they run as the user who
 
 OF_A_JOB = {
     "-d": "jobwire submit returns at once",
-    "-i": "jobwire run passes standard input on without it, except that of a terminal",
+    "-i": "standard input is passed on anyway; for a terminal use --tty or -it",
     "-J": "it is called --name",
     "-N": _NODES,
     "-c": _PROCESSORS,

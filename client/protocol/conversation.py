@@ -25,8 +25,10 @@ from ...schemas.frames import PROTOCOL_VERSION, SIGNED_VERBS, read_reply, refusa
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import in_home
+from ...schemas.terminal import TerminalSize
 from .advice import advised
 from .exchange import Chunk, Exchange, Item
+from .keystrokes import Keystrokes
 
 __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "greeting"]
 
@@ -99,6 +101,12 @@ class Conversation:
         """Add bytes to what an exchange sends, at most as many as it has room for; of the input of a job, none at all are its end."""
         if exchange.pushes is not None:
             exchange.pushes.add(data)
+            self._push(exchange)
+
+    def resize(self, exchange: Exchange, size: TerminalSize) -> None:
+        """Give the terminal at which an exchange types this size."""
+        if isinstance(exchange.feeding, Keystrokes):
+            exchange.feeding.resize(size)
             self._push(exchange)
 
     def forget(self, exchange: Exchange) -> None:
@@ -230,6 +238,7 @@ class Conversation:
             self._end(exchange, refused)
         else:
             self._in_flight[number] = exchange
+            self._push(exchange)
 
     def _frame(self, exchange: Exchange, number: int) -> bytes:
         hello = self.hello
@@ -256,6 +265,9 @@ class Conversation:
     def _push(self, exchange: Exchange) -> None:
         if exchange.pushes is None or exchange.number not in self._in_flight or exchange.ended:
             return
+        while isinstance(exchange.feeding, Keystrokes) and (size := exchange.feeding.next_size()) is not None:
+            resize = request_pb2.Resize(request_id=exchange.number, rows=size.rows, columns=size.columns)
+            self._write(request_pb2.Request(id=self._next_number(), resize=resize))
         while (piece := exchange.pushes.next()) is not None:
             push = request_pb2.Push(request_id=exchange.number, start=piece.start, last=piece.last)
             self._write(request_pb2.Request(id=self._next_number(), push=push), piece.data)
@@ -292,14 +304,17 @@ def _check_features(request: request_pb2.Request, hello: request_pb2.HelloReply)
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and knows no runs of batches as such", "upgrade the worker")
     if "files" not in hello.features:
         _refuse_files(request, hello)
-    has_home, has_rerun, has_feed = (feature in hello.features for feature in ("home", "rerun", "feed"))
-    if has_home and has_rerun and has_feed:
+    has_home, has_rerun, has_feed, has_terminal = (feature in hello.features for feature in ("home", "rerun", "feed", "terminal"))
+    if has_home and has_rerun and has_feed and has_terminal:
         return
     for index, job in enumerate(request.start.jobs):
         if not has_feed and (job.spec.feed or job.feed):
             what = f"this worker ({hello.software}) is older and cannot take the standard input of a job as a stream"
             next_step = "upgrade the worker; or give a file of at most 1 MiB with --stdin, or none with --no-stdin"
             raise Refused(Code.UNIMPLEMENTED, what, next_step, index, Reason.UNKNOWN_FIELD)
+        if not has_terminal and job.spec.HasField("terminal"):
+            what = f"this worker ({hello.software}) is older and cannot run a job on a terminal"
+            raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or leave --tty out", index, Reason.UNKNOWN_FIELD)
         if not has_home and in_home(job.spec.directory):
             what = "this worker is older and does not know ~ in a working folder"
             raise Refused(Code.UNIMPLEMENTED, what, "write the absolute path, or upgrade the worker", job_index=index)

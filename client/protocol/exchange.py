@@ -13,6 +13,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from .feeding import Feeding
 from .flow_control import WINDOW_BYTES, ByteWindow, MessageWindow
+from .keystrokes import Keystrokes
 from .uploading import Uploading
 
 
@@ -68,7 +69,10 @@ class Exchange:
         self._messages = MessageWindow() if reports else None
         self._waits = self.verb == "query_run" and request.query_run.until_ended
         # What is sent after the request, if that is a `feed`.
-        self.feeding = Feeding() if self.verb == "feed" else None
+        self.feeding: Feeding | Keystrokes | None = None
+        if self.verb == "feed":
+            # Who types at a terminal needs no token.
+            self.feeding = Feeding() if request.feed.token else Keystrokes()
         # The same of a `put`.
         self.uploading = Uploading(request.put.size) if self.verb == "put" else None
 
@@ -78,7 +82,7 @@ class Exchange:
         return self._bytes is not None or self._messages is not None or self._waits or self.pushes is not None
 
     @property
-    def pushes(self) -> Feeding | Uploading | None:
+    def pushes(self) -> Feeding | Keystrokes | Uploading | None:
         """What is sent after the request."""
         return self.feeding or self.uploading
 

@@ -26,6 +26,7 @@ from ...keys.identity import Identity
 from ...keys.sockets import Context, new_context
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
+from ...schemas.terminal import TerminalSize
 from ..protocol.conversation import Exchange, Item, greeting
 from ..protocol.subscription import Subscription
 from .signal_guard import SignalGuard
@@ -103,6 +104,12 @@ class Connection:
         """Send bytes of a job's standard input, at most as many as `exchange.feeding` has room for; none are its end. Never waits."""
         with self._enter():
             self._traffic.feed(exchange, data)
+            self._traffic.flush()
+
+    def resize(self, exchange: Exchange, size: TerminalSize) -> None:
+        """Give the terminal at which an exchange types this size. Never waits."""
+        with self._enter():
+            self._traffic.resize(exchange, size)
             self._traffic.flush()
 
     def next(self, exchange: Exchange, deadline: float | None = None) -> Item | None:

@@ -19,6 +19,7 @@ from ...keys.identity import Identity
 from ...keys.sockets import Context, Socket, readable
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
+from ...schemas.terminal import TerminalSize
 from ..protocol.conversation import Conversation, Exchange, Greeted, Happened, Item
 from ..protocol.subscription import Subscription
 from .event_socket import EventSocket, locate
@@ -73,6 +74,10 @@ class Traffic:
     def feed(self, exchange: Exchange, data: bytes) -> None:
         """Add bytes to the input that an exchange feeds; none at all are its end."""
         self.conversation.feed(exchange, data)
+
+    def resize(self, exchange: Exchange, size: TerminalSize) -> None:
+        """Give the terminal at which an exchange types this size."""
+        self.conversation.resize(exchange, size)
 
     def forget(self, exchange: Exchange) -> None:
         """Stop an exchange; a stream is cancelled at the worker."""

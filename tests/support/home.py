@@ -135,9 +135,20 @@ class Terminal:
                 raise AssertionError(f"ended before {text!r}: {self.screen!r}") from None
         self._seen = at + len(text)
 
+    @property
+    def master(self) -> int:
+        """Return the other side of the terminal."""
+        return self._master
+
     def type(self, text: bytes) -> None:
         """Type."""
         os.write(self._master, text)
+
+    def type_all(self, text: bytes) -> None:
+        """Type more than a terminal holds."""
+        while text:
+            select.select([], [self._master], [], SECONDS)
+            text = text[os.write(self._master, text[:4096]) :]
 
     def hang_up(self) -> None:
         """Close the terminal, as a lost ssh connection does."""

@@ -11,10 +11,11 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ...broker.engine import Expected, Fact, Feeder, Inlet, Launch, LogPart, LogReader, Run, StreamName
+from ...broker.engine import Expected, Fact, Feeder, Inlet, Launch, LogPart, LogReader, Run, StreamName, Terminal
 from ...schemas import fault_points
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
+from ...schemas.spec import JobSpec
 from ..depot.depot import LocalDepot
 from ..keeper import process
 from ..state import folders, layout
@@ -29,6 +30,7 @@ from .intents import Intents
 from .recovery import Recovery
 from .settled import Settled
 from .supervisor_line import Link, Message
+from .terminals import Terminals
 from .unanswered import Unanswered
 
 _log = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ class LocalEngine:
         self._loop.add_reader(self._growth.fileno(), self._growth.drain)
         self._unanswered = Unanswered(self._logs)
         self._inlets = Inlets(self._say)
+        self._terminals = Terminals(self._loop, self._say)
         self._settled = Settled(self._loop, self._say)
         self._reconnecting: asyncio.Task[None] | None = None
         self.supervisor_pid = 0
@@ -85,8 +88,9 @@ class LocalEngine:
         self._making_way: asyncio.Future[None] | None = None
         # Whether the supervisor answers signals.
         self._answers = False
-        # Whether it can feed jobs.
+        # Whether it can feed jobs, and whether it can give them a terminal.
         self._feeds = False
+        self._has_terminals = False
 
     @property
     def slots(self) -> int:
@@ -120,6 +124,7 @@ class LocalEngine:
         self._depot.close()
         self._intents.close()
         self._inlets.close()
+        self._terminals.close()
         self._settled.say_now()
         self._hang_up()
         if self._reconnecting is not None:
@@ -152,12 +157,15 @@ class LocalEngine:
 
     def start(self, launches: Sequence[Launch]) -> None:
         """Fill the folders of jobs that have one, write the intents, and tell the supervisor."""
-        unfed = [] if self._feeds else [launch for launch in launches if launch.spec.feed]
-        if unfed:
-            why = "the supervisor on this worker's machine is older and cannot feed a job: it is replaced when no job is running"
-            self._loop.call_soon(self._recovery.tell, [could_not_start(launch, why) for launch in unfed])
-        startable = [launch for launch in launches if launch not in unfed] if unfed else launches
+        refused = [launch for launch in launches if not self._can_start(launch.spec)]
+        if refused:
+            why = "the supervisor on this worker's machine is older and cannot start such a job: it is replaced when no job is running"
+            self._loop.call_soon(self._recovery.tell, [could_not_start(launch, why) for launch in refused])
+        startable = [launch for launch in launches if launch not in refused] if refused else launches
         self._intents.write(self._depot.workplaces.prepare(startable))
+
+    def _can_start(self, spec: JobSpec) -> bool:
+        return (self._feeds or not spec.feed) and (self._has_terminals or spec.terminal is None)
 
     def _start_written(self, launches: Sequence[Launch]) -> None:
         words = self._unanswered.start(launches)
@@ -221,6 +229,10 @@ class LocalEngine:
         """Return the standard input of a job that is fed."""
         return self._inlets.open(key, token, feeder)
 
+    def terminal(self, key: AttemptKey, feeder: Feeder) -> Terminal:
+        """Return the terminal of a job that has one."""
+        return self._terminals.open(key, feeder)
+
     # The line.
 
     def _connect(self) -> None:
@@ -272,11 +284,11 @@ class LocalEngine:
         if self._recovery.awaits_answer:
             # The line broke during a recovery, which is answered on the new line.
             self._recovery.ask_again()
-            self._say(self._inlets.again())
+            self._say(self._inlets.again() + self._terminals.again())
             return
         self._hear(await self._recovery.find_out(self._unanswered.running()))
         self._say(self._unanswered.again())
-        self._say(self._inlets.again())
+        self._say(self._inlets.again() + self._terminals.again())
 
     def _take(self, messages: list[Message]) -> None:
         facts: list[Fact] = []
@@ -289,6 +301,9 @@ class LocalEngine:
                         facts = []
                 case ToWorker.FEED | ToWorker.FEED_REFUSED | ToWorker.FEED_OVER | ToWorker.GIVEN:
                     self._inlets.hear(message)
+                    self._terminals.hear(message)
+                case ToWorker.TERMINAL:
+                    self._terminals.hear(message)
                 case ToWorker.SIGNALLED:
                     self._unanswered.signalled(message)
                 case ToWorker.STUCK:
@@ -317,6 +332,7 @@ class LocalEngine:
         self.cgroups, self.handover = message["cgroups"], message.get("handover", 0)
         self._answers = message.get("answers", False)
         self._feeds = message.get("feeds", False)
+        self._has_terminals = message.get("terminals", False)
         self._on_hello()
 
 

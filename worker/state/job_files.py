@@ -53,6 +53,8 @@ class JobFile(NamedTuple):
     rerun_of: JobKey | None = None
     # Its standard input arrives as a stream.
     feed: bool = False
+    # Rows and columns of its terminal at first; None: it has none.
+    terminal: tuple[int, int] | None = None
 
 
 class OutcomeFile(NamedTuple):
@@ -111,6 +113,7 @@ def write_folder(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey |
         "output_limit_bytes": spec.output_limit_bytes,
         "linger": spec.linger,
         "feed": spec.feed,
+        "terminal": spec.terminal,
         "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
         "rerun_of": None if rerun_of is None else {"owner": rerun_of.owner.hex(), "id": rerun_of.id.hex()},
     }
@@ -150,6 +153,7 @@ def read_job(folder: str) -> JobFile:
             left_open=tuple(fields.get("left_open", ())),
             rerun_of=_key_of(fields.get("rerun_of")),
             feed=fields.get("feed", False),
+            terminal=_terminal_of(fields),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}/job is damaged: {error!r}") from None
@@ -170,6 +174,13 @@ def _key_of(field: dict[str, str] | None) -> JobKey | None:
     if (len(key.owner), len(key.id)) != (_OWNER_BYTES, ID_BYTES):
         raise ValueError(f"rerun_of {field!r:.100}")
     return key
+
+
+def _terminal_of(fields: dict[str, Any]) -> tuple[int, int] | None:
+    if fields.get("terminal") is None:
+        return None
+    rows, columns = map(int, fields["terminal"])
+    return rows, columns
 
 
 _OUTCOME_TEXTS = ("kind", "sentence", "stdout_problem", "stderr_problem", "stdin_problem")

@@ -34,6 +34,7 @@ from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.naming import AttemptKey, FolderName, JobKey, format_time, parse_folder
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec
+from ...schemas.terminal import TerminalSize
 from ..engine.facts import outcome_of
 from ..wire.words import Kind
 from . import folders, job_files, layout, small_files
@@ -224,6 +225,7 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
             BroughtFile(to_bytes(path), bytes.fromhex(digest), size, FileKind(kind), mode) for path, digest, size, kind, mode in job.files
         ),
         outputs=tuple(map(to_bytes, job.outputs)),
+        terminal=TerminalSize(*job.terminal) if job.terminal is not None else None,
     )
 
 

@@ -64,6 +64,11 @@ def feed_refused(handle: str) -> str:
     return to_json({FACT: ToWorker.FEED_REFUSED, "job": handle})
 
 
+def terminal(handle: str) -> str:
+    """Return the fact that a job has a terminal; the descriptor of its master comes with it."""
+    return to_json({FACT: ToWorker.TERMINAL, "job": handle})
+
+
 def given(handle: str) -> str:
     """Return the fact that a job took more of its input."""
     return to_json({FACT: ToWorker.GIVEN, "job": handle})

@@ -118,6 +118,8 @@ class Supervisor:
                 self._jobs.end(handle, _number(wish["signal"], 1, _LARGEST_SIGNAL), _number(wish["grace_ms"], 0, sys.maxsize))
             case ToSupervisor.FEED:
                 self._jobs.attach(handle, str(wish["token"]))
+            case ToSupervisor.TERMINAL:
+                self._jobs.show_terminal(handle)
             case ToSupervisor.FED:
                 self._jobs.move_input(handle)
             case ToSupervisor.UNFED:
@@ -143,6 +145,7 @@ class Supervisor:
                 # Whether `signal` is answered.
                 answers=True,
                 feeds=True,
+                terminals=True,
             )
         )
 

@@ -50,6 +50,8 @@ class ToSupervisor:
     RECOVER = "recover"
     # folders: a list of names; adopt the jobs of these log folders, which were removed and created again.
     ADOPT = "adopt"
+    # job: send the terminal of a running job. Answered by TERMINAL or FEED_OVER. Only if `terminals` of the fact HELLO is true.
+    TERMINAL = "terminal"
     # Exit as soon as nothing is left, without waiting a minute for another worker.
     RETIRE = "retire"
     # Exit for a supervisor of the version on the disk. Only if `handover` of the fact HELLO is not 0.
@@ -60,7 +62,8 @@ class ToWorker:
     """The facts of the supervisor, under `fact`."""
 
     # version, pid, keeper_pid (0: the keeper is gone), cgroups, handover (the version of the keeper's handover, 0: none),
-    # answers (whether signals are answered; missing in earlier versions), feeds (whether jobs can be fed; likewise).
+    # answers (whether signals are answered; missing in earlier versions), feeds (whether jobs can be fed; likewise),
+    # terminals (whether jobs can have a terminal; likewise).
     HELLO = "hello"
     # job, pid, started_at_us; only if set: paused, waits (see WAITS), stuck (the `why` of STUCK).
     STARTED = "started"
@@ -83,6 +86,8 @@ class ToWorker:
     FEED_REFUSED = "feed_refused"
     # job: the position of that file has moved on.
     GIVEN = "given"
+    # job: with the descriptor of the master of its terminal, in a datagram of its own.
+    TERMINAL = "terminal"
     # job, why: it gets no more; `why` is empty if it has got everything.
     FEED_OVER = "feed_over"
     # The answer to RECOVER is complete.
@@ -104,7 +109,9 @@ class Kind:
 class ToKeeper:
     """The words from the supervisor to the keeper, with the arguments in capitals."""
 
-    # HANDLE: with the two read ends of a job that is forked next; the last line of its datagram. Without descriptors: a job that has ended.
+    # HANDLE: with the two read ends of a job that is forked next, or the master of its terminal and one read end; the last line of its
+    # datagram.
+    # Without descriptors: a job that has ended.
     DEPOSIT = "deposit"
     # HANDLE: with the file in memory for the input of a deposited job, and the write end of its pipe; the last line of its datagram.
     FEED = "feed"

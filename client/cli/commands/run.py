@@ -13,9 +13,14 @@ from ...library.source import DescriptorSource
 from .. import exit_status
 from ..attendance import Attendance
 from ..chosen_context import client, context_name
+from ..exit_status import BadInput
 from ..fetched import fetch_all, understand
 from ..job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..path_advice import advise
+from ..session.keyboard import Keyboard
+from ..session.options import Keys, Tty, demand_no_input, demand_terminal, on_a_terminal, read_keys
+from ..session.own_terminal import OwnTerminal
+from ..session.session import SIGNALS, Session
 from ..submission import submitted, tell_repeated
 from ..terminal.own_input import own_input, unreadable
 from ..terminal.screen import say
@@ -31,6 +36,11 @@ def run(
     no_stdin: Annotated[
         bool, typer.Option("--no-stdin", help="Leave this command's standard input alone; that of the job is empty.")
     ] = False,
+    tty: Tty = False,
+    detach_keys: Keys = None,
+    detach_on_hangup: Annotated[
+        bool, typer.Option("--detach-on-hangup", help="Let the job continue if the terminal of this command is closed.")
+    ] = False,
     wishes: Wishes,
 ) -> None:
     """Run a command, show its output and exit with its status.
@@ -45,6 +55,9 @@ def run(
     A job with --script, --put or --get has a folder of its own, in which it runs, and which jobwire get reads later. What --get names is
     fetched when the job has ended: to DEST, or into the current directory.
 
+    With --tty the job runs on a terminal of the size of this one. All its output is standard output. To leave it running, type the detach
+    keys; jobwire attach returns to it. Its stop signal is SIGHUP unless --stop-signal is given.
+
     Exits with the job's status: 128+N for signal N, 124 if it exceeded its time limit, 126 or 127 if it could not be started, 125 if it did
     not get the whole of its standard input, or if it succeeded and something could not be fetched.
     """
@@ -52,6 +65,23 @@ def run(
     context = context_name(ctx)
     spec = job_spec(command, wishes, context)
     wanted = understand(list(wishes.get))
+    if tty:
+        keys = read_keys(detach_keys)
+        demand_no_input(wishes)
+        demand_terminal("--tty", "leave --tty out, and it is passed on as it comes")
+        with OwnTerminal() as own:
+            spec = on_a_terminal(spec, wishes, own.size())
+            with client(ctx) as connected:
+                job = submitted(connected, spec, identifier)
+                with Signals(SIGNALS) as signals:
+                    keyboard = Keyboard(connected.connection, job.key, own.fd, keys, redraws=job.record.is_repeated)
+                    status = Session(connected, job, keyboard, own, leaves_on_hangup=detach_on_hangup).attend(signals)
+                advise(spec, job, context)
+                if wanted and not fetch_all(connected, job.key, wanted):
+                    status = status or exit_status.OWN_FAILURE
+        raise exit_status.Ending(status)
+    if detach_keys is not None:
+        raise BadInput("--detach-keys leaves a terminal, which needs --tty")
     source = None if no_stdin or wishes.stdin is not None else _own_input()
     if isinstance(source, bytes):
         spec = replace(spec, stdin=source)
@@ -62,7 +92,7 @@ def run(
         tell_repeated(job)
         with Signals() as signals:
             feeder = Feeder(connected.connection, job.key, source) if spec.feed and isinstance(source, DescriptorSource) else None
-            status = Attendance(connected, job, feeder).attend(signals)
+            status = Attendance(connected, job, feeder, leaves_on_hangup=detach_on_hangup).attend(signals)
         advise(spec, job, context)
         if wanted and not fetch_all(connected, job.key, wanted):
             status = status or exit_status.OWN_FAILURE

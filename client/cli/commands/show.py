@@ -11,6 +11,7 @@ from ....schemas.refusal import Refused
 from ....schemas.text.sizes import format_limit, format_size
 from ...batch.octets import to_text
 from ...library.client import Client
+from ...library.known_jobs import StreamName
 from ...library.results import JobInfo
 from ..arguments import JobNames, Json
 from ..chosen_context import client
@@ -95,6 +96,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "input": "" if job.stdin_bytes is None else format_size(job.stdin_bytes),
         "files": ", ".join(f"{to_text(file.path) or '.'} ({format_size(file.size)})" for file in spec.files),
         "get": ", ".join(to_text(path) or "." for path in spec.outputs),
+        "terminal": "" if spec.terminal is None else f"{spec.terminal.rows} rows, {spec.terminal.columns} columns at first",
         "environment": " ".join(to_text(name + b"=" + value) for name, value in spec.environment),
         "labels": " ".join(f"{name}={value}" if value else name for name, value in spec.labels),
         "time limit": "" if spec.time_limit_ms is None else duration(spec.time_limit_ms * 1000),
@@ -113,11 +115,16 @@ def _describe(connected: Client, job: JobInfo) -> None:
     }
     _write_facts(facts)
     if job.outcome is not None and failed(job.outcome):
-        last = last_lines(connected.job_by_key(*job.key).tail("stderr", _LAST_LINES), _LAST_LINES)
+        last = last_lines(connected.job_by_key(*job.key).tail(_stream_of(job), _LAST_LINES), _LAST_LINES)
         if last:
-            write("  last lines of stderr:")
+            write(f"  last lines of {_stream_of(job)}:")
         for line in last:
             write(f"    {line}")
+
+
+def _stream_of(job: JobInfo) -> StreamName:
+    """Return where a job says why it failed: all output of one on a terminal is in stdout."""
+    return "stderr" if job.spec.terminal is None else "stdout"
 
 
 def _sentence(job: JobInfo) -> str:

@@ -25,6 +25,9 @@ COMMANDS: dict[str, Command] = {
     "jobwire run": Command("Run a command, show its output and exit with its status.", (
         ("--id", "UUID", "Id of the job: the same id never starts a second one."),
         ("--no-stdin", "", "Leave this command's standard input alone; that of the job is empty."),
+        ("-it --tty", "", "Run on a terminal, as bash, top or vim need it: keys go to the job, also Ctrl-C and Ctrl-Z."),
+        ("--detach-keys", "KEYS", "Keys that leave the terminal, such as ctrl-p,ctrl-q. Default: ^] three times within a second."),
+        ("--detach-on-hangup", "", "Let the job continue if the terminal of this command is closed."),
         ("-n --name", "NAME", "Name the job."),
         ("-C --dir", "DIR", "Run in this folder of the worker's machine; ~ is the home of the job."),
         ("-e --env", "K[=V]...", "Set a variable of the job's environment. K alone copies the value from this shell, and 'LC_*' all whose names match."),
@@ -127,6 +130,11 @@ COMMANDS: dict[str, Command] = {
     "jobwire get": Command("Fetch files and folders from the folder of a job.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB", "[PATH[:DEST]]..."), ends_options=False),
+    "jobwire attach": Command("Go to the terminal of a running job.", (
+        ("--read-only", "", "Only watch: nothing is typed, and the size is left alone."),
+        ("--detach-keys", "KEYS", "Keys that leave the terminal, such as ctrl-p,ctrl-q. Default: ^] three times within a second."),
+        ("-h --help", "", "Show this message and exit."),
+    ), ("JOB",), ends_options=False),
     "jobwire status": Command("Show how the worker in use is, and who you are there.", (
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),

@@ -3,8 +3,9 @@
 A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `dir`, `env`, `labels`, `owner` (public key),
 `owner_name`, `batch` ({`id`, `name`, `parallel`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null),
 `queued_at`, `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`, `stop_signal`,
-`stdin_bytes` (the size of its standard input, or null), `feed` (whether that came as a stream, which is not kept), `rerun_of` (the id of
-the job that it runs again, or null), `paused`, `waits_for` (why it waits, or null) and `outcome` (or null).
+`stdin_bytes` (the size of its standard input, or null), `feed` (whether that came as a stream, which is not kept), `terminal` ({`rows`,
+`columns`} at first, or null), `rerun_of` (the id of the job that it runs again, or null), `paused`, `waits_for` (why it waits, or null) and
+`outcome` (or null).
 
 An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, over_limit, lost), `exit_status` (as a shell reports it:
 128+N for signal N), `signal` (or null), `sentence`, `user_us`, `system_us`, `max_resident_bytes`, `stdout_bytes`, `stderr_bytes`,
@@ -64,6 +65,7 @@ def job_record(job: JobInfo) -> Record:
         "feed": job.spec.feed,
         "files": [{"path": to_text(file.path), "sha256": file.digest.hex(), "bytes": file.size} for file in job.spec.files],
         "get": [to_text(path).replace(":", r"\:") or "." for path in job.spec.outputs],
+        "terminal": job.spec.terminal._asdict() if job.spec.terminal is not None else None,
         "rerun_of": format_id(job.rerun_of.id) if job.rerun_of is not None else None,
         "paused": job.paused,
         "waits_for": job.waits_for or None,

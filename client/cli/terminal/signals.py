@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -14,16 +15,19 @@ _heard: list[int] = []
 
 
 class Signals:
-    """A context in which SIGINT, SIGQUIT, SIGTERM and SIGHUP are recorded. `fd` is readable when one came; `take` returns them.
+    """A context in which SIGINT, SIGQUIT, SIGTERM and SIGHUP are recorded, and `more`. `fd` is readable when one came; `take` returns them.
 
     Ignored signals stay ignored, as `nohup` and background jobs of a shell expect.
     """
+
+    def __init__(self, more: Sequence[int] = ()) -> None:
+        self._numbers = (*TAKEN, *more)
 
     def __enter__(self) -> Self:
         """Start to record signals."""
         self.fd, self._told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._wakeup = signal.set_wakeup_fd(self._told, warn_on_full_buffer=False)
-        self._handlers = {number: signal.signal(number, _noted) for number in TAKEN if signal.getsignal(number) != signal.SIG_IGN}
+        self._handlers = {number: signal.signal(number, _noted) for number in self._numbers if signal.getsignal(number) != signal.SIG_IGN}
         return self
 
     def take(self) -> bytes:

@@ -23,6 +23,7 @@ from ..jobs.leaders import Fostered
 from ..jobs.pipes import Pipes, name_of
 from ..jobs.registry import Jobs
 from ..jobs.reopening import reopen_streams
+from ..jobs.terminal import adopted as adopted_terminal
 from ..keeper_line import Deposited, Handover
 from ..loop import log_exception
 from ..services import Services
@@ -158,7 +159,7 @@ class Adoption:
         held = self._ended.held(file.handle) or self._claim(file.handle, folder)
         ends = held.ends if held is not None else ()
         if not ends:
-            ends = self._survivors.pipes(file.handle, folder, [*members, *box.pids()], leader)
+            ends = self._survivors.pipes(file, folder, [*members, *box.pids()], leader)
         if isinstance(leader, Fostered):
             self._awaited.append(pid)
         streams, quota = reopen_streams(file, folder, ends)
@@ -174,6 +175,7 @@ class Adoption:
             on_end=self._jobs.ended,
             paused=box.is_frozen(),
             input_=adopted_input(self._services, file.handle, folder, held.feed if held is not None else ()) if file.feed else None,
+            terminal=adopted_terminal(self._services.loop, ends) if file.terminal is not None else None,
         )
         self._found.append((job, age_seconds(stat.start_ticks) if stat else None))
         if fault_points.ARMED:

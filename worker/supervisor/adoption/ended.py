@@ -90,7 +90,11 @@ class EndedJobs:
             if gone:
                 drain(self._services.loop, self._services.lingering, handle, deposit.ends)
             else:
-                pump(self._services.loop, self._services.lingering, handle, folder, *reopen_streams(read_job(folder), folder, deposit.ends))
+                file = read_job(folder)
+                pump(self._services.loop, self._services.lingering, handle, folder, *reopen_streams(file, folder, deposit.ends))
+                if file.terminal is not None:
+                    # It ends with the job, and what was written to it is in the pipe or the log.
+                    os.close(deposit.ends[0])
         if gone:
             self._services.line.settled(handle)
             return

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 from ...state.folders import STREAMS
-from ...state.notes import note_problem, pipes_path, read_pipes, write_pipes
+from ...state.job_files import JobFile
+from ...state.notes import PipeName, note_problem, pipes_path, read_pipes, write_pipes
 from ..containment.containment import Box, NoBox
 from ..containment.processes import Stat, is_there, mark_of, read_stat
 from ..containment.sessions import Sessions
 from ..jobs.leaders import Fostered, Gone, Leader, Stranger
-from ..jobs.pipes import Pipes, has_pipe, riding_in
+from ..jobs.pipes import Found, Pipes, find_terminal, has_pipe, riding_in
 from ..jobs.spawn import RIDING_NUMBERS
 from ..services import Services
 from .traces import started_about
@@ -84,18 +85,25 @@ class Survivors:
         # It may have been started when cgroups could not be used.
         return Sessions(self._services.line.keeper).of_process(members[0], mark, members[0]) if members else NoBox()
 
-    def pipes(self, handle: str, folder: str, members: list[int], leader: Leader) -> tuple[int, ...]:
-        """Reopen the pipes of a job, note which output may be incomplete, and return the read ends."""
+    def pipes(self, file: JobFile, folder: str, members: list[int], leader: Leader) -> tuple[int, ...]:
+        """Reopen the pipes of a job, or its terminal with its pipe, note which output may be incomplete, and return the ends."""
         names = read_pipes(pipes_path(folder))
         if names is None and not self._keeper_tells:
             # They were noted in the folder that was removed.
             names = next(filter(None, (riding_in(pid, RIDING_NUMBERS) for pid in members)), None)
             if names is not None:
                 write_pipes(pipes_path(folder), names)
-        found = self._pipes.find(None if self._why_gone else names, members)
+        found = self._find(file, names, members)
         for stream, (_, problem) in zip(STREAMS, found, strict=True):
             if problem:
                 note_problem(folder, stream, leader.why_unknown if isinstance(leader, Gone) else problem)
         ends = tuple(end for end, _ in found)
-        self._services.line.deposit(handle, ends)
+        self._services.line.deposit(file.handle, ends)
         return ends
+
+    def _find(self, file: JobFile, names: tuple[PipeName, ...] | None, members: list[int]) -> tuple[Found, ...]:
+        if file.terminal is None:
+            return self._pipes.find(None if self._why_gone else names, members)
+        if self._why_gone or names is None:
+            members = []
+        return find_terminal(names or (PipeName(0, 0), PipeName(0, 0)), members)

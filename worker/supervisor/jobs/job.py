@@ -30,6 +30,7 @@ from .leaders import Leader, Use
 from .outcome import Course, compose
 from .output import Output
 from .pump import Quota, Stream
+from .terminal import Terminal
 
 _STUCK_SECONDS = 10
 
@@ -63,6 +64,7 @@ class Job:
         "_wait_status",
         "handle",
         "input",
+        "terminal",
     )
 
     def __init__(  # noqa: PLR0913 -- the parts of a process
@@ -79,11 +81,17 @@ class Job:
         on_end: Callable[[Job, str], None],
         paused: bool = False,
         input_: Input | None = None,
+        terminal: Terminal | None = None,
     ) -> None:
-        """Take ownership of leader, box, streams and input. `on_end` is called with the fact `ended` when none of its processes is left."""
+        """Take ownership of leader, box, streams, input and terminal.
+
+        `on_end` is called with the fact `ended` when none of its processes is left.
+        """
         self.handle = file.handle
         # None: it is not fed.
         self.input = input_
+        # None: it has none.
+        self.terminal = terminal
         self._services = services
         self._stop_signal = file.stop_signal
         self._grace_ms = file.grace_ms
@@ -93,7 +101,7 @@ class Job:
         self._started_at_us = started_at_us
         self._leader = leader
         self._box = box
-        self._output = Output(services, file.handle, folder, streams, quota, lambda: self._happen(Happening.OUTPUT_PASSED))
+        self._output = Output(services, file.handle, folder, streams, quota, lambda: self._happen(Happening.OUTPUT_PASSED), terminal)
         self._stage = Stage.RUNS
         self._drained = False
         # Since when nothing is left but output that is not in its logs yet; 0: there are processes.

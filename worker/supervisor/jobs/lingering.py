@@ -11,6 +11,7 @@ import os
 from ...state.notes import forget_lingering, note_lingering
 from ..keeper_line import KeeperLine
 from ..loop import Loop
+from .pipes import is_master
 from .pump import Pump, Quota, Stream
 
 
@@ -76,5 +77,11 @@ def pump(loop: Loop, lingering: Lingering, handle: str, folder: str, streams: li
 
 def drain(loop: Loop, lingering: Lingering, handle: str, ends: tuple[int, ...]) -> None:
     """Drop what is written to the pipes of a job without a folder; without a reader, the writer would wait forever."""
-    streams = [Stream("", end, os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)) for end in ends]
+    streams = []
+    for end in ends:
+        if is_master(end):
+            # Without its master, a terminal hangs up: nobody waits then.
+            os.close(end)
+        else:
+            streams.append(Stream("", end, os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)))
     pump(loop, lingering, handle, "", streams, Quota(0))

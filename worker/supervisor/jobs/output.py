@@ -8,15 +8,25 @@ from ...state.notes import mark_over_limit, note_problem
 from .. import facts
 from ..services import Services
 from .pump import Pump, Quota, Stream
+from .terminal import Terminal
+
+_MOST_FILLS = 16
 
 
 class Output:
     """Owns the pumps of stdout and stderr. `on_exceeded` is called when the quota is exceeded, unless the job has ended."""
 
-    __slots__ = ("_folder", "_handle", "_has_ended", "_on_exceeded", "_quota", "_services", "_stderr", "_stdout", "_waits")
+    __slots__ = ("_folder", "_handle", "_has_ended", "_on_exceeded", "_quota", "_services", "_stderr", "_stdout", "_terminal", "_waits")
 
     def __init__(
-        self, services: Services, handle: str, folder: str, streams: list[Stream], quota: Quota, on_exceeded: Callable[[], None]
+        self,
+        services: Services,
+        handle: str,
+        folder: str,
+        streams: list[Stream],
+        quota: Quota,
+        on_exceeded: Callable[[], None],
+        terminal: Terminal | None = None,
     ) -> None:
         self._services = services
         self._handle = handle
@@ -26,6 +36,8 @@ class Output:
         # Whether the worker was told that it waits for disk space.
         self._waits = False
         self._has_ended = False
+        # What fills the pipe of stdout; None: the job itself does.
+        self._terminal = terminal
         self._stdout, self._stderr = [Pump(services.loop, stream, quota, self) for stream in streams]
 
     @property
@@ -55,6 +67,8 @@ class Output:
         """Start to pump."""
         self._stdout.begin()
         self._stderr.begin()
+        if self._terminal is not None:
+            self._terminal.begin()
         if self.is_exceeded:
             # It was being ended for that when the earlier supervisor died.
             self.output_exceeded()
@@ -62,6 +76,13 @@ class Output:
     def drain(self) -> bool:
         """Move everything that is in the pipes now; return False if the disk is full and some of it is still there."""
         stdout = self._stdout.drain()
+        if self._terminal is not None:
+            # It may hold more than a pipe. An escaped process may write for ever.
+            for _ in range(_MOST_FILLS):
+                more = self._terminal.fill()
+                stdout = self._stdout.drain() and stdout
+                if not more or not stdout:
+                    break
         # Both, even if the first cannot be drained.
         return self._stderr.drain() and stdout
 
@@ -72,6 +93,10 @@ class Output:
     def linger(self) -> None:
         """Note that the job has ended: processes that still write are pumped until they close the pipes."""
         self._has_ended = True
+        if self._terminal is not None:
+            # As when a window is closed. Whoever has left the job finds no terminal any more.
+            self._terminal.close()
+            self._stdout.drain()
         self._services.lingering.take(self._handle, self._folder, is_open=self._is_open())
 
     def output_exceeded(self) -> None:

@@ -5,13 +5,16 @@ that poll it (`tail -f`), and lets them consume what was written. The job also i
 not use. So there is always a reader: if all daemons are killed at once, a write waits instead of causing SIGPIPE, and the next supervisor
 can reopen the pipe. A program that closes all inherited descriptors, as sudo does, loses this protection.
 
-A pipe is identified by device and inode, which are on disk before the fork. A job can change everything else about it.
+A pipe is identified by device and inode, which are on disk before the fork. A job can change everything else about it. Of a job on a
+terminal, the first of the two is the master of the terminal instead: see terminal.py.
 """
 
 # ruff: noqa: PTH101, PTH116, PTH208 -- pathlib is not light
 from __future__ import annotations
 
+import fcntl
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from stat import S_IMODE, S_IRUSR, S_ISFIFO
 from typing import NamedTuple
@@ -22,6 +25,14 @@ from ..containment.processes import all_pids, may_look_into, read_stat
 # An earlier version identified the pipes by their modes; its jobs may still be running.
 FORMER_MODES = (0o1600, 0o1700)
 _LOST_IN_IT = "output that was still in its pipe when supervisor and keeper were killed is lost"
+_LOST_TERMINAL = "supervisor and keeper were killed together, and its terminal cannot be reached any more"
+# In the name of a terminal, which is identified by its number.
+NO_DEVICE = 0
+# ioctl_tty(2); the module termios of this Python does not have it.
+_TIOCGPTN = 0x80045430
+_PTMX = os.makedev(5, 2)
+# The same number on every architecture.
+_PIDFD_GETFD = 438
 
 
 class Pipe:
@@ -100,8 +111,63 @@ def riding_in(pid: int, numbers: Sequence[int]) -> tuple[PipeName, ...] | None:
 
 
 def name_of(end: int) -> PipeName:
-    """Return the name of the pipe of a descriptor."""
-    return _name(os.fstat(end))
+    """Return the name of the pipe of a descriptor, or of the terminal whose master it is."""
+    stat = os.fstat(end)
+    if stat.st_rdev == _PTMX:
+        return PipeName(NO_DEVICE, int.from_bytes(fcntl.ioctl(end, _TIOCGPTN, bytes(4)), sys.byteorder))
+    return _name(stat)
+
+
+def is_master(end: int) -> bool:
+    """Return whether a descriptor is the master of a terminal."""
+    return os.fstat(end).st_rdev == _PTMX
+
+
+def find_terminal(names: tuple[PipeName, ...], members: list[int]) -> tuple[Found, Found]:
+    """Return the master of a job's terminal and the read end of its pipe, through its processes."""
+    terminal, pipe = names
+    number = f"tty-index:\t{terminal.inode}\n"
+    master = Found(hung_up(), _LOST_TERMINAL)
+    for path in _holdings(members):
+        if not _is_master(path, number):
+            continue
+        try:
+            found = copy_descriptor(*(int(part) for part in path.split("/")[2::2]))
+        except OSError as error:
+            master = master._replace(problem=f"{_LOST_TERMINAL} ({path}: {error.strerror})")
+            continue
+        os.close(master.end)
+        master = Found(found)
+        break
+    ends, _ = _search(_holdings(members), lambda stat: 0 if _name(stat) == pipe else None, 1)
+    return master, Found(ends[0]) if ends else Found(hung_up(), _LOST_IN_IT)
+
+
+def _is_master(path: str, number: str) -> bool:
+    try:
+        if os.stat(path).st_rdev != _PTMX:
+            return False
+        with open(path.replace("/fd/", "/fdinfo/")) as file:  # noqa: PTH123 -- as above
+            return number in file.read()
+    except OSError:
+        return False
+
+
+def copy_descriptor(pid: int, number: int) -> int:
+    """Return a duplicate of a descriptor of another process, see pidfd_getfd(2). Raises OSError."""
+    # Only where supervisor and keeper were killed together; this costs a megabyte.
+    import ctypes  # noqa: PLC0415 -- see above
+
+    pidfd = os.pidfd_open(pid)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        copied: int = libc.syscall(_PIDFD_GETFD, pidfd, number, 0)
+    finally:
+        os.close(pidfd)
+    if copied < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    # It is closed on exec already.
+    return copied
 
 
 def hung_up() -> int:

@@ -13,28 +13,28 @@ from ...keeper.light_process import say
 from ...state.folders import STREAMS, intent_path, remove_intent, run_path
 from ...state.found_folders import find_ended
 from ...state.job_files import JobFile, OutcomeFile, outcome_text, read_job, read_outcome, write_outcome
-from ...state.notes import pipes_path, write_pipes
 from ...state.small_files import DISK_FULL, FILE_MODE, RETRY_SECONDS
 from ...wire.words import Kind
 from .. import facts
 from ..containment.containment import Box
 from ..loop import Timer, log_exception
 from ..services import Services
-from .feed import Ends, create
 from .input import Input
 from .job import Job
 from .leaders import Child, Use
-from .pipes import Pipe
-from .pump import Quota, Stream
+from .plumbing import Plumbing
+from .pump import Quota
 from .spawn import CannotStart, Spawner, mark_for
+from .terminal import Terminal
 from .unclaimed import Unclaimed
 
 # For a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs a few more for a moment.
 _DESCRIPTORS_A_JOB = 7
 # For the input of a job that is fed: a file in memory, and a pipe.
 _DESCRIPTORS_A_FEED = 2
+# For the terminal of a job that has one: a slave, and the other end of its pipe.
+_DESCRIPTORS_A_TERMINAL = 2
 _DESCRIPTORS_IN_RESERVE = 64
-_NEW_LOG = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 
 class Jobs:
@@ -45,8 +45,9 @@ class Jobs:
         self._spawner = spawner
         self._state = state
         self._running: dict[str, Job] = {}
-        # Of running jobs that are fed.
+        # Of running jobs that are fed, or have a terminal.
         self._inputs: dict[str, Input] = {}
+        self._terminals: dict[str, Terminal] = {}
         # The facts of jobs that have ended and are not settled.
         self._ended: dict[str, str] = {}
         # Jobs that wait for disk space for their logs, with the timer of the next attempt.
@@ -102,6 +103,8 @@ class Jobs:
         self._running[job.handle] = job
         if job.input is not None:
             self._inputs[job.handle] = job.input
+        if job.terminal is not None:
+            self._terminals[job.handle] = job.terminal
         self._services.report(job.started_fact())
         job.begin(age_seconds)
 
@@ -114,6 +117,7 @@ class Jobs:
         """Record that a running job has ended, and report it."""
         del self._running[job.handle]
         self._inputs.pop(job.handle, None)
+        self._terminals.pop(job.handle, None)
         self.add_ended(job.handle, fact)
 
     def send(self, handle: str, number: int) -> None:
@@ -150,6 +154,13 @@ class Jobs:
             self._services.report(
                 facts.feed_over(handle, "the job is not running" if handle not in self._running else "the job is not fed")
             )
+
+    def show_terminal(self, handle: str) -> None:
+        """Give the worker the terminal of a job; a fact says so if it is not running, or has none."""
+        if handle in self._terminals and self._terminals[handle].is_open:
+            self._services.hand(facts.terminal(handle), self._terminals[handle].master)
+        else:
+            self._services.report(facts.feed_over(handle, "the terminal of the job cannot be reached"))
 
     def move_input(self, handle: str) -> None:
         """Give a job the input that has arrived."""
@@ -230,56 +241,51 @@ class Jobs:
         file = read_job(intent)
         needed = (len(self._running) + self._services.unfinished() + 1) * _DESCRIPTORS_A_JOB
         needed += (len(self._inputs) + file.feed) * _DESCRIPTORS_A_FEED
+        needed += (len(self._terminals) + (file.terminal is not None)) * _DESCRIPTORS_A_TERMINAL
         if needed > self._most_descriptors and self._running:
             raise CannotStart(OWN_FAILURE, f"{len(self._running)} jobs are running, and there are no file descriptors for more")
-        feed: Ends | None = None
-        stdin_pipe = -1
-        logs: list[int] = []
-        pipes: list[Pipe] = []
+        plumbing = Plumbing()
         try:
-            # One by one, so that whichever was opened is closed if a later one cannot be.
-            for _ in STREAMS:
-                pipes.append(Pipe())  # noqa: PERF401 -- see above
-            write_pipes(pipes_path(intent), [pipe.name for pipe in pipes])
-            # Once `stderr` exists, a fork may have happened, and the next supervisor must find out.
-            for name in STREAMS:
-                logs.append(os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE))  # noqa: PERF401 -- as above
-            if file.feed:
-                feed, stdin_pipe = create()
+            plumbing.open(self._services.loop, file, intent)
             mark = self.mark(handle)
             box = self._services.boxes.take(mark)
-            leader = self._spawn(file, mark, intent, box, pipes, feed, stdin_pipe)
+            leader = self._spawn(file, mark, intent, box, plumbing)
         except BaseException:
-            for fd in (*logs, *(pipe.read_end for pipe in pipes), *(feed or ())):
-                os.close(fd)
+            plumbing.close()
             raise
         finally:
-            for pipe in pipes:
-                pipe.give_away()
-            if stdin_pipe >= 0:
-                os.close(stdin_pipe)
+            plumbing.give_away()
         if fault_points.ARMED:
             fault_points.reach("after-fork-before-record")
         started_at_us, folder = self._rename(intent, leader.pid)
-        quota = Quota(file.output_limit_bytes)
-        streams = [Stream(name, pipe.read_end, log) for name, pipe, log in zip(STREAMS, pipes, logs, strict=True)]
-        input_ = Input(self._services, handle, folder, feed) if feed is not None else None
-        return Job(self._services, file, folder, started_at_us, leader, box, streams=streams, quota=quota, on_end=self.ended, input_=input_)
+        return Job(
+            self._services,
+            file,
+            folder,
+            started_at_us,
+            leader,
+            box,
+            streams=plumbing.streams(),
+            quota=Quota(file.output_limit_bytes),
+            on_end=self.ended,
+            input_=Input(self._services, handle, folder, plumbing.feed) if plumbing.feed is not None else None,
+            terminal=plumbing.terminal,
+        )
 
-    def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, pipes: list[Pipe], feed: Ends | None, stdin_pipe: int) -> Child:
-        self._services.line.deposit(file.handle, tuple(pipe.read_end for pipe in pipes))
-        if feed is not None:
-            self._services.line.deposit_feed(file.handle, feed)
+    def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, plumbing: Plumbing) -> Child:
+        self._services.line.deposit(file.handle, plumbing.ends)
+        if plumbing.feed is not None:
+            self._services.line.deposit_feed(file.handle, plumbing.feed)
         if fault_points.ARMED:
             fault_points.reach("after-intent-before-fork")
         try:
-            pid = self._spawner.spawn(file, mark, intent, pipes, box, stdin_pipe)
+            pid = self._spawner.spawn(file, mark, intent, plumbing.pipes, box, plumbing.fed, plumbing.on_terminal)
             box.lead(pid)
             return _watch(pid)
         except BaseException:
             box.release()
             self._services.line.drained(file.handle)
-            if feed is not None:
+            if plumbing.feed is not None:
                 self._services.line.fed(file.handle)
             raise
 

@@ -13,11 +13,17 @@ from ...state.folders import STREAMS
 from ...state.job_files import JobFile
 from ...state.notes import is_over_limit, read_problems
 from ...state.small_files import DISK_FULL, FILE_MODE
+from .pipes import hung_up
 from .pump import Quota, Stream
 
 
 def reopen_streams(file: JobFile, folder: str, ends: tuple[int, ...]) -> tuple[list[Stream], Quota]:
-    """Return the streams of stdout and stderr for these read ends, and the quota that is left. Raises OSError if the folder is gone."""
+    """Return the streams of stdout and stderr for these read ends, and the quota that is left. Raises OSError if the folder is gone.
+
+    Of a job on a terminal, the first end is the master, which is not needed for a stream: all output is in stdout.
+    """
+    if file.terminal is not None:
+        ends = (ends[1], hung_up())
     sizes = [_size_of(f"{folder}/{name}") for name in STREAMS]
     streams = []
     for end, name, size, problem in zip(ends, STREAMS, sizes, read_problems(folder), strict=True):

@@ -7,6 +7,7 @@ A job's environment, where later entries replace earlier ones:
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     HOME, USER, LOGNAME, SHELL   of the Unix user that it runs as
     LANG=C.UTF-8
+    TERM=xterm                   of a job on a terminal
     the job's own variables
     JOBWIRE_JOB_ID               its id, a UUID in text
     JOBWIRE_JOB_DIR              its own folder, if it has one
@@ -43,6 +44,8 @@ from .scripts import why_not_executed, why_not_here
 _MARK_BYTES = 7
 # Of a name in a sentence: a fact is one datagram (worker/wire/datagrams.py), and JSON makes seven characters of a byte that is not text.
 _MOST_SHOWN = 2000
+# What a terminal is said to be if the job's own variables do not say so.
+_USUAL_TERM = "xterm"
 # The descriptors of the read ends in the job; if its limit of descriptors is lower, the two highest that it allows.
 RIDING_NUMBERS = (250, 251)
 
@@ -89,12 +92,17 @@ class Spawner:
         self._ignored = [number for number in DEFAULT_SIGNALS if signal.getsignal(number) in {signal.SIG_IGN, None}]
         self._environment = _base_environment()
 
-    def spawn(self, job: JobFile, mark: int, folder: str, pipes: Sequence[Pipe], box: Box, stdin_pipe: int = -1) -> int:
+    def spawn(
+        self, job: JobFile, mark: int, folder: str, pipes: Sequence[Pipe], box: Box, stdin_pipe: int = -1, terminal: Sequence[int] = ()
+    ) -> int:
         """Start the job's leader with `pipes` as its stdout and stderr, and return its pid. Raises `CannotStart`.
 
-        `stdin_pipe` is the read end that is its stdin; -1: that is its file, or /dev/null.
+        `stdin_pipe` is the read end that is its stdin; -1: that is its file, or /dev/null. `terminal`:
+        instead of all these, a slave, its master, and the read end of a pipe.
         """
         environment = {**self._environment, **dict(job.environment)}
+        if terminal:
+            environment.setdefault("TERM", _USUAL_TERM)
         environment["JOBWIRE_JOB_ID"] = _uuid(job.handle)
         if job.job_folder:
             environment["JOBWIRE_JOB_DIR"] = job.job_folder
@@ -106,7 +114,7 @@ class Spawner:
             # A path is used unchanged: the kernel checks it anyway.
             program = job.argv[0] if "/" in job.argv[0] else find_program(job.argv[0], environment["PATH"])
             self._set_mark(mark)
-            sources = [stdin, *(pipe.write_end for pipe in pipes), *(pipe.read_end for pipe in pipes)]
+            sources = terminal or [stdin, *(pipe.write_end for pipe in pipes), *(pipe.read_end for pipe in pipes)]
             return self._run(program, job.argv, environment, sources, box)
         finally:
             self._set_mark(self._own_mark)
@@ -119,7 +127,7 @@ class Spawner:
         if self._most_mark == resource.RLIM_INFINITY:
             resource.setrlimit(resource.RLIMIT_RTTIME, (mark, self._most_mark))
 
-    def _run(self, program: str, argv: list[str], environment: dict[str, str], sources: list[int], box: Box) -> int:
+    def _run(self, program: str, argv: list[str], environment: dict[str, str], sources: Sequence[int], box: Box) -> int:
         box.enter()
         self._limit_files(self._files_limit)
         slots = self._fill_slots(sources) if max(sources) >= self._numbers[-2] else []
@@ -128,7 +136,7 @@ class Spawner:
                 program,
                 argv,
                 environment,
-                file_actions=[(os.POSIX_SPAWN_DUP2, *pair) for pair in zip(slots or sources, self._numbers, strict=True)],
+                file_actions=self._descriptors(slots or sources),
                 setsid=True,
                 setsigmask=(),
                 setsigdef=self._ignored,
@@ -153,9 +161,20 @@ class Spawner:
         if self._files_limit != self._most_files:
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, self._most_files))
 
-    def _fill_slots(self, sources: list[int]) -> list[int]:
+    def _descriptors(self, sources: Sequence[int]) -> list[tuple[int | str, ...]]:
+        """Return the file actions that give a process these, in the order of their numbers there."""
+        if len(sources) == len(self._numbers):
+            return [(os.POSIX_SPAWN_DUP2, *pair) for pair in zip(sources, self._numbers, strict=True)]
+        slave, *riding = sources
+        # Opened after setsid, it becomes the controlling terminal of the new session; see tty(4).
+        open_slave = (os.POSIX_SPAWN_OPEN, 0, f"/proc/self/fd/{slave}", os.O_RDWR, 0)
+        duplicates = [(0, 1), (0, 2), *zip(riding, self._numbers[-2:], strict=True)]
+        return [open_slave, *((os.POSIX_SPAWN_DUP2, *pair) for pair in duplicates)]
+
+    def _fill_slots(self, sources: Sequence[int]) -> list[int]:
         """Return low-numbered duplicates: glibc refuses numbers above the job's limit, and no dup2 may overwrite a later source."""
-        return [os.dup2(source, slot, inheritable=False) for source, slot in zip(sources, self._slots, strict=True)]
+        # There are fewer of a job on a terminal.
+        return [os.dup2(source, slot, inheritable=False) for source, slot in zip(sources, self._slots, strict=False)]
 
 
 def mark_for(state: str, handle: str) -> int:

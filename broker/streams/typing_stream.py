@@ -1,0 +1,136 @@
+"""One client that types at the terminal of a job: passes the bytes of its pushes on, and says how many of them have arrived there.
+
+Offsets count from the first byte of this stream. What the job has not taken yet waits here, at most a window, and is lost with this
+process: the client then says that it may not have been typed, because it must never be typed twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...schemas.frames import LARGEST_TYPED
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+from ...schemas.terminal import TerminalSize, check_size
+from ..desk.job import Job
+from ..engine import Engine, Terminal
+
+
+class TypingStream:
+    """Types at one terminal. `send(reply, bulk)` returns False if the peer is gone; `ended()` is called once at the end.
+
+    `expel(refused)` is called for bytes that nobody asked for.
+    """
+
+    def __init__(
+        self,
+        request_id: int,
+        engine: Engine,
+        *,
+        send: Callable[[request_pb2.Reply, bytes | None], bool],
+        refuse: Callable[[Refused], None],
+        expel: Callable[[Refused], None],
+        ended: Callable[[], None],
+    ) -> None:
+        self._request_id = request_id
+        self._engine = engine
+        self._send = send
+        self._refuse = refuse
+        self._expel = expel
+        self._ended = ended
+        self._terminal: Terminal | None = None
+        self._is_open = False
+        # The sizes that it has to get once it is open: two, if programs are to notice that it changes.
+        self._sizes: list[TerminalSize] = []
+        self._waiting = bytearray()
+        self._typed = 0
+        self._limit = 0
+        self._closed = False
+
+    def started(self, job: Job) -> None:
+        """Begin: the job has its terminal now."""
+        if not self._closed and self._terminal is None:
+            self._terminal = self._engine.terminal(job.attempt.key, self)
+
+    def finished(self, _job: Job) -> None:
+        """End: there is nobody to type to any more."""
+        self.over("the job has ended")
+
+    def stuck(self, job: Job) -> None:
+        """Do nothing: it may read all the same."""
+
+    def flush(self) -> None:
+        """Do nothing: nothing is collected."""
+
+    def grant(self, credit: request_pb2.Credit) -> None:
+        """Do nothing: what it sends is not counted."""
+
+    def push(self, push: request_pb2.Push, data: memoryview | None) -> None:
+        """Type the bytes of a push; those that have arrived already are ignored."""
+        if data is None:
+            self.refuse(Refused(Code.INVALID_ARGUMENT, "a push is followed by one frame with its bytes, and there was none"))
+            return
+        end = push.start + len(data)
+        if end > self._limit:
+            self._expel(Refused(Code.INVALID_ARGUMENT, f"bytes {push.start} to {end} were typed, but only {self._limit} were let"))
+            return
+        reached = self._typed + len(self._waiting)
+        if push.start > reached:
+            self.refuse(Refused(Code.INVALID_ARGUMENT, f"bytes {reached} to {push.start} of what was typed are missing"))
+            return
+        self._waiting += data[reached - push.start :]
+        self.advance()
+
+    def resize(self, size: TerminalSize) -> None:
+        """Give the terminal this size, now or when it is open."""
+        try:
+            check_size(size)
+        except Refused as refused:
+            self.refuse(refused)
+            return
+        if self._is_open and self._terminal is not None:
+            self._terminal.resize(size)
+        else:
+            self._sizes = [*self._sizes[-1:], size]
+
+    def advance(self) -> None:
+        """Type what waits, as far as the terminal takes it, and tell the client so."""
+        if self._closed or self._terminal is None:
+            return
+        if not self._is_open:
+            self._is_open = True
+            for size in self._sizes:
+                self._terminal.resize(size)
+        typed = self._terminal.type(bytes(self._waiting)) if self._waiting else 0
+        del self._waiting[:typed]
+        self._typed += typed
+        limit = self._typed + LARGEST_TYPED
+        if limit > self._limit:
+            self._limit = limit
+            window = request_pb2.Window(reached=self._typed, limit=limit)
+            if not self._send(request_pb2.Reply(request_id=self._request_id, window=window), None):
+                self.close()
+
+    def over(self, why: str) -> None:
+        """Tell the client that nothing more is typed, and why."""
+        if not self._closed:
+            end = request_pb2.FeedEnd(reached=self._typed, why=why)
+            self._send(request_pb2.Reply(request_id=self._request_id, last=True, feed_end=end), None)
+            self.close()
+
+    def taken(self) -> None:
+        """Do nothing: others may type too."""
+
+    def refuse(self, refused: Refused) -> None:
+        """End with a refusal."""
+        if not self._closed:
+            self._refuse(refused)
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the terminal."""
+        if not self._closed:
+            self._closed = True
+            if self._terminal is not None:
+                self._terminal.close()
+            self._ended()

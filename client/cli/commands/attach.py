@@ -1,0 +1,69 @@
+"""`jobwire attach`: sit at the terminal of a running job."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from typing import Annotated
+
+import typer
+
+from ....schemas.job import State
+from ....schemas.naming import short_id
+from ....schemas.refusal import Code, Refused
+from ...library.client import Client
+from ...library.job import Job
+from .. import exit_status
+from ..arguments import JobName
+from ..chosen_context import client
+from ..job_names import one_unfinished_job
+from ..session.detach_keys import DetachKeys
+from ..session.keyboard import Keyboard
+from ..session.options import Keys, demand_terminal, read_keys
+from ..session.own_terminal import OwnTerminal
+from ..session.session import SIGNALS, Session, replay_start
+from ..terminal.signals import Signals
+from ..terminal.streams import STDIN
+
+
+def attach(
+    ctx: typer.Context,
+    name: JobName,
+    *,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Only watch: nothing is typed, and the size is left alone.")] = False,
+    detach_keys: Keys = None,
+) -> None:
+    """Go to the terminal of a running job.
+
+    Shows the end of what was shown there, and has programs draw again. The terminal of the job gets the size of this one; if several are
+    attached, that of the last one that came or was resized. The detach keys leave it; the job continues, also if this command is ended.
+
+    Exits with the job's status if it ends meanwhile, and with 0 after the detach keys.
+    """
+    keys = read_keys(detach_keys)
+    if not read_only:
+        demand_terminal("attach", "with --read-only it only watches")
+    with client(ctx) as connected:
+        job = one_unfinished_job(connected, name)
+        _demand_terminal_of(job)
+        start = replay_start(job)
+        raise exit_status.Ending(_watch(connected, job, start) if read_only else _sit(connected, job, start, keys))
+
+
+def _demand_terminal_of(job: Job) -> None:
+    info, name = job.info(), short_id(job.key.id)
+    if info.spec.terminal is None:
+        raise Refused(Code.FAILED_PRECONDITION, f"job {name} does not run on a terminal", f"jobwire logs -f {name} shows its output")
+    if info.state is State.FINISHED:
+        raise Refused(Code.FAILED_PRECONDITION, f"job {name} has ended", f"jobwire logs {name} shows what was shown")
+
+
+def _watch(connected: Client, job: Job, start: int) -> int:
+    with OwnTerminal() if os.isatty(STDIN) else nullcontext() as own, Signals(SIGNALS) as signals:
+        return Session(connected, job, None, own, start=start, leaves=True).attend(signals)
+
+
+def _sit(connected: Client, job: Job, start: int, keys: DetachKeys) -> int:
+    with OwnTerminal() as own, Signals(SIGNALS) as signals:
+        keyboard = Keyboard(connected.connection, job.key, own.fd, keys, redraws=True)
+        return Session(connected, job, keyboard, own, start=start, leaves=True).attend(signals)

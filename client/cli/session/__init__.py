@@ -1,0 +1,1 @@
+"""This terminal and that of a job, connected."""

@@ -1,0 +1,102 @@
+"""What is typed here, for the terminal of a job."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from ....schemas.generated import request_pb2
+from ....schemas.naming import JobKey
+from ....schemas.refusal import Refused
+from ....schemas.terminal import TerminalSize
+from ....schemas.wire_codec import key_to_wire
+from ...protocol.exchange import Exchange
+from ...protocol.keystrokes import Keystrokes
+from ...sockets.connection import Connection
+from .detach_keys import DetachKeys, DetachWatch
+
+
+class Left(Exception):  # noqa: N818 -- a fact
+    """Raised when the keys to leave were typed, or when this terminal is gone."""
+
+    def __init__(self, *, hung_up: bool = False) -> None:
+        super().__init__()
+        self.hung_up = hung_up
+
+
+class Keyboard:
+    """Types at the terminal of one job what is typed at descriptor `fd`."""
+
+    def __init__(self, connection: Connection, key: JobKey, fd: int, detach_keys: DetachKeys, *, redraws: bool) -> None:
+        """`redraws`: have the programs of the job draw everything again."""
+        self._connection = connection
+        self._fd = fd
+        self._watch = DetachWatch(detach_keys)
+        self._exchange: Exchange = connection.ask(request_pb2.Request(feed=request_pb2.Feed(key=key_to_wire(key))))
+        connection.belongs_to(self._exchange, self)
+        if redraws:
+            self._keystrokes.redraw()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can be typed any more."""
+        return self._exchange.ended
+
+    @property
+    def refusal(self) -> Refused | None:
+        """Why nothing can be typed from here; None: it can, or could."""
+        return self._exchange.refusal
+
+    @property
+    def wake_fds(self) -> list[int]:
+        """What is readable when there may be something to `advance`."""
+        return [self._fd] if self._keystrokes.room > 0 else []
+
+    def advance(self) -> None:
+        """Send what was typed.
+
+        Raises Left.
+        """
+        room = self._keystrokes.room
+        if room <= 0 or not _is_readable(self._fd):
+            return
+        try:
+            typed = os.read(self._fd, room)
+        except BlockingIOError:
+            return
+        except OSError:
+            typed = b""
+        if not typed:
+            raise Left(hung_up=True)
+        passed, leaves = self._watch.take(typed, time.monotonic())
+        if passed:
+            self._connection.feed(self._exchange, passed)
+        if leaves:
+            raise Left
+
+    def resize(self, size: TerminalSize) -> None:
+        """Give the terminal of the job this size."""
+        self._connection.resize(self._exchange, size)
+
+    def take_lost(self) -> int:
+        """Return how many bytes were typed that may not have reached the job, since the last call."""
+        lost, self._keystrokes.lost = self._keystrokes.lost, 0
+        return lost
+
+    def close(self) -> None:
+        """Type nothing any more."""
+        self._connection.forget(self._exchange)
+
+    @property
+    def _keystrokes(self) -> Keystrokes:
+        keystrokes = self._exchange.feeding
+        if not isinstance(keystrokes, Keystrokes):
+            raise TypeError("this exchange does not type at a terminal")
+        return keystrokes
+
+
+def _is_readable(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))

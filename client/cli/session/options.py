@@ -1,0 +1,59 @@
+"""The options of a terminal, and the terminal that they need."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from ....schemas.spec import JobSpec
+from ....schemas.terminal import TerminalSize
+from ...batch.job_options import Wishes
+from ..exit_status import BadInput
+from ..terminal.streams import STDIN
+from .detach_keys import USUAL, DetachKeys, parse_detach_keys
+
+Tty = Annotated[
+    bool, typer.Option("--tty", "-it", help="Run on a terminal, as bash, top or vim need it: keys go to the job, also Ctrl-C and Ctrl-Z.")
+]
+Keys = Annotated[
+    str | None,
+    typer.Option("--detach-keys", metavar="KEYS", help=f"Keys that leave the terminal, such as ctrl-p,ctrl-q. Default: {USUAL}."),
+]
+
+
+def read_keys(typed: str | None) -> DetachKeys:
+    """Return the keys that leave a terminal.
+
+    Raises BadInput.
+    """
+    if typed is None:
+        return DetachKeys()
+    try:
+        return parse_detach_keys(typed)
+    except ValueError as error:
+        raise BadInput(f"--detach-keys: {error}") from None
+
+
+def demand_terminal(flag: str, instead: str) -> None:
+    """Raise BadInput unless somebody can type here."""
+    if not os.isatty(STDIN):
+        raise BadInput(f"{flag} needs a terminal, and the standard input of this command is none; {instead}")
+
+
+def demand_no_input(wishes: Wishes) -> None:
+    """Raise BadInput if a job on a terminal is to have another input."""
+    if wishes.stdin is not None:
+        raise BadInput("--tty and --stdin cannot be combined: the input of a job on a terminal is what is typed there")
+
+
+def on_a_terminal(spec: JobSpec, wishes: Wishes, size: TerminalSize) -> JobSpec:
+    """Return the spec of a job that runs on a terminal like this one."""
+    term = os.environb.get(b"TERM")
+    if term and not any(name == b"TERM" for name, _ in spec.environment):
+        spec = replace(spec, environment=(*spec.environment, (b"TERM", term)))
+    # As when a window is closed: shells ignore SIGTERM.
+    return replace(spec, terminal=size, stop_signal=spec.stop_signal if wishes.stop_signal is not None else signal.SIGHUP)

@@ -1,0 +1,179 @@
+"""Sit at the terminal of one job: show what it shows, type there what is typed here, until the job has ended or is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import NoReturn
+
+from ....schemas.job import State
+from ....schemas.naming import short_id
+from ...library.client import Client
+from ...library.job import Job
+from .. import exit_status
+from ..attendance import Attendance
+from ..terminal.copying import Copy
+from ..terminal.outlet import Outlet
+from ..terminal.screen import say
+from ..terminal.signals import Signals
+from ..terminal.streams import STDOUT, CannotWrite, ReaderGone, Readers
+from .keyboard import Keyboard, Left
+from .own_terminal import OwnTerminal
+from .screen_modes import ScreenModes
+
+# Besides those that are recorded for every job.
+SIGNALS = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
+# How much of what was shown before is shown again.
+_REPLAYED_BYTES = 64 * 1024
+_LINE_BYTES = 4096
+
+
+class _ScreenOutlet(Outlet):
+    """The standard output, and what was switched there."""
+
+    def __init__(self) -> None:
+        super().__init__(STDOUT)
+        self._modes = ScreenModes()
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Write as much as fits now and return the number of bytes.
+
+        Raises ReaderGone and CannotWrite.
+        """
+        count = super().write(data)
+        self._modes.see(bytes(data[:count]))
+        return count
+
+    def restore(self) -> None:
+        """Switch everything back, if somebody looks at it."""
+        if os.isatty(STDOUT) and (undo := self._modes.undone()):
+            try:
+                self.write(undo)
+            except (ReaderGone, CannotWrite):
+                return
+
+
+class Session(Attendance):
+    """One job on a terminal. `keyboard` None: only watch. With `leaves`, signals end this command and not the job."""
+
+    def __init__(
+        self,
+        client: Client,
+        job: Job,
+        keyboard: Keyboard | None,
+        own: OwnTerminal | None,
+        *,
+        start: int = 0,
+        leaves: bool = False,
+        leaves_on_hangup: bool = False,
+    ) -> None:
+        super().__init__(client, job, leaves_on_hangup=leaves_on_hangup or leaves)
+        self._keyboard = keyboard
+        self._own = own
+        self._start = start
+        self._leaves = leaves
+        if keyboard is not None and own is not None:
+            keyboard.resize(own.size())
+
+    def _copies(self) -> list[Copy]:
+        # Nothing is ever in its stderr.
+        return [Copy(self._job.output("stdout", self._start), _ScreenOutlet())]
+
+    def _copy(self, copies: list[Copy], readers: Readers, signals: Signals | None) -> None:
+        if self._keyboard is None:
+            self._enter()
+        try:
+            super()._copy(copies, readers, signals)
+        except Left as left:
+            self._restore(copies)
+            self._leave(signal.SIGHUP if left.hung_up else 0)
+        finally:
+            self._restore(copies)
+
+    def _restore(self, copies: list[Copy]) -> None:
+        for copy in copies:
+            if isinstance(copy.outlet, _ScreenOutlet):
+                copy.outlet.restore()
+        if self._own is not None:
+            self._own.leave()
+
+    def _feed(self) -> None:
+        keyboard = self._keyboard
+        if keyboard is None:
+            return
+        if lost := keyboard.take_lost():
+            say(f"the connection was lost; the last {lost} bytes that were typed may not have reached the job")
+        if keyboard.ended:
+            if keyboard.refusal is not None:
+                raise keyboard.refusal.anew()
+            self._keyboard = None
+            return
+        if self._own is not None and not self._own.is_raw and self._job.state not in (None, State.QUEUED):
+            # Until it has started, Ctrl-C cancels it.
+            self._enter()
+        if self._own is None or self._own.is_raw:
+            try:
+                keyboard.advance()
+            except Left as left:
+                if left.hung_up and not self._leaves_on_hangup:
+                    self._keyboard = None
+                    self._heed(signal.SIGHUP)
+                    return
+                raise
+
+    def _wake_fds(self) -> list[int]:
+        return self._keyboard.wake_fds if self._keyboard is not None and (self._own is None or self._own.is_raw) else []
+
+    def _heed(self, number: int) -> None:
+        if number == signal.SIGTSTP:
+            self._suspend()
+        elif number in (signal.SIGWINCH, signal.SIGCONT):
+            self._resume()
+        elif self._leaves and number != signal.SIGQUIT:
+            self._leave(number)
+        else:
+            super()._heed(number)
+
+    def _enter(self) -> None:
+        if self._own is not None:
+            self._own.enter(watches=self._keyboard is None)
+
+    def _suspend(self) -> None:
+        own = self._own
+        if own is not None and own.is_raw:
+            own.leave()
+            os.kill(os.getpid(), signal.SIGSTOP)
+            self._enter()
+        else:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _resume(self) -> None:
+        if self._own is not None:
+            if self._own.is_raw:
+                # Whoever continued this command may have changed the modes.
+                self._own.leave()
+                self._enter()
+            if self._keyboard is not None:
+                self._keyboard.resize(self._own.size())
+
+    def _leave(self, number: int) -> NoReturn:
+        if self._own is not None:
+            self._own.leave()
+        name = short_id(self._job.key.id)
+        say(f"left job {name}, which continues; return with: jobwire attach {name}")
+        raise exit_status.Ending(128 + number if number else exit_status.DONE)
+
+    def _ended(self) -> int:
+        if self._own is not None:
+            self._own.leave()
+        return super()._ended()
+
+
+def replay_start(job: Job) -> int:
+    """Return the byte of what was shown from where it is worth showing again: a whole line in its last 64 KiB."""
+    _, size = job.read_range("stdout", 0, 0)
+    start = max(0, size - _REPLAYED_BYTES)
+    if not start:
+        return 0
+    beginning, _ = job.read_range("stdout", start, _LINE_BYTES)
+    return start + beginning.find(b"\n") + 1

@@ -1,0 +1,140 @@
+"""Full-screen programs through `run --tty`, as a person sees them: under tmux, which draws what a terminal would show."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemons import wait_until
+from home import Home, command
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+
+class Tmux:
+    """One window of a tmux server of its own, with a shell in it."""
+
+    def __init__(self, home: Home, folder: Path) -> None:
+        self._socket = str(folder / "tmux")
+        self._env = home.env
+        # The name of the command is short, so that it is not wrapped.
+        (folder / "jw").write_text(f'#!/bin/sh\nexec "{command()[0]}" -P -m jobwire.client.cli.main "$@"\n')
+        (folder / "jw").chmod(0o755)
+        self.run("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "-c", str(folder), f"PATH={folder}:$PATH PS1='outer> ' sh")
+        self.until("outer>")
+
+    def run(self, *arguments: str) -> str:
+        ended = subprocess.run(
+            ["tmux", "-S", self._socket, *arguments], capture_output=True, text=True, env=self._env, timeout=60, check=True
+        )
+        return ended.stdout
+
+    def type(self, text: str, *keys: str) -> None:
+        self.run("send-keys", "-l", text)
+        if keys:
+            self.run("send-keys", *keys)
+
+    def keys(self, *keys: str) -> None:
+        self.run("send-keys", *keys)
+
+    def screen(self) -> list[str]:
+        """Return the lines of the screen, without spaces at their ends."""
+        return [line.rstrip() for line in self.run("capture-pane", "-p").splitlines()]
+
+    def until(self, text: str) -> list[str]:
+        """Wait until the screen shows a text."""
+        try:
+            wait_until(lambda: any(text in line for line in self.screen()), f"{text!r} is shown")
+        except AssertionError:
+            print(*self.screen(), sep="\n")
+            raise
+        return self.screen()
+
+    def until_back(self) -> None:
+        """Wait until the shell of the window asks for a command: what is typed before that may be for the job."""
+        wait_until(lambda: [line for line in self.screen() if line][-1:] == ["outer>"], "the prompt")
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.run("resize-window", "-x", str(columns), "-y", str(rows))
+
+
+@pytest.fixture
+def tmux(home: Home, tmp_path: Path) -> Iterator[Tmux]:
+    made = Tmux(home, tmp_path)
+    yield made
+    made.run("kill-server")
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
+
+
+@needs("vim")
+def test_vim_draws_is_left_and_returned_to(tmux: Tmux, tmp_path: Path) -> None:
+    tmux.type(f"jw run -it -C {tmp_path} vim -u NONE text", "Enter")
+    tmux.until("~")
+    tmux.type("ifirst line", "Enter")
+    tmux.type("second line", "Escape")
+    assert tmux.until("second line")[:2] == ["first line", "second line"]
+    tmux.keys("C-]", "C-]", "C-]")
+    screen = tmux.until("return with: jobwire attach")
+    # The screen of before, as vim itself would have left it.
+    assert "first line" not in screen
+    tmux.type("jw attach last", "Enter")
+    tmux.until("second line")
+    tmux.resize(60, 12)
+    wait_until(lambda: tmux.screen()[:3] == ["first line", "second line", "~"] and len(tmux.screen()) == 12, "vim has drawn again")
+    tmux.keys("Escape", "Escape")
+    tmux.type(":wq", "Enter")
+    tmux.until_back()
+    wait_until((tmp_path / "text").exists, "it is saved")
+    assert (tmp_path / "text").read_text() == "first line\nsecond line\n"
+    tmux.type("echo status $?; stty -a | grep -e -icanon; echo raw $?", "Enter")
+    tmux.until("raw 1")
+    tmux.until("status 0")
+
+
+@needs("top")
+def test_top_fits_a_narrow_terminal(tmux: Tmux) -> None:
+    tmux.type("jw run -it top", "Enter")
+    tmux.until("PID USER")
+    tmux.resize(20, 10)
+    wait_until(lambda: len(tmux.screen()) == 10 and tmux.screen()[0].startswith("top - "), "top has drawn again")
+    tmux.keys("q")
+    tmux.until_back()
+    tmux.resize(80, 24)
+    tmux.type("echo status $?", "Enter")
+    tmux.until("status 0")
+
+
+@needs("bash")
+def test_bash_edits_lines_and_controls_jobs(tmux: Tmux) -> None:
+    tmux.type("jw run -it bash --norc --noprofile", "Enter")
+    tmux.until("bash-")
+    tmux.type("echo on", "Left", "Left")
+    tmux.type("t", "BSpace")
+    tmux.type("m", "Enter")
+    tmux.until("mon")
+    tmux.type("cat", "Enter")
+    tmux.type("abc", "Enter")
+    tmux.until("abc")
+    tmux.keys("C-z")
+    tmux.until("Stopped")
+    tmux.type("fg", "Enter")
+    tmux.keys("C-d")
+    tmux.type("exit 9", "Enter")
+    tmux.until_back()
+    tmux.type("echo status $?", "Enter")
+    tmux.until("status 9")
+
+
+def test_python_reads_lines(tmux: Tmux) -> None:
+    tmux.type("jw run -it -e PATH python3 -q", "Enter")
+    tmux.until(">>>")
+    tmux.type("6 * 7", "Enter")
+    tmux.until("42")
+    tmux.keys("C-d")
+    tmux.until_back()

@@ -1,0 +1,43 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobwire.client.cli.session.screen_modes import ScreenModes
+
+
+def undone(*parts: bytes) -> bytes:
+    modes = ScreenModes()
+    for part in parts:
+        modes.see(part)
+    return modes.undone()
+
+
+def test_nothing_is_to_be_undone_after_plain_text() -> None:
+    assert undone(b"hello\r\n\xff\xfe") == b""
+
+
+def test_a_second_screen_and_a_hidden_cursor_are_undone_with_colours() -> None:
+    assert undone(b"\x1b[?1049h\x1b[?25l\x1b[31mred") == b"\x1b[?1049l\x1b[?25h\x1b[0m"
+
+
+def test_what_a_program_undid_itself_is_left_alone() -> None:
+    assert undone(b"\x1b[?1049h\x1b[?2004h\x1b=", b"\x1b[?2004l\x1b[?1049l\x1b>") == b"\x1b[0m"
+
+
+def test_several_modes_in_one_sequence_count_each() -> None:
+    assert undone(b"\x1b[?1000;1006h") == b"\x1b[?1006l\x1b[?1000l\x1b[0m"
+
+
+def test_modes_that_do_no_harm_are_left_alone() -> None:
+    assert undone(b"\x1b[?7l\x1b[?12h") == b"\x1b[0m"
+
+
+@pytest.mark.parametrize("cut", range(1, 8))
+def test_a_sequence_may_be_cut_anywhere(cut: int) -> None:
+    whole = b"\x1b[?1049h"
+    assert undone(b"x" + whole[:cut], whole[cut:] + b"y").startswith(b"\x1b[?1049l")
+
+
+@given(st.lists(st.binary(max_size=60)))
+def test_any_bytes_can_be_shown(parts: list[bytes]) -> None:
+    assert undone(*parts) == undone(*parts)
