@@ -132,6 +132,10 @@ class Feeder(Protocol):
         """Stop: a feeder with another token feeds the job."""
         ...
 
+    def refuse(self, refused: Refused) -> None:
+        """Stop: the job cannot be fed from here, and waits for its feeder."""
+        ...
+
 
 class Inlet(Protocol):
     """The standard input of a running job. Offsets count from its first byte."""

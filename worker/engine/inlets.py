@@ -117,6 +117,9 @@ class Inlets:
                 os.close(descriptor)
             return
         match message[FACT]:
+            case ToWorker.FEED if descriptor < 0:
+                # The kernel delivers the message without its descriptor if this process may open no more files, recvmsg(2).
+                inlet.feeder.refuse(Refused(Code.RESOURCE_EXHAUSTED, "the worker has too many files open to feed the job"))
             case ToWorker.FEED:
                 inlet.opened(descriptor)
                 inlet.feeder.advance()
