@@ -94,7 +94,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "keep_jobs": _read(retention_options.parse_count, keep_jobs, "--keep-jobs"),
         "keep_bytes": _read(retention_options.parse_bytes, keep_bytes, "--keep-bytes"),
         "keep_free_bytes": _read(parse_size, keep_free, "--keep-free"),
-        "feed_wait_ms": _read(_wait, feed_wait, "--feed-wait"),
+        "feed_wait_ms": _read(_parse_feed_wait, feed_wait, "--feed-wait"),
     }
     if not events and not has_next_port(listen):
         raise typer.BadParameter(f"there is no port after that of {listen}; choose where events are published", param_hint="--events")
@@ -112,7 +112,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
     os.execve(sys.executable, command, environment)  # noqa: S606 -- no shell is wanted
 
 
-def _wait(text: str) -> int:
+def _parse_feed_wait(text: str) -> int:
     """Return a wait in milliseconds. Raises Refused(INVALID_ARGUMENT), also for none at all."""
     if milliseconds := parse_duration(text):
         return milliseconds

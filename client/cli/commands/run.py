@@ -61,6 +61,8 @@ def run(
     Exits with the job's status: 128+N for signal N, 124 if it exceeded its time limit, 126 or 127 if it could not be started, 125 if it did
     not get the whole of its standard input, or if it succeeded and something could not be fetched.
     """
+    if no_stdin and wishes.stdin is not None:
+        raise exit_status.BadInput("--no-stdin and --stdin cannot be combined; --no-stdin means that the job has no input")
     identifier = id_or_new(id_)
     context = context_name(ctx)
     spec = job_spec(command, wishes, context)

@@ -223,6 +223,11 @@ def test_an_output_that_cannot_be_written_is_reported_with_a_message() -> None:
         (["worker", "run", "--slots", "0"], 2, "invalid value for '--slots': it must be at least 1; see jobwire worker run --help"),
         (["worker", "run", "--slots", "x"], 2, "invalid value for '--slots': it is not a whole number; see jobwire worker run --help"),
         (["run", "-l", "blue", "true"], 2, "-l/--label: the label 'blue' has no value; write it like team=blue"),
+        (
+            ["run", "--stdin", "-", "--no-stdin", "true"],
+            2,
+            "--no-stdin and --stdin cannot be combined; --no-stdin means that the job has no input",
+        ),
         (["context", "rm", "embedded"], 1, "'embedded' is built in: it is your private worker; jobwire context use switches to another"),
     ],
 )
