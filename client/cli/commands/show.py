@@ -86,6 +86,12 @@ def _write_facts(facts: Mapping[str, str]) -> None:
             write(f"  {name:<12} {fact}")
 
 
+def _input(job: JobInfo) -> str:
+    if job.spec.feed:
+        return "a stream, which is not kept"
+    return "" if job.stdin_bytes is None else format_size(job.stdin_bytes)
+
+
 def _describe(connected: Client, job: JobInfo) -> None:
     write(f"job {job.id}{f' ({job.name})' if job.name else ''}")
     spec = job.spec
@@ -93,7 +99,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "state": _sentence(job),
         "command": command_line(job.argv),
         "folder": to_text(spec.directory) or ("its own" if spec.has_folder else "the worker's default"),
-        "input": "" if job.stdin_bytes is None else format_size(job.stdin_bytes),
+        "input": _input(job),
         "files": ", ".join(f"{to_text(file.path) or '.'} ({format_size(file.size)})" for file in spec.files),
         "get": ", ".join(to_text(path) or "." for path in spec.outputs),
         "terminal": "" if spec.terminal is None else f"{spec.terminal.rows} rows, {spec.terminal.columns} columns at first",

@@ -316,6 +316,7 @@ def test_a_large_file_is_streamed_and_a_small_one_is_kept_with_the_job(home: Hom
         assert run.ended()[1].split()[0].decode() == hashlib.md5(DATA[:size], usedforsecurity=False).hexdigest()
         record = home.records("show", "sized")[0]
         assert record["stdin_bytes"] == (size if kept else None)
+        assert (b"  input        a stream, which is not kept\n" in home.jobwire("show", "sized").stdout) is not kept
 
 
 def test_without_stdin_a_loop_keeps_its_lines(home: Home) -> None:
