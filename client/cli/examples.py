@@ -9,7 +9,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "jobwire --context lab list",
     ),
     "jobwire run": (
-        "jobwire run -- make test",
         "jobwire run --script build.sh --put src --get out.tar",
         "jobwire run -C /srv/data -e LANG=C -t 10m -- sh -c 'sort words | uniq -c'",
         "jobwire run -it -- bash",
