@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -117,5 +118,6 @@ def _understood(datagram: bytes, descriptors: tuple[int, ...]) -> list[Message]:
     if messages and len(descriptors) == 1:
         messages[-1][DESCRIPTOR] = descriptors[0]
     else:
-        datagrams.drop((b"", descriptors))
+        for descriptor in descriptors:
+            os.close(descriptor)
     return messages
