@@ -72,15 +72,19 @@ def _named(text: str, whose: bytes, member: Member, lookup: Lookup, roster: Rost
         wanted = parse_id(name), ""
     except ValueError:
         wanted = b"", name
-    for owner in _owners(typed, member, roster) if not whose else [whose] if may(member, Right.SEE, whose) else []:
+    for owner in _owners(typed, whose, member, roster):
         run = lookup.run(owner, *wanted)
         if run is not None:
             return run
     raise no_such_run(f"batch {text}")
 
 
-def _owners(typed: Typed, member: Member, roster: Roster) -> Iterator[bytes]:
-    """Yield whose runs can be meant, one after the other; empty: everybody's."""
+def _owners(typed: Typed, whose: bytes, member: Member, roster: Roster) -> Iterator[bytes]:
+    """Yield whose runs can be meant, one after the other; empty: everybody's. `whose`: only this owner's, if not empty."""
+    if whose:
+        if may(member, Right.SEE, whose):
+            yield whose
+        return
     if typed.owner:
         found = member if typed.owner == member.name else roster.named(typed.owner)
         # Who must not see their jobs does not learn whether there is such a member.

@@ -202,6 +202,7 @@ class MonitoredSocket:
 
     def due_at(self) -> float | None:
         """Return when `watch` has something to do even if nothing arrives, on the clock of its `now`."""
+        # No time is 0 on the monotonic clock.
         return min(filter(None, (self._give_up_at, self._stalled_at, self._next_at)), default=None)
 
     def waited_on(self, *, writable: bool = False) -> list[tuple[Socket | int, int]]:
