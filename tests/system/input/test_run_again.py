@@ -27,5 +27,5 @@ def test_a_rerun_without_the_input_says_what_to_type(home: Home) -> None:
 
 def test_the_i_of_docker_is_not_needed(home: Home) -> None:
     refused = home.jobwire("run", "-i", "--", "cat", stdin=b"line\n", status=2)
-    assert b"no such option: -i; jobwire run passes standard input on without it" in refused.stderr
+    assert b"no such option: -i; standard input is passed on anyway" in refused.stderr
     assert home.jobwire("run", "--", "cat", stdin=b"line\n").stdout == b"line\n"
