@@ -59,8 +59,7 @@ class DepotDouble:
     def fetch(self, key: AttemptKey, path: bytes, start: int, validator: bytes) -> Reading:
         return ReadingDouble()
 
-    def sweep(self, in_use: Callable[[bytes, Sequence[bytes]], set[bytes]], is_known: Callable[[JobKey], bool]) -> None:
-        raise AssertionError("nothing is swept here")
+    def sweep(self, in_use: Callable[[bytes, Sequence[bytes]], set[bytes]], is_known: Callable[[JobKey], bool]) -> None: ...
 
 
 class UploadDouble:
