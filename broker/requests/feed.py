@@ -87,7 +87,7 @@ def resize(call: Call) -> None:
 def _type(call: Call, job: Job, watchers: Watchers, engine: Engine) -> None:
     if not may(call.member, Right.STOP, job.key.owner):
         message = f"{call.member.name} has the role {call.member.role}, which may watch the terminal of this job, but not type there"
-        raise Refused(Code.PERMISSION_DENIED, message, "attach with --read-only", reason=Reason.ROLE)
+        raise Refused(Code.PERMISSION_DENIED, message, "follow its log, which shows the same", reason=Reason.ROLE)
     call.demand_stream()
 
     def ended() -> None:

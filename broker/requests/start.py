@@ -157,7 +157,7 @@ def ask_again(member: Member, lookup: Lookup, job: request_pb2.NewJob) -> Asked:
         if job.feed:
             raise Refused(Code.INVALID_ARGUMENT, f"the standard input of the job {format_id(before.id)} did not come as a stream")
         message = f"the standard input of the job {format_id(before.id)} came as a stream, which was not kept"
-        next_step = "run its command again with that input: jobwire run -- COMMAND < FILE"
+        next_step = "set `feed` in the job of the `start`, and feed the new job"
         raise Refused(Code.FAILED_PRECONDITION, message, next_step, reason=Reason.STDIN_NOT_KEPT)
     return Asked(job.id, found.spec, found.digest, specs.to_wire(found.spec).SerializeToString(), before)
 

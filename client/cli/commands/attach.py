@@ -10,7 +10,7 @@ import typer
 
 from ....schemas.job import State
 from ....schemas.naming import short_id
-from ....schemas.refusal import Code, Refused
+from ....schemas.refusal import Code, Reason, Refused
 from ...library.client import Client
 from ...library.job import Job
 from .. import exit_status
@@ -66,4 +66,10 @@ def _watch(connected: Client, job: Job, start: int) -> int:
 def _sit(connected: Client, job: Job, start: int, keys: DetachKeys) -> int:
     with OwnTerminal() as own, Signals(SIGNALS) as signals:
         keyboard = Keyboard(connected.connection, job.key, own.fd, keys, redraws=True)
-        return Session(connected, job, keyboard, own, start=start, leaves=True).attend(signals)
+        try:
+            return Session(connected, job, keyboard, own, start=start, leaves=True).attend(signals)
+        except Refused as refused:
+            # A worker knows no commands of a client.
+            if refused.reason is Reason.ROLE:
+                refused.next_step = "attach with --read-only"
+            raise
