@@ -4,7 +4,7 @@ If a folder is missing and its process may be running, the folder is created aga
 """
 
 # On the loop, and folders.py does not use pathlib either.
-# ruff: noqa: PTH110, PTH208
+# ruff: noqa: PTH110, PTH112, PTH208
 from __future__ import annotations
 
 import logging
@@ -43,7 +43,7 @@ def at_log(logs: str, run: Run, stream: StreamName, do: Callable[[str], _Read]) 
     if not run.pid:
         # It never had a process that could write, and perhaps no folder either: its logs are empty.
         return do(os.devnull)
-    if not os.access(logs, os.R_OK | os.X_OK):
+    if os.path.isdir(logs) and not os.access(logs, os.R_OK | os.X_OK):
         raise Refused(Code.UNAVAILABLE, "the log folders cannot be read", f"on the worker's machine: chmod u+rwx {logs}")
     raise Refused(Code.NOT_FOUND, "the logs of this job no longer exist")
 
