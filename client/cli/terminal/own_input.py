@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import stat
 from contextlib import suppress
 
@@ -17,14 +18,17 @@ _NULL = os.makedev(1, 3)
 
 
 def own_input() -> bytes | DescriptorSource | None:
-    """Return the whole content of a file that fits into a spec, or what to read the input from; None for a terminal and for /dev/null.
+    """Return the whole content of a file that fits into a spec, or what to read the input from; None if there is no input.
 
-    A small file travels with the job: so it is kept with it, and a rerun has it. Raises OSError if it cannot be read.
+    There is none in a terminal, in /dev/null, and in a pipe that is empty and that nobody has open for writing any more. A small file
+    travels with the job: so it is kept with it, and a rerun has it. Raises OSError if it cannot be read.
     """
     found = os.fstat(STDIN)
     if stat.S_ISCHR(found.st_mode) and (found.st_rdev == _NULL or os.isatty(STDIN)):
         return None
     if stat.S_ISFIFO(found.st_mode):
+        if _is_over():
+            return None
         # Fewer and larger pieces, for a producer that fills it.
         with suppress(OSError):
             fcntl.fcntl(STDIN, fcntl.F_SETPIPE_SZ, LARGEST_PUSH)
@@ -34,8 +38,14 @@ def own_input() -> bytes | DescriptorSource | None:
     return data if len(data) <= LARGEST_STDIN else DescriptorSource(STDIN, data)
 
 
+def _is_over() -> bool:
+    poll = select.poll()
+    poll.register(STDIN, select.POLLIN)
+    return poll.poll(0) == [(STDIN, select.POLLHUP)]
+
+
 def own_source() -> DescriptorSource | None:
-    """Return what to read the input from, whatever its size; None for a terminal and for /dev/null. Raises OSError if it cannot be read."""
+    """Return what to read the input from, whatever its size; None as above. Raises OSError if it cannot be read."""
     found = own_input()
     return DescriptorSource(STDIN, found) if isinstance(found, bytes) else found
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from daemons import Worker
-from home import Home
+from home import Home, command
 
 
 @pytest.fixture
@@ -29,3 +31,13 @@ def test_the_i_of_docker_is_not_needed(home: Home) -> None:
     refused = home.jobwire("run", "-i", "--", "cat", stdin=b"line\n", status=2)
     assert b"no such option: -i; standard input is passed on anyway" in refused.stderr
     assert home.jobwire("run", "--", "cat", stdin=b"line\n").stdout == b"line\n"
+
+
+def test_a_pipe_that_is_empty_and_closed_is_no_stream(home: Home) -> None:
+    reading, writing = os.pipe()
+    os.close(writing)
+    subprocess.run(command("run", "-n", "empty", "--", "cat"), stdin=reading, env=home.env, cwd=home.folder, timeout=60, check=True)
+    os.close(reading)
+    (record,) = home.records("list", "-a")
+    assert not record["feed"]
+    home.jobwire("batch", "-", stdin=home.jobwire("list", "-a", "--json").stdout)
