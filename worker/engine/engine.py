@@ -21,6 +21,7 @@ from ..keeper import process
 from ..state import folders, layout
 from ..state.logs import Follower, Growth, read_range, tail
 from ..state.sweep import Sweeper
+from ..wire.c_socket import socket
 from ..wire.supervisor_socket import connect
 from ..wire.words import DO, FACT, VERSION, ToSupervisor, ToWorker
 from .facts import could_not_start
@@ -38,6 +39,10 @@ _log = logging.getLogger(__name__)
 # How long a job waits for somebody to feed it.
 FEED_WAIT_MS = 120_000
 _RECONNECT_SECONDS = 1.0
+# How often, and after which time each, the next supervisor is looked for before a pair is started: to start one beside a pair that lives
+# would wait for its end, and the loop with it.
+_LOOKS = 10
+_LOOK_SECONDS = 0.05
 _RELOAD_SECONDS = 10
 
 
@@ -243,6 +248,22 @@ class LocalEngine:
         except OSError:
             process.start(self._state, self._files_limit)
             connection = connect(self._state)
+        self._use(connection)
+
+    async def _connect_again(self) -> None:
+        self._hang_up()
+        for _ in range(_LOOKS):
+            try:
+                connection = connect(self._state)
+            except OSError:
+                # A supervisor may be taking the place of another; nothing reports when it listens.
+                await asyncio.sleep(_LOOK_SECONDS)
+            else:
+                self._use(connection)
+                return
+        self._connect()
+
+    def _use(self, connection: socket.socket) -> None:
         link = self._link = Link(connection, self._loop, self._take, lambda why: self._line_lost(link, why))
         self._say([{DO: ToSupervisor.HELLO, "feed_wait_ms": self._feed_wait_ms}])
 
@@ -275,7 +296,7 @@ class LocalEngine:
 
     async def _reconnect(self) -> None:
         try:
-            self._connect()
+            await self._connect_again()
         except OSError:
             _log.exception("the supervisor cannot be reached; trying again")
             # The keeper starts the next supervisor; nothing reports when the keeper itself can be started again.
