@@ -106,7 +106,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         needs_no_worker = daemon is None or daemon.desk.is_idle or (watch is not None and watch.loss)
         if engine is not None and passed_on is None and needs_no_worker:
             # The supervisor is not needed once its jobs have ended. It cancels this when the next worker sends hello.
-            engine.retire()
+            await engine.retire()
         # The engine first: facts that arrive from now on are sent again to the next worker, and must not reach a desk that closes.
         if engine is not None:
             engine.close()

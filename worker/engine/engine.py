@@ -21,7 +21,6 @@ from ..keeper import process
 from ..state import folders, layout
 from ..state.logs import Follower, Growth, read_range, tail
 from ..state.sweep import Sweeper
-from ..wire.c_socket import socket
 from ..wire.supervisor_socket import connect
 from ..wire.words import DO, FACT, VERSION, ToSupervisor, ToWorker
 from .facts import could_not_start
@@ -39,11 +38,9 @@ _log = logging.getLogger(__name__)
 # How long a job waits for somebody to feed it.
 FEED_WAIT_MS = 120_000
 _RECONNECT_SECONDS = 1.0
-# How often, and after which time each, the next supervisor is looked for before a pair is started: to start one beside a pair that lives
-# would wait for its end, and the loop with it.
-_LOOKS = 10
-_LOOK_SECONDS = 0.05
 _RELOAD_SECONDS = 10
+# A supervisor that has nothing to do exits within milliseconds.
+_RETIRE_SECONDS = 2
 
 
 class LocalEngine:
@@ -90,7 +87,8 @@ class LocalEngine:
         self.cgroups = False
         # The version of the keeper's handover; 0: supervisor and keeper cannot reload.
         self.handover = 0
-        self._making_way: asyncio.Future[None] | None = None
+        # Set once the supervisor was told to exit: done when it has.
+        self._exit: asyncio.Future[None] | None = None
         # Whether the supervisor answers signals.
         self._answers = False
         # Whether it can feed jobs, and whether it can give them a terminal.
@@ -132,15 +130,24 @@ class LocalEngine:
         self._terminals.close()
         self._settled.say_now()
         self._hang_up()
-        if self._reconnecting is not None:
-            self._reconnecting.cancel()
+        self._stop_reconnecting()
         self._loop.remove_reader(self._growth.fileno())
         self._growth.close()
         self._sweeper.close()
 
-    def retire(self) -> None:
-        """Tell the supervisor to exit as soon as no job is running."""
+    async def retire(self) -> None:
+        """Tell the supervisor to exit as soon as no job is running, also one that is just taking the place of another."""
         self._settled.say_now()
+        self._stop_reconnecting()
+        if self._link is not None and not await self._told_to_exit(ToSupervisor.RETIRE, _RETIRE_SECONDS):
+            # It knows, and has something to do.
+            return
+        # Whoever exited may have become the keeper before it read that: the next one, which is starting, will read it.
+        try:
+            connection = connect(self._state)
+        except OSError:
+            return
+        self._link = Link(connection, self._loop, self._take, lambda _: None)
         self._say([{DO: ToSupervisor.RETIRE}])
 
     async def reload(self) -> str:
@@ -149,14 +156,23 @@ class LocalEngine:
             if self.keeper_pid:
                 return "supervisor and keeper cannot hand over, and are not replaced until the worker is stopped while no job runs"
             return "the keeper was killed, so the supervisor is not replaced until no job is running"
-        self._making_way = self._loop.create_future()
         self._settled.say_now()
-        self._say([{DO: ToSupervisor.RELOAD}])
-        try:
-            await asyncio.wait_for(self._making_way, _RELOAD_SECONDS)
-        except TimeoutError:
+        if not await self._told_to_exit(ToSupervisor.RELOAD, _RELOAD_SECONDS):
             return f"supervisor and keeper were not replaced: the supervisor did not exit within {_RELOAD_SECONDS} s"
+        # The next worker connects to the next supervisor.
+        _log.info("the supervisor exited for a reload; its jobs continue")
         return ""
+
+    async def _told_to_exit(self, word: str, seconds: float) -> bool:
+        """Send this word; return whether the supervisor closed the line within that time."""
+        self._exit = self._loop.create_future()
+        self._say([{DO: word}])
+        try:
+            await asyncio.wait_for(self._exit, seconds)
+        except TimeoutError:
+            self._exit = None
+            return False
+        return True
 
     # Effects.
 
@@ -248,22 +264,6 @@ class LocalEngine:
         except OSError:
             process.start(self._state, self._files_limit)
             connection = connect(self._state)
-        self._use(connection)
-
-    async def _connect_again(self) -> None:
-        self._hang_up()
-        for _ in range(_LOOKS):
-            try:
-                connection = connect(self._state)
-            except OSError:
-                # A supervisor may be taking the place of another; nothing reports when it listens.
-                await asyncio.sleep(_LOOK_SECONDS)
-            else:
-                self._use(connection)
-                return
-        self._connect()
-
-    def _use(self, connection: socket.socket) -> None:
         link = self._link = Link(connection, self._loop, self._take, lambda why: self._line_lost(link, why))
         self._say([{DO: ToSupervisor.HELLO, "feed_wait_ms": self._feed_wait_ms}])
 
@@ -282,11 +282,10 @@ class LocalEngine:
             return
         self._link = None
         self._unanswered.give_up_signals(_unknown())
-        if self._making_way is not None:
-            # As requested; the next worker connects to the next supervisor.
-            _log.info("the supervisor exited for a reload; its jobs continue")
-            if not self._making_way.done():
-                self._making_way.set_result(None)
+        if self._exit is not None:
+            # As requested.
+            if not self._exit.done():
+                self._exit.set_result(None)
             return
         _log.warning("the line to the supervisor broke: %s", why)
         self._start_over()
@@ -294,9 +293,13 @@ class LocalEngine:
     def _start_over(self) -> None:
         self._reconnecting = self._loop.create_task(self._reconnect())
 
+    def _stop_reconnecting(self) -> None:
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+
     async def _reconnect(self) -> None:
         try:
-            await self._connect_again()
+            self._connect()
         except OSError:
             _log.exception("the supervisor cannot be reached; trying again")
             # The keeper starts the next supervisor; nothing reports when the keeper itself can be started again.

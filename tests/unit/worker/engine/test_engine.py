@@ -26,10 +26,10 @@ from jobwire.worker.wire import words
 class OtherSupervisor:
     """Says hello in its own way, and remembers what it was asked."""
 
-    def __init__(self, state: Path, *, dies_at_first: bool = False, **hello: object) -> None:
+    def __init__(self, state: Path, *, dies_at: str = "", **hello: object) -> None:
         self.asked: list[str] = []
         self._arrived = asyncio.Event()
-        self._dies = dies_at_first
+        self._dies_at = dies_at
         self._hello = {"fact": "hello", "version": 1, "pid": 7, "keeper_pid": 6, "cgroups": False, **hello}
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._listener.bind(str(state / layout.SOCKET))
@@ -61,8 +61,8 @@ class OtherSupervisor:
                 self._connection.send(json.dumps([answer]).encode())
             if wish["do"] == "reload":
                 data = b""
-            if wish["do"] == "hello" and self._dies:
-                self._dies = False
+            if wish["do"] == self._dies_at:
+                self._dies_at = ""
                 self.hang_up()
                 return
         if not data:
@@ -89,8 +89,8 @@ class Pair:
         self.engine = LocalEngine(state, 1, b"/")
         self.supervisor: OtherSupervisor | None = None
 
-    def meet(self, *, dies_at_first: bool = False, **hello: object) -> OtherSupervisor:
-        self.supervisor = OtherSupervisor(self.state, dies_at_first=dies_at_first, **hello)
+    def meet(self, *, dies_at: str = "", **hello: object) -> OtherSupervisor:
+        self.supervisor = OtherSupervisor(self.state, dies_at=dies_at, **hello)
         self.engine.open(lambda _: None)
         return self.supervisor
 
@@ -135,7 +135,7 @@ async def test_a_supervisor_of_a_newer_line_is_refused_with_a_message(pair: Pair
 
 async def test_who_asks_what_is_known_is_answered_though_the_line_breaks(pair: Pair) -> None:
     """A supervisor that just retires takes the line of the next worker with it."""
-    pair.meet(dies_at_first=True)
+    pair.meet(dies_at=words.ToSupervisor.HELLO)
     assert await asyncio.wait_for(pair.engine.recover([]), 60) == []
 
 
@@ -174,3 +174,12 @@ def test_intents_of_jobs_that_nobody_expects_are_found_and_nothing_else(tmp_path
     (Path(folders.intent_path(str(tmp_path), folders.handle(ended))) / "outcome").touch()
     (tmp_path / ".new-x").mkdir()
     assert left_intents(str(tmp_path), [Expected(expected, 0, 0, 5, launched=True)]) == [folders.handle(left)]
+
+
+async def test_a_supervisor_that_takes_the_place_of_another_is_told_to_retire_too(pair: Pair) -> None:
+    """The former one became the keeper just before it could read that."""
+    supervisor = pair.meet(dies_at=words.ToSupervisor.RETIRE)
+    await pair.engine.recover([])
+    await pair.engine.retire()
+    await supervisor.await_asked(words.ToSupervisor.RETIRE, 2)
+    assert supervisor.asked.count(words.ToSupervisor.HELLO) == 1
