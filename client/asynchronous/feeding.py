@@ -1,4 +1,4 @@
-"""Feed a job from a source, as far as the worker lets; for an event loop."""
+"""Feed a job from a source, as far as the worker allows; for an event loop."""
 
 from __future__ import annotations
 

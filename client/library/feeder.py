@@ -1,4 +1,4 @@
-"""Feed a job from a source, as far as the worker lets; for a client that blocks."""
+"""Feed a job from a source, as far as the worker allows; for a client that blocks."""
 
 from __future__ import annotations
 

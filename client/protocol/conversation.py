@@ -9,7 +9,7 @@ The rules:
    (which restarted unnoticed), `hello` and the request are repeated, unless the nonce is still the same.
 4. The limits in the answer to `hello` are checked before sending. A request that is too large is refused here and affects no other.
 5. Streams have credit, which is granted again as their consumer reads, and continue where they were; see exchange.py.
-6. What follows a `feed` is sent as far as the worker lets; see feeding.py.
+6. What follows a `feed` is sent as far as the worker allows; see feeding.py.
 7. `start.first_store` is always the store of the first attempt: only then can a rebuilt store answer "may have run".
 
 Frames go out through `outgoing` and come in through `receive`. Knows no time: the caller sets deadlines.
@@ -24,10 +24,10 @@ from ...keys.signature import sign
 from ...schemas.frames import PROTOCOL_VERSION, SIGNED_VERBS, read_reply, refusal_from
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.spec import in_home
 from ...schemas.terminal import TerminalSize
 from .advice import advised
 from .exchange import Chunk, Exchange, Item
+from .features import ALL_CHECKED, check_features
 from .keystrokes import Keystrokes
 
 __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "greeting"]
@@ -58,6 +58,8 @@ class Conversation:
         """
         # What the worker last said about itself; kept while the connection is lost.
         self.hello: request_pb2.HelloReply | None = None
+        # Whether it has every feature that is checked before a request is sent.
+        self._has_all_features = False
         # Whether the worker answered `hello` on this connection.
         self.greeted = False
         # Why it refused this connection, if it may accept another one later.
@@ -195,6 +197,7 @@ class Conversation:
                 return []
             return self.fail(refused)
         before, self.hello = self.hello, reply.hello
+        self._has_all_features = ALL_CHECKED.issubset(reply.hello.features)
         new_run = before is not None and before.nonce != reply.hello.nonce
         repeat_all = new_run or not self.greeted
         self.greeted = True
@@ -245,7 +248,8 @@ class Conversation:
         if hello is None:
             raise Refused(Code.INTERNAL, "nothing can be sent before the worker is greeted")
         _check_limits(exchange.request, hello.limits)
-        _check_features(exchange.request, hello)
+        if not self._has_all_features:
+            check_features(exchange.request, hello)
         raw = exchange.prepare(number, hello)
         most = hello.limits.message_bytes
         if most and len(raw) > most:
@@ -294,49 +298,6 @@ def greeting() -> request_pb2.Request:
     """Return a `hello`."""
     hello = request_pb2.Hello(oldest_version=PROTOCOL_VERSION, newest_version=PROTOCOL_VERSION, software=SOFTWARE)
     return request_pb2.Request(hello=hello)
-
-
-def _check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
-    """Refuse what the worker would not understand, or misread: without `rerun`, it would see a job without a program."""
-    if request.HasField("status") and "status" not in hello.features:
-        raise Refused(Code.UNIMPLEMENTED, "this worker is older and cannot tell its status", "upgrade the worker")
-    if (request.HasField("query_run") or _selects(request)) and "selection" not in hello.features:
-        raise Refused(Code.UNIMPLEMENTED, "this worker is older and knows no runs of batches as such", "upgrade the worker")
-    if "files" not in hello.features:
-        _refuse_files(request, hello)
-    has_home, has_rerun, has_feed, has_terminal = (feature in hello.features for feature in ("home", "rerun", "feed", "terminal"))
-    if has_home and has_rerun and has_feed and has_terminal:
-        return
-    for index, job in enumerate(request.start.jobs):
-        if not has_feed and (job.spec.feed or job.feed):
-            what = f"this worker ({hello.software}) is older and cannot take the standard input of a job as a stream"
-            next_step = "upgrade the worker; or give a file of at most 1 MiB with --stdin, or none with --no-stdin"
-            raise Refused(Code.UNIMPLEMENTED, what, next_step, index, Reason.UNKNOWN_FIELD)
-        if not has_terminal and job.spec.HasField("terminal"):
-            what = f"this worker ({hello.software}) is older and cannot run a job on a terminal"
-            raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or leave --tty out", index, Reason.UNKNOWN_FIELD)
-        if not has_home and in_home(job.spec.directory):
-            what = "this worker is older and does not know ~ in a working folder"
-            raise Refused(Code.UNIMPLEMENTED, what, "write the absolute path, or upgrade the worker", job_index=index)
-        if not has_rerun and job.HasField("rerun"):
-            what = f"this worker ({hello.software}) is older and cannot run a job again from what it keeps of it"
-            next_step = "upgrade it; or, if the job needs no standard input: jobwire show --json JOB | jobwire batch -"
-            raise Refused(Code.UNIMPLEMENTED, what, next_step, index, Reason.UNKNOWN_FIELD)
-
-
-def _selects(request: request_pb2.Request) -> bool:
-    """Return whether a request selects jobs by their run; an older worker would find no jobs in it."""
-    asked = getattr(request, request.WhichOneof("verb") or "hello")
-    return "selection" in asked.DESCRIPTOR.fields_by_name and asked.HasField("selection")
-
-
-def _refuse_files(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
-    what = f"this worker ({hello.software}) is older and keeps no files for jobs"
-    if request.WhichOneof("verb") in {"put", "fetch"}:
-        raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker")
-    for index, job in enumerate(request.start.jobs):
-        if job.spec.files or job.spec.outputs:
-            raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker", index, Reason.UNKNOWN_FIELD)
 
 
 def _check_limits(request: request_pb2.Request, limits: request_pb2.Limits) -> None:

@@ -1,7 +1,7 @@
 """The standard input of a job on its way to the worker: what may be read of it, and what is to be sent. Knows no message and no descriptor.
 
 Bytes are kept until the worker has them for certain, so that after a lost connection they are sent again from where the worker is. That is
-never more than the worker lets be sent, at most a window of 4 MiB.
+never more than the worker allows, at most a window of 4 MiB.
 """
 
 from __future__ import annotations
