@@ -99,8 +99,9 @@ def _start(turn: Turn, start: Start) -> None:
     ]
     state.promised += promised
     state.arriving[start.owner] += count
-    state.hold(start.owner, sum(size_of(one.spec) for one in start.asked))
-    turn.submit(Accepting(AddJobs(rows, start.batch, start.proof, start.shortage), start, jobs, events, promised))
+    spec_bytes = sum(size_of(one.spec) for one in start.asked)
+    state.hold(start.owner, spec_bytes)
+    turn.submit(Accepting(AddJobs(rows, start.batch, start.proof, start.shortage), start, jobs, events, promised, spec_bytes))
 
 
 def _stop(turn: Turn, stop: Stop) -> None:
@@ -226,7 +227,7 @@ def _accepting_written(turn: Turn, pending: Accepting, result: Added | Conflict 
     if not state.arriving[start.owner]:
         del state.arriving[start.owner]
     # Those that are new are counted once more below.
-    state.hold(start.owner, -sum(size_of(one.spec) for one in start.asked))
+    state.hold(start.owner, -pending.spec_bytes)
     if isinstance(result, Conflict):
         turn.effect(Reply(partial(start.done, id_taken(start.asked[result.position].id, result))))
     elif isinstance(result, Refused):

@@ -28,6 +28,8 @@ class Accepting:
     events: Sequence[event_pb2.Event]
     # Free slots that are reserved for them.
     promised: int
+    # The bytes of their specs.
+    spec_bytes: int
 
 
 @dataclass(slots=True, eq=False)
