@@ -12,7 +12,7 @@ from ..desk.job import Job
 from ..engine import Engine
 from ..store.queries import Lookup
 from ..streams.feed_stream import FeedStream, fed_by_another
-from ..streams.put_stream import PutStream
+from ..streams.pushed_stream import PushedStream
 from ..streams.typing_stream import TypingStream
 from ..streams.watchers import Watchers
 from .call import Call
@@ -72,7 +72,7 @@ def push(call: Call) -> None:
     """Take bytes for a running feed or put; those for one that has ended are dropped, because they were under way."""
     request: request_pb2.Push = call.request.push
     stream = call.peer.streams.get(request.request_id)
-    if isinstance(stream, FeedStream | PutStream | TypingStream):
+    if isinstance(stream, PushedStream):
         stream.push(request, call.bulk)
 
 
@@ -99,7 +99,7 @@ def _type(call: Call, job: Job, watchers: Watchers, engine: Engine) -> None:
         engine,
         send=call.send,
         refuse=call.refuse,
-        expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "typed more than it was let"),
+        expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "typed more than it may"),
         ended=ended,
     )
     call.open_stream(stream)

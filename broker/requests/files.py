@@ -46,7 +46,7 @@ def put(call: Call, depot: Depot, shortage: Refused | None) -> None:
         puts=lambda: account.puts,
         send=call.send,
         refuse=call.refuse,
-        expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "sent more of a file than it was let"),
+        expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "sent more of a file than it may"),
         ended=ended,
     )
     call.open_stream(stream)

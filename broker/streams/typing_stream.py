@@ -10,17 +10,15 @@ from collections.abc import Callable
 
 from ...schemas.frames import LARGEST_TYPED
 from ...schemas.generated import request_pb2
-from ...schemas.refusal import Code, Refused
+from ...schemas.refusal import Refused
 from ...schemas.terminal import TerminalSize, check_size
 from ..desk.job import Job
 from ..engine import Engine, Terminal
+from .pushed_stream import PushedStream
 
 
-class TypingStream:
-    """Types at one terminal. `send(reply, bulk)` returns False if the peer is gone; `ended()` is called once at the end.
-
-    `expel(refused)` is called for bytes that nobody asked for.
-    """
+class TypingStream(PushedStream):
+    """Types at one terminal."""
 
     def __init__(
         self,
@@ -32,20 +30,14 @@ class TypingStream:
         expel: Callable[[Refused], None],
         ended: Callable[[], None],
     ) -> None:
-        self._request_id = request_id
+        super().__init__(request_id, "what is typed", send=send, refuse=refuse, expel=expel, ended=ended)
         self._engine = engine
-        self._send = send
-        self._refuse = refuse
-        self._expel = expel
-        self._ended = ended
         self._terminal: Terminal | None = None
         self._is_open = False
         # The sizes that it has to get once it is open: two, if programs are to notice that it changes.
         self._sizes: list[TerminalSize] = []
         self._waiting = bytearray()
         self._typed = 0
-        self._limit = 0
-        self._closed = False
 
     def started(self, job: Job) -> None:
         """Begin: the job has its terminal now."""
@@ -61,25 +53,6 @@ class TypingStream:
 
     def flush(self) -> None:
         """Do nothing: nothing is collected."""
-
-    def grant(self, credit: request_pb2.Credit) -> None:
-        """Do nothing: what it sends is not counted."""
-
-    def push(self, push: request_pb2.Push, data: memoryview | None) -> None:
-        """Type the bytes of a push; those that have arrived already are ignored."""
-        if data is None:
-            self.refuse(Refused(Code.INVALID_ARGUMENT, "a push is followed by one frame with its bytes, and there was none"))
-            return
-        end = push.start + len(data)
-        if end > self._limit:
-            self._expel(Refused(Code.INVALID_ARGUMENT, f"bytes {push.start} to {end} were typed, but only {self._limit} were let"))
-            return
-        reached = self._typed + len(self._waiting)
-        if push.start > reached:
-            self.refuse(Refused(Code.INVALID_ARGUMENT, f"bytes {reached} to {push.start} of what was typed are missing"))
-            return
-        self._waiting += data[reached - push.start :]
-        self.advance()
 
     def resize(self, size: TerminalSize) -> None:
         """Give the terminal this size, now or when it is open."""
@@ -106,10 +79,7 @@ class TypingStream:
         self._typed += typed
         limit = self._typed + LARGEST_TYPED
         if limit > self._limit:
-            self._limit = limit
-            window = request_pb2.Window(reached=self._typed, limit=limit)
-            if not self._send(request_pb2.Reply(request_id=self._request_id, window=window), None):
-                self.close()
+            self._allow(self._typed, limit)
 
     def over(self, why: str) -> None:
         """Tell the client that nothing more is typed, and why."""
@@ -121,16 +91,13 @@ class TypingStream:
     def taken(self) -> None:
         """Do nothing: others may type too."""
 
-    def refuse(self, refused: Refused) -> None:
-        """End with a refusal."""
-        if not self._closed:
-            self._refuse(refused)
-            self.close()
+    def _reached(self) -> int:
+        return self._typed + len(self._waiting)
 
-    def close(self) -> None:
-        """Let go of the terminal."""
-        if not self._closed:
-            self._closed = True
-            if self._terminal is not None:
-                self._terminal.close()
-            self._ended()
+    def _take(self, data: memoryview, *, is_last: bool) -> None:  # noqa: ARG002 -- a terminal has no last byte
+        self._waiting += data
+        self.advance()
+
+    def _let_go(self) -> None:
+        if self._terminal is not None:
+            self._terminal.close()

@@ -23,7 +23,7 @@ from ..loop import Loop, Timer
 # How long to wait for a feeder, unless the worker says otherwise.
 USUAL_WAIT_SECONDS = 120.0
 _MOST_A_TURN = 1024 * 1024
-# The worker is told of progress in steps of this size.
+# The worker gets word again after so many bytes.
 _STEP_BYTES = 1024 * 1024
 _PIECE_BYTES = 2 * 1024 * 1024
 # After this many times that the pipe was filled, the job counts as one that reads much.

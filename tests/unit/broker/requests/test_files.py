@@ -228,7 +228,7 @@ async def test_bytes_of_a_file_beyond_the_window_are_cut_off(house: House) -> No
     assert len(upload.data) == 1000
     cut = sender.call(push, b"x", push=request_pb2.Push(request_id=1, start=1000))
     assert cut is not None
-    assert "only 1000 were let" in cut.message
+    assert "only those before 1000 may be sent" in cut.message
 
 
 async def test_a_gap_in_a_file_and_a_push_without_bytes_end_it(house: House) -> None:

@@ -89,7 +89,13 @@ def house() -> House:
 def test_nothing_may_be_typed_before_the_terminal_is_there() -> None:
     house = House()
     house.push(0, b"x")
-    assert [str(one) for one in house.expelled] == ["bytes 0 to 1 were typed, but only 0 were let"]
+    assert [str(one) for one in house.expelled] == ["bytes 0 to 1 of what is typed were sent, but only those before 0 may be sent so far"]
+
+
+def test_not_even_nothing_may_be_sent_before_it_is_asked_for() -> None:
+    house = House()
+    house.push(0, b"")
+    assert [str(one) for one in house.expelled] == ["bytes 0 to 0 of what is typed were sent, but only those before 0 may be sent so far"]
 
 
 def test_what_is_typed_reaches_the_terminal_and_is_acknowledged(house: House) -> None:
@@ -104,7 +110,7 @@ def test_bytes_that_arrived_already_are_ignored_and_a_gap_is_refused(house: Hous
     house.push(1, b"bcd")
     assert house.terminal.typed == b"abcd"
     house.push(5, b"f")
-    assert [str(one) for one in house.refused] == ["bytes 4 to 5 of what was typed are missing"]
+    assert [str(one) for one in house.refused] == ["bytes 4 to 5 of what is typed are missing"]
     assert house.terminal.is_closed
     assert house.ends == 1
 

@@ -1,0 +1,92 @@
+"""What every stream has that takes the bytes of a client's pushes: how far the client may go, and what is said if it goes further.
+
+Offsets count from the first byte. What has arrived already is ignored, so that a client that does not know where it was can go on earlier.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from ...schemas.frames import LARGEST_PUSH
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+
+
+class PushedStream(ABC):
+    """One request that bytes follow. `send(reply, bulk)` returns False if the peer is gone; `ended()` is called once at the end.
+
+    `expel(refused)` is called for bytes that nobody asked for. `what`: what the bytes are, in words.
+    """
+
+    def __init__(
+        self,
+        request_id: int,
+        what: str,
+        *,
+        send: Callable[[request_pb2.Reply, bytes | None], bool],
+        refuse: Callable[[Refused], None],
+        expel: Callable[[Refused], None],
+        ended: Callable[[], None],
+    ) -> None:
+        self._request_id = request_id
+        self._what = what
+        self._send = send
+        self._refuse = refuse
+        self._expel = expel
+        self._ended = ended
+        self._limit = 0
+        self._closed = False
+
+    def push(self, push: request_pb2.Push, data: memoryview | None) -> None:
+        """Take the bytes of a push."""
+        if data is None:
+            self.refuse(Refused(Code.INVALID_ARGUMENT, "a push is followed by one frame with its bytes, and there was none"))
+            return
+        end = push.start + len(data)
+        if len(data) > LARGEST_PUSH:
+            self._expel(Refused(Code.INVALID_ARGUMENT, f"a push has {len(data)} bytes, the limit is {LARGEST_PUSH}"))
+            return
+        if not self._limit or end > self._limit:
+            said = f"bytes {push.start} to {end} of {self._what} were sent, but only those before {self._limit} may be sent so far"
+            self._expel(Refused(Code.INVALID_ARGUMENT, said))
+            return
+        reached = self._reached()
+        if push.start > reached:
+            self.refuse(Refused(Code.INVALID_ARGUMENT, f"bytes {reached} to {push.start} of {self._what} are missing"))
+            return
+        self._take(data[reached - push.start :], is_last=push.last)
+
+    def grant(self, credit: request_pb2.Credit) -> None:  # noqa: B027 -- what it does, for all of them
+        """Do nothing: what it sends is not counted."""
+
+    def refuse(self, refused: Refused) -> None:
+        """End with a refusal."""
+        if not self._closed:
+            self._refuse(refused)
+            self.close()
+
+    def close(self) -> None:
+        """End without a word."""
+        if not self._closed:
+            self._closed = True
+            self._let_go()
+            self._ended()
+
+    def _allow(self, reached: int, limit: int) -> None:
+        """Tell the client that bytes have arrived up to `reached`, and that it may send those before `limit`."""
+        self._limit = limit
+        if not self._send(request_pb2.Reply(request_id=self._request_id, window=request_pb2.Window(reached=reached, limit=limit)), None):
+            self.close()
+
+    @abstractmethod
+    def _reached(self) -> int:
+        """Return how many bytes have arrived."""
+
+    @abstractmethod
+    def _take(self, data: memoryview, *, is_last: bool) -> None:
+        """Take the next bytes."""
+
+    @abstractmethod
+    def _let_go(self) -> None:
+        """Let go of where the bytes went."""
