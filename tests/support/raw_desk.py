@@ -62,7 +62,11 @@ class RawDesk:
         self.fact("recovered")
 
     def wish(self, **wish: object) -> None:
-        self.socket.send(json.dumps([wish]).encode())
+        self.wishes(wish)
+
+    def wishes(self, *wishes: dict[str, object]) -> None:
+        """Send several in one message, which are carried out in one turn."""
+        self.socket.send(json.dumps(wishes).encode())
 
     def intend(self, *argv: str, **options: Any) -> str:
         key = AttemptKey(OWNER, uuid.uuid4().bytes, 1)
