@@ -1,6 +1,6 @@
 """The standard inputs of running jobs that are fed from here: bytes are written into a file in memory, which the supervisor holds too.
 
-The supervisor gives them to the job; see worker/supervisor/jobs/feed.py. If it is killed, the file continues to exist, and so does
+The supervisor gives them to the job; see worker/supervisor/streams/feed.py. If it is killed, the file continues to exist, and so does
 everything that was written to it; the next supervisor is asked again.
 """
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from ...schemas.clock import Clock
 from .containment.containment import Boxes
-from .jobs.feed import USUAL_WAIT_SECONDS
 from .jobs.lingering import Lingering
 from .jobs.outcome_files import OutcomeFiles
 from .keeper_line import KeeperLine
 from .loop import Loop
+from .streams.feed import USUAL_WAIT_SECONDS
 
 
 class Services:

@@ -17,16 +17,16 @@ from ...state.job_files import JobFile, read_job, read_outcome
 from ...state.notes import pipes_path, write_pipes
 from ...wire.words import Kind
 from ..containment.processes import age_seconds
-from ..jobs.input import adopted as adopted_input
 from ..jobs.job import Job
 from ..jobs.leaders import Fostered
-from ..jobs.pipes import Pipes, name_of
 from ..jobs.registry import Jobs
-from ..jobs.reopening import reopen_streams
-from ..jobs.terminal import adopted as adopted_terminal
 from ..keeper_line import Deposited, Handover
 from ..loop import log_exception
 from ..services import Services
+from ..streams.input import adopted as adopted_input
+from ..streams.pipes import Pipes, name_of
+from ..streams.reopening import reopen_streams
+from ..streams.terminal import adopted as adopted_terminal
 from .ended import EndedJobs
 from .remains import OF_FOLDER, OF_TRY, Deed, left, witness
 from .survivors import Survivors

@@ -12,16 +12,16 @@ from ...state.found_folders import find_ended
 from ...state.job_files import OutcomeFile, outcome_text, read_job, read_outcome
 from ...state.notes import forget_lingering, lingering_pipes_path, read_lingering, read_pipes, read_problem, read_problems
 from .. import facts
-from ..jobs.input import STDIN
 from ..jobs.leaders import Use
 from ..jobs.lingering import drain, pump
 from ..jobs.outcome import Course, compose
-from ..jobs.pipes import Pipes
 from ..jobs.registry import Jobs
-from ..jobs.reopening import reopen_streams
 from ..keeper_line import Deposited
 from ..loop import log_exception
 from ..services import Services
+from ..streams.input import STDIN
+from ..streams.pipes import Pipes
+from ..streams.reopening import reopen_streams
 
 
 class EndedJobs:

@@ -24,13 +24,13 @@ from ..containment.containment import Box
 from ..containment.unreached import not_ours, outlived_kill
 from ..loop import Timer
 from ..services import Services
+from ..streams.input import Input
+from ..streams.output import Output
+from ..streams.pump import Quota, Stream
+from ..streams.terminal import Terminal
 from .ending import TABLE, Effect, Happening, Reason, Stage
-from .input import Input
 from .leaders import Leader, Use
 from .outcome import Course, compose
-from .output import Output
-from .pump import Quota, Stream
-from .terminal import Terminal
 
 _STUCK_SECONDS = 10
 

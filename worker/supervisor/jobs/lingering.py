@@ -11,8 +11,8 @@ import os
 from ...state.notes import forget_lingering, note_lingering
 from ..keeper_line import KeeperLine
 from ..loop import Loop
-from .pipes import is_master
-from .pump import Pump, Quota, Stream
+from ..streams.pipes import is_master
+from ..streams.pump import Pump, Quota, Stream
 
 
 class Lingering:

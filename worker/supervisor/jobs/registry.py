@@ -19,13 +19,13 @@ from .. import facts
 from ..containment.containment import Box
 from ..loop import Timer, log_exception
 from ..services import Services
-from .input import Input
+from ..streams.input import Input
+from ..streams.plumbing import Plumbing
+from ..streams.pump import Quota
+from ..streams.terminal import Terminal
 from .job import Job
 from .leaders import Child, Use
-from .plumbing import Plumbing
-from .pump import Quota
 from .spawn import CannotStart, Spawner, mark_for
-from .terminal import Terminal
 from .unclaimed import Unclaimed
 
 # For a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs a few more for a moment.

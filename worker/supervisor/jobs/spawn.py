@@ -38,7 +38,7 @@ from ...state.job_files import JobFile
 from ..c_blake2 import blake2b
 from ..containment.containment import Box
 from ..containment.processes import LEAST_MARK
-from .pipes import Pipe
+from ..streams.pipes import Pipe
 from .scripts import why_not_executed, why_not_here
 
 _MARK_BYTES = 7

@@ -16,9 +16,9 @@ from jobwire.worker.supervisor.jobs.ending import TABLE, Effect, Happening, Stag
 from jobwire.worker.supervisor.jobs.job import Job
 from jobwire.worker.supervisor.jobs.leaders import Use
 from jobwire.worker.supervisor.jobs.outcome_files import OutcomeFiles
-from jobwire.worker.supervisor.jobs.pump import Quota, Stream
 from jobwire.worker.supervisor.loop import Loop
 from jobwire.worker.supervisor.services import Services
+from jobwire.worker.supervisor.streams.pump import Quota, Stream
 
 HANDLE = f"{'1' * 32}.{'2' * 64}"
 LIMIT_SECONDS = 5.5

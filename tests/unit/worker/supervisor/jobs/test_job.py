@@ -11,9 +11,9 @@ from jobwire.worker.supervisor.jobs import job as jobs
 from jobwire.worker.supervisor.jobs import outcome_files
 from jobwire.worker.supervisor.jobs.job import Job
 from jobwire.worker.supervisor.jobs.leaders import Use
-from jobwire.worker.supervisor.jobs.pump import Pump, Quota, Stream
 from jobwire.worker.supervisor.loop import Loop
 from jobwire.worker.supervisor.services import Services
+from jobwire.worker.supervisor.streams.pump import Pump, Quota, Stream
 
 HANDLE = f"{'1' * 32}.{'2' * 64}"
 FILE = JobFile(HANDLE, ["true"], [], "/", False, "", [], None, 15, 50)  # noqa: FBT003 -- as in the file

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from inotify_simple import INotify, flags
 
-from jobwire.worker.supervisor.jobs import pump as pumps
-from jobwire.worker.supervisor.jobs.pump import Pump, Quota, Stream
 from jobwire.worker.supervisor.loop import Loop
+from jobwire.worker.supervisor.streams import pump as pumps
+from jobwire.worker.supervisor.streams.pump import Pump, Quota, Stream
 
 
 class Owner:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobwire.worker.supervisor.jobs.feed import Ends, Feed, create, was_cut
 from jobwire.worker.supervisor.loop import Loop
+from jobwire.worker.supervisor.streams.feed import Ends, Feed, create, was_cut
 
 MIB = 1024 * 1024
 

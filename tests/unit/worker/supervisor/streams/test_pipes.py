@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from jobwire.worker.supervisor.jobs.pipes import FORMER_MODES, Found, Pipe, Pipes, open_anew
+from jobwire.worker.supervisor.streams.pipes import FORMER_MODES, Found, Pipe, Pipes, open_anew
 
 
 @pytest.fixture
