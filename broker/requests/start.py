@@ -26,9 +26,9 @@ from ..store.store import Store
 from ..store.writes import Conflict
 from ..streams.watchers import Watchers
 from .call import Call
-from .files import Missing
 from .job_keys import read_key
 from .streams import watch
+from .transfers.files import Missing
 
 # So small a job holds nothing that takes long; its bounds are those that a spec is checked for below.
 _SMALL_JOB_BYTES = 4096

@@ -18,12 +18,9 @@ from ..store.store import Store
 from ..streams.news import News
 from ..streams.watchers import Watchers
 from .dispatch import Handler
-from .feed import Feeders, feed, push, resize
-from .files import fetch, put
 from .forget import forget
 from .hello import Introduction, hello, status
 from .jobs import Roster, list_jobs, query_one
-from .logs import follow_log, read_log
 from .news import replay, subscribe, unsubscribe
 from .pause import pause, resume
 from .runs import query_run
@@ -31,6 +28,9 @@ from .signal import signal
 from .start import start
 from .stop import stop
 from .streams import cancel, credit
+from .transfers.feed import Feeders, feed, push, resize
+from .transfers.files import fetch, put
+from .transfers.logs import follow_log, read_log
 
 
 def handlers(  # noqa: PLR0913 -- all parts that one of them needs

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from ...schemas.frames import LARGEST_RANGE, MOST_TAIL_LINES
-from ...schemas.generated import request_pb2
-from ...schemas.refusal import Code, Refused
-from ..desk.life import Phase
-from ..engine import Engine, LogPart, StreamName
-from ..fairness.turns import Turns
-from ..retention.followed import Followed
-from ..store.queries import Lookup
-from ..streams.log_stream import LogStream
-from ..streams.watchers import Watchers
-from .call import Call
-from .job_keys import read_key
+from ....schemas.frames import LARGEST_RANGE, MOST_TAIL_LINES
+from ....schemas.generated import request_pb2
+from ....schemas.refusal import Code, Refused
+from ...desk.life import Phase
+from ...engine import Engine, LogPart, StreamName
+from ...fairness.turns import Turns
+from ...retention.followed import Followed
+from ...store.queries import Lookup
+from ...streams.log_stream import LogStream
+from ...streams.watchers import Watchers
+from ..call import Call
+from ..job_keys import read_key
 
 _STREAMS: dict[int, StreamName] = {request_pb2.STREAM_STDOUT: "stdout", request_pb2.STREAM_STDERR: "stderr"}
 

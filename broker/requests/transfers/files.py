@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...keys.rights import Right, demand
-from ...schemas.brought_files import DIGEST_BYTES, BroughtFile, path_problem
-from ...schemas.frames import MOST_FETCHES, MOST_MISSING, MOST_PUTS
-from ...schemas.naming import JobKey, format_id
-from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.spec import JobSpec
-from ..depot import Depot
-from ..retention.followed import Followed
-from ..store.queries import Lookup
-from ..streams.fetch_stream import FetchStream
-from ..streams.put_stream import PutStream
-from .call import Call
-from .job_keys import read_key
+from ....keys.rights import Right, demand
+from ....schemas.brought_files import DIGEST_BYTES, BroughtFile, path_problem
+from ....schemas.frames import MOST_FETCHES, MOST_MISSING, MOST_PUTS
+from ....schemas.naming import JobKey, format_id
+from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.spec import JobSpec
+from ...depot import Depot
+from ...retention.followed import Followed
+from ...store.queries import Lookup
+from ...streams.fetch_stream import FetchStream
+from ...streams.put_stream import PutStream
+from ..call import Call
+from ..job_keys import read_key
 
 
 def put(call: Call, depot: Depot, shortage: Refused | None) -> None:

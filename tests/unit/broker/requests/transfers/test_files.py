@@ -12,9 +12,9 @@ from desk_house import OWNER, House, ended, key, started
 
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.call import Call
-from jobwire.broker.requests.feed import push
-from jobwire.broker.requests.files import fetch, put
 from jobwire.broker.requests.start import start
+from jobwire.broker.requests.transfers.feed import push
+from jobwire.broker.requests.transfers.files import fetch, put
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.broker.streams.put_stream import PutStream

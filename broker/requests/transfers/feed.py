@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from ...keys.rights import Right, demand, may
-from ...schemas.frames import TOKEN_BYTES
-from ...schemas.generated import request_pb2
-from ...schemas.naming import JobKey, format_id
-from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.terminal import TerminalSize
-from ..desk.job import Job
-from ..engine import Engine
-from ..store.queries import Lookup
-from ..streams.feed_stream import FeedStream, fed_by_another
-from ..streams.pushed_stream import PushedStream
-from ..streams.typing_stream import TypingStream
-from ..streams.watchers import Watchers
-from .call import Call
-from .job_keys import read_key
+from ....keys.rights import Right, demand, may
+from ....schemas.frames import TOKEN_BYTES
+from ....schemas.generated import request_pb2
+from ....schemas.naming import JobKey, format_id
+from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.terminal import TerminalSize
+from ...desk.job import Job
+from ...engine import Engine
+from ...store.queries import Lookup
+from ...streams.feed_stream import FeedStream, fed_by_another
+from ...streams.pushed_stream import PushedStream
+from ...streams.typing_stream import TypingStream
+from ...streams.watchers import Watchers
+from ..call import Call
+from ..job_keys import read_key
 
 # The jobs that are fed through this worker at present.
 Feeders = dict[JobKey, FeedStream]
