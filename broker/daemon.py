@@ -33,7 +33,7 @@ from .engine import Engine
 from .fairness.cpu_shares import Shares
 from .fairness.turns import Turns
 from .requests.dispatch import Reception
-from .requests.hello import Introduction
+from .requests.reads.hello import Introduction
 from .requests.table import handlers
 from .retention.ages import Ages
 from .retention.files import FileSweep

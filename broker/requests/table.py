@@ -19,11 +19,11 @@ from ..streams.news import News
 from ..streams.watchers import Watchers
 from .dispatch import Handler
 from .forget import forget
-from .hello import Introduction, hello, status
-from .jobs import Roster, list_jobs, query_one
-from .news import replay, subscribe, unsubscribe
 from .pause import pause, resume
-from .runs import query_run
+from .reads.hello import Introduction, hello, status
+from .reads.jobs import Roster, list_jobs, query_one
+from .reads.news import replay, subscribe, unsubscribe
+from .reads.runs import query_run
 from .signal import signal
 from .start import start
 from .stop import stop

@@ -17,7 +17,7 @@ from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.dispatch import Handler
-from jobwire.broker.requests.hello import Introduction
+from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.requests.start import find_started_jobs
 from jobwire.broker.requests.table import handlers
 from jobwire.broker.retention.ages import Ages

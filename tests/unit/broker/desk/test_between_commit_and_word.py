@@ -8,7 +8,7 @@ import pytest
 from daemons import wait_until
 from desk_house import OWNER, House, asked, attempt, ended, key, started
 
-from jobwire.broker.requests.jobs import describe
+from jobwire.broker.requests.reads.jobs import describe
 from jobwire.broker.store.selection import Selection
 from jobwire.keys.rights import Member
 from jobwire.schemas.generated import job_pb2

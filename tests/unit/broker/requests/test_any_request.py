@@ -15,7 +15,7 @@ from messages import messages
 
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.dispatch import Reception
-from jobwire.broker.requests.hello import Introduction
+from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys import identity, signature

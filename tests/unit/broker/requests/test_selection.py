@@ -10,7 +10,7 @@ from desk_house import OWNER, Ended, House, asked, attempt, ended, key, started
 
 from jobwire.broker.desk.job import BatchRun
 from jobwire.broker.requests.call import Call
-from jobwire.broker.requests.hello import Introduction
+from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.rights import Member

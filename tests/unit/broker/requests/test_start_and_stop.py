@@ -8,8 +8,8 @@ from answers import Answers
 from desk_house import OWNER, House, ended, started
 
 from jobwire.broker.requests.call import Call
-from jobwire.broker.requests.hello import Introduction
 from jobwire.broker.requests.job_keys import find_jobs_to_stop
+from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.requests.start import _read_batch, _read_jobs, start
 from jobwire.broker.requests.stop import stop
 from jobwire.broker.sockets.peers import Peer

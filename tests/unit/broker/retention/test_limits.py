@@ -6,7 +6,7 @@ import pytest
 from desk_house import OWNER, House, asked, attempt, ended, key, started
 
 from jobwire.broker.engine import Ended, Started
-from jobwire.broker.requests.jobs import describe
+from jobwire.broker.requests.reads.jobs import describe
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.limits import LEAST_AGE_US, Keep, Retention, choose
 from jobwire.broker.store.kept import Aged

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...keys.rights import Member, Right, may
-from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
-from ...schemas.generated import request_pb2
-from ...schemas.naming import Typed, parse_id, parse_typed
-from ...schemas.refusal import Code, Refused
-from ..desk.desk import Desk
-from ..desk.job import Job, RunKey
-from ..engine import Engine
-from ..retention.ages import Ages
-from ..store.queries import Lookup
-from ..store.runs import MOST_LONGEST, Run
-from ..store.selection import Selection
-from ..streams.watchers import Watchers
-from .call import Call
+from ....keys.rights import Member, Right, may
+from ....schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
+from ....schemas.generated import request_pb2
+from ....schemas.naming import Typed, parse_id, parse_typed
+from ....schemas.refusal import Code, Refused
+from ...desk.desk import Desk
+from ...desk.job import Job, RunKey
+from ...engine import Engine
+from ...retention.ages import Ages
+from ...store.queries import Lookup
+from ...store.runs import MOST_LONGEST, Run
+from ...store.selection import Selection
+from ...streams.watchers import Watchers
+from ..call import Call
+from ..selected import no_such_run
+from ..streams import open_run_ends
 from .jobs import Roster, describe
-from .selected import no_such_run
-from .streams import open_run_ends
 
 # Jobs of one reply, and their bytes: specs with long argument lists make it shorter.
 _MOST_FAILURES = 50

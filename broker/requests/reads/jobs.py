@@ -6,23 +6,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from ...keys.rights import Member, Right, demand, may, no_such_job
-from ...schemas.frames import LARGEST_RANGE
-from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.job import JobTime, Pick, State
-from ...schemas.naming import parse_typed
-from ...schemas.refusal import Code, Refused
-from ...schemas.spec import to_wire
-from ...schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
-from ..desk.desk import Desk
-from ..desk.job import Job
-from ..desk.life import Phase
-from ..engine import Engine, LogPart, StreamName
-from ..retention.ages import Ages
-from ..store.queries import Lookup
-from ..store.selection import ALIVE, EVERY_STATE, Place, Selection
-from .call import Call
-from .job_keys import read_key
+from ....keys.rights import Member, Right, demand, may, no_such_job
+from ....schemas.frames import LARGEST_RANGE
+from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.job import JobTime, Pick, State
+from ....schemas.naming import parse_typed
+from ....schemas.refusal import Code, Refused
+from ....schemas.spec import to_wire
+from ....schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
+from ...desk.desk import Desk
+from ...desk.job import Job
+from ...desk.life import Phase
+from ...engine import Engine, LogPart, StreamName
+from ...retention.ages import Ages
+from ...store.queries import Lookup
+from ...store.selection import ALIVE, EVERY_STATE, Place, Selection
+from ..call import Call
+from ..job_keys import read_key
 
 # Small: nothing else is done while a page is made, and each job takes some tens of microseconds.
 _PAGE = 50

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from ...keys.limits import NAMES
-from ...keys.rights import ROLES, Right
-from ...schemas.frames import PROTOCOL_VERSION, limits
-from ...schemas.generated import request_pb2
-from ...schemas.refusal import Code, Reason, Refused
-from ..condition import Condition
-from .call import Call
+from ....keys.limits import NAMES
+from ....keys.rights import ROLES, Right
+from ....schemas.frames import PROTOCOL_VERSION, limits
+from ....schemas.generated import request_pb2
+from ....schemas.refusal import Code, Reason, Refused
+from ...condition import Condition
+from ..call import Call
 
 FEATURES = (
     "start",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ...schemas.generated import event_pb2, request_pb2
-from ...schemas.refusal import Code, Reason, Refused
-from ..store.queries import Lookup
-from ..store.store import Store
-from ..streams.news import News, read_filter
-from .call import Call
+from ....schemas.generated import event_pb2, request_pb2
+from ....schemas.refusal import Code, Reason, Refused
+from ...store.queries import Lookup
+from ...store.store import Store
+from ...streams.news import News, read_filter
+from ..call import Call
 
 _MOST_EVENTS = 1000
 _GO_ON = "list the current jobs, and continue from the head of a new subscription"
