@@ -6,8 +6,8 @@ import asyncio
 import os
 
 from ...schemas.naming import JobKey
-from ..library.feeder import feed_request
-from ..library.source import Source
+from ..library.streams.feeder import feed_request
+from ..library.streams.source import Source
 from .connection import AsyncConnection
 
 

@@ -15,9 +15,9 @@ from ..library import actions
 from ..library.completed_job import CompletedJob, CompletedTextJob
 from ..library.known_jobs import STREAMS, Handle, StreamName
 from ..library.results import Forgotten, JobInfo, job_info
-from ..library.source import Stdin, source_of
 from ..library.specs import Duration, Text, make_id, seconds
-from ..library.text_mode import TextMode, text_mode
+from ..library.streams.source import Stdin, source_of
+from ..library.streams.text_mode import TextMode, text_mode
 from ..protocol.exchange import Chunk
 from .ends import Waiting
 from .feeding import feed

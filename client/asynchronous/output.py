@@ -8,8 +8,8 @@ from typing import Self
 
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey
-from ..library.output import DecodedOutput, FetchedOutput, follow_request
-from ..library.text_mode import TextMode
+from ..library.streams.output import DecodedOutput, FetchedOutput, follow_request
+from ..library.streams.text_mode import TextMode
 from ..protocol.exchange import Chunk, Exchange
 from .connection import AsyncConnection
 

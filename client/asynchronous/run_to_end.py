@@ -6,9 +6,9 @@ import asyncio
 from contextlib import suppress
 
 from ..library.completed_job import CompletedJob
-from ..library.source import Source
 from ..library.specs import Duration, seconds
-from ..library.text_mode import TextMode
+from ..library.streams.source import Source
+from ..library.streams.text_mode import TextMode
 from ..protocol.exchange import Exchange
 from .feeding import feed
 from .job import AsyncJob

@@ -16,7 +16,7 @@ from ...schemas.naming import format_id
 from ...schemas.refusal import Refused
 from ..library.completed_job import CompletedJob, CompletedTextJob
 from ..library.specs import Duration, JobOptions, Text, seconds
-from ..library.text_mode import TextMode, text_mode
+from ..library.streams.text_mode import TextMode, text_mode
 from .call_options import result_of, spec_and_id, takes_job_options
 from .client import AsyncClient
 from .submissions import Submission, Submissions, check_most

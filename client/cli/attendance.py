@@ -18,8 +18,8 @@ from ...schemas.naming import short_id
 from ...schemas.refusal import Code
 from ...schemas.wire_codec import key_to_wire
 from ..library.client import Client
-from ..library.feeder import Feeder
 from ..library.job import Job
+from ..library.streams.feeder import Feeder
 from ..protocol.exchange import Exchange
 from . import exit_status
 from .terminal.copying import Copy, step

@@ -9,8 +9,8 @@ from ...schemas.naming import format_id, short_id
 from ...schemas.refusal import Reason, Refused
 from ...schemas.spec import JobSpec
 from ..library.client import Client
-from ..library.feeder import Feeder
 from ..library.job import Job
+from ..library.streams.feeder import Feeder
 from . import exit_status
 from .attendance import Attendance
 from .batches.repeats import explained

@@ -26,10 +26,10 @@ from . import actions, filters
 from .job import Job
 from .run_to_end import run_to_end
 from .session import Session
-from .source import Stdin, source_of
 from .specs import Duration, JobOptions, Text, args_of, as_spec, deadline_in, make_id, seconds, spec_of_call
+from .streams.source import Stdin, source_of
+from .streams.text_mode import text_mode
 from .subprocess_words import explains_options
-from .text_mode import text_mode
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from ...schemas.job import Outcome
 from ...schemas.naming import JobKey
 from .specs import Text
-from .text_mode import TextMode
+from .streams.text_mode import TextMode
 
 _Output = TypeVar("_Output", bytes, str)
 

@@ -12,13 +12,13 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk
 from . import actions
-from .feeder import Feeder
 from .known_jobs import STREAMS, Handle, StreamName
-from .output import Collecting, JobOutput, TextJobOutput
 from .session import Session
-from .source import Stdin, source_of
 from .specs import Duration, Text, deadline_in, make_id
-from .text_mode import text_mode
+from .streams.feeder import Feeder
+from .streams.output import Collecting, JobOutput, TextJobOutput
+from .streams.source import Stdin, source_of
+from .streams.text_mode import text_mode
 
 if TYPE_CHECKING:
     from .completed_job import CompletedJob, CompletedTextJob

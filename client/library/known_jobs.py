@@ -16,7 +16,7 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import outcome_from_wire, state_from_wire
 from ..protocol.exchange import Exchange
 from .specs import Duration, Text, seconds
-from .text_mode import TextMode
+from .streams.text_mode import TextMode
 
 if TYPE_CHECKING:
     from .completed_job import CompletedJob

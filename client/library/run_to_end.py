@@ -9,13 +9,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..protocol.exchange import Exchange
-from .feeder import Feeder
 from .job import Job
-from .output import Collecting
 from .session import Session
-from .source import Source
 from .specs import Duration, deadline_in, seconds
-from .text_mode import TextMode
+from .streams.feeder import Feeder
+from .streams.output import Collecting
+from .streams.source import Source
+from .streams.text_mode import TextMode
 
 if TYPE_CHECKING:
     from .completed_job import CompletedJob

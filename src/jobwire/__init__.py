@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from .client.library.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
     from .client.library.events import CursorTooOld, EventStream
     from .client.library.job import Job
-    from .client.library.output import JobOutput, TextJobOutput
     from .client.library.results import BatchInfo, Event, EventCursor, Forgotten, JobInfo
     from .client.library.run_info import FailedJob, RunInfo
     from .client.library.specs import job_spec
     from .client.library.status import WorkerStatus
+    from .client.library.streams.output import JobOutput, TextJobOutput
     from .schemas.job import EventKind, JobTime, Outcome, OutcomeKind, Pick, State
     from .schemas.refusal import Code, Refused
     from .schemas.spec import JobSpec
@@ -89,7 +89,7 @@ _HOMES = {
     "client.library.completed_job": ("CompletedJob", "CompletedTextJob", "JobFailed", "JobTimeout"),
     "client.library.events": ("CursorTooOld", "EventStream"),
     "client.library.job": ("Job",),
-    "client.library.output": ("JobOutput", "TextJobOutput"),
+    "client.library.streams.output": ("JobOutput", "TextJobOutput"),
     "client.library.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobInfo"),
     "client.library.run_info": ("FailedJob", "RunInfo"),
     "client.library.specs": ("job_spec",),

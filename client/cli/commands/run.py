@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from ...batch.job_options import Wishes
-from ...library.feeder import Feeder
-from ...library.source import DescriptorSource
+from ...library.streams.feeder import Feeder
+from ...library.streams.source import DescriptorSource
 from .. import exit_status
 from ..attendance import Attendance
 from ..chosen_context import client, context_name

@@ -6,7 +6,7 @@ import select
 from collections.abc import Sequence
 
 from ...library.client import Client
-from ...library.output import JobOutput
+from ...library.streams.output import JobOutput
 from .outlet import Outlet
 from .streams import Readers
 

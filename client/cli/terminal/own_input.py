@@ -11,7 +11,7 @@ from contextlib import suppress
 from ....schemas.frames import LARGEST_PUSH
 from ....schemas.spec import LARGEST_STDIN
 from ...batch.reading import read_whole
-from ...library.source import DescriptorSource
+from ...library.streams.source import DescriptorSource
 from .streams import STDIN
 
 _NULL = os.makedev(1, 3)

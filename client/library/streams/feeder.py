@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 
-from ...schemas.frames import TOKEN_BYTES
-from ...schemas.generated import request_pb2
-from ...schemas.naming import JobKey
-from ...schemas.refusal import Refused
-from ...schemas.wire_codec import key_to_wire
-from ..protocol.exchange import Exchange
-from ..sockets.connection import Connection
+from ....schemas.frames import TOKEN_BYTES
+from ....schemas.generated import request_pb2
+from ....schemas.naming import JobKey
+from ....schemas.refusal import Refused
+from ....schemas.wire_codec import key_to_wire
+from ...protocol.exchange import Exchange
+from ...sockets.connection import Connection
 from .source import Source
 
 

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
-from ...schemas.generated import request_pb2
-from ...schemas.naming import JobKey
-from ...schemas.wire_codec import key_to_wire
-from ..protocol.exchange import Chunk
-from ..sockets.connection import Connection
+from ....schemas.generated import request_pb2
+from ....schemas.naming import JobKey
+from ....schemas.wire_codec import key_to_wire
+from ...protocol.exchange import Chunk
+from ...sockets.connection import Connection
 from .text_mode import TextMode
 
 if TYPE_CHECKING:

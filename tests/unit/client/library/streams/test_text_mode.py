@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobwire.client.library.text_mode import TextMode, text_mode
+from jobwire.client.library.streams.text_mode import TextMode, text_mode
 
 
 def test_any_of_the_three_options_asks_for_text() -> None:
