@@ -6,9 +6,9 @@ from ...schemas.generated import request_pb2
 from ...schemas.naming import short_id
 from ...schemas.refusal import Code, Refused
 from ..library.actions import forgotten
-from ..library.results import Forgotten
-from ..library.run_info import RunInfo, forget_request, query, run_info, selection, stop_request
 from ..library.specs import Duration
+from ..library.values.results import Forgotten
+from ..library.values.run_info import RunInfo, forget_request, query, run_info, selection, stop_request
 from ..protocol.exchange import Exchange
 from .job import timeout_of
 from .session import AsyncSession

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
 from ...schemas.spec import JobSpec
-from ..library.completed_job import CompletedJob, CompletedTextJob
 from ..library.specs import JobOptions, Text, job_spec, make_id
 from ..library.streams.text_mode import TextMode
 from ..library.subprocess_words import unexpected
+from ..library.values.completed_job import CompletedJob, CompletedTextJob
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

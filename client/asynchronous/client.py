@@ -22,14 +22,14 @@ from ...schemas.naming import JobKey
 from ...schemas.spec import JobSpec
 from ..library import actions, filters
 from ..library.client import destination, query_by_name
-from ..library.completed_job import CompletedJob, CompletedTextJob
 from ..library.events import make_filter
-from ..library.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
-from ..library.run_info import forget_request, query, run_info
 from ..library.specs import Duration, JobOptions, Text, args_of, as_spec, job_spec, make_id, seconds
-from ..library.status import WorkerStatus, read_status, status_request
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import text_mode
+from ..library.values.completed_job import CompletedJob, CompletedTextJob
+from ..library.values.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
+from ..library.values.run_info import forget_request, query, run_info
+from ..library.values.status import WorkerStatus, read_status, status_request
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
 from .batch_run import AsyncBatchRun
 from .call_options import result_of, spec_and_id, takes_job_options

@@ -12,12 +12,12 @@ from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..library import actions
-from ..library.completed_job import CompletedJob, CompletedTextJob
 from ..library.known_jobs import STREAMS, Handle, StreamName
-from ..library.results import Forgotten, JobInfo, job_info
 from ..library.specs import Duration, Text, make_id, seconds
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode
+from ..library.values.completed_job import CompletedJob, CompletedTextJob
+from ..library.values.results import Forgotten, JobInfo, job_info
 from ..protocol.exchange import Chunk
 from .ends import Waiting
 from .feeding import feed

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from ..library.completed_job import CompletedJob
 from ..library.specs import Duration, seconds
 from ..library.streams.source import Source
 from ..library.streams.text_mode import TextMode
+from ..library.values.completed_job import CompletedJob
 from ..protocol.exchange import Exchange
 from .feeding import feed
 from .job import AsyncJob

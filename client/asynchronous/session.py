@@ -10,8 +10,8 @@ from ...schemas.job import State
 from ...schemas.refusal import Code, Refused
 from ..library import filters
 from ..library.known_jobs import KnownJobs, Record
-from ..library.results import JobInfo, job_info
 from ..library.session import LARGEST_PAGE, query_by_key
+from ..library.values.results import JobInfo, job_info
 from ..protocol.exchange import Exchange
 from .connection import AsyncConnection, weakly
 from .ends import Ends

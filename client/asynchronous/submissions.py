@@ -12,10 +12,10 @@ from ...schemas.job import OutcomeKind, State
 from ...schemas.naming import JobKey, new_id
 from ...schemas.spec import JobSpec
 from ..library import actions
-from ..library.completed_job import CompletedJob
 from ..library.known_jobs import Record
-from ..library.results import BatchInfo
 from ..library.specs import Text
+from ..library.values.completed_job import CompletedJob
+from ..library.values.results import BatchInfo
 from ..protocol.exchange import Exchange
 from .client import AsyncClient
 from .ends import Waiting

@@ -10,8 +10,8 @@ from ...schemas.naming import JobKey, new_id
 from ...schemas.spec import JobSpec
 from ..library import actions
 from ..library.known_jobs import Record
-from ..library.results import BatchInfo, Forgotten
 from ..library.specs import Duration
+from ..library.values.results import BatchInfo, Forgotten
 from ..protocol.exchange import Exchange
 from .session import AsyncSession
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from ...schemas.refusal import Code, Reason, Refused
 from ..library.batch_run import BatchRun
 from ..library.client import Client
-from ..library.results import JobInfo
-from ..library.run_info import RunInfo
+from ..library.values.results import JobInfo
+from ..library.values.run_info import RunInfo
 
 
 class Run(NamedTuple):

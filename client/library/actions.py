@@ -21,7 +21,7 @@ from .session import Session
 from .specs import Duration, encode, milliseconds
 
 if TYPE_CHECKING:
-    from .results import BatchInfo, Forgotten
+    from .values.results import BatchInfo, Forgotten
 
 _Thing = TypeVar("_Thing")
 
@@ -183,7 +183,7 @@ def forget(session: Session, keys: Sequence[JobKey]) -> Forgotten:
 
 def forgotten(replies: Iterable[request_pb2.ForgetReply]) -> Forgotten:
     """Return how many jobs were removed, all told."""
-    from .results import Forgotten  # noqa: PLC0415 -- a command that runs a job need not wait for it
+    from .values.results import Forgotten  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
     jobs = log_bytes = 0
     for reply in replies:

@@ -7,10 +7,10 @@ from ...schemas.naming import short_id
 from ...schemas.refusal import Code, Refused
 from ..protocol.exchange import Exchange
 from .actions import forgotten
-from .results import Forgotten
-from .run_info import RunInfo, forget_request, query, run_info, selection, stop_request
 from .session import Session
 from .specs import Duration, deadline_in
+from .values.results import Forgotten
+from .values.run_info import RunInfo, forget_request, query, run_info, selection, stop_request
 
 
 class Stopping:

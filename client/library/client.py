@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
     from ..config.contexts import Context
     from .batch_run import BatchRun
-    from .completed_job import CompletedJob, CompletedTextJob
     from .events import EventStream
-    from .results import BatchInfo, EventCursor, Forgotten, JobInfo
-    from .status import WorkerStatus
+    from .values.completed_job import CompletedJob, CompletedTextJob
+    from .values.results import BatchInfo, EventCursor, Forgotten, JobInfo
+    from .values.status import WorkerStatus
 
 _PRIVATE_TIMEOUT_SECONDS = 30.0
 
@@ -283,7 +283,7 @@ class Client:
 
     def info(self, name: str, *, pick: Pick = Pick.ONLY) -> JobInfo:
         """Return everything that the worker knows about the job of a name; see `job`."""
-        from .results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
+        from .values.results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
         return job_info(self._named(name, pick))
 
@@ -411,7 +411,7 @@ class Client:
         Raises `Refused`: NOT_FOUND if there is none, UNIMPLEMENTED if the worker is too old.
         """
         from .batch_run import BatchRun  # noqa: PLC0415 -- a command that runs a job need not wait for it
-        from .run_info import query, run_info  # noqa: PLC0415 -- as above
+        from .values.run_info import query, run_info  # noqa: PLC0415 -- as above
 
         wanted = query(name, longest=longest, failures=failures, tail_lines=tail_lines)
         return BatchRun(self._session, run_info(self._session.reply(wanted, "query_run").query_run))
@@ -421,7 +421,7 @@ class Client:
 
         `older_than`: only those that ended at least so long ago. `dry_run`: only count them.
         """
-        from .run_info import forget_request  # noqa: PLC0415 -- as above
+        from .values.run_info import forget_request  # noqa: PLC0415 -- as above
 
         request = forget_request(request_pb2.Selection(everything=True), older_than, dry_run=dry_run)
         return actions.forgotten([self._session.reply(request, "forget").forget])
@@ -438,7 +438,7 @@ class Client:
 
     def status(self) -> WorkerStatus:
         """Return how the worker is now, and who this client is there."""
-        from .status import read_status, status_request  # noqa: PLC0415 -- a command that runs a job need not wait for it
+        from .values.status import read_status, status_request  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
         hello = self.hello()
         request = status_request(hello)

@@ -13,8 +13,8 @@ from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.subscription import MISSED, Phase, Subscription
-from .results import Event, EventCursor, JobInfo, event, job_info
 from .session import Session, query_by_key
+from .values.results import Event, EventCursor, JobInfo, event, job_info
 
 NOW = "now"
 START = "start"

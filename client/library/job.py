@@ -21,8 +21,8 @@ from .streams.source import Stdin, source_of
 from .streams.text_mode import text_mode
 
 if TYPE_CHECKING:
-    from .completed_job import CompletedJob, CompletedTextJob
-    from .results import Forgotten, JobInfo
+    from .values.completed_job import CompletedJob, CompletedTextJob
+    from .values.results import Forgotten, JobInfo
 
 
 class Job(Handle):
@@ -225,6 +225,6 @@ class Job(Handle):
 
     def info(self) -> JobInfo:
         """Return everything that the worker knows about the job."""
-        from .results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
+        from .values.results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
         return job_info(self._session.query(self._record))

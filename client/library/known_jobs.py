@@ -19,7 +19,7 @@ from .specs import Duration, Text, seconds
 from .streams.text_mode import TextMode
 
 if TYPE_CHECKING:
-    from .completed_job import CompletedJob
+    from .values.completed_job import CompletedJob
 
 StreamName = Literal["stdout", "stderr"]
 STREAMS = {"stdout": request_pb2.STREAM_STDOUT, "stderr": request_pb2.STREAM_STDERR}
@@ -223,7 +223,7 @@ class Handle:
 
     def completed(self, stdout: bytes, stderr: bytes) -> CompletedJob:
         """Return the result of the ended job, with this as its output."""
-        from .completed_job import CompletedJob  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
+        from .values.completed_job import CompletedJob  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
 
         record = self._record
         outcome = self._ended()
@@ -234,7 +234,7 @@ class Handle:
 
     def timed_out(self, timeout: Duration | None, stdout: bytes = b"", stderr: bytes = b"", mode: TextMode | None = None) -> Exception:
         """Return the exception for a `timeout` that has passed, with this as the output so far."""
-        from .completed_job import JobTimeout  # noqa: PLC0415 -- as above
+        from .values.completed_job import JobTimeout  # noqa: PLC0415 -- as above
 
         so_far = (stdout, stderr) if mode is None else (mode.decode_for_error(stdout), mode.decode_for_error(stderr))
         return JobTimeout(self.args or (self.id,), seconds(timeout or 0), *so_far)

@@ -18,7 +18,7 @@ from .streams.source import Source
 from .streams.text_mode import TextMode
 
 if TYPE_CHECKING:
-    from .completed_job import CompletedJob
+    from .values.completed_job import CompletedJob
 
 # A worker that does not answer must not delay an interruption forever.
 _STOP_ACKNOWLEDGED_SECONDS = 5.0

@@ -25,7 +25,7 @@ from . import filters
 from .known_jobs import KnownJobs, Record
 
 if TYPE_CHECKING:
-    from .results import JobInfo
+    from .values.results import JobInfo
 
 # More than any worker sends.
 LARGEST_PAGE = 10_000
@@ -120,7 +120,7 @@ class Session:
 
         Raises `Refused(UNIMPLEMENTED)` if the worker is too old for one of its filters.
         """
-        from .results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
+        from .values.results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
         left = limit
         while left is None or left > 0:

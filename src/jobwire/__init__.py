@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from .client.asynchronous.thread_executor import JobExecutor, JobFuture
     from .client.library.batch_run import BatchRun, Stopping
     from .client.library.client import Client
-    from .client.library.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
     from .client.library.events import CursorTooOld, EventStream
     from .client.library.job import Job
-    from .client.library.results import BatchInfo, Event, EventCursor, Forgotten, JobInfo
-    from .client.library.run_info import FailedJob, RunInfo
     from .client.library.specs import job_spec
-    from .client.library.status import WorkerStatus
     from .client.library.streams.output import JobOutput, TextJobOutput
+    from .client.library.values.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
+    from .client.library.values.results import BatchInfo, Event, EventCursor, Forgotten, JobInfo
+    from .client.library.values.run_info import FailedJob, RunInfo
+    from .client.library.values.status import WorkerStatus
     from .schemas.job import EventKind, JobTime, Outcome, OutcomeKind, Pick, State
     from .schemas.refusal import Code, Refused
     from .schemas.spec import JobSpec
@@ -86,14 +86,14 @@ _HOMES = {
     "client.asynchronous.output": ("AsyncJobOutput", "AsyncTextJobOutput"),
     "client.library.batch_run": ("BatchRun", "Stopping"),
     "client.library.client": ("Client",),
-    "client.library.completed_job": ("CompletedJob", "CompletedTextJob", "JobFailed", "JobTimeout"),
+    "client.library.values.completed_job": ("CompletedJob", "CompletedTextJob", "JobFailed", "JobTimeout"),
     "client.library.events": ("CursorTooOld", "EventStream"),
     "client.library.job": ("Job",),
     "client.library.streams.output": ("JobOutput", "TextJobOutput"),
-    "client.library.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobInfo"),
-    "client.library.run_info": ("FailedJob", "RunInfo"),
+    "client.library.values.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobInfo"),
+    "client.library.values.run_info": ("FailedJob", "RunInfo"),
     "client.library.specs": ("job_spec",),
-    "client.library.status": ("WorkerStatus",),
+    "client.library.values.status": ("WorkerStatus",),
     "schemas.job": ("EventKind", "JobTime", "Outcome", "OutcomeKind", "Pick", "State"),
     "schemas.refusal": ("Code", "Refused"),
     "schemas.spec": ("JobSpec",),

@@ -10,7 +10,7 @@ from ....schemas.naming import JobKey, batch_job_id, format_id
 from ....schemas.refusal import Code, Refused
 from ....schemas.spec import JobSpec
 from ....schemas.text.sizes import format_size
-from ...library.results import BatchInfo, JobInfo
+from ...library.values.results import BatchInfo, JobInfo
 from ..terminal.sentences import command_line, failed, how_many_jobs
 
 

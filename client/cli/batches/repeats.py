@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
 from ....schemas.spec import JobSpec
-from ...library.results import BatchInfo, JobInfo
+from ...library.values.results import BatchInfo, JobInfo
 from ..terminal.sentences import how_many_jobs
 from .plan import Plan
 

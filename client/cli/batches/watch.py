@@ -15,7 +15,7 @@ from ....schemas.spec import JobSpec
 from ....schemas.wire_codec import outcome_from_wire
 from ...library.actions import start_request
 from ...library.client import Client
-from ...library.results import JobInfo
+from ...library.values.results import JobInfo
 from .. import exit_status
 from ..path_advice import advise_after
 from ..submission import explained_refusal

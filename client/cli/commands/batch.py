@@ -15,7 +15,7 @@ from ...batch.batch_file import LARGEST_FILE, Batch, read_batch
 from ...batch.job_options import Wishes
 from ...batch.reading import STDIN, read_whole
 from ...library.client import Client
-from ...library.results import BatchInfo, JobInfo
+from ...library.values.results import BatchInfo, JobInfo
 from .. import exit_status
 from ..arguments import parse_count, understanding, understood
 from ..batches.plan import Plan, plan_rerun

@@ -11,7 +11,7 @@ from ....schemas.job import EventKind
 from ....schemas.naming import short_id
 from ...library.client import Client
 from ...library.events import NOW, START, EventStream
-from ...library.results import Event, EventCursor
+from ...library.values.results import Event, EventCursor
 from ..arguments import Json, understanding
 from ..chosen_context import client
 from ..job_names import named, unique

@@ -10,7 +10,7 @@ from ....schemas.job import Outcome
 from ....schemas.text.durations import parse_age
 from ....schemas.text.sizes import format_size
 from ...library.job import Job
-from ...library.results import Forgotten, JobInfo
+from ...library.values.results import Forgotten, JobInfo
 from ..arguments import Json, understood
 from ..chosen_context import client
 from ..exit_status import BadInput

@@ -10,7 +10,7 @@ import typer
 from ....schemas.job import JobTime, State
 from ....schemas.naming import name_problem
 from ...library.client import Client
-from ...library.results import JobInfo
+from ...library.values.results import JobInfo
 from ..arguments import Json, parse_count, understanding, understood
 from ..chosen_context import client
 from ..exit_status import BadInput

@@ -11,8 +11,8 @@ from ....schemas.naming import JobKey, format_id, new_id, parse_typed, short_id
 from ....schemas.refusal import Code, Reason, Refused
 from ...library.client import Client
 from ...library.job import Job
-from ...library.results import JobInfo
 from ...library.streams.feeder import Feeder
+from ...library.values.results import JobInfo
 from .. import exit_status
 from ..batches.plan import choose, plan_rerun
 from ..batches.watch import known_run, submit_run

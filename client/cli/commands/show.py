@@ -12,7 +12,7 @@ from ....schemas.text.sizes import format_limit, format_size
 from ...batch.octets import to_text
 from ...library.client import Client
 from ...library.known_jobs import StreamName
-from ...library.results import JobInfo
+from ...library.values.results import JobInfo
 from ..arguments import JobNames, Json
 from ..chosen_context import client
 from ..job_names import one_job_info, run_instead

@@ -12,7 +12,7 @@ from ....schemas.text.sizes import format_size
 from ..terminal.screen import duration
 
 if TYPE_CHECKING:
-    from ...library.status import WorkerStatus
+    from ...library.values.status import WorkerStatus
 
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ....keys.identity import fingerprint
 from ....schemas.job import JobTime, OutcomeKind, State
 from ....schemas.naming import format_id, short_id, signal_name
-from ...library.results import JobInfo
+from ...library.values.results import JobInfo
 from .screen import Cell, Table, duration, local_time
 from .sentences import command_line
 

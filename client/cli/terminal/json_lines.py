@@ -31,8 +31,8 @@ from ....keys.identity import format_public
 from ....schemas.job import Outcome, exit_status
 from ....schemas.naming import format_id
 from ...batch.octets import to_text
-from ...library.results import Event, JobInfo
-from ...library.run_info import RunInfo
+from ...library.values.results import Event, JobInfo
+from ...library.values.run_info import RunInfo
 
 Record = dict[str, Any]
 

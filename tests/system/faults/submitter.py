@@ -18,7 +18,7 @@ from ledger import append
 from orders import from_json
 
 from jobwire.client.library.client import Client
-from jobwire.client.library.results import BatchInfo
+from jobwire.client.library.values.results import BatchInfo
 from jobwire.keys.identity import load, parse_public
 from jobwire.schemas.refusal import Code, Refused
 

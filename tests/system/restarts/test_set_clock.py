@@ -15,7 +15,7 @@ import pytest
 from daemons import Worker, wait_until
 from home import Home
 
-from jobwire.client.library.results import JobInfo
+from jobwire.client.library.values.results import JobInfo
 from jobwire.schemas.job import OutcomeKind, State
 
 HOUR = 3600

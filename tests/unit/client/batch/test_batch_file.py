@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jobwire.client.batch.batch_file import Batch, read_batch
 from jobwire.client.batch.job_options import Surroundings
 from jobwire.client.cli.terminal.json_lines import job_record
-from jobwire.client.library.results import JobInfo
+from jobwire.client.library.values.results import JobInfo
 from jobwire.schemas.job import Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from jobwire.client.cli.runs import counts
-from jobwire.client.library.results import BatchInfo
-from jobwire.client.library.run_info import RunInfo
+from jobwire.client.library.values.results import BatchInfo
+from jobwire.client.library.values.run_info import RunInfo
 
 
 def run(queued: int, running: int, ok: int, failed: int) -> RunInfo:

@@ -17,11 +17,11 @@ from fake_daemon import FakeDaemon, Later
 import jobwire
 from jobwire.client.config.contexts import Context
 from jobwire.client.library.client import Client
-from jobwire.client.library.completed_job import JobFailed
 from jobwire.client.library.events import CursorTooOld
 from jobwire.client.library.job import Job
-from jobwire.client.library.results import BatchInfo, EventCursor, Forgotten
 from jobwire.client.library.specs import JobOptions, job_spec
+from jobwire.client.library.values.completed_job import JobFailed
+from jobwire.client.library.values.results import BatchInfo, EventCursor, Forgotten
 from jobwire.keys.identity import Identity, load, save
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.job import State

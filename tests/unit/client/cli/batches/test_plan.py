@@ -8,7 +8,7 @@ import pytest
 
 from jobwire.client.cli.batches.plan import Plan, choose, demand_size, plan_rerun
 from jobwire.client.cli.batches.repeats import differing, explained, notes_on_run
-from jobwire.client.library.results import BatchInfo, JobInfo
+from jobwire.client.library.values.results import BatchInfo, JobInfo
 from jobwire.schemas.job import Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, batch_job_id
 from jobwire.schemas.refusal import Code, Refused

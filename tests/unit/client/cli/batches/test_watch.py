@@ -9,7 +9,7 @@ from jobwire.client.cli.batches.plan import Plan
 from jobwire.client.cli.batches.watch import submit_run
 from jobwire.client.cli.exit_status import Ending
 from jobwire.client.library.client import Client
-from jobwire.client.library.results import BatchInfo
+from jobwire.client.library.values.results import BatchInfo
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.naming import format_id
 from jobwire.schemas.spec import JobSpec

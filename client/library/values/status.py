@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ...schemas.generated import request_pb2
-from ...schemas.refusal import Code, Refused
+from ....schemas.generated import request_pb2
+from ....schemas.refusal import Code, Refused
 
 FEATURE = "status"
 

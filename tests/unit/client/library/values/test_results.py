@@ -8,9 +8,9 @@ import pytest
 
 import jobwire
 from jobwire.client.library.client import Client
-from jobwire.client.library.completed_job import CompletedJob, JobFailed, JobTimeout
-from jobwire.client.library.results import EventCursor, event, job_info, moment
 from jobwire.client.library.specs import milliseconds
+from jobwire.client.library.values.completed_job import CompletedJob, JobFailed, JobTimeout
+from jobwire.client.library.values.results import EventCursor, event, job_info, moment
 from jobwire.schemas.generated import event_pb2, job_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind, State, return_code
 from jobwire.schemas.naming import JobKey

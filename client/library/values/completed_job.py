@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
 
-from ...schemas.job import Outcome
-from ...schemas.naming import JobKey
-from .specs import Text
-from .streams.text_mode import TextMode
+from ....schemas.job import Outcome
+from ....schemas.naming import JobKey
+from ..specs import Text
+from ..streams.text_mode import TextMode
 
 _Output = TypeVar("_Output", bytes, str)
 

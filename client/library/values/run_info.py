@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...schemas.generated import request_pb2
-from ...schemas.naming import format_id
-from ...schemas.refusal import Code, Refused
+from ....schemas.generated import request_pb2
+from ....schemas.naming import format_id
+from ....schemas.refusal import Code, Refused
+from ..specs import Duration, milliseconds
 from .results import BatchInfo, JobInfo, job_info, moment
-from .specs import Duration, milliseconds
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -1,0 +1,1 @@
+"""What the library returns about jobs, runs, events and the worker. Frozen."""
