@@ -16,12 +16,12 @@ from ...library.job import Job
 from .. import exit_status
 from ..arguments import JobName
 from ..chosen_context import client
-from ..job_names import one_unfinished_job
 from ..session.detach_keys import DetachKeys
 from ..session.keyboard import Keyboard
 from ..session.options import Keys, demand_terminal, read_keys
 from ..session.own_terminal import OwnTerminal
 from ..session.session import SIGNALS, Session, replay_start
+from ..targets.job_names import one_unfinished_job
 from ..terminal.signals import Signals
 from ..terminal.streams import STDIN
 

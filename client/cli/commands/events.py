@@ -14,8 +14,8 @@ from ...library.events import NOW, START, EventStream
 from ...library.values.results import Event, EventCursor
 from ..arguments import Json, understanding
 from ..chosen_context import client
-from ..job_names import named, unique
-from ..runs import jobs_of
+from ..targets.job_names import named, unique
+from ..targets.runs import jobs_of
 from ..terminal.copying import pump_for_readers
 from ..terminal.json_lines import event_record
 from ..terminal.screen import flush, local_time, write, write_json

@@ -14,8 +14,8 @@ from ...library.values.results import Forgotten, JobInfo
 from ..arguments import Json, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..job_names import Named, find_named, only_job
-from ..one_by_one import OneByOne
+from ..targets.job_names import Named, find_named, only_job
+from ..targets.one_by_one import OneByOne
 from ..terminal.screen import say, write_json
 from ..terminal.sentences import how_many_jobs
 

@@ -11,7 +11,7 @@ from .. import exit_status
 from ..arguments import JobName, understanding
 from ..chosen_context import client
 from ..fetched import fetch_all, understand
-from ..job_names import one_job
+from ..targets.job_names import one_job
 
 
 def get(

@@ -14,8 +14,8 @@ from ...library.values.results import JobInfo
 from ..arguments import Json, parse_count, understanding, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..job_names import batch_named, checked
-from ..runs import find_run, no_such_batch
+from ..targets.job_names import batch_named, checked
+from ..targets.runs import find_run, no_such_batch
 from ..terminal.job_columns import BY_DEFAULT, COLUMNS, JobTable, on_a_terminal
 from ..terminal.json_lines import job_record
 from ..terminal.screen import is_terminal, say, write_json

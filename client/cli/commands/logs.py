@@ -16,8 +16,8 @@ from .. import exit_status
 from ..arguments import JobName, parse_count, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..job_names import jobs_named
 from ..log_files import LogFolder, file_names
+from ..targets.job_names import jobs_named
 from ..terminal.copying import Copy, step
 from ..terminal.outlet import Outlet
 from ..terminal.screen import is_terminal, say

@@ -15,8 +15,8 @@ from ...library.known_jobs import StreamName
 from ...library.values.results import JobInfo
 from ..arguments import JobNames, Json
 from ..chosen_context import client
-from ..job_names import one_job_info, run_instead
-from ..runs import Run, counts
+from ..targets.job_names import one_job_info, run_instead
+from ..targets.runs import Run, counts
 from ..terminal.json_lines import job_record, run_record
 from ..terminal.last_lines import last_lines
 from ..terminal.screen import duration, local_time, write, write_json

@@ -13,9 +13,9 @@ from ...library.client import Client
 from ...library.job import Job
 from ..arguments import JobName, JobNames, understood
 from ..chosen_context import client
-from ..job_names import Named, find_named, one_unfinished_job
-from ..one_by_one import OneByOne
-from ..runs import Run, title_of_all
+from ..targets.job_names import Named, find_named, one_unfinished_job
+from ..targets.one_by_one import OneByOne
+from ..targets.runs import Run, title_of_all
 
 
 def send_signal(

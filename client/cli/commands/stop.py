@@ -15,9 +15,9 @@ from ...library.job import Job
 from ..arguments import JobNames, understood
 from ..chosen_context import client
 from ..exit_status import BadInput, is_no_answer
-from ..job_names import find_named, one_unfinished_job, unique
-from ..one_by_one import OneByOne
-from ..runs import title_of_all
+from ..targets.job_names import find_named, one_unfinished_job, unique
+from ..targets.one_by_one import OneByOne
+from ..targets.runs import title_of_all
 from ..terminal.screen import say
 from ..terminal.sentences import how_it_ended, how_many_jobs
 

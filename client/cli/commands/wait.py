@@ -14,8 +14,8 @@ from ...library.job import Job
 from .. import exit_status
 from ..arguments import JobNames, understood
 from ..chosen_context import client
-from ..job_names import Named, named, unique
-from ..runs import Run, jobs_of
+from ..targets.job_names import Named, named, unique
+from ..targets.runs import Run, jobs_of
 from ..terminal.screen import duration, say
 from ..terminal.sentences import failed, how_it_ended, how_many_jobs, status_of
 

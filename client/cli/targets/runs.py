@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...schemas.refusal import Code, Reason, Refused
-from ..library.batch_run import BatchRun
-from ..library.client import Client
-from ..library.values.results import JobInfo
-from ..library.values.run_info import RunInfo
+from ....schemas.refusal import Code, Reason, Refused
+from ...library.batch_run import BatchRun
+from ...library.client import Client
+from ...library.values.results import JobInfo
+from ...library.values.run_info import RunInfo
 
 
 class Run(NamedTuple):

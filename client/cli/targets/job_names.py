@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
-from ...schemas.job import Pick
-from ...schemas.naming import parse_id, parse_typed
-from ...schemas.refusal import Code, Reason, Refused
-from ..library.client import Client
-from ..library.job import Job
-from ..library.values.results import JobInfo
+from ....schemas.job import Pick
+from ....schemas.naming import parse_id, parse_typed
+from ....schemas.refusal import Code, Reason, Refused
+from ...library.client import Client
+from ...library.job import Job
+from ...library.values.results import JobInfo
 from .runs import Run, find_run, jobs_of
 
 _Found = TypeVar("_Found", Job, JobInfo)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fake_daemon import FakeDaemon
 
-from jobwire.client.cli.job_names import one_job_info, one_unfinished_job
+from jobwire.client.cli.targets.job_names import one_job_info, one_unfinished_job
 from jobwire.client.library.client import Client
 from jobwire.schemas.refusal import Refused
 

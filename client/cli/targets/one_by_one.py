@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from ...schemas.refusal import Refused
-from .exit_status import REFUSED, Ending, is_no_answer
-from .terminal.screen import say
+from ....schemas.refusal import Refused
+from ..exit_status import REFUSED, Ending, is_no_answer
+from ..terminal.screen import say
 
 _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")

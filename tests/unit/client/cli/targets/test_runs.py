@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from jobwire.client.cli.runs import counts
+from jobwire.client.cli.targets.runs import counts
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.client.library.values.run_info import RunInfo
 
