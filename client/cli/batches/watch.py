@@ -17,8 +17,8 @@ from ...library.actions import start_request
 from ...library.client import Client
 from ...library.values.results import JobInfo
 from .. import exit_status
-from ..path_advice import advise_after
-from ..submission import explained_refusal
+from ..job.path_advice import advise_after
+from ..job.submission import explained_refusal
 from ..terminal.progress import TAIL_LINES, Progress
 from ..terminal.screen import say, tell_id, write
 from ..terminal.sentences import command_line, failed, how_many_jobs

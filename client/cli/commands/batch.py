@@ -22,7 +22,7 @@ from ..batches.plan import Plan, plan_rerun
 from ..batches.watch import known_run, show_plan, submit_run
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
-from ..job_arguments import id_or_new, surroundings, takes_options_of_all_jobs, wishes_of_all_jobs
+from ..job.job_arguments import id_or_new, surroundings, takes_options_of_all_jobs, wishes_of_all_jobs
 from ..targets.job_names import run_named
 from ..terminal.screen import say
 

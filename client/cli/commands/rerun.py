@@ -18,8 +18,8 @@ from ..batches.plan import choose, plan_rerun
 from ..batches.watch import known_run, submit_run
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..job_arguments import id_or_new
-from ..submission import explained_refusal, leave_or_attend
+from ..job.job_arguments import id_or_new
+from ..job.submission import explained_refusal, leave_or_attend
 from ..targets.job_names import job_or_run
 from ..terminal.own_input import own_source
 from ..terminal.screen import say, tell_id

@@ -11,17 +11,17 @@ from ...batch.job_options import Wishes
 from ...library.streams.feeder import Feeder
 from ...library.streams.source import DescriptorSource
 from .. import exit_status
-from ..attendance import Attendance
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
 from ..fetched import fetch_all, understand
-from ..job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
-from ..path_advice import advise
+from ..job.attendance import Attendance
+from ..job.job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
+from ..job.path_advice import advise
+from ..job.submission import submitted, tell_repeated
 from ..session.keyboard import Keyboard
 from ..session.options import Keys, Tty, demand_no_input, demand_terminal, on_a_terminal, read_keys
 from ..session.own_terminal import OwnTerminal
 from ..session.session import SIGNALS, Session
-from ..submission import submitted, tell_repeated
 from ..terminal.own_input import own_input, unreadable
 from ..terminal.screen import say
 from ..terminal.signals import Signals

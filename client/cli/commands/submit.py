@@ -11,9 +11,9 @@ from .. import exit_status
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
 from ..fetched import understand
-from ..job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
-from ..path_advice import advise
-from ..submission import leave_or_attend, submitted
+from ..job.job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
+from ..job.path_advice import advise
+from ..job.submission import leave_or_attend, submitted
 
 
 @takes_job_options

@@ -11,7 +11,7 @@ from ....schemas.naming import short_id
 from ...library.client import Client
 from ...library.job import Job
 from .. import exit_status
-from ..attendance import Attendance
+from ..job.attendance import Attendance
 from ..terminal.copying import Copy
 from ..terminal.outlet import Outlet
 from ..terminal.screen import say

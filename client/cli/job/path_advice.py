@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from ...schemas.job import Outcome, OutcomeKind
-from ...schemas.refusal import Refused
-from ...schemas.reserved_statuses import NOT_FOUND
-from ...schemas.spec import JobSpec
-from ..batch.caller_variables import of_this_process
-from ..batch.octets import to_bytes, to_text
-from ..config import contexts
-from ..library.job import Job
-from .terminal.screen import say
+from ....schemas.job import Outcome, OutcomeKind
+from ....schemas.refusal import Refused
+from ....schemas.reserved_statuses import NOT_FOUND
+from ....schemas.spec import JobSpec
+from ...batch.caller_variables import of_this_process
+from ...batch.octets import to_bytes, to_text
+from ...config import contexts
+from ...library.job import Job
+from ..terminal.screen import say
 
 # In any job's PATH, as docs/protocol.md says.
 USUAL_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")

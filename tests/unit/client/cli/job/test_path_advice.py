@@ -1,6 +1,6 @@
 import pytest
 
-from jobwire.client.cli.path_advice import USUAL_FOLDERS, path_advice
+from jobwire.client.cli.job.path_advice import USUAL_FOLDERS, path_advice
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.supervisor.jobs.spawn import _base_environment

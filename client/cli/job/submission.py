@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from ...schemas.naming import format_id, short_id
-from ...schemas.refusal import Reason, Refused
-from ...schemas.spec import JobSpec
-from ..library.client import Client
-from ..library.job import Job
-from ..library.streams.feeder import Feeder
-from . import exit_status
+from ....schemas.naming import format_id, short_id
+from ....schemas.refusal import Reason, Refused
+from ....schemas.spec import JobSpec
+from ...library.client import Client
+from ...library.job import Job
+from ...library.streams.feeder import Feeder
+from .. import exit_status
+from ..batches.repeats import explained
+from ..terminal.screen import say, tell_id
+from ..terminal.sentences import how_it_ended, status_of
+from ..terminal.streams import CannotWrite, ReaderGone
 from .attendance import Attendance
-from .batches.repeats import explained
-from .terminal.screen import say, tell_id
-from .terminal.sentences import how_it_ended, status_of
-from .terminal.streams import CannotWrite, ReaderGone
 
 
 def submitted(client: Client, spec: JobSpec, identifier: bytes, *, watch: bool = True) -> Job:

@@ -15,14 +15,14 @@ from typing import Annotated, Any
 
 import typer
 
-from ...schemas.naming import new_id, parse_id
-from ...schemas.spec import JobSpec
-from ..batch.caller_variables import note_of
-from ..batch.job_options import FILE_OPTIONS, OPTIONS, Misunderstood, Option, Surroundings, Wishes, spec_from, variables_of
-from ..batch.octets import as_typed, to_text
-from ..config import contexts
-from .exit_status import BadInput
-from .terminal.screen import say
+from ....schemas.naming import new_id, parse_id
+from ....schemas.spec import JobSpec
+from ...batch.caller_variables import note_of
+from ...batch.job_options import FILE_OPTIONS, OPTIONS, Misunderstood, Option, Surroundings, Wishes, spec_from, variables_of
+from ...batch.octets import as_typed, to_text
+from ...config import contexts
+from ..exit_status import BadInput
+from ..terminal.screen import say
 
 Command = Annotated[list[str] | None, typer.Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; no shell is used.")]
 JobId = Annotated[str | None, typer.Option("--id", metavar="UUID", help="Id of the job: the same id never starts a second one.")]

@@ -12,23 +12,23 @@ import signal
 import time
 from typing import NoReturn
 
-from ...schemas.generated import request_pb2
-from ...schemas.job import OutcomeKind, State
-from ...schemas.naming import short_id
-from ...schemas.refusal import Code
-from ...schemas.wire_codec import key_to_wire
-from ..library.client import Client
-from ..library.job import Job
-from ..library.streams.feeder import Feeder
-from ..protocol.exchange import Exchange
-from . import exit_status
-from .terminal.copying import Copy, step
-from .terminal.outlet import Outlet
-from .terminal.own_input import let_go, unreadable
-from .terminal.screen import say
-from .terminal.sentences import how_it_ended, status_of
-from .terminal.signals import Signals
-from .terminal.streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
+from ....schemas.generated import request_pb2
+from ....schemas.job import OutcomeKind, State
+from ....schemas.naming import short_id
+from ....schemas.refusal import Code
+from ....schemas.wire_codec import key_to_wire
+from ...library.client import Client
+from ...library.job import Job
+from ...library.streams.feeder import Feeder
+from ...protocol.exchange import Exchange
+from .. import exit_status
+from ..terminal.copying import Copy, step
+from ..terminal.outlet import Outlet
+from ..terminal.own_input import let_go, unreadable
+from ..terminal.screen import say
+from ..terminal.sentences import how_it_ended, status_of
+from ..terminal.signals import Signals
+from ..terminal.streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
 
 # A job that starts at once is not reported as waiting.
 _PATIENCE_SECONDS = 0.5
