@@ -16,19 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-import bulk
-import command
-import crowd
-import history
-import hostile
-import idle
-import latency
-import launching
-import memory
-import recovery
-import shell
-import ssh
-import watching
+from groups import bulk, command, crowd, history, hostile, idle, latency, launching, memory, recovery, shell, ssh, watching
 from stage import Ground, end_on_signals
 from table import Line, Verdict, draw
 

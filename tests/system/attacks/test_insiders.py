@@ -23,7 +23,7 @@ from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.spec import JobSpec
 
 MOST_BYTES = 256 * 1024 * 1024
-# Not a measurement (tests/benchmarks/hostile.py is one), but what users would notice as an interruption.
+# Not a measurement (tests/benchmarks/groups/hostile.py is one), but what users would notice as an interruption.
 SERVED_SECONDS = 20
 
 

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
-from ssh_server import SshServer, ssh_server
+from groups.ssh_server import SshServer, ssh_server
 from stage import CannotMeasure, Ground, Stage
 from table import Line, Promise, at_most, in_turns, unmeasured
 

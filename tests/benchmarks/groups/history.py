@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from launching import PROGRAM, launch_at_once
+from groups.launching import PROGRAM, launch_at_once
 from stage import Ground
 from table import Line, at_most, in_turns
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from time import process_time
 
-from idle import ticks
+from groups.idle import ticks
 from stage import Ground, Stage
 from table import Line, amount, at_most
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from idle import resident_megabytes
-from launching import launch_at_once
+from groups.idle import resident_megabytes
+from groups.launching import launch_at_once
 from stage import Ground
 from table import Line, Pairs, at_most
 

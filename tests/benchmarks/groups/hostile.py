@@ -14,7 +14,7 @@ from stage import Ground, Stage, within
 from table import Line, Pairs, amount, at_most
 
 # Next to the folder of this file, as pytest finds it.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 
 from processes import peak_bytes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from launching import launch_at_once
+from groups.launching import launch_at_once
 from stage import Ground, Stage
 from table import Line, amount, at_most
 
