@@ -130,7 +130,10 @@ class Connections:
         self._monitor.close(linger=0)
 
     def catch_up(self) -> bool:
-        """Register new connections and forget ended ones; cheap if there are none. Return False if there are too many for one turn."""
+        """Register new connections and forget ended ones; cheap if there are none.
+
+        Return False if there are too many for one turn: the rest follows in the next ones.
+        """
         if not readable(self._monitor):
             return True
         until = time.monotonic() + _TURN_SECONDS
@@ -148,10 +151,13 @@ class Connections:
                 self.gone(descriptor)
             elif event == _LISTENING:
                 hold_newcomers(descriptor)
+        # libzmq signals what comes next only to a reader that has found nothing left, so nobody else would call this again.
+        if self._reader is not None:
+            self._reader.touch()
         return False
 
-    def _drain(self) -> float | None:
-        return None if self.catch_up() else 0.0
+    def _drain(self) -> None:
+        self.catch_up()
 
     def of(self, descriptor: int) -> Connection | None:
         """Return the connection with this descriptor of libzmq; None if there is none."""

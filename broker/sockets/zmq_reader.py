@@ -54,7 +54,12 @@ class EdgeReader:
         if not readable(self._socket):
             return
         self._stop_later()
-        go_on_in = self._drain()
+        try:
+            go_on_in = self._drain()
+        except BaseException:
+            # A bug must affect only the message that it concerns: nothing signals what was not read.
+            self.touch()
+            raise
         if self._socket.closed:
             return
         if go_on_in:

@@ -202,6 +202,17 @@ async def test_a_waiting_connection_that_pushes_is_closed_at_once_and_not_only_w
         assert await asyncio.to_thread(was_closed, pushing)
 
 
+async def test_a_look_that_runs_out_of_time_is_continued(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As before a reply, or when the process had to wait in the middle of it: libzmq tells nothing more about what is left."""
+    with watched.connect(), watched.connect():
+        # Not awaited: the loop must not look first.
+        assert select.select([watched.connections._monitor.getsockopt(zmq.FD)], [], [], 60)[0]
+        with monkeypatch.context() as hurried:
+            hurried.setattr(under_test, "_TURN_SECONDS", 0.0)
+            assert not watched.connections.catch_up()
+        await until(lambda: len(watched.connections._by_descriptor) == 2)
+
+
 @needs_unfixed_buffers
 @pytest.mark.usefixtures("narrow")
 async def test_a_connection_is_slow_until_something_is_sent_over_it(watched: Watched) -> None:
