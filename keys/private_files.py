@@ -66,19 +66,20 @@ class Place:
                 os.unlink(made, dir_fd=self.folder)
             _sync(self.folder)
 
-    def replace(self, data: bytes) -> None:
+    def replace(self, data: bytes, *, durable: bool = True) -> None:
         """Write or replace a file, mode 0600, atomically: readers see the old one or the new one.
 
-        Its owner is that of the old one, or else of the folder.
+        Its owner is that of the old one, or else of the folder. If it need not survive power loss, this does not wait for the disk.
         """
-        with self._written_beside(data) as (made, fd):
+        with self._written_beside(data, durable=durable) as (made, fd):
             # If root edits the file of a service, the service must still be able to read it.
             before = self._status() or os.fstat(self.folder)
             if before.st_uid != os.geteuid():
                 # By descriptor: the name may lead to another file by now.
                 os.fchown(fd, before.st_uid, before.st_gid)
             os.rename(made, self.path.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
-            _sync(self.folder)
+            if durable:
+                _sync(self.folder)
 
     def _status(self) -> os.stat_result | None:
         try:
@@ -102,7 +103,7 @@ class Place:
         os.rename(made, self.path.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
 
     @contextmanager
-    def _written_beside(self, data: bytes) -> Iterator[tuple[str, int]]:
+    def _written_beside(self, data: bytes, *, durable: bool = True) -> Iterator[tuple[str, int]]:
         """Write a file under a temporary name, which is removed if an exception is raised."""
         made = f".{self.path.name}.{os.urandom(8).hex()}"
         fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self.folder)
@@ -111,7 +112,8 @@ class Place:
             os.fchmod(fd, 0o600)
             with open(fd, "wb", closefd=False) as file:
                 file.write(data)
-            _sync(fd)
+            if durable:
+                _sync(fd)
             yield made, fd
         except BaseException:
             with suppress(FileNotFoundError):
@@ -146,10 +148,10 @@ def create(path: Path, data: bytes) -> None:
         place.create(data)
 
 
-def replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file as `Place.replace` does."""
     with place_of(path) as place:
-        place.replace(data)
+        place.replace(data, durable=durable)
 
 
 def sync_folder(folder: Path) -> None:

@@ -21,6 +21,7 @@ from ..keeper import process
 from ..state import folders, layout
 from ..state.logs import Follower, Growth, read_range, tail
 from ..state.sweep import Sweeper
+from ..wire.c_socket import socket
 from ..wire.supervisor_socket import connect
 from ..wire.words import DO, FACT, VERSION, ToSupervisor, ToWorker
 from .facts import could_not_start
@@ -257,13 +258,16 @@ class LocalEngine:
     # The line.
 
     def _connect(self) -> None:
-        # The supervisor serves one line: two would break each other for ever.
-        self._hang_up()
         try:
             connection = connect(self._state)
         except OSError:
             process.start(self._state, self._files_limit)
             connection = connect(self._state)
+        self._open_line(connection)
+
+    def _open_line(self, connection: socket.socket) -> None:
+        # The supervisor serves one line: two would break each other for ever.
+        self._hang_up()
         link = self._link = Link(connection, self._loop, self._take, lambda why: self._line_lost(link, why))
         self._say([{DO: ToSupervisor.HELLO, "feed_wait_ms": self._feed_wait_ms}])
 
@@ -299,7 +303,7 @@ class LocalEngine:
 
     async def _reconnect(self) -> None:
         try:
-            self._connect()
+            self._open_line(await self._reach())
         except OSError:
             _log.exception("the supervisor cannot be reached; trying again")
             # The keeper starts the next supervisor; nothing reports when the keeper itself can be started again.
@@ -313,6 +317,14 @@ class LocalEngine:
         self._hear(await self._recovery.find_out(self._unanswered.running()))
         self._say(self._unanswered.again())
         self._say(self._inlets.again() + self._terminals.again())
+
+    async def _reach(self) -> socket.socket:
+        try:
+            return connect(self._state)
+        except OSError:
+            # A thread waits until the pair that was there has exited, which may take seconds: this worker has other things to do.
+            await asyncio.to_thread(process.start, self._state, self._files_limit)
+            return connect(self._state)
 
     def _take(self, messages: list[Message]) -> None:
         facts: list[Fact] = []

@@ -115,7 +115,7 @@ class StateLock:
         here = os.fstat(self._folder)
         noted = {**description, "folder_device": here.st_dev, "folder_inode": here.st_ino, store_files.NOTED: self._store}
         self._description = json.dumps(noted).encode() + b"\n"
-        private_files.replace(self._state / DESCRIPTION, self._description)
+        self._write_description()
 
     def note_store(self) -> None:
         """Record the files of the open store, so that `loss` notices when one of them is removed or replaced."""
@@ -155,7 +155,12 @@ class StateLock:
             is_told = self._is_told()
         # Also together with the lock: processes that wait for this worker notice a file that is renamed to this name.
         if self._description and not is_told:
-            private_files.replace(self._state / DESCRIPTION, self._description)
+            self._write_description()
+
+    def _write_description(self) -> None:
+        # On the loop, while others wait for it: a disk under load may take a minute for fsync(2). After power loss, what is in it counts
+        # for little, and may be missing.
+        private_files.replace(self._state / DESCRIPTION, self._description, durable=False)
 
     def _is_told(self) -> bool:
         try:

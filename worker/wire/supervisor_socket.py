@@ -38,10 +38,14 @@ def unlink_socket() -> None:
 
 
 def connect(state: str | os.PathLike[str]) -> socket.socket:
-    """Return a connection to the socket of a state folder with a path of any length (AF_UNIX has 107 bytes). Raises OSError."""
+    """Return a connection to the socket of a state folder with a path of any length (AF_UNIX has 107 bytes); never waits.
+
+    Raises OSError; BlockingIOError if a supervisor that is stopped has accepted none of many connections.
+    """
     folder = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connection.settimeout(0)
         try:
             connection.connect(f"/proc/self/fd/{folder}/{layout.SOCKET}")
         except BaseException:
@@ -49,5 +53,4 @@ def connect(state: str | os.PathLike[str]) -> socket.socket:
             raise
     finally:
         os.close(folder)
-    connection.settimeout(0)
     return connection

@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,15 +20,17 @@ from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.engine import LocalEngine
 from jobwire.worker.engine.found_runs import left_intents
+from jobwire.worker.keeper import process
 from jobwire.worker.state import folders, job_files, layout
 from jobwire.worker.state.job_files import OutcomeFile
 from jobwire.worker.wire import words
+from jobwire.worker.wire.supervisor_socket import connect
 
 
 class OtherSupervisor:
     """Says hello in its own way, and remembers what it was asked."""
 
-    def __init__(self, state: Path, *, dies_at: str = "", **hello: object) -> None:
+    def __init__(self, state: Path, *, dies_at: str = "", loop: asyncio.AbstractEventLoop | None = None, **hello: object) -> None:
         self.asked: list[str] = []
         self._arrived = asyncio.Event()
         self._dies_at = dies_at
@@ -36,8 +40,8 @@ class OtherSupervisor:
         self._listener.listen()
         self._listener.settimeout(0)
         self._connection: socket.socket | None = None
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._listener, self._accept)
+        self._loop = loop or asyncio.get_running_loop()
+        self._loop.call_soon_threadsafe(self._loop.add_reader, self._listener, self._accept)
 
     async def await_asked(self, what: str, count: int) -> None:
         async with asyncio.timeout(60):
@@ -86,6 +90,7 @@ class Pair:
 
     def __init__(self, state: Path) -> None:
         self.state = state
+        self.loop = asyncio.get_running_loop()
         self.engine = LocalEngine(state, 1, b"/")
         self.supervisor: OtherSupervisor | None = None
 
@@ -183,3 +188,31 @@ async def test_a_supervisor_that_takes_the_place_of_another_is_told_to_retire_to
     await pair.engine.retire()
     await supervisor.await_asked(words.ToSupervisor.RETIRE, 2)
     assert supervisor.asked.count(words.ToSupervisor.HELLO) == 1
+
+
+async def test_the_loop_goes_on_while_a_new_pair_waits_for_the_one_that_was_there(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For example, it runs, and its socket was removed."""
+    supervisor = pair.meet()
+    await pair.engine.recover([])
+    turns = threading.Event()
+
+    def start(state: Path, _files_limit: int) -> None:
+        assert turns.wait(60), "the loop waits too"
+        pair.supervisor = OtherSupervisor(state, loop=pair.loop)
+
+    monkeypatch.setattr(process, "start", start)
+    supervisor.close()
+    (pair.state / layout.SOCKET).unlink()
+    async with asyncio.timeout(60):
+        while pair.supervisor is supervisor:
+            await asyncio.sleep(0.01)
+            turns.set()
+    await pair.supervisor.await_asked(words.ToSupervisor.RECOVER, 1)
+
+
+async def test_a_supervisor_that_accepts_nothing_is_not_waited_for(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(tmp_path / layout.SOCKET))
+        listener.listen(0)
+        with closing(connect(tmp_path)), pytest.raises(BlockingIOError):
+            connect(tmp_path)
