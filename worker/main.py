@@ -13,7 +13,7 @@ from typing import Any
 from ..schemas.refusal import Code, Refused
 from ..schemas.reserved_statuses import OWN_FAILURE
 from ..schemas.text.printable import printable
-from . import reload
+from . import reload, stalls
 from .daemon import serve
 from .settings import WorkerSettings
 
@@ -50,7 +50,8 @@ def main(told: dict[str, Any]) -> int:
             announce(f"worker ready at {description['endpoint']}, key {description['key']}\n")
 
     try:
-        resumed = asyncio.run(serve(settings, ready, reload.from_json(told.get("resumed"))))
+        with asyncio.Runner(loop_factory=stalls.loop_factory()) as runner:
+            resumed = runner.run(serve(settings, ready, reload.from_json(told.get("resumed"))))
         if resumed is not None:
             reload.become_anew({**fields, "listen": resumed.listen, "event_listen": resumed.event_listen}, resumed)
     except Refused as refused:

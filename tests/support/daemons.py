@@ -60,7 +60,8 @@ class Worker:
         self.roster = folder / "roster.toml"
         self.log = folder / "worker.log"
         self.slots = slots
-        self.env = env or {}
+        # A worker that does not answer explains itself in its log.
+        self.env = {"JOBWIRE_STALL_SECONDS": "10", **(env or {})}
         # The command with which the worker is started, for example `prlimit`.
         self.prefix: list[str] = []
         self.options = list(options)
