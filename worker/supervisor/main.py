@@ -59,7 +59,7 @@ class Supervisor:
         name = name_for(os.stat("."))
         self._boxes: Boxes = self._open_boxes(name)
         self._services = Services(self._loop, self._line, self._boxes, layout.LOGS, self._link.tell, self._link.hand)
-        self._jobs = Jobs(self._services, Spawner(files_limit), name)
+        self._jobs = Jobs(self._services, Spawner(files_limit), name, self._link.tell_start, self._link.tell_end)
 
     def run(self) -> None:
         """Adopt the running jobs, and serve until retired."""

@@ -16,6 +16,7 @@ from ..state.small_files import from_json, write_file
 from ..wire import datagrams
 from ..wire.c_socket import accept, peer_of, socket
 from ..wire.supervisor_socket import listen
+from .held_starts import HeldStarts
 from .loop import Loop, log_exception
 
 # Wishes for each turn: a worker that starts thousands of jobs at once must not keep the pumps from running.
@@ -41,6 +42,7 @@ class Link:
         self._greeted = False
         self._wishes: deque[Wish] = deque()
         self._facts: list[str] = []
+        self._starts = HeldStarts(loop, self._facts.append)
         self._unsent: deque[datagrams.Parcel] = deque()
         self._blocked = False
 
@@ -74,11 +76,24 @@ class Link:
     def tell(self, fact: str) -> None:
         """Send a fact to the worker; does nothing if there is none."""
         if self._greeted:
+            self._starts.send_all()
+            self._facts.append(fact)
+
+    def tell_start(self, handle: str, fact: str) -> None:
+        """Send the fact of a start soon, unless that of the job's end is sent before; does nothing if there is no worker."""
+        if self._greeted:
+            self._starts.add(handle, fact)
+
+    def tell_end(self, handle: str, fact: str) -> None:
+        """Send the fact of an end, which says everything that the fact of its start would; does nothing if there is no worker."""
+        if self._greeted:
+            self._starts.drop(handle)
             self._facts.append(fact)
 
     def hand(self, fact: str, descriptor: int) -> None:
         """Send a fact with a duplicate of a descriptor; does nothing if there is no worker."""
         if self._greeted:
+            self._starts.send_all()
             self._pack()
             self._unsent.extend((datagram, (os.dup(descriptor),)) for datagram in datagrams.arrays([fact]))
 
@@ -89,7 +104,7 @@ class Link:
 
     def is_quiet(self) -> bool:
         """Return whether there is nothing left to do or to send."""
-        return not (self._wishes or self._facts or self._unsent)
+        return not (self._wishes or self._facts or self._starts or self._unsent)
 
     def detach_listener(self) -> int:
         """Return the listening socket, which is not closed with this object any more."""
@@ -127,6 +142,7 @@ class Link:
         self._greeted = False
         self._blocked = False
         self._facts.clear()
+        self._starts.clear()
         self._drop_unsent()
 
     def _ready(self, events: int) -> None:
@@ -174,7 +190,8 @@ class Link:
         return bool(self._wishes)
 
     def _pack(self) -> None:
-        facts, self._facts = self._facts, []
+        facts = self._facts.copy()
+        self._facts.clear()
         for fact in facts:
             if len(fact) > datagrams.LARGEST_DATAGRAM:
                 # For example, of an end that an earlier version wrote. The worker finds it in its folder, at the next recovery.

@@ -65,7 +65,8 @@ class ToWorker:
     # answers (whether signals are answered; missing in earlier versions), feeds (whether jobs can be fed; likewise),
     # terminals (whether jobs can have a terminal; likewise).
     HELLO = "hello"
-    # job, pid, started_at_us; only if set: paused, waits (see WAITS), stuck (the `why` of STUCK).
+    # job, pid, started_at_us; only if set: paused, waits (see WAITS), stuck (the `why` of STUCK). Sent some milliseconds after the start,
+    # or not at all if the job ends before: ENDED holds the same.
     STARTED = "started"
     # job, kind (see Kind), the other members of its `outcome` file; and user_us, system_us, max_resident_bytes.
     ENDED = "ended"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+from collections.abc import Callable
 
 from ....schemas import fault_points
 from ....schemas.reserved_statuses import OWN_FAILURE
@@ -38,10 +39,14 @@ _DESCRIPTORS_IN_RESERVE = 64
 
 
 class Jobs:
-    """The table of jobs, by handle."""
+    """The table of jobs, by handle. `tell_start` and `tell_end` send the fact of a start or of an end, of a handle, to the worker."""
 
-    def __init__(self, services: Services, spawner: Spawner, state: str) -> None:
+    def __init__(
+        self, services: Services, spawner: Spawner, state: str, tell_start: Callable[[str, str], None], tell_end: Callable[[str, str], None]
+    ) -> None:
         self._services = services
+        self._tell_start = tell_start
+        self._tell_end = tell_end
         self._spawner = spawner
         self._state = state
         self._running: dict[str, Job] = {}
@@ -105,13 +110,13 @@ class Jobs:
             self._inputs[job.handle] = job.input
         if job.terminal is not None:
             self._terminals[job.handle] = job.terminal
-        self._services.report(job.started_fact())
+        self._tell_start(job.handle, job.started_fact())
         job.begin(age_seconds)
 
     def add_ended(self, handle: str, fact: str) -> None:
         """Add a job that has ended and is not settled."""
         self._ended[handle] = fact
-        self._services.report(fact)
+        self._tell_end(handle, fact)
 
     def ended(self, job: Job, fact: str) -> None:
         """Record that a running job has ended, and report it."""
@@ -202,9 +207,9 @@ class Jobs:
     def tell_all(self) -> None:
         """Report all jobs again."""
         for job in self._running.values():
-            self._services.report(job.started_fact())
-        for fact in self._ended.values():
-            self._services.report(fact)
+            self._tell_start(job.handle, job.started_fact())
+        for handle, fact in self._ended.items():
+            self._tell_end(handle, fact)
 
     def failed(self, handle: str, status: int, sentence: str, kind: str = Kind.FAILED_TO_START) -> None:
         """Record that an intent did not become a process (`lost`: that it is not known whether it did)."""
