@@ -136,7 +136,7 @@ async def _until_told(
     reload.let_signals_in()
     while await signals.get() is signal.SIGHUP and reload.ends_with_terminal() == has_terminal:
         try:
-            await reload.demand_successor(engine.handover)
+            await reload.demand_successor(engine.supervisor.hello.handover)
         except Refused as refused:
             _log.error("not reloaded: %s", refused)
             description.reloads = Reloads(description.reloads.count + 1, problem=str(refused))

@@ -37,6 +37,7 @@ class Description:
 
     def fields(self) -> dict[str, Any]:
         """Return it as it is now."""
+        supervisor = self.engine.supervisor.hello
         return {
             **identify(),
             "endpoint": self.daemon.endpoint,
@@ -46,9 +47,9 @@ class Description:
             "slots": self.settings.slots,
             "state": str(self.settings.state),
             "roster": str(self.settings.roster),
-            "supervisor_pid": self.engine.supervisor_pid,
-            "keeper_pid": self.engine.keeper_pid,
-            "cgroups": self.engine.cgroups,
+            "supervisor_pid": supervisor.pid,
+            "keeper_pid": supervisor.keeper_pid,
+            "cgroups": supervisor.cgroups,
             "surroundings": self.surroundings,
             "caller": self.settings.caller,
             "reloads": asdict(self.reloads),

@@ -15,22 +15,19 @@ from ...broker.engine import Expected, Fact, Feeder, Inlet, Launch, LogPart, Log
 from ...schemas import fault_points
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import JobSpec
 from ..depot.depot import LocalDepot
-from ..keeper import process
 from ..state import folders, layout
 from ..state.logs import Follower, Growth, read_range, tail
 from ..state.sweep import Sweeper
-from ..wire.c_socket import socket
-from ..wire.supervisor_socket import connect
-from ..wire.words import DO, FACT, VERSION, ToSupervisor, ToWorker
+from ..wire.words import FACT, ToWorker
 from .facts import could_not_start
 from .found_runs import at_log, left_intents
 from .inlets import Inlets
 from .intents import Intents
 from .recovery import Recovery
 from .settled import Settled
-from .supervisor_line import Link, Message
+from .supervisor import Supervisor
+from .supervisor_line import Message
 from .terminals import Terminals
 from .unanswered import Unanswered
 
@@ -38,10 +35,6 @@ _log = logging.getLogger(__name__)
 
 # How long a job waits for somebody to feed it.
 FEED_WAIT_MS = 120_000
-_RECONNECT_SECONDS = 1.0
-_RELOAD_SECONDS = 10
-# A supervisor that has nothing to do exits within milliseconds.
-_RETIRE_SECONDS = 2
 
 
 class LocalEngine:
@@ -66,35 +59,21 @@ class LocalEngine:
         self._state = state
         self._logs = str(state / layout.LOGS)
         self._slots = slots
-        self._files_limit = files_limit
-        self._feed_wait_ms = feed_wait_ms
-        self._on_hello = on_hello
         self._loop = asyncio.get_running_loop()
+        self.supervisor = Supervisor(
+            state, self._loop, self._take, self._lost, self._back, on_hello, files_limit=files_limit, feed_wait_ms=feed_wait_ms
+        )
         self._sweeper = Sweeper(Path(self._logs), self._loop)
         self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
-        self._recovery = Recovery(self._logs, directory, self._loop, self._say, self._tell_desk, rebooted=rebooted)
+        self._recovery = Recovery(self._logs, directory, self._loop, self.supervisor.say, self._tell_desk, rebooted=rebooted)
         self._intents = Intents(self._logs, directory, self._loop, self._start_written, self._recovery.tell)
         self._depot = LocalDepot(state, self._loop, self._intents.write, self._recovery.tell)
-        self._link: Link | None = None
         self._growth = Growth()
         self._loop.add_reader(self._growth.fileno(), self._growth.drain)
         self._unanswered = Unanswered(self._logs)
-        self._inlets = Inlets(self._say)
-        self._terminals = Terminals(self._loop, self._say)
-        self._settled = Settled(self._loop, self._say)
-        self._reconnecting: asyncio.Task[None] | None = None
-        self.supervisor_pid = 0
-        self.keeper_pid = 0
-        self.cgroups = False
-        # The version of the keeper's handover; 0: supervisor and keeper cannot reload.
-        self.handover = 0
-        # Set once the supervisor was told to exit: done when it has.
-        self._exit: asyncio.Future[None] | None = None
-        # Whether the supervisor answers signals.
-        self._answers = False
-        # Whether it can feed jobs, and whether it can give them a terminal.
-        self._feeds = False
-        self._has_terminals = False
+        self._inlets = Inlets(self.supervisor.say)
+        self._terminals = Terminals(self._loop, self.supervisor.say)
+        self._settled = Settled(self._loop, self.supervisor.say)
 
     @property
     def slots(self) -> int:
@@ -114,8 +93,8 @@ class LocalEngine:
         self._hear = hear
         try:
             Path(self._logs).mkdir(mode=0o700, exist_ok=True)
-            if self._link is None:
-                self._connect()
+            if not self.supervisor.is_connected:
+                self.supervisor.connect()
         except OSError as error:
             raise Refused(
                 Code.UNAVAILABLE,
@@ -130,8 +109,7 @@ class LocalEngine:
         self._inlets.close()
         self._terminals.close()
         self._settled.say_now()
-        self._hang_up()
-        self._stop_reconnecting()
+        self.supervisor.close()
         self._loop.remove_reader(self._growth.fileno())
         self._growth.close()
         self._sweeper.close()
@@ -139,79 +117,47 @@ class LocalEngine:
     async def retire(self) -> None:
         """Tell the supervisor to exit as soon as no job is running, also one that is just taking the place of another."""
         self._settled.say_now()
-        self._stop_reconnecting()
-        if self._link is not None and not await self._told_to_exit(ToSupervisor.RETIRE, _RETIRE_SECONDS):
-            # It knows, and has something to do.
-            return
-        # Whoever exited may have become the keeper before it read that: the next one, which is starting, will read it.
-        try:
-            connection = connect(self._state)
-        except OSError:
-            return
-        self._link = Link(connection, self._loop, self._take, lambda _: None)
-        self._say([{DO: ToSupervisor.RETIRE}])
+        await self.supervisor.retire()
 
     async def reload(self) -> str:
         """Make supervisor and keeper execute the version on the disk, and close the line. Return why they do not; empty if they do."""
-        if not self.handover or self._link is None:
-            if self.keeper_pid:
-                return "supervisor and keeper cannot hand over, and are not replaced until the worker is stopped while no job runs"
-            return "the keeper was killed, so the supervisor is not replaced until no job is running"
         self._settled.say_now()
-        if not await self._told_to_exit(ToSupervisor.RELOAD, _RELOAD_SECONDS):
-            return f"supervisor and keeper were not replaced: the supervisor did not exit within {_RELOAD_SECONDS} s"
-        # The next worker connects to the next supervisor.
-        _log.info("the supervisor exited for a reload; its jobs continue")
-        return ""
-
-    async def _told_to_exit(self, word: str, seconds: float) -> bool:
-        """Send this word; return whether the supervisor closed the line within that time."""
-        self._exit = self._loop.create_future()
-        self._say([{DO: word}])
-        try:
-            await asyncio.wait_for(self._exit, seconds)
-        except TimeoutError:
-            self._exit = None
-            return False
-        return True
+        return await self.supervisor.reload()
 
     # Effects.
 
     def start(self, launches: Sequence[Launch]) -> None:
         """Fill the folders of jobs that have one, write the intents, and tell the supervisor."""
-        refused = [launch for launch in launches if not self._can_start(launch.spec)]
+        refused = [launch for launch in launches if not self.supervisor.hello.can_start(launch.spec)]
         if refused:
             why = "the supervisor on this worker's machine is older and cannot start such a job: it is replaced when no job is running"
             self._loop.call_soon(self._recovery.tell, [could_not_start(launch, why) for launch in refused])
         startable = [launch for launch in launches if launch not in refused] if refused else launches
         self._intents.write(self._depot.workplaces.prepare(startable))
 
-    def _can_start(self, spec: JobSpec) -> bool:
-        return (self._feeds or not spec.feed) and (self._has_terminals or spec.terminal is None)
-
     def _start_written(self, launches: Sequence[Launch]) -> None:
         words = self._unanswered.start(launches)
         if fault_points.ARMED:
             fault_points.reach("after-intent-before-start")
-        self._say(words)
+        self.supervisor.say(words)
 
     def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None]) -> None:
         """Send a signal to the job; `done` is called with why not all of its processes got it, or None."""
-        self._say([self._unanswered.signal(folders.handle(key), number, done)])
-        if self._link is None:
+        self.supervisor.say([self._unanswered.signal(folders.handle(key), number, done)])
+        if not self.supervisor.is_connected:
             self._unanswered.give_up_signals(_unknown())
-        elif not self._answers:
+        elif not self.supervisor.hello.answers_signals:
             # A supervisor of an older version.
             self._unanswered.give_up_signals(None)
 
     def pause(self, key: AttemptKey, *, paused: bool) -> None:
         """Pause or resume the job."""
-        self._say([self._unanswered.pause(folders.handle(key), paused=paused)])
+        self.supervisor.say([self._unanswered.pause(folders.handle(key), paused=paused)])
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
         """Stop the job."""
         if not (self._depot.workplaces.withdraw(key) or self._intents.withdraw(key)):
-            self._say([self._unanswered.end(folders.handle(key), number, grace_ms)])
+            self.supervisor.say([self._unanswered.end(folders.handle(key), number, grace_ms)])
 
     def settled(self, keys: Sequence[AttemptKey]) -> None:
         """Forget these, and tell the supervisor that it can."""
@@ -257,74 +203,17 @@ class LocalEngine:
 
     # The line.
 
-    def _connect(self) -> None:
-        try:
-            connection = connect(self._state)
-        except OSError:
-            process.start(self._state, self._files_limit)
-            connection = connect(self._state)
-        self._open_line(connection)
-
-    def _open_line(self, connection: socket.socket) -> None:
-        # The supervisor serves one line: two would break each other for ever.
-        self._hang_up()
-        link = self._link = Link(connection, self._loop, self._take, lambda why: self._line_lost(link, why))
-        self._say([{DO: ToSupervisor.HELLO, "feed_wait_ms": self._feed_wait_ms}])
-
-    def _hang_up(self) -> None:
-        link, self._link = self._link, None
-        if link is not None:
-            link.close()
-
-    def _say(self, messages: Sequence[Message]) -> None:
-        if messages and self._link is not None:
-            self._link.send(messages)
-
-    def _line_lost(self, link: Link, why: str) -> None:
-        if link is not self._link:
-            # It broke while it was being closed.
-            return
-        self._link = None
+    def _lost(self) -> None:
         self._unanswered.give_up_signals(_unknown())
-        if self._exit is not None:
-            # As requested.
-            if not self._exit.done():
-                self._exit.set_result(None)
-            return
-        _log.warning("the line to the supervisor broke: %s", why)
-        self._start_over()
 
-    def _start_over(self) -> None:
-        self._reconnecting = self._loop.create_task(self._reconnect())
-
-    def _stop_reconnecting(self) -> None:
-        if self._reconnecting is not None:
-            self._reconnecting.cancel()
-
-    async def _reconnect(self) -> None:
-        try:
-            self._open_line(await self._reach())
-        except OSError:
-            _log.exception("the supervisor cannot be reached; trying again")
-            # The keeper starts the next supervisor; nothing reports when the keeper itself can be started again.
-            self._loop.call_later(_RECONNECT_SECONDS, self._start_over)
-            return
+    async def _back(self) -> None:
         if self._recovery.awaits_answer:
             # The line broke during a recovery, which is answered on the new line.
             self._recovery.ask_again()
-            self._say(self._inlets.again() + self._terminals.again())
-            return
-        self._hear(await self._recovery.find_out(self._unanswered.running()))
-        self._say(self._unanswered.again())
-        self._say(self._inlets.again() + self._terminals.again())
-
-    async def _reach(self) -> socket.socket:
-        try:
-            return connect(self._state)
-        except OSError:
-            # A thread waits until the pair that was there has exited, which may take seconds: this worker has other things to do.
-            await asyncio.to_thread(process.start, self._state, self._files_limit)
-            return connect(self._state)
+        else:
+            self._hear(await self._recovery.find_out(self._unanswered.running()))
+            self.supervisor.say(self._unanswered.again())
+        self.supervisor.say(self._inlets.again() + self._terminals.again())
 
     def _take(self, messages: list[Message]) -> None:
         facts: list[Fact] = []
@@ -350,26 +239,13 @@ class LocalEngine:
         if facts:
             self._recovery.tell(facts)
 
+    def _greeted(self, message: Message) -> None:
+        refused = self.supervisor.meet(message)
+        if refused is not None:
+            self._recovery.refuse(refused)
+
     def _tell_desk(self, facts: Sequence[Fact]) -> None:
         self._hear(facts)
-
-    def _greeted(self, message: Message) -> None:
-        if message["version"] > VERSION:
-            self._recovery.refuse(
-                Refused(
-                    Code.FAILED_PRECONDITION,
-                    f"the supervisor of {self._state}, pid {message['pid']}, is of a newer jobwire and uses version {message['version']};"
-                    f" this one uses {VERSION}",
-                    "start the newer jobwire, or wait until no job is running",
-                )
-            )
-        # An older one sends fewer fields.
-        self.supervisor_pid, self.keeper_pid = message["pid"], message["keeper_pid"]
-        self.cgroups, self.handover = message["cgroups"], message.get("handover", 0)
-        self._answers = message.get("answers", False)
-        self._feeds = message.get("feeds", False)
-        self._has_terminals = message.get("terminals", False)
-        self._on_hello()
 
 
 def _nobody_hears(facts: Sequence[Fact]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import socket
@@ -113,7 +114,7 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
 async def test_a_supervisor_that_cannot_hand_over_is_left_alone(pair: Pair) -> None:
     supervisor = pair.meet()
     await pair.engine.recover([])
-    assert pair.engine.supervisor_pid == 7
+    assert pair.engine.supervisor.hello.pid == 7
     assert "cannot hand over" in await pair.engine.reload()
     assert "reload" not in supervisor.asked
 
@@ -142,6 +143,24 @@ async def test_who_asks_what_is_known_is_answered_though_the_line_breaks(pair: P
     """A supervisor that just retires takes the line of the next worker with it."""
     pair.meet(dies_at=words.ToSupervisor.HELLO)
     assert await asyncio.wait_for(pair.engine.recover([]), 60) == []
+
+
+async def test_a_supervisor_that_cannot_be_started_yet_is_waited_for(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries, loop = asyncio.Semaphore(0), asyncio.get_running_loop()
+
+    def start(state: Path, files_limit: int) -> None:
+        loop.call_soon_threadsafe(tries.release)
+        raise OSError(errno.ENOMEM, "no memory")
+
+    monkeypatch.setattr("jobwire.worker.keeper.process.start", start)
+    monkeypatch.setattr("jobwire.worker.engine.supervisor._RECONNECT_SECONDS", 0)
+    pair.meet().close()
+    for _ in range(3):
+        await asyncio.wait_for(tries.acquire(), 60)
+    (pair.state / layout.SOCKET).unlink()
+    pair.supervisor = OtherSupervisor(pair.state)
+    await pair.supervisor.await_asked(words.ToSupervisor.RECOVER, 1)
+    assert pair.supervisor.asked == ["hello", "recover"]
 
 
 async def test_what_is_settled_is_not_asked_for_again(pair: Pair) -> None:
