@@ -56,7 +56,7 @@ class Steady:
 
     def stays_us(self, offset_us: int, at_us: int) -> int:
         """Record the offset at this moment, and return for how long it has been the same."""
-        if abs(offset_us - self._seen_us) > _SAME_US:
+        if not -_SAME_US <= offset_us - self._seen_us <= _SAME_US:
             self._seen_us, self._since_us = offset_us, at_us
         return at_us - self._since_us
 
@@ -87,9 +87,10 @@ class Clock:
         offset = wall - passed
         stays = self._steady.stays_us(offset, passed)
         ahead = offset - self._offset_us
-        if 0 < ahead <= _SAME_US:
-            self._offset_us = offset
-        elif abs(ahead) > _SAME_US and stays >= (_STAYS_US if abs(ahead) < _DAY_US else _FAR_STAYS_US):
+        if -_SAME_US <= ahead <= _SAME_US:
+            if ahead > 0:
+                self._offset_us = offset
+        elif stays >= (_STAYS_US if abs(ahead) < _DAY_US else _FAR_STAYS_US):
             if ahead < 0:
                 self._last_us = 0
             self._offset_us = offset

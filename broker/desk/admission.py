@@ -33,7 +33,7 @@ def check_held(most_bytes: int, held_bytes: int, more_bytes: int, unknown: Calla
     if held_bytes + more_bytes > most_bytes and unknown():
         raise Refused(
             Code.RESOURCE_EXHAUSTED,
-            f"the jobs of this owner that have not ended have {held_bytes} bytes of arguments, variables and input,"
+            f"the specs of this owner's jobs that have not ended have {held_bytes} bytes,"
             f" and {more_bytes} more would exceed the limit of {most_bytes}",
             "wait until some have ended, or stop some",
             reason=Reason.QUEUE_FULL,

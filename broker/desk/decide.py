@@ -14,7 +14,6 @@ from ...schemas.generated import event_pb2
 from ...schemas.job import EventKind
 from ...schemas.naming import AttemptKey, JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.spec import size_of
 from ..engine import Delayed, Ended, Fact, Launch, Paused, Started
 from ..store.writes import Added, AddJobs, Change, ChangeJobs, Conflict, EventRow, NewRow
 from .effects import End, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
@@ -27,8 +26,8 @@ from .state import Accepting, Recording, State
 from .turn import Decision, Turn
 
 
-def decide(state: State, one: Input, moment: Moment) -> Decision:
-    """Return the decision about one input at this moment.
+def decide(state: State, one: Input, moment: Moment | None) -> Decision:
+    """Return the decision about one input at this moment; None for `Written`, as what was written has its date.
 
     Raises Impossible for an input that cannot happen, which is a bug.
     """
@@ -41,7 +40,7 @@ def decide(state: State, one: Input, moment: Moment) -> Decision:
         case Signal():
             _signal(turn, one)
         case Suspend():
-            turn.decision.effects += state.pauses.ask(one, [state.live.get(key) for key in one.keys])
+            turn.effects += state.pauses.ask(one, [state.live.get(key) for key in one.keys])
         case Facts():
             _hear(turn, one.facts)
         case Recovered():
@@ -55,7 +54,7 @@ def decide(state: State, one: Input, moment: Moment) -> Decision:
         case _:
             assert_never(one)
     _choose_and_record(turn)
-    return turn.decision
+    return turn
 
 
 def _start(turn: Turn, start: Start) -> None:
@@ -78,6 +77,7 @@ def _start(turn: Turn, start: Start) -> None:
                 moment.passed_us,
             ),
             rerun_of=one.rerun_of,
+            spec_bytes=len(one.raw),
         )
         for position, one in enumerate(start.asked)
     ]
@@ -99,9 +99,8 @@ def _start(turn: Turn, start: Start) -> None:
     ]
     state.promised += promised
     state.arriving[start.owner] += count
-    spec_bytes = sum(size_of(one.spec) for one in start.asked)
-    state.hold(start.owner, spec_bytes)
-    turn.submit(Accepting(AddJobs(rows, start.batch, start.proof, start.shortage), start, jobs, events, promised, spec_bytes))
+    state.hold(start.owner, sum(job.spec_bytes for job in jobs))
+    turn.submit(Accepting(AddJobs(rows, start.batch, start.proof, start.shortage), start, jobs, events, promised))
 
 
 def _stop(turn: Turn, stop: Stop) -> None:
@@ -139,11 +138,11 @@ def _stop(turn: Turn, stop: Stop) -> None:
 def _signal(turn: Turn, signal: Signal) -> None:
     job = turn.state.live.get(signal.key)
     if job is not None and job.attempt.phase in SIGNALED:
-        turn.effect(SignalAll(job.attempt.key, signal.number, signal.done))
+        turn.effects.append(SignalAll(job.attempt.key, signal.number, signal.done))
         return
     state, reason = ("has ended", Reason.ENDED) if job is None or job.attempt.phase in ENDED else ("has not started", Reason.NOT_STARTED)
     refused = Refused(Code.FAILED_PRECONDITION, f"the job {format_id(signal.key.id)} {state} and takes no signal", reason=reason)
-    turn.effect(Reply(partial(signal.done, refused)))
+    turn.effects.append(Reply(partial(signal.done, refused)))
 
 
 def _take_up(turn: Turn, facts: Sequence[Fact]) -> None:
@@ -161,7 +160,7 @@ def _take_up(turn: Turn, facts: Sequence[Fact]) -> None:
     _hear(turn, facts)
     for job, way in ways.items():
         if way is TakeUp.REPEAT_STOP and job.stop is not None and job.attempt.phase not in ENDED:
-            turn.effect(End(job.attempt.key, job.stop.signal, job.stop.grace_ms))
+            turn.effects.append(End(job.attempt.key, job.stop.signal, job.stop.grace_ms))
     _hear(turn, [cancelled(job, moment.now_us) for job, way in ways.items() if way is TakeUp.CANCEL])
 
 
@@ -179,15 +178,15 @@ def _hear(turn: Turn, facts: Iterable[Fact]) -> None:
             continue
         match fact:
             case Paused():
-                turn.decision.effects += state.pauses.hear(job, paused=fact.paused, why=fact.why)
+                turn.effects += state.pauses.hear(job, paused=fact.paused, why=fact.why)
             case Delayed():
                 job.attempt.delayed_by = fact.why
                 if fact.stuck:
-                    turn.effect(Tell(job, Word.STUCK))
+                    turn.effects.append(Tell(job, Word.STUCK))
             case _:
                 _hear_life(turn, job, fact)
     if settled:
-        turn.effect(Settle(settled))
+        turn.effects.append(Settle(settled))
 
 
 def _hear_life(turn: Turn, job: Job, fact: Started | Ended) -> None:
@@ -197,7 +196,7 @@ def _hear_life(turn: Turn, job: Job, fact: Started | Ended) -> None:
     if isinstance(fact, Ended):
         job.attempt.delayed_by = ""
         turn.state.queue.release(job.key)
-        turn.decision.effects += turn.state.pauses.hear(job, paused=False)
+        turn.effects += turn.state.pauses.hear(job, paused=False)
 
 
 def _since(moment: Moment, at_us: int) -> int:
@@ -217,7 +216,7 @@ def _write_delayed(turn: Turn, delayed: WriteDelayed) -> None:
     pending = turn.state.under_way[delayed.number]
     for job in (*pending.events, *pending.launching) if isinstance(pending, Recording) else ():
         job.attempt.unrecorded = f"what happened to it cannot be recorded: {delayed.why}; this is tried again and again"
-        turn.effect(Tell(job, Word.STUCK))
+        turn.effects.append(Tell(job, Word.STUCK))
 
 
 def _accepting_written(turn: Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:
@@ -226,12 +225,14 @@ def _accepting_written(turn: Turn, pending: Accepting, result: Added | Conflict 
     state.arriving[start.owner] -= len(pending.jobs)
     if not state.arriving[start.owner]:
         del state.arriving[start.owner]
-    # Those that are new are counted once more below.
-    state.hold(start.owner, -pending.spec_bytes)
+    # Those that are not new are held already, or not at all.
+    held_twice = pending.jobs if not isinstance(result, Added) else [pending.jobs[position] for position in result.known]
+    if held_twice:
+        state.hold(start.owner, -sum(job.spec_bytes for job in held_twice))
     if isinstance(result, Conflict):
-        turn.effect(Reply(partial(start.done, id_taken(start.asked[result.position].id, result))))
+        turn.effects.append(Reply(partial(start.done, id_taken(start.asked[result.position].id, result))))
     elif isinstance(result, Refused):
-        turn.effect(Reply(partial(start.done, result)))
+        turn.effects.append(Reply(partial(start.done, result)))
     elif isinstance(result, Added):
         fresh: list[event_pb2.Event] = []
         for position, job in enumerate(pending.jobs):
@@ -245,34 +246,34 @@ def _accepting_written(turn: Turn, pending: Accepting, result: Added | Conflict 
             state.queue.add(job.key, job.batch)
             fresh.append(pending.events[position])
         if fresh:
-            turn.effect(_numbered(fresh, result.first_seq))
+            turn.effects.append(_numbered(fresh, result.first_seq))
         accepted = Accepted([job.key for job in pending.jobs], len(result.known), result.first_seq - 1)
-        turn.effect(Reply(partial(start.done, accepted)))
+        turn.effects.append(Reply(partial(start.done, accepted)))
 
 
 def _recording_written(turn: Turn, pending: Recording, first_seq: int) -> None:
     if told := [event for events in pending.events.values() for event in events]:
-        turn.effect(_numbered(told, first_seq))
+        turn.effects.append(_numbered(told, first_seq))
     if pending.launching:
         _launches_recorded(turn, pending.launching)
-    turn.decision.effects += pending.replies
+    turn.effects += pending.replies
     for job, order in pending.ending:
         if job.attempt.phase in WITH_ENGINE:
-            turn.effect(End(job.attempt.key, order.signal, order.grace_ms))
+            turn.effects.append(End(job.attempt.key, order.signal, order.grace_ms))
     settled: list[AttemptKey] = []
     for job, events in pending.events.items():
         job.attempt.unrecorded = ""
         for event in events:
             if event.kind == event_pb2.EVENT_KIND_STARTED:
                 job.attempt.happened(Happening.START_RECORDED)
-                turn.effect(Tell(job, Word.STARTED))
+                turn.effects.append(Tell(job, Word.STARTED))
             elif event.kind == event_pb2.EVENT_KIND_FINISHED:
                 job.attempt.happened(Happening.END_RECORDED)
                 turn.state.remove(job)
                 settled.append(job.attempt.key)
-                turn.effect(Tell(job, Word.FINISHED))
+                turn.effects.append(Tell(job, Word.FINISHED))
     if settled:
-        turn.effect(Settle(settled))
+        turn.effects.append(Settle(settled))
 
 
 def _launches_recorded(turn: Turn, jobs: Sequence[Job]) -> None:
@@ -307,13 +308,11 @@ def _choose_and_record(turn: Turn) -> None:
     for job, events in turn.events.items():
         job.aged_from_us = turn.moment.aged_us
         changes.append(change_of(job, events, turn.proof))
-    for job in launching:
-        job.aged_from_us = turn.moment.aged_us
-        # The proof of a stop does not belong to jobs that start because it freed a slot.
-        changes.append(change_of(job, [], None))
+    # The proof of a stop does not belong to jobs that start because it freed a slot.
+    changes.extend(change_of(job, [], None) for job in launching)
     turn.submit(Recording(ChangeJobs(changes), turn.events, launching, turn.replies, turn.ending))
 
 
 def _launch(turn: Turn, jobs: Sequence[Job]) -> None:
     if jobs:
-        turn.effect(Launches([Launch(job.attempt.key, job.spec, job.queued_at_us, job.rerun_of) for job in jobs]))
+        turn.effects.append(Launches([Launch(job.attempt.key, job.spec, job.queued_at_us, job.rerun_of) for job in jobs]))

@@ -19,7 +19,6 @@ from ...schemas.frames import MOST_HELD_BYTES
 from ...schemas.generated import event_pb2
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
-from ...schemas.spec import size_of
 from ..engine import Ended, Engine, Expected, Fact, Started
 from ..retention.ages import Ages
 from ..store.queries import Lookup
@@ -90,13 +89,14 @@ class Desk:
         """
         ids = [one.id for one in asked]
         check_waiting(self._limits_of(owner).queued_jobs, self._state.waiting_of(owner), len(ids), lambda: self._lookup.unknown(owner, ids))
-        more_bytes = sum(size_of(one.spec) for one in asked)
+        more_bytes = sum(len(one.raw) for one in asked)
         check_held(MOST_HELD_BYTES, self._state.held_bytes[owner], more_bytes, lambda: self._lookup.unknown(owner, ids))
         self.take(Start(owner, asked, batch, proof, self._shortage(), done))
 
     async def recover(self) -> None:
         """Continue where the last run of this worker ended: running jobs are adopted, ends are recorded, the rest is queued."""
         for job in self._lookup.alive():
+            self._state.hold(job.key.owner, job.spec_bytes)
             self._state.add(job)
             self._clock.not_before(max(job.queued_at_us, job.attempt.started_at_us))
         expected = [
@@ -168,7 +168,7 @@ class Desk:
             while self._inbox:
                 following = self._inbox.popleft()
                 try:
-                    self._carry_out(decide(self._state, following, self._moment()))
+                    self._carry_out(decide(self._state, following, None if isinstance(following, Written) else self._moment()))
                 except Exception as error:  # noqa: BLE001 -- raised below if it is the caller's
                     if following is one:
                         failed = error

@@ -97,6 +97,8 @@ class Job:
     stop: StopOrder | None = None
     # The job whose spec it was started with; that one may be forgotten.
     rerun_of: JobKey | None = None
+    # The size of its spec as stored, which its owner is charged for until it has ended.
+    spec_bytes: int = 0
 
     @property
     def state(self) -> State:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from ...schemas.generated import event_pb2
 from ...schemas.naming import JobKey
-from ...schemas.spec import size_of
 from ..store.writes import AddJobs, ChangeJobs
 from .effects import Reply
 from .inputs import Start
@@ -28,8 +27,6 @@ class Accepting:
     events: Sequence[event_pb2.Event]
     # Free slots that are reserved for them.
     promised: int
-    # The bytes of their specs.
-    spec_bytes: int
 
 
 @dataclass(slots=True, eq=False)
@@ -61,16 +58,15 @@ class State:
     writes: int = 0
 
     def add(self, job: Job) -> None:
-        """Add a job that has not ended."""
+        """Add a job that has not ended, for whose spec its owner is charged already."""
         self.live[job.key] = job
-        self.hold(job.key.owner, size_of(job.spec))
         if job.batch is not None:
             self.runs.setdefault(RunKey(job.key.owner, job.batch.id), {})[job.key] = job
 
     def remove(self, job: Job) -> None:
         """Remove a job that has ended."""
         del self.live[job.key]
-        self.hold(job.key.owner, -size_of(job.spec))
+        self.hold(job.key.owner, -job.spec_bytes)
         if job.batch is not None:
             run = RunKey(job.key.owner, job.batch.id)
             del self.runs[run][job.key]

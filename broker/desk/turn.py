@@ -8,6 +8,7 @@ from ...schemas.generated import event_pb2
 from .effects import Effect, Reply
 from .inputs import Moment
 from .job import Job, StopOrder
+from .life import Impossible
 from .state import Accepting, Recording, State
 
 
@@ -15,28 +16,30 @@ from .state import Accepting, Recording, State
 class Decision:
     """The effects to carry out at once, and the numbers of the writes (in `State.under_way`) to submit after them."""
 
-    effects: list[Effect] = field(default_factory=list)
-    writes: list[int] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list, init=False)
+    writes: list[int] = field(default_factory=list, init=False)
 
 
 @dataclass(slots=True, eq=False)
-class Turn:
-    """A decision in the making."""
+class Turn(Decision):
+    """A decision in the making. `dated`: the moment of its input, if that has one."""
 
     state: State
-    moment: Moment
-    decision: Decision = field(default_factory=Decision)
+    dated: Moment | None
     events: dict[Job, list[event_pb2.Event]] = field(default_factory=dict)
     proof: bytes | None = None
     replies: list[Reply] = field(default_factory=list)
     ending: list[tuple[Job, StopOrder]] = field(default_factory=list)
 
-    def effect(self, effect: Effect) -> None:
-        """Add an effect."""
-        self.decision.effects.append(effect)
+    @property
+    def moment(self) -> Moment:
+        """The moment of the input. Raises Impossible for one that has none, which is a bug."""
+        if self.dated is None:
+            raise Impossible("what was written gets no other date")
+        return self.dated
 
     def submit(self, write: Accepting | Recording) -> None:
         """Add a write, under the next number."""
         self.state.writes += 1
         self.state.under_way[self.state.writes] = write
-        self.decision.writes.append(self.state.writes)
+        self.writes.append(self.state.writes)

@@ -242,4 +242,5 @@ def read_row(row: Row) -> Job:
         aged_from_us=aged_from,
         stop=StopOrder(**json.loads(stop)) if stop is not None else None,
         rerun_of=JobKey(rerun_of[:-ID_BYTES], rerun_of[-ID_BYTES:]) if rerun_of is not None else None,
+        spec_bytes=len(spec),
     )

@@ -282,10 +282,10 @@ def test_an_attempt_is_taken_up_by_what_the_engine_knows_of_it_and_not_of_the_on
 class Recorded:
     """All that went into a desk, and what it decided."""
 
-    inputs: list[tuple[Input, Moment]]
+    inputs: list[tuple[Input, Moment | None]]
     decisions: list[object]
 
-    def decide(self, state: State, one: Input, moment: Moment) -> Decision:
+    def decide(self, state: State, one: Input, moment: Moment | None) -> Decision:
         self.inputs.append((one, moment))
         decision = decide(state, one, moment)
         self.decisions.append(summary(state, decision))

@@ -119,7 +119,7 @@ async def test_the_specs_of_jobs_that_have_not_ended_are_counted_however_they_we
     # It runs, and its spec is still needed. The next one is being written.
     house.desk.accept(OWNER, [asked(2, b"y" * 40)], None, b"proof", lambda _: None)
     again = replace(asked(3, b"x" * 40), rerun_of=key(1))
-    with pytest.raises(Refused, match="have 80 bytes of arguments, variables and input, and 40 more would exceed the limit of 100"):
+    with pytest.raises(Refused, match="have 84 bytes, and 42 more would exceed the limit of 100"):
         house.desk.accept(OWNER, [again], None, b"proof", lambda _: None)
     await house.durable()
     # What is known is answered as before, and held once.
@@ -127,9 +127,9 @@ async def test_the_specs_of_jobs_that_have_not_ended_are_counted_however_they_we
     house.desk.hear([started(1), ended(1, 0)])
     await house.durable()
     await house.accept(again)
-    assert house.desk._state.held_bytes == {OWNER: 80}
+    assert house.desk._state.held_bytes == {OWNER: 84}
     await house.restart()
-    assert house.desk._state.held_bytes == {OWNER: 80}
+    assert house.desk._state.held_bytes == {OWNER: 84}
     house.engine.effects.clear()
 
 
