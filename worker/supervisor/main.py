@@ -26,6 +26,7 @@ from .containment.containment import Boxes
 from .containment.sessions import Sessions
 from .containment.union import Unions
 from .home import Home
+from .jobs.launcher import Launcher
 from .jobs.registry import Jobs
 from .jobs.spawn import Spawner
 from .keeper_line import KeeperLine
@@ -59,7 +60,7 @@ class Supervisor:
         name = name_for(os.stat("."))
         self._boxes: Boxes = self._open_boxes(name)
         self._services = Services(self._loop, self._line, self._boxes, layout.LOGS, self._link.tell, self._link.hand)
-        self._jobs = Jobs(self._services, Spawner(files_limit), name, self._link.tell_start, self._link.tell_end)
+        self._jobs = Jobs(self._services, Launcher(self._services, Spawner(files_limit), name), self._link.tell_start, self._link.tell_end)
 
     def run(self) -> None:
         """Adopt the running jobs, and serve until retired."""

@@ -5,28 +5,24 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 from collections.abc import Callable
 
-from ....schemas import fault_points
 from ....schemas.reserved_statuses import OWN_FAILURE
 from ...keeper.light_process import say
 from ...state.folders import STREAMS, intent_path, remove_intent, run_path
 from ...state.found_folders import find_ended
-from ...state.job_files import JobFile, OutcomeFile, outcome_text, read_job, read_outcome, write_outcome
+from ...state.job_files import OutcomeFile, outcome_text, read_job, read_outcome, write_outcome
 from ...state.small_files import DISK_FULL, FILE_MODE, RETRY_SECONDS
 from ...wire.words import Kind
 from .. import facts
-from ..containment.containment import Box
 from ..loop import Timer, log_exception
 from ..services import Services
 from ..streams.input import Input
-from ..streams.plumbing import Plumbing
-from ..streams.pump import Quota
 from ..streams.terminal import Terminal
 from .job import Job
-from .leaders import Child, Use
-from .spawn import CannotStart, Spawner, mark_for
+from .launcher import Launcher
+from .leaders import Use
+from .spawn import CannotStart
 from .unclaimed import Unclaimed
 
 # For a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs a few more for a moment.
@@ -42,13 +38,12 @@ class Jobs:
     """The table of jobs, by handle. `tell_start` and `tell_end` send the fact of a start or of an end, of a handle, to the worker."""
 
     def __init__(
-        self, services: Services, spawner: Spawner, state: str, tell_start: Callable[[str, str], None], tell_end: Callable[[str, str], None]
+        self, services: Services, launcher: Launcher, tell_start: Callable[[str, str], None], tell_end: Callable[[str, str], None]
     ) -> None:
         self._services = services
         self._tell_start = tell_start
         self._tell_end = tell_end
-        self._spawner = spawner
-        self._state = state
+        self._launcher = launcher
         self._running: dict[str, Job] = {}
         # Of running jobs that are fed, or have a terminal.
         self._inputs: dict[str, Input] = {}
@@ -71,7 +66,7 @@ class Jobs:
 
     def mark(self, handle: str) -> int:
         """Return the mark of this job's processes."""
-        return mark_for(self._state, handle)
+        return self._launcher.mark(handle)
 
     def start(self, handle: str, queued_at_us: int = 0) -> None:
         """Start a job whose intent is on disk, unless it was started before. A fact reports the result."""
@@ -249,71 +244,4 @@ class Jobs:
         needed += (len(self._terminals) + (file.terminal is not None)) * _DESCRIPTORS_A_TERMINAL
         if needed > self._most_descriptors and self._running:
             raise CannotStart(OWN_FAILURE, f"{len(self._running)} jobs are running, and there are no file descriptors for more")
-        plumbing = Plumbing()
-        try:
-            plumbing.open(self._services.loop, file, intent)
-            mark = self.mark(handle)
-            box = self._services.boxes.take(mark)
-            leader = self._spawn(file, mark, intent, box, plumbing)
-        except BaseException:
-            plumbing.close()
-            raise
-        finally:
-            plumbing.give_away()
-        if fault_points.ARMED:
-            fault_points.reach("after-fork-before-record")
-        started_at_us, folder = self._rename(intent, leader.pid)
-        return Job(
-            self._services,
-            file,
-            folder,
-            started_at_us,
-            leader,
-            box,
-            streams=plumbing.streams(),
-            quota=Quota(file.output_limit_bytes),
-            on_end=self.ended,
-            input_=Input(self._services, handle, folder, plumbing.feed) if plumbing.feed is not None else None,
-            terminal=plumbing.terminal,
-        )
-
-    def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, plumbing: Plumbing) -> Child:
-        self._services.line.deposit(file.handle, plumbing.ends)
-        if plumbing.feed is not None:
-            self._services.line.deposit_feed(file.handle, plumbing.feed)
-        if fault_points.ARMED:
-            fault_points.reach("after-intent-before-fork")
-        try:
-            pid = self._spawner.spawn(file, mark, intent, plumbing.pipes, box, plumbing.fed, plumbing.on_terminal)
-            box.lead(pid)
-            return _watch(pid)
-        except BaseException:
-            box.release()
-            self._services.line.drained(file.handle)
-            if plumbing.feed is not None:
-                self._services.line.fed(file.handle)
-            raise
-
-    def _rename(self, intent: str, pid: int) -> tuple[int, str]:
-        while True:
-            started_at_us = self._services.clock.now_us()
-            folder = run_path(self._services.logs, pid, started_at_us)
-            try:
-                os.rename(intent, folder)
-            except OSError as error:
-                if os.path.exists(folder):
-                    # The clock was set back, and an earlier run had this name.
-                    continue
-                say(f"the folder of process {pid} cannot be renamed: {error}")
-                return started_at_us, intent
-            return started_at_us, folder
-
-
-def _watch(pid: int) -> Child:
-    try:
-        return Child(pid)
-    except OSError as error:
-        # Its pid cannot have been reused, because it is not reaped yet.
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise CannotStart(OWN_FAILURE, f"it was killed at once, because it could not be watched: {error.strerror}") from None
+        return self._launcher.launch(file, intent, self.ended)

@@ -1,0 +1,109 @@
+"""From the intent of a job to a job with a process: pipes and box, the process, and the name of its folder."""
+
+# ruff: noqa: PTH104, PTH110 -- pathlib is not light
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+from ....schemas import fault_points
+from ....schemas.reserved_statuses import OWN_FAILURE
+from ...keeper.light_process import say
+from ...state.folders import run_path
+from ...state.job_files import JobFile
+from ..containment.containment import Box
+from ..services import Services
+from ..streams.input import Input
+from ..streams.plumbing import Plumbing
+from ..streams.pump import Quota
+from .job import Job
+from .leaders import Child
+from .spawn import CannotStart, Spawner, mark_for
+
+
+class Launcher:
+    """Launches jobs of the state folder `state`."""
+
+    def __init__(self, services: Services, spawner: Spawner, state: str) -> None:
+        self._services = services
+        self._spawner = spawner
+        self._state = state
+
+    def mark(self, handle: str) -> int:
+        """Return the mark of this job's processes."""
+        return mark_for(self._state, handle)
+
+    def launch(self, file: JobFile, intent: str, on_end: Callable[[Job, str], None]) -> Job:
+        """Make a process of the job whose intent is this folder, and name the folder after it. `on_end`: see `Job`.
+
+        Raises CannotStart, and OSError for what is wrong with the disk.
+        """
+        plumbing = Plumbing()
+        try:
+            plumbing.open(self._services.loop, file, intent)
+            mark = self.mark(file.handle)
+            box = self._services.boxes.take(mark)
+            leader = self._spawn(file, mark, intent, box, plumbing)
+        except BaseException:
+            plumbing.close()
+            raise
+        finally:
+            plumbing.give_away()
+        if fault_points.ARMED:
+            fault_points.reach("after-fork-before-record")
+        started_at_us, folder = self._rename(intent, leader.pid)
+        return Job(
+            self._services,
+            file,
+            folder,
+            started_at_us,
+            leader,
+            box,
+            streams=plumbing.streams(),
+            quota=Quota(file.output_limit_bytes),
+            on_end=on_end,
+            input_=Input(self._services, file.handle, folder, plumbing.feed) if plumbing.feed is not None else None,
+            terminal=plumbing.terminal,
+        )
+
+    def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, plumbing: Plumbing) -> Child:
+        self._services.line.deposit(file.handle, plumbing.ends)
+        if plumbing.feed is not None:
+            self._services.line.deposit_feed(file.handle, plumbing.feed)
+        if fault_points.ARMED:
+            fault_points.reach("after-intent-before-fork")
+        try:
+            pid = self._spawner.spawn(file, mark, intent, plumbing.pipes, box, plumbing.fed, plumbing.on_terminal)
+            box.lead(pid)
+            return _watch(pid)
+        except BaseException:
+            box.release()
+            self._services.line.drained(file.handle)
+            if plumbing.feed is not None:
+                self._services.line.fed(file.handle)
+            raise
+
+    def _rename(self, intent: str, pid: int) -> tuple[int, str]:
+        while True:
+            started_at_us = self._services.clock.now_us()
+            folder = run_path(self._services.logs, pid, started_at_us)
+            try:
+                os.rename(intent, folder)
+            except OSError as error:
+                if os.path.exists(folder):
+                    # The clock was set back, and an earlier run had this name.
+                    continue
+                say(f"the folder of process {pid} cannot be renamed: {error}")
+                return started_at_us, intent
+            return started_at_us, folder
+
+
+def _watch(pid: int) -> Child:
+    try:
+        return Child(pid)
+    except OSError as error:
+        # Its pid cannot have been reused, because it is not reaped yet.
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise CannotStart(OWN_FAILURE, f"it was killed at once, because it could not be watched: {error.strerror}") from None
