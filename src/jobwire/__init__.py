@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from .client.asynchronous.client import AsyncClient
     from .client.asynchronous.events import AsyncCursorTooOld, AsyncEventStream
     from .client.asynchronous.job import AsyncJob
-    from .client.asynchronous.loop_executor import AsyncJobExecutor
+    from .client.asynchronous.executors.loop_executor import AsyncJobExecutor
     from .client.asynchronous.output import AsyncJobOutput, AsyncTextJobOutput
-    from .client.asynchronous.thread_executor import JobExecutor, JobFuture
+    from .client.asynchronous.executors.thread_executor import JobExecutor, JobFuture
     from .client.library.batch_run import BatchRun, Stopping
     from .client.library.client import Client
     from .client.library.events import CursorTooOld, EventStream
@@ -79,8 +79,8 @@ __all__ = [
 _HOMES = {
     "client.asynchronous.batch_run": ("AsyncBatchRun", "AsyncStopping"),
     "client.asynchronous.client": ("AsyncClient",),
-    "client.asynchronous.loop_executor": ("AsyncJobExecutor",),
-    "client.asynchronous.thread_executor": ("JobExecutor", "JobFuture"),
+    "client.asynchronous.executors.loop_executor": ("AsyncJobExecutor",),
+    "client.asynchronous.executors.thread_executor": ("JobExecutor", "JobFuture"),
     "client.asynchronous.events": ("AsyncCursorTooOld", "AsyncEventStream"),
     "client.asynchronous.job": ("AsyncJob",),
     "client.asynchronous.output": ("AsyncJobOutput", "AsyncTextJobOutput"),

@@ -8,18 +8,18 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from ...schemas.job import OutcomeKind, State
-from ...schemas.naming import JobKey, new_id
-from ...schemas.spec import JobSpec
-from ..library import actions
-from ..library.known_jobs import Record
-from ..library.specs import Text
-from ..library.values.completed_job import CompletedJob
-from ..library.values.results import BatchInfo
-from ..protocol.exchange import Exchange
-from .client import AsyncClient
-from .ends import Waiting
-from .job import AsyncJob
+from ....schemas.job import OutcomeKind, State
+from ....schemas.naming import JobKey, new_id
+from ....schemas.spec import JobSpec
+from ...library import actions
+from ...library.known_jobs import Record
+from ...library.specs import Text
+from ...library.values.completed_job import CompletedJob
+from ...library.values.results import BatchInfo
+from ...protocol.exchange import Exchange
+from ..client import AsyncClient
+from ..ends import Waiting
+from ..job import AsyncJob
 
 
 class Sink(Protocol):

@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from ...schemas.naming import format_id
-from ...schemas.refusal import Refused
-from ..library.specs import Duration, JobOptions, Text, seconds
-from ..library.streams.text_mode import TextMode, text_mode
-from ..library.values.completed_job import CompletedJob, CompletedTextJob
-from .call_options import result_of, spec_and_id, takes_job_options
-from .client import AsyncClient
+from ....schemas.naming import format_id
+from ....schemas.refusal import Refused
+from ...library.specs import Duration, JobOptions, Text, seconds
+from ...library.streams.text_mode import TextMode, text_mode
+from ...library.values.completed_job import CompletedJob, CompletedTextJob
+from ..call_options import result_of, spec_and_id, takes_job_options
+from ..client import AsyncClient
 from .submissions import Submission, Submissions, check_most
 
 if TYPE_CHECKING:
-    from ..config.contexts import Context
+    from ...config.contexts import Context
 
 # How long a program that exits waits until the connection is closed.
 _EXIT_SECONDS = 5.0

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack, overload
 
-from ...schemas.refusal import Refused
-from ..library.specs import JobOptions, Text
-from ..library.streams.text_mode import TextMode, text_mode
-from ..library.values.completed_job import CompletedJob, CompletedTextJob
-from .call_options import result_of, spec_and_id, takes_job_options
-from .client import AsyncClient
+from ....schemas.refusal import Refused
+from ...library.specs import JobOptions, Text
+from ...library.streams.text_mode import TextMode, text_mode
+from ...library.values.completed_job import CompletedJob, CompletedTextJob
+from ..call_options import result_of, spec_and_id, takes_job_options
+from ..client import AsyncClient
 from .submissions import Submission, Submissions, check_most
 
 

@@ -1,0 +1,1 @@
+"""Jobs as futures, which resemble those of `concurrent.futures`: for threads, and for event loops."""
