@@ -1,9 +1,8 @@
-"""Jobs as futures of `concurrent.futures`, for any thread: `JobExecutor`. It has an event loop in a thread of its own."""
+"""Jobs as futures of `concurrent.futures`, for any thread: `JobExecutor`."""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 import threading
 import time
@@ -19,13 +18,11 @@ from ...library.streams.text_mode import TextMode, text_mode
 from ...library.values.completed_job import CompletedJob, CompletedTextJob
 from ..call_options import result_of, spec_and_id, takes_job_options
 from ..client import AsyncClient
-from .submissions import Submission, Submissions, check_most
+from .loop_thread import LoopThread
+from .submissions import Submission, check_most
 
 if TYPE_CHECKING:
     from ...config.contexts import Context
-
-# How long a program that exits waits until the connection is closed.
-_EXIT_SECONDS = 5.0
 
 
 class JobFuture(Future[Any]):
@@ -113,84 +110,6 @@ class _Delivery:
             return None
 
 
-class _Loop:
-    """The event loop of a `JobExecutor`, in a thread of its own. It ends when it was told to and no job is left."""
-
-    def __init__(self, make_client: Callable[[], AsyncClient], most: int | None) -> None:
-        self._make_client = make_client
-        self._most = most
-        self._ready = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._submissions: Submissions | None = None
-        self._finish: asyncio.Event | None = None
-        self._abandon: asyncio.Event | None = None
-        self.thread = threading.Thread(target=asyncio.run, args=(self._main(),), name="jobwire-executor", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread. Call it after the first finalizer was made: what is registered later is called earlier at the exit."""
-        # A loop must not run any more when finalizers close its sockets.
-        atexit.register(self.exit)
-        self.thread.start()
-        self._ready.wait()
-
-    def call(self, what: Callable[[Submissions], None]) -> None:
-        """Call this in the loop, soon."""
-        assert self._loop is not None
-        submissions = self._submissions
-        assert submissions is not None
-        self._loop.call_soon_threadsafe(what, submissions)
-
-    def ask(self, what: Callable[[Submissions], Any]) -> Any:
-        """Run a coroutine in the loop and return its result."""
-        assert self._loop is not None
-        submissions = self._submissions
-        assert submissions is not None
-        asked = asyncio.run_coroutine_threadsafe(what(submissions), self._loop)
-        while True:
-            try:
-                return asked.result(_EXIT_SECONDS)
-            except TimeoutError:
-                # A loop that ends just now runs it no more, and nothing tells that.
-                if not self.thread.is_alive():
-                    raise RuntimeError("this executor has ended") from None
-
-    def finish(self) -> None:
-        """End when no job is left."""
-        self._set(self._finish)
-
-    def exit(self) -> None:
-        """End now; the jobs continue."""
-        self._set(self._abandon)
-        self.thread.join(_EXIT_SECONDS)
-
-    def _set(self, event: asyncio.Event | None) -> None:
-        if self._loop is not None and event is not None and not self._loop.is_closed():
-            # It may be closed just now.
-            try:
-                self._loop.call_soon_threadsafe(event.set)
-            except RuntimeError:
-                return
-
-    async def _main(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._finish, self._abandon = asyncio.Event(), asyncio.Event()
-        client = self._make_client()
-        self._submissions = submissions = Submissions(client, self._most)
-        self._ready.set()
-        ending = asyncio.ensure_future(self._finished(submissions, self._finish))
-        abandoned = asyncio.ensure_future(self._abandon.wait())
-        await asyncio.wait([ending, abandoned], return_when=asyncio.FIRST_COMPLETED)
-        ending.cancel()
-        abandoned.cancel()
-        await submissions.abandon()
-        await client.close()
-        atexit.unregister(self.exit)
-
-    async def _finished(self, submissions: Submissions, finish: asyncio.Event) -> None:
-        await finish.wait()
-        await submissions.drained()
-
-
 class JobExecutor(Executor):
     """Runs jobs, and returns futures as `concurrent.futures` does. Any thread may use it. A context manager, which waits for all jobs.
 
@@ -211,7 +130,7 @@ class JobExecutor(Executor):
         self._most = max_workers
         self._lock = threading.Lock()
         self._process = os.getpid()
-        self._loop: _Loop | None = None
+        self._loop: LoopThread | None = None
         self._is_shut = False
 
     @overload  # type: ignore[override] # reason: a program and its arguments, instead of a function and its arguments
@@ -263,7 +182,7 @@ class JobExecutor(Executor):
             if self._process != os.getpid():
                 raise RuntimeError("this executor was made before a fork; the child needs its own")
             if self._loop is None:
-                self._loop = _Loop(self._make_client, self._most)
+                self._loop = LoopThread(self._make_client, self._most)
                 # When nobody holds it or one of its futures any more.
                 weakref.finalize(self, self._loop.finish).atexit = False
                 self._loop.start()
