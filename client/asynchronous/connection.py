@@ -20,6 +20,7 @@ from ...schemas.refusal import Code, Refused
 from ..protocol.conversation import Exchange, Item, greeting
 from ..protocol.subscription import Subscription
 from ..sockets.traffic import Traffic
+from .readers import Readers
 from .wakeup import Wakeup
 
 
@@ -45,9 +46,7 @@ class AsyncConnection:
         self._reviving: asyncio.Future[str | None] | None = None
         self._destination: Destination | None = None
         self._closed = False
-        # Who waits for news of what, and what is called instead.
-        self._readers: dict[Exchange | Subscription, asyncio.Future[None]] = {}
-        self._callbacks: dict[Exchange | Subscription, Callable[[], None]] = {}
+        self._readers = Readers()
 
     # --- open and close
 
@@ -123,13 +122,7 @@ class AsyncConnection:
             self._opening.cancel()
         if self._destination is not None:
             self._end()
-        for reader in [*self._readers.values()]:
-            if not reader.done():
-                reader.set_exception(RuntimeError("this client was closed"))
-        callbacks = [*self._callbacks.values()]
-        self._callbacks.clear()
-        for callback in callbacks:
-            callback()
+        self._readers.close()
 
     # --- requests
 
@@ -176,7 +169,7 @@ class AsyncConnection:
 
     def forget(self, exchange: Exchange) -> None:
         """Stop an exchange; a stream is cancelled at the worker."""
-        self._callbacks.pop(exchange, None)
+        self._readers.forget(exchange)
         if not self._closed and not exchange.ended:
             self._traffic.forget(exchange)
             self._wakeup.soon()
@@ -201,7 +194,7 @@ class AsyncConnection:
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription, here and at the worker."""
-        self._callbacks.pop(subscription, None)
+        self._readers.forget(subscription)
         if not self._closed:
             self._traffic.unsubscribe(subscription)
             self._wakeup.soon()
@@ -216,17 +209,11 @@ class AsyncConnection:
     async def news(self, what: Exchange | Subscription) -> None:
         """Wait until something came for an exchange, or anything for a subscription. Raises RuntimeError if another task waits for it."""
         self._check()
-        if what in self._readers:
-            raise RuntimeError("another task is reading this already")
-        reader = self._readers[what] = asyncio.get_running_loop().create_future()
-        try:
-            await reader
-        finally:
-            del self._readers[what]
+        await self._readers.wait(what)
 
     def on_news(self, what: Exchange | Subscription, callback: Callable[[], None]) -> None:
         """Call this whenever something came, and when the client is closed, until it is forgotten."""
-        self._callbacks[what] = callback
+        self._readers.call(what, callback)
 
     # --- how
 
@@ -251,12 +238,11 @@ class AsyncConnection:
         if self._closed or self._process != os.getpid():
             return
         try:
-            came = self._traffic.turn(time.monotonic(), self._happened)
+            came = self._traffic.turn(time.monotonic(), self._readers.notify)
         except Refused as refused:
-            came = self._traffic.fail(refused, self._happened)
+            came = self._traffic.fail(refused, self._readers.notify)
         if came:
-            for subscription in [one for one in (*self._readers, *self._callbacks) if isinstance(one, Subscription)]:
-                self._happened(subscription)
+            self._readers.notify_subscribers()
         self._tell()
         if self.closed:
             # By `notice`.
@@ -264,14 +250,6 @@ class AsyncConnection:
         self._wakeup.watch(self._traffic.waited_on(), self._traffic.due_at())
         if self._traffic.is_readable():
             self._wakeup.soon()
-
-    def _happened(self, what: Exchange | Subscription) -> None:
-        reader = self._readers.get(what)
-        if reader is not None and not reader.done():
-            reader.set_result(None)
-        callback = self._callbacks.get(what)
-        if callback is not None:
-            callback()
 
     def _tell(self) -> None:
         sentences, lost = self._traffic.take_tidings()
@@ -292,7 +270,7 @@ class AsyncConnection:
             self._traffic.move(revived.result())
         else:
             refused = problem if isinstance(problem, Refused) else Refused(Code.UNAVAILABLE, f"the worker cannot be started: {problem}")
-            self._traffic.fail(refused, self._happened)
+            self._traffic.fail(refused, self._readers.notify)
         self._wakeup.soon()
 
 
