@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from ...schemas.generated import request_pb2
-from ...schemas.naming import short_id
-from ...schemas.refusal import Code, Refused
-from ..protocol.exchange import Exchange
+from ..protocol.exchange import Exchange, Item
 from .actions import forgotten
 from .session import Session
 from .specs import Duration, deadline_in
 from .values.results import Forgotten
-from .values.run_info import RunInfo, forget_request, query, run_info, selection, stop_request
+from .values.run_info import RunInfo, forget_request, query, read_acknowledged, read_run, run_info, selection, stop_request, stuck_jobs
 
 
 class Stopping:
@@ -28,13 +26,12 @@ class Stopping:
         """
         deadline = deadline_in(timeout)
         while (item := self._session.connection.next(self._exchange, deadline)) is not None:
-            if isinstance(item, request_pb2.Reply):
-                self._tell_stuck(item)
+            self._tell_stuck(item)
 
-    def _tell_stuck(self, reply: request_pb2.Reply) -> None:
-        for report in reply.reports.reports:
-            if report.waits_for and self._session.connection.notice is not None:
-                self._session.connection.notice(f"job {short_id(report.key.id)}: {report.waits_for}")
+    def _tell_stuck(self, item: Item) -> None:
+        if self._session.connection.notice is not None:
+            for sentence in stuck_jobs(item):
+                self._session.connection.notice(sentence)
 
 
 class BatchRun:
@@ -71,9 +68,7 @@ class BatchRun:
             item = connection.next(exchange, deadline_in(timeout))
         finally:
             connection.forget(exchange)
-        if not isinstance(item, request_pb2.Reply) or not item.HasField("query_run"):
-            raise Refused(Code.INTERNAL, "the worker did not answer with a run")
-        self.info = run_info(item.query_run)
+        self.info = read_run(item)
         return self.info
 
     def stop(
@@ -95,9 +90,7 @@ class BatchRun:
         except BaseException:
             self._session.connection.forget(exchange)
             raise
-        if not isinstance(item, request_pb2.Reply) or not item.HasField("acknowledged"):
-            raise Refused(Code.INTERNAL, "the worker did not acknowledge the stop")
-        return Stopping(self._session, exchange, item.acknowledged.jobs)
+        return Stopping(self._session, exchange, read_acknowledged(item))
 
     def send_signal(self, signal: int) -> int:
         """Send a signal to all processes of the jobs of the run, and return how many jobs have received it."""

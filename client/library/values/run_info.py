@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ....schemas.generated import request_pb2
-from ....schemas.naming import format_id
+from ....schemas.naming import format_id, short_id
 from ....schemas.refusal import Code, Refused
+from ...protocol.exchange import Item
 from ..specs import Duration, milliseconds
 from .results import BatchInfo, JobInfo, job_info, moment
 
@@ -96,6 +97,26 @@ def query(
     except ValueError as error:
         raise Refused(Code.INVALID_ARGUMENT, f"no batch can have this name: {error}") from None
     return request_pb2.Request(query_run=wanted)
+
+
+def read_run(answer: Item | None) -> RunInfo:
+    """Return the run in the answer to a query. Raises Refused(INTERNAL) if it is another answer."""
+    if not isinstance(answer, request_pb2.Reply) or not answer.HasField("query_run"):
+        raise Refused(Code.INTERNAL, "the worker did not answer with a run")
+    return run_info(answer.query_run)
+
+
+def read_acknowledged(answer: Item | None) -> int:
+    """Return how many jobs an accepted stop is about. Raises Refused(INTERNAL) if it is another answer."""
+    if not isinstance(answer, request_pb2.Reply) or not answer.HasField("acknowledged"):
+        raise Refused(Code.INTERNAL, "the worker did not acknowledge the stop")
+    return answer.acknowledged.jobs
+
+
+def stuck_jobs(answer: Item) -> list[str]:
+    """Return a sentence for each job in a report of a stop that cannot be ended at present."""
+    reports = answer.reports.reports if isinstance(answer, request_pb2.Reply) else ()
+    return [f"job {short_id(report.key.id)}: {report.waits_for}" for report in reports if report.waits_for]
 
 
 def selection(run: RunInfo, *, every_run: bool = False) -> request_pb2.Selection:

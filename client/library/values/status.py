@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ....schemas.generated import request_pb2
@@ -54,32 +54,25 @@ def read_status(endpoint: str, hello: request_pb2.HelloReply, answer: object) ->
 
     Raises Refused(INTERNAL) if it answered something else.
     """
-    version = hello.software.removeprefix("jobwire ")
-    if answer is None:
-        return WorkerStatus(
-            endpoint=endpoint,
-            key=hello.daemon,
-            kind=hello.kind,
-            version=version,
-            host=hello.host,
-            name=hello.your_name,
-            role=hello.your_role,
-            slots=hello.slots,
-            roster_problem=hello.roster_problem or None,
-        )
-    if not isinstance(answer, request_pb2.Reply) or not answer.HasField("status"):
-        raise Refused(Code.INTERNAL, "the worker did not answer with its status")
-    said = answer.status
-    return WorkerStatus(
+    greeted = WorkerStatus(
         endpoint=endpoint,
         key=hello.daemon,
         kind=hello.kind,
-        version=version,
+        version=hello.software.removeprefix("jobwire "),
         host=hello.host,
         name=hello.your_name,
         role=hello.your_role,
-        rights=tuple(said.rights),
         slots=hello.slots,
+        roster_problem=hello.roster_problem or None,
+    )
+    if answer is None:
+        return greeted
+    if not isinstance(answer, request_pb2.Reply) or not answer.HasField("status"):
+        raise Refused(Code.INTERNAL, "the worker did not answer with its status")
+    said = answer.status
+    return replace(
+        greeted,
+        rights=tuple(said.rights),
         running=said.running,
         queued=said.queued,
         your_running=said.your_running,
