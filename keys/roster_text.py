@@ -29,7 +29,7 @@ from .rights import RESERVED_ROLES, ROLES, Member
 BYTE_ORDER_MARK = "\ufeff"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 # Planned limits: refused, so that nobody relies on them.
-_NOT_YET = frozenset({"executables", "user", "folders", "priority", "expires"})
+_NOT_YET = frozenset({"executables", "user", "folders", "expires"})
 _HEADER = re.compile(r"\s*\[\[\s*[\"']?member[\"']?\s*\]\]")
 
 

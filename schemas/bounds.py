@@ -30,6 +30,7 @@ COUNTS = {
     "Pause.keys": MOST_KEYS,
     "Resume.keys": MOST_KEYS,
     "Forget.keys": MOST_KEYS,
+    "Change.keys": MOST_KEYS,
     "Filter.jobs": MOST_JOBS_PER_FILTER,
     "Filter.labels": MOST_LABELS,
     "List.states": MOST_STATES,

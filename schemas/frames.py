@@ -14,19 +14,19 @@ from google.protobuf.message import DecodeError
 from .brought_files import MOST_FILES
 from .generated import event_pb2, request_pb2
 from .refusal import Code, Reason, Refused
-from .spec import LARGEST_STDIN, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
+from .spec import HIGHEST_PRIORITY, LARGEST_STDIN, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 
 PROTOCOL_VERSION = 1
 TOPIC_BYTES = 16
 NONCE_BYTES = 16
 STORE_ID_BYTES = 16
 # Requests that change something must be signed by the identity of the connection.
-SIGNED_VERBS = frozenset({"start", "stop", "signal", "forget", "pause", "resume", "feed", "put"})
+SIGNED_VERBS = frozenset({"start", "stop", "signal", "forget", "pause", "resume", "feed", "put", "change"})
 
 # A spec may hold 2 MiB of arguments and 1 MiB of stdin; a request of many jobs is cut by this too.
 LARGEST_MESSAGE = 8 * 1024 * 1024
 MOST_JOBS_PER_START = 20_000
-# In one stop, forget, pause or resume, and in one filter.
+# In one stop, forget, pause, resume or change, and in one filter.
 MOST_KEYS = 1000
 MOST_JOBS_PER_FILTER = 1000
 # Of any request except a start.
@@ -89,6 +89,7 @@ def limits() -> request_pb2.Limits:
         push_bytes=LARGEST_PUSH,
         file_bytes=MOST_FILE_BYTES,
         files_per_job=MOST_FILES,
+        highest_priority=HIGHEST_PRIORITY,
     )
 
 

@@ -53,6 +53,9 @@ class EventKind(enum.IntEnum):
     STOPPING = 3
     FINISHED = 4
     ADOPTED = 5
+    HELD = 6
+    RELEASED = 7
+    CHANGED = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class Reason(enum.IntEnum):
     FILES_MISSING = 28
     CHANGED = 29
     NO_SUCH_FILE = 30
+    STARTED = 31
 
 
 class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal is an answer, not an error of ours

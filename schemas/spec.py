@@ -30,6 +30,8 @@ MOST_LABELS = 64
 LONGEST_LABEL = 256
 # How long a job has to end by itself, by default.
 DEFAULT_GRACE_MS = 10_000
+# Among the jobs of one owner; the lowest is its negative.
+HIGHEST_PRIORITY = 1000
 LONGEST_DURATION_MS = 1000 * 86_400 * 1000
 # A file cannot be larger: a file offset has 63 bits.
 LARGEST_OUTPUT_LIMIT = (1 << 63) - 1
@@ -58,6 +60,9 @@ class JobSpec:
     files: tuple[BroughtFile, ...] = ()
     # What is wanted of the job's folder at the end; empty: all of it.
     outputs: tuple[bytes, ...] = ()
+    priority: int = 0
+    # It waits until it is released.
+    held: bool = False
 
     @property
     def has_folder(self) -> bool:
@@ -90,10 +95,17 @@ def check(spec: JobSpec) -> None:
     for what, duration in (("time limit", spec.time_limit_ms), ("grace", spec.grace_ms)):
         if duration is not None and duration > LONGEST_DURATION_MS:
             raise _refuse(f"the {what} is longer than 1000 days")
+    check_priority(spec.priority)
     if spec.time_limit_ms == 0:
         raise _refuse("with a time limit of 0 the job could never run")
     if spec.output_limit_bytes is not None and spec.output_limit_bytes > LARGEST_OUTPUT_LIMIT:
         raise _refuse(f"the output limit of {format_limit(spec.output_limit_bytes)} is more than any file can hold")
+
+
+def check_priority(priority: int) -> None:
+    """Raise `Refused(INVALID_ARGUMENT)` unless a job can have this priority."""
+    if not -HIGHEST_PRIORITY <= priority <= HIGHEST_PRIORITY:
+        raise _refuse(f"the priority {priority} is not from {-HIGHEST_PRIORITY} to {HIGHEST_PRIORITY}")
 
 
 def _check_input(spec: JobSpec) -> None:
@@ -147,7 +159,7 @@ def _check_labels(labels: tuple[tuple[str, str], ...]) -> None:
             raise _refuse(f"the label {name[:40]!r} has no name or is longer than {LONGEST_LABEL} characters")
 
 
-def digest(spec: JobSpec) -> bytes:
+def digest(spec: JobSpec) -> bytes:  # noqa: C901 -- one step for each field
     """Return a hash of the fields (BLAKE2b, 16 bytes), whatever the order of labels and of environment variables."""
     import hashlib  # noqa: PLC0415 -- 2 ms that only the worker needs
 
@@ -168,6 +180,10 @@ def digest(spec: JobSpec) -> bytes:
     if spec.terminal is not None:
         fields.append((13, [b"%d" % number for number in spec.terminal]))
     fields += brought_files.digest_parts(spec.files, spec.outputs)
+    if spec.priority:
+        fields.append((16, (b"%d" % spec.priority,)))
+    if spec.held:
+        fields.append((17, ()))
     pieces: list[bytes] = []
     for field, parts in fields:
         pieces.append(b"%d:%d:" % (field, len(parts)))
@@ -205,6 +221,8 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         feed=message.feed,
         files=tuple(map(brought_files.from_wire, message.files)),
         outputs=tuple(message.outputs),
+        priority=message.priority,
+        held=message.held,
         terminal=TerminalSize(message.terminal.rows, message.terminal.columns) if message.HasField("terminal") else None,
     )
 
@@ -223,6 +241,8 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         linger=spec.linger,
         feed=spec.feed,
         outputs=spec.outputs,
+        priority=spec.priority,
+        held=spec.held,
         terminal=job_pb2.Terminal(rows=spec.terminal.rows, columns=spec.terminal.columns) if spec.terminal is not None else None,
     )
     message.files.extend(map(brought_files.to_wire, spec.files))

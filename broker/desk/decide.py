@@ -6,7 +6,8 @@ write has succeeded or failed (`Written`), from the phase at that moment. The in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
@@ -15,11 +16,28 @@ from ...schemas.job import EventKind
 from ...schemas.naming import AttemptKey, JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..engine import Delayed, Ended, Fact, Launch, Paused, Started
-from ..store.writes import Added, AddJobs, Change, ChangeJobs, Conflict, EventRow, NewRow
+from ..store.writes import Added, AddJobs, Altered, Change, ChangeJobs, Conflict, EventRow, NewRow, Width
+from .alterations import apply, why_not
 from .effects import End, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
 from .events import change_of, event_of, id_taken
 from .facts import cancelled, take_in
-from .inputs import Accepted, Facts, Input, Moment, Reconsidered, Recovered, Signal, Start, Stop, Suspend, WriteDelayed, Written
+from .inputs import (
+    Accepted,
+    Alter,
+    Asked,
+    Facts,
+    Input,
+    Moment,
+    Reconsidered,
+    Recovered,
+    SetWidth,
+    Signal,
+    Start,
+    Stop,
+    Suspend,
+    WriteDelayed,
+    Written,
+)
 from .job import FIRST_ATTEMPT, Attempt, Job
 from .life import ENDED, NEXT, RECOVERED, SIGNALED, WAITING, WITH_ENGINE, Happening, Phase, TakeUp
 from .state import Accepting, Recording, State
@@ -37,10 +55,10 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:
             _start(turn, one)
         case Stop():
             _stop(turn, one)
-        case Signal():
-            _signal(turn, one)
-        case Suspend():
-            turn.effects += state.pauses.ask(one, [state.live.get(key) for key in one.keys])
+        case Signal() | Suspend():
+            _act_on_processes(turn, one)
+        case Alter() | SetWidth():
+            _change(turn, one)
         case Facts():
             _hear(turn, one.facts)
         case Recovered():
@@ -62,7 +80,8 @@ def _start(turn: Turn, start: Start) -> None:
     count = len(start.asked)
     room = max(0, state.queue.room_of(start.owner) - state.promised)
     # Jobs that will start at once are recorded as launched now, which saves a commit before their start.
-    promised = min(count, room, (start.batch and start.batch.parallel) or count)
+    cleared = _best(start.asked, min(room, (start.batch and start.batch.parallel) or count))
+    promised = len(cleared)
     jobs = [
         Job(
             0,  # its row comes with the commit
@@ -73,9 +92,11 @@ def _start(turn: Turn, start: Start) -> None:
             moment.now_us,
             Attempt(
                 AttemptKey(start.owner, one.id, FIRST_ATTEMPT),
-                Phase.CLEARING if position < promised else Phase.ACCEPTING,
+                Phase.CLEARING if position in cleared else Phase.ACCEPTING,
                 moment.passed_us,
             ),
+            priority=one.spec.priority,
+            held_by="" if one.spec.held else None,
             rerun_of=one.rerun_of,
             spec_bytes=len(one.raw),
         )
@@ -94,6 +115,8 @@ def _start(turn: Turn, start: Start) -> None:
             labels=one.spec.labels,
             rerun_of=one.rerun_of,
             files=one.spec.files,
+            priority=job.priority,
+            held_by=job.held_by,
         )
         for one, job, event in zip(start.asked, jobs, events, strict=True)
     ]
@@ -101,6 +124,14 @@ def _start(turn: Turn, start: Start) -> None:
     state.arriving[start.owner] += count
     state.hold(start.owner, sum(job.spec_bytes for job in jobs))
     turn.submit(Accepting(AddJobs(rows, start.batch, start.proof, start.shortage), start, jobs, events, promised))
+
+
+def _best(asked: Sequence[Asked], count: int) -> Collection[int]:
+    """Return the positions of those of new jobs that would start first."""
+    if all(not one.spec.held and one.spec.priority == asked[0].spec.priority for one in asked):
+        return range(min(count, len(asked)))
+    able = [position for position, one in enumerate(asked) if not one.spec.held]
+    return set(sorted(able, key=lambda position: -asked[position].spec.priority)[:count])
 
 
 def _stop(turn: Turn, stop: Stop) -> None:
@@ -135,6 +166,13 @@ def _stop(turn: Turn, stop: Stop) -> None:
         turn.events[job] = [event_of(EventKind.FINISHED, job, turn.moment.now_us)]
 
 
+def _act_on_processes(turn: Turn, one: Signal | Suspend) -> None:
+    if isinstance(one, Signal):
+        _signal(turn, one)
+    else:
+        turn.effects += turn.state.pauses.ask(one, [turn.state.live.get(key) for key in one.keys])
+
+
 def _signal(turn: Turn, signal: Signal) -> None:
     job = turn.state.live.get(signal.key)
     if job is not None and job.attempt.phase in SIGNALED:
@@ -143,6 +181,38 @@ def _signal(turn: Turn, signal: Signal) -> None:
     state, reason = ("has ended", Reason.ENDED) if job is None or job.attempt.phase in ENDED else ("has not started", Reason.NOT_STARTED)
     refused = Refused(Code.FAILED_PRECONDITION, f"the job {format_id(signal.key.id)} {state} and takes no signal", reason=reason)
     turn.effects.append(Reply(partial(signal.done, refused)))
+
+
+def _change(turn: Turn, one: Alter | SetWidth) -> None:
+    if isinstance(one, Alter):
+        _alter(turn, one)
+    else:
+        _set_width(turn, one)
+
+
+def _alter(turn: Turn, alter: Alter) -> None:
+    jobs = {key: turn.state.live.get(key) for key in alter.keys}
+    if not alter.only_waiting and (refused := next(filter(None, (why_not(key, job, alter) for key, job in jobs.items())), None)):
+        turn.effects.append(Reply(partial(alter.done, refused)))
+        return
+    turn.replies.append(Reply(partial(alter.done, None)))
+    for job in jobs.values():
+        if job is not None and job.attempt.phase in WAITING and (events := apply(job, alter, turn.state.queue, turn.moment.now_us)):
+            turn.events[job] = events
+            turn.altered[job] = alter.proof
+
+
+def _set_width(turn: Turn, order: SetWidth) -> None:
+    state = turn.state
+    turn.replies.append(Reply(order.done))
+    for run in order.runs:
+        for job in state.runs.get(run, {}).values():
+            job.batch = job.batch and replace(job.batch, parallel=order.parallel)
+        state.queue.set_width(run, order.parallel)
+        for pending in state.under_way.values():
+            if isinstance(pending, Accepting) and pending.start.batch and (pending.start.owner, pending.start.batch.id) == run:
+                pending.parallel = order.parallel
+        turn.widths.append(Width(run, order.parallel, order.proof))
 
 
 def _take_up(turn: Turn, facts: Sequence[Fact]) -> None:
@@ -154,7 +224,7 @@ def _take_up(turn: Turn, facts: Sequence[Fact]) -> None:
         attempt.since_us = _since(moment, attempt.started_at_us or job.queued_at_us)
         attempt.phase, ways[job] = RECOVERED[attempt.phase, attempt.key in known]
         if ways[job] is TakeUp.QUEUE:
-            state.queue.add(key, job.batch)
+            state.queue.add(key, job.batch, job.priority, held=job.held_by is not None)
         else:
             state.queue.add_running(key, job.batch)
     _hear(turn, facts)
@@ -241,9 +311,11 @@ def _accepting_written(turn: Turn, pending: Accepting, result: Added | Conflict 
             job.row = result.rows[position]
             # A run keeps the name and width that it was first submitted with.
             job.batch = result.batch or job.batch
+            if pending.parallel is not None and job.batch is not None:
+                job.batch = replace(job.batch, parallel=pending.parallel)
             job.attempt.happened(Happening.ACCEPTED)
             state.add(job)
-            state.queue.add(job.key, job.batch)
+            state.queue.add(job.key, job.batch, job.priority, held=job.held_by is not None)
             fresh.append(pending.events[position])
         if fresh:
             turn.effects.append(_numbered(fresh, result.first_seq))
@@ -302,15 +374,17 @@ def _choose_and_record(turn: Turn) -> None:
         (launched if job.attempt.phase is Phase.LAUNCHED else launching).append(job)
     if launched:
         _launch(turn, launched)
-    if not (turn.events or turn.replies or launching):
+    if not (turn.events or turn.replies or launching or turn.widths):
         return
     changes: list[Change] = []
     for job, events in turn.events.items():
         job.aged_from_us = turn.moment.aged_us
-        changes.append(change_of(job, events, turn.proof))
+        change = change_of(job, events, turn.proof)
+        proof = turn.altered.get(job)
+        changes.append(change if proof is None else change._replace(altered=Altered(job.priority, job.held_by, proof)))
     # The proof of a stop does not belong to jobs that start because it freed a slot.
     changes.extend(change_of(job, [], None) for job in launching)
-    turn.submit(Recording(ChangeJobs(changes), turn.events, launching, turn.replies, turn.ending))
+    turn.submit(Recording(ChangeJobs(changes, turn.widths), turn.events, launching, turn.replies, turn.ending))
 
 
 def _launch(turn: Turn, jobs: Sequence[Job]) -> None:

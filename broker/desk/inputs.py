@@ -11,7 +11,7 @@ from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec
 from ..engine import Fact
 from ..store.writes import Added, Conflict
-from .job import BatchRun, StopOrder
+from .job import BatchRun, RunKey, StopOrder
 
 
 class Moment(NamedTuple):
@@ -83,6 +83,30 @@ class Suspend(NamedTuple):
     done: Callable[[Refused | None], None]
 
 
+class Alter(NamedTuple):
+    """Hold or release jobs that wait, or set their priority; None: unchanged. `done` gets why not, if so, or is called when it is durable.
+
+    `by`: who asks for it. `only_waiting`: jobs that do not wait are skipped; else all are changed or none.
+    """
+
+    keys: Sequence[JobKey]
+    held: bool | None
+    priority: int | None
+    by: str
+    proof: bytes
+    done: Callable[[Refused | None], None]
+    only_waiting: bool = False
+
+
+class SetWidth(NamedTuple):
+    """Change how many jobs of runs may run at once; `done` is called when that is durable."""
+
+    runs: Sequence[RunKey]
+    parallel: int
+    proof: bytes
+    done: Callable[[], None]
+
+
 class Facts(NamedTuple):
     """Facts from the engine, in order."""
 
@@ -114,4 +138,4 @@ class Reconsidered:
     """Limits have changed."""
 
 
-Input = Start | Stop | Signal | Suspend | Facts | Recovered | Written | WriteDelayed | Reconsidered
+Input = Start | Stop | Signal | Suspend | Alter | SetWidth | Facts | Recovered | Written | WriteDelayed | Reconsidered

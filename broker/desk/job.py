@@ -95,6 +95,10 @@ class Job:
     aged_from_us: int = 0
     # It ends the job and not only the attempt: a job that was stopped is not tried again.
     stop: StopOrder | None = None
+    # Among those of its owner; a change may have set another one than that of its spec.
+    priority: int = 0
+    # While it waits: who holds it, by name; empty if it was submitted so. None: nobody does.
+    held_by: str | None = None
     # The job whose spec it was started with; that one may be forgotten.
     rerun_of: JobKey | None = None
     # The size of its spec as stored, which its owner is charged for until it has ended.

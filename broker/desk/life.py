@@ -52,6 +52,7 @@ class Happening(enum.Enum):
     STARTED = enum.auto()
     START_RECORDED = enum.auto()
     STOP_ASKED = enum.auto()
+    HELD = enum.auto()
     ENDED = enum.auto()
     END_RECORDED = enum.auto()
 
@@ -68,8 +69,11 @@ NEXT: dict[tuple[Phase, Happening], Phase] = {
     (_P.CLEARING, _H.ACCEPTED): _P.CLEARED,
     (_P.QUEUED, _H.CHOSEN): _P.LAUNCHING,
     (_P.QUEUED, _H.STOP_ASKED): _P.ENDED_QUEUED,
+    (_P.QUEUED, _H.HELD): _P.QUEUED,
     (_P.CLEARED, _H.CHOSEN): _P.LAUNCHED,
     (_P.CLEARED, _H.STOP_ASKED): _P.ENDED_QUEUED,
+    # It may wait for long: after a power loss, nobody must wonder whether it was started.
+    (_P.CLEARED, _H.HELD): _P.QUEUED,
     (_P.LAUNCHING, _H.LAUNCH_RECORDED): _P.LAUNCHED,
     (_P.LAUNCHING, _H.STOP_ASKED): _P.ENDED_QUEUED,
     (_P.LAUNCHED, _H.STARTED): _P.STARTED,

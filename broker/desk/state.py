@@ -27,6 +27,8 @@ class Accepting:
     events: Sequence[event_pb2.Event]
     # Free slots that are reserved for them.
     promised: int
+    # The width that their run was given meanwhile.
+    parallel: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -92,5 +94,10 @@ class State:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""
         attempt = job.attempt
         if attempt.phase in WAITING:
-            return self.queue.why_waiting(job.key)
+            return self.queue.why_waiting(job.key) if job.held_by is None else held(job.held_by)
         return "" if attempt.phase is Phase.FINISHED else attempt.waits_for
+
+
+def held(by: str) -> str:
+    """Return why a job waits that is held."""
+    return f"{by} holds it until it is released" if by else "it was submitted on hold, and waits until it is released"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ...schemas.generated import event_pb2
+from ..store.writes import Width
 from .effects import Effect, Reply
 from .inputs import Moment
 from .job import Job, StopOrder
@@ -30,6 +31,9 @@ class Turn(Decision):
     proof: bytes | None = None
     replies: list[Reply] = field(default_factory=list)
     ending: list[tuple[Job, StopOrder]] = field(default_factory=list)
+    # The proofs of changes of jobs, and the new widths of runs.
+    altered: dict[Job, bytes] = field(default_factory=dict)
+    widths: list[Width] = field(default_factory=list)
 
     @property
     def moment(self) -> Moment:

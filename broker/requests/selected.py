@@ -50,7 +50,9 @@ def read_selection(message: request_pb2.Selection, member: Member, lookup: Looku
     return selected
 
 
-def has_selection(request: request_pb2.Stop | request_pb2.Pause | request_pb2.Resume | request_pb2.Forget, verb: str) -> bool:
+def has_selection(
+    request: request_pb2.Stop | request_pb2.Pause | request_pb2.Resume | request_pb2.Forget | request_pb2.Change, verb: str
+) -> bool:
     """Return whether a request has a selection, instead of the keys of jobs.
 
     Raises Refused(INVALID_ARGUMENT) if it has both, or neither.

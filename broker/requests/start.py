@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from ...keys.rights import Member, Right, demand
@@ -50,6 +51,7 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
     asked: list[Asked] = []
     batch = _read_batch(request)
     missing = Missing(call.member.key, engine.depot)
+    highest = call.member.limits.highest_priority
 
     def done(result: Accepted | Refused) -> None:
         if isinstance(result, Refused):
@@ -64,6 +66,8 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
         spec_bytes = 0
         for one in _read_jobs(request, call.jobs, partial(ask_again, call.member, lookup)):
             asked.append(one)
+            if one.spec.priority > highest and lookup.job(JobKey(call.member.key, one.id)) is None:
+                raise _too_high(one.spec.priority, highest, len(asked) - 1)
             spec_bytes += len(one.raw)
             _demand_size(len(asked), spec_bytes)
             missing.look(one.spec, one.rerun_of)
@@ -74,6 +78,11 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
         missing.demand_none()
 
     call.in_slices(read(), lambda: desk.accept(call.member.key, asked, batch, call.proof, done))
+
+
+def _too_high(priority: int, highest: int, index: int) -> Refused:
+    message = f"the priority is {priority}, and the roster allows this member at most {highest}"
+    return Refused(Code.PERMISSION_DENIED, message, "give the job a lower one", index)
 
 
 def _demand_nothing_else(proof: bytes, asked: list[Asked]) -> None:
@@ -159,7 +168,10 @@ def ask_again(member: Member, lookup: Lookup, job: request_pb2.NewJob) -> Asked:
         message = f"the standard input of the job {format_id(before.id)} came as a stream, which was not kept"
         next_step = "set `feed` in the job of the `start`, and feed the new job"
         raise Refused(Code.FAILED_PRECONDITION, message, next_step, reason=Reason.STDIN_NOT_KEPT)
-    return Asked(job.id, found.spec, found.digest, specs.to_wire(found.spec).SerializeToString(), before)
+    # That it was held at first does not mean that it is to be held again.
+    spec = replace(found.spec, held=False) if found.spec.held else found.spec
+    digest = specs.digest(spec) if found.spec.held else found.digest
+    return Asked(job.id, spec, digest, specs.to_wire(spec).SerializeToString(), before)
 
 
 def _why_not_again(refused: Refused, before: JobKey, own: JobKey, lookup: Lookup) -> Refused:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.refusal import Code, Refused
@@ -19,13 +18,9 @@ from ..store.store import Store
 from ..streams.watchers import Watchers
 from .call import Call
 from .job_keys import find_jobs_to_stop
+from .parts import Parts
 from .selected import find_selected, has_selection, read_selection
 from .streams import watch, watch_ends
-
-# Jobs that are recorded together: a few milliseconds of work for the desk and its store.
-_JOBS_A_PART = 100
-# Few: everything that is submitted during a commit goes into the next one, in one piece for which everybody waits.
-_PARTS_AT_ONCE = 2
 
 
 def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Engine, store: Store, turns: Turns) -> None:
@@ -54,42 +49,11 @@ def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Eng
         else:
             watch(call, watchers, engine, turns, jobs, request)
 
-    call.in_slices(steps, _Parts(call, desk, jobs, done).begin)
+    def record(part: Sequence[Job], recorded: Callable[[], None]) -> None:
+        orders = [(job.key, _order(request, job, call.member.name)) for job in part]
+        desk.take(Stop(orders, call.proof, recorded, request.only_queued))
 
-
-class _Parts:
-    """The jobs of a stop, recorded in parts; `done` is called when all of them are durable."""
-
-    def __init__(self, call: Call, desk: Desk, jobs: Sequence[Job], done: Callable[[], None]) -> None:
-        self._call = call
-        self._desk = desk
-        self._jobs = jobs
-        self._done = done
-        self._waiting: Iterator[Sequence[Job]] = iter(())
-        self._unrecorded = 0
-
-    def begin(self) -> None:
-        """Record the first parts; the others follow, whether or not the client is still there."""
-        parts = [self._jobs[at : at + _JOBS_A_PART] for at in range(0, len(self._jobs), _JOBS_A_PART)]
-        self._waiting = iter(parts)
-        self._unrecorded = len(parts)
-        if not parts:
-            self._done()
-        for _ in range(_PARTS_AT_ONCE):
-            self._stop_next()
-
-    def _stop_next(self) -> None:
-        request = self._call.request.stop
-        for part in islice(self._waiting, 1):
-            orders = [(job.key, _order(request, job, self._call.member.name)) for job in part]
-            self._desk.take(Stop(orders, self._call.proof, self._recorded, request.only_queued))
-
-    def _recorded(self) -> None:
-        self._unrecorded -= 1
-        if self._unrecorded:
-            self._call.later(self._stop_next)
-        else:
-            self._done()
+    call.in_slices(steps, Parts(call, jobs, record, done).begin)
 
 
 def _check(request: request_pb2.Stop) -> None:

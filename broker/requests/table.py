@@ -17,6 +17,7 @@ from ..store.queries import Lookup
 from ..store.store import Store
 from ..streams.news import News
 from ..streams.watchers import Watchers
+from .change import change
 from .dispatch import Handler
 from .forget import forget
 from .pause import pause, resume
@@ -74,6 +75,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "pause": lambda call: pause(call, desk, lookup),
         "put": lambda call: put(call, engine.depot, shortage()),
         "fetch": lambda call: fetch(call, lookup, followed, engine.depot),
+        "change": lambda call: change(call, desk, lookup),
         "resume": lambda call: resume(call, desk, lookup),
         "feed": lambda call: feed(call, lookup, watchers, engine, feeders),
         "push": push,

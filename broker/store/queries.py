@@ -28,7 +28,8 @@ from .store import Row, Store
 
 _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"
-    " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of"
+    " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of,"
+    " priority, held_by"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
@@ -223,6 +224,8 @@ def read_row(row: Row) -> Job:
         batch_name,
         parallel,
         rerun_of,
+        priority,
+        held_by,
     ) = row
     return Job(
         row=number,
@@ -240,6 +243,8 @@ def read_row(row: Row) -> Job:
             outcome=outcome_from_wire(job_pb2.Outcome.FromString(outcome)) if outcome is not None else None,
         ),
         aged_from_us=aged_from,
+        priority=priority,
+        held_by=held_by,
         stop=StopOrder(**json.loads(stop)) if stop is not None else None,
         rerun_of=JobKey(rerun_of[:-ID_BYTES], rerun_of[-ID_BYTES:]) if rerun_of is not None else None,
         spec_bytes=len(spec),

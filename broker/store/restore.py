@@ -70,6 +70,7 @@ def _new_row(job: Job) -> NewRow:
         job.spec.labels,
         job.rerun_of,
         files=job.spec.files,
+        priority=job.priority,
     )
 
 

@@ -69,11 +69,15 @@ def record_ends(execute: _Execute, run: RunKey, ended: Sequence[Change]) -> None
     )
 
 
-def drop_jobs(execute: _Execute, batch: int, oks: Sequence[int]) -> None:
-    """Uncount forgotten jobs of a run, given whether each of them ended well, and drop the run after the last one."""
+def drop_jobs(execute: _Execute, batch: int, oks: Sequence[int]) -> set[int]:
+    """Uncount forgotten jobs of a run, given whether each of them ended well, and drop the run after the last one; return its proof."""
     ok = sum(oks)
     execute("UPDATE batches SET jobs = jobs - ?, ok = ok - ?, failed = failed - ? WHERE row = ?", (len(oks), ok, len(oks) - ok, batch))
-    execute("DELETE FROM batches WHERE row = ? AND jobs <= 0", (batch,))
+    gone = execute("SELECT change_proof FROM batches WHERE row = ? AND jobs <= 0", (batch,)).fetchone()
+    if gone is None:
+        return set()
+    execute("DELETE FROM batches WHERE row = ?", (batch,))
+    return set(gone) - {None}
 
 
 def find(read: _Read, owner: bytes, run: bytes, name: str) -> Run | None:

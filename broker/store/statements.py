@@ -10,13 +10,13 @@ from ...schemas.job import State
 from ...schemas.naming import AttemptKey, JobKey
 from ..desk.job import BatchRun, RunKey
 from . import runs
-from .writes import Added, AddJobs, Change, ChangeJobs, Conflict, DropJobs, Dropped, EventRow, LogsGone, Write
+from .writes import Added, AddJobs, Change, ChangeJobs, Conflict, DropJobs, Dropped, EventRow, LogsGone, Width, Write
 
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 _INSERT_JOB = (
-    "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes, rerun_of)"
-    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes, rerun_of,"
+    " priority, held_by) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE_JOB = (
     "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?,"
@@ -114,6 +114,8 @@ class Rows:
                         job.queued_at_us,
                         store_bytes,
                         b"".join(job.rerun_of) if job.rerun_of else None,
+                        job.priority,
+                        job.held_by,
                     )
                 )
                 labels += [(*label, job.queued_at_us, rows[position]) for label in job.labels]
@@ -168,10 +170,36 @@ class Rows:
                 )
             )
         self._execute_many(_UPDATE_JOB, changed)
+        if altered := [change for change in write.changes if change.altered is not None]:
+            self._alter(altered)
+        for width in write.widths:
+            self._widen(width)
         self._add_events([event for change in write.changes for event in change.events])
         write.last_seq = self.next_seq - 1
         if ended := [change for change in write.changes if change.state == State.FINISHED]:
             self._count_ended(ended)
+
+    def _alter(self, changes: Sequence[Change]) -> None:
+        proofs: dict[bytes, int] = {}
+        replaced: set[int] = set()
+        for change in changes:
+            if change.altered is None:
+                continue
+            priority, held_by, proof = change.altered
+            if proof not in proofs:
+                proofs[proof] = self._add_proof(proof)
+            ((before,),) = self._execute("SELECT change_proof FROM jobs WHERE row = ?", (change.row,))
+            replaced |= {before} - {None}
+            self._execute(
+                "UPDATE jobs SET priority = ?, held_by = ?, change_proof = ? WHERE row = ?", (priority, held_by, proofs[proof], change.row)
+            )
+        self._drop_unused(replaced)
+
+    def _widen(self, width: Width) -> None:
+        before = self._execute("SELECT change_proof FROM batches WHERE owner = ? AND id = ?", width.run).fetchone()
+        proof = self._add_proof(width.proof)
+        self._execute("UPDATE batches SET parallel = ?, change_proof = ? WHERE owner = ? AND id = ?", (width.parallel, proof, *width.run))
+        self._drop_unused({before[0]} - {None} if before else {proof})
 
     def _count_ended(self, ended: Sequence[Change]) -> None:
         for at in range(0, len(ended), _ROWS_A_QUESTION):
@@ -197,8 +225,8 @@ class Rows:
         last_row = store_bytes = 0
         for key in write.keys:
             found = execute(
-                "SELECT row, store_bytes, attempt, pid, started_at, ended_at, log_bytes, proof, stop_proof, batch, ok FROM jobs"
-                " WHERE owner = ? AND id = ? AND state = 4",
+                "SELECT row, store_bytes, attempt, pid, started_at, ended_at, log_bytes, proof, stop_proof, change_proof, batch, ok"
+                " FROM jobs WHERE owner = ? AND id = ? AND state = 4",
                 key,
             ).fetchone()
             if found is None:
@@ -219,9 +247,9 @@ class Rows:
                     "INSERT OR REPLACE INTO leftovers (owner, id, attempt, pid, started_at, ended_at) VALUES (?, ?, ?, ?, ?, ?)",
                     (*key, attempt, pid, started_at, ended_at),
                 )
-        self._drop_unused(proofs)
         for batch, oks in batches.items():
-            runs.drop_jobs(execute, batch, oks)
+            proofs |= runs.drop_jobs(execute, batch, oks)
+        self._drop_unused(proofs)
         if dropped:
             execute(
                 "UPDATE kept SET ended = ended - ?, log_bytes = log_bytes - ?, store_bytes = store_bytes - ?, last_row = max(last_row, ?)",
@@ -236,6 +264,7 @@ class Rows:
         for proof in proofs:
             self._execute(
                 "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1)"
-                " AND NOT EXISTS (SELECT 1 FROM jobs WHERE stop_proof = ?1)",
+                " AND NOT EXISTS (SELECT 1 FROM jobs WHERE stop_proof = ?1) AND NOT EXISTS (SELECT 1 FROM jobs WHERE change_proof = ?1)"
+                " AND NOT EXISTS (SELECT 1 FROM batches WHERE change_proof = ?1)",
                 (proof,),
             )

@@ -153,6 +153,16 @@ _STEPS = (
     CREATE TABLE files (owner BLOB NOT NULL, digest BLOB NOT NULL, job INTEGER NOT NULL, PRIMARY KEY (owner, digest, job));
     CREATE INDEX files_by_job ON files (job);
     """,
+    # What was set beside the spec of a job or the width of a run, and the request for it. held_by: who holds the job, by name; empty if it
+    # was submitted so; NULL if nobody does.
+    """
+    ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN held_by TEXT;
+    ALTER TABLE jobs ADD COLUMN change_proof INTEGER;
+    ALTER TABLE batches ADD COLUMN change_proof INTEGER;
+    CREATE INDEX jobs_by_change_proof ON jobs (change_proof) WHERE change_proof IS NOT NULL;
+    CREATE INDEX batches_by_change_proof ON batches (change_proof) WHERE change_proof IS NOT NULL;
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

@@ -36,6 +36,25 @@ class NewRow(NamedTuple):
     rerun_of: JobKey | None = None
     # What it brings; together with its folder, that counts as kept for it.
     files: Sequence[BroughtFile] = ()
+    # Its priority, and who holds it; None: nobody.
+    priority: int = 0
+    held_by: str | None = None
+
+
+class Altered(NamedTuple):
+    """What was set beside the spec of a job, and the request for it."""
+
+    priority: int
+    held_by: str | None
+    proof: bytes
+
+
+class Width(NamedTuple):
+    """How many jobs of a run may run at once from now on, and the request for it."""
+
+    run: RunKey
+    parallel: int
+    proof: bytes
 
 
 class Change(NamedTuple):
@@ -60,6 +79,8 @@ class Change(NamedTuple):
     ok: bool | None = None
     # The run of a batch that counts it, if there is one.
     run: RunKey | None = None
+    # None: as it was.
+    altered: Altered | None = None
 
 
 class Added(NamedTuple):
@@ -100,6 +121,7 @@ class ChangeJobs:
     """Record what happened to jobs. Cannot be refused: it is tried until there is space."""
 
     changes: Sequence[Change]
+    widths: Sequence[Width] = ()
     first_seq: int = 0
     # One less than `first_seq` without events.
     last_seq: int = 0

@@ -8,6 +8,7 @@ from ..library.specs import Duration
 from ..library.values.results import Forgotten
 from ..library.values.run_info import (
     RunInfo,
+    change_request,
     forget_request,
     query,
     read_acknowledged,
@@ -118,6 +119,23 @@ class AsyncBatchRun:
     async def resume(self, *, every_run: bool = False) -> int:
         """Continue the paused jobs of the run, and return how many of its jobs run."""
         return await self._done(request_pb2.Request(resume=request_pb2.Resume(selection=selection(self.info, every_run=every_run))))
+
+    async def hold(self, *, every_run: bool = False) -> int:
+        """Let the jobs of the run that wait go on waiting until they are released, and return how many."""
+        return await self.change(held=True, every_run=every_run)
+
+    async def release(self, *, every_run: bool = False) -> int:
+        """Let the jobs of the run start that are held, and return how many of its jobs wait."""
+        return await self.change(held=False, every_run=every_run)
+
+    async def change(
+        self, *, held: bool | None = None, priority: int | None = None, parallel: int | None = None, every_run: bool = False
+    ) -> int:
+        """Change the jobs of the run that wait, or how many of its jobs may run at once (0: as many as there are slots).
+
+        Returns how many jobs that is about. `every_run`: those of all runs of this batch.
+        """
+        return await self._done(change_request(self.info, held, priority, parallel, every_run=every_run))
 
     async def forget(self, *, older_than: Duration | None = None, dry_run: bool = False) -> Forgotten:
         """Remove the jobs of the run, with their logs, and return how many. Their ids are never run again.

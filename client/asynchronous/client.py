@@ -361,6 +361,11 @@ class AsyncClient:
         for request in actions.resume_requests([job.key for job in jobs]):
             await self._session.reply(request, "done")
 
+    async def change(self, jobs: Iterable[AsyncJob], *, held: bool | None = None, priority: int | None = None) -> None:
+        """Hold or release jobs that wait, and set their priority; see `Client.change`."""
+        for request in actions.change_requests([job.key for job in jobs], held, priority):
+            await self._session.reply(request, "done")
+
     # --- the rest
 
     async def status(self) -> WorkerStatus:

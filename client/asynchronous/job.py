@@ -190,6 +190,25 @@ class AsyncJob(Handle):
         for request in actions.resume_requests([self.key]):
             await self._session.reply(request, "done")
 
+    async def hold(self) -> None:
+        """Let the job wait until it is released.
+
+        Raises `Refused(FAILED_PRECONDITION)` if it has started.
+        """
+        await self._change(held=True)
+
+    async def release(self) -> None:
+        """Let the job start that is held."""
+        await self._change(held=False)
+
+    async def set_priority(self, priority: int) -> None:
+        """Set the priority of the job while it waits, -1000 to 1000: of the jobs of its owner, those with the highest start first."""
+        await self._change(priority=priority)
+
+    async def _change(self, *, held: bool | None = None, priority: int | None = None) -> None:
+        for request in actions.change_requests([self.key], held, priority):
+            await self._session.reply(request, "done")
+
     # --- its output
 
     @property

@@ -301,6 +301,8 @@ def _wishes(job: JobTable, shared: _Shared, variables: dict[str, str]) -> Wishes
         grace=_first(over.grace, _first(stop.grace, stop_default.grace)),
         output_limit=_first(over.output_limit, _first(job.output_limit, defaults.output_limit)),
         linger=over.linger or _first(job.linger, defaults.linger) or False,
+        priority=_first(over.priority, _first(job.priority, defaults.priority)),
+        hold=over.hold or _first(job.hold, defaults.hold) or False,
         script=_first(over.script, _first(job.script, defaults.script)),
         put=[*(defaults.put or ()), *(job.put or ()), *over.put],
         get=[*(defaults.get or ()), *(job.get or ()), *over.get],

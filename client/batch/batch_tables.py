@@ -29,6 +29,8 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     stop: Stop | None = None
     output_limit: str | int | None = None
     linger: bool | None = None
+    priority: int | None = None
+    hold: bool | None = None
     labels: dict[str, str] | list[str] | None = None
     script: str | None = None
     put: list[str] | None = None

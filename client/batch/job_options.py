@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar, overload
 from ...schemas.brought_files import BroughtFile, FileKind
 from ...schemas.naming import name_problem
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import LARGEST_STDIN, JobSpec, check
+from ...schemas.spec import LARGEST_STDIN, JobSpec, check, check_priority
 from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size
 from .caller_variables import Variables, as_table, find, merge, of_this_process, read_variables
@@ -64,6 +64,8 @@ OPTIONS = (
     Option("grace", ("--grace",), "TIME", "Time from that signal to SIGKILL. Default: the worker's."),
     Option("output_limit", ("--output-limit",), "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
     Option("linger", ("--linger",), "", "When the job exits, let the processes that it leaves behind continue.", switch=True),
+    Option("priority", ("-p", "--priority"), "N", "Start it before your other jobs with a lower priority: -1000 to 1000. Default: 0."),
+    Option("hold", ("--hold",), "", "Let the job wait until jobwire release.", switch=True),
     Option("labels", ("-l", "--label"), "K=V", "Set a label, shown by jobwire show and events --json.", many=True),
 )
 
@@ -90,6 +92,8 @@ class Wishes:
     grace: str | float | None = None
     output_limit: str | int | None = None
     linger: bool = False
+    priority: str | int | None = None
+    hold: bool = False
     labels: Iterable[str] | Mapping[str, str] = ()
     script: str | None = None
     put: Iterable[str] = ()
@@ -159,6 +163,8 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         grace_ms=_understand("grace", parse_duration, wishes.grace),
         output_limit_bytes=_understand("output_limit", parse_size, wishes.output_limit),
         linger=wishes.linger,
+        priority=_understand("priority", parse_priority, wishes.priority) or 0,
+        held=wishes.hold,
         files=brought.files,
         outputs=brought.outputs,
     )
@@ -218,6 +224,7 @@ _KEYS = {
     "stop_signal": "stop_signal",
     "grace_ms": "grace",
     "output_limit_bytes": "output_limit",
+    "priority": "priority",
     "files": "put",
     "outputs": "get",
 }
@@ -273,6 +280,19 @@ def parse_signal(said: str | int) -> int:
         if names["RTMIN"] <= number <= names["RTMAX"]:
             return number
     raise Refused(Code.INVALID_ARGUMENT, f"{str(said)!r} is not a signal", "write it like TERM, SIGTERM or 15; kill -l lists them")
+
+
+def parse_priority(said: str | int) -> int:
+    """Return a priority: a whole number.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    try:
+        priority = int(said)
+    except ValueError:
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a priority", "write a whole number such as 10 or -5") from None
+    check_priority(priority)
+    return priority
 
 
 def signal_names() -> dict[str, int]:

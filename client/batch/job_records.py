@@ -22,6 +22,8 @@ _PAST = frozenset(
         "feed",
         "rerun_of",
         "paused",
+        "held",
+        "held_by",
         "waits_for",
         "outcome",
     )

@@ -24,8 +24,10 @@ _OF_JOBS = {
     **dict.fromkeys(("grace", "kill_after", "grace_period", "stop_timeout"), _GRACE),
     **dict.fromkeys(("title", "job_name", "jobname"), "name"),
     **dict.fromkeys(("max_output", "output_size"), "output_limit"),
+    **dict.fromkeys(("nice", "prio", "urgency", "weight"), "priority, as in priority = 10; the highest is first"),
+    **dict.fromkeys(("held", "stashed", "suspended", "on_hold"), "hold, as in hold = true"),
 }
-_KEYS_OF_JOBS = ("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels")
+_KEYS_OF_JOBS = ("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels", "priority", "hold")
 _OF_THE_FILE = {
     **dict.fromkeys(("jobs", "task", "tasks", "step", "steps"), _JOB),
     **dict.fromkeys(("default", "common", "all"), "defaults"),
@@ -59,7 +61,6 @@ _ABSENT = {
     **dict.fromkeys(("gpu", "gres"), "a number of GPUs"),
     **dict.fromkeys(("uid", "group", "gid"), "a job as another user"),
     **dict.fromkeys(("schedule", "cron", "start_at", "begin"), "a job at a time"),
-    **dict.fromkeys(("nice", "prio"), "a priority"),
 }
 _INSTEAD = {
     **dict.fromkeys(("stdout", "stderr", "output", "log", "logs", "error"), _KEPT),

@@ -150,6 +150,13 @@ def resume_requests(keys: Sequence[JobKey]) -> Iterator[request_pb2.Request]:
     return (request_pb2.Request(resume=request_pb2.Resume(keys=map(key_to_wire, some))) for some in _parts(keys))
 
 
+def change_requests(keys: Sequence[JobKey], held: bool | None, priority: int | None) -> Iterator[request_pb2.Request]:  # noqa: FBT001 -- by name in what calls it
+    """Return the requests that hold, release or reprioritize jobs that wait; each is answered with `done`."""
+    return (
+        request_pb2.Request(change=request_pb2.Change(keys=map(key_to_wire, some), held=held, priority=priority)) for some in _parts(keys)
+    )
+
+
 def forget_requests(keys: Sequence[JobKey]) -> Iterator[request_pb2.Request]:
     """Return the requests that remove jobs with their logs; each is answered with `forget`."""
     return (request_pb2.Request(forget=request_pb2.Forget(keys=map(key_to_wire, some))) for some in (_parts(keys) if keys else ()))
@@ -173,6 +180,12 @@ def pause(session: Session, keys: Sequence[JobKey]) -> None:
 def resume(session: Session, keys: Sequence[JobKey]) -> None:
     """Continue paused jobs."""
     for request in resume_requests(keys):
+        session.reply(request, "done")
+
+
+def change(session: Session, keys: Sequence[JobKey], held: bool | None, priority: int | None) -> None:  # noqa: FBT001 -- as above
+    """Hold, release or reprioritize jobs that wait; returns when that is durable."""
+    for request in change_requests(keys, held, priority):
         session.reply(request, "done")
 
 

@@ -152,6 +152,8 @@ class Client:
         grace: Duration | None = None,
         output_limit: int | str | None = None,
         linger: bool = False,
+        priority: int = 0,
+        hold: bool = False,
     ) -> CompletedJob | CompletedTextJob:
         """Run a job to its end and return its result, with all its output. An exception here, such as Ctrl-C, stops the job.
 
@@ -168,7 +170,8 @@ class Client:
         `env`: variables to add to a clean environment. `env_all`: add those of this process too, except what looks like a secret. `name`,
         `labels`: to find the job again. `time_limit`: stop the job after this time. `stop_signal`, `grace`: the signal that a stop sends
         first, and the time until SIGKILL. `output_limit`: stop the job if it writes more, in bytes or as `"1.5G"`. `linger`: when the job
-        exits, let the processes that it leaves behind continue.
+        exits, let the processes that it leaves behind continue. `priority`: -1000 to 1000, of your jobs the
+        highest is first. `hold`: let it wait until `Job.release`.
         """
         mode = text_mode(text, encoding, errors)
         if mode is not None and isinstance(input, str):
@@ -202,6 +205,8 @@ class Client:
         grace: Duration | None = None,
         output_limit: int | str | None = None,
         linger: bool = False,
+        priority: int = 0,
+        hold: bool = False,
     ) -> Job:
         """Submit a job. Returns when it is certain that the job will run, whatever happens here.
 
@@ -433,6 +438,13 @@ class Client:
     def resume(self, jobs: Iterable[Job]) -> None:
         """Continue paused jobs, of each thousand all or none."""
         actions.resume(self._session, [job.key for job in jobs])
+
+    def change(self, jobs: Iterable[Job], *, held: bool | None = None, priority: int | None = None) -> None:
+        """Hold jobs that wait, or (`held=False`) release them, and set their priority, -1000 to 1000; of each thousand jobs all or none.
+
+        Raises `Refused(FAILED_PRECONDITION)` if one has started already.
+        """
+        actions.change(self._session, [job.key for job in jobs], held, priority)
 
     # --- the rest
 

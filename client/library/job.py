@@ -165,6 +165,21 @@ class Job(Handle):
         """Continue the paused job."""
         actions.resume(self._session, [self.key])
 
+    def hold(self) -> None:
+        """Let the job wait until it is released.
+
+        Raises `Refused(FAILED_PRECONDITION)` if it has started.
+        """
+        actions.change(self._session, [self.key], True, None)  # noqa: FBT003 -- held
+
+    def release(self) -> None:
+        """Let the job start that is held."""
+        actions.change(self._session, [self.key], False, None)  # noqa: FBT003 -- held
+
+    def set_priority(self, priority: int) -> None:
+        """Set the priority of the job while it waits, -1000 to 1000: of the jobs of its owner, those with the highest start first."""
+        actions.change(self._session, [self.key], None, priority)
+
     # --- its output
 
     @property

@@ -45,6 +45,8 @@ class JobOptions(TypedDict, total=False):
     grace: Duration | None
     output_limit: int | str | None
     linger: bool
+    priority: int
+    hold: bool
 
 
 @explains_options
@@ -62,6 +64,8 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     grace: Duration | None = None,
     output_limit: int | str | None = None,
     linger: bool = False,
+    priority: int = 0,
+    hold: bool = False,
 ) -> JobSpec:
     """Return the spec of a job for `submit_many`. The options are those of `run` and `submit`, without `id`.
 
@@ -95,6 +99,8 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         grace_ms=milliseconds(grace),
         output_limit_bytes=parse_size(output_limit) if isinstance(output_limit, str) else output_limit,
         linger=linger,
+        priority=priority,
+        held=hold,
     )
 
 

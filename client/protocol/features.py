@@ -7,17 +7,15 @@ from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import in_home
 
 # Requests to a worker with all of these need no check.
-ALL_CHECKED = frozenset({"status", "selection", "files", "home", "rerun", "feed", "terminal"})
+ALL_CHECKED = frozenset({"change", "status", "selection", "files", "home", "rerun", "feed", "terminal"})
 
 
 def check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
     """Refuse what the worker would not understand, or misread: without `rerun`, it would see a job without a program."""
-    if request.HasField("status") and "status" not in hello.features:
-        raise Refused(Code.UNIMPLEMENTED, "this worker is older and cannot tell its status", "upgrade the worker")
-    if (request.HasField("query_run") or _selects(request)) and "selection" not in hello.features:
-        raise Refused(Code.UNIMPLEMENTED, "this worker is older and knows no runs of batches as such", "upgrade the worker")
-    if "files" not in hello.features:
-        _refuse_files(request, hello)
+    _refuse_verbs(request, hello)
+    for feature, refuse in (("change", _refuse_changes), ("files", _refuse_files)):
+        if feature not in hello.features:
+            refuse(request, hello)
     has_home, has_rerun, has_feed, has_terminal = (feature in hello.features for feature in ("home", "rerun", "feed", "terminal"))
     if has_home and has_rerun and has_feed and has_terminal:
         return
@@ -38,10 +36,26 @@ def check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) 
             raise Refused(Code.UNIMPLEMENTED, what, next_step, index, Reason.UNKNOWN_FIELD)
 
 
+def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
+    if request.HasField("status") and "status" not in hello.features:
+        raise Refused(Code.UNIMPLEMENTED, "this worker is older and cannot tell its status", "upgrade the worker")
+    if (request.HasField("query_run") or _selects(request)) and "selection" not in hello.features:
+        raise Refused(Code.UNIMPLEMENTED, "this worker is older and knows no runs of batches as such", "upgrade the worker")
+
+
 def _selects(request: request_pb2.Request) -> bool:
     """Return whether a request selects jobs by their run; an older worker would find no jobs in it."""
     asked = getattr(request, request.WhichOneof("verb") or "hello")
     return "selection" in asked.DESCRIPTOR.fields_by_name and asked.HasField("selection")
+
+
+def _refuse_changes(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
+    what = f"this worker ({hello.software}) is older and knows no priorities and no holds"
+    if request.HasField("change"):
+        raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker")
+    for index, job in enumerate(request.start.jobs):
+        if job.spec.priority or job.spec.held:
+            raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or leave the option out", index, Reason.UNKNOWN_FIELD)
 
 
 def _refuse_files(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:

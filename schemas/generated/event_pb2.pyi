@@ -16,12 +16,18 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_STOPPING: _ClassVar[EventKind]
     EVENT_KIND_FINISHED: _ClassVar[EventKind]
     EVENT_KIND_ADOPTED: _ClassVar[EventKind]
+    EVENT_KIND_HELD: _ClassVar[EventKind]
+    EVENT_KIND_RELEASED: _ClassVar[EventKind]
+    EVENT_KIND_CHANGED: _ClassVar[EventKind]
 EVENT_KIND_UNSPECIFIED: EventKind
 EVENT_KIND_QUEUED: EventKind
 EVENT_KIND_STARTED: EventKind
 EVENT_KIND_STOPPING: EventKind
 EVENT_KIND_FINISHED: EventKind
 EVENT_KIND_ADOPTED: EventKind
+EVENT_KIND_HELD: EventKind
+EVENT_KIND_RELEASED: EventKind
+EVENT_KIND_CHANGED: EventKind
 
 class Event(_message.Message):
     __slots__ = ("seq", "kind", "key", "at_us", "name", "labels", "batch", "pid", "started_at_us", "outcome", "sentence", "attempt")

@@ -95,7 +95,7 @@ class Terminal(_message.Message):
     def __init__(self, rows: _Optional[int] = ..., columns: _Optional[int] = ...) -> None: ...
 
 class JobSpec(_message.Message):
-    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs")
+    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs", "priority", "held")
     ARGV_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     DIRECTORY_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +111,8 @@ class JobSpec(_message.Message):
     TERMINAL_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     argv: _containers.RepeatedScalarFieldContainer[bytes]
     environment: _containers.RepeatedCompositeFieldContainer[EnvironmentVariable]
     directory: bytes
@@ -126,7 +128,9 @@ class JobSpec(_message.Message):
     terminal: Terminal
     files: _containers.RepeatedCompositeFieldContainer[JobFile]
     outputs: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    priority: int
+    held: bool
+    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ...) -> None: ...
 
 class Batch(_message.Message):
     __slots__ = ("id", "name", "parallel")
@@ -173,7 +177,7 @@ class Outcome(_message.Message):
     def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_problem: _Optional[str] = ..., stderr_problem: _Optional[str] = ..., stdin_problem: _Optional[str] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("key", "spec", "state", "owner_name", "batch", "queued_at_us", "started_at_us", "ended_at_us", "pid", "outcome", "waits_for", "paused", "lasted_us", "ended_ago_us", "attempt", "rerun_of", "stdin_bytes")
+    __slots__ = ("key", "spec", "state", "owner_name", "batch", "queued_at_us", "started_at_us", "ended_at_us", "pid", "outcome", "waits_for", "paused", "lasted_us", "ended_ago_us", "attempt", "rerun_of", "stdin_bytes", "priority", "held", "held_by")
     KEY_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -191,6 +195,9 @@ class Job(_message.Message):
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     RERUN_OF_FIELD_NUMBER: _ClassVar[int]
     STDIN_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    HELD_BY_FIELD_NUMBER: _ClassVar[int]
     key: JobKey
     spec: JobSpec
     state: State
@@ -208,4 +215,7 @@ class Job(_message.Message):
     attempt: int
     rerun_of: JobKey
     stdin_bytes: int
-    def __init__(self, key: _Optional[_Union[JobKey, _Mapping]] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[State, str]] = ..., owner_name: _Optional[str] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., queued_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., pid: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., waits_for: _Optional[str] = ..., paused: _Optional[bool] = ..., lasted_us: _Optional[int] = ..., ended_ago_us: _Optional[int] = ..., attempt: _Optional[int] = ..., rerun_of: _Optional[_Union[JobKey, _Mapping]] = ..., stdin_bytes: _Optional[int] = ...) -> None: ...
+    priority: int
+    held: bool
+    held_by: str
+    def __init__(self, key: _Optional[_Union[JobKey, _Mapping]] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[State, str]] = ..., owner_name: _Optional[str] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., queued_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., pid: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., waits_for: _Optional[str] = ..., paused: _Optional[bool] = ..., lasted_us: _Optional[int] = ..., ended_ago_us: _Optional[int] = ..., attempt: _Optional[int] = ..., rerun_of: _Optional[_Union[JobKey, _Mapping]] = ..., stdin_bytes: _Optional[int] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., held_by: _Optional[str] = ...) -> None: ...

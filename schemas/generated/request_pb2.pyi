@@ -57,6 +57,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_FILES_MISSING: _ClassVar[Reason]
     REASON_CHANGED: _ClassVar[Reason]
     REASON_NO_SUCH_FILE: _ClassVar[Reason]
+    REASON_STARTED: _ClassVar[Reason]
 
 class Stream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -119,6 +120,7 @@ REASON_FED_BY_ANOTHER: Reason
 REASON_FILES_MISSING: Reason
 REASON_CHANGED: Reason
 REASON_NO_SUCH_FILE: Reason
+REASON_STARTED: Reason
 STREAM_UNSPECIFIED: Stream
 STREAM_STDOUT: Stream
 STREAM_STDERR: Stream
@@ -151,7 +153,7 @@ class Proof(_message.Message):
     def __init__(self, signer: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run")
+    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change")
     ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -176,6 +178,7 @@ class Request(_message.Message):
     PUT_FIELD_NUMBER: _ClassVar[int]
     FETCH_FIELD_NUMBER: _ClassVar[int]
     QUERY_RUN_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
     id: int
     hello: Hello
     start: Start
@@ -200,7 +203,8 @@ class Request(_message.Message):
     put: Put
     fetch: Fetch
     query_run: QueryRun
-    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ...) -> None: ...
+    change: Change
+    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
     __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run")
@@ -275,7 +279,7 @@ class Hello(_message.Message):
     def __init__(self, oldest_version: _Optional[int] = ..., newest_version: _Optional[int] = ..., software: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("message_bytes", "jobs_per_start", "stdin_bytes", "tail_lines", "tail_bytes", "range_bytes", "credit_bytes", "streams", "grants", "connections", "unread_bytes", "queued_jobs", "running_jobs", "keys_per_request", "jobs_per_filter", "other_message_bytes", "arguments", "variables", "labels", "label_characters", "push_bytes", "file_bytes", "files_per_job")
+    __slots__ = ("message_bytes", "jobs_per_start", "stdin_bytes", "tail_lines", "tail_bytes", "range_bytes", "credit_bytes", "streams", "grants", "connections", "unread_bytes", "queued_jobs", "running_jobs", "keys_per_request", "jobs_per_filter", "other_message_bytes", "arguments", "variables", "labels", "label_characters", "push_bytes", "file_bytes", "files_per_job", "highest_priority")
     MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     JOBS_PER_START_FIELD_NUMBER: _ClassVar[int]
     STDIN_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -299,6 +303,7 @@ class Limits(_message.Message):
     PUSH_BYTES_FIELD_NUMBER: _ClassVar[int]
     FILE_BYTES_FIELD_NUMBER: _ClassVar[int]
     FILES_PER_JOB_FIELD_NUMBER: _ClassVar[int]
+    HIGHEST_PRIORITY_FIELD_NUMBER: _ClassVar[int]
     message_bytes: int
     jobs_per_start: int
     stdin_bytes: int
@@ -322,7 +327,8 @@ class Limits(_message.Message):
     push_bytes: int
     file_bytes: int
     files_per_job: int
-    def __init__(self, message_bytes: _Optional[int] = ..., jobs_per_start: _Optional[int] = ..., stdin_bytes: _Optional[int] = ..., tail_lines: _Optional[int] = ..., tail_bytes: _Optional[int] = ..., range_bytes: _Optional[int] = ..., credit_bytes: _Optional[int] = ..., streams: _Optional[int] = ..., grants: _Optional[int] = ..., connections: _Optional[int] = ..., unread_bytes: _Optional[int] = ..., queued_jobs: _Optional[int] = ..., running_jobs: _Optional[int] = ..., keys_per_request: _Optional[int] = ..., jobs_per_filter: _Optional[int] = ..., other_message_bytes: _Optional[int] = ..., arguments: _Optional[int] = ..., variables: _Optional[int] = ..., labels: _Optional[int] = ..., label_characters: _Optional[int] = ..., push_bytes: _Optional[int] = ..., file_bytes: _Optional[int] = ..., files_per_job: _Optional[int] = ...) -> None: ...
+    highest_priority: int
+    def __init__(self, message_bytes: _Optional[int] = ..., jobs_per_start: _Optional[int] = ..., stdin_bytes: _Optional[int] = ..., tail_lines: _Optional[int] = ..., tail_bytes: _Optional[int] = ..., range_bytes: _Optional[int] = ..., credit_bytes: _Optional[int] = ..., streams: _Optional[int] = ..., grants: _Optional[int] = ..., connections: _Optional[int] = ..., unread_bytes: _Optional[int] = ..., queued_jobs: _Optional[int] = ..., running_jobs: _Optional[int] = ..., keys_per_request: _Optional[int] = ..., jobs_per_filter: _Optional[int] = ..., other_message_bytes: _Optional[int] = ..., arguments: _Optional[int] = ..., variables: _Optional[int] = ..., labels: _Optional[int] = ..., label_characters: _Optional[int] = ..., push_bytes: _Optional[int] = ..., file_bytes: _Optional[int] = ..., files_per_job: _Optional[int] = ..., highest_priority: _Optional[int] = ...) -> None: ...
 
 class HelloReply(_message.Message):
     __slots__ = ("version", "software", "kind", "daemon", "store", "nonce", "event_endpoint", "limits", "features", "your_name", "your_role", "slots", "host", "roster_problem")
@@ -515,6 +521,20 @@ class Resume(_message.Message):
     keys: _containers.RepeatedCompositeFieldContainer[_job_pb2.JobKey]
     selection: Selection
     def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ...) -> None: ...
+
+class Change(_message.Message):
+    __slots__ = ("keys", "selection", "held", "priority", "parallel")
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    SELECTION_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    PARALLEL_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedCompositeFieldContainer[_job_pb2.JobKey]
+    selection: Selection
+    held: bool
+    priority: int
+    parallel: int
+    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ..., held: _Optional[bool] = ..., priority: _Optional[int] = ..., parallel: _Optional[int] = ...) -> None: ...
 
 class Done(_message.Message):
     __slots__ = ("jobs",)

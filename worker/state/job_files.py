@@ -55,6 +55,8 @@ class JobFile(NamedTuple):
     feed: bool = False
     # Rows and columns of its terminal at first; None: it has none.
     terminal: tuple[int, int] | None = None
+    priority: int = 0
+    held: bool = False
 
 
 class OutcomeFile(NamedTuple):
@@ -114,6 +116,8 @@ def write_folder(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey |
         "linger": spec.linger,
         "feed": spec.feed,
         "terminal": spec.terminal,
+        "priority": spec.priority,
+        "held": spec.held,
         "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
         "rerun_of": None if rerun_of is None else {"owner": rerun_of.owner.hex(), "id": rerun_of.id.hex()},
     }
@@ -154,6 +158,8 @@ def read_job(folder: str) -> JobFile:
             rerun_of=_key_of(fields.get("rerun_of")),
             feed=fields.get("feed", False),
             terminal=_terminal_of(fields),
+            priority=fields.get("priority", 0),
+            held=fields.get("held", False),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}/job is damaged: {error!r}") from None

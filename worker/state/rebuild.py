@@ -226,13 +226,15 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
         ),
         outputs=tuple(map(to_bytes, job.outputs)),
         terminal=TerminalSize(*job.terminal) if job.terminal is not None else None,
+        priority=job.priority,
+        held=job.held,
     )
 
 
 def _new_job(key: AttemptKey, file: JobFile, path: str) -> Job:
     spec = spec_of(file, small_files.read_file(f"{path}/stdin") if file.has_stdin else None)
     specs.check(spec)
-    return Job(0, key.job, spec, specs.digest(spec), None, 0, Attempt(key, Phase.CLEARED), rerun_of=file.rerun_of)
+    return Job(0, key.job, spec, specs.digest(spec), None, 0, Attempt(key, Phase.CLEARED), priority=spec.priority, rerun_of=file.rerun_of)
 
 
 def _place(job: Job, path: str, parsed: FolderName | None) -> None:

@@ -30,6 +30,7 @@ FEATURES = (
     "feed",
     "files",
     "terminal",
+    "change",
 )
 
 

@@ -16,7 +16,7 @@ from ....schemas.spec import to_wire
 from ....schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
 from ...desk.desk import Desk
 from ...desk.job import Job
-from ...desk.life import Phase
+from ...desk.life import WAITING, Phase
 from ...engine import Engine, LogPart, StreamName
 from ...retention.ages import Ages
 from ...store.queries import Lookup
@@ -161,6 +161,7 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
     # A client that sees an end here may rely on it and forget the job at once: so it is not shown before it is durable.
     has_ended = attempt.phase is Phase.FINISHED
     is_queued = job.state is State.QUEUED
+    is_held = job.held_by is not None and job.attempt.phase in WAITING
     owner = member_of(job.key.owner)
     shown = job_pb2.Job(
         key=key_to_wire(job.key),
@@ -178,6 +179,9 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
         ended_ago_us=max(0, ages.now_us() - job.aged_from_us) if has_ended else None,
         rerun_of=key_to_wire(job.rerun_of) if job.rerun_of is not None else None,
         stdin_bytes=len(job.spec.stdin) if job.spec.stdin is not None else None,
+        priority=job.priority,
+        held=is_held,
+        held_by=job.held_by if is_held else "",
     )
     if job.batch is not None:
         shown.batch.id, shown.batch.name, shown.batch.parallel = job.batch.id, job.batch.name, job.batch.parallel

@@ -23,6 +23,8 @@ _FIELDS = {
     "grace_ms": "grace",
     "output_limit_bytes": "output limit",
     "linger": "setting of linger",
+    "priority": "priority",
+    "held": "setting of hold",
 }
 
 

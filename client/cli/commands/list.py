@@ -29,6 +29,7 @@ _OTHER_STATES = {
     "done": "it is called finished",
     "failed": "use --failed",
     "paused": "a paused job is running",
+    "held": "a held job is queued",
     "waiting": "it is called queued",
     "pending": "it is called queued",
 }
@@ -63,7 +64,9 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
         typer.Option("--sort", metavar="[-]TIME", help="Sort by queued, started or ended; with -, newest first. Default: queued."),
     ] = None,
     limit: Annotated[str | None, typer.Option("--limit", metavar="N", help="Only the newest N of them.")] = None,
-    columns: Annotated[str | None, typer.Option("--columns", metavar="NAMES", help=f"Columns to show: {','.join(COLUMNS)}.")] = None,
+    columns: Annotated[
+        str | None, typer.Option("--columns", metavar="NAMES", help=f"Columns to show, with commas: {', '.join(COLUMNS)}.")
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show the list on the whole terminal, always up to date, until Ctrl-C.")] = False,
     header: Annotated[bool, typer.Option("--header", help="Print the headings in a pipe too.")] = False,
     json: Json = False,

@@ -105,6 +105,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "terminal": "" if spec.terminal is None else f"{spec.terminal.rows} rows, {spec.terminal.columns} columns at first",
         "environment": " ".join(to_text(name + b"=" + value) for name, value in spec.environment),
         "labels": " ".join(f"{name}={value}" if value else name for name, value in spec.labels),
+        "priority": str(job.priority or ""),
         "time limit": "" if spec.time_limit_ms is None else duration(spec.time_limit_ms * 1000),
         "output limit": "" if spec.output_limit_bytes is None else format_limit(spec.output_limit_bytes),
         "stop": _stop(job),
@@ -138,6 +139,8 @@ def _sentence(job: JobInfo) -> str:
         return how_it_ended(job.outcome)
     if job.paused:
         return f"paused: all its processes are suspended; jobwire resume {short_id(job.key.id)} continues them"
+    if job.held:
+        return f"held: {job.waits_for}; jobwire release {short_id(job.key.id)} lets it start"
     return f"{job.state.name.lower()}: {job.waits_for}" if job.waits_for else job.state.name.lower()
 
 

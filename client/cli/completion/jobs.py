@@ -9,10 +9,20 @@ from ....schemas.naming import format_id, format_process, short_id
 from .line import Word
 
 # Commands for jobs that have not ended, and for those that have.
-UNFINISHED = {"jobwire stop", "jobwire signal", "jobwire wait", "jobwire pause", "jobwire resume"}
+UNFINISHED = {
+    "jobwire stop",
+    "jobwire signal",
+    "jobwire wait",
+    "jobwire pause",
+    "jobwire resume",
+    "jobwire hold",
+    "jobwire release",
+    "jobwire set",
+}
 ENDED = {"jobwire forget", "jobwire rerun"}
 # Commands that take the name or run id of a batch for its jobs.
-TAKE_A_BATCH = {f"jobwire {name}" for name in ("stop", "pause", "resume", "signal", "forget", "wait", "events", "show", "logs", "rerun")}
+_TAKE_A_BATCH = "stop pause resume hold release set signal forget wait events show logs rerun"
+TAKE_A_BATCH = {f"jobwire {name}" for name in _TAKE_A_BATCH.split()}
 _LONGEST_ABOUT = 60
 _STATES = {job_pb2.STATE_QUEUED: "queued", job_pb2.STATE_RUNNING: "running", job_pb2.STATE_STOPPING: "stopping"}
 
@@ -57,7 +67,16 @@ def _is_meant(path: str, job: job_pb2.Job) -> bool:
         return job.state == job_pb2.STATE_FINISHED
     if path in UNFINISHED and job.state == job_pb2.STATE_FINISHED:
         return False
-    return not (path == "jobwire resume" and not job.paused) and not (path == "jobwire pause" and job.state != job_pb2.STATE_RUNNING)
+    is_queued = job.state == job_pb2.STATE_QUEUED
+    meant = {
+        "jobwire resume": job.paused,
+        "jobwire pause": job.state == job_pb2.STATE_RUNNING,
+        "jobwire release": job.held,
+        "jobwire hold": is_queued and not job.held,
+        # Also by a job that runs, the run is named whose width is set.
+        "jobwire set": is_queued or job.HasField("batch"),
+    }
+    return meant.get(path, True)
 
 
 def _names(typed: str, job: job_pb2.Job) -> Iterator[Word]:
@@ -75,7 +94,7 @@ def _names(typed: str, job: job_pb2.Job) -> Iterator[Word]:
 
 
 def _about(job: job_pb2.Job) -> str:
-    state = "paused" if job.paused else _STATES.get(job.state, "ended")
+    state = "paused" if job.paused else "held" if job.held else _STATES.get(job.state, "ended")
     command = b" ".join(job.spec.argv)[:_LONGEST_ABOUT].decode(errors="replace")
     return f"{state}: {command}"
 

@@ -38,6 +38,8 @@ COMMANDS: dict[str, Command] = {
         ("--grace", "TIME", "Time from that signal to SIGKILL. Default: the worker's."),
         ("--output-limit", "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
         ("--linger", "", "When the job exits, let the processes that it leaves behind continue."),
+        ("-p --priority", "N", "Start it before your other jobs with a lower priority: -1000 to 1000. Default: 0."),
+        ("--hold", "", "Let the job wait until jobwire release."),
         ("-l --label", "K=V...", "Set a label, shown by jobwire show and events --json."),
         ("--script", "FILE", "Send this file along and run it; COMMAND and ARG are its arguments."),
         ("--put", "FILE[:PATH]...", "Put a file or a folder into the job's own folder, in which it then runs."),
@@ -59,6 +61,8 @@ COMMANDS: dict[str, Command] = {
         ("--grace", "TIME", "Time from that signal to SIGKILL. Default: the worker's."),
         ("--output-limit", "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
         ("--linger", "", "When the job exits, let the processes that it leaves behind continue."),
+        ("-p --priority", "N", "Start it before your other jobs with a lower priority: -1000 to 1000. Default: 0."),
+        ("--hold", "", "Let the job wait until jobwire release."),
         ("-l --label", "K=V...", "Set a label, shown by jobwire show and events --json."),
         ("--script", "FILE", "Send this file along and run it; COMMAND and ARG are its arguments."),
         ("--put", "FILE[:PATH]...", "Put a file or a folder into the job's own folder, in which it then runs."),
@@ -81,6 +85,8 @@ COMMANDS: dict[str, Command] = {
         ("--grace", "TIME", "Time from that signal to SIGKILL. Default: the worker's."),
         ("--output-limit", "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
         ("--linger", "", "When the job exits, let the processes that it leaves behind continue."),
+        ("-p --priority", "N", "Start it before your other jobs with a lower priority: -1000 to 1000. Default: 0."),
+        ("--hold", "", "Let the job wait until jobwire release."),
         ("-l --label", "K=V...", "Set a label, shown by jobwire show and events --json."),
         ("--script", "FILE", "Send this file along and run it; COMMAND and ARG are its arguments."),
         ("--put", "FILE[:PATH]...", "Put a file or a folder into the job's own folder, in which it then runs."),
@@ -107,7 +113,7 @@ COMMANDS: dict[str, Command] = {
         ("--until", "TIME", "Only jobs queued until then."),
         ("--sort", "[-]TIME", "Sort by queued, started or ended; with -, newest first. Default: queued."),
         ("--limit", "N", "Only the newest N of them."),
-        ("--columns", "NAMES", "Columns to show: id,uuid,name,state,time,queued,started,ended,owner,batch,run,labels,process,command."),
+        ("--columns", "NAMES", "Columns to show, with commas: id, uuid, name, state, time, queued, started, ended, owner, batch, run, priority, labels, process, command."),
         ("--watch", "", "Show the list on the whole terminal, always up to date, until Ctrl-C."),
         ("--header", "", "Print the headings in a pipe too."),
         ("--json", "", "Print JSON, one object per line."),
@@ -160,6 +166,17 @@ COMMANDS: dict[str, Command] = {
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
     "jobwire resume": Command("Continue paused jobs.", (
+        ("-h --help", "", "Show this message and exit."),
+    ), ("JOB...",), ends_options=False),
+    "jobwire hold": Command("Let queued jobs wait until they are released.", (
+        ("-h --help", "", "Show this message and exit."),
+    ), ("JOB...",), ends_options=False),
+    "jobwire release": Command("Let held jobs start.", (
+        ("-h --help", "", "Show this message and exit."),
+    ), ("JOB...",), ends_options=False),
+    "jobwire set": Command("Change queued jobs, or a run while it runs.", (
+        ("-p --priority", "N", "Start them before your other jobs with a lower one: -1000 to 1000."),
+        ("--parallel", "N", "Of a run: let at most N of its jobs run at once. 0: no limit."),
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
     "jobwire signal": Command("Send a signal to all processes of a job.", (

@@ -25,7 +25,9 @@ def state_cell(job: JobInfo) -> Cell:
     """Return the state of a job, or how it ended, in a word or two."""
     outcome = job.outcome
     if outcome is None:
-        return Cell("paused", "yellow") if job.paused else Cell(job.state.name.lower(), _COLOURS.get(job.state, ""))
+        if job.paused or job.held:
+            return Cell("paused" if job.paused else "held", "yellow")
+        return Cell(job.state.name.lower(), _COLOURS.get(job.state, ""))
     if outcome.kind is OutcomeKind.EXITED:
         short = f"exit {outcome.exit_status}"
     else:
@@ -49,13 +51,29 @@ COLUMNS: dict[str, Callable[[JobInfo], str | Cell]] = {
     "owner": lambda job: job.owner_name or fingerprint(job.key.owner),
     "batch": lambda job: job.batch.name or short_id(job.batch.id) if job.batch else "",
     "run": lambda job: format_id(job.batch.id) if job.batch else "",
+    "priority": lambda job: str(job.priority or ""),
     "labels": lambda job: " ".join(f"{name}={value}" for name, value in job.spec.labels),
     "process": lambda job: job.process or "",
     "command": lambda job: command_line(job.argv),
 }
 # Without a terminal as ever: programs count them.
 BY_DEFAULT = ("id", "name", "state", "time", "owner", "command")
-_EXPENDABLE = ("QUEUED", "STARTED", "ENDED", "OWNER", "TIME", "LABELS", "PROCESS", "RUN", "UUID", "BATCH", "NAME", "STATE", "ID")
+_EXPENDABLE = (
+    "QUEUED",
+    "STARTED",
+    "ENDED",
+    "OWNER",
+    "TIME",
+    "LABELS",
+    "PRIORITY",
+    "PROCESS",
+    "RUN",
+    "UUID",
+    "BATCH",
+    "NAME",
+    "STATE",
+    "ID",
+)
 
 
 def on_a_terminal(time: JobTime) -> Sequence[str]:

@@ -4,15 +4,16 @@ A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `
 `owner_name`, `batch` ({`id`, `name`, `parallel`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null),
 `queued_at`, `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`, `stop_signal`,
 `stdin_bytes` (the size of its standard input, or null), `feed` (whether that came as a stream, which is not kept), `terminal` ({`rows`,
-`columns`} at first, or null), `rerun_of` (the id of the job that it runs again, or null), `paused`, `waits_for` (why it waits, or null) and
-`outcome` (or null).
+`columns`} at first, or null), `rerun_of` (the id of the job that it runs again, or null), `paused`, `priority`, `held`, `held_by` (the name
+of who holds it, or null), `waits_for` (why it waits, or null) and `outcome` (or null).
 
 An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, over_limit, lost), `exit_status` (as a shell reports it:
 128+N for signal N), `signal` (or null), `sentence`, `user_us`, `system_us`, `max_resident_bytes`, `stdout_bytes`, `stderr_bytes`,
 `stdout_problem`, `stderr_problem` (why that log is not whole, or may not be; else null), `stdin_problem` (why the job did not get the
 whole of its standard input, else null).
 
-An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, finished, adopted), `at`, `id`, `owner`, `name`, `labels`,
+An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, finished, adopted, held, released,
+changed), `at`, `id`, `owner`, `name`, `labels`,
 `batch` (run id or null), `attempt`, `process`, `pid`, `sentence` (or null) and `outcome` (in finished, else null).
 
 A run (`show` of one) has `run` (its id), `name`, `parallel`, `owner`, `owner_name`, `jobs` (how many), `queued`, `running`, `ok`, `failed`,
@@ -68,6 +69,9 @@ def job_record(job: JobInfo) -> Record:
         "terminal": job.spec.terminal._asdict() if job.spec.terminal is not None else None,
         "rerun_of": format_id(job.rerun_of.id) if job.rerun_of is not None else None,
         "paused": job.paused,
+        "priority": job.priority,
+        "held": job.held,
+        "held_by": job.held_by or None,
         "waits_for": job.waits_for or None,
         "outcome": outcome_record(job.outcome),
     }

@@ -94,6 +94,11 @@ class JobInfo:
     rerun_of: JobKey | None = None
     # The size of its stdin; None: it has none, or the worker is older and does not say.
     stdin_bytes: int | None = None
+    # What it is now; a change may have set another one than that of its spec.
+    priority: int = 0
+    # It waits until it is released; and who holds it, empty if it was submitted so.
+    held: bool = False
+    held_by: str = ""
 
     @property
     def id(self) -> str:
@@ -247,6 +252,9 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         attempt=message.attempt or 1,
         rerun_of=JobKey(message.rerun_of.owner, message.rerun_of.id) if message.HasField("rerun_of") else None,
         stdin_bytes=message.stdin_bytes if message.HasField("stdin_bytes") else None,
+        priority=message.priority,
+        held=message.held,
+        held_by=message.held_by,
     )
 
 

@@ -132,6 +132,19 @@ def stop_request(run: RunInfo, signal: int | None, grace: Duration | None, *, ev
     return request_pb2.Request(stop=stop)
 
 
+def change_request(
+    run: RunInfo,
+    held: bool | None,  # noqa: FBT001 -- by name in what calls it
+    priority: int | None,
+    parallel: int | None,
+    *,
+    every_run: bool,
+) -> request_pb2.Request:
+    """Return the request that changes the jobs of a run that wait, or its width."""
+    change = request_pb2.Change(selection=selection(run, every_run=every_run), held=held, priority=priority, parallel=parallel)
+    return request_pb2.Request(change=change)
+
+
 def forget_request(selected: request_pb2.Selection, older_than: Duration | None, *, dry_run: bool) -> request_pb2.Request:
     """Return the request that forgets what is selected and ended at least so long ago."""
     ago_ms = milliseconds(older_than)

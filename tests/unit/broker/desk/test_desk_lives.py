@@ -15,9 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from machines import at_length, briefly, scratch
 
 from jobwire.broker.desk.desk import Desk
-from jobwire.broker.desk.inputs import Accepted, Asked, Stop
+from jobwire.broker.desk.inputs import Accepted, Alter, Asked, SetWidth, Stop
 from jobwire.broker.desk.job import BatchRun, Job, RunKey, StopOrder
-from jobwire.broker.desk.life import NEXT, STORED, Phase, Stored
+from jobwire.broker.desk.life import NEXT, STORED, WAITING, Phase, Stored
 from jobwire.broker.desk.queue import Queue
 from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
@@ -37,12 +37,15 @@ from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.facts import lost, why_lost
 
 OWNERS = (b"a" * 32, b"b" * 32)
-SPECS = (JobSpec(argv=(b"true",)), JobSpec(argv=(b"false",)))
+SPECS = (JobSpec(argv=(b"true",)), JobSpec(argv=(b"false",), priority=3), JobSpec(argv=(b"held",), held=True))
 EXITED = Outcome(OutcomeKind.EXITED)
 
 # How an event moves a job on, for one that reads the events only.
 ALLOWED = {
     ("", "QUEUED"): "QUEUED",
+    ("QUEUED", "HELD"): "QUEUED",
+    ("QUEUED", "RELEASED"): "QUEUED",
+    ("QUEUED", "CHANGED"): "QUEUED",
     ("QUEUED", "STARTED"): "RUNNING",
     ("QUEUED", "STOPPING"): "STOPPING",
     ("QUEUED", "FINISHED"): "FINISHED",
@@ -67,6 +70,8 @@ def _found_on_disk() -> dict[Phase, set[Stored]]:
             before += came_from - reached
             reached |= came_from
         found[phase] = {STORED[one] for one in reached}
+    # What is held is not cleared any more, once that is written.
+    found[Phase.QUEUED].add(STORED[Phase.CLEARED])
     return found
 
 
@@ -156,6 +161,9 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         self.acknowledged: dict[JobKey, JobSpec] = {}
         self.asked: dict[JobKey, set[JobSpec]] = {}
         self.stops: set[JobKey] = set()
+        # What was acknowledged of changes, and those that are under way: then it is one or the other.
+        self.changes: dict[JobKey, list[tuple[bool | None, int | None]]] = {}
+        self.widths: dict[RunKey, int] = {}
         self.published: list[int] = []
         # A desk that is killed at every turn gets nowhere.
         self.steps = 0
@@ -288,6 +296,29 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         assert job is not None
         self.desk.take(Stop([(job.key, StopOrder(15, grace_ms, "somebody"))], b"proof", lambda: self.stops.add(key)))
 
+    @precondition(lambda self: self.ready() and self.acknowledged)
+    @rule(data=st.data(), held=st.sampled_from((True, False, None)), priority=st.sampled_from((None, None, -1, 5)))
+    def somebody_changes_a_job(self, data: st.DataObject, held: bool | None, priority: int | None) -> None:  # noqa: FBT001 -- drawn by name
+        key = data.draw(st.sampled_from(sorted(self.acknowledged)))
+        job = self.lookup.job(key)
+        assert job is not None
+        before = job.attempt.phase
+        changes = self.changes.setdefault(key, [])
+
+        def done(refused: Refused | None) -> None:
+            if refused is None:
+                changes.append((held, priority))
+            else:
+                assert before not in WAITING
+
+        self.desk.take(Alter([key], held, priority, "somebody", b"change", done))
+
+    @precondition(lambda self: self.ready() and self.state.runs)
+    @rule(data=st.data(), parallel=st.integers(0, 2))
+    def somebody_changes_a_width(self, data: st.DataObject, parallel: int) -> None:
+        run = data.draw(st.sampled_from(sorted(self.state.runs)))
+        self.desk.take(SetWidth([run], parallel, b"width", lambda: self.widths.update({run: parallel})))
+
     # --- facts
 
     @precondition(lambda self: self.engine.running)
@@ -341,6 +372,23 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         assert self.store.read("SELECT row, jobs, ok, failed, queued_at, ended_at FROM batches ORDER BY row") == counted
 
     @invariant()
+    def what_is_held_does_not_run(self) -> None:
+        for job in self.live.values():
+            assert job.held_by is None or job.attempt.phase in {Phase.QUEUED, Phase.ENDED_QUEUED} | {Phase.FINISHED}
+        for run, jobs in self.state.runs.items():
+            assert len({job.batch for job in jobs.values()}) == 1, "jobs of one run with two widths"
+            assert run.id == next(iter(jobs.values())).batch.id  # type: ignore[union-attr] # reason: it is of a run
+
+    @invariant()
+    def proofs_are_those_that_something_refers_to(self) -> None:
+        used = self.store.read(
+            "SELECT proof FROM jobs UNION SELECT stop_proof FROM jobs"
+            " UNION SELECT change_proof FROM jobs UNION SELECT change_proof FROM batches"
+        )
+        kept = self.store.read("SELECT row FROM proofs WHERE envelope IN (?, ?)", (b"change", b"width"))
+        assert {row for (row,) in kept} <= {row for (row,) in used}
+
+    @invariant()
     def time_goes_on(self) -> None:
         self.steps += 1
 
@@ -365,6 +413,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         """Nothing goes wrong any more."""
         try:
             self.settle(set[AttemptKey])
+            self.let_all_go()
             # Acknowledged, or durable when somebody killed the desk.
             stops = self.stops | {job.key for job in self.live.values() if job.state is Shown.STOPPING}
             self.settle(lambda: self.engine.to_end & self.engine.running.keys())
@@ -384,6 +433,11 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             self.kill(written=False)
             self.loop.close()
             shutil.rmtree(self.folder)
+
+    def let_all_go(self) -> None:
+        while held := [key for key, job in self.live.items() if job.held_by is not None and job.attempt.phase in WAITING]:
+            self.desk.take(Alter(held, False, None, "somebody", b"change", lambda refused: None))  # noqa: FBT003 -- held
+            self.settle(set[AttemptKey])
 
     def settle(self, ending: Callable[[], set[AttemptKey]]) -> None:
         for _ in range(200):

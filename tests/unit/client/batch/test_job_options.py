@@ -141,7 +141,8 @@ def test_a_label_is_printable_text() -> None:
 
 
 def test_the_library_spells_out_each_option_of_a_job_in_its_signatures() -> None:
-    expected = {option.parameter: False if option.switch else "" if option.key == "name" else None for option in OPTIONS}
+    defaults = {"name": "", "priority": 0}
+    expected = {option.parameter: False if option.switch else defaults.get(option.key) for option in OPTIONS}
     text = {"text", "encoding", "errors"}
     of_their_own = {
         Client.run: {"self", "argv", "check", "timeout", "id", "stdin", *text},
@@ -165,13 +166,23 @@ def test_the_library_spells_out_each_option_of_a_job_in_its_signatures() -> None
 
 def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
     said = Wishes(
-        name="n", dir="/d", env=["A=b"], stdin=b"x", time_limit="1m", stop_signal="INT", grace="2s", output_limit="3K", labels=["l=m"]
+        name="n",
+        dir="/d",
+        env=["A=b"],
+        stdin=b"x",
+        time_limit="1m",
+        stop_signal="INT",
+        grace="2s",
+        output_limit="3K",
+        labels=["l=m"],
+        priority="-7",
+        hold=True,
     )
     typed = spec_from(["true"], replace(said, linger=True), Surroundings(Path("/")))
     given: dict[str, object] = {
         "name": "n", "cwd": "/d", "env": {"A": "b"}, "env_all": False, "input": b"x", "time_limit": 60, "stop_signal": 2,
         "grace": timedelta(seconds=2),
-        "output_limit": "3K", "linger": True, "labels": {"l": "m"},
+        "output_limit": "3K", "linger": True, "labels": {"l": "m"}, "priority": -7, "hold": True,
     }  # fmt: skip
     assert given.keys() == {option.parameter for option in OPTIONS}
     function: Callable[..., object] = jobwire.job_spec

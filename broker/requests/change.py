@@ -1,0 +1,84 @@
+"""change: holds and releases jobs that wait, and sets their priority or the width of a run; answered when that is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ...schemas.frames import MOST_JOBS_PER_START
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import check_priority
+from ..desk.desk import Desk
+from ..desk.inputs import Alter, SetWidth
+from ..desk.job import Job, RunKey
+from ..store.queries import Lookup
+from .call import Call
+from .job_keys import find_jobs_to_stop
+from .parts import Parts
+from .selected import find_selected, has_selection, read_selection
+
+# What a key takes in the request, and all the rest: it is stored for each of its jobs.
+_KEY_BYTES = 64
+_CHANGE_BYTES = 1024
+
+
+def change(call: Call, desk: Desk, lookup: Lookup) -> None:
+    """Change all jobs that are named, or none; of a selection, those that wait at this moment."""
+    request = call.request.change
+    selects = has_selection(request, "change")
+    _check(call, request, selects=selects)
+    jobs: list[Job] = []
+    runs: list[RunKey] = []
+    if not selects:
+        steps = find_jobs_to_stop(request.keys, call.member, lookup, jobs)
+        call.in_slices(steps, lambda: desk.take(_alter(call, jobs, call.done)))
+        return
+
+    def alter() -> None:
+        if not (request.HasField("held") or request.HasField("priority")):
+            call.done(None, len(jobs))
+            return
+        waiting = [job for job in jobs if not job.attempt.started_at_us]
+        Parts(call, waiting, record, lambda: call.done(None, len(waiting))).begin()
+
+    def record(part: Sequence[Job], recorded: Callable[[], None]) -> None:
+        desk.take(_alter(call, part, lambda _: recorded(), only_waiting=True))
+
+    def begin() -> None:
+        if request.HasField("parallel") and runs:
+            desk.take(SetWidth(runs, request.parallel, call.proof, alter))
+        else:
+            alter()
+
+    call.in_slices(find_selected(read_selection(request.selection, call.member, lookup), desk.runs, jobs, runs), begin)
+
+
+def _alter(call: Call, jobs: Sequence[Job], done: Callable[[Refused | None], None], *, only_waiting: bool = False) -> Alter:
+    request = call.request.change
+    return Alter(
+        [job.key for job in jobs],
+        request.held if request.HasField("held") else None,
+        request.priority if request.HasField("priority") else None,
+        call.member.name,
+        call.proof,
+        done,
+        only_waiting,
+    )
+
+
+def _check(call: Call, request: request_pb2.Change, *, selects: bool) -> None:
+    if not any(map(request.HasField, ("held", "priority", "parallel"))):
+        raise Refused(Code.INVALID_ARGUMENT, "the change sets nothing")
+    if request.HasField("priority"):
+        check_priority(request.priority)
+        if request.priority > (highest := call.member.limits.highest_priority):
+            message = f"the priority is {request.priority}, and the roster allows this member at most {highest}"
+            raise Refused(Code.PERMISSION_DENIED, message, "set a lower one")
+    if request.HasField("parallel"):
+        if not selects:
+            raise Refused(Code.INVALID_ARGUMENT, "how many jobs run at once is set for the run of a batch, not for single jobs")
+        if request.parallel > MOST_JOBS_PER_START:
+            raise Refused(Code.INVALID_ARGUMENT, f"{request.parallel} is not a number of jobs")
+    if len(call.proof) > _CHANGE_BYTES + _KEY_BYTES * len(request.keys):
+        message = f"the request has {len(call.proof)} bytes, too many for {len(request.keys)} jobs"
+        raise Refused(Code.INVALID_ARGUMENT, message, "send nothing else in it")
