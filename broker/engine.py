@@ -105,8 +105,21 @@ class LogPart(NamedTuple):
     size: int
 
 
+class LogPiece(NamedTuple):
+    """So many bytes, of which stream they are, and when they arrived (microseconds UTC)."""
+
+    stream: StreamName
+    size: int
+    at_us: int
+
+
 class LogReader(Protocol):
-    """Reads one log from a position to its end, however long that takes."""
+    """Reads one log from a position to its end, however long that takes; or both, in the order in which their bytes arrived."""
+
+    @property
+    def pieces(self) -> Sequence[LogPiece]:
+        """What the bytes of the last read are; empty without times."""
+        ...
 
     def read(self, length: int) -> bytes:
         """Return the next bytes, at most `length`; empty if there are none now."""
@@ -234,6 +247,14 @@ class Engine(Protocol):
 
     def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
         """Return a reader from `start`; `on_growth` is called (on the loop) whenever there may be more."""
+        ...
+
+    def follow_timed(self, run: Run, streams: Sequence[StreamName], starts: Sequence[int], on_growth: Callable[[], None]) -> LogReader:
+        """Return a reader with times; `starts` are the positions in stdout and in stderr."""
+        ...
+
+    def find_in_logs(self, run: Run, since_us: int) -> Sequence[int]:
+        """Return from which positions on stdout and stderr hold what arrived at a moment or later."""
         ...
 
     def feed(self, key: AttemptKey, token: bytes, feeder: Feeder) -> Inlet:

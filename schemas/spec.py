@@ -63,6 +63,8 @@ class JobSpec:
     priority: int = 0
     # It waits until it is released.
     held: bool = False
+    # Stdout and stderr are one pipe, and all its output is in stdout.
+    stderr_to_stdout: bool = False
 
     @property
     def has_folder(self) -> bool:
@@ -115,6 +117,8 @@ def _check_input(spec: JobSpec) -> None:
         raise _refuse("a job has a standard input in its spec, or one that is fed as a stream, not both")
     if spec.terminal is not None:
         check_size(spec.terminal)
+        if spec.stderr_to_stdout:
+            raise _refuse("the output of a job on a terminal is together anyway: leave stderr to stdout out")
         if spec.feed or spec.stdin is not None:
             raise _refuse("the standard input of a job on a terminal is what is typed there, and cannot be given otherwise")
 
@@ -184,6 +188,8 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901 -- one step for each field
         fields.append((16, (b"%d" % spec.priority,)))
     if spec.held:
         fields.append((17, ()))
+    if spec.stderr_to_stdout:
+        fields.append((18, ()))
     pieces: list[bytes] = []
     for field, parts in fields:
         pieces.append(b"%d:%d:" % (field, len(parts)))
@@ -223,6 +229,7 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         outputs=tuple(message.outputs),
         priority=message.priority,
         held=message.held,
+        stderr_to_stdout=message.stderr_to_stdout,
         terminal=TerminalSize(message.terminal.rows, message.terminal.columns) if message.HasField("terminal") else None,
     )
 
@@ -243,6 +250,7 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         outputs=spec.outputs,
         priority=spec.priority,
         held=spec.held,
+        stderr_to_stdout=spec.stderr_to_stdout,
         terminal=job_pb2.Terminal(rows=spec.terminal.rows, columns=spec.terminal.columns) if spec.terminal is not None else None,
     )
     message.files.extend(map(brought_files.to_wire, spec.files))

@@ -1,11 +1,12 @@
-"""One followed log: sends output within the client's credit, until the job has finished and everything was sent.
+"""One followed log, or both of a job: sends output within the client's credit, until the job has finished and everything was sent.
 
 Knows no file: it reads through the engine. Ends at the job's end and never at the end of the file, which a stream may reach often.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from ...schemas.frames import LARGEST_CHUNK, LARGEST_CREDIT
 from ...schemas.generated import request_pb2
@@ -22,15 +23,25 @@ _CHUNKS_UNGATHERED = 64
 _GATHER_SECONDS = 0.05
 
 
+_NUMBERS: dict[StreamName, request_pb2.Stream] = {"stdout": request_pb2.STREAM_STDOUT, "stderr": request_pb2.STREAM_STDERR}
+
+
+class Source(NamedTuple):
+    """Which logs are followed, from which positions in stdout and stderr on, and whether with times. Two logs have times."""
+
+    streams: Sequence[StreamName]
+    starts: tuple[int, int]
+    timed: bool = False
+
+
 class LogStream:
-    """Follows one log of one job. `send(reply, bulk)` returns False if the peer is gone; `ended(stream)` is called once at the end."""
+    """Follows one job. `send(reply, bulk)` returns False if the peer is gone; `ended(stream)` is called once at the end."""
 
     def __init__(
         self,
         request_id: int,
         job: Job,
-        stream: StreamName,
-        start: int,
+        source: Source,
         engine: Engine,
         turns: Turns,
         *,
@@ -41,8 +52,8 @@ class LogStream:
     ) -> None:
         self._request_id = request_id
         self._job = job
-        self._stream: StreamName = stream
-        self._position = start
+        self._source = source
+        self._position = sum(source.starts)
         self._engine = engine
         self._turns = turns
         self._credit = min(credit, LARGEST_CREDIT)
@@ -104,7 +115,10 @@ class LogStream:
                 if over and (self._reader is None or self._credit > 0):
                     self._finish()
                 return
-            reply = request_pb2.Reply(request_id=self._request_id, log_chunk=request_pb2.LogChunk(start=self._position))
+            chunk = request_pb2.LogChunk(start=self._position)
+            for piece in self._reader.pieces if self._reader is not None else ():
+                chunk.pieces.add(stream=_NUMBERS[piece.stream], size=piece.size, at_us=piece.at_us)
+            reply = request_pb2.Reply(request_id=self._request_id, log_chunk=chunk)
             self._position += len(data)
             self._credit -= len(data)
             if not self._send(reply, data):
@@ -127,7 +141,11 @@ class LogStream:
 
     def _open(self, job: Job) -> None:
         try:
-            self._reader = self._engine.follow_log(job.attempt.run, self._stream, self._position, self.pump)
+            run, (streams, starts, timed) = job.attempt.run, self._source
+            if timed:
+                self._reader = self._engine.follow_timed(run, streams, starts, self.pump)
+            else:
+                self._reader = self._engine.follow_log(run, streams[0], self._position, self.pump)
         except Refused as refused:
             self._refuse(refused)
             self.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal as signals
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Literal, overload
 
 from ...schemas.generated import request_pb2
@@ -16,6 +18,7 @@ from ..library.known_jobs import STREAMS, Handle, StreamName
 from ..library.specs import Duration, Text, make_id, seconds
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode
+from ..library.streams.timed_lines import LogLine, Wanted
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
 from ..library.values.results import Forgotten, JobInfo, job_info
 from ..protocol.exchange import Chunk
@@ -23,6 +26,7 @@ from .ends import Waiting
 from .feeding import feed
 from .output import AsyncJobOutput, AsyncTextJobOutput, Collecting
 from .session import AsyncSession
+from .timed_output import timed_lines
 from .verbs import forget, request_stop, start_jobs
 
 
@@ -248,6 +252,19 @@ class AsyncJob(Handle):
     def collect(self) -> Collecting:
         """Return both logs, from their first byte, to collect them whole."""
         return Collecting(self.output("stdout"), self.output("stderr"))
+
+    def log_lines(
+        self,
+        stream: StreamName | None = None,
+        *,
+        follow: bool = True,
+        tail: int | None = None,
+        since: datetime | timedelta | None = None,
+        until: datetime | timedelta | None = None,
+    ) -> AsyncIterator[LogLine]:
+        """Iterate over the lines of the job's output with the times at which they arrived, as they come; see `Job.log_lines`."""
+        wanted = Wanted(("stdout", "stderr") if stream is None else (stream,), follow, tail, since, until)
+        return timed_lines(self._session.connection, self.key, wanted)
 
     async def tail(self, stream: StreamName, lines: int) -> bytes:
         """Return the last lines written so far."""

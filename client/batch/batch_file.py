@@ -303,6 +303,7 @@ def _wishes(job: JobTable, shared: _Shared, variables: dict[str, str]) -> Wishes
         linger=over.linger or _first(job.linger, defaults.linger) or False,
         priority=_first(over.priority, _first(job.priority, defaults.priority)),
         hold=over.hold or _first(job.hold, defaults.hold) or False,
+        stderr_to_stdout=over.stderr_to_stdout or _first(job.stderr_to_stdout, defaults.stderr_to_stdout) or False,
         script=_first(over.script, _first(job.script, defaults.script)),
         put=[*(defaults.put or ()), *(job.put or ()), *over.put],
         get=[*(defaults.get or ()), *(job.get or ()), *over.get],

@@ -31,6 +31,7 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     linger: bool | None = None
     priority: int | None = None
     hold: bool | None = None
+    stderr_to_stdout: bool | None = None
     labels: dict[str, str] | list[str] | None = None
     script: str | None = None
     put: list[str] | None = None

@@ -66,6 +66,7 @@ OPTIONS = (
     Option("linger", ("--linger",), "", "When the job exits, let the processes that it leaves behind continue.", switch=True),
     Option("priority", ("-p", "--priority"), "N", "Start it before your other jobs with a lower priority: -1000 to 1000. Default: 0."),
     Option("hold", ("--hold",), "", "Let the job wait until jobwire release.", switch=True),
+    Option("stderr_to_stdout", ("--stderr-to-stdout",), "", "Give the job one pipe for both, like 2>&1 in a shell.", switch=True),
     Option("labels", ("-l", "--label"), "K=V", "Set a label, shown by jobwire show and events --json.", many=True),
 )
 
@@ -94,6 +95,7 @@ class Wishes:
     linger: bool = False
     priority: str | int | None = None
     hold: bool = False
+    stderr_to_stdout: bool = False
     labels: Iterable[str] | Mapping[str, str] = ()
     script: str | None = None
     put: Iterable[str] = ()
@@ -165,6 +167,7 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         linger=wishes.linger,
         priority=_understand("priority", parse_priority, wishes.priority) or 0,
         held=wishes.hold,
+        stderr_to_stdout=wishes.stderr_to_stdout,
         files=brought.files,
         outputs=brought.outputs,
     )

@@ -27,7 +27,10 @@ _OF_JOBS = {
     **dict.fromkeys(("nice", "prio", "urgency", "weight"), "priority, as in priority = 10; the highest is first"),
     **dict.fromkeys(("held", "stashed", "suspended", "on_hold"), "hold, as in hold = true"),
 }
-_KEYS_OF_JOBS = ("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels", "priority", "hold")
+_KEYS_OF_JOBS = (
+    *("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels"),
+    *("priority", "hold", "stderr_to_stdout"),
+)
 _OF_THE_FILE = {
     **dict.fromkeys(("jobs", "task", "tasks", "step", "steps"), _JOB),
     **dict.fromkeys(("default", "common", "all"), "defaults"),

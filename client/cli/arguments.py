@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from ...schemas.refusal import Code, Refused
 from .exit_status import BadInput
 
+_Value = TypeVar("_Value")
 # Positions in a log are 64 bits wide.
 _MOST_DIGITS = 18
 _HOW_TO_NAME = "A job: its id or the first 4 or more digits of it, its name, PID@START, or last. OWNER/ before it: another member's."
@@ -34,7 +35,7 @@ def understanding(flag: str = "") -> Iterator[None]:
         raise BadInput(f"{flag}: {refused}" if flag else str(refused)) from None
 
 
-def understood(flag: str, read: Callable[[str], int], typed: str | None) -> int | None:
+def understood(flag: str, read: Callable[[str], _Value], typed: str | None) -> _Value | None:
     """Return the value of an option, or None if it was not given.
 
     Raises BadInput.

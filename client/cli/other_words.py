@@ -152,12 +152,7 @@ OF_A_COMMAND = {
     "jobwire events": {"--since": "it is called --from, with the cursor of an event or start"},
     "jobwire forget": {"-f": "forget does not ask", "--all": "it is called --all-ended", "--force": "forget does not ask"},
     "jobwire list": _LIST,
-    "jobwire logs": {
-        "-n": "it is called --tail",
-        "-t": "times of lines are not available yet",
-        "--since": "times of lines are not available yet",
-        "--timestamps": "times of lines are not available yet",
-    },
+    "jobwire logs": {"-n": "it is called --tail", "--lines": "it is called --tail", "--no-pager": "logs uses none"},
     "jobwire ps": _LIST,
     "jobwire stop": {"-t": "it is called --grace", "-s": "it is called --signal", "--time": "it is called --grace"},
 }

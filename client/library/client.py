@@ -154,6 +154,7 @@ class Client:
         linger: bool = False,
         priority: int = 0,
         hold: bool = False,
+        stderr_to_stdout: bool = False,
     ) -> CompletedJob | CompletedTextJob:
         """Run a job to its end and return its result, with all its output. An exception here, such as Ctrl-C, stops the job.
 
@@ -171,7 +172,8 @@ class Client:
         `labels`: to find the job again. `time_limit`: stop the job after this time. `stop_signal`, `grace`: the signal that a stop sends
         first, and the time until SIGKILL. `output_limit`: stop the job if it writes more, in bytes or as `"1.5G"`. `linger`: when the job
         exits, let the processes that it leaves behind continue. `priority`: -1000 to 1000, of your jobs the
-        highest is first. `hold`: let it wait until `Job.release`.
+        highest is first. `hold`: let it wait until `Job.release`. `stderr_to_stdout`: all its output is in stdout, in the order in
+        which it was written, as with `stderr=STDOUT` of `subprocess`.
         """
         mode = text_mode(text, encoding, errors)
         if mode is not None and isinstance(input, str):
@@ -207,6 +209,7 @@ class Client:
         linger: bool = False,
         priority: int = 0,
         hold: bool = False,
+        stderr_to_stdout: bool = False,
     ) -> Job:
         """Submit a job. Returns when it is certain that the job will run, whatever happens here.
 

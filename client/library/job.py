@@ -19,8 +19,14 @@ from .streams.feeder import Feeder
 from .streams.output import Collecting, JobOutput, TextJobOutput
 from .streams.source import Stdin, source_of
 from .streams.text_mode import text_mode
+from .streams.timed_lines import Wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+
+    from .streams.timed_lines import LogLine
+    from .streams.timed_output import TimedOutput
     from .values.completed_job import CompletedJob, CompletedTextJob
     from .values.results import Forgotten, JobInfo
 
@@ -219,6 +225,30 @@ class Job(Handle):
     def collect(self) -> Collecting:
         """Return both logs, opened at their first byte, to collect them whole."""
         return Collecting(self._session.pump, self.output("stdout"), self.output("stderr"))
+
+    def log_lines(
+        self,
+        stream: StreamName | None = None,
+        *,
+        follow: bool = True,
+        tail: int | None = None,
+        since: datetime | timedelta | None = None,
+        until: datetime | timedelta | None = None,
+    ) -> Iterator[LogLine]:
+        """Iterate over the lines of the job's output with the times at which they arrived, as they come, to its end.
+
+        Lines of both streams, or of one, are in the order in which the worker noticed their ends, which is approximate. `follow` False:
+        only what was written so far. `tail`: start with the last lines. `since`, `until`: only what arrived from then, or until then; a
+        timedelta is that long ago.
+        """
+        wanted = Wanted(("stdout", "stderr") if stream is None else (stream,), follow, tail, since, until)
+        return iter(self.timed_output(wanted))
+
+    def timed_output(self, wanted: Wanted) -> TimedOutput:
+        """Return the output with times, to be read without waiting."""
+        from .streams.timed_output import TimedOutput  # noqa: PLC0415 -- few commands need it
+
+        return TimedOutput(self._session.connection, self._session.pump, self.key, wanted)
 
     def tail(self, stream: StreamName, lines: int) -> bytes:
         """Return the last lines written so far."""

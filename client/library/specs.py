@@ -47,6 +47,7 @@ class JobOptions(TypedDict, total=False):
     linger: bool
     priority: int
     hold: bool
+    stderr_to_stdout: bool
 
 
 @explains_options
@@ -66,6 +67,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     linger: bool = False,
     priority: int = 0,
     hold: bool = False,
+    stderr_to_stdout: bool = False,
 ) -> JobSpec:
     """Return the spec of a job for `submit_many`. The options are those of `run` and `submit`, without `id`.
 
@@ -101,6 +103,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         linger=linger,
         priority=priority,
         held=hold,
+        stderr_to_stdout=stderr_to_stdout,
     )
 
 

@@ -19,7 +19,7 @@ _INSTEAD = {
     "errors": _UNDECODED,
     "capture_output": _GATHERED,
     "stdout": _GATHERED,
-    "stderr": _GATHERED,
+    "stderr": f"{_GATHERED}; in place of stderr=STDOUT: stderr_to_stdout=True",
     "shell": "write the shell as the program: ['sh', '-c', ...]",
     "id": "an id belongs to one submission and not to a spec: submit_many takes ids=",
 }

@@ -38,6 +38,7 @@ class Exchange:
         "_bytes",
         "_messages",
         "_seen",
+        "_stderr_taken",
         "_waits",
         "doubt",
         "ended",
@@ -64,6 +65,8 @@ class Exchange:
         self._acknowledged = False
         self._seen: set[_Mark] = set()
         start = request.follow_log.start if self.verb == "follow_log" else request.fetch.start if self.verb == "fetch" else None
+        # Of a log of both streams: how many of the bytes that came before the next item are of stderr.
+        self._stderr_taken = request.follow_log.stderr_start
         reports = self.verb == "stop" or (self.verb == "start" and request.start.watch)
         self._bytes = ByteWindow(start) if start is not None else None
         self._messages = MessageWindow() if reports else None
@@ -97,6 +100,8 @@ class Exchange:
             reads = request.follow_log if self.verb == "follow_log" else request.fetch
             reads.credit_bytes = self._bytes.begin(min(WINDOW_BYTES, hello.limits.credit_bytes or WINDOW_BYTES), held)
             reads.start = self._bytes.reached
+            if request.follow_log.stream == request_pb2.STREAM_BOTH:
+                request.follow_log.stderr_start = self._stderr_taken + sum(map(_stderr_bytes, self.items))
         elif self._messages is not None:
             held = 0
             for item in self.items:
@@ -146,6 +151,7 @@ class Exchange:
             return None, None
         item = self.items.popleft()
         if isinstance(item, Chunk):
+            self._stderr_taken += _stderr_bytes(item)
             return item, self._grant(size=self._bytes.taken(len(item.data))) if self._bytes is not None else None
         if self._messages is not None and item.HasField("reports"):
             return item, self._grant(messages=self._messages.taken())
@@ -159,6 +165,9 @@ class Exchange:
         known = min(self._bytes.reached - start, len(data))
         if known == len(data):
             return False
+        pieces = reply.log_chunk.pieces
+        if pieces and (known or sum(piece.size for piece in pieces) != len(data)):
+            raise Refused(Code.INTERNAL, "the worker sent a part of a log that does not fit what it said about it")
         self.items.append(Chunk(reply, start + known, memoryview(data)[known:] if known else data))
         self._bytes.reached = start + len(data)
         return True
@@ -183,6 +192,12 @@ class Exchange:
         if self.ended or not (size or messages):
             return None
         return request_pb2.Credit(request_id=self.number, bytes=size, messages=messages)
+
+
+def _stderr_bytes(item: Item) -> int:
+    """Return how many bytes of a chunk with times are of stderr."""
+    pieces = item.reply.log_chunk.pieces if isinstance(item, Chunk) else ()
+    return sum(piece.size for piece in pieces if piece.stream == request_pb2.STREAM_STDERR)
 
 
 def _by_mark(reports: request_pb2.Reports) -> dict[_Mark, request_pb2.Report]:

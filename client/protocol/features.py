@@ -7,7 +7,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import in_home
 
 # Requests to a worker with all of these need no check.
-ALL_CHECKED = frozenset({"change", "status", "selection", "files", "home", "rerun", "feed", "terminal"})
+ALL_CHECKED = frozenset({"change", "status", "selection", "files", "home", "rerun", "feed", "terminal", "times", "stderr_to_stdout"})
 
 
 def check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
@@ -16,24 +16,39 @@ def check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) 
     for feature, refuse in (("change", _refuse_changes), ("files", _refuse_files)):
         if feature not in hello.features:
             refuse(request, hello)
-    has_home, has_rerun, has_feed, has_terminal = (feature in hello.features for feature in ("home", "rerun", "feed", "terminal"))
-    if has_home and has_rerun and has_feed and has_terminal:
-        return
     for index, job in enumerate(request.start.jobs):
-        if not has_feed and (job.spec.feed or job.feed):
-            what = f"this worker ({hello.software}) is older and cannot take the standard input of a job as a stream"
-            next_step = "upgrade the worker; or give a file of at most 1 MiB with --stdin, or none with --no-stdin"
-            raise Refused(Code.UNIMPLEMENTED, what, next_step, index, Reason.UNKNOWN_FIELD)
-        if not has_terminal and job.spec.HasField("terminal"):
-            what = f"this worker ({hello.software}) is older and cannot run a job on a terminal"
-            raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or leave --tty out", index, Reason.UNKNOWN_FIELD)
-        if not has_home and in_home(job.spec.directory):
-            what = "this worker is older and does not know ~ in a working folder"
-            raise Refused(Code.UNIMPLEMENTED, what, "write the absolute path, or upgrade the worker", job_index=index)
-        if not has_rerun and job.HasField("rerun"):
-            what = f"this worker ({hello.software}) is older and cannot run a job again from what it keeps of it"
-            next_step = "upgrade it; or, if the job needs no standard input: jobwire show --json JOB | jobwire batch -"
-            raise Refused(Code.UNIMPLEMENTED, what, next_step, index, Reason.UNKNOWN_FIELD)
+        _check_job(index, job, hello)
+
+
+def _check_job(index: int, job: request_pb2.NewJob, hello: request_pb2.HelloReply) -> None:
+    features, this = hello.features, f"this worker ({hello.software}) is older"
+    fields = (
+        (
+            "feed",
+            job.spec.feed or job.feed,
+            "cannot take the standard input of a job as a stream",
+            "upgrade the worker; or give a file of at most 1 MiB with --stdin, or none with --no-stdin",
+        ),
+        ("terminal", job.spec.HasField("terminal"), "cannot run a job on a terminal", "upgrade the worker, or leave --tty out"),
+        (
+            "stderr_to_stdout",
+            job.spec.stderr_to_stdout,
+            "cannot give a job one pipe as stdout and stderr",
+            "upgrade the worker; or let a shell do it: sh -c 'exec \"$@\" 2>&1' - COMMAND [ARG]...",
+        ),
+        (
+            "rerun",
+            job.HasField("rerun"),
+            "cannot run a job again from what it keeps of it",
+            "upgrade it; or, if the job needs no standard input: jobwire show --json JOB | jobwire batch -",
+        ),
+    )
+    for feature, is_wanted, lacks, next_step in fields:
+        if is_wanted and feature not in features:
+            raise Refused(Code.UNIMPLEMENTED, f"{this} and {lacks}", next_step, index, Reason.UNKNOWN_FIELD)
+    if "home" not in features and in_home(job.spec.directory):
+        what = "this worker is older and does not know ~ in a working folder"
+        raise Refused(Code.UNIMPLEMENTED, what, "write the absolute path, or upgrade the worker", job_index=index)
 
 
 def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
@@ -41,6 +56,9 @@ def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and cannot tell its status", "upgrade the worker")
     if (request.HasField("query_run") or _selects(request)) and "selection" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and knows no runs of batches as such", "upgrade the worker")
+    if _wants_times(request) and "times" not in hello.features:
+        what = f"this worker ({hello.software}) is older and does not record when output arrives"
+        raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker; its logs can be read without times, each stream for itself")
 
 
 def _selects(request: request_pb2.Request) -> bool:
@@ -56,6 +74,11 @@ def _refuse_changes(request: request_pb2.Request, hello: request_pb2.HelloReply)
     for index, job in enumerate(request.start.jobs):
         if job.spec.priority or job.spec.held:
             raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or leave the option out", index, Reason.UNKNOWN_FIELD)
+
+
+def _wants_times(request: request_pb2.Request) -> bool:
+    """Return whether a request is about the times of output; an older worker would send a log without them."""
+    return request.follow_log.timed or request_pb2.STREAM_BOTH in (request.follow_log.stream, request.read_log.stream)
 
 
 def _refuse_files(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:

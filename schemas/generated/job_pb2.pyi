@@ -95,7 +95,7 @@ class Terminal(_message.Message):
     def __init__(self, rows: _Optional[int] = ..., columns: _Optional[int] = ...) -> None: ...
 
 class JobSpec(_message.Message):
-    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs", "priority", "held")
+    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs", "priority", "held", "stderr_to_stdout")
     ARGV_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     DIRECTORY_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +113,7 @@ class JobSpec(_message.Message):
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    STDERR_TO_STDOUT_FIELD_NUMBER: _ClassVar[int]
     argv: _containers.RepeatedScalarFieldContainer[bytes]
     environment: _containers.RepeatedCompositeFieldContainer[EnvironmentVariable]
     directory: bytes
@@ -130,7 +131,8 @@ class JobSpec(_message.Message):
     outputs: _containers.RepeatedScalarFieldContainer[bytes]
     priority: int
     held: bool
-    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ...) -> None: ...
+    stderr_to_stdout: bool
+    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., stderr_to_stdout: _Optional[bool] = ...) -> None: ...
 
 class Batch(_message.Message):
     __slots__ = ("id", "name", "parallel")

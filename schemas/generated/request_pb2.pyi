@@ -64,6 +64,7 @@ class Stream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STREAM_UNSPECIFIED: _ClassVar[Stream]
     STREAM_STDOUT: _ClassVar[Stream]
     STREAM_STDERR: _ClassVar[Stream]
+    STREAM_BOTH: _ClassVar[Stream]
 
 class Pick(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -124,6 +125,7 @@ REASON_STARTED: Reason
 STREAM_UNSPECIFIED: Stream
 STREAM_STDOUT: Stream
 STREAM_STDERR: Stream
+STREAM_BOTH: Stream
 PICK_UNSPECIFIED: Pick
 PICK_NEWEST: Pick
 PICK_ALIVE: Pick
@@ -681,44 +683,66 @@ class ListReply(_message.Message):
     def __init__(self, jobs: _Optional[_Iterable[_Union[_job_pb2.Job, _Mapping]]] = ..., next_page: _Optional[bytes] = ...) -> None: ...
 
 class ReadLog(_message.Message):
-    __slots__ = ("key", "stream", "range", "tail_lines")
+    __slots__ = ("key", "stream", "range", "tail_lines", "since_us")
     KEY_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
     RANGE_FIELD_NUMBER: _ClassVar[int]
     TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
+    SINCE_US_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
     stream: Stream
     range: ByteRange
     tail_lines: int
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., stream: _Optional[_Union[Stream, str]] = ..., range: _Optional[_Union[ByteRange, _Mapping]] = ..., tail_lines: _Optional[int] = ...) -> None: ...
+    since_us: int
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., stream: _Optional[_Union[Stream, str]] = ..., range: _Optional[_Union[ByteRange, _Mapping]] = ..., tail_lines: _Optional[int] = ..., since_us: _Optional[int] = ...) -> None: ...
 
 class LogRange(_message.Message):
-    __slots__ = ("start", "size", "ended")
+    __slots__ = ("start", "size", "ended", "stderr_start", "now_us")
     START_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     ENDED_FIELD_NUMBER: _ClassVar[int]
+    STDERR_START_FIELD_NUMBER: _ClassVar[int]
+    NOW_US_FIELD_NUMBER: _ClassVar[int]
     start: int
     size: int
     ended: bool
-    def __init__(self, start: _Optional[int] = ..., size: _Optional[int] = ..., ended: _Optional[bool] = ...) -> None: ...
+    stderr_start: int
+    now_us: int
+    def __init__(self, start: _Optional[int] = ..., size: _Optional[int] = ..., ended: _Optional[bool] = ..., stderr_start: _Optional[int] = ..., now_us: _Optional[int] = ...) -> None: ...
 
 class FollowLog(_message.Message):
-    __slots__ = ("key", "stream", "start", "credit_bytes")
+    __slots__ = ("key", "stream", "start", "credit_bytes", "timed", "stderr_start")
     KEY_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     CREDIT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TIMED_FIELD_NUMBER: _ClassVar[int]
+    STDERR_START_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
     stream: Stream
     start: int
     credit_bytes: int
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., stream: _Optional[_Union[Stream, str]] = ..., start: _Optional[int] = ..., credit_bytes: _Optional[int] = ...) -> None: ...
+    timed: bool
+    stderr_start: int
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., stream: _Optional[_Union[Stream, str]] = ..., start: _Optional[int] = ..., credit_bytes: _Optional[int] = ..., timed: _Optional[bool] = ..., stderr_start: _Optional[int] = ...) -> None: ...
+
+class LogPiece(_message.Message):
+    __slots__ = ("stream", "size", "at_us")
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    stream: Stream
+    size: int
+    at_us: int
+    def __init__(self, stream: _Optional[_Union[Stream, str]] = ..., size: _Optional[int] = ..., at_us: _Optional[int] = ...) -> None: ...
 
 class LogChunk(_message.Message):
-    __slots__ = ("start",)
+    __slots__ = ("start", "pieces")
     START_FIELD_NUMBER: _ClassVar[int]
+    PIECES_FIELD_NUMBER: _ClassVar[int]
     start: int
-    def __init__(self, start: _Optional[int] = ...) -> None: ...
+    pieces: _containers.RepeatedCompositeFieldContainer[LogPiece]
+    def __init__(self, start: _Optional[int] = ..., pieces: _Optional[_Iterable[_Union[LogPiece, _Mapping]]] = ...) -> None: ...
 
 class LogEnd(_message.Message):
     __slots__ = ("size", "outcome")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .client.library.job import Job
     from .client.library.specs import job_spec
     from .client.library.streams.output import JobOutput, TextJobOutput
+    from .client.library.streams.timed_lines import LogLine
     from .client.library.values.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
     from .client.library.values.results import BatchInfo, Event, EventCursor, Forgotten, JobInfo
     from .client.library.values.run_info import FailedJob, RunInfo
@@ -62,6 +63,7 @@ __all__ = [
     "JobSpec",
     "JobTime",
     "JobTimeout",
+    "LogLine",
     "Outcome",
     "OutcomeKind",
     "Pick",
@@ -93,6 +95,7 @@ _HOMES = {
     "client.library.values.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobInfo"),
     "client.library.values.run_info": ("FailedJob", "RunInfo"),
     "client.library.specs": ("job_spec",),
+    "client.library.streams.timed_lines": ("LogLine",),
     "client.library.values.status": ("WorkerStatus",),
     "schemas.job": ("EventKind", "JobTime", "Outcome", "OutcomeKind", "Pick", "State"),
     "schemas.refusal": ("Code", "Refused"),

@@ -19,9 +19,10 @@ from ..depot.depot import LocalDepot
 from ..state import folders, layout
 from ..state.logs import Follower, Growth, read_range, tail
 from ..state.sweep import Sweeper
+from ..state.timed_log import NoLog, TimedFollower, find_moment
 from ..wire.words import FACT, ToWorker
 from .facts import could_not_start
-from .found_runs import at_log, left_intents
+from .found_runs import at_log, in_folder, left_intents
 from .inlets import Inlets
 from .intents import Intents
 from .recovery import Recovery
@@ -190,6 +191,19 @@ class LocalEngine:
         """Return a reader of a log from `start` on."""
         growth = None if run.ended_at_us else self._growth
         return at_log(self._logs, run, stream, lambda path: Follower(path, start, growth, on_growth))
+
+    def follow_timed(self, run: Run, streams: Sequence[StreamName], starts: Sequence[int], on_growth: Callable[[], None]) -> LogReader:
+        """Return a reader of both logs or one of them, with times."""
+        growth = None if run.ended_at_us else self._growth
+
+        def follow(folder: str) -> LogReader:
+            return TimedFollower(folder, streams, starts, growth, on_growth)
+
+        return in_folder(self._logs, run, follow, NoLog)
+
+    def find_in_logs(self, run: Run, since_us: int) -> Sequence[int]:
+        """Return from where on the logs hold what arrived at a moment or later."""
+        return in_folder(self._logs, run, lambda folder: find_moment(folder, since_us), lambda: [0, 0])
 
     # Standard input.
 

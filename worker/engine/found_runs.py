@@ -27,22 +27,29 @@ _Read = TypeVar("_Read")
 
 
 def at_log(logs: str, run: Run, stream: StreamName, do: Callable[[str], _Read]) -> _Read:
-    """Call `do` with the current path of a log, whose folder is renamed when the job ends, and return its result.
+    """Call `do` with the current path of a log, and return its result. Raises Refused(NOT_FOUND) if there is no such log."""
+    # A job that never had a process could not write, and perhaps has no folder either: its logs are empty.
+    return in_folder(logs, run, lambda folder: do(f"{folder}/{stream}"), lambda: do(os.devnull))
 
-    Raises Refused(NOT_FOUND) if there is no such log.
+
+def in_folder(logs: str, run: Run, do: Callable[[str], _Read], without: Callable[[], _Read]) -> _Read:
+    """Call `do` with the current path of a run's folder, which is renamed when the job ends, and return its result.
+
+    `without` is called if it never had a process, and has no folder. Raises Refused(NOT_FOUND) if the folder is gone.
     """
     for _ in range(_LOOKS):
         folder = found_folders.find_run(logs, run.pid, run.started_at_us, run.ended_at_us)
         if folder is None:
             break
         try:
-            return do(f"{folder}/{stream}")
+            return do(folder)
+        except FileNotFoundError:
+            continue
         except Refused as refused:
             if refused.code is not Code.NOT_FOUND:
                 raise
     if not run.pid:
-        # It never had a process that could write, and perhaps no folder either: its logs are empty.
-        return do(os.devnull)
+        return without()
     if os.path.isdir(logs) and not os.access(logs, os.R_OK | os.X_OK):
         raise Refused(Code.UNAVAILABLE, "the log folders cannot be read", f"on the worker's machine: chmod u+rwx {logs}")
     raise Refused(Code.NOT_FOUND, "the logs of this job no longer exist")

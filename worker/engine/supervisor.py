@@ -40,10 +40,12 @@ class Hello(NamedTuple):
     answers_signals: bool = False
     feeds: bool = False
     has_terminals: bool = False
+    joins_streams: bool = False
 
     def can_start(self, spec: JobSpec) -> bool:
         """Return whether it knows all that the spec asks for."""
-        return (self.feeds or not spec.feed) and (self.has_terminals or spec.terminal is None)
+        lacks = ((spec.feed, self.feeds), (spec.terminal, self.has_terminals), (spec.stderr_to_stdout, self.joins_streams))
+        return all(can or not wanted for wanted, can in lacks)
 
 
 class Supervisor:
@@ -108,6 +110,7 @@ class Supervisor:
             message.get("answers", False),
             message.get("feeds", False),
             message.get("terminals", False),
+            message.get("joins_streams", False),
         )
         self._on_hello()
         if message["version"] <= VERSION:

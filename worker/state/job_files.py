@@ -57,6 +57,8 @@ class JobFile(NamedTuple):
     terminal: tuple[int, int] | None = None
     priority: int = 0
     held: bool = False
+    # Its stdout and stderr are one pipe.
+    stderr_to_stdout: bool = False
 
 
 class OutcomeFile(NamedTuple):
@@ -118,6 +120,7 @@ def write_folder(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey |
         "terminal": spec.terminal,
         "priority": spec.priority,
         "held": spec.held,
+        "stderr_to_stdout": spec.stderr_to_stdout,
         "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
         "rerun_of": None if rerun_of is None else {"owner": rerun_of.owner.hex(), "id": rerun_of.id.hex()},
     }
@@ -160,6 +163,7 @@ def read_job(folder: str) -> JobFile:
             terminal=_terminal_of(fields),
             priority=fields.get("priority", 0),
             held=fields.get("held", False),
+            stderr_to_stdout=fields.get("stderr_to_stdout", False),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}/job is damaged: {error!r}") from None

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from inotify_simple import INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
 
-from ...broker.engine import LogPart
+from ...broker.engine import LogPart, LogPiece
 from ...schemas.refusal import Code, Reason, Refused
 
 # Ten lines are rarely longer.
@@ -173,6 +173,16 @@ class Follower:
             # inotify(7): the number of watches is limited for each user.
             reason = "no more files can be watched" if error.errno == errno.ENOSPC else error.strerror
             raise Refused(Code.RESOURCE_EXHAUSTED, f"the log cannot be followed: {reason}", "raise fs.inotify.max_user_watches") from None
+
+    @property
+    def pieces(self) -> Sequence[LogPiece]:
+        """What the bytes of the last read are: not said for one log alone."""
+        return ()
+
+    def state(self) -> tuple[int, int]:
+        """Return the size of the log, and when it was modified last, in microseconds UTC."""
+        stat = os.fstat(self._fd)
+        return stat.st_size, stat.st_mtime_ns // 1000
 
     def read(self, length: int) -> bytes:
         """Return the next bytes, at most `length`; empty if there are none at present."""

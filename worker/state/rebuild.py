@@ -225,6 +225,7 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
             BroughtFile(to_bytes(path), bytes.fromhex(digest), size, FileKind(kind), mode) for path, digest, size, kind, mode in job.files
         ),
         outputs=tuple(map(to_bytes, job.outputs)),
+        stderr_to_stdout=job.stderr_to_stdout,
         terminal=TerminalSize(*job.terminal) if job.terminal is not None else None,
         priority=job.priority,
         held=job.held,

@@ -147,6 +147,7 @@ class Supervisor:
                 answers=True,
                 feeds=True,
                 terminals=True,
+                joins_streams=True,
             )
         )
 

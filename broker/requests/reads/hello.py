@@ -31,6 +31,8 @@ FEATURES = (
     "files",
     "terminal",
     "change",
+    "times",
+    "stderr_to_stdout",
 )
 
 

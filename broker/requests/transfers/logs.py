@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....schemas.clock import wall_us
 from ....schemas.frames import LARGEST_RANGE, MOST_TAIL_LINES
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
@@ -10,17 +11,21 @@ from ...engine import Engine, LogPart, StreamName
 from ...fairness.turns import Turns
 from ...retention.followed import Followed
 from ...store.queries import Lookup
-from ...streams.log_stream import LogStream
+from ...streams.log_stream import LogStream, Source
 from ...streams.watchers import Watchers
 from ..call import Call
 from ..job_keys import read_key
 
 _STREAMS: dict[int, StreamName] = {request_pb2.STREAM_STDOUT: "stdout", request_pb2.STREAM_STDERR: "stderr"}
+_BOTH: tuple[StreamName, ...] = ("stdout", "stderr")
 
 
 def read_log(call: Call, lookup: Lookup, engine: Engine) -> None:
     """Reply with a byte range or the last lines of one log."""
     request = call.request.read_log
+    if request.WhichOneof("part") == "since_us":
+        _find_moment(call, lookup, engine)
+        return
     stream = _stream(request.stream)
     job = lookup.visible_job(read_key(request.key, call.member), call.member)
     if not job.attempt.started_at_us:
@@ -29,14 +34,24 @@ def read_log(call: Call, lookup: Lookup, engine: Engine) -> None:
         part = engine.tail_log(job.attempt.run, stream, min(request.tail_lines, MOST_TAIL_LINES), LARGEST_RANGE)
     else:
         part = engine.read_log(job.attempt.run, stream, request.range.start, min(request.range.length, LARGEST_RANGE))
-    header = request_pb2.LogRange(start=part.start, size=part.size, ended=job.attempt.phase is Phase.FINISHED)
+    header = request_pb2.LogRange(start=part.start, size=part.size, ended=job.attempt.phase is Phase.FINISHED, now_us=wall_us())
     call.reply(request_pb2.Reply(log_range=header), part.data)
+
+
+def _find_moment(call: Call, lookup: Lookup, engine: Engine) -> None:
+    request = call.request.read_log
+    if request.stream != request_pb2.STREAM_BOTH:
+        raise Refused(Code.INVALID_ARGUMENT, "a moment is found in both logs together")
+    job = lookup.visible_job(read_key(request.key, call.member), call.member)
+    stdout, stderr = engine.find_in_logs(job.attempt.run, request.since_us) if job.attempt.started_at_us else (0, 0)
+    header = request_pb2.LogRange(start=stdout + stderr, stderr_start=stderr, now_us=wall_us())
+    call.reply(request_pb2.Reply(log_range=header), b"")
 
 
 def follow_log(call: Call, lookup: Lookup, watchers: Watchers, followed: Followed, engine: Engine, turns: Turns) -> None:
     """Stream one log to the job's end; for a waiting job, from when it starts."""
     request = call.request.follow_log
-    name = _stream(request.stream)
+    source = _source(request)
     job = lookup.visible_job(read_key(request.key, call.member), call.member)
     call.demand_stream()
     followed.demand_room(call.member.key)
@@ -49,8 +64,7 @@ def follow_log(call: Call, lookup: Lookup, watchers: Watchers, followed: Followe
     log = LogStream(
         call.request.id,
         job,
-        name,
-        request.start,
+        source,
         engine,
         turns,
         credit=request.credit_bytes,
@@ -62,6 +76,16 @@ def follow_log(call: Call, lookup: Lookup, watchers: Watchers, followed: Followe
     followed.begin(job.key, call.member.key)
     watchers.watch(job, log)
     log.flush()
+
+
+def _source(request: request_pb2.FollowLog) -> Source:
+    if request.stream != request_pb2.STREAM_BOTH:
+        name = _stream(request.stream)
+        starts = (request.start, 0) if name == "stdout" else (0, request.start)
+        return Source((name,), starts, timed=request.timed)
+    if request.stderr_start > request.start:
+        raise Refused(Code.INVALID_ARGUMENT, f"of {request.start} bytes, {request.stderr_start} cannot be of stderr")
+    return Source(_BOTH, (request.start - request.stderr_start, request.stderr_start), timed=True)
 
 
 def _stream(number: int) -> StreamName:

@@ -12,23 +12,26 @@ from ....schemas.naming import short_id
 from ....schemas.text.sizes import parse_size
 from ...library.client import Client
 from ...library.job import Job
+from ...library.streams.timed_lines import Wanted
 from .. import exit_status
 from ..arguments import JobName, parse_count, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
 from ..log_files import LogFolder, file_names
+from ..moments import parse_moment
 from ..targets.job_names import jobs_named
 from ..terminal.copying import Copy, step
 from ..terminal.outlet import Outlet
 from ..terminal.screen import is_terminal, say
 from ..terminal.sentences import how_it_ended
 from ..terminal.streams import STDERR, STDOUT, Readers
+from ..terminal.timed_copying import TimedCopy
 
 _Stream = Literal["stdout", "stderr"]
 _BLOCK = 256 * 1024
 
 
-def logs(
+def logs(  # noqa: PLR0913 -- one for each option
     ctx: typer.Context,
     name: JobName,
     *,
@@ -38,6 +41,12 @@ def logs(
     stderr: Annotated[bool, typer.Option("--stderr", help="Only standard error.")] = False,
     start: Annotated[str | None, typer.Option("--from", metavar="BYTE", help="Start at this byte, counted from 0.")] = None,
     length: Annotated[str | None, typer.Option("--bytes", metavar="SIZE", help="Print at most this much: 4096, 10K, 1.5M.")] = None,
+    merged: Annotated[bool, typer.Option("--merged", help="Print both on standard output, line by line, about in order.")] = False,
+    timestamps: Annotated[bool, typer.Option("-t", "--timestamps", help="Begin each line with the time at which it arrived.")] = False,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Only lines that arrived from then on: 10m, 2026-11-28, yesterday.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only lines that arrived until then.")] = None,
     to: Annotated[
         str | None, typer.Option("--to", metavar="DIR", help="Write files instead: DIR/NAME.stdout and DIR/NAME.stderr of each job.")
     ] = None,
@@ -47,15 +56,22 @@ def logs(
     Its standard output goes to standard output, its standard error to standard error, and nothing is added. --from and --bytes apply to
     each of the two. With --to, each job has two files, named after the job, or after its id if it has no name or shares it. A run id, or
     the name of a batch for its newest run, means all its jobs, one after the other. Ctrl-C ends only this command.
+
+    With --merged, --timestamps, --since or --until, whole lines are printed, in the order in which the worker noticed their ends: of what
+    was written to both streams at about the same time, the order is approximate. It is exact for a job with --stderr-to-stdout. Times are
+    in UTC, those of the worker's clock.
     """
-    if tail is not None and start is not None:
-        raise BadInput("--tail and --from cannot be combined: each sets where to start")
-    if to is not None and not (tail is start is length is None):
-        raise BadInput("--to writes the whole output; it takes no --tail, --from or --bytes")
+    is_timed = merged or timestamps or since is not None or until is not None
+    if is_timed and not (start is length is to is None):
+        raise BadInput("--merged, --timestamps, --since and --until are about lines; they take no --from, --bytes or --to")
+    if merged and (stdout or stderr):
+        raise BadInput("--merged prints both streams: leave out --stdout and --stderr, or leave out --merged")
+    _check_part(tail, start, length, to)
     lines = understood("--tail", parse_count, tail)
     first = understood("--from", parse_size, start) or 0
     most = understood("--bytes", parse_size, length)
     streams: list[_Stream] = ["stdout"] if stdout and not stderr else ["stderr"] if stderr and not stdout else ["stdout", "stderr"]
+    wanted = Wanted(tuple(streams), follow, lines, understood("--since", parse_moment, since), understood("--until", parse_moment, until))
     with client(ctx) as connected:
         jobs, run = jobs_named(connected, name)
         is_whole = True
@@ -70,9 +86,19 @@ def logs(
         for job in jobs if to is None else ():
             if run is not None and is_terminal(STDOUT):
                 say(f"job {short_id(job.key.id)}:")
-            is_whole &= _show(connected, job, Part(streams, first, lines, most, follow=follow))
+            if is_timed:
+                is_whole &= _show_timed(connected, job, wanted, merged=merged, timestamps=timestamps)
+            else:
+                is_whole &= _show(connected, job, Part(streams, first, lines, most, follow=follow))
     if not is_whole:
         raise exit_status.Ending(exit_status.OWN_FAILURE)
+
+
+def _check_part(tail: str | None, start: str | None, length: str | None, to: str | None) -> None:
+    if tail is not None and start is not None:
+        raise BadInput("--tail and --from cannot be combined: each sets where to start")
+    if to is not None and not (tail is start is length is None):
+        raise BadInput("--to writes the whole output; it takes no --tail, --from or --bytes")
 
 
 class Part(NamedTuple):
@@ -95,9 +121,23 @@ def _show(connected: Client, job: Job, part: Part) -> bool:
         upto = min(ends, default=None)
         if upto is None or begin < upto:
             copies.append(_copy(job, stream, begin, upto))
-    _write(connected, copies)
+    _write(connected, copies, [copy.outlet for copy in copies])
+    return _tell_end(job, follow=part.follow)
+
+
+def _show_timed(connected: Client, job: Job, wanted: Wanted, *, merged: bool, timestamps: bool) -> bool:
+    """Print lines of the output of one job, and return whether the log is complete."""
+    stdout = Outlet(STDOUT)
+    outlets: dict[_Stream, Outlet] = {"stdout": stdout, "stderr": stdout if merged else Outlet(STDERR)}
+    copy = TimedCopy(job.timed_output(wanted), outlets, timestamps=timestamps)
+    _write(connected, [copy], list({id(outlet): outlet for outlet in outlets.values()}.values()))
+    return _tell_end(job, follow=wanted.follow)
+
+
+def _tell_end(job: Job, *, follow: bool) -> bool:
+    """Tell on standard error why the log is not complete, if so, and return whether it is."""
     # Known from the query; after following the log, from its end. A job of a run was not queried.
-    outcome = job.outcome if job.outcome is not None or (job.state is not None and not part.follow) else job.info().outcome
+    outcome = job.outcome if job.outcome is not None or (job.state is not None and not follow) else job.info().outcome
     if outcome is not None and not outcome.is_whole:
         say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
         return False
@@ -111,15 +151,15 @@ def _copy(job: Job, stream: _Stream, begin: int, upto: int | None) -> Copy:
     return Copy(job.output(stream, begin), Outlet(STDOUT if stream == "stdout" else STDERR), upto)
 
 
-def _write(connected: Client, copies: list[Copy]) -> None:
-    readers = Readers([copy.outlet.fd for copy in copies])
+def _write(connected: Client, copies: Sequence[Copy | TimedCopy], outlets: Sequence[Outlet]) -> None:
+    readers = Readers([outlet.fd for outlet in outlets])
     try:
         while not all(copy.is_done for copy in copies):
             step(connected, copies, readers)
     finally:
         readers.close()
-        for copy in copies:
-            copy.outlet.close()
+        for outlet in outlets:
+            outlet.close()
 
 
 def _last_lines(job: Job, stream: _Stream, lines: int, size: int) -> int:

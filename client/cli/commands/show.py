@@ -110,6 +110,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "output limit": "" if spec.output_limit_bytes is None else format_limit(spec.output_limit_bytes),
         "stop": _stop(job),
         "linger": "processes that it leaves behind continue" if spec.linger else "",
+        "stderr": "goes to stdout" if spec.stderr_to_stdout else "",
         "batch": f"{job.batch.name} run {format_id(job.batch.id)}".strip() if job.batch else "",
         "owner": owner_of(job.owner_name, job.key.owner),
         "reruns": f"job {format_id(job.rerun_of.id)}" if job.rerun_of is not None else "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Sequence
+from typing import Protocol
 
 from ...library.client import Client
 from ...library.streams.output import JobOutput
@@ -63,7 +64,25 @@ class Copy:
         return self.is_blocked
 
 
-def step(client: Client, copies: Sequence[Copy], readers: Readers, wake_fds: Sequence[int] = (), deadline: float | None = None) -> None:
+class Copying(Protocol):
+    """What is copied to descriptors."""
+
+    @property
+    def outlet(self) -> Outlet:
+        """Where it is written."""
+        ...
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the reader of `outlet` must read something before more can be written."""
+        ...
+
+    def advance(self) -> bool:
+        """Write what has arrived and return whether that was anything. Raises ReaderGone and CannotWrite."""
+        ...
+
+
+def step(client: Client, copies: Sequence[Copying], readers: Readers, wake_fds: Sequence[int] = (), deadline: float | None = None) -> None:
     """Copy what can be copied; if nothing can, wait until something happens, a wake fd is readable or the deadline has passed.
 
     Raises ReaderGone and CannotWrite.

@@ -2,7 +2,8 @@
 
 A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `dir`, `env`, `labels`, `owner` (public key),
 `owner_name`, `batch` ({`id`, `name`, `parallel`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null),
-`queued_at`, `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`, `stop_signal`,
+`queued_at`, `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`,
+`stderr_to_stdout`, `stop_signal`,
 `stdin_bytes` (the size of its standard input, or null), `feed` (whether that came as a stream, which is not kept), `terminal` ({`rows`,
 `columns`} at first, or null), `rerun_of` (the id of the job that it runs again, or null), `paused`, `priority`, `held`, `held_by` (the name
 of who holds it, or null), `waits_for` (why it waits, or null) and `outcome` (or null).
@@ -61,6 +62,7 @@ def job_record(job: JobInfo) -> Record:
         "grace_ms": job.spec.grace_ms,
         "output_limit_bytes": job.spec.output_limit_bytes,
         "linger": job.spec.linger,
+        "stderr_to_stdout": job.spec.stderr_to_stdout,
         "stop_signal": int(job.spec.stop_signal),
         "stdin_bytes": job.stdin_bytes,
         "feed": job.spec.feed,

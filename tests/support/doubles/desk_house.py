@@ -127,6 +127,12 @@ class EngineDouble:
     def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
         raise AssertionError("nothing is followed here")
 
+    def follow_timed(self, run: Run, streams: Sequence[StreamName], starts: Sequence[int], on_growth: Callable[[], None]) -> LogReader:
+        raise AssertionError("nothing is followed here")
+
+    def find_in_logs(self, run: Run, since_us: int) -> Sequence[int]:
+        raise AssertionError("no moment is looked for here")
+
     def expect(self, *effects: tuple[object, ...]) -> None:
         assert self.effects == list(effects)
         self.effects.clear()

@@ -11,6 +11,7 @@ from raw_desk import RawDesk, kill_and_wait, kill_both, serving, start_pair
 
 from jobwire.schemas.naming import format_time, parse_time
 from jobwire.worker.keeper import process
+from jobwire.worker.state.timed_log import TimedFollower
 
 SH = "/bin/sh"
 
@@ -101,6 +102,29 @@ def test_no_process_of_a_job_gets_sigpipe_while_all_daemons_are_dead(desk: RawDe
     fact = desk.ended(handle)
     assert desk.output(fact) == (b"late\n", b"late error\n")
     assert (fact["stdout_problem"], fact["stderr_problem"]) == ("", "")
+    desk.settle(handle)
+
+
+def test_the_order_of_output_survives_the_supervisor(desk: RawDesk, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    handle = desk.start(SH, "-c", f"echo 1; sleep 0.1; echo 2 >&2; sleep 0.1; echo 3; read x < {gate}; echo 4 >&2; sleep 0.1; echo 5")
+    started = desk.started(handle)
+    folder = tmp_path / "logs" / f"{started['pid']}_{format_time(started['started_at_us'])}"
+    wait_until(lambda: (folder / "stdout").read_bytes() == b"1\n3\n", "it has written")
+    kill_and_wait(desk.supervisor)
+    with (folder / "times").open("ab") as times:
+        times.write(b"torn")
+    desk.reconnect()
+    gate.write_bytes(b"\n")
+    fact = desk.ended(handle)
+    (ended,) = (tmp_path / "logs").glob(f"{folder.name}_*")
+    follower = TimedFollower(str(ended), ("stdout", "stderr"), (0, 0), None, lambda: None)
+    assert follower.read(100) == b"1\n2\n3\n4\n5\n"
+    moments = [piece.at_us for piece in follower.pieces]
+    assert fact["started_at_us"] <= moments[0] + 10_000
+    assert moments == sorted(set(moments))
+    follower.close()
     desk.settle(handle)
 
 

@@ -114,7 +114,9 @@ class Spawner:
             # A path is used unchanged: the kernel checks it anyway.
             program = job.argv[0] if "/" in job.argv[0] else find_program(job.argv[0], environment["PATH"])
             self._set_mark(mark)
-            sources = terminal or [stdin, *(pipe.write_end for pipe in pipes), *(pipe.read_end for pipe in pipes)]
+            # Without a writer, the pipe of stderr is at its end at once.
+            written = [pipes[0] if job.stderr_to_stdout else pipe for pipe in pipes]
+            sources = terminal or [stdin, *(pipe.write_end for pipe in written), *(pipe.read_end for pipe in pipes)]
             return self._run(program, job.argv, environment, sources, box)
         finally:
             self._set_mark(self._own_mark)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...state.folders import STREAMS
 from ...state.notes import mark_over_limit, note_problem
 from .. import facts
 from ..services import Services
+from .arrivals import Arrivals
 from .pump import Pump, Quota, Stream
 from .terminal import Terminal
 
@@ -16,7 +18,19 @@ _MOST_FILLS = 16
 class Output:
     """Owns the pumps of stdout and stderr. `on_exceeded` is called when the quota is exceeded, unless the job has ended."""
 
-    __slots__ = ("_folder", "_handle", "_has_ended", "_on_exceeded", "_quota", "_services", "_stderr", "_stdout", "_terminal", "_waits")
+    __slots__ = (
+        "_arrivals",
+        "_folder",
+        "_handle",
+        "_has_ended",
+        "_on_exceeded",
+        "_quota",
+        "_services",
+        "_stderr",
+        "_stdout",
+        "_terminal",
+        "_waits",
+    )
 
     def __init__(
         self,
@@ -38,6 +52,9 @@ class Output:
         self._has_ended = False
         # What fills the pipe of stdout; None: the job itself does.
         self._terminal = terminal
+        self._arrivals = Arrivals(services.clock.now_us)
+        if any(stream.size for stream in streams):
+            self._arrivals.adopt(folder, [stream.size for stream in streams])
         self._stdout, self._stderr = [Pump(services.loop, stream, quota, self) for stream in streams]
 
     @property
@@ -98,6 +115,10 @@ class Output:
             self._terminal.close()
             self._stdout.drain()
         self._services.lingering.take(self._handle, self._folder, is_open=self._is_open())
+
+    def output_arrived(self, stream: str, size: int) -> None:
+        """Record when output arrives."""
+        self._arrivals.note(self._folder, STREAMS.index(stream), size)
 
     def output_exceeded(self) -> None:
         """End the job, unless it has ended."""

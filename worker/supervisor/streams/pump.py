@@ -69,6 +69,10 @@ class Stream(NamedTuple):
 class Owner(Protocol):
     """The owner of a pump, which is called when something happens to its output."""
 
+    def output_arrived(self, stream: str, size: int) -> None:
+        """Process that a log has this size now; called each time it has grown."""
+        ...
+
     def output_exceeded(self) -> None:
         """Process that the quota is exceeded; called once."""
         ...
@@ -194,6 +198,7 @@ class Pump:
             return 0
         self.size += moved
         self.quota.left -= moved
+        self._owner.output_arrived(self._name, self.size)
         if moved >= _USUAL_PIPE_BYTES and self._full_moves < _FULL_MOVES:
             self._full_moves += 1
             if self._full_moves == _FULL_MOVES:
@@ -287,6 +292,7 @@ class Pump:
             else:
                 self.size += written
                 self._unwritten = self._unwritten[written:]
+                self._owner.output_arrived(self._name, self.size)
         return True
 
     def _fail(self, why: str) -> None:

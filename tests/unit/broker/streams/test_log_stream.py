@@ -4,8 +4,8 @@ from desk_house import EngineDouble, asked, attempt, key
 
 from jobwire.broker.desk.job import Attempt, Job
 from jobwire.broker.desk.life import Phase
-from jobwire.broker.engine import LogReader, Run, StreamName
-from jobwire.broker.streams.log_stream import LogStream
+from jobwire.broker.engine import LogPiece, LogReader, Run, StreamName
+from jobwire.broker.streams.log_stream import LogStream, Source
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind
 
@@ -23,6 +23,10 @@ class Growing(EngineDouble):
     def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
         self.position, self.on_growth = start, on_growth
         return self
+
+    @property
+    def pieces(self) -> list[LogPiece]:
+        return []
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -49,7 +53,15 @@ class Followed:
         self.ended = 0
         self.hurry = False
         self.stream = LogStream(
-            7, self.job, "stdout", 0, self.engine, self, credit=credit, send=self.send, refuse=lambda _: None, ended=self.end
+            7,
+            self.job,
+            Source(("stdout",), (0, 0)),
+            self.engine,
+            self,
+            credit=credit,
+            send=self.send,
+            refuse=lambda _: None,
+            ended=self.end,
         )
         self.stream.started(self.job)
         self.stream.flush()

@@ -178,11 +178,11 @@ def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
         priority="-7",
         hold=True,
     )
-    typed = spec_from(["true"], replace(said, linger=True), Surroundings(Path("/")))
+    typed = spec_from(["true"], replace(said, linger=True, stderr_to_stdout=True), Surroundings(Path("/")))
     given: dict[str, object] = {
         "name": "n", "cwd": "/d", "env": {"A": "b"}, "env_all": False, "input": b"x", "time_limit": 60, "stop_signal": 2,
         "grace": timedelta(seconds=2),
-        "output_limit": "3K", "linger": True, "labels": {"l": "m"}, "priority": -7, "hold": True,
+        "output_limit": "3K", "linger": True, "stderr_to_stdout": True, "labels": {"l": "m"}, "priority": -7, "hold": True,
     }  # fmt: skip
     assert given.keys() == {option.parameter for option in OPTIONS}
     function: Callable[..., object] = jobwire.job_spec

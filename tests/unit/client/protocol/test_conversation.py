@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobwire.client.protocol.conversation import Chunk, Conversation, Exchange, Greeted, Happened
+from jobwire.client.protocol.features import ALL_CHECKED, check_features
 from jobwire.client.protocol.flow_control import WINDOW_BYTES, WINDOW_MESSAGES
 from jobwire.keys import signature
 from jobwire.keys.identity import generate
@@ -398,6 +399,39 @@ def test_credit_for_a_log_is_granted_by_halves_as_it_is_taken(house: House) -> N
     house.conversation.take(exchange)
 
     assert [request.credit.bytes for request in house.sent()] == [len(half)]
+
+
+def test_both_logs_continue_at_the_bytes_reached_in_each() -> None:
+    hello = request_pb2.HelloReply()
+    both = request_pb2.FollowLog(stream=request_pb2.STREAM_BOTH, start=10, stderr_start=4)
+    exchange = Exchange(request_pb2.Request(follow_log=both))
+    out, err = request_pb2.STREAM_STDOUT, request_pb2.STREAM_STDERR
+
+    def chunk(start: int, *pieces: tuple[request_pb2.Stream, int]) -> request_pb2.Reply:
+        parts = [request_pb2.LogPiece(stream=stream, size=size) for stream, size in pieces]
+        return request_pb2.Reply(log_chunk=request_pb2.LogChunk(start=start, pieces=parts))
+
+    exchange.prepare(1, hello)
+    exchange.receive(chunk(10, (out, 1), (err, 2)), b"oee")
+    exchange.take()
+    exchange.receive(chunk(13, (err, 1), (out, 1)), b"eo")
+    again = request_pb2.Request.FromString(exchange.prepare(2, hello)).follow_log
+    assert (again.start, again.stderr_start) == (15, 7)
+    with pytest.raises(Refused, match="does not fit"):
+        exchange.receive(chunk(15, (err, 1)), b"xy")
+
+
+def test_a_worker_without_times_is_not_asked_for_them() -> None:
+    hello = request_pb2.HelloReply(software="jobwire 0.0.9", features=sorted(ALL_CHECKED - {"times", "stderr_to_stdout"}))
+    follow = request_pb2.FollowLog(stream=request_pb2.STREAM_STDOUT, timed=True)
+    one_pipe = request_pb2.NewJob(spec=job_pb2.JobSpec(argv=[b"true"], stderr_to_stdout=True))
+    for request, what in (
+        (request_pb2.Request(follow_log=follow), "does not record when output arrives"),
+        (request_pb2.Request(read_log=request_pb2.ReadLog(stream=request_pb2.STREAM_BOTH)), "does not record when output arrives"),
+        (request_pb2.Request(start=request_pb2.Start(jobs=[one_pipe])), "cannot give a job one pipe as stdout and stderr"),
+    ):
+        with pytest.raises(Refused, match=what):
+            check_features(request, hello)
 
 
 def test_a_followed_log_continues_at_the_byte_reached(house: House) -> None:

@@ -1,0 +1,45 @@
+"""The output of a job with times, read as it comes, for an event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Code, Refused
+from ..library.streams.timed_lines import LogLine, Span, TimedLines, Wanted, plan, timed_request
+from ..protocol.exchange import Chunk
+from .connection import AsyncConnection
+
+
+async def timed_lines(connection: AsyncConnection, key: JobKey, wanted: Wanted) -> AsyncIterator[LogLine]:
+    """Iterate over lines of one log or both as they come. Raises what the worker refuses."""
+    await connection.open()
+    span = await _plan(connection, key, wanted)
+    lines = TimedLines(span)
+    exchange = connection.ask(timed_request(key, wanted.streams, span))
+    try:
+        while not lines.is_complete and (item := await connection.next(exchange)) is not None:
+            if isinstance(item, Chunk):
+                for block in lines.add(item):
+                    for line in block.lines():
+                        yield line
+        for block in lines.finish():
+            for line in block.lines():
+                yield line
+    finally:
+        connection.forget(exchange)
+        exchange.items.clear()
+
+
+async def _plan(connection: AsyncConnection, key: JobKey, wanted: Wanted) -> Span:
+    asking = plan(key, wanted)
+    request = next(asking)
+    while True:
+        answer = await connection.call(request)
+        if not isinstance(answer, Chunk):
+            raise Refused(Code.INTERNAL, "the worker did not answer with a part of the log")
+        try:
+            request = asking.send(answer)
+        except StopIteration as planned:
+            span: Span = planned.value
+            return span

@@ -1,0 +1,75 @@
+"""The output of a job with times, read as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ....schemas.naming import JobKey
+from ....schemas.refusal import Code, Refused
+from ...protocol.exchange import Chunk
+from ...sockets.connection import Connection
+from .timed_lines import Block, LogLine, Span, TimedLines, Wanted, plan, timed_request
+
+
+class TimedOutput:
+    """Blocks of lines of one log or both. Reading raises what the worker refuses."""
+
+    def __init__(self, connection: Connection, pump: Callable[[], bool], key: JobKey, wanted: Wanted) -> None:
+        self._connection = connection
+        self._pump = pump
+        span = _plan(connection, key, wanted)
+        self._lines = TimedLines(span)
+        self._exchange = connection.ask(timed_request(key, wanted.streams, span))
+        connection.belongs_to(self._exchange, self)
+        self.ended = False
+
+    def take(self) -> list[Block] | None:
+        """Return what has arrived, without waiting; None if that is nothing. `ended`: nothing more comes."""
+        while not self.ended:
+            if self._lines.is_complete:
+                self.close()
+                return self._lines.finish()
+            item = self._connection.take(self._exchange)
+            if isinstance(item, Chunk):
+                if blocks := self._lines.add(item):
+                    return blocks
+            elif item is None:
+                if not self._exchange.ended:
+                    return None
+                if self._exchange.refusal is not None:
+                    raise self._exchange.refusal.anew()
+                self.ended = True
+                return self._lines.finish()
+        return None
+
+    def __iter__(self) -> Iterator[LogLine]:
+        """Iterate over the lines as they come."""
+        try:
+            while not self.ended:
+                blocks = self.take()
+                if blocks is None:
+                    self._pump()
+                for block in blocks or ():
+                    yield from block.lines()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the logs; the job continues."""
+        self.ended = True
+        self._connection.forget(self._exchange)
+        self._exchange.items.clear()
+
+
+def _plan(connection: Connection, key: JobKey, wanted: Wanted) -> Span:
+    asking = plan(key, wanted)
+    request = next(asking)
+    while True:
+        answer = connection.call(request)
+        if not isinstance(answer, Chunk):
+            raise Refused(Code.INTERNAL, "the worker did not answer with a part of the log")
+        try:
+            request = asking.send(answer)
+        except StopIteration as planned:
+            span: Span = planned.value
+            return span
