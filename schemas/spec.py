@@ -81,8 +81,7 @@ def check(spec: JobSpec) -> None:
 
     Whether program and folder exist is known only where the job runs, when it starts.
     """
-    _check_counts(spec)
-    _check_arguments(spec)
+    check_command(spec.argv, spec.environment)
     if b"\0" in spec.directory or len(spec.directory) > LONGEST_PATH:
         raise _refuse(f"the working folder has a NUL byte or is longer than {LONGEST_PATH} bytes")
     if spec.directory and not (spec.directory.startswith(b"/") or in_home(spec.directory)):
@@ -128,31 +127,36 @@ def in_home(directory: bytes) -> bool:
     return directory == b"~" or directory.startswith(b"~/")
 
 
-def _check_counts(spec: JobSpec) -> None:
-    counts = (("arguments", spec.argv, MOST_ARGUMENTS), ("environment variables", spec.environment, MOST_VARIABLES))
+def check_command(argv: tuple[bytes, ...], environment: tuple[tuple[bytes, bytes], ...]) -> None:
+    """Raise `Refused(INVALID_ARGUMENT)` unless Linux could take these arguments and variables."""
+    counts = (("arguments", argv, MOST_ARGUMENTS), ("environment variables", environment, MOST_VARIABLES))
     for what, things, most in counts:
         if len(things) > most:
             raise _refuse(f"{len(things)} {what} are too many, the limit is {most}")
-
-
-def _check_arguments(spec: JobSpec) -> None:
-    if not spec.argv or not spec.argv[0]:
+    if not argv or not argv[0]:
         raise _refuse("no program is given")
     total = 0
-    for position, argument in enumerate(spec.argv):
+    for position, argument in enumerate(argv):
         if b"\0" in argument:
             raise _refuse(f"argument {position} has a NUL byte, which cannot be passed to a Linux program")
         if len(argument) > LONGEST_ARGUMENT:
             raise _refuse(f"argument {position} has {len(argument)} bytes, Linux takes at most {LONGEST_ARGUMENT} in one")
         total += len(argument) + 1 + _POINTER
-    for name, value in spec.environment:
+    total += _check_variables(environment)
+    if total > LARGEST_ARGUMENTS:
+        raise _refuse(f"arguments and environment take {total} bytes, the limit is {LARGEST_ARGUMENTS}")
+
+
+def _check_variables(environment: tuple[tuple[bytes, bytes], ...]) -> int:
+    """Return how many bytes they take."""
+    total = 0
+    for name, value in environment:
         if not name or b"=" in name or b"\0" in name or b"\0" in value:
             raise _refuse(f"the environment variable {name.decode(errors='replace')!r} has an empty name, '=' or a NUL byte")
         if len(name) + len(value) + 1 > LONGEST_ARGUMENT:
             raise _refuse(f"the environment variable {name.decode(errors='replace')!r} is over {LONGEST_ARGUMENT} bytes")
         total += len(name) + len(value) + 2 + _POINTER
-    if total > LARGEST_ARGUMENTS:
-        raise _refuse(f"arguments and environment take {total} bytes, the limit is {LARGEST_ARGUMENTS}")
+    return total
 
 
 def _check_labels(labels: tuple[tuple[str, str], ...]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 
@@ -43,6 +45,8 @@ class JobTable(Defaults, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
     argv: list[str]
     name: str | None = None
+    # Read in expansion/axes.py.
+    for_each: Any = None
 
 
 class BatchTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -56,5 +60,7 @@ class BatchFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The whole file."""
 
     batch: BatchTable = BatchTable()
+    # Values of placeholders, for all jobs.
+    set: dict[str, Any] = {}
     defaults: Defaults = Defaults()
     job: list[JobTable] = []

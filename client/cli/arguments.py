@@ -32,7 +32,10 @@ def understanding(flag: str = "") -> Iterator[None]:
     except Refused as refused:
         if refused.code is not Code.INVALID_ARGUMENT:
             raise
-        raise BadInput(f"{flag}: {refused}" if flag else str(refused)) from None
+        bad = BadInput(f"{flag}: {refused}" if flag else str(refused))
+        for note in getattr(refused, "__notes__", ()):
+            bad.add_note(note)
+        raise bad from None
 
 
 def understood(flag: str, read: Callable[[str], _Value], typed: str | None) -> _Value | None:

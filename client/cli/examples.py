@@ -16,11 +16,17 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire submit": (
         "jobwire submit -n nightly -t 2h -- ./nightly.sh",
         "jobwire submit --follow -- make test",
+        "jobwire submit -n sim --array 1-100%4 -- ./simulate",
     ),
     "jobwire batch": (
         "jobwire batch nightly.toml",
         "find . -name '*.gz' -printf 'gzip -t %p\\n' | jobwire batch --lines --parallel 4 -",
         "jobwire batch --retry-failed nightly",
+    ),
+    "jobwire sweep": (
+        "jobwire sweep -C runs ./train --lr {lr} --seed {seed} ::: lr=0.1,0.01 seed=1..20",
+        "jobwire sweep --parallel 4 gzip -t ::: *.gz",
+        "jobwire sweep --dry-run ping -c 1 {} :::: hosts.txt",
     ),
     "jobwire rerun": ("jobwire rerun last --follow", "jobwire rerun --failed nightly"),
     "jobwire list": ("jobwire list -a", "jobwire list --failed --since 1d --limit 20"),

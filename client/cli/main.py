@@ -49,6 +49,7 @@ VERBS = {
     "run": Verb("run", "run", "Run a command, show its output and exit with its status."),
     "submit": Verb("submit", "submit", "Submit a command and print the id of its job."),
     "batch": Verb("batch", "batch", "Submit many jobs from a file, all or none, and wait for them."),
+    "sweep": Verb("sweep", "sweep", "Run a command once for each value, or each combination of values, as jobs of one batch."),
     "rerun": Verb("rerun", "rerun", "Run jobs again, with everything as it was."),
     "list": Verb("list", "list_jobs", "List queued and running jobs, oldest first."),
     "ps": Verb("list", "list_jobs", "Same as list.", hidden=True),
@@ -76,7 +77,7 @@ VERBS = {
 }
 GROUPS = {"keys", "context", "worker", "completion"}
 # Their arguments are a command: options of jobwire end where it begins.
-TAKES_A_COMMAND = {"run", "submit"}
+TAKES_A_COMMAND = {"run", "submit", "sweep"}
 
 
 class Verbs(typer.core.TyperGroup):

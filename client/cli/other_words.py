@@ -92,7 +92,6 @@ OF_A_JOB = {
     "-v": _FILES,
     "-w": _DIR,
     "--after": _LATER,
-    "--array": "job arrays are not available yet; use jobwire batch",
     "--chdir": _DIR,
     "--cpus": _PROCESSORS,
     "--cwd": _DIR,

@@ -225,7 +225,7 @@ def _understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
     from ...schemas.text import toml_text  # noqa: PLC0415 -- who has no contexts need not wait for it
 
     def wrong(key: tuple[str, ...], what: str) -> Refused:
-        from ..batch.toml_lines import place_of  # noqa: PLC0415 -- only where something is wrong
+        from ..batch.forms.toml_lines import place_of  # noqa: PLC0415 -- only where something is wrong
 
         place = place_of(text, key)
         return Refused(Code.FAILED_PRECONDITION, f"{path}, line {place.line}, key '{place.key}': {what}", "fix that line")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from typing import Any
 
 # None of our files has a key of more than three.
@@ -23,6 +24,8 @@ _TOKEN = re.compile(
     """,
     re.DOTALL | re.VERBOSE,
 )
+
+_MANY_DOTS = re.compile(rf"(?:\.[^.\n]*+){{{MOST_KEY_PARTS}}}")
 
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # Its message for a name that is set twice; the name itself is only in the line.
@@ -46,13 +49,14 @@ def twice(name: str, *, is_table: bool) -> str:
     return f"the {'table' if is_table else 'key'} '{name}' is set twice"
 
 
-def parse(text: str) -> dict[str, Any]:
-    """Return a document.
+def parse(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    """Return a document. `parse_float` reads its numbers with a fraction.
 
     Raises NotTomlError, and RecursionError if it is nested too deeply.
     """
     dots = 0
-    for token in _TOKEN.finditer(text):
+    # Few texts have so many dots in one line, and a key cannot be longer than that.
+    for token in _TOKEN.finditer(text) if _MANY_DOTS.search(text) else ():
         if token[0] == ".":
             dots += 1
             if dots >= MOST_KEY_PARTS:
@@ -61,7 +65,7 @@ def parse(text: str) -> dict[str, Any]:
         elif token[0] in _ENDS_A_KEY:
             dots = 0
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text, parse_float=parse_float)
     except tomllib.TOMLDecodeError as error:
         place = _AT.search(str(error))
         line = int(place[1]) if place and place[1] else text.count("\n") + 1

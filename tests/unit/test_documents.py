@@ -165,7 +165,9 @@ def test_every_verb_has_a_section_with_all_its_options() -> None:
             flags = {flag for option in options for flag in option.opts} - {"--help", "--install-completion", "--show-completion"}
             section = f"## {name} {part}".strip()
             table = cells("docs/commands.md", section)[1:] if flags - of_jobs or name == "batch" else []
-            taken = {"run": of_jobs, "submit": of_jobs, "batch": of_jobs - {"-n", "--name", "--stdin", "--id"}}.get(name, set())
+            taken = {"run": of_jobs, "submit": of_jobs, "sweep": of_jobs, "batch": of_jobs - {"-n", "--name", "--stdin", "--id"}}.get(
+                name, set()
+            )
             assert flags_of(table) | taken == flags, section
 
 

@@ -27,6 +27,9 @@ def demand_size(plan: Plan, most_bytes: int) -> None:
 
     Raises Refused(INVALID_ARGUMENT).
     """
+    if (count := len(plan.wanted)) > MOST_JOBS_PER_START:
+        message = f"{count} jobs are too many to submit at once, the limit is {MOST_JOBS_PER_START}"
+        raise Refused(Code.INVALID_ARGUMENT, message, f"divide it into {-(-count // MOST_JOBS_PER_START)} batches")
     specs = [job for job in plan.wanted.values() if isinstance(job, JobSpec)]
     variables = sum(len(name) + len(value) for spec in specs for name, value in spec.environment)
     size = variables + sum(sum(map(len, spec.argv)) + len(spec.stdin or b"") for spec in specs)

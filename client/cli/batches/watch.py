@@ -20,8 +20,8 @@ from .. import exit_status
 from ..job.path_advice import advise_after
 from ..job.submission import explained_refusal
 from ..terminal.progress import TAIL_LINES, Progress
-from ..terminal.screen import say, tell_id, write
-from ..terminal.sentences import command_line, failed, how_many_jobs
+from ..terminal.screen import say, tell_id
+from ..terminal.sentences import failed, how_many_jobs
 from ..terminal.streams import CannotWrite, ReaderGone
 from .plan import Plan, demand_size, title
 from .repeats import notes_on_run
@@ -30,13 +30,6 @@ from .repeats import notes_on_run
 def known_run(connected: Client, run: bytes) -> list[JobInfo]:
     """Return the jobs of a run of this member that were submitted before."""
     return list(connected.list(all=True, batch=run, owner=connected.connection.identity.public))
-
-
-def show_plan(plan: Plan) -> None:
-    """List the jobs of a run that is not submitted."""
-    for job_id, spec in plan.specs.items():
-        write(format_id(job_id), spec.name, command_line(spec.argv))
-    say(f"{how_many_jobs(len(plan.specs))}; nothing was submitted")
 
 
 def submit_run(

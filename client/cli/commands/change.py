@@ -9,7 +9,7 @@ import typer
 
 from ....schemas.naming import short_id
 from ....schemas.refusal import Code, Reason, Refused
-from ...batch.job_options import parse_priority
+from ...batch.option_values import parse_priority
 from ...library.client import Client
 from ...library.job import Job
 from ..arguments import JobNames, parse_count, understood

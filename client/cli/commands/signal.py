@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ....schemas.refusal import Code, Reason, Refused
-from ...batch.job_options import parse_signal
+from ...batch.option_values import parse_signal
 from ...library.client import Client
 from ...library.job import Job
 from ..arguments import JobName, JobNames, understood

@@ -9,7 +9,7 @@ import typer
 from ....schemas.naming import short_id
 from ....schemas.refusal import Refused
 from ....schemas.text.durations import parse_duration
-from ...batch.job_options import parse_signal
+from ...batch.option_values import parse_signal
 from ...library.client import Client
 from ...library.job import Job
 from ..arguments import JobNames, understood

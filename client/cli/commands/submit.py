@@ -22,6 +22,12 @@ def submit(
     command: Command = None,
     id_: JobId = None,
     *,
+    array: Annotated[
+        str | None,
+        typer.Option(
+            "--array", metavar="1-N[%W]", help="Submit a job for each index, at most W at once. JOBWIRE_ARRAY_INDEX is the index."
+        ),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the job and exit with its status.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Like --wait, and show the output instead of the id.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only the id.")] = False,
@@ -30,7 +36,8 @@ def submit(
     """Submit a command and print the id of its job.
 
     Returns once the job is recorded. It then runs whatever happens on this machine, even if the worker crashes. With --wait and --follow
-    too, Ctrl-C ends only this command; the job continues.
+    too, Ctrl-C ends only this command; the job continues. With --array it submits a batch of such jobs and prints the id of their run;
+    --id is then the id of the run, and --wait exits with 1 if any failed.
 
     A job with --script, --put or --get has a folder of its own, in which it runs. jobwire get JOB fetches what --get names.
     """
@@ -39,6 +46,12 @@ def submit(
     identifier = id_or_new(id_)
     context = context_name(ctx)
     spec = job_spec(command, wishes, context)
+    if array is not None:
+        if follow:
+            raise BadInput("--follow shows one job; use --wait, and jobwire logs RUN for the output of an array")
+        from ..batches.arrays import submit_array  # noqa: PLC0415 -- few jobs are arrays
+
+        submit_array(ctx, spec, array, id_, wait=wait, quiet=quiet, context=context)
     with client(ctx) as connected:
         job = submitted(connected, spec, identifier, watch=wait or follow)
         status = leave_or_attend(connected, job, wait=wait, follow=follow, quiet=quiet)

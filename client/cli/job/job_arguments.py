@@ -18,8 +18,9 @@ import typer
 from ....schemas.naming import new_id, parse_id
 from ....schemas.spec import JobSpec
 from ...batch.caller_variables import note_of
-from ...batch.job_options import FILE_OPTIONS, OPTIONS, Misunderstood, Option, Surroundings, Wishes, spec_from, variables_of
+from ...batch.job_options import FILE_OPTIONS, OPTIONS, Option, Surroundings, Wishes, spec_from, variables_of
 from ...batch.octets import as_typed, to_text
+from ...batch.option_values import Misunderstood
 from ...config import contexts
 from ..exit_status import BadInput
 from ..terminal.screen import say
@@ -87,9 +88,16 @@ def wishes_of_all_jobs(wishes: Wishes, context: str) -> Wishes:
     typed = _as_typed(wishes)
     # Names in the batch file are relative to its folder, and these to the current one.
     typed = replace(typed, script=typed.script and _from_here(typed.script), put=[_from_here(said) for said in typed.put])
-    # Any program will do.
-    _valid(["true"], typed, context)
+    # Any program will do. What has placeholders is known only for each job.
+    fixed = {option.key: said for option in OF_ALL_JOBS if not _has_placeholder(said := getattr(typed, option.key))}
+    _valid(["true"], Wishes(**fixed), context)
     return typed
+
+
+def _has_placeholder(said: Any) -> bool:
+    from ...batch.expansion.placeholders import compile_text  # noqa: PLC0415 -- only where there are many jobs
+
+    return any(isinstance(one, str) and compile_text(one) is not None for one in (said if isinstance(said, list) else [said]))
 
 
 def _from_here(said: str) -> str:

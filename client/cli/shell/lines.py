@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...batch.shell_words import NotWords, divide
+from ...batch.forms.shell_words import NotWords, divide
 from ..exit_status import BadInput
 
 _ENDS = {"exit", "quit"}

@@ -32,8 +32,9 @@ from typing import Any
 from ....keys.identity import format_public
 from ....schemas.job import Outcome, exit_status
 from ....schemas.naming import format_id
+from ....schemas.spec import JobSpec
 from ...batch.octets import to_text
-from ...library.values.results import Event, JobInfo
+from ...library.values.results import BatchInfo, Event, JobInfo
 from ...library.values.run_info import RunInfo
 
 Record = dict[str, Any]
@@ -45,30 +46,17 @@ def job_record(job: JobInfo) -> Record:
         "id": job.id,
         "name": job.name,
         "state": job.state.name.lower(),
-        "argv": [to_text(argument) for argument in job.argv],
-        "dir": to_text(job.spec.directory),
-        "env": {to_text(name): to_text(value) for name, value in job.spec.environment},
-        "labels": job.labels,
+        **_spec_record(job.spec),
+        "stdin_bytes": job.stdin_bytes,
         "owner": format_public(job.key.owner),
         "owner_name": job.owner_name,
-        "batch": {"id": format_id(job.batch.id), "name": job.batch.name, "parallel": job.batch.parallel} if job.batch else None,
+        "batch": _batch_record(job.batch) if job.batch else None,
         "attempt": job.attempt,
         "process": job.process,
         "pid": job.pid,
         "queued_at": time_text(job.queued_at_us),
         "started_at": time_text(job.started_at_us),
         "ended_at": time_text(job.ended_at_us),
-        "time_limit_ms": job.spec.time_limit_ms,
-        "grace_ms": job.spec.grace_ms,
-        "output_limit_bytes": job.spec.output_limit_bytes,
-        "linger": job.spec.linger,
-        "stderr_to_stdout": job.spec.stderr_to_stdout,
-        "stop_signal": int(job.spec.stop_signal),
-        "stdin_bytes": job.stdin_bytes,
-        "feed": job.spec.feed,
-        "files": [{"path": to_text(file.path), "sha256": file.digest.hex(), "bytes": file.size} for file in job.spec.files],
-        "get": [to_text(path).replace(":", r"\:") or "." for path in job.spec.outputs],
-        "terminal": job.spec.terminal._asdict() if job.spec.terminal is not None else None,
         "rerun_of": format_id(job.rerun_of.id) if job.rerun_of is not None else None,
         "paused": job.paused,
         "priority": job.priority,
@@ -76,6 +64,36 @@ def job_record(job: JobInfo) -> Record:
         "held_by": job.held_by or None,
         "waits_for": job.waits_for or None,
         "outcome": outcome_record(job.outcome),
+    }
+
+
+def planned_record(job_id: bytes, spec: JobSpec, batch: BatchInfo) -> Record:
+    """Return the record of a job that is not submitted: what there is of it already."""
+    about = {"id": format_id(job_id), "name": spec.name, "state": "planned", "owner": None, "batch": _batch_record(batch)}
+    return about | _spec_record(spec) | {"priority": spec.priority, "hold": spec.held}
+
+
+def _batch_record(batch: BatchInfo) -> Record:
+    return {"id": format_id(batch.id), "name": batch.name, "parallel": batch.parallel}
+
+
+def _spec_record(spec: JobSpec) -> Record:
+    return {
+        "argv": [to_text(argument) for argument in spec.argv],
+        "dir": to_text(spec.directory),
+        "env": {to_text(name): to_text(value) for name, value in spec.environment},
+        "labels": dict(spec.labels),
+        "time_limit_ms": spec.time_limit_ms,
+        "grace_ms": spec.grace_ms,
+        "output_limit_bytes": spec.output_limit_bytes,
+        "linger": spec.linger,
+        "stderr_to_stdout": spec.stderr_to_stdout,
+        "stop_signal": int(spec.stop_signal),
+        "stdin_bytes": None if spec.stdin is None else len(spec.stdin),
+        "feed": spec.feed,
+        "files": [{"path": to_text(file.path), "sha256": file.digest.hex(), "bytes": file.size} for file in spec.files],
+        "get": [to_text(path).replace(":", r"\:") or "." for path in spec.outputs],
+        "terminal": spec.terminal._asdict() if spec.terminal is not None else None,
     }
 
 

@@ -147,7 +147,7 @@ def test_a_mistake_is_reported_with_file_line_and_key(text: bytes, message: str)
     assert message in refusal(text)
 
 
-@pytest.mark.parametrize("key", ["for_each", "after", "retry", "memory", "gpus"])
+@pytest.mark.parametrize("key", ["after", "retry", "memory", "gpus"])
 def test_a_key_that_is_planned_is_refused_as_not_there_yet(key: str) -> None:
     assert refusal(b"[[job]]\nargv = ['a']\n%s = 1" % key.encode()) == (
         f"jobs.toml, line 3, key 'job.{key}': '{key}' is not available yet in this version; remove it"
@@ -297,9 +297,9 @@ def test_every_form_is_read_whatever_an_editor_made_of_it(mark: bytes, end: byte
 
 def test_a_file_over_the_limit_is_refused_before_it_is_parsed() -> None:
     assert "larger than 32 MiB" in refusal(bytes(32 * 1024 * 1024 + 1))
-    assert "more than 20000 jobs" in refusal(b"[[job]]\n" * 20_001)
-    assert "more than 20000 jobs" in refusal(b"true\n" * 20_001, lines=True)
-    assert "more than 20000 jobs" in refusal(b'{"argv":["a"]}\n' * 20_001)
+    assert "more than 100000 jobs" in refusal(b"[[job]]\n" * 100_001)
+    assert "more than 100000 jobs" in refusal(b"true\n" * 100_001, lines=True)
+    assert "more than 100000 jobs" in refusal(b'{"argv":["a"]}\n' * 100_001)
 
 
 def test_a_key_of_very_many_parts_is_refused_before_it_is_parsed() -> None:
@@ -503,7 +503,7 @@ def test_for_a_file_without_commands_the_message_says_how_to_write_them() -> Non
 
 def test_the_standard_input_of_all_jobs_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[object] = []
-    monkeypatch.setattr("jobwire.client.batch.job_options.read_whole", lambda file, _: read.append(file) or b"once")
+    monkeypatch.setattr("jobwire.client.batch.option_values.read_whole", lambda file, _: read.append(file) or b"once")
     text = b"[defaults]\nstdin = 'in'\n[[job]]\nargv = ['a']\n[[job]]\nargv = ['b']\n[[job]]\nargv = ['c']\nstdin = { text = 'own' }\n"
     batch = read_batch(text, "FILE", Surroundings(tmp_path))
     assert [job.stdin for job in batch.jobs] == [b"once", b"once", b"own"]

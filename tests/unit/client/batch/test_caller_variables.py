@@ -135,7 +135,7 @@ def test_all_of_the_callers_variables_count_less_than_those_that_are_set(monkeyp
 
 
 def test_options_for_all_jobs_count_more_than_the_file_and_add_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobwire.client.batch.batch_file.of_this_process", lambda: CALLER)
+    monkeypatch.setattr("jobwire.client.batch.table_specs.of_this_process", lambda: CALLER)
     text = b"""
     [defaults]
     env = ["A=default", "B=default", "LC_*"]
@@ -175,7 +175,7 @@ def test_options_for_all_jobs_count_more_than_the_file_and_add_to_it(monkeypatch
 
 
 def test_each_line_of_commands_gets_the_options_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobwire.client.batch.batch_file.of_this_process", lambda: CALLER)
+    monkeypatch.setattr("jobwire.client.batch.table_specs.of_this_process", lambda: CALLER)
     plan = read_batch(b"one\ntwo $X\n", "f", AROUND, lines=True, over=Wishes(env_all=True, dir="/d"))
     assert [job.directory for job in plan.jobs] == [b"/d", b"/d"]
     assert all(job["PATH"] == CALLER["PATH"] for job in environment(*plan.jobs))
@@ -183,7 +183,7 @@ def test_each_line_of_commands_gets_the_options_for_all(monkeypatch: pytest.Monk
 
 
 def test_env_all_of_a_job_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobwire.client.batch.batch_file.of_this_process", lambda: CALLER)
+    monkeypatch.setattr("jobwire.client.batch.table_specs.of_this_process", lambda: CALLER)
     text = b'[defaults]\nenv_all = true\n[[job]]\nargv = ["a"]\nenv_all = false\n[[job]]\nargv = ["b"]\n'
     assert [bool(job) for job in environment(*read_batch(text, "f", AROUND).jobs)] == [False, True]
     assert all(environment(*read_batch(text, "f", AROUND, over=Wishes(env_all=True)).jobs))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ...schemas.text.msgspec_errors import Path
+from ....schemas.text.msgspec_errors import Path
 
 # TOML can begin with `[` too, with a name in the brackets. A list of jobs holds tables, has commas, or is the whole text.
 _COMMENTS = r"\s*(?:(?:(?:\#|//)[^\n]*\n|/\*(?:(?!\*/)[\s\S])*\*/)\s*)*"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client.batch.json_values import NotJson, is_json, line_of, read_values
+from jobwire.client.batch.forms.json_values import NotJson, is_json, line_of, read_values
 
 
 def values(text: str) -> list[object]:

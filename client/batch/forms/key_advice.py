@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from ...schemas.text.msgspec_errors import Mistake, Path, Wrong
-from .batch_tables import BatchFile, BatchTable, Defaults, JobTable, StdinText, Stop
+from ....schemas.text.msgspec_errors import Mistake, Path, Wrong
+from ..batch_tables import BatchFile, BatchTable, Defaults, JobTable, StdinText, Stop
 from .other_keys import absent, meant
 
 # Planned, so they are not answered like a mistyped key.
-_PLANNED_OF_JOBS = frozenset(("for_each", "after", "retry", "memory", "cpus", "gpus", "user", "at", "array", "script"))
+_PLANNED_OF_JOBS = frozenset(("after", "retry", "memory", "cpus", "gpus", "user", "at", "array", "script"))
 _PLANNED_OF_BATCHES = frozenset(["on_failure"])
 
 # What to write instead, by key.

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client.batch.shell_words import NotWords, divide
+from jobwire.client.batch.forms.shell_words import NotWords, divide
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,285 @@
+"""Make the jobs of a batch: what a table says, with the defaults of the file and the options of the command line.
+
+A table with `for_each` makes many; see expansion/. Placeholders are replaced in the tables that have `for_each`, and in all if values are
+given, with `[set]` or `--set`; everywhere else, braces are ordinary text. Knows no form of a file.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, replace
+from functools import partial
+from operator import attrgetter
+from typing import NamedTuple
+
+import msgspec
+
+from ...schemas.naming import LONGEST_NAME
+from ...schemas.refusal import Refused
+from ...schemas.spec import JobSpec, check_command
+from ...schemas.text.msgspec_errors import Path
+from .batch_tables import JobTable
+from .expansion.axes import ITEM, RESERVED, Axes, read_axes, type_of
+from .expansion.placeholders import NAME, Text, Tree, Unknown, about_doubtful, about_unknown, compile_table, compile_text, look_alikes
+from .expansion.value_files import read_lines
+from .expansion.written_numbers import text_of
+from .forms.conversion import Found
+from .forms.counting import MOST_JOBS
+from .job_options import Surroundings, Wishes
+from .mistakes import Find, Mistakes, below
+from .octets import to_bytes
+from .option_values import read_name
+from .table_specs import Layers, spec_of
+
+
+class Making(NamedTuple):
+    """What jobs are made with, besides a file: see `read_batch`. `setting`: what sets a value on the command line."""
+
+    around: Surroundings
+    over: Wishes
+    values: Mapping[str, str]
+    warnings: list[str]
+    progress: Callable[[int], None] = lambda _: None
+    setting: str = "--set"
+
+
+_ROUND = 2_000
+_OTHER_KEYS = tuple(key for key in JobTable.__struct_fields__ if key not in {"argv", "name", "for_each"})
+_others = attrgetter(*_OTHER_KEYS)
+_UNSET = (None,) * len(_OTHER_KEYS)
+# What a value has that a name cannot have.
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.\[\]:+-]")
+_FOR_EACH = re.compile(r"\{(?:item(?:\.[\w-]+)*|index)\}")
+_MOST_OF_A_VALUE = 40
+
+
+def make_jobs(found: Found, mistakes: Mistakes, making: Making) -> list[JobSpec]:
+    """Return the jobs in their order; what is wrong with the file is added to the mistakes."""
+    return list(_Maker(found, mistakes, making).jobs())
+
+
+class _Maker:
+    def __init__(self, found: Found, mistakes: Mistakes, making: Making) -> None:
+        self._found = found
+        self._find = found.find
+        self._mistakes = mistakes
+        self._making = making
+        self._made = 0
+        self._values = self._values_of_all()
+        self._used: set[str] = set()
+        self._layers = Layers.of(making.over, found.file.defaults, making.around, mistakes)
+        self._is_template = bool(self._values) or any(job is not None and job.for_each is not None for job in found.jobs)
+        self._defaults = compile_table(found.file.defaults) if self._is_template else None
+        over = {field.name: getattr(making.over, field.name) for field in fields(Wishes)}
+        self._over = compile_table(over) if self._is_template else None
+
+    def jobs(self) -> Iterator[JobSpec]:
+        """Iterate over all jobs."""
+        # On its own, so that mistakes in the defaults are not blamed on the first job.
+        alone = self._layers.without(_places(self._defaults), _places(self._over))
+        base = alone.check(below(self._find, "defaults"))
+        pattern = _pattern(base) if base is not None else None
+        layers = self._layers.with_input(base)
+        for place, table in enumerate(self._found.jobs):
+            if table is None:
+                continue
+            find = below(self._find, "job", place)
+            if table.for_each is not None or self._values:
+                yield from self._expanded(table, layers, find)
+            else:
+                job = pattern.job(table) if pattern is not None and _others(table) == _UNSET else None
+                yield from self._one(job or spec_of(table, layers, find))
+            if not self._values and table.for_each is None:
+                self._warn_of_braces(table, find)
+        self._making.warnings[:0] = layers.notes()
+        self._demand_that_all_are_used()
+
+    def _one(self, job: JobSpec | None) -> Iterator[JobSpec]:
+        if job is not None:
+            self._made += 1
+            if self._made % _ROUND == 0:
+                self._making.progress(self._made)
+            yield job
+
+    def _expanded(self, table: JobTable, layers: Layers, find: Find) -> Iterator[JobSpec]:
+        """Iterate over the jobs that a table with placeholders makes; after the first that is not valid, no further one is looked at."""
+        axes = self._axes(table, below(find, "for_each")) if table.for_each is not None else Axes(())
+        if axes is None:
+            return
+        template = _Template(msgspec.structs.replace(table, for_each=None), self._defaults, self._over)
+        self._warn_of_look_alikes(table, axes, find)
+        pattern: _Pattern | None = None
+        for number, point in enumerate(axes.points()):
+            values = {**self._values, **point} | ({"index": str(number)} if axes.groups else {})
+            if number == 0 and not self._knows_all(template, values, find):
+                return
+            try:
+                one, own = template.render(values, layers, number if axes.groups else None)
+            except Unknown as unknown:
+                self._mistakes.add(find, unknown.path, f"{about_unknown(unknown.name, values, self._making.setting)[0]}{_where(point)}")
+                return
+            if number == 0 and template.is_command_only:
+                shared = spec_of(msgspec.structs.replace(template.table, argv=["true"], name=None), layers, find)
+                if shared is None:
+                    return
+                pattern = _pattern(shared)
+            job = (pattern.job(one) if pattern is not None else None) or spec_of(one, own, find, _where(point))
+            yield from self._one(job)
+            if job is None:
+                return
+
+    def _axes(self, table: JobTable, find: Find) -> Axes | None:
+        def complain(path: Path, what: str, next_step: str) -> None:
+            places = [str(step + 1) for step in path if isinstance(step, int)]
+            self._mistakes.add(find, path, f"value {places[-1]}: {what}" if places else what, next_step)
+
+        lines = partial(read_lines, folder=self._making.around.files)
+        axes = read_axes(table.for_each, lines, complain)
+        if axes is None:
+            return None
+        if both := sorted(self._values.keys() & axes.names):
+            complain((), f"the axis {both[0]!r} has the name of a value that is set for all jobs", "rename one of them")
+            return None
+        count = math.prod(axes.counts)
+        if self._made + count > MOST_JOBS:
+            product = f" ({' x '.join(map(str, axes.counts))})" if len(axes.counts) > 1 else ""
+            complain((), f"this makes {count} jobs{product}, and the limit for a batch is {MOST_JOBS}", "divide it")
+            return None
+        return axes
+
+    def _knows_all(self, template: _Template, values: Mapping[str, str], find: Find) -> bool:
+        unknown: dict[tuple[str, Path], None] = {}
+        before = len(self._mistakes)
+        for text in template.texts():
+            for name in text.doubtful:
+                self._mistakes.add(find, text.path, *about_doubtful(name))
+            for name in text.names:
+                self._used.add(name)
+                if name not in values and not (name == "name" and template.table.name and text.path != ("name",)):
+                    unknown[name, text.path] = None
+        for name, path in unknown:
+            self._mistakes.add(find, path, *about_unknown(name, values, self._making.setting))
+        return len(self._mistakes) == before
+
+    def _values_of_all(self) -> dict[str, str]:
+        """Return the values of placeholders that all jobs have."""
+        values: dict[str, str] = {}
+        for key, said in self._found.file.set.items():
+            text = text_of(said)
+            if text is None:
+                self._mistakes.add(self._find, ("set", key), f"{type_of(said)} is not a value", "write a string or a number")
+            elif key in RESERVED or key == ITEM or not NAME.fullmatch(key):
+                self._mistakes.add(
+                    self._find, ("set", key), f"{key!r} cannot be the name of a value", "use another one, of letters, digits and _"
+                )
+            else:
+                values[key] = text
+        return {**values, **self._making.values}
+
+    def _warn_of_braces(self, table: JobTable, find: Find) -> None:
+        if any("{i" in word for word in table.argv) and (said := _FOR_EACH.search("\n".join(table.argv))):
+            self._warn(find, f"{said[0]} is passed on unchanged, because this job has no for_each")
+
+    def _warn_of_look_alikes(self, table: JobTable, axes: Axes, find: Find) -> None:
+        known = {*self._values, *axes.names, "index", "name"}
+        for said, name in dict.fromkeys(found for found in look_alikes(table.argv) if found[1] in known):
+            instead = f"; for a shell's own, write ${{{{{name}}}" if said.startswith("$") else ""
+            self._warn(find, f"{said} is passed on unchanged; to replace it, write {{{name}}}{instead}")
+
+    def _warn(self, find: Find, what: str) -> None:
+        self._making.warnings.append(f"{self._mistakes.file}, line {find(('argv',)).line}: {what}")
+
+    def _demand_that_all_are_used(self) -> None:
+        if self._mistakes:
+            return
+        for name in self._making.values:
+            if name not in self._used and name not in self._found.file.set:
+                known = ", ".join(f"{{{one}}}" for one in sorted(self._used - {"index", "name"}))
+                what = f"--set {name}: no job has a placeholder {{{name}}}"
+                self._mistakes.add_to_all(what, f"there are {known}" if known else "")
+
+
+class _Template:
+    """A table with placeholders, in itself, in the defaults and in the options of the command line."""
+
+    def __init__(self, table: JobTable, defaults: Tree | None, over: Tree | None) -> None:
+        self.table = table
+        self._name = compile_text(table.name or "", ("name",))
+        self._table = compile_table(msgspec.structs.replace(table, name=None))
+        self._defaults = defaults
+        self._over = over
+
+    @property
+    def is_command_only(self) -> bool:
+        """Whether only argv and the name differ from job to job."""
+        return self._defaults is None and self._over is None and _places(self._table) <= {"argv"}
+
+    def texts(self) -> Iterator[Text]:
+        """Iterate over all texts with placeholders."""
+        for one in (self._name, self._table, self._defaults, self._over):
+            if one is not None:
+                yield from one.texts()
+
+    def render(self, values: dict[str, str], layers: Layers, number: int | None) -> tuple[JobTable, Layers]:
+        """Return a job, and what lies around it; its name becomes one of the values. `number` counts the jobs of `for_each`.
+
+        Raises Unknown.
+        """
+        name = self.table.name
+        if self._name is not None:
+            name = self._name.render({key: _NOT_IN_NAMES.sub("_", value) for key, value in values.items()})
+        elif name and number is not None:
+            name = f"{name}[{number}]"
+        if name and self._name is not None and len(name) > LONGEST_NAME:
+            # Still another one for each job.
+            name = f"{name[: LONGEST_NAME - len(str(number)) - 1]}+{number}"
+        if name:
+            values["name"] = name
+        table = self._table.render(values) if self._table is not None else self.table
+        if self._defaults is not None:
+            layers = layers.with_defaults(self._defaults.render(values))
+        if self._over is not None:
+            layers = layers.with_over(replace(layers.over, **self._over.render(values)))
+        return msgspec.structs.replace(table, name=name), layers
+
+
+def _places(tree: Tree | None) -> frozenset[str]:
+    """Return the keys of a table in which something is to be rendered."""
+    return frozenset(place for place, _ in tree.inner) if tree is not None else frozenset()
+
+
+def _where(point: Mapping[str, str]) -> str:
+    if not point:
+        return ""
+    return f" (with {', '.join(f'{name} = {_short(text)}' for name, text in point.items())})"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _MOST_OF_A_VALUE else f"{text[:_MOST_OF_A_VALUE]}...")
+
+
+class _Pattern:
+    """A job whose command and name are replaced to make others that share the rest."""
+
+    def __init__(self, job: JobSpec) -> None:
+        self._environment = job.environment
+        self._rest = {field.name: getattr(job, field.name) for field in fields(JobSpec) if field.name not in {"argv", "name"}}
+
+    def job(self, table: JobTable) -> JobSpec | None:
+        """Return a job with the command and the name of a table; None if they are not valid."""
+        try:
+            argv = tuple(map(to_bytes, table.argv))
+            check_command(argv, self._environment)
+            return JobSpec(argv=argv, name=read_name(table.name) if table.name else "", **self._rest)
+        except Refused:
+            return None
+
+
+def _pattern(job: JobSpec) -> _Pattern | None:
+    """Return a pattern made of the job that runs `true`; None if another command would change more than that."""
+    return _Pattern(job) if job.argv == _TRUE else None
+
+
+_TRUE = (b"true",)

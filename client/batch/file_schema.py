@@ -1,0 +1,92 @@
+"""The JSON Schema of batch files, made of their tables (batch_tables.py) and of the options of jobs (job_options.py).
+
+It has all that editors can show: keys, types and what they mean. What a time or a signal looks like is checked when the file is read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .batch_tables import BatchFile, BatchTable, Defaults, JobTable, StdinText, Stop
+from .job_options import FILE_OPTIONS, OPTIONS
+
+_SCALAR = {"type": ["string", "number", "boolean"]}
+_LINES = {"type": "object", "properties": {"lines": {"type": "string"}}, "required": ["lines"], "additionalProperties": False}
+_TABLE = {
+    "type": "object",
+    "minProperties": 1,
+    "propertyNames": {"pattern": "^(?:[^\\W\\d][\\w-]*|\\d+)$"},
+    "additionalProperties": _SCALAR,
+}
+_VALUES = {
+    "anyOf": [
+        {"type": "string", "pattern": "^\\s*[+-]?\\d+(\\.\\d+)?\\s*\\.\\.", "description": 'A range: "1..20", "0..100..5".'},
+        {"type": "array", "minItems": 1, "items": {"anyOf": [_SCALAR, _TABLE]}},
+        {**_LINES, "description": "The lines of a file."},
+    ]
+}
+_AXES = {"type": "object", "minProperties": 1, "propertyNames": {"pattern": "^(?!(?:index|name|lines|zip)$)[^\\W\\d][\\w-]*$"}}
+_FOR_EACH = {
+    "description": "Make a job for each of these values: {item}, or the name of an axis in braces, stands for it.",
+    "anyOf": [
+        *_VALUES["anyOf"],
+        {
+            "type": "object",
+            "minProperties": 1,
+            "properties": {"zip": {**_AXES, "additionalProperties": _VALUES, "description": "Axes side by side."}},
+            "propertyNames": {"pattern": "^(?!(?:index|name|lines)$)[^\\W\\d][\\w-]*$"},
+            "additionalProperties": _VALUES,
+            "description": "Named axes, each with each.",
+        },
+    ],
+}
+_SET = {
+    "type": "object",
+    "propertyNames": {"pattern": "^(?!(?:item|index|name|lines|zip)$)[^\\W\\d][\\w-]*$"},
+    "additionalProperties": _SCALAR,
+}
+# What is said of a key that is no option of the command line.
+_MEANINGS = {
+    "argv": "The program and its arguments; no shell is used.",
+    "stop": "How the job is stopped.",
+    "text": "The standard input itself.",
+    "parallel": "Run at most so many of the jobs at once. 0: no limit.",
+    "batch": "About the run as a whole.",
+    "defaults": "Values for every job that does not set these keys.",
+    "set": "Values of placeholders in all jobs: {K}. --set K=V counts more.",
+    "job": "The jobs, one table for each.",
+    "signal": next(option.help for option in OPTIONS if option.key == "stop_signal"),
+}
+
+
+def schema_of_files() -> dict[str, Any]:
+    """Return the schema: of a whole file, or of a list of jobs."""
+    (_,), definitions = msgspec.json.schema_components([BatchFile], ref_template="#/$defs/{name}")
+    meanings = {option.key: option.help for option in (*OPTIONS, *FILE_OPTIONS)} | _MEANINGS
+    for table in definitions.values():
+        for key, value in table["properties"].items():
+            value.pop("default", None)
+            if key in meanings:
+                value["description"] = meanings[key]
+    definitions[JobTable.__name__]["properties"]["for_each"] = _FOR_EACH
+    whole = definitions.pop(BatchFile.__name__)
+    whole["properties"]["set"] |= _SET
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "jobwire batch file",
+        "type": ["object", "array"],
+        "properties": whole["properties"],
+        "additionalProperties": False,
+        "items": {"$ref": f"#/$defs/{JobTable.__name__}"},
+        "minItems": 1,
+        "$defs": {kind.__name__: _named(definitions, kind) for kind in (BatchTable, Defaults, JobTable, Stop, StdinText)},
+    }
+
+
+def _named(definitions: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
+    table: dict[str, Any] = definitions[kind.__name__]
+    table["title"] = (kind.__doc__ or "").strip().split("\n", maxsplit=1)[0]
+    table.pop("description", None)
+    return table

@@ -1,0 +1,33 @@
+"""A batch file in TOML."""
+
+from __future__ import annotations
+
+import re
+
+from ....schemas.text import toml_text
+from ..expansion.written_numbers import WrittenFloat
+from ..mistakes import Mistakes
+from .conversion import Found, convert_file
+from .counting import check_count
+from .toml_lines import Place, Places
+
+_JOB_HEADER = re.compile(r"^[ \t]*\[\[", re.MULTILINE)
+
+
+def read_toml(text: str, mistakes: Mistakes) -> Found:
+    """Return what a file says.
+
+    Raises `Refused(INVALID_ARGUMENT)` if it is not TOML.
+    """
+    # Checked before parsing, which takes a hundred times the memory of the text.
+    check_count(sum(1 for _ in _JOB_HEADER.finditer(text)), mistakes.file)
+    try:
+        tables = toml_text.parse(text, WrittenFloat)
+    except RecursionError:
+        raise mistakes.refusal(Place(1), "this is nested too deeply") from None
+    except toml_text.NotTomlError as error:
+        hint = "" if _JOB_HEADER.search(text) else "for one command per line use: batch --lines FILE"
+        if error.reason == toml_text.twice("job", is_table=True):
+            hint = "write [[job]] for each"
+        raise mistakes.refusal(Place(error.line), f"this is not TOML: {error.reason}", hint) from None
+    return convert_file(tables, Places(text).find, mistakes)

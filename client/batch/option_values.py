@@ -1,0 +1,176 @@
+"""The values of options, as a person writes them: signals, names, labels, working folders, standard input. Knows no option."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar, overload
+
+from ...schemas.naming import name_problem
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import LARGEST_STDIN, check_priority
+from .octets import to_bytes
+from .reading import STDIN, read_whole
+
+
+class Misunderstood(Refused):
+    """Raised if an option of a job is not valid; `key` is `argv`, one of `OPTIONS`, or empty for all together."""
+
+    def __init__(self, key: str, refused: Refused) -> None:
+        super().__init__(refused.code, refused.message, refused.next_step)
+        self.key = key
+
+
+_Said = TypeVar("_Said")
+_Meant = TypeVar("_Meant")
+
+
+@overload
+def understand(key: str, read: Callable[[_Said], _Meant], said: _Said) -> _Meant: ...
+@overload
+def understand(key: str, read: Callable[[_Said], _Meant], said: _Said | None) -> _Meant | None: ...
+def understand(key: str, read: Callable[[_Said], _Meant], said: _Said | None) -> _Meant | None:
+    """Return what the value of an option means; None if it was not given.
+
+    Raises Misunderstood.
+    """
+    try:
+        return None if said is None else read(said)
+    except Refused as refused:
+        raise Misunderstood(key, refused) from None
+
+
+_REAL_TIME = re.compile(r"(?:SIG)?(?:RTMIN\+(\d{1,2})|RTMAX-(\d{1,2}))", re.ASCII)
+
+
+def parse_signal(said: str | int) -> int:
+    """Return the number of a signal: `TERM`, `SIGTERM`, `sigterm`, `15`, or a real-time signal as kill -l writes it, `RTMIN+3`.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    text = str(said).strip().upper()
+    if re.fullmatch(r"\d{1,3}", text, re.ASCII):
+        number = int(text)
+        if 1 <= number < signal.NSIG:
+            return number
+    elif text.removeprefix("SIG") in (names := signal_names()):
+        return names[text.removeprefix("SIG")]
+    elif found := _REAL_TIME.fullmatch(text):
+        number = int(names["RTMIN"]) + int(found[1]) if found[1] else int(names["RTMAX"]) - int(found[2])
+        if names["RTMIN"] <= number <= names["RTMAX"]:
+            return number
+    raise Refused(Code.INVALID_ARGUMENT, f"{str(said)!r} is not a signal", "write it like TERM, SIGTERM or 15; kill -l lists them")
+
+
+def parse_priority(said: str | int) -> int:
+    """Return a priority: a whole number.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    try:
+        priority = int(said)
+    except ValueError:
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a priority", "write a whole number such as 10 or -5") from None
+    check_priority(priority)
+    return priority
+
+
+def signal_names() -> dict[str, int]:
+    """Return the signals of this machine: their numbers by name, without SIG."""
+    return {name.removeprefix("SIG"): number.value for name, number in signal.Signals.__members__.items()}
+
+
+def read_name(said: str) -> str:
+    """Return the name of a job, which may be empty.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    if said and (problem := name_problem(said)):
+        raise Refused(Code.INVALID_ARGUMENT, problem)
+    return said
+
+
+def label_pairs(said: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
+    """Return labels as a table; the last value of a label counts.
+
+    Raises `Misunderstood`.
+    """
+    return dict(said) if isinstance(said, Mapping) else understand("labels", lambda items: dict(map(_label, items)), said)
+
+
+def read_labels(said: Iterable[str] | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return labels, all of which can be printed.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    pairs = label_pairs(said)
+    for pair in pairs.items():
+        if not "".join(pair).isprintable():
+            raise Refused(Code.INVALID_ARGUMENT, f"the label {'='.join(pair)!r} is not printable text")
+    return tuple(pairs.items())
+
+
+def _label(item: str) -> tuple[str, str]:
+    name, is_set, value = item.partition("=")
+    if not is_set:
+        raise Refused(Code.INVALID_ARGUMENT, f"the label {item!r} has no value", "write it like team=blue")
+    return name, value
+
+
+# At the beginning of a working folder: the home of the job, not of the caller.
+_HOME = re.compile(r"(?:~|\$HOME|\$\{HOME\})(?=/|\Z)")
+_DOLLAR = re.compile(r"(?<!\\)\$")
+
+
+def read_folder(default: str, said: str) -> bytes:
+    """Return a working folder; a relative one is below `default`, if there is one.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    home = _HOME.match(said)
+    rest = said[home.end() :] if home else said
+    if _DOLLAR.search(rest):
+        what = f"the working folder {said!r} has a $, and no shell expands it; only ~ or $HOME at its beginning means something"
+        raise Refused(Code.INVALID_ARGUMENT, what, r"write the path itself, and \$ for a $ in the name of a folder")
+    if said.startswith("~") and not home:
+        what = f"the working folder {said!r} begins with ~, and only ~ itself and ~/... are expanded"
+        raise Refused(Code.INVALID_ARGUMENT, what, f"write the path itself, and ./{said} for a folder of that name")
+    said = rest.replace(r"\$", "$")
+    if home:
+        return to_bytes(f"~{said}")
+    # Not pathlib, which would drop `..`: wrong behind a symbolic link.
+    folder = os.path.join(default, said) if said and default else said or default  # noqa: PTH118 -- as above
+    if folder and not folder.startswith("/"):
+        raise Refused(
+            Code.INVALID_ARGUMENT,
+            f"the working folder {said!r} is not an absolute path",
+            "the worker may be on another machine and does not know the current folder",
+        )
+    return to_bytes(folder)
+
+
+def read_input(beside: Path, said: str | bytes) -> bytes:
+    """Return a standard input: the bytes themselves, or the content of a file, whose name is relative to `beside`.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    if isinstance(said, bytes):
+        return said
+    if not said:
+        raise Refused(Code.INVALID_ARGUMENT, "the file with the standard input has no name")
+    file = STDIN if said == "-" else os.path.join(os.fsencode(beside), to_bytes(said))  # noqa: PTH118 -- bytes
+    try:
+        data = read_whole(file, LARGEST_STDIN)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise Refused(Code.INVALID_ARGUMENT, f"the standard input {said!r} cannot be read: {reason}") from None
+    if len(data) > LARGEST_STDIN:
+        raise Refused(
+            Code.INVALID_ARGUMENT,
+            f"the standard input {said!r} has more than {LARGEST_STDIN} bytes",
+            "put it in a file on the worker's machine and pass its name as an argument",
+        )
+    return data

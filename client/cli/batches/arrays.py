@@ -1,0 +1,45 @@
+"""The jobs of `submit --array`: one command, with another index for each."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from typing import NoReturn
+
+import typer
+
+from ....schemas.refusal import Refused
+from ....schemas.spec import JobSpec, check
+from ...batch.batch_file import Batch
+from ...batch.expansion.array_indexes import Array, parse_array
+from ...batch.forms.counting import MOST_JOBS
+from ...batch.octets import to_text
+from ...batch.option_values import Misunderstood
+from ..arguments import understanding
+from .new_run import Ways, start_run
+
+VARIABLE = b"JOBWIRE_ARRAY_INDEX"
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.+-]")
+
+
+def submit_array(ctx: typer.Context, spec: JobSpec, array: str, run: str | None, *, wait: bool, quiet: bool, context: str) -> NoReturn:
+    """Submit the jobs of an array as one run, and end the command."""
+    with understanding("--array"):
+        batch = batch_of_array(spec, parse_array(array, MOST_JOBS))
+    start_run(ctx, batch, Ways(run, None, no_wait=not wait, dry_run=False, json=False, quiet=quiet), context)
+
+
+def batch_of_array(spec: JobSpec, array: Array) -> Batch:
+    """Return the batch: each job has its index in its environment and in its name, which is that of the program if it has none.
+
+    Raises `Misunderstood` for a name that is too long with its index.
+    """
+    name = spec.name or _NOT_IN_NAMES.sub("_", to_text(os.path.basename(spec.argv[0])))  # noqa: PTH119 -- bytes
+    others = tuple(variable for variable in spec.environment if variable[0] != VARIABLE)
+    jobs = tuple(replace(spec, name=f"{name}[{index}]", environment=(*others, (VARIABLE, b"%d" % index))) for index in array.indexes)
+    try:
+        check(max(jobs, key=lambda job: len(job.name)))
+    except Refused as refused:
+        raise Misunderstood("name", refused) from None
+    return Batch(spec.name, array.parallel, jobs)

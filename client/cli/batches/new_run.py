@@ -1,0 +1,85 @@
+"""What `batch`, `sweep` and `submit --array` do with the jobs that were described: show them, or submit them as one run."""
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple, NoReturn
+
+import typer
+
+from ....schemas.frames import LARGEST_MESSAGE
+from ....schemas.naming import format_id
+from ....schemas.refusal import Refused
+from ...batch.batch_file import Batch
+from ...batch.forms.counting import MOST_JOBS
+from ...library.values.results import BatchInfo
+from .. import exit_status
+from ..arguments import parse_count, understood
+from ..chosen_context import client
+from ..job.job_arguments import id_or_new
+from ..terminal.json_lines import planned_record
+from ..terminal.screen import say, write, write_json
+from ..terminal.sentences import command_line, how_many_jobs
+from .plan import Plan, demand_size
+from .watch import known_run, submit_run
+
+RunId = Annotated[str | None, typer.Option("--id", metavar="RUN", help="Id of this run. Repeating a run starts no job twice.")]
+Parallel = Annotated[str | None, typer.Option("--parallel", metavar="N", help="Run at most N of its jobs at once. 0: no limit.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the run id and exit once the batch is recorded.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="List the jobs, in order, without submitting them.")]
+DryRunJson = Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON, one object per line.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what failed; with --no-wait, only the run id.")]
+
+
+class Ways(NamedTuple):
+    """The options that are about the run, and not about its jobs."""
+
+    id: str | None
+    parallel: str | None
+    no_wait: bool
+    dry_run: bool
+    json: bool
+    quiet: bool
+
+    def demand_sense(self) -> None:
+        """Raise BadInput for options that mean nothing together."""
+        if self.json and not self.dry_run:
+            raise exit_status.BadInput("--json is for --dry-run; jobwire list --json RUN prints the jobs of a run")
+
+    @property
+    def run(self) -> bytes:
+        """The id of the run: the one that was given, or a new one."""
+        return id_or_new(self.id)
+
+    @property
+    def width(self) -> int | None:
+        """How many jobs may run at once; None if it was not said. Raises BadInput."""
+        width = understood("--parallel", parse_count, self.parallel)
+        return None if width is None else min(width, MOST_JOBS)
+
+
+def start_run(ctx: typer.Context, batch: Batch, ways: Ways, context: str) -> NoReturn:
+    """Submit a batch as a run, or show what would be submitted, and end the command."""
+    run, width = ways.run, ways.width
+    specs = dict(zip(batch.ids(run), batch.jobs, strict=True))
+    plan = Plan(BatchInfo(run, batch.name, batch.parallel if width is None else width), specs, specs)
+    if ways.dry_run:
+        show_plan(plan, as_json=ways.json)
+        raise exit_status.Ending(exit_status.DONE)
+    with client(ctx) as connected:
+        # Only a run whose id was given can be known already.
+        known = known_run(connected, run) if ways.id is not None else []
+        raise exit_status.Ending(submit_run(connected, plan, known, wait=not ways.no_wait, quiet=ways.quiet, context=context))
+
+
+def show_plan(plan: Plan, *, as_json: bool = False) -> None:
+    """List the jobs of a run that is not submitted, in the order in which they would be queued."""
+    for job_id, spec in plan.specs.items():
+        if as_json:
+            write_json(planned_record(job_id, spec, plan.about))
+        else:
+            write(format_id(job_id), spec.name, command_line(spec.argv))
+    say(f"{how_many_jobs(len(plan.specs))}; nothing was submitted")
+    try:
+        demand_size(plan, LARGEST_MESSAGE)
+    except Refused as refused:
+        say(str(refused))
