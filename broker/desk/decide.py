@@ -382,9 +382,8 @@ def _choose_and_record(turn: Turn) -> None:
         change = change_of(job, events, turn.proof)
         proof = turn.altered.get(job)
         changes.append(change if proof is None else change._replace(altered=Altered(job.priority, job.held_by, proof)))
-    # The proof of a stop does not belong to jobs that start because it freed a slot.
-    changes.extend(change_of(job, [], None) for job in launching)
-    turn.submit(Recording(ChangeJobs(changes, turn.widths), turn.events, launching, turn.replies, turn.ending))
+    write = ChangeJobs(changes, turn.widths, launched=[job.row for job in launching])
+    turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending))
 
 
 def _launch(turn: Turn, jobs: Sequence[Job]) -> None:

@@ -125,6 +125,8 @@ class ChangeJobs:
     first_seq: int = 0
     # One less than `first_seq` without events.
     last_seq: int = 0
+    # The rows of jobs of which only this is recorded: that they may have been started.
+    launched: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from jobwire.broker.desk.queue import Queue
 from jobwire.broker.desk.state import State
 from jobwire.broker.desk.turn import Decision
 from jobwire.broker.engine import Delayed, Ended, Fact, Paused, Started
-from jobwire.broker.store.writes import Added, Conflict
+from jobwire.broker.store.writes import Added, ChangeJobs, Conflict
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.refusal import Code, Refused
 
@@ -120,8 +120,10 @@ def test_a_stop_while_its_launch_is_being_written_cancels_the_job_and_gives_its_
     assert desk.take(Stop([(key(2), SOMEBODYS)], b"proof", never)) == []
     assert (desk.phase(2), desk.phase(3)) == (Phase.ENDED_QUEUED, Phase.LAUNCHING)
     (cancelling,) = desk.written
-    changes = desk.state.under_way[cancelling].write.changes  # type: ignore[union-attr] # reason: no start
-    assert [change.stop_proof for change in changes] == [b"proof", None]
+    write = desk.state.under_way[cancelling].write
+    assert isinstance(write, ChangeJobs)
+    assert [change.stop_proof for change in write.changes] == [b"proof"]
+    assert write.launched == [3]
     assert "launch" not in words(desk.record(launching))
     effects = desk.record(cancelling)
     assert ("launch", [attempt(3)]) in effects
