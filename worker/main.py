@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -19,6 +20,8 @@ from .settings import WorkerSettings
 
 _OUR_FAILURE = {Code.UNAVAILABLE, Code.INTERNAL}
 _REFUSED_STATUS = 1
+# Python's usual 700 are fewer than what belongs to the jobs of one moment, so each collection would look at objects that are in use.
+_OBJECTS_A_COLLECTION = 10_000
 
 
 def announce(line: str) -> None:
@@ -38,6 +41,7 @@ def main(told: dict[str, Any]) -> int:
     # The process that started the worker may have ignored or blocked signals that it needs, such as SIGCHLD.
     reload.forget_dispositions()
     os.umask(0o077)
+    gc.set_threshold(_OBJECTS_A_COLLECTION)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     fields = told["settings"]
     settings = WorkerSettings(**{**fields, **{name: Path(fields[name]) for name in ("state", "roster", "directory")}})
