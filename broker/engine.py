@@ -28,6 +28,8 @@ class Launch(NamedTuple):
     queued_at_us: int = 0
     # The job whose spec it is, if it was run again: recorded with the logs.
     rerun_of: JobKey | None = None
+    # The time limit that it got instead of that of its spec, 0: none; None: that of its spec counts.
+    changed_limit_ms: int | None = None
 
 
 class Run(NamedTuple):
@@ -211,6 +213,10 @@ class Engine(Protocol):
 
     def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None]) -> None:
         """Send one signal to all processes of a job; `done` gets why not all received it, if so."""
+        ...
+
+    def limit(self, key: AttemptKey, limit_ms: int) -> None:
+        """Give a job that was started another time limit, which counts from its start; 0: none. Said again for each run of the desk."""
         ...
 
     def pause(self, key: AttemptKey, *, paused: bool) -> None:

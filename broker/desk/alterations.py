@@ -1,4 +1,4 @@
-"""What a change of a waiting job is: why it is refused, and what it changes. Pure."""
+"""What a change of a job is: why it is refused, and what it changes. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from ...schemas.refusal import Code, Reason, Refused
 from .events import event_of
 from .inputs import Alter
 from .job import Job
-from .life import ENDED, WAITING, Happening
+from .life import ENDED, WAITING, Happening, Phase
 from .queue import Queue
+
+_ENDING = frozenset({Phase.ABORTING, Phase.STOPPING})
 
 
 def why_not(key: JobKey, job: Job | None, alter: Alter) -> Refused | None:
@@ -20,6 +22,8 @@ def why_not(key: JobKey, job: Job | None, alter: Alter) -> Refused | None:
     """
     if job is None or job.attempt.phase in ENDED:
         return Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} has ended", reason=Reason.ENDED)
+    if alter.time_limit_ms not in (None, job.changed_limit_ms) and job.attempt.phase in _ENDING:
+        return Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} is being stopped", reason=Reason.ENDING)
     if job.attempt.phase in WAITING or not (alter.held or alter.priority not in (None, job.priority)):
         return None
     what = "cannot be held" if alter.held else "its priority has no effect any more"
@@ -28,7 +32,17 @@ def why_not(key: JobKey, job: Job | None, alter: Alter) -> Refused | None:
 
 
 def apply(job: Job, alter: Alter, queue: Queue, now_us: int) -> list[event_pb2.Event]:
-    """Change a job that waits, and its place in the queue; return the events about it, none if it is so already."""
+    """Change a job, and its place in the queue; return the events about it, none if it is so already or cannot be changed."""
+    phase = job.attempt.phase
+    events = _wait(job, alter, queue, now_us) if phase in WAITING else []
+    if alter.time_limit_ms not in (None, job.changed_limit_ms) and phase not in ENDED | _ENDING:
+        job.changed_limit_ms = alter.time_limit_ms
+        limit = f"time limit {alter.time_limit_ms / 1000:g} s" if alter.time_limit_ms else "no time limit"
+        events.append(event_of(EventKind.CHANGED, job, now_us, f"{limit}, set by {alter.by}"))
+    return events
+
+
+def _wait(job: Job, alter: Alter, queue: Queue, now_us: int) -> list[event_pb2.Event]:
     events = []
     if alter.priority is not None and alter.priority != job.priority:
         job.priority = alter.priority

@@ -18,7 +18,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..engine import Delayed, Ended, Fact, Launch, Paused, Started
 from ..store.writes import Added, AddJobs, Altered, Change, ChangeJobs, Conflict, EventRow, NewRow, Width
 from .alterations import apply, why_not
-from .effects import End, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
+from .effects import End, Launches, LimitTime, Publish, Reply, Settle, SignalAll, Tell, Word
 from .events import change_of, event_of, id_taken
 from .facts import cancelled, take_in
 from .inputs import (
@@ -42,6 +42,9 @@ from .job import FIRST_ATTEMPT, Attempt, Job
 from .life import ENDED, NEXT, RECOVERED, SIGNALED, WAITING, WITH_ENGINE, Happening, Phase, TakeUp
 from .state import Accepting, Recording, State
 from .turn import Decision, Turn
+
+# What the engine was given, and has not been told to end.
+_LIMITED = frozenset({Phase.LAUNCHED, Phase.STARTED, Phase.RUNNING})
 
 
 def decide(state: State, one: Input, moment: Moment | None) -> Decision:
@@ -192,14 +195,17 @@ def _change(turn: Turn, one: Alter | SetWidth) -> None:
 
 def _alter(turn: Turn, alter: Alter) -> None:
     jobs = {key: turn.state.live.get(key) for key in alter.keys}
-    if not alter.only_waiting and (refused := next(filter(None, (why_not(key, job, alter) for key, job in jobs.items())), None)):
+    if not alter.skips and (refused := next(filter(None, (why_not(key, job, alter) for key, job in jobs.items())), None)):
         turn.effects.append(Reply(partial(alter.done, refused)))
         return
     turn.replies.append(Reply(partial(alter.done, None)))
     for job in jobs.values():
-        if job is not None and job.attempt.phase in WAITING and (events := apply(job, alter, turn.state.queue, turn.moment.now_us)):
+        limit_ms = job.changed_limit_ms if job is not None else None
+        if job is not None and (events := apply(job, alter, turn.state.queue, turn.moment.now_us)):
             turn.events[job] = events
             turn.altered[job] = alter.proof
+            if job.changed_limit_ms != limit_ms:
+                turn.limiting.append(job)
 
 
 def _set_width(turn: Turn, order: SetWidth) -> None:
@@ -229,6 +235,8 @@ def _take_up(turn: Turn, facts: Sequence[Fact]) -> None:
             state.queue.add_running(key, job.batch)
     _hear(turn, facts)
     for job, way in ways.items():
+        if way is TakeUp.COUNT_AS_RUNNING and job.changed_limit_ms is not None and job.attempt.phase in _LIMITED:
+            turn.effects.append(LimitTime(job.attempt.key, job.changed_limit_ms))
         if way is TakeUp.REPEAT_STOP and job.stop is not None and job.attempt.phase not in ENDED:
             turn.effects.append(End(job.attempt.key, job.stop.signal, job.stop.grace_ms))
     _hear(turn, [cancelled(job, moment.now_us) for job, way in ways.items() if way is TakeUp.CANCEL])
@@ -332,6 +340,7 @@ def _recording_written(turn: Turn, pending: Recording, first_seq: int) -> None:
     for job, order in pending.ending:
         if job.attempt.phase in WITH_ENGINE:
             turn.effects.append(End(job.attempt.key, order.signal, order.grace_ms))
+    turn.effects += [LimitTime(job.attempt.key, job.changed_limit_ms or 0) for job in pending.limiting if job.attempt.phase in _LIMITED]
     settled: list[AttemptKey] = []
     for job, events in pending.events.items():
         job.attempt.unrecorded = ""
@@ -381,11 +390,15 @@ def _choose_and_record(turn: Turn) -> None:
         job.aged_from_us = turn.moment.aged_us
         change = change_of(job, events, turn.proof)
         proof = turn.altered.get(job)
-        changes.append(change if proof is None else change._replace(altered=Altered(job.priority, job.held_by, proof)))
+        changes.append(
+            change if proof is None else change._replace(altered=Altered(job.priority, job.held_by, job.changed_limit_ms, proof))
+        )
     write = ChangeJobs(changes, turn.widths, launched=[job.row for job in launching])
-    turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending))
+    turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting))
 
 
 def _launch(turn: Turn, jobs: Sequence[Job]) -> None:
     if jobs:
-        turn.effects.append(Launches([Launch(job.attempt.key, job.spec, job.queued_at_us, job.rerun_of) for job in jobs]))
+        turn.effects.append(
+            Launches([Launch(job.attempt.key, job.spec, job.queued_at_us, job.rerun_of, job.changed_limit_ms) for job in jobs])
+        )

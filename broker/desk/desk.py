@@ -27,7 +27,7 @@ from ..store.writes import AddJobs, ChangeJobs
 from ..streams.watchers import Watchers
 from .admission import check_held, check_waiting
 from .decide import decide
-from .effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
+from .effects import Effect, End, Hold, Launches, LimitTime, Publish, Reply, Settle, SignalAll, Tell, Word
 from .inputs import Accepted, Asked, Facts, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
 from .job import BatchRun, Job, RunKey
 from .life import STORED, WAITING
@@ -207,6 +207,8 @@ class Desk:
                 self._engine.start(effect.launches)
             case End():
                 self._engine.end(effect.key, effect.signal, effect.grace_ms)
+            case LimitTime():
+                self._engine.limit(effect.key, effect.limit_ms)
             case SignalAll():
                 self._engine.signal(effect.key, effect.number, effect.done)
             case Hold():

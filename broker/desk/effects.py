@@ -27,6 +27,13 @@ class End(NamedTuple):
     grace_ms: int
 
 
+class LimitTime(NamedTuple):
+    """Give a job that was started another time limit, which counts from its start; 0: none."""
+
+    key: AttemptKey
+    limit_ms: int
+
+
 class SignalAll(NamedTuple):
     """Send a signal to all processes of a job; `done` gets why not all received it, if so."""
 
@@ -75,4 +82,4 @@ class Tell(NamedTuple):
     word: Word
 
 
-Effect = Launches | End | SignalAll | Hold | Settle | Publish | Reply | Tell
+Effect = Launches | End | LimitTime | SignalAll | Hold | Settle | Publish | Reply | Tell

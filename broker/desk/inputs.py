@@ -84,18 +84,20 @@ class Suspend(NamedTuple):
 
 
 class Alter(NamedTuple):
-    """Hold or release jobs that wait, or set their priority; None: unchanged. `done` gets why not, if so, or is called when it is durable.
+    """Hold or release jobs that wait, set their priority, or the time limit of jobs that wait or run (0: none); None: unchanged.
 
-    `by`: who asks for it. `only_waiting`: jobs that do not wait are skipped; else all are changed or none.
+    `done` gets why not, if so, or is called when it is durable. `by`: who asks for it. `skips`: what cannot be changed so is skipped; else
+    all are changed or none.
     """
 
     keys: Sequence[JobKey]
     held: bool | None
     priority: int | None
+    time_limit_ms: int | None
     by: str
     proof: bytes
     done: Callable[[Refused | None], None]
-    only_waiting: bool = False
+    skips: bool = False
 
 
 class SetWidth(NamedTuple):

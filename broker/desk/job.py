@@ -97,6 +97,8 @@ class Job:
     stop: StopOrder | None = None
     # Among those of its owner; a change may have set another one than that of its spec.
     priority: int = 0
+    # The time limit that it got instead of that of its spec, 0: none; None: that of its spec counts.
+    changed_limit_ms: int | None = None
     # While it waits: who holds it, by name; empty if it was submitted so. None: nobody does.
     held_by: str | None = None
     # The job whose spec it was started with; that one may be forgotten.

@@ -40,6 +40,7 @@ class Recording:
     launching: Sequence[Job]
     replies: Sequence[Reply]
     ending: Sequence[tuple[Job, StopOrder]]
+    limiting: Sequence[Job] = ()
 
 
 @dataclass(slots=True, eq=False)

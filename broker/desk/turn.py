@@ -33,6 +33,7 @@ class Turn(Decision):
     ending: list[tuple[Job, StopOrder]] = field(default_factory=list)
     # The proofs of changes of jobs, and the new widths of runs.
     altered: dict[Job, bytes] = field(default_factory=dict)
+    limiting: list[Job] = field(default_factory=list)
     widths: list[Width] = field(default_factory=list)
 
     @property

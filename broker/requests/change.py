@@ -1,4 +1,4 @@
-"""change: holds and releases jobs that wait, and sets their priority or the width of a run; answered when that is durable."""
+"""change: holds and releases jobs that wait, sets their priority, time limits, and the width of runs; answered when that is durable."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ...schemas.frames import MOST_JOBS_PER_START
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import check_priority
+from ...schemas.spec import LONGEST_DURATION_MS, check_priority
 from ..desk.desk import Desk
 from ..desk.inputs import Alter, SetWidth
 from ..desk.job import Job, RunKey
@@ -35,14 +35,15 @@ def change(call: Call, desk: Desk, lookup: Lookup) -> None:
         return
 
     def alter() -> None:
-        if not (request.HasField("held") or request.HasField("priority")):
+        if not any(map(request.HasField, ("held", "priority", "time_limit_ms"))):
             call.done(None, len(jobs))
             return
-        waiting = [job for job in jobs if not job.attempt.started_at_us]
-        Parts(call, waiting, record, lambda: call.done(None, len(waiting))).begin()
+        # A time limit is also that of jobs that run.
+        meant = jobs if request.HasField("time_limit_ms") else [job for job in jobs if not job.attempt.started_at_us]
+        Parts(call, meant, record, lambda: call.done(None, len(meant))).begin()
 
     def record(part: Sequence[Job], recorded: Callable[[], None]) -> None:
-        desk.take(_alter(call, part, lambda _: recorded(), only_waiting=True))
+        desk.take(_alter(call, part, lambda _: recorded(), skips=True))
 
     def begin() -> None:
         if request.HasField("parallel") and runs:
@@ -53,27 +54,30 @@ def change(call: Call, desk: Desk, lookup: Lookup) -> None:
     call.in_slices(find_selected(read_selection(request.selection, call.member, lookup), desk.runs, jobs, runs), begin)
 
 
-def _alter(call: Call, jobs: Sequence[Job], done: Callable[[Refused | None], None], *, only_waiting: bool = False) -> Alter:
+def _alter(call: Call, jobs: Sequence[Job], done: Callable[[Refused | None], None], *, skips: bool = False) -> Alter:
     request = call.request.change
     return Alter(
         [job.key for job in jobs],
         request.held if request.HasField("held") else None,
         request.priority if request.HasField("priority") else None,
+        request.time_limit_ms if request.HasField("time_limit_ms") else None,
         call.member.name,
         call.proof,
         done,
-        only_waiting,
+        skips,
     )
 
 
 def _check(call: Call, request: request_pb2.Change, *, selects: bool) -> None:
-    if not any(map(request.HasField, ("held", "priority", "parallel"))):
+    if not any(map(request.HasField, ("held", "priority", "time_limit_ms", "parallel"))):
         raise Refused(Code.INVALID_ARGUMENT, "the change sets nothing")
     if request.HasField("priority"):
         check_priority(request.priority)
         if request.priority > (highest := call.member.limits.highest_priority):
             message = f"the priority is {request.priority}, and the roster allows this member at most {highest}"
             raise Refused(Code.PERMISSION_DENIED, message, "set a lower one")
+    if request.time_limit_ms > LONGEST_DURATION_MS:
+        raise Refused(Code.INVALID_ARGUMENT, "the time limit is longer than 1000 days")
     if request.HasField("parallel"):
         if not selects:
             raise Refused(Code.INVALID_ARGUMENT, "how many jobs run at once is set for the run of a batch, not for single jobs")

@@ -29,7 +29,7 @@ from .store import Row, Store
 _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"
     " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of,"
-    " priority, held_by"
+    " priority, held_by, time_limit"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
@@ -226,6 +226,7 @@ def read_row(row: Row) -> Job:
         rerun_of,
         priority,
         held_by,
+        changed_limit_ms,
     ) = row
     return Job(
         row=number,
@@ -245,6 +246,7 @@ def read_row(row: Row) -> Job:
         aged_from_us=aged_from,
         priority=priority,
         held_by=held_by,
+        changed_limit_ms=changed_limit_ms,
         stop=StopOrder(**json.loads(stop)) if stop is not None else None,
         rerun_of=JobKey(rerun_of[:-ID_BYTES], rerun_of[-ID_BYTES:]) if rerun_of is not None else None,
         spec_bytes=len(spec),

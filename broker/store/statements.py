@@ -188,13 +188,14 @@ class Rows:
         for change in changes:
             if change.altered is None:
                 continue
-            priority, held_by, proof = change.altered
+            priority, held_by, changed_limit_ms, proof = change.altered
             if proof not in proofs:
                 proofs[proof] = self._add_proof(proof)
             ((before,),) = self._execute("SELECT change_proof FROM jobs WHERE row = ?", (change.row,))
             replaced |= {before} - {None}
             self._execute(
-                "UPDATE jobs SET priority = ?, held_by = ?, change_proof = ? WHERE row = ?", (priority, held_by, proofs[proof], change.row)
+                "UPDATE jobs SET priority = ?, held_by = ?, time_limit = ?, change_proof = ? WHERE row = ?",
+                (priority, held_by, changed_limit_ms, proofs[proof], change.row),
             )
         self._drop_unused(replaced)
 

@@ -163,6 +163,8 @@ _STEPS = (
     CREATE INDEX jobs_by_change_proof ON jobs (change_proof) WHERE change_proof IS NOT NULL;
     CREATE INDEX batches_by_change_proof ON batches (change_proof) WHERE change_proof IS NOT NULL;
     """,
+    # In milliseconds, 0: none; NULL: that of the spec counts.
+    "ALTER TABLE jobs ADD COLUMN time_limit INTEGER;",
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

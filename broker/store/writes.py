@@ -46,6 +46,7 @@ class Altered(NamedTuple):
 
     priority: int
     held_by: str | None
+    changed_limit_ms: int | None
     proof: bytes
 
 

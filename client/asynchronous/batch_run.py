@@ -129,13 +129,20 @@ class AsyncBatchRun:
         return await self.change(held=False, every_run=every_run)
 
     async def change(
-        self, *, held: bool | None = None, priority: int | None = None, parallel: int | None = None, every_run: bool = False
+        self,
+        *,
+        held: bool | None = None,
+        priority: int | None = None,
+        time_limit: Duration | None = None,
+        parallel: int | None = None,
+        every_run: bool = False,
     ) -> int:
         """Change the jobs of the run that wait, or how many of its jobs may run at once (0: as many as there are slots).
 
+        A time limit (0: none) is also set for those that run.
         Returns how many jobs that is about. `every_run`: those of all runs of this batch.
         """
-        return await self._done(change_request(self.info, held, priority, parallel, every_run=every_run))
+        return await self._done(change_request(self.info, held, priority, time_limit, parallel, every_run=every_run))
 
     async def forget(self, *, older_than: Duration | None = None, dry_run: bool = False) -> Forgotten:
         """Remove the jobs of the run, with their logs, and return how many. Their ids are never run again.

@@ -361,9 +361,16 @@ class AsyncClient:
         for request in actions.resume_requests([job.key for job in jobs]):
             await self._session.reply(request, "done")
 
-    async def change(self, jobs: Iterable[AsyncJob], *, held: bool | None = None, priority: int | None = None) -> None:
-        """Hold or release jobs that wait, and set their priority; see `Client.change`."""
-        for request in actions.change_requests([job.key for job in jobs], held, priority):
+    async def change(
+        self,
+        jobs: Iterable[AsyncJob],
+        *,
+        held: bool | None = None,
+        priority: int | None = None,
+        time_limit: Duration | None = None,
+    ) -> None:
+        """Hold or release jobs that wait, set their priority or a time limit; see `Client.change`."""
+        for request in actions.change_requests([job.key for job in jobs], held, priority, time_limit):
             await self._session.reply(request, "done")
 
     # --- the rest

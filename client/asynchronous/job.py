@@ -209,8 +209,12 @@ class AsyncJob(Handle):
         """Set the priority of the job while it waits, -1000 to 1000: of the jobs of its owner, those with the highest start first."""
         await self._change(priority=priority)
 
-    async def _change(self, *, held: bool | None = None, priority: int | None = None) -> None:
-        for request in actions.change_requests([self.key], held, priority):
+    async def set_time_limit(self, time_limit: Duration) -> None:
+        """Set how long the job may run, counted from its start, while it waits or runs; 0: no limit."""
+        await self._change(time_limit=time_limit)
+
+    async def _change(self, *, held: bool | None = None, priority: int | None = None, time_limit: Duration | None = None) -> None:
+        for request in actions.change_requests([self.key], held, priority, time_limit):
             await self._session.reply(request, "done")
 
     # --- its output

@@ -42,7 +42,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire resume": ("jobwire resume nightly",),
     "jobwire hold": ("jobwire hold nightly",),
     "jobwire release": ("jobwire release nightly",),
-    "jobwire set": ("jobwire set last -p 10", "jobwire set nightly --parallel 8"),
+    "jobwire set": ("jobwire set last -p 10", "jobwire set last -t 2h", "jobwire set nightly --parallel 8"),
     "jobwire signal": ("jobwire signal nightly USR1",),
     "jobwire forget": ("jobwire forget --older-than 7d --dry-run", "jobwire forget nightly"),
     "jobwire shell": ("jobwire shell", "jobwire shell --keep-going jobs.txt"),

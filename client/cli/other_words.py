@@ -18,7 +18,7 @@ COMMANDS = {
     "jobwire cp": _COPY,
     "jobwire daemon": "it is called jobwire worker run",
     "jobwire enqueue": "it is called jobwire submit",
-    "jobwire edit": "jobwire set changes the priority of a job; for another command, stop it and submit it again",
+    "jobwire edit": "jobwire set changes the priority or the time limit of a job; for another command, stop it and submit it again",
     "jobwire exec": "it is called jobwire run",
     "jobwire follow": "it is called jobwire logs -f",
     "jobwire group": "there are no groups: jobwire batch --parallel N limits how many jobs of a run run at once, jobwire set changes that",

@@ -150,10 +150,18 @@ def resume_requests(keys: Sequence[JobKey]) -> Iterator[request_pb2.Request]:
     return (request_pb2.Request(resume=request_pb2.Resume(keys=map(key_to_wire, some))) for some in _parts(keys))
 
 
-def change_requests(keys: Sequence[JobKey], held: bool | None, priority: int | None) -> Iterator[request_pb2.Request]:  # noqa: FBT001 -- by name in what calls it
-    """Return the requests that hold, release or reprioritize jobs that wait; each is answered with `done`."""
+def change_requests(
+    keys: Sequence[JobKey],
+    held: bool | None = None,  # noqa: FBT001 -- by name in what calls it
+    priority: int | None = None,
+    time_limit: Duration | None = None,
+) -> Iterator[request_pb2.Request]:
+    """Return the requests that change jobs; each is answered with `done`."""
     return (
-        request_pb2.Request(change=request_pb2.Change(keys=map(key_to_wire, some), held=held, priority=priority)) for some in _parts(keys)
+        request_pb2.Request(
+            change=request_pb2.Change(keys=map(key_to_wire, some), held=held, priority=priority, time_limit_ms=milliseconds(time_limit))
+        )
+        for some in _parts(keys)
     )
 
 
@@ -183,9 +191,15 @@ def resume(session: Session, keys: Sequence[JobKey]) -> None:
         session.reply(request, "done")
 
 
-def change(session: Session, keys: Sequence[JobKey], held: bool | None, priority: int | None) -> None:  # noqa: FBT001 -- as above
-    """Hold, release or reprioritize jobs that wait; returns when that is durable."""
-    for request in change_requests(keys, held, priority):
+def change(
+    session: Session,
+    keys: Sequence[JobKey],
+    held: bool | None = None,  # noqa: FBT001 -- as above
+    priority: int | None = None,
+    time_limit: Duration | None = None,
+) -> None:
+    """Change jobs; returns when that is durable."""
+    for request in change_requests(keys, held, priority, time_limit):
         session.reply(request, "done")
 
 

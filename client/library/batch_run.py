@@ -123,12 +123,21 @@ class BatchRun:
         """Let the jobs of the run start that are held, and return how many of its jobs wait."""
         return self.change(held=False, every_run=every_run)
 
-    def change(self, *, held: bool | None = None, priority: int | None = None, parallel: int | None = None, every_run: bool = False) -> int:
+    def change(
+        self,
+        *,
+        held: bool | None = None,
+        priority: int | None = None,
+        time_limit: Duration | None = None,
+        parallel: int | None = None,
+        every_run: bool = False,
+    ) -> int:
         """Change the jobs of the run that wait, or how many of its jobs may run at once (0: as many as there are slots).
 
+        A time limit (0: none) is also set for those that run.
         Returns how many jobs that is about. `every_run`: those of all runs of this batch.
         """
-        return self._done(change_request(self.info, held, priority, parallel, every_run=every_run))
+        return self._done(change_request(self.info, held, priority, time_limit, parallel, every_run=every_run))
 
     def forget(self, *, older_than: Duration | None = None, dry_run: bool = False) -> Forgotten:
         """Remove the jobs of the run, with their logs, and return how many. Their ids are never run again.

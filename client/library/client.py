@@ -442,12 +442,21 @@ class Client:
         """Continue paused jobs, of each thousand all or none."""
         actions.resume(self._session, [job.key for job in jobs])
 
-    def change(self, jobs: Iterable[Job], *, held: bool | None = None, priority: int | None = None) -> None:
-        """Hold jobs that wait, or (`held=False`) release them, and set their priority, -1000 to 1000; of each thousand jobs all or none.
+    def change(
+        self,
+        jobs: Iterable[Job],
+        *,
+        held: bool | None = None,
+        priority: int | None = None,
+        time_limit: Duration | None = None,
+    ) -> None:
+        """Hold jobs that wait, or (`held=False`) release them; set their priority, -1000 to 1000, or a time limit (0: none) of any jobs.
+
+        Of each thousand jobs all are changed or none.
 
         Raises `Refused(FAILED_PRECONDITION)` if one has started already.
         """
-        actions.change(self._session, [job.key for job in jobs], held, priority)
+        actions.change(self._session, [job.key for job in jobs], held, priority, time_limit)
 
     # --- the rest
 

@@ -176,15 +176,19 @@ class Job(Handle):
 
         Raises `Refused(FAILED_PRECONDITION)` if it has started.
         """
-        actions.change(self._session, [self.key], True, None)  # noqa: FBT003 -- held
+        actions.change(self._session, [self.key], held=True)
 
     def release(self) -> None:
         """Let the job start that is held."""
-        actions.change(self._session, [self.key], False, None)  # noqa: FBT003 -- held
+        actions.change(self._session, [self.key], held=False)
 
     def set_priority(self, priority: int) -> None:
         """Set the priority of the job while it waits, -1000 to 1000: of the jobs of its owner, those with the highest start first."""
-        actions.change(self._session, [self.key], None, priority)
+        actions.change(self._session, [self.key], priority=priority)
+
+    def set_time_limit(self, time_limit: Duration) -> None:
+        """Set how long the job may run, counted from its start, while it waits or runs; 0: no limit."""
+        actions.change(self._session, [self.key], time_limit=time_limit)
 
     # --- its output
 

@@ -179,7 +179,7 @@ class Outcome(_message.Message):
     def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_problem: _Optional[str] = ..., stderr_problem: _Optional[str] = ..., stdin_problem: _Optional[str] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("key", "spec", "state", "owner_name", "batch", "queued_at_us", "started_at_us", "ended_at_us", "pid", "outcome", "waits_for", "paused", "lasted_us", "ended_ago_us", "attempt", "rerun_of", "stdin_bytes", "priority", "held", "held_by")
+    __slots__ = ("key", "spec", "state", "owner_name", "batch", "queued_at_us", "started_at_us", "ended_at_us", "pid", "outcome", "waits_for", "paused", "lasted_us", "ended_ago_us", "attempt", "rerun_of", "stdin_bytes", "priority", "held", "held_by", "time_limit_ms")
     KEY_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -200,6 +200,7 @@ class Job(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     HELD_BY_FIELD_NUMBER: _ClassVar[int]
+    TIME_LIMIT_MS_FIELD_NUMBER: _ClassVar[int]
     key: JobKey
     spec: JobSpec
     state: State
@@ -220,4 +221,5 @@ class Job(_message.Message):
     priority: int
     held: bool
     held_by: str
-    def __init__(self, key: _Optional[_Union[JobKey, _Mapping]] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[State, str]] = ..., owner_name: _Optional[str] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., queued_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., pid: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., waits_for: _Optional[str] = ..., paused: _Optional[bool] = ..., lasted_us: _Optional[int] = ..., ended_ago_us: _Optional[int] = ..., attempt: _Optional[int] = ..., rerun_of: _Optional[_Union[JobKey, _Mapping]] = ..., stdin_bytes: _Optional[int] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., held_by: _Optional[str] = ...) -> None: ...
+    time_limit_ms: int
+    def __init__(self, key: _Optional[_Union[JobKey, _Mapping]] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[State, str]] = ..., owner_name: _Optional[str] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., queued_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., pid: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., waits_for: _Optional[str] = ..., paused: _Optional[bool] = ..., lasted_us: _Optional[int] = ..., ended_ago_us: _Optional[int] = ..., attempt: _Optional[int] = ..., rerun_of: _Optional[_Union[JobKey, _Mapping]] = ..., stdin_bytes: _Optional[int] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., held_by: _Optional[str] = ..., time_limit_ms: _Optional[int] = ...) -> None: ...

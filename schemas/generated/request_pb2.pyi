@@ -525,18 +525,20 @@ class Resume(_message.Message):
     def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ...) -> None: ...
 
 class Change(_message.Message):
-    __slots__ = ("keys", "selection", "held", "priority", "parallel")
+    __slots__ = ("keys", "selection", "held", "priority", "parallel", "time_limit_ms")
     KEYS_FIELD_NUMBER: _ClassVar[int]
     SELECTION_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     PARALLEL_FIELD_NUMBER: _ClassVar[int]
+    TIME_LIMIT_MS_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedCompositeFieldContainer[_job_pb2.JobKey]
     selection: Selection
     held: bool
     priority: int
     parallel: int
-    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ..., held: _Optional[bool] = ..., priority: _Optional[int] = ..., parallel: _Optional[int] = ...) -> None: ...
+    time_limit_ms: int
+    def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ..., held: _Optional[bool] = ..., priority: _Optional[int] = ..., parallel: _Optional[int] = ..., time_limit_ms: _Optional[int] = ...) -> None: ...
 
 class Done(_message.Message):
     __slots__ = ("jobs",)

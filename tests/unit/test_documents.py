@@ -91,7 +91,7 @@ def test_the_protocol_page_has_all_limits_codes_and_verbs() -> None:
     assert [words(row[0])[0] for row in cells("docs/protocol.md", "## Requests")[1:]] == verbs
     keys = {words(row[0])[0]: set(words(row[1])) for row in cells("docs/protocol.md", "## Log folders")[1:]}
     assert keys["outcome"] == {"version", *OutcomeFile._fields}
-    assert keys["job"] == {"version", "owner", "id", "attempt", *JobFile._fields} - {"handle"}
+    assert keys["job"] == {"version", "owner", "id", "attempt", *JobFile._fields} - {"handle", "changed_limit_ms"}
 
 
 def test_the_protocol_pages_keys_and_signature_are_right() -> None:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ...broker.engine import Expected, Fact, Feeder, Inlet, Launch, LogPart, LogReader, Run, StreamName, Terminal
+from ...broker.engine import Expected, Fact, Feeder, Inlet, Launch, LogPart, LogReader, Run, Started, StreamName, Terminal
 from ...schemas import fault_points
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
@@ -151,6 +151,10 @@ class LocalEngine:
             # A supervisor of an older version.
             self._unanswered.give_up_signals(None)
 
+    def limit(self, key: AttemptKey, limit_ms: int) -> None:
+        """Change the time limit of the job."""
+        self.supervisor.say([self._unanswered.limit(folders.handle(key), limit_ms)])
+
     def pause(self, key: AttemptKey, *, paused: bool) -> None:
         """Pause or resume the job."""
         self.supervisor.say([self._unanswered.pause(folders.handle(key), paused=paused)])
@@ -252,6 +256,12 @@ class LocalEngine:
                     facts += self._unanswered.read(message)
         if facts:
             self._recovery.tell(facts)
+            self._limit_again(facts)
+
+    def _limit_again(self, facts: Sequence[Fact]) -> None:
+        """Say the time limits of jobs that were started after they were set."""
+        if limits := self._unanswered.limits_of(folders.handle(fact.key) for fact in facts if isinstance(fact, Started)):
+            self.supervisor.say(limits)
 
     def _greeted(self, message: Message) -> None:
         refused = self.supervisor.meet(message)

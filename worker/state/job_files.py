@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
 from ..wire.words import Kind
 from .folders import FOLDER_MODE, handle, intent_path, job_folder, numbered, work_beside
-from .small_files import read_object, to_json, write_file
+from .small_files import read_file, read_object, to_json, write_file
 
 if TYPE_CHECKING:
     from ...broker.engine import Launch
@@ -59,6 +59,13 @@ class JobFile(NamedTuple):
     held: bool = False
     # Its stdout and stderr are one pipe.
     stderr_to_stdout: bool = False
+    # The time limit that was set later, 0: none. None: that of the spec counts.
+    changed_limit_ms: int | None = None
+
+    @property
+    def limit_ms(self) -> int | None:
+        """The time limit that counts; None: none."""
+        return self.time_limit_ms if self.changed_limit_ms is None else self.changed_limit_ms or None
 
 
 class OutcomeFile(NamedTuple):
@@ -86,7 +93,10 @@ def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) 
 
     `directory` and `grace_ms` are the values for a spec that does not set them.
     """
-    write_folder(intent_path(logs, handle(launch.key)), launch.key, launch.spec, launch.rerun_of, directory=directory, grace_ms=grace_ms)
+    folder = intent_path(logs, handle(launch.key))
+    write_folder(folder, launch.key, launch.spec, launch.rerun_of, directory=directory, grace_ms=grace_ms)
+    if launch.changed_limit_ms is not None:
+        write_limit(folder, launch.changed_limit_ms)
 
 
 def write_folder(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey | None, *, directory: bytes, grace_ms: int) -> None:
@@ -164,9 +174,26 @@ def read_job(folder: str) -> JobFile:
             priority=fields.get("priority", 0),
             held=fields.get("held", False),
             stderr_to_stdout=fields.get("stderr_to_stdout", False),
+            changed_limit_ms=_read_limit(folder),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}/job is damaged: {error!r}") from None
+
+
+def write_limit(folder: str, limit_ms: int) -> None:
+    """Write down that the job has another time limit than in its spec, 0: none.
+
+    Raises OSError.
+    """
+    write_file(f"{folder}/.time_limit", b"%d" % limit_ms)
+    os.rename(f"{folder}/.time_limit", f"{folder}/time_limit")  # noqa: PTH104 -- pathlib is not light
+
+
+def _read_limit(folder: str) -> int | None:
+    try:
+        return max(0, int(read_file(f"{folder}/time_limit")))
+    except (OSError, ValueError):
+        return None
 
 
 def _attempt_of(fields: dict[str, Any]) -> int:

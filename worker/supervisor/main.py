@@ -120,6 +120,8 @@ class Supervisor:
                 self._jobs.send(handle, _number(wish["signal"], 1, _LARGEST_SIGNAL))
             case ToSupervisor.END:
                 self._jobs.end(handle, _number(wish["signal"], 1, _LARGEST_SIGNAL), _number(wish["grace_ms"], 0, sys.maxsize))
+            case ToSupervisor.LIMIT:
+                self._jobs.limit(handle, _number(wish["time_limit_ms"], 0, sys.maxsize))
             case ToSupervisor.FEED:
                 self._jobs.attach(handle, str(wish["token"]))
             case ToSupervisor.TERMINAL:

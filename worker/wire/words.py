@@ -34,6 +34,8 @@ class ToSupervisor:
     SIGNAL = "signal"
     # job, signal, grace_ms: stop a job with this signal, and with SIGKILL after the grace time.
     END = "end"
+    # job, time_limit_ms (0: none): change the time limit of a job, which counts from its start. Earlier versions log it only.
+    LIMIT = "limit"
     # job: suspend a job. Answered by PAUSED.
     PAUSE = "pause"
     # job: resume a suspended job. Answered by PAUSED.

@@ -180,6 +180,7 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
         rerun_of=key_to_wire(job.rerun_of) if job.rerun_of is not None else None,
         stdin_bytes=len(job.spec.stdin) if job.spec.stdin is not None else None,
         priority=job.priority,
+        time_limit_ms=job.changed_limit_ms,
         held=is_held,
         held_by=job.held_by if is_held else "",
     )

@@ -9,6 +9,7 @@ import typer
 
 from ....schemas.naming import short_id
 from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.text.durations import parse_duration
 from ...batch.option_values import parse_priority
 from ...library.client import Client
 from ...library.job import Job
@@ -44,27 +45,32 @@ def set_(
     priority: Annotated[
         str | None, typer.Option("-p", "--priority", metavar="N", help="Start them before your other jobs with a lower one: -1000 to 1000.")
     ] = None,
+    time_limit: Annotated[
+        str | None, typer.Option("-t", "--time-limit", metavar="TIME", help="Stop them when they have run so long; 0: no limit.")
+    ] = None,
     parallel: Annotated[
         str | None, typer.Option("--parallel", metavar="N", help="Of a run: let at most N of its jobs run at once. 0: no limit.")
     ] = None,
 ) -> None:
-    """Change queued jobs, or a run while it runs.
+    """Change queued jobs, the time limit of running ones too, or a run while it runs.
 
-    A priority counts among the jobs of one owner. The name or run id of a batch means its queued jobs; a smaller --parallel ends none
-    that runs already.
+    A priority counts among the jobs of one owner, a time limit from the start of the job. The name or run id of a batch means its jobs; a
+    smaller --parallel ends none that runs already.
     """
     urgency = understood("--priority", parse_priority, priority)
     width = understood("--parallel", parse_count, parallel)
-    if urgency is None and width is None:
-        raise BadInput("say what to set: --priority N, or --parallel N for a run")
+    limit_ms = understood("--time-limit", parse_duration, time_limit)
+    if urgency is None and width is None and limit_ms is None:
+        raise BadInput("say what to set: --priority N, --time-limit TIME, or --parallel N for a run")
+    limit = None if limit_ms is None else limit_ms / 1000
 
     def set_job(connected: Client, job: Job) -> None:
         if width is not None:
             message = f"{short_id(job.key.id)} is a job, and --parallel is about the run of a batch"
             raise Refused(Code.INVALID_ARGUMENT, message, "name its run")
-        connected.change([job], priority=urgency)
+        connected.change([job], priority=urgency, time_limit=limit)
 
-    _for_each(ctx, names, set_job, lambda run: run.handle.change(priority=urgency, parallel=width, every_run=run.by_name))
+    _for_each(ctx, names, set_job, lambda run: run.handle.change(priority=urgency, time_limit=limit, parallel=width, every_run=run.by_name))
 
 
 def _for_each(ctx: typer.Context, names: Iterable[str], do_job: Callable[[Client, Job], None], do_run: Callable[[Run], int]) -> None:

@@ -106,7 +106,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "environment": " ".join(to_text(name + b"=" + value) for name, value in spec.environment),
         "labels": " ".join(f"{name}={value}" if value else name for name, value in spec.labels),
         "priority": str(job.priority or ""),
-        "time limit": "" if spec.time_limit_ms is None else duration(spec.time_limit_ms * 1000),
+        "time limit": "" if job.time_limit_ms is None else duration(job.time_limit_ms * 1000),
         "output limit": "" if spec.output_limit_bytes is None else format_limit(spec.output_limit_bytes),
         "stop": _stop(job),
         "linger": "processes that it leaves behind continue" if spec.linger else "",

@@ -211,8 +211,9 @@ COMMANDS: dict[str, Command] = {
     "jobwire release": Command("Let held jobs start.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
-    "jobwire set": Command("Change queued jobs, or a run while it runs.", (
+    "jobwire set": Command("Change queued jobs, the time limit of running ones too, or a run while it runs.", (
         ("-p --priority", "N", "Start them before your other jobs with a lower one: -1000 to 1000."),
+        ("-t --time-limit", "TIME", "Stop them when they have run so long; 0: no limit."),
         ("--parallel", "N", "Of a run: let at most N of its jobs run at once. 0: no limit."),
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),

@@ -47,6 +47,7 @@ def job_record(job: JobInfo) -> Record:
         "name": job.name,
         "state": job.state.name.lower(),
         **_spec_record(job.spec),
+        "time_limit_ms": job.time_limit_ms,
         "stdin_bytes": job.stdin_bytes,
         "owner": format_public(job.key.owner),
         "owner_name": job.owner_name,

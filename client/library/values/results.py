@@ -99,6 +99,8 @@ class JobInfo:
     # It waits until it is released; and who holds it, empty if it was submitted so.
     held: bool = False
     held_by: str = ""
+    # The time limit that was set later, 0: none; None: that of its spec counts.
+    changed_limit_ms: int | None = None
 
     @property
     def id(self) -> str:
@@ -146,9 +148,14 @@ class JobInfo:
         return None if self.outcome is None else return_code(self.outcome)
 
     @property
+    def time_limit_ms(self) -> int | None:
+        """The time limit that counts now, in milliseconds; None: no limit."""
+        return self.spec.time_limit_ms if self.changed_limit_ms is None else self.changed_limit_ms or None
+
+    @property
     def time_limit(self) -> timedelta | None:
         """The time after which it is stopped; None: no limit."""
-        return None if self.spec.time_limit_ms is None else span(self.spec.time_limit_ms * 1000)
+        return None if self.time_limit_ms is None else span(self.time_limit_ms * 1000)
 
     @property
     def grace(self) -> timedelta | None:
@@ -255,6 +262,7 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         priority=message.priority,
         held=message.held,
         held_by=message.held_by,
+        changed_limit_ms=message.time_limit_ms if message.HasField("time_limit_ms") else None,
     )
 
 

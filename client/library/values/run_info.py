@@ -136,12 +136,14 @@ def change_request(
     run: RunInfo,
     held: bool | None,  # noqa: FBT001 -- by name in what calls it
     priority: int | None,
+    time_limit: Duration | None,
     parallel: int | None,
     *,
     every_run: bool,
 ) -> request_pb2.Request:
     """Return the request that changes the jobs of a run that wait, or its width."""
-    change = request_pb2.Change(selection=selection(run, every_run=every_run), held=held, priority=priority, parallel=parallel)
+    selected, limit_ms = selection(run, every_run=every_run), milliseconds(time_limit)
+    change = request_pb2.Change(selection=selected, held=held, priority=priority, time_limit_ms=limit_ms, parallel=parallel)
     return request_pb2.Request(change=change)
 
 

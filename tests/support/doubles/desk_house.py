@@ -99,6 +99,9 @@ class EngineDouble:
         done(None)
         self.effects.append(("signal", key, number))
 
+    def limit(self, key: AttemptKey, limit_ms: int) -> None:
+        self.effects.append(("limit", key, limit_ms))
+
     def pause(self, key: AttemptKey, *, paused: bool) -> None:
         self.effects.append(("pause", key, paused))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from daemons import Worker, wait_until
 from home import Home
 
 from jobwire import Client, Refused
+from jobwire.schemas.job import OutcomeKind
 from jobwire.schemas.refusal import Code, Reason
+from jobwire.worker.state import job_files
 
 BLOCKER = ["sh", "-c", 'read _ < "$GATE"']
 
@@ -136,7 +139,7 @@ def test_a_run_gets_another_width_while_it_runs_and_keeps_it(worker: Worker, hom
 
 
 def test_the_command_line_says_what_cannot_be_set(home: Home) -> None:
-    assert b"--priority N, or --parallel N" in home.jobwire("set", "last", status=2).stderr
+    assert b"--priority N, --time-limit TIME, or --parallel N" in home.jobwire("set", "last", status=2).stderr
     assert b"not from -1000 to 1000" in home.jobwire("submit", "-p", "1001", "--", "true", status=2).stderr
     assert b"whole number" in home.jobwire("submit", "-p", "high", "--", "true", status=2).stderr
     home.submit("-n", "waits", "--hold", "--", "true")
@@ -152,3 +155,49 @@ def home(worker: Worker, tmp_path: Path, tmp_path_factory: pytest.TempPathFactor
     made = Home(tmp_path / "home", tmp_path_factory.mktemp("bytecode"), "user")
     made.use(worker, worker.admit("user", "submitter"))
     return made
+
+
+def test_a_running_job_gets_a_time_limit_that_counts_from_its_start(worker: Worker) -> None:
+    with worker.client() as client:
+        job, other = client.submit(["sleep", "600"], time_limit="1h"), client.submit(["sleep", "600"])
+        wait_until(lambda: job.info().pid and other.info().pid, "they run")
+        for one in (job, other):
+            one.set_time_limit(0.2)
+            assert one.info().time_limit == timedelta(seconds=0.2)
+            one.wait(timeout=60)
+            outcome = one.info().outcome
+            assert outcome is not None
+            assert outcome.kind is OutcomeKind.TIMED_OUT
+            assert "time limit of 0.2" in outcome.sentence
+
+
+def test_a_time_limit_that_was_taken_away_stays_away_when_the_daemons_are_killed(worker: Worker) -> None:
+    with worker.client() as client:
+        job = client.submit(["sleep", "9"], time_limit=6)
+        wait_until(lambda: job.info().pid, "it runs")
+        job.set_time_limit(0)
+        worker.kill_supervisor()
+        worker.kill()
+        worker.start()
+        assert client.info(job.id).time_limit is None
+        assert job.wait(timeout=60) == 0
+        assert job.info().lasted > timedelta(seconds=8)
+
+
+def test_a_queued_job_gets_another_time_limit_and_stays_the_same_job(line: Line) -> None:
+    job = line.client.submit(["sleep", "600"], hold=True, name="late", time_limit="1h")
+    job.set_time_limit(0.3)
+    line.worker.kill()
+    line.worker.start()
+    again = line.client.submit(["sleep", "600"], hold=True, name="late", time_limit="1h", id=job.key.id)
+    assert again.info().time_limit == timedelta(seconds=0.3)
+    assert again.info().spec.time_limit_ms == 3_600_000
+    line.go()
+    job.release()
+    job.wait(timeout=60)
+    outcome = job.info().outcome
+    assert outcome is not None
+    assert outcome.kind is OutcomeKind.TIMED_OUT
+    # A store that is made anew from the log folders knows it as the same job.
+    folder = next(path for path in line.worker.logs.iterdir() if (path / "time_limit").exists())
+    assert job_files.read_job(str(folder)).time_limit_ms == 3_600_000

@@ -17,7 +17,7 @@ from ....schemas import fault_points
 from ....schemas.clock import passed_us
 from ...keeper.light_process import say
 from ...state.folders import run_path
-from ...state.job_files import JobFile, outcome_text
+from ...state.job_files import JobFile, outcome_text, write_limit
 from ...state.small_files import RETRY_SECONDS
 from .. import facts
 from ..containment.containment import Box
@@ -95,7 +95,7 @@ class Job:
         self._services = services
         self._stop_signal = file.stop_signal
         self._grace_ms = file.grace_ms
-        self._time_limit_ms = file.time_limit_ms
+        self._time_limit_ms = file.limit_ms
         self._linger = file.linger
         self._folder = folder
         self._started_at_us = started_at_us
@@ -126,9 +126,7 @@ class Job:
         self._output.begin()
         if self.input is not None:
             self.input.begin()
-        if self._time_limit_ms is not None:
-            left = self._time_limit_ms / 1000 - (age_seconds or 0)
-            self._limit = self._services.loop.after(left, lambda: self._happen(Happening.LIMIT_PASSED))
+        self._await_limit()
         self._leader.await_end(self._services.loop, self._leader_ended)
 
     def started_fact(self) -> str:
@@ -140,6 +138,26 @@ class Job:
     def send(self, number: int) -> None:
         """Send a signal to all its processes; a fact reports which of them it did not reach."""
         self._services.report(facts.signalled(self.handle, not_ours(self._box.send(number), "signalled")))
+
+    def limit(self, limit_ms: int) -> None:
+        """Change its time limit, which counts from its start; 0: none."""
+        if self._stage is not Stage.RUNS or limit_ms == (self._time_limit_ms or 0):
+            return
+        self._time_limit_ms = limit_ms or None
+        try:
+            # Before it counts: a supervisor that adopts the job must not end it by the limit that it had.
+            write_limit(self._folder, limit_ms)
+        except OSError as error:
+            say(f"the time limit of job {self.handle} cannot be written down: {error}")
+        self._services.loop.cancel(self._limit)
+        self._await_limit()
+
+    def _await_limit(self) -> None:
+        self._limit = None
+        if self._time_limit_ms is not None:
+            age_seconds = 0.0 if self._began_us is None else (passed_us() - self._began_us) / 1_000_000
+            left = max(0.0, self._time_limit_ms / 1000 - age_seconds)
+            self._limit = self._services.loop.after(left, lambda: self._happen(Happening.LIMIT_PASSED))
 
     def pause(self) -> None:
         """Suspend all its processes, unless it is being ended; its time limit keeps running. A fact reports whether it is paused now."""

@@ -137,6 +137,12 @@ class Jobs:
             self._services.loop.cancel(self._delayed.pop(handle))
             self.failed(handle, 0, "stopped before it could start", kind=Kind.CANCELLED)
 
+    def limit(self, handle: str, limit_ms: int) -> None:
+        """Change the time limit of a job, if it is running; 0: none."""
+        job = self._running.get(handle)
+        if job is not None:
+            job.limit(limit_ms)
+
     def pause(self, handle: str, *, paused: bool) -> None:
         """Pause or resume a job, if it is running."""
         job = self._running.get(handle)

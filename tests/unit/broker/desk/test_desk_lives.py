@@ -49,6 +49,7 @@ ALLOWED = {
     ("QUEUED", "STARTED"): "RUNNING",
     ("QUEUED", "STOPPING"): "STOPPING",
     ("QUEUED", "FINISHED"): "FINISHED",
+    ("RUNNING", "CHANGED"): "RUNNING",
     ("RUNNING", "ADOPTED"): "RUNNING",
     ("RUNNING", "STOPPING"): "STOPPING",
     ("RUNNING", "FINISHED"): "FINISHED",
@@ -111,12 +112,16 @@ class HonestEngine(EngineDouble):
         self.to_end: set[AttemptKey] = set()
         self.untold: list[Fact] = []
         self.rebooted = False
+        # The time limits that jobs got later; an engine keeps them with its jobs.
+        self.limits: dict[AttemptKey, int] = {}
 
     def start(self, launches: Sequence[Launch]) -> None:
         for launch in launches:
             if launch.key in self.running or launch.key in self.ended:
                 continue
             self.launched[launch.key] += 1
+            if launch.changed_limit_ms is not None:
+                self.limits[launch.key] = launch.changed_limit_ms
             self.now += 1
             self.running[launch.key] = fact = Started(launch.key, 100 + len(self.launched), self.now)
             self.untold.append(fact)
@@ -124,6 +129,9 @@ class HonestEngine(EngineDouble):
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
         self.to_end.add(key)
+
+    def limit(self, key: AttemptKey, limit_ms: int) -> None:
+        self.limits[key] = limit_ms
 
     def settled(self, keys: Sequence[AttemptKey]) -> None:
         for key in keys:
@@ -297,8 +305,19 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         self.desk.take(Stop([(job.key, StopOrder(15, grace_ms, "somebody"))], b"proof", lambda: self.stops.add(key)))
 
     @precondition(lambda self: self.ready() and self.acknowledged)
-    @rule(data=st.data(), held=st.sampled_from((True, False, None)), priority=st.sampled_from((None, None, -1, 5)))
-    def somebody_changes_a_job(self, data: st.DataObject, held: bool | None, priority: int | None) -> None:  # noqa: FBT001 -- drawn by name
+    @rule(
+        data=st.data(),
+        held=st.sampled_from((True, False, None)),
+        priority=st.sampled_from((None, None, -1, 5)),
+        limit_ms=st.sampled_from((None, None, 0, 7)),
+    )
+    def somebody_changes_a_job(
+        self,
+        data: st.DataObject,
+        held: bool | None,  # noqa: FBT001 -- drawn by name
+        priority: int | None,
+        limit_ms: int | None,
+    ) -> None:
         key = data.draw(st.sampled_from(sorted(self.acknowledged)))
         job = self.lookup.job(key)
         assert job is not None
@@ -311,7 +330,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             else:
                 assert before not in WAITING
 
-        self.desk.take(Alter([key], held, priority, "somebody", b"change", done))
+        self.desk.take(Alter([key], held, priority, limit_ms, "somebody", b"change", done))
 
     @precondition(lambda self: self.ready() and self.state.runs)
     @rule(data=st.data(), parallel=st.integers(0, 2))
@@ -417,6 +436,9 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             # Acknowledged, or durable when somebody killed the desk.
             stops = self.stops | {job.key for job in self.live.values() if job.state is Shown.STOPPING}
             self.settle(lambda: self.engine.to_end & self.engine.running.keys())
+            for job in self.live.values():
+                if job.attempt.key in self.engine.running and job.changed_limit_ms is not None:
+                    assert self.engine.limits[job.attempt.key] == job.changed_limit_ms
             for key in stops:
                 job = self.lookup.job(key)
                 assert job is not None
@@ -436,7 +458,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
 
     def let_all_go(self) -> None:
         while held := [key for key, job in self.live.items() if job.held_by is not None and job.attempt.phase in WAITING]:
-            self.desk.take(Alter(held, False, None, "somebody", b"change", lambda refused: None))  # noqa: FBT003 -- held
+            self.desk.take(Alter(held, False, None, None, "somebody", b"change", lambda refused: None))  # noqa: FBT003 -- held
             self.settle(set[AttemptKey])
 
     def settle(self, ending: Callable[[], set[AttemptKey]]) -> None:
