@@ -70,7 +70,10 @@ def batch_job_id(run: bytes, name: str, index: int) -> bytes:
 
 def format_id(job_id: bytes) -> str:
     """Return an id as 32 hex digits in UUID form."""
-    return str(uuid.UUID(bytes=job_id))
+    if len(job_id) != ID_BYTES:
+        raise ValueError(f"an id has {ID_BYTES} bytes, not {len(job_id)}")
+    digits = job_id.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def short_id(job_id: bytes) -> str:

@@ -72,12 +72,16 @@ def schema_of_files() -> dict[str, Any]:
                 value["description"] = meanings[key]
     definitions[JobTable.__name__]["properties"]["for_each"] = _FOR_EACH
     whole = definitions.pop(BatchFile.__name__)
+    definitions[BatchTable.__name__]["properties"]["name"]["description"] = "Name the batch."
+    definitions[BatchTable.__name__]["properties"]["parallel"]["minimum"] = 0
     whole["properties"]["set"] |= _SET
+    whole["properties"]["job"]["minItems"] = 1
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "jobwire batch file",
         "type": ["object", "array"],
         "properties": whole["properties"],
+        "required": ["job"],
         "additionalProperties": False,
         "items": {"$ref": f"#/$defs/{JobTable.__name__}"},
         "minItems": 1,

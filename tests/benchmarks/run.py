@@ -16,13 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from groups import bulk, command, crowd, history, hostile, idle, latency, launching, memory, recovery, shell, ssh, watching
+from groups import batches, bulk, command, crowd, history, hostile, idle, latency, launching, memory, recovery, shell, ssh, watching
 from stage import Ground, end_on_signals
 from table import Line, Verdict, draw
 
 GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "idle": idle.measure,
     "command": command.measure,
+    "batches": batches.measure,
     "shell": shell.measure,
     "ssh": ssh.measure,
     "crowd": crowd.measure,

@@ -170,14 +170,39 @@ def _rosters() -> list[bytes]:
 
 _JSON = b"""{"batch": {"name": "n", "parallel": 2}, "job": [{"name": "a", "argv": ["x", "y"], "stdin": {"text": "in"},
  "labels": {"a": "b"}, "env": {"A": "1"}, "stop": {"signal": "INT", "grace": "2s"}, "time_limit": 5}]}"""
+_FOR_EACH = b"""[set]
+x = 3.10
+[[job]]
+name = "n-{item}"
+argv = ["p", "{item}", "{x}", "${item}", "{{item}"]
+for_each = "01..03"
+[[job]]
+name = "t"
+argv = ["p", "{a}{b}{c.k}", "{index}", "{name}"]
+env = { A = "{a}" }
+for_each = { a = [1, "two"], zip = { b = "0.1..0.2..0.1", c = [{ k = "v" }, { k = true }] } }
+"""
 _COMMANDS = b"echo 'one' \"two\"\n# no command\nsh -c 'exit 3'\n\nenv A=b\n"
 
 TARGETS = {
     "frames": Target(frames, _frames()),
     "batch_files": Target(
         batch_files,
-        [*(path.read_bytes() for path in sorted((ROOT / "examples").glob("*.toml"))), _JSON, _COMMANDS],
-        [b"[[job]]\n", b"[defaults]\n", b"argv = ", b'time_limit = "1h"\n', b"labels = ", b"stop = {", b"stdin = ", b"env = "],
+        [_FOR_EACH, *(path.read_bytes() for path in sorted((ROOT / "examples").glob("*.toml"))), _JSON, _COMMANDS],
+        [
+            b"[[job]]\n",
+            b"[defaults]\n",
+            b"argv = ",
+            b'time_limit = "1h"\n',
+            b"labels = ",
+            b"stop = {",
+            b"stdin = ",
+            b"env = ",
+            b"for_each = ",
+            b"{item}",
+            b"{{",
+            b"1..3",
+        ],
     ),
     "rosters": Target(rosters, _rosters(), [b"[[member]]\n", b"name = ", b"key = ", b"role = ", b"streams = 1\n", b"[member.limits]\n"]),
     "identities": Target(

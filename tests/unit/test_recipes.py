@@ -1,4 +1,4 @@
-"""The commands in the tables of docs/recipes.md are understood by the parser; what its blocks show is run by test_docs.py."""
+"""The commands in the tables of recipes.md and coming-from.md are understood by the parser; what blocks show is run by test_docs.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from documents import ROOT
 
 from jobwire.client.cli.main import load
 
-TEXT = (ROOT / "docs" / "recipes.md").read_text()
+TEXT = "".join((ROOT / "docs" / name).read_text() for name in ("recipes.md", "coming-from.md"))
 COMMANDS = sorted(set(re.findall(r"`(jobwire (?:--context \w+ )?[a-z]+ [^`]*)`", TEXT)))
 
 

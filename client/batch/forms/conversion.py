@@ -56,22 +56,28 @@ def convert_job(value: Any, find: Find, mistakes: Mistakes) -> JobTable | None:
 
 
 def _checked(value: Any, kind: type[_Table], path: Path, find: Find, mistakes: Mistakes) -> _Table | None:
-    """Return a value as a table; if it is not valid, None, and everything that is wrong with it was added to the mistakes."""
+    """Return a value as a table, without what is wrong with it, which was added to the mistakes; None if nothing is left."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         whole = error
-    before = len(mistakes)
-    for key, inner in value.items() if isinstance(value, dict) else ():
-        _check_key(key, inner, kind, path, find, mistakes)
-    if len(mistakes) == before or (isinstance(value, dict) and _missing(kind) - value.keys()):
+    keys = value if isinstance(value, dict) else {}
+    sound = {key: inner for key, inner in keys.items() if _is_sound(key, inner, kind, path, find, mistakes)}
+    try:
+        if len(sound) < len(keys):
+            # So that what else is wrong with the table is found too.
+            return msgspec.convert(sound, kind)
+    except msgspec.ValidationError as error:
+        whole = error
+    if not isinstance(value, dict) or _missing(kind) - keys.keys():
         # Of the table itself: its type, or a key that is missing.
-        _add(whole if len(mistakes) == before else _error({}, kind), path, value, find, mistakes)
+        _add(whole, path, value, find, mistakes)
     return None
 
 
-def _check_key(key: str, value: Any, kind: type[msgspec.Struct], path: Path, find: Find, mistakes: Mistakes) -> None:
-    types = _types(kind)
+def _is_sound(key: str, value: Any, kind: type[msgspec.Struct], path: Path, find: Find, mistakes: Mistakes) -> bool:
+    """Return whether a key of a table is valid; what is wrong with it is added to the mistakes."""
+    types, before = _types(kind), len(mistakes)
     if key in types and isinstance(types[key], type) and issubclass(types[key], msgspec.Struct):
         _checked(value, types[key], (*path, key), find, mistakes)
     elif key in types:
@@ -80,6 +86,7 @@ def _check_key(key: str, value: Any, kind: type[msgspec.Struct], path: Path, fin
     else:
         # The value does not matter, and msgspec would name a missing key first.
         _add(_error({**{name: [] for name in _missing(kind)}, key: 0}, kind), path, value, find, mistakes)
+    return len(mistakes) == before
 
 
 @cache

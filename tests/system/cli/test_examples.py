@@ -61,3 +61,9 @@ def test_pool_prints_the_results_in_order_and_exits_with_1_if_one_failed(home: H
     bad = example(home, "pool.py", "2", empty, "/nowhere")
     assert (bad.returncode, bad.stdout) == (1, good.stdout.splitlines(keepends=True)[0])
     assert "/nowhere" in bad.stderr
+
+
+def test_the_sweep_runs_each_combination_in_a_folder_of_its_own(home: Home) -> None:
+    home.jobwire("batch", "-q", str(EXAMPLES / "sweep.toml"), "--set", "steps=100")
+    results = sorted(line.split()[1:] for line in home.jobwire("logs", "sweep").stdout.decode().splitlines())
+    assert results == sorted([f"lr={lr}", f"seed={seed}"] for lr in ("0.5", "0.1", "0.010", "1e-3") for seed in (1, 2, 3))

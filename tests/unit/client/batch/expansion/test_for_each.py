@@ -163,6 +163,7 @@ for_each = ["a"]
 argv = ["b"]
 nope = 1
 env = { A = 1 }
+time_limit = 0
 [[job]]
 argv = ["c"]
 time_limit = "soon"
@@ -180,12 +181,13 @@ for_each = [1, [2], [3]]
         "jobs.toml, line 4, key 'job.argv'",
         "jobs.toml, line 8, key 'job.nope'",
         "jobs.toml, line 9, key 'job.env.A'",
-        "jobs.toml, line 12, key 'job.time_limit'",
-        "jobs.toml, line 13, key 'job.name'",
-        "jobs.toml, line 14, key 'job'",
-        "jobs.toml, line 18, key 'job.for_each'",
-        "jobs.toml, line 18, key 'job.for_each'",
-        "these are 10 mistakes; nothing was submitted",
+        "jobs.toml, line 10, key 'job.time_limit'",
+        "jobs.toml, line 13, key 'job.time_limit'",
+        "jobs.toml, line 14, key 'job.name'",
+        "jobs.toml, line 15, key 'job'",
+        "jobs.toml, line 19, key 'job.for_each'",
+        "jobs.toml, line 19, key 'job.for_each'",
+        "these are 11 mistakes; nothing was submitted",
     ]
 
 

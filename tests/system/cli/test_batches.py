@@ -1,0 +1,54 @@
+"""Batches by hand: `sweep`, `submit --array`, and what `batch` says of a file before anything is sent."""
+
+import json
+from pathlib import Path
+
+from home import Home
+
+
+def test_a_sweep_runs_each_combination_once_and_goes_on_where_it_stopped(home: Home) -> None:
+    run = "11111111-1111-4111-8111-111111111111"
+    command = ["sweep", "-q", "-n", "s", "--id", run, "sh", "-c", "echo {name} $1", "sh", "{a} x;y"]
+    home.jobwire(*command, ":::", "a=1..2")
+    assert home.jobwire(*command, ":::", "a=1..3").stderr == b""
+    assert sorted(home.jobwire("logs", "s").stdout.splitlines()) == [b"s[a:%d] %d x;y" % (number, number) for number in (1, 2, 3)]
+
+
+def test_a_sweep_takes_values_from_a_pipe_and_fails_if_one_fails(home: Home) -> None:
+    ended = home.jobwire("sweep", "test", "{}", "!=", "b", "::::", "-", stdin=b"a\nb\n\nc\r\n", status=1)
+    assert b"1 of 3 jobs failed" in ended.stderr
+    assert b"test[b]: exited with status 1" in ended.stderr
+
+
+def test_an_array_is_a_run_of_jobs_with_indexes(home: Home) -> None:
+    submitted = home.jobwire("submit", "-q", "--array", "2-6:2%1", "--", "sh", "-c", "echo $JOBWIRE_ARRAY_INDEX")
+    (run,) = submitted.stdout.split()
+    home.jobwire("wait", run.decode())
+    assert home.jobwire("logs", run.decode()).stdout == b"2\n4\n6\n"
+    listed = [json.loads(line) for line in home.jobwire("list", "-a", "--json", run.decode()).stdout.splitlines()]
+    assert [job["name"] for job in listed] == ["sh[2]", "sh[4]", "sh[6]"]
+    assert {job["batch"]["parallel"] for job in listed} == {1}
+
+
+def test_the_jobs_of_a_dry_run_can_be_submitted(home: Home) -> None:
+    planned = home.jobwire("sweep", "--dry-run", "--json", "-l", "k={x}", "echo", "{x}", ":::", "x=a b,c")
+    assert [json.loads(line)["argv"] for line in planned.stdout.splitlines()] == [["echo", "a b"], ["echo", "c"]]
+    home.jobwire("batch", "-q", "--parallel", "1", "-", stdin=planned.stdout)
+    listed = [json.loads(line) for line in home.jobwire("list", "-a", "--json").stdout.splitlines()]
+    assert [job["labels"] for job in listed] == [{"k": "a b"}, {"k": "c"}]
+
+
+def test_all_mistakes_are_told_and_nothing_is_sent(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    file.write_text('[[job]]\nargv = ["a", "{x}"]\nfor_each = []\n[[job]]\nargv = ["b"]\nnope = 1\ntime_limit = 0\n')
+    lines = home.jobwire("batch", str(file), "--set", "x=1", status=2).stderr.decode().splitlines()
+    assert ", line 3, key 'job.for_each'" in lines[0]
+    assert ", line 6, key 'job.nope'" in lines[1]
+    assert ", line 7, key 'job.time_limit'" in lines[2]
+    assert lines[3:] == ["these are 3 mistakes; nothing was submitted"]
+    assert home.jobwire("list", "-a").stdout == b""
+
+
+def test_the_schema_is_printed_as_json(home: Home) -> None:
+    schema = json.loads(home.jobwire("batch", "--schema").stdout)
+    assert "for_each" in schema["$defs"]["JobTable"]["properties"]
