@@ -29,16 +29,13 @@ from ...keys.sockets import readable
 from .handshake_gate import Gate
 from .inflow import Connection
 from .tcp import (
-    HANDSHAKE_BUFFER_BYTES,
     HELD_BYTES,
-    WAITING_BUFFER_BYTES,
     Gone,
     cookie_of,
+    hold,
     hold_newcomers,
-    identify,
     let_read,
     shut_down,
-    slow_down,
     speed_up,
 )
 from .zmq_reader import EdgeReader
@@ -156,6 +153,15 @@ class Connections:
             self._reader.touch()
         return False
 
+    def is_caught_up(self) -> bool:
+        """Return whether everything is known that libzmq has told about connections; if not, the next turn of the loop catches up."""
+        if not readable(self._monitor):
+            return True
+        # This look may have consumed the signal.
+        if self._reader is not None:
+            self._reader.touch()
+        return False
+
     def _drain(self) -> None:
         self.catch_up()
 
@@ -191,7 +197,7 @@ class Connections:
 
     def _accepted(self, descriptor: int) -> None:
         self._forget(descriptor)
-        cookie, network = identify(descriptor)
+        cookie, network = hold(descriptor)
         if not cookie:
             # It has ended already; the monitor reports that next.
             return
@@ -206,8 +212,6 @@ class Connections:
         if not self._make_room(connection):
             return
         self._let_in(self._gate.arrive(connection.network, connection, now))
-        if not connection.let_in:
-            slow_down(descriptor, cookie, WAITING_BUFFER_BYTES)
         self._set_patience()
 
     def _let_in(self, admitted: list[Connection]) -> None:
@@ -215,7 +219,6 @@ class Connections:
         for connection in admitted:
             connection.let_in = True
             self._begun[connection.descriptor] = connection
-            slow_down(connection.descriptor, connection.cookie, HANDSHAKE_BUFFER_BYTES)
             let_read(connection.descriptor, connection.cookie)
             if len(self._begun) > MOST_STRANGERS:
                 self._hang_up(next(iter(self._begun.values())), "sent nothing while there were too many connections")

@@ -113,8 +113,8 @@ class Endpoint:
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         """Send one reply. Return False if the peer is gone, or was disconnected because it does not read."""
-        # The end of this connection may be behind thousands of new ones.
-        if not self._connections.catch_up() and cookie_of(peer.descriptor) != peer.meter.cookie:
+        # That this connection has ended may not be known yet, and it may be behind thousands of new ones.
+        if not self._connections.is_caught_up() and cookie_of(peer.descriptor) != peer.meter.cookie:
             self._forget(peer)
             peer.end()
         if peer.gone:

@@ -12,8 +12,8 @@ import ipaddress
 import os
 import socket
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from typing import Self
 
 _SO_COOKIE = 57  # asm-generic/socket.h; not in Python's socket module
 _COOKIE_BYTES = 8
@@ -51,19 +51,26 @@ class Gone(Exception):  # noqa: N818 -- a fact
 def cookie_of(descriptor: int) -> bytes:
     """Return the kernel's cookie of a socket; empty if the descriptor is not one (any more)."""
     try:
-        with _borrowed(descriptor) as connection:
+        with _Borrowed(descriptor) as connection:
             return connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES)
     except OSError:
         return b""
 
 
-def identify(descriptor: int) -> tuple[bytes, bytes]:
-    """Return the cookie of a connection and where it comes from: its IPv4 address, or the network of its IPv6 address. Empty if unknown."""
+def hold(descriptor: int) -> tuple[bytes, bytes]:
+    """Let a newcomer send little until `let_read`, and return its cookie and where it comes from, both empty if unknown.
+
+    That is its IPv4 address, or the network of its IPv6 address.
+    """
     cookie = network = b""
-    # It has ended, or is not TCP.
-    with suppress(OSError, ValueError, IndexError, AttributeError, TypeError), _borrowed(descriptor) as connection:
-        cookie = connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES)
-        network = _network_of(connection.getpeername()[0])
+    try:
+        with _Borrowed(descriptor) as connection:
+            cookie = connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES)
+            network = _network_of(connection.getpeername()[0])
+            _slow_down(connection, WAITING_BUFFER_BYTES)
+    except (OSError, ValueError, IndexError, AttributeError, TypeError):
+        # It has ended, or is not TCP.
+        pass
     return cookie, network
 
 
@@ -72,28 +79,21 @@ def hold_newcomers(listener: int) -> None:
 
     They inherit SO_RCVLOWAT, socket(7): below it, poll(2) reports nothing to read except the end.
     """
-    with suppress(OSError), _borrowed(listener) as listening:
+    with suppress(OSError), _Borrowed(listener) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, HELD_BYTES)
 
 
 def let_read(descriptor: int, cookie: bytes) -> None:
-    """Let libzmq read one connection; it is woken for what has arrived meanwhile."""
-    with suppress(OSError), _borrowed(descriptor) as connection:
+    """Let libzmq read one connection, which may send little at a time until `speed_up`; it is woken for what has arrived meanwhile."""
+    with suppress(OSError), _Borrowed(descriptor) as connection:
         if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
+            _slow_down(connection, HANDSHAKE_BUFFER_BYTES)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-
-
-def slow_down(descriptor: int, cookie: bytes, buffer_bytes: int) -> None:
-    """Let one connection send less at a time than others, until `speed_up`. Does nothing where the kernel could not undo it."""
-    with suppress(OSError), _borrowed(descriptor) as connection:
-        connection.getsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK)
-        if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
 
 
 def speed_up(descriptor: int, cookie: bytes) -> None:
     """Let a connection send as fast as any other one."""
-    with suppress(OSError), _borrowed(descriptor) as connection:
+    with suppress(OSError), _Borrowed(descriptor) as connection:
         if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
             # Setting a size also fixes it: the kernel adapts it to the connection only after this.
@@ -112,7 +112,7 @@ def shut_down(descriptor: int, cookie: bytes) -> None:
         if error.errno not in _NO_DESCRIPTORS:
             return
         # When descriptors run out, closing connections must still be possible.
-        with suppress(OSError), _borrowed(descriptor) as connection:
+        with suppress(OSError), _Borrowed(descriptor) as connection:
             _shut_down(connection, cookie)
         return
     with suppress(OSError), socket.socket(fileno=duplicate) as connection:
@@ -154,7 +154,7 @@ def _network_of(host: str) -> bytes:
 
 def _info(descriptor: int, cookie: bytes) -> bytes | None:
     try:
-        with _borrowed(descriptor) as connection:
+        with _Borrowed(descriptor) as connection:
             try:
                 info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES.size)
             except OSError as error:
@@ -169,19 +169,29 @@ def _info(descriptor: int, cookie: bytes) -> bytes | None:
     return info
 
 
-def _shut_down(connection: socket.socket, cookie: bytes) -> None:
+def _shut_down(connection: socket.SocketType, cookie: bytes) -> None:
     if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
         # Without this, a peer that sends without end would be read without end: libzmq reads everything that arrived before the shutdown.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LEAST_BUFFER_BYTES)
         connection.shutdown(socket.SHUT_RDWR)
 
 
-@contextmanager
-def _borrowed(descriptor: int) -> Iterator[socket.socket]:
-    # With all three given, Python does not query the kernel. Of the calls made here, only `getpeername` depends on one of them: the family
-    # must leave space for the longer addresses.
-    connection = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, fileno=descriptor)
-    try:
-        yield connection
-    finally:
-        connection.detach()
+def _slow_down(connection: socket.SocketType, buffer_bytes: int) -> None:
+    """Give a connection a small receive buffer. Does nothing where the kernel could not undo it."""
+    with suppress(OSError):
+        connection.getsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+
+
+class _Borrowed(socket.SocketType):
+    """A socket object for a descriptor of libzmq, which stays open. Made for each connection that is accepted, so it does little."""
+
+    def __init__(self, descriptor: int) -> None:
+        # Of the calls made here, only `getpeername` depends on one of these: the family must leave space for the longer addresses.
+        super().__init__(socket.AF_INET6, socket.SOCK_STREAM, 0, descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.detach()

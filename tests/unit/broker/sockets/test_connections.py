@@ -26,10 +26,10 @@ from jobwire.broker.sockets.tcp import (
     WAITING_BUFFER_BYTES,
     Gone,
     cookie_of,
-    identify,
+    hold,
+    let_read,
     received_bytes,
     shut_down,
-    slow_down,
     speed_up,
 )
 
@@ -264,15 +264,15 @@ def test_an_address_of_ipv6_counts_with_its_neighbours_and_a_mapped_one_as_what_
         socket.create_connection((host, server.getsockname()[1])),
         server.accept()[0] as ours,
     ):
-        assert identify(ours.fileno())[1] == network
+        assert hold(ours.fileno())[1] == network
 
 
 def test_what_is_not_a_connection_comes_from_nowhere() -> None:
     one, other = socket.socketpair()
     with one, other, socket.socket() as unconnected:
-        assert identify(one.fileno())[1] == b""
-        assert identify(unconnected.fileno())[1] == b""
-    assert identify(-1)[1] == b""
+        assert hold(one.fileno())[1] == b""
+        assert hold(unconnected.fileno())[1] == b""
+    assert hold(-1)[1] == b""
 
 
 def _other_side(connection: Connection) -> tuple[str, int]:
@@ -329,10 +329,10 @@ def pushed(ours: socket.socket, theirs: socket.socket, rounds: int) -> int:
 @needs_unfixed_buffers
 def test_however_fast_it_is_read_a_slow_connection_gets_little_in() -> None:
     with pair() as (ours, theirs):
-        slow_down(ours.fileno(), cookie_of(ours.fileno()), HANDSHAKE_BUFFER_BYTES)
+        let_read(ours.fileno(), cookie_of(ours.fileno()))
         assert pushed(ours, theirs, 100) < 1_000_000
     with pair() as (ours, theirs):
-        slow_down(ours.fileno(), cookie_of(ours.fileno()), HANDSHAKE_BUFFER_BYTES)
+        let_read(ours.fileno(), cookie_of(ours.fileno()))
         speed_up(ours.fileno(), cookie_of(ours.fileno()))
         assert pushed(ours, theirs, 100) > 2_000_000
 
@@ -342,7 +342,7 @@ def test_a_connection_that_filled_its_small_buffer_is_as_fast_as_any_other_one_a
     first, then = 200_000, 4 * 1024 * 1024
     with pair() as (ours, theirs):
         ours.settimeout(60)
-        slow_down(ours.fileno(), cookie_of(ours.fileno()), HANDSHAKE_BUFFER_BYTES)
+        let_read(ours.fileno(), cookie_of(ours.fileno()))
         theirs.sendall(bytes(first))
         read = 0
         while read < first:
@@ -360,7 +360,7 @@ def test_a_connection_that_filled_its_small_buffer_is_as_fast_as_any_other_one_a
 
 def test_a_greeting_and_a_first_command_in_single_bytes_are_held_back_in_a_small_buffer_too() -> None:
     with pair(HELD_BYTES) as (ours, theirs), select.epoll() as epoll:
-        slow_down(ours.fileno(), cookie_of(ours.fileno()), WAITING_BUFFER_BYTES)
+        hold(ours.fileno())
         theirs.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         epoll.register(ours.fileno(), select.EPOLLIN)
         for _ in range(266):
@@ -373,7 +373,7 @@ def test_a_greeting_and_a_first_command_in_single_bytes_are_held_back_in_a_small
 def test_only_the_connection_that_was_meant_is_slowed_down_or_sped_up() -> None:
     with pair() as (ours, _):
         before = receive_buffer(ours.fileno())
-        slow_down(ours.fileno(), b"anothers", HANDSHAKE_BUFFER_BYTES)
+        let_read(ours.fileno(), b"anothers")
         speed_up(ours.fileno(), b"anothers")
         assert receive_buffer(ours.fileno()) == before
 
@@ -382,7 +382,7 @@ def test_a_connection_that_could_not_be_sped_up_again_is_not_slowed_down(monkeyp
     with pair() as (ours, _):
         before = ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         monkeypatch.setattr(tcp, "_SO_BUF_LOCK", 9999)
-        slow_down(ours.fileno(), cookie_of(ours.fileno()), HANDSHAKE_BUFFER_BYTES)
+        let_read(ours.fileno(), cookie_of(ours.fileno()))
         assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == before
 
 
