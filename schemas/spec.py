@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from . import brought_files
 from .brought_files import LONGEST_PATH, BroughtFile
@@ -89,7 +90,8 @@ def check(spec: JobSpec) -> None:
     _check_input(spec)
     if spec.name and (problem := name_problem(spec.name)):
         raise _refuse(problem)
-    brought_files.check(spec.files, spec.outputs)
+    if spec.has_folder:
+        brought_files.check(spec.files, spec.outputs)
     _check_labels(spec.labels)
     if not 1 <= spec.stop_signal < signal.NSIG:
         raise _refuse(f"{spec.stop_signal} is not the number of a signal")
@@ -172,12 +174,13 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901 -- one step for each field
     import hashlib  # noqa: PLC0415 -- 2 ms that only the worker needs
 
     fields: list[tuple[int, Sequence[bytes]]] = [(1, spec.argv)]
-    fields.extend((2, variable) for variable in sorted(spec.environment))
+    fields += zip(repeat(2), sorted(spec.environment))
     fields.append((3, (spec.directory,)))
     if spec.stdin is not None:
         fields.append((4, (spec.stdin,)))
     fields.append((5, (spec.name.encode(),)))
-    fields.extend((6, (label.encode(), text.encode())) for label, text in sorted(spec.labels))
+    if spec.labels:
+        fields += [(6, (label.encode(), text.encode())) for label, text in sorted(spec.labels)]
     for field, number in ((7, spec.time_limit_ms), (8, spec.stop_signal), (9, spec.grace_ms), (10, spec.output_limit_bytes)):
         if number is not None:
             fields.append((field, (b"%d" % number,)))
@@ -218,11 +221,11 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         )
     return JobSpec(
         argv=tuple(message.argv),
-        environment=tuple((variable.name, variable.value) for variable in message.environment),
+        environment=tuple((variable.name, variable.value) for variable in message.environment) if message.environment else (),
         directory=message.directory,
         stdin=message.stdin if message.HasField("stdin") else None,
         name=message.name,
-        labels=tuple((label.name, label.value) for label in message.labels),
+        labels=tuple((label.name, label.value) for label in message.labels) if message.labels else (),
         time_limit_ms=message.time_limit_ms if message.HasField("time_limit_ms") else None,
         stop_signal=message.stop_signal or signal.SIGTERM,
         grace_ms=message.grace_ms if message.HasField("grace_ms") else None,

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from ...schemas.generated import event_pb2
 from ...schemas.job import EventKind
-from ...schemas.naming import AttemptKey, JobKey, format_id
+from ...schemas.naming import AttemptKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..engine import Delayed, Ended, Fact, Launch, Paused, Started
 from ..store.writes import Added, AddJobs, Altered, Change, ChangeJobs, Conflict, EventRow, NewRow, Width
@@ -53,7 +53,12 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:
     Raises Impossible for an input that cannot happen, which is a bug.
     """
     turn = Turn(state, moment)
+    # The most frequent first.
     match one:
+        case Written():
+            _written(turn, one)
+        case Facts():
+            _hear(turn, one.facts)
         case Start():
             _start(turn, one)
         case Stop():
@@ -62,12 +67,8 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:
             _act_on_processes(turn, one)
         case Alter() | SetWidth():
             _change(turn, one)
-        case Facts():
-            _hear(turn, one.facts)
         case Recovered():
             _take_up(turn, one.facts)
-        case Written():
-            _written(turn, one)
         case WriteDelayed():
             _write_delayed(turn, one)
         case Reconsidered():
@@ -85,47 +86,48 @@ def _start(turn: Turn, start: Start) -> None:
     # Jobs that will start at once are recorded as launched now, which saves a commit before their start.
     cleared = _best(start.asked, min(room, (start.batch and start.batch.parallel) or count))
     promised = len(cleared)
-    jobs = [
-        Job(
+    jobs: list[Job] = []
+    events: list[event_pb2.Event] = []
+    rows: list[NewRow] = []
+    spec_bytes = 0
+    for position, one in enumerate(start.asked):
+        clear = position in cleared
+        key = AttemptKey(start.owner, one.id, FIRST_ATTEMPT)
+        job = Job(
             0,  # its row comes with the commit
-            JobKey(start.owner, one.id),
+            key.job,
             one.spec,
             one.digest,
             start.batch,
             moment.now_us,
-            Attempt(
-                AttemptKey(start.owner, one.id, FIRST_ATTEMPT),
-                Phase.CLEARING if position in cleared else Phase.ACCEPTING,
-                moment.passed_us,
-            ),
+            Attempt(key, Phase.CLEARING if clear else Phase.ACCEPTING, moment.passed_us),
             priority=one.spec.priority,
             held_by="" if one.spec.held else None,
             rerun_of=one.rerun_of,
             spec_bytes=len(one.raw),
         )
-        for position, one in enumerate(start.asked)
-    ]
-    events = [event_of(EventKind.QUEUED, job, moment.now_us) for job in jobs]
-    rows = [
-        NewRow(
+        event = event_of(EventKind.QUEUED, job, moment.now_us)
+        row = NewRow(
             job.key,
             job.digest,
             job.spec.name,
             one.raw,
             moment.now_us,
             EventRow(start.owner, event.SerializeToString(), moment.aged_us),
-            job.attempt.phase is Phase.CLEARING,
+            clear,
             labels=one.spec.labels,
             rerun_of=one.rerun_of,
             files=one.spec.files,
             priority=job.priority,
             held_by=job.held_by,
         )
-        for one, job, event in zip(start.asked, jobs, events, strict=True)
-    ]
+        jobs.append(job)
+        events.append(event)
+        rows.append(row)
+        spec_bytes += job.spec_bytes
     state.promised += promised
     state.arriving[start.owner] += count
-    state.hold(start.owner, sum(job.spec_bytes for job in jobs))
+    state.hold(start.owner, spec_bytes)
     turn.submit(Accepting(AddJobs(rows, start.batch, start.proof, start.shortage), start, jobs, events, promised))
 
 
@@ -325,10 +327,11 @@ def _accepting_written(turn: Turn, pending: Accepting, result: Added | Conflict 
             state.add(job)
             state.queue.add(job.key, job.batch, job.priority, held=job.held_by is not None)
             fresh.append(pending.events[position])
-        if fresh:
-            turn.effects.append(_numbered(fresh, result.first_seq))
+        # First the one who waits for it.
         accepted = Accepted([job.key for job in pending.jobs], len(result.known), result.first_seq - 1)
         turn.effects.append(Reply(partial(start.done, accepted)))
+        if fresh:
+            turn.effects.append(_numbered(fresh, result.first_seq))
 
 
 def _recording_written(turn: Turn, pending: Recording, first_seq: int) -> None:

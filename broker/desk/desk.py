@@ -87,10 +87,12 @@ class Desk:
 
         Raises Refused(RESOURCE_EXHAUSTED) if more jobs would wait than the owner may have, or their specs would take too much memory.
         """
-        ids = [one.id for one in asked]
-        check_waiting(self._limits_of(owner).queued_jobs, self._state.waiting_of(owner), len(ids), lambda: self._lookup.unknown(owner, ids))
-        more_bytes = sum(len(one.raw) for one in asked)
-        check_held(MOST_HELD_BYTES, self._state.held_bytes[owner], more_bytes, lambda: self._lookup.unknown(owner, ids))
+
+        def unknown() -> int:
+            return self._lookup.unknown(owner, [one.id for one in asked])
+
+        check_waiting(self._limits_of(owner).queued_jobs, self._state.waiting_of(owner), len(asked), unknown)
+        check_held(MOST_HELD_BYTES, self._state.held_bytes.get(owner, 0), sum(len(one.raw) for one in asked), unknown)
         self.take(Start(owner, asked, batch, proof, self._shortage(), done))
 
     async def recover(self) -> None:
@@ -202,7 +204,14 @@ class Desk:
             self._store.submit(write, partial(self._written, number, write), partial(self._delayed, number))
 
     def _carry_out_one(self, effect: Effect) -> None:
+        # The most frequent first.
         match effect:
+            case Publish():
+                self._publisher.publish(effect.events)
+            case Tell():
+                self._tell(effect)
+            case Reply():
+                effect.tell()
             case Launches():
                 self._engine.start(effect.launches)
             case End():
@@ -216,12 +225,6 @@ class Desk:
             case Settle():
                 self._engine.settled(effect.keys)
                 self._ended()
-            case Publish():
-                self._publisher.publish(effect.events)
-            case Reply():
-                effect.tell()
-            case Tell():
-                self._tell(effect)
 
     def _tell(self, effect: Tell) -> None:
         match effect.word:

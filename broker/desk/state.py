@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -53,10 +53,10 @@ class State:
     runs: dict[RunKey, dict[JobKey, Job]] = field(default_factory=dict)
     pauses: Pauses = field(default_factory=Pauses)
     # How many jobs of each owner are being written and not in the queue yet, and the slots reserved for them.
-    arriving: Counter[bytes] = field(default_factory=Counter)
+    arriving: defaultdict[bytes, int] = field(default_factory=lambda: defaultdict(int))
     promised: int = 0
     # The bytes of the specs of each owner's jobs that have not ended, or are being written.
-    held_bytes: Counter[bytes] = field(default_factory=Counter)
+    held_bytes: defaultdict[bytes, int] = field(default_factory=lambda: defaultdict(int))
     under_way: dict[int, Accepting | Recording] = field(default_factory=dict)
     writes: int = 0
 
@@ -84,7 +84,7 @@ class State:
 
     def waiting_of(self, owner: bytes) -> int:
         """Return how many jobs of this owner wait, including those that are being written."""
-        return self.queue.waiting_of(owner) + self.arriving[owner]
+        return self.queue.waiting_of(owner) + self.arriving.get(owner, 0)
 
     def holds_slot(self, key: JobKey) -> bool:
         """Return whether a job is in one of the slots."""

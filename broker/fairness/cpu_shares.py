@@ -141,11 +141,12 @@ class Shares:
         `bulk` is the second frame of the message, if it has one.
         """
         now = self._now()
-        line = self._lines.get(peer.public) or self._new_line(peer.public, now)
-        if peer.public != self._asked_last:
+        public = peer.public
+        line = self._lines.get(public) or self._new_line(public, now)
+        if public != self._asked_last:
             if self._asked_last:
                 self._shared_until = now + _SHARED_FOR_SECONDS
-            self._asked_last = peer.public
+            self._asked_last = public
         if not line.waiting and not self._must_wait(line, now):
             self._work(peer, frame, bulk, self.charge)
             ended = self._now()

@@ -63,16 +63,17 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
             watch(call, watchers, engine, turns, find_started_jobs(result.keys, asked, lookup), request)
 
     def read() -> Iterator[None]:
-        spec_bytes = 0
+        spec_bytes = needed_bytes = 0
         for one in _read_jobs(request, call.jobs, partial(ask_again, call.member, lookup)):
             asked.append(one)
             if one.spec.priority > highest and lookup.job(JobKey(call.member.key, one.id)) is None:
                 raise _too_high(one.spec.priority, highest, len(asked) - 1)
             spec_bytes += len(one.raw)
+            needed_bytes += _RERUN_BYTES if one.rerun_of else len(one.raw) + _JOB_BYTES
             _demand_size(len(asked), spec_bytes)
             missing.look(one.spec, one.rerun_of)
             yield
-        _demand_nothing_else(call.proof, asked)
+        _demand_nothing_else(call.proof, needed_bytes)
         if request.first_store and request.first_store != store.id:
             yield from _demand_known(call.member.key, asked, lookup)
         missing.demand_none()
@@ -85,9 +86,8 @@ def _too_high(priority: int, highest: int, index: int) -> Refused:
     return Refused(Code.PERMISSION_DENIED, message, "give the job a lower one", index)
 
 
-def _demand_nothing_else(proof: bytes, asked: list[Asked]) -> None:
+def _demand_nothing_else(proof: bytes, needed: int) -> None:
     """Check that the stored request contains little besides its jobs: unknown fields would be stored with each of them."""
-    needed = sum(_RERUN_BYTES if one.rerun_of else len(one.raw) + _JOB_BYTES for one in asked)
     if len(proof) > needed + _START_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"the request has {len(proof)} bytes, and its jobs take {needed}", "send nothing else in it")
 

@@ -10,7 +10,7 @@ from ...schemas.job import State
 from ...schemas.naming import AttemptKey, JobKey
 from ..desk.job import BatchRun, RunKey
 from . import runs
-from .writes import Added, AddJobs, Change, ChangeJobs, Conflict, DropJobs, Dropped, EventRow, LogsGone, Width, Write
+from .writes import Added, AddJobs, Change, ChangeJobs, Conflict, DropJobs, Dropped, EventRow, LogsGone, NewRow, Width, Write
 
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
@@ -68,22 +68,11 @@ class Rows:
                     self._execute("DELETE FROM leftovers WHERE owner = ? AND id = ? AND attempt = ?", key)
 
     def _add(self, write: AddJobs) -> None:
-        execute = self._execute
-        rows: list[int] = []
-        known: set[int] = set()
-        for position, job in enumerate(write.jobs):
-            row, digest, forgotten = execute(_FIND, (*job.key, mark_of(job.key))).fetchone()
-            if row is None and forgotten:
-                write.result = Conflict(position, forgotten=True)
-                return
-            if row is None:
-                rows.append(0)
-            elif digest == job.digest:
-                rows.append(row)
-                known.add(position)
-            else:
-                write.result = Conflict(position)
-                return
+        found = self._find(write.jobs)
+        if isinstance(found, Conflict):
+            write.result = found
+            return
+        rows, known = found
         first_seq = self.next_seq
         run: BatchRun | None = None
         if len(known) < len(rows):
@@ -94,6 +83,7 @@ class Rows:
             proof_bytes = len(write.proof) // (len(rows) - len(known))
             batch, run = self._add_to_run(write, known, write.batch) if write.batch else (None, None)
             added: list[tuple[object, ...]] = []
+            events: list[EventRow] = []
             labels: list[tuple[object, ...]] = []
             files: list[tuple[object, ...]] = []
             for position, job in enumerate(write.jobs):
@@ -101,7 +91,12 @@ class Rows:
                     continue
                 rows[position] = self.next_row
                 self.next_row += 1
-                store_bytes = len(job.spec) + proof_bytes + sum(file.size for file in job.files)
+                store_bytes = len(job.spec) + proof_bytes
+                if job.labels:
+                    labels += [(*label, job.queued_at_us, rows[position]) for label in job.labels]
+                for file in job.files:
+                    store_bytes += file.size
+                    files.append((job.key.owner, file.digest, rows[position]))
                 added.append(
                     (
                         rows[position],
@@ -120,13 +115,29 @@ class Rows:
                         job.held_by,
                     )
                 )
-                labels += [(*label, job.queued_at_us, rows[position]) for label in job.labels]
-                files += [(job.key.owner, file.digest, rows[position]) for file in job.files]
+                events.append(job.event)
             self._execute_many(_INSERT_JOB, added)
             self._run_for_each(_INSERT_LABEL, labels)
             self._run_for_each(_INSERT_FILE, files)
-            self._add_events([job.event for position, job in enumerate(write.jobs) if position not in known])
+            self._add_events(events)
         write.result = Added(rows, frozenset(known), first_seq, run)
+
+    def _find(self, jobs: Sequence[NewRow]) -> tuple[list[int], set[int]] | Conflict:
+        """Return the rows of these jobs, 0 for new ones, and the positions of those that are known."""
+        rows: list[int] = []
+        known: set[int] = set()
+        for position, job in enumerate(jobs):
+            row, digest, forgotten = self._execute(_FIND, (*job.key, mark_of(job.key))).fetchone()
+            if row is None and forgotten:
+                return Conflict(position, forgotten=True)
+            if row is None:
+                rows.append(0)
+            elif digest == job.digest:
+                rows.append(row)
+                known.add(position)
+            else:
+                return Conflict(position)
+        return rows, known
 
     def _add_to_run(self, write: AddJobs, known: Container[int], batch: BatchRun) -> tuple[int, BatchRun]:
         fresh = [job for position, job in enumerate(write.jobs) if position not in known]

@@ -63,15 +63,18 @@ class Session:
 
     def sort(self) -> None:
         """Record what came with the jobs that it is about."""
+        some_ended = False
         for exchange in self._watches:
+            some_ended = some_ended or exchange.ended
             while exchange.items:
                 # First learnt, then taken: an exception of a signal handler in between costs nothing.
                 item = exchange.items[0]
                 if isinstance(item, request_pb2.Reply) and item.HasField("reports"):
                     self.known_jobs.learn_reports(item.reports)
                 self.connection.take(exchange)
-        self._lost_watches += sum(exchange.refusal is not None for exchange in self._watches)
-        self._watches = [exchange for exchange in self._watches if not exchange.ended]
+        if some_ended:
+            self._lost_watches += sum(exchange.refusal is not None for exchange in self._watches)
+            self._watches = [exchange for exchange in self._watches if not exchange.ended]
         for heard in self._hearing:
             while (event := heard.take()) is not None:
                 self.known_jobs.learn_event(event)

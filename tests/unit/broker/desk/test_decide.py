@@ -92,7 +92,7 @@ def test_nothing_leaves_before_a_start_is_written() -> None:
     desk = Deciding()
     desk.start(1)
     assert not desk.state.live
-    assert words(desk.add(1)) == ["publish", "reply", "launch"]
+    assert words(desk.add(1)) == ["reply", "publish", "launch"]
     assert desk.phase(1) is Phase.LAUNCHED
 
 
