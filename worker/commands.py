@@ -134,7 +134,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
     found["queued"] = len(jobs) - found["running"]
     found["roster_problem"] = _roster_problem(Path(found["roster"]))
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps({name: found.get(name) for name in _TOLD}))
         return
     signs = "by cgroup, session and mark" if found["cgroups"] else "by session and mark (no cgroup v2)"
     containment = f"{signs}; a job that drops all of these on purpose can escape stop"
@@ -154,6 +154,14 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         typer.echo(f"{name:<12} {printable(str(value))}")
     for number, sentence in enumerate(found.get("surroundings", [])):
         typer.echo(f"{'' if number else 'surroundings':<12} {printable(sentence)}")
+
+
+# What programs may rely on; the description of a worker has more, for our own use.
+_TOLD = (
+    *("pid", "version", "endpoint", "event_endpoint", "key", "state", "roster", "roster_problem"),
+    *("slots", "running", "queued", "disk_free_bytes"),
+    *("supervisor_pid", "keeper_pid", "cgroups", "surroundings", "reloads"),
+)
 
 
 @app.command()

@@ -89,7 +89,9 @@ def read_name(said: str) -> str:
     Raises `Refused(INVALID_ARGUMENT)`.
     """
     if said and (problem := name_problem(said)):
-        raise Refused(Code.INVALID_ARGUMENT, problem)
+        # The word after -n, as in `ssh -n`.
+        hint = "-n is followed by a name; no standard input is --no-stdin, of jobwire run" if said.startswith("-") else ""
+        raise Refused(Code.INVALID_ARGUMENT, problem, hint)
     return said
 
 

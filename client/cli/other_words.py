@@ -147,12 +147,17 @@ _LIST = {
 }
 # Of one command each.
 OF_A_COMMAND = {
-    "jobwire batch": {"-j": "it is called --parallel", "--jobs": "it is called --parallel"},
+    "jobwire batch": {
+        "--no-stdin": "a job of a batch has no standard input unless its key stdin names one",
+        "-j": "it is called --parallel",
+        "--jobs": "it is called --parallel",
+    },
     "jobwire events": {"--since": "it is called --from, with the cursor of an event or start"},
     "jobwire forget": {"-f": "forget does not ask", "--all": "it is called --all-ended", "--force": "forget does not ask"},
     "jobwire list": _LIST,
     "jobwire logs": {"-n": "it is called --tail", "--lines": "it is called --tail", "--no-pager": "logs uses none"},
     "jobwire ps": _LIST,
+    "jobwire submit": {"--no-stdin": "a job of submit has no standard input unless --stdin names one"},
     "jobwire stop": {"-t": "it is called --grace", "-s": "it is called --signal", "--time": "it is called --grace"},
 }
 
@@ -169,7 +174,7 @@ def command_hint(path: str, typed: str, known: Iterable[str]) -> str:
 def option_hint(path: str, typed: str, known: Iterable[str]) -> str:
     """Return what to type instead of an unknown option; empty if nothing is near."""
     name, known = typed.partition("=")[0], tuple(known)
-    of_it = (OF_A_JOB if path in _SUBMITS else OF_A_COMMAND.get(path, {})).get(name)
+    of_it = OF_A_COMMAND.get(path, {}).get(name) or (OF_A_JOB.get(name) if path in _SUBMITS else None)
     return of_it or (OF_ALL.get(name, "") if name not in known else "") or _did_you_mean(name, known)
 
 

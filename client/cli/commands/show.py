@@ -92,6 +92,13 @@ def _input(job: JobInfo) -> str:
     return "" if job.stdin_bytes is None else format_size(job.stdin_bytes)
 
 
+def _ended(job: JobInfo) -> str:
+    if not job.ended_at_us:
+        return ""
+    # One that could not be started has no duration.
+    return local_time(job.ended_at_us) + (f", after {duration(job.lasted_us)}" if job.process else "")
+
+
 def _describe(connected: Client, job: JobInfo) -> None:
     write(f"job {job.id}{f' ({job.name})' if job.name else ''}")
     spec = job.spec
@@ -116,8 +123,8 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "reruns": f"job {format_id(job.rerun_of.id)}" if job.rerun_of is not None else "",
         "process": job.process or "",
         "queued": local_time(job.queued_at_us),
-        "started": local_time(job.started_at_us) if job.started_at_us else "",
-        "ended": f"{local_time(job.ended_at_us)}, after {duration(job.lasted_us)}" if job.ended_at_us else "",
+        "started": local_time(job.started_at_us) if job.process else "",
+        "ended": _ended(job),
         "used": _use(job),
         "wrote": _written(job),
     }

@@ -14,6 +14,7 @@ from ..fetched import understand
 from ..job.job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..job.path_advice import advise
 from ..job.submission import leave_or_attend, submitted
+from ..session.options import demand_no_input, on_a_terminal, usual_size
 
 
 @takes_job_options
@@ -31,6 +32,9 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the job and exit with its status.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Like --wait, and show the output instead of the id.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only the id.")] = False,
+    tty: Annotated[
+        bool, typer.Option("--tty", help="Run on a terminal, for jobwire attach. Its size is that of this one, or 24 rows, 80 columns.")
+    ] = False,
     wishes: Wishes,
 ) -> None:
     """Submit a command and print the id of its job.
@@ -46,6 +50,13 @@ def submit(
     identifier = id_or_new(id_)
     context = context_name(ctx)
     spec = job_spec(command, wishes, context)
+    if tty:
+        demand_no_input(wishes)
+        if array is not None:
+            raise BadInput("--tty and --array cannot be combined: nobody could attach to all of them")
+        if follow:
+            raise BadInput("--tty and --follow cannot be combined: jobwire run --tty shows the terminal, or later jobwire attach JOB")
+        spec = on_a_terminal(spec, wishes, usual_size())
     if array is not None:
         if follow:
             raise BadInput("--follow shows one job; use --wait, and jobwire logs RUN for the output of an array")

@@ -53,6 +53,7 @@ COMMANDS: dict[str, Command] = {
         ("--wait", "", "Wait for the job and exit with its status."),
         ("--follow", "", "Like --wait, and show the output instead of the id."),
         ("-q --quiet", "", "Print only the id."),
+        ("--tty", "", "Run on a terminal, for jobwire attach. Its size is that of this one, or 24 rows, 80 columns."),
         ("-n --name", "NAME", "Name the job."),
         ("-C --dir", "DIR", "Run in this folder of the worker's machine; ~ is the home of the job."),
         ("-e --env", "K[=V]...", "Set a variable of the job's environment. K alone copies the value from this shell, and 'LC_*' all whose names match."),

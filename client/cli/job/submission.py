@@ -30,7 +30,11 @@ def submitted(client: Client, spec: JobSpec, identifier: bytes, *, watch: bool =
         say(f"interrupted before the job was acknowledged; check whether it was submitted: jobwire show {format_id(identifier)}")
         raise exit_status.Ending(exit_status.INTERRUPTED) from None
     except Refused as refused:
-        raise explained_refusal(client, refused, identifier, spec) from None
+        told = explained_refusal(client, refused, identifier, spec)
+        if "another standard input" in told.message:
+            # A pipe is passed on, a terminal is not.
+            told.next_step = "jobwire run passes on what is piped to it: without input, add --no-stdin each time; or omit --id"
+        raise told from None
 
 
 def explained_refusal(client: Client, refused: Refused, job_id: bytes, spec: JobSpec) -> Refused:
@@ -46,20 +50,22 @@ def leave_or_attend(client: Client, job: Job, *, wait: bool, follow: bool, quiet
     """Print the id of a job that was submitted, with `wait` or `follow` wait for its end, and return the exit status of the command."""
     name = short_id(job.key.id)
     if follow:
-        # Standard output is for the job.
-        if not quiet:
-            say(f"job {job.id}{_before(job)}")
         with _leaving(name):
+            # Standard output is for the job.
+            if not quiet:
+                say(f"job {job.id}{_before(job)}")
             return Attendance(client, job, feeder).attend(None)
     if feeder is not None:
         feeder.finish(client.pump)
-    tell_id(job.id, "the job was submitted")
     if wait:
+        # Who sees the id may press Ctrl-C at once.
         with _leaving(name):
+            tell_id(job.id, "the job was submitted")
             job.wait()
         if not quiet and job.outcome is not None:
             say(f"job {name}{_before(job)}: {how_it_ended(job.outcome)}")
         return exit_status.DONE if job.outcome is None else status_of(job.outcome)
+    tell_id(job.id, "the job was submitted")
     if not quiet:
         how = "was submitted before" if job.record.is_repeated else "submitted"
         say(f"job {name} {how}; jobwire logs -f {name} shows its output, jobwire wait {name} waits for it")

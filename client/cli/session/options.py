@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from dataclasses import replace
 from typing import Annotated
@@ -48,6 +49,12 @@ def demand_no_input(wishes: Wishes) -> None:
     """Raise BadInput if a job on a terminal is to have another input."""
     if wishes.stdin is not None:
         raise BadInput("--tty and --stdin cannot be combined: the input of a job on a terminal is what is typed there")
+
+
+def usual_size() -> TerminalSize:
+    """Return the size of the terminal of this command, or of an ordinary one."""
+    columns, rows = shutil.get_terminal_size((80, 24))
+    return TerminalSize(rows, columns)
 
 
 def on_a_terminal(spec: JobSpec, wishes: Wishes, size: TerminalSize) -> JobSpec:

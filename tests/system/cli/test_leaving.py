@@ -55,3 +55,13 @@ def test_a_quiet_batch_prints_what_failed_and_nothing_else(home: Home, terminal:
     (home.folder / "jobs").write_text("true\n")
     screen = terminal(home, "batch", "-q", "--lines", "jobs")
     assert (screen.ended(), screen.screen) == (0, b"")
+
+
+def test_a_job_submitted_on_a_terminal_can_be_attached(home: Home, terminal: Callable[..., Terminal]) -> None:
+    job = home.submit("--tty", "--", "sh", "-c", "stty size; read line; echo got $line")
+    screen = terminal(home, "attach", job)
+    screen.until("24 80")
+    screen.type(b"it\r")
+    screen.until("got it")
+    assert screen.ended() == 0
+    assert b"cannot be combined" in home.jobwire("submit", "--tty", "--follow", "--", "true", status=2).stderr

@@ -111,7 +111,9 @@ def test_a_repeated_id_with_other_options_says_what_has_no_effect(home: Home) ->
     home.jobwire("submit", "--id", job, "--wait", "true")
     assert b"was submitted before" in home.jobwire("submit", "--id", job, "true").stderr
     assert b"was submitted before" in home.jobwire("run", "--no-stdin", "--id", job, "true").stderr
-    assert b"another standard input" in home.jobwire("run", "--id", job, "true", stdin=b"x", status=1).stderr
+    said = home.jobwire("run", "--id", job, "true", stdin=b"x", status=1).stderr.decode()
+    assert "another standard input" in said
+    assert "add --no-stdin each time" in said
     assert b"another time limit" in home.jobwire("run", "--no-stdin", "--id", job, "-t", "5", "true", status=1).stderr
 
 

@@ -228,6 +228,19 @@ def test_an_output_that_cannot_be_written_is_reported_with_a_message() -> None:
             2,
             "--no-stdin and --stdin cannot be combined; --no-stdin means that the job has no input",
         ),
+        (
+            ["run", "-n", "--", "true"],
+            2,
+            (
+                "-n/--name: the name '--' has characters other than letters, digits and _.[]:+- (or more than 128); "
+                "-n is followed by a name; no standard input is --no-stdin, of jobwire run"
+            ),
+        ),
+        (
+            ["submit", "--no-stdin", "true"],
+            2,
+            "no such option: --no-stdin; a job of submit has no standard input unless --stdin names one",
+        ),
         (["context", "rm", "embedded"], 1, "'embedded' is built in: it is your private worker; jobwire context use switches to another"),
     ],
 )
