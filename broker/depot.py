@@ -38,7 +38,7 @@ class Sender(Protocol):
     """What sends a content. Called on the loop, never during a call of its `Upload`."""
 
     def advance(self) -> None:
-        """Look at the upload again: more can be written to it."""
+        """Check the upload again: more can be written to it."""
         ...
 
     def stored(self) -> None:
@@ -88,7 +88,7 @@ class Depot(Protocol):
     """What a desk needs from whatever keeps files."""
 
     def has(self, owner: bytes, file: BroughtFile, lender: bytes = b"") -> bool:
-        """Return whether a content is there, for an hour at least. If `lender` has it, who may see it, the owner gets it from there."""
+        """Return whether a content is there; if so, it stays for an hour at least. The owner also gets it if the member `lender` has it."""
         ...
 
     def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender) -> Upload:

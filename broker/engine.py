@@ -136,7 +136,7 @@ class Feeder(Protocol):
     """What feeds the standard input of a job through an `Inlet`. Called on the loop, never during a call of its inlet."""
 
     def advance(self) -> None:
-        """Look at the inlet again: it can be written to now, or further than before."""
+        """Check the inlet again: more can be written to it."""
         ...
 
     def over(self, why: str) -> None:
@@ -174,7 +174,7 @@ class Inlet(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of it; the job waits for its feeder, for a while."""
+        """Stop feeding; the job waits for its feeder for a while."""
         ...
 
 
@@ -190,7 +190,7 @@ class Terminal(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Stop typing."""
         ...
 
 

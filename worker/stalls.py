@@ -1,4 +1,4 @@
-"""For tests: print what the loop does whenever it does nothing else for seconds, so that a worker that does not answer explains itself.
+"""For tests: print what the loop is doing when one turn of it lasts for seconds, so that a worker that does not answer explains itself.
 
 JOBWIRE_STALL_SECONDS=10: the stacks of all threads go to stderr when a turn of the loop has lasted so long. Off unless it is set.
 """
@@ -16,7 +16,7 @@ VARIABLE = "JOBWIRE_STALL_SECONDS"
 
 
 class _WatchedSelector(selectors.DefaultSelector):
-    """Waits as any selector does; outside of the wait, a thread of faulthandler's counts, which needs neither the loop nor Python."""
+    """Waits as any selector does; else a thread of `faulthandler` counts, which needs neither the loop nor the interpreter."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()

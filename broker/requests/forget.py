@@ -24,7 +24,7 @@ from .call import Call
 from .job_keys import read_key_to_stop
 from .selected import Selected, find_selected, has_selection, read_selection
 
-# Found at once, and then removed, so that a request for many holds the keys of few.
+# Found and removed some at a time, so that a request for many holds the keys of few.
 _JOBS_A_PART = 500
 
 
@@ -71,7 +71,7 @@ def _forget_selected(call: Call, request: request_pb2.Forget, desk: Desk, lookup
         aged_until_us = ages.now_us() - request.ended_ago_us if has_age else None
         _Parts(call, lookup, forgetting, _ended_of(selected, lookup, aged_until_us)).go_on(Forgotten(0, 0))
 
-    # Of everything, what has not ended is kept.
+    # If everything is selected, jobs that have not ended are kept.
     call.in_slices(find_selected(selected, desk.runs, unfinished, []) if selected.run or selected.name else (), check)
 
 
@@ -87,7 +87,7 @@ class _Parts:
         self._dry_run = call.request.forget.dry_run
 
     def go_on(self, so_far: Forgotten) -> None:
-        """Find some and forget them, and then the others."""
+        """Find some of them, forget these, and continue with the next."""
         self._call.in_slices(self._find(), partial(self._forget, so_far), to_the_end=not self._dry_run)
 
     def _find(self) -> Iterator[None]:

@@ -33,7 +33,7 @@ def _ask(call: Call, desk: Desk, lookup: Lookup, request: request_pb2.Pause | re
         return
 
     def suspend() -> None:
-        # Those that run are no more than there are slots. Others may have ended or started while they were looked for.
+        # There are no more of them than slots. Others may have ended or started during the search.
         keys = [job.key for job in jobs if job.attempt.phase in SUSPENDABLE]
         if keys:
             desk.take(Suspend(keys, paused, partial(call.done, jobs=len(keys))))

@@ -19,7 +19,7 @@ _EVERY_SECONDS = 3600.0
 
 
 class FileSweep:
-    """Looks once an hour. Used on a running loop."""
+    """Searches once an hour. Used on a running loop."""
 
     def __init__(self, depot: Depot, lookup: Lookup, loop: asyncio.AbstractEventLoop) -> None:
         self._depot = depot
@@ -28,12 +28,12 @@ class FileSweep:
         self._timer: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
-        """Start, with what an earlier run left."""
+        """Search now, for what an earlier run left, and then every hour."""
         self._depot.sweep(self._lookup.files_in_use, self._is_known)
         self._timer = self._loop.call_later(_EVERY_SECONDS, self.open)
 
     def close(self) -> None:
-        """Stop."""
+        """Search no more."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -1,4 +1,4 @@
-"""One job that is fed: passes the bytes of a client's pushes on to the engine, and tells the client how far it may go on.
+"""One job that is fed: passes the bytes of a client's pushes on to the engine, and tells the client how many more it may send.
 
 Offsets count from the first byte of the input. Knows no file: the engine has the bytes, and keeps them if this process dies.
 """
@@ -18,7 +18,7 @@ from .pushed_stream import PushedStream
 # was given before the next one began.
 _MEMBERS_BYTES = 6 * 1024 * 1024
 _LEAST_BYTES = 64 * 1024
-# How far it may go is said again after so many bytes.
+# The client is told again how much it may send after so many bytes.
 _STEP_BYTES = 1024 * 1024
 
 
@@ -49,17 +49,17 @@ class FeedStream(PushedStream):
             self._inlet = self._engine.feed(job.attempt.key, self.token, self)
 
     def finished(self, job: Job) -> None:  # noqa: ARG002 -- as a watcher of any job is told
-        """End: the job wants nothing any more."""
+        """End: the job takes no more input."""
         self.over("the job has ended")
 
     def stuck(self, job: Job) -> None:
-        """Do nothing: it may take input all the same."""
+        """Ignore that: the job may take input nevertheless."""
 
     def flush(self) -> None:
-        """Do nothing: nothing is collected."""
+        """Ignore that: nothing is collected."""
 
     def advance(self) -> None:
-        """Tell the client how far it may go, if that is worth a message."""
+        """Tell the client how much it may send, if that is worth a message."""
         if self._closed or self._inlet is None:
             return
         share = max(_LEAST_BYTES, min(LARGEST_FEED_WINDOW, _MEMBERS_BYTES // max(1, self._feeds())))

@@ -1,6 +1,6 @@
-"""What every stream has that takes the bytes of a client's pushes: how far the client may go, and what is said if it goes further.
+"""What all streams that take the bytes of a client's pushes have in common: how many it may send, and the refusal of more.
 
-Offsets count from the first byte. What has arrived already is ignored, so that a client that does not know where it was can go on earlier.
+Offsets count from the first byte. Bytes that have arrived already are ignored, so that a client may send some of them again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ...schemas.refusal import Code, Refused
 
 
 class PushedStream(ABC):
-    """One request that bytes follow. `send(reply, bulk)` returns False if the peer is gone; `ended()` is called once at the end.
+    """One request that is followed by bytes. `send(reply, bulk)` returns False if the peer is gone; `ended()` is called once at the end.
 
     `expel(refused)` is called for bytes that nobody asked for. `what`: what the bytes are, in words.
     """
@@ -67,7 +67,7 @@ class PushedStream(ABC):
             self.close()
 
     def close(self) -> None:
-        """End without a word."""
+        """End without a reply."""
         if not self._closed:
             self._closed = True
             self._let_go()
@@ -89,4 +89,4 @@ class PushedStream(ABC):
 
     @abstractmethod
     def _let_go(self) -> None:
-        """Let go of where the bytes went."""
+        """Close what the bytes went to."""

@@ -1,4 +1,4 @@
-"""One content that is sent: passes the bytes of a client's pushes on to the depot, and tells the client how far it may go on."""
+"""One content that is sent: passes the bytes of a client's pushes on to the depot, and tells the client how many more it may send."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ...schemas.refusal import Refused
 from ..depot import Upload
 from .pushed_stream import PushedStream
 
-# What the uploads of one member may have under way together: libzmq may hold 16 MiB of a member, and each may go on by itself.
+# What the uploads of one member may have under way together: libzmq may hold 16 MiB of a member, and each continues by itself.
 _MEMBERS_BYTES = 8 * 1024 * 1024
 _LEAST_BYTES = 256 * 1024
-# How far it may go is said again after so many bytes.
+# The client is told again how much it may send after so many bytes.
 _STEP_BYTES = 1024 * 1024
 
 
@@ -41,7 +41,7 @@ class PutStream(PushedStream):
         self.advance()
 
     def advance(self) -> None:
-        """Tell the client how far it may go, if that is worth a message."""
+        """Tell the client how much it may send, if that is worth a message."""
         if self._closed or self._upload is None:
             return
         share = max(_LEAST_BYTES, _MEMBERS_BYTES // max(1, self._puts()))

@@ -40,7 +40,7 @@ class RunEnds:
         self._closed = False
 
     def started(self, job: Job) -> None:
-        """Say nothing about a start."""
+        """Ignore a start."""
 
     def stuck(self, job: Job) -> None:
         """Report that some processes of the job cannot be ended, or its end not recorded; once with the same words."""
@@ -72,7 +72,7 @@ class RunEnds:
         self._credit += credit.messages
 
     def close(self) -> None:
-        """Say nothing any more."""
+        """Stop reporting."""
         if not self._closed:
             self._closed = True
             self._when_closed()

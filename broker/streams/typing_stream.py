@@ -1,4 +1,4 @@
-"""One client that types at the terminal of a job: passes the bytes of its pushes on, and says how many of them have arrived there.
+"""One client that types at the terminal of a job: passes the bytes of its pushes on, and tells it how many have arrived.
 
 Offsets count from the first byte of this stream. What the job has not taken yet waits here, at most a window, and is lost with this
 process: the client then says that it may not have been typed, because it must never be typed twice.
@@ -34,7 +34,7 @@ class TypingStream(PushedStream):
         self._engine = engine
         self._terminal: Terminal | None = None
         self._is_open = False
-        # The sizes that it has to get once it is open: two, if programs are to notice that it changes.
+        # The sizes that the terminal gets once it is open: two, so that programs notice the change.
         self._sizes: list[TerminalSize] = []
         self._waiting = bytearray()
         self._typed = 0
@@ -45,14 +45,14 @@ class TypingStream(PushedStream):
             self._terminal = self._engine.terminal(job.attempt.key, self)
 
     def finished(self, _job: Job) -> None:
-        """End: there is nobody to type to any more."""
+        """End: nothing reads what is typed any more."""
         self.over("the job has ended")
 
     def stuck(self, job: Job) -> None:
-        """Do nothing: it may read all the same."""
+        """Ignore that: the job may read nevertheless."""
 
     def flush(self) -> None:
-        """Do nothing: nothing is collected."""
+        """Ignore that: nothing is collected."""
 
     def resize(self, size: TerminalSize) -> None:
         """Give the terminal this size, now or when it is open."""
@@ -89,7 +89,7 @@ class TypingStream(PushedStream):
             self.close()
 
     def taken(self) -> None:
-        """Do nothing: others may type too."""
+        """Ignore that: others may type too."""
 
     def _reached(self) -> int:
         return self._typed + len(self._waiting)

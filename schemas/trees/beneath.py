@@ -1,7 +1,7 @@
 """Open files and folders beneath a folder, and nowhere else: no symbolic link is followed, whoever creates one meanwhile.
 
 Each part of a path is opened in the folder before it (openat(2), O_NOFOLLOW). A folder is a descriptor, a path bytes without `..`, which
-the caller has checked (`spec.path_problem`).
+the caller has checked (`brought_files.path_problem`).
 """
 
 from __future__ import annotations

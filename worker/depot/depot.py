@@ -42,7 +42,7 @@ class LocalDepot:
         self._uploads: dict[Held, IncomingFile] = {}
 
     def has(self, owner: bytes, file: BroughtFile, lender: bytes = b"") -> bool:
-        """Return whether a content is there, for an hour at least; `lender` may have it instead."""
+        """Return whether a content is there; if so, it stays for an hour at least. The owner also gets it if the member `lender` has it."""
         return self._blobs.lend(lender, owner, file) if lender else self._blobs.has(owner, file)
 
     def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender) -> IncomingFile:
@@ -60,12 +60,12 @@ class LocalDepot:
         return OutgoingFile(self._moving, self._work, key, path, start, validator)
 
     def sweep(self, in_use: Callable[[bytes, Sequence[bytes]], set[bytes]], is_known: Callable[[JobKey], bool]) -> None:
-        """Remove what nobody uses, on threads."""
+        """Remove contents that are not in use and folders of unknown jobs, on threads."""
         self._filling.run(self._blobs.find_unused, partial(self._remove_unused, in_use))
         self._filling.run(lambda: job_folders.find_all(self._work), partial(self._remove_unknown, is_known))
 
     def close(self) -> None:
-        """Stop."""
+        """Stop all threads; uploads continue in the next run of the worker."""
         self._moving.close()
         self._filling.close()
 

@@ -53,7 +53,7 @@ class OutgoingFile:
             self._release()
 
     def _release(self) -> None:
-        # A generator that is dropped halfway holds the folders of its walk until it is closed.
+        # A generator that did not finish keeps the folders of its walk open until it is closed.
         if (close := getattr(self._bytes, "close", None)) is not None:
             close()
         if self._source is not None:

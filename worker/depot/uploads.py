@@ -16,7 +16,7 @@ _Result = TypeVar("_Result")
 
 
 class IncomingFile:
-    """One content; the `Upload` of broker/depot.py. `over` is called once, when nothing more happens to it."""
+    """One content; the `Upload` of broker/depot.py. `over` is called once, at its end."""
 
     def __init__(self, blobs: Blobs, threads: Threads, owner: bytes, file: BroughtFile, limit_bytes: int, over: Callable[[], None]) -> None:
         self._threads = threads
@@ -41,7 +41,7 @@ class IncomingFile:
         return min(self._file.size, self._written + LARGEST_FEED_WINDOW) if self._receiving is not None else 0
 
     def join(self, sender: Sender) -> None:
-        """Add one who sends it; told to advance when bytes can be written."""
+        """Add a sender; its `advance` is called when bytes can be written."""
         self._senders.append(sender)
 
     def write(self, data: memoryview) -> None:

@@ -21,7 +21,7 @@ from .threads import Threads
 
 _RETRY_SECONDS = 5.0
 _UNPACKING = "its files are being unpacked"
-_DISK_FULL = "its files cannot be unpacked: the disk is full; this is tried again and again"
+_DISK_FULL = "its files cannot be unpacked: the disk is full; the worker tries again until there is space"
 
 
 class Workplaces:

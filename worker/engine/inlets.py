@@ -79,7 +79,7 @@ class LocalInlet:
         self._say([{DO: ToSupervisor.FED, "job": self.handle}])
 
     def close(self) -> None:
-        """Let go of it: nobody feeds the job through this any more."""
+        """Close it: nobody feeds the job through this any more."""
         self._forget(self)
         self._close_file()
         self._say([{DO: ToSupervisor.UNFED, "job": self.handle}])

@@ -1,4 +1,4 @@
-"""The terminals of running jobs at which somebody types from here: their masters, which the supervisor sends.
+"""The terminals of running jobs at which clients of this worker type: their masters, which the supervisor sends.
 
 What is typed goes from here to the terminal, and to no disk. If the supervisor is killed, the terminal continues to exist, and this process
 has it already.
@@ -67,7 +67,7 @@ class LocalTerminal:
             fcntl.ioctl(self._master, termios.TIOCSWINSZ, _WINDOW.pack(*size, 0, 0))
 
     def close(self) -> None:
-        """Let go of it; does nothing the second time."""
+        """Close it; does nothing the second time."""
         self._forget(self)
         master, self._master = self._master, -1
         if master >= 0:
@@ -111,7 +111,7 @@ class Terminals:
             os.close(master)
 
     def close(self) -> None:
-        """Let go of all."""
+        """Close all."""
         for terminal in list(self._open):
             terminal.close()
 

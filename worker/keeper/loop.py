@@ -49,7 +49,7 @@ class Keeper:
         self._strangers: dict[int, int] = {}
         # The processes whose ends are reported; None: all, because there is no supervisor that could see them.
         self._awaited: set[int] | None = None
-        # Some of them, before the supervisor has named all.
+        # The first of them, until the supervisor has named all.
         self._adopting: set[int] = set()
         self._supervisor = 0
         self._supervisors = 0

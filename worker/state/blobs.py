@@ -22,7 +22,7 @@ from ...schemas.text.sizes import format_limit
 from ...schemas.trees.writing import finish_at, is_disk_full, write_at
 
 KEEP_SECONDS = 3600.0
-# What a content counts beside its bytes, so that a limit of bytes is one of files too.
+# Added to the size of each content, so that a limit of bytes also limits the number of files.
 FILE_OVERHEAD = 64 * 1024
 _PART = ".part"
 _GONE = ".gone"
@@ -48,7 +48,7 @@ class Blobs:
         self._lock = threading.Lock()
         # When a content was last used in this run of the worker: a start that refers to it may not be on disk yet.
         self._used: dict[Held, float] = {}
-        # What the contents of a member count; read from the disk when it is first needed.
+        # What the contents of a member take, with that; read from the disk when it is first needed.
         self._taken: dict[bytes, int] = {}
 
     def path(self, owner: bytes, digest: bytes) -> str:

@@ -23,7 +23,7 @@ _READ_BYTES = 1024 * 1024
 
 
 class Cancelled(Exception):  # noqa: N818 -- a fact, not an error
-    """Raised if a folder need not be filled any more."""
+    """The folder need not be filled any more."""
 
 
 def fill(work: str, key: AttemptKey, files: Sequence[BroughtFile], path_of: Callable[[bytes], str], go_on: Callable[[], bool]) -> None:

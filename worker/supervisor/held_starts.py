@@ -16,7 +16,7 @@ _AMONG_OTHERS_SECONDS = 0.008
 
 
 class HeldStarts:
-    """By handle, in the order in which they are due, as far as times of both lengths allow."""
+    """The facts, by handle, roughly in the order in which they are due."""
 
     def __init__(self, loop: Loop, send: Callable[[str], None]) -> None:
         self._loop = loop
@@ -29,7 +29,7 @@ class HeldStarts:
         return len(self._held)
 
     def add(self, handle: str, fact: str) -> None:
-        """Send this soon, unless the job ends before."""
+        """Send this in a moment, unless the job ends before."""
         seconds = _AMONG_OTHERS_SECONDS if self._held else _ALONE_SECONDS
         self._held[handle] = (self._loop.now() + seconds, fact)
         if not self._is_timed:

@@ -23,7 +23,7 @@ from ..loop import Loop, Timer
 # How long to wait for a feeder, unless the worker says otherwise.
 USUAL_WAIT_SECONDS = 120.0
 _MOST_A_TURN = 1024 * 1024
-# The worker gets word again after so many bytes.
+# The worker is told again how much the job took after so many bytes.
 _STEP_BYTES = 1024 * 1024
 _PIECE_BYTES = 2 * 1024 * 1024
 # After this many times that the pipe was filled, the job counts as one that reads much.
@@ -42,7 +42,7 @@ class Ends(NamedTuple):
 
 
 class Owner(Protocol):
-    """What is told about a feed."""
+    """Who is told about a feed."""
 
     def input_given(self) -> None:
         """Process that the job took more."""

@@ -31,7 +31,7 @@ class Input:
             self._feed.begin()
 
     def attach(self, token: str) -> None:
-        """Let somebody feed it, or say why not; the worker is told."""
+        """Let somebody feed it, or not; the worker is told which."""
         if self._feeder and token != self._feeder:
             self._services.report(facts.feed_refused(self._handle))
         elif self._feed is None:

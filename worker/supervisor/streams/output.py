@@ -111,7 +111,7 @@ class Output:
         """Note that the job has ended: processes that still write are pumped until they close the pipes."""
         self._has_ended = True
         if self._terminal is not None:
-            # As when a window is closed. Whoever has left the job finds no terminal any more.
+            # As when a window is closed. What is left of the job has no terminal any more.
             self._terminal.close()
             self._stdout.drain()
         self._services.lingering.take(self._handle, self._folder, is_open=self._is_open())
