@@ -139,7 +139,7 @@ def _read_jobs(
 
 def _ask(job: request_pb2.NewJob) -> Asked:
     if job.feed:
-        raise Refused(Code.INVALID_ARGUMENT, "that a new job will be fed belongs into its spec")
+        raise Refused(Code.INVALID_ARGUMENT, "`feed` beside the key of a job is only for one that runs again; a new job has it in its spec")
     spec = specs.from_wire(job.spec)
     specs.check(spec)
     return Asked(job.id, spec, specs.digest(spec), job.spec.SerializeToString())

@@ -195,14 +195,14 @@ class AsyncJob(Handle):
             await self._session.reply(request, "done")
 
     async def hold(self) -> None:
-        """Let the job wait until it is released.
+        """Hold the job: it does not start until it is released.
 
         Raises `Refused(FAILED_PRECONDITION)` if it has started.
         """
         await self._change(held=True)
 
     async def release(self) -> None:
-        """Let the job start that is held."""
+        """Release the job if it is held, so that it can start."""
         await self._change(held=False)
 
     async def set_priority(self, priority: int) -> None:

@@ -62,7 +62,7 @@ OPTIONS = (
     Option("output_limit", ("--output-limit",), "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
     Option("linger", ("--linger",), "", "When the job exits, let the processes that it leaves behind continue.", switch=True),
     Option("priority", ("-p", "--priority"), "N", "Start it before your other jobs with a lower priority: -1000 to 1000. Default: 0."),
-    Option("hold", ("--hold",), "", "Let the job wait until jobwire release.", switch=True),
+    Option("hold", ("--hold",), "", "Do not start the job until jobwire release.", switch=True),
     Option("stderr_to_stdout", ("--stderr-to-stdout",), "", "Give the job one pipe for both, like 2>&1 in a shell.", switch=True),
     Option("labels", ("-l", "--label"), "K=V", "Set a label, shown by jobwire show and events --json.", many=True),
 )
@@ -71,8 +71,8 @@ OPTIONS = (
 # What a job brings, and what is wanted of its folder. The library has no parameters for them.
 FILE_OPTIONS = (
     Option("script", ("--script",), "FILE", "Send this file along and run it; COMMAND and ARG are its arguments."),
-    Option("put", ("--put",), "FILE[:PATH]", "Put a file or a folder into the job's own folder, in which it then runs.", many=True),
-    Option("get", ("--get",), "PATH[:DEST]", "Fetch a file or a folder of the job's own folder when it has ended.", many=True),
+    Option("put", ("--put",), "FILE[:PATH]", "Copy a file or folder into the job's own folder, its working folder then.", many=True),
+    Option("get", ("--get",), "PATH[:DEST]", "Fetch a file or folder from the job's own folder when it has ended.", many=True),
 )
 
 

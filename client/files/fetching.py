@@ -63,7 +63,7 @@ def fetch(connection: Connection, key: JobKey, path: bytes, place: bytes = b"", 
                 writing = writing or _Writing(_target(place, path, default_name), FileKind(end.kind))
                 return writing.finish(end.size, end.digest, end.mode)
             elif item is None:
-                raise Refused(Code.INTERNAL, "the worker ended the fetch without an end")
+                raise Refused(Code.INTERNAL, "the worker ended the fetch before its end")
     except OSError as error:
         where = shown(writing.place if writing is not None else place or b".")
         raise Refused(Code.INVALID_ARGUMENT, f"{where!r} cannot be written: {error.strerror}") from None
@@ -132,7 +132,7 @@ class _Writing:
     def finish(self, size: int, digest: bytes, mode: int) -> FetchedFile:
         """Check what was written, and give it its name. Raises Refused, or OSError."""
         if size != self._size or digest != self._hasher.digest():
-            what = f"{shown(self.place)!r} did not arrive as the worker sent it"
+            what = f"{shown(self.place)!r} is damaged: what arrived is not what the worker sent"
             raise Refused(Code.INTERNAL, what, "fetch it again")
         if self._unpacking is not None:
             self._unpacking.finish()

@@ -29,13 +29,13 @@ def bring(local: bytes, path: bytes, *, executable: bool = False) -> LocalFile:
     Raises `Refused(INVALID_ARGUMENT)` if it cannot be read, or if `path` leads out of that folder.
     """
     if problem := path_problem(path):
-        raise _refuse(f"{shown(path)!r} is no path in the job's folder: {problem}")
+        raise _refuse(f"{shown(path)!r} is not a path in the job's folder: {problem}")
     try:
         with Source(_open(local), shown(local)) as source:
             survey = source.survey
         digest = _digest_of(local, survey)
     except OSError as error:
-        # For example of a file in a folder, which it names.
+        # It may be of a file in the folder, which it names.
         inner = error.filename if isinstance(error.filename, bytes) and error.filename != local else b""
         what = f"{shown(inner)!r} in {shown(local)!r}" if inner else f"{shown(local)!r}"
         raise _refuse(f"{what} cannot be read: {error.strerror}") from None
@@ -72,7 +72,7 @@ def parse_get(said: bytes) -> tuple[bytes, bytes]:
         raise _refuse(f"{shown(said)!r} names no file", "write it like PATH or PATH:DEST; . is the whole folder of the job")
     path = _normal(path.replace(b"\0", b":"))
     if problem := path_problem(path):
-        raise _refuse(f"{shown(path)!r} is no path in the job's folder: {problem}")
+        raise _refuse(f"{shown(path)!r} is not a path in the job's folder: {problem}")
     if colon and not place:
         raise _refuse(f"{shown(said)!r} has an empty place after the colon", "write it like PATH:DEST; . is the current folder")
     return path, place.replace(b"\0", b":")

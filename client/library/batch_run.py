@@ -116,11 +116,11 @@ class BatchRun:
         return self._done(request_pb2.Request(resume=request_pb2.Resume(selection=selection(self.info, every_run=every_run))))
 
     def hold(self, *, every_run: bool = False) -> int:
-        """Let the jobs of the run that wait go on waiting until they are released, and return how many."""
+        """Hold the jobs of the run that wait, until they are released, and return how many."""
         return self.change(held=True, every_run=every_run)
 
     def release(self, *, every_run: bool = False) -> int:
-        """Let the jobs of the run start that are held, and return how many of its jobs wait."""
+        """Release the held jobs of the run, and return how many of its jobs wait."""
         return self.change(held=False, every_run=every_run)
 
     def change(

@@ -172,14 +172,14 @@ class Job(Handle):
         actions.resume(self._session, [self.key])
 
     def hold(self) -> None:
-        """Let the job wait until it is released.
+        """Hold the job: it does not start until it is released.
 
         Raises `Refused(FAILED_PRECONDITION)` if it has started.
         """
         actions.change(self._session, [self.key], held=True)
 
     def release(self) -> None:
-        """Let the job start that is held."""
+        """Release the job if it is held, so that it can start."""
         actions.change(self._session, [self.key], held=False)
 
     def set_priority(self, priority: int) -> None:

@@ -177,7 +177,7 @@ def _number(field: bytes) -> int:
 
 def _decimal(digits: bytes) -> int:
     if not digits.isdigit() or len(digits) > 19:  # noqa: PLR2004 -- 63 bits
-        raise _damaged("the size of an entry is no number")
+        raise _damaged("the size of an entry is not a number")
     return int(digits)
 
 

@@ -124,7 +124,7 @@ class Unpacking:
         except OSError as error:
             if error.errno in beneath.LED_AWAY:
                 shown = os.fsdecode(entry.path)
-                raise Refused(Code.INVALID_ARGUMENT, f"{shown!r} in {self._said} is below something that is no folder") from None
+                raise Refused(Code.INVALID_ARGUMENT, f"{shown!r} in {self._said} is below something that is not a folder") from None
             raise
 
     def _create(self, entry: Entry) -> None:

@@ -63,7 +63,7 @@ def _bring(root: int, file: BroughtFile, content: str, go_on: Callable[[], bool]
         raise Refused(Code.INVALID_ARGUMENT, f"{said!r} comes twice") from None
     except OSError as error:
         if error.errno in beneath.LED_AWAY:
-            raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is below something that is no folder") from None
+            raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is below something that is not a folder") from None
         raise
     finally:
         os.close(source)

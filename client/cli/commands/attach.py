@@ -1,4 +1,4 @@
-"""`jobwire attach`: sit at the terminal of a running job."""
+"""`jobwire attach`: the terminal of a running job."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def attach(
     ctx: typer.Context,
     name: JobName,
     *,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Only watch: nothing is typed, and the size is left alone.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Only watch: send no keys, and do not resize the terminal.")] = False,
     detach_keys: Keys = None,
 ) -> None:
-    """Go to the terminal of a running job.
+    """Attach to the terminal of a running job.
 
-    Shows the end of what was shown there, and has programs draw again. The terminal of the job gets the size of this one; if several are
-    attached, that of the last one that came or was resized. The detach keys leave it; the job continues, also if this command is ended.
+    Shows the last output and makes programs redraw their screen. The job's terminal gets the size of this one; if several are attached,
+    that of the one that was attached or resized last. The detach keys leave it; the job continues, also if this command is killed.
 
     Exits with the job's status if it ends meanwhile, and with 0 after the detach keys.
     """

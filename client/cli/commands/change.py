@@ -1,8 +1,7 @@
-"""`jobwire hold`, `release` and `set`: what is changed about jobs that wait, and the width of a run."""
+"""`jobwire hold`, `release` and `set`: change jobs that wait, and how many jobs of a run may run at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import typer
@@ -14,28 +13,38 @@ from ...batch.option_values import parse_priority
 from ...library.client import Client
 from ...library.job import Job
 from ..arguments import JobNames, parse_count, understood
-from ..chosen_context import client
 from ..exit_status import BadInput
-from ..targets.job_names import Named, find_named, one_unfinished_job
-from ..targets.one_by_one import OneByOne
 from ..targets.runs import Run, title_of_all
+from ..targets.unfinished import for_each_unfinished
 
 
 def hold(ctx: typer.Context, names: JobNames) -> None:
-    """Let queued jobs wait until they are released.
+    """Hold queued jobs: they do not start until released.
 
-    jobwire release lets them start again, at their old place. A job that has started cannot be held; jobwire pause suspends it. The name
+    jobwire release returns them to their old place in the queue. A job that has started cannot be held; jobwire pause suspends it. The name
     or run id of a batch means its queued jobs.
     """
-    _for_each(ctx, names, lambda connected, job: connected.change([job], held=True), lambda run: run.handle.hold(every_run=run.by_name))
+    for_each_unfinished(
+        ctx,
+        names,
+        lambda connected, job: connected.change([job], held=True),
+        lambda run: run.handle.hold(every_run=run.by_name),
+        _none_waits,
+    )
 
 
 def release(ctx: typer.Context, names: JobNames) -> None:
-    """Let held jobs start.
+    """Release held jobs, so that they can start.
 
     Does nothing to a job that is not held. The name or run id of a batch means its held jobs.
     """
-    _for_each(ctx, names, lambda connected, job: connected.change([job], held=False), lambda run: run.handle.release(every_run=run.by_name))
+    for_each_unfinished(
+        ctx,
+        names,
+        lambda connected, job: connected.change([job], held=False),
+        lambda run: run.handle.release(every_run=run.by_name),
+        _none_waits,
+    )
 
 
 def set_(
@@ -49,13 +58,13 @@ def set_(
         str | None, typer.Option("-t", "--time-limit", metavar="TIME", help="Stop them when they have run so long; 0: no limit.")
     ] = None,
     parallel: Annotated[
-        str | None, typer.Option("--parallel", metavar="N", help="Of a run: let at most N of its jobs run at once. 0: no limit.")
+        str | None, typer.Option("--parallel", metavar="N", help="For a run: how many of its jobs may run at once. 0: no limit.")
     ] = None,
 ) -> None:
     """Change queued jobs, the time limit of running ones too, or a run while it runs.
 
     A priority counts among the jobs of one owner, a time limit from the start of the job. The name or run id of a batch means its jobs; a
-    smaller --parallel ends none that runs already.
+    smaller --parallel stops no job that runs already.
     """
     urgency = understood("--priority", parse_priority, priority)
     width = understood("--parallel", parse_count, parallel)
@@ -70,19 +79,14 @@ def set_(
             raise Refused(Code.INVALID_ARGUMENT, message, "name its run")
         connected.change([job], priority=urgency, time_limit=limit)
 
-    _for_each(ctx, names, set_job, lambda run: run.handle.change(priority=urgency, time_limit=limit, parallel=width, every_run=run.by_name))
+    for_each_unfinished(
+        ctx,
+        names,
+        set_job,
+        lambda run: run.handle.change(priority=urgency, time_limit=limit, parallel=width, every_run=run.by_name),
+        _none_waits,
+    )
 
 
-def _for_each(ctx: typer.Context, names: Iterable[str], do_job: Callable[[Client, Job], None], do_run: Callable[[Run], int]) -> None:
-    """Do it for each job and each run by itself. `do_run` returns for how many jobs it was done."""
-    with client(ctx) as connected:
-
-        def do(one: Named) -> None:
-            if one.job is not None:
-                do_job(connected, one.job)
-            elif one.run is not None and not do_run(one.run):
-                raise Refused(Code.FAILED_PRECONDITION, f"no job of {title_of_all(one.run)} is waiting", reason=Reason.STARTED)
-
-        each_one = OneByOne()
-        each_one.each(each_one.each(names, lambda name: find_named(connected, name, one_unfinished_job)), do)
-        each_one.finish()
+def _none_waits(run: Run) -> Refused:
+    return Refused(Code.FAILED_PRECONDITION, f"no job of {title_of_all(run)} is waiting", reason=Reason.STARTED)

@@ -200,7 +200,7 @@ def _columns(typed: str | None) -> list[str]:
         if name not in COLUMNS:
             raise BadInput(f"--columns: there is no column {name!r}; there are {', '.join(COLUMNS)}")
         if names.count(name) > 1:
-            raise BadInput(f"--columns: {name} is there twice")
+            raise BadInput(f"--columns: {name} is named twice")
     return names
 
 

@@ -33,9 +33,7 @@ def run(
     command: Command = None,
     id_: JobId = None,
     *,
-    no_stdin: Annotated[
-        bool, typer.Option("--no-stdin", help="Leave this command's standard input alone; that of the job is empty.")
-    ] = False,
+    no_stdin: Annotated[bool, typer.Option("--no-stdin", help="Do not read standard input; that of the job is empty.")] = False,
     tty: Tty = False,
     detach_keys: Keys = None,
     detach_on_hangup: Annotated[

@@ -24,7 +24,7 @@ COMMANDS: dict[str, Command] = {
     ), (), ends_options=False),
     "jobwire run": Command("Run a command, show its output and exit with its status.", (
         ("--id", "UUID", "Id of the job: the same id never starts a second one."),
-        ("--no-stdin", "", "Leave this command's standard input alone; that of the job is empty."),
+        ("--no-stdin", "", "Do not read standard input; that of the job is empty."),
         ("-it --tty", "", "Run on a terminal, as bash, top or vim need it: keys go to the job, also Ctrl-C and Ctrl-Z."),
         ("--detach-keys", "KEYS", "Keys that leave the terminal, such as ctrl-p,ctrl-q. Default: ^] three times within a second."),
         ("--detach-on-hangup", "", "Let the job continue if the terminal of this command is closed."),
@@ -39,12 +39,12 @@ COMMANDS: dict[str, Command] = {
         ("--output-limit", "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
         ("--linger", "", "When the job exits, let the processes that it leaves behind continue."),
         ("-p --priority", "N", "Start it before your other jobs with a lower priority: -1000 to 1000. Default: 0."),
-        ("--hold", "", "Let the job wait until jobwire release."),
+        ("--hold", "", "Do not start the job until jobwire release."),
         ("--stderr-to-stdout", "", "Give the job one pipe for both, like 2>&1 in a shell."),
         ("-l --label", "K=V...", "Set a label, shown by jobwire show and events --json."),
         ("--script", "FILE", "Send this file along and run it; COMMAND and ARG are its arguments."),
-        ("--put", "FILE[:PATH]...", "Put a file or a folder into the job's own folder, in which it then runs."),
-        ("--get", "PATH[:DEST]...", "Fetch a file or a folder of the job's own folder when it has ended."),
+        ("--put", "FILE[:PATH]...", "Copy a file or folder into the job's own folder, its working folder then."),
+        ("--get", "PATH[:DEST]...", "Fetch a file or folder from the job's own folder when it has ended."),
         ("-h --help", "", "Show this message and exit."),
     ), ("COMMAND [ARG]...",), ends_options=True),
     "jobwire submit": Command("Submit a command and print the id of its job.", (
@@ -65,12 +65,12 @@ COMMANDS: dict[str, Command] = {
         ("--output-limit", "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
         ("--linger", "", "When the job exits, let the processes that it leaves behind continue."),
         ("-p --priority", "N", "Start it before your other jobs with a lower priority: -1000 to 1000. Default: 0."),
-        ("--hold", "", "Let the job wait until jobwire release."),
+        ("--hold", "", "Do not start the job until jobwire release."),
         ("--stderr-to-stdout", "", "Give the job one pipe for both, like 2>&1 in a shell."),
         ("-l --label", "K=V...", "Set a label, shown by jobwire show and events --json."),
         ("--script", "FILE", "Send this file along and run it; COMMAND and ARG are its arguments."),
-        ("--put", "FILE[:PATH]...", "Put a file or a folder into the job's own folder, in which it then runs."),
-        ("--get", "PATH[:DEST]...", "Fetch a file or a folder of the job's own folder when it has ended."),
+        ("--put", "FILE[:PATH]...", "Copy a file or folder into the job's own folder, its working folder then."),
+        ("--get", "PATH[:DEST]...", "Fetch a file or folder from the job's own folder when it has ended."),
         ("-h --help", "", "Show this message and exit."),
     ), ("COMMAND [ARG]...",), ends_options=True),
     "jobwire batch": Command("Submit many jobs from a file, all or none, and wait for them.", (
@@ -93,12 +93,12 @@ COMMANDS: dict[str, Command] = {
         ("--output-limit", "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
         ("--linger", "", "When the job exits, let the processes that it leaves behind continue."),
         ("-p --priority", "N", "Start it before your other jobs with a lower priority: -1000 to 1000. Default: 0."),
-        ("--hold", "", "Let the job wait until jobwire release."),
+        ("--hold", "", "Do not start the job until jobwire release."),
         ("--stderr-to-stdout", "", "Give the job one pipe for both, like 2>&1 in a shell."),
         ("-l --label", "K=V...", "Set a label, shown by jobwire show and events --json."),
         ("--script", "FILE", "Send this file along and run it; COMMAND and ARG are its arguments."),
-        ("--put", "FILE[:PATH]...", "Put a file or a folder into the job's own folder, in which it then runs."),
-        ("--get", "PATH[:DEST]...", "Fetch a file or a folder of the job's own folder when it has ended."),
+        ("--put", "FILE[:PATH]...", "Copy a file or folder into the job's own folder, its working folder then."),
+        ("--get", "PATH[:DEST]...", "Fetch a file or folder from the job's own folder when it has ended."),
         ("-h --help", "", "Show this message and exit."),
     ), ("[FILE|-]",), ends_options=False),
     "jobwire sweep": Command("Run a command once for each value, or each combination of values, as jobs of one batch.", (
@@ -119,12 +119,12 @@ COMMANDS: dict[str, Command] = {
         ("--output-limit", "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
         ("--linger", "", "When the job exits, let the processes that it leaves behind continue."),
         ("-p --priority", "N", "Start it before your other jobs with a lower priority: -1000 to 1000. Default: 0."),
-        ("--hold", "", "Let the job wait until jobwire release."),
+        ("--hold", "", "Do not start the job until jobwire release."),
         ("--stderr-to-stdout", "", "Give the job one pipe for both, like 2>&1 in a shell."),
         ("-l --label", "K=V...", "Set a label, shown by jobwire show and events --json."),
         ("--script", "FILE", "Send this file along and run it; COMMAND and ARG are its arguments."),
-        ("--put", "FILE[:PATH]...", "Put a file or a folder into the job's own folder, in which it then runs."),
-        ("--get", "PATH[:DEST]...", "Fetch a file or a folder of the job's own folder when it has ended."),
+        ("--put", "FILE[:PATH]...", "Copy a file or folder into the job's own folder, its working folder then."),
+        ("--get", "PATH[:DEST]...", "Fetch a file or folder from the job's own folder when it has ended."),
         ("-h --help", "", "Show this message and exit."),
     ), ("COMMAND [ARG]... ::: VALUES...",), ends_options=True),
     "jobwire rerun": Command("Run jobs again, with everything as it was.", (
@@ -174,8 +174,8 @@ COMMANDS: dict[str, Command] = {
     "jobwire get": Command("Fetch files and folders from the folder of a job.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB", "[PATH[:DEST]]..."), ends_options=False),
-    "jobwire attach": Command("Go to the terminal of a running job.", (
-        ("--read-only", "", "Only watch: nothing is typed, and the size is left alone."),
+    "jobwire attach": Command("Attach to the terminal of a running job.", (
+        ("--read-only", "", "Only watch: send no keys, and do not resize the terminal."),
         ("--detach-keys", "KEYS", "Keys that leave the terminal, such as ctrl-p,ctrl-q. Default: ^] three times within a second."),
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB",), ends_options=False),
@@ -206,16 +206,16 @@ COMMANDS: dict[str, Command] = {
     "jobwire resume": Command("Continue paused jobs.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
-    "jobwire hold": Command("Let queued jobs wait until they are released.", (
+    "jobwire hold": Command("Hold queued jobs: they do not start until released.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
-    "jobwire release": Command("Let held jobs start.", (
+    "jobwire release": Command("Release held jobs, so that they can start.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
     "jobwire set": Command("Change queued jobs, the time limit of running ones too, or a run while it runs.", (
         ("-p --priority", "N", "Start them before your other jobs with a lower one: -1000 to 1000."),
         ("-t --time-limit", "TIME", "Stop them when they have run so long; 0: no limit."),
-        ("--parallel", "N", "Of a run: let at most N of its jobs run at once. 0: no limit."),
+        ("--parallel", "N", "For a run: how many of its jobs may run at once. 0: no limit."),
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
     "jobwire signal": Command("Send a signal to all processes of a job.", (

@@ -44,7 +44,7 @@ class Attendance:
         self._client = client
         self._job = job
         self._key = key_to_wire(job.key)
-        # None: nothing is to be sent any more.
+        # None: nothing more is sent.
         self._feeder = feeder
         self._leaves_on_hangup = leaves_on_hangup
         self._interrupts = 0

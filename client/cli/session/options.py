@@ -42,7 +42,7 @@ def read_keys(typed: str | None) -> DetachKeys:
 def demand_terminal(flag: str, instead: str) -> None:
     """Raise BadInput unless somebody can type here."""
     if not os.isatty(STDIN):
-        raise BadInput(f"{flag} needs a terminal, and the standard input of this command is none; {instead}")
+        raise BadInput(f"{flag} needs a terminal, and the standard input of this command is not one; {instead}")
 
 
 def demand_no_input(wishes: Wishes) -> None:

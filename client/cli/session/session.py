@@ -1,4 +1,4 @@
-"""Sit at the terminal of one job: show what it shows, type there what is typed here, until the job has ended or is left."""
+"""This terminal attached to that of one job: shows its output, and types there what is typed here, until the job ends or is left."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_what_finds_nothing_says_so_and_what_there_is_not_is_refused(past: Home)
         (["--state", ""], "--state: a word is missing in ''"),
         (["--state", "running,,queued"], "a word is missing"),
         (["--columns", ","], "a word is missing"),
-        (["--columns", "run,id,run"], "run is there twice"),
+        (["--columns", "run,id,run"], "run is named twice"),
         (["--state", "sleepy"], "there are queued,running,stopping,finished"),
         (["--state", "running", "--sort", "ended"], "--sort ended cannot be combined with --state running: only finished jobs have ended"),
         (["--state", "queued,running", "--failed"], "--failed cannot be combined with --state queued,running"),

@@ -240,7 +240,7 @@ def test_a_reload_of_all_daemons_is_not_noticed(own_home: Home, worker: Worker, 
 
 def test_a_terminal_is_needed_on_both_sides(home: Home, terminal: OpenTerminal) -> None:
     said = home.jobwire("run", "--tty", "true", status=2).stderr.decode()
-    assert said.startswith("jobwire: --tty needs a terminal, and the standard input of this command is none; leave --tty out")
+    assert said.startswith("jobwire: --tty needs a terminal, and the standard input of this command is not one; leave --tty out")
     assert "attach needs a terminal" in home.jobwire("attach", "last", status=2).stderr.decode()
     plain = home.submit("sleep", "1000")
     attached = terminal(home, "attach", plain)

@@ -205,7 +205,7 @@ def test_nothing_is_written_through_a_link_in_the_archive_or_on_the_disk(tmp_pat
         _unpack(_evil((link, b""), (file, b"x")), tmp_path / "in")
     (tmp_path / "again").mkdir()
     (tmp_path / "again" / "link").symlink_to(tmp_path / "outside")
-    with pytest.raises(Refused, match="below something that is no folder"):
+    with pytest.raises(Refused, match="below something that is not a folder"):
         _unpack(_evil((file, b"x")), tmp_path / "again")
 
     assert list((tmp_path / "outside").iterdir()) == []

@@ -1,0 +1,39 @@
+"""Carry a command out for jobs that have not ended, each by itself, and for all jobs of a run with one request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import typer
+
+from ....schemas.refusal import Refused
+from ...library.client import Client
+from ...library.job import Job
+from ..chosen_context import client
+from .job_names import Named, find_named, one_unfinished_job
+from .one_by_one import OneByOne
+from .runs import Run
+
+
+def for_each_unfinished(
+    ctx: typer.Context,
+    names: Iterable[str],
+    do_job: Callable[[Client, Job], None],
+    do_run: Callable[[Run], int],
+    none_of: Callable[[Run], Refused],
+) -> None:
+    """Do it for each job and each run that is named. `do_run` returns for how many jobs it was done; for none, `none_of` is the refusal.
+
+    Raises Ending if anything was refused, and Refused if the worker does not answer.
+    """
+    with client(ctx) as connected:
+
+        def do(one: Named) -> None:
+            if one.job is not None:
+                do_job(connected, one.job)
+            elif one.run is not None and not do_run(one.run):
+                raise none_of(one.run)
+
+        each_one = OneByOne()
+        each_one.each(each_one.each(names, lambda name: find_named(connected, name, one_unfinished_job)), do)
+        each_one.finish()
