@@ -36,6 +36,11 @@ class Keystrokes:
         """How many bytes may be added now."""
         return LARGEST_TYPED - len(self._unsent)
 
+    @property
+    def pending(self) -> int:
+        """How many bytes have not reached the job, as far as known."""
+        return len(self._unsent) + self._sent - self._reached
+
     def add(self, data: bytes) -> None:
         """Take bytes that were typed."""
         self._unsent += data

@@ -121,8 +121,12 @@ class Attendance:
         """Return what else is readable when there is something to do."""
         return []
 
+    def _due_at(self) -> float | None:
+        """Return when there is something to do even if nothing happens."""
+        return self._tell_at
+
     def _step(self, copies: list[Copy], readers: Readers, wake_fds: list[int]) -> None:
-        until = self._tell_at
+        until = self._due_at()
         wake_fds += self._wake_fds()
         if self._feeder is not None:
             until, more = self._feeder.waited_on(until)

@@ -75,9 +75,19 @@ class Keyboard:
         if leaves:
             raise Left
 
+    @property
+    def pending(self) -> int:
+        """How many bytes were typed that have not reached the job, as far as known."""
+        return self._keystrokes.pending
+
     def resize(self, size: TerminalSize) -> None:
         """Give the terminal of the job this size."""
         self._connection.resize(self._exchange, size)
+
+    def redraw(self, size: TerminalSize) -> None:
+        """Have the programs of the job draw everything again, at this size."""
+        self.resize(size._replace(rows=max(1, size.rows - 1)))
+        self.resize(size)
 
     def take_lost(self) -> int:
         """Return how many bytes were typed that may not have reached the job, since the last call."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import NoReturn
 
 from ....schemas.job import State
@@ -26,6 +27,8 @@ SIGNALS = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 # How much of what was shown before is shown again.
 _REPLAYED_BYTES = 64 * 1024
 _LINE_BYTES = 4096
+# What is typed usually arrives within milliseconds.
+_PATIENCE_SECONDS = 1.0
 
 
 class _ScreenOutlet(Outlet):
@@ -72,6 +75,9 @@ class Session(Attendance):
         self._own = own
         self._start = start
         self._leaves = leaves
+        # Since when something that was typed has not arrived, and whether that was said.
+        self._pending_since: float | None = None
+        self._told_pending = False
         if keyboard is not None and own is not None:
             keyboard.resize(own.size())
 
@@ -120,6 +126,25 @@ class Session(Attendance):
                     self._heed(signal.SIGHUP)
                     return
                 raise
+        # After what was just typed, for the time until which it waits next.
+        self._tell_of_silence(keyboard)
+
+    def _tell_of_silence(self, keyboard: Keyboard) -> None:
+        now = time.monotonic()
+        if not keyboard.pending:
+            if self._told_pending and self._own is not None:
+                # Over what was said.
+                keyboard.redraw(self._own.size())
+            self._pending_since, self._told_pending = None, False
+        elif self._pending_since is None:
+            self._pending_since = now
+        elif not self._told_pending and now >= self._pending_since + _PATIENCE_SECONDS:
+            self._told_pending = True
+            say(f"the last {keyboard.pending} bytes that were typed have not arrived yet; waiting for the worker or the job to take them")
+
+    def _due_at(self) -> float | None:
+        silent_at = None if self._pending_since is None or self._told_pending else self._pending_since + _PATIENCE_SECONDS
+        return min(filter(None, (super()._due_at(), silent_at)), default=None)
 
     def _wake_fds(self) -> list[int]:
         return self._keyboard.wake_fds if self._keyboard is not None and (self._own is None or self._own.is_raw) else []
