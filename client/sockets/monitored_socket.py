@@ -5,7 +5,8 @@ See zmq_socket_monitor(3).
 
 ZMQ_IMMEDIATE is not set, although without it messages queued for a lost connection are sent on the next one, before `hello`. With it,
 libzmq drops messages at a reconnect that were received and not yet read, even the second frame of a message whose first frame was read,
-and may then abort the process (zeromq/libzmq issue 2163). Messages sent late are recognised by their number, see conversation.py.
+and may then abort the process (zeromq/libzmq issue 2163). Messages sent late are recognised by their number, see conversation.py; and
+if they may be large, `start_over` drops them.
 """
 
 from __future__ import annotations
@@ -179,6 +180,16 @@ class MonitoredSocket:
             self._monitor = None
         self.up = False
         self._stalled_at = self._next_at = self._resolution = None
+
+    def start_over(self, now: float) -> None:
+        """Close the socket after a loss; in a moment, as long as libzmq would have waited, it has to be opened again by its user."""
+        self.close()
+        self._next_at = now + _RECONNECT_MS / 1000
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `watch` has a change to report."""
+        return self._monitor is not None and readable(self._monitor)
 
     def watch(self, now: float) -> list[Change]:
         """Return what changed. A socket that libzmq gave up is closed, and has to be opened again by its user."""

@@ -40,6 +40,8 @@ class RequestSocket:
         self._conversation = conversation
         self._context = context
         self._unsent: deque[Frames] = deque()
+        # Whether more than requests was sent over this connection: libzmq may still have some of it.
+        self._pushed = False
         self._sentences: list[str] = []
         self._lost = False
         # The user was told that there is no connection.
@@ -90,7 +92,13 @@ class RequestSocket:
     def watch(self, now: float) -> Refused | None:
         """Tell the conversation what happened to the connection. Return why there is none, if that is final."""
         refusal = None
-        for change in self.monitored.watch(now):
+        changes = self.monitored.watch(now)
+        if self._pushed and Change.DOWN in changes and Change.FAILED not in changes:
+            # libzmq would send the rest on the next connection, before `hello`, where only so much is accepted from a stranger.
+            self._pushed = False
+            self.monitored.start_over(now)
+            changes = [change for change in changes if change is not Change.UP]
+        for change in changes:
             self._unsent.clear()
             if change is Change.UP:
                 self._conversation.connected()
@@ -111,6 +119,11 @@ class RequestSocket:
             return
         socket = self.monitored.socket
         while self._unsent and socket is not None and self.monitored.up:
+            is_push = len(self._unsent[0]) > 1
+            if is_push and self.monitored.has_news:
+                # This may be another connection by now.
+                return
+            self._pushed = self._pushed or is_push
             try:
                 socket.send_multipart(self._unsent[0], zmq.DONTWAIT)
             except zmq.Again:

@@ -18,7 +18,7 @@ from jobwire.keys.identity import Identity
 
 SECONDS = 60
 # Makes the terminal on its standard input its controlling terminal, so that Ctrl-C becomes a signal, and then executes the command.
-_ON_A_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+_ON_A_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 
 
 class Home:
@@ -28,6 +28,8 @@ class Home:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.name = name
+        # With which commands are started, for example on another machine.
+        self.prefix: list[str] = []
         self.config = folder / "config"
         self.state = folder / "state"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("JOBWIRE_", "XDG_", "PYTHONDONTWRITE"))}
@@ -57,7 +59,13 @@ class Home:
     def jobwire(self, *arguments: str, stdin: bytes = b"", status: int | None = 0) -> subprocess.CompletedProcess[bytes]:
         """Run a command and return the result; its exit status must be the expected one."""
         ended = subprocess.run(
-            command(*arguments), input=stdin, capture_output=True, env=self.env, cwd=self.folder, timeout=SECONDS, check=False
+            [*self.prefix, *command(*arguments)],
+            input=stdin,
+            capture_output=True,
+            env=self.env,
+            cwd=self.folder,
+            timeout=SECONDS,
+            check=False,
         )
         assert status is None or ended.returncode == status, f"{arguments} ended {ended.returncode}: {ended.stderr.decode()}"
         return ended
@@ -65,7 +73,12 @@ class Home:
     def start(self, *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE) -> subprocess.Popen[bytes]:
         """Start a command."""
         return subprocess.Popen(
-            command(*arguments), stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, env=self.env, cwd=self.folder
+            [*self.prefix, *command(*arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=self.env,
+            cwd=self.folder,
         )
 
     def records(self, *arguments: str) -> list[dict[str, Any]]:
@@ -111,7 +124,7 @@ class Terminal:
         self._master, slave = os.openpty()
         try:
             self.process = subprocess.Popen(
-                [*([] if is_suspended else [sys.executable, "-c", _ON_A_TERMINAL]), *command(*arguments)],
+                [*([] if is_suspended else [sys.executable, "-c", _ON_A_TERMINAL]), *home.prefix, *command(*arguments)],
                 stdin=slave,
                 stdout=slave,
                 stderr=slave,

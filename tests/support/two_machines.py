@@ -1,0 +1,127 @@
+"""Two machines on one: network namespaces with a cable between them that can be cut. Processes, files and cgroups are shared."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from daemons import Worker
+from home import Home
+from requirements import can_run
+
+from jobwire.keys.identity import Identity
+
+LAB_ADDRESS = "10.77.0.1"
+_LAPTOP_ADDRESS = "10.77.0.2"
+_PORT = 7341
+_NOBODYS_CARD = "02:00:00:00:00:99"
+# As fast as a good network: what is under way stays so for seconds.
+_RATE = "400mbit"
+
+_TRIAL = "ip link add one type veth peer name two && tc qdisc add dev one root tbf rate 400mbit burst 1mb latency 50ms"
+needs_namespaces = pytest.mark.skipif(
+    not can_run("unshare", "--net", "sh", "-c", _TRIAL),
+    reason="here no network namespaces can be made (they need root, ip and tc)",
+)
+
+
+class Machine:
+    """A network namespace, as long as its process lives."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._holder.stdout is not None
+        self._holder.stdout.readline()
+        self.pid = self._holder.pid
+        # Not `ip netns exec`, which would hide the cgroups.
+        self.prefix = ["nsenter", f"--net=/proc/{self.pid}/ns/net"]
+
+    def run(self, *command: str) -> None:
+        """Run a command there."""
+        subprocess.run([*self.prefix, *command], check=True, stdin=subprocess.DEVNULL)
+
+    def close(self) -> None:
+        """Remove it."""
+        self._holder.communicate()
+
+
+class Cable:
+    """The cable between two machines."""
+
+    def __init__(self, one: Machine, other: Machine) -> None:
+        self.ends = (one, other)
+        one.run("ip", "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", str(other.pid))
+        for machine in self.ends:
+            machine.run("ip", "address", "add", f"{machine.address}/24", "dev", "cable")
+            machine.run("ip", "link", "set", "lo", "up")
+            machine.run("ip", "link", "set", "cable", "up")
+            machine.run("tc", "qdisc", "add", "dev", "cable", "root", "tbf", "rate", _RATE, "burst", "1mb", "latency", "50ms")
+
+    @contextmanager
+    def unplugged(self) -> Iterator[None]:
+        """Take the plug out: the machines know that nothing can be sent."""
+        self.ends[0].run("ip", "link", "set", "cable", "down")
+        try:
+            yield
+        finally:
+            self.ends[0].run("ip", "link", "set", "cable", "up")
+
+    @contextmanager
+    def cut(self) -> Iterator[None]:
+        """Let everything that is sent arrive nowhere, which nobody notices."""
+        for machine, other in (self.ends, self.ends[::-1]):
+            machine.run("ip", "neighbour", "replace", other.address, "lladdr", _NOBODYS_CARD, "dev", "cable", "nud", "permanent")
+        try:
+            yield
+        finally:
+            for machine, other in (self.ends, self.ends[::-1]):
+                machine.run("ip", "neighbour", "delete", other.address, "dev", "cable")
+
+
+class FarWorker(Worker):
+    """A worker on a machine of its own: the test reaches it only from the other one."""
+
+    def __init__(self, folder: Path, machine: Machine) -> None:
+        super().__init__(folder, slots=20, options=["--listen", f"tcp://{machine.address}:{_PORT}", "--jobs-as-root"])
+        self.prefix = machine.prefix
+        self.home: Home | None = None
+
+    def _stop_all_jobs(self) -> None:
+        if self.home is not None:
+            self.home.stop_all()
+
+
+class TwoMachines:
+    """A worker on `lab`, and a member at home on `laptop`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lab = Machine(LAB_ADDRESS)
+        self.laptop = Machine(_LAPTOP_ADDRESS)
+        self.cable = Cable(self.lab, self.laptop)
+        (folder / "lab").mkdir()
+        self.worker = FarWorker(folder / "lab", self.lab)
+
+    def start(self, bytecode: Path) -> Home:
+        """Start the worker; return the home of its admin."""
+        self.worker.start()
+        return self.home(self.worker.folder.parent / "laptop", bytecode, self.worker.admin)
+
+    def home(self, folder: Path, bytecode: Path, identity: Identity) -> Home:
+        """Return a home on `laptop`."""
+        made = Home(folder, bytecode, "admin")
+        made.prefix = self.laptop.prefix
+        made.use(self.worker, identity)
+        self.worker.home = self.worker.home or made
+        return made
+
+    def close(self) -> None:
+        """Remove everything."""
+        try:
+            self.worker.clean()
+        finally:
+            for machine in (self.lab, self.laptop):
+                machine.close()
