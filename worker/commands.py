@@ -32,6 +32,7 @@ from .reload import hold_signals_back
 from .state import layout
 from .state.lock import last_description, open_process, running
 from .state.starting import await_description
+from .wire.words import USUAL_FEED_WAIT_MS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and manage a worker on this machine.")
 
@@ -39,6 +40,7 @@ _LEAST_SLOTS = 4
 _STOP_SECONDS = 30
 _RELOAD_SECONDS = 60
 _JOBS_SHOWN = 10
+_USUAL_FEED_WAIT = f"{USUAL_FEED_WAIT_MS // 60_000}m"
 # The fields that every version writes.
 _SAID = {"pid", "version", "endpoint", "event_endpoint", "key", "state", "roster", "slots", "supervisor_pid", "keeper_pid", "cgroups"}
 _WHERE = {
@@ -75,7 +77,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
     ] = "100M",
     feed_wait: Annotated[
         str, typer.Option(metavar="TIME", help="How long a job waits if the command that sends its standard input is gone.")
-    ] = "2m",
+    ] = _USUAL_FEED_WAIT,
     jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of other members as root.")] = False,
     embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
     ready_fd: Annotated[int, typer.Option("--ready-fd", hidden=True)] = -1,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .engine.engine import FEED_WAIT_MS
+from .wire.words import USUAL_FEED_WAIT_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class WorkerSettings:
     keep_bytes: int | None = None
     keep_free_bytes: int = 0
     # How long a job waits for somebody to feed its standard input.
-    feed_wait_ms: int = FEED_WAIT_MS
+    feed_wait_ms: int = USUAL_FEED_WAIT_MS
     # A note about its start for the user, from the process that started it.
     note: str = ""
     # For a private worker: the description of its caller, with which later callers compare themselves.

@@ -20,7 +20,7 @@ from ..state import folders, layout
 from ..state.logs import Follower, Growth, read_range, tail
 from ..state.sweep import Sweeper
 from ..state.timed_log import NoLog, TimedFollower, find_moment
-from ..wire.words import FACT, ToWorker
+from ..wire.words import FACT, USUAL_FEED_WAIT_MS, ToWorker
 from .facts import could_not_start
 from .found_runs import at_log, in_folder, left_intents
 from .inlets import Inlets
@@ -33,9 +33,6 @@ from .terminals import Terminals
 from .unanswered import Unanswered
 
 _log = logging.getLogger(__name__)
-
-# How long a job waits for somebody to feed it.
-FEED_WAIT_MS = 120_000
 
 
 class LocalEngine:
@@ -53,7 +50,7 @@ class LocalEngine:
         directory: bytes,
         *,
         files_limit: int = 0,
-        feed_wait_ms: int = FEED_WAIT_MS,
+        feed_wait_ms: int = USUAL_FEED_WAIT_MS,
         rebooted: bool = False,
         on_hello: Callable[[], object] = lambda: None,
     ) -> None:

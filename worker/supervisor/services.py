@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...schemas.clock import Clock
+from ..wire.words import USUAL_FEED_WAIT_MS
 from .containment.containment import Boxes
 from .jobs.lingering import Lingering
 from .jobs.outcome_files import OutcomeFiles
 from .keeper_line import KeeperLine
 from .loop import Loop
-from .streams.feed import USUAL_WAIT_SECONDS
 
 
 class Services:
@@ -25,7 +25,7 @@ class Services:
         self.logs = logs
         self.report = report
         self.hand = hand
-        self.feed_wait_seconds = USUAL_WAIT_SECONDS
+        self.feed_wait_seconds = USUAL_FEED_WAIT_MS / 1000
         self.clock = Clock()
         self.outcome_files = OutcomeFiles(loop)
         self.lingering = Lingering(line, logs)

@@ -92,10 +92,17 @@ class Link:
 
     def hand(self, fact: str, descriptor: int) -> None:
         """Send a fact with a duplicate of a descriptor; does nothing if there is no worker."""
-        if self._greeted:
-            self._starts.send_all()
-            self._pack()
-            self._unsent.extend((datagram, (os.dup(descriptor),)) for datagram in datagrams.arrays([fact]))
+        if not self._greeted:
+            return
+        duplicate: tuple[int, ...] = ()
+        try:
+            duplicate = (os.dup(descriptor),)
+        except OSError as error:
+            # The worker refuses what needs it, as when it has none left itself.
+            say(f"a descriptor cannot be sent: {error.strerror}")
+        self._starts.send_all()
+        self._pack()
+        self._unsent.extend((datagram, duplicate) for datagram in datagrams.arrays([fact]))
 
     @property
     def is_connected(self) -> bool:

@@ -18,6 +18,9 @@ VERSION = 1
 DO = "do"
 FACT = "fact"
 
+# How long a job waits for somebody to feed it, unless HELLO says otherwise.
+USUAL_FEED_WAIT_MS = 120_000
+
 # An empty argument in a line.
 EMPTY = "-"
 

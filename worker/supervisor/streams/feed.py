@@ -20,8 +20,6 @@ from typing import NamedTuple, Protocol
 
 from ..loop import Loop, Timer
 
-# How long to wait for a feeder, unless the worker says otherwise.
-USUAL_WAIT_SECONDS = 120.0
 _MOST_A_TURN = 1024 * 1024
 # The worker is told again how much the job took after so many bytes.
 _STEP_BYTES = 1024 * 1024

@@ -34,6 +34,13 @@ def test_a_start_is_told_before_what_follows_it_and_not_with_its_end(tmp_path: P
     assert _told(tmp_path, monkeypatch, tell) == ["a ended", "b started", "b is paused"]
 
 
+def test_a_descriptor_that_cannot_be_duplicated_costs_only_what_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert _told(tmp_path, monkeypatch, lambda link: link.hand("2", 1_000_000)) == [2]
+    assert "a descriptor cannot be sent" in capfd.readouterr().err
+
+
 def _told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: Callable[[Link], None]) -> object:
     """Return the first datagram that a worker gets of what is told once it has said hello."""
     monkeypatch.chdir(tmp_path)
