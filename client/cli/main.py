@@ -65,7 +65,7 @@ VERBS = {
     "resume": Verb("signal", "resume", "Continue paused jobs."),
     "hold": Verb("change", "hold", "Hold queued jobs: they do not start until released."),
     "release": Verb("change", "release", "Release held jobs, so that they can start."),
-    "set": Verb("change", "set_", "Change queued jobs, or a run while it runs."),
+    "set": Verb("change", "set_", "Change queued jobs, the time limit of running jobs, or a run."),
     "signal": Verb("signal", "send_signal", "Send a signal to all processes of a job."),
     "forget": Verb("forget", "forget", "Remove jobs that have ended, with their logs."),
     "shell": Verb("shell.command", "shell", "Run commands one a line, in order, over one open connection."),

@@ -61,7 +61,7 @@ def set_(
         str | None, typer.Option("--parallel", metavar="N", help="For a run: how many of its jobs may run at once. 0: no limit.")
     ] = None,
 ) -> None:
-    """Change queued jobs, the time limit of running ones too, or a run while it runs.
+    """Change queued jobs, the time limit of running jobs, or a run.
 
     A priority counts among the jobs of one owner, a time limit from the start of the job. The name or run id of a batch means its jobs; a
     smaller --parallel stops no job that runs already.

@@ -212,7 +212,7 @@ COMMANDS: dict[str, Command] = {
     "jobwire release": Command("Release held jobs, so that they can start.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
-    "jobwire set": Command("Change queued jobs, the time limit of running ones too, or a run while it runs.", (
+    "jobwire set": Command("Change queued jobs, the time limit of running jobs, or a run.", (
         ("-p --priority", "N", "Start them before your other jobs with a lower one: -1000 to 1000."),
         ("-t --time-limit", "TIME", "Stop them when they have run so long; 0: no limit."),
         ("--parallel", "N", "For a run: how many of its jobs may run at once. 0: no limit."),
