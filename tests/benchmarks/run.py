@@ -16,7 +16,23 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from groups import batches, bulk, command, crowd, history, hostile, idle, latency, launching, memory, recovery, shell, ssh, watching
+from groups import (
+    batches,
+    bulk,
+    command,
+    crowd,
+    history,
+    hostile,
+    idle,
+    latency,
+    launching,
+    memory,
+    queueing,
+    recovery,
+    shell,
+    ssh,
+    watching,
+)
 from stage import Ground, end_on_signals
 from table import Line, Verdict, draw
 
@@ -31,6 +47,7 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "launching": launching.measure,
     "history": history.measure,
     "memory": memory.measure,
+    "queueing": queueing.measure,
     "bulk": bulk.measure,
     "recovery": recovery.measure,
     "watching": watching.measure,
