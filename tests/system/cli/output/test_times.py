@@ -75,3 +75,26 @@ def test_bytes_that_are_no_text_come_unchanged(home: Home) -> None:
 @pytest.mark.parametrize("part", [("--from", "3"), ("--bytes", "3"), ("--to", "x")])
 def test_lines_and_bytes_do_not_go_together(home: Home, part: tuple[str, str]) -> None:
     assert b"about lines" in home.jobwire("logs", "--merged", *part, "last", status=2).stderr
+
+
+def test_no_line_is_lost_or_torn_where_both_streams_are_written_at_once(home: Home) -> None:
+    job = submitted(home, "seq 20000 >&2 & seq 20000; wait")
+    lines = shown(home, "logs", "--merged", job).splitlines()
+    assert sorted(map(int, lines)) == sorted([*range(1, 20001)] * 2)
+
+
+def test_a_tail_has_all_its_lines_while_the_job_writes(home: Home) -> None:
+    job = home.submit("-n", "writer", "--", "sh", "-c", "seq 3000; while :; do echo more; done")
+    home.until_running(job)
+    home.jobwire("logs", "--merged", "--tail", "1", job)
+    for _ in range(3):
+        assert len(shown(home, "logs", "--merged", "--tail", "2000", job).splitlines()) in range(1, 2001)
+    home.jobwire("stop", "--now", job)
+    assert len(shown(home, "logs", "--merged", "--tail", "2000", job).splitlines()) == 2000
+
+
+def test_a_long_line_has_one_time(home: Home) -> None:
+    job = submitted(home, "head -c 200000 /dev/zero | tr '\\0' A; echo; printf 'next\\r\\n'")
+    lines = shown(home, "logs", "-t", job)
+    assert len(STAMP.findall(lines)) == 2
+    assert STAMP.sub("", lines) == "A" * 200_000 + "\nnext\r\n"
