@@ -1,7 +1,8 @@
 """Read JSON as people write it: one value per line, one value over many lines, or a list of values; and find the line of a key.
 
 The parser of the standard library does not return the lines of keys, and if a key is set twice it keeps the last value. Both are found in
-a second pass over the text. Between values, `#`, `//` or `/*` begins a comment. Knows none of the keys of a batch file.
+a second pass over the text. Between values, `#`, `//` or `/*` begins a comment. Numbers with a fraction keep their text. Knows none of the
+keys of a batch file.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ....schemas.text.msgspec_errors import Path
+from ..expansion.written_numbers import WrittenFloat
 
 # TOML can begin with `[` too, with a name in the brackets. A list of jobs holds tables, has commas, or is the whole text.
 _COMMENTS = r"\s*(?:(?:(?:\#|//)[^\n]*\n|/\*(?:(?!\*/)[\s\S])*\*/)\s*)*"
@@ -115,7 +117,7 @@ def _whole_number(digits: str) -> int:
     return int(digits)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number, parse_int=_whole_number)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number, parse_int=_whole_number, parse_float=WrittenFloat)
 
 
 def line_of(text: str, begin: int, path: Path) -> int:
