@@ -45,8 +45,10 @@ class Mistakes:
         if not self._found:
             return
         shown = [(one.find(one.path), one.what, one.next_step) for one in self._found[:_MOST_SHOWN]]
-        first, *others = [self.refusal(*one) for one in sorted(shown, key=lambda one: one[0].line)]
-        add_others(first, others, len(self._found))
+        # What is wrong with an option of the command line is found in each table.
+        once = dict.fromkeys(sorted(shown, key=lambda one: one[0].line))
+        first, *others = [self.refusal(*one) for one in once]
+        add_others(first, others, len(self._found) - len(shown) + len(once))
         raise first
 
     def refusal(self, place: Place, what: str, next_step: str = "") -> Refused:

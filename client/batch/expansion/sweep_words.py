@@ -35,8 +35,8 @@ class Sweep(NamedTuple):
     warnings: list[str]
 
 
-def parse_sweep(words: Sequence[str], read_lines: ReadLines) -> Sweep:
-    """Return what the words mean.
+def parse_sweep(words: Sequence[str], read_lines: ReadLines, options: Sequence[str] = ()) -> Sweep:
+    """Return what the words mean. `options`: the texts of options, which can have placeholders with names too.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -64,7 +64,9 @@ def parse_sweep(words: Sequence[str], read_lines: ReadLines) -> Sweep:
             raise _wrong(f"{mark} has nothing before it to stand beside", "begin with :::")
     swept = Axes(tuple(groups))
     check_together(swept, lambda _, what, next_step: _raise(what, next_step))
-    argv = _with_positions(command, swept) if unnamed else list(command)
+    if unnamed and (mistaken := [text for text in options if _POSITION.search(text)]):
+        raise _wrong(f"in an option, {mistaken[0]!r} has no meaning", f"write {{{ITEM}}}")
+    argv = _with_positions(command, swept, options) if unnamed else list(command)
     return Sweep(argv, swept, list(_warnings(argv, swept)))
 
 
@@ -119,10 +121,10 @@ def _expand(parts: Iterator[str] | Sequence[str]) -> Range | list[str]:
 _MOST_VALUES = 1_000_000
 
 
-def _with_positions(command: Sequence[str], axes: Axes) -> list[str]:
+def _with_positions(command: Sequence[str], axes: Axes, options: Sequence[str]) -> list[str]:
     """Return a command in which `{}` and `{1}` have the names of axes; without any placeholder, the values are its last arguments."""
     names = axes.names
-    if not any(_POSITION.search(word) or compile_text(word) for word in command):
+    if not any(_POSITION.search(word) or compile_text(word) for word in (*command, *options)):
         return [*command, *(f"{{{name}}}" for name in names)]
 
     def name_of(found: re.Match[str]) -> str:

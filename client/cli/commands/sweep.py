@@ -58,12 +58,13 @@ def sweep(
     if isinstance(over.stdin, str) and over.stdin == "-":
         raise BadInput("--stdin: the jobs cannot share standard input; name a file, as in --stdin {item}")
     around = surroundings(context)
+    said = (over.name, over.dir, over.stdin, over.script, *over.env, *over.labels, *over.put, *over.get)
+    options = [text for text in said if isinstance(text, str)]
     with understanding():
-        swept = parse_sweep([as_typed(word) for word in command or ()], partial(read_lines, folder=around.files, stdin=True))
+        swept = parse_sweep([as_typed(word) for word in command or ()], partial(read_lines, folder=around.files, stdin=True), options)
     if not swept.argv and not over.script:
         raise BadInput("missing argument 'COMMAND [ARG]...' before the values; see jobwire sweep --help")
-    texts = (over.name, over.dir, over.stdin, over.script, *over.env, *over.labels, *over.put, *over.get)
-    for name in unused(swept.axes, *swept.argv, *(text for text in texts if isinstance(text, str))):
+    for name in unused(swept.axes, *swept.argv, *options):
         swept.warnings.append(f"there is no {{{name}}} in the command, so the same is run once for each of its values")
     program = over.name or (swept.argv[0] if swept.argv else over.script or "")
     table = JobTable(

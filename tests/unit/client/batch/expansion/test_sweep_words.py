@@ -64,6 +64,12 @@ def test_words_that_mean_nothing_are_refused(words: str, said: str) -> None:
     assert said in str(refused.value)
 
 
+def test_a_value_that_an_option_takes_is_no_argument() -> None:
+    assert parse_sweep(["cat", ":::", "a"], lines, ["{item}.txt"]).argv == ["cat"]
+    with pytest.raises(Refused, match=r"in an option, '\{\}' has no meaning; write \{item\}"):
+        parse_sweep(["cat", ":::", "a"], lines, ["{}"])
+
+
 def test_a_placeholder_of_parallel_and_an_axis_without_use_are_told() -> None:
     assert "{.} is passed on unchanged" in sweep("p", "{.}", "{}", ":::", "a").warnings[0]
     assert "{} is passed on unchanged, because the values have names: {x}" in sweep("p", "{}", ":::", "x=1").warnings[0]
