@@ -189,12 +189,17 @@ class Link:
             log_exception()
 
     def _turn(self) -> bool:
+        # Sent first: the worker records the ends of this turn while jobs are started here.
+        self._send_facts()
         for _ in range(min(len(self._wishes), _WISHES_A_TURN)):
             self._do_next()
+        self._send_facts()
+        return bool(self._wishes)
+
+    def _send_facts(self) -> None:
         if self._facts or (self._unsent and not self._blocked):
             self._pack()
             self._send()
-        return bool(self._wishes)
 
     def _pack(self) -> None:
         facts = self._facts.copy()

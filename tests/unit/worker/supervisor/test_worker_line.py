@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -70,3 +72,42 @@ def _told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: Callable[[Link]
         told: object = json.loads(worker.recv(65_536))
     socket.socket(fileno=link.detach_listener()).close()
     return told
+
+
+def test_what_has_ended_is_told_before_the_next_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(layout.SOCKET)
+    listener.listen()
+    loop = Loop()
+    told: list[object] = []
+    ended = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def do(wish: Wish) -> None:
+        if wish["do"] == "hello":
+            link.greet()
+            # In one turn, a job is found to have ended, and another is to be started.
+            os.eventfd_write(ended, 1)
+            worker.send(b'[{"do":"start"}]')
+        else:
+            told.append(json.loads(worker.recv(65_536, socket.MSG_DONTWAIT)))
+            loop.end()
+
+    def look(_events: int) -> None:
+        os.eventfd_read(ended)
+        link.tell_end("a", '"a ended"')
+
+    link = Link(loop, listener.detach(), do, lambda: None)
+    link.open()
+    loop.watch(ended, select.EPOLLIN, look)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as worker:
+        worker.connect(layout.SOCKET)
+        worker.send(b'[{"do":"hello"}]')
+        loop.run()
+    assert told == [["a ended"]]
+    loop.unwatch(ended)
+    os.close(ended)
+    loop._ended = False
+    loop.before_sleep(lambda: loop.end() if not link.is_connected else None)
+    loop.run()
+    socket.socket(fileno=link.detach_listener()).close()
