@@ -6,7 +6,6 @@ It is not needed when no job is left, and either it was told to retire or no wor
 # ruff: noqa: PTH116 -- pathlib is not light
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -36,8 +35,6 @@ from .services import Services
 from .worker_line import Link, Wish
 
 _LARGEST_SIGNAL = 64
-# Python's usual 700 are fewer than what belongs to the jobs of one moment, so each collection would look at objects that are in use.
-_OBJECTS_A_COLLECTION = 10_000
 # A worker that was killed is usually started again sooner.
 _ALONE_SECONDS = 60
 _ALONE_VARIABLE = "JOBWIRE_ALONE_SECONDS"
@@ -259,7 +256,6 @@ def main(line: int, listener: int, lock: int, files_limit: int) -> None:
     """Run as the supervisor, with the descriptors that the keeper passed."""
     # For jobs, which inherit it; files of the supervisor are created with explicit modes.
     os.umask(0o022)
-    gc.set_threshold(_OBJECTS_A_COLLECTION)
     os.set_inheritable(lock, False)  # noqa: FBT003 -- it takes no name
     move_in()
     os.makedirs(layout.LOGS, FOLDER_MODE, exist_ok=True)  # noqa: PTH103 -- as above
