@@ -81,19 +81,27 @@ class RawDesk:
 
     def fact(self, kind: str, handle: str | None = None) -> Fact:
         """Remove and return the first fact of a kind about a job; waits if it has not arrived yet."""
+        fact = self._await(handle, kind)
+        self.facts.remove(fact)
+        return fact
+
+    def _await(self, handle: str | None, *kinds: str) -> Fact:
         deadline = time.monotonic() + PATIENCE
         while True:
             for fact in self.facts:
-                if fact["fact"] == kind and handle in {None, fact.get("job")}:
-                    self.facts.remove(fact)
+                if fact["fact"] in kinds and handle in {None, fact.get("job")}:
                     return fact
-            assert time.monotonic() < deadline, f"no {kind} of {handle} came"
+            assert time.monotonic() < deadline, f"no {' or '.join(kinds)} of {handle} came"
             datagram = self.socket.recv(65_536)
-            assert datagram, f"the line broke before {kind} of {handle} came"
+            assert datagram, f"the line broke before {' or '.join(kinds)} of {handle} came"
             self.facts += json.loads(datagram)
 
     def started(self, handle: str) -> Fact:
-        return self.fact("started", handle)
+        """Return the fact of a start; of a job that ended at once, that of its end, which says the same and is not removed."""
+        fact = self._await(handle, "started", "ended")
+        if fact["fact"] == "started":
+            self.facts.remove(fact)
+        return fact
 
     def ended(self, handle: str) -> Fact:
         return self.fact("ended", handle)
