@@ -1,0 +1,45 @@
+"""Fixtures: a user for each test, who sees nothing of other users, and one worker for all of them, because its start takes a second."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemons import Worker
+from home import Home
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def shared_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """Return the worker that tests share; a test that stops or fills a worker uses one of its own."""
+    made = Worker(tmp_path_factory.mktemp("shared"), slots=8).start()
+    yield made
+    print(made.logged())
+    made.clean()
+
+
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bytecode")
+
+
+@pytest.fixture
+def home(shared_worker: Worker, tmp_path: Path, bytecode: Path) -> Iterator[Home]:
+    """Return the home of a submitter, who sees only their own jobs."""
+    name = f"user{next(_numbers)}"
+    made = Home(tmp_path / "home", bytecode, name)
+    made.use(shared_worker, shared_worker.admit(name, "submitter"))
+    yield made
+    made.stop_all()
+
+
+@pytest.fixture
+def own_home(worker: Worker, tmp_path: Path, bytecode: Path) -> Home:
+    """Return the home of the admin of a worker of its own."""
+    made = Home(tmp_path / "home", bytecode, "admin")
+    made.use(worker, worker.admin)
+    return made
