@@ -34,7 +34,7 @@ check: $(VENV)/.installed-dev
 
 # Some rows are compared with ssh. Without an OpenSSH server they are skipped; as root, it is installed.
 bench: $(VENV)/.installed-dev install
-	@test -x /usr/sbin/sshd || test "$$(id -u)" != 0 || RUNLEVEL=1 apt-get install -y -q --no-install-recommends openssh-server || true
+	@command -v rsync >/dev/null && test -x /usr/sbin/sshd || test "$$(id -u)" != 0 || RUNLEVEL=1 apt-get install -y -q --no-install-recommends openssh-server rsync || true
 	$(BIN)/python tests/benchmarks/run.py
 
 soak: $(VENV)/.installed-dev

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
+from groups.ssh_files import CIPHER, WHAT, measure_files
 from groups.ssh_server import SshServer, ssh_server
 from stage import CannotMeasure, Ground, Stage
 from table import Line, Promise, at_most, in_turns, unmeasured
@@ -14,7 +15,6 @@ from table import Line, Promise, at_most, in_turns, unmeasured
 _TRUE = "jobwire run -- true against ssh"
 _TAR = Promise(0.8, 1.5, "x", least=True)
 _UP, _DOWN = "tar c | jobwire run -- tar x", "jobwire run -- tar c | tar x"
-_CIPHER = ("-caes128-gcm@openssh.com",)
 _FILES = 16
 _MILLION = 1e6
 
@@ -24,9 +24,13 @@ def measure(ground: Ground) -> list[Line]:
     promise = at_most(1.0, 0.6)
     try:
         with ssh_server(ground) as server, ground.stage(slots=4) as stage:
-            return [_run_true(server, stage, 8 if ground.quick else 20), *_archives(ground, server, stage)]
+            return [
+                _run_true(server, stage, 8 if ground.quick else 20),
+                *_archives(ground, server, stage),
+                *measure_files(ground, server, stage),
+            ]
     except CannotMeasure as why:
-        return [unmeasured(_TRUE, promise, str(why)), *(unmeasured(what, _TAR, str(why)) for what in (_UP, _DOWN))]
+        return [unmeasured(_TRUE, promise, str(why)), *(unmeasured(what, _TAR, str(why)) for what in (_UP, _DOWN, *WHAT))]
 
 
 def _run_true(server: SshServer, stage: Stage, rounds: int) -> Line:
@@ -62,11 +66,11 @@ def _archives(ground: Ground, server: SshServer, stage: Stage) -> list[Line]:
 
     ways: dict[str, tuple[Callable[[], float], Callable[[], float]]] = {
         _UP: (
-            lambda: rate(packing, server.command(*unpacking, options=_CIPHER)),
+            lambda: rate(packing, server.command(*unpacking, options=CIPHER)),
             lambda: rate(packing, stage.command("run", "--", *unpacking)),
         ),
         _DOWN: (
-            lambda: rate(server.command(*packing, options=_CIPHER), unpacking),
+            lambda: rate(server.command(*packing, options=CIPHER), unpacking),
             lambda: rate(stage.command("run", "--", *packing), unpacking),
         ),
     }
@@ -74,7 +78,7 @@ def _archives(ground: Ground, server: SshServer, stage: Stage) -> list[Line]:
     for what, (limit, ours) in ways.items():
         for once in (limit, ours):
             once()
-        note = f"{_FILES * size / _MILLION:.0f} MB; limit: the same through ssh {_CIPHER[0]}, connecting included"
+        note = f"{_FILES * size / _MILLION:.0f} MB; limit: the same through ssh {CIPHER[0]}, connecting included"
         lines.append(in_turns(limit, ours, rounds).line(what, "MB/s", _TAR, note=note))
     return lines
 
