@@ -71,7 +71,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
     ] = None,
     keep_for: Annotated[str, typer.Option(metavar="AGE", help="How long to keep jobs that have ended: 30d, 12h, 2w, or all.")] = "30d",
     keep_jobs: Annotated[str, typer.Option(metavar="N", help="How many jobs that have ended to keep, or all.")] = "100000",
-    keep_bytes: Annotated[str, typer.Option(metavar="SIZE", help="How much of their logs and input to keep: 10G, 500M, or all.")] = "10G",
+    keep_bytes: Annotated[str, typer.Option(metavar="SIZE", help="How much of their logs, folders and input: 10G, 500M, or all.")] = "10G",
     keep_free: Annotated[
         str, typer.Option(metavar="SIZE", help="Refuse new jobs if the disk has less free space. 0 disables the check.")
     ] = "100M",

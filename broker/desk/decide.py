@@ -120,6 +120,7 @@ def _start(turn: Turn, start: Start) -> None:
             files=one.spec.files,
             priority=job.priority,
             held_by=job.held_by,
+            has_folder=one.spec.has_folder,
         )
         jobs.append(job)
         events.append(event)

@@ -1,6 +1,6 @@
 """How long ended jobs and events are kept. `choose` decides, without clock or store; `Retention` carries it out in small steps.
 
-The jobs that ended first are removed first, until age, number and bytes (of logs, specs and signed requests) are within their limits.
+The jobs that ended first are removed first, until age, number and bytes (of logs, folders, specs and requests) are within their limits.
 The oldest events are removed first too, so that there is no gap in what is kept. They have the age limit of jobs, and a number limit of
 a few for each job that may be kept.
 
@@ -19,10 +19,12 @@ from dataclasses import dataclass, replace
 
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
+from ..depot import Depot
 from ..store import kept
 from ..store.kept import Aged
 from ..store.store import Store
 from .ages import BELIEVED_AFTER_SECONDS, Ages
+from .folder_sizes import FolderSizes
 from .followed import Followed
 from .forget import Forgetting, Forgotten
 
@@ -90,6 +92,7 @@ class Retention:
         followed: Followed,
         loop: asyncio.AbstractEventLoop,
         ages: Ages,
+        depot: Depot,
     ) -> None:
         self._keep = keep
         self._store = store
@@ -100,6 +103,7 @@ class Retention:
         self._timer: asyncio.TimerHandle | None = None
         # A step is being written.
         self._dropping = False
+        self._folders = FolderSizes(store, depot, self.look_soon)
 
     def open(self) -> None:
         """Start, with the leftovers of an earlier run."""
@@ -122,8 +126,13 @@ class Retention:
             self._timer.cancel()
         self._timer = self._loop.call_later(seconds, self._look)
 
+    def folder_changed(self, key: JobKey) -> None:
+        """Measure the folder of a job that has ended again."""
+        self._folders.measure(key)
+
     def _look(self) -> None:
         self._timer = None
+        self._folders.look()
         try:
             self._remove_some()
         except Refused as refused:

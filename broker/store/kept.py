@@ -62,6 +62,12 @@ def oldest_jobs(store: Store, limit: int) -> list[Aged]:
     return [Aged(JobKey(owner, job_id), *rest) for owner, job_id, *rest in rows]
 
 
+def unmeasured(store: Store, limit: int) -> list[JobKey]:
+    """Return jobs that have ended, and whose folder was not measured since then."""
+    rows = store.read("SELECT owner, id FROM jobs WHERE folder_bytes IS NULL AND state = 4 ORDER BY row LIMIT ?", (limit,))
+    return [JobKey(*row) for row in rows]
+
+
 def oldest_events(store: Store, after: int, limit: int) -> Sequence[tuple[int, int]]:
     """Return the seqs of the events after one, each with the time from which its age counts."""
     return [

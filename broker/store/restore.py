@@ -71,6 +71,7 @@ def _new_row(job: Job) -> NewRow:
         job.rerun_of,
         files=job.spec.files,
         priority=job.priority,
+        has_folder=job.spec.has_folder,
     )
 
 

@@ -10,13 +10,27 @@ from ...schemas.job import State
 from ...schemas.naming import AttemptKey, JobKey
 from ..desk.job import BatchRun, RunKey
 from . import runs
-from .writes import Added, AddJobs, Change, ChangeJobs, Conflict, DropJobs, Dropped, EventRow, LogsGone, NewRow, Width, Write
+from .writes import (
+    Added,
+    AddJobs,
+    Change,
+    ChangeJobs,
+    Conflict,
+    DropJobs,
+    Dropped,
+    EventRow,
+    FolderMeasured,
+    LogsGone,
+    NewRow,
+    Width,
+    Write,
+)
 
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 _INSERT_JOB = (
     "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes, rerun_of,"
-    " priority, held_by) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " priority, held_by, folder_bytes) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE_JOB = (
     "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?,"
@@ -66,6 +80,8 @@ class Rows:
             case LogsGone():
                 for key in write.keys:
                     self._execute("DELETE FROM leftovers WHERE owner = ? AND id = ? AND attempt = ?", key)
+            case FolderMeasured():
+                self._measure(write)
 
     def _add(self, write: AddJobs) -> None:
         found = self._find(write.jobs)
@@ -113,6 +129,7 @@ class Rows:
                         b"".join(job.rerun_of) if job.rerun_of else None,
                         job.priority,
                         job.held_by,
+                        None if job.has_folder else 0,
                     )
                 )
                 events.append(job.event)
@@ -231,6 +248,16 @@ class Rows:
                 of_runs.setdefault(change.run, []).append(change)
         for run, changes in of_runs.items():
             runs.record_ends(self._execute, run, changes)
+
+    def _measure(self, write: FolderMeasured) -> None:
+        found = self._execute(
+            "SELECT row, coalesce(folder_bytes, 0) FROM jobs WHERE owner = ? AND id = ? AND state = 4", write.key
+        ).fetchone()
+        if found is not None:
+            row, before = found
+            more = write.size_bytes - before
+            self._execute("UPDATE jobs SET folder_bytes = ?, store_bytes = store_bytes + ? WHERE row = ?", (write.size_bytes, more, row))
+            self._execute("UPDATE kept SET store_bytes = store_bytes + ?", (more,))
 
     def _drop(self, write: DropJobs) -> None:
         execute = self._execute

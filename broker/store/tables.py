@@ -165,6 +165,12 @@ _STEPS = (
     """,
     # In milliseconds, 0: none; NULL: that of the spec counts.
     "ALTER TABLE jobs ADD COLUMN time_limit INTEGER;",
+    # What the folder of a job takes counts towards what is kept; it is part of store_bytes. NULL: it was not measured since the job ended.
+    """
+    ALTER TABLE jobs ADD COLUMN folder_bytes INTEGER DEFAULT 0;
+    UPDATE jobs SET folder_bytes = NULL WHERE has_folder(spec);
+    CREATE INDEX jobs_unmeasured ON jobs (row) WHERE folder_bytes IS NULL AND state = 4;
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6
@@ -231,6 +237,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
         connection.create_function("log_bytes_of", 1, _log_bytes_of, deterministic=True)
         connection.create_function("at_us_of", 1, _at_us_of, deterministic=True)
         connection.create_function("ok_of", 1, _ok_of, deterministic=True)
+        connection.create_function("has_folder", 1, _has_folder, deterministic=True)
         for step in range(version, VERSION):
             connection.executescript(f"BEGIN IMMEDIATE; {_STEPS[step]} PRAGMA user_version = {step + 1};")
             if step + 1 == _VERSION_WITH_LABELS:
@@ -257,6 +264,11 @@ def _at_us_of(event: bytes) -> int:
 
 def _ok_of(outcome: bytes | None) -> bool:
     return outcome_from_wire(job_pb2.Outcome.FromString(outcome or b"")).is_ok
+
+
+def _has_folder(spec: bytes) -> bool:
+    message = job_pb2.JobSpec.FromString(spec)
+    return bool(message.files or message.outputs)
 
 
 def _fill_labels(connection: sqlite3.Connection) -> None:

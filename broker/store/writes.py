@@ -39,6 +39,7 @@ class NewRow(NamedTuple):
     # Its priority, and who holds it; None: nobody.
     priority: int = 0
     held_by: str | None = None
+    has_folder: bool = False
 
 
 class Altered(NamedTuple):
@@ -157,4 +158,12 @@ class LogsGone:
     keys: Sequence[AttemptKey]
 
 
-Write = AddJobs | ChangeJobs | DropJobs | LogsGone
+@dataclass(slots=True, eq=False)
+class FolderMeasured:
+    """Record how many bytes the folder of a job takes that has ended. One that is forgotten meanwhile is skipped."""
+
+    key: JobKey
+    size_bytes: int
+
+
+Write = AddJobs | ChangeJobs | DropJobs | LogsGone | FolderMeasured

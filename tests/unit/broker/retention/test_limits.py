@@ -5,15 +5,18 @@ from dataclasses import dataclass
 import pytest
 from desk_house import OWNER, House, asked, attempt, ended, key, started
 
+from jobwire.broker.desk.inputs import Asked
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.requests.reads.jobs import describe
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.limits import LEAST_AGE_US, Keep, Retention, choose
-from jobwire.broker.store.kept import Aged
+from jobwire.broker.store.kept import Aged, totals
 from jobwire.keys.rights import Member
+from jobwire.schemas import spec as specs
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.spec import JobSpec
 
 DAY_US = 24 * 3600 * 1_000_000
 NOW_US = 100 * DAY_US
@@ -79,7 +82,7 @@ async def keep_in(house: House, keep: Keep, jobs: int) -> Kept:
     house.engine.effects.clear()
     house.now = LONG_AGO_US
     loop = asyncio.get_running_loop()
-    return Kept(house, Retention(keep, house.store, house.forgetting, house.followed, loop, house.ages))
+    return Kept(house, Retention(keep, house.store, house.forgetting, house.followed, loop, house.ages, house.engine.depot))
 
 
 @pytest.fixture
@@ -273,3 +276,37 @@ async def test_how_long_ago_something_ended_is_not_computed_from_its_date(house:
     jobs = [house.lookup.visible_job(key(number), member) for number in (1, 2, 3)]
     assert [describe(job, house.desk, lambda _: member, house.ages).ended_ago_us for job in jobs] == [3_000_000, 2_000_000, 1_000_000]
     kept.retention.close()
+
+
+async def test_the_folders_of_jobs_count_once_they_have_ended(house: House) -> None:
+    house.engine.depot.folder_bytes = 1_000_000
+    made = await keep_in(house, Keep(None, None, 2_500_000), 1)
+    spec = JobSpec((b"true",), outputs=(b"",))
+    before = totals(house.store).kept_bytes
+    made.retention.open()
+    await made.until_idle()
+    assert totals(house.store).kept_bytes == before
+    for number in (2, 3, 4):
+        await house.accept(Asked(key(number).id, spec, specs.digest(spec), specs.to_wire(spec).SerializeToString()))
+        house.desk.hear([started(number), ended(number)])
+        await house.durable()
+        house.now += 2 * LEAST_AGE_US
+    made.retention._look_in(0)
+    async with asyncio.timeout(60):
+        while house.store.read("SELECT 1 FROM jobs WHERE folder_bytes IS NULL"):
+            await house.durable()
+    await made.until_idle()
+    # One that is over the limit by its folder, and the first one, which is older.
+    assert made.ids() == {key(3), key(4)}
+    house.engine.depot.folder_bytes = 10
+    made.retention.folder_changed(key(4))
+    await house.durable()
+    assert house.store.read("SELECT folder_bytes FROM jobs ORDER BY row") == [(1_000_000,), (10,)]
+    house.engine.depot.folder_bytes = 0
+    for number in (3, 4):
+        made.retention.folder_changed(key(number))
+    await house.durable()
+    (store_bytes,) = house.store.read("SELECT sum(store_bytes) FROM jobs")[0]
+    assert house.store.read("SELECT store_bytes FROM kept") == [(store_bytes,)]
+    made.retention.close()
+    house.engine.effects.clear()
