@@ -19,13 +19,16 @@ from ...keys.identity import Identity
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.job import JobTime, Pick, State
 from ...schemas.naming import JobKey
+from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec
+from ..files.fetched import Fetched
+from ..files.options import Files, Paths, wanted
 from ..library import actions, filters
 from ..library.client import destination, query_by_name
 from ..library.events import make_filter
-from ..library.specs import Duration, JobOptions, Text, args_of, as_spec, job_spec, make_id, seconds
+from ..library.specs import Duration, JobOptions, Text, args_of, as_spec, make_id, seconds
 from ..library.streams.source import Stdin, source_of
-from ..library.streams.text_mode import text_mode
+from ..library.streams.text_mode import TextMode, text_mode
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
 from ..library.values.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
 from ..library.values.run_info import forget_request, query, run_info
@@ -36,6 +39,7 @@ from .call_options import result_of, spec_and_id, takes_job_options
 from .connection import AsyncConnection, Destination
 from .ends import Waiting
 from .events import AsyncEventStream
+from .files import in_thread, send_files
 from .job import AsyncJob, timeout_of
 from .run_to_end import run_to_end
 from .session import AsyncSession
@@ -151,14 +155,23 @@ class AsyncClient:
         """
         mode = text_mode(text, encoding, errors)
         source = source_of(stdin, has_input=options.get("input") is not None)
-        spec, job_id = spec_and_id(argv, mode, id, options)
+        fetches = wanted(options.get("get", ()))
+        options["get"] = [path for path, _ in fetches]
+        spec, job_id = await _spec_and_id(argv, mode, id, options)
         if source is not None:
             spec = replace(spec, feed=True)
         await self.connection.open()
+        await send_files(self.connection, [spec])
         job = AsyncJob(self._session, JobKey(self.connection.owner, job_id), tuple(argv))
         watch = self._session.may_watch
         start = self.connection.ask(actions.start_request([spec], [job_id], batch=None, watch=watch, tail_lines=0))
         completed = await run_to_end(self._session, start, job, timeout, options.get("grace"), mode, source=source)
+        for fetch in fetches:
+            try:
+                await job.fetch([fetch])
+            except Refused:
+                if completed.succeeded:
+                    raise
         return result_of(completed, mode, check=check)
 
     @takes_job_options
@@ -175,7 +188,7 @@ class AsyncClient:
         All options are those of `Client.submit`. If this is cancelled, the job does not run or is stopped, unless you made its `id`:
         the same call can then be repeated.
         """
-        spec = job_spec(argv, **options)  # type: ignore[arg-type] # reason: it refuses text itself
+        spec, _ = await _spec_and_id(argv, None, id, options)
         job = (await self.submit_many([spec], ids=None if id is None else [make_id(id)], watch=watch))[0]
         job.args = tuple(argv)
         return job
@@ -351,6 +364,14 @@ class AsyncClient:
         request = forget_request(request_pb2.Selection(everything=True), older_than, dry_run=dry_run)
         return actions.forgotten([(await self._session.reply(request, "forget")).forget])
 
+    async def put(self, job: AsyncJob, files: Files) -> None:
+        """Put files and folders of this machine into the folder of a job, which may wait, run, or have ended; see `Job.put`."""
+        await job.put(files)
+
+    async def get(self, job: AsyncJob, paths: Paths | None = None) -> builtins.list[Fetched]:
+        """Fetch files and folders from the folder of a job; see `Job.get`."""
+        return await job.get(paths)
+
     async def pause(self, jobs: Iterable[AsyncJob]) -> None:
         """Suspend jobs, of each thousand all or none; returns when they are suspended."""
         for request in actions.pause_requests([job.key for job in jobs]):
@@ -399,3 +420,12 @@ class AsyncClient:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close it."""
         await self.close()
+
+
+async def _spec_and_id(
+    argv: Sequence[Text], mode: TextMode | None, job_id: bytes | str | None, options: JobOptions
+) -> tuple[JobSpec, bytes]:
+    if options.get("script") is None and not options.get("put"):
+        return spec_and_id(argv, mode, job_id, options)
+    # Files are read and hashed.
+    return await in_thread(lambda: spec_and_id(argv, mode, job_id, options))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal as signals
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, overload
 
 from ...schemas.generated import request_pb2
 from ...schemas.job import return_code
-from ...schemas.naming import JobKey
+from ...schemas.naming import JobKey, short_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
+from ..files.fetched import Fetched, as_fetched
+from ..files.options import Files, Paths, chosen, wanted
 from ..library import actions
 from ..library.known_jobs import STREAMS, Handle, StreamName
 from ..library.specs import Duration, Text, make_id, seconds
@@ -24,6 +26,7 @@ from ..library.values.results import Forgotten, JobInfo, job_info
 from ..protocol.exchange import Chunk
 from .ends import Waiting
 from .feeding import feed
+from .files import fetch, in_thread, put
 from .output import AsyncJobOutput, AsyncTextJobOutput, Collecting
 from .session import AsyncSession
 from .timed_output import timed_lines
@@ -176,6 +179,28 @@ class AsyncJob(Handle):
             raise ValueError("there is nothing to feed the job with")
         await self._session.connection.open()
         await feed(self._session.connection, self.key, source)
+
+    async def put(self, files: Files) -> None:
+        """Put files and folders of this machine into the folder of the job; see `Job.put`. If this is cancelled, nothing of them is there.
+
+        A later call with the same files continues what was sent.
+        """
+        found = await in_thread(lambda: chosen(files))
+        await self._session.connection.open()
+        await put(self._session.connection, self.key, found)
+
+    async def get(self, paths: Paths | None = None) -> list[Fetched]:
+        """Fetch files and folders from the folder of the job, and return where they are now; see `Job.get`.
+
+        If this is cancelled, nothing incomplete is left.
+        """
+        return await self.fetch([(path, b"") for path in (await self.info()).spec.outputs] if paths is None else wanted(paths))
+
+    async def fetch(self, found: Sequence[tuple[bytes, bytes]]) -> list[Fetched]:
+        """Fetch paths to places; see `Job.fetch`."""
+        await self._session.connection.open()
+        name = short_id(self.key.id).encode()
+        return [as_fetched(await fetch(self._session.connection, self.key, path, place, name)) for path, place in found]
 
     async def forget(self) -> Forgotten:
         """Remove the job and its logs; its id is never run again.

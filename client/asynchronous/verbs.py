@@ -13,6 +13,7 @@ from ..library.known_jobs import Record
 from ..library.specs import Duration
 from ..library.values.results import BatchInfo, Forgotten
 from ..protocol.exchange import Exchange
+from .files import send_files
 from .session import AsyncSession
 
 # A worker that does not answer must not delay a cancellation forever.
@@ -51,6 +52,7 @@ async def start_jobs(
     If this is cancelled, no job runs or all are stopped, unless the caller made their `ids`.
     """
     await session.connection.open()
+    await send_files(session.connection, wanted)
     made = ids or [new_id() for _ in wanted]
     records = [session.known_jobs.record(JobKey(session.connection.owner, job_id)) for job_id in made]
     watch = watch and session.may_watch

@@ -21,6 +21,7 @@ from .session import Session
 from .specs import Duration, encode, milliseconds
 
 if TYPE_CHECKING:
+    from ..sockets.connection import Connection
     from .values.results import BatchInfo, Forgotten
 
 _Thing = TypeVar("_Thing")
@@ -87,6 +88,14 @@ def start(
                 raise
         else:
             return records
+
+
+def send_files(connection: Connection, wanted: Sequence[object]) -> None:
+    """Send the files that jobs bring, as far as the worker does not have them. Raises Refused."""
+    if any(isinstance(spec, JobSpec) and spec.files for spec in wanted):
+        from ..files.sending import local_files, send  # noqa: PLC0415 -- few jobs bring files
+
+        send(connection, local_files(wanted))
 
 
 def _send_missing(session: Session, wanted: Sequence[object], refused: Refused, sent: set[bytes]) -> bool:

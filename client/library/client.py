@@ -20,6 +20,7 @@ from ...keys.user_folders import identity_path
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.job import JobTime, Pick, State
 from ...schemas.naming import JobKey, new_id
+from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
 from . import actions, filters
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..config.contexts import Context
+    from ..files.fetched import Fetched
+    from ..files.options import Files, Paths
     from .batch_run import BatchRun
     from .events import EventStream
     from .values.completed_job import CompletedJob, CompletedTextJob
@@ -155,6 +158,9 @@ class Client:
         priority: int = 0,
         hold: bool = False,
         stderr_to_stdout: bool = False,
+        script: Text | None = None,
+        put: Files = (),
+        get: Paths = (),
     ) -> CompletedJob | CompletedTextJob:
         """Run a job to its end and return its result, with all its output. An exception here, such as Ctrl-C, stops the job.
 
@@ -174,7 +180,17 @@ class Client:
         exits, let the processes that it leaves behind continue. `priority`: -1000 to 1000, of your jobs the
         highest is first. `hold`: let it wait until `Job.release`. `stderr_to_stdout`: all its output is in stdout, in the order in
         which it was written, as with `stderr=STDOUT` of `subprocess`.
+
+        With one of these, the job has a folder of its own, in which it runs unless `cwd` is set, and which is removed with the job:
+
+        `script`: a file of this machine, which is sent along and run; `argv` are its arguments. `put`: a file or folder of this machine, or
+        several, to put into that folder; one that is to be called otherwise there is a pair, such as `("data/today.csv", "in.csv")`. `get`:
+        a path in that folder, or several, to fetch when the job has ended; in `run` into the current folder, or in a pair with the place
+        here: `("out/table.csv", "/tmp/table.csv")`. `run` fetches whatever the return code is; what cannot be fetched raises `Refused` if
+        the job succeeded, and is missing if it failed. Files are sent before `timeout` begins.
         """
+        fetches = _fetches(get)
+        get = [path for path, _ in fetches]
         mode = text_mode(text, encoding, errors)
         if mode is not None and isinstance(input, str):
             input = input.encode(mode.encoding, mode.errors)  # noqa: A001 -- as the parameter
@@ -182,9 +198,16 @@ class Client:
         spec, job_id = spec_of_call(locals()), make_id(id)
         if source is not None:
             spec = replace(spec, feed=True)
+        actions.send_files(self.connection, [spec])
         start = self.connection.ask(actions.start_request([spec], [job_id], batch=None, watch=True, tail_lines=0))
         job = Job(self._session, JobKey(self.connection.identity.public, job_id), tuple(argv))
         completed = run_to_end(self._session, start, job, timeout, grace, mode, source=source)
+        for fetch in fetches:
+            try:
+                job.fetch([fetch])
+            except Refused:
+                if completed.succeeded:
+                    raise
         if check and not completed.succeeded:
             raise completed.failure(mode)
         return completed.as_text(mode) if mode is not None else completed
@@ -210,6 +233,9 @@ class Client:
         priority: int = 0,
         hold: bool = False,
         stderr_to_stdout: bool = False,
+        script: Text | None = None,
+        put: Files = (),
+        get: Paths = (),
     ) -> Job:
         """Submit a job. Returns when it is certain that the job will run, whatever happens here.
 
@@ -434,6 +460,14 @@ class Client:
         request = forget_request(request_pb2.Selection(everything=True), older_than, dry_run=dry_run)
         return actions.forgotten([self._session.reply(request, "forget").forget])
 
+    def put(self, job: Job, files: Files) -> None:
+        """Put files and folders of this machine into the folder of a job, which may wait, run, or have ended; see `Job.put`."""
+        job.put(files)
+
+    def get(self, job: Job, paths: Paths | None = None) -> builtins.list[Fetched]:
+        """Fetch files and folders from the folder of a job; see `Job.get`."""
+        return job.get(paths)
+
     def pause(self, jobs: Iterable[Job]) -> None:
         """Suspend jobs, of each thousand all or none; returns when they are suspended."""
         actions.pause(self._session, [job.key for job in jobs])
@@ -487,6 +521,14 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close it."""
         self.close()
+
+
+def _fetches(get: Paths) -> list[tuple[bytes, bytes]]:
+    if get == ():
+        return []
+    from ..files.options import wanted  # noqa: PLC0415 -- few jobs have files
+
+    return wanted(get)
 
 
 def query_by_name(name: str, pick: Pick) -> request_pb2.Request:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal as signals
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, overload
 
 from ...schemas.generated import request_pb2
 from ...schemas.job import return_code
-from ...schemas.naming import JobKey
+from ...schemas.naming import JobKey, short_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime, timedelta
 
+    from ..files.fetched import Fetched
+    from ..files.options import Files, Paths
     from .streams.timed_lines import LogLine
     from .streams.timed_output import TimedOutput
     from .values.completed_job import CompletedJob, CompletedTextJob
@@ -155,6 +158,43 @@ class Job(Handle):
         if source is None:
             raise ValueError("there is nothing to feed the job with")
         Feeder(self._session.connection, self.key, source).finish(self._session.pump)
+
+    def put(self, files: Files) -> None:
+        """Put files and folders of this machine into the folder of the job, which may wait, run, or have ended.
+
+        `files`: one or several, each with its path in the folder if that is another one, as for `run(put=...)`. One that waits finds them
+        when it starts. A file replaces a file, at once when it is complete; folders are merged; a file does not replace a folder, nor a
+        folder a file. Permissions and symbolic links are kept.
+
+        Raises `Refused`: INVALID_ARGUMENT for what cannot be read here, FAILED_PRECONDITION if the job has no folder of its own, if
+        something there is in the way, or if a file changes while it is sent, RESOURCE_EXHAUSTED over a limit.
+        """
+        from ..files.options import chosen  # noqa: PLC0415 -- few programs use it
+        from ..files.placing import put  # noqa: PLC0415 -- as above
+
+        put(self._session.connection, self.key, chosen(files))
+
+    def get(self, paths: Paths | None = None) -> list[Fetched]:
+        """Fetch files and folders from the folder of the job, while it runs or later, and return where they are now.
+
+        `paths`: one or several, each with its place here if that is another one than its name in the current folder; `"."` is the whole
+        folder. A place that is a folder, or ends with a slash, is one to write into. Default: what the job was submitted with as `get`.
+        A file appears when it is complete, and replaces a file; nothing else that exists is replaced.
+
+        Raises `Refused`: NOT_FOUND for what is not there, FAILED_PRECONDITION for a job without a folder, a symbolic link, or a file that
+        changes while it is read, INVALID_ARGUMENT or ALREADY_EXISTS for what cannot be written here.
+        """
+        from ..files.options import wanted  # noqa: PLC0415 -- few programs use it
+
+        return self.fetch([(path, b"") for path in self.info().spec.outputs] if paths is None else wanted(paths))
+
+    def fetch(self, found: Sequence[tuple[bytes, bytes]]) -> list[Fetched]:
+        """Fetch paths to places, both as `wanted` in ../files/options.py returns them; see `get`."""
+        from ..files.fetched import as_fetched  # noqa: PLC0415 -- few programs use it
+        from ..files.fetching import fetch  # noqa: PLC0415 -- as above
+
+        name = short_id(self.key.id).encode()
+        return [as_fetched(fetch(self._session.connection, self.key, path, place, name)) for path, place in found]
 
     def forget(self) -> Forgotten:
         """Remove the job and its logs; its id is never run again.

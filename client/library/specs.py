@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from types import NoneType
-from typing import Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
+from ...schemas.brought_files import BroughtFile, program_of
 from ...schemas.generated import job_pb2
 from ...schemas.naming import ID_BYTES, new_id, parse_id
 from ...schemas.refusal import Code, Refused
@@ -19,6 +20,9 @@ from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size
 from ..batch.octets import to_bytes
 from .subprocess_words import explains_options
+
+if TYPE_CHECKING:
+    from ..files.options import Files, Paths
 
 # The longest timedelta.
 _LONGEST_SECONDS = 86_400_000_000_000
@@ -48,6 +52,9 @@ class JobOptions(TypedDict, total=False):
     priority: int
     hold: bool
     stderr_to_stdout: bool
+    script: Text | None
+    put: Files
+    get: Paths
 
 
 @explains_options
@@ -68,10 +75,14 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     priority: int = 0,
     hold: bool = False,
     stderr_to_stdout: bool = False,
+    script: Text | None = None,
+    put: Files = (),
+    get: Paths = (),
 ) -> JobSpec:
     """Return the spec of a job for `submit_many`. The options are those of `run` and `submit`, without `id`.
 
-    Raises `Refused(INVALID_ARGUMENT)` for a string that is not a time or a size, and TypeError for an unknown option, a value of the wrong
+    The files of `script` and `put` are read and hashed here, and sent when the job is submitted. Raises `Refused(INVALID_ARGUMENT)` for a
+    string that is not a time or a size, and for a file that cannot be read; TypeError for an unknown option, a value of the wrong
     type, or an argv that is one string: no shell would split it.
     """
     _must_be("name", name, str, "text")
@@ -89,8 +100,9 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
 
         found = caller_variables.find(caller_variables.of_this_process()).found
         variables = {to_bytes(variable): to_bytes(value) for variable, value in found.items()} | variables
+    files, outputs, program = _files(script, put, get, elsewhere=cwd is not None)
     return JobSpec(
-        argv=_arguments(argv),
+        argv=program + _arguments(argv),
         environment=tuple(variables.items()),
         directory=b"" if cwd is None else os.fsencode(cwd),
         stdin=None if input is None else bytes(input),
@@ -104,6 +116,8 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         priority=priority,
         held=hold,
         stderr_to_stdout=stderr_to_stdout,
+        files=files,
+        outputs=outputs,
     )
 
 
@@ -130,6 +144,22 @@ def as_spec(job: JobSpec | Sequence[Text]) -> JobSpec:
 def args_of(job: JobSpec | Sequence[Text]) -> tuple[Text, ...]:
     """Return the argv of one of the jobs of `submit_many` as it was given; that of a spec as text."""
     return tuple(map(os.fsdecode, job.argv)) if isinstance(job, JobSpec) else tuple(job)
+
+
+def _files(
+    script: Text | None, put: Files, get: Paths, *, elsewhere: bool
+) -> tuple[tuple[BroughtFile, ...], tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return what a job brings, what is wanted of its folder, and the beginning of its argv; `elsewhere`: it does not run there."""
+    if script is None and put == () and get == ():
+        return (), (), ()
+    from ..files.options import brought, wanted  # noqa: PLC0415 -- few jobs have files
+
+    found = wanted(get)
+    if any(place for _, place in found):
+        raise Refused(Code.INVALID_ARGUMENT, "get= has a place on this machine", "that is for run; later: job.get([(path, place)])")
+    files = tuple(brought(script, put))
+    program = program_of(files[0].path, elsewhere=elsewhere) if script is not None else ()
+    return files, tuple(dict.fromkeys(path for path, _ in found)), program
 
 
 def _arguments(argv: Sequence[Text]) -> tuple[bytes, ...]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .client.asynchronous.executors.loop_executor import AsyncJobExecutor
     from .client.asynchronous.output import AsyncJobOutput, AsyncTextJobOutput
     from .client.asynchronous.executors.thread_executor import JobExecutor, JobFuture
+    from .client.files.fetched import Fetched
     from .client.library.batch_run import BatchRun, Stopping
     from .client.library.client import Client
     from .client.library.events import CursorTooOld, EventStream
@@ -53,6 +54,7 @@ __all__ = [
     "EventKind",
     "EventStream",
     "FailedJob",
+    "Fetched",
     "Forgotten",
     "Job",
     "JobExecutor",
@@ -86,6 +88,7 @@ _HOMES = {
     "client.asynchronous.events": ("AsyncCursorTooOld", "AsyncEventStream"),
     "client.asynchronous.job": ("AsyncJob",),
     "client.asynchronous.output": ("AsyncJobOutput", "AsyncTextJobOutput"),
+    "client.files.fetched": ("Fetched",),
     "client.library.batch_run": ("BatchRun", "Stopping"),
     "client.library.client": ("Client",),
     "client.library.values.completed_job": ("CompletedJob", "CompletedTextJob", "JobFailed", "JobTimeout"),

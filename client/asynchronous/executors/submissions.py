@@ -19,6 +19,7 @@ from ...library.values.results import BatchInfo
 from ...protocol.exchange import Exchange
 from ..client import AsyncClient
 from ..ends import Waiting
+from ..files import send_files
 from ..job import AsyncJob
 
 
@@ -125,6 +126,7 @@ class Submissions:
         session, connection = self._client._session, self._client.connection  # noqa: SLF001 -- our own
         await connection.open()
         job = AsyncJob(session, JobKey(connection.owner, submission.job_id), submission.args)
+        await send_files(connection, [submission.spec])
         watch = session.may_watch
         wanted = actions.start_request([submission.spec], [submission.job_id], batch=self._batch, watch=watch, tail_lines=0)
         start = submission.start = connection.ask(wanted)

@@ -67,3 +67,12 @@ def test_the_sweep_runs_each_combination_in_a_folder_of_its_own(home: Home) -> N
     home.jobwire("batch", "-q", str(EXAMPLES / "sweep.toml"), "--set", "steps=100")
     results = sorted(line.split()[1:] for line in home.jobwire("logs", "sweep").stdout.decode().splitlines())
     assert results == sorted([f"lr={lr}", f"seed={seed}"] for lr in ("0.5", "0.1", "0.010", "1e-3") for seed in (1, 2, 3))
+
+
+def test_steer_gives_a_script_more_work_while_it_runs(home: Home) -> None:
+    (home.folder / "sum.sh").write_text("#!/bin/sh\nuntil [ -e in/end ]; do sleep 0.05; done\ncat in/one in/two > out\nexit 3\n")
+    for name in ("one", "two"):
+        (home.folder / name).write_text(f"{name}\n")
+    ended = example(home, "steer.py", "sum.sh", "one", "two")
+    assert (ended.stdout, ended.returncode) == ("out: 8 bytes\n", 3), ended.stderr
+    assert (home.folder / "out").read_text() == "one\ntwo\n"

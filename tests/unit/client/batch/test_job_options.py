@@ -144,6 +144,7 @@ def test_a_label_is_printable_text() -> None:
 def test_the_library_spells_out_each_option_of_a_job_in_its_signatures() -> None:
     defaults = {"name": "", "priority": 0}
     expected = {option.parameter: False if option.switch else defaults.get(option.key) for option in OPTIONS}
+    expected |= {option.parameter: () if option.many else None for option in FILE_OPTIONS}
     text = {"text", "encoding", "errors"}
     of_their_own = {
         Client.run: {"self", "argv", "check", "timeout", "id", "stdin", *text},

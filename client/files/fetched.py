@@ -1,0 +1,25 @@
+"""What a program is told of a file or folder that was fetched."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from .fetching import FetchedFile
+
+
+class Fetched(NamedTuple):
+    """A file or folder that was fetched: where it is now, and how many bytes came, for a folder with their headers.
+
+    `left_out`: symbolic links in a folder that lead out of it, below `path`; they were not created.
+    """
+
+    path: Path
+    size_bytes: int
+    left_out: tuple[str, ...]
+
+
+def as_fetched(file: FetchedFile) -> Fetched:
+    """Return it in text."""
+    return Fetched(Path(os.fsdecode(file.place)), file.size, tuple(map(os.fsdecode, file.left_out)))
