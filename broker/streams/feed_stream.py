@@ -23,7 +23,7 @@ _STEP_BYTES = 1024 * 1024
 
 
 class FeedStream(PushedStream):
-    """Feeds one job. `feeds()` returns how many jobs the member feeds at present."""
+    """Feeds one job. `shared_by()` returns how many inputs and contents the member sends at present."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class FeedStream(PushedStream):
         token: bytes,
         engine: Engine,
         *,
-        feeds: Callable[[], int],
+        shared_by: Callable[[], int],
         send: Callable[[request_pb2.Reply, bytes | None], bool],
         refuse: Callable[[Refused], None],
         expel: Callable[[Refused], None],
@@ -40,7 +40,7 @@ class FeedStream(PushedStream):
         super().__init__(request_id, "the input", send=send, refuse=refuse, expel=expel, ended=ended)
         self.token = token
         self._engine = engine
-        self._feeds = feeds
+        self._shared_by = shared_by
         self._inlet: Inlet | None = None
 
     def started(self, job: Job) -> None:
@@ -62,7 +62,7 @@ class FeedStream(PushedStream):
         """Tell the client how much it may send, if that is worth a message."""
         if self._closed or self._inlet is None:
             return
-        share = max(_LEAST_BYTES, min(LARGEST_FEED_WINDOW, _MEMBERS_BYTES // max(1, self._feeds())))
+        share = max(_LEAST_BYTES, min(LARGEST_FEED_WINDOW, _MEMBERS_BYTES // max(1, self._shared_by())))
         limit = min(self._inlet.limit, self._inlet.reached + share)
         if limit - self._limit >= min(_STEP_BYTES, share // 2):
             self._allow(self._inlet.reached, limit)

@@ -9,7 +9,8 @@ from ...schemas.refusal import Refused
 from ..depot import Upload
 from .pushed_stream import PushedStream
 
-# What the uploads of one member may have under way together: libzmq may hold 16 MiB of a member, and each continues by itself.
+# What the uploads of one member, with the inputs of its jobs, may have under way together: libzmq may hold 16 MiB of a member, and each
+# continues by itself.
 _MEMBERS_BYTES = 8 * 1024 * 1024
 _LEAST_BYTES = 256 * 1024
 # The client is told again how much it may send after so many bytes.
@@ -17,14 +18,14 @@ _STEP_BYTES = 1024 * 1024
 
 
 class PutStream(PushedStream):
-    """Receives one content of `size` bytes. `puts()` returns how many contents the member sends at present."""
+    """Receives one content of `size` bytes. `shared_by()` returns how many contents and inputs the member sends at present."""
 
     def __init__(
         self,
         request_id: int,
         size: int,
         *,
-        puts: Callable[[], int],
+        shared_by: Callable[[], int],
         send: Callable[[request_pb2.Reply, bytes | None], bool],
         refuse: Callable[[Refused], None],
         expel: Callable[[Refused], None],
@@ -32,7 +33,7 @@ class PutStream(PushedStream):
     ) -> None:
         super().__init__(request_id, "the file", send=send, refuse=refuse, expel=expel, ended=ended)
         self._size = size
-        self._puts = puts
+        self._shared_by = shared_by
         self._upload: Upload | None = None
 
     def begin(self, upload: Upload) -> None:
@@ -44,7 +45,7 @@ class PutStream(PushedStream):
         """Tell the client how much it may send, if that is worth a message."""
         if self._closed or self._upload is None:
             return
-        share = max(_LEAST_BYTES, _MEMBERS_BYTES // max(1, self._puts()))
+        share = max(_LEAST_BYTES, _MEMBERS_BYTES // max(1, self._shared_by()))
         limit = min(self._upload.limit, self._upload.reached + share)
         is_first = not self._limit and self._upload.limit
         if is_first or limit - self._limit >= min(_STEP_BYTES, share // 2, max(1, self._size - self._limit)):

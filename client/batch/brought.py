@@ -17,9 +17,8 @@ ReadFiles = dict[tuple[bytes, bytes, bool], BroughtFile]
 
 
 class Brought(NamedTuple):
-    """What the file options of a job mean: the beginning of its argv, what it brings, and what is wanted of its folder."""
+    """What the file options of a job mean: what it brings, its script first, and what is wanted of its folder."""
 
-    program: tuple[bytes, ...] = ()
     files: tuple[BroughtFile, ...] = ()
     outputs: tuple[bytes, ...] = ()
 
@@ -27,10 +26,13 @@ class Brought(NamedTuple):
 NO_FILES = Brought()
 
 
-def files_of(script: str | None, put: Iterable[str], get: Iterable[str], folder: Path, read_files: ReadFiles | None) -> Brought:
+def files_of(
+    script: str | None, put: Iterable[str], get: Iterable[str], folder: Path, read_files: ReadFiles | None, *, fetches: bool = False
+) -> Brought:
     """Return what the file options of a job mean; files are read and hashed, which may take long.
 
-    `folder`: what names are relative to. `read_files`: what was read before, and is kept there.
+    `folder`: what names are relative to. `read_files`: what was read before, and is kept there. `fetches`: what `get`
+    names is fetched by the same command, and can have a place here.
 
     Raises `Misunderstood`.
     """
@@ -47,13 +49,19 @@ def files_of(script: str | None, put: Iterable[str], get: Iterable[str], folder:
         return kept[key]
 
     files: list[BroughtFile] = []
-    program: tuple[bytes, ...] = ()
     if script:
         place = os.path.join(here, to_bytes(script))  # noqa: PTH118 -- bytes
         files.append(understand("script", lambda place: read(place, last_name(place), executable=True), place))
         if files[0].kind is not FileKind.FILE:
             raise Misunderstood("script", Refused(Code.INVALID_ARGUMENT, f"{script!r} is a folder, not a script"))
-        program = (b"./" + files[0].path,)
     files += [understand("put", lambda said: read(*parse_put(to_bytes(said), here)), said) for said in put]
-    outputs = [understand("get", lambda said: parse_get(to_bytes(said))[0], said) for said in get]
-    return Brought(program, tuple(files), tuple(dict.fromkeys(outputs)))
+
+    def wanted(said: str) -> bytes:
+        path, place = parse_get(to_bytes(said))
+        if place and not fetches:
+            what = f"{said!r} has a DEST, which is for jobwire run"
+            raise Refused(Code.INVALID_ARGUMENT, what, "leave it out; jobwire get JOB PATH:DEST fetches it when the job has ended")
+        return path
+
+    outputs = [understand("get", wanted, said) for said in get]
+    return Brought(tuple(files), tuple(dict.fromkeys(outputs)))

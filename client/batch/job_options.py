@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from ...schemas.brought_files import program_of
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec, check
 from ...schemas.text.durations import parse_duration
@@ -68,7 +69,7 @@ OPTIONS = (
 )
 
 
-# What a job brings, and what is wanted of its folder. The library has no parameters for them.
+# What a job brings, and what is wanted of its folder. In the library, paths are not written as FILE:PATH.
 FILE_OPTIONS = (
     Option("script", ("--script",), "FILE", "Send this file along and run it; COMMAND and ARG are its arguments."),
     Option("put", ("--put",), "FILE[:PATH]", "Copy a file or folder into the job's own folder, its working folder then.", many=True),
@@ -107,13 +108,15 @@ class Wishes:
 class Surroundings(NamedTuple):
     """Where they were given: the folder that file names are relative to, and the one that jobs run in (empty: the worker's default).
 
-    `is_gone`: the current folder was removed, and only absolute paths mean something. `read_files`: what was read is kept there.
+    `is_gone`: the current folder was removed, and only absolute paths mean something. `read_files`: what was read is kept there. `fetches`:
+    what `get` names is fetched by the same command, and can have a place here.
     """
 
     files: Path
     jobs: str = ""
     is_gone: bool = False
     read_files: ReadFiles | None = None
+    fetches: bool = False
 
 
 def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobSpec:
@@ -124,11 +127,12 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
     """
     if around.is_gone and _needs_here(wishes, around):
         raise Refused(Code.FAILED_PRECONDITION, "the current folder was removed", "go to another one: cd")
-    brought = files_of(wishes.script, wishes.put, wishes.get, around.files, around.read_files) if wishes.has_folder else NO_FILES
-    if brought.program and wishes.dir:
-        raise Misunderstood("script", Refused(Code.INVALID_ARGUMENT, "a script runs in the job's own folder", "use cd in the script"))
+    brought = NO_FILES
+    if wishes.has_folder:
+        brought = files_of(wishes.script, wishes.put, wishes.get, around.files, around.read_files, fetches=around.fetches)
+    program = program_of(brought.files[0].path, elsewhere=bool(wishes.dir)) if wishes.script else ()
     spec = JobSpec(
-        argv=(*brought.program, *understand("argv", _arguments, argv)),
+        argv=(*program, *understand("argv", _arguments, argv)),
         environment=_pairs(variables_of(wishes)),
         directory=understand("dir", partial(read_folder, "" if wishes.has_folder and not wishes.dir else around.jobs), wishes.dir or ""),
         stdin=understand("stdin", partial(read_input, around.files), wishes.stdin),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 
 from ...schemas.naming import JobKey, short_id
 from ...schemas.refusal import Code, Refused
@@ -26,6 +27,11 @@ def understand(said: Sequence[str]) -> Wanted:
     Raises `Refused(INVALID_ARGUMENT)`.
     """
     return [parse_get(to_bytes(as_typed(one))) for one in said]
+
+
+def how_to_fetch(key: JobKey, said: Iterable[str]) -> str:
+    """Return what to type to fetch what a job was to leave, when the command that would have fetched it does not wait for its end."""
+    return f"when it has ended: jobwire get {short_id(key.id)} {shlex.join(said)}"
 
 
 def fetch_all(client: Client, key: JobKey, wanted: Wanted) -> bool:

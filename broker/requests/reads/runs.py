@@ -12,7 +12,7 @@ from ....schemas.naming import Typed, parse_id, parse_typed
 from ....schemas.refusal import Code, Refused
 from ...desk.desk import Desk
 from ...desk.job import Job, RunKey
-from ...engine import Engine
+from ...engine import Engine, StreamName
 from ...retention.ages import Ages
 from ...store.queries import Lookup
 from ...store.runs import MOST_LONGEST, Run
@@ -133,10 +133,14 @@ def _longest(count: int, run: Run, parts: _Parts) -> list[Job]:
 
 
 def _tail(job: Job, lines: int, engine: Engine) -> bytes:
-    if not lines or not job.attempt.started_at_us or job.attempt.outcome is None or not job.attempt.outcome.stderr_bytes:
+    if not lines or not job.attempt.started_at_us or job.attempt.outcome is None:
+        return b""
+    # On a terminal, everything is standard output.
+    stream: StreamName = "stdout" if job.spec.terminal is not None else "stderr"
+    if not (job.attempt.outcome.stdout_bytes if stream == "stdout" else job.attempt.outcome.stderr_bytes):
         return b""
     try:
-        return engine.tail_log(job.attempt.run, "stderr", min(lines, MOST_TAIL_LINES), LARGEST_TAIL).data
+        return engine.tail_log(job.attempt.run, stream, min(lines, MOST_TAIL_LINES), LARGEST_TAIL).data
     except Refused:
         # The folder was removed by hand.
         return b""

@@ -56,7 +56,7 @@ def feed(call: Call, lookup: Lookup, watchers: Watchers, engine: Engine, feeders
         call.request.id,
         request.token,
         engine,
-        feeds=lambda: account.feeds,
+        shared_by=lambda: account.feeds + account.puts,
         send=call.send,
         refuse=call.refuse,
         expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "sent more input than it may"),

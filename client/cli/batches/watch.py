@@ -87,7 +87,7 @@ def _watch(connected: Client, request: request_pb2.Request, plan: Plan, context:
                 is_submitted = True
                 for report in answer.reports.reports if isinstance(answer, request_pb2.Reply) else ():
                     spec = plan.specs[report.key.id]
-                    has_failed = _tell(progress, report, title(spec))
+                    has_failed = _tell(progress, report, spec)
                     failures += has_failed
                     # Once for a batch.
                     is_advised = is_advised or (has_failed and _advise(spec, report, context or ""))
@@ -121,16 +121,17 @@ def _not_acknowledged(run: str) -> exit_status.Ending:
     return exit_status.Ending(exit_status.INTERRUPTED)
 
 
-def _tell(progress: Progress, report: request_pb2.Report, name: str) -> bool:
+def _tell(progress: Progress, report: request_pb2.Report, spec: JobSpec) -> bool:
     """Show what is reported about a job, and return whether it has failed."""
-    about = f"{short_id(report.key.id)} {name}"
+    about = f"{short_id(report.key.id)} {title(spec)}"
     if report.state != job_pb2.STATE_FINISHED:
         progress.runs(report.key.id)
         if report.waits_for:
             say(f"{about}: {report.waits_for}")
         return False
     outcome = outcome_from_wire(report.outcome)
-    progress.ended(report.key.id, about, outcome, report.stderr_tail)
+    # On a terminal, everything is standard output.
+    progress.ended(report.key.id, about, outcome, report.stderr_tail if spec.terminal is None else report.stdout_tail)
     return failed(outcome)
 
 

@@ -13,7 +13,7 @@ from ...library.streams.source import DescriptorSource
 from .. import exit_status
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
-from ..fetched import fetch_all, understand
+from ..fetched import fetch_all, how_to_fetch, understand
 from ..job.attendance import Attendance
 from ..job.job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..job.path_advice import advise
@@ -63,7 +63,7 @@ def run(
         raise exit_status.BadInput("--no-stdin and --stdin cannot be combined; --no-stdin means that the job has no input")
     identifier = id_or_new(id_)
     context = context_name(ctx)
-    spec = job_spec(command, wishes, context)
+    spec = job_spec(command, wishes, context, fetches=True)
     wanted = understand(list(wishes.get))
     if tty:
         keys = read_keys(detach_keys)
@@ -75,7 +75,8 @@ def run(
                 job = submitted(connected, spec, identifier)
                 with Signals(SIGNALS) as signals:
                     keyboard = Keyboard(connected.connection, job.key, own.fd, keys, redraws=job.record.is_repeated)
-                    status = Session(connected, job, keyboard, own, leaves_on_hangup=detach_on_hangup).attend(signals)
+                    later = how_to_fetch(job.key, wishes.get) if wanted else ""
+                    status = Session(connected, job, keyboard, own, leaves_on_hangup=detach_on_hangup, later=later).attend(signals)
                 advise(spec, job, context)
                 if wanted and not fetch_all(connected, job.key, wanted):
                     status = status or exit_status.OWN_FAILURE

@@ -9,8 +9,6 @@ import typer
 from ...batch.job_options import Wishes
 from .. import exit_status
 from ..chosen_context import client, context_name
-from ..exit_status import BadInput
-from ..fetched import understand
 from ..job.job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..job.path_advice import advise
 from ..job.submission import leave_or_attend, submitted
@@ -45,8 +43,6 @@ def submit(
 
     A job with --script, --put or --get has a folder of its own, in which it runs. jobwire get JOB fetches what --get names.
     """
-    if any(place for _, place in understand(list(wishes.get))):
-        raise BadInput("--get: DEST is for jobwire run; jobwire get JOB PATH:DEST fetches it when the job has ended")
     identifier = id_or_new(id_)
     context = context_name(ctx)
     spec = job_spec(command, wishes, context)

@@ -63,8 +63,10 @@ def _parameter(option: Option) -> inspect.Parameter:
     return inspect.Parameter(option.key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def job_spec(command: list[str] | None, wishes: Wishes, context: str) -> JobSpec:
+def job_spec(command: list[str] | None, wishes: Wishes, context: str, *, fetches: bool = False) -> JobSpec:
     """Return a valid spec from the command line, for a job in this context. Says which secrets it does not get.
+
+    `fetches`: whether the command fetches what `--get` names.
 
     Raises BadInput that names the option.
     """
@@ -74,7 +76,7 @@ def job_spec(command: list[str] | None, wishes: Wishes, context: str) -> JobSpec
         is_mistaken = typed.time_limit is not None and not any(map(str.isdigit, str(typed.time_limit)))
         hint = "-t is the time limit; for a terminal, use --tty or -it" if is_mistaken else "see --help"
         raise BadInput(f"missing argument 'COMMAND [ARG]...', or --script FILE; {hint}")
-    spec = _valid(command or [], typed, context)
+    spec = _valid(command or [], typed, context, fetches=fetches)
     if note := note_of(variables_of(typed).withheld):
         say(note)
     return spec
@@ -104,10 +106,10 @@ def _from_here(said: str) -> str:
     return said if said.startswith("/") else f"{to_text(os.getcwdb())}/{said}"  # noqa: PTH109 -- bytes: it need not be text
 
 
-def _valid(command: list[str], typed: Wishes, context: str) -> JobSpec:
+def _valid(command: list[str], typed: Wishes, context: str, *, fetches: bool = False) -> JobSpec:
     flags = {option.key: "/".join(option.flags) for option in (*OPTIONS, *FILE_OPTIONS)}
     try:
-        return spec_from(map(as_typed, command), typed, surroundings(context))
+        return spec_from(map(as_typed, command), typed, surroundings(context)._replace(fetches=fetches))
     except Misunderstood as problem:
         flag = flags.get(problem.key, "")
         if problem.key == "time_limit" and typed.time_limit is not None and not any(map(str.isdigit, str(typed.time_limit))):

@@ -57,7 +57,10 @@ class _ScreenOutlet(Outlet):
 
 
 class Session(Attendance):
-    """One job on a terminal. `keyboard` None: only watch. With `leaves`, signals end this command and not the job."""
+    """One job on a terminal. `keyboard` None: only watch. With `leaves`, signals end this command and not the job.
+
+    `later`: a sentence for one who leaves the job running.
+    """
 
     def __init__(
         self,
@@ -69,12 +72,14 @@ class Session(Attendance):
         start: int = 0,
         leaves: bool = False,
         leaves_on_hangup: bool = False,
+        later: str = "",
     ) -> None:
         super().__init__(client, job, leaves_on_hangup=leaves_on_hangup or leaves)
         self._keyboard = keyboard
         self._own = own
         self._start = start
         self._leaves = leaves
+        self._later = later
         # Since when something that was typed has not arrived, and whether that was said.
         self._pending_since: float | None = None
         self._told_pending = False
@@ -185,7 +190,7 @@ class Session(Attendance):
         if self._own is not None:
             self._own.leave()
         name = short_id(self._job.key.id)
-        say(f"left job {name}, which continues; return with: jobwire attach {name}")
+        say(f"left job {name}, which continues; return with: jobwire attach {name}", *filter(None, [self._later]))
         raise exit_status.Ending(128 + number if number else exit_status.DONE)
 
     def _ended(self) -> int:

@@ -36,13 +36,13 @@ class Progress:
         self._running.add(job_id)
         self._show()
 
-    def ended(self, job_id: bytes, title: str, outcome: Outcome, stderr_tail: bytes) -> None:
+    def ended(self, job_id: bytes, title: str, outcome: Outcome, tail: bytes) -> None:
         """Report the end of a job, which may never have run; if it failed, with the last lines of its stderr."""
         self._running.discard(job_id)
         line = f"{title}: {how_it_ended(outcome)}"
         if failed(outcome):
             self._failed += 1
-            say(line, *(f"    {text}" for text in last_lines(stderr_tail, TAIL_LINES)))
+            say(line, *(f"    {text}" for text in last_lines(tail, TAIL_LINES)))
         elif self._tells_all:
             write(line)
             flush()
