@@ -121,7 +121,9 @@ class Daemon:
         self._ages = Ages(settings.store.parent, fresh=stored.jobs == 0 and self._store.head < stored.first_seq)
         self._forgetting = Forgetting(self._store, self._engine)
         self._followed = Followed(most_of_descriptors())
-        self._retention = self._own(Retention(settings.keep, self._store, self._forgetting, self._followed, loop, self._ages))
+        self._retention = self._own(
+            Retention(settings.keep, self._store, self._forgetting, self._followed, loop, self._ages, self._engine.depot)
+        )
         queue = Queue(self._engine.slots, lambda owner: self._roster.limits_of(owner).running_jobs)
         state = State(queue)
         room = Room(settings.store.parent, settings.keep_free_bytes)
@@ -177,6 +179,7 @@ class Daemon:
             turns=turns,
             ages=self._ages,
             shortage=self._shortage,
+            placed=self._retention.folder_changed,
         )
         reception = Reception(self._identity.public, self._nonce, self._roster.member, verbs, turns)
         shares = self._own(Shares(self._loop.call_later, reception.take))

@@ -34,6 +34,20 @@ class Fetched:
     mode: int
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What is to be put into the folder of an attempt: contents of the `sender`. With `only_check`, nothing is.
+
+    `is_queued`: the job has not started as far as the desk knows; what arrives waits for it.
+    """
+
+    key: AttemptKey
+    sender: bytes
+    files: Sequence[BroughtFile]
+    is_queued: bool
+    only_check: bool
+
+
 class Sender(Protocol):
     """What sends a content. Called on the loop, never during a call of its `Upload`."""
 
@@ -91,8 +105,19 @@ class Depot(Protocol):
         """Return whether a content is there; if so, it stays for an hour at least. The owner also gets it if the member `lender` has it."""
         ...
 
-    def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender) -> Upload:
-        """Receive a content, or what is missing of it; the owner may have `limit_bytes` in all."""
+    def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender, token: bytes = b"") -> Upload:
+        """Receive a content, or what is missing of it; the owner may have `limit_bytes` in all.
+
+        With a `token`, which names the upload, the file has no digest yet, and is for one `place`.
+        """
+        ...
+
+    def place(self, wanted: Placement, done: Callable[[Refused | None], None]) -> None:
+        """Put contents into the folder of a job; `done` gets why not, if so. A content that is missing is refused as in a start."""
+        ...
+
+    def measure(self, key: JobKey, done: Callable[[int], None]) -> None:
+        """Tell how many bytes the folder of a job takes, which has ended."""
         ...
 
     def fetch(self, key: AttemptKey, path: bytes, start: int, validator: bytes) -> Reading:

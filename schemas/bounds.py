@@ -40,6 +40,7 @@ COUNTS = {
     "JobSpec.labels": MOST_LABELS,
     "JobSpec.files": MOST_FILES,
     "JobSpec.outputs": MOST_FILES,
+    "Place.files": MOST_FILES,
 }
 # Texts and bytes: their length in characters and bytes.
 LENGTHS = {
@@ -85,6 +86,7 @@ LENGTHS = {
     "JobFile.digest": LONGEST_ID,
     "JobSpec.outputs": LONGEST_PATH,
     "Put.digest": LONGEST_ID,
+    "Put.token": LONGEST_ID,
     "Fetch.path": LONGEST_PATH,
     "Fetch.validator": LONGEST_ID,
 }

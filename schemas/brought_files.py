@@ -70,6 +70,12 @@ def _check_file(file: BroughtFile) -> None:
         raise _refuse(f"the mode {file.mode:o} of a file has more than permissions")
 
 
+def program_of(script: bytes, *, elsewhere: bool) -> tuple[bytes, ...]:
+    """Return the beginning of the argv of a job that runs a script of its own folder, in that or `elsewhere`."""
+    # Only the worker knows where the folder is, and says it to the job.
+    return (b"/bin/sh", b"-c", b'exec "$JOBWIRE_JOB_DIR/$0" "$@"', script) if elsewhere else (b"./" + script,)
+
+
 def path_problem(path: bytes) -> str:
     """Return why a path does not name something in a folder, without leaving it; empty if it does. An empty path is the folder."""
     problems = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...keys.rights import Member
+from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
 from ..condition import Condition
 from ..desk.desk import Desk
@@ -30,7 +31,7 @@ from .start import start
 from .stop import stop
 from .streams import cancel, credit
 from .transfers.feed import Feeders, feed, push, resize
-from .transfers.files import fetch, put
+from .transfers.files import fetch, place, put
 from .transfers.logs import follow_log, read_log
 
 
@@ -51,6 +52,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     turns: Turns,
     ages: Ages,
     shortage: Callable[[], Refused | None],
+    placed: Callable[[JobKey], None],
 ) -> Mapping[str, Handler]:
     """Return a handler for each verb, with the parts that it needs."""
     roster = Roster(member_of, named)
@@ -74,6 +76,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "forget": lambda call: forget(call, desk, lookup, forgetting, ages),
         "pause": lambda call: pause(call, desk, lookup),
         "put": lambda call: put(call, engine.depot, shortage()),
+        "place": lambda call: place(call, lookup, followed, engine.depot, shortage(), placed),
         "fetch": lambda call: fetch(call, lookup, followed, engine.depot),
         "change": lambda call: change(call, desk, lookup),
         "resume": lambda call: resume(call, desk, lookup),

@@ -55,6 +55,7 @@ VERBS = {
     "ps": Verb("list", "list_jobs", "Same as list.", hidden=True),
     "show": Verb("show", "show", "Show the details of jobs, including why one is waiting or failed."),
     "logs": Verb("logs", "logs", "Print the output of a job, byte for byte."),
+    "put": Verb("put", "put", "Put files and folders into the folder of a job."),
     "get": Verb("get", "get", "Fetch files and folders from the folder of a job."),
     "attach": Verb("attach", "attach", "Attach to the terminal of a running job."),
     "status": Verb("status.command", "status", "Show how the worker in use is, and who you are there."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_COPY = "jobwire run --put FILE brings a file along with a job, and jobwire get JOB PATH fetches one from its folder"
+_COPY = "jobwire put JOB FILE puts a file into the folder of a job, and jobwire get JOB PATH fetches one from it"
 _AGAIN = "it is called jobwire rerun"
 _DROP = "jobwire stop ends a job, jobwire forget drops one that has ended"
 _DROP_ALL = "jobwire forget --all-ended drops jobs that have ended"
@@ -34,7 +34,6 @@ COMMANDS = {
     "jobwire nohup": "jobwire submit runs a command in the background",
     "jobwire parallel": "jobwire batch --parallel N limits a run, jobwire worker run --slots N a worker",
     "jobwire prune": _DROP_ALL,
-    "jobwire put": _COPY,
     "jobwire queue": "it is called jobwire list",
     "jobwire remove": _DROP,
     "jobwire restart": _AGAIN,

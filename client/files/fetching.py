@@ -1,11 +1,11 @@
-"""Fetch a file or folder from the folder of a job, for a client that blocks.
+"""Fetch a file or folder from the folder of a job, and write it here.
 
 It appears under its name when it is complete and correct; until then it is beside it, under a name that begins with a dot. Nothing that
 exists is overwritten but a file by a file. Symbolic links that lead out of a folder are left out: whoever follows them later would be led
 to a place that the job has chosen.
 """
 
-# ruff: noqa: PTH100, PTH112, PTH114, PTH118, PTH208 -- names are bytes, which need not be text
+# ruff: noqa: PTH100, PTH102, PTH112, PTH114, PTH118, PTH208 -- names are bytes, which need not be text
 from __future__ import annotations
 
 import contextlib
@@ -21,7 +21,7 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.trees import beneath
 from ...schemas.trees.writing import Unpacking, finish_at, leads_out, write_at
 from ...schemas.wire_codec import key_to_wire
-from ..protocol.exchange import Chunk
+from ..protocol.exchange import Chunk, Item
 from .local_files import shown
 
 if TYPE_CHECKING:
@@ -46,37 +46,68 @@ def fetch_request(key: JobKey, path: bytes) -> request_pb2.Request:
 def fetch(connection: Connection, key: JobKey, path: bytes, place: bytes = b"", default_name: bytes = b"files") -> FetchedFile:
     """Fetch `path` of a job's folder to `place`; into it, if that is a folder, under its own name. Default: the current folder.
 
+    A place that ends with a slash is a folder, which is created if there is none.
+
     Raises the refusal, and `Refused` if it cannot be written here.
     """
     exchange = connection.ask(fetch_request(key, path))
-    writing: _Writing | None = None
+    fetching = Fetching(path, place, default_name)
     try:
-        while True:
-            item = connection.next(exchange)
-            if isinstance(item, Chunk):
-                kind = FileKind(item.reply.fetch_chunk.kind)
-                writing = writing or _Writing(_target(place, path, default_name), kind)
-                writing.add(item.data)
-            elif item is not None and item.HasField("fetch_end"):
-                end = item.fetch_end
-                # An empty file has no chunk.
-                writing = writing or _Writing(_target(place, path, default_name), FileKind(end.kind))
-                return writing.finish(end.size, end.digest, end.mode)
-            elif item is None:
-                raise Refused(Code.INTERNAL, "the worker ended the fetch before its end")
-    except OSError as error:
-        where = shown(writing.place if writing is not None else place or b".")
-        raise Refused(Code.INVALID_ARGUMENT, f"{where!r} cannot be written: {error.strerror}") from None
+        while (found := fetching.take(connection.next(exchange))) is None:
+            pass
+        return found
     finally:
         connection.forget(exchange)
-        if writing is not None:
-            writing.close()
+        fetching.close()
+
+
+class Fetching:
+    """What is done with the answers to one fetch."""
+
+    def __init__(self, path: bytes, place: bytes, default_name: bytes) -> None:
+        self._path = path
+        self._place = place
+        self._default_name = default_name
+        self._writing: _Writing | None = None
+
+    def take(self, item: Item | None) -> FetchedFile | None:
+        """Write what came, and return the file or folder when it is complete.
+
+        Raises `Refused` if it cannot be written here, or is not what the worker sent.
+        """
+        try:
+            if isinstance(item, Chunk):
+                self._written_as(FileKind(item.reply.fetch_chunk.kind)).add(item.data)
+                return None
+            if item is not None and item.HasField("fetch_end"):
+                end = item.fetch_end
+                # An empty file has no chunk.
+                return self._written_as(FileKind(end.kind)).finish(end.size, end.digest, end.mode)
+        except OSError as error:
+            where = shown(self._writing.place if self._writing is not None else self._place or b".")
+            raise Refused(Code.INVALID_ARGUMENT, f"{where!r} cannot be written: {error.strerror}") from None
+        if item is None:
+            raise Refused(Code.INTERNAL, "the worker ended the fetch before its end")
+        return None
+
+    def _written_as(self, kind: FileKind) -> _Writing:
+        if self._writing is None:
+            self._writing = _Writing(_target(self._place, self._path, self._default_name), kind)
+        return self._writing
+
+    def close(self) -> None:
+        """Remove what is incomplete."""
+        if self._writing is not None:
+            self._writing.close()
 
 
 def _target(place: bytes, path: bytes, default_name: bytes) -> bytes:
     name = path.rpartition(b"/")[2] or default_name
     if not place:
         return name
+    if place.endswith(b"/"):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(place)
     return os.path.join(place, name) if place.endswith(b"/") or os.path.isdir(place) else place
 
 

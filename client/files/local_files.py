@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 from functools import lru_cache
+from typing import NamedTuple
 
 from ...schemas.brought_files import BroughtFile, FileKind, path_problem
 from ...schemas.refusal import Code, Refused
@@ -23,26 +24,55 @@ class LocalFile(BroughtFile):
         return Source(_open(self.local), shown(self.local), self.survey)
 
 
-def bring(local: bytes, path: bytes, *, executable: bool = False) -> LocalFile:
-    """Return a file or folder as a job brings it: `local` is its place here, `path` the one in the job's folder.
+class Chosen(NamedTuple):
+    """A file or folder of this machine, looked through: its place here, its path in the job's folder, and what it is."""
 
-    Raises `Refused(INVALID_ARGUMENT)` if it cannot be read, or if `path` leads out of that folder.
+    local: bytes
+    path: bytes
+    survey: Survey
+
+    @property
+    def mode(self) -> int:
+        """The permissions that it is to have. The owner can read it, as 0 would say nothing; those in a folder travel with it."""
+        return self.survey.mode or 0o400 if self.survey.kind is FileKind.FILE else 0o755
+
+    def open(self) -> Source:
+        """Return its content, which must still be what was looked through. Raises OSError."""
+        return Source(_open(self.local), shown(self.local), self.survey)
+
+
+def choose(local: bytes, path: bytes) -> Chosen:
+    """Look a file or folder through: `local` is its place here, `path` the one in the job's folder; empty: that itself.
+
+    A file that is put to the folder itself keeps its name. Raises `Refused(INVALID_ARGUMENT)` if it cannot be read, or if `path` leads out
+    of that folder.
     """
     if problem := path_problem(path):
         raise _refuse(f"{shown(path)!r} is not a path in the job's folder: {problem}")
     try:
         with Source(_open(local), shown(local)) as source:
             survey = source.survey
-        digest = _digest_of(local, survey)
     except OSError as error:
-        # It may be of a file in the folder, which it names.
-        inner = error.filename if isinstance(error.filename, bytes) and error.filename != local else b""
-        what = f"{shown(inner)!r} in {shown(local)!r}" if inner else f"{shown(local)!r}"
-        raise _refuse(f"{what} cannot be read: {error.strerror}") from None
-    if not path and survey.kind is FileKind.FILE:
-        raise _refuse(f"{shown(local)!r} is a file, and needs a name in the job's folder", f"write it like {shown(local)}:NAME")
-    mode = survey.mode | (0o500 if executable else 0) or 0o400
-    file = LocalFile(path, digest, survey.size, survey.kind, mode if survey.kind is FileKind.FILE else 0o755)
+        raise unreadable(local, error) from None
+    return Chosen(local, path or (last_name(local) if survey.kind is FileKind.FILE else b""), survey)
+
+
+def unreadable(local: bytes, error: OSError) -> Refused:
+    """Return why a file or folder, or something in it, cannot be read."""
+    inner = error.filename if isinstance(error.filename, bytes) and error.filename != local else b""
+    what = f"{shown(inner)!r} in {shown(local)!r}" if inner else f"{shown(local)!r}"
+    return _refuse(f"{what} cannot be read: {error.strerror}")
+
+
+def bring(local: bytes, path: bytes, *, executable: bool = False) -> LocalFile:
+    """Return a file or folder as a job brings it, looked through and hashed. Raises as `choose` does."""
+    chosen = choose(local, path)
+    try:
+        digest = _digest_of(local, chosen.survey)
+    except OSError as error:
+        raise unreadable(local, error) from None
+    survey = chosen.survey
+    file = LocalFile(chosen.path, digest, survey.size, survey.kind, chosen.mode | (0o500 if executable else 0))
     file.local, file.survey = local, survey
     return file
 
@@ -50,7 +80,7 @@ def bring(local: bytes, path: bytes, *, executable: bool = False) -> LocalFile:
 def parse_put(said: bytes, here: bytes = b"") -> tuple[bytes, bytes]:
     """Return the place here, and the path in the job's folder, of `FILE` or `FILE:PATH`. `here`: what relative names are relative to.
 
-    A file whose name has a colon is meant if there is one.
+    A file whose name has a colon is meant if there is one. A PATH that ends with a slash is a folder, into which it is put under its name.
     """
     local, colon, path = said.rpartition(b":")
     if not colon or os.path.lexists(os.path.join(here, said)):
@@ -59,7 +89,14 @@ def parse_put(said: bytes, here: bytes = b"") -> tuple[bytes, bytes]:
     if not local:
         raise _refuse(f"{shown(said)!r} names no file", "write it like FILE or FILE:PATH")
     place = os.path.join(here, local)
-    return place, _normal(path) if colon else last_name(place)
+    return place, target(place, path) if colon else last_name(place)
+
+
+def target(place: bytes, path: bytes) -> bytes:
+    """Return where a file or folder of this machine goes in the job's folder: with a slash at the end of `path`, into that folder."""
+    if path.endswith(b"/") and normal(path) not in {b"", b"/"}:
+        path += last_name(place)
+    return normal(path)
 
 
 def parse_get(said: bytes) -> tuple[bytes, bytes]:
@@ -70,7 +107,7 @@ def parse_get(said: bytes) -> tuple[bytes, bytes]:
     path, colon, place = said.replace(b"\\:", b"\0").partition(b":")
     if not path:
         raise _refuse(f"{shown(said)!r} names no file", "write it like PATH or PATH:DEST; . is the whole folder of the job")
-    path = _normal(path.replace(b"\0", b":"))
+    path = normal(path.replace(b"\0", b":"))
     if problem := path_problem(path):
         raise _refuse(f"{shown(path)!r} is not a path in the job's folder: {problem}")
     if colon and not place:
@@ -83,7 +120,7 @@ def shown(path: bytes) -> str:
     return os.fsdecode(path)
 
 
-def _normal(path: bytes) -> bytes:
+def normal(path: bytes) -> bytes:
     """Return a path without parts that mean nothing."""
     parts = [part for part in path.split(b"/") if part not in {b"", b"."}]
     return (b"/" if path.startswith(b"/") else b"") + b"/".join(parts)

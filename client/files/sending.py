@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ...schemas.generated import request_pb2
-from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec
 from ...schemas.trees.reading import Source, changed
-from .local_files import LocalFile, shown
+from .local_files import Chosen, LocalFile, shown, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..sockets.connection import Connection
 
 # More than one, so that the worker has something to do while it syncs a file.
-_AT_ONCE = 4
+AT_ONCE = 4
 
 
 def put_request(file: LocalFile) -> request_pb2.Request:
@@ -28,49 +28,93 @@ def put_request(file: LocalFile) -> request_pb2.Request:
     return request_pb2.Request(put=request_pb2.Put(digest=file.digest, size=file.size))
 
 
-class Sending:
-    """One content that is sent with an exchange; `feed` sends bytes with it."""
+class Reading:
+    """What is read of a content from any position on, each byte in turn; with `hashes`, its digest is found out by that.
 
-    def __init__(self, exchange: Exchange, file: LocalFile, feed: Callable[[Exchange, bytes], None]) -> None:
-        self.exchange = exchange
-        self._file = file
-        self._feed = feed
+    `content` is opened when something is read, and again to go back.
+    """
+
+    def __init__(self, content: LocalFile | Chosen, *, hashes: bool = False) -> None:
+        self.content = content
         self._source: Source | None = None
         self._bytes: Generator[bytes, None, None] | None = None
-        # What was read and not sent, and the offset behind it.
+        self._hasher = hashlib.sha256() if hashes else None
+        self._hashed = 0
+        # What was read and not returned, and the offset behind it.
         self._left = b""
-        self._read_upto = 0
+        self._upto = 0
 
-    def advance(self) -> None:
-        """Send what the worker takes now. Raises Refused if the file has changed, or cannot be read any more."""
-        uploading = self.exchange.uploading
-        while uploading is not None and not self.exchange.ended and (room := uploading.room):
-            try:
-                data = self._read(uploading.position, room)
-            except OSError as error:
-                raise Refused(Code.INVALID_ARGUMENT, f"{shown(self._file.local)!r} cannot be read: {error.strerror}") from None
-            self._feed(self.exchange, data)
-
-    def _read(self, position: int, most_bytes: int) -> bytes:
-        if self._bytes is None or position != self._read_upto - len(self._left):
-            self.close()
-            source = self._source = self._file.open()
-            self._bytes = source.read(position)
-            self._left, self._read_upto = b"", position
-        if not self._left:
-            self._left = next(self._bytes, b"")
-            self._read_upto += len(self._left)
-            if not self._left:
-                raise changed(shown(self._file.local))
+    def read(self, position: int, most_bytes: int) -> bytes:
+        """Return bytes from a position on. Raises Refused if the content has changed, or cannot be read any more."""
+        try:
+            if self._bytes is None or position != self._upto - len(self._left):
+                self._open(position)
+            while not self._left:
+                if not self._advance(position):
+                    raise changed(shown(self.content.local))
+        except OSError as error:
+            raise unreadable(self.content.local, error) from None
         data, self._left = self._left[:most_bytes], self._left[most_bytes:]
         return data
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of the whole content, the rest of which is read. Raises as `read` does."""
+        assert self._hasher is not None
+        try:
+            if self._bytes is None:
+                self._open(0)
+            # Also behind the last byte, where it is seen whether it changed.
+            while self._advance(self._upto):
+                pass
+        except OSError as error:
+            raise unreadable(self.content.local, error) from None
+        return self._hasher.digest()
+
+    def _open(self, position: int) -> None:
+        self.close()
+        # What was not hashed yet is read, whether it is to be sent or not.
+        start = min(position, self._hashed) if self._hasher is not None else position
+        source = self._source = self.content.open()
+        self._bytes = source.read(start)
+        self._left, self._upto = b"", start
+
+    def _advance(self, position: int) -> bool:
+        """Read more, of which what lies behind the position is to be returned; return whether there is more."""
+        assert self._bytes is not None
+        data = next(self._bytes, None)
+        while data == b"":
+            data = next(self._bytes, None)
+        if data is None:
+            return False
+        start, self._upto = self._upto, self._upto + len(data)
+        if self._hasher is not None and self._upto > self._hashed:
+            self._hasher.update(memoryview(data)[max(0, self._hashed - start) :])
+            self._hashed = self._upto
+        self._left = data[max(0, position - start) :]
+        return True
 
     def close(self) -> None:
         """Close the file."""
         if self._bytes is not None:
             self._bytes.close()
+            self._bytes = None
         if self._source is not None:
             self._source.close()
+
+
+class Sending:
+    """One content that is sent with an exchange; `feed` sends bytes with it."""
+
+    def __init__(self, exchange: Exchange, reading: Reading, feed: Callable[[Exchange, bytes], None]) -> None:
+        self.exchange = exchange
+        self.reading = reading
+        self._feed = feed
+
+    def advance(self) -> None:
+        """Send what the worker takes now. Raises Refused if the content has changed, or cannot be read any more."""
+        uploading = self.exchange.uploading
+        while uploading is not None and not self.exchange.ended and (room := uploading.room):
+            self._feed(self.exchange, self.reading.read(uploading.position, room))
 
 
 def local_files(jobs: Iterable[object]) -> list[LocalFile]:
@@ -80,18 +124,23 @@ def local_files(jobs: Iterable[object]) -> list[LocalFile]:
 
 
 def send(connection: Connection, files: Iterable[LocalFile]) -> None:
-    """Send contents; returns when all of them are on the worker's disk.
+    """Send contents, and return when the worker has all of them on its disk.
 
     Raises Refused if one of them has changed, or what the worker refuses.
     """
-    waiting = deque(files)
+    send_all(connection, [(put_request(file), Reading(file)) for file in files])
+
+
+def send_all(connection: Connection, contents: Iterable[tuple[request_pb2.Request, Reading]]) -> None:
+    """Send contents with their requests; see `send`."""
+    waiting = deque(contents)
     sending: list[Sending] = []
     with ExitStack() as stack:
         while waiting or sending:
-            while waiting and len(sending) < _AT_ONCE:
-                file = waiting.popleft()
-                one = Sending(connection.ask(put_request(file)), file, connection.feed)
-                stack.callback(one.close)
+            while waiting and len(sending) < AT_ONCE:
+                request, reading = waiting.popleft()
+                one = Sending(connection.ask(request), reading, connection.feed)
+                stack.callback(reading.close)
                 stack.callback(connection.forget, one.exchange)
                 sending.append(one)
             for one in list(sending):
@@ -99,7 +148,6 @@ def send(connection: Connection, files: Iterable[LocalFile]) -> None:
                 if one.exchange.ended:
                     if one.exchange.refusal is not None:
                         raise one.exchange.refusal.anew()
-                    one.close()
                     sending.remove(one)
             if sending:
                 connection.pump()

@@ -7,13 +7,15 @@ from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import in_home
 
 # Requests to a worker with all of these need no check.
-ALL_CHECKED = frozenset({"change", "status", "selection", "files", "home", "rerun", "feed", "terminal", "times", "stderr_to_stdout"})
+ALL_CHECKED = frozenset(
+    {"change", "status", "selection", "files", "home", "rerun", "feed", "terminal", "times", "stderr_to_stdout", "place"}
+)
 
 
 def check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
     """Refuse what the worker would not understand, or misread: without `rerun`, it would see a job without a program."""
     _refuse_verbs(request, hello)
-    for feature, refuse in (("change", _refuse_changes), ("files", _refuse_files)):
+    for feature, refuse in (("change", _refuse_changes), ("files", _refuse_files), ("place", _refuse_to_place)):
         if feature not in hello.features:
             refuse(request, hello)
     for index, job in enumerate(request.start.jobs):
@@ -79,6 +81,12 @@ def _refuse_changes(request: request_pb2.Request, hello: request_pb2.HelloReply)
 def _wants_times(request: request_pb2.Request) -> bool:
     """Return whether a request is about the times of output; an older worker would send a log without them."""
     return request.follow_log.timed or request_pb2.STREAM_BOTH in (request.follow_log.stream, request.read_log.stream)
+
+
+def _refuse_to_place(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
+    if request.HasField("place") or request.put.token:
+        what = f"this worker ({hello.software}) is older and puts nothing into the folder of a job that exists"
+        raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker; or submit a job with --put")
 
 
 def _refuse_files(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:

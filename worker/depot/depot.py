@@ -9,13 +9,16 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from ...broker.depot import Sender
+from ...broker.depot import Placement, Sender
 from ...broker.engine import Fact, Launch
 from ...schemas.brought_files import BroughtFile
 from ...schemas.naming import AttemptKey, JobKey
+from ...schemas.refusal import Refused
 from ..state import job_folders, layout
 from ..state.blobs import Blobs, Held
 from .fetches import OutgoingFile
+from .in_turn import InTurn
+from .placing import measure, place
 from .threads import Threads
 from .uploads import IncomingFile
 from .workplaces import Workplaces
@@ -38,22 +41,32 @@ class LocalDepot:
         self._blobs = Blobs(state / layout.BLOBS)
         self._moving = Threads(loop, "files")
         self._filling = Threads(loop, "unpack")
-        self.workplaces = Workplaces(self._work, self._blobs, self._filling, loop, ready, tell)
+        self._in_turn = InTurn(self._filling)
+        self.workplaces = Workplaces(self._work, self._blobs, self._filling, self._in_turn, loop, ready, tell)
         self._uploads: dict[Held, IncomingFile] = {}
 
     def has(self, owner: bytes, file: BroughtFile, lender: bytes = b"") -> bool:
         """Return whether a content is there; if so, it stays for an hour at least. The owner also gets it if the member `lender` has it."""
         return self._blobs.lend(lender, owner, file) if lender else self._blobs.has(owner, file)
 
-    def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender) -> IncomingFile:
+    def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender, token: bytes = b"") -> IncomingFile:
         """Receive a content; all who send it at the same time share one upload."""
-        held = Held(owner, file.digest)
+        held = Held(owner, token or file.digest)
         upload = self._uploads.get(held)
         if upload is None:
-            upload = IncomingFile(self._blobs, self._moving, owner, file, limit_bytes, lambda: self._uploads.__delitem__(held))
+            over = partial(self._uploads.__delitem__, held)
+            upload = IncomingFile(self._blobs, self._moving, owner, file, limit_bytes, token, over)
             self._uploads[held] = upload
         upload.join(sender)
         return upload
+
+    def place(self, wanted: Placement, done: Callable[[Refused | None], None]) -> None:
+        """Put contents into the folder of a job, on a thread."""
+        self._in_turn.run(wanted.key.job, lambda: place(self._work, self._blobs, wanted, lambda: not self._filling.is_closed), done)
+
+    def measure(self, key: JobKey, done: Callable[[int], None]) -> None:
+        """Tell how many bytes the folder of a job takes, on a thread; what waited for an attempt is not needed any more."""
+        self._in_turn.run(key, lambda: measure(self._work, key), done)
 
     def fetch(self, key: AttemptKey, path: bytes, start: int, validator: bytes) -> OutgoingFile:
         """Read something in the folder of an attempt."""

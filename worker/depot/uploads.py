@@ -18,7 +18,9 @@ _Result = TypeVar("_Result")
 class IncomingFile:
     """One content; the `Upload` of broker/depot.py. `over` is called once, at its end."""
 
-    def __init__(self, blobs: Blobs, threads: Threads, owner: bytes, file: BroughtFile, limit_bytes: int, over: Callable[[], None]) -> None:
+    def __init__(
+        self, blobs: Blobs, threads: Threads, owner: bytes, file: BroughtFile, limit_bytes: int, token: bytes, over: Callable[[], None]
+    ) -> None:
         self._threads = threads
         self._file = file
         self._over = over
@@ -28,7 +30,7 @@ class IncomingFile:
         self._is_busy = True
         self._arrived = 0
         self._written = 0
-        threads.run(lambda: _attempt(lambda: blobs.receive(owner, file, limit_bytes)), self._opened)
+        threads.run(lambda: _attempt(lambda: blobs.receive(owner, file, limit_bytes, token)), self._opened)
 
     @property
     def reached(self) -> int:

@@ -17,6 +17,8 @@ from ...schemas.trees.writing import is_disk_full
 from ..engine.facts import cancelled, could_not_start
 from ..state import job_folders
 from ..state.blobs import Blobs
+from .in_turn import InTurn
+from .placing import bring_added
 from .threads import Threads
 
 _RETRY_SECONDS = 5.0
@@ -32,6 +34,7 @@ class Workplaces:
         work: str,
         blobs: Blobs,
         threads: Threads,
+        in_turn: InTurn,
         loop: asyncio.AbstractEventLoop,
         ready: Callable[[Sequence[Launch]], None],
         tell: Callable[[Sequence[Fact]], None],
@@ -39,6 +42,7 @@ class Workplaces:
         self._work = work
         self._blobs = blobs
         self._threads = threads
+        self._in_turn = in_turn
         self._loop = loop
         self._ready = ready
         self._tell = tell
@@ -73,24 +77,28 @@ class Workplaces:
     def _fill(self, launch: Launch) -> None:
         key = launch.key
         path_of = partial(self._blobs.path, key.owner)
+        go_on = partial(self._is_wanted, launch)
+
+        def add(parent: int, root: int) -> None:
+            bring_added(self._work, key, parent, root, go_on)
 
         def work() -> Refused | OSError | None:
             try:
-                job_folders.fill(self._work, key, launch.spec.files, path_of, lambda: self._is_wanted(launch))
+                job_folders.fill(self._work, key, launch.spec.files, path_of, go_on, add)
             except job_folders.Cancelled:
                 return None
             except (Refused, OSError) as error:
                 return error
             return None
 
-        self._threads.run(work, partial(self._filled, launch))
+        self._in_turn.run(key.job, work, partial(self._filled, launch))
 
     def _is_wanted(self, launch: Launch) -> bool:
         return self._under_way.get(launch.key) is launch and not self._threads.is_closed
 
     def _filled(self, launch: Launch, error: Refused | OSError | None) -> None:
         if not self._is_wanted(launch):
-            self._threads.run(partial(self._remove, launch), lambda _: None)
+            self._in_turn.run(launch.key.job, partial(self._remove, launch), lambda _: None)
             return
         if isinstance(error, OSError) and is_disk_full(error):
             self._tell([Delayed(launch.key, _DISK_FULL)])

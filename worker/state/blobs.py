@@ -26,6 +26,7 @@ KEEP_SECONDS = 3600.0
 FILE_OVERHEAD = 64 * 1024
 _PART = ".part"
 _GONE = ".gone"
+_ONCE = ".once"
 _READ_BYTES = 1024 * 1024
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
@@ -81,14 +82,16 @@ class Blobs:
             self._taken.pop(to, None)
         return self.has(to, file)
 
-    def receive(self, owner: bytes, file: BroughtFile, limit_bytes: int) -> Receiving:
+    def receive(self, owner: bytes, file: BroughtFile, limit_bytes: int, token: bytes = b"") -> Receiving:
         """Begin or continue to receive a content. For threads: reads what came before.
+
+        With a `token`, the digest of the file is not known yet: it can be taken once, under the one that it turns out to have.
 
         Raises Refused if the member would have more than `limit_bytes`, or the disk is full.
         """
         try:
             self._make_folder(owner)
-            path = f"{self._folder}/{owner.hex()}/.{file.digest.hex()}{_PART}"
+            path = f"{self._folder}/{owner.hex()}/.{(token or file.digest).hex()}{_PART}"
             self._demand_room(owner, file, limit_bytes)
             return Receiving(self, owner, file, path)
         except OSError as error:
@@ -131,6 +134,33 @@ class Blobs:
             if owner in self._taken:
                 self._taken[owner] += file.size + FILE_OVERHEAD
         _sync(f"{self._folder}/{owner.hex()}")
+
+    def complete_once(self, owner: bytes, digest: bytes, size: int, part: str) -> None:
+        """Give a content that is complete, and can be taken once, its name. For threads. Raises OSError."""
+        with self._lock:
+            os.rename(part, self._once(owner, digest))  # noqa: PTH104 -- as above
+            if owner in self._taken:
+                self._taken[owner] += size + FILE_OVERHEAD
+
+    def take(self, owner: bytes, digest: bytes, target: str) -> bool:
+        """Move a content that can be taken once to this path, or link one that is kept there; return whether it is there. For threads.
+
+        Raises OSError. Nothing may be written to it but where it is the only link.
+        """
+        with self._lock:
+            try:
+                os.rename(self._once(owner, digest), target)  # noqa: PTH104 -- as above
+            except FileNotFoundError:
+                try:
+                    os.link(self.path(owner, digest), target)
+                except FileNotFoundError:
+                    return False
+                return True
+            self._taken.pop(owner, None)
+        return True
+
+    def _once(self, owner: bytes, digest: bytes) -> str:
+        return f"{self._folder}/{owner.hex()}/.{digest.hex()}{_ONCE}"
 
     def find_unused(self) -> list[Held]:
         """Return the contents that were not used for an hour, and remove uploads that were not continued as long. For threads."""
@@ -204,7 +234,14 @@ class Receiving:
 
         Raises Refused: INVALID_ARGUMENT if it is not what was announced; then nothing is kept of it.
         """
-        if self._hasher.digest() != self._file.digest:
+        digest = self._hasher.digest()
+        if not self._file.digest:
+            try:
+                self._blobs.complete_once(self._owner, digest, self._file.size, self._part)
+            except OSError as error:
+                raise _cannot_be_stored(error) from None
+            return
+        if digest != self._file.digest:
             self.drop()
             what = "what arrived has another SHA-256 than was announced"
             raise Refused(Code.INVALID_ARGUMENT, what, "send it again; perhaps the file changed meanwhile", reason=Reason.CHANGED)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ...schemas.brought_files import BroughtFile, FileKind
 from ...schemas.naming import AttemptKey, JobKey
@@ -20,36 +20,63 @@ from ...schemas.trees.writing import Unpacking, finish_at, write_at
 from . import folders
 
 _READ_BYTES = 1024 * 1024
+_FILLING = b".filling"
+# Of st_blocks, stat(2).
+_BLOCK_BYTES = 512
 
 
 class Cancelled(Exception):  # noqa: N818 -- a fact, not an error
     """The folder need not be filled any more."""
 
 
-def fill(work: str, key: AttemptKey, files: Sequence[BroughtFile], path_of: Callable[[bytes], str], go_on: Callable[[], bool]) -> None:
+def fill(
+    work: str,
+    key: AttemptKey,
+    files: Sequence[BroughtFile],
+    path_of: Callable[[bytes], str],
+    go_on: Callable[[], bool],
+    add: Callable[[int, int], None],
+) -> None:
     """Create the folder of an attempt, in place of an incomplete one, and fill it with contents, which `path_of` finds by digest.
+
+    `add` is called last, with descriptors of the job's folder and that of the attempt. Nobody sees the latter before it is complete.
 
     Raises `Cancelled` when `go_on` returns False, Refused for a content that is gone or cannot be unpacked, and OSError.
     """
-    os.makedirs(folders.job_folder(work, key), folders.FOLDER_MODE, exist_ok=True)
-    parent = os.open(folders.job_folder(work, key), beneath.FOLDER)
-    try:
+    with opened(work, key, create=True) as parent:
         name = b"%d" % key.attempt
-        beneath.remove_tree(parent, name)
-        os.mkdir(name, folders.FOLDER_MODE, dir_fd=parent)
-        root = os.open(name, beneath.FOLDER, dir_fd=parent)
+        for old in (name, _FILLING):
+            beneath.remove_tree(parent, old)
+        os.mkdir(_FILLING, folders.FOLDER_MODE, dir_fd=parent)
+        root = os.open(_FILLING, beneath.FOLDER, dir_fd=parent)
         try:
             # A folder before what lies in it.
             for file in sorted(files):
-                _bring(root, file, path_of(file.digest), go_on)
+                bring(root, file, path_of(file.digest), os.fsdecode(file.path) or "the folder", go_on)
+            add(parent, root)
         finally:
             os.close(root)
+        os.rename(_FILLING, name, src_dir_fd=parent, dst_dir_fd=parent)
+
+
+@contextlib.contextmanager
+def opened(work: str, key: JobKey | AttemptKey, *, create: bool = False) -> Iterator[int]:
+    """Open the folder of a job, which holds those of its attempts. Raises OSError."""
+    path = folders.job_folder(work, key)
+    if create:
+        os.makedirs(path, folders.FOLDER_MODE, exist_ok=True)
+    fd = os.open(path, beneath.FOLDER)
+    try:
+        yield fd
     finally:
-        os.close(parent)
+        os.close(fd)
 
 
-def _bring(root: int, file: BroughtFile, content: str, go_on: Callable[[], bool]) -> None:
-    said = os.fsdecode(file.path) or "the folder"
+def bring(root: int, file: BroughtFile, content: str, said: str, go_on: Callable[[], bool]) -> None:
+    """Write or unpack a content beneath a folder, a descriptor; messages call it `said`.
+
+    Raises `Cancelled`, Refused, and OSError.
+    """
     try:
         source = os.open(content, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -149,6 +176,18 @@ def remove(work: str, key: JobKey) -> None:
             beneath.remove_tree(parent, folders.job_folder_name(key))
         finally:
             os.close(parent)
+
+
+def size_of(work: str, key: JobKey) -> int:
+    """Return how many bytes the folder of a job takes on the disk, with everything in it. What cannot be read counts as nothing."""
+    total = 0
+    with contextlib.suppress(OSError), opened(work, key) as top:
+        for _, _, names, folder in os.fwalk(".", dir_fd=top):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    total += os.stat(name, dir_fd=folder, follow_symlinks=False).st_blocks * _BLOCK_BYTES
+            total += os.fstat(folder).st_blocks * _BLOCK_BYTES
+    return total
 
 
 def find_all(work: str) -> list[JobKey]:

@@ -33,6 +33,7 @@ FEATURES = (
     "change",
     "times",
     "stderr_to_stdout",
+    "place",
 )
 
 

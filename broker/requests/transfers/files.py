@@ -1,32 +1,40 @@
-"""put and fetch: contents that a member sends for its jobs, and what is read of the folder of a job."""
+"""put, place and fetch: contents that a member sends, and what is put into and read of the folder of a job."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ....keys.rights import Right, demand
+from ....schemas import brought_files
 from ....schemas.brought_files import DIGEST_BYTES, BroughtFile, path_problem
-from ....schemas.frames import MOST_FETCHES, MOST_MISSING, MOST_PUTS
+from ....schemas.frames import MOST_FETCHES, MOST_MISSING, MOST_PUTS, TOKEN_BYTES
+from ....schemas.job import State
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
 from ....schemas.spec import JobSpec
-from ...depot import Depot
+from ...depot import Depot, Placement
+from ...desk.life import SHOWN
 from ...retention.followed import Followed
 from ...store.queries import Lookup
 from ...streams.fetch_stream import FetchStream
 from ...streams.put_stream import PutStream
 from ..call import Call
-from ..job_keys import read_key
+from ..job_keys import read_key, read_key_to_stop
 
 
 def put(call: Call, depot: Depot, shortage: Refused | None) -> None:
     """Receive a content, and reply when it is on the disk; at once if it is there."""
     demand(call.member, Right.SUBMIT, call.member.key)
     request, owner = call.request.put, call.member.key
-    if len(request.digest) != DIGEST_BYTES:
+    if request.token:
+        if len(request.token) != TOKEN_BYTES:
+            raise Refused(Code.INVALID_ARGUMENT, f"the token of a put has {TOKEN_BYTES} bytes, not {len(request.token)}")
+        if request.digest:
+            raise Refused(Code.INVALID_ARGUMENT, "a put has a token or a digest, not both")
+    elif len(request.digest) != DIGEST_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"the digest of a file has {DIGEST_BYTES} bytes, not {len(request.digest)}")
     file = BroughtFile(b"", request.digest, request.size)
-    if depot.has(owner, file):
+    if not request.token and depot.has(owner, file):
         call.done(None)
         return
     if shortage is not None:
@@ -43,7 +51,7 @@ def put(call: Call, depot: Depot, shortage: Refused | None) -> None:
     stream = PutStream(
         call.request.id,
         request.size,
-        puts=lambda: account.puts,
+        shared_by=lambda: account.puts + account.feeds,
         send=call.send,
         refuse=call.refuse,
         expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "sent more of a file than it may"),
@@ -51,7 +59,37 @@ def put(call: Call, depot: Depot, shortage: Refused | None) -> None:
     )
     call.open_stream(stream)
     account.puts += 1
-    stream.begin(depot.put(owner, file, call.member.limits.file_bytes, stream))
+    stream.begin(depot.put(owner, file, call.member.limits.file_bytes, stream, request.token))
+
+
+def place(call: Call, lookup: Lookup, followed: Followed, depot: Depot, shortage: Refused | None, placed: Callable[[JobKey], None]) -> None:
+    """Put files into the folder of a job, and reply when they are there; `placed` is called with a job that has ended.
+
+    Whoever may stop a job may do that; the contents are the sender's own.
+    """
+    request = call.request.place
+    job = lookup.visible_job(read_key_to_stop(request.key, call.member), call.member)
+    demand(call.member, Right.SUBMIT, call.member.key)
+    files = [brought_files.from_wire(file) for file in request.files]
+    if request.only_check:
+        files = [file._replace(digest=bytes(DIGEST_BYTES)) for file in files]
+    brought_files.check(files, ())
+    if not job.spec.has_folder:
+        raise _no_folder(job.key, "into which files could be put")
+    if shortage is not None:
+        raise shortage
+    is_queued = SHOWN[job.attempt.phase] is State.QUEUED
+    # It is not removed meanwhile.
+    followed.demand_room(call.member.key)
+    followed.begin(job.key, call.member.key)
+
+    def done(why_not: Refused | None) -> None:
+        followed.end(job.key, call.member.key)
+        if not request.only_check and SHOWN[job.attempt.phase] is State.FINISHED:
+            placed(job.key)
+        call.done(why_not)
+
+    depot.place(Placement(job.attempt.key, call.member.key, files, is_queued, request.only_check), done)
 
 
 def fetch(call: Call, lookup: Lookup, followed: Followed, depot: Depot) -> None:
@@ -62,8 +100,7 @@ def fetch(call: Call, lookup: Lookup, followed: Followed, depot: Depot) -> None:
     if problem := path_problem(request.path):
         raise Refused(Code.INVALID_ARGUMENT, f"{request.path.decode(errors='replace')!r} cannot be fetched: {problem}")
     if not job.spec.has_folder:
-        message = f"the job {format_id(key.id)} has no folder of its own, from which files could be fetched"
-        raise Refused(Code.FAILED_PRECONDITION, message, "submit it with files, or say then what is to be fetched")
+        raise _no_folder(key, "from which files could be fetched")
     if request.start and not request.validator:
         raise Refused(Code.INVALID_ARGUMENT, "a fetch from the middle has no validator", "fetch it from the first byte on")
     call.demand_stream()
@@ -83,6 +120,11 @@ def fetch(call: Call, lookup: Lookup, followed: Followed, depot: Depot) -> None:
     account.fetches += 1
     followed.begin(job.key, call.member.key)
     stream.go_on()
+
+
+def _no_folder(key: JobKey, why: str) -> Refused:
+    message = f"the job {format_id(key.id)} has no folder of its own, {why}"
+    return Refused(Code.FAILED_PRECONDITION, message, "submit it with files, or say then what is to be fetched")
 
 
 def _too_many(does: str, most: int, call: Call) -> Refused:

@@ -9,6 +9,7 @@ import typer
 from ...batch.job_options import Wishes
 from .. import exit_status
 from ..chosen_context import client, context_name
+from ..exit_status import BadInput
 from ..job.job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..job.path_advice import advise
 from ..job.submission import leave_or_attend, submitted

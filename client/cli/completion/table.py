@@ -171,6 +171,9 @@ COMMANDS: dict[str, Command] = {
         ("--to", "DIR", "Write files instead: DIR/NAME.stdout and DIR/NAME.stderr of each job."),
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB",), ends_options=False),
+    "jobwire put": Command("Put files and folders into the folder of a job.", (
+        ("-h --help", "", "Show this message and exit."),
+    ), ("JOB", "FILE[:PATH]..."), ends_options=False),
     "jobwire get": Command("Fetch files and folders from the folder of a job.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB", "[PATH[:DEST]]..."), ends_options=False),
@@ -300,7 +303,7 @@ COMMANDS: dict[str, Command] = {
         ("--directory", "DIR", "Working directory for jobs that do not set one."),
         ("--keep-for", "AGE", "How long to keep jobs that have ended: 30d, 12h, 2w, or all."),
         ("--keep-jobs", "N", "How many jobs that have ended to keep, or all."),
-        ("--keep-bytes", "SIZE", "How much of their logs and input to keep: 10G, 500M, or all."),
+        ("--keep-bytes", "SIZE", "How much of their logs, folders and input: 10G, 500M, or all."),
         ("--keep-free", "SIZE", "Refuse new jobs if the disk has less free space. 0 disables the check."),
         ("--feed-wait", "TIME", "How long a job waits if the command that sends its standard input is gone."),
         ("--jobs-as-root", "", "As root, run the jobs of other members as root."),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobwire.broker.condition import Condition
-from jobwire.broker.depot import Fetched, Piece, Reading, Sender, Upload
+from jobwire.broker.depot import Fetched, Piece, Placement, Reading, Sender, Upload
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Asked, Signal, Stop, Suspend
 from jobwire.broker.desk.job import BatchRun, Job, StopOrder
@@ -47,14 +47,24 @@ class DepotDouble:
     """Has the contents that a test gives it, and keeps nothing."""
 
     contents: set[tuple[bytes, bytes]] = field(default_factory=set)
+    placed: list[Placement] = field(default_factory=list)
+    # Of every job.
+    folder_bytes: int = 0
 
     def has(self, owner: bytes, file: BroughtFile, lender: bytes = b"") -> bool:
         if (lender, file.digest) in self.contents:
             self.contents.add((owner, file.digest))
         return (owner, file.digest) in self.contents
 
-    def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender) -> Upload:
+    def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender, token: bytes = b"") -> Upload:
         return UploadDouble()
+
+    def place(self, wanted: Placement, done: Callable[[Refused | None], None]) -> None:
+        self.placed.append(wanted)
+        done(None)
+
+    def measure(self, key: JobKey, done: Callable[[int], None]) -> None:
+        done(self.folder_bytes)
 
     def fetch(self, key: AttemptKey, path: bytes, start: int, validator: bytes) -> Reading:
         return ReadingDouble()
@@ -178,6 +188,7 @@ class House:
     roster: dict[str, Member] = field(default_factory=dict)
     # Called by the desk; a test may replace it.
     shortage: Callable[[], Refused | None] = lambda: None
+    changed_folders: list[JobKey] = field(default_factory=list)
 
     def open(self) -> None:
         self.watchers = Watchers()
@@ -230,6 +241,7 @@ class House:
             turns=turns,
             ages=self.ages,
             shortage=lambda: self.shortage(),  # noqa: PLW0108 -- as above
+            placed=self.changed_folders.append,
         )
 
     async def durable(self) -> None:

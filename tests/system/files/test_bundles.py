@@ -47,6 +47,24 @@ def test_a_script_is_sent_along_and_runs_in_the_folder_of_its_job(home: Home) ->
     assert home.jobwire("run", "--script", "say.sh").stdout.startswith(b"::/")
 
 
+def test_a_script_runs_in_another_folder_if_it_is_told_to(home: Home) -> None:
+    (home.folder / "it's").write_text('#!/bin/sh\necho "$1:$2:$PWD:$0"\n')
+
+    said = home.jobwire("run", "--script", "it's", "-C", "/usr", "--", "one", "$two words").stdout.decode().strip().split(":")
+
+    assert said[:3] == ["one", "$two words", "/usr"]
+    assert said[3].endswith("/1/it's")
+
+
+def test_a_path_with_a_slash_at_its_end_is_a_folder_to_put_it_into(home: Home) -> None:
+    (home.folder / "in").mkdir()
+    (home.folder / "in" / "file").write_text("1")
+
+    ran = home.jobwire("run", "--put", "in:deep/", "--put", "in/file:other/", "--put", "in/file:.", "--", "find", ".", "-type", "f")
+
+    assert sorted(ran.stdout.split()) == [b"./deep/in/file", b"./file", b"./other/file"]
+
+
 def test_a_folder_arrives_and_comes_back_as_it_was(home: Home) -> None:
     _make_folder(home.folder / "in")
 
@@ -127,7 +145,9 @@ def test_a_submitted_job_keeps_what_is_wanted_of_it_for_get(home: Home) -> None:
     home.jobwire("get", "sorter")
 
     assert (home.folder / "sorted").read_text() == "a\nb\n"
-    assert b"DEST is for jobwire run" in home.jobwire("submit", "--get", "a:b", "--", "true", status=2).stderr
+    for arguments in (["submit", "--get", "a:b", "--", "true"], ["batch", "--lines", "--get", "a:b", "-"]):
+        refused = home.jobwire(*arguments, stdin=b"true\n", status=2)
+        assert b"--get: 'a:b' has a DEST, which is for jobwire run" in refused.stderr, refused.stderr
     plain = home.submit("--", "true")
     home.jobwire("wait", plain)
     assert b"was submitted without --get" in home.jobwire("get", plain, status=1).stderr
@@ -180,7 +200,6 @@ def test_what_cannot_be_sent_is_refused_before_anything_is(home: Home) -> None:
         ("folder", b"folder/pipe is neither a file nor a folder nor a symbolic link"),
         (f"{__file__}:../x", b"the path leads out with .."),
         (f"{__file__}:/x", b"the path is absolute"),
-        (f"{__file__}:.", b"needs a name"),
     ):
         refused = home.jobwire("run", "--put", said, "--", "true", status=2)
         assert b"--put: " in refused.stderr

@@ -14,7 +14,7 @@ from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.start import start
 from jobwire.broker.requests.transfers.feed import push
-from jobwire.broker.requests.transfers.files import fetch, put
+from jobwire.broker.requests.transfers.files import fetch, place, put
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.broker.streams.put_stream import PutStream
@@ -58,6 +58,13 @@ class Sender:
     def fetch(self, which: JobKey, path: bytes = b"a", begin: int = 0) -> Refused | None:
         wanted = request_pb2.Fetch(key=key_to_wire(which), path=path, start=begin, credit_bytes=1)
         return self.call(lambda call: fetch(call, self.house.lookup, self.house.followed, self.house.engine.depot), fetch=wanted)
+
+    def place(self, which: JobKey, *files: job_pb2.JobFile, shortage: Refused | None = None, only_check: bool = False) -> Refused | None:
+        house = self.house
+        wanted = request_pb2.Place(key=key_to_wire(which), files=files, only_check=only_check)
+        return self.call(
+            lambda call: place(call, house.lookup, house.followed, house.engine.depot, shortage, house.changed_folders.append), place=wanted
+        )
 
     async def start(
         self, number: int, *files: job_pb2.JobFile, outputs: tuple[bytes, ...] = (), rerun: JobKey | None = None
@@ -194,6 +201,67 @@ async def test_what_cannot_be_fetched_is_refused_before_anything_is_read(house: 
     stranger = Sender(house, Member("other", STRANGER, "submitter")).fetch(key(2))
     assert stranger is not None
     assert stranger.reason is Reason.NO_SUCH_JOB
+
+
+async def test_files_are_placed_for_a_job_that_waits_and_for_one_that_runs_or_has_ended(house: House) -> None:
+    sender = Sender(house)
+    await sender.start(1, outputs=(b"",))
+    house.engine.expect(("start", (*key(1), 1)))
+    unnamed = job_pb2.JobFile(path=b"a", size=1, kind=job_pb2.FILE_KIND_FILE)
+
+    assert sender.place(key(1), unnamed, only_check=True) is None
+    assert sender.place(key(1), FILE) is None
+    house.desk.hear([started(1)])
+    await house.durable()
+    assert sender.place(key(1), FILE) is None
+    house.desk.hear([ended(1)])
+    await house.durable()
+    house.engine.expect(("settled", (*key(1), 1)))
+    assert sender.place(key(1), FILE) is None
+
+    placed = house.engine.depot.placed
+    assert [(one.is_queued, one.only_check) for one in placed] == [(True, True), (True, False), (False, False), (False, False)]
+    assert {one.sender for one in placed} == {OWNER}
+    assert house.changed_folders == [key(1)]
+    assert all(reply.HasField("done") for reply in sender.answers.replied if not reply.HasField("acknowledged"))
+    assert key(1) not in house.followed
+
+
+async def test_what_cannot_be_placed_is_refused_before_anything_is_touched(house: House) -> None:
+    sender = Sender(house)
+    await sender.start(1)
+    await sender.start(2, outputs=(b"",))
+    house.engine.expect(("start", (*key(1), 1)), ("start", (*key(2), 1)))
+    out = job_pb2.JobFile(path=b"../a", digest=DIGEST, size=1, kind=job_pb2.FILE_KIND_FILE)
+    full = Refused(Code.RESOURCE_EXHAUSTED, "the disk is full", reason=Reason.DISK_FULL)
+    for refused, said in (
+        (sender.place(key(1), FILE), "no folder of its own"),
+        (sender.place(key(2), out), "leads out"),
+        (sender.place(key(2), FILE, FILE), "two files"),
+        (sender.place(key(2), job_pb2.JobFile(path=b"a", size=1, kind=job_pb2.FILE_KIND_FILE)), "32 bytes"),
+        (sender.place(key(2), FILE, shortage=full), "disk is full"),
+        (sender.place(key(3), FILE), "there is no job"),
+        (Sender(house, Member("other", STRANGER, "submitter")).place(key(2), FILE), "there is no job"),
+        (Sender(house, Member("viewer", STRANGER, "viewer")).place(key(2), FILE), "may not stop"),
+    ):
+        assert refused is not None
+        assert said in refused.message
+    assert house.engine.depot.placed == []
+    assert Sender(house, Member("operator", STRANGER, "operator")).place(key(2), FILE) is None
+
+
+async def test_a_put_has_a_digest_or_a_token(house: House) -> None:
+    sender = Sender(house)
+
+    def ask(**wanted: object) -> Refused | None:
+        request = request_pb2.Put(size=5, **wanted)  # type: ignore[arg-type] # reason: one or the other
+        return sender.call(lambda call: put(call, house.engine.depot, None), put=request)
+
+    assert ask(token=b"t" * 16) is None
+    for refused, said in ((ask(token=b"t"), "16 bytes"), (ask(token=b"t" * 16, digest=DIGEST), "not both"), (ask(), "32 bytes")):
+        assert refused is not None
+        assert said in refused.message
+    sender.peer.end()
 
 
 class Upload:

@@ -1,0 +1,39 @@
+"""`jobwire put`: files and folders into the folder of a job."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ...batch.octets import as_typed, to_bytes
+from ...files.local_files import choose, parse_put
+from ...files.placing import put as put_all
+from ..arguments import JobName, understanding
+from ..chosen_context import client
+from ..targets.job_names import one_unfinished_job
+
+
+def put(
+    ctx: typer.Context,
+    name: JobName,
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE[:PATH]", help="A file or folder of this machine, and where to put it below the job's folder."),
+    ],
+) -> None:
+    """Put files and folders into the folder of a job.
+
+    The job may be queued, running, or ended and kept; it has a folder of its own if it was submitted with --script, --put or --get. A job
+    that is queued finds them when it starts. PATH is the name of the file or folder there; with a slash at its end, the folder to put it
+    into; . is the job's folder. Without PATH, it keeps its name.
+
+    A file replaces a file or a link of that name: at once, when it is complete. A folder is merged into a folder of that name, which keeps
+    its permissions. A file never replaces a folder, nor a folder a file; links are not followed. Permissions and symbolic links are kept,
+    owners and times are not. If the command is interrupted, the next one like it continues.
+    """
+    with understanding():
+        chosen = [choose(*parse_put(to_bytes(as_typed(said)))) for said in files]
+    with client(ctx) as connected:
+        job = one_unfinished_job(connected, name)
+        put_all(connected.connection, job.key, chosen)

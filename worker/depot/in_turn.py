@@ -1,0 +1,39 @@
+"""Work on the folders of jobs, on threads: what concerns one job is done one after the other, in the order in which it was asked for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from ...schemas.naming import JobKey
+from .threads import Threads
+
+_Result = TypeVar("_Result")
+
+
+class InTurn:
+    """The queues of all jobs. Used on the loop."""
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+        self._waiting: dict[JobKey, deque[Callable[[], None]]] = {}
+
+    def run(self, key: JobKey, work: Callable[[], _Result], then: Callable[[_Result], None]) -> None:
+        """Call `work` on a thread when what came before is done, then `then` with its result on the loop. `work` must not raise."""
+        waiting = self._waiting.get(key)
+        begin = partial(self._threads.run, work, partial(self._done, key, then))
+        if waiting is None:
+            self._waiting[key] = deque()
+            begin()
+        else:
+            waiting.append(begin)
+
+    def _done(self, key: JobKey, then: Callable[[_Result], None], result: _Result) -> None:
+        waiting = self._waiting[key]
+        if waiting:
+            waiting.popleft()()
+        else:
+            del self._waiting[key]
+        then(result)
