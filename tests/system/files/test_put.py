@@ -138,7 +138,7 @@ def test_a_job_without_a_folder_and_what_cannot_be_read_are_refused(home: Home) 
     assert b"has no folder of its own" in home.jobwire("put", plain, "file", status=1).stderr
     for said in ("nope", "file:../x", "file:/x", "/dev/null", "/proc/self/fd"):
         home.jobwire("put", plain, said, status=2)
-    assert b"Missing argument" in home.jobwire("put", plain, status=2).stderr
+    assert b"missing argument 'FILE[:PATH]'" in home.jobwire("put", plain, status=2).stderr
 
 
 def test_two_hundred_files_at_once_and_the_same_one_in_several_places(home: Home) -> None:
