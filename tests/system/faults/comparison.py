@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,9 +55,18 @@ class Row:
 
 
 def compare(
-    house: House, orders: Sequence[Order], acknowledged: set[str], stopped: set[str], ledger: Path, witnesses: Sequence[Witness]
+    house: House,
+    orders: Sequence[Order],
+    acknowledged: set[str],
+    stopped: set[str],
+    ledger: Path,
+    witnesses: Sequence[Witness],
+    visitors: Collection[bytes] = (),
 ) -> Account:
-    """Compare when everything has ended. `acknowledged` and `stopped` are ids in hex; a stop counts from when it was sent."""
+    """Compare when everything has ended. `acknowledged` and `stopped` are ids in hex; a stop counts from when it was sent.
+
+    `visitors` are members whose jobs nobody ordered, and who look after these themselves.
+    """
     account = Account()
     rows, events = _read_store(house.worker.state / "state.db")
     by_id = {row.id: row for row in rows}
@@ -65,7 +74,7 @@ def compare(
     account.problems += [f"a job found signals ignored or blocked: {line}" for line in written.odd]
     known = {order.text_id for order in orders}
     say = account.problems.append
-    for stranger in (written.starts.keys() | {format_id(row.id) for row in rows}) - known:
+    for stranger in (written.starts.keys() | {format_id(row.id) for row in rows if row.owner not in visitors}) - known:
         say(f"{stranger} ran or is stored, and nobody ordered it")
     for order in orders:
         row = by_id.get(order.key_id)

@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,9 +52,9 @@ class Gap:
 class House:
     """One worker, its state folder, and its members."""
 
-    def __init__(self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None, options: Sequence[str] = ()) -> None:
         folder.mkdir(exist_ok=True)
-        self.worker = Worker(folder, slots=slots, env=env)
+        self.worker = Worker(folder, slots=slots, env=env, options=options)
         self.other = self.worker.add("other", "submitter")
         self.gaps: list[Gap] = []
         # By how much the worker's clock was set off.

@@ -85,14 +85,18 @@ class Submitter:
 class Scene:
     """Everything of one run of faults."""
 
-    def __init__(self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None, submitters: int = 1) -> None:
+    def __init__(
+        self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None, submitters: int = 1, options: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
-        self.house = House(folder / "house", slots=slots, env=env).start()
+        self.house = House(folder / "house", slots=slots, env=env, options=options).start()
         self.ledger = folder / "ledger"
         ledgers.ends(self.ledger).mkdir()
         self.acknowledged = ledgers.Acknowledgements(folder / "acknowledged")
         self.orders: dict[str, Order] = {}
         self.stopped: set[str] = set()
+        # Members whose jobs are their own affair.
+        self.visitors: set[bytes] = set()
         self._wishes = 0
         self._gate = -1
         self._gated = 0
@@ -140,7 +144,7 @@ class Scene:
 
     def outstanding(self) -> int:
         """Return how many jobs were requested and have not been reported as ended."""
-        return len(self.orders) - len(self.everything.finished)
+        return len(self.orders.keys() - self.everything.finished)
 
     def run_gated(self, count: int) -> list[Order]:
         """Start jobs that wait for `open_gate` before they write."""
@@ -215,7 +219,9 @@ class Scene:
     def compare(self) -> Account:
         """Compare the current state."""
         self.look()
-        account = compare(self.house, list(self.orders.values()), self.acknowledged.jobs, self.stopped, self.ledger, self.witnesses)
+        account = compare(
+            self.house, list(self.orders.values()), self.acknowledged.jobs, self.stopped, self.ledger, self.witnesses, self.visitors
+        )
         account.problems += self.acknowledged.refusals
         return account
 
@@ -226,7 +232,9 @@ class Scene:
 
     def _concerns(self, witness: Witness, job_id: bytes, owner: bytes) -> bool:
         wanted = witness.wanted
-        return (not wanted.owner or owner == wanted.owner) and (not wanted.label or self.orders[job_id.hex()].label == wanted.label)
+        if wanted.label and (job_id.hex() not in self.orders or self.orders[job_id.hex()].label != wanted.label):
+            return False
+        return not wanted.owner or owner == wanted.owner
 
     def close(self) -> None:
         """Stop everything."""

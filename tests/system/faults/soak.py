@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -30,6 +32,7 @@ from house import Victim
 from mischief import FILES, LARGEST_OFFSET_SECONDS, SURROUNDINGS, Attacker, Clock, remove
 from orders import HIDING, ODDITIES, Deed, Order
 from scene import Scene
+from visitors import Visitor
 from witness import Wanted
 
 from jobwire.schemas.refusal import Refused
@@ -75,8 +78,12 @@ class Soak:
 
     def __init__(self, folder: Path, seed: int, seconds: float, interrupted: threading.Event, without: Collection[str]) -> None:
         self.clock = Clock(folder)
-        self.scene = Scene(folder, slots=_SLOTS, submitters=_SUBMITTERS, env=self.clock.env)
+        # A command that waits for a lost connection stays at its endpoint, which a worker whose worker.json was removed has forgotten.
+        listen = ("--listen", f"tcp://127.0.0.1:{_free_port()}")
+        self.scene = Scene(folder, slots=_SLOTS, submitters=_SUBMITTERS, env=self.clock.env, options=listen)
         self.attacker = Attacker(self.scene.house)
+        self.visitor = Visitor(self.scene.house, folder, seed) if "visitor" not in without else None
+        self.scene.visitors = {self.visitor.owner} if self.visitor is not None else set()
         self._deeds = {deed: weight for deed, weight in _DEEDS.items() if deed not in without}
         self._oddities = [oddity for oddity in ODDITIES if oddity not in without]
         self._surroundings = SURROUNDINGS if "surroundings" not in without else SURROUNDINGS[:1]
@@ -107,9 +114,17 @@ class Soak:
             least = self._seconds / _MOST_JOBS
             self._interrupted.wait(self._random.uniform(least, max(least, _LONGEST_PAUSE_SECONDS)))
         self.attacker.stop()
+        self._send_visitor_home()
         self.clock.set_by(0)
         print("quiet: waiting for what still runs", flush=True)
-        return self.scene.account()
+        account = self.scene.account()
+        if self.visitor is not None:
+            account.problems += self.visitor.problems
+        return account
+
+    def _send_visitor_home(self) -> None:
+        if self.visitor is not None:
+            self.visitor.stop()
 
     def _step(self) -> None:
         deed = self._random.choices(list(self._deeds), list(self._deeds.values()))[0]
@@ -203,6 +218,7 @@ class Soak:
     def close(self) -> None:
         """Stop everything, and remove the cgroup that jobs moved to."""
         self.attacker.stop()
+        self._send_visitor_home()
         self.scene.close()
         with suppress(OSError):
             Path(self._elsewhere).rmdir()
@@ -219,6 +235,14 @@ class Soak:
         print(f"{seconds:5.0f} s: {len(self.scene.orders)} jobs, {kills} kills, {heard} events", flush=True)
 
 
+def _free_port() -> int:
+    """Return a port that is free, and so the next, and that no outgoing connection gets, ip(7)."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000, 2):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)), socket.create_server(("127.0.0.1", port + 1)):
+            return port
+    raise OSError("there is no free port")
+
+
 def cgroup_of_ours(name: str) -> str:
     """Return the path of a cgroup outside of all others; a job creates it, if it may."""
     mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
@@ -231,7 +255,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--json", type=Path, default=None, help="also write the result into this file")
-    everything = [*_DEEDS, *filter(None, ODDITIES), "surroundings"]
+    everything = [*_DEEDS, *filter(None, ODDITIES), "surroundings", "visitor"]
     parser.add_argument("--without", action="append", default=[], choices=everything, metavar="DEED", help="leave one kind of fault out")
     asked = parser.parse_args()
     seed = secrets.randbits(32) if asked.seed is None else asked.seed
@@ -288,12 +312,15 @@ def _report(soak: Soak, account: Account, seed: int, seconds: float) -> dict[str
         "events": account.events,
         "lost_honestly": account.honestly_lost,
         "gaps": len(soak.scene.house.gaps),
+        "visits": soak.visitor.visits if soak.visitor is not None else 0,
         "problems": account.problems,
     }
     shown = ", ".join(f"{count} of {who}" for who, count in kills.items())
     print(f"seed {seed}: {account.jobs} jobs, {sum(kills.values())} kills ({shown})")
     print(f"{account.log_bytes} bytes in logs, {account.events} events stored and heard; wrong: {len(account.problems)}")
     print(f"nobody held the jobs {len(soak.scene.house.gaps)} times; honestly lost then: {account.honestly_lost}")
+    if soak.visitor is not None:
+        print(f"{soak.visitor.visits} visits, {soak.visitor.killed} killed in the middle; wrong: {len(soak.visitor.problems)}")
     for problem in account.problems:
         print(f"- {problem}", file=sys.stderr, flush=True)
     return result
