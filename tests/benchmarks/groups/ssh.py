@@ -1,4 +1,4 @@
-"""Compared with OpenSSH: a command that runs `true`, without a connection that is open already, and an archive that travels."""
+"""Compared with OpenSSH: a command that runs `true` on a new connection, a key that is typed, and an archive that travels."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from time import perf_counter
 
 from groups.ssh_files import CIPHER, WHAT, measure_files
 from groups.ssh_server import SshServer, ssh_server
+from groups.ssh_typing import TYPING, TYPING_PROMISE, measure_typing
 from stage import CannotMeasure, Ground, Stage
 from table import Line, Promise, at_most, in_turns, unmeasured
 
@@ -26,11 +27,13 @@ def measure(ground: Ground) -> list[Line]:
         with ssh_server(ground) as server, ground.stage(slots=4) as stage:
             return [
                 _run_true(server, stage, 8 if ground.quick else 20),
+                measure_typing(server, stage, 100 if ground.quick else 500),
                 *_archives(ground, server, stage),
                 *measure_files(ground, server, stage),
             ]
     except CannotMeasure as why:
-        return [unmeasured(_TRUE, promise, str(why)), *(unmeasured(what, _TAR, str(why)) for what in (_UP, _DOWN, *WHAT))]
+        rows = {_TRUE: promise, TYPING: TYPING_PROMISE, **dict.fromkeys((_UP, _DOWN, *WHAT), _TAR)}
+        return [unmeasured(what, missed, str(why)) for what, missed in rows.items()]
 
 
 def _run_true(server: SshServer, stage: Stage, rounds: int) -> Line:
