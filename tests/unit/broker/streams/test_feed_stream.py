@@ -60,7 +60,7 @@ class AnyJob:
 
 
 class House:
-    """A stream with everything around it. `feeds` is how many jobs the member feeds at present."""
+    """A stream with everything around it. `shared_by` is how many jobs and contents the member sends at present."""
 
     def __init__(self) -> None:
         self.input = OneInput()
@@ -68,13 +68,13 @@ class House:
         self.refused: list[Refused] = []
         self.expelled: list[Refused] = []
         self.ends = 0
-        self.feeds = 1
+        self.shared_by = 1
         self.is_there = True
         self.stream = FeedStream(
             7,
             TOKEN,
             cast("Engine", self.input),
-            feeds=lambda: self.feeds,
+            shared_by=lambda: self.shared_by,
             send=self._send,
             refuse=self.refused.append,
             expel=self.expelled.append,
@@ -177,7 +177,7 @@ def test_how_far_it_may_go_is_said_again_only_when_it_is_worth_a_message() -> No
 
 def test_who_feeds_many_jobs_may_send_less_to_each() -> None:
     house = House()
-    house.feeds = 1000
+    house.shared_by = 1000
     ((reached, limit),) = house.begin().windows
     assert (reached, limit) == (0, 64 * 1024)
 
