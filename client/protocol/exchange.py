@@ -89,6 +89,11 @@ class Exchange:
         """What is sent after the request."""
         return self.feeding or self.uploading
 
+    def grant_often(self) -> None:
+        """Let the worker send what a job writes at once, however small: somebody watches a screen."""
+        if self._bytes is not None:
+            self._bytes.often = True
+
     def prepare(self, number: int, hello: request_pb2.HelloReply) -> bytes:
         """Return the request for the next attempt."""
         self.number = number

@@ -88,7 +88,9 @@ class Session(Attendance):
 
     def _copies(self) -> list[Copy]:
         # Nothing is ever in its stderr.
-        return [Copy(self._job.output("stdout", self._start), _ScreenOutlet())]
+        output = self._job.output("stdout", self._start)
+        output.hurry()
+        return [Copy(output, _ScreenOutlet())]
 
     def _copy(self, copies: list[Copy], readers: Readers, signals: Signals | None) -> None:
         if self._keyboard is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from machines import at_length, briefly
@@ -195,8 +196,32 @@ class ReportsArrive(Wire):
         assert self.told == self.happened
 
 
-ALogArrives.TestCase.settings = ReportsArrive.TestCase.settings = briefly(60, 50)
+class AScreenIsWatched(ALogArrives):
+    """Credit is granted more often, and nothing else changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exchange.grant_often()
+
+
+ALogArrives.TestCase.settings = AScreenIsWatched.TestCase.settings = ReportsArrive.TestCase.settings = briefly(60, 50)
 TestALogArrives = ALogArrives.TestCase
+TestAScreenIsWatched = AScreenIsWatched.TestCase
 TestReportsArrive = ReportsArrive.TestCase
 TestALogArrivesAtLength = at_length(ALogArrives)
 TestReportsArriveAtLength = at_length(ReportsArrive)
+
+
+@pytest.mark.parametrize("often", [True, False])
+def test_small_pieces_are_granted_again_before_a_worker_collects_them_if_a_screen_is_watched(*, often: bool) -> None:
+    exchange = Exchange(request_pb2.Request(follow_log=request_pb2.FollowLog()))
+    exchange.prepare(1, request_pb2.HelloReply(limits=request_pb2.Limits(credit_bytes=1 << 20)))
+    if often:
+        exchange.grant_often()
+    grants = []
+    for position in range(200):
+        exchange.receive(request_pb2.Reply(log_chunk=request_pb2.LogChunk(start=position)), b"x")
+        grants.append(exchange.take()[1])
+    between = [position for position, grant in enumerate(grants) if grant is not None]
+    assert between == ([31, 63, 95, 127, 159, 191] if often else [])
+    assert all(grant.bytes == 32 for grant in grants if grant is not None)
