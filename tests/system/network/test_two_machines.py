@@ -220,6 +220,7 @@ def test_everything_goes_on_after_the_worker_was_killed(machines: TwoMachines, c
     commands.check()
 
 
+@pytest.mark.soak
 def test_a_client_that_is_stopped_affects_no_other_and_goes_on(machines: TwoMachines, commands: Commands, tmp_path: Path) -> None:
     commands.begin()
     commands.signal(signal.SIGSTOP)
