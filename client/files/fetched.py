@@ -1,4 +1,4 @@
-"""What a program is told of a file or folder that was fetched."""
+"""What `get` returns about a file or folder that it fetched."""
 
 from __future__ import annotations
 
