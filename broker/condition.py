@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ..keys.rights import ROLES, Member, Right
 from ..schemas.generated import request_pb2
-from .desk.queue import Queue
+from .desk.queue.queue import Queue
 from .store.free_space import Room
 
 _NOT_IN_FORCE = "the file of the roster cannot be used, so that the previous roster stays in force; its administrators are told why"

@@ -27,7 +27,7 @@ from ..schemas.clock import Clock
 from ..schemas.frames import NONCE_BYTES
 from .condition import Condition
 from .desk.desk import Desk
-from .desk.queue import Queue
+from .desk.queue.queue import Queue
 from .desk.state import State
 from .engine import Engine
 from .fairness.cpu_shares import Shares

@@ -12,6 +12,7 @@ from ...schemas.naming import format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import event_kind_to_wire, outcome_to_wire
 from ..store.writes import Change, Conflict, EventRow
+from .effects import Publish
 from .job import Job, RunKey
 from .life import STORED
 
@@ -77,3 +78,10 @@ def id_taken(job_id: bytes, conflict: Conflict) -> Refused:
     else:
         reason, what = Reason.ID_TAKEN, "belongs to another job"
     return Refused(Code.ALREADY_EXISTS, f"the id {format_id(job_id)} {what}", "use a new id", conflict.position, reason)
+
+
+def numbered(events: Sequence[event_pb2.Event], first_seq: int) -> Publish:
+    """Return the effect that publishes events which have become durable, with their numbers."""
+    for seq, event in enumerate(events, first_seq):
+        event.seq = seq
+    return Publish(events)

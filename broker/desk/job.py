@@ -107,6 +107,11 @@ class Job:
     spec_bytes: int = 0
 
     @property
+    def is_ready(self) -> bool:
+        """Whether it may start as soon as there is room."""
+        return self.held_by is None
+
+    @property
     def state(self) -> State:
         """The state that others are shown."""
         return SHOWN[self.attempt.phase]

@@ -199,6 +199,8 @@ SUSPENDABLE = frozenset({_P.STARTED, _P.RUNNING})
 START_TOLD = frozenset({_P.RUNNING, _P.STOPPING})
 # That it started is durable, and its end is not.
 END_AWAITED = START_TOLD | {_P.ENDED_RUNNING, _P.ENDED_STOPPING}
+# The engine was given it, and has not been told to end it.
+LIMITED = frozenset({_P.LAUNCHED, _P.STARTED, _P.RUNNING})
 ENDED = frozenset({_P.ENDED_QUEUED, _P.ENDED_RUNNING, _P.ENDED_STOPPING, _P.FINISHED})
 
 

@@ -14,7 +14,7 @@ from .inputs import Start
 from .job import Job, RunKey, StopOrder
 from .life import WAITING, WITH_ENGINE, Phase
 from .pauses import Pauses
-from .queue import Queue
+from .queue.queue import Queue
 
 
 @dataclass(slots=True, eq=False)

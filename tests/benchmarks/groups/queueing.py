@@ -12,7 +12,7 @@ from table import Line, Pairs, at_most
 from jobwire.broker.desk.decide import decide
 from jobwire.broker.desk.effects import Launches
 from jobwire.broker.desk.inputs import Asked, Facts, Input, Moment, Start, Written
-from jobwire.broker.desk.queue import Queue
+from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.state import Accepting, State
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.store.writes import Added

@@ -12,7 +12,7 @@ from jobwire.broker.depot import Fetched, Piece, Placement, Reading, Sender, Upl
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Asked, Signal, Stop, Suspend
 from jobwire.broker.desk.job import BatchRun, Job, StopOrder
-from jobwire.broker.desk.queue import Queue
+from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
 from jobwire.broker.fairness.turns import Turns

@@ -15,7 +15,7 @@ from jobwire.broker.desk.effects import Effect, End, Hold, Launches, Publish, Re
 from jobwire.broker.desk.inputs import Facts, Input, Moment, Recovered, Signal, Start, Stop, Suspend, WriteDelayed, Written
 from jobwire.broker.desk.job import Attempt, BatchRun, Job, StopOrder
 from jobwire.broker.desk.life import Phase
-from jobwire.broker.desk.queue import Queue
+from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.state import State
 from jobwire.broker.desk.turn import Decision
 from jobwire.broker.engine import Delayed, Ended, Fact, Paused, Started

@@ -18,7 +18,7 @@ from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Alter, Asked, SetWidth, Stop
 from jobwire.broker.desk.job import BatchRun, Job, RunKey, StopOrder
 from jobwire.broker.desk.life import NEXT, STORED, WAITING, Phase, Stored
-from jobwire.broker.desk.queue import Queue
+from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
 from jobwire.broker.retention.ages import Ages

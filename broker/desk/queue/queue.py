@@ -2,93 +2,22 @@
 
 Among owners, the one with the fewest running jobs is next, so that nobody waits behind a thousand jobs of another owner. Of its jobs, the
 one with the highest priority is next, and of these the first that was accepted: a priority is worth something only among the jobs of one
-owner. A job that is held is in no line until it is released, and then has its old place. A batch that runs as many jobs as its width allows
-is kept out of the heap of its owner until one of its jobs ends. Jobs of one priority stand in a line: a choice costs the same however long
-the lines are.
+owner. A job that is not ready is in no line until it is let in, and then has its old place. A batch that runs as many jobs as its width
+allows is kept out of the heap of its owner until one of its jobs ends. Jobs of one priority stand in a line: a choice costs the same
+however long the lines are.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from ...schemas.naming import JobKey
-from .job import BatchRun, RunKey
+from ....schemas.naming import JobKey
+from ..job import BatchRun, RunKey
+from .lanes import Class, Lane, Owner, Place, Rank
 
 _MOST_STALE = 1000
-# Where a job stands among those of its owner: the smallest starts first.
-_Rank = tuple[int, int]
-
-
-_Entry = tuple[_Rank, JobKey]
-
-
-@dataclass(slots=True, eq=False)
-class _Class:
-    """The jobs of a lane that have one priority. An entry is stale if its job has another rank by now, is held, or is not to start."""
-
-    line: deque[_Entry] = field(default_factory=deque)
-    # A heap of those that came back to an earlier place.
-    back: list[_Entry] = field(default_factory=list)
-
-    def add(self, entry: _Entry) -> None:
-        if self.line and self.line[-1] > entry:
-            heapq.heappush(self.back, entry)
-        else:
-            self.line.append(entry)
-
-    def first(self) -> _Entry | None:
-        if self.line and self.back:
-            return min(self.line[0], self.back[0])
-        return self.line[0] if self.line else self.back[0] if self.back else None
-
-    def take(self) -> _Entry:
-        if self.line and not (self.back and self.back[0] < self.line[0]):
-            return self.line.popleft()
-        return heapq.heappop(self.back)
-
-    def __len__(self) -> int:
-        return len(self.line) + len(self.back)
-
-
-@dataclass(slots=True, eq=False)
-class _Lane:
-    """Jobs of one owner that share a width: those of one batch, or all that are in no batch."""
-
-    width: int
-    # By priority.
-    classes: dict[int, _Class] = field(default_factory=dict)
-    # With those that are held.
-    jobs: int = 0
-    running: int = 0
-    # The entry of this lane in the heap of its owner; others of it are stale.
-    listed: tuple[_Rank, bytes] | None = None
-
-    def entries(self) -> int:
-        return sum(map(len, self.classes.values()))
-
-
-@dataclass(slots=True, eq=False)
-class _Owner:
-    lanes: dict[bytes, _Lane] = field(default_factory=dict)
-    # A heap of open lanes, by the rank of their first job.
-    heads: list[tuple[_Rank, bytes]] = field(default_factory=list)
-    running: int = 0
-    # How many jobs could start if there were room, by their priority; and how many are held.
-    waiting: Counter[int] = field(default_factory=Counter)
-    held: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class _Place:
-    owner: _Owner
-    lane: _Lane
-    batch_id: bytes
-    # None once it runs.
-    rank: _Rank | None = None
-    held: bool = False
 
 
 class Queue:
@@ -99,17 +28,17 @@ class Queue:
         self.slots = slots
         self._most_of = most_of
         self.running = 0
-        # How many jobs could start if there were room, and how many are held.
+        # How many jobs could start if there were room, and how many are set aside.
         self._waiting = 0
-        self._held = 0
+        self._aside = 0
         self._stale = 0
         self._order = 0
-        self._owners: dict[bytes, _Owner] = {}
-        self._places: dict[JobKey, _Place] = {}
+        self._owners: dict[bytes, Owner] = {}
+        self._places: dict[JobKey, Place] = {}
 
     def __len__(self) -> int:
-        """Return how many jobs wait, with those that are held."""
-        return self._waiting + self._held
+        """Return how many jobs wait, with those that are set aside."""
+        return self._waiting + self._aside
 
     @property
     def is_full(self) -> bool:
@@ -128,24 +57,24 @@ class Queue:
         return max(0, min(self.room, own))
 
     def waiting_of(self, public: bytes) -> int:
-        """Return how many jobs of this owner wait, with those that are held."""
+        """Return how many jobs of this owner wait, with those that are set aside."""
         owner = self._owners.get(public)
-        return owner.waiting.total() + owner.held if owner else 0
+        return owner.waiting.total() + owner.aside if owner else 0
 
     def running_of(self, public: bytes) -> int:
         """Return how many jobs of this owner occupy a slot."""
         owner = self._owners.get(public)
         return owner.running if owner else 0
 
-    def add(self, key: JobKey, batch: BatchRun | None, priority: int = 0, *, held: bool = False) -> None:
-        """Add a job behind those of its priority."""
+    def add(self, key: JobKey, batch: BatchRun | None, priority: int = 0, *, ready: bool = True) -> None:
+        """Add a job behind those of its priority; one that is not ready stands aside until it is let in."""
         place = self._place(key, batch)
         self._order += 1
         place.rank = (-priority, self._order)
-        place.held = held
-        if held:
-            self._held += 1
-            place.owner.held += 1
+        place.aside = not ready
+        if place.aside:
+            self._aside += 1
+            place.owner.aside += 1
         else:
             self._enter(key, place)
 
@@ -153,21 +82,25 @@ class Queue:
         """Count a job that is already running (found again after a restart)."""
         self._occupy(self._place(key, batch))
 
-    def hold(self, key: JobKey) -> None:
-        """Keep a waiting job back until it is released."""
+    def set_aside(self, key: JobKey) -> None:
+        """Keep a waiting job out of the lines until it is let in."""
         place = self._places[key]
+        if place.aside:
+            return
         self._leave(place)
-        place.held = True
-        self._held += 1
-        place.owner.held += 1
+        place.aside = True
+        self._aside += 1
+        place.owner.aside += 1
         self._tidy()
 
-    def let_go(self, key: JobKey) -> None:
-        """Release a job that is held, at its old place."""
+    def let_in(self, key: JobKey) -> None:
+        """Let a waiting job into its line, at its old place."""
         place = self._places[key]
-        place.held = False
-        self._held -= 1
-        place.owner.held -= 1
+        if not place.aside:
+            return
+        place.aside = False
+        self._aside -= 1
+        place.owner.aside -= 1
         # Another tuple: the entry that it had before may still be there, and stays stale.
         place.rank = place.rank and (place.rank[0], place.rank[1])
         self._enter(key, place)
@@ -177,10 +110,10 @@ class Queue:
         place = self._places[key]
         if place.rank is None or place.rank[0] == -priority:
             return
-        if not place.held:
+        if not place.aside:
             self._leave(place)
         place.rank = (-priority, place.rank[1])
-        if not place.held:
+        if not place.aside:
             self._enter(key, place)
         self._tidy()
 
@@ -195,9 +128,9 @@ class Queue:
     def withdraw(self, key: JobKey) -> None:
         """Remove a waiting job that is not to start."""
         place = self._places.pop(key)
-        if place.held:
-            self._held -= 1
-            place.owner.held -= 1
+        if place.aside:
+            self._aside -= 1
+            place.owner.aside -= 1
         else:
             self._leave(place)
         self._drop(key.owner, place)
@@ -229,7 +162,7 @@ class Queue:
             lane = owner.lanes[batch_id]
             lane.listed = None
             rank, key = lane.classes[-head_rank[0]].take()
-            _uncount(owner.waiting, -rank[0])
+            owner.leave(-rank[0])
             self._waiting -= 1
             self._occupy(self._places[key])
             chosen.append(key)
@@ -250,40 +183,40 @@ class Queue:
         before = sum(count for other, count in owner.waiting.items() if other > priority)
         return f"{why}; {_jobs(before)} of a higher priority {'is' if before == 1 else 'are'} before it" if before else why
 
-    def _may_run_more(self, public: bytes, owner: _Owner) -> bool:
+    def _may_run_more(self, public: bytes, owner: Owner) -> bool:
         most = self._most_of(public)
         return not most or owner.running < most
 
-    def _place(self, key: JobKey, batch: BatchRun | None) -> _Place:
+    def _place(self, key: JobKey, batch: BatchRun | None) -> Place:
         batch_id = batch.id if batch else b""
-        owner = self._owners.setdefault(key.owner, _Owner())
-        lane = owner.lanes.setdefault(batch_id, _Lane(batch.parallel if batch else 0))
+        owner = self._owners.setdefault(key.owner, Owner())
+        lane = owner.lanes.setdefault(batch_id, Lane(batch.parallel if batch else 0))
         lane.jobs += 1
-        self._places[key] = place = _Place(owner, lane, batch_id)
+        self._places[key] = place = Place(owner, lane, batch_id)
         return place
 
-    def _occupy(self, place: _Place) -> None:
+    def _occupy(self, place: Place) -> None:
         place.rank = None
         place.lane.running += 1
         place.owner.running += 1
         self.running += 1
 
-    def _enter(self, key: JobKey, place: _Place) -> None:
+    def _enter(self, key: JobKey, place: Place) -> None:
         """Let a job wait for its turn."""
         rank = place.rank or (0, 0)
-        place.lane.classes.setdefault(-rank[0], _Class()).add((rank, key))
-        place.owner.waiting[-rank[0]] += 1
+        place.lane.classes.setdefault(-rank[0], Class()).add((rank, key))
+        place.owner.enter(-rank[0])
         self._waiting += 1
         self._list(place.owner, place.lane, place.batch_id)
 
-    def _leave(self, place: _Place) -> None:
+    def _leave(self, place: Place) -> None:
         """Make the entry of a waiting job stale."""
         rank = place.rank or (0, 0)
-        _uncount(place.owner.waiting, -rank[0])
+        place.owner.leave(-rank[0])
         self._waiting -= 1
         self._stale += 1
 
-    def _drop(self, public: bytes, place: _Place) -> None:
+    def _drop(self, public: bytes, place: Place) -> None:
         place.lane.jobs -= 1
         if not place.lane.jobs:
             self._stale -= place.lane.entries()
@@ -294,7 +227,7 @@ class Queue:
                 place.owner.heads = [lane.listed for lane in place.owner.lanes.values() if lane.listed is not None]
                 heapq.heapify(place.owner.heads)
 
-    def _head(self, owner: _Owner) -> tuple[_Rank, bytes] | None:
+    def _head(self, owner: Owner) -> tuple[Rank, bytes] | None:
         """Return the first open lane of an owner, of which the first job can start."""
         while owner.heads:
             head = owner.heads[0]
@@ -310,7 +243,7 @@ class Queue:
                 heapq.heappop(owner.heads)
         return None
 
-    def _first(self, lane: _Lane) -> _Rank | None:
+    def _first(self, lane: Lane) -> Rank | None:
         """Return the rank of the first job of a lane that can start; stale entries before it are removed."""
         while lane.classes:
             highest = max(lane.classes)
@@ -323,11 +256,11 @@ class Queue:
             del lane.classes[highest]
         return None
 
-    def _is_current(self, rank: _Rank, key: JobKey) -> bool:
+    def _is_current(self, rank: Rank, key: JobKey) -> bool:
         place = self._places.get(key)
-        return place is not None and not place.held and place.rank is rank
+        return place is not None and not place.aside and place.rank is rank
 
-    def _list(self, owner: _Owner, lane: _Lane, batch_id: bytes) -> None:
+    def _list(self, owner: Owner, lane: Lane, batch_id: bytes) -> None:
         """Put a lane into the heap of its owner if it is open, and not there with its first job already."""
         if lane.width and lane.running >= lane.width:
             return
@@ -350,12 +283,6 @@ class Queue:
                 lane.listed = None
                 self._list(owner, lane, batch_id)
         self._stale = 0
-
-
-def _uncount(counts: Counter[int], priority: int) -> None:
-    counts[priority] -= 1
-    if not counts[priority]:
-        del counts[priority]
 
 
 def _jobs(count: int) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ...schemas.generated import event_pb2
-from ...schemas.job import EventKind, Outcome, OutcomeKind
-from ..engine import Ended, Started
-from .events import event_of, explained
-from .job import Job
-from .life import Happening
+from ....schemas.generated import event_pb2
+from ....schemas.job import EventKind, Outcome, OutcomeKind
+from ...engine import Ended, Started
+from ..events import event_of, explained
+from ..job import Job
+from ..life import Happening
 
 
 def take_in(job: Job, fact: Started | Ended, now_us: int) -> list[event_pb2.Event]:

@@ -5,9 +5,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from jobwire.broker.desk import queue as queue_module
 from jobwire.broker.desk.job import BatchRun, RunKey
-from jobwire.broker.desk.queue import Queue
+from jobwire.broker.desk.queue import queue as queue_module
+from jobwire.broker.desk.queue.queue import Queue
 from jobwire.schemas.naming import JobKey
 
 
@@ -120,16 +120,16 @@ def test_a_held_job_is_passed_and_has_its_old_place_when_it_is_released() -> Non
     queue.add(key(0), None)
     queue.take()
     for number in (1, 2, 3):
-        queue.add(key(number), None, held=number == 3)
-    queue.hold(key(1))
+        queue.add(key(number), None, ready=number != 3)
+    queue.set_aside(key(1))
     assert (len(queue), queue.waiting_of(key(1).owner)) == (3, 3)
     queue.release(key(0))
     assert queue.take() == [key(2)]
     queue.release(key(2))
     assert queue.take() == []
     assert queue.room == 1
-    queue.let_go(key(3))
-    queue.let_go(key(1))
+    queue.let_in(key(3))
+    queue.let_in(key(1))
     assert queue.take() == [key(1)]
 
 
@@ -139,8 +139,8 @@ def test_a_job_that_is_held_and_released_again_and_again_starts_once() -> None:
     queue.take()
     queue.add(key(1), None)
     for turn in range(5000):
-        queue.hold(key(1))
-        queue.let_go(key(1))
+        queue.set_aside(key(1))
+        queue.let_in(key(1))
         queue.set_priority(key(1), turn % 2)
     assert sum(lane.entries() for owner in queue._owners.values() for lane in owner.lanes.values()) < 3000
     queue.release(key(0))
@@ -209,7 +209,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
             others = [one for one in (*((w.key, w.batch) for w in self.waiting.values()), *self.running.items()) if one[1] is not None]
             if not any(other.owner == job.owner and one is not None and one.id == batch.id for other, one in others):
                 self.widths[run] = batch.parallel
-        self.queue.add(job, batch, priority, held=held)
+        self.queue.add(job, batch, priority, ready=not held)
         self.waiting[job] = _Waiting(job, batch, self.made)
         self.priority[job] = priority
         if held:
@@ -232,10 +232,10 @@ class QueueAgainstModel(RuleBasedStateMachine):
         job = data.draw(st.sampled_from(sorted(self.waiting)))
         if job in self.held:
             self.held.discard(job)
-            self.queue.let_go(job)
+            self.queue.let_in(job)
         else:
             self.held.add(job)
-            self.queue.hold(job)
+            self.queue.set_aside(job)
 
     @precondition(lambda self: self.waiting)
     @rule(data=st.data(), priority=st.integers(-3, 3))

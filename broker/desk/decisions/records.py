@@ -1,0 +1,93 @@
+"""Changes of jobs: what is written together, and what follows when it is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....schemas.generated import event_pb2
+from ....schemas.naming import AttemptKey
+from ...engine import Launch
+from ...store.writes import Altered, Change, ChangeJobs
+from ..effects import End, Launches, LimitTime, Settle, Tell, Word
+from ..events import change_of, numbered
+from ..inputs import WriteDelayed
+from ..job import Job
+from ..life import LIMITED, WITH_ENGINE, Happening, Phase
+from ..state import Recording
+from ..turn import Turn
+
+
+def choose_and_record(turn: Turn) -> None:
+    """Start the jobs that may start now, and record changes. That a job is launched is durable before it is."""
+    launched: list[Job] = []
+    launching: list[Job] = []
+    for key in turn.state.queue.take():
+        job = turn.state.live[key]
+        job.attempt.happened(Happening.CHOSEN)
+        (launched if job.attempt.phase is Phase.LAUNCHED else launching).append(job)
+    if launched:
+        _launch(turn, launched)
+    if not (turn.events or turn.replies or launching or turn.widths):
+        return
+    changes: list[Change] = []
+    for job, events in turn.events.items():
+        job.aged_from_us = turn.moment.aged_us
+        change = change_of(job, events, turn.proof)
+        proof = turn.altered.get(job)
+        changes.append(
+            change if proof is None else change._replace(altered=Altered(job.priority, job.held_by, job.changed_limit_ms, proof))
+        )
+    write = ChangeJobs(changes, turn.widths, launched=[job.row for job in launching])
+    turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting))
+
+
+def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
+    """Tell, reply, launch and end, now that it is durable."""
+    if told := [event for events in pending.events.values() for event in events]:
+        turn.effects.append(numbered(told, first_seq))
+    if pending.launching:
+        _launches_recorded(turn, pending.launching)
+    turn.effects += pending.replies
+    for job, order in pending.ending:
+        if job.attempt.phase in WITH_ENGINE:
+            turn.effects.append(End(job.attempt.key, order.signal, order.grace_ms))
+    turn.effects += [LimitTime(job.attempt.key, job.changed_limit_ms or 0) for job in pending.limiting if job.attempt.phase in LIMITED]
+    settled: list[AttemptKey] = []
+    for job, events in pending.events.items():
+        job.attempt.unrecorded = ""
+        for event in events:
+            if event.kind == event_pb2.EVENT_KIND_STARTED:
+                job.attempt.happened(Happening.START_RECORDED)
+                turn.effects.append(Tell(job, Word.STARTED))
+            elif event.kind == event_pb2.EVENT_KIND_FINISHED:
+                job.attempt.happened(Happening.END_RECORDED)
+                turn.state.remove(job)
+                settled.append(job.attempt.key)
+                turn.effects.append(Tell(job, Word.FINISHED))
+    if settled:
+        turn.effects.append(Settle(settled))
+
+
+def write_delayed(turn: Turn, delayed: WriteDelayed) -> None:
+    """Tell those who wait for these jobs."""
+    pending = turn.state.under_way[delayed.number]
+    for job in (*pending.events, *pending.launching) if isinstance(pending, Recording) else ():
+        job.attempt.unrecorded = f"what happened to it cannot be recorded: {delayed.why}; this is tried again and again"
+        turn.effects.append(Tell(job, Word.STUCK))
+
+
+def _launches_recorded(turn: Turn, jobs: Sequence[Job]) -> None:
+    launched: list[Job] = []
+    for job in jobs:
+        job.attempt.unrecorded = ""
+        job.attempt.happened(Happening.LAUNCH_RECORDED)
+        if job.attempt.phase is Phase.LAUNCHED:
+            launched.append(job)
+    _launch(turn, launched)
+
+
+def _launch(turn: Turn, jobs: Sequence[Job]) -> None:
+    if jobs:
+        turn.effects.append(
+            Launches([Launch(job.attempt.key, job.spec, job.queued_at_us, job.rerun_of, job.changed_limit_ms) for job in jobs])
+        )

@@ -1,0 +1,35 @@
+"""What a desk does at its start with the jobs that have not ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...engine import Fact
+from ..effects import End, LimitTime
+from ..job import Job
+from ..life import ENDED, LIMITED, RECOVERED, TakeUp
+from ..turn import Turn
+from .facts import cancelled
+from .hearing import hear, since
+
+
+def take_up(turn: Turn, facts: Sequence[Fact]) -> None:
+    """Continue with the jobs in the store, and with what the engine knows of them."""
+    state, moment = turn.state, turn.moment
+    known = {fact.key for fact in facts}
+    ways: dict[Job, TakeUp] = {}
+    for key, job in state.live.items():
+        attempt = job.attempt
+        attempt.since_us = since(moment, attempt.started_at_us or job.queued_at_us)
+        attempt.phase, ways[job] = RECOVERED[attempt.phase, attempt.key in known]
+        if ways[job] is TakeUp.QUEUE:
+            state.queue.add(key, job.batch, job.priority, ready=job.is_ready)
+        else:
+            state.queue.add_running(key, job.batch)
+    hear(turn, facts)
+    for job, way in ways.items():
+        if way is TakeUp.COUNT_AS_RUNNING and job.changed_limit_ms is not None and job.attempt.phase in LIMITED:
+            turn.effects.append(LimitTime(job.attempt.key, job.changed_limit_ms))
+        if way is TakeUp.REPEAT_STOP and job.stop is not None and job.attempt.phase not in ENDED:
+            turn.effects.append(End(job.attempt.key, job.stop.signal, job.stop.grace_ms))
+    hear(turn, [cancelled(job, moment.now_us) for job, way in ways.items() if way is TakeUp.CANCEL])

@@ -1,0 +1,123 @@
+"""New jobs: written first, and put into the queue when they are durable."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from functools import partial
+
+from ....schemas.generated import event_pb2
+from ....schemas.job import EventKind
+from ....schemas.naming import AttemptKey
+from ....schemas.refusal import Refused
+from ...store.writes import Added, AddJobs, Conflict, EventRow, NewRow
+from ..effects import Reply
+from ..events import event_of, id_taken, numbered
+from ..inputs import Accepted, Asked, Start
+from ..job import FIRST_ATTEMPT, Attempt, Job
+from ..life import Happening, Phase
+from ..state import Accepting
+from ..turn import Turn
+
+
+def start(turn: Turn, asked: Start) -> None:
+    """Write new jobs, with their `queued` events."""
+    state, moment = turn.state, turn.moment
+    count = len(asked.asked)
+    room = max(0, state.queue.room_of(asked.owner) - state.promised)
+    # Jobs that will start at once are recorded as launched now, which saves a commit before their start.
+    cleared = _best(asked.asked, min(room, (asked.batch and asked.batch.parallel) or count))
+    promised = len(cleared)
+    jobs: list[Job] = []
+    events: list[event_pb2.Event] = []
+    rows: list[NewRow] = []
+    spec_bytes = 0
+    for position, one in enumerate(asked.asked):
+        clear = position in cleared
+        key = AttemptKey(asked.owner, one.id, FIRST_ATTEMPT)
+        job = Job(
+            0,  # its row comes with the commit
+            key.job,
+            one.spec,
+            one.digest,
+            asked.batch,
+            moment.now_us,
+            Attempt(key, Phase.CLEARING if clear else Phase.ACCEPTING, moment.passed_us),
+            priority=one.spec.priority,
+            held_by="" if one.spec.held else None,
+            rerun_of=one.rerun_of,
+            spec_bytes=len(one.raw),
+        )
+        event = event_of(EventKind.QUEUED, job, moment.now_us)
+        row = NewRow(
+            job.key,
+            job.digest,
+            job.spec.name,
+            one.raw,
+            moment.now_us,
+            EventRow(asked.owner, event.SerializeToString(), moment.aged_us),
+            clear,
+            labels=one.spec.labels,
+            rerun_of=one.rerun_of,
+            files=one.spec.files,
+            priority=job.priority,
+            held_by=job.held_by,
+            has_folder=one.spec.has_folder,
+        )
+        jobs.append(job)
+        events.append(event)
+        rows.append(row)
+        spec_bytes += job.spec_bytes
+    state.promised += promised
+    state.arriving[asked.owner] += count
+    state.hold(asked.owner, spec_bytes)
+    turn.submit(Accepting(AddJobs(rows, asked.batch, asked.proof, asked.shortage), asked, jobs, events, promised))
+
+
+def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:
+    """Put jobs that are durable into the queue, and reply; or tell why they are not."""
+    state, asked = turn.state, pending.start
+    state.promised -= pending.promised
+    state.arriving[asked.owner] -= len(pending.jobs)
+    if not state.arriving[asked.owner]:
+        del state.arriving[asked.owner]
+    # Those that are not new are held already, or not at all.
+    held_twice = pending.jobs if not isinstance(result, Added) else [pending.jobs[position] for position in result.known]
+    if held_twice:
+        state.hold(asked.owner, -sum(job.spec_bytes for job in held_twice))
+    if isinstance(result, Conflict):
+        turn.effects.append(Reply(partial(asked.done, id_taken(asked.asked[result.position].id, result))))
+    elif isinstance(result, Refused):
+        turn.effects.append(Reply(partial(asked.done, result)))
+    elif isinstance(result, Added):
+        fresh: list[event_pb2.Event] = []
+        for position, job in enumerate(pending.jobs):
+            if position in result.known:
+                continue
+            job.row = result.rows[position]
+            # A run keeps the name and width that it was first submitted with.
+            job.batch = result.batch or job.batch
+            if pending.parallel is not None and job.batch is not None:
+                job.batch = replace(job.batch, parallel=pending.parallel)
+            job.attempt.happened(Happening.ACCEPTED)
+            state.add(job)
+            state.queue.add(job.key, job.batch, job.priority, ready=job.is_ready)
+            fresh.append(pending.events[position])
+        # First the one who waits for it.
+        answer = Accepted([job.key for job in pending.jobs], len(result.known), result.first_seq - 1)
+        turn.effects.append(Reply(partial(asked.done, answer)))
+        if fresh:
+            turn.effects.append(numbered(fresh, result.first_seq))
+
+
+def _best(asked: Sequence[Asked], count: int) -> Collection[int]:
+    """Return the positions of those of new jobs that would start first."""
+    if all(_is_ready(one) and one.spec.priority == asked[0].spec.priority for one in asked):
+        return range(min(count, len(asked)))
+    able = [position for position, one in enumerate(asked) if _is_ready(one)]
+    return set(sorted(able, key=lambda position: -asked[position].spec.priority)[:count])
+
+
+def _is_ready(one: Asked) -> bool:
+    """Return whether a job may start as soon as there is room."""
+    return not one.spec.held

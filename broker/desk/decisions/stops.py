@@ -1,0 +1,44 @@
+"""Requests to end jobs."""
+
+from __future__ import annotations
+
+from ....schemas.job import EventKind
+from ..effects import Reply
+from ..events import event_of
+from ..inputs import Stop
+from ..life import ENDED, NEXT, WAITING, Happening, Phase
+from ..turn import Turn
+from .facts import cancelled
+
+
+def stop(turn: Turn, asked: Stop) -> None:
+    """End jobs with all their processes; those that have no process end at once."""
+    turn.replies.append(Reply(asked.done))
+    turn.proof = asked.proof
+    for key, order in asked.orders:
+        job = turn.state.live.get(key)
+        if job is None or job.attempt.phase in ENDED:
+            continue
+        attempt, before = job.attempt, job.attempt.phase
+        if asked.only_queued and NEXT[before, Happening.STOP_ASKED] is not Phase.ENDED_QUEUED:
+            continue
+        attempt.happened(Happening.STOP_ASKED)
+        if before is attempt.phase:
+            # A second stop makes no event. A shorter grace is recorded, for the next run of this worker.
+            if job.stop is None or order.grace_ms < job.stop.grace_ms:
+                job.stop = order
+                turn.events.setdefault(job, [])
+            turn.ending.append((job, order))
+            continue
+        job.stop = order
+        if attempt.phase not in ENDED:
+            turn.events[job] = [event_of(EventKind.STOPPING, job, turn.moment.now_us, f"stopped by {order.asked_by}")]
+            turn.ending.append((job, order))
+            continue
+        if before in WAITING:
+            turn.state.queue.withdraw(key)
+        else:
+            turn.state.queue.release(key)
+        attempt.ended_at_us = turn.moment.now_us
+        attempt.outcome = cancelled(job, turn.moment.now_us).outcome
+        turn.events[job] = [event_of(EventKind.FINISHED, job, turn.moment.now_us)]

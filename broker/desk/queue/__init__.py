@@ -1,0 +1,1 @@
+"""The queue: which of the jobs that wait may start now."""
