@@ -11,7 +11,7 @@ from ....schemas.refusal import Code, Refused
 from ....schemas.spec import JobSpec
 from ....schemas.text.sizes import format_size
 from ...library.values.results import BatchInfo, JobInfo
-from ..terminal.sentences import command_line, failed, how_many_jobs
+from ..terminal.sentences import failed, how_many_jobs
 
 
 class Plan(NamedTuple):
@@ -46,11 +46,6 @@ class Choice(NamedTuple):
 
     jobs: Sequence[JobInfo]
     note: str = ""
-
-
-def title(spec: JobSpec) -> str:
-    """Return what to call a job."""
-    return spec.name or command_line(spec.argv)
 
 
 def choose(found: Sequence[JobInfo], *, failed_only: bool) -> Choice:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ....schemas.frames import LARGEST_MESSAGE
 from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.job import State
 from ....schemas.naming import format_id, short_id
 from ....schemas.refusal import Refused
 from ....schemas.spec import JobSpec
@@ -16,15 +17,18 @@ from ....schemas.wire_codec import outcome_from_wire
 from ...library.actions import start_request
 from ...library.client import Client
 from ...library.values.results import JobInfo
+from ...protocol.exchange import Exchange, Item
 from .. import exit_status
 from ..job.path_advice import advise_after
 from ..job.submission import explained_refusal
-from ..terminal.progress import TAIL_LINES, Progress
+from ..live.progress import TAIL_LINES, Progress
 from ..terminal.screen import say, tell_id
-from ..terminal.sentences import failed, how_many_jobs
+from ..terminal.sentences import failed, how_many_jobs, title_of
 from ..terminal.streams import CannotWrite, ReaderGone
-from .plan import Plan, demand_size, title
+from .plan import Plan, demand_size
 from .repeats import notes_on_run
+
+_HAVE_PROCESS = (State.RUNNING, State.STOPPING)
 
 
 def known_run(connected: Client, run: bytes) -> list[JobInfo]:
@@ -51,7 +55,7 @@ def submit_run(
     if wait:
         if not quiet:
             say(f"run {run}: {count}{repeated}")
-        return _watch(connected, request, plan, context, quiet=quiet)
+        return _watch(connected, request, plan, context, known, quiet=quiet)
     try:
         connected.connection.call(request)
     except KeyboardInterrupt:
@@ -75,30 +79,33 @@ def _send_files(connected: Client, plan: Plan, run: str) -> None:
             raise _not_acknowledged(run) from None
 
 
-def _watch(connected: Client, request: request_pb2.Request, plan: Plan, context: str | None, *, quiet: bool) -> int:
+def _watch(
+    connected: Client, request: request_pb2.Request, plan: Plan, context: str | None, known: Sequence[JobInfo], *, quiet: bool
+) -> int:
     run = format_id(plan.about.id)
     exchange = connected.connection.ask(request)
     failures = 0
     is_advised = context is None
     is_submitted = False
     with Progress(len(plan.specs), quiet=quiet) as progress:
+        for info in (one for one in known if one.state in _HAVE_PROCESS and one.key.id in plan.specs):
+            progress.runs(info.key.id, title_of(info.spec), info.lasted_us)
         try:
-            while (answer := connected.connection.next(exchange)) is not None:
+            while (answer := _next(connected, exchange, progress)) is not None:
                 is_submitted = True
-                for report in answer.reports.reports if isinstance(answer, request_pb2.Reply) else ():
-                    spec = plan.specs[report.key.id]
-                    has_failed = _tell(progress, report, spec)
-                    failures += has_failed
-                    # Once for a batch.
-                    is_advised = is_advised or (has_failed and _advise(spec, report, context or ""))
+                failed_now = _tell_all(progress, answer, plan)
+                failures += len(failed_now)
+                # Once for a batch.
+                is_advised = is_advised or any(_advise(plan.specs[report.key.id], report, context or "") for report in failed_now)
+            progress.tell_end()
         except KeyboardInterrupt:
             progress.close()
             if is_submitted:
-                say(f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them")
-                raise exit_status.Ending(exit_status.INTERRUPTED) from None
+                raise detached(run) from None
             raise _not_acknowledged(run) from None
         except (ReaderGone, CannotWrite):
-            say(f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them")
+            progress.close()
+            say(what_continues(run))
             raise
         except Refused as refused:
             if is_submitted:
@@ -111,6 +118,27 @@ def _watch(connected: Client, request: request_pb2.Request, plan: Plan, context:
     return exit_status.REFUSED if failures else exit_status.DONE
 
 
+def _next(connected: Client, exchange: Exchange, progress: Progress) -> Item | None:
+    """Return the next answer, as `Connection.next` does, and show what has changed meanwhile."""
+    while True:
+        progress.turn()
+        try:
+            return connected.connection.next(exchange, progress.due)
+        except TimeoutError:
+            continue
+
+
+def what_continues(run: str) -> str:
+    """Return what to say to who stops watching a run."""
+    return f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them"
+
+
+def detached(run: str) -> exit_status.Ending:
+    """Say how to come back after Ctrl-C, and return the end of the command."""
+    say(what_continues(run))
+    return exit_status.Ending(exit_status.INTERRUPTED)
+
+
 def _advise(spec: JobSpec, report: request_pb2.Report, context: str) -> bool:
     return advise_after(spec, outcome_from_wire(report.outcome), context, lambda: report.stderr_tail)
 
@@ -121,17 +149,26 @@ def _not_acknowledged(run: str) -> exit_status.Ending:
     return exit_status.Ending(exit_status.INTERRUPTED)
 
 
+def _tell_all(progress: Progress, answer: Item, plan: Plan) -> list[request_pb2.Report]:
+    """Show what is reported about jobs, and return the reports of those that have failed."""
+    reports = answer.reports.reports if isinstance(answer, request_pb2.Reply) else ()
+    return [report for report in reports if _tell(progress, report, plan.specs[report.key.id])]
+
+
 def _tell(progress: Progress, report: request_pb2.Report, spec: JobSpec) -> bool:
     """Show what is reported about a job, and return whether it has failed."""
-    about = f"{short_id(report.key.id)} {title(spec)}"
+    job_id = report.key.id
     if report.state != job_pb2.STATE_FINISHED:
-        progress.runs(report.key.id)
+        if report.state == job_pb2.STATE_QUEUED:
+            progress.waits(job_id)
+        else:
+            progress.runs(job_id, title_of(spec))
         if report.waits_for:
-            say(f"{about}: {report.waits_for}")
+            say(f"{short_id(job_id)} {title_of(spec)}: {report.waits_for}")
         return False
     outcome = outcome_from_wire(report.outcome)
     # On a terminal, everything is standard output.
-    progress.ended(report.key.id, about, outcome, report.stderr_tail if spec.terminal is None else report.stdout_tail)
+    progress.ended(job_id, title_of(spec), outcome, report.stderr_tail if spec.terminal is None else report.stdout_tail)
     return failed(outcome)
 
 
@@ -140,4 +177,4 @@ def _about_job(connected: Client, refused: Refused, plan: Plan) -> Refused:
         return refused
     job_id, spec = [*plan.specs.items()][refused.job_index]
     why = explained_refusal(connected, refused, job_id, spec)
-    return Refused(why.code, f"job {refused.job_index + 1} ({title(spec)}): {why.message}; no job was submitted", why.next_step)
+    return Refused(why.code, f"job {refused.job_index + 1} ({title_of(spec)}): {why.message}; no job was submitted", why.next_step)

@@ -13,6 +13,7 @@ from ...library.client import Client
 from ...library.job import Job
 from .. import exit_status
 from ..arguments import JobNames, understood
+from ..batches.follow import follow_run
 from ..chosen_context import client
 from ..targets.job_names import Named, named, unique
 from ..targets.runs import Run, jobs_of
@@ -40,7 +41,9 @@ def wait(
         runs = [] if any_ else [one.run for one in found if one.run is not None]
         try:
             ended = connected.wait(jobs, any=any_, timeout=_left(deadline)) if jobs else []
-            infos = [run.handle.wait(_left(deadline), failures=1) for run in runs]
+            # A view is of one run; for several of them, and for jobs beside one, their ends are told.
+            alone = len(runs) == 1 and not jobs
+            infos = [follow_run(connected, run, deadline) if alone else run.handle.wait(_left(deadline), failures=1) for run in runs]
         except TimeoutError:
             passed = duration((milliseconds or 0) * 1000)
             say(f"{passed} passed; the job continues" if len(jobs) == 1 and not runs else f"{passed} passed; some jobs have not ended")

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ....keys.identity import fingerprint
 from ....schemas.job import Outcome, OutcomeKind, exit_status
 from ....schemas.naming import signal_name
+from ....schemas.spec import JobSpec
 from ...batch.octets import to_text
 from ..exit_status import DONE, OWN_FAILURE
 
@@ -53,6 +54,11 @@ def status_of(outcome: Outcome) -> int:
 def command_line(argv: Iterable[bytes]) -> str:
     """Return a command as one would type it into a shell."""
     return shlex.join(to_text(argument) for argument in argv)
+
+
+def title_of(spec: JobSpec) -> str:
+    """Return what to call a job: its name, or else its command."""
+    return spec.name or command_line(spec.argv)
 
 
 def owner_of(name: str, public: bytes) -> str:

@@ -1,0 +1,43 @@
+"""Lines that stay at the bottom of a terminal while messages scroll above them.
+
+Only returns what to write: escape sequences of console_codes(4) that every terminal knows, without a region that would have to be given
+back. A terminal that was made narrower has wrapped the lines, which is taken into account when they are erased.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .cells import width
+
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+_ERASE_BELOW = "\x1b[J"
+_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Pinned:
+    """The lines that are shown now; the cursor stands at the end of the last one."""
+
+    def __init__(self) -> None:
+        self._widths: list[int] = []
+
+    def redraw(self, lines: Sequence[str], above: str, columns: int) -> str:
+        """Return what replaces the lines by these, with messages above that stay."""
+        if above and not above.endswith("\n"):
+            above += "\n"
+        text = self.erase(columns) + above.replace("\n", "\r\n") + "\r\n".join(lines)
+        self._widths = [width(_SEQUENCE.sub("", line)) for line in lines]
+        return f"{HIDE_CURSOR}{text}"
+
+    def erase(self, columns: int) -> str:
+        """Return what removes the lines, and leaves the cursor where the first one began."""
+        rows = sum(max(1, -(-each // max(1, columns))) for each in self._widths)
+        self._widths = []
+        if not rows:
+            return ""
+        return f"\r\x1b[{rows - 1}A{_ERASE_BELOW}" if rows > 1 else f"\r{_ERASE_BELOW}"
+
+    def leave(self, columns: int) -> str:
+        """Return what removes the lines and gives the cursor back."""
+        return f"{self.erase(columns)}{SHOW_CURSOR}"
