@@ -132,18 +132,20 @@ class Daemon:
         self._condition = Condition(queue, room, self._roster, lambda: int((time.monotonic() - began) * 1_000_000))
         self._lookup = Lookup(self._store, state.live)
         self._file_sweep = self._own(FileSweep(self._engine.depot, self._lookup, loop))
-        self.desk = Desk(
-            state,
-            self._store,
-            self._lookup,
-            self._engine,
-            self._publisher,
-            self._watchers,
-            Clock(),
-            self._ages,
-            limits_of=self._roster.limits_of,
-            shortage=self._shortage,
-            ended=self._retention.look_soon,
+        self.desk = self._own(
+            Desk(
+                state,
+                self._store,
+                self._lookup,
+                self._engine,
+                self._publisher,
+                self._watchers,
+                Clock(),
+                self._ages,
+                limits_of=self._roster.limits_of,
+                shortage=self._shortage,
+                ended=self._retention.look_soon,
+            )
         )
 
     async def start(self) -> None:

@@ -9,18 +9,19 @@ from __future__ import annotations
 from typing import assert_never
 
 from .decisions.changes import alter, set_width
+from .decisions.due import look_at_due, set_alarm
 from .decisions.hearing import hear
 from .decisions.processes import signal, suspend
 from .decisions.records import choose_and_record, recorded, write_delayed
 from .decisions.recovery import take_up
 from .decisions.starts import accepted, start
 from .decisions.stops import stop
-from .inputs import Alter, Facts, Input, Moment, Reconsidered, Recovered, SetWidth, Signal, Start, Stop, Suspend, WriteDelayed, Written
+from .inputs import Alter, Due, Facts, Input, Moment, Reconsidered, Recovered, SetWidth, Signal, Start, Stop, Suspend, WriteDelayed, Written
 from .state import Accepting, State
 from .turn import Decision, Turn
 
 
-def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa: C901 -- a case for each kind of input, and nothing else
+def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa: C901, PLR0912 -- a case for each kind of input, and nothing else
     """Return the decision about one input at this moment; None for `Written`, as what was written has its date.
 
     Raises Impossible for an input that cannot happen, which is a bug.
@@ -48,11 +49,14 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
             take_up(turn, one.facts)
         case WriteDelayed():
             write_delayed(turn, one)
+        case Due():
+            look_at_due(turn)
         case Reconsidered():
             pass
         case _:
             assert_never(one)
     choose_and_record(turn)
+    set_alarm(turn)
     return turn
 
 

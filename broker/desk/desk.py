@@ -27,8 +27,8 @@ from ..store.writes import AddJobs, ChangeJobs
 from ..streams.watchers import Watchers
 from .admission import check_held, check_waiting
 from .decide import decide
-from .effects import Effect, End, Hold, Launches, LimitTime, Publish, Reply, Settle, SignalAll, Tell, Word
-from .inputs import Accepted, Asked, Facts, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
+from .effects import Effect, End, Hold, Launches, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
+from .inputs import Accepted, Asked, Due, Facts, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
 from .job import BatchRun, Job, RunKey
 from .life import STORED, WAITING
 from .state import State
@@ -79,6 +79,11 @@ class Desk:
         self._ended = ended
         self._inbox: deque[Input] = deque()
         self._is_busy = False
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def close(self) -> None:
+        """Wake up no more."""
+        self._wake_at(None)
 
     def accept(
         self, owner: bytes, asked: Sequence[Asked], batch: BatchRun | None, proof: bytes, done: Callable[[Accepted | Refused], None]
@@ -203,7 +208,7 @@ class Desk:
             write = self._state.under_way[number].write
             self._store.submit(write, partial(self._written, number, write), partial(self._delayed, number))
 
-    def _carry_out_one(self, effect: Effect) -> None:
+    def _carry_out_one(self, effect: Effect) -> None:  # noqa: C901 -- one step for each effect
         # The most frequent first.
         match effect:
             case Publish():
@@ -225,6 +230,16 @@ class Desk:
             case Settle():
                 self._engine.settled(effect.keys)
                 self._ended()
+            case WakeAt():
+                self._wake_at(effect.passed_us)
+
+    def _wake_at(self, passed_us: int | None) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if passed_us is not None:
+            seconds = max(0, passed_us - self._clock.passed_us()) / 1_000_000
+            self._alarm = asyncio.get_running_loop().call_later(seconds, self.take, Due())
 
     def _tell(self, effect: Tell) -> None:
         match effect.word:

@@ -82,4 +82,10 @@ class Tell(NamedTuple):
     word: Word
 
 
-Effect = Launches | End | LimitTime | SignalAll | Hold | Settle | Publish | Reply | Tell
+class WakeAt(NamedTuple):
+    """Pass `Due` to the desk at this moment, on the scale of `Moment.passed_us`, in place of the one said before; None: not at all."""
+
+    passed_us: int | None
+
+
+Effect = Launches | End | LimitTime | SignalAll | Hold | Settle | Publish | Reply | Tell | WakeAt

@@ -140,4 +140,9 @@ class Reconsidered:
     """Limits have changed."""
 
 
-Input = Start | Stop | Signal | Suspend | Alter | SetWidth | Facts | Recovered | Written | WriteDelayed | Reconsidered
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The time has come that `WakeAt` said."""
+
+
+Input = Start | Stop | Signal | Suspend | Alter | SetWidth | Facts | Recovered | Written | WriteDelayed | Reconsidered | Due

@@ -106,10 +106,13 @@ class Job:
     # The size of its spec as stored, which its owner is charged for until it has ended.
     spec_bytes: int = 0
 
+    # The date before which it does not start, in microseconds UTC; 0: it waits for no time. `State.deadlines` says when it is due.
+    not_before_us: int = 0
+
     @property
     def is_ready(self) -> bool:
         """Whether it may start as soon as there is room."""
-        return self.held_by is None
+        return self.held_by is None and not self.not_before_us
 
     @property
     def state(self) -> State:

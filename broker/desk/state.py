@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from ...schemas.generated import event_pb2
 from ...schemas.naming import JobKey
 from ..store.writes import AddJobs, ChangeJobs
+from .due import Deadlines
 from .effects import Reply
-from .inputs import Start
+from .inputs import Moment, Start
 from .job import Job, RunKey, StopOrder
 from .life import WAITING, WITH_ENGINE, Phase
 from .pauses import Pauses
@@ -59,6 +60,9 @@ class State:
     held_bytes: defaultdict[bytes, int] = field(default_factory=lambda: defaultdict(int))
     under_way: dict[int, Accepting | Recording] = field(default_factory=dict)
     writes: int = 0
+    # The jobs that wait for a time, and the time for which the desk was told to wake up.
+    deadlines: Deadlines[Job] = field(default_factory=Deadlines)
+    alarm_us: int | None = None
 
     def add(self, job: Job) -> None:
         """Add a job that has not ended, for whose spec its owner is charged already."""
@@ -81,6 +85,11 @@ class State:
         self.held_bytes[owner] += size_bytes
         if not self.held_bytes[owner]:
             del self.held_bytes[owner]
+
+    def wait(self, job: Job, moment: Moment, wait_us: int) -> None:
+        """Let a job that is not in a line of the queue wait so long from this moment on; `Due` ends that."""
+        job.not_before_us = moment.now_us + wait_us
+        self.deadlines.set(job, moment.passed_us + wait_us)
 
     def waiting_of(self, owner: bytes) -> int:
         """Return how many jobs of this owner wait, including those that are being written."""

@@ -220,6 +220,7 @@ class House:
         self.published += [news for _, news in self.news.tell(events)]
 
     async def restart(self) -> None:
+        self.desk.close()
         self.store.close()
         self.open()
         await self.desk.recover()

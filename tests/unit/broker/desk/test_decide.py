@@ -11,8 +11,8 @@ from desk_house import OWNER, SOMEBODYS, House, asked, attempt, ended, key, star
 
 from jobwire.broker.desk import desk as desks
 from jobwire.broker.desk.decide import decide
-from jobwire.broker.desk.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, Word
-from jobwire.broker.desk.inputs import Facts, Input, Moment, Recovered, Signal, Start, Stop, Suspend, WriteDelayed, Written
+from jobwire.broker.desk.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
+from jobwire.broker.desk.inputs import Due, Facts, Input, Moment, Recovered, Signal, Start, Stop, Suspend, WriteDelayed, Written
 from jobwire.broker.desk.job import Attempt, BatchRun, Job, StopOrder
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.desk.queue.queue import Queue
@@ -49,6 +49,8 @@ def told(effect: Effect) -> object:  # noqa: PLR0911 -- one for each effect
             return "reply", str(effect.tell.args) if isinstance(effect.tell, partial) else ""
         case Tell():
             return "tell", effect.job.key, effect.word
+        case WakeAt():
+            return "wake", effect.passed_us
 
 
 class Deciding:
@@ -350,3 +352,32 @@ def test_a_reason_of_the_engine_outlives_one_of_the_store() -> None:
     assert desk.state.why_waiting(job).startswith("its output waits for space; what happened to it cannot be recorded: the disk is full")
     desk.record(starting)
     assert desk.state.why_waiting(job) == "its output waits for space"
+
+
+def test_a_job_that_waits_for_a_time_is_let_in_when_it_has_come_and_nobody_looks_at_it_before() -> None:
+    desk = Deciding()
+    desk.start(1, 2)
+    desk.add(1)
+    job = desk.state.live[key(2)]
+    desk.state.queue.set_aside(job.key)
+    desk.state.wait(job, NOW, 30_000)
+    assert desk.take(Facts([started(1), ended(1)])) == [("wake", NOW.passed_us + 30_000)]
+    assert desk.phase(2) is Phase.QUEUED
+    # The timer may be early, and the decision says again when it is due.
+    assert desk.take(Due()) == [("wake", NOW.passed_us + 30_000)]
+    (write,) = decide(desk.state, Due(), Moment(NOW.now_us, NOW.passed_us + 30_000, NOW.aged_us)).writes
+    assert desk.phase(2) is Phase.LAUNCHING
+    assert ("launch", [attempt(2)]) in desk.record(write)
+    assert desk.state.alarm_us is None
+
+
+def test_a_job_that_waits_for_a_time_can_be_stopped() -> None:
+    desk = Deciding()
+    desk.start(1, 2)
+    desk.add(1)
+    job = desk.state.live[key(2)]
+    desk.state.queue.set_aside(job.key)
+    desk.state.wait(job, NOW, 30_000)
+    desk.take(Due())
+    assert desk.take(Stop([(key(2), SOMEBODYS)], b"proof", never)) == [("wake", None)]
+    assert not desk.state.deadlines
