@@ -68,7 +68,8 @@ def _forget_selected(call: Call, request: request_pb2.Forget, desk: Desk, lookup
     def check() -> None:
         if unfinished and not (has_age or request.dry_run):
             raise _not_ended(unfinished[0].key)
-        aged_until_us = ages.now_us() - request.ended_ago_us if has_age else None
+        # Nothing is older than the scale of ages; SQLite takes no smaller number than -2**63.
+        aged_until_us = max(-1, ages.now_us() - request.ended_ago_us) if has_age else None
         _Parts(call, lookup, forgetting, _ended_of(selected, lookup, aged_until_us)).go_on(Forgotten(0, 0))
 
     # If everything is selected, jobs that have not ended are kept.

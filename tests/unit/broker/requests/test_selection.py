@@ -285,6 +285,8 @@ async def test_a_run_is_forgotten_with_all_its_jobs_if_they_have_ended(house: Ho
     would_be = Asking(house, forget=request_pb2.Forget(selection=THIS, dry_run=True))
     assert would_be.last.forget.jobs == 1
     assert Asking(house, forget=request_pb2.Forget(selection=THIS, ended_ago_us=1)).last.forget.jobs == 0
+    # As long ago as the field can say, which is before any time that SQLite can compare with.
+    assert Asking(house, forget=request_pb2.Forget(selection=THIS, ended_ago_us=2**64 - 1)).last.forget.jobs == 0
     house.now += 10
     house.desk.hear([ended(2), ended(3)])
     await house.durable()
