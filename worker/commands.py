@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from ..broker.store.free_space import free_bytes
-from ..broker.store.kept import Unfinished, unfinished
 from ..keys.holder import DESCRIPTION, Whereabouts, locate
 from ..keys.ownership import demand_own
 from ..keys.user_folders import roster_path, worker_folder
@@ -28,11 +27,14 @@ from ..schemas.text.durations import parse_duration
 from ..schemas.text.printable import printable
 from ..schemas.text.sizes import format_size, parse_size
 from . import leaving, retention_options, surroundings
-from .reload import hold_signals_back
+from .early_signals import hold_signals_back
 from .state import layout
 from .state.lock import last_description, open_process, running
 from .state.starting import await_description
 from .wire.words import USUAL_FEED_WAIT_MS
+
+if TYPE_CHECKING:
+    from ..broker.store.kept import Unfinished
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and manage a worker on this machine.")
 
@@ -131,7 +133,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
             Code.NOT_FOUND, f"no worker is running for {folder}", "jobwire run starts your own; jobwire worker run starts one for others"
         )
     found["disk_free_bytes"] = free_bytes(folder)
-    jobs = unfinished(folder / layout.STORE)
+    jobs = _unfinished(folder)
     found["running"] = sum(job.pid > 0 for job in jobs)
     found["queued"] = len(jobs) - found["running"]
     found["roster_problem"] = _roster_problem(Path(found["roster"]))
@@ -187,7 +189,7 @@ def stop(*, state: StateOption = None) -> None:
         _say(f"jobwire: worker {found['pid']} did not exit within {_STOP_SECONDS} s; use kill -9; its jobs continue")
         raise typer.Exit(OWN_FAILURE)
     _say(f"jobwire: worker {found['pid']} stopped")
-    jobs = unfinished(folder / layout.STORE)
+    jobs = _unfinished(folder)
     going_on = [job for job in jobs if job.pid]
     _tell_what_goes_on(going_on, len(jobs) - len(going_on), comes_by_itself=state is None)
 
@@ -284,6 +286,14 @@ def _running(folder: Path) -> dict[str, Any] | None:
             "the worker writes it again; try again in a moment",
         )
     return found
+
+
+def _unfinished(folder: Path) -> list[Unfinished]:
+    """Return the jobs that have not ended."""
+    # A start, which every first command waits for, needs nothing of the store.
+    from ..broker.store.kept import unfinished  # noqa: PLC0415
+
+    return unfinished(folder / layout.STORE)
 
 
 def _tell_what_goes_on(going_on: Sequence[Unfinished], queued: int, *, comes_by_itself: bool) -> None:

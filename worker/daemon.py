@@ -26,6 +26,7 @@ from ..schemas.endpoint import hidden_loopback, host_of, is_loopback
 from ..schemas.refusal import Code, Refused
 from . import constraints, orphans, reload
 from .description import Description, last_boot_id
+from .early_signals import hold_signals_back, let_signals_in
 from .engine.engine import LocalEngine
 from .malloc import reuse_buffers
 from .priority import answer_first
@@ -52,7 +53,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     surroundings = _look_around(settings)
     reuse_buffers()
     # Until it is ready, so that threads started meanwhile inherit the mask and never receive them.
-    reload.hold_signals_back()
+    hold_signals_back()
     # Now, because the terminal may be closed before the worker is ready.
     has_terminal = reload.ends_with_terminal()
     files_limit = raise_descriptor_limit(resumed)
@@ -133,7 +134,7 @@ async def _until_told(
     signals: asyncio.Queue[signal.Signals], engine: LocalEngine, description: Description, *, has_terminal: bool
 ) -> Reloads | None:
     """Wait until the worker is told to exit (None) or to reload; then the supervisor has exited already."""
-    reload.let_signals_in()
+    let_signals_in()
     while await signals.get() is signal.SIGHUP and reload.ends_with_terminal() == has_terminal:
         try:
             await reload.demand_successor(engine.supervisor.hello.handover)
@@ -142,7 +143,7 @@ async def _until_told(
             description.reloads = Reloads(description.reloads.count + 1, problem=str(refused))
             description.write_anew()
             continue
-        reload.hold_signals_back()
+        hold_signals_back()
         # A signal to exit that arrived meanwhile is not missed; another one to reload is covered by this reload.
         if _told_to_end(signals):
             return None

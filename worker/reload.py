@@ -23,13 +23,12 @@ from .. import __version__
 from ..broker.store import tables
 from ..schemas.refusal import Code, Refused
 from . import orphans
+from .early_signals import SIGNALS
 from .keeper.light_process import command
 from .wire.words import VERSION as LINK_VERSION
 
 PROBE = "probe"
 _PROBE_SECONDS = 30
-# Blocked while the process starts or executes itself, so that none arrives before there are handlers.
-_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +124,13 @@ def become_anew(settings: dict[str, str | int | bool], resumed: Resumed) -> None
 
 
 def forget_dispositions() -> None:
-    """Reset signals that were ignored at the start of this process, except those that Python ignores; block only `_SIGNALS`."""
+    """Reset signals that were ignored at the start of this process, except those that Python ignores; block only `SIGNALS`."""
     global _outlives_terminal  # noqa: PLW0603 -- as dispositions, it is the process's
     _outlives_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, _SIGNALS)
-
-
-def hold_signals_back() -> None:
-    """Block signals until `let_signals_in`, also across an exec."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-
-
-def let_signals_in() -> None:
-    """Unblock signals; pending ones are delivered."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    signal.pthread_sigmask(signal.SIG_SETMASK, SIGNALS)
 
 
 def ends_with_terminal() -> bool:

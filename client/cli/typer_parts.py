@@ -16,31 +16,55 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
 import typer.core
 
-_PLAIN = (bool, str, list[str])
+_PLAIN = (bool, str, list[str], int, Path)
 
 
 class _AsTyped:
-    """Takes the place of typer's adapter for one parameter."""
+    """Takes the place of typer's adapter for one parameter, of this type and with these bounds."""
 
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:  # noqa: ARG002 -- typer's signature
-        """Return the flag, the string or the strings as they are."""
+    def __init__(self, kind: Any, bounds: Any) -> None:
+        self._kind = kind
+        self._bounds = bounds
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the flag, the string or the strings as they are, and what a path or a whole number is written as."""
         if value is None and (param.multiple or param.nargs == -1):
             return ()
-        return value
+        if value is None or self._kind not in {int, Path}:
+            return value
+        return Path(value) if self._kind is Path else self._number(value, param, ctx)
+
+    def _number(self, value: Any, param: Any, ctx: Any) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            raise typer.BadParameter("it is not a whole number", ctx, param) from None
+        if self._bounds.min is not None and number < self._bounds.min:
+            raise typer.BadParameter(f"it must be at least {self._bounds.min}", ctx, param)
+        if self._bounds.max is not None and number > self._bounds.max:
+            raise typer.BadParameter(f"it must be at most {self._bounds.max}", ctx, param)
+        return number
 
 
 @cache
 def take_texts_as_typed() -> None:
-    """Make typer take flags, strings and lists of strings without pydantic, from now on."""
+    """Make typer take flags, strings, lists of strings, paths and whole numbers without pydantic, from now on."""
     parameter: Any = getattr(typer.core, "_TyperParameter", None)
     adapter = getattr(parameter, "get_runtime_param", None)
-    if adapter is not None:
-        parameter.get_runtime_param = lambda self: _AsTyped() if self.type_descriptor.annotation in _PLAIN else adapter(self)
+    if adapter is None:
+        return
+
+    def runtime_param(self: Any) -> Any:
+        kind = self.type_descriptor.annotation
+        return _AsTyped(kind, self.type_descriptor.parameter_info) if kind in _PLAIN else adapter(self)
+
+    parameter.get_runtime_param = runtime_param
 
 
 def shape_help(command: Any, examples: Sequence[str] = ()) -> None:

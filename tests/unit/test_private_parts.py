@@ -204,7 +204,7 @@ def test_the_place_is_only_an_attribute_in_pythons_that_are_not_required_yet() -
 
 # A command as typer makes it, without our patches; `{}`: the type of its option.
 BARE = """
-import sys
+import sys, pathlib
 from typing import Annotated
 import typer
 
@@ -239,6 +239,31 @@ def test_typer_still_loads_pydantic_for_a_string_and_the_patch_spares_it() -> No
     assert after_bare(PLAINLY_CALLED) == "True\n", "typer is light now: remove take_texts_as_typed from client/cli/typer_parts.py"
     patch = "from jobwire.client.cli.typer_parts import take_texts_as_typed; take_texts_as_typed();"
     assert after_bare(patch + PLAINLY_CALLED) == "False\n"
+
+
+SPARED = "from jobwire.client.cli.typer_parts import read_misuse, take_texts_as_typed; take_texts_as_typed();"
+
+
+@pytest.mark.parametrize(("option", "typed"), [("int | None", "7"), ("pathlib.Path | None", "x")])
+def test_the_patch_spares_a_number_and_a_path_too(option: str, typed: str) -> None:
+    called = PLAINLY_CALLED.replace("'x'", repr(typed))
+    assert after_bare(f"import pathlib; {SPARED} {called}", option) == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("x", "invalid value for '--option': it is not a whole number"),
+        ("1.5", "invalid value for '--option': it is not a whole number"),
+        ("0", "invalid value for '--option': it must be at least 1"),
+        ("10", "invalid value for '--option': it must be at most 9"),
+        ("9", "None"),
+    ],
+)
+def test_a_number_that_the_patch_reads_is_within_its_bounds(typed: str, said: str) -> None:
+    bounded = BARE.replace("{}", "int | None").replace('"--option")', '"--option", min=1, max=9)')
+    program = f"{bounded}{SPARED} error = error_of(['--option', '{typed}', 'word']); print(error and read_misuse(error).sentence)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout == f"{said}\n"
 
 
 def test_typer_still_writes_usage_lines_of_its_own_and_the_patch_replaces_them() -> None:
