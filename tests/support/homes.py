@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from daemons import Worker
+from daemons import Worker, stop_all_jobs
 from home import Home
 
 _numbers = itertools.count(1)
@@ -32,9 +32,10 @@ def home(shared_worker: Worker, tmp_path: Path, bytecode: Path) -> Iterator[Home
     """Return the home of a submitter, who sees only their own jobs."""
     name = f"user{next(_numbers)}"
     made = Home(tmp_path / "home", bytecode, name)
-    made.use(shared_worker, shared_worker.admit(name, "submitter"))
+    identity = shared_worker.admit(name, "submitter")
+    made.use(shared_worker, identity)
     yield made
-    made.stop_all()
+    stop_all_jobs(shared_worker.endpoint, shared_worker.public, identity)
 
 
 @pytest.fixture

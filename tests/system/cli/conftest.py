@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from daemons import wait_until
+from daemons import stop_all_jobs, wait_until
 from home import Home, Terminal
 from homes import bytecode, home, own_home, shared_worker
+from processes import is_alive
+
+from jobwire.keys.identity import load, parse_public
 
 __all__ = ["bytecode", "home", "own_home", "shared_worker"]
 
@@ -18,12 +24,18 @@ def empty_home(tmp_path: Path, bytecode: Path) -> Iterator[Home]:
     """Return a home without a worker; afterwards no process of its private worker is left."""
     made = Home(tmp_path, bytecode)
     yield made
-    if (made.state / "worker" / "worker.json").exists():
-        made.stop_all()
-        worker = made.records("worker", "status")[0]
-        made.jobwire("worker", "stop")
-        for name in ("pid", "supervisor_pid", "keeper_pid"):
-            wait_until(lambda name=name: not Path(f"/proc/{worker[name]}").exists(), f"{name} ends")
+    description = made.state / "worker" / "worker.json"
+    if description.exists():
+        if not is_alive(json.loads(description.read_bytes())["pid"]):
+            # A command starts it again, if a job or a supervisor is left.
+            made.stop_all()
+        worker = json.loads(description.read_bytes())
+        pids = [worker[name] for name in ("pid", "supervisor_pid", "keeper_pid")]
+        if is_alive(worker["pid"]):
+            stop_all_jobs(worker["endpoint"], parse_public(worker["key"]), load(made.config / "identity"))
+            os.kill(worker["pid"], signal.SIGTERM)
+        for pid in pids:
+            wait_until(lambda pid=pid: not is_alive(pid), f"{pid} ends")
 
 
 @pytest.fixture
