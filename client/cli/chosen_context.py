@@ -11,6 +11,7 @@ from ..config import contexts
 from ..library.client import Client
 from .exit_status import BadInput
 from .terminal.screen import say
+from .terminal.waiting import Saying, waiting_line
 
 
 class OpenClients:
@@ -63,9 +64,12 @@ def client(ctx: typer.Context) -> AbstractContextManager[Client]:
 
 def _client(name: str | None) -> Client:
     try:
-        context = contexts.resolve(name)
+        with Saying(lambda: "waiting for your private worker to start"):
+            context = contexts.resolve(name)
     except contexts.NoneInUse as refused:
         raise BadInput(str(refused)) from None
     if context.notes:
         say(f"your private worker and its jobs keep these settings of this shell: {'; '.join(context.notes)}")
-    return Client(context, notice=say)
+    made = Client(context, notice=say)
+    made.connection.onlooker = waiting_line()
+    return made

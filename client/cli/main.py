@@ -192,6 +192,8 @@ def command_line(arguments: Sequence[str]) -> int:
         raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 -- the last edge
         return _answer(error, arguments)
+    finally:
+        streams.end_command()
     # A typer.Exit is returned as its status; subcommands return nothing.
     return ended if isinstance(ended, int) else exit_status.DONE
 

@@ -22,6 +22,7 @@ from ...schemas.trees import beneath
 from ...schemas.trees.writing import Unpacking, finish_at, leads_out, write_at
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk, Item
+from ..sockets.onlooker import Transfer
 from .local_files import shown
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ def fetch(connection: Connection, key: JobKey, path: bytes, place: bytes = b"", 
     exchange = connection.ask(fetch_request(key, path))
     fetching = Fetching(path, place, default_name)
     try:
-        while (found := fetching.take(connection.next(exchange))) is None:
-            pass
+        with connection.waits_for(fetching.purpose):
+            while (found := fetching.take(connection.next(exchange))) is None:
+                pass
         return found
     finally:
         connection.forget(exchange)
@@ -95,6 +97,10 @@ class Fetching:
             self._writing = _Writing(_target(self._place, self._path, self._default_name), kind)
         return self._writing
 
+    def purpose(self) -> Transfer | None:
+        """Return how much has come, for who looks on; None before anything has."""
+        return None if self._writing is None else Transfer(is_sent=False, done_bytes=self._writing.size, size_bytes=None)
+
     def close(self) -> None:
         """Remove what is incomplete."""
         if self._writing is not None:
@@ -118,7 +124,7 @@ class _Writing:
         self.place = place
         self._kind = kind
         self._hasher = hashlib.sha256()
-        self._size = 0
+        self.size = 0
         self._left_out: list[bytes] = []
         self._unpacking: Unpacking | None = None
         outer, self._name = os.path.split(os.path.abspath(place))
@@ -157,12 +163,12 @@ class _Writing:
         if self._unpacking is not None:
             self._unpacking.feed(data)
         else:
-            write_at(self._fd, data, self._size)
-        self._size += len(data)
+            write_at(self._fd, data, self.size)
+        self.size += len(data)
 
     def finish(self, size: int, digest: bytes, mode: int) -> FetchedFile:
         """Check what was written, and give it its name. Raises Refused, or OSError."""
-        if size != self._size or digest != self._hasher.digest():
+        if size != self.size or digest != self._hasher.digest():
             what = f"{shown(self.place)!r} is damaged: what arrived is not what the worker sent"
             raise Refused(Code.INTERNAL, what, "fetch it again")
         if self._unpacking is not None:

@@ -17,7 +17,7 @@ from ...schemas.naming import JobKey
 from ...schemas.refusal import Reason, Refused
 from ...schemas.wire_codec import key_to_wire
 from .local_files import Chosen
-from .sending import Reading, send_all
+from .sending import Progress, Reading, send_all
 
 if TYPE_CHECKING:
     from ..sockets.connection import Connection
@@ -31,18 +31,25 @@ def put(connection: Connection, key: JobKey, chosen: Sequence[Chosen]) -> None:
 
     Raises Refused if one of them changes, or what the worker refuses.
     """
-    for some in parts(chosen):
-        connection.call(place_request(key, [to_be_checked(one) for one in some], only_check=True))
-        for left in reversed(range(ATTEMPTS)):
-            readings = [Reading(one, hashes=True) for one in some]
-            send_all(connection, [(upload_request(key, one), reading) for one, reading in zip(some, readings, strict=True)])
-            try:
-                connection.call(place_request(key, [sent(one, reading) for one, reading in zip(some, readings, strict=True)]))
-            except Refused as refused:
-                if refused.reason is not Reason.FILES_MISSING or not left:
-                    raise
-            else:
-                break
+    progress = Progress(sum(one.survey.size for one in chosen))
+    with connection.waits_for(progress.purpose):
+        for some in parts(chosen):
+            _put_some(connection, key, some, progress)
+
+
+def _put_some(connection: Connection, key: JobKey, some: Sequence[Chosen], progress: Progress) -> None:
+    connection.call(place_request(key, [to_be_checked(one) for one in some], only_check=True))
+    for left in reversed(range(ATTEMPTS)):
+        readings = [Reading(one, hashes=True) for one in some]
+        contents = [(upload_request(key, one), reading) for one, reading in zip(some, readings, strict=True)]
+        send_all(connection, contents, progress)
+        try:
+            connection.call(place_request(key, [sent(one, reading) for one, reading in zip(some, readings, strict=True)]))
+        except Refused as refused:
+            if refused.reason is not Reason.FILES_MISSING or not left:
+                raise
+        else:
+            return
 
 
 def parts(chosen: Sequence[Chosen]) -> Iterator[Sequence[Chosen]]:

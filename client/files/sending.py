@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ...schemas.generated import request_pb2
 from ...schemas.spec import JobSpec
 from ...schemas.trees.reading import Source, changed
+from ..sockets.onlooker import Transfer
 from .local_files import Chosen, LocalFile, shown, unreadable
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class Reading:
         # What was read and not returned, and the offset behind it.
         self._left = b""
         self._upto = 0
+
+    @property
+    def size(self) -> int:
+        """The size of the content in bytes."""
+        return self.content.size if isinstance(self.content, LocalFile) else self.content.survey.size
 
     def read(self, position: int, most_bytes: int) -> bytes:
         """Return bytes from a position on. Raises Refused if the content has changed, or cannot be read any more."""
@@ -123,18 +129,43 @@ def local_files(jobs: Iterable[object]) -> list[LocalFile]:
     return list(files.values())
 
 
-def send(connection: Connection, files: Iterable[LocalFile]) -> None:
+class Progress:
+    """How much of some contents the worker has."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._size_bytes = size_bytes
+        self._done_bytes = 0
+        self._sending: list[Sending] = []
+
+    def purpose(self) -> Transfer:
+        """Return it for who looks on."""
+        done = self._done_bytes + sum(one.exchange.uploading.position for one in self._sending if one.exchange.uploading is not None)
+        return Transfer(is_sent=True, done_bytes=min(done, self._size_bytes), size_bytes=self._size_bytes)
+
+    def began(self, sending: list[Sending]) -> None:
+        """Note what is being sent, in a list that changes."""
+        self._sending = sending
+
+    def ended(self, one: Sending) -> None:
+        """Note that a content was sent, before it leaves the list."""
+        self._done_bytes += one.reading.size
+
+
+def send(connection: Connection, files: Collection[LocalFile]) -> None:
     """Send contents, and return when the worker has all of them on its disk.
 
     Raises Refused if one of them has changed, or what the worker refuses.
     """
-    send_all(connection, [(put_request(file), Reading(file)) for file in files])
+    progress = Progress(sum(file.size for file in files))
+    with connection.waits_for(progress.purpose):
+        send_all(connection, [(put_request(file), Reading(file)) for file in files], progress)
 
 
-def send_all(connection: Connection, contents: Iterable[tuple[request_pb2.Request, Reading]]) -> None:
+def send_all(connection: Connection, contents: Iterable[tuple[request_pb2.Request, Reading]], progress: Progress) -> None:
     """Send contents with their requests; see `send`."""
     waiting = deque(contents)
     sending: list[Sending] = []
+    progress.began(sending)
     with ExitStack() as stack:
         while waiting or sending:
             while waiting and len(sending) < AT_ONCE:
@@ -148,6 +179,7 @@ def send_all(connection: Connection, contents: Iterable[tuple[request_pb2.Reques
                 if one.exchange.ended:
                     if one.exchange.refusal is not None:
                         raise one.exchange.refusal.anew()
+                    progress.ended(one)
                     sending.remove(one)
             if sending:
                 connection.pump()

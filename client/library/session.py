@@ -21,6 +21,7 @@ from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Exchange
 from ..protocol.subscription import MISSED, Phase, Subscription
 from ..sockets.connection import Connection
+from ..sockets.onlooker import Ends
 from . import filters
 from .known_jobs import KnownJobs, Record
 
@@ -167,7 +168,8 @@ class Session:
                 except Refused as refused:
                     raise _first_refusal(unheard) or refused from None
                 if not waiting.ended:
-                    yield from self._hear(waiting, lost, deadline)
+                    with self.connection.waits_for(waiting.purpose):
+                        yield from self._hear(waiting, lost, deadline)
         finally:
             self.known_jobs.listeners.remove(waiting.note)
 
@@ -270,6 +272,13 @@ class _Waiting:
             # First kept, then dropped: an exception of a signal handler in between costs nothing.
             self.ended.append(record)
             del self.pending[record]
+
+    def purpose(self) -> Ends:
+        """Return what is waited for."""
+        if len(self.pending) != 1:
+            return Ends(len(self.pending))
+        (record,) = self.pending
+        return Ends(1, record.key.id, is_queued=record.state is State.QUEUED)
 
     def take(self) -> Iterator[Record]:
         """Iterate over the jobs that have ended, each one once."""

@@ -17,6 +17,7 @@ Frames go out through `outgoing` and come in through `receive`. Knows no time: t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from ...keys.identity import Identity
@@ -79,6 +80,11 @@ class Conversation:
     def waits(self) -> bool:
         """Whether anything is unanswered."""
         return bool(self._unanswered)
+
+    @property
+    def unanswered(self) -> Collection[Exchange]:
+        """The exchanges that have not ended, oldest first."""
+        return self._unanswered
 
     # --- what the client wants
 

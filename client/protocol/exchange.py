@@ -85,6 +85,16 @@ class Exchange:
         return self._bytes is not None or self._messages is not None or self._waits or self.pushes is not None
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether the worker owes an answer at once, and has given none yet."""
+        # Those of which nothing comes before their job has something to say, or to be fed with.
+        if self.ended or self.items or self._acknowledged or self._waits or self.verb in {"follow_log", "feed"}:
+            return False
+        if self.uploading is not None:
+            return not self.uploading.is_allowed
+        return self._bytes is None or not self._bytes.reached
+
+    @property
     def pushes(self) -> Feeding | Keystrokes | Uploading | None:
         """What is sent after the request."""
         return self.feeding or self.uploading

@@ -26,6 +26,11 @@ class Uploading:
         self._most_bytes = 0
 
     @property
+    def is_allowed(self) -> bool:
+        """Whether the worker has said in this attempt how far it is."""
+        return self._limit > 0
+
+    @property
     def room(self) -> int:
         """How many bytes may be read now."""
         return max(0, min(self._limit - self.position, self._most_bytes))

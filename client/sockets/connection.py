@@ -18,7 +18,8 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import zmq
 
@@ -29,6 +30,7 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.terminal import TerminalSize
 from ..protocol.conversation import Exchange, Item, greeting
 from ..protocol.subscription import Subscription
+from .onlooker import Onlooker, Purposeful, Wait, no_purpose
 from .signal_guard import SignalGuard
 from .traffic import Traffic
 
@@ -57,6 +59,9 @@ class Connection:
         self.identity = identity
         self._revive = revive
         self.notice = notice
+        # Who is shown each wait, and what the caller says it is for.
+        self.onlooker: Onlooker | None = None
+        self.purpose: Purposeful = no_purpose
         self._process = os.getpid()
         self._guard = SignalGuard()
         self._context = new_context()
@@ -178,6 +183,17 @@ class Connection:
             self._traffic.unsubscribe(subscription)
             self._traffic.flush()
 
+    # --- onlookers
+
+    @contextmanager
+    def waits_for(self, purpose: Purposeful) -> Iterator[None]:
+        """Say meanwhile what the caller waits for."""
+        before, self.purpose = self.purpose, purpose
+        try:
+            yield
+        finally:
+            self.purpose = before
+
     # --- readers
 
     def belongs_to(self, what: Exchange | Subscription, reader: object) -> None:
@@ -245,9 +261,16 @@ class Connection:
         self._guard.hold_signals_back()
         return self._traffic.move(endpoint)
 
+    def _shown(self) -> float | None:
+        """Show the onlooker what is waited for, and return when to do that again."""
+        if self.onlooker is None:
+            return None
+        conversation = self._traffic.conversation
+        return self.onlooker.look(Wait(self.endpoint, conversation.greeted, conversation.unanswered, self.purpose()))
+
     def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
         """Wait until something may have changed, and return whether a wake fd is readable."""
-        times = [at for at in (deadline, self._traffic.due_at()) if at is not None]
+        times = [at for at in (deadline, self._traffic.due_at(), self._shown()) if at is not None]
         watched = self._traffic.waited_on()
         milliseconds = max(0, math.ceil(min(min(times) - time.monotonic(), _LONGEST_WAIT_SECONDS) * 1000)) if times else -1
         signals = self._guard.begin_wait()

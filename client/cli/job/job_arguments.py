@@ -9,6 +9,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +25,7 @@ from ...batch.option_values import Misunderstood
 from ...config import contexts
 from ..exit_status import BadInput
 from ..terminal.screen import say
+from ..terminal.waiting import Saying
 
 Command = Annotated[list[str] | None, typer.Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; no shell is used.")]
 JobId = Annotated[str | None, typer.Option("--id", metavar="UUID", help="Id of the job: the same id never starts a second one.")]
@@ -109,7 +111,8 @@ def _from_here(said: str) -> str:
 def _valid(command: list[str], typed: Wishes, context: str, *, fetches: bool = False) -> JobSpec:
     flags = {option.key: "/".join(option.flags) for option in (*OPTIONS, *FILE_OPTIONS)}
     try:
-        return spec_from(map(as_typed, command), typed, surroundings(context)._replace(fetches=fetches))
+        with Saying(lambda: "reading the files of the job") if typed.put or typed.script else nullcontext():
+            return spec_from(map(as_typed, command), typed, surroundings(context)._replace(fetches=fetches))
     except Misunderstood as problem:
         flag = flags.get(problem.key, "")
         if problem.key == "time_limit" and typed.time_limit is not None and not any(map(str.isdigit, str(typed.time_limit))):

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from ..terminal.departure import Departure
 from ..terminal.streams import STDERR
+from ..terminal.waiting import muted
 from .picture import Look, draw
 from .pinned import Pinned
 from .tally import Tally
@@ -36,9 +37,11 @@ class View:
         self._drawn = 0.0
         self._is_due = True
         self._departure = Departure(self._leave, self._draw)
+        self._muted = muted()
 
     def open(self) -> None:
         """Show it; from now on what is written to `sys.stderr` appears above it."""
+        self._muted.__enter__()
         self._departure.__enter__()
         sys.stderr = _Above(self)
         self._draw()
@@ -49,6 +52,7 @@ class View:
             sys.stderr = self._stderr
             self._leave()
             self._departure.__exit__(None, None, None)
+            self._muted.__exit__(None, None, None)
 
     def change(self) -> None:
         """Note that something has changed."""

@@ -18,6 +18,7 @@ from ..terminal.outlet import Outlet
 from ..terminal.screen import say
 from ..terminal.signals import Signals
 from ..terminal.streams import STDOUT, CannotWrite, ReaderGone, Readers
+from ..terminal.waiting import muted
 from .keyboard import Keyboard, Left
 from .own_terminal import OwnTerminal
 from .screen_modes import ScreenModes
@@ -96,7 +97,8 @@ class Session(Attendance):
         if self._keyboard is None:
             self._enter()
         try:
-            super()._copy(copies, readers, signals)
+            with muted():
+                super()._copy(copies, readers, signals)
         except Left as left:
             self._restore(copies)
             self._leave(signal.SIGHUP if left.hung_up else 0)

@@ -12,7 +12,7 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from ....schemas.refusal import Code, Refused
@@ -39,11 +39,23 @@ class CannotWrite(Refused):
         super().__init__(Code.INTERNAL, f"write error: {what} cannot be written: {error.strerror}")
 
 
+# Called before something is written, with the standard stream and the bytes: something else may be shown at the moment, see waiting.py.
+make_room: Callable[[int, ReadableBuffer], None] | None = None
+
+
+def end_command() -> None:
+    """Note that a command has ended: what was shown for the moment is removed."""
+    if make_room is not None:
+        make_room(STDERR, b"")
+
+
 def write_some(fd: int, data: ReadableBuffer, name: int | None = None) -> int:
     """Write as much as fits now and return the number of bytes. `name` is the standard stream that `fd` stands for.
 
     Raises ReaderGone and CannotWrite.
     """
+    if make_room is not None:
+        make_room(fd if name is None else name, data)
     try:
         return os.write(fd, data)
     except BlockingIOError:

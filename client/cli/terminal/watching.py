@@ -15,6 +15,7 @@ from ...library.events import NOW
 from .copying import pump_for_readers
 from .departure import Departure
 from .streams import STDOUT, Readers, write_some
+from .waiting import muted
 
 # The alternate screen, see console_codes(4) and xterm's ctlseqs: what was shown before comes back in the end.
 _ENTER = b"\x1b[?1049h\x1b[?25l"
@@ -35,7 +36,7 @@ def watch(client: Client, draw: Callable[[int], bool]) -> NoReturn:
     end, as there is no other.
     """
     readers = Readers([STDOUT])
-    with client.events(NOW) as stream, Departure(_leave, _enter):
+    with client.events(NOW) as stream, muted(), Departure(_leave, _enter):
         _enter()
         try:
             while True:

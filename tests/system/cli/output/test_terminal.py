@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from daemons import wait_until
+from daemons import Worker, wait_until
 from home import Home, Terminal
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
@@ -87,3 +88,31 @@ def test_a_worker_outlives_its_terminal_under_nohup(empty_home: Home, terminal: 
     assert empty_home.records("worker", "status")[0]["pid"] == worker.process.pid
     empty_home.jobwire("worker", "stop")
     assert worker.ended() == 0
+
+
+def test_a_terminal_is_told_what_a_command_waits_for_and_nobody_else(
+    own_home: Home, worker: Worker, terminal: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    held = own_home.submit("--hold", "--", "true")
+    waits = terminal(own_home, "wait", held)
+    waits.until(f"jobwire: waiting for job {held[:8]} to start (1s)")
+    silent = own_home.start("wait", held)
+    own_home.jobwire("release", held)
+    assert waits.ended() == 0
+    # The line is gone before anything else is shown.
+    assert waits.screen.endswith(b"\r\x1b[Kjobwire: job %s: exited with status 0\r\n" % held[:8].encode())
+    assert silent.communicate(timeout=60)[1] == b"jobwire: job %s: exited with status 0\n" % held[:8].encode()
+
+    # Halfway through a content, and then not at all.
+    (tmp_path / "large").touch()
+    os.truncate(tmp_path / "large", 600 << 20)
+    puts = terminal(own_home, "run", "--put", str(tmp_path / "large"), "--", "true")
+    puts.until("jobwire: sent ")
+    assert worker.process is not None
+    worker.process.send_signal(signal.SIGSTOP)
+    lists = terminal(own_home, "list")
+    lists.until(f"jobwire: connecting to {worker.endpoint} (1s)")
+    worker.process.send_signal(signal.SIGCONT)
+    puts.until("of 600 MiB, ")
+    puts.type(b"\x03")
+    assert (lists.ended(), puts.ended()) == (0, 130)
