@@ -25,7 +25,7 @@ from .pause import pause, resume
 from .reads.hello import Introduction, hello, status
 from .reads.jobs import Roster, list_jobs, query_one
 from .reads.news import replay, subscribe, unsubscribe
-from .reads.runs import query_run
+from .reads.runs import list_runs, query_run
 from .signal import signal
 from .start import start
 from .stop import stop
@@ -65,6 +65,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "signal": lambda call: signal(call, desk, lookup),
         "query_one": lambda call: query_one(call, desk, lookup, engine, roster, ages),
         "query_run": lambda call: query_run(call, desk, lookup, watchers, engine, roster, ages),
+        "list_runs": lambda call: list_runs(call, desk, lookup, roster),
         "list": lambda call: list_jobs(call, desk, lookup, roster, ages),
         "read_log": lambda call: read_log(call, lookup, engine),
         "follow_log": lambda call: follow_log(call, lookup, watchers, followed, engine, turns),

@@ -21,7 +21,7 @@ from ..desk.job import Attempt, BatchRun, Job, StopOrder
 from ..desk.life import Stored, phase_of
 from . import runs
 from .names import Names
-from .runs import Run
+from .runs import Run, RunPage
 from .selection import FEW, Place, Selection, Statement, leaders, walk
 from .statements import mark_of
 from .store import Row, Store
@@ -120,6 +120,10 @@ class Lookup:
     def run(self, owner: bytes, run: bytes, name: str) -> Run | None:
         """Return the run of this id, or the newest run of the batch of this name; of one owner, or (empty) of any."""
         return runs.find(self._store.read, owner, run, name)
+
+    def run_page(self, owner: bytes, name: str, after: Place | None, limit: int) -> RunPage:
+        """Return runs, the newest first, from after a place on; see `runs.page`."""
+        return runs.page(self._store.read, owner, name, after, limit)
 
     def jobs_at(self, rows: Sequence[int]) -> list[Job]:
         """Return the ended jobs in these rows, in their order; those that were forgotten are left out."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ...schemas.naming import ID_BYTES, format_id, prefix_of
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.job import BatchRun, RunKey
+from .selection import Place
 from .writes import Change
 
 # Of each run, the jobs that ran longest are known. One that is forgotten leaves a gap.
@@ -44,6 +45,13 @@ class Run(NamedTuple):
     def queued(self) -> int:
         """How many jobs wait for their start."""
         return max(0, self.jobs - self.ok - self.failed - self.running)
+
+
+class RunPage(NamedTuple):
+    """Runs, the newest first, and the place after which more may follow."""
+
+    runs: Sequence[Run]
+    onward: Place | None
 
 
 def add_jobs(execute: _Execute, owner: bytes, batch: BatchRun, jobs: int, queued_at_us: int) -> tuple[int, BatchRun]:
@@ -97,8 +105,42 @@ def find(read: _Read, owner: bytes, run: bytes, name: str) -> Run | None:
             rows = read(f"SELECT {_COLUMNS} FROM batches WHERE row = ?", (number,))  # noqa: S608 -- our own texts
     if not rows:
         return None
-    row, whose, batch_id, batch_name, parallel, jobs, ok, failed, queued_at, ended_at, longest = rows[0]
-    ((running,),) = read("SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE state IN (2, 3) AND batch = ?", (row,))
+    ((running,),) = read("SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE state IN (2, 3) AND batch = ?", (rows[0][0],))
+    return _read_run(rows[0], running)
+
+
+# Which index has the runs of an owner, of a name, or of both in their order.
+_ORDERS = {
+    (False, False): "batches_by_queue",
+    (True, False): "batches_by_queue_of_owner",
+    (False, True): "batches_by_name",
+    (True, True): "batches_by_name_of_owner",
+}
+
+
+def page(read: _Read, owner: bytes, name: str, after: Place | None, limit: int) -> RunPage:
+    """Return at most so many runs, the newest first, of one owner or (empty) of any, of batches of one name or (empty) of any."""
+    conditions: list[tuple[Sequence[object], str]] = [
+        ([value], text) for value, text in ((name, "name = ?"), (owner, "owner = ?")) if value
+    ]
+    if after is not None:
+        conditions.append((after, "(queued_at, row) < (?, ?)"))
+    where = f"WHERE {' AND '.join(text for _, text in conditions)} " if conditions else ""
+    rows = read(
+        f"SELECT {_COLUMNS} FROM batches INDEXED BY {_ORDERS[bool(owner), bool(name)]} {where}"  # noqa: S608 -- our own texts
+        f"ORDER BY queued_at DESC, row DESC LIMIT {limit + 1}",
+        [value for values, _ in conditions for value in values],
+    )
+    # Of all runs at once: there are no more such jobs than slots.
+    running: dict[int, int] = dict(
+        read("SELECT batch, count(*) FROM jobs INDEXED BY jobs_running WHERE state IN (2, 3) GROUP BY batch", ())
+    )
+    found = [_read_run(row, running.get(row[0], 0)) for row in rows[:limit]]
+    return RunPage(found, Place(found[-1].queued_at_us, found[-1].row) if len(rows) > limit else None)
+
+
+def _read_run(columns: Sequence[Any], running: int) -> Run:
+    row, whose, batch_id, batch_name, parallel, jobs, ok, failed, queued_at, ended_at, longest = columns
     return Run(
         row,
         whose,

@@ -171,6 +171,11 @@ _STEPS = (
     UPDATE jobs SET folder_bytes = NULL WHERE has_folder(spec);
     CREATE INDEX jobs_unmeasured ON jobs (row) WHERE folder_bytes IS NULL AND state = 4;
     """,
+    # Runs are listed, the newest first, of everybody or of one owner.
+    """
+    CREATE INDEX batches_by_queue ON batches (queued_at);
+    CREATE INDEX batches_by_queue_of_owner ON batches (owner, queued_at);
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

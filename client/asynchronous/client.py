@@ -31,7 +31,7 @@ from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
 from ..library.values.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
-from ..library.values.run_info import forget_request, query, run_info
+from ..library.values.run_info import RunInfo, forget_request, list_request, query, run_info, take_page
 from ..library.values.status import WorkerStatus, read_status, status_request
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
 from .batch_run import AsyncBatchRun
@@ -358,6 +358,18 @@ class AsyncClient:
         """Return the run of this id, or the newest run of the batch of this name; see `Client.batch_run`."""
         wanted = query(name, longest=longest, failures=failures, tail_lines=tail_lines)
         return AsyncBatchRun(self._session, run_info((await self._session.reply(wanted, "query_run")).query_run))
+
+    async def batch_runs(
+        self, name: str = "", *, owner: bytes | None = None, user: str = "", limit: int | None = None
+    ) -> AsyncIterator[RunInfo]:
+        """Iterate over runs of batches, the newest first, with `async for`; see `Client.batch_runs`."""
+        request, has_more = list_request(name, owner, user, limit), True
+        left = limit
+        while has_more and left != 0:
+            found, has_more = take_page(request, (await self._session.reply(request, "list_runs")).list_runs)
+            for run in found[:left]:
+                yield run
+            left = None if left is None else max(0, left - len(found))
 
     async def forget_ended(self, *, older_than: Duration | None = None, dry_run: bool = False) -> Forgotten:
         """Remove all one's own jobs that have ended, with their logs, and return how many; see `Client.forget_ended`."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .events import EventStream
     from .values.completed_job import CompletedJob, CompletedTextJob
     from .values.results import BatchInfo, EventCursor, Forgotten, JobInfo
+    from .values.run_info import RunInfo
     from .values.status import WorkerStatus
 
 _PRIVATE_TIMEOUT_SECONDS = 30.0
@@ -449,6 +450,26 @@ class Client:
 
         wanted = query(name, longest=longest, failures=failures, tail_lines=tail_lines)
         return BatchRun(self._session, run_info(self._session.reply(wanted, "query_run").query_run))
+
+    def batch_runs(self, name: str = "", *, owner: bytes | None = None, user: str = "", limit: int | None = None) -> Iterator[RunInfo]:
+        """Iterate over runs of batches, the newest first, with the counts of their jobs.
+
+        `name`: only runs of this batch. `owner`, `user`: the public key of a member, or the name in the worker's roster. `limit`: at most
+        so many.
+
+        Raises `Refused(UNIMPLEMENTED)` if the worker is too old.
+        """
+        from itertools import islice  # noqa: PLC0415 -- as above
+
+        from .values.run_info import list_request, take_page  # noqa: PLC0415 -- as above
+
+        def pages() -> Iterator[RunInfo]:
+            request, has_more = list_request(name, owner, user, limit), True
+            while has_more:
+                found, has_more = take_page(request, self._session.reply(request, "list_runs").list_runs)
+                yield from found
+
+        return islice(pages(), limit)
 
     def forget_ended(self, *, older_than: Duration | None = None, dry_run: bool = False) -> Forgotten:
         """Remove all one's own jobs that have ended, with their logs, and return how many. Their ids are never run again.

@@ -8,7 +8,7 @@ from ...schemas.spec import in_home
 
 # Requests to a worker with all of these need no check.
 ALL_CHECKED = frozenset(
-    {"change", "status", "selection", "files", "home", "rerun", "feed", "terminal", "times", "stderr_to_stdout", "place"}
+    {"change", "status", "selection", "files", "home", "rerun", "feed", "terminal", "times", "stderr_to_stdout", "place", "runs"}
 )
 
 
@@ -58,6 +58,11 @@ def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and cannot tell its status", "upgrade the worker")
     if (request.HasField("query_run") or _selects(request)) and "selection" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and knows no runs of batches as such", "upgrade the worker")
+    if request.HasField("list_runs") and "runs" not in hello.features:
+        what = f"this worker ({hello.software}) is older and cannot list runs"
+        raise Refused(
+            Code.UNIMPLEMENTED, what, "upgrade the worker; or list the jobs of all runs: jobwire list -a --columns batch,run,state"
+        )
     if _wants_times(request) and "times" not in hello.features:
         what = f"this worker ({hello.software}) is older and does not record when output arrives"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker; its logs can be read without times, each stream for itself")

@@ -155,7 +155,7 @@ class Proof(_message.Message):
     def __init__(self, signer: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place")
+    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "list_runs")
     ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -182,6 +182,7 @@ class Request(_message.Message):
     QUERY_RUN_FIELD_NUMBER: _ClassVar[int]
     CHANGE_FIELD_NUMBER: _ClassVar[int]
     PLACE_FIELD_NUMBER: _ClassVar[int]
+    LIST_RUNS_FIELD_NUMBER: _ClassVar[int]
     id: int
     hello: Hello
     start: Start
@@ -208,10 +209,11 @@ class Request(_message.Message):
     query_run: QueryRun
     change: Change
     place: Place
-    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ...) -> None: ...
+    list_runs: ListRuns
+    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run")
+    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run", "list_runs")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -233,6 +235,7 @@ class Reply(_message.Message):
     FETCH_CHUNK_FIELD_NUMBER: _ClassVar[int]
     FETCH_END_FIELD_NUMBER: _ClassVar[int]
     QUERY_RUN_FIELD_NUMBER: _ClassVar[int]
+    LIST_RUNS_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     last: bool
     refusal: Refusal
@@ -254,7 +257,8 @@ class Reply(_message.Message):
     fetch_chunk: FetchChunk
     fetch_end: FetchEnd
     query_run: QueryRunReply
-    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., feed_end: _Optional[_Union[FeedEnd, _Mapping]] = ..., fetch_chunk: _Optional[_Union[FetchChunk, _Mapping]] = ..., fetch_end: _Optional[_Union[FetchEnd, _Mapping]] = ..., query_run: _Optional[_Union[QueryRunReply, _Mapping]] = ...) -> None: ...
+    list_runs: ListRunsReply
+    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., feed_end: _Optional[_Union[FeedEnd, _Mapping]] = ..., fetch_chunk: _Optional[_Union[FetchChunk, _Mapping]] = ..., fetch_end: _Optional[_Union[FetchEnd, _Mapping]] = ..., query_run: _Optional[_Union[QueryRunReply, _Mapping]] = ..., list_runs: _Optional[_Union[ListRunsReply, _Mapping]] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("code", "message", "next_step", "job_index", "reason", "missing")
@@ -601,7 +605,7 @@ class QueryRun(_message.Message):
     def __init__(self, name: _Optional[str] = ..., until_ended: _Optional[bool] = ..., longest: _Optional[int] = ..., failures: _Optional[int] = ..., tail_lines: _Optional[int] = ..., owner: _Optional[bytes] = ...) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("batch", "owner", "owner_name", "queued", "running", "ok", "failed", "queued_at_us", "ended_at_us")
+    __slots__ = ("batch", "owner", "owner_name", "queued", "running", "ok", "failed", "queued_at_us", "ended_at_us", "lasted_us")
     BATCH_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     OWNER_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -611,6 +615,7 @@ class Run(_message.Message):
     FAILED_FIELD_NUMBER: _ClassVar[int]
     QUEUED_AT_US_FIELD_NUMBER: _ClassVar[int]
     ENDED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    LASTED_US_FIELD_NUMBER: _ClassVar[int]
     batch: _job_pb2.Batch
     owner: bytes
     owner_name: str
@@ -620,7 +625,8 @@ class Run(_message.Message):
     failed: int
     queued_at_us: int
     ended_at_us: int
-    def __init__(self, batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., owner: _Optional[bytes] = ..., owner_name: _Optional[str] = ..., queued: _Optional[int] = ..., running: _Optional[int] = ..., ok: _Optional[int] = ..., failed: _Optional[int] = ..., queued_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ...) -> None: ...
+    lasted_us: int
+    def __init__(self, batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., owner: _Optional[bytes] = ..., owner_name: _Optional[str] = ..., queued: _Optional[int] = ..., running: _Optional[int] = ..., ok: _Optional[int] = ..., failed: _Optional[int] = ..., queued_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., lasted_us: _Optional[int] = ...) -> None: ...
 
 class FailedJob(_message.Message):
     __slots__ = ("job", "stderr_tail")
@@ -639,6 +645,28 @@ class QueryRunReply(_message.Message):
     longest: _containers.RepeatedCompositeFieldContainer[_job_pb2.Job]
     failures: _containers.RepeatedCompositeFieldContainer[FailedJob]
     def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ..., longest: _Optional[_Iterable[_Union[_job_pb2.Job, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[FailedJob, _Mapping]]] = ...) -> None: ...
+
+class ListRuns(_message.Message):
+    __slots__ = ("owner", "owner_name", "batch_name", "limit", "page")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    OWNER_NAME_FIELD_NUMBER: _ClassVar[int]
+    BATCH_NAME_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    owner: bytes
+    owner_name: str
+    batch_name: str
+    limit: int
+    page: bytes
+    def __init__(self, owner: _Optional[bytes] = ..., owner_name: _Optional[str] = ..., batch_name: _Optional[str] = ..., limit: _Optional[int] = ..., page: _Optional[bytes] = ...) -> None: ...
+
+class ListRunsReply(_message.Message):
+    __slots__ = ("runs", "next_page")
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_FIELD_NUMBER: _ClassVar[int]
+    runs: _containers.RepeatedCompositeFieldContainer[Run]
+    next_page: bytes
+    def __init__(self, runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ..., next_page: _Optional[bytes] = ...) -> None: ...
 
 class List(_message.Message):
     __slots__ = ("all", "owner", "batch", "batch_name", "limit", "page", "states", "failed", "name", "labels", "owner_name", "sorted_by", "newest_first", "since_us", "since_ago_us", "until_us", "until_ago_us")

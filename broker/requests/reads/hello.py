@@ -34,6 +34,7 @@ FEATURES = (
     "times",
     "stderr_to_stdout",
     "place",
+    "runs",
 )
 
 

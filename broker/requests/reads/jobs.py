@@ -80,7 +80,7 @@ def _named(request: request_pb2.QueryOne, member: Member, lookup: Lookup, named:
 def list_jobs(call: Call, desk: Desk, lookup: Lookup, roster: Roster, ages: Ages) -> None:
     """Reply with one page of jobs; only those that have not ended unless the request says otherwise."""
     request = call.request.list
-    after = _read_place(request.page)
+    after = read_place(request.page)
     limit = min(request.limit or _PAGE, _PAGE)
     page = lookup.page(_selection(request, call.member, lookup, roster.named, desk.now_us()), after, limit)
     reply = request_pb2.ListReply()
@@ -94,12 +94,12 @@ def list_jobs(call: Call, desk: Desk, lookup: Lookup, roster: Roster, ages: Ages
             break
         reply.jobs.append(shown)
     if onward is not None:
-        reply.next_page = b"".join(number.to_bytes(_NUMBER_BYTES, "big") for number in onward)
+        reply.next_page = write_place(onward)
     call.reply(request_pb2.Reply(list=reply))
 
 
 def _selection(request: request_pb2.List, member: Member, lookup: Lookup, named: Callable[[str], Member | None], now_us: int) -> Selection:
-    owner = _whose(request, member, named)
+    owner = whose(request, member, named)
     runs = lookup.runs(owner, request.batch, request.batch_name) if request.batch or request.batch_name else None
     by_default = EVERY_STATE if request.all or request.failed else ALIVE
     try:
@@ -122,7 +122,7 @@ def _selection(request: request_pb2.List, member: Member, lookup: Lookup, named:
     )
 
 
-def _whose(request: request_pb2.List, member: Member, named: Callable[[str], Member | None]) -> bytes:
+def whose(request: request_pb2.List | request_pb2.ListRuns, member: Member, named: Callable[[str], Member | None]) -> bytes:
     """Return whose jobs the member may see and asks for; empty: everybody's.
 
     Raises Refused for a member that is not known, or whose jobs may not be seen; these two are not told apart.
@@ -146,7 +146,16 @@ def _moment(request: request_pb2.List, which: Literal["since", "until"], now_us:
     return max(0, now_us - value) if field.endswith("_ago_us") else value
 
 
-def _read_place(page: bytes) -> Place | None:
+def write_place(place: Place) -> bytes:
+    """Return the cursor of the page that begins after a place."""
+    return b"".join(number.to_bytes(_NUMBER_BYTES, "big") for number in place)
+
+
+def read_place(page: bytes) -> Place | None:
+    """Return the place after which a page begins; None for the first page.
+
+    Raises Refused(INVALID_ARGUMENT).
+    """
     if not page:
         return None
     place = Place(int.from_bytes(page[:_NUMBER_BYTES], "big"), int.from_bytes(page[_NUMBER_BYTES:], "big"))

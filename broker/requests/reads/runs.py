@@ -1,4 +1,7 @@
-"""query_run: how many jobs of a run wait, run, and ended in which way; at once, or when none of them waits or runs any more."""
+"""query_run: how many jobs of a run wait, run, and ended in which way; at once, or when none of them waits or runs any more.
+
+list_runs: the same of many runs, newest first.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,13 @@ from ...streams.watchers import Watchers
 from ..call import Call
 from ..selected import no_such_run
 from ..streams import open_run_ends
-from .jobs import Roster, describe
+from .jobs import Roster, describe, read_place, whose, write_place
 
 # Jobs of one reply, and their bytes: specs with long argument lists make it shorter.
 _MOST_FAILURES = 50
 _MOST_BYTES = 1024 * 1024
+# Runs of one page.
+_PAGE = 100
 
 
 class _Parts(NamedTuple):
@@ -56,6 +61,29 @@ def query_run(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine
         return
     call.demand_stream()
     open_run_ends(call, watchers, [key], 0, ended=lambda _: None, is_over=lambda: key not in desk.runs, tell=lambda: call.guard(tell))
+
+
+def list_runs(call: Call, desk: Desk, lookup: Lookup, roster: Roster) -> None:
+    """Reply with one page of runs."""
+    request = call.request.list_runs
+    after = read_place(request.page)
+    page = lookup.run_page(whose(request, call.member, roster.named), request.batch_name, after, min(request.limit or _PAGE, _PAGE))
+    reply = request_pb2.ListRunsReply()
+    for run in page.runs:
+        _describe_run(reply.runs.add(), run, desk, roster)
+    if page.onward is not None:
+        reply.next_page = write_place(page.onward)
+    call.reply(request_pb2.Reply(list_runs=reply))
+
+
+def _describe_run(shown: request_pb2.Run, run: Run, desk: Desk, roster: Roster) -> None:
+    owner = roster.member_of(run.owner)
+    shown.batch.id, shown.batch.name, shown.batch.parallel = run.batch.id, run.batch.name, run.batch.parallel
+    shown.owner, shown.owner_name = run.owner, owner.name if owner else ""
+    shown.queued, shown.running, shown.ok, shown.failed = run.queued, run.running, run.ok, run.failed
+    shown.queued_at_us = run.queued_at_us
+    shown.ended_at_us = 0 if run.queued or run.running else run.ended_at_us
+    shown.lasted_us = max(0, (shown.ended_at_us or desk.now_us()) - run.queued_at_us)
 
 
 def _named(text: str, whose: bytes, member: Member, lookup: Lookup, roster: Roster) -> Run:
@@ -99,14 +127,8 @@ def _owners(typed: Typed, whose: bytes, member: Member, roster: Roster) -> Itera
 
 def _describe(request: request_pb2.QueryRun, run: Run, parts: _Parts) -> request_pb2.QueryRunReply:
     desk, lookup = parts.desk, parts.lookup
-    owner = parts.roster.member_of(run.owner)
     reply = request_pb2.QueryRunReply()
-    shown = reply.run
-    shown.batch.id, shown.batch.name, shown.batch.parallel = run.batch.id, run.batch.name, run.batch.parallel
-    shown.owner, shown.owner_name = run.owner, owner.name if owner else ""
-    shown.queued, shown.running, shown.ok, shown.failed = run.queued, run.running, run.ok, run.failed
-    shown.queued_at_us = run.queued_at_us
-    shown.ended_at_us = 0 if run.queued or run.running else run.ended_at_us
+    _describe_run(reply.run, run, desk, parts.roster)
     size = 0
     for job in _longest(request.longest, run, parts):
         described = describe(job, desk, parts.roster.member_of, parts.ages)

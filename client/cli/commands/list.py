@@ -1,8 +1,8 @@
-"""`jobwire list`: the jobs of a worker, one a line."""
+"""`jobwire list`: the jobs of a worker, or the runs of batches, one a line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +12,7 @@ from ....schemas.naming import name_problem
 from ...library.client import Client
 from ...library.values.results import JobInfo
 from ..arguments import Json, parse_count, understanding, understood
+from ..batches.listing import list_runs
 from ..chosen_context import client
 from ..exit_status import BadInput
 from ..targets.job_names import batch_named, checked
@@ -67,6 +68,9 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
     columns: Annotated[
         str | None, typer.Option("--columns", metavar="NAMES", help=f"Columns to show, with commas: {', '.join(COLUMNS)}.")
     ] = None,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="List runs of batches instead of jobs, newest first: 20 of them, with -a all.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show the list on the whole terminal, always up to date, until Ctrl-C.")] = False,
     header: Annotated[bool, typer.Option("--header", help="Print the headings in a pipe too.")] = False,
     json: Json = False,
@@ -88,6 +92,12 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
         raise BadInput("--watch needs a terminal; jobwire events shows what happens in a pipe")
     if run is not None and batch is not None:
         raise BadInput("BATCH and --batch cannot be combined: both choose a batch")
+    if runs:
+        others = {"--state": state, "--failed": failed, "-n": name, "-l": label, "--since": since, "--until": until}
+        _refuse_with_runs(others | {"--sort": sort, "--columns": columns, "--watch": watch})
+        with client(ctx) as connected:
+            list_runs(connected, run or batch or "", user or "", most, everything=everything, header=header, json=json)
+        return
     labels, begin, end = _labels(label or []), _moment("--since", since), _moment("--until", until)
     with client(ctx) as connected:
         meant = None if run is None else find_run(connected, checked(run))
@@ -120,6 +130,14 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
     if not some:
         default = not (everything or states or failed or run)
         say("no job is queued or running; jobwire list -a includes those that have ended" if default else "no matching jobs")
+
+
+def _refuse_with_runs(options: Mapping[str, object]) -> None:
+    for option, value in options.items():
+        if value:
+            raise BadInput(
+                f"--runs lists runs of batches, and {option} is for jobs; it can be combined with BATCH, --user, --limit and --all"
+            )
 
 
 def _draw(jobs: Iterable[JobInfo], chosen: list[str], time: JobTime) -> bool:

@@ -62,7 +62,7 @@ def _show_run(run: Run, *, json: bool) -> None:
         "parallel": str(info.batch.parallel or ""),
         "owner": owner_of(info.owner_name, info.owner),
         "queued": local_time(info.queued_at_us),
-        "ended": local_time(info.ended_at_us) if info.ended_at_us else "",
+        "ended": f"{local_time(info.ended_at_us)}, after {duration(info.lasted_us)}" if info.ended_at_us else "",
         "longest": ", ".join(f"{short_id(job.key.id)} {_title(job)} {duration(job.lasted_us)}" for job in info.longest),
     }
     _write_facts(facts)

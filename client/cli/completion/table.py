@@ -148,6 +148,7 @@ COMMANDS: dict[str, Command] = {
         ("--sort", "[-]TIME", "Sort by queued, started or ended; with -, newest first. Default: queued."),
         ("--limit", "N", "Only the newest N of them."),
         ("--columns", "NAMES", "Columns to show, with commas: id, uuid, name, state, time, queued, started, ended, owner, batch, run, priority, labels, process, command."),
+        ("--runs", "", "List runs of batches instead of jobs, newest first: 20 of them, with -a all."),
         ("--watch", "", "Show the list on the whole terminal, always up to date, until Ctrl-C."),
         ("--header", "", "Print the headings in a pipe too."),
         ("--json", "", "Print JSON, one object per line."),

@@ -40,6 +40,13 @@ def counts(run: RunInfo) -> str:
     return ", ".join(f"{number} {word}" for word, number in numbers.items() if number)
 
 
+def state_of(run: RunInfo) -> str:
+    """Return the state of a run in a word: queued (none of its jobs runs now), running, or when all have ended, ok or failed."""
+    if run.has_ended:
+        return "failed" if run.failed else "ok"
+    return "running" if run.running else "queued"
+
+
 def find_run(client: Client, typed: str, *, longest: int = 0, failures: int = 0, tail_lines: int = 0) -> Run:
     """Return the run of this id or beginning of an id, or the newest run of the batch of this name, with some of its jobs.
 
@@ -56,7 +63,7 @@ def find_run(client: Client, typed: str, *, longest: int = 0, failures: int = 0,
 
 def no_such_batch(typed: str) -> Refused:
     """Return the answer for a batch or run that does not exist, whether or not a job has that name."""
-    remedy = "jobwire list -a --columns id,batch,run shows the batches of your jobs"
+    remedy = "jobwire list --runs shows the batches, newest first"
     return Refused(Code.NOT_FOUND, f"there is no batch {typed}", remedy, reason=Reason.NO_SUCH_JOB)
 
 

@@ -17,8 +17,9 @@ An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, 
 changed), `at`, `id`, `owner`, `name`, `labels`,
 `batch` (run id or null), `attempt`, `process`, `pid`, `sentence` (or null) and `outcome` (in finished, else null).
 
-A run (`show` of one) has `run` (its id), `name`, `parallel`, `owner`, `owner_name`, `jobs` (how many), `queued`, `running`, `ok`, `failed`,
-`queued_at`, `ended_at` (null until all have ended), `longest` and `failures` (ids, of at most three and of at most the first fifty).
+A run (`show` of one, `list --runs`) has `run` (its id), `name`, `state` (queued, running, ok, failed), `parallel`, `owner`, `owner_name`,
+`jobs` (how many), `queued`, `running`, `ok`, `failed`, `queued_at`, `ended_at` (null until all have ended), `lasted_us`, `longest` and
+`failures` (ids, of at most three and of at most the first fifty; only of `show`).
 
 Times are ISO 8601 in UTC with microseconds. Bytes of an argument or path that are not UTF-8 are lone surrogates, as in Python's
 surrogateescape, whatever the locale.
@@ -36,6 +37,7 @@ from ....schemas.spec import JobSpec
 from ...batch.octets import to_text
 from ...library.values.results import BatchInfo, Event, JobInfo
 from ...library.values.run_info import RunInfo
+from ..targets.runs import state_of
 
 Record = dict[str, Any]
 
@@ -103,6 +105,7 @@ def run_record(run: RunInfo) -> Record:
     return {
         "run": run.id,
         "name": run.batch.name,
+        "state": state_of(run),
         "parallel": run.batch.parallel,
         "owner": format_public(run.owner),
         "owner_name": run.owner_name,
@@ -113,6 +116,7 @@ def run_record(run: RunInfo) -> Record:
         "failed": run.failed,
         "queued_at": time_text(run.queued_at_us),
         "ended_at": time_text(run.ended_at_us),
+        "lasted_us": run.lasted_us,
         "longest": [job.id for job in run.longest],
         "failures": [failure.job.id for failure in run.failures],
     }

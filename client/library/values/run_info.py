@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ....schemas.generated import request_pb2
@@ -15,6 +15,10 @@ from .results import BatchInfo, JobInfo, job_info, moment
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+
+# More than any worker sends.
+_LARGEST_PAGE = 10_000
 
 
 class FailedJob(NamedTuple):
@@ -44,6 +48,8 @@ class RunInfo:
     ended_at_us: int
     longest: Sequence[JobInfo] = ()
     failures: Sequence[FailedJob] = ()
+    # How long it took, or has taken so far, by the worker's clock.
+    lasted_us: int = 0
 
     @property
     def id(self) -> str:
@@ -54,6 +60,11 @@ class RunInfo:
     def jobs(self) -> int:
         """How many jobs it has."""
         return self.queued + self.running + self.ok + self.failed
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether none of its jobs waits or runs."""
+        return not self.queued and not self.running
 
     @property
     def queued_at(self) -> datetime | None:
@@ -68,7 +79,15 @@ class RunInfo:
 
 def run_info(message: request_pb2.QueryRunReply) -> RunInfo:
     """Return a run that came over the wire."""
-    run = message.run
+    return replace(
+        read_counts(message.run),
+        longest=tuple(map(job_info, message.longest)),
+        failures=tuple(FailedJob(job_info(one.job), one.stderr_tail) for one in message.failures),
+    )
+
+
+def read_counts(run: request_pb2.Run) -> RunInfo:
+    """Return a run that came over the wire, without jobs."""
     return RunInfo(
         batch=BatchInfo(run.batch.id, run.batch.name, run.batch.parallel),
         owner=run.owner,
@@ -79,9 +98,27 @@ def run_info(message: request_pb2.QueryRunReply) -> RunInfo:
         failed=run.failed,
         queued_at_us=run.queued_at_us,
         ended_at_us=run.ended_at_us,
-        longest=tuple(map(job_info, message.longest)),
-        failures=tuple(FailedJob(job_info(one.job), one.stderr_tail) for one in message.failures),
+        lasted_us=run.lasted_us or max(0, run.ended_at_us - run.queued_at_us),
     )
+
+
+def list_request(name: str, owner: bytes | None, user: str, limit: int | None) -> request_pb2.Request:
+    """Return the request for the first page of runs, at most so many.
+
+    Raises `Refused(INVALID_ARGUMENT)` for a name that is not Unicode.
+    """
+    wanted = request_pb2.ListRuns(owner=owner or b"", limit=min(limit or 0, _LARGEST_PAGE))
+    try:
+        wanted.batch_name, wanted.owner_name = name, user
+    except ValueError as error:
+        raise Refused(Code.INVALID_ARGUMENT, f"no batch or member can have this name: {error}") from None
+    return request_pb2.Request(list_runs=wanted)
+
+
+def take_page(request: request_pb2.Request, reply: request_pb2.ListRunsReply) -> tuple[list[RunInfo], bool]:
+    """Return the runs of a page, and whether another one follows, for which the request is changed."""
+    request.list_runs.page = reply.next_page
+    return [*map(read_counts, reply.runs)], bool(reply.next_page)
 
 
 def query(

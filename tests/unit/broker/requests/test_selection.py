@@ -236,6 +236,31 @@ async def test_a_run_is_counted_and_shows_what_failed_and_what_took_longest(hous
     assert not Asking(house, query_run=request_pb2.QueryRun(name="nightly")).last.query_run.failures
 
 
+async def test_runs_are_listed_newest_first_page_by_page_to_who_may_see_them(house: House) -> None:
+    await some_jobs(house, 1, 2)
+    house.now += 10
+    await some_jobs(house, 3, batch=OTHER)
+    house.desk.hear([started(1)])
+    await house.durable()
+
+    def listed(public: bytes = OWNER, role: str = "submitter", **wanted: object) -> request_pb2.ListRunsReply:
+        return Asking(house, public=public, role=role, list_runs=request_pb2.ListRuns(**wanted)).last.list_runs
+
+    both = listed().runs
+    assert [run.batch.id for run in both] == [OTHER.id, RUN.id]
+    assert [(run.queued, run.running, run.owner_name) for run in both] == [(1, 0, "somebody"), (1, 1, "somebody")]
+    assert both[1].lasted_us - both[0].lasted_us >= 10
+    first = listed(limit=1)
+    assert [run.batch.id for run in first.runs] == [OTHER.id]
+    second = listed(limit=1, page=first.next_page)
+    assert [run.batch.id for run in second.runs] == [RUN.id]
+    assert not second.next_page
+    assert [run.batch.id for run in listed(batch_name="nightly", owner=OWNER).runs]
+    assert not listed(public=b"s" * 32).runs
+    assert len(listed(public=b"s" * 32, role="viewer").runs) == 2
+    house.engine.effects.clear()
+
+
 async def test_the_end_of_a_run_is_told_when_its_last_job_has_ended(house: House) -> None:
     await some_jobs(house, 1, 2)
     wait = Asking(house, query_run=request_pb2.QueryRun(name=str("72" * 16), until_ended=True))
