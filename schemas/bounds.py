@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from .brought_files import LONGEST_PATH, MOST_FILES
+from .conditions import MOST_CONDITIONS
 from .frames import LARGEST_MESSAGE, MOST_JOBS_PER_FILTER, MOST_JOBS_PER_START, MOST_KEYS
 from .naming import LONGEST_NAME
 from .refusal import Code, Refused
@@ -40,6 +41,7 @@ COUNTS = {
     "JobSpec.labels": MOST_LABELS,
     "JobSpec.files": MOST_FILES,
     "JobSpec.outputs": MOST_FILES,
+    "JobSpec.after": MOST_CONDITIONS,
     "Place.files": MOST_FILES,
 }
 # Texts and bytes: their length in characters and bytes.
@@ -61,6 +63,9 @@ LENGTHS = {
     "JobSpec.directory": LONGEST_PATH,
     "JobSpec.stdin": LARGEST_STDIN,
     "JobSpec.name": LONGEST_TEXT,
+    "After.job": LONGEST_ID,
+    "After.run": LONGEST_ID,
+    "After.name": LONGEST_TEXT,
     "EnvironmentVariable.name": LONGEST_ARGUMENT,
     "EnvironmentVariable.value": LONGEST_ARGUMENT,
     "Label.name": LONGEST_LABEL,

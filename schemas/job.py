@@ -29,6 +29,14 @@ class OutcomeKind(enum.IntEnum):
     LOST = 7
 
 
+class OnFailure(enum.IntEnum):
+    """What a job of a run that has failed does to the others; numbers as in job.proto. STOP_REST: it also stops those that run."""
+
+    CONTINUE = 0
+    CANCEL_REST = 1
+    STOP_REST = 2
+
+
 class JobTime(enum.IntEnum):
     """One of the times of a job; numbers as in request.proto."""
 
@@ -85,6 +93,8 @@ class Outcome:
     stdout_problem: str = ""
     stderr_problem: str = ""
     stdin_problem: str = ""
+    # Cancelled because it was to start only if another job failed, which did not.
+    unneeded: bool = False
 
     @property
     def log_bytes(self) -> int:
@@ -93,8 +103,13 @@ class Outcome:
 
     @property
     def is_ok(self) -> bool:
-        """Whether the job exited with 0, has complete logs and got its input. All else is a failure, wherever failures are counted."""
+        """Whether the job exited with 0, has complete logs and got its input."""
         return self.kind is OutcomeKind.EXITED and self.exit_status == 0 and self.is_whole and not self.stdin_problem
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it counts as failed, wherever failures are counted: it did not end well, and it was not unneeded."""
+        return not (self.unneeded or self.is_ok)
 
     @property
     def is_whole(self) -> bool:

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
-from . import brought_files
+from . import brought_files, conditions
 from .brought_files import LONGEST_PATH, BroughtFile
+from .conditions import After
 from .generated import job_pb2
 from .naming import name_problem
 from .refusal import Code, Reason, Refused
@@ -66,6 +67,8 @@ class JobSpec:
     held: bool = False
     # Stdout and stderr are one pipe, and all its output is in stdout.
     stderr_to_stdout: bool = False
+    # When all of these hold, it starts.
+    after: tuple[After, ...] = ()
 
     @property
     def has_folder(self) -> bool:
@@ -93,6 +96,7 @@ def check(spec: JobSpec) -> None:
     if spec.has_folder:
         brought_files.check(spec.files, spec.outputs)
     _check_labels(spec.labels)
+    conditions.check(spec.after)
     if not 1 <= spec.stop_signal < signal.NSIG:
         raise _refuse(f"{spec.stop_signal} is not the number of a signal")
     for what, duration in (("time limit", spec.time_limit_ms), ("grace", spec.grace_ms)):
@@ -197,6 +201,7 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901 -- one step for each field
         fields.append((17, ()))
     if spec.stderr_to_stdout:
         fields.append((18, ()))
+    fields += [(19, one.parts()) for one in spec.after]
     pieces: list[bytes] = []
     for field, parts in fields:
         pieces.append(b"%d:%d:" % (field, len(parts)))
@@ -237,6 +242,7 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         priority=message.priority,
         held=message.held,
         stderr_to_stdout=message.stderr_to_stdout,
+        after=tuple(map(conditions.from_wire, message.after)) if message.after else (),
         terminal=TerminalSize(message.terminal.rows, message.terminal.columns) if message.HasField("terminal") else None,
     )
 
@@ -261,6 +267,8 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         terminal=job_pb2.Terminal(rows=spec.terminal.rows, columns=spec.terminal.columns) if spec.terminal is not None else None,
     )
     message.files.extend(map(brought_files.to_wire, spec.files))
+    if spec.after:
+        message.after.extend(map(conditions.to_wire, spec.after))
     for name, value in spec.environment:
         message.environment.add(name=name, value=value)
     for label, text in spec.labels:

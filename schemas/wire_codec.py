@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from .generated import event_pb2, job_pb2
-from .job import EventKind, Outcome, OutcomeKind, ResourceUse, State
+from .job import EventKind, OnFailure, Outcome, OutcomeKind, ResourceUse, State
 from .naming import JobKey
 
 
@@ -24,6 +24,11 @@ def event_kind_to_wire(kind: EventKind) -> event_pb2.EventKind:
     return cast("event_pb2.EventKind", int(kind))
 
 
+def on_failure_to_wire(on_failure: OnFailure) -> job_pb2.OnFailure:
+    """Return what a job that has failed does to its run, as it is sent."""
+    return cast("job_pb2.OnFailure", int(on_failure))
+
+
 def outcome_to_wire(outcome: Outcome) -> job_pb2.Outcome:
     """Return an outcome as it is sent and stored."""
     use = outcome.use
@@ -37,6 +42,7 @@ def outcome_to_wire(outcome: Outcome) -> job_pb2.Outcome:
         stdout_problem=outcome.stdout_problem,
         stderr_problem=outcome.stderr_problem,
         stdin_problem=outcome.stdin_problem,
+        unneeded=outcome.unneeded,
         use=job_pb2.ResourceUse(user_us=use.user_us, system_us=use.system_us, max_resident_bytes=use.max_resident_bytes),
     )
 
@@ -59,6 +65,7 @@ def outcome_from_wire(message: job_pb2.Outcome) -> Outcome:
         stdout_problem=message.stdout_problem,
         stderr_problem=message.stderr_problem,
         stdin_problem=message.stdin_problem,
+        unneeded=message.unneeded,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from .decisions.changes import alter, set_width
+from .decisions.consequences import follow
 from .decisions.due import look_at_due, set_alarm
 from .decisions.hearing import hear
 from .decisions.processes import signal, suspend
@@ -16,7 +17,23 @@ from .decisions.records import choose_and_record, recorded, write_delayed
 from .decisions.recovery import take_up
 from .decisions.starts import accepted, start
 from .decisions.stops import stop
-from .inputs import Alter, Due, Facts, Input, Moment, Reconsidered, Recovered, SetWidth, Signal, Start, Stop, Suspend, WriteDelayed, Written
+from .inputs import (
+    Alter,
+    Due,
+    Facts,
+    Following,
+    Input,
+    Moment,
+    Reconsidered,
+    Recovered,
+    SetWidth,
+    Signal,
+    Start,
+    Stop,
+    Suspend,
+    WriteDelayed,
+    Written,
+)
 from .state import Accepting, State
 from .turn import Decision, Turn
 
@@ -46,15 +63,19 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
         case SetWidth():
             set_width(turn, one)
         case Recovered():
-            take_up(turn, one.facts)
+            take_up(turn, one.facts, one.edges)
         case WriteDelayed():
             write_delayed(turn, one)
         case Due():
             look_at_due(turn)
+        case Following():
+            state.is_following = False
         case Reconsidered():
             pass
         case _:
             assert_never(one)
+    if state.dependencies.is_due:
+        follow(turn)
     choose_and_record(turn)
     set_alarm(turn)
     return turn

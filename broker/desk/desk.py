@@ -27,8 +27,9 @@ from ..store.writes import AddJobs, ChangeJobs
 from ..streams.watchers import Watchers
 from .admission import check_held, check_waiting
 from .decide import decide
-from .effects import Effect, End, Hold, Launches, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
-from .inputs import Accepted, Asked, Due, Facts, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
+from .dependencies import Dependencies
+from .effects import Continue, Effect, End, Hold, Launches, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
+from .inputs import Accepted, Asked, Due, Facts, Following, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
 from .job import BatchRun, Job, RunKey
 from .life import STORED, WAITING
 from .state import State
@@ -118,7 +119,7 @@ class Desk:
             known = len({fact.key.job for fact in facts} & self._state.live.keys())
             _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(expected), known)
         self._note_dates(facts)
-        self.take(Recovered(facts))
+        self.take(Recovered(facts, self._lookup.edges()))
         await self.durable()
 
     def hear(self, facts: Sequence[Fact]) -> None:
@@ -142,6 +143,16 @@ class Desk:
         if why and job.attempt.phase in WAITING and self._state.queue.is_full:
             why += self._watchers.inner_waits.about(job.key, self._state.queue.running, self._state.holds_slot)
         return why
+
+    @property
+    def live(self) -> Mapping[JobKey, Job]:
+        """The jobs that have not ended."""
+        return self._state.live
+
+    @property
+    def dependencies(self) -> Dependencies:
+        """What jobs wait for."""
+        return self._state.dependencies
 
     def now_us(self) -> int:
         """Return the date of this moment, as events and jobs get it."""
@@ -227,6 +238,8 @@ class Desk:
                 self._engine.signal(effect.key, effect.number, effect.done)
             case Hold():
                 self._engine.pause(effect.key, paused=effect.paused)
+            case Continue():
+                asyncio.get_running_loop().call_soon(self.take, Following())
             case Settle():
                 self._engine.settled(effect.keys)
                 self._ended()

@@ -88,4 +88,8 @@ class WakeAt(NamedTuple):
     passed_us: int | None
 
 
-Effect = Launches | End | LimitTime | SignalAll | Hold | Settle | Publish | Reply | Tell | WakeAt
+class Continue(NamedTuple):
+    """Pass `Following` to the desk, in a later turn of the loop."""
+
+
+Effect = Launches | End | LimitTime | SignalAll | Hold | Settle | Publish | Reply | Tell | WakeAt | Continue

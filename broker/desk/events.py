@@ -58,7 +58,7 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
         stop=json.dumps({"signal": job.stop.signal, "grace_ms": job.stop.grace_ms, "asked_by": job.stop.asked_by}) if job.stop else None,
         stop_proof=proof,
         log_bytes=outcome.log_bytes if outcome is not None else 0,
-        ok=outcome.is_ok if outcome is not None else None,
+        ok=not outcome.is_failure if outcome is not None else None,
         run=RunKey(job.key.owner, job.batch.id) if outcome is not None and job.batch is not None else None,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ...schemas.naming import JobKey
@@ -12,6 +13,7 @@ from ...schemas.spec import JobSpec
 from ..engine import Fact
 from ..store.writes import Added, Conflict
 from .job import BatchRun, RunKey, StopOrder
+from .targets import Edge
 
 
 class Moment(NamedTuple):
@@ -116,9 +118,10 @@ class Facts(NamedTuple):
 
 
 class Recovered(NamedTuple):
-    """What the engine knows about the jobs that a desk found at its start."""
+    """What the engine knows about the jobs that a desk found at its start, and what those wait for that were not launched."""
 
     facts: Sequence[Fact]
+    edges: Mapping[JobKey, Sequence[Edge]] = MappingProxyType({})
 
 
 class Written(NamedTuple):
@@ -145,4 +148,9 @@ class Due:
     """The time has come that `WakeAt` said."""
 
 
-Input = Start | Stop | Signal | Suspend | Alter | SetWidth | Facts | Recovered | Written | WriteDelayed | Reconsidered | Due
+@dataclass(frozen=True, slots=True)
+class Following:
+    """More follows from what has ended."""
+
+
+Input = Start | Stop | Signal | Suspend | Alter | SetWidth | Facts | Recovered | Written | WriteDelayed | Reconsidered | Due | Following

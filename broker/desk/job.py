@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...schemas.job import Outcome, State
+from ...schemas.job import OnFailure, Outcome, State
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.spec import JobSpec
 from ..engine import Run
-from .life import SHOWN, Happening, Phase, advance
+from .life import ENDED, SHOWN, Happening, Phase, advance
 
 # The number of the attempt that a job begins with.
 FIRST_ATTEMPT = 1
@@ -17,11 +17,16 @@ FIRST_ATTEMPT = 1
 
 @dataclass(frozen=True, slots=True)
 class BatchRun:
-    """One run of a batch: id (16 bytes), name, and how many of its jobs may run at once (0: no limit of its own)."""
+    """One run of a batch: id (16 bytes), name, and how many of its jobs may run at once (0: no limit of its own).
+
+    `on_failure`: what a job that has failed does to the others. `broken_by`: why they were cancelled, if one did.
+    """
 
     id: bytes
     name: str
     parallel: int
+    on_failure: OnFailure = OnFailure.CONTINUE
+    broken_by: str = ""
 
 
 class RunKey(NamedTuple):
@@ -101,6 +106,8 @@ class Job:
     changed_limit_ms: int | None = None
     # While it waits: who holds it, by name; empty if it was submitted so. None: nobody does.
     held_by: str | None = None
+    # While it waits: whether that is for the end of others.
+    awaits: bool = False
     # The job whose spec it was started with; that one may be forgotten.
     rerun_of: JobKey | None = None
     # The size of its spec as stored, which its owner is charged for until it has ended.
@@ -112,12 +119,17 @@ class Job:
     @property
     def is_ready(self) -> bool:
         """Whether it may start as soon as there is room."""
-        return self.held_by is None and not self.not_before_us
+        return self.held_by is None and not self.not_before_us and not self.awaits
 
     @property
     def state(self) -> State:
         """The state that others are shown."""
         return SHOWN[self.attempt.phase]
+
+    @property
+    def final_outcome(self) -> Outcome | None:
+        """How it ended for good, which may not be durable yet; None as long as it has not."""
+        return self.attempt.outcome if self.attempt.phase in ENDED else None
 
     def lasted_us(self, passed_us: int) -> int:
         """Return how long it ran, or has been running or waiting, at a moment of `Clock.passed_us`."""

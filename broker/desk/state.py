@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ...schemas.generated import event_pb2
 from ...schemas.naming import JobKey
 from ..store.writes import AddJobs, ChangeJobs
+from .dependencies import Dependencies
 from .due import Deadlines
 from .effects import Reply
 from .inputs import Moment, Start
@@ -53,6 +54,11 @@ class State:
     # The same, by the run of a batch that they belong to.
     runs: dict[RunKey, dict[JobKey, Job]] = field(default_factory=dict)
     pauses: Pauses = field(default_factory=Pauses)
+    dependencies: Dependencies = field(default_factory=Dependencies)
+    # Whether `Following` is on its way.
+    is_following: bool = False
+    # The runs of which no further job may start, and why.
+    broken: dict[RunKey, str] = field(default_factory=dict)
     # How many jobs of each owner are being written and not in the queue yet, and the slots reserved for them.
     arriving: defaultdict[bytes, int] = field(default_factory=lambda: defaultdict(int))
     promised: int = 0
@@ -79,6 +85,8 @@ class State:
             del self.runs[run][job.key]
             if not self.runs[run]:
                 del self.runs[run]
+                if self.broken:
+                    self.broken.pop(run, None)
 
     def hold(self, owner: bytes, size_bytes: int) -> None:
         """Count bytes of specs of an owner; negative: they are not needed any more."""
@@ -104,7 +112,9 @@ class State:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""
         attempt = job.attempt
         if attempt.phase in WAITING:
-            return self.queue.why_waiting(job.key) if job.held_by is None else held(job.held_by)
+            if job.held_by is not None:
+                return held(job.held_by)
+            return self.dependencies.why_waiting(job.key, self.live) if job.awaits else self.queue.why_waiting(job.key)
         return "" if attempt.phase is Phase.FINISHED else attempt.waits_for
 
 

@@ -8,7 +8,7 @@ from ...schemas.generated import event_pb2
 from ..store.writes import Width
 from .effects import Effect, Reply
 from .inputs import Moment
-from .job import Job, StopOrder
+from .job import Job, RunKey, StopOrder
 from .life import Impossible
 from .state import Accepting, Recording, State
 
@@ -35,6 +35,8 @@ class Turn(Decision):
     altered: dict[Job, bytes] = field(default_factory=dict)
     limiting: list[Job] = field(default_factory=list)
     widths: list[Width] = field(default_factory=list)
+    # Runs of which the rest is cancelled, and why.
+    broken: list[tuple[RunKey, str]] = field(default_factory=list)
 
     @property
     def moment(self) -> Moment:

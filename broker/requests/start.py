@@ -11,7 +11,7 @@ from ...schemas import bounds
 from ...schemas import spec as specs
 from ...schemas.frames import LARGEST_MESSAGE
 from ...schemas.generated import event_pb2, request_pb2
-from ...schemas.job import Outcome, OutcomeKind
+from ...schemas.job import OnFailure, Outcome, OutcomeKind
 from ...schemas.large import read_job
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, format_id, name_problem
 from ...schemas.refusal import Code, Reason, Refused
@@ -27,6 +27,7 @@ from ..store.store import Store
 from ..store.writes import Conflict
 from ..streams.watchers import Watchers
 from .call import Call
+from .conditions import adapt_reruns, demand_order
 from .job_keys import read_key
 from .streams import watch
 from .transfers.files import Missing
@@ -73,6 +74,8 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
             _demand_size(len(asked), spec_bytes)
             missing.look(one.spec, one.rerun_of)
             yield
+        yield from adapt_reruns(asked, call.member.key, batch.id if batch else b"", lookup)
+        yield from demand_order(asked, batch.id if batch else b"")
         _demand_nothing_else(call.proof, needed_bytes)
         if request.first_store and request.first_store != store.id:
             yield from _demand_known(call.member.key, asked, lookup)
@@ -191,7 +194,13 @@ def _read_batch(request: request_pb2.Start) -> BatchRun | None:
         raise Refused(Code.INVALID_ARGUMENT, f"the id of a batch's run has {ID_BYTES} bytes, not {len(batch.id)}")
     if batch.name and (problem := name_problem(batch.name)):
         raise Refused(Code.INVALID_ARGUMENT, problem)
-    return BatchRun(batch.id, batch.name, batch.parallel)
+    try:
+        on_failure = OnFailure(batch.on_failure)
+    except ValueError:
+        raise Refused(
+            Code.INVALID_ARGUMENT, f"the batch sets an `on_failure`, {batch.on_failure}, that this worker does not know"
+        ) from None
+    return BatchRun(batch.id, batch.name, batch.parallel, on_failure)
 
 
 def find_started_jobs(keys: Sequence[JobKey], asked: Sequence[Asked], lookup: Lookup) -> list[Job]:

@@ -12,24 +12,25 @@ from typing import NamedTuple
 
 from ...keys.rights import Member, Right, may, no_such_job
 from ...schemas.generated import event_pb2, job_pb2
-from ...schemas.job import Pick, State
+from ...schemas.job import OnFailure, Pick, State
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, Typed, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import from_wire
 from ...schemas.wire_codec import outcome_from_wire
 from ..desk.job import Attempt, BatchRun, Job, StopOrder
 from ..desk.life import Stored, phase_of
-from . import runs
+from ..desk.targets import Edge
+from . import edges, runs
 from .names import Names
 from .runs import Run, RunPage
 from .selection import FEW, Place, Selection, Statement, leaders, walk
-from .statements import mark_of
 from .store import Row, Store
+from .tombstones import mark_of
 
 _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"
     " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of,"
-    " priority, held_by, time_limit"
+    " priority, held_by, time_limit, batches.on_failure, batches.broken_by"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
@@ -63,6 +64,10 @@ class Lookup:
     def alive(self) -> list[Job]:
         """Return all jobs that have not ended, oldest first. A desk takes these over after a restart."""
         return [read_row(row) for row in self._select("WHERE state < 4 ORDER BY jobs.row")]
+
+    def edges(self) -> dict[JobKey, list[Edge]]:
+        """Return what the jobs wait for that have not been launched."""
+        return edges.alive(self._store.read)
 
     def job(self, key: JobKey) -> Job | None:
         """Return one job by its key; None if there is no such job."""
@@ -231,13 +236,15 @@ def read_row(row: Row) -> Job:
         priority,
         held_by,
         changed_limit_ms,
+        on_failure,
+        broken_by,
     ) = row
     return Job(
         row=number,
         key=JobKey(owner, job_id),
         spec=from_wire(job_pb2.JobSpec.FromString(spec)),
         digest=digest,
-        batch=BatchRun(batch_id, batch_name, parallel) if batch_id is not None else None,
+        batch=BatchRun(batch_id, batch_name, parallel, OnFailure(on_failure), broken_by) if batch_id is not None else None,
         queued_at_us=queued_at,
         attempt=Attempt(
             key=AttemptKey(owner, job_id, attempt),

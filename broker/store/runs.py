@@ -10,9 +10,11 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from ...schemas.job import OnFailure
 from ...schemas.naming import ID_BYTES, format_id, prefix_of
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.job import BatchRun, RunKey
+from . import edges
 from .selection import Place
 from .writes import Change
 
@@ -21,7 +23,7 @@ MOST_LONGEST = 10
 # Of several that a text can mean.
 _MOST_SHOWN = 5
 
-_COLUMNS = "row, owner, id, name, parallel, jobs, ok, failed, queued_at, ended_at, longest"
+_COLUMNS = "row, owner, id, name, parallel, on_failure, broken_by, jobs, ok, failed, queued_at, ended_at, longest"
 _Execute = Callable[..., sqlite3.Cursor]
 _Read = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 
@@ -57,12 +59,15 @@ class RunPage(NamedTuple):
 def add_jobs(execute: _Execute, owner: bytes, batch: BatchRun, jobs: int, queued_at_us: int) -> tuple[int, BatchRun]:
     """Add jobs to a run, which is created if there is none; return its row, and the run as it was first submitted."""
     execute(
-        "INSERT INTO batches (owner, id, name, parallel, jobs, queued_at) VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO batches (owner, id, name, parallel, on_failure, jobs, queued_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (owner, id) DO UPDATE SET jobs = jobs + excluded.jobs",
-        (owner, batch.id, batch.name, batch.parallel, jobs, queued_at_us),
+        (owner, batch.id, batch.name, batch.parallel, batch.on_failure, jobs, queued_at_us),
     )
-    row, name, parallel = execute("SELECT row, name, parallel FROM batches WHERE owner = ? AND id = ?", (owner, batch.id)).fetchone()
-    return int(row), BatchRun(batch.id, name, parallel)
+    row, *run = execute(
+        "SELECT row, name, parallel, on_failure, broken_by FROM batches WHERE owner = ? AND id = ?", (owner, batch.id)
+    ).fetchone()
+    name, parallel, on_failure, broken_by = run
+    return int(row), BatchRun(batch.id, name, parallel, OnFailure(on_failure), broken_by)
 
 
 def record_ends(execute: _Execute, run: RunKey, ended: Sequence[Change]) -> None:
@@ -84,6 +89,7 @@ def drop_jobs(execute: _Execute, batch: int, oks: Sequence[int]) -> set[int]:
     gone = execute("SELECT change_proof FROM batches WHERE row = ? AND jobs <= 0", (batch,)).fetchone()
     if gone is None:
         return set()
+    edges.forget_groups(execute, batch)
     execute("DELETE FROM batches WHERE row = ?", (batch,))
     return set(gone) - {None}
 
@@ -140,11 +146,11 @@ def page(read: _Read, owner: bytes, name: str, after: Place | None, limit: int) 
 
 
 def _read_run(columns: Sequence[Any], running: int) -> Run:
-    row, whose, batch_id, batch_name, parallel, jobs, ok, failed, queued_at, ended_at, longest = columns
+    row, whose, batch_id, batch_name, parallel, on_failure, broken_by, jobs, ok, failed, queued_at, ended_at, longest = columns
     return Run(
         row,
         whose,
-        BatchRun(batch_id, batch_name, parallel),
+        BatchRun(batch_id, batch_name, parallel, OnFailure(on_failure), broken_by),
         jobs,
         running,
         ok,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Container, Iterable, Sequence
-from hashlib import blake2b
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from ...schemas.job import State
-from ...schemas.naming import AttemptKey, JobKey
+from ...schemas.naming import AttemptKey
+from ...schemas.refusal import Refused
 from ..desk.job import BatchRun, RunKey
-from . import runs
+from ..desk.targets import Edge
+from . import edges, runs
+from .tombstones import mark_of
 from .writes import (
     Added,
     AddJobs,
@@ -44,24 +46,20 @@ _INSERT_LABEL = "INSERT OR IGNORE INTO labels (name, value, queued_at, job) VALU
 _INSERT_FILE = "INSERT OR IGNORE INTO files (owner, digest, job) VALUES (?, ?, ?)"
 # SQLite allows many more in one statement.
 _ROWS_A_QUESTION = 100
-# With what SQLite adds, a tombstone takes about 32 bytes on the disk.
-_MARK_BYTES = 16
-
-
-def mark_of(key: JobKey) -> bytes:
-    """Return the mark of a job that is kept for ever, so that its id never runs again."""
-    return blake2b(key.owner + key.id, digest_size=_MARK_BYTES).digest()
 
 
 class Rows:
     """The writing side of one connection. Assigns the numbers of rows and events, so that they need not be read back."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
         self._execute = connection.execute
         self._execute_many = connection.executemany
         (last_seq,) = self._execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()
         (last_row,) = self._execute("SELECT coalesce(max(row), 0) FROM jobs").fetchone()
         first_seq, last_dropped = self._execute("SELECT first_seq, last_row FROM kept").fetchone()
+        # Whether jobs wait for others, or did: otherwise nothing has to be looked up when one is removed.
+        (self._has_edges,) = self._execute("SELECT EXISTS (SELECT 1 FROM edges)").fetchone()
         self.next_seq = max(int(last_seq) + 1, first_seq)
         self.next_row = max(int(last_row), last_dropped) + 1
 
@@ -91,9 +89,15 @@ class Rows:
         rows, known = found
         first_seq = self.next_seq
         run: BatchRun | None = None
+        waiting: Mapping[int, Sequence[Edge]] = {}
         if len(known) < len(rows):
             if write.shortage is not None:
                 write.result = write.shortage
+                return
+            fresh = [position for position, row in enumerate(rows) if not row]
+            targets = self._targets(write, fresh)
+            if isinstance(targets, Refused):
+                write.result = targets
                 return
             proof = self._add_proof(write.proof)
             proof_bytes = len(write.proof) // (len(rows) - len(known))
@@ -137,7 +141,16 @@ class Rows:
             self._run_for_each(_INSERT_LABEL, labels)
             self._run_for_each(_INSERT_FILE, files)
             self._add_events(events)
-        write.result = Added(rows, frozenset(known), first_seq, run)
+            if targets is not None:
+                waiting = edges.add(self._connection, write.jobs, rows, fresh, targets)
+        write.result = Added(rows, frozenset(known), first_seq, run, waiting)
+
+    def _targets(self, write: AddJobs, fresh: Sequence[int]) -> edges.Targets | Refused | None:
+        """Return what new jobs wait for; None if none of them waits for anything."""
+        if not write.waits:
+            return None
+        self._has_edges = True
+        return edges.targets_of(self._execute, write.jobs, fresh, write.batch.id if write.batch else b"")
 
     def _find(self, jobs: Sequence[NewRow]) -> tuple[list[int], set[int]] | Conflict:
         """Return the rows of these jobs, 0 for new ones, and the positions of those that are known."""
@@ -205,6 +218,8 @@ class Rows:
             self._alter(altered)
         for width in write.widths:
             self._widen(width)
+        for run, why in write.broken:
+            self._execute("UPDATE batches SET broken_by = ? WHERE owner = ? AND id = ?", (why, *run))
         self._add_events([event for change in write.changes for event in change.events])
         write.last_seq = self.next_seq - 1
         if ended := [change for change in write.changes if change.state == State.FINISHED]:
@@ -274,6 +289,8 @@ class Rows:
             if found is None:
                 continue
             row, its_bytes, attempt, pid, started_at, ended_at, log_bytes, *uses, batch, ok = found
+            if self._has_edges:
+                edges.forget(execute, row, batch)
             store_bytes += its_bytes
             execute("DELETE FROM jobs WHERE row = ?", (row,))
             execute("DELETE FROM labels WHERE job = ?", (row,))

@@ -89,7 +89,7 @@ _STEPS = (
     ALTER TABLE leftovers_of_attempts RENAME TO leftovers;
     """,
     # Jobs are found by what they are like, sorted by one of their times; selection.py says which index serves what. ok: whether it ended
-    # well, see Outcome.is_ok; NULL while it has not ended. ok_of reads a stored outcome; labels are filled in by `_fill_labels`.
+    # well, see Outcome.is_failure; NULL while it has not ended. ok_of reads a stored outcome; labels are filled in by `_fill_labels`.
     """
     ALTER TABLE jobs ADD COLUMN ok INTEGER;
     UPDATE jobs SET ok = ok_of(outcome) WHERE state = 4;
@@ -175,6 +175,16 @@ _STEPS = (
     """
     CREATE INDEX batches_by_queue ON batches (queued_at);
     CREATE INDEX batches_by_queue_of_owner ON batches (owner, queued_at);
+    """,
+    # Which job waits for which, see edges.py. condition: schemas/conditions.py. failed: why a forgotten job of a group failed, or NULL.
+    # on_failure, broken_by: of job.py.
+    """
+    CREATE TABLE edges (job INTEGER NOT NULL, target INTEGER NOT NULL, condition INTEGER NOT NULL, PRIMARY KEY (job, target)) WITHOUT ROWID;
+    CREATE INDEX edges_by_target ON edges (target);
+    CREATE TABLE job_groups (row INTEGER PRIMARY KEY, batch INTEGER NOT NULL, name TEXT NOT NULL, upto INTEGER NOT NULL, failed TEXT);
+    CREATE INDEX job_groups_by_batch ON job_groups (batch);
+    ALTER TABLE batches ADD COLUMN on_failure INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE batches ADD COLUMN broken_by TEXT NOT NULL DEFAULT '';
     """,
 )
 VERSION = len(_STEPS)
@@ -268,7 +278,7 @@ def _at_us_of(event: bytes) -> int:
 
 
 def _ok_of(outcome: bytes | None) -> bool:
-    return outcome_from_wire(job_pb2.Outcome.FromString(outcome or b"")).is_ok
+    return not outcome_from_wire(job_pb2.Outcome.FromString(outcome or b"")).is_failure
 
 
 def _has_folder(spec: bytes) -> bool:

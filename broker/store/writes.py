@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ...schemas.brought_files import BroughtFile
+from ...schemas.conditions import After
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..desk.job import FIRST_ATTEMPT, BatchRun, RunKey
+from ..desk.targets import Edge
 
 
 class EventRow(NamedTuple):
@@ -40,6 +43,8 @@ class NewRow(NamedTuple):
     priority: int = 0
     held_by: str | None = None
     has_folder: bool = False
+    # What it waits for.
+    after: Sequence[After] = ()
 
 
 class Altered(NamedTuple):
@@ -88,13 +93,15 @@ class Change(NamedTuple):
 class Added(NamedTuple):
     """The result of an AddJobs. `rows` are in the order of its jobs; `known` are positions of jobs that existed with the same digest.
 
-    `batch`: the run of the jobs that were added, with the name and width that it was first submitted with.
+    `batch`: the run of the jobs that were added, with the name and width that it was first submitted with. `waiting`: the edges of those
+    that wait for others, by position.
     """
 
     rows: Sequence[int]
     known: frozenset[int]
     first_seq: int
     batch: BatchRun | None = None
+    waiting: Mapping[int, Sequence[Edge]] = MappingProxyType({})
 
 
 class Conflict(NamedTuple):
@@ -116,6 +123,8 @@ class AddJobs:
     proof: bytes
     shortage: Refused | None = None
     result: Added | Conflict | Refused | None = None
+    # Whether any of them waits for others.
+    waits: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -129,6 +138,8 @@ class ChangeJobs:
     last_seq: int = 0
     # The rows of jobs of which only this is recorded: that they may have been started.
     launched: Sequence[int] = ()
+    # Runs whose other jobs are cancelled, and why.
+    broken: Sequence[tuple[RunKey, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

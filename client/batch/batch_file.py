@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ...schemas.frames import LARGEST_MESSAGE
+from ...schemas.job import OnFailure
 from ...schemas.naming import batch_job_id, name_problem
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec
 from ...schemas.text.sizes import format_size
 from .batch_jobs import Making, make_jobs
+from .conditions import NO_ORDER, Order, linked, read_order
 from .forms.command_lines import read_commands
 from .forms.conversion import Found
 from .forms.counting import MOST_JOBS
@@ -32,12 +34,22 @@ LARGEST_FILE = 4 * LARGEST_MESSAGE
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Jobs that are submitted together. `parallel` 0: as many at once as there are slots. `warnings`: what may be a mistake."""
+    """Jobs that are submitted together. `parallel` 0: as many at once as there are slots. `warnings`: what may be a mistake.
+
+    `order`: which of them wait for others. `on_failure`: what one that has failed does to the others.
+    """
 
     name: str
     parallel: int
     jobs: tuple[JobSpec, ...]
     warnings: tuple[str, ...] = ()
+    order: Order = NO_ORDER
+    on_failure: OnFailure = OnFailure.CONTINUE
+
+    def specs(self, run: bytes) -> dict[bytes, JobSpec]:
+        """Return the jobs of one run by their ids, which wait for each other by these ids."""
+        ids = self.ids(run)
+        return dict(zip(ids, linked(self.jobs, self.order, run, ids), strict=True))
 
     def ids(self, run: bytes) -> list[bytes]:
         """Return the ids of the jobs of one run. The same run has the same ids, so that repeating it starts no job twice."""
@@ -48,6 +60,9 @@ class Batch:
             seen[job.name] += 1
         return ids
 
+
+# What `on_failure` says.
+ON_FAILURE = {"continue": OnFailure.CONTINUE, "cancel-rest": OnFailure.CANCEL_REST, "stop-rest": OnFailure.STOP_REST}
 
 # For no jobs in particular.
 _NOTHING = Wishes()
@@ -97,6 +112,11 @@ def understand(found: Found, mistakes: Mistakes, making: Making) -> Batch:
         mistakes.add(found.find, ("batch", "name"), problem)
     if not 0 <= head.parallel <= MOST_JOBS:
         mistakes.add(found.find, ("batch", "parallel"), f"{head.parallel} is not a number of jobs")
-    jobs = make_jobs(found, mistakes, making)
+    made = make_jobs(found, mistakes, making)
+    order = NO_ORDER
+    if made.waiting and None not in found.jobs:
+        written = {job.name for job in found.jobs if job is not None and job.name}
+        order = read_order(made.jobs, made.titles, made.waiting, frozenset() if made.is_whole else written, mistakes)
     mistakes.demand_none()
-    return Batch(head.name, head.parallel, tuple(jobs), tuple(making.warnings))
+    on_failure = ON_FAILURE[head.on_failure]
+    return Batch(head.name, head.parallel, tuple(made.jobs), tuple(making.warnings), order, on_failure)

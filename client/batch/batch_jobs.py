@@ -21,6 +21,7 @@ from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec, check_command
 from ...schemas.text.msgspec_errors import Path
 from .batch_tables import JobTable
+from .conditions import Waiting, read_table
 from .expansion.axes import ITEM, RESERVED, Axes, read_axes, type_of
 from .expansion.placeholders import NAME, Text, Tree, Unknown, about_doubtful, about_unknown, compile_table, compile_text, look_alikes
 from .expansion.value_files import read_lines
@@ -55,9 +56,23 @@ _FOR_EACH = re.compile(r"\{(?:item(?:\.[\w-]+)*|index)\}")
 _MOST_OF_A_VALUE = 40
 
 
-def make_jobs(found: Found, mistakes: Mistakes, making: Making) -> list[JobSpec]:
-    """Return the jobs in their order; what is wrong with the file is added to the mistakes."""
-    return list(_Maker(found, mistakes, making).jobs())
+class Made(NamedTuple):
+    """The jobs in their order; the name of each as it is written, with its placeholders; and what they wait for.
+
+    If none of them waits for anything, the names are left out. `is_whole`: none is missing because it is not valid.
+    """
+
+    jobs: list[JobSpec]
+    titles: list[str]
+    waiting: list[Waiting]
+    is_whole: bool
+
+
+def make_jobs(found: Found, mistakes: Mistakes, making: Making) -> Made:
+    """Return the jobs; what is wrong with the file is added to the mistakes."""
+    maker = _Maker(found, mistakes, making)
+    jobs = list(maker.jobs())
+    return Made(jobs, maker.titles, maker.waiting, not mistakes)
 
 
 class _Maker:
@@ -67,6 +82,10 @@ class _Maker:
         self._mistakes = mistakes
         self._making = making
         self._made = 0
+        # Whether a job waits for others: then names matter.
+        self._orders = found.file.defaults.after is not None or any(job is not None and job.after is not None for job in found.jobs)
+        self.titles: list[str] = []
+        self.waiting: list[Waiting] = []
         self._values = self._values_of_all()
         self._used: set[str] = set()
         self._layers = Layers.of(making.over, found.file.defaults, making.around, mistakes)
@@ -90,18 +109,28 @@ class _Maker:
                 yield from self._expanded(table, layers, find)
             else:
                 job = pattern.job(table) if pattern is not None and _others(table) == _UNSET else None
-                yield from self._one(job or spec_of(table, layers, find))
+                yield from self._one(job or spec_of(table, layers, find), table.name, table, layers, find)
             if not self._values and table.for_each is None:
                 self._warn_of_braces(table, find)
         self._making.warnings[:0] = layers.notes()
         self._demand_that_all_are_used()
 
-    def _one(self, job: JobSpec | None) -> Iterator[JobSpec]:
+    def _one(self, job: JobSpec | None, title: str | None, table: JobTable, layers: Layers, find: Find) -> Iterator[JobSpec]:
+        """Iterate over a job, if it is valid; `title`: its name with its placeholders."""
         if job is not None:
+            if self._orders:
+                self.titles.append(title or "")
+                self._note_conditions(table, layers, find)
             self._made += 1
             if self._made % _ROUND == 0:
                 self._making.progress(self._made)
             yield job
+
+    def _note_conditions(self, table: JobTable, layers: Layers, find: Find) -> None:
+        if table.after is not None:
+            self.waiting.append(Waiting(self._made, read_table(table.after), find))
+        elif layers.defaults.after is not None:
+            self.waiting.append(Waiting(self._made, read_table(layers.defaults.after), below(self._find, "defaults")))
 
     def _expanded(self, table: JobTable, layers: Layers, find: Find) -> Iterator[JobSpec]:
         """Iterate over the jobs that a table with placeholders makes; after the first that is not valid, no further one is looked at."""
@@ -126,7 +155,7 @@ class _Maker:
                     return
                 pattern = _pattern(shared)
             job = (pattern.job(one) if pattern is not None else None) or spec_of(one, own, find, _where(point))
-            yield from self._one(job)
+            yield from self._one(job, table.name, one, own, find)
             if job is None:
                 return
 

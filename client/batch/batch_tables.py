@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,6 +18,14 @@ class StdinText(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The key `stdin` if it holds the text itself instead of a file's name."""
 
     text: str
+
+
+class AfterTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The key `after` if it says how other jobs must have ended."""
+
+    ok: str | list[str] | None = None
+    failed: str | list[str] | None = None
+    any: str | list[str] | None = None
 
 
 class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -38,6 +46,7 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     script: str | None = None
     put: list[str] | None = None
     get: list[str] | None = None
+    after: str | list[str] | AfterTable | None = None
 
 
 class JobTable(Defaults, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -54,6 +63,7 @@ class BatchTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     name: str = ""
     parallel: int = 0
+    on_failure: Literal["continue", "cancel-rest", "stop-rest"] = "continue"
 
 
 class BatchFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

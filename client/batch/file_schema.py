@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from .batch_tables import BatchFile, BatchTable, Defaults, JobTable, StdinText, Stop
+from .batch_tables import AfterTable, BatchFile, BatchTable, Defaults, JobTable, StdinText, Stop
 from .job_options import FILE_OPTIONS, OPTIONS
 
 _SCALAR = {"type": ["string", "number", "boolean"]}
@@ -49,6 +49,11 @@ _SET = {
 }
 # What is said of a key that is no option of the command line.
 _MEANINGS = {
+    "after": "Start the job when others of this file have ended: their names, or how each must have ended.",
+    "ok": "Names of jobs that must exit with 0. A name with for_each means all of its jobs.",
+    "failed": "Names of jobs that must fail: of several with one name, at least one, when all have ended.",
+    "any": "Names of jobs that must have ended, in whatever way.",
+    "on_failure": "What a job that failed does to the others: cancel-rest cancels those that have not started, stop-rest stops all.",
     "argv": "The program and its arguments; no shell is used.",
     "stop": "How the job is stopped.",
     "text": "The standard input itself.",
@@ -85,7 +90,7 @@ def schema_of_files() -> dict[str, Any]:
         "additionalProperties": False,
         "items": {"$ref": f"#/$defs/{JobTable.__name__}"},
         "minItems": 1,
-        "$defs": {kind.__name__: _named(definitions, kind) for kind in (BatchTable, Defaults, JobTable, Stop, StdinText)},
+        "$defs": {kind.__name__: _named(definitions, kind) for kind in (AfterTable, BatchTable, Defaults, JobTable, Stop, StdinText)},
     }
 
 

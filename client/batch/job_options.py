@@ -21,7 +21,17 @@ from ...schemas.text.sizes import parse_size
 from .brought import NO_FILES, ReadFiles, files_of
 from .caller_variables import Variables, as_table, find, merge, of_this_process, read_variables
 from .octets import to_bytes
-from .option_values import Misunderstood, parse_priority, parse_signal, read_folder, read_input, read_labels, read_name, understand
+from .option_values import (
+    Misunderstood,
+    parse_after,
+    parse_priority,
+    parse_signal,
+    read_folder,
+    read_input,
+    read_labels,
+    read_name,
+    understand,
+)
 
 
 class Option(NamedTuple):
@@ -63,6 +73,13 @@ OPTIONS = (
     Option("output_limit", ("--output-limit",), "SIZE", "Stop the job when it has written more: 500K, 10M, 1.5G. Default: no limit."),
     Option("linger", ("--linger",), "", "When the job exits, let the processes that it leaves behind continue.", switch=True),
     Option("priority", ("-p", "--priority"), "N", "Start it before your other jobs with a lower priority: -1000 to 1000. Default: 0."),
+    Option(
+        "after",
+        ("--after",),
+        "[WHEN:]JOB",
+        "Start the job when that one, or all jobs of a run, ended so. WHEN is ok, failed or any. Default: ok.",
+        many=True,
+    ),
     Option("hold", ("--hold",), "", "Do not start the job until jobwire release.", switch=True),
     Option("stderr_to_stdout", ("--stderr-to-stdout",), "", "Give the job one pipe for both, like 2>&1 in a shell.", switch=True),
     Option("labels", ("-l", "--label"), "K=V", "Set a label, shown by jobwire show and events --json.", many=True),
@@ -92,6 +109,8 @@ class Wishes:
     output_limit: str | int | None = None
     linger: bool = False
     priority: str | int | None = None
+    # Jobs of the worker in use, as they are typed: which those are is found out before they are sent.
+    after: Iterable[str] = ()
     hold: bool = False
     stderr_to_stdout: bool = False
     labels: Iterable[str] | Mapping[str, str] = ()
@@ -127,6 +146,7 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
     """
     if around.is_gone and _needs_here(wishes, around):
         raise Refused(Code.FAILED_PRECONDITION, "the current folder was removed", "go to another one: cd")
+    understand("after", _check_conditions, wishes.after)
     brought = NO_FILES
     if wishes.has_folder:
         brought = files_of(wishes.script, wishes.put, wishes.get, around.files, around.read_files, fetches=around.fetches)
@@ -190,6 +210,11 @@ def _at_fault(spec: JobSpec) -> str:
         except Refused:
             return key
     return ""
+
+
+def _check_conditions(said: Iterable[str]) -> None:
+    for one in said:
+        parse_after(one)
 
 
 def _arguments(argv: Iterable[str]) -> tuple[bytes, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar, overload
 
+from ...schemas.conditions import Condition
 from ...schemas.naming import name_problem
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import LARGEST_STDIN, check_priority
@@ -63,6 +64,23 @@ def parse_signal(said: str | int) -> int:
         if names["RTMIN"] <= number <= names["RTMAX"]:
             return number
     raise Refused(Code.INVALID_ARGUMENT, f"{str(said)!r} is not a signal", "write it like TERM, SIGTERM or 15; kill -l lists them")
+
+
+# How another job must have ended, in words.
+CONDITIONS = {"ok": Condition.OK, "failed": Condition.FAILED, "any": Condition.ANY}
+
+
+def parse_after(said: str) -> tuple[Condition, str]:
+    """Return the condition and the name of `WHEN:JOB`; without WHEN it is `ok`.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    word, colon, name = said.partition(":")
+    if not colon or word not in CONDITIONS:
+        word, name = "ok", said
+    if not name:
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} names no job", "write it like ok:JOB, failed:JOB or any:JOB")
+    return CONDITIONS[word], name
 
 
 def parse_priority(said: str | int) -> int:

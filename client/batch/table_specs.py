@@ -25,7 +25,7 @@ _NO_VARIABLES = Variables({}, {})
 # Where a batch file has several keys for one option of the command line.
 _KEYS: dict[str, Path] = {"stop_signal": ("stop", "signal"), "grace": ("stop", "grace"), "": ()}
 # The options of which a job has one value, that of the file as it is.
-_PLAIN = tuple(key for key in Defaults.__struct_fields__ if key not in {"env", "env_all", "stdin", "stop", "put", "get", "labels"})
+_PLAIN = tuple(key for key in Defaults.__struct_fields__ if key not in {"env", "env_all", "stdin", "stop", "put", "get", "labels", "after"})
 _STDIN_TEXT = 'for the text itself write stdin = { text = "..." }'
 
 

@@ -10,12 +10,12 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ...schemas.frames import MOST_KEYS
-from ...schemas.generated import request_pb2
+from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.job import OutcomeKind
 from ...schemas.naming import JobKey, parse_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import JobSpec
-from ...schemas.wire_codec import key_to_wire
+from ...schemas.wire_codec import key_to_wire, on_failure_to_wire
 from .known_jobs import Record
 from .session import Session
 from .specs import Duration, encode, milliseconds
@@ -52,13 +52,18 @@ def start_request(
     if watch:
         start.within = _surrounding_job()
     if batch is not None:
-        start.batch.id, start.batch.name, start.batch.parallel = batch
+        start.batch.CopyFrom(encode_batch(batch))
     for job_id, job in zip(ids, wanted, strict=True):
         if isinstance(job, JobSpec):
             start.jobs.add(id=job_id, spec=encode(job))
         else:
             start.jobs.add(id=job_id, rerun=key_to_wire(job), feed=feed)
     return request
+
+
+def encode_batch(batch: BatchInfo) -> job_pb2.Batch:
+    """Return what is sent about the run of a batch."""
+    return job_pb2.Batch(id=batch.id, name=batch.name, parallel=batch.parallel, on_failure=on_failure_to_wire(batch.on_failure))
 
 
 def start(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..files.fetched import Fetched
     from ..files.options import Files, Paths
     from .batch_run import BatchRun
+    from .conditions import Awaiting
     from .events import EventStream
     from .values.completed_job import CompletedJob, CompletedTextJob
     from .values.results import BatchInfo, EventCursor, Forgotten, JobInfo
@@ -157,6 +158,7 @@ class Client:
         output_limit: int | str | None = None,
         linger: bool = False,
         priority: int = 0,
+        after: Awaiting | None = None,
         hold: bool = False,
         stderr_to_stdout: bool = False,
         script: Text | None = None,
@@ -179,7 +181,9 @@ class Client:
         `labels`: to find the job again. `time_limit`: stop the job after this time. `stop_signal`, `grace`: the signal that a stop sends
         first, and the time until SIGKILL. `output_limit`: stop the job if it writes more, in bytes or as `"1.5G"`. `linger`: when the job
         exits, let the processes that it leaves behind continue. `priority`: -1000 to 1000, of your jobs the
-        highest is first. `hold`: let it wait until `Job.release`. `stderr_to_stdout`: all its output is in stdout, in the order in
+        highest is first. `after`: jobs or runs that must have ended well before it starts, or `{"ok": ..., "failed": ..., "any": ...}`; if
+        that cannot happen any more, it is cancelled. `hold`: let it wait until `Job.release`. `stderr_to_stdout`: all its output is in
+        stdout, in the order in
         which it was written, as with `stderr=STDOUT` of `subprocess`.
 
         With one of these, the job has a folder of its own, in which it runs unless `cwd` is set, and which is removed with the job:
@@ -232,6 +236,7 @@ class Client:
         output_limit: int | str | None = None,
         linger: bool = False,
         priority: int = 0,
+        after: Awaiting | None = None,
         hold: bool = False,
         stderr_to_stdout: bool = False,
         script: Text | None = None,

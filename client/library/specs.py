@@ -12,6 +12,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from ...schemas.brought_files import BroughtFile, program_of
+from ...schemas.conditions import After
 from ...schemas.generated import job_pb2
 from ...schemas.naming import ID_BYTES, new_id, parse_id
 from ...schemas.refusal import Code, Refused
@@ -23,6 +24,7 @@ from .subprocess_words import explains_options
 
 if TYPE_CHECKING:
     from ..files.options import Files, Paths
+    from .conditions import Awaiting
 
 # The longest timedelta.
 _LONGEST_SECONDS = 86_400_000_000_000
@@ -50,6 +52,7 @@ class JobOptions(TypedDict, total=False):
     output_limit: int | str | None
     linger: bool
     priority: int
+    after: Awaiting | None
     hold: bool
     stderr_to_stdout: bool
     script: Text | None
@@ -73,6 +76,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     output_limit: int | str | None = None,
     linger: bool = False,
     priority: int = 0,
+    after: Awaiting | None = None,
     hold: bool = False,
     stderr_to_stdout: bool = False,
     script: Text | None = None,
@@ -115,6 +119,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         linger=linger,
         priority=priority,
         held=hold,
+        after=_conditions(after),
         stderr_to_stdout=stderr_to_stdout,
         files=files,
         outputs=outputs,
@@ -160,6 +165,14 @@ def _files(
     files = tuple(brought(script, put))
     program = program_of(files[0].path, elsewhere=elsewhere) if script is not None else ()
     return files, tuple(dict.fromkeys(path for path, _ in found)), program
+
+
+def _conditions(after: Awaiting | None) -> tuple[After, ...]:
+    if after is None:
+        return ()
+    from .conditions import conditions_of  # noqa: PLC0415 -- few jobs wait for others
+
+    return conditions_of(after)
 
 
 def _arguments(argv: Sequence[Text]) -> tuple[bytes, ...]:

@@ -8,7 +8,22 @@ from ...schemas.spec import in_home
 
 # Requests to a worker with all of these need no check.
 ALL_CHECKED = frozenset(
-    {"change", "status", "selection", "files", "home", "rerun", "feed", "terminal", "times", "stderr_to_stdout", "place", "runs"}
+    {
+        "change",
+        "status",
+        "selection",
+        "files",
+        "home",
+        "rerun",
+        "feed",
+        "terminal",
+        "times",
+        "stderr_to_stdout",
+        "place",
+        "runs",
+        "after",
+        "fail_fast",
+    }
 )
 
 
@@ -18,6 +33,9 @@ def check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) 
     for feature, refuse in (("change", _refuse_changes), ("files", _refuse_files), ("place", _refuse_to_place)):
         if feature not in hello.features:
             refuse(request, hello)
+    if request.start.batch.on_failure and "fail_fast" not in hello.features:
+        what = f"this worker ({hello.software}) is older and cannot cancel the rest of a batch when a job fails"
+        raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or leave that out")
     for index, job in enumerate(request.start.jobs):
         _check_job(index, job, hello)
 
@@ -38,6 +56,7 @@ def _check_job(index: int, job: request_pb2.NewJob, hello: request_pb2.HelloRepl
             "cannot give a job one pipe as stdout and stderr",
             "upgrade the worker; or let a shell do it: sh -c 'exec \"$@\" 2>&1' - COMMAND [ARG]...",
         ),
+        ("after", bool(job.spec.after), "cannot let a job wait for others", "upgrade the worker; or wait in between: jobwire wait JOB"),
         (
             "rerun",
             job.HasField("rerun"),

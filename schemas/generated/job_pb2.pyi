@@ -13,6 +13,19 @@ class FileKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FILE_KIND_FILE: _ClassVar[FileKind]
     FILE_KIND_TREE: _ClassVar[FileKind]
 
+class Condition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONDITION_UNSPECIFIED: _ClassVar[Condition]
+    CONDITION_OK: _ClassVar[Condition]
+    CONDITION_FAILED: _ClassVar[Condition]
+    CONDITION_ANY: _ClassVar[Condition]
+
+class OnFailure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ON_FAILURE_UNSPECIFIED: _ClassVar[OnFailure]
+    ON_FAILURE_CANCEL_REST: _ClassVar[OnFailure]
+    ON_FAILURE_STOP_REST: _ClassVar[OnFailure]
+
 class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     STATE_UNSPECIFIED: _ClassVar[State]
@@ -34,6 +47,13 @@ class OutcomeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 FILE_KIND_UNSPECIFIED: FileKind
 FILE_KIND_FILE: FileKind
 FILE_KIND_TREE: FileKind
+CONDITION_UNSPECIFIED: Condition
+CONDITION_OK: Condition
+CONDITION_FAILED: Condition
+CONDITION_ANY: Condition
+ON_FAILURE_UNSPECIFIED: OnFailure
+ON_FAILURE_CANCEL_REST: OnFailure
+ON_FAILURE_STOP_REST: OnFailure
 STATE_UNSPECIFIED: State
 STATE_QUEUED: State
 STATE_RUNNING: State
@@ -95,7 +115,7 @@ class Terminal(_message.Message):
     def __init__(self, rows: _Optional[int] = ..., columns: _Optional[int] = ...) -> None: ...
 
 class JobSpec(_message.Message):
-    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs", "priority", "held", "stderr_to_stdout")
+    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs", "priority", "held", "stderr_to_stdout", "after")
     ARGV_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     DIRECTORY_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +134,7 @@ class JobSpec(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     STDERR_TO_STDOUT_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     argv: _containers.RepeatedScalarFieldContainer[bytes]
     environment: _containers.RepeatedCompositeFieldContainer[EnvironmentVariable]
     directory: bytes
@@ -132,17 +153,32 @@ class JobSpec(_message.Message):
     priority: int
     held: bool
     stderr_to_stdout: bool
-    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., stderr_to_stdout: _Optional[bool] = ...) -> None: ...
+    after: _containers.RepeatedCompositeFieldContainer[After]
+    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., stderr_to_stdout: _Optional[bool] = ..., after: _Optional[_Iterable[_Union[After, _Mapping]]] = ...) -> None: ...
+
+class After(_message.Message):
+    __slots__ = ("condition", "job", "run", "name")
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    condition: Condition
+    job: bytes
+    run: bytes
+    name: str
+    def __init__(self, condition: _Optional[_Union[Condition, str]] = ..., job: _Optional[bytes] = ..., run: _Optional[bytes] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Batch(_message.Message):
-    __slots__ = ("id", "name", "parallel")
+    __slots__ = ("id", "name", "parallel", "on_failure")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PARALLEL_FIELD_NUMBER: _ClassVar[int]
+    ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
     id: bytes
     name: str
     parallel: int
-    def __init__(self, id: _Optional[bytes] = ..., name: _Optional[str] = ..., parallel: _Optional[int] = ...) -> None: ...
+    on_failure: OnFailure
+    def __init__(self, id: _Optional[bytes] = ..., name: _Optional[str] = ..., parallel: _Optional[int] = ..., on_failure: _Optional[_Union[OnFailure, str]] = ...) -> None: ...
 
 class ResourceUse(_message.Message):
     __slots__ = ("user_us", "system_us", "max_resident_bytes")
@@ -155,7 +191,7 @@ class ResourceUse(_message.Message):
     def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., max_resident_bytes: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ("kind", "exit_status", "signal", "sentence", "use", "stdout_bytes", "stderr_bytes", "stdout_problem", "stderr_problem", "stdin_problem")
+    __slots__ = ("kind", "exit_status", "signal", "sentence", "use", "stdout_bytes", "stderr_bytes", "stdout_problem", "stderr_problem", "stdin_problem", "unneeded")
     KIND_FIELD_NUMBER: _ClassVar[int]
     EXIT_STATUS_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
@@ -166,6 +202,7 @@ class Outcome(_message.Message):
     STDOUT_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     STDERR_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     STDIN_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    UNNEEDED_FIELD_NUMBER: _ClassVar[int]
     kind: OutcomeKind
     exit_status: int
     signal: int
@@ -176,10 +213,11 @@ class Outcome(_message.Message):
     stdout_problem: str
     stderr_problem: str
     stdin_problem: str
-    def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_problem: _Optional[str] = ..., stderr_problem: _Optional[str] = ..., stdin_problem: _Optional[str] = ...) -> None: ...
+    unneeded: bool
+    def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_problem: _Optional[str] = ..., stderr_problem: _Optional[str] = ..., stdin_problem: _Optional[str] = ..., unneeded: _Optional[bool] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("key", "spec", "state", "owner_name", "batch", "queued_at_us", "started_at_us", "ended_at_us", "pid", "outcome", "waits_for", "paused", "lasted_us", "ended_ago_us", "attempt", "rerun_of", "stdin_bytes", "priority", "held", "held_by", "time_limit_ms")
+    __slots__ = ("key", "spec", "state", "owner_name", "batch", "queued_at_us", "started_at_us", "ended_at_us", "pid", "outcome", "waits_for", "paused", "lasted_us", "ended_ago_us", "attempt", "rerun_of", "stdin_bytes", "priority", "held", "held_by", "time_limit_ms", "after")
     KEY_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -201,6 +239,7 @@ class Job(_message.Message):
     HELD_FIELD_NUMBER: _ClassVar[int]
     HELD_BY_FIELD_NUMBER: _ClassVar[int]
     TIME_LIMIT_MS_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     key: JobKey
     spec: JobSpec
     state: State
@@ -222,4 +261,17 @@ class Job(_message.Message):
     held: bool
     held_by: str
     time_limit_ms: int
-    def __init__(self, key: _Optional[_Union[JobKey, _Mapping]] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[State, str]] = ..., owner_name: _Optional[str] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., queued_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., pid: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., waits_for: _Optional[str] = ..., paused: _Optional[bool] = ..., lasted_us: _Optional[int] = ..., ended_ago_us: _Optional[int] = ..., attempt: _Optional[int] = ..., rerun_of: _Optional[_Union[JobKey, _Mapping]] = ..., stdin_bytes: _Optional[int] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., held_by: _Optional[str] = ..., time_limit_ms: _Optional[int] = ...) -> None: ...
+    after: _containers.RepeatedCompositeFieldContainer[Awaited]
+    def __init__(self, key: _Optional[_Union[JobKey, _Mapping]] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[State, str]] = ..., owner_name: _Optional[str] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., queued_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., pid: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., waits_for: _Optional[str] = ..., paused: _Optional[bool] = ..., lasted_us: _Optional[int] = ..., ended_ago_us: _Optional[int] = ..., attempt: _Optional[int] = ..., rerun_of: _Optional[_Union[JobKey, _Mapping]] = ..., stdin_bytes: _Optional[int] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., held_by: _Optional[str] = ..., time_limit_ms: _Optional[int] = ..., after: _Optional[_Iterable[_Union[Awaited, _Mapping]]] = ...) -> None: ...
+
+class Awaited(_message.Message):
+    __slots__ = ("after", "name", "state", "left")
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    after: After
+    name: str
+    state: State
+    left: int
+    def __init__(self, after: _Optional[_Union[After, _Mapping]] = ..., name: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., left: _Optional[int] = ...) -> None: ...

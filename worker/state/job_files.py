@@ -59,6 +59,8 @@ class JobFile(NamedTuple):
     held: bool = False
     # Its stdout and stderr are one pipe.
     stderr_to_stdout: bool = False
+    # The conditions under which it starts: each condition, the ids of a job and of a run in hex, and a name.
+    after: tuple[tuple[int, str, str, str], ...] = ()
     # The time limit that was set later, 0: none. None: that of the spec counts.
     changed_limit_ms: int | None = None
 
@@ -134,6 +136,8 @@ def write_folder(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey |
         "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
         "rerun_of": None if rerun_of is None else {"owner": rerun_of.owner.hex(), "id": rerun_of.id.hex()},
     }
+    if spec.after:
+        fields["after"] = [(int(one.condition), one.job.hex(), one.run.hex(), one.name) for one in spec.after]
     if own:
         fields |= {
             "job_folder": own,
@@ -174,6 +178,7 @@ def read_job(folder: str) -> JobFile:
             priority=fields.get("priority", 0),
             held=fields.get("held", False),
             stderr_to_stdout=fields.get("stderr_to_stdout", False),
+            after=tuple(map(tuple, fields.get("after", ()))),
             changed_limit_ms=_read_limit(folder),
         )
     except (KeyError, TypeError, ValueError) as error:

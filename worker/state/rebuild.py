@@ -30,6 +30,7 @@ from ...keys.private_files import sync_folder
 from ...schemas import spec as specs
 from ...schemas.brought_files import BroughtFile, FileKind
 from ...schemas.clock import wall_us
+from ...schemas.conditions import After, Condition
 from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.naming import AttemptKey, FolderName, JobKey, format_time, parse_folder
 from ...schemas.refusal import Code, Refused
@@ -229,6 +230,7 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
         terminal=TerminalSize(*job.terminal) if job.terminal is not None else None,
         priority=job.priority,
         held=job.held,
+        after=tuple(After(Condition(one), bytes.fromhex(of), bytes.fromhex(run), name) for one, of, run, name in job.after),
     )
 
 

@@ -11,6 +11,7 @@ from ..inputs import Moment
 from ..job import Job
 from ..life import ENDED
 from ..turn import Turn
+from .consequences import ended_for_good
 from .facts import take_in
 
 
@@ -48,6 +49,7 @@ def _hear_life(turn: Turn, job: Job, fact: Started | Ended) -> None:
         job.attempt.delayed_by = ""
         turn.state.queue.release(job.key)
         turn.effects += turn.state.pauses.hear(job, paused=False)
+        ended_for_good(turn, job)
 
 
 def since(moment: Moment, at_us: int) -> int:

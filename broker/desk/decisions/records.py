@@ -27,7 +27,7 @@ def choose_and_record(turn: Turn) -> None:
         (launched if job.attempt.phase is Phase.LAUNCHED else launching).append(job)
     if launched:
         _launch(turn, launched)
-    if not (turn.events or turn.replies or launching or turn.widths):
+    if not (turn.events or turn.replies or launching or turn.widths or turn.broken):
         return
     changes: list[Change] = []
     for job, events in turn.events.items():
@@ -37,7 +37,7 @@ def choose_and_record(turn: Turn) -> None:
         changes.append(
             change if proof is None else change._replace(altered=Altered(job.priority, job.held_by, job.changed_limit_ms, proof))
         )
-    write = ChangeJobs(changes, turn.widths, launched=[job.row for job in launching])
+    write = ChangeJobs(changes, turn.widths, launched=[job.row for job in launching], broken=turn.broken)
     turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting))
 
 

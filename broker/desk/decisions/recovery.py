@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from ....schemas.job import OnFailure
+from ....schemas.naming import JobKey
 from ...engine import Fact
 from ..effects import End, LimitTime
 from ..job import Job
 from ..life import ENDED, LIMITED, RECOVERED, TakeUp
+from ..targets import Edge
 from ..turn import Turn
+from .consequences import break_run, let_wait
 from .facts import cancelled
 from .hearing import hear, since
 
 
-def take_up(turn: Turn, facts: Sequence[Fact]) -> None:
+def take_up(turn: Turn, facts: Sequence[Fact], edges: Mapping[JobKey, Sequence[Edge]]) -> None:
     """Continue with the jobs in the store, and with what the engine knows of them."""
     state, moment = turn.state, turn.moment
     known = {fact.key for fact in facts}
@@ -23,9 +27,15 @@ def take_up(turn: Turn, facts: Sequence[Fact]) -> None:
         attempt.since_us = since(moment, attempt.started_at_us or job.queued_at_us)
         attempt.phase, ways[job] = RECOVERED[attempt.phase, attempt.key in known]
         if ways[job] is TakeUp.QUEUE:
+            job.awaits = key in edges
             state.queue.add(key, job.batch, job.priority, ready=job.is_ready)
         else:
             state.queue.add_running(key, job.batch)
+    let_wait(turn, [(state.live[key], of_job) for key, of_job in edges.items() if key in state.live and state.live[key].awaits])
+    for run, of_run in state.runs.items():
+        batch = next(iter(of_run.values())).batch
+        if batch is not None and batch.broken_by:
+            break_run(turn, run, batch.broken_by, stops=batch.on_failure is OnFailure.STOP_REST)
     hear(turn, facts)
     for job, way in ways.items():
         if way is TakeUp.COUNT_AS_RUNNING and job.changed_limit_ms is not None and job.attempt.phase in LIMITED:

@@ -7,17 +7,18 @@ from dataclasses import replace
 from functools import partial
 
 from ....schemas.generated import event_pb2
-from ....schemas.job import EventKind
+from ....schemas.job import EventKind, OnFailure
 from ....schemas.naming import AttemptKey
 from ....schemas.refusal import Refused
 from ...store.writes import Added, AddJobs, Conflict, EventRow, NewRow
 from ..effects import Reply
 from ..events import event_of, id_taken, numbered
 from ..inputs import Accepted, Asked, Start
-from ..job import FIRST_ATTEMPT, Attempt, Job
+from ..job import FIRST_ATTEMPT, Attempt, Job, RunKey
 from ..life import Happening, Phase
 from ..state import Accepting
 from ..turn import Turn
+from .consequences import break_run, let_wait
 
 
 def start(turn: Turn, asked: Start) -> None:
@@ -32,6 +33,7 @@ def start(turn: Turn, asked: Start) -> None:
     events: list[event_pb2.Event] = []
     rows: list[NewRow] = []
     spec_bytes = 0
+    waits = False
     for position, one in enumerate(asked.asked):
         clear = position in cleared
         key = AttemptKey(asked.owner, one.id, FIRST_ATTEMPT)
@@ -63,7 +65,10 @@ def start(turn: Turn, asked: Start) -> None:
             priority=job.priority,
             held_by=job.held_by,
             has_folder=one.spec.has_folder,
+            after=one.spec.after,
         )
+        if one.spec.after:
+            job.awaits = waits = True
         jobs.append(job)
         events.append(event)
         rows.append(row)
@@ -71,7 +76,7 @@ def start(turn: Turn, asked: Start) -> None:
     state.promised += promised
     state.arriving[asked.owner] += count
     state.hold(asked.owner, spec_bytes)
-    turn.submit(Accepting(AddJobs(rows, asked.batch, asked.proof, asked.shortage), asked, jobs, events, promised))
+    turn.submit(Accepting(AddJobs(rows, asked.batch, asked.proof, asked.shortage, waits=waits), asked, jobs, events, promised))
 
 
 def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:
@@ -103,11 +108,23 @@ def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused 
             state.add(job)
             state.queue.add(job.key, job.batch, job.priority, ready=job.is_ready)
             fresh.append(pending.events[position])
+        _join(turn, pending.jobs, result)
         # First the one who waits for it.
         answer = Accepted([job.key for job in pending.jobs], len(result.known), result.first_seq - 1)
         turn.effects.append(Reply(partial(asked.done, answer)))
         if fresh:
             turn.effects.append(numbered(fresh, result.first_seq))
+
+
+def _join(turn: Turn, jobs: Sequence[Job], result: Added) -> None:
+    """Let new jobs wait for others, and cancel those that their run gets after one of it has failed."""
+    if result.waiting:
+        let_wait(turn, [(jobs[position], edges) for position, edges in result.waiting.items()])
+    batch = result.batch
+    if batch is not None and batch.on_failure and len(result.known) < len(jobs):
+        run = RunKey(jobs[0].key.owner, batch.id)
+        if why := batch.broken_by or turn.state.broken.get(run):
+            break_run(turn, run, why, stops=batch.on_failure is OnFailure.STOP_REST)
 
 
 def _best(asked: Sequence[Asked], count: int) -> Collection[int]:
@@ -120,4 +137,4 @@ def _best(asked: Sequence[Asked], count: int) -> Collection[int]:
 
 def _is_ready(one: Asked) -> bool:
     """Return whether a job may start as soon as there is room."""
-    return not one.spec.held
+    return not (one.spec.held or one.spec.after)

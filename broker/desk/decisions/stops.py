@@ -8,6 +8,7 @@ from ..events import event_of
 from ..inputs import Stop
 from ..life import ENDED, NEXT, WAITING, Happening, Phase
 from ..turn import Turn
+from .consequences import ended_for_good
 from .facts import cancelled
 
 
@@ -43,3 +44,4 @@ def stop(turn: Turn, asked: Stop) -> None:
         attempt.ended_at_us = turn.moment.now_us
         attempt.outcome = cancelled(job, turn.moment.now_us).outcome
         turn.events[job] = [event_of(EventKind.FINISHED, job, turn.moment.now_us)]
+        ended_for_good(turn, job)

@@ -18,6 +18,8 @@ from ..job import BatchRun, RunKey
 from .lanes import Class, Lane, Owner, Place, Rank
 
 _MOST_STALE = 1000
+# Of a run: fewer than run at any time.
+_CLOSED = -1
 
 
 class Queue:
@@ -124,6 +126,10 @@ class Queue:
             lane = owner.lanes[run.id]
             lane.width = width
             self._list(owner, lane, run.id)
+
+    def close(self, run: RunKey) -> None:
+        """Let no further job of a run start, as long as it has jobs here."""
+        self.set_width(run, _CLOSED)
 
     def withdraw(self, key: JobKey) -> None:
         """Remove a waiting job that is not to start."""

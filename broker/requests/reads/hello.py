@@ -35,6 +35,8 @@ FEATURES = (
     "stderr_to_stdout",
     "place",
     "runs",
+    "after",
+    "fail_fast",
 )
 
 

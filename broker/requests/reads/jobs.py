@@ -13,7 +13,7 @@ from ....schemas.job import JobTime, Pick, State
 from ....schemas.naming import parse_typed
 from ....schemas.refusal import Code, Refused
 from ....schemas.spec import to_wire
-from ....schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
+from ....schemas.wire_codec import key_to_wire, on_failure_to_wire, outcome_to_wire, state_to_wire
 from ...desk.desk import Desk
 from ...desk.job import Job
 from ...desk.life import WAITING, Phase
@@ -23,6 +23,7 @@ from ...store.queries import Lookup
 from ...store.selection import ALIVE, EVERY_STATE, Place, Selection
 from ..call import Call
 from ..job_keys import read_key
+from .awaited import awaited
 
 # Small: nothing else is done while a page is made, and each job takes some tens of microseconds.
 _PAGE = 50
@@ -195,6 +196,9 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
     )
     if job.batch is not None:
         shown.batch.id, shown.batch.name, shown.batch.parallel = job.batch.id, job.batch.name, job.batch.parallel
+        shown.batch.on_failure = on_failure_to_wire(job.batch.on_failure)
+    if job.awaits and job.attempt.phase in WAITING:
+        shown.after.extend(awaited(job, desk))
     if has_ended and attempt.outcome is not None:
         shown.outcome.CopyFrom(outcome_to_wire(attempt.outcome))
     return shown

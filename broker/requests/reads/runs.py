@@ -13,6 +13,7 @@ from ....schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ....schemas.generated import request_pb2
 from ....schemas.naming import Typed, parse_id, parse_typed
 from ....schemas.refusal import Code, Refused
+from ....schemas.wire_codec import on_failure_to_wire
 from ...desk.desk import Desk
 from ...desk.job import Job, RunKey
 from ...engine import Engine, StreamName
@@ -79,6 +80,7 @@ def list_runs(call: Call, desk: Desk, lookup: Lookup, roster: Roster) -> None:
 def _describe_run(shown: request_pb2.Run, run: Run, desk: Desk, roster: Roster) -> None:
     owner = roster.member_of(run.owner)
     shown.batch.id, shown.batch.name, shown.batch.parallel = run.batch.id, run.batch.name, run.batch.parallel
+    shown.batch.on_failure = on_failure_to_wire(run.batch.on_failure)
     shown.owner, shown.owner_name = run.owner, owner.name if owner else ""
     shown.queued, shown.running, shown.ok, shown.failed = run.queued, run.running, run.ok, run.failed
     shown.queued_at_us = run.queued_at_us

@@ -25,6 +25,9 @@ _PAST = frozenset(
         "held",
         "held_by",
         "waits_for",
+        # Jobs of that time.
+        "after",
+        "layer",
         "outcome",
     )
 )

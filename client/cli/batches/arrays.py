@@ -23,11 +23,11 @@ VARIABLE = b"JOBWIRE_ARRAY_INDEX"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.+-]")
 
 
-def submit_array(ctx: typer.Context, spec: JobSpec, array: str, run: str | None, *, wait: bool, quiet: bool, context: str) -> NoReturn:
+def submit_array(ctx: typer.Context, spec: JobSpec, array: str, ways: Ways, context: str) -> NoReturn:
     """Submit the jobs of an array as one run, and end the command."""
     with understanding("--array"):
         batch = batch_of_array(spec, parse_array(array, MOST_JOBS))
-    start_run(ctx, batch, Ways(run, None, no_wait=not wait, dry_run=False, json=False, quiet=quiet), context)
+    start_run(ctx, batch, ways, context)
 
 
 def batch_of_array(spec: JobSpec, array: Array) -> Batch:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Annotated, NamedTuple, NoReturn
 
 import typer
 
 from ....schemas.frames import LARGEST_MESSAGE
+from ....schemas.job import OnFailure
 from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
 from ...batch.batch_file import Batch
@@ -15,6 +18,7 @@ from ...library.values.results import BatchInfo
 from .. import exit_status
 from ..arguments import parse_count, understood
 from ..chosen_context import client
+from ..job.conditions import find_conditions
 from ..job.job_arguments import id_or_new
 from ..terminal.json_lines import planned_record
 from ..terminal.screen import say, write, write_json
@@ -27,6 +31,7 @@ Parallel = Annotated[str | None, typer.Option("--parallel", metavar="N", help="R
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the run id and exit once the batch is recorded.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="List the jobs, in order, without submitting them.")]
 DryRunJson = Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON, one object per line.")]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="When a job fails, stop those that run and cancel the rest.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what failed; with --no-wait, only the run id.")]
 
 
@@ -39,6 +44,9 @@ class Ways(NamedTuple):
     dry_run: bool
     json: bool
     quiet: bool
+    fail_fast: bool = False
+    # What all of its jobs wait for, as it is typed.
+    after: Iterable[str] = ()
 
     def demand_sense(self) -> None:
         """Raise BadInput for options that mean nothing together."""
@@ -60,24 +68,43 @@ class Ways(NamedTuple):
 def start_run(ctx: typer.Context, batch: Batch, ways: Ways, context: str) -> NoReturn:
     """Submit a batch as a run, or show what would be submitted, and end the command."""
     run, width = ways.run, ways.width
-    specs = dict(zip(batch.ids(run), batch.jobs, strict=True))
-    plan = Plan(BatchInfo(run, batch.name, batch.parallel if width is None else width), specs, specs)
+    specs = batch.specs(run)
+    on_failure = OnFailure.STOP_REST if ways.fail_fast else batch.on_failure
+    plan = Plan(BatchInfo(run, batch.name, batch.parallel if width is None else width, on_failure), specs, specs)
     if ways.dry_run:
-        show_plan(plan, as_json=ways.json)
+        show_plan(plan, batch.order.layers, ways.after, as_json=ways.json)
         raise exit_status.Ending(exit_status.DONE)
     with client(ctx) as connected:
+        if ways.after:
+            conditions = find_conditions(connected, ways.after)
+            specs = {job_id: replace(spec, after=(*spec.after, *conditions)) for job_id, spec in specs.items()}
+            plan = plan._replace(wanted=specs, specs=specs)
         # Only a run whose id was given can be known already.
         known = known_run(connected, run) if ways.id is not None else []
         raise exit_status.Ending(submit_run(connected, plan, known, wait=not ways.no_wait, quiet=ways.quiet, context=context))
 
 
-def show_plan(plan: Plan, *, as_json: bool = False) -> None:
-    """List the jobs of a run that is not submitted, in the order in which they would be queued."""
-    for job_id, spec in plan.specs.items():
+def show_plan(plan: Plan, layers: Sequence[int] = (), after: Iterable[str] = (), *, as_json: bool = False) -> None:
+    """List the jobs of a run that is not submitted: by their layers, if some wait for others, else in the order of the queue.
+
+    `after`: what all of them wait for, as it is typed.
+    """
+    numbered = list(enumerate(plan.specs.items()))
+    if layers:
+        numbered.sort(key=lambda one: layers[one[0]])
+    shown = -1
+    for position, (job_id, spec) in numbered:
+        layer = layers[position] if layers else None
         if as_json:
-            write_json(planned_record(job_id, spec, plan.about))
-        else:
-            write(format_id(job_id), spec.name, command_line(spec.argv))
+            write_json(planned_record(job_id, spec, plan.about, layer))
+            continue
+        if layer is not None and layer != shown:
+            shown = layer
+            size = sum(one == layer for one in layers)
+            say(f"layer {layer + 1}: {how_many_jobs(size)}{', which can start at once' if not layer and not after else ''}")
+        write(format_id(job_id), spec.name, command_line(spec.argv))
+    if conditions := ", ".join(after):
+        say(f"all of them wait for {conditions}")
     say(f"{how_many_jobs(len(plan.specs))}; nothing was submitted")
     try:
         demand_size(plan, LARGEST_MESSAGE)

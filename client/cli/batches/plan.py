@@ -95,7 +95,7 @@ def plan_rerun(
     before = (choice.jobs[0].batch if choice.jobs else None) or BatchInfo(run)
     # From the job that is run again: whichever are chosen the next time, none of them runs twice in this run.
     jobs = {batch_job_id(run, info.id, 0): info for info in choice.jobs}
-    about = BatchInfo(run, before.name, _parallel(before, width))
+    about = BatchInfo(run, before.name, _parallel(before, width), before.on_failure)
     return Plan(about, {own: info.key for own, info in jobs.items()}, {own: info.spec for own, info in jobs.items()}), choice.note
 
 

@@ -25,6 +25,7 @@ _FIELDS = {
     "linger": "setting of linger",
     "priority": "priority",
     "held": "setting of hold",
+    "after": "condition for its start",
     "stderr_to_stdout": "setting of stderr-to-stdout",
 }
 

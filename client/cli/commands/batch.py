@@ -17,7 +17,7 @@ from ...library.client import Client
 from ...library.values.results import JobInfo
 from .. import exit_status
 from ..arguments import understanding
-from ..batches.new_run import DryRun, DryRunJson, NoWait, Parallel, Quiet, RunId, Ways, show_plan, start_run
+from ..batches.new_run import DryRun, DryRunJson, FailFast, NoWait, Parallel, Quiet, RunId, Ways, show_plan, start_run
 from ..batches.plan import plan_rerun
 from ..batches.reading import read_saying, read_values
 from ..batches.watch import known_run, submit_run
@@ -47,6 +47,7 @@ def batch(  # noqa: PLR0913 -- one for each option
     dry_run: DryRun = False,
     json: DryRunJson = False,
     quiet: Quiet = False,
+    fail_fast: FailFast = False,
     retry_failed: Annotated[
         str | None,
         typer.Option("--retry-failed", metavar="BATCH", help="Instead of a file: run what failed of this run again, as a new run."),
@@ -64,7 +65,7 @@ def batch(  # noqa: PLR0913 -- one for each option
     if schema:
         _print_schema()
         return
-    ways = Ways(id_, parallel, no_wait, dry_run, json, quiet)
+    ways = Ways(id_, parallel, no_wait, dry_run, json, quiet, fail_fast, wishes.after)
     ways.demand_sense()
     if retry_failed is not None:
         if file is not None or lines or set_ or wishes != Wishes():

@@ -15,6 +15,7 @@ from ..chosen_context import client, context_name
 from ..exit_status import BadInput
 from ..fetched import fetch_all, how_to_fetch, understand
 from ..job.attendance import Attendance
+from ..job.conditions import find_conditions
 from ..job.job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..job.path_advice import advise
 from ..job.submission import submitted, tell_repeated
@@ -72,6 +73,7 @@ def run(
         with OwnTerminal() as own:
             spec = on_a_terminal(spec, wishes, own.size())
             with client(ctx) as connected:
+                spec = replace(spec, after=find_conditions(connected, wishes.after)) if wishes.after else spec
                 job = submitted(connected, spec, identifier)
                 with Signals(SIGNALS) as signals:
                     keyboard = Keyboard(connected.connection, job.key, own.fd, keys, redraws=job.record.is_repeated)
@@ -89,6 +91,7 @@ def run(
     elif source is not None:
         spec = replace(spec, feed=True)
     with client(ctx) as connected:
+        spec = replace(spec, after=find_conditions(connected, wishes.after)) if wishes.after else spec
         job = submitted(connected, spec, identifier)
         tell_repeated(job)
         with Signals() as signals:

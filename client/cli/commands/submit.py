@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from ...batch.job_options import Wishes
 from .. import exit_status
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
+from ..job.conditions import find_conditions
 from ..job.job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..job.path_advice import advise
 from ..job.submission import leave_or_attend, submitted
@@ -31,6 +33,7 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the job and exit with its status.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Like --wait, and show the output instead of the id.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only the id.")] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="With --array: when a job fails, stop and cancel the others.")] = False,
     tty: Annotated[
         bool, typer.Option("--tty", help="Run on a terminal, for jobwire attach. Its size is that of this one, or 24 rows, 80 columns.")
     ] = False,
@@ -58,9 +61,19 @@ def submit(
         if follow:
             raise BadInput("--follow shows one job; use --wait, and jobwire logs RUN for the output of an array")
         from ..batches.arrays import submit_array  # noqa: PLC0415 -- few jobs are arrays
+        from ..batches.new_run import Ways  # noqa: PLC0415 -- as above
 
-        submit_array(ctx, spec, array, id_, wait=wait, quiet=quiet, context=context)
+        submit_array(
+            ctx,
+            spec,
+            array,
+            Ways(id_, None, no_wait=not wait, dry_run=False, json=False, quiet=quiet, fail_fast=fail_fast, after=wishes.after),
+            context,
+        )
+    if fail_fast:
+        raise BadInput("--fail-fast is about the jobs of an array, and needs --array")
     with client(ctx) as connected:
+        spec = replace(spec, after=find_conditions(connected, wishes.after)) if wishes.after else spec
         job = submitted(connected, spec, identifier, watch=wait or follow)
         status = leave_or_attend(connected, job, wait=wait, follow=follow, quiet=quiet)
         if follow or not quiet:

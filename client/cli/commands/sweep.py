@@ -20,7 +20,7 @@ from ...batch.job_options import Wishes
 from ...batch.mistakes import Mistakes
 from ...batch.octets import as_typed
 from ..arguments import understanding
-from ..batches.new_run import DryRun, DryRunJson, NoWait, Parallel, Quiet, RunId, Ways, start_run
+from ..batches.new_run import DryRun, DryRunJson, FailFast, NoWait, Parallel, Quiet, RunId, Ways, start_run
 from ..batches.reading import read_saying
 from ..chosen_context import context_name
 from ..exit_status import BadInput
@@ -41,6 +41,7 @@ def sweep(
     dry_run: DryRun = False,
     json: DryRunJson = False,
     quiet: Quiet = False,
+    fail_fast: FailFast = False,
     wishes: Wishes,
 ) -> None:
     """Run a command once for each value, or each combination of values, as jobs of one batch.
@@ -51,7 +52,7 @@ def sweep(
 
     Prints a line when a job ends, and exits with 1 if any failed. Ctrl-C ends only this command; the jobs continue.
     """
-    ways = Ways(id_, parallel, no_wait, dry_run, json, quiet)
+    ways = Ways(id_, parallel, no_wait, dry_run, json, quiet, fail_fast, wishes.after)
     ways.demand_sense()
     context = context_name(ctx)
     over = wishes_of_all_jobs(wishes, context)

@@ -32,6 +32,8 @@ def state_cell(job: JobInfo) -> Cell:
         short = f"exit {outcome.exit_status}"
     else:
         short = _SHORT_ENDS.get(outcome.kind) or signal_name(outcome.signal)
+    if outcome.unneeded:
+        return Cell("not needed", "green")
     return Cell(short, "green" if outcome.is_ok else "red")
 
 

@@ -28,14 +28,16 @@ surrogateescape, whatever the locale.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ....keys.identity import format_public
+from ....schemas.conditions import After
 from ....schemas.job import Outcome, exit_status
 from ....schemas.naming import format_id
 from ....schemas.spec import JobSpec
 from ...batch.octets import to_text
-from ...library.values.results import BatchInfo, Event, JobInfo
+from ...library.values.results import AwaitedInfo, BatchInfo, Event, JobInfo
 from ...library.values.run_info import RunInfo
 from ..targets.runs import state_of
 
@@ -66,14 +68,28 @@ def job_record(job: JobInfo) -> Record:
         "held": job.held,
         "held_by": job.held_by or None,
         "waits_for": job.waits_for or None,
+        "after": [_condition_record(one, job.awaits) for one in job.spec.after],
         "outcome": outcome_record(job.outcome),
     }
 
 
-def planned_record(job_id: bytes, spec: JobSpec, batch: BatchInfo) -> Record:
+def _condition_record(after: After, awaits: Sequence[AwaitedInfo] = ()) -> Record:
+    """Return the record of a condition; `awaits`: those that do not hold yet."""
+    open_one = next((one for one in awaits if one.after == after), None)
+    return {
+        "when": after.condition.name.lower(),
+        "job": format_id(after.job) if after.job else None,
+        "run": format_id(after.run) if after.run else None,
+        "name": after.name or (open_one.name if open_one is not None else "") or None,
+        "waits": open_one is not None,
+    }
+
+
+def planned_record(job_id: bytes, spec: JobSpec, batch: BatchInfo, layer: int | None = None) -> Record:
     """Return the record of a job that is not submitted: what there is of it already."""
     about = {"id": format_id(job_id), "name": spec.name, "state": "planned", "owner": None, "batch": _batch_record(batch)}
-    return about | _spec_record(spec) | {"priority": spec.priority, "hold": spec.held}
+    waits = {"after": [_condition_record(one) for one in spec.after], "layer": (layer or 0) + 1}
+    return about | _spec_record(spec) | {"priority": spec.priority, "hold": spec.held} | waits
 
 
 def _batch_record(batch: BatchInfo) -> Record:
@@ -158,6 +174,7 @@ def outcome_record(outcome: Outcome | None) -> Record | None:
         "stdout_problem": outcome.stdout_problem or None,
         "stderr_problem": outcome.stderr_problem or None,
         "stdin_problem": outcome.stdin_problem or None,
+        "unneeded": outcome.unneeded,
     }
 
 

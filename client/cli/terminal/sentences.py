@@ -39,7 +39,7 @@ def _in_our_words(outcome: Outcome) -> str:
 
 def failed(outcome: Outcome) -> bool:
     """Return whether a job that ended this way counts as failed, which it does too if its output is incomplete."""
-    return not outcome.is_ok
+    return outcome.is_failure
 
 
 def status_of(outcome: Outcome) -> int:

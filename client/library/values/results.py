@@ -9,9 +9,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from ....schemas.conditions import After
+from ....schemas.conditions import from_wire as after_from_wire
 from ....schemas.frames import STORE_ID_BYTES
 from ....schemas.generated import event_pb2, job_pb2
-from ....schemas.job import EventKind, Outcome, State, return_code
+from ....schemas.job import EventKind, OnFailure, Outcome, State, return_code
 from ....schemas.naming import JobKey, format_id, format_process
 from ....schemas.refusal import Code, Refused
 from ....schemas.spec import JobSpec, from_wire
@@ -25,11 +27,33 @@ _LARGEST_SEQ = 2**64 - 1
 
 
 class BatchInfo(NamedTuple):
-    """A group of jobs submitted together: the id of its run (16 bytes), its name, and how many run at once (0: no limit)."""
+    """A group of jobs submitted together: the id of its run (16 bytes), its name, and how many run at once (0: no limit).
+
+    `on_failure`: what a job that has failed does to the others.
+    """
 
     id: bytes
     name: str = ""
     parallel: int = 0
+    on_failure: OnFailure = OnFailure.CONTINUE
+
+
+def batch_info(message: job_pb2.Batch) -> BatchInfo:
+    """Return a run that came over the wire; what a newer worker does about failures is not known."""
+    try:
+        on_failure = OnFailure(message.on_failure)
+    except ValueError:
+        on_failure = OnFailure.CONTINUE
+    return BatchInfo(message.id, message.name, message.parallel, on_failure)
+
+
+class AwaitedInfo(NamedTuple):
+    """A condition that a job waits for. `name`, `state`: of a single job. `left`: of a run, how many of its jobs have not ended."""
+
+    after: After
+    name: str
+    state: State
+    left: int
 
 
 class Forgotten(NamedTuple):
@@ -101,6 +125,8 @@ class JobInfo:
     held_by: str = ""
     # The time limit that was set later, 0: none; None: that of its spec counts.
     changed_limit_ms: int | None = None
+    # While it waits: the conditions that do not hold yet.
+    awaits: tuple[AwaitedInfo, ...] = ()
 
     @property
     def id(self) -> str:
@@ -245,7 +271,7 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         spec=from_wire(message.spec),
         state=state_from_wire(message.state),
         owner_name=message.owner_name,
-        batch=BatchInfo(message.batch.id, message.batch.name, message.batch.parallel) if message.HasField("batch") else None,
+        batch=batch_info(message.batch) if message.HasField("batch") else None,
         queued_at_us=message.queued_at_us,
         started_at_us=message.started_at_us,
         ended_at_us=message.ended_at_us,
@@ -263,7 +289,12 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         held=message.held,
         held_by=message.held_by,
         changed_limit_ms=message.time_limit_ms if message.HasField("time_limit_ms") else None,
+        awaits=tuple(map(_awaited, message.after)),
     )
+
+
+def _awaited(message: job_pb2.Awaited) -> AwaitedInfo:
+    return AwaitedInfo(after_from_wire(message.after), message.name, state_from_wire(message.state), message.left)
 
 
 def _lasted_us(message: job_pb2.Job) -> int:

@@ -11,7 +11,7 @@ from ....schemas.naming import format_id, short_id
 from ....schemas.refusal import Code, Refused
 from ...protocol.exchange import Item
 from ..specs import Duration, milliseconds
-from .results import BatchInfo, JobInfo, job_info, moment
+from .results import BatchInfo, JobInfo, batch_info, job_info, moment
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -89,7 +89,7 @@ def run_info(message: request_pb2.QueryRunReply) -> RunInfo:
 def read_counts(run: request_pb2.Run) -> RunInfo:
     """Return a run that came over the wire, without jobs."""
     return RunInfo(
-        batch=BatchInfo(run.batch.id, run.batch.name, run.batch.parallel),
+        batch=batch_info(run.batch),
         owner=run.owner,
         owner_name=run.owner_name,
         queued=run.queued,

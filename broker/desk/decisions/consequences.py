@@ -1,0 +1,105 @@
+"""What the end of a job does to others: those that wait for it start or are cancelled, and the rest of its run may be too.
+
+In parts: thousands of jobs can wait for one. After a crash, the desk finds out again what is left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....schemas.job import EventKind, OnFailure, Outcome, OutcomeKind
+from ....schemas.spec import DEFAULT_GRACE_MS
+from ..dependencies import Cancelled, Released
+from ..effects import Continue
+from ..events import event_of
+from ..job import Job, RunKey, StopOrder
+from ..life import ENDED, NEXT, WAITING, Happening, Phase
+from ..targets import Edge, end_of
+from ..turn import Turn
+
+# Some microseconds for each that starts, some tens of microseconds for each that is cancelled.
+_MOST_IN_A_TURN = 200
+_STOPS = frozenset({Phase.LAUNCHED, Phase.STARTED, Phase.RUNNING})
+
+
+def ended_for_good(turn: Turn, job: Job) -> None:
+    """Note the end of a job after which no attempt follows: what follows for others is due. It must have its outcome."""
+    state = turn.state
+    state.dependencies.ended(job)
+    outcome, batch = job.final_outcome, job.batch
+    if batch is None or batch.on_failure is OnFailure.CONTINUE or outcome is None or not outcome.is_failure or job.stop is not None:
+        return
+    run = RunKey(job.key.owner, batch.id)
+    if run in state.broken:
+        return
+    why = end_of(job.key.id, job.spec.name, outcome).why
+    turn.broken.append((run, why))
+    break_run(turn, run, why, stops=batch.on_failure is OnFailure.STOP_REST)
+
+
+def break_run(turn: Turn, run: RunKey, why: str, *, stops: bool) -> None:
+    """Let no further job of a run start; its jobs are cancelled, and with `stops` those that run are stopped."""
+    turn.state.broken[run] = why
+    turn.state.queue.close(run)
+    turn.state.dependencies.cancel_run(tuple(turn.state.runs.get(run, ())), why, stops=stops)
+
+
+def follow(turn: Turn) -> None:
+    """Decide the next part of what is due."""
+    state = turn.state
+    if turn.dated is not None:
+        for one in state.dependencies.consequences(_MOST_IN_A_TURN):
+            job = state.live.get(one.key)
+            if job is None or job.attempt.phase in ENDED:
+                continue
+            if isinstance(one, Released):
+                _release(turn, job)
+            else:
+                _cancel(turn, job, one)
+    if state.dependencies.is_due and not state.is_following:
+        state.is_following = True
+        turn.effects.append(Continue())
+
+
+def let_wait(turn: Turn, jobs: Sequence[tuple[Job, Sequence[Edge]]]) -> None:
+    """Let jobs of the queue wait for others, which have been set aside; those whose conditions hold already are released."""
+    state = turn.state
+    state.dependencies.add(jobs, state.live, state.runs)
+    for job, _ in jobs:
+        if job.key not in state.dependencies.open:
+            _release(turn, job)
+
+
+def _release(turn: Turn, job: Job) -> None:
+    """Let a job into the queue that waits for no other one any more, if nothing else keeps it back."""
+    job.awaits = False
+    if job.attempt.phase in WAITING and job.is_ready:
+        turn.state.queue.let_in(job.key)
+
+
+def _cancel(turn: Turn, job: Job, why: Cancelled) -> None:
+    attempt, before, now_us = job.attempt, job.attempt.phase, turn.moment.now_us
+    if NEXT[before, Happening.STOP_ASKED] is not Phase.ENDED_QUEUED:
+        if why.stops and before in _STOPS:
+            _stop(turn, job, why.why)
+        return
+    attempt.happened(Happening.STOP_ASKED)
+    if before in WAITING:
+        turn.state.queue.withdraw(job.key)
+        turn.state.deadlines.drop(job)
+    else:
+        turn.state.queue.release(job.key)
+    attempt.ended_at_us = now_us
+    sentence = f"not needed: {why.why}" if why.unneeded else f"cancelled because {why.why}"
+    attempt.outcome = Outcome(OutcomeKind.CANCELLED, sentence=sentence, unneeded=why.unneeded)
+    turn.events.setdefault(job, []).append(event_of(EventKind.FINISHED, job, now_us))
+    turn.state.dependencies.ended(job)
+
+
+def _stop(turn: Turn, job: Job, why: str) -> None:
+    """Stop a job that runs, as its spec says."""
+    grace_ms = DEFAULT_GRACE_MS if job.spec.grace_ms is None else job.spec.grace_ms
+    job.stop = StopOrder(job.spec.stop_signal, grace_ms, f"jobwire because {why}")
+    job.attempt.happened(Happening.STOP_ASKED)
+    turn.events.setdefault(job, []).append(event_of(EventKind.STOPPING, job, turn.moment.now_us, f"stopped because {why}"))
+    turn.ending.append((job, job.stop))

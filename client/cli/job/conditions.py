@@ -1,0 +1,38 @@
+"""The jobs and runs that `--after` names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ....schemas.conditions import After
+from ....schemas.refusal import Code, Refused
+from ...batch.octets import as_typed
+from ...batch.option_values import CONDITIONS, parse_after
+from ...library.client import Client
+from ..targets.job_names import find_named, one_job
+
+
+def find_conditions(client: Client, typed: Iterable[str]) -> tuple[After, ...]:
+    """Return what a job waits for: a name means what it means for other commands, a job or a run.
+
+    Raises Refused, also for jobs of others.
+    """
+    return tuple(dict.fromkeys(_find(client, as_typed(said)) for said in typed))
+
+
+def _find(client: Client, said: str) -> After:
+    condition, name = parse_after(said)
+    try:
+        job, run = find_named(client, name, one_job)
+    except Refused as refused:
+        word, colon, _ = said.partition(":")
+        if colon and word not in CONDITIONS:
+            refused.next_step = "before the colon, there can be ok, failed or any"
+        raise
+    owner = job.key.owner if job is not None else run.info.owner if run is not None else b""
+    if owner != client.connection.identity.public:
+        message = f"{name} belongs to another member, and a job can wait only for jobs of the same owner"
+        raise Refused(Code.PERMISSION_DENIED, message, "wait for it here, then submit the job: jobwire wait")
+    if job is not None:
+        return After(condition, job=job.key.id)
+    return After(condition, run=run.info.batch.id if run is not None else b"")
