@@ -32,9 +32,10 @@ check: $(VENV)/.installed-dev
 	$(BIN)/python -m jobwire.client.cli.reference.generate --check
 	$(BIN)/buf lint schemas/proto
 
-# Some rows are compared with ssh. Without an OpenSSH server they are skipped; as root, it is installed.
+# Some rows are compared with ssh, task-spooler and HyperQueue. Without them, these are not measured; the first two are installed as root.
 bench: $(VENV)/.installed-dev install
-	@command -v rsync >/dev/null && test -x /usr/sbin/sshd || test "$$(id -u)" != 0 || RUNLEVEL=1 apt-get install -y -q --no-install-recommends openssh-server rsync || true
+	@command -v rsync >/dev/null && command -v tsp >/dev/null && test -x /usr/sbin/sshd || test "$$(id -u)" != 0 || RUNLEVEL=1 apt-get install -y -q --no-install-recommends openssh-server rsync task-spooler || true
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]' || true
 	$(BIN)/python tests/benchmarks/run.py
 
 soak: $(VENV)/.installed-dev
