@@ -74,10 +74,11 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
             pass
         case _:
             assert_never(one)
-    if state.dependencies.is_due:
-        follow(turn)
-    choose_and_record(turn)
-    set_alarm(turn)
+    if not turn.reconsiders:
+        if state.dependencies.is_due:
+            follow(turn)
+        choose_and_record(turn)
+        set_alarm(turn)
     return turn
 
 

@@ -186,7 +186,10 @@ class Desk:
             while self._inbox:
                 following = self._inbox.popleft()
                 try:
-                    self._carry_out(decide(self._state, following, None if isinstance(following, Written) else self._moment()))
+                    decision = decide(self._state, following, None if isinstance(following, Written) else self._moment())
+                    if decision.reconsiders:
+                        self._inbox.appendleft(Reconsidered())
+                    self._carry_out(decision)
                 except Exception as error:  # noqa: BLE001 -- raised below if it is the caller's
                     if following is one:
                         failed = error

@@ -19,6 +19,8 @@ class Decision:
 
     effects: list[Effect] = field(default_factory=list, init=False)
     writes: list[int] = field(default_factory=list, init=False)
+    # Whether `Reconsidered` is the next input: what may start now is chosen when these effects have left, and nobody waits for that.
+    reconsiders: bool = field(default=False, init=False)
 
 
 @dataclass(slots=True, eq=False)

@@ -109,7 +109,8 @@ def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused 
             state.queue.add(job.key, job.batch, job.priority, ready=job.is_ready)
             fresh.append(pending.events[position])
         _join(turn, pending.jobs, result)
-        # First the one who waits for it.
+        # First the one who waits for it; which of them may start is decided after that.
+        turn.reconsiders = True
         answer = Accepted([job.key for job in pending.jobs], len(result.known), result.first_seq - 1)
         turn.effects.append(Reply(partial(asked.done, answer)))
         if fresh:

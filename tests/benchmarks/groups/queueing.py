@@ -11,7 +11,7 @@ from table import Line, Pairs, at_most
 
 from jobwire.broker.desk.decide import decide
 from jobwire.broker.desk.effects import Launches
-from jobwire.broker.desk.inputs import Asked, Facts, Input, Moment, Start, Written
+from jobwire.broker.desk.inputs import Asked, Facts, Input, Moment, Reconsidered, Start, Written
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.state import Accepting, State
 from jobwire.broker.engine import Ended, Started
@@ -56,6 +56,8 @@ class _Desk:
             pending = self._state.under_way[number]
             result = Added(range(len(pending.jobs)), frozenset(), 1) if isinstance(pending, Accepting) else 1
             self._take(Written(number, result))
+        if decision.reconsiders:
+            self._take(Reconsidered())
 
 
 def measure(ground: Ground) -> list[Line]:

@@ -12,7 +12,20 @@ from desk_house import OWNER, SOMEBODYS, House, asked, attempt, ended, key, star
 from jobwire.broker.desk import desk as desks
 from jobwire.broker.desk.decide import decide
 from jobwire.broker.desk.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
-from jobwire.broker.desk.inputs import Due, Facts, Input, Moment, Recovered, Signal, Start, Stop, Suspend, WriteDelayed, Written
+from jobwire.broker.desk.inputs import (
+    Due,
+    Facts,
+    Input,
+    Moment,
+    Reconsidered,
+    Recovered,
+    Signal,
+    Start,
+    Stop,
+    Suspend,
+    WriteDelayed,
+    Written,
+)
 from jobwire.broker.desk.job import Attempt, BatchRun, Job, StopOrder
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.desk.queue.queue import Queue
@@ -63,7 +76,8 @@ class Deciding:
     def take(self, one: Input) -> list[object]:
         decision = decide(self.state, one, NOW)
         self.written = decision.writes
-        return [told(effect) for effect in decision.effects]
+        effects = [told(effect) for effect in decision.effects]
+        return effects + self.take(Reconsidered()) if decision.reconsiders else effects
 
     def start(self, *numbers: int, batch: BatchRun | None = None) -> None:
         assert self.take(Start(OWNER, [asked(number) for number in numbers], batch, b"proof", None, never)) == []
