@@ -32,7 +32,7 @@ from .writes import (
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 _INSERT_JOB = (
     "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes, rerun_of,"
-    " priority, held_by, folder_bytes) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " priority, held_by, folder_bytes, shares_proof) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE_JOB = (
     "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?,"
@@ -100,7 +100,7 @@ class Rows:
                 write.result = targets
                 return
             proof = self._add_proof(write.proof)
-            proof_bytes = len(write.proof) // (len(rows) - len(known))
+            proof_bytes, shares_proof = len(write.proof) // len(fresh), 1 if len(fresh) > 1 else None
             batch, run = self._add_to_run(write, known, write.batch) if write.batch else (None, None)
             added: list[tuple[object, ...]] = []
             events: list[EventRow] = []
@@ -134,6 +134,7 @@ class Rows:
                         job.priority,
                         job.held_by,
                         None if job.has_folder else 0,
+                        shares_proof,
                     )
                 )
                 events.append(job.event)
@@ -322,7 +323,7 @@ class Rows:
     def _drop_unused(self, proofs: Iterable[int]) -> None:
         for proof in proofs:
             self._execute(
-                "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1)"
+                "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1 AND shares_proof IS NOT NULL)"
                 " AND NOT EXISTS (SELECT 1 FROM jobs WHERE stop_proof = ?1) AND NOT EXISTS (SELECT 1 FROM jobs WHERE change_proof = ?1)"
                 " AND NOT EXISTS (SELECT 1 FROM batches WHERE change_proof = ?1)",
                 (proof,),

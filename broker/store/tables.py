@@ -186,6 +186,13 @@ _STEPS = (
     ALTER TABLE batches ADD COLUMN on_failure INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE batches ADD COLUMN broken_by TEXT NOT NULL DEFAULT '';
     """,
+    # Most jobs are submitted alone, and their proof is about nothing else: only those that share one are found by it. 1: shared.
+    """
+    ALTER TABLE jobs ADD COLUMN shares_proof INTEGER;
+    UPDATE jobs SET shares_proof = 1 WHERE proof IN (SELECT proof FROM jobs GROUP BY proof HAVING count(*) > 1);
+    DROP INDEX jobs_by_proof;
+    CREATE INDEX jobs_by_proof ON jobs (proof) WHERE shares_proof IS NOT NULL;
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

@@ -77,7 +77,10 @@ class Deciding:
         decision = decide(self.state, one, NOW)
         self.written = decision.writes
         effects = [told(effect) for effect in decision.effects]
-        return effects + self.take(Reconsidered()) if decision.reconsiders else effects
+        if decision.reconsiders:
+            effects += self.take(Reconsidered())
+            self.written = [*decision.writes, *self.written]
+        return effects
 
     def start(self, *numbers: int, batch: BatchRun | None = None) -> None:
         assert self.take(Start(OWNER, [asked(number) for number in numbers], batch, b"proof", None, never)) == []

@@ -283,6 +283,38 @@ async def test_a_store_from_before_attempts_were_counted_knows_the_first_of_each
     house.store.close()
 
 
+async def test_an_older_store_learns_which_jobs_share_a_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state.db"
+    with monkeypatch.context() as before:
+        before.setattr(tables, "VERSION", 16)
+        with closing(tables.connect(path)) as old:
+            tables.prepare(old, path)
+            for number, proof in ((1, 1), (2, 1), (3, 2)):
+                old.execute("INSERT OR IGNORE INTO proofs (row, envelope) VALUES (?, x'')", (proof,))
+                old.execute(
+                    "INSERT INTO jobs (row, owner, id, digest, state, name, proof, spec, launched, queued_at, ended_at)"
+                    " VALUES (?, ?, ?, x'', 4, '', ?, ?, 1, 5, 6)",
+                    (number, *key(number), proof, asked(number).raw),
+                )
+    house = House(path, EngineDouble())
+    house.open()
+    kept = []
+    for number in (1, 3, 2):
+        forgotten: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        house.forgetting.forget([key(number)], forgotten.set_result)
+        await forgotten
+        kept.append([row for (row,) in house.store.read("SELECT row FROM proofs ORDER BY row")])
+    assert kept == [[1, 2], [1], []]
+    house.store.close()
+
+
+async def test_a_job_that_is_submitted_alone_is_in_no_index_of_proofs(house: House) -> None:
+    await house.accept(asked(1))
+    await house.accept(asked(2), asked(3))
+    assert house.store.read("SELECT id FROM jobs INDEXED BY jobs_by_proof WHERE shares_proof IS NOT NULL") == [(key(2).id,), (key(3).id,)]
+    house.engine.effects.clear()
+
+
 async def test_which_attempt_counts_is_known_after_a_restart(house: House) -> None:
     job = await house.accept_one()
     job.attempt = Attempt(attempt(1, 2), Phase.LAUNCHED)
