@@ -32,6 +32,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire list": ("jobwire list -a", "jobwire list --failed --since 1d --limit 20"),
     "jobwire show": ("jobwire show last",),
     "jobwire put": ("jobwire put last data.csv", "jobwire put nightly parts:in/ settings.toml:in/run.toml"),
+    "jobwire report": ("jobwire report nightly -o report.html",),
     "jobwire get": ("jobwire get last", "jobwire get nightly report.txt:/tmp/report.txt"),
     "jobwire status": ("jobwire status", "jobwire --context lab status --json"),
     "jobwire logs": ("jobwire logs -f nightly", "jobwire logs --stderr --tail 20 last"),

@@ -21,7 +21,7 @@ UNFINISHED = {
 }
 ENDED = {"jobwire forget", "jobwire rerun"}
 # Commands that take the name or run id of a batch for its jobs.
-_TAKE_A_BATCH = "stop pause resume hold release set signal forget wait events show logs rerun"
+_TAKE_A_BATCH = "stop pause resume hold release set signal forget wait events show logs rerun report"
 TAKE_A_BATCH = {f"jobwire {name}" for name in _TAKE_A_BATCH.split()}
 _LONGEST_ABOUT = 60
 _STATES = {job_pb2.STATE_QUEUED: "queued", job_pb2.STATE_RUNNING: "running", job_pb2.STATE_STOPPING: "stopping"}

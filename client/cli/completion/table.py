@@ -165,6 +165,10 @@ COMMANDS: dict[str, Command] = {
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
+    "jobwire report": Command("Write a page about a run: when its jobs ran, which failed and why, and what used most.", (
+        ("-o --output", "FILE", "Where to write the page. - is standard output."),
+        ("-h --help", "", "Show this message and exit."),
+    ), ("BATCH",), ends_options=False),
     "jobwire logs": Command("Print the output of a job, byte for byte.", (
         ("-f --follow", "", "Follow the output until the job has ended."),
         ("--tail", "N", "Start with the last N lines."),

@@ -29,6 +29,11 @@ def write(*cells: str) -> None:
     sys.stdout.write("\t".join(printable(cell) for cell in cells) + "\n")
 
 
+def write_text(text: str) -> None:
+    """Print a text that is no line of results, as it is."""
+    sys.stdout.write(text)
+
+
 def write_json(record: dict[str, Any]) -> None:
     """Print one result as a line of JSON. It is ASCII, so that bytes that are not UTF-8 survive as lone surrogates."""
     sys.stdout.write(f"{json.dumps(record, separators=(',', ':'))}\n")

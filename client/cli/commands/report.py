@@ -1,0 +1,66 @@
+"""`jobwire report`: a run of a batch as a page of HTML."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .... import __version__
+from ....schemas.clock import wall_us
+from ..chosen_context import client
+from ..exit_status import BadInput
+from ..report.page import Run, page_of
+from ..targets.job_names import checked
+from ..targets.runs import find_run, jobs_of
+from ..terminal.screen import flush, local_time, say, write_text
+from ..terminal.sentences import how_many_jobs
+
+_FAILURES = 50
+_TAIL_LINES = 20
+
+
+def report(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="BATCH", help="The newest run of this batch, or the run of this id.")],
+    *,
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Where to write the page. - is standard output.")],
+) -> None:
+    """Write a page about a run: when its jobs ran, which failed and why, and what used most.
+
+    The page is one file of HTML, needs no network, and can be sent to anybody. It shows commands and the last lines of stderr of jobs that
+    failed, and no environment.
+    """
+    if not output:
+        raise BadInput("--output names no file; - is standard output")
+    with client(ctx) as connected:
+        found = find_run(connected, checked(name), failures=_FAILURES, tail_lines=_TAIL_LINES)
+        jobs = [*jobs_of(connected, found)]
+        slots = connected.hello().slots
+    made = f"Made by jobwire {__version__} at {local_time(wall_us())}."
+    page = page_of(Run(found.info, jobs, slots, made, _TAIL_LINES))
+    if output == "-":
+        write_text(page)
+        flush()
+        return
+    try:
+        _write(Path(output), page)
+    except OSError as error:
+        raise BadInput(f"{output} cannot be written: {error.strerror}") from None
+    say(f"{how_many_jobs(len(jobs))} of {found} are shown in {output}")
+
+
+def _write(path: Path, page: str) -> None:
+    """Write the whole page, or nothing: who has it open sees the old one until then."""
+    if path.exists() and not path.is_file():
+        # A device or a pipe is not replaced.
+        path.write_text(page)
+        return
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        new.write_text(page)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
