@@ -11,6 +11,7 @@ in part is zeroed in that part, also where the pipe, or another one that the job
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -23,6 +24,8 @@ from ..loop import Loop, Timer
 _MOST_A_TURN = 1024 * 1024
 # The worker is told again how much the job took after so many bytes.
 _STEP_BYTES = 1024 * 1024
+# Without splice, at a time.
+_COPIED_BYTES = 65_536
 _PIECE_BYTES = 2 * 1024 * 1024
 # After this many times that the pipe was filled, the job counts as one that reads much.
 _FULL_MOVES = 16
@@ -71,7 +74,7 @@ def create() -> tuple[Ends, int]:
 class Feed:
     """The input of a job, from its start until it has everything, wants no more, or has ended. Owns both descriptors."""
 
-    __slots__ = ("_freed", "_full_moves", "_is_fed", "_loop", "_memory", "_owner", "_pipe", "_timer", "_told", "_wait_seconds")
+    __slots__ = ("_freed", "_full_moves", "_is_fed", "_loop", "_memory", "_owner", "_pipe", "_splices", "_timer", "_told", "_wait_seconds")
 
     def __init__(self, loop: Loop, ends: Ends, wait_seconds: float, owner: Owner) -> None:
         self._loop = loop
@@ -83,6 +86,7 @@ class Feed:
         self._timer: Timer | None = None
         self._told = self._freed = 0
         self._full_moves = 0
+        self._splices = True
 
     @property
     def is_open(self) -> bool:
@@ -128,7 +132,7 @@ class Feed:
         ended = self._seals() & _END
         while (waiting := os.fstat(self._memory).st_size - self._given()) and left > 0:
             try:
-                left -= os.splice(self._memory, self._pipe, min(waiting, left), flags=os.SPLICE_F_NONBLOCK)
+                left -= self._give(min(waiting, left))
             except BlockingIOError:
                 self._widen()
                 break
@@ -141,6 +145,20 @@ class Feed:
         else:
             # Without EPOLLOUT it is still reported when the job closes its end.
             self._loop.watch(self._pipe, select.EPOLLOUT if waiting else 0, self._ready)
+
+    def _give(self, most: int) -> int:
+        """Give the job at most so many bytes and return how many. Raises BlockingIOError if its pipe is full, and BrokenPipeError."""
+        if self._splices:
+            try:
+                return os.splice(self._memory, self._pipe, most, flags=os.SPLICE_F_NONBLOCK)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                # This kernel cannot. Then a supervisor that is killed between the two calls below gives the same bytes again.
+                self._splices = False
+        given = os.write(self._pipe, os.pread(self._memory, min(most, _COPIED_BYTES), self._given()))
+        os.lseek(self._memory, given, os.SEEK_CUR)
+        return given
 
     def close(self) -> None:
         """Close it, because the job has ended."""

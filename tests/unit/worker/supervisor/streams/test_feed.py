@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -100,6 +101,37 @@ def test_the_bytes_in_the_pipe_are_not_changed_when_what_is_before_them_is_freed
         read += os.read(house.read_end, 12_345)
         house.feed.move()
     assert read + house.read() == data
+
+
+def test_without_splice_the_same_bytes_are_given(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> int:
+        raise OSError(errno.EINVAL, "no splice")
+
+    monkeypatch.setattr(os, "splice", refused)
+    for number in range(4):
+        data = pieces(number)
+        house.arrive(data)
+        assert house.read() == data
+    assert house.owner.given == 4
+    house.arrive(b"all", end=True)
+    assert (house.read(), house.owner.over) == (b"all", [""])
+
+
+def test_without_splice_a_job_that_closes_its_input_is_noticed(house: House) -> None:
+    house.feed._splices = False
+    os.close(house.read_end)
+    house.read_end = -1
+    house.arrive(b"data")
+    assert house.owner.over == ["the job has closed its standard input"]
+
+
+def test_another_failure_of_splice_is_none_of_these(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failed(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOMEM, "no memory")
+
+    monkeypatch.setattr(os, "splice", failed)
+    with pytest.raises(OSError, match="no memory"):
+        house.arrive(b"data")
 
 
 def test_the_end_is_found_after_the_last_byte_once_everybody_has_closed_the_pipe(house: House) -> None:
