@@ -191,12 +191,15 @@ class Worker:
     def clean(self) -> None:
         """Stop everything: all jobs, worker, supervisor and keeper."""
         if self.process is not None and self.process.poll() is None:
-            stop_all_jobs(self.endpoint, self.public, self.admin)
+            self._stop_all_jobs()
             # Without jobs, a worker that exits makes its supervisor exit too.
             self.kill(signal.SIGTERM)
         for name in ("supervisor_pid", "keeper_pid"):
             wait_until(lambda name=name: not is_alive(self.described_or_last().get(name, 0)), f"{name} ends")
         shutil.rmtree(self.state, ignore_errors=True)
+
+    def _stop_all_jobs(self) -> None:
+        stop_all_jobs(self.endpoint, self.public, self.admin)
 
     def described_or_last(self) -> dict[str, Any]:
         try:
