@@ -21,6 +21,14 @@ POINTS = {
     "after-commit-before-reply": "jobs are durable and their `queued` is published, the start is not acknowledged",
     "after-commit-before-publish": "events are durable, and not published",
     "after-intent-before-start": "the folders of jobs that may start exist, the supervisor has not been told",
+    "in-an-upload": "a part of a content is on the disk",
+    "after-content-before-name": "a content is complete and on the disk, and does not have its name",
+    "after-name-before-answer": "a content has its name, its sender was not told",
+    "while-files-are-unpacked": "some of what a job brings is in its folder",
+    "after-unpack-before-start": "the folder of a job is complete, the job is not started",
+    "while-files-are-kept": "some of what was put for a job that waits is kept for it",
+    "while-files-are-placed": "some of what was put into the folder of a job is there",
+    "after-input-before-given": "bytes of a standard input are in its file, the supervisor was not told",
     "during-recovery": "the engine has reported what it knows, the desk has recorded none of it",
     # The supervisor.
     "after-intent-before-fork": "logs and pipes exist and are deposited, the process does not exist",
@@ -29,6 +37,7 @@ POINTS = {
     "after-outcome-before-reap": "the outcome is written, the leader is still a zombie",
     "after-outcome-before-rename": "the leader is reaped, its folder still has the name of a running job's",
     "after-rename-before-report": "the end is on disk, neither keeper nor worker has been told",
+    "while-input-is-given": "the job was given some of its standard input, the worker was not told",
     "during-adoption": "one running job is adopted, the others are not",
     # The keeper.
     "after-deposit": "a deposit has arrived; the fork that it is for may or may not follow",

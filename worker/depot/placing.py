@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from google.protobuf.message import DecodeError
 
 from ...broker.depot import Placement
-from ...schemas import brought_files
+from ...schemas import brought_files, fault_points
 from ...schemas.brought_files import BroughtFile, FileKind
 from ...schemas.frames import MOST_MISSING
 from ...schemas.generated import job_pb2
@@ -130,6 +130,8 @@ class _Stage:
                 os.write(note, brought_files.to_wire(file).SerializeToString())
                 _sync(note)
                 os.rename(".note", f"{number}{_FILE}", src_dir_fd=folder, dst_dir_fd=folder)
+                if fault_points.ARMED:
+                    fault_points.reach("while-files-are-kept")
             os.fsync(folder)
         finally:
             os.close(folder)
@@ -153,6 +155,8 @@ class _Stage:
                 merging.check_beneath(self._fd, b"%d" % number, root, file.path)
         for number, (file, _) in enumerate(ordered):
             merging.merge(self._fd, b"%d" % number, root, file.path)
+            if fault_points.ARMED:
+                fault_points.reach("while-files-are-placed")
 
     def _can_have(self, file: BroughtFile, content: str) -> bool:
         """Return whether a content need not be copied: it is a file's, and nobody else has it."""

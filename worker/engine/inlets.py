@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from ...broker.engine import Feeder
+from ...schemas import fault_points
 from ...schemas.frames import LARGEST_FEED_WINDOW
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
@@ -69,6 +70,8 @@ class LocalInlet:
             raise Refused(Code.FAILED_PRECONDITION, "the standard input of the job has ended") from None
         except OSError as error:
             raise Refused(Code.RESOURCE_EXHAUSTED, f"the worker cannot hold the standard input of the job: {error.strerror}") from None
+        if fault_points.ARMED:
+            fault_points.reach("after-input-before-given")
         # Only if the supervisor has not given everything before these bytes, it finds them by itself.
         if os.lseek(self._memory, 0, os.SEEK_CUR) >= before:
             self._say([{DO: ToSupervisor.FED, "job": self.handle}])

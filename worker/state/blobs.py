@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ...schemas import fault_points
 from ...schemas.brought_files import BroughtFile
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.text.sizes import format_limit
@@ -223,6 +224,8 @@ class Receiving:
             self.written += len(data)
             # The next run continues at the size.
             finish_at(self._fd, self.written)
+            if fault_points.ARMED:
+                fault_points.reach("in-an-upload")
         except OSError as error:
             if is_disk_full(error):
                 self.drop()
@@ -247,7 +250,11 @@ class Receiving:
             raise Refused(Code.INVALID_ARGUMENT, what, "send it again; perhaps the file changed meanwhile", reason=Reason.CHANGED)
         try:
             os.fsync(self._fd)
+            if fault_points.ARMED:
+                fault_points.reach("after-content-before-name")
             self._blobs.complete(self._owner, self._file, self._part)
+            if fault_points.ARMED:
+                fault_points.reach("after-name-before-answer")
         except OSError as error:
             raise _cannot_be_stored(error) from None
 

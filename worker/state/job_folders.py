@@ -11,6 +11,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 
+from ...schemas import fault_points
 from ...schemas.brought_files import BroughtFile, FileKind
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Reason, Refused
@@ -53,10 +54,14 @@ def fill(
             # A folder before what lies in it.
             for file in sorted(files):
                 bring(root, file, path_of(file.digest), os.fsdecode(file.path) or "the folder", go_on)
+                if fault_points.ARMED:
+                    fault_points.reach("while-files-are-unpacked")
             add(parent, root)
         finally:
             os.close(root)
         os.rename(_FILLING, name, src_dir_fd=parent, dst_dir_fd=parent)
+        if fault_points.ARMED:
+            fault_points.reach("after-unpack-before-start")
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ import select
 import termios
 from typing import NamedTuple, Protocol
 
+from ....schemas import fault_points
 from ..loop import Loop, Timer
 
 _MOST_A_TURN = 1024 * 1024
@@ -139,6 +140,8 @@ class Feed:
             except BrokenPipeError:
                 self._close(_CLOSED)
                 return
+        if fault_points.ARMED and left < _MOST_A_TURN:
+            fault_points.reach("while-input-is-given")
         self._tell()
         if ended and not waiting:
             self._close("")

@@ -42,6 +42,8 @@ class Input:
                 note_feeder(self._folder, token)
             self._feed.attach()
             self._services.hand(facts.feed(self._handle), self._feed.memory)
+            # A worker that was killed may have written something and told nobody.
+            self._feed.move()
 
     def detach(self) -> None:
         """Note that nobody feeds it at present."""
