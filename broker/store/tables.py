@@ -193,6 +193,12 @@ _STEPS = (
     DROP INDEX jobs_by_proof;
     CREATE INDEX jobs_by_proof ON jobs (proof) WHERE shares_proof IS NOT NULL;
     """,
+    # The ids of the GPUs that a job was last launched with, with commas. What an operator has set instead of what the worker was started
+    # with (schemas/capacity.py), and the request for it.
+    """
+    ALTER TABLE jobs ADD COLUMN gpus TEXT;
+    CREATE TABLE capacity (name TEXT PRIMARY KEY, value TEXT NOT NULL, proof BLOB NOT NULL);
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

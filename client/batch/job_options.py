@@ -24,12 +24,15 @@ from .octets import to_bytes
 from .option_values import (
     Misunderstood,
     parse_after,
+    parse_amount,
+    parse_cpus,
     parse_priority,
     parse_signal,
     read_folder,
     read_input,
     read_labels,
     read_name,
+    read_resources,
     understand,
 )
 
@@ -82,6 +85,14 @@ OPTIONS = (
     ),
     Option("hold", ("--hold",), "", "Do not start the job until jobwire release.", switch=True),
     Option("stderr_to_stdout", ("--stderr-to-stdout",), "", "Give the job one pipe for both, like 2>&1 in a shell.", switch=True),
+    Option("cpus", ("--cpus",), "N", "Let the job take N of the worker's slots. Default: 1."),
+    Option("gpus", ("--gpus",), "N", "Give the job N GPUs for itself, in CUDA_VISIBLE_DEVICES and its kin. Default: none."),
+    Option(
+        *("resources", ("--resource",), "NAME=N"),
+        "Let the job take N of something that the worker's operator defined, such as licences.",
+        many=True,
+    ),
+    Option("only_one", ("--only-one",), "NAME", "Of your jobs with this name here, run one at a time."),
     Option("labels", ("-l", "--label"), "K=V", "Set a label, shown by jobwire show and events --json.", many=True),
 )
 
@@ -113,6 +124,10 @@ class Wishes:
     after: Iterable[str] = ()
     hold: bool = False
     stderr_to_stdout: bool = False
+    cpus: str | int | None = None
+    gpus: str | int | None = None
+    resources: Iterable[str] | Mapping[str, int] = ()
+    only_one: str | None = None
     labels: Iterable[str] | Mapping[str, str] = ()
     script: str | None = None
     put: Iterable[str] = ()
@@ -166,6 +181,10 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         priority=understand("priority", parse_priority, wishes.priority) or 0,
         held=wishes.hold,
         stderr_to_stdout=wishes.stderr_to_stdout,
+        cpus=understand("cpus", parse_cpus, wishes.cpus) or 0,
+        gpus=understand("gpus", partial(parse_amount, fewest=0), wishes.gpus) or 0,
+        resources=understand("resources", read_resources, wishes.resources),
+        only_one=understand("only_one", read_name, wishes.only_one or ""),
         files=brought.files,
         outputs=brought.outputs,
     )
@@ -196,6 +215,10 @@ _KEYS = {
     "grace_ms": "grace",
     "output_limit_bytes": "output_limit",
     "priority": "priority",
+    "cpus": "cpus",
+    "gpus": "gpus",
+    "resources": "resources",
+    "only_one": "only_one",
     "files": "put",
     "outputs": "get",
 }

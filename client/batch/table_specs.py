@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -18,14 +18,15 @@ from .caller_variables import find as find_variables
 from .job_options import Surroundings, Wishes, read_env, spec_from
 from .mistakes import Find, Mistakes
 from .octets import to_bytes
-from .option_values import Misunderstood, label_pairs
+from .option_values import Misunderstood, label_pairs, read_resources, understand
 
 _Value = TypeVar("_Value")
 _NO_VARIABLES = Variables({}, {})
 # Where a batch file has several keys for one option of the command line.
 _KEYS: dict[str, Path] = {"stop_signal": ("stop", "signal"), "grace": ("stop", "grace"), "": ()}
 # The options of which a job has one value, that of the file as it is.
-_PLAIN = tuple(key for key in Defaults.__struct_fields__ if key not in {"env", "env_all", "stdin", "stop", "put", "get", "labels", "after"})
+_OTHERS = frozenset(("env", "env_all", "stdin", "stop", "put", "get", "labels", "after", "resources"))
+_PLAIN = tuple(key for key in Defaults.__struct_fields__ if key not in _OTHERS)
 _STDIN_TEXT = 'for the text itself write stdin = { text = "..." }'
 
 
@@ -145,8 +146,13 @@ def _wishes(job: JobTable, layers: Layers, variables: dict[str, str]) -> Wishes:
         put=[*(defaults.put or ()), *(job.put or ()), *over.put],
         get=[*(defaults.get or ()), *(job.get or ()), *over.get],
         labels=label_pairs(defaults.labels or ()) | label_pairs(job.labels or ()) | label_pairs(over.labels),
+        resources={**_resources(defaults.resources), **_resources(job.resources), **_resources(over.resources)},
         **plain,
     )
+
+
+def _resources(said: Iterable[str] | Mapping[str, int] | None) -> dict[str, int]:
+    return understand("resources", lambda items: dict(read_resources(items)), said or ())
 
 
 def _stdin(said: str | bytes | StdinText | None) -> str | bytes | None:

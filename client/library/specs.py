@@ -55,6 +55,10 @@ class JobOptions(TypedDict, total=False):
     after: Awaiting | None
     hold: bool
     stderr_to_stdout: bool
+    cpus: int
+    gpus: int
+    resources: Mapping[str, int] | None
+    only_one: str
     script: Text | None
     put: Files
     get: Paths
@@ -79,6 +83,10 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     after: Awaiting | None = None,
     hold: bool = False,
     stderr_to_stdout: bool = False,
+    cpus: int = 1,
+    gpus: int = 0,
+    resources: Mapping[str, int] | None = None,
+    only_one: str = "",
     script: Text | None = None,
     put: Files = (),
     get: Paths = (),
@@ -121,6 +129,10 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         held=hold,
         after=_conditions(after),
         stderr_to_stdout=stderr_to_stdout,
+        cpus=0 if cpus == 1 else cpus,  # as if it was not said
+        gpus=gpus,
+        resources=tuple(sorted((resources or {}).items())),
+        only_one=only_one,
         files=files,
         outputs=outputs,
     )

@@ -231,13 +231,20 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
         priority=job.priority,
         held=job.held,
         after=tuple(After(Condition(one), bytes.fromhex(of), bytes.fromhex(run), name) for one, of, run, name in job.after),
+        cpus=job.cpus,
+        gpus=job.gpus,
+        resources=job.resources,
+        only_one=job.only_one,
     )
 
 
 def _new_job(key: AttemptKey, file: JobFile, path: str) -> Job:
     spec = spec_of(file, small_files.read_file(f"{path}/stdin") if file.has_stdin else None)
     specs.check(spec)
-    return Job(0, key.job, spec, specs.digest(spec), None, 0, Attempt(key, Phase.CLEARED), priority=spec.priority, rerun_of=file.rerun_of)
+    attempt = Attempt(key, Phase.CLEARED)
+    job = Job(0, key.job, spec, specs.digest(spec), None, 0, attempt, priority=spec.priority, rerun_of=file.rerun_of)
+    job.gpus = file.handed_out
+    return job
 
 
 def _place(job: Job, path: str, parsed: FolderName | None) -> None:

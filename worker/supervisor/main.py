@@ -150,6 +150,7 @@ class Supervisor:
                 feeds=True,
                 terminals=True,
                 joins_streams=True,
+                sets_gpus=True,
             )
         )
 

@@ -193,6 +193,7 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
         time_limit_ms=job.changed_limit_ms,
         held=is_held,
         held_by=job.held_by if is_held else "",
+        gpus=job.gpus if attempt.phase not in WAITING else (),
     )
     if job.batch is not None:
         shown.batch.id, shown.batch.name, shown.batch.parallel = job.batch.id, job.batch.name, job.batch.parallel

@@ -25,11 +25,16 @@ _OF_JOBS = {
     **dict.fromkeys(("title", "job_name", "jobname"), "name"),
     **dict.fromkeys(("max_output", "output_size"), "output_limit"),
     **dict.fromkeys(("nice", "prio", "urgency", "weight"), "priority, as in priority = 10; the highest is first"),
+    **dict.fromkeys(("cpu", "cores", "ncpus", "threads", "cpus_per_task"), "cpus"),
+    **dict.fromkeys(("gpu", "num_gpus", "gres"), "gpus, as in gpus = 1"),
+    **dict.fromkeys(("resource", "licenses", "license", "requests"), "resources, as in resources = { license = 1 }"),
+    **dict.fromkeys(("singleton", "mutex", "lock", "concurrency_group"), 'only_one, as in only_one = "NAME"'),
     **dict.fromkeys(("held", "stashed", "suspended", "on_hold"), "hold, as in hold = true"),
 }
 _KEYS_OF_JOBS = (
     *("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels"),
     *("priority", "hold", "stderr_to_stdout"),
+    *("cpus", "gpus", "resources", "only_one"),
 )
 _OF_THE_FILE = {
     **dict.fromkeys(("jobs", "task", "tasks", "step", "steps"), _JOB),
@@ -58,8 +63,8 @@ _MEANT = {
 # Not available, by the names that other tools use.
 _ABSENT = {
     **dict.fromkeys(("deps", "depends", "depends_on", "dependencies", "dependency", "needs", "requires", "wait_for"), _LATER),
-    **dict.fromkeys(("retries", "attempts", "max_retries", "restart"), "a retry"),
     **dict.fromkeys(("mem", "ram", "memory_limit"), "a memory limit"),
+    **dict.fromkeys(("retries", "attempts", "max_retries", "restart"), "a retry"),
     **dict.fromkeys(("cpu", "cores", "threads", "ntasks"), "a number of processors"),
     **dict.fromkeys(("gpu", "gres"), "a number of GPUs"),
     **dict.fromkeys(("uid", "group", "gid"), "a job as another user"),

@@ -3,7 +3,8 @@
 A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `dir`, `env`, `labels`, `owner` (public key),
 `owner_name`, `batch` ({`id`, `name`, `parallel`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null),
 `queued_at`, `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`,
-`stderr_to_stdout`, `stop_signal`,
+`stderr_to_stdout`, `cpus`, `gpus` (how many), `resources` (how much of each name), `only_one` (or null), `gpu_ids` (those that it was
+handed out), `stop_signal`,
 `stdin_bytes` (the size of its standard input, or null), `feed` (whether that came as a stream, which is not kept), `terminal` ({`rows`,
 `columns`} at first, or null), `rerun_of` (the id of the job that it runs again, or null), `paused`, `priority`, `held`, `held_by` (the name
 of who holds it, or null), `waits_for` (why it waits, or null) and `outcome` (or null).
@@ -67,6 +68,7 @@ def job_record(job: JobInfo) -> Record:
         "priority": job.priority,
         "held": job.held,
         "held_by": job.held_by or None,
+        "gpu_ids": list(job.gpus),
         "waits_for": job.waits_for or None,
         "after": [_condition_record(one, job.awaits) for one in job.spec.after],
         "outcome": outcome_record(job.outcome),
@@ -107,6 +109,10 @@ def _spec_record(spec: JobSpec) -> Record:
         "output_limit_bytes": spec.output_limit_bytes,
         "linger": spec.linger,
         "stderr_to_stdout": spec.stderr_to_stdout,
+        "cpus": spec.cpus or 1,
+        "gpus": spec.gpus,
+        "resources": dict(spec.resources),
+        "only_one": spec.only_one or None,
         "stop_signal": int(spec.stop_signal),
         "stdin_bytes": None if spec.stdin is None else len(spec.stdin),
         "feed": spec.feed,

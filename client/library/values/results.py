@@ -127,6 +127,8 @@ class JobInfo:
     changed_limit_ms: int | None = None
     # While it waits: the conditions that do not hold yet.
     awaits: tuple[AwaitedInfo, ...] = ()
+    # The ids of the GPUs that it was handed out when it was last started.
+    gpus: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -290,6 +292,7 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         held_by=message.held_by,
         changed_limit_ms=message.time_limit_ms if message.HasField("time_limit_ms") else None,
         awaits=tuple(map(_awaited, message.after)),
+        gpus=tuple(message.gpus),
     )
 
 

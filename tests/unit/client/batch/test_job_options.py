@@ -179,12 +179,17 @@ def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
         labels=["l=m"],
         priority="-7",
         hold=True,
+        cpus="2",
+        gpus="1",
+        resources=["license=3"],
+        only_one="site",
     )
     typed = spec_from(["true"], replace(said, linger=True, stderr_to_stdout=True), Surroundings(Path("/")))
     given: dict[str, object] = {
         "name": "n", "cwd": "/d", "env": {"A": "b"}, "env_all": False, "input": b"x", "time_limit": 60, "stop_signal": 2,
         "grace": timedelta(seconds=2),
         "output_limit": "3K", "linger": True, "stderr_to_stdout": True, "labels": {"l": "m"}, "priority": -7, "hold": True,
+        "cpus": 2, "gpus": 1, "resources": {"license": 3}, "only_one": "site",
     }  # fmt: skip
     # What it waits for is known to a worker only, see test_conditions.py.
     assert given.keys() == {option.parameter for option in OPTIONS} - {"after"}
