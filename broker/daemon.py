@@ -98,8 +98,6 @@ class Daemon:
         self._parts = contextlib.ExitStack()
         self.endpoint = ""
         self.event_endpoint = ""
-        # Called when an operator has set what there is for jobs.
-        self.capacity_changed: Callable[[], object] = lambda: None
         try:
             self._make_desk()
         except BaseException:
@@ -126,19 +124,13 @@ class Daemon:
         self._retention = self._own(
             Retention(settings.keep, self._store, self._forgetting, self._followed, loop, self._ages, self._engine.depot)
         )
-        capacity = self._engine.capacity
-        queue = Queue(capacity.slots, lambda owner: self._roster.limits_of(owner).running_jobs)
-        state = State(queue, capacity=capacity)
+        queue = Queue(self._engine.slots, lambda owner: self._roster.limits_of(owner).running_jobs)
+        state = State(queue)
         room = Room(settings.store.parent, settings.keep_free_bytes)
         self._shortage = room.shortage
         began = time.monotonic()
         self._condition = Condition(queue, room, self._roster, lambda: int((time.monotonic() - began) * 1_000_000))
         self._lookup = Lookup(self._store, state.live)
-        state.settings = self._lookup.capacity()
-        queue.set_capacity(state.settings.over(capacity))
-        if set_by_operator := state.settings.rows():
-            _log.info("set by an operator, instead of what the worker was started with: %s", ", ".join(map("=".join, set_by_operator)))
-        self.queue = queue
         self._file_sweep = self._own(FileSweep(self._engine.depot, self._lookup, loop))
         self.desk = self._own(
             Desk(
@@ -170,7 +162,7 @@ class Daemon:
             self._store.id,
             self._nonce,
             endpoint_for_clients(self.event_endpoint),
-            lambda: self.queue.slots,
+            self._engine.slots,
         )
         turns = Turns(self._loop)
         verbs = handlers(
@@ -190,7 +182,6 @@ class Daemon:
             ages=self._ages,
             shortage=self._shortage,
             placed=self._retention.folder_changed,
-            capacity_changed=lambda: self.capacity_changed(),  # noqa: PLW0108 -- it is set later
         )
         reception = Reception(self._identity.public, self._nonce, self._roster.member, verbs, turns)
         shares = self._own(Shares(self._loop.call_later, reception.take))

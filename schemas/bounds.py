@@ -12,11 +12,11 @@ from functools import cache
 from typing import Any
 
 from .brought_files import LONGEST_PATH, MOST_FILES
-from .claims import MOST_RESOURCES
 from .conditions import MOST_CONDITIONS
 from .frames import LARGEST_MESSAGE, MOST_JOBS_PER_FILTER, MOST_JOBS_PER_START, MOST_KEYS
 from .naming import LONGEST_NAME
 from .refusal import Code, Refused
+from .retry import MOST_STATUSES
 from .spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 
 # Ids, keys, nonces, signatures, topics and pages have 8 to 64 bytes; their readers check the exact size.
@@ -38,15 +38,13 @@ COUNTS = {
     "List.states": MOST_STATES,
     "List.labels": MOST_LABELS,
     "JobSpec.argv": MOST_ARGUMENTS,
+    "Retry.on_exit": MOST_STATUSES,
     "JobSpec.environment": MOST_VARIABLES,
     "JobSpec.labels": MOST_LABELS,
     "JobSpec.files": MOST_FILES,
     "JobSpec.outputs": MOST_FILES,
     "JobSpec.after": MOST_CONDITIONS,
     "Place.files": MOST_FILES,
-    "JobSpec.resources": MOST_RESOURCES,
-    "SetSlots.resources": MOST_RESOURCES,
-    "GpuList.ids": MOST_RESOURCES,
 }
 # Texts and bytes: their length in characters and bytes.
 LENGTHS = {
@@ -102,9 +100,6 @@ LENGTHS = {
     "Put.token": LONGEST_ID,
     "Fetch.path": LONGEST_PATH,
     "Fetch.validator": LONGEST_ID,
-    "JobSpec.only_one": LONGEST_TEXT,
-    "Resource.name": LONGEST_TEXT,
-    "GpuList.ids": LONGEST_TEXT,
 }
 # Jobs are read a few at a time, and each is checked then.
 SLICED = frozenset({"Start.jobs"})

@@ -64,6 +64,7 @@ class EventKind(enum.IntEnum):
     HELD = 6
     RELEASED = 7
     CHANGED = 8
+    RETRYING = 9
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
-from . import brought_files, claims, conditions
+from . import brought_files, conditions, retry
 from .brought_files import LONGEST_PATH, BroughtFile
 from .conditions import After
 from .generated import job_pb2
 from .naming import name_problem
 from .refusal import Code, Reason, Refused
+from .retry import RetryRule
 from .terminal import TerminalSize, check_size
 from .text.sizes import format_limit
 
@@ -69,12 +70,8 @@ class JobSpec:
     stderr_to_stdout: bool = False
     # When all of these hold, it starts.
     after: tuple[After, ...] = ()
-    # What else it takes while it runs: slots (0: one), GPUs, and amounts of what the operator of the worker defined.
-    cpus: int = 0
-    gpus: int = 0
-    resources: tuple[tuple[str, int], ...] = ()
-    # Of its owner's jobs with this name here, one runs at once.
-    only_one: str = ""
+    # Whether it is tried again when it fails; None: it is not.
+    retry: RetryRule | None = None
 
     @property
     def has_folder(self) -> bool:
@@ -109,7 +106,7 @@ def check(spec: JobSpec) -> None:
         if duration is not None and duration > LONGEST_DURATION_MS:
             raise _refuse(f"the {what} is longer than 1000 days")
     check_priority(spec.priority)
-    claims.check(spec.cpus, spec.gpus, spec.resources, spec.only_one)
+    _check_retry(spec)
     if spec.time_limit_ms == 0:
         raise _refuse("with a time limit of 0 the job could never run")
     if spec.output_limit_bytes is not None and spec.output_limit_bytes > LARGEST_OUTPUT_LIMIT:
@@ -133,6 +130,18 @@ def _check_input(spec: JobSpec) -> None:
             raise _refuse("the output of a job on a terminal is together anyway: leave stderr to stdout out")
         if spec.feed or spec.stdin is not None:
             raise _refuse("the standard input of a job on a terminal is what is typed there, and cannot be given otherwise")
+
+
+def _check_retry(spec: JobSpec) -> None:
+    if spec.retry is None:
+        return
+    retry.check(spec.retry)
+    if spec.feed:
+        message = "a job whose standard input is a stream cannot be retried: what it has read is not kept for the next attempt"
+        raise Refused(Code.INVALID_ARGUMENT, message, "give it a standard input that is part of the job, or none")
+    if spec.terminal is not None:
+        message = "a job on a terminal cannot be retried: somebody types there, who would have to type everything again"
+        raise Refused(Code.INVALID_ARGUMENT, message, "run it without a terminal")
 
 
 def in_home(directory: bytes) -> bool:
@@ -209,7 +218,7 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901 -- one step for each field
     if spec.stderr_to_stdout:
         fields.append((18, ()))
     fields += [(19, one.parts()) for one in spec.after]
-    fields += claims.digest_parts(spec.cpus, spec.gpus, spec.resources, spec.only_one)
+    fields += retry.digest_parts(spec.retry) if spec.retry is not None else ()
     pieces: list[bytes] = []
     for field, parts in fields:
         pieces.append(b"%d:%d:" % (field, len(parts)))
@@ -251,11 +260,8 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         held=message.held,
         stderr_to_stdout=message.stderr_to_stdout,
         after=tuple(map(conditions.from_wire, message.after)) if message.after else (),
-        cpus=message.cpus,
-        gpus=message.gpus,
-        resources=tuple((one.name, one.amount) for one in message.resources) if message.resources else (),
-        only_one=message.only_one,
         terminal=TerminalSize(message.terminal.rows, message.terminal.columns) if message.HasField("terminal") else None,
+        retry=retry.from_wire(message.retry) if message.HasField("retry") else None,
     )
 
 
@@ -276,18 +282,14 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         priority=spec.priority,
         held=spec.held,
         stderr_to_stdout=spec.stderr_to_stdout,
-        cpus=spec.cpus,
-        gpus=spec.gpus,
-        only_one=spec.only_one,
         terminal=job_pb2.Terminal(rows=spec.terminal.rows, columns=spec.terminal.columns) if spec.terminal is not None else None,
+        retry=retry.to_wire(spec.retry) if spec.retry is not None else None,
     )
     message.files.extend(map(brought_files.to_wire, spec.files))
     if spec.after:
         message.after.extend(map(conditions.to_wire, spec.after))
     for name, value in spec.environment:
         message.environment.add(name=name, value=value)
-    for resource, amount in spec.resources:
-        message.resources.add(name=resource, amount=amount)
     for label, text in spec.labels:
         message.labels.add(name=label, value=text)
     return message

@@ -32,7 +32,6 @@ from .effects import Continue, Effect, End, Hold, Launches, LimitTime, Publish, 
 from .inputs import Accepted, Asked, Due, Facts, Following, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
 from .job import BatchRun, Job, RunKey
 from .life import STORED, WAITING
-from .queue.stock import Stock
 from .state import State
 from .turn import Decision
 
@@ -107,7 +106,7 @@ class Desk:
         for job in self._lookup.alive():
             self._state.hold(job.key.owner, job.spec_bytes)
             self._state.add(job)
-            self._clock.not_before(max(job.queued_at_us, job.attempt.started_at_us))
+            self._clock.not_before(max(job.queued_at_us, job.attempt.started_at_us, *(one.ended_at_us for one in job.earlier)))
         expected = [
             Expected(one.key, one.pid, one.started_at_us, job.queued_at_us, STORED[one.phase].launched, job.spec, job.rerun_of)
             for job in self._state.live.values()
@@ -138,11 +137,6 @@ class Desk:
         """The jobs of each run of a batch that have not ended."""
         return self._state.runs
 
-    @property
-    def stock(self) -> Stock:
-        """What there is for jobs, and what of it is in use."""
-        return self._state.queue.stock
-
     def why_waiting(self, job: Job) -> str:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""
         why = self._state.why_waiting(job)
@@ -159,6 +153,12 @@ class Desk:
     def dependencies(self) -> Dependencies:
         """What jobs wait for."""
         return self._state.dependencies
+
+    def starts_in_us(self, job: Job) -> int | None:
+        """Return how long a job still waits for its time; None if it does not."""
+        if job.attempt.phase not in WAITING or not job.not_before_us:
+            return None
+        return self._state.deadlines.left_us(job, self._clock.passed_us())
 
     def now_us(self) -> int:
         """Return the date of this moment, as events and jobs get it."""
@@ -271,6 +271,8 @@ class Desk:
                 self._watchers.stuck(effect.job)
             case Word.FINISHED:
                 self._watchers.finished(effect.job)
+            case Word.RETRYING:
+                self._watchers.retrying(effect.job)
 
     def _delayed(self, number: int, why: str) -> None:
         self.take(WriteDelayed(number, why))

@@ -73,6 +73,8 @@ class Word(enum.Enum):
     STARTED = enum.auto()
     STUCK = enum.auto()
     FINISHED = enum.auto()
+    # An attempt has ended, and another one follows.
+    RETRYING = enum.auto()
 
 
 class Tell(NamedTuple):

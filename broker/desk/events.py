@@ -11,15 +11,16 @@ from ...schemas.job import EventKind, Outcome, OutcomeKind
 from ...schemas.naming import format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import event_kind_to_wire, outcome_to_wire
-from ..store.writes import Change, Conflict, EventRow
+from ..store.writes import Change, Conflict, EndedAttempt, EventRow, Retried
 from .effects import Publish
-from .job import Job, RunKey
+from .job import Attempt, Job, RunKey
 from .life import STORED
+from .retries import delay_us
 
 
 def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event_pb2.Event:
     """Return an event about the present state of the job; its seq is assigned by the commit."""
-    attempt = job.attempt
+    attempt = job.latest
     event = event_pb2.Event(
         kind=event_kind_to_wire(kind),
         at_us=at_us,
@@ -37,13 +38,17 @@ def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event
     if kind is EventKind.FINISHED and attempt.outcome is not None:
         event.outcome.CopyFrom(outcome_to_wire(attempt.outcome))
         event.sentence = attempt.outcome.sentence
+    elif kind is EventKind.RETRYING and attempt.outcome is not None:
+        event.outcome.CopyFrom(outcome_to_wire(attempt.outcome))
+        event.next_delay_ms = delay_us(job) // 1000
     return event
 
 
 def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) -> Change:
     """Return the change that updates the job's row."""
-    attempt, outcome = job.attempt, job.attempt.outcome
+    attempt, outcome = job.latest, job.latest.outcome
     state, launched = STORED[attempt.phase]
+    bytes_before = sum(one.outcome.log_bytes for one in job.ended_before if one.outcome is not None) if outcome is not None else 0
     return Change(
         row=job.row,
         state=state,
@@ -57,10 +62,20 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
         outcome=outcome_to_wire(outcome).SerializeToString() if outcome is not None else None,
         stop=json.dumps({"signal": job.stop.signal, "grace_ms": job.stop.grace_ms, "asked_by": job.stop.asked_by}) if job.stop else None,
         stop_proof=proof,
-        log_bytes=outcome.log_bytes if outcome is not None else 0,
+        log_bytes=bytes_before + outcome.log_bytes if outcome is not None else 0,
         ok=not outcome.is_failure if outcome is not None else None,
         run=RunKey(job.key.owner, job.batch.id) if outcome is not None and job.batch is not None else None,
     )
+
+
+def retried(attempts: Sequence[Attempt], not_before_us: int = 0) -> Retried:
+    """Return what is recorded of attempts after which another one follows, and of the date before which that does not start."""
+    return Retried([_ended(attempt, attempt.outcome) for attempt in attempts if attempt.outcome is not None], not_before_us)
+
+
+def _ended(attempt: Attempt, outcome: Outcome) -> EndedAttempt:
+    said = outcome_to_wire(outcome).SerializeToString()
+    return EndedAttempt(attempt.key.attempt, attempt.pid, attempt.started_at_us, attempt.ended_at_us, said, outcome.log_bytes)
 
 
 def explained(job: Job, outcome: Outcome) -> Outcome:

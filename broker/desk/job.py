@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ...schemas.capacity import PLAIN, Wants
 from ...schemas.job import OnFailure, Outcome, State
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.spec import JobSpec
@@ -113,17 +113,30 @@ class Job:
     rerun_of: JobKey | None = None
     # The size of its spec as stored, which its owner is charged for until it has ended.
     spec_bytes: int = 0
-    # What it takes while it runs, and the GPUs that it was handed out when it was last launched.
-    wants: Wants = PLAIN
-    gpus: tuple[str, ...] = ()
 
     # The date before which it does not start, in microseconds UTC; 0: it waits for no time. `State.deadlines` says when it is due.
     not_before_us: int = 0
+    # The attempts before the current one, in their order.
+    earlier: list[Attempt] = field(default_factory=list)
+    # The attempt that follows the current one, while the end of that is being written. Then it takes its place.
+    following: Attempt | None = None
+    # Its store was rebuilt: whether somebody stopped it is not known any more.
+    never_retried: bool = False
 
     @property
     def is_ready(self) -> bool:
         """Whether it may start as soon as there is room."""
-        return self.held_by is None and not self.not_before_us and not self.awaits
+        return self.held_by is None and not self.not_before_us and not self.awaits and self.following is None
+
+    @property
+    def ended_before(self) -> Sequence[Attempt]:
+        """The attempts before the latest one."""
+        return self.earlier if self.following is None else [*self.earlier, self.attempt]
+
+    @property
+    def latest(self) -> Attempt:
+        """The attempt that requests are about; others may not have been told yet that the one before has ended."""
+        return self.following or self.attempt
 
     @property
     def state(self) -> State:
@@ -133,7 +146,7 @@ class Job:
     @property
     def final_outcome(self) -> Outcome | None:
         """How it ended for good, which may not be durable yet; None as long as it has not."""
-        return self.attempt.outcome if self.attempt.phase in ENDED else None
+        return self.latest.outcome if self.latest.phase in ENDED else None
 
     def lasted_us(self, passed_us: int) -> int:
         """Return how long it ran, or has been running or waiting, at a moment of `Clock.passed_us`."""

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...schemas.capacity import Capacity, Settings
 from ...schemas.generated import event_pb2
 from ...schemas.naming import JobKey
 from ..store.writes import AddJobs, ChangeJobs
+from . import retries
 from .dependencies import Dependencies
 from .due import Deadlines
 from .effects import Reply
@@ -70,9 +70,6 @@ class State:
     # The jobs that wait for a time, and the time for which the desk was told to wake up.
     deadlines: Deadlines[Job] = field(default_factory=Deadlines)
     alarm_us: int | None = None
-    # What the worker was started with for jobs, and what an operator has set instead.
-    capacity: Capacity = field(default_factory=lambda: Capacity(1))
-    settings: Settings = field(default_factory=Settings)
 
     def add(self, job: Job) -> None:
         """Add a job that has not ended, for whose spec its owner is charged already."""
@@ -118,7 +115,9 @@ class State:
         if attempt.phase in WAITING:
             if job.held_by is not None:
                 return held(job.held_by)
-            return self.dependencies.why_waiting(job.key, self.live) if job.awaits else self.queue.why_waiting(job.key)
+            if job.awaits:
+                return self.dependencies.why_waiting(job.key, self.live)
+            return retries.why_waiting(job) if job.not_before_us else self.queue.why_waiting(job.key)
         return "" if attempt.phase is Phase.FINISHED else attempt.waits_for
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ...schemas.generated import event_pb2
-from ..store.writes import CapacityChange, Width
+from ..store.writes import Width
 from .effects import Effect, Reply
 from .inputs import Moment
 from .job import Job, RunKey, StopOrder
@@ -36,10 +36,11 @@ class Turn(Decision):
     # The proofs of changes of jobs, and the new widths of runs.
     altered: dict[Job, bytes] = field(default_factory=dict)
     limiting: list[Job] = field(default_factory=list)
+    # The jobs of which an attempt has ended and another one follows.
+    retrying: list[Job] = field(default_factory=list)
     widths: list[Width] = field(default_factory=list)
     # Runs of which the rest is cancelled, and why.
     broken: list[tuple[RunKey, str]] = field(default_factory=list)
-    capacity: CapacityChange | None = None
 
     @property
     def moment(self) -> Moment:

@@ -86,6 +86,6 @@ def find_selected(selected: Selected, runs: Runs, jobs: list[Job], of: list[RunK
             continue
         of.append(run)
         for job in of_run:
-            (jobs if job.attempt.phase in WAITING else others).append(job)
+            (jobs if job.latest.phase in WAITING else others).append(job)
             yield
     jobs += others

@@ -66,7 +66,9 @@ class Forgetting:
             if isinstance(result, Refused):
                 done(result)
                 return
-            self._discard([Run(one.key, one.pid, one.started_at_us, one.ended_at_us) for one in result if one.started_at_us])
+            last = [(one.key, one.pid, one.started_at_us, one.ended_at_us) for one in result]
+            runs = [Run(*run) for run in (*last, *(run for one in result for run in one.earlier))]
+            self._discard([run for run in runs if run.started_at_us])
             now = Forgotten(so_far.jobs + len(result), so_far.log_bytes + sum(one.log_bytes for one in result))
             if begin + _JOBS_A_STEP < len(keys):
                 self.forget(keys, done, so_far=now, begin=begin + _JOBS_A_STEP)

@@ -84,7 +84,9 @@ class Names:
         if typed.last:
             return self._told("jobs INDEXED BY jobs_by_owner WHERE 1", whose)[:1] if whose else (), False
         if typed.process[0]:
-            return self._told("jobs WHERE started_at = ? AND pid = ?", whose, typed.process[1], typed.process[0]), False
+            process = (typed.process[1], typed.process[0])
+            earlier = "jobs WHERE row IN (SELECT job FROM attempts WHERE started_at = ? AND started_at > 0 AND pid = ?)"
+            return self._told("jobs WHERE started_at = ? AND pid = ?", whose, *process) or self._told(earlier, whose, *process), False
         named = self._named(typed.name_or_prefix, whose, pick)
         prefix = prefix_of(typed.name_or_prefix)
         if named or prefix is None:

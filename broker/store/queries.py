@@ -11,15 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...keys.rights import Member, Right, may, no_such_job
-from ...schemas.capacity import Settings, read_settings, wants_of
 from ...schemas.generated import event_pb2, job_pb2
 from ...schemas.job import OnFailure, Pick, State
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, Typed, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import from_wire
 from ...schemas.wire_codec import outcome_from_wire
-from ..desk.job import Attempt, BatchRun, Job, StopOrder
-from ..desk.life import Stored, phase_of
+from ..desk.job import FIRST_ATTEMPT, Attempt, BatchRun, Job, StopOrder
+from ..desk.life import Phase, Stored, phase_of
 from ..desk.targets import Edge
 from . import edges, runs
 from .names import Names
@@ -31,12 +30,13 @@ from .tombstones import mark_of
 _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"
     " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of,"
-    " priority, held_by, time_limit, batches.on_failure, batches.broken_by, gpus"
+    " priority, held_by, time_limit, batches.on_failure, batches.broken_by, not_before, never_retried"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
 _REPLAY_ROWS = 1024
 _FILES_A_QUESTION = 100
+_JOBS_A_QUESTION = 100
 
 
 class Page(NamedTuple):
@@ -64,7 +64,7 @@ class Lookup:
 
     def alive(self) -> list[Job]:
         """Return all jobs that have not ended, oldest first. A desk takes these over after a restart."""
-        return [read_row(row) for row in self._select("WHERE state < 4 ORDER BY jobs.row")]
+        return self._read_rows(self._select("WHERE state < 4 ORDER BY jobs.row"))
 
     def edges(self) -> dict[JobKey, list[Edge]]:
         """Return what the jobs wait for that have not been launched."""
@@ -76,7 +76,7 @@ class Lookup:
         if found is not None:
             return found
         rows = self._select("WHERE jobs.owner = ? AND jobs.id = ? AND state = 4", *key)
-        return read_row(rows[0]) if rows else None
+        return self._read_rows(rows)[0] if rows else None
 
     def visible_job(self, key: JobKey, member: Member) -> Job:
         """Return one job that the member may see.
@@ -134,7 +134,8 @@ class Lookup:
     def jobs_at(self, rows: Sequence[int]) -> list[Job]:
         """Return the ended jobs in these rows, in their order; those that were forgotten are left out."""
         numbers = ", ".join(map(str, rows))
-        found = {job.row: job for job in map(read_row, self._select(f"WHERE jobs.row IN ({numbers}) AND state = 4"))} if rows else {}
+        ended = self._select(f"WHERE jobs.row IN ({numbers}) AND state = 4") if rows else []
+        found = {job.row: job for job in self._read_rows(ended)}
         return [found[row] for row in rows if row in found]
 
     def running_of(self, run: int) -> list[Job]:
@@ -167,7 +168,8 @@ class Lookup:
         live = [self._live.get(JobKey(owner, job_id)) for _, _, owner, job_id in rows]
         numbers = ", ".join(str(row[1]) for row, job in zip(rows, live, strict=True) if job is None)
         # A job that the desk has not been told of has not ended, and is left out.
-        ended = {row[0]: row for row in self._select(f"WHERE jobs.row IN ({numbers}) AND state = 4")} if numbers else {}
+        rows_of_ended = self._select(f"WHERE jobs.row IN ({numbers}) AND state = 4") if numbers else []
+        ended = {job.row: job for job in self._read_rows(rows_of_ended)}
         found: list[tuple[Place, Job]] = []
         for (at_us, number, _, _), job in zip(rows, live, strict=True):
             if job is not None:
@@ -175,7 +177,7 @@ class Lookup:
                 if job.state in selection.states and not selection.failed:
                     found.append((Place(at_us, number), job))
             elif number in ended:
-                found.append((Place(at_us, number), read_row(ended[number])))
+                found.append((Place(at_us, number), ended[number]))
         return Page(found, onward)
 
     def replay(self, after: int, upto: int, owner: bytes) -> tuple[list[event_pb2.Event], int]:
@@ -201,10 +203,6 @@ class Lookup:
             used.update(digest for (digest,) in rows)
         return used
 
-    def capacity(self) -> Settings:
-        """Return what an operator has set of what there is for jobs."""
-        return read_settings(dict(self._store.read("SELECT name, value FROM capacity")))
-
     def oldest_seq(self) -> int:
         """Return the first seq from which no event is missing."""
         return int(self._store.read("SELECT first_seq FROM kept")[0][0])
@@ -214,6 +212,30 @@ class Lookup:
 
     def _select(self, where: str, *parameters: object) -> list[Row]:
         return self._store.read(f"SELECT {_COLUMNS} {_FROM} {where}", parameters)
+
+    def _read_rows(self, rows: Sequence[Row]) -> list[Job]:
+        """Return the jobs of these rows, with all attempts."""
+        jobs = [read_row(row) for row in rows]
+        retried = {job.row: job for job in jobs if job.attempt.key.attempt > FIRST_ATTEMPT}
+        numbers = list(retried)
+        for at in range(0, len(numbers), _JOBS_A_QUESTION):
+            part = ", ".join(map(str, numbers[at : at + _JOBS_A_QUESTION]))
+            for row, *attempt in self._store.read(
+                f"SELECT job, n, pid, started_at, ended_at, outcome FROM attempts WHERE job IN ({part}) ORDER BY job, n"  # noqa: S608 -- numbers
+            ):
+                retried[row].earlier.append(_read_attempt(retried[row].key, *attempt))
+        return jobs
+
+
+def _read_attempt(key: JobKey, number: int, pid: int, started_at_us: int, ended_at_us: int, outcome: bytes) -> Attempt:
+    return Attempt(
+        AttemptKey(*key, number),
+        Phase.FINISHED,
+        pid=pid,
+        started_at_us=started_at_us,
+        ended_at_us=ended_at_us,
+        outcome=outcome_from_wire(job_pb2.Outcome.FromString(outcome)),
+    )
 
 
 def read_row(row: Row) -> Job:
@@ -243,13 +265,13 @@ def read_row(row: Row) -> Job:
         changed_limit_ms,
         on_failure,
         broken_by,
-        gpus,
+        not_before,
+        never_retried,
     ) = row
-    said = from_wire(job_pb2.JobSpec.FromString(spec))
     return Job(
         row=number,
         key=JobKey(owner, job_id),
-        spec=said,
+        spec=from_wire(job_pb2.JobSpec.FromString(spec)),
         digest=digest,
         batch=BatchRun(batch_id, batch_name, parallel, OnFailure(on_failure), broken_by) if batch_id is not None else None,
         queued_at_us=queued_at,
@@ -265,9 +287,9 @@ def read_row(row: Row) -> Job:
         priority=priority,
         held_by=held_by,
         changed_limit_ms=changed_limit_ms,
+        not_before_us=not_before,
+        never_retried=bool(never_retried),
         stop=StopOrder(**json.loads(stop)) if stop is not None else None,
         rerun_of=JobKey(rerun_of[:-ID_BYTES], rerun_of[-ID_BYTES:]) if rerun_of is not None else None,
         spec_bytes=len(spec),
-        wants=wants_of(said),
-        gpus=tuple(gpus.split(",")) if gpus else (),
     )

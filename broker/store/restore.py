@@ -14,12 +14,12 @@ from ...schemas.clock import wall_us
 from ...schemas.generated import event_pb2
 from ...schemas.job import EventKind
 from ...schemas.spec import to_wire
-from ..desk.events import change_of, event_of
+from ..desk.events import change_of, event_of, retried
 from ..desk.job import Job
 from ..desk.life import STORED, WAITING, Phase
 from . import tables
 from .statements import Rows
-from .writes import Added, AddJobs, ChangeJobs, EventRow, NewRow
+from .writes import Added, AddJobs, Change, ChangeJobs, EventRow, NewRow
 
 _JOBS_A_WRITE = 500
 
@@ -52,8 +52,7 @@ def _write(rows: Rows, jobs: list[Job]) -> None:
     if isinstance(added.result, Added):
         for job, row in zip(jobs, added.result.rows, strict=True):
             job.row = row
-    changes = [change_of(job, _later_events(job), None) for job in jobs if job.attempt.phase not in WAITING]
-    rows.apply(ChangeJobs(changes, handed_out=[(job.row, job.gpus) for job in jobs if job.gpus]))
+    rows.apply(ChangeJobs([_change(job) for job in jobs if job.earlier or job.attempt.phase not in WAITING]))
 
 
 def _new_row(job: Job) -> NewRow:
@@ -73,7 +72,13 @@ def _new_row(job: Job) -> NewRow:
         files=job.spec.files,
         priority=job.priority,
         has_folder=job.spec.has_folder,
+        never_retried=job.never_retried,
     )
+
+
+def _change(job: Job) -> Change:
+    change = change_of(job, _later_events(job), None)
+    return change._replace(retried=retried(job.earlier)) if job.earlier else change
 
 
 def _later_events(job: Job) -> list[event_pb2.Event]:

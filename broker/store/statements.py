@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from ...schemas.job import State
-from ...schemas.naming import AttemptKey
+from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..desk.job import BatchRun, RunKey
 from ..desk.targets import Edge
@@ -15,7 +15,6 @@ from .tombstones import mark_of
 from .writes import (
     Added,
     AddJobs,
-    CapacityChange,
     Change,
     ChangeJobs,
     Conflict,
@@ -33,7 +32,8 @@ from .writes import (
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 _INSERT_JOB = (
     "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes, rerun_of,"
-    " priority, held_by, folder_bytes, shares_proof) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " priority, held_by, folder_bytes, shares_proof, never_retried)"
+    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE_JOB = (
     "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?,"
@@ -41,7 +41,7 @@ _UPDATE_JOB = (
 )
 # It changes no column that an index contains, so it costs a third of the other one.
 _LAUNCH_JOB = "UPDATE jobs SET launched = 1 WHERE row = ?"
-_HAND_OUT = "UPDATE jobs SET gpus = ? WHERE row = ?"
+_INSERT_ATTEMPT = "INSERT INTO attempts (job, n, pid, started_at, ended_at, outcome, log_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)"
 # A spec may have the same label twice.
 _INSERT_LABEL = "INSERT OR IGNORE INTO labels (name, value, queued_at, job) VALUES (?, ?, ?, ?)"
 # A job may bring one content in several places.
@@ -137,6 +137,7 @@ class Rows:
                         job.held_by,
                         None if job.has_folder else 0,
                         shares_proof,
+                        job.never_retried,
                     )
                 )
                 events.append(job.event)
@@ -191,11 +192,13 @@ class Rows:
     def _change(self, write: ChangeJobs) -> None:
         write.first_seq = self.next_seq
         self._run_for_each(_LAUNCH_JOB, [(row,) for row in write.launched])
-        self._run_for_each(_HAND_OUT, [(",".join(gpus), row) for row, gpus in write.handed_out])
         # A stop of many jobs has one proof.
         proofs = {proof: self._add_proof(proof) for proof in {change.stop_proof for change in write.changes} if proof is not None}
         changed: list[tuple[object, ...]] = []
         for change in write.changes:
+            if change.retried is not None:
+                self._execute_many(_INSERT_ATTEMPT, [(change.row, *attempt) for attempt in change.retried.attempts])
+                self._execute("UPDATE jobs SET not_before = ? WHERE row = ?", (change.retried.not_before_us, change.row))
             stop_proof = proofs[change.stop_proof] if change.stop_proof is not None else None
             # A stop of many jobs is recorded for all of them in one write.
             proof_bytes = len(change.stop_proof) // len(write.changes) if change.stop_proof is not None else 0
@@ -224,8 +227,6 @@ class Rows:
             self._widen(width)
         for run, why in write.broken:
             self._execute("UPDATE batches SET broken_by = ? WHERE owner = ? AND id = ?", (why, *run))
-        if write.capacity is not None:
-            self._set_capacity(write.capacity)
         self._add_events([event for change in write.changes for event in change.events])
         write.last_seq = self.next_seq - 1
         if ended := [change for change in write.changes if change.state == State.FINISHED]:
@@ -253,12 +254,6 @@ class Rows:
         proof = self._add_proof(width.proof)
         self._execute("UPDATE batches SET parallel = ?, change_proof = ? WHERE owner = ? AND id = ?", (width.parallel, proof, *width.run))
         self._drop_unused({before[0]} - {None} if before else {proof})
-
-    def _set_capacity(self, change: CapacityChange) -> None:
-        if change.reset:
-            self._execute("DELETE FROM capacity")
-        rows = [(name, value, change.proof) for name, value in change.rows]
-        self._run_for_each("INSERT OR REPLACE INTO capacity (name, value, proof) VALUES (?, ?, ?)", rows)
 
     def _count_ended(self, ended: Sequence[Change]) -> None:
         for at in range(0, len(ended), _ROWS_A_QUESTION):
@@ -311,13 +306,15 @@ class Rows:
             proofs.update(use for use in uses if use is not None)
             if batch is not None:
                 batches.setdefault(batch, []).append(ok or 0)
-            dropped.append(Dropped(AttemptKey(*key, attempt), pid, started_at, ended_at, log_bytes))
+            earlier = self._drop_attempts(key, row) if attempt > 1 else []
+            dropped.append(Dropped(AttemptKey(*key, attempt), pid, started_at, ended_at, log_bytes, earlier))
             execute("INSERT OR IGNORE INTO tombstones (mark) VALUES (?)", (mark_of(key),))
-            if started_at:
-                execute(
-                    "INSERT OR REPLACE INTO leftovers (owner, id, attempt, pid, started_at, ended_at) VALUES (?, ?, ?, ?, ?, ?)",
-                    (*key, attempt, pid, started_at, ended_at),
-                )
+            for attempt_key, *run in (*earlier, (AttemptKey(*key, attempt), pid, started_at, ended_at)):
+                if run[1]:
+                    execute(
+                        "INSERT OR REPLACE INTO leftovers (owner, id, attempt, pid, started_at, ended_at) VALUES (?, ?, ?, ?, ?, ?)",
+                        (*attempt_key, *run),
+                    )
         for batch, oks in batches.items():
             proofs |= runs.drop_jobs(execute, batch, oks)
         self._drop_unused(proofs)
@@ -330,6 +327,12 @@ class Rows:
             execute("DELETE FROM events WHERE seq <= ?", (write.events_upto,))
             execute("UPDATE kept SET first_seq = max(first_seq, ?)", (write.events_upto + 1,))
         write.result = dropped
+
+    def _drop_attempts(self, key: JobKey, row: int) -> list[tuple[AttemptKey, int, int, int]]:
+        """Delete the attempts before the last one; return the runs that they were."""
+        found = self._execute("SELECT n, pid, started_at, ended_at FROM attempts WHERE job = ? ORDER BY n", (row,)).fetchall()
+        self._execute("DELETE FROM attempts WHERE job = ?", (row,))
+        return [(AttemptKey(*key, attempt), *run) for attempt, *run in found]
 
     def _drop_unused(self, proofs: Iterable[int]) -> None:
         for proof in proofs:

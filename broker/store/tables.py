@@ -193,11 +193,16 @@ _STEPS = (
     DROP INDEX jobs_by_proof;
     CREATE INDEX jobs_by_proof ON jobs (proof) WHERE shares_proof IS NOT NULL;
     """,
-    # The ids of the GPUs that a job was last launched with, with commas. What an operator has set instead of what the worker was started
-    # with (schemas/capacity.py), and the request for it.
+    # A row of jobs tells of the last attempt; here are those before it. The log_bytes of a job that has ended are of all its attempts.
+    # not_before: the date before which it does not start, 0: none. never_retried: whatever its spec says; its store was rebuilt.
     """
-    ALTER TABLE jobs ADD COLUMN gpus TEXT;
-    CREATE TABLE capacity (name TEXT PRIMARY KEY, value TEXT NOT NULL, proof BLOB NOT NULL);
+    CREATE TABLE attempts (
+        job INTEGER NOT NULL, n INTEGER NOT NULL, pid INTEGER NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,
+        outcome BLOB NOT NULL, log_bytes INTEGER NOT NULL, PRIMARY KEY (job, n)
+    );
+    CREATE INDEX attempts_by_start ON attempts (started_at) WHERE started_at > 0;
+    ALTER TABLE jobs ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN never_retried INTEGER NOT NULL DEFAULT 0;
     """,
 )
 VERSION = len(_STEPS)

@@ -45,6 +45,26 @@ class NewRow(NamedTuple):
     has_folder: bool = False
     # What it waits for.
     after: Sequence[After] = ()
+    # It is not retried, whatever its spec says.
+    never_retried: bool = False
+
+
+class EndedAttempt(NamedTuple):
+    """An attempt that ended, and after which another one follows. `outcome`: protobuf."""
+
+    attempt: int
+    pid: int
+    started_at_us: int
+    ended_at_us: int
+    outcome: bytes
+    log_bytes: int
+
+
+class Retried(NamedTuple):
+    """Attempts that ended and are not recorded yet, and the date before which the one that follows does not start; 0: none."""
+
+    attempts: Sequence[EndedAttempt]
+    not_before_us: int = 0
 
 
 class Altered(NamedTuple):
@@ -61,14 +81,6 @@ class Width(NamedTuple):
 
     run: RunKey
     parallel: int
-    proof: bytes
-
-
-class CapacityChange(NamedTuple):
-    """What is set of what there is for jobs, by name as stored, and the request for it. `reset`: what was set before is forgotten."""
-
-    rows: Sequence[tuple[str, str]]
-    reset: bool
     proof: bytes
 
 
@@ -96,6 +108,8 @@ class Change(NamedTuple):
     run: RunKey | None = None
     # None: as it was.
     altered: Altered | None = None
+    # None: the attempt that the rest tells of is the one that it was about before.
+    retried: Retried | None = None
 
 
 class Added(NamedTuple):
@@ -148,20 +162,21 @@ class ChangeJobs:
     launched: Sequence[int] = ()
     # Runs whose other jobs are cancelled, and why.
     broken: Sequence[tuple[RunKey, str]] = ()
-    # And the rows of those that are handed out GPUs, with their ids.
-    handed_out: Sequence[tuple[int, Sequence[str]]] = ()
-    capacity: CapacityChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """One job that was removed: where the logs of its last attempt are, and their size. A job that never started has none."""
+    """One job that was removed: where the logs of its attempts are, and their size together. A job that never started has none.
+
+    `earlier`: key, pid, start and end of each attempt before the last one.
+    """
 
     key: AttemptKey
     pid: int
     started_at_us: int
     ended_at_us: int
     log_bytes: int
+    earlier: Sequence[tuple[AttemptKey, int, int, int]] = ()
 
 
 @dataclass(slots=True, eq=False)

@@ -1,6 +1,6 @@
-"""One followed log, or both of a job: sends output within the client's credit, until the job has finished and everything was sent.
+"""One followed log, or both, of an attempt at a job: sends output within the client's credit, until it has ended and everything was sent.
 
-Knows no file: it reads through the engine. Ends at the job's end and never at the end of the file, which a stream may reach often.
+Knows no file: it reads through the engine. Ends at the end of the attempt and never at the end of the file, which a stream may reach often.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ...schemas.frames import LARGEST_CHUNK, LARGEST_CREDIT
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
 from ...schemas.wire_codec import outcome_to_wire
-from ..desk.job import Job
+from ..desk.job import Attempt, Job
 from ..desk.life import Phase
 from ..engine import Engine, LogReader, StreamName
 from ..fairness.turns import Turns
@@ -35,23 +35,26 @@ class Source(NamedTuple):
 
 
 class LogStream:
-    """Follows one job. `send(reply, bulk)` returns False if the peer is gone; `ended(stream)` is called once at the end."""
+    """Follows one attempt at a job. `send(reply, bulk)` returns False if the peer is gone; `ended(stream)` is called once at the end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what it reads, and where it is sent
         self,
         request_id: int,
         job: Job,
+        attempt: Attempt,
         source: Source,
         engine: Engine,
         turns: Turns,
         *,
         credit: int,
+        starts_in_us: Callable[[Job], int | None],
         send: Callable[[request_pb2.Reply, bytes | None], bool],
         refuse: Callable[[Refused], None],
         ended: Callable[[LogStream], None],
     ) -> None:
         self._request_id = request_id
         self._job = job
+        self._attempt = attempt
         self._source = source
         self._position = sum(source.starts)
         self._engine = engine
@@ -60,21 +63,25 @@ class LogStream:
         self._send = send
         self._refuse = refuse
         self._ended = ended
+        self._starts_in_us = starts_in_us
         self._reader: LogReader | None = None
         self._closed = False
         self._scheduled = False
         self._chunks = 0
         self._gathering = False
 
-    def started(self, job: Job) -> None:
+    def started(self, job: Job) -> None:  # noqa: ARG002 -- the attempt that is followed need not be its current one any more
         """Open the log, which exists now. `flush` sends it: the start of a job is reported to the peer before its output."""
-        if not self._closed and self._reader is None:
-            self._open(job)
+        self.open()
 
     def finished(self, job: Job) -> None:
         """Open the log if there is one; a job that never ran has none."""
-        if not self._closed and self._reader is None and job.attempt.started_at_us:
-            self._open(job)
+        self.started(job)
+
+    def open(self) -> None:
+        """Open the log of an attempt that has started."""
+        if not self._closed and self._reader is None and self._attempt.started_at_us:
+            self._open()
 
     def stuck(self, job: Job) -> None:
         """Do nothing: its output is in its log all the same."""
@@ -105,8 +112,8 @@ class LogStream:
             return
         while self._turns.time_left():
             # Checked before reading, so that everything written before the end was recorded is read.
-            over = self._job.attempt.phase is Phase.FINISHED
-            if self._gathering and not over:
+            over = self._is_over()
+            if self._closed or (self._gathering and not over):
                 return
             data = b""
             if self._reader is not None and self._credit > 0:
@@ -115,7 +122,7 @@ class LogStream:
                 if over and (self._reader is None or self._credit > 0):
                     self._finish()
                 return
-            chunk = request_pb2.LogChunk(start=self._position)
+            chunk = request_pb2.LogChunk(start=self._position, attempt=self._attempt.key.attempt)
             for piece in self._reader.pieces if self._reader is not None else ():
                 chunk.pieces.add(stream=_NUMBERS[piece.stream], size=piece.size, at_us=piece.at_us)
             reply = request_pb2.Reply(request_id=self._request_id, log_chunk=chunk)
@@ -131,6 +138,13 @@ class LogStream:
         self._scheduled = True
         self._turns.call_soon(self._next_turn)
 
+    def _is_over(self) -> bool:
+        """Return whether the attempt has ended; then its log is open, if there is one."""
+        over = self._attempt.phase is Phase.FINISHED
+        if over:
+            self.open()
+        return over
+
     def _gathered(self) -> None:
         self._gathering = False
         self.pump()
@@ -139,9 +153,9 @@ class LogStream:
         self._scheduled = False
         self.pump()
 
-    def _open(self, job: Job) -> None:
+    def _open(self) -> None:
         try:
-            run, (streams, starts, timed) = job.attempt.run, self._source
+            run, (streams, starts, timed) = self._attempt.run, self._source
             if timed:
                 self._reader = self._engine.follow_timed(run, streams, starts, self.pump)
             else:
@@ -152,7 +166,11 @@ class LogStream:
 
     def _finish(self) -> None:
         end = request_pb2.LogEnd(size=self._position)
-        if self._job.attempt.outcome is not None:
-            end.outcome.CopyFrom(outcome_to_wire(self._job.attempt.outcome))
+        if self._attempt.outcome is not None:
+            end.outcome.CopyFrom(outcome_to_wire(self._attempt.outcome))
+        number, last = self._attempt.key.attempt, self._job.attempt.key.attempt
+        if number < last:
+            end.next_attempt = number + 1
+            end.next_in_us = (self._starts_in_us(self._job) or 0) if number + 1 == last else 0
         self._send(request_pb2.Reply(request_id=self._request_id, last=True, log_end=end), None)
         self.close()

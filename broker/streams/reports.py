@@ -118,7 +118,8 @@ class Reports:
         self.flush()
 
     def _write(self, report: request_pb2.Report, job: Job, *, finished: bool) -> None:
-        attempt = job.attempt
+        # Of one that has failed at once, the next attempt may wait already.
+        attempt = job.earlier[-1] if job.earlier and not job.attempt.started_at_us and not finished else job.attempt
         report.key.owner, report.key.id = job.key
         report.attempt = attempt.key.attempt
         report.pid = attempt.pid

@@ -99,6 +99,10 @@ class Watchers:
             _guard(watcher.stuck, job)
             _guard(watcher.flush)
 
+    def retrying(self, job: Job) -> None:
+        """Flush the watchers of a job soon: an attempt has its outcome, and another one follows."""
+        self._touched.update(dict.fromkeys(self._watching.get(job.key, ())))
+
     def finished(self, job: Job) -> None:
         """Notify the watchers of a job that it has its outcome; nothing more follows."""
         for watcher in (*self._watching.pop(job.key, ()), *self._watching_run_of(job)):

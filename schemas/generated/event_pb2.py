@@ -25,27 +25,27 @@ _sym_db = _symbol_database.Default()
 from . import job_pb2 as jobwire_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16jobwire/v1/event.proto\x12\njobwire.v1\x1a\x14jobwire/v1/job.proto\"\x96\x02\n\x05\x45vent\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12#\n\x04kind\x18\x02 \x01(\x0e\x32\x15.jobwire.v1.EventKind\x12\x1f\n\x03key\x18\x03 \x01(\x0b\x32\x12.jobwire.v1.JobKey\x12\r\n\x05\x61t_us\x18\x04 \x01(\x03\x12\x0c\n\x04name\x18\x05 \x01(\t\x12!\n\x06labels\x18\x06 \x03(\x0b\x32\x11.jobwire.v1.Label\x12\r\n\x05\x62\x61tch\x18\x07 \x01(\x0c\x12\x0b\n\x03pid\x18\x08 \x01(\r\x12\x15\n\rstarted_at_us\x18\t \x01(\x03\x12$\n\x07outcome\x18\n \x01(\x0b\x32\x13.jobwire.v1.Outcome\x12\x10\n\x08sentence\x18\x0b \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x0c \x01(\r\"$\n\x06\x43ursor\x12\r\n\x05store\x18\x01 \x01(\x0c\x12\x0b\n\x03seq\x18\x02 \x01(\x04\"k\n\x06\x46ilter\x12\r\n\x05owner\x18\x01 \x01(\x0c\x12\r\n\x05\x62\x61tch\x18\x02 \x01(\x0c\x12!\n\x06labels\x18\x03 \x03(\x0b\x32\x11.jobwire.v1.Label\x12 \n\x04jobs\x18\x04 \x03(\x0b\x32\x12.jobwire.v1.JobKey\")\n\x05Ready\x12 \n\x04head\x18\x01 \x01(\x0b\x32\x12.jobwire.v1.Cursor\"+\n\x06\x45vents\x12!\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x11.jobwire.v1.Event\"-\n\tHeartbeat\x12 \n\x04head\x18\x01 \x01(\x0b\x32\x12.jobwire.v1.Cursor\"\xa5\x01\n\x04News\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\"\n\x05ready\x18\x03 \x01(\x0b\x32\x11.jobwire.v1.ReadyH\x00\x12$\n\x06\x65vents\x18\x04 \x01(\x0b\x32\x12.jobwire.v1.EventsH\x00\x12*\n\theartbeat\x18\x05 \x01(\x0b\x32\x15.jobwire.v1.HeartbeatH\x00\x42\t\n\x07\x63ontent*\xe6\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45VENT_KIND_QUEUED\x10\x01\x12\x16\n\x12\x45VENT_KIND_STARTED\x10\x02\x12\x17\n\x13\x45VENT_KIND_STOPPING\x10\x03\x12\x17\n\x13\x45VENT_KIND_FINISHED\x10\x04\x12\x16\n\x12\x45VENT_KIND_ADOPTED\x10\x05\x12\x13\n\x0f\x45VENT_KIND_HELD\x10\x06\x12\x17\n\x13\x45VENT_KIND_RELEASED\x10\x07\x12\x16\n\x12\x45VENT_KIND_CHANGED\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16jobwire/v1/event.proto\x12\njobwire.v1\x1a\x14jobwire/v1/job.proto\"\xad\x02\n\x05\x45vent\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12#\n\x04kind\x18\x02 \x01(\x0e\x32\x15.jobwire.v1.EventKind\x12\x1f\n\x03key\x18\x03 \x01(\x0b\x32\x12.jobwire.v1.JobKey\x12\r\n\x05\x61t_us\x18\x04 \x01(\x03\x12\x0c\n\x04name\x18\x05 \x01(\t\x12!\n\x06labels\x18\x06 \x03(\x0b\x32\x11.jobwire.v1.Label\x12\r\n\x05\x62\x61tch\x18\x07 \x01(\x0c\x12\x0b\n\x03pid\x18\x08 \x01(\r\x12\x15\n\rstarted_at_us\x18\t \x01(\x03\x12$\n\x07outcome\x18\n \x01(\x0b\x32\x13.jobwire.v1.Outcome\x12\x10\n\x08sentence\x18\x0b \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x0c \x01(\r\x12\x15\n\rnext_delay_ms\x18\r \x01(\x04\"$\n\x06\x43ursor\x12\r\n\x05store\x18\x01 \x01(\x0c\x12\x0b\n\x03seq\x18\x02 \x01(\x04\"k\n\x06\x46ilter\x12\r\n\x05owner\x18\x01 \x01(\x0c\x12\r\n\x05\x62\x61tch\x18\x02 \x01(\x0c\x12!\n\x06labels\x18\x03 \x03(\x0b\x32\x11.jobwire.v1.Label\x12 \n\x04jobs\x18\x04 \x03(\x0b\x32\x12.jobwire.v1.JobKey\")\n\x05Ready\x12 \n\x04head\x18\x01 \x01(\x0b\x32\x12.jobwire.v1.Cursor\"+\n\x06\x45vents\x12!\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x11.jobwire.v1.Event\"-\n\tHeartbeat\x12 \n\x04head\x18\x01 \x01(\x0b\x32\x12.jobwire.v1.Cursor\"\xa5\x01\n\x04News\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\"\n\x05ready\x18\x03 \x01(\x0b\x32\x11.jobwire.v1.ReadyH\x00\x12$\n\x06\x65vents\x18\x04 \x01(\x0b\x32\x12.jobwire.v1.EventsH\x00\x12*\n\theartbeat\x18\x05 \x01(\x0b\x32\x15.jobwire.v1.HeartbeatH\x00\x42\t\n\x07\x63ontent*\xff\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45VENT_KIND_QUEUED\x10\x01\x12\x16\n\x12\x45VENT_KIND_STARTED\x10\x02\x12\x17\n\x13\x45VENT_KIND_STOPPING\x10\x03\x12\x17\n\x13\x45VENT_KIND_FINISHED\x10\x04\x12\x16\n\x12\x45VENT_KIND_ADOPTED\x10\x05\x12\x13\n\x0f\x45VENT_KIND_HELD\x10\x06\x12\x17\n\x13\x45VENT_KIND_RELEASED\x10\x07\x12\x16\n\x12\x45VENT_KIND_CHANGED\x10\x08\x12\x17\n\x13\x45VENT_KIND_RETRYING\x10\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'jobwire.v1.event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVENTKIND']._serialized_start=792
-  _globals['_EVENTKIND']._serialized_end=1022
+  _globals['_EVENTKIND']._serialized_start=815
+  _globals['_EVENTKIND']._serialized_end=1070
   _globals['_EVENT']._serialized_start=61
-  _globals['_EVENT']._serialized_end=339
-  _globals['_CURSOR']._serialized_start=341
-  _globals['_CURSOR']._serialized_end=377
-  _globals['_FILTER']._serialized_start=379
-  _globals['_FILTER']._serialized_end=486
-  _globals['_READY']._serialized_start=488
-  _globals['_READY']._serialized_end=529
-  _globals['_EVENTS']._serialized_start=531
-  _globals['_EVENTS']._serialized_end=574
-  _globals['_HEARTBEAT']._serialized_start=576
-  _globals['_HEARTBEAT']._serialized_end=621
-  _globals['_NEWS']._serialized_start=624
-  _globals['_NEWS']._serialized_end=789
+  _globals['_EVENT']._serialized_end=362
+  _globals['_CURSOR']._serialized_start=364
+  _globals['_CURSOR']._serialized_end=400
+  _globals['_FILTER']._serialized_start=402
+  _globals['_FILTER']._serialized_end=509
+  _globals['_READY']._serialized_start=511
+  _globals['_READY']._serialized_end=552
+  _globals['_EVENTS']._serialized_start=554
+  _globals['_EVENTS']._serialized_end=597
+  _globals['_HEARTBEAT']._serialized_start=599
+  _globals['_HEARTBEAT']._serialized_end=644
+  _globals['_NEWS']._serialized_start=647
+  _globals['_NEWS']._serialized_end=812
 # @@protoc_insertion_point(module_scope)

@@ -19,6 +19,7 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_HELD: _ClassVar[EventKind]
     EVENT_KIND_RELEASED: _ClassVar[EventKind]
     EVENT_KIND_CHANGED: _ClassVar[EventKind]
+    EVENT_KIND_RETRYING: _ClassVar[EventKind]
 EVENT_KIND_UNSPECIFIED: EventKind
 EVENT_KIND_QUEUED: EventKind
 EVENT_KIND_STARTED: EventKind
@@ -28,9 +29,10 @@ EVENT_KIND_ADOPTED: EventKind
 EVENT_KIND_HELD: EventKind
 EVENT_KIND_RELEASED: EventKind
 EVENT_KIND_CHANGED: EventKind
+EVENT_KIND_RETRYING: EventKind
 
 class Event(_message.Message):
-    __slots__ = ("seq", "kind", "key", "at_us", "name", "labels", "batch", "pid", "started_at_us", "outcome", "sentence", "attempt")
+    __slots__ = ("seq", "kind", "key", "at_us", "name", "labels", "batch", "pid", "started_at_us", "outcome", "sentence", "attempt", "next_delay_ms")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +45,7 @@ class Event(_message.Message):
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     SENTENCE_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
     seq: int
     kind: EventKind
     key: _job_pb2.JobKey
@@ -55,7 +58,8 @@ class Event(_message.Message):
     outcome: _job_pb2.Outcome
     sentence: str
     attempt: int
-    def __init__(self, seq: _Optional[int] = ..., kind: _Optional[_Union[EventKind, str]] = ..., key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., at_us: _Optional[int] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ..., batch: _Optional[bytes] = ..., pid: _Optional[int] = ..., started_at_us: _Optional[int] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping]] = ..., sentence: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
+    next_delay_ms: int
+    def __init__(self, seq: _Optional[int] = ..., kind: _Optional[_Union[EventKind, str]] = ..., key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., at_us: _Optional[int] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ..., batch: _Optional[bytes] = ..., pid: _Optional[int] = ..., started_at_us: _Optional[int] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping]] = ..., sentence: _Optional[str] = ..., attempt: _Optional[int] = ..., next_delay_ms: _Optional[int] = ...) -> None: ...
 
 class Cursor(_message.Message):
     __slots__ = ("store", "seq")

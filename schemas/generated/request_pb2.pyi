@@ -155,7 +155,7 @@ class Proof(_message.Message):
     def __init__(self, signer: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "list_runs", "set_slots")
+    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "list_runs")
     ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -183,7 +183,6 @@ class Request(_message.Message):
     CHANGE_FIELD_NUMBER: _ClassVar[int]
     PLACE_FIELD_NUMBER: _ClassVar[int]
     LIST_RUNS_FIELD_NUMBER: _ClassVar[int]
-    SET_SLOTS_FIELD_NUMBER: _ClassVar[int]
     id: int
     hello: Hello
     start: Start
@@ -211,11 +210,10 @@ class Request(_message.Message):
     change: Change
     place: Place
     list_runs: ListRuns
-    set_slots: SetSlots
-    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., set_slots: _Optional[_Union[SetSlots, _Mapping]] = ...) -> None: ...
+    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run", "list_runs", "slots")
+    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run", "list_runs")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -238,7 +236,6 @@ class Reply(_message.Message):
     FETCH_END_FIELD_NUMBER: _ClassVar[int]
     QUERY_RUN_FIELD_NUMBER: _ClassVar[int]
     LIST_RUNS_FIELD_NUMBER: _ClassVar[int]
-    SLOTS_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     last: bool
     refusal: Refusal
@@ -261,8 +258,7 @@ class Reply(_message.Message):
     fetch_end: FetchEnd
     query_run: QueryRunReply
     list_runs: ListRunsReply
-    slots: SlotsReply
-    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., feed_end: _Optional[_Union[FeedEnd, _Mapping]] = ..., fetch_chunk: _Optional[_Union[FetchChunk, _Mapping]] = ..., fetch_end: _Optional[_Union[FetchEnd, _Mapping]] = ..., query_run: _Optional[_Union[QueryRunReply, _Mapping]] = ..., list_runs: _Optional[_Union[ListRunsReply, _Mapping]] = ..., slots: _Optional[_Union[SlotsReply, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., feed_end: _Optional[_Union[FeedEnd, _Mapping]] = ..., fetch_chunk: _Optional[_Union[FetchChunk, _Mapping]] = ..., fetch_end: _Optional[_Union[FetchEnd, _Mapping]] = ..., query_run: _Optional[_Union[QueryRunReply, _Mapping]] = ..., list_runs: _Optional[_Union[ListRunsReply, _Mapping]] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("code", "message", "next_step", "job_index", "reason", "missing")
@@ -379,7 +375,7 @@ class Status(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReply(_message.Message):
-    __slots__ = ("running", "queued", "your_running", "your_queued", "up_us", "load", "cpus", "disk_free_bytes", "disk_bytes", "refuses", "rights", "members", "roster_problem", "slots", "stocks")
+    __slots__ = ("running", "queued", "your_running", "your_queued", "up_us", "load", "cpus", "disk_free_bytes", "disk_bytes", "refuses", "rights", "members", "roster_problem")
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     YOUR_RUNNING_FIELD_NUMBER: _ClassVar[int]
@@ -393,8 +389,6 @@ class StatusReply(_message.Message):
     RIGHTS_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
     ROSTER_PROBLEM_FIELD_NUMBER: _ClassVar[int]
-    SLOTS_FIELD_NUMBER: _ClassVar[int]
-    STOCKS_FIELD_NUMBER: _ClassVar[int]
     running: int
     queued: int
     your_running: int
@@ -408,47 +402,7 @@ class StatusReply(_message.Message):
     rights: _containers.RepeatedScalarFieldContainer[str]
     members: int
     roster_problem: str
-    slots: int
-    stocks: _containers.RepeatedCompositeFieldContainer[Stock]
-    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., your_running: _Optional[int] = ..., your_queued: _Optional[int] = ..., up_us: _Optional[int] = ..., load: _Optional[_Iterable[float]] = ..., cpus: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., refuses: _Optional[str] = ..., rights: _Optional[_Iterable[str]] = ..., members: _Optional[int] = ..., roster_problem: _Optional[str] = ..., slots: _Optional[int] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ...) -> None: ...
-
-class Stock(_message.Message):
-    __slots__ = ("name", "total", "used")
-    NAME_FIELD_NUMBER: _ClassVar[int]
-    TOTAL_FIELD_NUMBER: _ClassVar[int]
-    USED_FIELD_NUMBER: _ClassVar[int]
-    name: str
-    total: int
-    used: int
-    def __init__(self, name: _Optional[str] = ..., total: _Optional[int] = ..., used: _Optional[int] = ...) -> None: ...
-
-class SetSlots(_message.Message):
-    __slots__ = ("slots", "memory_bytes", "gpus", "resources", "reset")
-    SLOTS_FIELD_NUMBER: _ClassVar[int]
-    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
-    GPUS_FIELD_NUMBER: _ClassVar[int]
-    RESOURCES_FIELD_NUMBER: _ClassVar[int]
-    RESET_FIELD_NUMBER: _ClassVar[int]
-    slots: int
-    memory_bytes: int
-    gpus: GpuList
-    resources: _containers.RepeatedCompositeFieldContainer[_job_pb2.Resource]
-    reset: bool
-    def __init__(self, slots: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., gpus: _Optional[_Union[GpuList, _Mapping]] = ..., resources: _Optional[_Iterable[_Union[_job_pb2.Resource, _Mapping]]] = ..., reset: _Optional[bool] = ...) -> None: ...
-
-class GpuList(_message.Message):
-    __slots__ = ("ids",)
-    IDS_FIELD_NUMBER: _ClassVar[int]
-    ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, ids: _Optional[_Iterable[str]] = ...) -> None: ...
-
-class SlotsReply(_message.Message):
-    __slots__ = ("slots", "stocks")
-    SLOTS_FIELD_NUMBER: _ClassVar[int]
-    STOCKS_FIELD_NUMBER: _ClassVar[int]
-    slots: int
-    stocks: _containers.RepeatedCompositeFieldContainer[Stock]
-    def __init__(self, slots: _Optional[int] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ...) -> None: ...
+    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., your_running: _Optional[int] = ..., your_queued: _Optional[int] = ..., up_us: _Optional[int] = ..., load: _Optional[_Iterable[float]] = ..., cpus: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., refuses: _Optional[str] = ..., rights: _Optional[_Iterable[str]] = ..., members: _Optional[int] = ..., roster_problem: _Optional[str] = ...) -> None: ...
 
 class NewJob(_message.Message):
     __slots__ = ("id", "spec", "rerun", "feed")
@@ -761,48 +715,54 @@ class ListReply(_message.Message):
     def __init__(self, jobs: _Optional[_Iterable[_Union[_job_pb2.Job, _Mapping]]] = ..., next_page: _Optional[bytes] = ...) -> None: ...
 
 class ReadLog(_message.Message):
-    __slots__ = ("key", "stream", "range", "tail_lines", "since_us")
+    __slots__ = ("key", "stream", "range", "tail_lines", "since_us", "attempt")
     KEY_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
     RANGE_FIELD_NUMBER: _ClassVar[int]
     TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
     SINCE_US_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
     stream: Stream
     range: ByteRange
     tail_lines: int
     since_us: int
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., stream: _Optional[_Union[Stream, str]] = ..., range: _Optional[_Union[ByteRange, _Mapping]] = ..., tail_lines: _Optional[int] = ..., since_us: _Optional[int] = ...) -> None: ...
+    attempt: int
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., stream: _Optional[_Union[Stream, str]] = ..., range: _Optional[_Union[ByteRange, _Mapping]] = ..., tail_lines: _Optional[int] = ..., since_us: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class LogRange(_message.Message):
-    __slots__ = ("start", "size", "ended", "stderr_start", "now_us")
+    __slots__ = ("start", "size", "ended", "stderr_start", "now_us", "attempt")
     START_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     ENDED_FIELD_NUMBER: _ClassVar[int]
     STDERR_START_FIELD_NUMBER: _ClassVar[int]
     NOW_US_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     start: int
     size: int
     ended: bool
     stderr_start: int
     now_us: int
-    def __init__(self, start: _Optional[int] = ..., size: _Optional[int] = ..., ended: _Optional[bool] = ..., stderr_start: _Optional[int] = ..., now_us: _Optional[int] = ...) -> None: ...
+    attempt: int
+    def __init__(self, start: _Optional[int] = ..., size: _Optional[int] = ..., ended: _Optional[bool] = ..., stderr_start: _Optional[int] = ..., now_us: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class FollowLog(_message.Message):
-    __slots__ = ("key", "stream", "start", "credit_bytes", "timed", "stderr_start")
+    __slots__ = ("key", "stream", "start", "credit_bytes", "timed", "stderr_start", "attempt")
     KEY_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     CREDIT_BYTES_FIELD_NUMBER: _ClassVar[int]
     TIMED_FIELD_NUMBER: _ClassVar[int]
     STDERR_START_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
     stream: Stream
     start: int
     credit_bytes: int
     timed: bool
     stderr_start: int
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., stream: _Optional[_Union[Stream, str]] = ..., start: _Optional[int] = ..., credit_bytes: _Optional[int] = ..., timed: _Optional[bool] = ..., stderr_start: _Optional[int] = ...) -> None: ...
+    attempt: int
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., stream: _Optional[_Union[Stream, str]] = ..., start: _Optional[int] = ..., credit_bytes: _Optional[int] = ..., timed: _Optional[bool] = ..., stderr_start: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class LogPiece(_message.Message):
     __slots__ = ("stream", "size", "at_us")
@@ -815,20 +775,26 @@ class LogPiece(_message.Message):
     def __init__(self, stream: _Optional[_Union[Stream, str]] = ..., size: _Optional[int] = ..., at_us: _Optional[int] = ...) -> None: ...
 
 class LogChunk(_message.Message):
-    __slots__ = ("start", "pieces")
+    __slots__ = ("start", "pieces", "attempt")
     START_FIELD_NUMBER: _ClassVar[int]
     PIECES_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     start: int
     pieces: _containers.RepeatedCompositeFieldContainer[LogPiece]
-    def __init__(self, start: _Optional[int] = ..., pieces: _Optional[_Iterable[_Union[LogPiece, _Mapping]]] = ...) -> None: ...
+    attempt: int
+    def __init__(self, start: _Optional[int] = ..., pieces: _Optional[_Iterable[_Union[LogPiece, _Mapping]]] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class LogEnd(_message.Message):
-    __slots__ = ("size", "outcome")
+    __slots__ = ("size", "outcome", "next_attempt", "next_in_us")
     SIZE_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    NEXT_ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_IN_US_FIELD_NUMBER: _ClassVar[int]
     size: int
     outcome: _job_pb2.Outcome
-    def __init__(self, size: _Optional[int] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping]] = ...) -> None: ...
+    next_attempt: int
+    next_in_us: int
+    def __init__(self, size: _Optional[int] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping]] = ..., next_attempt: _Optional[int] = ..., next_in_us: _Optional[int] = ...) -> None: ...
 
 class Credit(_message.Message):
     __slots__ = ("request_id", "bytes", "messages")

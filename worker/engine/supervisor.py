@@ -41,16 +41,10 @@ class Hello(NamedTuple):
     feeds: bool = False
     has_terminals: bool = False
     joins_streams: bool = False
-    sets_gpus: bool = False
 
     def can_start(self, spec: JobSpec) -> bool:
         """Return whether it knows all that the spec asks for."""
-        lacks = (
-            (spec.feed, self.feeds),
-            (spec.terminal, self.has_terminals),
-            (spec.stderr_to_stdout, self.joins_streams),
-            (spec.gpus, self.sets_gpus),
-        )
+        lacks = ((spec.feed, self.feeds), (spec.terminal, self.has_terminals), (spec.stderr_to_stdout, self.joins_streams))
         return all(can or not wanted for wanted, can in lacks)
 
 
@@ -117,7 +111,6 @@ class Supervisor:
             message.get("feeds", False),
             message.get("terminals", False),
             message.get("joins_streams", False),
-            message.get("sets_gpus", False),
         )
         self._on_hello()
         if message["version"] <= VERSION:

@@ -25,8 +25,6 @@ VERSION = 1
 # Of an Ed25519 public key.
 _OWNER_BYTES = 32
 
-# The fields about what a job takes; a job that asks for nothing has none of them.
-_WANTS = ("cpus", "gpus", "resources", "only_one", "handed_out")
 _quote = json.encoder.encode_basestring_ascii
 
 
@@ -63,14 +61,10 @@ class JobFile(NamedTuple):
     stderr_to_stdout: bool = False
     # The conditions under which it starts: each condition, the ids of a job and of a run in hex, and a name.
     after: tuple[tuple[int, str, str, str], ...] = ()
-    # What it takes, and the ids of the GPUs that it was handed out.
-    cpus: int = 0
-    gpus: int = 0
-    resources: tuple[tuple[str, int], ...] = ()
-    only_one: str = ""
-    handed_out: tuple[str, ...] = ()
     # The time limit that was set later, 0: none. None: that of the spec counts.
     changed_limit_ms: int | None = None
+    # Of its retries: how many, the delay before the first in milliseconds, its factor, and the exit statuses. None: there are none.
+    retry: tuple[int, int, float, tuple[int, ...]] | None = None
 
     @property
     def limit_ms(self) -> int | None:
@@ -104,14 +98,12 @@ def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) 
     `directory` and `grace_ms` are the values for a spec that does not set them.
     """
     folder = intent_path(logs, handle(launch.key))
-    write_folder(folder, launch.key, launch.spec, launch.rerun_of, directory=directory, grace_ms=grace_ms, gpus=launch.gpus)
+    write_folder(folder, launch.key, launch.spec, launch.rerun_of, directory=directory, grace_ms=grace_ms)
     if launch.changed_limit_ms is not None:
         write_limit(folder, launch.changed_limit_ms)
 
 
-def write_folder(
-    folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey | None, *, directory: bytes, grace_ms: int, gpus: tuple[str, ...] = ()
-) -> None:
+def write_folder(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey | None, *, directory: bytes, grace_ms: int) -> None:
     """Create a folder with the `job` file and the standard input."""
     with contextlib.suppress(FileExistsError):
         try:
@@ -144,13 +136,11 @@ def write_folder(
         "held": spec.held,
         "stderr_to_stdout": spec.stderr_to_stdout,
         "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
+        "retry": None if spec.retry is None else (spec.retry.most, spec.retry.delay_ms, spec.retry.backoff, spec.retry.on_exit),
         "rerun_of": None if rerun_of is None else {"owner": rerun_of.owner.hex(), "id": rerun_of.id.hex()},
     }
     if spec.after:
         fields["after"] = [(int(one.condition), one.job.hex(), one.run.hex(), one.name) for one in spec.after]
-    wants = (spec.cpus, spec.gpus, spec.resources, spec.only_one, gpus)
-    if any(wants):
-        fields |= zip(_WANTS, wants, strict=True)
     if own:
         fields |= {
             "job_folder": own,
@@ -193,7 +183,7 @@ def read_job(folder: str) -> JobFile:
             stderr_to_stdout=fields.get("stderr_to_stdout", False),
             after=tuple(map(tuple, fields.get("after", ()))),
             changed_limit_ms=_read_limit(folder),
-            **_wants_of(fields),
+            retry=_retry_of(fields),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}/job is damaged: {error!r}") from None
@@ -232,19 +222,18 @@ def _key_of(field: dict[str, str] | None) -> JobKey | None:
     return key
 
 
-def _wants_of(fields: dict[str, Any]) -> dict[str, Any]:
-    if "cpus" not in fields:
-        return {}
-    said = {name: fields[name] for name in _WANTS}
-    resources = tuple((str(name), int(amount)) for name, amount in said["resources"])
-    return said | {"resources": resources, "handed_out": tuple(map(str, said["handed_out"]))}
-
-
 def _terminal_of(fields: dict[str, Any]) -> tuple[int, int] | None:
     if fields.get("terminal") is None:
         return None
     rows, columns = map(int, fields["terminal"])
     return rows, columns
+
+
+def _retry_of(fields: dict[str, Any]) -> tuple[int, int, float, tuple[int, ...]] | None:
+    if fields.get("retry") is None:
+        return None
+    most, delay_ms, backoff, on_exit = fields["retry"]
+    return int(most), int(delay_ms), float(backoff), tuple(map(int, on_exit))
 
 
 _OUTCOME_TEXTS = ("kind", "sentence", "stdout_problem", "stderr_problem", "stdin_problem")

@@ -38,7 +38,9 @@ def fill(
     go_on: Callable[[], bool],
     add: Callable[[int, int], None],
 ) -> None:
-    """Create the folder of an attempt, in place of an incomplete one, and fill it with contents, which `path_of` finds by digest.
+    """Create the folder of an attempt, in place of an incomplete one and of those of attempts before, and fill it with contents.
+
+    `path_of` finds a content by its digest.
 
     `add` is called last, with descriptors of the job's folder and that of the attempt. Nobody sees the latter before it is complete.
 
@@ -46,7 +48,8 @@ def fill(
     """
     with opened(work, key, create=True) as parent:
         name = b"%d" % key.attempt
-        for old in (name, _FILLING):
+        # Nobody fetches from those before any more.
+        for old in (*(b"%d" % number for number in range(1, key.attempt)), name, _FILLING):
             beneath.remove_tree(parent, old)
         os.mkdir(_FILLING, folders.FOLDER_MODE, dir_fd=parent)
         root = os.open(_FILLING, beneath.FOLDER, dir_fd=parent)

@@ -7,7 +7,8 @@ What a folder becomes:
     .new-<handle>, `stderr`   queued, because a start was attempted; the supervisor decides, as after any crash
     .new-<handle>             lost, because it was accepted but not started, and may have been cancelled; its outcome says so
 
-If a job was retried, its last attempt counts.
+If a job was retried, its last attempt counts, and those before it are recorded. It is not retried any more: whether somebody stopped it is
+not known.
 
 What only the store knew is lost: queued jobs, runs of batches, the proofs of requests, events, forgotten ids. So a start that was first
 sent to the old store is never run: it is refused because it names that store's id, see broker/requests/start.py.
@@ -34,6 +35,7 @@ from ...schemas.conditions import After, Condition
 from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.naming import AttemptKey, FolderName, JobKey, format_time, parse_folder
 from ...schemas.refusal import Code, Refused
+from ...schemas.retry import RetryRule
 from ...schemas.spec import JobSpec
 from ...schemas.terminal import TerminalSize
 from ..engine.facts import outcome_of
@@ -171,6 +173,7 @@ def _names(logs: Path) -> Iterator[tuple[str, FolderName | None]]:
 def _read_all(logs: str, found: Rebuilt) -> Iterator[Job]:
     names = list(_names(Path(logs)))
     newest = _newest(logs, [name for name, _ in names])
+    earlier: dict[JobKey, dict[int, Attempt]] = {}
     for name, parsed in names:
         path = f"{logs}/{name}"
         try:
@@ -178,17 +181,31 @@ def _read_all(logs: str, found: Rebuilt) -> Iterator[Job]:
             key = folders.key_of(file.handle)
             chosen = newest[key.job]
             if key.attempt < chosen.attempt:
+                if parsed is not None:
+                    earlier.setdefault(key.job, {})[key.attempt] = _earlier(key, path, parsed)
                 continue
             if name != chosen.name:
                 raise ValueError("a copy")
             job = _new_job(key, file, path)
             _place(job, path, parsed)
+            before = earlier.pop(key.job, {})
+            job.earlier = [before[number] for number in sorted(before)]
+            job.queued_at_us = min([job.queued_at_us, *(attempt.started_at_us for attempt in job.earlier)])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, Refused):
             # One folder that cannot be understood must not affect the other jobs.
             found.left_out.append(name)
             continue
         _count(job, found)
         yield job
+
+
+def _earlier(key: AttemptKey, path: str, parsed: FolderName) -> Attempt:
+    """Return an attempt that ended, and after which another one followed."""
+    attempt = Attempt(key, Phase.FINISHED)
+    _place_ended(attempt, job_files.read_outcome(path), parsed)
+    # Its folder may not have been renamed.
+    attempt.ended_at_us = attempt.ended_at_us or attempt.started_at_us
+    return attempt
 
 
 class _Chosen(NamedTuple):
@@ -231,20 +248,25 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
         priority=job.priority,
         held=job.held,
         after=tuple(After(Condition(one), bytes.fromhex(of), bytes.fromhex(run), name) for one, of, run, name in job.after),
-        cpus=job.cpus,
-        gpus=job.gpus,
-        resources=job.resources,
-        only_one=job.only_one,
+        retry=RetryRule(*job.retry) if job.retry is not None else None,
     )
 
 
 def _new_job(key: AttemptKey, file: JobFile, path: str) -> Job:
     spec = spec_of(file, small_files.read_file(f"{path}/stdin") if file.has_stdin else None)
     specs.check(spec)
-    attempt = Attempt(key, Phase.CLEARED)
-    job = Job(0, key.job, spec, specs.digest(spec), None, 0, attempt, priority=spec.priority, rerun_of=file.rerun_of)
-    job.gpus = file.handed_out
-    return job
+    return Job(
+        0,
+        key.job,
+        spec,
+        specs.digest(spec),
+        None,
+        0,
+        Attempt(key, Phase.CLEARED),
+        priority=spec.priority,
+        rerun_of=file.rerun_of,
+        never_retried=True,
+    )
 
 
 def _place(job: Job, path: str, parsed: FolderName | None) -> None:

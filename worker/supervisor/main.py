@@ -150,7 +150,6 @@ class Supervisor:
                 feeds=True,
                 terminals=True,
                 joins_streams=True,
-                sets_gpus=True,
             )
         )
 

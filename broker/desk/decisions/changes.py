@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from ....schemas.capacity import Settings
 from ....schemas.generated import event_pb2
 from ....schemas.job import EventKind
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
-from ...store.writes import CapacityChange, Width
+from ...store.writes import Width
 from ..effects import Reply
 from ..events import event_of
-from ..inputs import Alter, SetCapacity, SetWidth
+from ..inputs import Alter, SetWidth
 from ..job import Job
 from ..life import ENDED, WAITING, Happening, Phase
 from ..queue.queue import Queue
@@ -54,25 +53,16 @@ def set_width(turn: Turn, order: SetWidth) -> None:
         turn.widths.append(Width(run, order.parallel, order.proof))
 
 
-def set_capacity(turn: Turn, order: SetCapacity) -> None:
-    """Change what there is for jobs; those that run are not affected."""
-    state = turn.state
-    turn.replies.append(Reply(order.done))
-    state.settings = (Settings() if order.reset else state.settings).then(order.settings)
-    state.queue.set_capacity(state.settings.over(state.capacity))
-    turn.capacity = CapacityChange(order.settings.rows(), order.reset, order.proof)
-
-
 def _why_not(key: JobKey, job: Job | None, asked: Alter) -> Refused | None:
     """Return why a job cannot be changed so; None if it can, or is so already.
 
     A request is sent again when its answer was lost, and the job that it released may have started meanwhile.
     """
-    if job is None or job.attempt.phase in ENDED:
+    if job is None or job.latest.phase in ENDED:
         return Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} has ended", reason=Reason.ENDED)
-    if asked.time_limit_ms not in (None, job.changed_limit_ms) and job.attempt.phase in _ENDING:
+    if asked.time_limit_ms not in (None, job.changed_limit_ms) and job.latest.phase in _ENDING:
         return Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} is being stopped", reason=Reason.ENDING)
-    if job.attempt.phase in WAITING or not (asked.held or asked.priority not in (None, job.priority)):
+    if job.latest.phase in WAITING or not (asked.held or asked.priority not in (None, job.priority)):
         return None
     what = "cannot be held" if asked.held else "its priority has no effect any more"
     message = f"the job {format_id(key.id)} has started, and {what}"
@@ -81,7 +71,7 @@ def _why_not(key: JobKey, job: Job | None, asked: Alter) -> Refused | None:
 
 def _apply(job: Job, asked: Alter, queue: Queue, now_us: int) -> list[event_pb2.Event]:
     """Change a job, and its place in the queue; return the events about it, none if it is so already or cannot be changed."""
-    phase = job.attempt.phase
+    phase = job.latest.phase
     events = _wait(job, asked, queue, now_us) if phase in WAITING else []
     if asked.time_limit_ms not in (None, job.changed_limit_ms) and phase not in ENDED | _ENDING:
         job.changed_limit_ms = asked.time_limit_ms
@@ -99,7 +89,7 @@ def _wait(job: Job, asked: Alter, queue: Queue, now_us: int) -> list[event_pb2.E
     if asked.held is not None and asked.held is not (job.held_by is not None):
         if asked.held:
             job.held_by = asked.by
-            job.attempt.happened(Happening.HELD)
+            job.latest.happened(Happening.HELD)
             queue.set_aside(job.key)
             events.append(event_of(EventKind.HELD, job, now_us, f"held by {asked.by}"))
         else:

@@ -50,7 +50,7 @@ def follow(turn: Turn) -> None:
     if turn.dated is not None:
         for one in state.dependencies.consequences(_MOST_IN_A_TURN):
             job = state.live.get(one.key)
-            if job is None or job.attempt.phase in ENDED:
+            if job is None or job.latest.phase in ENDED:
                 continue
             if isinstance(one, Released):
                 _release(turn, job)
@@ -78,7 +78,7 @@ def _release(turn: Turn, job: Job) -> None:
 
 
 def _cancel(turn: Turn, job: Job, why: Cancelled) -> None:
-    attempt, before, now_us = job.attempt, job.attempt.phase, turn.moment.now_us
+    attempt, before, now_us = job.latest, job.latest.phase, turn.moment.now_us
     if NEXT[before, Happening.STOP_ASKED] is not Phase.ENDED_QUEUED:
         if why.stops and before in _STOPS:
             _stop(turn, job, why.why)

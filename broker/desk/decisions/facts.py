@@ -8,6 +8,7 @@ from ...engine import Ended, Started
 from ..events import event_of, explained
 from ..job import Job
 from ..life import Happening
+from ..retries import is_final, why_next
 
 
 def take_in(job: Job, fact: Started | Ended, now_us: int) -> list[event_pb2.Event]:
@@ -18,7 +19,8 @@ def take_in(job: Job, fact: Started | Ended, now_us: int) -> list[event_pb2.Even
 def cancelled(job: Job, now_us: int) -> Ended:
     """Return the end of a job that was stopped before it had a process."""
     asked_by = job.stop.asked_by if job.stop is not None else ""
-    return Ended(job.attempt.key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {asked_by} before it started"))
+    what = f"attempt {job.latest.key.attempt}" if job.ended_before else "it"
+    return Ended(job.latest.key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {asked_by} before {what} started"))
 
 
 def _hear_started(job: Job, fact: Started, now_us: int) -> list[event_pb2.Event]:
@@ -42,5 +44,8 @@ def _hear_ended(job: Job, fact: Ended) -> list[event_pb2.Event]:
     attempt.happened(Happening.ENDED)
     attempt.pid, attempt.started_at_us, attempt.ended_at_us = fact.pid, fact.started_at_us, fact.ended_at_us
     attempt.outcome = explained(job, fact.outcome)
-    events.append(event_of(EventKind.FINISHED, job, fact.ended_at_us))
+    if is_final(job, attempt.outcome):
+        events.append(event_of(EventKind.FINISHED, job, fact.ended_at_us))
+    else:
+        events.append(event_of(EventKind.RETRYING, job, fact.ended_at_us, why_next(job, attempt.outcome)))
     return events

@@ -8,8 +8,9 @@ from ....schemas.naming import AttemptKey
 from ...engine import Delayed, Ended, Fact, Paused, Started
 from ..effects import Settle, Tell, Word
 from ..inputs import Moment
-from ..job import Job
+from ..job import Job, RunKey
 from ..life import ENDED
+from ..retries import delay_us, is_final, next_attempt
 from ..turn import Turn
 from .consequences import ended_for_good
 from .facts import take_in
@@ -44,12 +45,29 @@ def hear(turn: Turn, facts: Iterable[Fact]) -> None:
 def _hear_life(turn: Turn, job: Job, fact: Started | Ended) -> None:
     if job.attempt.pid != fact.pid:
         job.attempt.since_us = since(turn.moment, fact.started_at_us)
+    if turn.state.broken and job.batch is not None and RunKey(job.key.owner, job.batch.id) in turn.state.broken:
+        # No further job of its run starts, and no further attempt either.
+        job.never_retried = True
     turn.events.setdefault(job, []).extend(take_in(job, fact, turn.moment.now_us))
     if isinstance(fact, Ended):
         job.attempt.delayed_by = ""
         turn.state.queue.release(job.key)
         turn.effects += turn.state.pauses.hear(job, paused=False)
-        ended_for_good(turn, job)
+        if is_final(job, fact.outcome):
+            ended_for_good(turn, job)
+        else:
+            _try_again(turn, job)
+
+
+def _try_again(turn: Turn, job: Job) -> None:
+    """Let the next attempt wait for its turn: until the end of this one is durable, and for its delay, which counts from that end."""
+    state, moment = turn.state, turn.moment
+    job.following = next_attempt(job, moment.passed_us)
+    turn.retrying.append(job)
+    left_us = since(moment, job.attempt.ended_at_us) + delay_us(job) - moment.passed_us
+    if left_us > 0:
+        state.wait(job, moment, left_us)
+    state.queue.add(job.key, job.batch, job.priority, ready=False)
 
 
 def since(moment: Moment, at_us: int) -> int:

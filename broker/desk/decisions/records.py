@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ....schemas.generated import event_pb2
 from ....schemas.naming import AttemptKey
 from ...engine import Launch
 from ...store.writes import Altered, Change, ChangeJobs
 from ..effects import End, Launches, LimitTime, Settle, Tell, Word
-from ..events import change_of, numbered
+from ..events import change_of, numbered, retried
 from ..inputs import WriteDelayed
 from ..job import Job
-from ..life import LIMITED, WITH_ENGINE, Happening, Phase
+from ..life import LIMITED, WAITING, WITH_ENGINE, Happening, Phase
 from ..state import Recording
 from ..turn import Turn
+
+# Of an attempt: that of the job too, or another one follows.
+_ENDS = frozenset({event_pb2.EVENT_KIND_FINISHED, event_pb2.EVENT_KIND_RETRYING})
 
 
 def choose_and_record(turn: Turn) -> None:
@@ -24,29 +27,22 @@ def choose_and_record(turn: Turn) -> None:
     for key in turn.state.queue.take():
         job = turn.state.live[key]
         job.attempt.happened(Happening.CHOSEN)
-        if job.wants.others:
-            job.gpus = turn.state.queue.gpus_of(key)
         (launched if job.attempt.phase is Phase.LAUNCHED else launching).append(job)
     if launched:
         _launch(turn, launched)
-    if not (turn.events or turn.replies or launching or turn.widths or turn.broken or turn.capacity):
+    if not (turn.events or turn.replies or launching or turn.widths or turn.broken):
         return
     changes: list[Change] = []
     for job, events in turn.events.items():
         job.aged_from_us = turn.moment.aged_us
         change = change_of(job, events, turn.proof)
+        if job in turn.retrying:
+            change = change._replace(retried=retried([job.attempt], job.not_before_us))
         proof = turn.altered.get(job)
         changes.append(
             change if proof is None else change._replace(altered=Altered(job.priority, job.held_by, job.changed_limit_ms, proof))
         )
-    write = ChangeJobs(
-        changes,
-        turn.widths,
-        launched=[job.row for job in launching],
-        broken=turn.broken,
-        handed_out=[(job.row, job.gpus) for job in launching if job.gpus],
-        capacity=turn.capacity,
-    )
+    write = ChangeJobs(changes, turn.widths, launched=[job.row for job in launching], broken=turn.broken)
     turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting))
 
 
@@ -61,20 +57,37 @@ def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
         if job.attempt.phase in WITH_ENGINE:
             turn.effects.append(End(job.attempt.key, order.signal, order.grace_ms))
     turn.effects += [LimitTime(job.attempt.key, job.changed_limit_ms or 0) for job in pending.limiting if job.attempt.phase in LIMITED]
+    if settled := _take_steps(turn, pending.events):
+        turn.effects.append(Settle(settled))
+
+
+def _take_steps(turn: Turn, recorded_events: Mapping[Job, Sequence[event_pb2.Event]]) -> list[AttemptKey]:
+    """Let jobs take the steps that are durable now, and tell of them; return the attempts whose ends are."""
     settled: list[AttemptKey] = []
-    for job, events in pending.events.items():
+    for job, events in recorded_events.items():
         job.attempt.unrecorded = ""
         for event in events:
             if event.kind == event_pb2.EVENT_KIND_STARTED:
                 job.attempt.happened(Happening.START_RECORDED)
                 turn.effects.append(Tell(job, Word.STARTED))
-            elif event.kind == event_pb2.EVENT_KIND_FINISHED:
-                job.attempt.happened(Happening.END_RECORDED)
-                turn.state.remove(job)
+            elif event.kind in _ENDS:
                 settled.append(job.attempt.key)
-                turn.effects.append(Tell(job, Word.FINISHED))
-    if settled:
-        turn.effects.append(Settle(settled))
+                job.attempt.happened(Happening.END_RECORDED)
+                if event.kind == event_pb2.EVENT_KIND_FINISHED:
+                    turn.state.remove(job)
+                    turn.effects.append(Tell(job, Word.FINISHED))
+                else:
+                    _go_on(turn, job)
+    return settled
+
+
+def _go_on(turn: Turn, job: Job) -> None:
+    """Put the next attempt into the place of one whose end is durable. It may have been stopped meanwhile."""
+    job.earlier.append(job.attempt)
+    job.attempt, job.following = job.latest, None
+    if job.is_ready and job.attempt.phase in WAITING:
+        turn.state.queue.let_in(job.key)
+    turn.effects.append(Tell(job, Word.RETRYING))
 
 
 def write_delayed(turn: Turn, delayed: WriteDelayed) -> None:
@@ -98,5 +111,5 @@ def _launches_recorded(turn: Turn, jobs: Sequence[Job]) -> None:
 def _launch(turn: Turn, jobs: Sequence[Job]) -> None:
     if jobs:
         turn.effects.append(
-            Launches([Launch(job.attempt.key, job.spec, job.queued_at_us, job.rerun_of, job.changed_limit_ms, job.gpus) for job in jobs])
+            Launches([Launch(job.attempt.key, job.spec, job.queued_at_us, job.rerun_of, job.changed_limit_ms) for job in jobs])
         )

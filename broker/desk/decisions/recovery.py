@@ -9,7 +9,8 @@ from ....schemas.naming import JobKey
 from ...engine import Fact
 from ..effects import End, LimitTime
 from ..job import Job
-from ..life import ENDED, LIMITED, RECOVERED, Happening, Phase, TakeUp
+from ..life import ENDED, LIMITED, RECOVERED, TakeUp
+from ..retries import delay_after_us
 from ..targets import Edge
 from ..turn import Turn
 from .consequences import break_run, let_wait
@@ -24,16 +25,15 @@ def take_up(turn: Turn, facts: Sequence[Fact], edges: Mapping[JobKey, Sequence[E
     ways: dict[Job, TakeUp] = {}
     for key, job in state.live.items():
         attempt = job.attempt
-        attempt.since_us = since(moment, attempt.started_at_us or job.queued_at_us)
+        attempt.since_us = since(moment, attempt.started_at_us or (job.earlier[-1].ended_at_us if job.earlier else job.queued_at_us))
         attempt.phase, ways[job] = RECOVERED[attempt.phase, attempt.key in known]
+        if job.not_before_us:
+            _wait_on(turn, job, ways[job])
         if ways[job] is TakeUp.QUEUE:
             job.awaits = key in edges
-            if job.gpus and attempt.phase is Phase.CLEARED:
-                # It gets others, which are recorded before it starts.
-                attempt.happened(Happening.HELD)
-            state.queue.add(key, job.batch, job.priority, ready=job.is_ready, wants=job.wants)
+            state.queue.add(key, job.batch, job.priority, ready=job.is_ready)
         else:
-            state.queue.add_running(key, job.batch, job.wants, job.gpus)
+            state.queue.add_running(key, job.batch)
     let_wait(turn, [(state.live[key], of_job) for key, of_job in edges.items() if key in state.live and state.live[key].awaits])
     for run, of_run in state.runs.items():
         batch = next(iter(of_run.values())).batch
@@ -46,3 +46,13 @@ def take_up(turn: Turn, facts: Sequence[Fact], edges: Mapping[JobKey, Sequence[E
         if way is TakeUp.REPEAT_STOP and job.stop is not None and job.attempt.phase not in ENDED:
             turn.effects.append(End(job.attempt.key, job.stop.signal, job.stop.grace_ms))
     hear(turn, [cancelled(job, moment.now_us) for job, way in ways.items() if way is TakeUp.CANCEL])
+
+
+def _wait_on(turn: Turn, job: Job, way: TakeUp) -> None:
+    """Let a job that waits for a time do so for the rest of it. A clock that was set back meanwhile makes that no longer than it was."""
+    left_us = job.not_before_us - turn.moment.now_us
+    if job.earlier:
+        left_us = min(left_us, delay_after_us(job, job.earlier[-1]))
+    job.not_before_us = 0
+    if way is TakeUp.QUEUE and left_us > 0:
+        turn.state.wait(job, turn.moment, left_us)

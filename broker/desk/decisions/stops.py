@@ -18,9 +18,9 @@ def stop(turn: Turn, asked: Stop) -> None:
     turn.proof = asked.proof
     for key, order in asked.orders:
         job = turn.state.live.get(key)
-        if job is None or job.attempt.phase in ENDED:
+        if job is None or job.latest.phase in ENDED:
             continue
-        attempt, before = job.attempt, job.attempt.phase
+        attempt, before = job.latest, job.latest.phase
         if asked.only_queued and NEXT[before, Happening.STOP_ASKED] is not Phase.ENDED_QUEUED:
             continue
         attempt.happened(Happening.STOP_ASKED)

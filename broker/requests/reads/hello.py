@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ....keys.limits import NAMES
@@ -34,12 +33,11 @@ FEATURES = (
     "change",
     "times",
     "stderr_to_stdout",
+    "retry",
     "place",
     "runs",
     "after",
     "fail_fast",
-    "resources",
-    "lanes",
 )
 
 
@@ -53,7 +51,7 @@ class Introduction:
     store_id: bytes
     nonce: bytes
     event_endpoint: str
-    slots: Callable[[], int]
+    slots: int
 
 
 def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
@@ -84,7 +82,7 @@ def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
                 features=FEATURES,
                 your_name=call.member.name,
                 your_role=call.member.role,
-                slots=introduction.slots(),
+                slots=introduction.slots,
                 host=os.uname().nodename,
                 roster_problem=condition.roster_problem(call.member) if is_admin else "",
             )

@@ -193,8 +193,14 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
         time_limit_ms=job.changed_limit_ms,
         held=is_held,
         held_by=job.held_by if is_held else "",
-        gpus=job.gpus if attempt.phase not in WAITING else (),
+        starts_in_us=desk.starts_in_us(job),
     )
+    for earlier in job.earlier:
+        said = shown.earlier_attempts.add(
+            attempt=earlier.key.attempt, pid=earlier.pid, started_at_us=earlier.started_at_us, ended_at_us=earlier.ended_at_us
+        )
+        if earlier.outcome is not None:
+            said.outcome.CopyFrom(outcome_to_wire(earlier.outcome))
     if job.batch is not None:
         shown.batch.id, shown.batch.name, shown.batch.parallel = job.batch.id, job.batch.name, job.batch.parallel
         shown.batch.on_failure = on_failure_to_wire(job.batch.on_failure)

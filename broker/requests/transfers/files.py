@@ -13,7 +13,7 @@ from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
 from ....schemas.spec import JobSpec
 from ...depot import Depot, Placement
-from ...desk.life import SHOWN
+from ...desk.life import SHOWN, WAITING
 from ...retention.followed import Followed
 from ...store.queries import Lookup
 from ...streams.fetch_stream import FetchStream
@@ -78,7 +78,7 @@ def place(call: Call, lookup: Lookup, followed: Followed, depot: Depot, shortage
         raise _no_folder(job.key, "into which files could be put")
     if shortage is not None:
         raise shortage
-    is_queued = SHOWN[job.attempt.phase] is State.QUEUED
+    is_queued = SHOWN[job.latest.phase] is State.QUEUED
     # It is not removed meanwhile.
     followed.demand_room(call.member.key)
     followed.begin(job.key, call.member.key)
@@ -89,7 +89,7 @@ def place(call: Call, lookup: Lookup, followed: Followed, depot: Depot, shortage
             placed(job.key)
         call.done(why_not)
 
-    depot.place(Placement(job.attempt.key, call.member.key, files, is_queued, request.only_check), done)
+    depot.place(Placement(job.latest.key, call.member.key, files, is_queued, request.only_check), done)
 
 
 def fetch(call: Call, lookup: Lookup, followed: Followed, depot: Depot) -> None:
@@ -114,7 +114,9 @@ def fetch(call: Call, lookup: Lookup, followed: Followed, depot: Depot) -> None:
         account.fetches -= 1
         followed.end(job.key, call.member.key)
 
-    reading = depot.fetch(job.attempt.key, request.path, request.start, request.validator)
+    # An attempt that waits has no folder yet, and that of the one before is still there.
+    attempt = job.earlier[-1] if job.earlier and job.attempt.phase in WAITING else job.attempt
+    reading = depot.fetch(attempt.key, request.path, request.start, request.validator)
     stream = FetchStream(call.request, reading, send=call.send, refuse=call.refuse, ended=ended)
     call.open_stream(stream)
     account.fetches += 1

@@ -5,7 +5,10 @@ from __future__ import annotations
 from ....schemas.clock import wall_us
 from ....schemas.frames import LARGEST_RANGE, MOST_TAIL_LINES
 from ....schemas.generated import request_pb2
+from ....schemas.naming import format_id
 from ....schemas.refusal import Code, Refused
+from ...desk.desk import Desk
+from ...desk.job import Attempt, Job
 from ...desk.life import Phase
 from ...engine import Engine, LogPart, StreamName
 from ...fairness.turns import Turns
@@ -27,14 +30,16 @@ def read_log(call: Call, lookup: Lookup, engine: Engine) -> None:
         _find_moment(call, lookup, engine)
         return
     stream = _stream(request.stream)
-    job = lookup.visible_job(read_key(request.key, call.member), call.member)
-    if not job.attempt.started_at_us:
+    attempt = _attempt(lookup.visible_job(read_key(request.key, call.member), call.member), request.attempt)
+    if not attempt.started_at_us:
         part = LogPart(0, b"", 0)
     elif request.WhichOneof("part") == "tail_lines":
-        part = engine.tail_log(job.attempt.run, stream, min(request.tail_lines, MOST_TAIL_LINES), LARGEST_RANGE)
+        part = engine.tail_log(attempt.run, stream, min(request.tail_lines, MOST_TAIL_LINES), LARGEST_RANGE)
     else:
-        part = engine.read_log(job.attempt.run, stream, request.range.start, min(request.range.length, LARGEST_RANGE))
-    header = request_pb2.LogRange(start=part.start, size=part.size, ended=job.attempt.phase is Phase.FINISHED, now_us=wall_us())
+        part = engine.read_log(attempt.run, stream, request.range.start, min(request.range.length, LARGEST_RANGE))
+    header = request_pb2.LogRange(
+        start=part.start, size=part.size, ended=attempt.phase is Phase.FINISHED, now_us=wall_us(), attempt=attempt.key.attempt
+    )
     call.reply(request_pb2.Reply(log_range=header), part.data)
 
 
@@ -42,17 +47,18 @@ def _find_moment(call: Call, lookup: Lookup, engine: Engine) -> None:
     request = call.request.read_log
     if request.stream != request_pb2.STREAM_BOTH:
         raise Refused(Code.INVALID_ARGUMENT, "a moment is found in both logs together")
-    job = lookup.visible_job(read_key(request.key, call.member), call.member)
-    stdout, stderr = engine.find_in_logs(job.attempt.run, request.since_us) if job.attempt.started_at_us else (0, 0)
-    header = request_pb2.LogRange(start=stdout + stderr, stderr_start=stderr, now_us=wall_us())
+    attempt = _attempt(lookup.visible_job(read_key(request.key, call.member), call.member), request.attempt)
+    stdout, stderr = engine.find_in_logs(attempt.run, request.since_us) if attempt.started_at_us else (0, 0)
+    header = request_pb2.LogRange(start=stdout + stderr, stderr_start=stderr, now_us=wall_us(), attempt=attempt.key.attempt)
     call.reply(request_pb2.Reply(log_range=header), b"")
 
 
-def follow_log(call: Call, lookup: Lookup, watchers: Watchers, followed: Followed, engine: Engine, turns: Turns) -> None:
-    """Stream one log to the job's end; for a waiting job, from when it starts."""
+def follow_log(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, followed: Followed, engine: Engine, turns: Turns) -> None:
+    """Stream one log to the end of the attempt that writes it; for a waiting job, from when it starts."""
     request = call.request.follow_log
     source = _source(request)
     job = lookup.visible_job(read_key(request.key, call.member), call.member)
+    attempt = _attempt(job, request.attempt)
     call.demand_stream()
     followed.demand_room(call.member.key)
 
@@ -64,18 +70,38 @@ def follow_log(call: Call, lookup: Lookup, watchers: Watchers, followed: Followe
     log = LogStream(
         call.request.id,
         job,
+        attempt,
         source,
         engine,
         turns,
         credit=request.credit_bytes,
+        starts_in_us=desk.starts_in_us,
         send=call.send,
         refuse=call.refuse,
         ended=ended,
     )
     call.open_stream(log)
     followed.begin(job.key, call.member.key)
-    watchers.watch(job, log)
+    if attempt is job.attempt:
+        watchers.watch(job, log)
+    else:
+        log.open()
     log.flush()
+
+
+def _attempt(job: Job, number: int) -> Attempt:
+    """Return an attempt at a job; 0: the last one that has started, or the first.
+
+    Raises Refused(NOT_FOUND).
+    """
+    attempts = [*job.earlier, job.attempt]
+    if not number:
+        return next((one for one in reversed(attempts) if one.started_at_us), attempts[0])
+    found = next((one for one in attempts if one.key.attempt == number), None)
+    if found is None:
+        made = "1 attempt" if len(attempts) == 1 else f"{len(attempts)} attempts"
+        raise Refused(Code.NOT_FOUND, f"the job {format_id(job.key.id)} has had {made}, and no attempt {number}")
+    return found
 
 
 def _source(request: request_pb2.FollowLog) -> Source:

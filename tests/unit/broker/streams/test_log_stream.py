@@ -55,10 +55,12 @@ class Followed:
         self.stream = LogStream(
             7,
             self.job,
+            self.job.attempt,
             Source(("stdout",), (0, 0)),
             self.engine,
             self,
             credit=credit,
+            starts_in_us=lambda _: None,
             send=self.send,
             refuse=lambda _: None,
             ended=self.end,
