@@ -18,6 +18,7 @@ from ..files.options import Files, Paths, chosen, wanted
 from ..library import actions
 from ..library.known_jobs import STREAMS, Handle, StreamName
 from ..library.specs import Duration, Text, make_id, seconds
+from ..library.streams.output import FROM_THE_FIRST, Reading, reading_of
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode
 from ..library.streams.timed_lines import LogLine, Wanted
@@ -246,37 +247,69 @@ class AsyncJob(Handle):
 
     @property
     def stdout(self) -> AsyncJobOutput:
-        """The stdout of the job from the first byte, opened by the first read."""
+        """The stdout of the job from the first byte of its first attempt, opened by the first read."""
         if self._stdout is None:
-            self._stdout = self.output("stdout")
+            self._stdout = self.read_log("stdout", 0, FROM_THE_FIRST)
         return self._stdout
 
     @property
     def stderr(self) -> AsyncJobOutput:
-        """The stderr of the job from the first byte, opened by the first read."""
+        """The stderr of the job from the first byte of its first attempt, opened by the first read."""
         if self._stderr is None:
-            self._stderr = self.output("stderr")
+            self._stderr = self.read_log("stderr", 0, FROM_THE_FIRST)
         return self._stderr
 
     @overload
     def output(
-        self, stream: StreamName, start: int = 0, *, text: Literal[False] | None = None, encoding: None = None, errors: None = None
+        self,
+        stream: StreamName,
+        start: int = 0,
+        *,
+        attempt: int | None = None,
+        text: Literal[False] | None = None,
+        encoding: None = None,
+        errors: None = None,
     ) -> AsyncJobOutput: ...
     @overload
     def output(
-        self, stream: StreamName, start: int = 0, *, text: Literal[True], encoding: str | None = None, errors: str | None = None
+        self,
+        stream: StreamName,
+        start: int = 0,
+        *,
+        attempt: int | None = None,
+        text: Literal[True],
+        encoding: str | None = None,
+        errors: str | None = None,
     ) -> AsyncTextJobOutput: ...
     @overload
     def output(
-        self, stream: StreamName, start: int = 0, *, text: bool | None = None, encoding: str, errors: str | None = None
+        self,
+        stream: StreamName,
+        start: int = 0,
+        *,
+        attempt: int | None = None,
+        text: bool | None = None,
+        encoding: str,
+        errors: str | None = None,
     ) -> AsyncTextJobOutput: ...
     def output(
-        self, stream: StreamName, start: int = 0, *, text: bool | None = None, encoding: str | None = None, errors: str | None = None
+        self,
+        stream: StreamName,
+        start: int = 0,
+        *,
+        attempt: int | None = None,
+        text: bool | None = None,
+        encoding: str | None = None,
+        errors: str | None = None,
     ) -> AsyncJobOutput | AsyncTextJobOutput:
-        """Return a log from a byte on. Each one is read independently. `text`, `encoding`, `errors`: as text, as in `AsyncClient.run`."""
+        """Return a log from a byte on; see `Job.output`."""
         mode: TextMode | None = text_mode(text, encoding, errors)
-        output = AsyncJobOutput(self._session.connection, self.key, STREAMS[stream], start)
+        output = self.read_log(stream, start, reading_of(attempt))
         return AsyncTextJobOutput(output, mode) if mode is not None else output
+
+    def read_log(self, stream: StreamName, start: int, reading: Reading) -> AsyncJobOutput:
+        """Return a log from a byte on: as `reading` says, of one attempt or of several."""
+        return AsyncJobOutput(self._session.connection, self.key, STREAMS[stream], start, reading)
 
     def collect(self) -> Collecting:
         """Return both logs, from their first byte, to collect them whole."""
@@ -290,27 +323,38 @@ class AsyncJob(Handle):
         tail: int | None = None,
         since: datetime | timedelta | None = None,
         until: datetime | timedelta | None = None,
+        attempt: int | None = None,
     ) -> AsyncIterator[LogLine]:
         """Iterate over the lines of the job's output with the times at which they arrived, as they come; see `Job.log_lines`."""
-        wanted = Wanted(("stdout", "stderr") if stream is None else (stream,), follow, tail, since, until)
+        wanted = Wanted(("stdout", "stderr") if stream is None else (stream,), follow, tail, since, until, attempt or 0)
         return timed_lines(self._session.connection, self.key, wanted)
 
-    async def tail(self, stream: StreamName, lines: int) -> bytes:
-        """Return the last lines written so far."""
-        read = request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], tail_lines=lines)
+    async def tail(self, stream: StreamName, lines: int, *, attempt: int | None = None) -> bytes:
+        """Return the last lines written so far, by the last attempt that has started or by this one."""
+        read = request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], tail_lines=lines, attempt=attempt or 0)
         return (await self._read(read))[0]
 
-    async def read_range(self, stream: StreamName, start: int, length: int) -> tuple[bytes, int]:
-        """Return a range of bytes (shorter at the end, at most 1 MiB) and the size of the log so far."""
+    async def read_range(self, stream: StreamName, start: int, length: int, *, attempt: int | None = None) -> tuple[bytes, int]:
+        """Return a range of bytes (shorter at the end, at most 1 MiB) and the size of the log so far; see `tail`."""
         part = request_pb2.ByteRange(start=start, length=length)
-        return await self._read(request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], range=part))
+        return await self._read(request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], range=part, attempt=attempt or 0))
+
+    async def log_size(self, stream: StreamName, attempt: int | None = None) -> tuple[int, int]:
+        """Return the size of a log so far, and which attempt it is of: this one, or the last that has started; 0 from an older worker."""
+        read = request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], range=request_pb2.ByteRange(), attempt=attempt or 0)
+        found = (await self._chunk(read)).reply.log_range
+        return found.size, found.attempt
 
     async def _read(self, read: request_pb2.ReadLog) -> tuple[bytes, int]:
+        item = await self._chunk(read)
+        return bytes(item.data), item.reply.log_range.size
+
+    async def _chunk(self, read: request_pb2.ReadLog) -> Chunk:
         await self._session.connection.open()
         item = await self._session.connection.call(request_pb2.Request(read_log=read))
         if not isinstance(item, Chunk):
             raise Refused(Code.INTERNAL, "the worker did not answer with a part of the log")
-        return bytes(item.data), item.reply.log_range.size
+        return item
 
     # --- the rest
 

@@ -8,21 +8,32 @@ from typing import Self
 
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey
-from ..library.streams.output import DecodedOutput, FetchedOutput, follow_request
+from ..library.streams.output import (
+    LAST_AND_LATER,
+    DecodedOutput,
+    FetchedOutput,
+    Reading,
+    attempt_end,
+    follow_request,
+    forgetting,
+)
 from ..library.streams.text_mode import TextMode
 from ..protocol.exchange import Chunk, Exchange
 from .connection import AsyncConnection
 
 
 class AsyncJobOutput(FetchedOutput):
-    """Bytes as the job wrote them, read by one task at a time. `position` is the number of bytes read.
+    """Bytes as the job wrote them, read by one task at a time. `position` is the number of bytes read, of the attempt that is being read.
 
     It is opened by the first read. At most a window (4 MiB) is fetched ahead of the reader. Reading raises what the worker refuses; a read
     that is cancelled loses nothing.
     """
 
-    def __init__(self, connection: AsyncConnection, key: JobKey, stream: request_pb2.Stream, start: int = 0) -> None:
+    def __init__(
+        self, connection: AsyncConnection, key: JobKey, stream: request_pb2.Stream, start: int = 0, reading: Reading = LAST_AND_LATER
+    ) -> None:
         super().__init__(start)
+        self._reading = reading
         self._connection = connection
         self._key = key
         self._stream = stream
@@ -74,13 +85,22 @@ class AsyncJobOutput(FetchedOutput):
             raise ValueError("read of a closed log")
         await self._connection.open()
         if self._exchange is None:
-            self._exchange = self._connection.ask(follow_request(self._key, self._stream, self.position + len(self._buffer)))
-            self._connection.belongs_to(self._exchange, self)
+            self._exchange = self._follow(self.position + len(self._buffer), self._reading.attempt)
         while (item := await self._connection.next(self._exchange)) is not None:
             if isinstance(item, Chunk):
                 self._buffer += item.data
                 return True
+            if self._reading.goes_on and (end := attempt_end(item)) is not None:
+                # What is left of the one before is read first.
+                self.position = -len(self._buffer)
+                self._exchange = self._follow(0, end.next_attempt)
+                self.on_next(end)
         return False
+
+    def _follow(self, start: int, attempt: int) -> Exchange:
+        exchange = self._connection.ask(follow_request(self._key, self._stream, start, attempt))
+        self._connection.belongs_to(exchange, self)
+        return exchange
 
 
 class AsyncTextJobOutput(DecodedOutput):
@@ -138,11 +158,13 @@ class AsyncTextJobOutput(DecodedOutput):
 
 
 class Collecting:
-    """Both logs of one job, read to their ends. What was read is kept if that is cancelled."""
+    """Both logs of one job, read to their ends; of one that is retried, those of the last attempt. What was read is kept if cancelled."""
 
     def __init__(self, stdout: AsyncJobOutput, stderr: AsyncJobOutput) -> None:
         self._logs = (stdout, stderr)
         self._parts: tuple[list[bytes], list[bytes]] = ([], [])
+        for log, parts in zip(self._logs, self._parts, strict=True):
+            log.on_next = forgetting(parts)
 
     @property
     def stdout(self) -> bytes:

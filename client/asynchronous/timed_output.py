@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
+from ..library.streams.output import attempt_end
 from ..library.streams.timed_lines import LogLine, Span, TimedLines, Wanted, plan, timed_request
 from ..protocol.exchange import Chunk
 from .connection import AsyncConnection
@@ -14,21 +15,26 @@ from .connection import AsyncConnection
 async def timed_lines(connection: AsyncConnection, key: JobKey, wanted: Wanted) -> AsyncIterator[LogLine]:
     """Iterate over lines of one log or both as they come. Raises what the worker refuses."""
     await connection.open()
-    span = await _plan(connection, key, wanted)
-    lines = TimedLines(span)
-    exchange = connection.ask(timed_request(key, wanted.streams, span))
-    try:
-        while not lines.is_complete and (item := await connection.next(exchange)) is not None:
-            if isinstance(item, Chunk):
-                for block in lines.add(item):
-                    for line in block.lines():
-                        yield line
-        for block in lines.finish():
-            for line in block.lines():
-                yield line
-    finally:
-        connection.forget(exchange)
-        exchange.items.clear()
+    span: Span | None = await _plan(connection, key, wanted)
+    while span is not None:
+        lines = TimedLines(span)
+        exchange = connection.ask(timed_request(key, wanted.streams, span))
+        following: Span | None = None
+        try:
+            while not lines.is_complete and (item := await connection.next(exchange)) is not None:
+                if isinstance(item, Chunk):
+                    for block in lines.add(item):
+                        for line in block.lines():
+                            yield line
+                elif span.goes_on and (end := attempt_end(item)) is not None:
+                    following = span.after(end.next_attempt)
+            for block in lines.finish():
+                for line in block.lines():
+                    yield line
+        finally:
+            connection.forget(exchange)
+            exchange.items.clear()
+        span = following
 
 
 async def _plan(connection: AsyncConnection, key: JobKey, wanted: Wanted) -> Span:

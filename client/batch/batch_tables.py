@@ -14,6 +14,15 @@ class Stop(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     grace: str | int | float | None = None
 
 
+class Retry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The key `retry`: how often the job is run again if it fails, the time before that, and after which exit statuses."""
+
+    max: int | None = None
+    delay: str | int | float | None = None
+    backoff: int | float | None = None
+    on_exit: list[int] | None = None
+
+
 class StdinText(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The key `stdin` if it holds the text itself instead of a file's name."""
 
@@ -42,10 +51,7 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     priority: int | None = None
     hold: bool | None = None
     stderr_to_stdout: bool | None = None
-    cpus: int | None = None
-    gpus: int | None = None
-    resources: dict[str, int] | list[str] | None = None
-    only_one: str | None = None
+    retry: int | Retry | None = None
     labels: dict[str, str] | list[str] | None = None
     script: str | None = None
     put: list[str] | None = None

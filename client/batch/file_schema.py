@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from .batch_tables import AfterTable, BatchFile, BatchTable, Defaults, JobTable, StdinText, Stop
+from .batch_tables import AfterTable, BatchFile, BatchTable, Defaults, JobTable, Retry, StdinText, Stop
 from .job_options import FILE_OPTIONS, OPTIONS
 
 _SCALAR = {"type": ["string", "number", "boolean"]}
@@ -63,7 +63,11 @@ _MEANINGS = {
     "set": "Values of placeholders in all jobs: {K}. --set K=V counts more.",
     "job": "The jobs, one table for each.",
     "signal": next(option.help for option in OPTIONS if option.key == "stop_signal"),
+    "max": "Run the job again up to so many times if it fails. 0: not at all.",
+    **{key: next(option.help for option in OPTIONS if option.key == f"retry_{key}") for key in ("delay", "backoff", "on_exit")},
 }
+
+_TABLES = (AfterTable, BatchTable, Defaults, JobTable, Retry, Stop, StdinText)
 
 
 def schema_of_files() -> dict[str, Any]:
@@ -90,7 +94,9 @@ def schema_of_files() -> dict[str, Any]:
         "additionalProperties": False,
         "items": {"$ref": f"#/$defs/{JobTable.__name__}"},
         "minItems": 1,
-        "$defs": {kind.__name__: _named(definitions, kind) for kind in (AfterTable, BatchTable, Defaults, JobTable, Stop, StdinText)},
+        "$defs": {
+            kind.__name__: _named(definitions, kind) for kind in (AfterTable, BatchTable, Defaults, JobTable, Retry, Stop, StdinText)
+        },
     }
 
 

@@ -24,17 +24,15 @@ from .octets import to_bytes
 from .option_values import (
     Misunderstood,
     parse_after,
-    parse_amount,
-    parse_cpus,
     parse_priority,
     parse_signal,
     read_folder,
     read_input,
     read_labels,
     read_name,
-    read_resources,
     understand,
 )
+from .retries import retry_of
 
 
 class Option(NamedTuple):
@@ -85,14 +83,14 @@ OPTIONS = (
     ),
     Option("hold", ("--hold",), "", "Do not start the job until jobwire release.", switch=True),
     Option("stderr_to_stdout", ("--stderr-to-stdout",), "", "Give the job one pipe for both, like 2>&1 in a shell.", switch=True),
-    Option("cpus", ("--cpus",), "N", "Let the job take N of the worker's slots. Default: 1."),
-    Option("gpus", ("--gpus",), "N", "Give the job N GPUs for itself, in CUDA_VISIBLE_DEVICES and its kin. Default: none."),
+    Option("retry", ("--retry",), "N", "If the job fails, run it again, up to N times. Default: 0."),
+    Option("retry_delay", ("--retry-delay",), "TIME", "Wait so long before each retry. Default: 0.", keyword="retry"),
+    Option("retry_backoff", ("--retry-backoff",), "FACTOR", "Multiply that time by this after each retry. Default: 1.", keyword="retry"),
     Option(
-        *("resources", ("--resource",), "NAME=N"),
-        "Let the job take N of something that the worker's operator defined, such as licences.",
-        many=True,
+        *("retry_on_exit", ("--retry-on-exit",), "STATUS[,STATUS]..."),
+        "Retry only after these exit statuses; 124 is the time limit. Default: all failures.",
+        keyword="retry",
     ),
-    Option("only_one", ("--only-one",), "NAME", "Of your jobs with this name here, run one at a time."),
     Option("labels", ("-l", "--label"), "K=V", "Set a label, shown by jobwire show and events --json.", many=True),
 )
 
@@ -124,10 +122,10 @@ class Wishes:
     after: Iterable[str] = ()
     hold: bool = False
     stderr_to_stdout: bool = False
-    cpus: str | int | None = None
-    gpus: str | int | None = None
-    resources: Iterable[str] | Mapping[str, int] = ()
-    only_one: str | None = None
+    retry: str | int | None = None
+    retry_delay: str | float | None = None
+    retry_backoff: str | float | None = None
+    retry_on_exit: str | Iterable[int] | None = None
     labels: Iterable[str] | Mapping[str, str] = ()
     script: str | None = None
     put: Iterable[str] = ()
@@ -181,10 +179,7 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         priority=understand("priority", parse_priority, wishes.priority) or 0,
         held=wishes.hold,
         stderr_to_stdout=wishes.stderr_to_stdout,
-        cpus=understand("cpus", parse_cpus, wishes.cpus) or 0,
-        gpus=understand("gpus", partial(parse_amount, fewest=0), wishes.gpus) or 0,
-        resources=understand("resources", read_resources, wishes.resources),
-        only_one=understand("only_one", read_name, wishes.only_one or ""),
+        retry=retry_of(wishes),
         files=brought.files,
         outputs=brought.outputs,
     )
@@ -215,10 +210,6 @@ _KEYS = {
     "grace_ms": "grace",
     "output_limit_bytes": "output_limit",
     "priority": "priority",
-    "cpus": "cpus",
-    "gpus": "gpus",
-    "resources": "resources",
-    "only_one": "only_one",
     "files": "put",
     "outputs": "get",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -12,21 +12,27 @@ import msgspec
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import JobSpec
 from ...schemas.text.msgspec_errors import Path
-from .batch_tables import Defaults, JobTable, StdinText, Stop
+from .batch_tables import Defaults, JobTable, Retry, StdinText, Stop
 from .caller_variables import Variables, as_table, merge, note_of, of_this_process
 from .caller_variables import find as find_variables
 from .job_options import Surroundings, Wishes, read_env, spec_from
 from .mistakes import Find, Mistakes
 from .octets import to_bytes
-from .option_values import Misunderstood, label_pairs, read_resources, understand
+from .option_values import Misunderstood, label_pairs
 
 _Value = TypeVar("_Value")
 _NO_VARIABLES = Variables({}, {})
 # Where a batch file has several keys for one option of the command line.
-_KEYS: dict[str, Path] = {"stop_signal": ("stop", "signal"), "grace": ("stop", "grace"), "": ()}
+_OF_RETRY = {"retry": "max", "retry_delay": "delay", "retry_backoff": "backoff", "retry_on_exit": "on_exit"}
+_KEYS: dict[str, Path] = {
+    "stop_signal": ("stop", "signal"),
+    "grace": ("stop", "grace"),
+    **{key: ("retry", name) for key, name in _OF_RETRY.items()},
+    "": (),
+}
 # The options of which a job has one value, that of the file as it is.
-_OTHERS = frozenset(("env", "env_all", "stdin", "stop", "put", "get", "labels", "after", "resources"))
-_PLAIN = tuple(key for key in Defaults.__struct_fields__ if key not in _OTHERS)
+_NOT_PLAIN = {"env", "env_all", "stdin", "stop", "retry", "put", "get", "labels", "after"}
+_PLAIN = tuple(key for key in Defaults.__struct_fields__ if key not in _NOT_PLAIN)
 _STDIN_TEXT = 'for the text itself write stdin = { text = "..." }'
 
 
@@ -121,8 +127,14 @@ def _without(table: JobTable, key: str) -> JobTable:
             return msgspec.structs.replace(table, stop=Stop(grace=(table.stop or Stop()).grace))
         case "grace":
             return msgspec.structs.replace(table, stop=Stop(signal=(table.stop or Stop()).signal))
+        case _ if key in _OF_RETRY:
+            return msgspec.structs.replace(table, retry=msgspec.structs.replace(_retry(table.retry), **{_OF_RETRY[key]: None}))
         case _:
             return msgspec.structs.replace(table, **{key: None})
+
+
+def _retry(said: int | Retry | None) -> Retry:
+    return said if isinstance(said, Retry) else Retry(said)
 
 
 def _variables(job: JobTable, layers: Layers) -> Variables:
@@ -135,6 +147,7 @@ def _variables(job: JobTable, layers: Layers) -> Variables:
 def _wishes(job: JobTable, layers: Layers, variables: dict[str, str]) -> Wishes:
     over, defaults = layers.over, layers.defaults
     stop, stop_default = job.stop or Stop(), defaults.stop or Stop()
+    retry, retry_default = _retry(job.retry), _retry(defaults.retry)
     _check_once("labels", job.labels)
     plain = {key: said for key in _PLAIN if (said := getattr(over, key) or _first(getattr(job, key), getattr(defaults, key))) is not None}
     return Wishes(
@@ -143,16 +156,15 @@ def _wishes(job: JobTable, layers: Layers, variables: dict[str, str]) -> Wishes:
         stdin=_stdin(_first(over.stdin, _first(job.stdin, defaults.stdin))),
         stop_signal=_first(over.stop_signal, _first(stop.signal, stop_default.signal)),
         grace=_first(over.grace, _first(stop.grace, stop_default.grace)),
+        retry=_first(over.retry, _first(retry.max, retry_default.max)),
+        retry_delay=_first(over.retry_delay, _first(retry.delay, retry_default.delay)),
+        retry_backoff=_first(over.retry_backoff, _first(retry.backoff, retry_default.backoff)),
+        retry_on_exit=_first(over.retry_on_exit, _first(retry.on_exit, retry_default.on_exit)),
         put=[*(defaults.put or ()), *(job.put or ()), *over.put],
         get=[*(defaults.get or ()), *(job.get or ()), *over.get],
         labels=label_pairs(defaults.labels or ()) | label_pairs(job.labels or ()) | label_pairs(over.labels),
-        resources={**_resources(defaults.resources), **_resources(job.resources), **_resources(over.resources)},
         **plain,
     )
-
-
-def _resources(said: Iterable[str] | Mapping[str, int] | None) -> dict[str, int]:
-    return understand("resources", lambda items: dict(read_resources(items)), said or ())
 
 
 def _stdin(said: str | bytes | StdinText | None) -> str | bytes | None:

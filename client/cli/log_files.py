@@ -35,8 +35,10 @@ class LogFolder:
         except OSError as error:
             raise self._unwritable(self._said, error) from None
 
-    def write(self, job: Job, name: str, streams: Sequence[StreamName], *, follow: bool) -> None:
+    def write(self, job: Job, name: str, streams: Sequence[StreamName], *, follow: bool, attempt: int | None = None) -> None:
         """Write the output of a job, to its end with `follow`, else as far as it is now. Files of these names are replaced.
+
+        `attempt`: that of this attempt; by default of the last one.
 
         Raises Refused.
         """
@@ -45,7 +47,7 @@ class LogFolder:
             try:
                 file = os.open(path, _NEW, 0o666)
                 try:
-                    _write(file, job, stream, follow=follow)
+                    _write(file, job, stream, follow=follow, attempt=attempt)
                 finally:
                     os.close(file)
             except OSError as error:
@@ -56,9 +58,10 @@ class LogFolder:
         return Refused(Code.INVALID_ARGUMENT, f"{path!r} cannot be written: {error.strerror}")
 
 
-def _write(file: int, job: Job, stream: StreamName, *, follow: bool) -> None:
+def _write(file: int, job: Job, stream: StreamName, *, follow: bool, attempt: int | None) -> None:
     if follow:
-        output = job.output(stream)
+        output = job.output(stream, attempt=attempt)
+        output.on_next = lambda _: os.ftruncate(file, os.lseek(file, 0, os.SEEK_SET))
         try:
             while data := output.read1():
                 _write_all(file, data)
@@ -66,8 +69,9 @@ def _write(file: int, job: Job, stream: StreamName, *, follow: bool) -> None:
             output.close()
         return
     position = 0
+    attempt = attempt or job.log_size(stream)[1] or None
     while True:
-        data, size = job.read_range(stream, position, _BLOCK)
+        data, size = job.read_range(stream, position, _BLOCK, attempt=attempt)
         _write_all(file, data)
         position += len(data)
         if not data or position >= size:

@@ -17,7 +17,7 @@ from .known_jobs import STREAMS, Handle, StreamName
 from .session import Session
 from .specs import Duration, Text, deadline_in, make_id
 from .streams.feeder import Feeder
-from .streams.output import Collecting, JobOutput, TextJobOutput
+from .streams.output import FROM_THE_FIRST, Collecting, JobOutput, Reading, TextJobOutput, reading_of
 from .streams.source import Stdin, source_of
 from .streams.text_mode import text_mode
 from .streams.timed_lines import Wanted
@@ -234,37 +234,72 @@ class Job(Handle):
 
     @property
     def stdout(self) -> JobOutput:
-        """The stdout of the job from the first byte, opened at the first access."""
+        """The stdout of the job from the first byte of its first attempt, opened at the first access."""
         if self._stdout is None:
-            self._stdout = self.output("stdout")
+            self._stdout = self.read_log("stdout", 0, FROM_THE_FIRST)
         return self._stdout
 
     @property
     def stderr(self) -> JobOutput:
-        """The stderr of the job from the first byte, opened at the first access."""
+        """The stderr of the job from the first byte of its first attempt, opened at the first access."""
         if self._stderr is None:
-            self._stderr = self.output("stderr")
+            self._stderr = self.read_log("stderr", 0, FROM_THE_FIRST)
         return self._stderr
 
     @overload
     def output(
-        self, stream: StreamName, start: int = 0, *, text: Literal[False] | None = None, encoding: None = None, errors: None = None
+        self,
+        stream: StreamName,
+        start: int = 0,
+        *,
+        attempt: int | None = None,
+        text: Literal[False] | None = None,
+        encoding: None = None,
+        errors: None = None,
     ) -> JobOutput: ...
     @overload
     def output(
-        self, stream: StreamName, start: int = 0, *, text: Literal[True], encoding: str | None = None, errors: str | None = None
+        self,
+        stream: StreamName,
+        start: int = 0,
+        *,
+        attempt: int | None = None,
+        text: Literal[True],
+        encoding: str | None = None,
+        errors: str | None = None,
     ) -> TextJobOutput: ...
     @overload
     def output(
-        self, stream: StreamName, start: int = 0, *, text: bool | None = None, encoding: str, errors: str | None = None
+        self,
+        stream: StreamName,
+        start: int = 0,
+        *,
+        attempt: int | None = None,
+        text: bool | None = None,
+        encoding: str,
+        errors: str | None = None,
     ) -> TextJobOutput: ...
     def output(
-        self, stream: StreamName, start: int = 0, *, text: bool | None = None, encoding: str | None = None, errors: str | None = None
+        self,
+        stream: StreamName,
+        start: int = 0,
+        *,
+        attempt: int | None = None,
+        text: bool | None = None,
+        encoding: str | None = None,
+        errors: str | None = None,
     ) -> JobOutput | TextJobOutput:
-        """Return a log, opened at a byte. Each one is read independently. `text`, `encoding`, `errors`: as text, as in `Client.run`."""
+        """Return a log, opened at a byte. Each one is read independently. `text`, `encoding`, `errors`: as text, as in `Client.run`.
+
+        `attempt`: that of this attempt, 1 for the first; by default of the last one that has started, and of those that follow it.
+        """
         mode = text_mode(text, encoding, errors)
-        output = JobOutput(self._session.connection, self._session.pump, self.key, STREAMS[stream], start)
+        output = self.read_log(stream, start, reading_of(attempt))
         return TextJobOutput(output, mode) if mode is not None else output
+
+    def read_log(self, stream: StreamName, start: int, reading: Reading) -> JobOutput:
+        """Return a log, opened at a byte: as `reading` says, of one attempt or of several."""
+        return JobOutput(self._session.connection, self._session.pump, self.key, STREAMS[stream], start, reading)
 
     def collect(self) -> Collecting:
         """Return both logs, opened at their first byte, to collect them whole."""
@@ -278,14 +313,15 @@ class Job(Handle):
         tail: int | None = None,
         since: datetime | timedelta | None = None,
         until: datetime | timedelta | None = None,
+        attempt: int | None = None,
     ) -> Iterator[LogLine]:
         """Iterate over the lines of the job's output with the times at which they arrived, as they come, to its end.
 
         Lines of both streams, or of one, are in the order in which the worker noticed their ends, which is approximate. `follow` False:
         only what was written so far. `tail`: start with the last lines. `since`, `until`: only what arrived from then, or until then; a
-        timedelta is that long ago.
+        timedelta is that long ago. `attempt`: as in `output`.
         """
-        wanted = Wanted(("stdout", "stderr") if stream is None else (stream,), follow, tail, since, until)
+        wanted = Wanted(("stdout", "stderr") if stream is None else (stream,), follow, tail, since, until, attempt or 0)
         return iter(self.timed_output(wanted))
 
     def timed_output(self, wanted: Wanted) -> TimedOutput:
@@ -294,21 +330,31 @@ class Job(Handle):
 
         return TimedOutput(self._session.connection, self._session.pump, self.key, wanted)
 
-    def tail(self, stream: StreamName, lines: int) -> bytes:
-        """Return the last lines written so far."""
-        read = request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], tail_lines=lines)
+    def tail(self, stream: StreamName, lines: int, *, attempt: int | None = None) -> bytes:
+        """Return the last lines written so far, by the last attempt that has started or by this one."""
+        read = request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], tail_lines=lines, attempt=attempt or 0)
         return self._read(read)[0]
 
-    def read_range(self, stream: StreamName, start: int, length: int) -> tuple[bytes, int]:
-        """Return a range of bytes (shorter at the end, at most 1 MiB) and the size of the log so far."""
+    def read_range(self, stream: StreamName, start: int, length: int, *, attempt: int | None = None) -> tuple[bytes, int]:
+        """Return a range of bytes (shorter at the end, at most 1 MiB) and the size of the log so far; see `tail`."""
         part = request_pb2.ByteRange(start=start, length=length)
-        return self._read(request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], range=part))
+        return self._read(request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], range=part, attempt=attempt or 0))
+
+    def log_size(self, stream: StreamName, attempt: int | None = None) -> tuple[int, int]:
+        """Return the size of a log so far, and which attempt it is of: this one, or the last that has started; 0 from an older worker."""
+        read = request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], range=request_pb2.ByteRange(), attempt=attempt or 0)
+        found = self._chunk(read).reply.log_range
+        return found.size, found.attempt
 
     def _read(self, read: request_pb2.ReadLog) -> tuple[bytes, int]:
+        item = self._chunk(read)
+        return bytes(item.data), item.reply.log_range.size
+
+    def _chunk(self, read: request_pb2.ReadLog) -> Chunk:
         item = self._session.connection.call(request_pb2.Request(read_log=read))
         if not isinstance(item, Chunk):
             raise Refused(Code.INTERNAL, "the worker did not answer with a part of the log")
-        return bytes(item.data), item.reply.log_range.size
+        return item
 
     # --- the rest
 

@@ -16,10 +16,12 @@ from ...schemas.conditions import After
 from ...schemas.generated import job_pb2
 from ...schemas.naming import ID_BYTES, new_id, parse_id
 from ...schemas.refusal import Code, Refused
+from ...schemas.retry import RetryRule
 from ...schemas.spec import JobSpec, to_wire
 from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size
 from ..batch.octets import to_bytes
+from .retry import Retry
 from .subprocess_words import explains_options
 
 if TYPE_CHECKING:
@@ -55,10 +57,7 @@ class JobOptions(TypedDict, total=False):
     after: Awaiting | None
     hold: bool
     stderr_to_stdout: bool
-    cpus: int
-    gpus: int
-    resources: Mapping[str, int] | None
-    only_one: str
+    retry: int | Retry | None
     script: Text | None
     put: Files
     get: Paths
@@ -83,10 +82,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     after: Awaiting | None = None,
     hold: bool = False,
     stderr_to_stdout: bool = False,
-    cpus: int = 1,
-    gpus: int = 0,
-    resources: Mapping[str, int] | None = None,
-    only_one: str = "",
+    retry: int | Retry | None = None,
     script: Text | None = None,
     put: Files = (),
     get: Paths = (),
@@ -102,6 +98,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     _must_be("time_limit", time_limit, _TIME_TYPES, _A_TIME)
     _must_be("grace", grace, _TIME_TYPES, _A_TIME)
     _must_be("input", input, (bytes, bytearray, memoryview, NoneType), "bytes; encode a string: text.encode()")
+    _must_be("retry", retry, (int, Retry, NoneType), "how often, or a Retry")
     for variable, value in (env or {}).items():
         _must_be(f"env[{variable!r}]", value, _TEXT_TYPES, "text or bytes")
     for label, text in (labels or {}).items():
@@ -129,10 +126,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         held=hold,
         after=_conditions(after),
         stderr_to_stdout=stderr_to_stdout,
-        cpus=0 if cpus == 1 else cpus,  # as if it was not said
-        gpus=gpus,
-        resources=tuple(sorted((resources or {}).items())),
-        only_one=only_one,
+        retry=_rule(retry),
         files=files,
         outputs=outputs,
     )
@@ -185,6 +179,14 @@ def _conditions(after: Awaiting | None) -> tuple[After, ...]:
     from .conditions import conditions_of  # noqa: PLC0415 -- few jobs wait for others
 
     return conditions_of(after)
+
+
+def _rule(retry: int | Retry | None) -> RetryRule | None:
+    if not isinstance(retry, Retry):
+        retry = Retry(retry or 0)
+    if not retry.max:
+        return None
+    return RetryRule(retry.max, milliseconds(retry.delay) or 0, float(retry.backoff), tuple(sorted(set(retry.on_exit))))
 
 
 def _arguments(argv: Sequence[Text]) -> tuple[bytes, ...]:

@@ -138,6 +138,8 @@ class Exchange:
         grant = None
         if reply.HasField("log_chunk"):
             news = self._receive_chunk(reply, reply.log_chunk.start, data)
+            # After a lost connection, another one may be the last.
+            self.request.follow_log.attempt = reply.log_chunk.attempt or self.request.follow_log.attempt
         elif reply.HasField("fetch_chunk"):
             news = self._receive_chunk(reply, reply.fetch_chunk.start, data)
             self.request.fetch.validator = reply.fetch_chunk.validator

@@ -23,8 +23,7 @@ ALL_CHECKED = frozenset(
         "runs",
         "after",
         "fail_fast",
-        "resources",
-        "lanes",
+        "retry",
     }
 )
 
@@ -60,22 +59,19 @@ def _check_job(index: int, job: request_pb2.NewJob, hello: request_pb2.HelloRepl
         ),
         ("after", bool(job.spec.after), "cannot let a job wait for others", "upgrade the worker; or wait in between: jobwire wait JOB"),
         (
+            "retry",
+            job.spec.HasField("retry"),
+            "does not retry jobs",
+            "upgrade the worker; or let a shell do it: sh -c 'for try in 1 2 3; do \"$@\" && exit; done; exit 1' - COMMAND [ARG]...",
+        ),
+        (
             "rerun",
             job.HasField("rerun"),
             "cannot run a job again from what it keeps of it",
             "upgrade it; or, if the job needs no standard input: jobwire show --json JOB | jobwire batch -",
         ),
     )
-    more = (
-        (
-            "resources",
-            bool(job.spec.cpus or job.spec.gpus or job.spec.resources),
-            "knows of no CPUs, GPUs and resources that jobs ask for",
-            "upgrade the worker, or leave the option out",
-        ),
-        ("lanes", bool(job.spec.only_one), "cannot run one job of a name at a time", "upgrade the worker, or use flock(1) in the command"),
-    )
-    for feature, is_wanted, lacks, next_step in (*fields, *more):
+    for feature, is_wanted, lacks, next_step in fields:
         if is_wanted and feature not in features:
             raise Refused(Code.UNIMPLEMENTED, f"{this} and {lacks}", next_step, index, Reason.UNKNOWN_FIELD)
     if "home" not in features and in_home(job.spec.directory):
@@ -93,11 +89,16 @@ def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -
         raise Refused(
             Code.UNIMPLEMENTED, what, "upgrade the worker; or list the jobs of all runs: jobwire list -a --columns batch,run,state"
         )
-    if request.HasField("set_slots") and "resources" not in hello.features:
-        raise Refused(Code.UNIMPLEMENTED, "this worker is older, and what it has for jobs is set when it starts", "upgrade the worker")
     if _wants_times(request) and "times" not in hello.features:
         what = f"this worker ({hello.software}) is older and does not record when output arrives"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker; its logs can be read without times, each stream for itself")
+    if _names_attempt(request) and "retry" not in hello.features:
+        raise Refused(Code.UNIMPLEMENTED, f"this worker ({hello.software}) is older and makes only one attempt at a job", "leave it out")
+
+
+def _names_attempt(request: request_pb2.Request) -> bool:
+    """Return whether a request is about one of several attempts; an older worker would send the log of the only one that it made."""
+    return max(request.follow_log.attempt, request.read_log.attempt) > 1
 
 
 def _selects(request: request_pb2.Request) -> bool:

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from .client.library.client import Client
     from .client.library.events import CursorTooOld, EventStream
     from .client.library.job import Job
+    from .client.library.retry import Retry
     from .client.library.specs import job_spec
     from .client.library.streams.output import JobOutput, TextJobOutput
     from .client.library.streams.timed_lines import LogLine
     from .client.library.values.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
-    from .client.library.values.results import BatchInfo, Event, EventCursor, Forgotten, JobInfo
+    from .client.library.values.results import BatchInfo, Event, EventCursor, Forgotten, JobAttempt, JobInfo
     from .client.library.values.run_info import FailedJob, RunInfo
     from .client.library.values.status import WorkerStatus
     from .schemas.job import EventKind, JobTime, Outcome, OutcomeKind, Pick, State
@@ -57,6 +58,7 @@ __all__ = [
     "Fetched",
     "Forgotten",
     "Job",
+    "JobAttempt",
     "JobExecutor",
     "JobFailed",
     "JobFuture",
@@ -70,6 +72,7 @@ __all__ = [
     "OutcomeKind",
     "Pick",
     "Refused",
+    "Retry",
     "RunInfo",
     "State",
     "Stopping",
@@ -94,8 +97,9 @@ _HOMES = {
     "client.library.values.completed_job": ("CompletedJob", "CompletedTextJob", "JobFailed", "JobTimeout"),
     "client.library.events": ("CursorTooOld", "EventStream"),
     "client.library.job": ("Job",),
+    "client.library.retry": ("Retry",),
     "client.library.streams.output": ("JobOutput", "TextJobOutput"),
-    "client.library.values.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobInfo"),
+    "client.library.values.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobAttempt", "JobInfo"),
     "client.library.values.run_info": ("FailedJob", "RunInfo"),
     "client.library.specs": ("job_spec",),
     "client.library.streams.timed_lines": ("LogLine",),

@@ -10,6 +10,7 @@ _LATER = "a dependency on other jobs"
 _KEPT = "the output of a job is always kept; jobwire logs prints it"
 _STOP_SIGNAL = 'stop, as in stop = { signal = "INT" }'
 _GRACE = 'stop, as in stop = { grace = "20s" }'
+_RETRY = 'retry, as in retry = { max = 3, delay = "10s" }'
 _JOB = "job: a table [[job]] for each"
 
 _OF_JOBS = {
@@ -25,16 +26,12 @@ _OF_JOBS = {
     **dict.fromkeys(("title", "job_name", "jobname"), "name"),
     **dict.fromkeys(("max_output", "output_size"), "output_limit"),
     **dict.fromkeys(("nice", "prio", "urgency", "weight"), "priority, as in priority = 10; the highest is first"),
-    **dict.fromkeys(("cpu", "cores", "ncpus", "threads", "cpus_per_task"), "cpus"),
-    **dict.fromkeys(("gpu", "num_gpus", "gres"), "gpus, as in gpus = 1"),
-    **dict.fromkeys(("resource", "licenses", "license", "requests"), "resources, as in resources = { license = 1 }"),
-    **dict.fromkeys(("singleton", "mutex", "lock", "concurrency_group"), 'only_one, as in only_one = "NAME"'),
+    **dict.fromkeys(("retries", "attempts", "max_retries", "restart", "restart_policy", "requeue", "tries"), _RETRY),
     **dict.fromkeys(("held", "stashed", "suspended", "on_hold"), "hold, as in hold = true"),
 }
 _KEYS_OF_JOBS = (
     *("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels"),
-    *("priority", "hold", "stderr_to_stdout"),
-    *("cpus", "gpus", "resources", "only_one"),
+    *("priority", "hold", "stderr_to_stdout", "retry"),
 )
 _OF_THE_FILE = {
     **dict.fromkeys(("jobs", "task", "tasks", "step", "steps"), _JOB),
@@ -50,6 +47,12 @@ _OF_STOPS = {
     **dict.fromkeys(("timeout", "wait", "kill_after", "seconds"), "grace"),
     **dict.fromkeys(("sig", "kill_signal"), "signal"),
 }
+_OF_RETRIES = {
+    **dict.fromkeys(("count", "times", "n", "retries", "attempts", "limit"), "max"),
+    **dict.fromkeys(("wait", "interval", "after", "seconds", "pause"), "delay"),
+    **dict.fromkeys(("factor", "multiplier", "exponential"), "backoff"),
+    **dict.fromkeys(("exit", "exit_codes", "codes", "status", "statuses", "on", "exit_status"), "on_exit"),
+}
 _OF_STDIN = dict.fromkeys(("file", "path", "from", "name"), 'stdin = "FILE"')
 _MEANT = {
     "StdinText": _OF_STDIN,
@@ -58,13 +61,13 @@ _MEANT = {
     "BatchFile": _OF_THE_FILE,
     "BatchTable": _OF_BATCHES,
     "Stop": _OF_STOPS,
+    "Retry": _OF_RETRIES,
 }
 
 # Not available, by the names that other tools use.
 _ABSENT = {
     **dict.fromkeys(("deps", "depends", "depends_on", "dependencies", "dependency", "needs", "requires", "wait_for"), _LATER),
     **dict.fromkeys(("mem", "ram", "memory_limit"), "a memory limit"),
-    **dict.fromkeys(("retries", "attempts", "max_retries", "restart"), "a retry"),
     **dict.fromkeys(("cpu", "cores", "threads", "ntasks"), "a number of processors"),
     **dict.fromkeys(("gpu", "gres"), "a number of GPUs"),
     **dict.fromkeys(("uid", "group", "gid"), "a job as another user"),

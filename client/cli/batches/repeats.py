@@ -27,10 +27,7 @@ _FIELDS = {
     "held": "setting of hold",
     "after": "condition for its start",
     "stderr_to_stdout": "setting of stderr-to-stdout",
-    "cpus": "number of cpus",
-    "gpus": "number of gpus",
-    "resources": "resources",
-    "only_one": "setting of only-one",
+    "retry": "setting of retry",
 }
 
 

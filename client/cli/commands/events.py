@@ -71,6 +71,8 @@ def _tell(event: Event, *, json: bool) -> None:
 
 
 def _what(event: Event) -> str:
+    if event.kind is EventKind.RETRYING:
+        return f"retrying: {event.sentence}"
     if event.outcome is not None:
         return how_it_ended(event.outcome)
     what = "adopted" if event.kind is EventKind.ADOPTED else event.kind.name.lower()

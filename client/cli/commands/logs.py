@@ -8,10 +8,12 @@ from typing import Annotated, Literal, NamedTuple
 import typer
 
 from ....schemas.job import OutcomeKind
-from ....schemas.naming import short_id
+from ....schemas.naming import parse_typed, short_id
+from ....schemas.refusal import Code, Refused
 from ....schemas.text.sizes import parse_size
 from ...library.client import Client
 from ...library.job import Job
+from ...library.streams.output import Reading
 from ...library.streams.timed_lines import Wanted
 from .. import exit_status
 from ..arguments import JobName, parse_count, understood
@@ -20,6 +22,7 @@ from ..exit_status import BadInput
 from ..log_files import LogFolder, file_names
 from ..moments import parse_moment
 from ..targets.job_names import jobs_named
+from ..terminal.attempts import AttemptEnds
 from ..terminal.copying import Copy, step
 from ..terminal.outlet import Outlet
 from ..terminal.screen import is_terminal, say
@@ -47,6 +50,10 @@ def logs(  # noqa: PLR0913 -- one for each option
         str | None, typer.Option("--since", metavar="TIME", help="Only lines that arrived from then on: 10m, 2026-11-28, yesterday.")
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only lines that arrived until then.")] = None,
+    attempt: Annotated[
+        str | None,
+        typer.Option("--attempt", metavar="N", help="Of this attempt at a job that is retried, 1 for the first. Default: the last."),
+    ] = None,
     to: Annotated[
         str | None, typer.Option("--to", metavar="DIR", help="Write files instead: DIR/NAME.stdout and DIR/NAME.stderr of each job.")
     ] = None,
@@ -56,6 +63,9 @@ def logs(  # noqa: PLR0913 -- one for each option
     Its standard output goes to standard output, its standard error to standard error, and nothing is added. --from and --bytes apply to
     each of the two. With --to, each job has two files, named after the job, or after its id if it has no name or shares it. A run id, or
     the name of a batch for its newest run, means all its jobs, one after the other. Ctrl-C ends only this command.
+
+    Of a job that is retried, each attempt has an output of its own: the last one is printed. With --follow, so are those that come after
+    it, and standard error says where one ends. PID@START of an attempt means that attempt, as --attempt does.
 
     With --merged, --timestamps, --since or --until, whole lines are printed, in the order in which the worker noticed their ends: of what
     was written to both streams at about the same time, the order is approximate. It is exact for a job with --stderr-to-stdout. Times are
@@ -69,18 +79,22 @@ def logs(  # noqa: PLR0913 -- one for each option
     _check_part(tail, start, length, to)
     lines = understood("--tail", parse_count, tail)
     first = understood("--from", parse_size, start) or 0
+    number = understood("--attempt", _parse_attempt, attempt)
     most = understood("--bytes", parse_size, length)
     streams: list[_Stream] = ["stdout"] if stdout and not stderr else ["stderr"] if stderr and not stdout else ["stdout", "stderr"]
-    wanted = Wanted(tuple(streams), follow, lines, understood("--since", parse_moment, since), understood("--until", parse_moment, until))
+    span = understood("--since", parse_moment, since), understood("--until", parse_moment, until)
     with client(ctx) as connected:
         jobs, run = jobs_named(connected, name)
+        if number is None and run is None:
+            number = _attempt_meant(name, jobs[0])
+        wanted = Wanted(tuple(streams), follow, lines, *span, number or 0)
         is_whole = True
         if to is not None:
             jobs = list(jobs)
             infos = [job.info() for job in jobs]
             folder = LogFolder(to)
             for job, file_name in zip(jobs, file_names(infos), strict=True):
-                folder.write(job, file_name, streams, follow=follow)
+                folder.write(job, file_name, streams, follow=follow, attempt=number)
                 outcome = job.info().outcome if follow else job.outcome
                 is_whole &= outcome is None or outcome.is_whole
         for job in jobs if to is None else ():
@@ -89,7 +103,7 @@ def logs(  # noqa: PLR0913 -- one for each option
             if is_timed:
                 is_whole &= _show_timed(connected, job, wanted, merged=merged, timestamps=timestamps)
             else:
-                is_whole &= _show(connected, job, Part(streams, first, lines, most, follow=follow))
+                is_whole &= _show(connected, job, Part(streams, first, lines, most, number, follow=follow))
     if not is_whole:
         raise exit_status.Ending(exit_status.OWN_FAILURE)
 
@@ -108,34 +122,48 @@ class Part(NamedTuple):
     first: int
     lines: int | None
     most: int | None
+    attempt: int | None
     follow: bool
 
 
 def _show(connected: Client, job: Job, part: Part) -> bool:
     """Print the output of one job, and return whether the log is complete."""
     copies = []
+    ends = AttemptEnds(job.key, len(part.streams))
+    # Of the same one, whichever is the last by then. An older worker, which makes only one, says 0.
+    chosen = part.attempt or job.log_size(part.streams[0])[1] or None
     for stream in part.streams:
-        _, size = job.read_range(stream, 0, 0)
-        begin = part.first if part.lines is None else _last_lines(job, stream, part.lines, size)
-        ends = [end for end in (None if part.follow else size, None if part.most is None else begin + part.most) if end is not None]
-        upto = min(ends, default=None)
+        size, _ = job.log_size(stream, chosen)
+        begin = part.first if part.lines is None else _last_lines(job, stream, part.lines, size, chosen)
+        limits = [end for end in (None if part.follow else size, None if part.most is None else begin + part.most) if end is not None]
+        upto = min(limits, default=None)
         if upto is None or begin < upto:
-            copies.append(_copy(job, stream, begin, upto))
+            reading = Reading(chosen or 0, goes_on=part.follow and upto is None and part.attempt is None)
+            output = job.read_log(stream, begin, reading)
+            output.on_next = ends.hear
+            copies.append(Copy(output, Outlet(STDOUT if stream == "stdout" else STDERR), upto))
     _write(connected, copies, [copy.outlet for copy in copies])
-    return _tell_end(job, follow=part.follow)
+    return _tell_end(job, follow=part.follow, attempt=part.attempt)
 
 
 def _show_timed(connected: Client, job: Job, wanted: Wanted, *, merged: bool, timestamps: bool) -> bool:
     """Print lines of the output of one job, and return whether the log is complete."""
     stdout = Outlet(STDOUT)
     outlets: dict[_Stream, Outlet] = {"stdout": stdout, "stderr": stdout if merged else Outlet(STDERR)}
-    copy = TimedCopy(job.timed_output(wanted), outlets, timestamps=timestamps)
+    output = job.timed_output(wanted)
+    output.on_next = AttemptEnds(job.key, 1).hear
+    copy = TimedCopy(output, outlets, timestamps=timestamps)
     _write(connected, [copy], list({id(outlet): outlet for outlet in outlets.values()}.values()))
-    return _tell_end(job, follow=wanted.follow)
+    return _tell_end(job, follow=wanted.follow, attempt=wanted.attempt or None)
 
 
-def _tell_end(job: Job, *, follow: bool) -> bool:
+def _tell_end(job: Job, *, follow: bool, attempt: int | None) -> bool:
     """Tell on standard error why the log is not complete, if so, and return whether it is."""
+    if attempt is not None:
+        found = next((one.outcome for one in job.info().attempts if one.attempt == attempt), None)
+        if found is not None and not found.is_whole:
+            say(f"job {short_id(job.key.id)}, attempt {attempt}: {how_it_ended(found)}")
+        return found is None or found.is_whole
     # Known from the query; after following the log, from its end. A job of a run was not queried.
     outcome = job.outcome if job.outcome is not None or (job.state is not None and not follow) else job.info().outcome
     if outcome is not None and not outcome.is_whole:
@@ -147,8 +175,22 @@ def _tell_end(job: Job, *, follow: bool) -> bool:
     return True
 
 
-def _copy(job: Job, stream: _Stream, begin: int, upto: int | None) -> Copy:
-    return Copy(job.output(stream, begin), Outlet(STDOUT if stream == "stdout" else STDERR), upto)
+def _parse_attempt(said: str) -> int:
+    """Return the number of an attempt.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    number = parse_count(said)
+    if not number:
+        raise Refused(Code.INVALID_ARGUMENT, "attempts are counted from 1", "the first one is --attempt 1")
+    return number
+
+
+def _attempt_meant(name: str, job: Job) -> int | None:
+    """Return which attempt at a job is meant by the PID@START of one; None for any other name."""
+    if not parse_typed(name).process[1]:
+        return None
+    return next((one.attempt for one in job.info().attempts if one.process == name.rpartition("/")[2]), None)
 
 
 def _write(connected: Client, copies: Sequence[Copy | TimedCopy], outlets: Sequence[Outlet]) -> None:
@@ -162,14 +204,14 @@ def _write(connected: Client, copies: Sequence[Copy | TimedCopy], outlets: Seque
             outlet.close()
 
 
-def _last_lines(job: Job, stream: _Stream, lines: int, size: int) -> int:
+def _last_lines(job: Job, stream: _Stream, lines: int, size: int, attempt: int | None) -> int:
     """Return the byte at which the last lines begin. Reads backwards, so that the cost depends on them and not on the log."""
     # The last line need not end with a newline.
     wanted = lines
     end = size
     while end > 0 and lines > 0:
         begin = max(0, end - _BLOCK)
-        block, _ = job.read_range(stream, begin, end - begin)
+        block, _ = job.read_range(stream, begin, end - begin, attempt=attempt)
         at = len(block) - 1 if end == size and block.endswith(b"\n") else len(block)
         while (at := block.rfind(b"\n", 0, at)) >= 0:
             wanted -= 1

@@ -51,6 +51,9 @@ def run(
     Standard input is passed on as it comes if it is a pipe or a file; a terminal is not read. If the job closes its standard input, so does
     this command. In a loop over lines, use --no-stdin, or the job takes the lines.
 
+    With --retry, the output of all attempts is shown, one after the other, and Ctrl-C stops the job, which is not tried again. A standard
+    input that is passed on is gone after the first attempt: give a file with --stdin, or none with --no-stdin.
+
     A job with --script, --put or --get has a folder of its own, in which it runs, and which jobwire get reads later. What --get names is
     fetched when the job has ended: to DEST, or into the current directory.
 
@@ -67,6 +70,8 @@ def run(
     spec = job_spec(command, wishes, context, fetches=True)
     wanted = understand(list(wishes.get))
     if tty:
+        if spec.retry is not None:
+            raise BadInput("--tty and --retry cannot be combined: whoever types at the terminal would have to type everything again")
         keys = read_keys(detach_keys)
         demand_no_input(wishes)
         demand_terminal("--tty", "leave --tty out, and it is passed on as it comes")
@@ -86,6 +91,9 @@ def run(
     if detach_keys is not None:
         raise BadInput("--detach-keys leaves a terminal, which needs --tty")
     source = None if no_stdin or wishes.stdin is not None else _own_input()
+    if isinstance(source, DescriptorSource) and spec.retry is not None:
+        what = "--retry: standard input is passed on as it comes, and is gone after the first attempt"
+        raise BadInput(f"{what}; add --no-stdin, or --stdin FILE to send a file along")
     if isinstance(source, bytes):
         spec = replace(spec, stdin=source)
     elif source is not None:
@@ -96,7 +104,8 @@ def run(
         tell_repeated(job)
         with Signals() as signals:
             feeder = Feeder(connected.connection, job.key, source) if spec.feed and isinstance(source, DescriptorSource) else None
-            status = Attendance(connected, job, feeder, leaves_on_hangup=detach_on_hangup).attend(signals)
+            attendance = Attendance(connected, job, feeder, leaves_on_hangup=detach_on_hangup, is_retried=spec.retry is not None)
+            status = attendance.attend(signals)
         advise(spec, job, context)
         if wanted and not fetch_all(connected, job.key, wanted):
             status = status or exit_status.OWN_FAILURE

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import typer
 
-from ....schemas.capacity import GPUS, SLOTS, amount_text
 from ....schemas.naming import format_id, short_id, signal_name
 from ....schemas.refusal import Refused
 from ....schemas.text.sizes import format_limit, format_size
@@ -18,6 +17,7 @@ from ..arguments import JobNames, Json
 from ..chosen_context import client
 from ..targets.job_names import one_job_info, run_instead
 from ..targets.runs import Run, counts
+from ..terminal.attempts import attempt_line, rule_in_words, tried
 from ..terminal.json_lines import job_record, run_record
 from ..terminal.last_lines import last_lines
 from ..terminal.screen import duration, local_time, write, write_json
@@ -119,8 +119,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "stop": _stop(job),
         "linger": "processes that it leaves behind continue" if spec.linger else "",
         "stderr": "goes to stdout" if spec.stderr_to_stdout else "",
-        "takes": _takes(job),
-        "only one": spec.only_one,
+        "retry": rule_in_words(spec.retry),
         "batch": f"{job.batch.name} run {format_id(job.batch.id)}".strip() if job.batch else "",
         "owner": owner_of(job.owner_name, job.key.owner),
         "reruns": f"job {format_id(job.rerun_of.id)}" if job.rerun_of is not None else "",
@@ -132,20 +131,16 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "wrote": _written(job),
     }
     _write_facts(facts)
+    if job.earlier_attempts:
+        write("  attempts before:")
+    for attempt in job.earlier_attempts:
+        write(f"    {attempt_line(attempt)}")
     if job.outcome is not None and failed(job.outcome):
         last = last_lines(connected.job_by_key(*job.key).tail(_stream_of(job), _LAST_LINES), _LAST_LINES)
         if last:
             write(f"  last lines of {_stream_of(job)}:")
         for line in last:
             write(f"    {line}")
-
-
-def _takes(job: JobInfo) -> str:
-    spec = job.spec
-    wanted = [amount_text(SLOTS, spec.cpus)] if spec.cpus > 1 else []
-    if spec.gpus:
-        wanted.append(amount_text(GPUS, spec.gpus) + (f" ({', '.join(job.gpus)})" if job.gpus else ""))
-    return ", ".join([*wanted, *(amount_text(name, amount) for name, amount in spec.resources)])
 
 
 def _stream_of(job: JobInfo) -> StreamName:
@@ -155,12 +150,14 @@ def _stream_of(job: JobInfo) -> StreamName:
 
 def _sentence(job: JobInfo) -> str:
     if job.outcome is not None:
-        return how_it_ended(job.outcome)
+        return tried(job, job.outcome)
     if job.paused:
         return f"paused: all its processes are suspended; jobwire resume {short_id(job.key.id)} continues them"
     if job.held:
         return f"held: {job.waits_for}; jobwire release {short_id(job.key.id)} lets it start"
-    return f"{job.state.name.lower()}: {job.waits_for}" if job.waits_for else job.state.name.lower()
+    state = job.state.name.lower() + (f" again, attempt {job.attempt}" if job.attempt > 1 else "")
+    soon = f"; it is due in {duration(job.starts_in_us)}" if job.starts_in_us else ""
+    return f"{state}: {job.waits_for}{soon}" if job.waits_for else state
 
 
 def _stop(job: JobInfo) -> str:

@@ -22,6 +22,7 @@ from ...library.job import Job
 from ...library.streams.feeder import Feeder
 from ...protocol.exchange import Exchange
 from .. import exit_status
+from ..terminal.attempts import AttemptEnds
 from ..terminal.copying import Copy, step
 from ..terminal.outlet import Outlet
 from ..terminal.own_input import let_go, unreadable
@@ -39,14 +40,20 @@ _STOPPING = 2
 class Attendance:
     """One acknowledged job, attended until it has ended and all its output is written; its input is fed meanwhile, if there is a feeder."""
 
-    def __init__(self, client: Client, job: Job, feeder: Feeder | None = None, *, leaves_on_hangup: bool = False) -> None:
-        """`leaves_on_hangup`: SIGHUP, and output that nobody reads any more, end the command and not the job."""
+    def __init__(
+        self, client: Client, job: Job, feeder: Feeder | None = None, *, leaves_on_hangup: bool = False, is_retried: bool = False
+    ) -> None:
+        """`leaves_on_hangup`: SIGHUP, and output that nobody reads any more, end the command and not the job.
+
+        `is_retried`: a job that fails is tried again; one that Ctrl-C ends is not.
+        """
         self._client = client
         self._job = job
         self._key = key_to_wire(job.key)
         # None: nothing more is sent.
         self._feeder = feeder
         self._leaves_on_hangup = leaves_on_hangup
+        self._is_retried = is_retried
         self._interrupts = 0
         self._is_stopping = False
         # The exit status if the output cannot be written any more.
@@ -72,6 +79,7 @@ class Attendance:
         return self._ended() if self._unwritable is None else self._unwritable
 
     def _copies(self) -> list[Copy]:
+        self._job.stdout.on_next = self._job.stderr.on_next = AttemptEnds(self._job.key, 2).hear
         return [Copy(self._job.stdout, Outlet(STDOUT)), Copy(self._job.stderr, Outlet(STDERR))]
 
     def _copy(self, copies: list[Copy], readers: Readers, signals: Signals | None) -> None:
@@ -162,6 +170,9 @@ class Attendance:
             raise exit_status.Ending(128 + number)
         if self._interrupts == _STOPPING or self._job.state == State.QUEUED:
             self._stop()
+        elif self._is_retried:
+            # A signal alone would make it fail, and be tried again.
+            self._ask(request_pb2.Request(stop=request_pb2.Stop(keys=[self._key], signal=signal.SIGINT)))
         else:
             self._pass_on(signal.SIGINT)
 

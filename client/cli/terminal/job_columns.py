@@ -27,6 +27,8 @@ def state_cell(job: JobInfo) -> Cell:
     if outcome is None:
         if job.paused or job.held:
             return Cell("paused" if job.paused else "held", "yellow")
+        if job.state is State.QUEUED and job.attempt > 1:
+            return Cell("retrying", "yellow")
         return Cell(job.state.name.lower(), _COLOURS.get(job.state, ""))
     if outcome.kind is OutcomeKind.EXITED:
         short = f"exit {outcome.exit_status}"
@@ -53,6 +55,7 @@ COLUMNS: dict[str, Callable[[JobInfo], str | Cell]] = {
     "owner": lambda job: job.owner_name or fingerprint(job.key.owner),
     "batch": lambda job: job.batch.name or short_id(job.batch.id) if job.batch else "",
     "run": lambda job: format_id(job.batch.id) if job.batch else "",
+    "tries": lambda job: str(job.attempt) if job.attempt > 1 else "",
     "priority": lambda job: str(job.priority or ""),
     "labels": lambda job: " ".join(f"{name}={value}" for name, value in job.spec.labels),
     "process": lambda job: job.process or "",
@@ -67,6 +70,7 @@ _EXPENDABLE = (
     "OWNER",
     "TIME",
     "LABELS",
+    "TRIES",
     "PRIORITY",
     "PROCESS",
     "RUN",

@@ -3,8 +3,8 @@
 A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `dir`, `env`, `labels`, `owner` (public key),
 `owner_name`, `batch` ({`id`, `name`, `parallel`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null),
 `queued_at`, `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`,
-`stderr_to_stdout`, `cpus`, `gpus` (how many), `resources` (how much of each name), `only_one` (or null), `gpu_ids` (those that it was
-handed out), `stop_signal`,
+`stderr_to_stdout`, `stop_signal`, `retry` ({`max`, `delay_ms`, `backoff`, `on_exit`} or null), `attempts` (all so far, each with `attempt`,
+`process`, `pid`, `started_at`, `ended_at` and `outcome`), `starts_in_us` (how long it still waits for its time, or null),
 `stdin_bytes` (the size of its standard input, or null), `feed` (whether that came as a stream, which is not kept), `terminal` ({`rows`,
 `columns`} at first, or null), `rerun_of` (the id of the job that it runs again, or null), `paused`, `priority`, `held`, `held_by` (the name
 of who holds it, or null), `waits_for` (why it waits, or null) and `outcome` (or null).
@@ -15,8 +15,9 @@ An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, 
 whole of its standard input, else null).
 
 An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, finished, adopted, held, released,
-changed), `at`, `id`, `owner`, `name`, `labels`,
-`batch` (run id or null), `attempt`, `process`, `pid`, `sentence` (or null) and `outcome` (in finished, else null).
+changed, retrying), `at`, `id`, `owner`, `name`, `labels`,
+`batch` (run id or null), `attempt`, `process`, `pid`, `sentence` (or null),
+`outcome` (in finished and retrying, else null) and `next_delay_ms` (in retrying, else null).
 
 A run (`show` of one, `list --runs`) has `run` (its id), `name`, `state` (queued, running, ok, failed), `parallel`, `owner`, `owner_name`,
 `jobs` (how many), `queued`, `running`, `ok`, `failed`, `queued_at`, `ended_at` (null until all have ended), `lasted_us`, `longest` and
@@ -34,11 +35,12 @@ from typing import Any
 
 from ....keys.identity import format_public
 from ....schemas.conditions import After
-from ....schemas.job import Outcome, exit_status
+from ....schemas.job import EventKind, Outcome, exit_status
 from ....schemas.naming import format_id
+from ....schemas.retry import RetryRule
 from ....schemas.spec import JobSpec
 from ...batch.octets import to_text
-from ...library.values.results import AwaitedInfo, BatchInfo, Event, JobInfo
+from ...library.values.results import AwaitedInfo, BatchInfo, Event, JobAttempt, JobInfo
 from ...library.values.run_info import RunInfo
 from ..targets.runs import state_of
 
@@ -58,6 +60,8 @@ def job_record(job: JobInfo) -> Record:
         "owner_name": job.owner_name,
         "batch": _batch_record(job.batch) if job.batch else None,
         "attempt": job.attempt,
+        "attempts": [_attempt_record(attempt) for attempt in job.attempts],
+        "starts_in_us": job.starts_in_us,
         "process": job.process,
         "pid": job.pid,
         "queued_at": time_text(job.queued_at_us),
@@ -68,7 +72,6 @@ def job_record(job: JobInfo) -> Record:
         "priority": job.priority,
         "held": job.held,
         "held_by": job.held_by or None,
-        "gpu_ids": list(job.gpus),
         "waits_for": job.waits_for or None,
         "after": [_condition_record(one, job.awaits) for one in job.spec.after],
         "outcome": outcome_record(job.outcome),
@@ -109,10 +112,7 @@ def _spec_record(spec: JobSpec) -> Record:
         "output_limit_bytes": spec.output_limit_bytes,
         "linger": spec.linger,
         "stderr_to_stdout": spec.stderr_to_stdout,
-        "cpus": spec.cpus or 1,
-        "gpus": spec.gpus,
-        "resources": dict(spec.resources),
-        "only_one": spec.only_one or None,
+        "retry": _retry_record(spec.retry),
         "stop_signal": int(spec.stop_signal),
         "stdin_bytes": None if spec.stdin is None else len(spec.stdin),
         "feed": spec.feed,
@@ -120,6 +120,23 @@ def _spec_record(spec: JobSpec) -> Record:
         "get": [to_text(path).replace(":", r"\:") or "." for path in spec.outputs],
         "terminal": spec.terminal._asdict() if spec.terminal is not None else None,
     }
+
+
+def _attempt_record(attempt: JobAttempt) -> Record:
+    return {
+        "attempt": attempt.attempt,
+        "process": attempt.process,
+        "pid": attempt.pid,
+        "started_at": time_text(attempt.started_at_us),
+        "ended_at": time_text(attempt.ended_at_us),
+        "outcome": outcome_record(attempt.outcome),
+    }
+
+
+def _retry_record(retry: RetryRule | None) -> Record | None:
+    if retry is None:
+        return None
+    return {"max": retry.most, "delay_ms": retry.delay_ms, "backoff": retry.backoff, "on_exit": list(retry.on_exit)}
 
 
 def run_record(run: RunInfo) -> Record:
@@ -160,6 +177,7 @@ def event_record(event: Event) -> Record:
         "pid": event.pid,
         "sentence": event.sentence or None,
         "outcome": outcome_record(event.outcome),
+        "next_delay_ms": event.next_delay_ms if event.kind is EventKind.RETRYING else None,
     }
 
 

@@ -1,18 +1,20 @@
 """The logs of a job while it runs: one of them read like a pipe, or both collected whole.
 
-A log ends when the job has ended and its last byte has been read.
+A log ends when the job has ended and its last byte has been read. Of a job that is retried, each attempt has a log of its own, and they
+are read one after the other; of those that are collected, that of the last one is kept.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ....schemas.generated import request_pb2
+from ....schemas.job import Outcome
 from ....schemas.naming import JobKey
-from ....schemas.wire_codec import key_to_wire
-from ...protocol.exchange import Chunk
+from ....schemas.wire_codec import key_to_wire, outcome_from_wire
+from ...protocol.exchange import Chunk, Exchange, Item
 from ...sockets.connection import Connection
 from .text_mode import TextMode
 
@@ -20,9 +22,41 @@ if TYPE_CHECKING:
     from .feeder import Feeder
 
 
-def follow_request(key: JobKey, stream: request_pb2.Stream, start: int) -> request_pb2.Request:
+class AttemptEnd(NamedTuple):
+    """The end of the log of an attempt at a job that is retried: how it ended, which one follows, and how long that still waits."""
+
+    outcome: Outcome
+    next_attempt: int
+    next_in_us: int
+
+
+class Reading(NamedTuple):
+    """Which log is read: of this attempt, 0: the last one that has started; and whether those of the attempts after it are."""
+
+    attempt: int = 0
+    goes_on: bool = True
+
+
+LAST_AND_LATER = Reading()
+FROM_THE_FIRST = Reading(1)
+
+
+def reading_of(attempt: int | None) -> Reading:
+    """Return what is read if somebody asks for this attempt; None: for no particular one."""
+    return LAST_AND_LATER if attempt is None else Reading(attempt, goes_on=False)
+
+
+def follow_request(key: JobKey, stream: request_pb2.Stream, start: int, attempt: int = 0) -> request_pb2.Request:
     """Return a request that follows a log from a byte on."""
-    return request_pb2.Request(follow_log=request_pb2.FollowLog(key=key_to_wire(key), stream=stream, start=start))
+    return request_pb2.Request(follow_log=request_pb2.FollowLog(key=key_to_wire(key), stream=stream, start=start, attempt=attempt))
+
+
+def attempt_end(item: Item | None) -> AttemptEnd | None:
+    """Return the end of the log of an attempt after which another one follows; None for anything else."""
+    if item is None or isinstance(item, Chunk) or not item.log_end.next_attempt:
+        return None
+    end = item.log_end
+    return AttemptEnd(outcome_from_wire(end.outcome), end.next_attempt, end.next_in_us)
 
 
 class FetchedOutput:
@@ -31,6 +65,8 @@ class FetchedOutput:
     def __init__(self, start: int) -> None:
         self.position = start
         self.closed = False
+        # Called when an attempt has ended and the next one is read.
+        self.on_next: Callable[[AttemptEnd], object] = _nothing
         self._buffer = bytearray()
         self._scanned = 0
 
@@ -54,17 +90,32 @@ class FetchedOutput:
 
 
 class JobOutput(FetchedOutput):
-    """Bytes as the job wrote them. `position` is the number of bytes read.
+    """Bytes as the job wrote them. `position` is the number of bytes read, of the attempt that is being read.
 
     At most a window (4 MiB) is fetched ahead of the reader. Reading raises what the worker refuses.
     """
 
-    def __init__(self, connection: Connection, pump: Callable[[], bool], key: JobKey, stream: request_pb2.Stream, start: int = 0) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        pump: Callable[[], bool],
+        key: JobKey,
+        stream: request_pb2.Stream,
+        start: int = 0,
+        reading: Reading = LAST_AND_LATER,
+    ) -> None:
         super().__init__(start)
         self._connection = connection
         self._pump = pump
-        self._exchange = connection.ask(follow_request(key, stream, start))
-        connection.belongs_to(self._exchange, self)
+        self._key = key
+        self._stream = stream
+        self._goes_on = reading.goes_on
+        self._exchange = self._follow(start, reading.attempt)
+
+    def _follow(self, start: int, attempt: int) -> Exchange:
+        exchange = self._connection.ask(follow_request(self._key, self._stream, start, attempt))
+        self._connection.belongs_to(exchange, self)
+        return exchange
 
     def hurry(self) -> None:
         """Have what the job writes sent at once, also after many small pieces without a pause: for a screen that somebody watches."""
@@ -74,9 +125,10 @@ class JobOutput(FetchedOutput):
     def ended(self) -> bool:
         """Whether the job has ended and every byte was read."""
         exchange = self._exchange
-        return (
-            exchange.ended and exchange.refusal is None and not self._buffer and not any(isinstance(item, Chunk) for item in exchange.items)
-        )
+        return exchange.ended and exchange.refusal is None and not self._buffer and not any(map(self._means_more, exchange.items))
+
+    def _means_more(self, item: Item) -> bool:
+        return isinstance(item, Chunk) or (self._goes_on and attempt_end(item) is not None)
 
     def take(self) -> bytes | memoryview | None:
         """Return what has arrived, without waiting; None if that is nothing."""
@@ -136,9 +188,18 @@ class JobOutput(FetchedOutput):
         while (item := self._connection.take(self._exchange)) is not None:
             if isinstance(item, Chunk):
                 return item.data
+            if self._goes_on and (end := attempt_end(item)) is not None:
+                # What is left of the one before is read first.
+                self.position = -len(self._buffer)
+                self._exchange = self._follow(0, end.next_attempt)
+                self.on_next(end)
         if self._exchange.refusal is not None:
             raise self._exchange.refusal.anew()
         return None
+
+
+def _nothing(end: AttemptEnd) -> None:
+    """Do nothing."""
 
 
 class DecodedOutput:
@@ -223,12 +284,14 @@ class TextJobOutput(DecodedOutput):
 
 
 class Collecting:
-    """Both logs of one job, read as they come. A context manager."""
+    """Both logs of one job, read as they come: of one that is retried, those of the last attempt. A context manager."""
 
     def __init__(self, pump: Callable[[float | None, Sequence[int]], bool], stdout: JobOutput, stderr: JobOutput) -> None:
         self._pump = pump
         self._logs = (stdout, stderr)
         self._parts: tuple[list[bytes | memoryview], list[bytes | memoryview]] = ([], [])
+        for log, parts in zip(self._logs, self._parts, strict=True):
+            log.on_next = forgetting(parts)
 
     @property
     def stdout(self) -> bytes:
@@ -271,3 +334,12 @@ class Collecting:
     def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
+
+
+def forgetting(parts: MutableSequence[Any]) -> Callable[[AttemptEnd], None]:
+    """Return what empties a list when an attempt has ended and the next one is read."""
+
+    def forget(_: AttemptEnd) -> None:
+        parts.clear()
+
+    return forget

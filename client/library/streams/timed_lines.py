@@ -72,6 +72,12 @@ class Span(NamedTuple):
     tail: int | None = None
     since_us: int | None = None
     until_us: int | None = None
+    attempt: int = 0
+    goes_on: bool = True
+
+    def after(self, attempt: int) -> Span:
+        """Return which part of the output of the next attempt is wanted."""
+        return Span(since_us=self.since_us, until_us=self.until_us, attempt=attempt)
 
 
 class TimedLines:
@@ -172,6 +178,8 @@ class Wanted(NamedTuple):
     tail: int | None = None
     since: datetime | timedelta | None = None
     until: datetime | timedelta | None = None
+    # Of this attempt; 0: of the last one that has started, and of those that follow it.
+    attempt: int = 0
 
 
 def plan(key: JobKey, wanted: Wanted) -> Generator[request_pb2.Request, Chunk, Span]:
@@ -179,12 +187,15 @@ def plan(key: JobKey, wanted: Wanted) -> Generator[request_pb2.Request, Chunk, S
     starts = {"stdout": 0, "stderr": 0}
     sizes = dict(starts)
     now_us = 0
+    attempt = wanted.attempt
     for stream in wanted.streams:
-        read = request_pb2.ReadLog(key=key_to_wire(key), stream=STREAMS[stream], range=request_pb2.ByteRange())
+        read = request_pb2.ReadLog(key=key_to_wire(key), stream=STREAMS[stream], range=request_pb2.ByteRange(), attempt=attempt)
         if wanted.tail:
             read.tail_lines = min(wanted.tail, MOST_TAIL_LINES)
         chunk = yield request_pb2.Request(read_log=read)
         sizes[stream], now_us = chunk.reply.log_range.size, chunk.reply.log_range.now_us
+        # The others are of the same one, whichever is the last by then.
+        attempt = chunk.reply.log_range.attempt or attempt
         if wanted.tail == 0:
             starts[stream] = sizes[stream]
         elif wanted.tail and bytes(chunk.data).count(b"\n", 0, -1) + 1 >= wanted.tail:
@@ -192,12 +203,12 @@ def plan(key: JobKey, wanted: Wanted) -> Generator[request_pb2.Request, Chunk, S
             starts[stream] = chunk.start
     since_us, until_us = _moment_us(wanted.since, now_us), _moment_us(wanted.until, now_us)
     if since_us is not None:
-        read = request_pb2.ReadLog(key=key_to_wire(key), stream=request_pb2.STREAM_BOTH, since_us=max(0, since_us))
+        read = request_pb2.ReadLog(key=key_to_wire(key), stream=request_pb2.STREAM_BOTH, since_us=max(0, since_us), attempt=attempt)
         found = (yield request_pb2.Request(read_log=read)).reply.log_range
         for stream, start in (("stdout", found.start - found.stderr_start), ("stderr", found.stderr_start)):
             starts[stream] = max(starts[stream], start)
     both = ((starts["stdout"], starts["stderr"]), (sizes["stdout"], sizes["stderr"]))
-    return Span(*both, not wanted.follow, wanted.tail or None, since_us, until_us)
+    return Span(*both, not wanted.follow, wanted.tail or None, since_us, until_us, attempt, goes_on=not wanted.attempt)
 
 
 def timed_request(key: JobKey, streams: Sequence[StreamName], span: Span) -> request_pb2.Request:
@@ -206,6 +217,7 @@ def timed_request(key: JobKey, streams: Sequence[StreamName], span: Span) -> req
     follow = request_pb2.FollowLog(key=key_to_wire(key), stream=request_pb2.STREAM_BOTH, start=stdout + stderr, stderr_start=stderr)
     if len(streams) == 1:
         follow = request_pb2.FollowLog(key=key_to_wire(key), stream=STREAMS[streams[0]], start=stdout + stderr, timed=True)
+    follow.attempt = span.attempt
     return request_pb2.Request(follow_log=follow)
 
 

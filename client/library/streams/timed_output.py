@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 from ....schemas.naming import JobKey
 from ....schemas.refusal import Code, Refused
-from ...protocol.exchange import Chunk
+from ...protocol.exchange import Chunk, Exchange
 from ...sockets.connection import Connection
+from .output import AttemptEnd, attempt_end
 from .timed_lines import Block, LogLine, Span, TimedLines, Wanted, plan, timed_request
 
 
@@ -17,11 +18,19 @@ class TimedOutput:
     def __init__(self, connection: Connection, pump: Callable[[], bool], key: JobKey, wanted: Wanted) -> None:
         self._connection = connection
         self._pump = pump
-        span = _plan(connection, key, wanted)
-        self._lines = TimedLines(span)
-        self._exchange = connection.ask(timed_request(key, wanted.streams, span))
-        connection.belongs_to(self._exchange, self)
+        self._key = key
+        self._streams = wanted.streams
+        # Called when an attempt has ended and the next one is read.
+        self.on_next: Callable[[AttemptEnd], object] = lambda _: None
+        self._exchange = self._follow(_plan(connection, key, wanted))
         self.ended = False
+
+    def _follow(self, span: Span) -> Exchange:
+        self._span = span
+        self._lines = TimedLines(span)
+        exchange = self._connection.ask(timed_request(self._key, self._streams, span))
+        self._connection.belongs_to(exchange, self)
+        return exchange
 
     def take(self) -> list[Block] | None:
         """Return what has arrived, without waiting; None if that is nothing. `ended`: nothing more comes."""
@@ -33,6 +42,12 @@ class TimedOutput:
             if isinstance(item, Chunk):
                 if blocks := self._lines.add(item):
                     return blocks
+            elif self._span.goes_on and (end := attempt_end(item)) is not None:
+                rest = self._lines.finish()
+                self._exchange = self._follow(self._span.after(end.next_attempt))
+                self.on_next(end)
+                if rest:
+                    return rest
             elif item is None:
                 if not self._exchange.ended:
                     return None

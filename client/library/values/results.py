@@ -90,6 +90,32 @@ class EventCursor(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class JobAttempt:
+    """One attempt at a job: 1 for the first, its process (None if it has none), its times, and how it ended (None while it has not)."""
+
+    attempt: int
+    pid: int | None
+    started_at_us: int
+    ended_at_us: int
+    outcome: Outcome | None
+
+    @property
+    def process(self) -> str | None:
+        """`PID@START`, which names the attempt; None if it never had a process."""
+        return format_process(self.pid, self.started_at_us) if self.pid else None
+
+    @property
+    def started_at(self) -> datetime | None:
+        """The time when its process was started."""
+        return moment(self.started_at_us)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """The time when its last process had ended."""
+        return moment(self.ended_at_us)
+
+
+@dataclass(frozen=True, slots=True)
 class JobInfo:
     """Everything known about one job at one moment. `spec` is what was submitted, without its stdin."""
 
@@ -127,8 +153,21 @@ class JobInfo:
     changed_limit_ms: int | None = None
     # While it waits: the conditions that do not hold yet.
     awaits: tuple[AwaitedInfo, ...] = ()
-    # The ids of the GPUs that it was handed out when it was last started.
-    gpus: tuple[str, ...] = ()
+    # The attempts before the last one, which the other fields are about.
+    earlier_attempts: tuple[JobAttempt, ...] = ()
+    # While it waits for a time: how long until then, in microseconds; None: it does not.
+    starts_in_us: int | None = None
+
+    @property
+    def attempts(self) -> tuple[JobAttempt, ...]:
+        """All attempts at the job so far, in their order; the last one may be waiting or running."""
+        last = JobAttempt(self.attempt, self.pid, self.started_at_us, self.ended_at_us, self.outcome)
+        return (*self.earlier_attempts, last)
+
+    @property
+    def starts_in(self) -> timedelta | None:
+        """How long it still waits for its time; None if it does not."""
+        return None if self.starts_in_us is None else span(self.starts_in_us)
 
     @property
     def id(self) -> str:
@@ -230,12 +269,14 @@ class Event:
     batch: bytes
     pid: int | None
     started_at_us: int
-    # Set in `finished`.
+    # Set in `finished` and `retrying`.
     outcome: Outcome | None
     # Why, in words; may be empty.
     sentence: str
     # Which attempt at the job this is of, 1 for the first.
     attempt: int = 1
+    # In `retrying`: how long the next attempt waits after the end of this one, in milliseconds.
+    next_delay_ms: int = 0
 
     @property
     def id(self) -> str:
@@ -292,12 +333,18 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         held_by=message.held_by,
         changed_limit_ms=message.time_limit_ms if message.HasField("time_limit_ms") else None,
         awaits=tuple(map(_awaited, message.after)),
-        gpus=tuple(message.gpus),
+        earlier_attempts=tuple(map(_attempt, message.earlier_attempts)) if message.earlier_attempts else (),
+        starts_in_us=message.starts_in_us if message.HasField("starts_in_us") else None,
     )
 
 
 def _awaited(message: job_pb2.Awaited) -> AwaitedInfo:
     return AwaitedInfo(after_from_wire(message.after), message.name, state_from_wire(message.state), message.left)
+
+
+def _attempt(message: job_pb2.EarlierAttempt) -> JobAttempt:
+    outcome = outcome_from_wire(message.outcome) if message.HasField("outcome") else None
+    return JobAttempt(message.attempt, message.pid or None, message.started_at_us, message.ended_at_us, outcome)
 
 
 def _lasted_us(message: job_pb2.Job) -> int:
@@ -324,6 +371,7 @@ def event(store: bytes, message: event_pb2.Event) -> Event | None:
         outcome=outcome_from_wire(message.outcome) if message.HasField("outcome") else None,
         sentence=message.sentence,
         attempt=message.attempt or 1,
+        next_delay_ms=message.next_delay_ms,
     )
 
 

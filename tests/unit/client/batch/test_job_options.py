@@ -179,17 +179,17 @@ def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
         labels=["l=m"],
         priority="-7",
         hold=True,
-        cpus="2",
-        gpus="1",
-        resources=["license=3"],
-        only_one="site",
+        retry="3",
+        retry_delay="10s",
+        retry_backoff="2",
+        retry_on_exit="28,6",
     )
     typed = spec_from(["true"], replace(said, linger=True, stderr_to_stdout=True), Surroundings(Path("/")))
     given: dict[str, object] = {
         "name": "n", "cwd": "/d", "env": {"A": "b"}, "env_all": False, "input": b"x", "time_limit": 60, "stop_signal": 2,
         "grace": timedelta(seconds=2),
         "output_limit": "3K", "linger": True, "stderr_to_stdout": True, "labels": {"l": "m"}, "priority": -7, "hold": True,
-        "cpus": 2, "gpus": 1, "resources": {"license": 3}, "only_one": "site",
+        "retry": jobwire.Retry(3, delay=10, backoff=2, on_exit=[6, 28]),
     }  # fmt: skip
     # What it waits for is known to a worker only, see test_conditions.py.
     assert given.keys() == {option.parameter for option in OPTIONS} - {"after"}

@@ -1,0 +1,24 @@
+"""How a job is tried again when it fails, as programs say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .specs import Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Run the job again up to `max` times if it fails, each time after `delay`, which is multiplied by `backoff` after each retry.
+
+    `on_exit`: only after these exit statuses, as a shell reports them: 128+n for signal n, 124 for the time limit. A job that was stopped
+    or lost, that exceeded its output limit, or whose program could not be started is never retried.
+    """
+
+    max: int
+    delay: Duration = 0
+    backoff: float = 1
+    on_exit: Iterable[int] = ()
