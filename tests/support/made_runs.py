@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jobwire.client.library.values.results import BatchInfo, JobInfo
 from jobwire.client.library.values.run_info import FailedJob, RunInfo
+from jobwire.schemas.conditions import After
 from jobwire.schemas.job import Outcome, OutcomeKind, ResourceUse, State
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.spec import JobSpec
@@ -16,14 +17,21 @@ FAILED = Outcome(OutcomeKind.EXITED, exit_status=3)
 
 
 def job(
-    number: int, start: int | None, length: int, outcome: Outcome | None = OK, *, name: str = "", argv: tuple[bytes, ...] = (b"true",)
+    number: int,
+    start: int | None,
+    length: int,
+    outcome: Outcome | None = OK,
+    *,
+    name: str = "",
+    argv: tuple[bytes, ...] = (b"true",),
+    after: tuple[After, ...] = (),
 ) -> JobInfo:
     """Return a job that started so many microseconds after the begin, and ran so long; one without a start never had a process."""
     started = 0 if start is None else BEGIN_US + start
     has_ended = outcome is not None
     return JobInfo(
         key=JobKey(OWNER, number.to_bytes(16, "big")),
-        spec=JobSpec(argv, name=name or f"job[{number}]"),
+        spec=JobSpec(argv, name=name or f"job[{number}]", after=after),
         state=State.FINISHED if has_ended else State.RUNNING if started else State.QUEUED,
         owner_name="ada",
         batch=BATCH,
@@ -44,7 +52,7 @@ def job(
 def run_of(jobs: list[JobInfo], tail: bytes = b"") -> RunInfo:
     """Return the run of these jobs; `tail`: the last lines of each that failed."""
     ended = [one for one in jobs if one.outcome is not None]
-    bad = [one for one in ended if one.outcome is not None and not one.outcome.is_ok]
+    bad = [one for one in ended if one.outcome is not None and one.outcome.is_failure]
     running = sum(one.state is State.RUNNING for one in jobs)
     queued = len(jobs) - len(ended) - running
     end = max((one.ended_at_us for one in ended), default=0)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from ....schemas.conditions import base_of
 from ....schemas.text.printable import printable
 from ...batch.octets import to_text
 from ...library.values.results import JobInfo
@@ -76,22 +77,18 @@ def _said(job: JobInfo) -> str:
 
 
 def _edges(jobs: Sequence[JobInfo]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of jobs, of which the second waited for the first, as far as the worker tells it."""
+    """Yield pairs of jobs, of which the second waited for the first."""
     places = {job.key.id: position for position, job in enumerate(jobs)}
-    named: dict[str, list[int]] = {}
+    groups: dict[str, list[int]] = {}
     for position, job in enumerate(jobs):
-        named.setdefault(job.name, []).append(position)
-        group = job.name.partition("[")[0]
-        if group != job.name:
-            named.setdefault(group, []).append(position)
+        for name in {job.name, base_of(job.name)} - {""}:
+            groups.setdefault(name, []).append(position)
     for position, job in enumerate(jobs):
-        for one in getattr(job.spec, "after", ()):
-            target = getattr(one, "job", b"") or b""
-            own = job.batch is not None and getattr(one, "run", b"") == job.batch.id
-            if target in places:
-                yield places[target], position
-            elif own and getattr(one, "name", ""):
-                yield from ((other, position) for other in named.get(one.name, ()) if other != position)
+        for one in job.spec.after:
+            if one.job in places:
+                yield places[one.job], position
+            elif one.name and job.batch is not None and one.run == job.batch.id:
+                yield from ((other, position) for other in groups.get(one.name, ()) if other != position)
 
 
 def as_shown(job: JobInfo) -> str:

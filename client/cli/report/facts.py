@@ -19,7 +19,7 @@ _MOST_NAMED = 5
 _MOST_REASONS = 3
 
 # How a job stands, in the order in which a page lists it; what is drawn on top of others comes last there.
-KINDS = ("ok", "failed", "over a limit", "cancelled", "lost", "running", "queued")
+KINDS = ("ok", "failed", "over a limit", "cancelled", "not needed", "lost", "running", "queued")
 
 
 def kind_of(job: JobInfo) -> str:
@@ -27,8 +27,8 @@ def kind_of(job: JobInfo) -> str:
     outcome = job.outcome
     if outcome is None:
         return "queued" if job.state is State.QUEUED else "running"
-    if outcome.is_ok:
-        return "ok"
+    if not outcome.is_failure:
+        return "ok" if outcome.is_ok else "not needed"
     if outcome.kind in (OutcomeKind.TIMED_OUT, OutcomeKind.OVER_LIMIT):
         return "over a limit"
     return {OutcomeKind.CANCELLED: "cancelled", OutcomeKind.LOST: "lost"}.get(outcome.kind, "failed")
@@ -114,7 +114,7 @@ def sentences(run: RunInfo, jobs: Sequence[JobInfo], times: Times, slots: int) -
         largest = max(map(memory_bytes, jobs))
         memory = f", and at most {format_size(largest)} of memory in one process" if largest else ""
         said.append(f"The jobs used {duration(cpu)} of CPU{memory}.")
-    reasons = Counter(how_it_ended(job.outcome) for job in jobs if job.outcome is not None and not job.outcome.is_ok)
+    reasons = Counter(how_it_ended(job.outcome) for job in jobs if job.outcome is not None and job.outcome.is_failure)
     if reasons:
         common = reasons.most_common(_MOST_REASONS)
         more = len(reasons) - len(common)

@@ -1,6 +1,6 @@
 // The jobs of the run, and how times and sizes are written. Texts of jobs are only ever set as text, never as HTML.
 const run = JSON.parse(document.getElementById('data').textContent);
-const COLOURS = ['--ok', '--failed', '--limit', '--cancelled', '--lost', '--running', '--queued'];
+const COLOURS = ['--ok', '--failed', '--limit', '--cancelled', '--queued', '--lost', '--running', '--queued'];
 const byId = (id) => document.getElementById(id);
 const text = (number) => run.texts[number];
 const jobs = run.id.map((id, at) => ({

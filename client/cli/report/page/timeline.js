@@ -61,8 +61,10 @@ function drawBars() {
   pen.save();
   pen.beginPath(); pen.rect(LEFT, 0, width(), height); pen.clip();
   const gap = tall > 8 ? 2 : 1;
+  // Behind the bars, so that names can be read; those of the chosen job in front.
+  if (run.after.length <= 400) drawEdges(pen, tall, run.after);
   // What failed is drawn last, and so is never hidden behind what did not.
-  for (const kind of [0, 6, 5, 3, 4, 2, 1]) {
+  for (const kind of [0, 7, 6, 4, 3, 5, 2, 1]) {
     pen.fillStyle = colour(COLOURS[kind]);
     for (let lane = 0; lane < rows.length; lane += 1) {
       let last = -1;
@@ -77,8 +79,8 @@ function drawBars() {
     }
   }
   if (tall >= 15) drawNames(pen, tall);
-  drawEdges(pen, tall);
   if (chosen) {
+    drawEdges(pen, tall, run.after.filter((edge) => edge.includes(chosen.at)), true);
     const x = toX(chosen.start);
     pen.strokeStyle = colour('--mark'); pen.lineWidth = 2;
     pen.strokeRect(x - 1, TOP + chosen.lane * tall, Math.max(3, toX(chosen.end) - x) + 2, tall - 1);
@@ -102,14 +104,14 @@ function drawNames(pen, tall) {
   }
 }
 
-function drawEdges(pen, tall) {
+function drawEdges(pen, tall, edges, isMarked = false) {
   const middle = (job) => TOP + job.lane * tall + tall / 2;
-  for (const [first, second] of run.after) {
-    const from = jobs[first], to = jobs[second], isMarked = chosen && (from === chosen || to === chosen);
-    if (from.start < 0 || to.start < 0 || (run.after.length > 400 && !isMarked)) continue;
+  for (const [first, second] of edges) {
+    const from = jobs[first], to = jobs[second];
+    if (from.start < 0 || to.start < 0) continue;
     const [x, y] = [toX(from.end), middle(from)], [toXx, toY] = [toX(to.start), middle(to)], bend = Math.max(6, Math.abs(toXx - x) / 2);
     pen.strokeStyle = colour(isMarked ? '--mark' : '--quiet');
-    pen.globalAlpha = isMarked ? 1 : .55;
+    pen.globalAlpha = isMarked ? 1 : .6;
     pen.lineWidth = isMarked ? 2 : 1;
     pen.beginPath(); pen.moveTo(x, y); pen.bezierCurveTo(x + bend, y, toXx - bend, toY, toXx, toY); pen.stroke();
     pen.globalAlpha = 1;

@@ -17,6 +17,7 @@ def test_each_job_is_of_a_kind() -> None:
     ends = [OK, FAILED, Outcome(OutcomeKind.TIMED_OUT), Outcome(OutcomeKind.LOST), Outcome(OutcomeKind.SIGNALED, signal=9)]
     kinds = [kind_of(job(1, 0, 1, outcome)) for outcome in ends]
     assert kinds == ["ok", "failed", "over a limit", "lost", "failed"]
+    assert kind_of(job(1, None, 1, Outcome(OutcomeKind.CANCELLED, unneeded=True))) == "not needed"
     assert [kind_of(job(1, None, 1, CANCELLED)), kind_of(job(1, 0, 1, None)), kind_of(job(1, None, 1, None))] == [
         "cancelled",
         "running",
