@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ....schemas.text.printable import printable
+from ..terminal.cells import ELLIPSIS, cut, width
 from ..terminal.screen import duration
-from .cells import ELLIPSIS, cut, width
 from .tally import Pace, Tally
 
 # Select Graphic Rendition, see console_codes(4).

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ....schemas.text.printable import printable
+from .cells import ELLIPSIS, cut, width
 from .streams import CannotWrite, ReaderGone
 
 _MINUTE = 60
@@ -21,6 +23,8 @@ _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 # Between two columns of a table, and how much of the last one is worth more than another column.
 _GAP = 2
+# Select Graphic Rendition, console_codes(4).
+_CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
 _LEAST_OF_LAST = 10
 
 
@@ -111,22 +115,32 @@ class Table:
             self._draw()
 
     def _draw(self) -> None:
-        from rich.cells import cell_len  # noqa: PLC0415 -- expensive, and only a terminal needs it
-        from rich.console import Console  # noqa: PLC0415 -- as above
-        from rich.text import Text  # noqa: PLC0415 -- as above
-
         rows = [[Cell(heading, "bold") for heading in self._headings], *self._rows]
-        widths = [max(cell_len(cell.text) for cell in column) for column in zip(*rows, strict=True)]
-        console = Console()
-        shown = fitting(self._headings, widths, self._expendable, console.width)
-        for row in rows:
-            line = Text()
-            for position in shown:
-                cell, width = row[position], widths[position]
-                line.append(cell.text, None if os.environ.get("NO_COLOR") else cell.style)
-                line.append(" " * (width - cell_len(cell.text) + _GAP))
-            line.rstrip()
-            console.print(line, no_wrap=True, overflow="ellipsis")
+        widths = [max(width(cell.text) for cell in column) for column in zip(*rows, strict=True)]
+        columns = shutil.get_terminal_size().columns
+        shown = fitting(self._headings, widths, self._expendable, columns)
+        ellipsis = ELLIPSIS if (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8" else "..."
+        sys.stdout.writelines(_line([(row[position], widths[position]) for position in shown], columns, ellipsis) for row in rows)
+
+
+def _line(cells: Sequence[tuple[Cell, int]], columns: int, ellipsis: str) -> str:
+    """Return a line of a table, cut to so many columns, of cells and how wide their columns are."""
+    parts: list[str] = []
+    blanks, left = 0, columns
+    for cell, wide in cells:
+        taken = width(cell.text)
+        if taken:
+            left -= blanks
+            if left <= 0:
+                break
+            parts.append(" " * blanks)
+            blanks = 0
+            text = cell.text if taken <= left else cut(cell.text, left, ellipsis)
+            code = "" if os.environ.get("NO_COLOR") else _CODES.get(cell.style, "")
+            parts.append(f"\x1b[{code}m{text}\x1b[0m" if code and text else text)
+            left -= taken
+        blanks += wide - taken + _GAP
+    return "".join(parts) + "\n"
 
 
 def fitting(headings: Sequence[str], widths: Sequence[int], expendable: Sequence[str], available: int) -> list[int]:

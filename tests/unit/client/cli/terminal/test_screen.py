@@ -1,14 +1,15 @@
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobwire.client.cli.terminal import screen
 from jobwire.client.cli.terminal.outlet import Outlet
-from jobwire.client.cli.terminal.screen import Table, duration, fitting
+from jobwire.client.cli.terminal.screen import Cell, Table, duration, fitting
 from jobwire.client.cli.terminal.sentences import command_line, failed, how_it_ended
 from jobwire.client.cli.terminal.streams import ReaderGone
 from jobwire.schemas.job import Outcome, OutcomeKind
@@ -139,6 +140,32 @@ WIDTHS = (8, 10, 9, 5, 19, 6, 40)
 )
 def test_a_narrow_terminal_does_without_columns_but_not_without_the_last(available: int, shown: tuple[str, ...]) -> None:
     assert tuple(COLUMNS[position] for position in fitting(COLUMNS, WIDTHS, EXPENDABLE, available)) == shown
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[int], list[str]]:
+    """Draw a table on a terminal with so many columns, and return its lines."""
+    monkeypatch.setattr(screen, "is_terminal", lambda _: True)
+
+    def draw(columns: int) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        table = Table("ID", "STATE", "COMMAND", expendable=["STATE"])
+        table.add("1a2b", Cell("running", "cyan"), "echo one")
+        table.add("3c4d", "", "\u4f60\u597d caf\u00e9 and more")
+        table.write()
+        return capsys.readouterr().out.encode(errors="replace").decode().splitlines()
+
+    return draw
+
+
+def test_a_table_is_drawn_to_fit(drawn: Callable[[int], list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert drawn(80) == ["ID    STATE    COMMAND", "1a2b  running  echo one", "3c4d           \u4f60\u597d caf\u00e9 and more"]
+    assert drawn(20) == ["ID    COMMAND", "1a2b  echo one", "3c4d  \u4f60\u597d caf\u00e9 and\u2026"]
+    assert drawn(9) == ["ID    CO\u2026", "1a2b  ec\u2026", "3c4d  \u4f60\u2026"]
+    assert drawn(3) == ["ID", "1a\u2026", "3c\u2026"]
+    monkeypatch.delenv("NO_COLOR")
+    assert drawn(80)[:2] == ["\x1b[1mID\x1b[0m    \x1b[1mSTATE\x1b[0m    \x1b[1mCOMMAND\x1b[0m", "1a2b  \x1b[36mrunning\x1b[0m  echo one"]
 
 
 def test_a_short_last_column_costs_no_other(capsys: pytest.CaptureFixture[str]) -> None:
