@@ -33,12 +33,16 @@ class Members(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a worker can tell about itself at any moment. `up_us`: how long it has been running."""
+    """What a worker can tell about itself at any moment.
+
+    `up_us`: how long it has been running. `memory_problem`: why the memory of jobs is not limited; empty: it is.
+    """
 
     queue: Queue
     room: Room
     roster: Members
     up_us: Callable[[], int]
+    memory_problem: Callable[[], str] = str
 
     def roster_problem(self, member: Member) -> str:
         """Return why the file of the roster is not in force, in as many words as this member may know; empty if it is."""
@@ -63,6 +67,7 @@ class Condition:
             rights=[right.value for right in Right if right in ROLES[member.role]],
             members=self.roster.count() if Right.ADMINISTER in ROLES[member.role] else 0,
             roster_problem=self.roster_problem(member),
+            memory_problem=self.memory_problem(),
         )
 
 

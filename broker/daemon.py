@@ -129,7 +129,9 @@ class Daemon:
         room = Room(settings.store.parent, settings.keep_free_bytes)
         self._shortage = room.shortage
         began = time.monotonic()
-        self._condition = Condition(queue, room, self._roster, lambda: int((time.monotonic() - began) * 1_000_000))
+        self._condition = Condition(
+            queue, room, self._roster, lambda: int((time.monotonic() - began) * 1_000_000), lambda: self._engine.memory_problem
+        )
         self._lookup = Lookup(self._store, state.live)
         self._file_sweep = self._own(FileSweep(self._engine.depot, self._lookup, loop))
         self.desk = self._own(

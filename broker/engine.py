@@ -203,6 +203,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def memory_problem(self) -> str:
+        """Why the memory of jobs is not limited, whatever their spec says; empty: it is."""
+        ...
+
+    @property
     def depot(self) -> Depot:
         """What keeps the files of the jobs."""
         ...

@@ -69,11 +69,19 @@ class EventKind(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResourceUse:
-    """What the leader and its waited-for children used, from wait4(2)."""
+    """What a job used. The first three: its first process and the children that were waited for, from wait4(2); 0 if it is not known.
+
+    `cpu_us`, `peak_memory_bytes`: all its processes together; 0 if it is not known. `read_bytes`, `written_bytes`: from and to disks, by
+    its first process and the children that were waited for; None if it is not known.
+    """
 
     user_us: int = 0
     system_us: int = 0
     max_resident_bytes: int = 0
+    cpu_us: int = 0
+    peak_memory_bytes: int = 0
+    read_bytes: int | None = None
+    written_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
-from . import brought_files, conditions, retry
+from . import brought_files, conditions, process_limits, retry
 from .brought_files import LONGEST_PATH, BroughtFile
 from .conditions import After
 from .generated import job_pb2
 from .naming import name_problem
+from .process_limits import ResourceLimit
 from .refusal import Code, Reason, Refused
 from .retry import RetryRule
 from .terminal import TerminalSize, check_size
@@ -72,6 +73,12 @@ class JobSpec:
     after: tuple[After, ...] = ()
     # Whether it is tried again when it fails; None: it is not.
     retry: RetryRule | None = None
+    # Of all its processes together.
+    memory_bytes: int | None = None
+    # Of each of its processes.
+    nice: int | None = None
+    umask: int | None = None
+    rlimits: tuple[ResourceLimit, ...] = ()
 
     @property
     def has_folder(self) -> bool:
@@ -111,6 +118,7 @@ def check(spec: JobSpec) -> None:
         raise _refuse("with a time limit of 0 the job could never run")
     if spec.output_limit_bytes is not None and spec.output_limit_bytes > LARGEST_OUTPUT_LIMIT:
         raise _refuse(f"the output limit of {format_limit(spec.output_limit_bytes)} is more than any file can hold")
+    process_limits.check(spec.memory_bytes, spec.nice, spec.umask, spec.rlimits)
 
 
 def check_priority(priority: int) -> None:
@@ -219,6 +227,7 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901 -- one step for each field
         fields.append((18, ()))
     fields += [(19, one.parts()) for one in spec.after]
     fields += retry.digest_parts(spec.retry) if spec.retry is not None else ()
+    fields += process_limits.digest_parts(spec.memory_bytes, spec.nice, spec.umask, spec.rlimits)
     pieces: list[bytes] = []
     for field, parts in fields:
         pieces.append(b"%d:%d:" % (field, len(parts)))
@@ -262,6 +271,10 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         after=tuple(map(conditions.from_wire, message.after)) if message.after else (),
         terminal=TerminalSize(message.terminal.rows, message.terminal.columns) if message.HasField("terminal") else None,
         retry=retry.from_wire(message.retry) if message.HasField("retry") else None,
+        memory_bytes=message.memory_bytes if message.HasField("memory_bytes") else None,
+        nice=message.nice if message.HasField("nice") else None,
+        umask=message.umask if message.HasField("umask") else None,
+        rlimits=tuple(map(process_limits.from_wire, message.rlimits)) if message.rlimits else (),
     )
 
 
@@ -284,7 +297,12 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         stderr_to_stdout=spec.stderr_to_stdout,
         terminal=job_pb2.Terminal(rows=spec.terminal.rows, columns=spec.terminal.columns) if spec.terminal is not None else None,
         retry=retry.to_wire(spec.retry) if spec.retry is not None else None,
+        memory_bytes=spec.memory_bytes,
+        nice=spec.nice,
+        umask=spec.umask,
     )
+    for limit in spec.rlimits:
+        message.rlimits.add(name=limit.name, soft=limit.soft, hard=limit.hard)
     message.files.extend(map(brought_files.to_wire, spec.files))
     if spec.after:
         message.after.extend(map(conditions.to_wire, spec.after))

@@ -43,7 +43,15 @@ def outcome_to_wire(outcome: Outcome) -> job_pb2.Outcome:
         stderr_problem=outcome.stderr_problem,
         stdin_problem=outcome.stdin_problem,
         unneeded=outcome.unneeded,
-        use=job_pb2.ResourceUse(user_us=use.user_us, system_us=use.system_us, max_resident_bytes=use.max_resident_bytes),
+        use=job_pb2.ResourceUse(
+            user_us=use.user_us,
+            system_us=use.system_us,
+            max_resident_bytes=use.max_resident_bytes,
+            cpu_us=use.cpu_us,
+            peak_memory_bytes=use.peak_memory_bytes,
+            read_bytes=use.read_bytes,
+            written_bytes=use.written_bytes,
+        ),
     )
 
 
@@ -59,7 +67,15 @@ def outcome_from_wire(message: job_pb2.Outcome) -> Outcome:
         exit_status=message.exit_status,
         signal=message.signal,
         sentence=message.sentence,
-        use=ResourceUse(use.user_us, use.system_us, use.max_resident_bytes),
+        use=ResourceUse(
+            use.user_us,
+            use.system_us,
+            use.max_resident_bytes,
+            use.cpu_us,
+            use.peak_memory_bytes,
+            use.read_bytes if use.HasField("read_bytes") else None,
+            use.written_bytes if use.HasField("written_bytes") else None,
+        ),
         stdout_bytes=message.stdout_bytes,
         stderr_bytes=message.stderr_bytes,
         stdout_problem=message.stdout_problem,

@@ -142,6 +142,8 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         return
     signs = "by cgroup, session and mark" if found["cgroups"] else "by session and mark (no cgroup v2)"
     containment = f"{signs}; a job that drops all of these on purpose can escape stop"
+    # Missing in the description of an earlier version.
+    memory = f"reserved, not limited: {problem}" if (problem := found.get("memory_problem")) else "limited by cgroup"
     lines = {
         "worker": f"running, pid {found['pid']}{_WHERE[locate(found)]}, jobwire {found['version']}",
         "endpoint": found["endpoint"],
@@ -153,6 +155,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         "disk": f"{format_size(found['disk_free_bytes'])} free",
         "supervisor": f"pid {found['supervisor_pid']}, keeper pid {found['keeper_pid']}",
         "containment": containment,
+        "memory": f"of jobs with --memory: {memory}",
     }
     for name, value in lines.items():
         typer.echo(f"{name:<12} {printable(str(value))}")
@@ -164,7 +167,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
 _TOLD = (
     *("pid", "version", "endpoint", "event_endpoint", "key", "state", "roster", "roster_problem"),
     *("slots", "running", "queued", "disk_free_bytes"),
-    *("supervisor_pid", "keeper_pid", "cgroups", "surroundings", "reloads"),
+    *("supervisor_pid", "keeper_pid", "cgroups", "memory_problem", "surroundings", "reloads"),
 )
 
 

@@ -50,6 +50,7 @@ class Description:
             "supervisor_pid": supervisor.pid,
             "keeper_pid": supervisor.keeper_pid,
             "cgroups": supervisor.cgroups,
+            "memory_problem": supervisor.memory_problem or None,
             "surroundings": self.surroundings,
             "caller": self.settings.caller,
             "reloads": asdict(self.reloads),

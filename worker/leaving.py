@@ -2,7 +2,7 @@
 
 The cgroup of a job is killed when the job ends, that of a login session with the session, that of a service when it stops. In cgroup v2,
 and in those hierarchies of version 1 that are used to kill or freeze processes, the worker moves as far up as it is permitted. In the
-other hierarchies of version 1 it stays, because they hold limits that somebody set on purpose.
+other hierarchies of version 1 it stays, because they hold limits that somebody set on purpose; there it leaves only the cgroup of a job.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from ..schemas.refusal import Code, Refused
 
 # Named by cgroup_tree.py and cgroups.py.
-_OF_A_JOB = re.compile(r"/jobwire-[0-9a-f]+-[0-9a-f]+/job-\d+(?=/|$)")
+_OF_A_JOB = re.compile(r"/jobwire-[0-9a-f]+-[0-9a-f]+/job-[0-9a-f.]+(?=/|$)")
 _OF_A_LOGIN = re.compile(r"/session-[^/]+\.scope(?=/|$)")
 _UNIFIED = ""
 _LEFT = (_UNIFIED, "name=systemd", "freezer")
@@ -29,12 +29,12 @@ def leave() -> str:
     """
     note = ""
     for hierarchy, (mount, root) in _mounts().items():
-        if hierarchy not in _LEFT:
+        if hierarchy not in _LEFT and not _OF_A_JOB.search(_own(hierarchy)):
             continue
         own = _own(hierarchy)
         # "/.." is outside of the cgroup namespace of this process.
         inside = f"{own}/".startswith(f"{root}/") and "/.." not in own
-        problem = _go_up(mount, own.removeprefix(root) if inside else "")
+        problem = _go_up(mount, own.removeprefix(root) if inside else "", highest=hierarchy in _LEFT)
         if _OF_A_JOB.search(_own(hierarchy)):
             raise Refused(
                 Code.FAILED_PRECONDITION,
@@ -55,10 +55,10 @@ def above(own: str) -> list[str]:
     return []
 
 
-def _go_up(mount: str, own: str) -> str:
-    """Move this process into the uppermost cgroup that accepts it. Return why none does; empty if one does."""
+def _go_up(mount: str, own: str, *, highest: bool) -> str:
+    """Move this process into the uppermost cgroup that accepts it, or the nearest. Return why none does; empty if one does."""
     problem = ""
-    for place in above(own):
+    for place in above(own) if highest else above(own)[::-1]:
         try:
             _enter(f"{mount}{place}")
         except OSError as error:

@@ -52,6 +52,10 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     hold: bool | None = None
     stderr_to_stdout: bool | None = None
     retry: int | Retry | None = None
+    memory: str | int | None = None
+    nice: int | None = None
+    umask: str | None = None
+    rlimits: dict[str, str | int] | list[str] | None = None
     labels: dict[str, str] | list[str] | None = None
     script: str | None = None
     put: list[str] | None = None

@@ -20,6 +20,7 @@ from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size
 from .brought import NO_FILES, ReadFiles, files_of
 from .caller_variables import Variables, as_table, find, merge, of_this_process, read_variables
+from .limit_values import Limit, parse_nice, parse_umask, read_limits
 from .octets import to_bytes
 from .option_values import (
     Misunderstood,
@@ -91,6 +92,10 @@ OPTIONS = (
         "Retry only after these exit statuses; 124 is the time limit. Default: all failures.",
         keyword="retry",
     ),
+    Option(*("memory", ("--memory",), "SIZE"), "Let all processes of the job use this much memory together: 500M, 2G. Default: no limit."),
+    Option("nice", ("--nice",), "N", "Run it with this nice value: -20 to 19, the lowest gets most CPU time. Default: the worker's."),
+    Option("umask", ("--umask",), "MASK", "Create files without these permissions: 027. Default: 022."),
+    Option("rlimits", ("--rlimit",), "NAME=SOFT[:HARD]", "Limit each of its processes, as prlimit does: nofile=4096, core=0.", many=True),
     Option("labels", ("-l", "--label"), "K=V", "Set a label, shown by jobwire show and events --json.", many=True),
 )
 
@@ -126,6 +131,10 @@ class Wishes:
     retry_delay: str | float | None = None
     retry_backoff: str | float | None = None
     retry_on_exit: str | Iterable[int] | None = None
+    memory: str | int | None = None
+    nice: str | int | None = None
+    umask: str | int | None = None
+    rlimits: Iterable[str] | Mapping[str, Limit] = ()
     labels: Iterable[str] | Mapping[str, str] = ()
     script: str | None = None
     put: Iterable[str] = ()
@@ -180,6 +189,10 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         held=wishes.hold,
         stderr_to_stdout=wishes.stderr_to_stdout,
         retry=retry_of(wishes),
+        memory_bytes=understand("memory", parse_size, wishes.memory),
+        nice=understand("nice", parse_nice, wishes.nice),
+        umask=understand("umask", parse_umask, wishes.umask),
+        rlimits=understand("rlimits", read_limits, wishes.rlimits),
         files=brought.files,
         outputs=brought.outputs,
     )
@@ -210,6 +223,10 @@ _KEYS = {
     "grace_ms": "grace",
     "output_limit_bytes": "output_limit",
     "priority": "priority",
+    "memory_bytes": "memory",
+    "nice": "nice",
+    "umask": "umask",
+    "rlimits": "rlimits",
     "files": "put",
     "outputs": "get",
 }

@@ -16,6 +16,7 @@ from .batch_tables import Defaults, JobTable, Retry, StdinText, Stop
 from .caller_variables import Variables, as_table, merge, note_of, of_this_process
 from .caller_variables import find as find_variables
 from .job_options import Surroundings, Wishes, read_env, spec_from
+from .limit_values import limit_pairs
 from .mistakes import Find, Mistakes
 from .octets import to_bytes
 from .option_values import Misunderstood, label_pairs
@@ -31,7 +32,7 @@ _KEYS: dict[str, Path] = {
     "": (),
 }
 # The options of which a job has one value, that of the file as it is.
-_NOT_PLAIN = {"env", "env_all", "stdin", "stop", "retry", "put", "get", "labels", "after"}
+_NOT_PLAIN = {"env", "env_all", "stdin", "stop", "retry", "put", "get", "labels", "after", "rlimits"}
 _PLAIN = tuple(key for key in Defaults.__struct_fields__ if key not in _NOT_PLAIN)
 _STDIN_TEXT = 'for the text itself write stdin = { text = "..." }'
 
@@ -149,6 +150,7 @@ def _wishes(job: JobTable, layers: Layers, variables: dict[str, str]) -> Wishes:
     stop, stop_default = job.stop or Stop(), defaults.stop or Stop()
     retry, retry_default = _retry(job.retry), _retry(defaults.retry)
     _check_once("labels", job.labels)
+    _check_once("rlimits", job.rlimits)
     plain = {key: said for key in _PLAIN if (said := getattr(over, key) or _first(getattr(job, key), getattr(defaults, key))) is not None}
     return Wishes(
         name=job.name,
@@ -162,6 +164,7 @@ def _wishes(job: JobTable, layers: Layers, variables: dict[str, str]) -> Wishes:
         retry_on_exit=_first(over.retry_on_exit, _first(retry.on_exit, retry_default.on_exit)),
         put=[*(defaults.put or ()), *(job.put or ()), *over.put],
         get=[*(defaults.get or ()), *(job.get or ()), *over.get],
+        rlimits=limit_pairs(defaults.rlimits or ()) | limit_pairs(job.rlimits or ()) | limit_pairs(over.rlimits),
         labels=label_pairs(defaults.labels or ()) | label_pairs(job.labels or ()) | label_pairs(over.labels),
         **plain,
     )

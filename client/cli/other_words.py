@@ -71,7 +71,8 @@ COMMANDS = {
     "jobwire keys revoke": "it is called jobwire keys rm",
 }
 
-_MEMORY = "limits on memory are not available yet; set one in the command: sh -c 'ulimit -v KIB; exec PROGRAM'"
+_MEMORY = "it is called --memory"
+_LIMITS = "it is called --rlimit: --rlimit nofile=4096"
 _PROCESSORS = "limits on processors are not available yet; use taskset in the command"
 _LATER = "starting a job after another one is not available yet; wait for that one first with jobwire wait"
 _DIR = "it is called --dir"
@@ -104,9 +105,8 @@ OF_A_JOB = {
     "--held": "it is called --hold",
     "--job-name": "it is called --name",
     "--mem": _MEMORY,
-    "--memory": _MEMORY,
+    "--memory-max": _MEMORY,
     "--mount": _FILES,
-    "--nice": "--priority orders your jobs in the queue; for the scheduler of the machine use nice in the command",
     "--nodes": _NODES,
     "--ntasks": _PROCESSORS,
     "--output": _OUTPUT,
@@ -123,6 +123,7 @@ OF_A_JOB = {
     "--time": "it is called --time-limit",
     "--timeout": "it is called --time-limit",
     "--uid": _AS_USER,
+    "--ulimit": _LIMITS,
     "--user": _AS_USER,
     "--volume": _FILES,
     "--workdir": _DIR,

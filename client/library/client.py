@@ -35,6 +35,7 @@ from .subprocess_words import explains_options
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ..batch.limit_values import Limit
     from ..config.contexts import Context
     from ..files.fetched import Fetched
     from ..files.options import Files, Paths
@@ -163,6 +164,10 @@ class Client:
         hold: bool = False,
         stderr_to_stdout: bool = False,
         retry: int | Retry | None = None,
+        memory: int | str | None = None,
+        nice: int | None = None,
+        umask: int | str | None = None,
+        rlimits: Mapping[str, Limit] | None = None,
         script: Text | None = None,
         put: Files = (),
         get: Paths = (),
@@ -187,6 +192,9 @@ class Client:
         that cannot happen any more, it is cancelled. `hold`: let it wait until `Job.release`. `stderr_to_stdout`: all its output is in
         stdout, in the order in which it was written, as with `stderr=STDOUT` of `subprocess`. `retry`: if the job fails, run it again up to
         so many times, or as a `Retry` says; the result is that of the last attempt.
+        `memory`: of all its processes together, in bytes or as
+        `"2G"`; one that needs more ends with `OVER_LIMIT`. `nice`, `umask` (as in `subprocess`), `rlimits` (`{"nofile": 4096, "core": (0,
+        None)}`: soft and hard as in `resource`, None is unlimited): of each of its processes.
 
         With one of these, the job has a folder of its own, in which it runs unless `cwd` is set, and which is removed with the job:
 
@@ -242,6 +250,10 @@ class Client:
         hold: bool = False,
         stderr_to_stdout: bool = False,
         retry: int | Retry | None = None,
+        memory: int | str | None = None,
+        nice: int | None = None,
+        umask: int | str | None = None,
+        rlimits: Mapping[str, Limit] | None = None,
         script: Text | None = None,
         put: Files = (),
         get: Paths = (),

@@ -20,6 +20,7 @@ from ...schemas.retry import RetryRule
 from ...schemas.spec import JobSpec, to_wire
 from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size
+from ..batch.limit_values import Limit, parse_umask, read_limits
 from ..batch.octets import to_bytes
 from .retry import Retry
 from .subprocess_words import explains_options
@@ -58,6 +59,10 @@ class JobOptions(TypedDict, total=False):
     hold: bool
     stderr_to_stdout: bool
     retry: int | Retry | None
+    memory: int | str | None
+    nice: int | None
+    umask: int | str | None
+    rlimits: Mapping[str, Limit] | None
     script: Text | None
     put: Files
     get: Paths
@@ -83,6 +88,10 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     hold: bool = False,
     stderr_to_stdout: bool = False,
     retry: int | Retry | None = None,
+    memory: int | str | None = None,
+    nice: int | None = None,
+    umask: int | str | None = None,
+    rlimits: Mapping[str, Limit] | None = None,
     script: Text | None = None,
     put: Files = (),
     get: Paths = (),
@@ -95,6 +104,9 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     """
     _must_be("name", name, str, "text")
     _must_be("output_limit", output_limit, (int, str, NoneType), "bytes, or a size such as '1.5G'")
+    _must_be("memory", memory, (int, str, NoneType), "bytes, or a size such as '2G'")
+    _must_be("nice", nice, (int, NoneType), "a whole number")
+    _must_be("umask", umask, (int, str, NoneType), "a number such as 0o027, or octal digits")
     _must_be("time_limit", time_limit, _TIME_TYPES, _A_TIME)
     _must_be("grace", grace, _TIME_TYPES, _A_TIME)
     _must_be("input", input, (bytes, bytearray, memoryview, NoneType), "bytes; encode a string: text.encode()")
@@ -127,6 +139,10 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         after=_conditions(after),
         stderr_to_stdout=stderr_to_stdout,
         retry=_rule(retry),
+        memory_bytes=parse_size(memory) if isinstance(memory, str) else memory,
+        nice=nice,
+        umask=parse_umask(umask) if isinstance(umask, str) else umask,
+        rlimits=read_limits(rlimits) if rlimits else (),
         files=files,
         outputs=outputs,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...schemas.generated import request_pb2
+from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import in_home
 
@@ -24,6 +24,7 @@ ALL_CHECKED = frozenset(
         "after",
         "fail_fast",
         "retry",
+        "limits",
     }
 )
 
@@ -58,6 +59,7 @@ def _check_job(index: int, job: request_pb2.NewJob, hello: request_pb2.HelloRepl
             "upgrade the worker; or let a shell do it: sh -c 'exec \"$@\" 2>&1' - COMMAND [ARG]...",
         ),
         ("after", bool(job.spec.after), "cannot let a job wait for others", "upgrade the worker; or wait in between: jobwire wait JOB"),
+        ("limits", _is_limited(job.spec), "cannot limit a job", "upgrade the worker; or begin the command with nice or prlimit"),
         (
             "retry",
             job.spec.HasField("retry"),
@@ -77,6 +79,10 @@ def _check_job(index: int, job: request_pb2.NewJob, hello: request_pb2.HelloRepl
     if "home" not in features and in_home(job.spec.directory):
         what = "this worker is older and does not know ~ in a working folder"
         raise Refused(Code.UNIMPLEMENTED, what, "write the absolute path, or upgrade the worker", job_index=index)
+
+
+def _is_limited(spec: job_pb2.JobSpec) -> bool:
+    return bool(spec.rlimits) or any(spec.HasField(field) for field in ("memory_bytes", "nice", "umask"))
 
 
 def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:

@@ -126,8 +126,18 @@ class Retry(_message.Message):
     on_exit: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, max: _Optional[int] = ..., delay_ms: _Optional[int] = ..., backoff: _Optional[float] = ..., on_exit: _Optional[_Iterable[int]] = ...) -> None: ...
 
+class ResourceLimit(_message.Message):
+    __slots__ = ("name", "soft", "hard")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SOFT_FIELD_NUMBER: _ClassVar[int]
+    HARD_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    soft: int
+    hard: int
+    def __init__(self, name: _Optional[str] = ..., soft: _Optional[int] = ..., hard: _Optional[int] = ...) -> None: ...
+
 class JobSpec(_message.Message):
-    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs", "priority", "held", "stderr_to_stdout", "after", "retry")
+    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs", "priority", "held", "stderr_to_stdout", "after", "retry", "memory_bytes", "nice", "umask", "rlimits")
     ARGV_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     DIRECTORY_FIELD_NUMBER: _ClassVar[int]
@@ -148,6 +158,10 @@ class JobSpec(_message.Message):
     STDERR_TO_STDOUT_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    NICE_FIELD_NUMBER: _ClassVar[int]
+    UMASK_FIELD_NUMBER: _ClassVar[int]
+    RLIMITS_FIELD_NUMBER: _ClassVar[int]
     argv: _containers.RepeatedScalarFieldContainer[bytes]
     environment: _containers.RepeatedCompositeFieldContainer[EnvironmentVariable]
     directory: bytes
@@ -168,7 +182,11 @@ class JobSpec(_message.Message):
     stderr_to_stdout: bool
     after: _containers.RepeatedCompositeFieldContainer[After]
     retry: Retry
-    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., stderr_to_stdout: _Optional[bool] = ..., after: _Optional[_Iterable[_Union[After, _Mapping]]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ...) -> None: ...
+    memory_bytes: int
+    nice: int
+    umask: int
+    rlimits: _containers.RepeatedCompositeFieldContainer[ResourceLimit]
+    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., stderr_to_stdout: _Optional[bool] = ..., after: _Optional[_Iterable[_Union[After, _Mapping]]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., memory_bytes: _Optional[int] = ..., nice: _Optional[int] = ..., umask: _Optional[int] = ..., rlimits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping]]] = ...) -> None: ...
 
 class After(_message.Message):
     __slots__ = ("condition", "job", "run", "name")
@@ -195,14 +213,22 @@ class Batch(_message.Message):
     def __init__(self, id: _Optional[bytes] = ..., name: _Optional[str] = ..., parallel: _Optional[int] = ..., on_failure: _Optional[_Union[OnFailure, str]] = ...) -> None: ...
 
 class ResourceUse(_message.Message):
-    __slots__ = ("user_us", "system_us", "max_resident_bytes")
+    __slots__ = ("user_us", "system_us", "max_resident_bytes", "cpu_us", "peak_memory_bytes", "read_bytes", "written_bytes")
     USER_US_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_US_FIELD_NUMBER: _ClassVar[int]
     MAX_RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CPU_US_FIELD_NUMBER: _ClassVar[int]
+    PEAK_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    READ_BYTES_FIELD_NUMBER: _ClassVar[int]
+    WRITTEN_BYTES_FIELD_NUMBER: _ClassVar[int]
     user_us: int
     system_us: int
     max_resident_bytes: int
-    def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., max_resident_bytes: _Optional[int] = ...) -> None: ...
+    cpu_us: int
+    peak_memory_bytes: int
+    read_bytes: int
+    written_bytes: int
+    def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., max_resident_bytes: _Optional[int] = ..., cpu_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., read_bytes: _Optional[int] = ..., written_bytes: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
     __slots__ = ("kind", "exit_status", "signal", "sentence", "use", "stdout_bytes", "stderr_bytes", "stdout_problem", "stderr_problem", "stdin_problem", "unneeded")

@@ -375,7 +375,7 @@ class Status(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReply(_message.Message):
-    __slots__ = ("running", "queued", "your_running", "your_queued", "up_us", "load", "cpus", "disk_free_bytes", "disk_bytes", "refuses", "rights", "members", "roster_problem")
+    __slots__ = ("running", "queued", "your_running", "your_queued", "up_us", "load", "cpus", "disk_free_bytes", "disk_bytes", "refuses", "rights", "members", "roster_problem", "memory_problem")
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     YOUR_RUNNING_FIELD_NUMBER: _ClassVar[int]
@@ -389,6 +389,7 @@ class StatusReply(_message.Message):
     RIGHTS_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
     ROSTER_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     running: int
     queued: int
     your_running: int
@@ -402,7 +403,8 @@ class StatusReply(_message.Message):
     rights: _containers.RepeatedScalarFieldContainer[str]
     members: int
     roster_problem: str
-    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., your_running: _Optional[int] = ..., your_queued: _Optional[int] = ..., up_us: _Optional[int] = ..., load: _Optional[_Iterable[float]] = ..., cpus: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., refuses: _Optional[str] = ..., rights: _Optional[_Iterable[str]] = ..., members: _Optional[int] = ..., roster_problem: _Optional[str] = ...) -> None: ...
+    memory_problem: str
+    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., your_running: _Optional[int] = ..., your_queued: _Optional[int] = ..., up_us: _Optional[int] = ..., load: _Optional[_Iterable[float]] = ..., cpus: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., refuses: _Optional[str] = ..., rights: _Optional[_Iterable[str]] = ..., members: _Optional[int] = ..., roster_problem: _Optional[str] = ..., memory_problem: _Optional[str] = ...) -> None: ...
 
 class NewJob(_message.Message):
     __slots__ = ("id", "spec", "rerun", "feed")

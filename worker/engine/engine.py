@@ -79,6 +79,11 @@ class LocalEngine:
         return self._slots
 
     @property
+    def memory_problem(self) -> str:
+        """Why the memory of jobs is not limited, whatever their spec says; empty: it is."""
+        return self.supervisor.hello.memory_problem
+
+    @property
     def depot(self) -> LocalDepot:
         """The files of the jobs."""
         return self._depot

@@ -72,8 +72,15 @@ def outcome_of(fields: Message) -> Outcome:
         fields["exit_status"],
         fields["signal"],
         fields["sentence"],
-        # An outcome file is written before the leader is reaped, and the resources used are known only after that.
-        ResourceUse(fields.get("user_us", 0), fields.get("system_us", 0), fields.get("max_resident_bytes", 0)),
+        # An outcome file is written before the leader is reaped, and the first three are known only after that.
+        ResourceUse(
+            fields.get("user_us", 0),
+            fields.get("system_us", 0),
+            fields.get("max_resident_bytes", 0),
+            fields.get("cpu_us", 0),
+            fields.get("peak_memory_bytes", 0),
+            *(fields[moved] if fields.get(moved, -1) >= 0 else None for moved in ("read_bytes", "written_bytes")),
+        ),
         fields["stdout_bytes"],
         fields["stderr_bytes"],
         # Missing if an earlier version wrote it.

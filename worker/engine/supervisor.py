@@ -41,10 +41,19 @@ class Hello(NamedTuple):
     feeds: bool = False
     has_terminals: bool = False
     joins_streams: bool = False
+    has_limits: bool = False
+    # Why the memory of jobs cannot be limited; empty: it can.
+    memory_problem: str = "the supervisor is of an earlier version"
 
     def can_start(self, spec: JobSpec) -> bool:
         """Return whether it knows all that the spec asks for."""
-        lacks = ((spec.feed, self.feeds), (spec.terminal, self.has_terminals), (spec.stderr_to_stdout, self.joins_streams))
+        is_limited = bool(spec.rlimits) or any(one is not None for one in (spec.memory_bytes, spec.nice, spec.umask))
+        lacks = (
+            (spec.feed, self.feeds),
+            (spec.terminal, self.has_terminals),
+            (spec.stderr_to_stdout, self.joins_streams),
+            (is_limited, self.has_limits),
+        )
         return all(can or not wanted for wanted, can in lacks)
 
 
@@ -111,6 +120,8 @@ class Supervisor:
             message.get("feeds", False),
             message.get("terminals", False),
             message.get("joins_streams", False),
+            message.get("limits", False),
+            message.get("memory", Hello.memory_problem),
         )
         self._on_hello()
         if message["version"] <= VERSION:

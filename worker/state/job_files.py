@@ -61,10 +61,20 @@ class JobFile(NamedTuple):
     stderr_to_stdout: bool = False
     # The conditions under which it starts: each condition, the ids of a job and of a run in hex, and a name.
     after: tuple[tuple[int, str, str, str], ...] = ()
+    memory_bytes: int | None = None
+    nice: int | None = None
+    umask: int | None = None
+    # Name, soft and hard limit of each; None: unlimited.
+    rlimits: tuple[tuple[str, int | None, int | None], ...] = ()
     # The time limit that was set later, 0: none. None: that of the spec counts.
     changed_limit_ms: int | None = None
     # Of its retries: how many, the delay before the first in milliseconds, its factor, and the exit statuses. None: there are none.
     retry: tuple[int, int, float, tuple[int, ...]] | None = None
+
+    @property
+    def has_attributes(self) -> bool:
+        """Whether its processes begin with something of its own that posix_spawn cannot give them."""
+        return bool(self.rlimits) or self.nice is not None or self.umask is not None
 
     @property
     def limit_ms(self) -> int | None:
@@ -75,7 +85,7 @@ class JobFile(NamedTuple):
 class OutcomeFile(NamedTuple):
     """The content of an `outcome` file; the names are those of its keys.
 
-    Without the resources used: they are known only once the leader is reaped, which happens after this is written.
+    Without what the kernel tells only when the leader is reaped, which happens after this is written.
     """
 
     kind: str
@@ -90,6 +100,11 @@ class OutcomeFile(NamedTuple):
     stdout_problem: str = ""
     stderr_problem: str = ""
     stdin_problem: str = ""
+    # The keys of the following are missing if it is not known.
+    cpu_us: int = 0
+    peak_memory_bytes: int = 0
+    read_bytes: int = -1
+    written_bytes: int = -1
 
 
 def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) -> None:
@@ -141,6 +156,12 @@ def write_folder(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey |
     }
     if spec.after:
         fields["after"] = [(int(one.condition), one.job.hex(), one.run.hex(), one.name) for one in spec.after]
+    # Most jobs have none of them.
+    for name in ("memory_bytes", "nice", "umask"):
+        if (number := getattr(spec, name)) is not None:
+            fields[name] = number
+    if spec.rlimits:
+        fields["rlimits"] = spec.rlimits
     if own:
         fields |= {
             "job_folder": own,
@@ -182,6 +203,10 @@ def read_job(folder: str) -> JobFile:
             held=fields.get("held", False),
             stderr_to_stdout=fields.get("stderr_to_stdout", False),
             after=tuple(map(tuple, fields.get("after", ()))),
+            memory_bytes=_number_of(fields, "memory_bytes"),
+            nice=_number_of(fields, "nice"),
+            umask=_number_of(fields, "umask"),
+            rlimits=tuple((str(name), soft, hard) for name, soft, hard in fields.get("rlimits", ())),
             changed_limit_ms=_read_limit(folder),
             retry=_retry_of(fields),
         )
@@ -213,6 +238,13 @@ def _attempt_of(fields: dict[str, Any]) -> int:
     return attempt
 
 
+def _number_of(fields: dict[str, Any], name: str) -> int | None:
+    number = fields.get(name)
+    if number is not None and type(number) is not int:
+        raise ValueError(f"{name} {number!r:.100}")
+    return number
+
+
 def _key_of(field: dict[str, str] | None) -> JobKey | None:
     if field is None:
         return None
@@ -241,6 +273,11 @@ _OUTCOME_TEXTS = ("kind", "sentence", "stdout_problem", "stderr_problem", "stdin
 
 def outcome_text(outcome: OutcomeFile) -> str:
     """Return the text of an outcome's file: one JSON object."""
+    used = f',"cpu_us":{outcome.cpu_us}' if outcome.cpu_us else ""
+    if outcome.peak_memory_bytes:
+        used += f',"peak_memory_bytes":{outcome.peak_memory_bytes}'
+    if outcome.read_bytes >= 0:
+        used += f',"read_bytes":{outcome.read_bytes},"written_bytes":{outcome.written_bytes}'
     # Without an encoder, which would take as long as writing the file, at the end of each job.
     return (
         f'{{"version":{VERSION},"kind":{_quote(outcome.kind)},"exit_status":{outcome.exit_status},"signal":{outcome.signal},'
@@ -248,7 +285,7 @@ def outcome_text(outcome: OutcomeFile) -> str:
         f'"started_at_us":{outcome.started_at_us},"ended_at_us":{outcome.ended_at_us},'
         f'"stdout_bytes":{outcome.stdout_bytes},"stderr_bytes":{outcome.stderr_bytes},'
         f'"stdout_problem":{_quote(outcome.stdout_problem)},"stderr_problem":{_quote(outcome.stderr_problem)},'
-        f'"stdin_problem":{_quote(outcome.stdin_problem)}}}'
+        f'"stdin_problem":{_quote(outcome.stdin_problem)}{used}}}'
     )
 
 

@@ -34,6 +34,7 @@ from ...schemas.clock import wall_us
 from ...schemas.conditions import After, Condition
 from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.naming import AttemptKey, FolderName, JobKey, format_time, parse_folder
+from ...schemas.process_limits import ResourceLimit
 from ...schemas.refusal import Code, Refused
 from ...schemas.retry import RetryRule
 from ...schemas.spec import JobSpec
@@ -249,6 +250,10 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
         held=job.held,
         after=tuple(After(Condition(one), bytes.fromhex(of), bytes.fromhex(run), name) for one, of, run, name in job.after),
         retry=RetryRule(*job.retry) if job.retry is not None else None,
+        memory_bytes=job.memory_bytes,
+        nice=job.nice,
+        umask=job.umask,
+        rlimits=tuple(ResourceLimit(*limit) for limit in job.rlimits),
     )
 
 

@@ -21,8 +21,10 @@ from ..wire.words import DO, VERSION, ToSupervisor
 from . import facts
 from .adoption.adopt import Adoption
 from .containment.cgroup_tree import name_for
-from .containment.cgroups import open_cgroups
+from .containment.cgroups import Cgroups, open_cgroups
 from .containment.containment import Boxes
+from .containment.memory import Memory, NoMemory
+from .containment.memory_controller import open_memory
 from .containment.sessions import Sessions
 from .containment.union import Unions
 from .home import Home
@@ -38,6 +40,7 @@ _LARGEST_SIGNAL = 64
 # A worker that was killed is usually started again sooner.
 _ALONE_SECONDS = 60
 _ALONE_VARIABLE = "JOBWIRE_ALONE_SECONDS"
+_CGROUPS_VARIABLE = "JOBWIRE_CGROUPS"
 
 
 class Supervisor:
@@ -58,8 +61,10 @@ class Supervisor:
         self._line = KeeperLine(self._loop, line)
         self._link = Link(self._loop, listener, self._do, self._worker_left)
         name = name_for(os.stat("."))
-        self._boxes: Boxes = self._open_boxes(name)
-        self._services = Services(self._loop, self._line, self._boxes, layout.LOGS, self._link.tell, self._link.hand)
+        cgroups = open_cgroups(name) if os.environ.get(_CGROUPS_VARIABLE) != "off" else None
+        self._boxes = self._open_boxes(cgroups)
+        self._memory = self._open_memory(name, cgroups)
+        self._services = Services(self._loop, self._line, self._boxes, layout.LOGS, self._link.tell, self._link.hand, self._memory)
         self._jobs = Jobs(self._services, Launcher(self._services, Spawner(files_limit), name), self._link.tell_start, self._link.tell_end)
 
     def run(self) -> None:
@@ -71,12 +76,17 @@ class Supervisor:
         Adoption(self._services, self._jobs, self._line.take_over(), why_gone=why_gone).run()
         _note_boot(boot + place, is_noted=bool(noted) and not why_gone)
         self._boxes.remove_empty()
+        self._memory.remove_empty()
         self._link.open()
         self._loop.before_sleep(self._end_if_done)
         self._loop.run()
 
-    def _open_boxes(self, name: str) -> Boxes:
-        cgroups = open_cgroups(name) if os.environ.get("JOBWIRE_CGROUPS") != "off" else None
+    def _open_memory(self, name: str, cgroups: Cgroups | None) -> Memory:
+        if os.environ.get(_CGROUPS_VARIABLE) == "off":
+            return NoMemory(f"the worker was told not to use cgroups ({_CGROUPS_VARIABLE}=off)")
+        return open_memory(name, cgroups.tree if cgroups is not None else None)
+
+    def _open_boxes(self, cgroups: Cgroups | None) -> Boxes:
         sessions = Sessions(self._line.keeper)
         return Unions(cgroups, sessions) if cgroups is not None else sessions
 
@@ -150,6 +160,8 @@ class Supervisor:
                 feeds=True,
                 terminals=True,
                 joins_streams=True,
+                limits=True,
+                memory=self._memory.why_not,
             )
         )
 
@@ -175,6 +187,7 @@ class Supervisor:
             return
         if self._retiring:
             self._boxes.close()
+            self._memory.close()
             self._line.retire()
             if not self._line.is_up:
                 unlink_socket()
@@ -198,6 +211,7 @@ class Supervisor:
         # No job is running, so this process can replace the keeper that died. The worker reconnects to the same socket.
         say("the supervisor becomes the keeper, and starts a new supervisor")
         self._boxes.close()
+        self._memory.close()
         listener = self._link.detach_listener()
         for fd in (listener, self._lock):
             os.set_inheritable(fd, True)  # noqa: FBT003 -- it takes no name

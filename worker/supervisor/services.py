@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ...schemas.clock import Clock
 from ..wire.words import USUAL_FEED_WAIT_MS
 from .containment.containment import Boxes
+from .containment.memory import NO_MEMORY, Memory
 from .jobs.lingering import Lingering
 from .jobs.outcome_files import OutcomeFiles
 from .keeper_line import KeeperLine
@@ -17,11 +18,19 @@ class Services:
     """One of each. `logs` is the folder of the log folders, `report` sends a fact to the worker, `hand` one with a descriptor."""
 
     def __init__(
-        self, loop: Loop, line: KeeperLine, boxes: Boxes, logs: str, report: Callable[[str], None], hand: Callable[[str, int], None]
+        self,
+        loop: Loop,
+        line: KeeperLine,
+        boxes: Boxes,
+        logs: str,
+        report: Callable[[str], None],
+        hand: Callable[[str, int], None],
+        memory: Memory = NO_MEMORY,
     ) -> None:
         self.loop = loop
         self.line = line
         self.boxes = boxes
+        self.memory = memory
         self.logs = logs
         self.report = report
         self.hand = hand

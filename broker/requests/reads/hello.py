@@ -38,6 +38,7 @@ FEATURES = (
     "runs",
     "after",
     "fail_fast",
+    "limits",
 )
 
 

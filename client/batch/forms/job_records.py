@@ -47,8 +47,9 @@ def table_of(record: dict[str, Any]) -> dict[str, Any]:
     for field, key in (("time_limit_ms", "time_limit"), ("grace_ms", "grace")):
         if field in table:
             table[key] = f"{table.pop(field)}ms"
-    if "output_limit_bytes" in table:
-        table["output_limit"] = table.pop("output_limit_bytes")
+    for field, key in (("output_limit_bytes", "output_limit"), ("memory_bytes", "memory")):
+        if field in table:
+            table[key] = table.pop(field)
     if isinstance(table.get("dir"), str):
         # It is the path itself, where nothing is expanded but ~.
         table["dir"] = table["dir"].replace("$", r"\$")

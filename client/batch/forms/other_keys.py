@@ -25,13 +25,15 @@ _OF_JOBS = {
     **dict.fromkeys(("grace", "kill_after", "grace_period", "stop_timeout"), _GRACE),
     **dict.fromkeys(("title", "job_name", "jobname"), "name"),
     **dict.fromkeys(("max_output", "output_size"), "output_limit"),
-    **dict.fromkeys(("nice", "prio", "urgency", "weight"), "priority, as in priority = 10; the highest is first"),
     **dict.fromkeys(("retries", "attempts", "max_retries", "restart", "restart_policy", "requeue", "tries"), _RETRY),
+    **dict.fromkeys(("prio", "urgency", "weight"), "priority, as in priority = 10; the highest is first"),
+    **dict.fromkeys(("mem", "ram", "memory_limit", "memory_max", "max_memory"), 'memory, as in memory = "2G"'),
+    **dict.fromkeys(("rlimit", "ulimit", "ulimits", "limits"), "rlimits, as in rlimits = { nofile = 4096 }"),
     **dict.fromkeys(("held", "stashed", "suspended", "on_hold"), "hold, as in hold = true"),
 }
 _KEYS_OF_JOBS = (
     *("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels"),
-    *("priority", "hold", "stderr_to_stdout", "retry"),
+    *("priority", "hold", "stderr_to_stdout", "retry", "memory", "nice", "umask", "rlimits"),
 )
 _OF_THE_FILE = {
     **dict.fromkeys(("jobs", "task", "tasks", "step", "steps"), _JOB),
@@ -67,7 +69,6 @@ _MEANT = {
 # Not available, by the names that other tools use.
 _ABSENT = {
     **dict.fromkeys(("deps", "depends", "depends_on", "dependencies", "dependency", "needs", "requires", "wait_for"), _LATER),
-    **dict.fromkeys(("mem", "ram", "memory_limit"), "a memory limit"),
     **dict.fromkeys(("cpu", "cores", "threads", "ntasks"), "a number of processors"),
     **dict.fromkeys(("gpu", "gres"), "a number of GPUs"),
     **dict.fromkeys(("uid", "group", "gid"), "a job as another user"),

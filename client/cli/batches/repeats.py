@@ -28,6 +28,10 @@ _FIELDS = {
     "after": "condition for its start",
     "stderr_to_stdout": "setting of stderr-to-stdout",
     "retry": "setting of retry",
+    "memory_bytes": "limit on memory",
+    "nice": "nice value",
+    "umask": "umask",
+    "rlimits": "limits of processes",
 }
 
 

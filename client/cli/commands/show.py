@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import typer
 
 from ....schemas.naming import format_id, short_id, signal_name
+from ....schemas.process_limits import format_limits
 from ....schemas.refusal import Refused
 from ....schemas.text.sizes import format_limit, format_size
 from ...batch.octets import to_text
@@ -21,7 +22,7 @@ from ..terminal.attempts import attempt_line, rule_in_words, tried
 from ..terminal.json_lines import job_record, run_record
 from ..terminal.last_lines import last_lines
 from ..terminal.screen import duration, local_time, write, write_json
-from ..terminal.sentences import command_line, failed, how_it_ended, owner_of
+from ..terminal.sentences import command_line, failed, how_it_ended, not_limited, owner_of, what_it_used
 
 _LAST_LINES = 10
 # Of a run.
@@ -116,6 +117,10 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "priority": str(job.priority or ""),
         "time limit": "" if job.time_limit_ms is None else duration(job.time_limit_ms * 1000),
         "output limit": "" if spec.output_limit_bytes is None else format_limit(spec.output_limit_bytes),
+        "memory": _memory(connected, job),
+        "nice": "" if spec.nice is None else str(spec.nice),
+        "umask": "" if spec.umask is None else f"{spec.umask:03o}",
+        "limits": " ".join(format_limits(spec.rlimits)),
         "stop": _stop(job),
         "linger": "processes that it leaves behind continue" if spec.linger else "",
         "stderr": "goes to stdout" if spec.stderr_to_stdout else "",
@@ -127,7 +132,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "queued": local_time(job.queued_at_us),
         "started": local_time(job.started_at_us) if job.process else "",
         "ended": _ended(job),
-        "used": _use(job),
+        "used": "" if job.outcome is None else what_it_used(job.outcome.use),
         "wrote": _written(job),
     }
     _write_facts(facts)
@@ -167,13 +172,14 @@ def _stop(job: JobInfo) -> str:
     return first if first != "SIGTERM" else ""
 
 
-def _use(job: JobInfo) -> str:
-    if job.outcome is None:
+def _memory(connected: Client, job: JobInfo) -> str:
+    """Return the limit on the memory of a job, and why it is none, if so."""
+    limit_bytes, outcome = job.spec.memory_bytes, job.outcome
+    if limit_bytes is None:
         return ""
-    use = job.outcome.use
-    if not use.max_resident_bytes:
-        return ""
-    return f"{duration(use.user_us + use.system_us)} of CPU, {format_size(use.max_resident_bytes)} of memory"
+    # One that was limited was measured too.
+    problem = connected.status().memory_problem if outcome is None or not outcome.use.peak_memory_bytes else None
+    return f"{format_limit(limit_bytes)} for all its processes together" + (f"; {not_limited(problem)}" if problem else "")
 
 
 def _written(job: JobInfo) -> str:

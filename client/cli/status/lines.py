@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ....keys.identity import format_public
 from ....schemas.text.sizes import format_size
 from ..terminal.screen import duration
+from ..terminal.sentences import not_limited
 
 if TYPE_CHECKING:
     from ...library.values.status import WorkerStatus
@@ -33,6 +34,8 @@ def describe(context: str, status: WorkerStatus) -> Iterator[tuple[str, str]]:
         yield "new jobs", f"are refused: {status.refuses}"
     if status.load:
         yield "load", f"{' '.join(f'{load:.2f}' for load in status.load)}, {_count(status.cpus or 0, 'CPU')}"
+    if status.memory_problem:
+        yield "memory", f"of jobs with --memory: {not_limited(status.memory_problem)}"
     if status.disk_bytes:
         yield "disk", f"{format_size(status.disk_free_bytes or 0)} free of {format_size(status.disk_bytes)}"
     if status.roster_problem:

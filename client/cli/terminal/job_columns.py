@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ....keys.identity import fingerprint
-from ....schemas.job import JobTime, OutcomeKind, State
+from ....schemas.job import JobTime, OutcomeKind, ResourceUse, State
 from ....schemas.naming import format_id, short_id, signal_name
+from ....schemas.text.sizes import format_size
 from ...library.values.results import JobInfo
 from .screen import Cell, Table, duration, local_time
-from .sentences import command_line
+from .sentences import command_line, cpu_of, memory_of
 
 _COLOURS = {State.QUEUED: "yellow", State.RUNNING: "cyan", State.STOPPING: "magenta"}
 _SHORT_ENDS = {
@@ -43,6 +44,10 @@ def _date(at_us: int) -> str:
     return local_time(at_us) if at_us else ""
 
 
+def _used(job: JobInfo, of: Callable[[ResourceUse], int], written: Callable[[int], str]) -> str:
+    return written(used) if job.outcome is not None and (used := of(job.outcome.use)) else ""
+
+
 COLUMNS: dict[str, Callable[[JobInfo], str | Cell]] = {
     "id": lambda job: short_id(job.key.id),
     "uuid": lambda job: job.id,
@@ -57,6 +62,8 @@ COLUMNS: dict[str, Callable[[JobInfo], str | Cell]] = {
     "run": lambda job: format_id(job.batch.id) if job.batch else "",
     "tries": lambda job: str(job.attempt) if job.attempt > 1 else "",
     "priority": lambda job: str(job.priority or ""),
+    "cpu": lambda job: _used(job, cpu_of, duration),
+    "mem": lambda job: _used(job, memory_of, format_size),
     "labels": lambda job: " ".join(f"{name}={value}" for name, value in job.spec.labels),
     "process": lambda job: job.process or "",
     "command": lambda job: command_line(job.argv),
@@ -71,6 +78,8 @@ _EXPENDABLE = (
     "TIME",
     "LABELS",
     "TRIES",
+    "CPU",
+    "MEM",
     "PRIORITY",
     "PROCESS",
     "RUN",

@@ -5,12 +5,15 @@ A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `
 `queued_at`, `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`,
 `stderr_to_stdout`, `stop_signal`, `retry` ({`max`, `delay_ms`, `backoff`, `on_exit`} or null), `attempts` (all so far, each with `attempt`,
 `process`, `pid`, `started_at`, `ended_at` and `outcome`), `starts_in_us` (how long it still waits for its time, or null),
+`stderr_to_stdout`, `stop_signal`, `memory_bytes`, `nice`, `umask` (in octal digits; each of these three or null), `rlimits` (as in a batch
+file),
 `stdin_bytes` (the size of its standard input, or null), `feed` (whether that came as a stream, which is not kept), `terminal` ({`rows`,
 `columns`} at first, or null), `rerun_of` (the id of the job that it runs again, or null), `paused`, `priority`, `held`, `held_by` (the name
 of who holds it, or null), `waits_for` (why it waits, or null) and `outcome` (or null).
 
 An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, over_limit, lost), `exit_status` (as a shell reports it:
-128+N for signal N), `signal` (or null), `sentence`, `user_us`, `system_us`, `max_resident_bytes`, `stdout_bytes`, `stderr_bytes`,
+128+N for signal N), `signal` (or null), `sentence`, `user_us`, `system_us`, `max_resident_bytes`, `cpu_us`, `peak_memory_bytes`,
+`read_bytes`, `written_bytes` (each of these four or null), `stdout_bytes`, `stderr_bytes`,
 `stdout_problem`, `stderr_problem` (why that log is not whole, or may not be; else null), `stdin_problem` (why the job did not get the
 whole of its standard input, else null).
 
@@ -37,6 +40,7 @@ from ....keys.identity import format_public
 from ....schemas.conditions import After
 from ....schemas.job import EventKind, Outcome, exit_status
 from ....schemas.naming import format_id
+from ....schemas.process_limits import format_limits
 from ....schemas.retry import RetryRule
 from ....schemas.spec import JobSpec
 from ...batch.octets import to_text
@@ -114,6 +118,10 @@ def _spec_record(spec: JobSpec) -> Record:
         "stderr_to_stdout": spec.stderr_to_stdout,
         "retry": _retry_record(spec.retry),
         "stop_signal": int(spec.stop_signal),
+        "memory_bytes": spec.memory_bytes,
+        "nice": spec.nice,
+        "umask": None if spec.umask is None else f"{spec.umask:03o}",
+        "rlimits": dict(limit.split("=") for limit in format_limits(spec.rlimits)),
         "stdin_bytes": None if spec.stdin is None else len(spec.stdin),
         "feed": spec.feed,
         "files": [{"path": to_text(file.path), "sha256": file.digest.hex(), "bytes": file.size} for file in spec.files],
@@ -193,6 +201,10 @@ def outcome_record(outcome: Outcome | None) -> Record | None:
         "user_us": outcome.use.user_us,
         "system_us": outcome.use.system_us,
         "max_resident_bytes": outcome.use.max_resident_bytes,
+        "cpu_us": outcome.use.cpu_us or None,
+        "peak_memory_bytes": outcome.use.peak_memory_bytes or None,
+        "read_bytes": outcome.use.read_bytes,
+        "written_bytes": outcome.use.written_bytes,
         "stdout_bytes": outcome.stdout_bytes,
         "stderr_bytes": outcome.stderr_bytes,
         "stdout_problem": outcome.stdout_problem or None,

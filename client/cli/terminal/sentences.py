@@ -6,11 +6,13 @@ import shlex
 from collections.abc import Iterable
 
 from ....keys.identity import fingerprint
-from ....schemas.job import Outcome, OutcomeKind, exit_status
+from ....schemas.job import Outcome, OutcomeKind, ResourceUse, exit_status
 from ....schemas.naming import signal_name
 from ....schemas.spec import JobSpec
+from ....schemas.text.sizes import format_size
 from ...batch.octets import to_text
 from ..exit_status import DONE, OWN_FAILURE
+from .screen import duration
 
 
 def how_it_ended(outcome: Outcome) -> str:
@@ -49,6 +51,35 @@ def status_of(outcome: Outcome) -> int:
         return OWN_FAILURE
     status = exit_status(outcome.kind, outcome.exit_status, outcome.signal)
     return status or (DONE if outcome.is_whole else OWN_FAILURE)
+
+
+def cpu_of(use: ResourceUse) -> int:
+    """Return the CPU time of a job in microseconds: of all its processes, if that is known; 0: not known."""
+    return max(use.cpu_us, use.user_us + use.system_us)
+
+
+def memory_of(use: ResourceUse) -> int:
+    """Return the most memory that a job used: of all its processes together, if that is known; 0: not known."""
+    return use.peak_memory_bytes or use.max_resident_bytes
+
+
+def what_it_used(use: ResourceUse) -> str:
+    """Return what a job used, as far as it is known, and of which processes; empty if nothing is known."""
+    used = []
+    if cpu_us := cpu_of(use):
+        used.append(f"{duration(cpu_us)} of CPU" + ("" if use.cpu_us else " (not counting processes that nobody waited for)"))
+    if use.peak_memory_bytes:
+        used.append(f"{format_size(use.peak_memory_bytes)} of memory by all processes together")
+    elif use.max_resident_bytes:
+        used.append(f"{format_size(use.max_resident_bytes)} of memory by the largest process")
+    if use.read_bytes or use.written_bytes:
+        used.append(f"{format_size(use.read_bytes or 0)} read from disk, {format_size(use.written_bytes or 0)} written")
+    return ", ".join(used)
+
+
+def not_limited(problem: str) -> str:
+    """Return that a worker does not limit the memory of jobs, and why."""
+    return f"reserved, not limited: {problem}"
 
 
 def command_line(argv: Iterable[bytes]) -> str:

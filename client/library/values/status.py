@@ -19,6 +19,7 @@ class WorkerStatus:
     `your_running` and `your_queued` your own. `load`: averages over 1, 5 and 15 minutes. `disk_free_bytes`, `disk_bytes`: of the disk of
     its state folder. `refuses`: why it takes no new jobs. `members`: how many its roster has; `roster_problem`: why the roster's file is
     not in force. The latter two are told to an admin; any member learns that there is a problem.
+    `memory_problem`: why it does not limit the memory of jobs, whatever they ask for.
     """
 
     endpoint: str
@@ -42,6 +43,7 @@ class WorkerStatus:
     refuses: str | None = None
     members: int | None = None
     roster_problem: str | None = None
+    memory_problem: str | None = None
 
 
 def status_request(hello: request_pb2.HelloReply) -> request_pb2.Request | None:
@@ -85,4 +87,5 @@ def read_status(endpoint: str, hello: request_pb2.HelloReply, answer: object) ->
         refuses=said.refuses or None,
         members=said.members or None,
         roster_problem=said.roster_problem or None,
+        memory_problem=said.memory_problem or None,
     )

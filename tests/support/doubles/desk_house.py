@@ -97,6 +97,7 @@ class EngineDouble:
     """Records effects; `expect` removes them, and any that remain at the end fail the test."""
 
     slots: int = 2
+    memory_problem: str = ""
     effects: list[tuple[object, ...]] = field(default_factory=list)
     known: list[Fact] = field(default_factory=list)
     logs: dict[tuple[AttemptKey, StreamName], bytes] = field(default_factory=dict)

@@ -87,10 +87,11 @@ def test_the_json_of_a_job_has_the_documented_fields(home: Home) -> None:
         *("id", "name", "state", "argv", "dir", "env", "labels", "owner", "owner_name", "batch", "process", "pid"),
         *("queued_at", "started_at", "ended_at", "time_limit_ms", "grace_ms", "stop_signal", "waits_for", "outcome"),
         *("output_limit_bytes", "linger", "paused", "attempt", "stdin_bytes", "feed", "rerun_of", "files", "get", "terminal"),
-        *("priority", "held", "held_by", "stderr_to_stdout"),
+        *("priority", "held", "held_by", "stderr_to_stdout", "memory_bytes", "nice", "umask", "rlimits"),
     }
     assert set(job["outcome"]) == {
         *("kind", "exit_status", "signal", "sentence", "user_us", "system_us", "max_resident_bytes", "stdout_bytes", "stderr_bytes"),
+        *("cpu_us", "peak_memory_bytes", "read_bytes", "written_bytes"),
         *("stdout_problem", "stderr_problem", "stdin_problem"),
     }
     assert (job["state"], job["outcome"]["kind"], job["outcome"]["stdout_bytes"], job["owner_name"]) == ("finished", "exited", 3, home.name)

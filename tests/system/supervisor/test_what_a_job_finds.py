@@ -43,6 +43,8 @@ told["parent"] = os.getppid()
 told["parent-death signal"] = str(death.value) if death.value else "none"
 told["umask"] = status["Umask"][-3:]
 told["cgroup"] = next((line[3:-1] for line in open("/proc/self/cgroup") if line.startswith("0::")), "")
+memory = [line.rstrip("\n").split(":", 2) for line in open("/proc/self/cgroup")]
+told["memory cgroup, where there is version 1"] = next((path for _, names, path in memory if "memory" in names.split(",")), "")
 told["limit of descriptors"] = files
 told["soft limit of real-time CPU time (RLIMIT_RTTIME)"] = "a mark" if mark[0] > 1 << 62 and mark[1] == -1 else mark
 told["other limits"] = limits

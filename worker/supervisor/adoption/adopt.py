@@ -176,6 +176,7 @@ class Adoption:
             paused=box.is_frozen(),
             input_=adopted_input(self._services, file.handle, folder, held.feed if held is not None else ()) if file.feed else None,
             terminal=adopted_terminal(self._services.loop, ends) if file.terminal is not None else None,
+            memory=self._services.memory.find(file.handle) if file.memory_bytes is not None else None,
         )
         self._found.append((job, age_seconds(stat.start_ticks) if stat else None))
         if fault_points.ARMED:

@@ -9,36 +9,69 @@ from ...keeper.light_process import say
 from .processes import cgroup_of
 
 PREFIX = "jobwire-"
+CONTROLLED = "cgroup.controllers"
+JOB_PREFIX = "job-"
+# If only leaves may hold processes (see cgroups(7)), the worker is in a leaf of this name, and its jobs are beside it. Named by leaving.py
+# too.
+_LEAF = "jobwire-workers"
 
 
 class Tree:
-    """Where cgroups are mounted. The mount may show only the part of the tree that begins at `root`."""
+    """Where cgroups are mounted. The mount may show only the part of the tree that begins at `root`. `controller`: empty for version 2."""
 
-    def __init__(self, mount: str, root: str) -> None:
+    def __init__(self, mount: str, root: str, controller: str = "") -> None:
         self._mount = mount
         self._root = root
+        self._controller = controller
 
     def folder_of(self, pid: int) -> str:
         """Return the folder of the cgroup of a process."""
-        return f"{self._mount}{cgroup_of(pid).removeprefix(self._root)}".rstrip("/")
+        return f"{self._mount}{cgroup_of(pid, self._controller).removeprefix(self._root)}".rstrip("/")
+
+    def above(self, pid: int) -> str:
+        """Return the folder in which this process may create cgroups: its own, unless that is the leaf for workers."""
+        return self.folder_of(pid).removesuffix(f"/{_LEAF}")
 
 
-def find_tree() -> Tree | None:
-    """Return where the cgroup v2 tree with this process is mounted, or None; see proc_pid_mountinfo(5)."""
-    own = cgroup_of(os.getpid())
+def find_tree(controller: str = "") -> Tree | None:
+    """Return where the cgroup v2 tree with this process is mounted, or the v1 hierarchy of a controller; None if it is not.
+
+    See proc_pid_mountinfo(5).
+    """
+    own = cgroup_of(os.getpid(), controller)
     with open("/proc/self/mountinfo") as file:  # noqa: PTH123 -- as above
         for line in file:
             fields = line.split(" ")
             root, mount = fields[3].rstrip("/"), fields[4].replace("\\040", " ")
+            kind, options = fields[fields.index("-") + 1], fields[-1].rstrip().split(",")
+            is_it = kind == "cgroup" and controller in options if controller else kind == "cgroup2"
             # "/.." is outside of the cgroup namespace of this process.
-            if fields[fields.index("-") + 1] == "cgroup2" and f"{own}/".startswith(f"{root}/") and "/.." not in own:
-                return Tree(mount, root)
+            if is_it and f"{own}/".startswith(f"{root}/") and "/.." not in own:
+                return Tree(mount, root, controller)
     return None
+
+
+def job_name(handle: str) -> str:
+    """Return the name of a cgroup that belongs to one job only."""
+    return f"{JOB_PREFIX}{handle}"
 
 
 def name_for(status: os.stat_result) -> str:
     """Return the name of the cgroup of a state folder."""
     return f"{PREFIX}{status.st_dev:x}-{status.st_ino:x}"
+
+
+def read_cpu_us(path: str) -> int | None:
+    """Return the CPU time that processes used in the cgroup of this folder, and below it; None if this kernel does not tell."""
+    try:
+        stat = os.open(f"{path}/cpu.stat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        name, _, rest = os.read(stat, 512).partition(b" ")
+    finally:
+        os.close(stat)
+    return int(rest.split(maxsplit=1)[0]) if name == b"usage_usec" else None
 
 
 def remove_tree(path: str) -> None:

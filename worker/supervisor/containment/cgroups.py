@@ -15,12 +15,11 @@ from collections.abc import Callable
 
 from ...keeper.light_process import say
 from ..loop import Loop
-from .cgroup_tree import Tree, find_tree, remove_tree
+from .cgroup_tree import JOB_PREFIX, Tree, find_tree, job_name, read_cpu_us, remove_tree
 from .containment import all_stopped, signal_members, signal_until_none_is_new
 from .leftovers import remove_leftovers
 
 _MOST_KEPT = 64
-_PREFIX = "job-"
 # A folder without folders in it.
 _LINKS_OF_A_FOLDER = 2
 
@@ -28,9 +27,12 @@ _LINKS_OF_A_FOLDER = 2
 class Cgroup:
     """The cgroup of one job."""
 
-    def __init__(self, pool: Cgroups, path: str) -> None:
+    def __init__(self, pool: Cgroups, path: str, *, is_own: bool = False, used_us: int | None = 0) -> None:
+        """`is_own`: it is for one job only. `used_us`: the CPU time that was used in it before; None: not known."""
         self._pool = pool
-        self._disturbed = False
+        self._disturbed = is_own
+        self._used_before_us = used_us
+        self._used_us = used_us
         self.path = path
         self._open()
 
@@ -152,11 +154,22 @@ class Cgroup:
         loop.watch(self._events, select.EPOLLPRI, look)
         look(0)
 
+    def cpu_us(self) -> int:
+        """Return the CPU time of all processes of the job, those that ended included; 0: not known."""
+        if self._used_before_us is None:
+            return 0
+        self._used_us = read_cpu_us(self.path)
+        return 0 if self._used_us is None else self._used_us - self._used_before_us
+
     def release(self) -> None:
         """Return it to the pool; no process may be running in it."""
         # It may be frozen, by this process or by the job, which then left it or was killed. This process would freeze when it enters it.
         if self._disturbed or self._is_changed() or not self._pool.keep(self):
             self.remove()
+            return
+        # That of a job that could not be started was not read.
+        self._used_before_us = read_cpu_us(self.path) if self._used_us == self._used_before_us else self._used_us
+        self._used_us = self._used_before_us
 
     def _is_changed(self) -> bool:
         """Return whether the job left it frozen, or left cgroups of its own below it."""
@@ -178,23 +191,31 @@ class Cgroups:
     def __init__(self, tree: Tree, name: str) -> None:
         self.tree = tree
         self._name = name
-        self._above = home = tree.folder_of(os.getpid())
-        self._base = f"{home}/{name}"
+        home = tree.folder_of(os.getpid())
+        self._above = tree.above(os.getpid())
+        self._base = f"{self._above}/{name}"
         os.makedirs(self._base, exist_ok=True)
         self._home = os.open(f"{home}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
         self._free: list[Cgroup] = []
-        self._next = max((int(one.removeprefix(_PREFIX)) for one in self._names()), default=0) + 1
+        numbers = (one.removeprefix(JOB_PREFIX) for one in self._names())
+        self._next = max((int(number) for number in numbers if number.isdigit()), default=0) + 1
 
     def take(self) -> Cgroup:
         """Return one for a job that is about to be spawned."""
-        return self._free.pop() if self._free else self._make()
+        if self._free:
+            return self._free.pop()
+        self._next += 1
+        return self.make(str(self._next - 1))
 
     def of_process(self, pid: int) -> Cgroup | None:
         """Return the cgroup that a process of the job runs in; None if it is not one of this state folder."""
         # The state folder's cgroup may have been elsewhere, if another service started the job.
         above, base, below = self.tree.folder_of(pid).partition(f"/{self._name}/")
+        own = below.partition("/")[0]
+        # What was used in one of the pool before is not known any more.
+        is_own = not own.removeprefix(JOB_PREFIX).isdigit()
         try:
-            return Cgroup(self, f"{above}{base}{below.partition('/')[0]}") if base else None
+            return Cgroup(self, f"{above}{base}{own}", is_own=is_own, used_us=0 if is_own else None) if base else None
         except OSError:
             return None
 
@@ -237,19 +258,19 @@ class Cgroups:
         self._remove_own()
         remove_tree(self._base)
 
-    def _make(self) -> Cgroup:
-        path = f"{self._base}/{_PREFIX}{self._next}"
-        self._next += 1
+    def make(self, name: str) -> Cgroup:
+        """Return a new one of this name: a number, or the handle of the only job that it is for. Raises OSError that names it."""
+        path = f"{self._base}/{job_name(name)}"
         try:
             # Also creates the one above it, if somebody removed that.
             os.makedirs(path)
-            return Cgroup(self, path)
+            return Cgroup(self, path, is_own=not name.isdigit())
         except OSError as error:
             raise _in_words(path, error) from error
 
     def _names(self) -> list[str]:
         try:
-            return [one for one in os.listdir(self._base) if one.removeprefix(_PREFIX).isdigit()]
+            return [one for one in os.listdir(self._base) if one.startswith(JOB_PREFIX)]
         except FileNotFoundError:
             # Somebody removed it; it is created again with the next one in it.
             return []

@@ -20,8 +20,8 @@ _STOPPED = {b"T", b"t"}
 _STANDING = {*_STOPPED, b"D"}
 
 
-class Box(Protocol):
-    """What contains the processes of one job."""
+class Place(Protocol):
+    """What a process can be spawned in."""
 
     def enter(self) -> None:
         """Move this process in, so that a process it spawns is in from its first instruction."""
@@ -30,6 +30,10 @@ class Box(Protocol):
     def leave(self) -> None:
         """Move this process back."""
         ...
+
+
+class Box(Place, Protocol):
+    """What contains the processes of one job."""
 
     def lead(self, pid: int) -> None:
         """Set the job's leader."""
@@ -71,6 +75,10 @@ class Box(Protocol):
         """Call back once, when no process is running any more; perhaps immediately."""
         ...
 
+    def cpu_us(self) -> int:
+        """Return the CPU time of all its processes, those that ended included; 0: not known."""
+        ...
+
     def release(self) -> None:
         """Release the box; no process may be running in it."""
         ...
@@ -84,8 +92,8 @@ class Boxes(Protocol):
         """Whether boxes are cgroups."""
         ...
 
-    def take(self, mark: int) -> Box:
-        """Return a box for a job that is about to be spawned."""
+    def take(self, mark: int, own: str = "") -> Box:
+        """Return a box for a job that is about to be spawned; `own`: its handle, if it needs one that no job was in before."""
         ...
 
     def of_process(self, pid: int, mark: int, leader: int) -> Box | None:
@@ -148,6 +156,10 @@ class NoBox:
         """Call back immediately."""
         del loop
         callback()
+
+    def cpu_us(self) -> int:
+        """Return 0: it is not known."""
+        return 0
 
     def release(self) -> None:
         """Do nothing."""

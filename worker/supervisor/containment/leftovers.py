@@ -49,11 +49,19 @@ def _inhabited() -> set[str]:
     return found
 
 
-def _remove(path: str) -> bool:
+def _may_be_empty(path: str) -> bool:
     try:
         with open(f"{path}/cgroup.events") as file:  # noqa: PTH123 -- as above
-            if "populated 0" not in file.read():
-                return False
+            return "populated 0" in file.read()
+    except FileNotFoundError:
+        # Version 1: the kernel refuses to remove one with processes.
+        return True
+
+
+def _remove(path: str) -> bool:
+    try:
+        if not _may_be_empty(path):
+            return False
         for folder, _, _ in os.walk(path, topdown=False):
             os.rmdir(folder)
     except OSError:

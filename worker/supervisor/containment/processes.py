@@ -58,11 +58,12 @@ def may_look_into(pid: int) -> bool:
     return True
 
 
-def cgroup_of(pid: int) -> str:
-    """Return the cgroup v2 path of a process, also of a zombie; empty if there is none."""
+def cgroup_of(pid: int, controller: str = "") -> str:
+    """Return the cgroup v2 path of a process, also of a zombie; empty if there is none. With `controller`: that in its hierarchy of v1."""
     for line in _read(f"/proc/{pid}/cgroup").decode(errors="replace").splitlines():
-        if line.startswith("0::"):
-            return line[3:].removesuffix(" (deleted)")
+        number, names, path = line.split(":", 2)
+        if controller in names.split(",") if controller else number == "0":
+            return path.removesuffix(" (deleted)")
     return ""
 
 
@@ -73,6 +74,15 @@ def mark_of(pid: int) -> int:
             soft = line.split()[3]
             return int(soft) if soft.isdigit() and int(soft) >= LEAST_MARK else 0
     return 0
+
+
+def read_moved(pid: int) -> tuple[int, int] | None:
+    """Return what a process and the children it waited for read from disks, and wrote; None if this is not shown, see proc_pid_io(5)."""
+    found = dict(line.split(b": ") for line in _read(f"/proc/{pid}/io").splitlines())
+    try:
+        return int(found[b"read_bytes"]), max(0, int(found[b"write_bytes"]) - int(found[b"cancelled_write_bytes"]))
+    except KeyError:
+        return None
 
 
 def all_pids() -> list[int]:

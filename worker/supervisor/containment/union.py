@@ -84,6 +84,10 @@ class Union:
         self._kin.unwatch(loop)
         self._cgroup.await_empty(loop, lambda: self._kin.await_empty(loop, callback))
 
+    def cpu_us(self) -> int:
+        """Return the CPU time of all processes of the cgroup, those that ended included; 0: not known."""
+        return self._cgroup.cpu_us()
+
     def release(self) -> None:
         """Return the cgroup to the pool; no process may be running."""
         self._kin.release()
@@ -109,9 +113,9 @@ class Unions:
         self._pool = pool
         self._sessions = sessions
 
-    def take(self, mark: int) -> Union:
-        """Return a box for a job that is about to be spawned."""
-        return Union(self._pool.take(), self._sessions.take(mark))
+    def take(self, mark: int, own: str = "") -> Union:
+        """Return a box for a job that is about to be spawned; `own`: its handle, if it needs one that no job was in before."""
+        return Union(self._pool.make(own) if own else self._pool.take(), self._sessions.take(mark))
 
     def of_process(self, pid: int, mark: int, leader: int) -> Union | None:
         """Return the box that a process of the job runs in; None if there is none. `leader` is a process that others descend from."""

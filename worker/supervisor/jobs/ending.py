@@ -30,6 +30,7 @@ class Happening(enum.Enum):
     LIMIT_PASSED = enum.auto()
     GRACE_PASSED = enum.auto()
     OUTPUT_PASSED = enum.auto()
+    MEMORY_PASSED = enum.auto()
     # Its leader ended and left processes behind, which are to be ended too, or may linger if the leader ended by itself.
     REMAINS_LEFT = enum.auto()
     LINGERERS_LEFT = enum.auto()
@@ -42,6 +43,7 @@ class Reason(enum.Enum):
     ASKED = enum.auto()
     TIME = enum.auto()
     OUTPUT = enum.auto()
+    MEMORY = enum.auto()
 
 
 class Effect(enum.Enum):
@@ -57,6 +59,7 @@ class Effect(enum.Enum):
     # Record why it ends, unless there is a reason already.
     BLAME_TIME = enum.auto()
     BLAME_OUTPUT = enum.auto()
+    BLAME_MEMORY = enum.auto()
     # A frozen leader was ended by SIGKILL only; nobody could thaw the others later.
     THAW = enum.auto()
     FINISH = enum.auto()
@@ -67,6 +70,8 @@ TABLE: dict[tuple[Stage, Happening], tuple[Stage, tuple[Effect, ...]]] = {
     (Stage.RUNS, Happening.STOPPED_NOW): (Stage.KILLED, (Effect.KILL,)),
     (Stage.RUNS, Happening.LIMIT_PASSED): (Stage.RUNS, (Effect.BLAME_TIME, Effect.STOP_AS_AGREED)),
     (Stage.RUNS, Happening.OUTPUT_PASSED): (Stage.RUNS, (Effect.BLAME_OUTPUT, Effect.STOP_AS_AGREED)),
+    # Some of its processes are dead already: all or none.
+    (Stage.RUNS, Happening.MEMORY_PASSED): (Stage.KILLED, (Effect.BLAME_MEMORY, Effect.KILL)),
     (Stage.RUNS, Happening.REMAINS_LEFT): (Stage.RUNS, (Effect.STOP_AS_AGREED,)),
     (Stage.RUNS, Happening.LINGERERS_LEFT): (Stage.OVER, (Effect.THAW, Effect.FINISH)),
     (Stage.RUNS, Happening.NOTHING_LEFT): (Stage.OVER, (Effect.FINISH,)),
@@ -76,6 +81,7 @@ TABLE: dict[tuple[Stage, Happening], tuple[Stage, tuple[Effect, ...]]] = {
     # A stop came first: the limit is not why it ends, but may shorten the grace time.
     (Stage.TOLD, Happening.LIMIT_PASSED): (Stage.TOLD, (Effect.STOP_AS_AGREED,)),
     (Stage.TOLD, Happening.OUTPUT_PASSED): (Stage.TOLD, (Effect.BLAME_OUTPUT, Effect.STOP_AS_AGREED)),
+    (Stage.TOLD, Happening.MEMORY_PASSED): (Stage.KILLED, (Effect.BLAME_MEMORY, Effect.KILL)),
     (Stage.TOLD, Happening.GRACE_PASSED): (Stage.KILLED, (Effect.KILL,)),
     (Stage.TOLD, Happening.REMAINS_LEFT): (Stage.TOLD, ()),
     (Stage.TOLD, Happening.LINGERERS_LEFT): (Stage.TOLD, ()),
@@ -85,6 +91,7 @@ TABLE: dict[tuple[Stage, Happening], tuple[Stage, tuple[Effect, ...]]] = {
     (Stage.KILLED, Happening.STOPPED_NOW): (Stage.KILLED, ()),
     (Stage.KILLED, Happening.LIMIT_PASSED): (Stage.KILLED, ()),
     (Stage.KILLED, Happening.OUTPUT_PASSED): (Stage.KILLED, (Effect.BLAME_OUTPUT,)),
+    (Stage.KILLED, Happening.MEMORY_PASSED): (Stage.KILLED, ()),
     (Stage.KILLED, Happening.REMAINS_LEFT): (Stage.KILLED, ()),
     (Stage.KILLED, Happening.LINGERERS_LEFT): (Stage.KILLED, ()),
     (Stage.KILLED, Happening.NOTHING_LEFT): (Stage.OVER, (Effect.FINISH,)),
@@ -93,4 +100,6 @@ TABLE: dict[tuple[Stage, Happening], tuple[Stage, tuple[Effect, ...]]] = {
     (Stage.OVER, Happening.STOPPED_NOW): (Stage.OVER, ()),
     (Stage.OVER, Happening.GRACE_PASSED): (Stage.OVER, ()),
     (Stage.OVER, Happening.OUTPUT_PASSED): (Stage.OVER, (Effect.BLAME_OUTPUT,)),
+    # Lingering processes.
+    (Stage.OVER, Happening.MEMORY_PASSED): (Stage.OVER, ()),
 }

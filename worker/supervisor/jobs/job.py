@@ -21,6 +21,7 @@ from ...state.job_files import JobFile, outcome_text, write_limit
 from ...state.small_files import RETRY_SECONDS
 from .. import facts
 from ..containment.containment import Box
+from ..containment.memory import Group
 from ..containment.unreached import not_ours, outlived_kill
 from ..loop import Timer
 from ..services import Services
@@ -33,6 +34,7 @@ from .leaders import Leader, Use
 from .outcome import Course, compose
 
 _STUCK_SECONDS = 10
+_REASONS = {Effect.BLAME_TIME: Reason.TIME, Effect.BLAME_OUTPUT: Reason.OUTPUT, Effect.BLAME_MEMORY: Reason.MEMORY}
 
 
 class Job:
@@ -50,6 +52,8 @@ class Job:
         "_leader",
         "_limit",
         "_linger",
+        "_memory",
+        "_memory_bytes",
         "_on_end",
         "_output",
         "_paused",
@@ -82,8 +86,9 @@ class Job:
         paused: bool = False,
         input_: Input | None = None,
         terminal: Terminal | None = None,
+        memory: Group | None = None,
     ) -> None:
-        """Take ownership of leader, box, streams, input and terminal.
+        """Take ownership of leader, box, streams, input, terminal and memory.
 
         `on_end` is called with the fact `ended` when none of its processes is left.
         """
@@ -101,6 +106,9 @@ class Job:
         self._started_at_us = started_at_us
         self._leader = leader
         self._box = box
+        # None: not limited.
+        self._memory = memory
+        self._memory_bytes = file.memory_bytes
         self._output = Output(services, file.handle, folder, streams, quota, lambda: self._happen(Happening.OUTPUT_PASSED), terminal)
         self._stage = Stage.RUNS
         self._drained = False
@@ -127,6 +135,8 @@ class Job:
         if self.input is not None:
             self.input.begin()
         self._await_limit()
+        if self._memory is not None:
+            self._memory.await_excess(self._services.loop, lambda: self._happen(Happening.MEMORY_PASSED))
         self._leader.await_end(self._services.loop, self._leader_ended)
 
     def started_fact(self) -> str:
@@ -202,10 +212,8 @@ class Job:
                     self._kill_all(grace_ms)
                 case Effect.STOP_AS_AGREED:
                     self._stop(self._stop_signal, self._grace_ms)
-                case Effect.BLAME_TIME:
-                    self._blame(Reason.TIME)
-                case Effect.BLAME_OUTPUT:
-                    self._blame(Reason.OUTPUT)
+                case Effect.BLAME_TIME | Effect.BLAME_OUTPUT | Effect.BLAME_MEMORY:
+                    self._blame(_REASONS[effect])
                 case Effect.THAW:
                     self._thaw()
                 case Effect.FINISH:
@@ -252,6 +260,9 @@ class Job:
 
     def _leader_ended(self, wait_status: int | None) -> None:
         self._wait_status = wait_status
+        if self._memory is not None and self._memory.is_exceeded():
+            # It may have been killed before anything was said about that.
+            self._happen(Happening.MEMORY_PASSED)
         # A time limit that passes while remaining processes are ended did not end the job.
         self._services.loop.cancel(self._limit)
         self._wind_up()
@@ -310,10 +321,15 @@ class Job:
 
     def _leave(self) -> None:
         if self._linger:
-            self._box.await_empty(self._services.loop, self._box.release)
+            self._box.await_empty(self._services.loop, self._release)
         else:
-            self._box.release()
+            self._release()
         self._output.linger()
+
+    def _release(self) -> None:
+        if self._memory is not None:
+            self._memory.release(self._services.loop)
+        self._box.release()
 
     def _course(self) -> Course:
         return Course(
@@ -327,11 +343,15 @@ class Job:
             self._reason,
             self._time_limit_ms,
             self._output.limit_bytes,
+            self._memory_bytes,
             self._killed_after_ms,
             is_over_limit=self._output.is_exceeded,
             lingers=self._linger and not self._box.is_empty(),
             is_undrained=not self._drained,
             stdin_problem=self.input.problem if self.input is not None else "",
+            cpu_us=self._box.cpu_us(),
+            peak_memory_bytes=self._memory.peak_bytes() if self._memory is not None else 0,
+            moved_bytes=self._leader.moved_bytes(),
         )
 
     def _rename(self, ended_at_us: int) -> None:

@@ -13,6 +13,7 @@ from ...keeper.light_process import say
 from ...state.folders import run_path
 from ...state.job_files import JobFile
 from ..containment.containment import Box
+from ..containment.memory import Group, Joined
 from ..services import Services
 from ..streams.input import Input
 from ..streams.plumbing import Plumbing
@@ -43,8 +44,9 @@ class Launcher:
         try:
             plumbing.open(self._services.loop, file, intent)
             mark = self.mark(file.handle)
-            box = self._services.boxes.take(mark)
-            leader = self._spawn(file, mark, intent, box, plumbing)
+            box = self._services.boxes.take(mark, file.handle if file.memory_bytes is not None else "")
+            memory = self._take_memory(file, box) if file.memory_bytes is not None else None
+            leader = self._spawn(file, mark, intent, box, memory, plumbing)
         except BaseException:
             plumbing.close()
             raise
@@ -65,24 +67,38 @@ class Launcher:
             on_end=on_end,
             input_=Input(self._services, file.handle, folder, plumbing.feed) if plumbing.feed is not None else None,
             terminal=plumbing.terminal,
+            memory=memory,
         )
 
-    def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, plumbing: Plumbing) -> Child:
+    def _take_memory(self, file: JobFile, box: Box) -> Group | None:
+        try:
+            return self._services.memory.make(file.handle)
+        except BaseException:
+            box.release()
+            raise
+
+    def _spawn(self, file: JobFile, mark: int, intent: str, box: Box, memory: Group | None, plumbing: Plumbing) -> Child:
         self._services.line.deposit(file.handle, plumbing.ends)
         if plumbing.feed is not None:
             self._services.line.deposit_feed(file.handle, plumbing.feed)
         if fault_points.ARMED:
             fault_points.reach("after-intent-before-fork")
         try:
-            pid = self._spawner.spawn(file, mark, intent, plumbing.pipes, box, plumbing.fed, plumbing.on_terminal)
+            place = box if memory is None else Joined(box, memory)
+            pid = self._spawner.spawn(file, mark, intent, plumbing.pipes, place, plumbing.fed, plumbing.on_terminal)
             box.lead(pid)
-            return _watch(pid)
+            child = _watch(pid)
+            if memory is not None:
+                _limit(memory, file.memory_bytes or 0, box, child)
         except BaseException:
+            if memory is not None:
+                memory.release(self._services.loop)
             box.release()
             self._services.line.drained(file.handle)
             if plumbing.feed is not None:
                 self._services.line.fed(file.handle)
             raise
+        return child
 
     def _rename(self, intent: str, pid: int) -> tuple[int, str]:
         while True:
@@ -97,6 +113,16 @@ class Launcher:
                 say(f"the folder of process {pid} cannot be renamed: {error}")
                 return started_at_us, intent
             return started_at_us, folder
+
+
+def _limit(memory: Group, limit_bytes: int, box: Box, child: Child) -> None:
+    try:
+        memory.limit(limit_bytes)
+    except OSError as error:
+        box.kill()
+        child.kill()
+        child.reap()
+        raise CannotStart(OWN_FAILURE, f"it was killed at once: {error.strerror}") from None
 
 
 def _watch(pid: int) -> Child:

@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from ..containment.processes import may_look_into, read_stat
+from ..containment.processes import may_look_into, read_moved, read_stat
 from ..keeper_line import Died, KeeperLine
 from ..loop import Loop, Timer
 
@@ -58,6 +58,10 @@ class Leader(Protocol):
         """Send SIGKILL to it, even if it left its cgroup or session."""
         ...
 
+    def moved_bytes(self) -> tuple[int, int] | None:
+        """Return what it and those it waited for read from disks, and wrote to them, before it is reaped; None: not known."""
+        ...
+
     def reap(self) -> Use:
         """Release it and return the resources it used; its outcome must be on disk."""
         ...
@@ -83,6 +87,10 @@ class Child:
     def kill(self) -> None:
         """Send SIGKILL to it, even if it left its cgroup or session."""
         _kill(self._pidfd)
+
+    def moved_bytes(self) -> tuple[int, int] | None:
+        """Return what it and those it waited for read from disks, and wrote to them, before it is reaped; None: not known."""
+        return read_moved(self.pid)
 
     def reap(self) -> Use:
         """Release it and return the resources it used; its outcome must be on disk."""
@@ -136,6 +144,9 @@ class Fostered:
         if self._stranger is not None:
             self._stranger.kill()
 
+    def moved_bytes(self) -> None:
+        """Return None: the keeper has reaped it."""
+
     def reap(self) -> Use:
         """Tell the keeper to forget it, and return the resources it used; its outcome must be on disk."""
         if self._stranger is not None:
@@ -186,6 +197,9 @@ class Stranger:
         """Send SIGKILL to it, even if it left its cgroup or session."""
         _kill(self._pidfd)
 
+    def moved_bytes(self) -> None:
+        """Return None: its parent may have reaped it."""
+
     def reap(self) -> Use:
         """Tell the keeper to forget it; its parent reaps it."""
         os.close(self._pidfd)
@@ -226,6 +240,9 @@ class Gone:
 
     def kill(self) -> None:
         """Do nothing."""
+
+    def moved_bytes(self) -> None:
+        """Return None: it is not known."""
 
     def reap(self) -> Use:
         """Return an empty use: there is nothing to reap."""

@@ -31,6 +31,7 @@ class Course(NamedTuple):
     reason: Reason | None = None
     time_limit_ms: int | None = None
     output_limit_bytes: int | None = None
+    memory_limit_bytes: int | None = None
     # The grace time after which it was killed; None: it was not.
     killed_after_ms: int | None = None
     # Whether output was dropped because of its limit, whether processes linger, and whether some output is not in its log yet.
@@ -39,6 +40,11 @@ class Course(NamedTuple):
     is_undrained: bool = False
     # Why it did not get the whole of its standard input; empty if it did.
     stdin_problem: str = ""
+    # What all its processes used together; 0: not known.
+    cpu_us: int = 0
+    peak_memory_bytes: int = 0
+    # What the leader and those it waited for read from disks and wrote to them; None: not known.
+    moved_bytes: tuple[int, int] | None = None
 
 
 def compose(course: Course) -> OutcomeFile:
@@ -48,8 +54,10 @@ def compose(course: Course) -> OutcomeFile:
         why_unknown=course.why_unknown,
         limit_passed_ms=(course.time_limit_ms or 0) if course.reason is Reason.TIME else 0,
         output_limit_bytes=course.output_limit_bytes if course.reason is Reason.OUTPUT else None,
+        memory_limit_bytes=course.memory_limit_bytes if course.reason is Reason.MEMORY else None,
         killed_after_ms=course.killed_after_ms,
     )
+    read_bytes, written_bytes = course.moved_bytes or (-1, -1)
     sentence = verdict.sentence
     if course.is_over_limit and course.reason is not Reason.OUTPUT:
         sentence += "; output after its output limit was dropped"
@@ -74,6 +82,10 @@ def compose(course: Course) -> OutcomeFile:
         course.stdout_problem,
         course.stderr_problem,
         course.stdin_problem,
+        course.cpu_us,
+        course.peak_memory_bytes,
+        read_bytes,
+        written_bytes,
     )
 
 
@@ -100,11 +112,13 @@ def judge(
     why_unknown: str = "",
     limit_passed_ms: int = 0,
     output_limit_bytes: int | None = None,
+    memory_limit_bytes: int | None = None,
     killed_after_ms: int | None = None,
 ) -> Verdict:
     """Return the verdict for a leader's wait status; None if that is not known, for the reason `why_unknown`.
 
     `limit_passed_ms` is the time limit that ended it (0: none), `output_limit_bytes` the output limit that ended it (None: none),
+    `memory_limit_bytes` the limit on its memory that ended it (None: none),
     `killed_after_ms` the grace time after which it was killed.
     """
     if wait_status is None:
@@ -125,6 +139,9 @@ def judge(
     elif output_limit_bytes is not None:
         verdict.kind = Kind.OVER_LIMIT
         verdict.sentence = f"wrote more than its output limit of {format_limit(output_limit_bytes)}, and {verdict.sentence}"
+    elif memory_limit_bytes is not None:
+        verdict.kind = Kind.OVER_LIMIT
+        verdict.sentence = f"used more memory than its limit of {format_limit(memory_limit_bytes)}, and {verdict.sentence}"
     return verdict
 
 

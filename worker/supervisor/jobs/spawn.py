@@ -1,4 +1,4 @@
-"""Create a process from a job's spec: environment, working folder, program, posix_spawn.
+"""Create a process from a job's spec: environment, working folder, program, posix_spawn (or forked_start.py).
 
 If that fails, the outcome has a sentence and an exit status as in the shell: 127 the program was not found, 126 it cannot be executed, or
 not in that folder; and 125 if the cause is not the program but this machine or jobwire.
@@ -13,7 +13,7 @@ A job's environment, where later entries replace earlier ones:
     JOBWIRE_JOB_DIR              its own folder, if it has one
 It has a session of its own, umask 022, and no signal blocked or ignored. Limits, nice value, policy, CPUs, I/O priority and oom score are
 those that the worker started with: for a private worker those of surroundings.py, for others those of the service manager. The soft
-RLIMIT_NOFILE is the value before the worker raised it, for a private worker 1024.
+RLIMIT_NOFILE is the value before the worker raised it, for a private worker 1024. Nice value, umask and limits may be set by the spec.
 
 One limit differs: the soft RLIMIT_RTTIME (setrlimit(2)) of a job is its mark, a value of more than a hundred thousand years. That limit is
 hardly ever used, it is set from the moment of the fork, all descendants inherit it, and /proc shows it even for a zombie. With it, a
@@ -36,9 +36,10 @@ from ....schemas.reserved_statuses import NOT_EXECUTABLE, NOT_FOUND, OWN_FAILURE
 from ...keeper.light_process import DEFAULT_SIGNALS
 from ...state.job_files import JobFile
 from ..c_blake2 import blake2b
-from ..containment.containment import Box
+from ..containment.containment import Place
 from ..containment.processes import LEAST_MARK
 from ..streams.pipes import Pipe
+from .forked_start import Attributes, CannotGive, start
 from .scripts import why_not_executed, why_not_here
 
 _MARK_BYTES = 7
@@ -87,13 +88,15 @@ class Spawner:
         highest = files_limit if 0 <= files_limit <= RIDING_NUMBERS[-1] else RIDING_NUMBERS[-1] + 1
         self._numbers = (0, 1, 2, highest - 2, highest - 1)
         self._slots = [fcntl.fcntl(self._null, fcntl.F_DUPFD_CLOEXEC, 3) for _ in self._numbers]
+        # For the report of a process that is forked.
+        self._report = fcntl.fcntl(self._null, fcntl.F_DUPFD_CLOEXEC, 3)
         self._own_mark, self._most_mark = resource.getrlimit(resource.RLIMIT_RTTIME)
         # exec(2) resets signals with a handler, but not ignored ones.
         self._ignored = [number for number in DEFAULT_SIGNALS if signal.getsignal(number) in {signal.SIG_IGN, None}]
         self._environment = _base_environment()
 
     def spawn(
-        self, job: JobFile, mark: int, folder: str, pipes: Sequence[Pipe], box: Box, stdin_pipe: int = -1, terminal: Sequence[int] = ()
+        self, job: JobFile, mark: int, folder: str, pipes: Sequence[Pipe], box: Place, stdin_pipe: int = -1, terminal: Sequence[int] = ()
     ) -> int:
         """Start the job's leader with `pipes` as its stdout and stderr, and return its pid. Raises `CannotStart`.
 
@@ -117,7 +120,7 @@ class Spawner:
             # Without a writer, the pipe of stderr is at its end at once.
             written = [pipes[0] if job.stderr_to_stdout else pipe for pipe in pipes]
             sources = terminal or [stdin, *(pipe.write_end for pipe in written), *(pipe.read_end for pipe in pipes)]
-            return self._run(program, job.argv, environment, sources, box)
+            return self._run(program, job, environment, sources, box)
         finally:
             self._set_mark(self._own_mark)
             os.fchdir(self._home)
@@ -129,11 +132,14 @@ class Spawner:
         if self._most_mark == resource.RLIM_INFINITY:
             resource.setrlimit(resource.RLIMIT_RTTIME, (mark, self._most_mark))
 
-    def _run(self, program: str, argv: list[str], environment: dict[str, str], sources: Sequence[int], box: Box) -> int:
+    def _run(self, program: str, job: JobFile, environment: dict[str, str], sources: Sequence[int], box: Place) -> int:
+        argv = job.argv
         box.enter()
         self._limit_files(self._files_limit)
         slots = self._fill_slots(sources) if max(sources) >= self._numbers[-2] else []
         try:
+            if job.has_attributes:
+                return self._fork(program, job, environment, slots or sources)
             return os.posix_spawn(
                 program,
                 argv,
@@ -143,6 +149,8 @@ class Spawner:
                 setsigmask=(),
                 setsigdef=self._ignored,
             )
+        except CannotGive as refused:
+            raise CannotStart(refused.status, str(refused)) from None
         except OSError as error:
             number = error.errno or 0
             if "/" in argv[0] and number not in _SHORTAGES:
@@ -157,6 +165,14 @@ class Spawner:
                 os.dup2(self._null, slot, inheritable=False)
             self._limit_files(self._most_files)
             box.leave()
+
+    def _fork(self, program: str, job: JobFile, environment: dict[str, str], sources: Sequence[int]) -> int:
+        attributes = Attributes(job.nice, job.umask, job.rlimits, (self._files_limit, self._most_files))
+        try:
+            return start(program, job.argv, environment, self._descriptors(sources), self._ignored, attributes, self._report)
+        finally:
+            # The number stays reserved.
+            os.dup2(self._null, self._report, inheritable=False)
 
     def _limit_files(self, limit: int) -> None:
         # The limit of this process is usually raised; programs that use select(2) would break with it.

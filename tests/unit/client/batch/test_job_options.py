@@ -183,6 +183,10 @@ def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
         retry_delay="10s",
         retry_backoff="2",
         retry_on_exit="28,6",
+        memory="1G",
+        nice="5",
+        umask="027",
+        rlimits=["nofile=64", "core=0:unlimited"],
     )
     typed = spec_from(["true"], replace(said, linger=True, stderr_to_stdout=True), Surroundings(Path("/")))
     given: dict[str, object] = {
@@ -190,6 +194,7 @@ def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
         "grace": timedelta(seconds=2),
         "output_limit": "3K", "linger": True, "stderr_to_stdout": True, "labels": {"l": "m"}, "priority": -7, "hold": True,
         "retry": jobwire.Retry(3, delay=10, backoff=2, on_exit=[6, 28]),
+        "memory": 1 << 30, "nice": 5, "umask": 0o27, "rlimits": {"nofile": 64, "core": (0, None)},
     }  # fmt: skip
     # What it waits for is known to a worker only, see test_conditions.py.
     assert given.keys() == {option.parameter for option in OPTIONS} - {"after"}

@@ -159,7 +159,7 @@ def test_the_word_of_another_tool_is_answered_with_ours(arguments: list[str], sa
 # Words of other tools that people type first.
 TYPED_FIRST = (
     "kill login watch whoami retry restart history squeue scancel sbatch srun cp daemon",
-    "--cwd --memory --after --nice -d -i --rm",
+    "--cwd --mem --after --ulimit -d -i --rm",
 )
 
 

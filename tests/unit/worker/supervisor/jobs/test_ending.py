@@ -79,6 +79,11 @@ class Processes:
     def reap(self) -> Use:
         return Use()
 
+    def moved_bytes(self) -> None: ...
+
+    def cpu_us(self) -> int:
+        return 0
+
     def pids(self) -> list[int]:
         return [7]
 

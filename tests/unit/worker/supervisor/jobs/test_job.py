@@ -34,6 +34,9 @@ class Leader:
     def kill(self) -> None:
         self.box.done.append("kill leader")
 
+    def moved_bytes(self) -> tuple[int, int]:
+        return 11, 12
+
     def reap(self) -> Use:
         self.box.done.append("reap")
         return Use(1, 2, 3)
@@ -86,6 +89,9 @@ class Box:
     def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
         del loop
         self.emptied = callback
+
+    def cpu_us(self) -> int:
+        return 5000
 
     def release(self) -> None:
         self.done.append("release")

@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from jobwire.worker.supervisor.jobs.outcome import judge, what_is_missing
+from jobwire.worker.supervisor.jobs.outcome import Course, compose, judge, what_is_missing
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,18 @@ def test_an_output_limit_is_the_kind_whatever_the_status() -> None:
     verdict = judge(0, output_limit_bytes=10 << 20)
     assert (verdict.kind, verdict.sentence) == ("over_limit", "wrote more than its output limit of 10 MiB, and exited with status 0")
     assert judge(15, output_limit_bytes=1).sentence == "wrote more than its output limit of 1 byte, and ended by SIGTERM"
+
+
+def test_a_limit_on_memory_is_the_kind_whatever_the_status() -> None:
+    verdict = judge(9, memory_limit_bytes=100 << 20, killed_after_ms=0)
+    assert (verdict.kind, verdict.sentence) == ("over_limit", "used more memory than its limit of 100 MiB, and ended by SIGKILL")
+    assert judge(None, memory_limit_bytes=1 << 30, why_unknown="nobody saw it").kind == "over_limit"
+
+
+def test_what_a_job_used_is_in_its_outcome_if_it_is_known() -> None:
+    course = Course(7, 1, 2, 0, "", 3, 4, "", "", cpu_us=5, peak_memory_bytes=6, moved_bytes=(0, 7))
+    assert compose(course)[-4:] == (5, 6, 0, 7)
+    assert compose(Course(7, 1, 2, 0, "", 3, 4, "", ""))[-4:] == (0, 0, -1, -1)
 
 
 @pytest.mark.parametrize(
