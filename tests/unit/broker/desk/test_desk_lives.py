@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from machines import at_length, briefly, scratch
 
 from jobwire.broker.desk.desk import Desk
-from jobwire.broker.desk.inputs import Accepted, Alter, Asked, SetWidth, Stop
+from jobwire.broker.desk.inputs import Accepted, Alter, Asked, Due, SetWidth, Stop
 from jobwire.broker.desk.job import BatchRun, Job, RunKey, StopOrder
 from jobwire.broker.desk.life import NEXT, STORED, WAITING, Phase, Stored
 from jobwire.broker.desk.queue.queue import Queue
@@ -33,12 +33,22 @@ from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.job import State as Shown
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.retry import RetryRule
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.facts import lost, why_lost
 
 OWNERS = (b"a" * 32, b"b" * 32)
-SPECS = (JobSpec(argv=(b"true",)), JobSpec(argv=(b"false",), priority=3), JobSpec(argv=(b"held",), held=True))
+SPECS = (
+    JobSpec(argv=(b"true",)),
+    JobSpec(argv=(b"false",), priority=3),
+    JobSpec(argv=(b"held",), held=True),
+    JobSpec(argv=(b"again",), retry=RetryRule(2)),
+    JobSpec(argv=(b"later",), retry=RetryRule(1, delay_ms=1000)),
+)
 EXITED = Outcome(OutcomeKind.EXITED)
+FAILED = Outcome(OutcomeKind.EXITED, exit_status=1)
+# Longer than any delay of them.
+A_WHILE_US = 10_000_000
 
 # How an event moves a job on, for one that reads the events only.
 ALLOWED = {
@@ -53,6 +63,7 @@ ALLOWED = {
     ("RUNNING", "ADOPTED"): "RUNNING",
     ("RUNNING", "STOPPING"): "STOPPING",
     ("RUNNING", "FINISHED"): "FINISHED",
+    ("RUNNING", "RETRYING"): "QUEUED",
     ("STOPPING", "STARTED"): "STOPPING",
     ("STOPPING", "ADOPTED"): "STOPPING",
     ("STOPPING", "FINISHED"): "FINISHED",
@@ -147,13 +158,13 @@ class HonestEngine(EngineDouble):
         facts += [lost(one, why) for one in missing if (why := why_lost(one, rebooted=self.rebooted))]
         return facts
 
-    def finish(self, key: AttemptKey, *, failed: bool = False) -> None:
+    def finish(self, key: AttemptKey, *, failed: bool = False, outcome: Outcome = EXITED) -> None:
         started = self.running.pop(key)
         self.now += 1
         pid = 0 if failed else started.pid
         if failed and started in self.untold:
             self.untold.remove(started)
-        self.ended[key] = Ended(key, pid, started.started_at_us, self.now, EXITED)
+        self.ended[key] = Ended(key, pid, started.started_at_us, self.now, outcome)
         self.untold.append(self.ended[key])
 
 
@@ -169,6 +180,8 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         self.acknowledged: dict[JobKey, JobSpec] = {}
         self.asked: dict[JobKey, set[JobSpec]] = {}
         self.stops: set[JobKey] = set()
+        # How many attempts had been launched when a stop was acknowledged.
+        self.launched_before: dict[JobKey, int] = {}
         # What was acknowledged of changes, and those that are under way: then it is one or the other.
         self.changes: dict[JobKey, list[tuple[bool | None, int | None]]] = {}
         self.widths: dict[RunKey, int] = {}
@@ -252,6 +265,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
 
     def kill(self, *, written: bool) -> None:
         """With a group on its way to the disk, which arrives or does not; nobody hears of either."""
+        self.desk.close()
         self.store._committed = lambda _: None  # type: ignore[method-assign] # reason: the process is gone
         if written and self.gate.group is not None:
             self.gate.open()
@@ -302,7 +316,20 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.acknowledged)))
         job = self.lookup.job(key)
         assert job is not None
-        self.desk.take(Stop([(job.key, StopOrder(15, grace_ms, "somebody"))], b"proof", lambda: self.stops.add(key)))
+        self.desk.take(Stop([(job.key, StopOrder(15, grace_ms, "somebody"))], b"proof", lambda: self.acknowledge_stop(key)))
+
+    def acknowledge_stop(self, key: JobKey) -> None:
+        self.stops.add(key)
+        self.launched_before.setdefault(key, self.attempts_of(key))
+
+    def attempts_of(self, key: JobKey) -> int:
+        return sum(attempt.job == key for attempt in self.engine.launched)
+
+    @precondition(ready)
+    @rule()
+    def time_passes(self) -> None:
+        self.engine.now += A_WHILE_US
+        self.desk.take(Due())
 
     @precondition(lambda self: self.ready() and self.acknowledged)
     @rule(
@@ -321,7 +348,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.acknowledged)))
         job = self.lookup.job(key)
         assert job is not None
-        before = job.attempt.phase
+        before = job.latest.phase
         changes = self.changes.setdefault(key, [])
 
         def done(refused: Refused | None) -> None:
@@ -341,11 +368,11 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
     # --- facts
 
     @precondition(lambda self: self.engine.running)
-    @rule(data=st.data(), failed=st.sampled_from((False, False, True)))
-    def a_job_ends(self, data: st.DataObject, *, failed: bool) -> None:
+    @rule(data=st.data(), failed=st.sampled_from((False, False, True)), outcome=st.sampled_from((EXITED, FAILED)))
+    def a_job_ends(self, data: st.DataObject, *, failed: bool, outcome: Outcome) -> None:
         key = data.draw(st.sampled_from(sorted(self.engine.running)))
         # What was told to run did start.
-        self.engine.finish(key, failed=failed and self.engine.running[key] in self.engine.untold)
+        self.engine.finish(key, failed=failed and self.engine.running[key] in self.engine.untold, outcome=outcome)
 
     @precondition(lambda self: self.engine.untold)
     @rule(count=st.integers(1, 3))
@@ -375,7 +402,8 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         """Where a crash would leave each job: in its phase, or in one that it came from without anything reaching the disk."""
         for key, job in self.live.items():
             ((state, launched),) = self.store.read("SELECT state, launched FROM jobs WHERE owner = ? AND id = ?", key)
-            assert Stored(Shown(state), launched=bool(launched)) in ON_DISK[job.attempt.phase], (job.attempt.phase, state, launched)
+            reached = ON_DISK[job.attempt.phase] | (ON_DISK[job.following.phase] if job.following is not None else set())
+            assert Stored(Shown(state), launched=bool(launched)) in reached, (job.attempt.phase, job.following, state, launched)
 
     @invariant()
     def runs_have_the_jobs_and_the_counts_that_they_should(self) -> None:
@@ -393,7 +421,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
     @invariant()
     def what_is_held_does_not_run(self) -> None:
         for job in self.live.values():
-            assert job.held_by is None or job.attempt.phase in {Phase.QUEUED, Phase.ENDED_QUEUED} | {Phase.FINISHED}
+            assert job.held_by is None or job.latest.phase in {Phase.QUEUED, Phase.ENDED_QUEUED} | {Phase.FINISHED}
         for run, jobs in self.state.runs.items():
             assert len({job.batch for job in jobs.values()}) == 1, "jobs of one run with two widths"
             assert run.id == next(iter(jobs.values())).batch.id  # type: ignore[union-attr] # reason: it is of a run
@@ -415,6 +443,20 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
     def nothing_is_launched_twice(self) -> None:
         assert all(times == 1 for times in self.engine.launched.values())
         assert {key.job for key in self.engine.launched} <= self.asked.keys()
+
+    @invariant()
+    def attempts_follow_each_other_and_end(self) -> None:
+        attempts: dict[JobKey, list[int]] = {}
+        for key in self.engine.launched:
+            attempts.setdefault(key.job, []).append(key.attempt)
+        for job, numbers in attempts.items():
+            # One that was launched may have been lost with the machine.
+            most = max(1 + (spec.retry.most if spec.retry is not None else 0) for spec in self.asked[job])
+            assert sorted(set(numbers)) == list(range(1, len(numbers) + 1))
+            assert len(numbers) <= most
+        assert len({key.job for key in self.engine.running}) == len(self.engine.running), "two attempts at once"
+        for job, before in self.launched_before.items():
+            assert self.attempts_of(job) <= before, "an attempt after a stop"
 
     @invariant()
     def events_are_dense_and_each_life_is_one_of_the_table(self) -> None:
@@ -463,6 +505,8 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
 
     def settle(self, ending: Callable[[], set[AttemptKey]]) -> None:
         for _ in range(200):
+            if self.state.deadlines:
+                self.time_passes()
             if not (ending() or self.engine.untold or self.gate.group):
                 return
             for key in ending():
