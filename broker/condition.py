@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..keys.rights import ROLES, Member, Right
+from ..schemas.capacity import SLOTS
 from ..schemas.generated import request_pb2
 from .desk.queue.queue import Queue
+from .desk.queue.stock import Stock
 from .store.free_space import Room
 
 _NOT_IN_FORCE = "the file of the roster cannot be used, so that the previous roster stays in force; its administrators are told why"
@@ -68,6 +70,8 @@ class Condition:
             members=self.roster.count() if Right.ADMINISTER in ROLES[member.role] else 0,
             roster_problem=self.roster_problem(member),
             memory_problem=self.memory_problem(),
+            slots=self.queue.slots,
+            stocks=describe_stock(self.queue.stock),
         )
 
 
@@ -77,3 +81,9 @@ def _load() -> tuple[float, ...]:
     except OSError:
         # getloadavg(3): it cannot be obtained, as where /proc is hidden.
         return ()
+
+
+def describe_stock(stock: Stock) -> list[request_pb2.Stock]:
+    """Return how much there is of everything, and how much is in use."""
+    totals = {SLOTS: stock.capacity.slots, **stock.capacity.totals()}
+    return [request_pb2.Stock(name=name, total=total, used=stock.used(name)) for name, total in totals.items() if total or name == SLOTS]

@@ -98,6 +98,8 @@ class Daemon:
         self._parts = contextlib.ExitStack()
         self.endpoint = ""
         self.event_endpoint = ""
+        # Called when an operator has set what there is for jobs.
+        self.capacity_changed: Callable[[], object] = lambda: None
         try:
             self._make_desk()
         except BaseException:
@@ -124,8 +126,9 @@ class Daemon:
         self._retention = self._own(
             Retention(settings.keep, self._store, self._forgetting, self._followed, loop, self._ages, self._engine.depot)
         )
-        queue = Queue(self._engine.slots, lambda owner: self._roster.limits_of(owner).running_jobs)
-        state = State(queue)
+        capacity = self._engine.capacity
+        queue = Queue(capacity.slots, lambda owner: self._roster.limits_of(owner).running_jobs)
+        state = State(queue, capacity=capacity)
         room = Room(settings.store.parent, settings.keep_free_bytes)
         self._shortage = room.shortage
         began = time.monotonic()
@@ -133,6 +136,11 @@ class Daemon:
             queue, room, self._roster, lambda: int((time.monotonic() - began) * 1_000_000), lambda: self._engine.memory_problem
         )
         self._lookup = Lookup(self._store, state.live)
+        state.settings = self._lookup.capacity()
+        queue.set_capacity(state.settings.over(capacity))
+        if set_by_operator := state.settings.rows():
+            _log.info("set by an operator, instead of what the worker was started with: %s", ", ".join(map("=".join, set_by_operator)))
+        self.queue = queue
         self._file_sweep = self._own(FileSweep(self._engine.depot, self._lookup, loop))
         self.desk = self._own(
             Desk(
@@ -164,7 +172,7 @@ class Daemon:
             self._store.id,
             self._nonce,
             endpoint_for_clients(self.event_endpoint),
-            self._engine.slots,
+            lambda: self.queue.slots,
         )
         turns = Turns(self._loop)
         verbs = handlers(
@@ -184,6 +192,7 @@ class Daemon:
             ages=self._ages,
             shortage=self._shortage,
             placed=self._retention.folder_changed,
+            capacity_changed=lambda: self.capacity_changed(),  # noqa: PLW0108 -- it is set later
         )
         reception = Reception(self._identity.public, self._nonce, self._roster.member, verbs, turns)
         shares = self._own(Shares(self._loop.call_later, reception.take))

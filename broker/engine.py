@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from ..schemas.capacity import Capacity
 from ..schemas.job import Outcome
 from ..schemas.naming import AttemptKey, JobKey
 from ..schemas.refusal import Refused
@@ -30,6 +31,8 @@ class Launch(NamedTuple):
     rerun_of: JobKey | None = None
     # The time limit that it got instead of that of its spec, 0: none; None: that of its spec counts.
     changed_limit_ms: int | None = None
+    # The GPUs that it was handed out.
+    gpus: tuple[str, ...] = ()
 
 
 class Run(NamedTuple):
@@ -198,8 +201,8 @@ class Engine(Protocol):
     """What a desk needs from whatever runs its jobs."""
 
     @property
-    def slots(self) -> int:
-        """How many jobs may run at once."""
+    def capacity(self) -> Capacity:
+        """What there is for jobs, unless an operator has set something else."""
         ...
 
     @property

@@ -20,13 +20,14 @@ class Right(enum.Enum):
     SUBMIT = "submit jobs"
     STOP = "stop or signal jobs"
     STOP_OTHERS = "stop or signal others' jobs"
+    SET_SLOTS = "set how much the worker has for jobs"
     ADMINISTER = "administer the worker"
 
 
 ROLES: dict[str, frozenset[Right]] = {
     "viewer": frozenset({Right.SEE, Right.SEE_OTHERS}),
     "submitter": frozenset({Right.SEE, Right.SUBMIT, Right.STOP}),
-    "operator": frozenset({Right.SEE, Right.SEE_OTHERS, Right.SUBMIT, Right.STOP, Right.STOP_OTHERS}),
+    "operator": frozenset({Right.SEE, Right.SEE_OTHERS, Right.SUBMIT, Right.STOP, Right.STOP_OTHERS, Right.SET_SLOTS}),
     "admin": frozenset(Right),
 }
 # Names that are reserved for later.

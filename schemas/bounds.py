@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from .brought_files import LONGEST_PATH, MOST_FILES
+from .claims import MOST_RESOURCES
 from .conditions import MOST_CONDITIONS
 from .frames import LARGEST_MESSAGE, MOST_JOBS_PER_FILTER, MOST_JOBS_PER_START, MOST_KEYS
 from .naming import LONGEST_NAME
@@ -45,6 +46,9 @@ COUNTS = {
     "JobSpec.outputs": MOST_FILES,
     "JobSpec.after": MOST_CONDITIONS,
     "Place.files": MOST_FILES,
+    "JobSpec.resources": MOST_RESOURCES,
+    "SetSlots.resources": MOST_RESOURCES,
+    "GpuList.ids": MOST_RESOURCES,
 }
 # Texts and bytes: their length in characters and bytes.
 LENGTHS = {
@@ -100,6 +104,9 @@ LENGTHS = {
     "Put.token": LONGEST_ID,
     "Fetch.path": LONGEST_PATH,
     "Fetch.validator": LONGEST_ID,
+    "JobSpec.only_one": LONGEST_TEXT,
+    "Resource.name": LONGEST_TEXT,
+    "GpuList.ids": LONGEST_TEXT,
 }
 # Jobs are read a few at a time, and each is checked then.
 SLICED = frozenset({"Start.jobs"})

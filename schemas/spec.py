@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
-from . import brought_files, conditions, process_limits, retry
+from . import brought_files, claims, conditions, process_limits, retry
 from .brought_files import LONGEST_PATH, BroughtFile
 from .conditions import After
 from .generated import job_pb2
@@ -79,6 +79,12 @@ class JobSpec:
     nice: int | None = None
     umask: int | None = None
     rlimits: tuple[ResourceLimit, ...] = ()
+    # What else it takes while it runs: slots (0: one), GPUs, and amounts of what the operator of the worker defined.
+    cpus: int = 0
+    gpus: int = 0
+    resources: tuple[tuple[str, int], ...] = ()
+    # Of its owner's jobs with this name here, one runs at once.
+    only_one: str = ""
 
     @property
     def has_folder(self) -> bool:
@@ -114,6 +120,7 @@ def check(spec: JobSpec) -> None:
             raise _refuse(f"the {what} is longer than 1000 days")
     check_priority(spec.priority)
     _check_retry(spec)
+    claims.check(spec.cpus, spec.gpus, spec.resources, spec.only_one)
     if spec.time_limit_ms == 0:
         raise _refuse("with a time limit of 0 the job could never run")
     if spec.output_limit_bytes is not None and spec.output_limit_bytes > LARGEST_OUTPUT_LIMIT:
@@ -228,6 +235,7 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901 -- one step for each field
     fields += [(19, one.parts()) for one in spec.after]
     fields += retry.digest_parts(spec.retry) if spec.retry is not None else ()
     fields += process_limits.digest_parts(spec.memory_bytes, spec.nice, spec.umask, spec.rlimits)
+    fields += claims.digest_parts(spec.cpus, spec.gpus, spec.resources, spec.only_one)
     pieces: list[bytes] = []
     for field, parts in fields:
         pieces.append(b"%d:%d:" % (field, len(parts)))
@@ -269,6 +277,10 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         held=message.held,
         stderr_to_stdout=message.stderr_to_stdout,
         after=tuple(map(conditions.from_wire, message.after)) if message.after else (),
+        cpus=message.cpus,
+        gpus=message.gpus,
+        resources=tuple((one.name, one.amount) for one in message.resources) if message.resources else (),
+        only_one=message.only_one,
         terminal=TerminalSize(message.terminal.rows, message.terminal.columns) if message.HasField("terminal") else None,
         retry=retry.from_wire(message.retry) if message.HasField("retry") else None,
         memory_bytes=message.memory_bytes if message.HasField("memory_bytes") else None,
@@ -295,6 +307,9 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         priority=spec.priority,
         held=spec.held,
         stderr_to_stdout=spec.stderr_to_stdout,
+        cpus=spec.cpus,
+        gpus=spec.gpus,
+        only_one=spec.only_one,
         terminal=job_pb2.Terminal(rows=spec.terminal.rows, columns=spec.terminal.columns) if spec.terminal is not None else None,
         retry=retry.to_wire(spec.retry) if spec.retry is not None else None,
         memory_bytes=spec.memory_bytes,
@@ -308,6 +323,8 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         message.after.extend(map(conditions.to_wire, spec.after))
     for name, value in spec.environment:
         message.environment.add(name=name, value=value)
+    for resource, amount in spec.resources:
+        message.resources.add(name=resource, amount=amount)
     for label, text in spec.labels:
         message.labels.add(name=label, value=text)
     return message

@@ -26,7 +26,7 @@ from ..schemas.reserved_statuses import OWN_FAILURE
 from ..schemas.text.durations import parse_duration
 from ..schemas.text.printable import printable
 from ..schemas.text.sizes import format_size, parse_size
-from . import leaving, retention_options, surroundings
+from . import capacity_options, leaving, retention_options, surroundings
 from .early_signals import hold_signals_back
 from .state import layout
 from .state.lock import last_description, open_process, running
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and manage a worker on this machine.")
 
-_LEAST_SLOTS = 4
 _STOP_SECONDS = 30
 _RELOAD_SECONDS = 60
 _JOBS_SHOWN = 10
@@ -68,6 +67,11 @@ def run(  # noqa: PLR0913 -- an argument for each option
     slots: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Number of jobs to run at once. Default: one per CPU, at least 4.")
     ] = None,
+    memory: Annotated[str, typer.Option(metavar="SIZE", help="How much memory jobs can reserve. Default: what the machine has.")] = "",
+    gpus: Annotated[
+        str, typer.Option(metavar="N|LIST", help="GPUs to hand out, a number or ids. Default: those of NVIDIA that it has.")
+    ] = "",
+    resource: Annotated[list[str], typer.Option(metavar="NAME=N", help="Define something that jobs can ask for, such as licences.")] = [],  # noqa: B006 -- never changed
     directory: Annotated[
         Path | None, typer.Option("--directory", metavar="DIR", help="Working directory for jobs that do not set one.")
     ] = None,
@@ -89,7 +93,10 @@ def run(  # noqa: PLR0913 -- an argument for each option
     settings: dict[str, Any] = {
         "state": str(_folder(state)),
         "roster": str((roster or roster_path()).absolute()),
-        "slots": slots or max(_LEAST_SLOTS, os.cpu_count() or 1),
+        "slots": slots or capacity_options.usual_slots(),
+        "memory_bytes": _read(capacity_options.parse_memory, memory, "--memory"),
+        "gpus": _read(capacity_options.read_gpus, gpus, "--gpus"),
+        "resources": _read(capacity_options.read_resources, resource, "--resource"),
         "directory": str(_existing(directory or Path.cwd())),
         "listen": _read(to_listen, listen, "--listen") if listen else "",
         "event_listen": _read(to_listen, events, "--events") if events else "",
@@ -325,7 +332,10 @@ def _folder(state: Path | None) -> Path:
 _Value = TypeVar("_Value")
 
 
-def _read(parse: Callable[[str], _Value], text: str, option: str) -> _Value:
+_Written = TypeVar("_Written")
+
+
+def _read(parse: Callable[[_Written], _Value], text: _Written, option: str) -> _Value:
     try:
         return parse(text)
     except Refused as refused:

@@ -74,7 +74,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         rebooted = last_boot_id(settings.state) != boot_id()
         engine = LocalEngine(
             settings.state,
-            settings.slots,
+            settings.capacity,
             os.fsencode(settings.directory),
             files_limit=files_limit,
             feed_wait_ms=settings.feed_wait_ms,

@@ -44,7 +44,7 @@ class Description:
             "event_endpoint": self.daemon.event_endpoint,
             "key": format_public(self.identity.public),
             "version": __version__,
-            "slots": self.settings.slots,
+            "slots": self.daemon.queue.slots,
             "state": str(self.settings.state),
             "roster": str(self.settings.roster),
             "supervisor_pid": supervisor.pid,
@@ -62,6 +62,7 @@ class Description:
         Raises Refused(FAILED_PRECONDITION) if it cannot be written.
         """
         self.lock.note_store()
+        self.daemon.capacity_changed = self.write_anew
         try:
             self.lock.describe(self.fields())
         except OSError as error:

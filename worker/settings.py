@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..schemas.capacity import Capacity
 from .wire.words import USUAL_FEED_WAIT_MS
 
 
@@ -27,7 +29,16 @@ class WorkerSettings:
     keep_free_bytes: int = 0
     # How long a job waits for somebody to feed its standard input.
     feed_wait_ms: int = USUAL_FEED_WAIT_MS
+    # What jobs can reserve, besides slots.
+    memory_bytes: int = 0
+    gpus: Sequence[str] = ()
+    resources: Mapping[str, int] = field(default_factory=dict)
     # A note about its start for the user, from the process that started it.
     note: str = ""
     # For a private worker: the description of its caller, with which later callers compare themselves.
     caller: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def capacity(self) -> Capacity:
+        """What there is for jobs."""
+        return Capacity(self.slots, self.memory_bytes, tuple(self.gpus), tuple(sorted(self.resources.items())))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from .decisions.changes import alter, set_width
+from .decisions.changes import alter, set_capacity, set_width
 from .decisions.consequences import follow
 from .decisions.due import look_at_due, set_alarm
 from .decisions.hearing import hear
@@ -26,6 +26,7 @@ from .inputs import (
     Moment,
     Reconsidered,
     Recovered,
+    SetCapacity,
     SetWidth,
     Signal,
     Start,
@@ -62,6 +63,8 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
             alter(turn, one)
         case SetWidth():
             set_width(turn, one)
+        case SetCapacity():
+            set_capacity(turn, one)
         case Recovered():
             take_up(turn, one.facts, one.edges)
         case WriteDelayed():

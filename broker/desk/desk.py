@@ -32,6 +32,7 @@ from .effects import Continue, Effect, End, Hold, Launches, LimitTime, Publish, 
 from .inputs import Accepted, Asked, Due, Facts, Following, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
 from .job import BatchRun, Job, RunKey
 from .life import STORED, WAITING
+from .queue.stock import Stock
 from .state import State
 from .turn import Decision
 
@@ -136,6 +137,11 @@ class Desk:
     def runs(self) -> Mapping[RunKey, Mapping[JobKey, Job]]:
         """The jobs of each run of a batch that have not ended."""
         return self._state.runs
+
+    @property
+    def stock(self) -> Stock:
+        """What there is for jobs, and what of it is in use."""
+        return self._state.queue.stock
 
     def why_waiting(self, job: Job) -> str:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ...schemas.capacity import Settings
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec
@@ -111,6 +112,15 @@ class SetWidth(NamedTuple):
     done: Callable[[], None]
 
 
+class SetCapacity(NamedTuple):
+    """Change what there is for jobs; `done` is called when that is durable. `reset`: first forget all that was ever set."""
+
+    settings: Settings
+    reset: bool
+    proof: bytes
+    done: Callable[[], None]
+
+
 class Facts(NamedTuple):
     """Facts from the engine, in order."""
 
@@ -153,4 +163,19 @@ class Following:
     """More follows from what has ended."""
 
 
-Input = Start | Stop | Signal | Suspend | Alter | SetWidth | Facts | Recovered | Written | WriteDelayed | Reconsidered | Due | Following
+Input = (
+    Start
+    | Stop
+    | Signal
+    | Suspend
+    | Alter
+    | SetWidth
+    | SetCapacity
+    | Facts
+    | Recovered
+    | Written
+    | WriteDelayed
+    | Reconsidered
+    | Due
+    | Following
+)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ...schemas.capacity import PLAIN, Wants
 from ...schemas.job import OnFailure, Outcome, State
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.spec import JobSpec
@@ -113,6 +114,9 @@ class Job:
     rerun_of: JobKey | None = None
     # The size of its spec as stored, which its owner is charged for until it has ended.
     spec_bytes: int = 0
+    # What it takes while it runs, and the GPUs that it was handed out when it was last launched.
+    wants: Wants = PLAIN
+    gpus: tuple[str, ...] = ()
 
     # The date before which it does not start, in microseconds UTC; 0: it waits for no time. `State.deadlines` says when it is due.
     not_before_us: int = 0

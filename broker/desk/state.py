@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ...schemas.capacity import Capacity, Settings
 from ...schemas.generated import event_pb2
 from ...schemas.naming import JobKey
 from ..store.writes import AddJobs, ChangeJobs
@@ -70,6 +71,9 @@ class State:
     # The jobs that wait for a time, and the time for which the desk was told to wake up.
     deadlines: Deadlines[Job] = field(default_factory=Deadlines)
     alarm_us: int | None = None
+    # What the worker was started with for jobs, and what an operator has set instead.
+    capacity: Capacity = field(default_factory=lambda: Capacity(1))
+    settings: Settings = field(default_factory=Settings)
 
     def add(self, job: Job) -> None:
         """Add a job that has not ended, for whose spec its owner is charged already."""

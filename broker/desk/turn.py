@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ...schemas.generated import event_pb2
-from ..store.writes import Width
+from ..store.writes import CapacityChange, Width
 from .effects import Effect, Reply
 from .inputs import Moment
 from .job import Job, RunKey, StopOrder
@@ -41,6 +41,7 @@ class Turn(Decision):
     widths: list[Width] = field(default_factory=list)
     # Runs of which the rest is cancelled, and why.
     broken: list[tuple[RunKey, str]] = field(default_factory=list)
+    capacity: CapacityChange | None = None
 
     @property
     def moment(self) -> Moment:

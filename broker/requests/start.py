@@ -9,12 +9,14 @@ from functools import partial
 from ...keys.rights import ROLES, Member, Right, demand
 from ...schemas import bounds
 from ...schemas import spec as specs
+from ...schemas.capacity import wants_of
 from ...schemas.frames import LARGEST_MESSAGE
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.job import OnFailure, Outcome, OutcomeKind
 from ...schemas.large import read_job
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, format_id, name_problem
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.spec import JobSpec
 from ..desk.desk import Desk
 from ..desk.events import id_taken
 from ..desk.inputs import Accepted, Asked
@@ -69,6 +71,7 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
             asked.append(one)
             if (one.spec.priority > highest or (one.spec.nice or 0) < 0) and lookup.job(JobKey(call.member.key, one.id)) is None:
                 _demand_precedence(call.member, one, len(asked) - 1)
+            _demand_fit(JobKey(call.member.key, one.id), one.spec, desk, lookup, len(asked) - 1)
             spec_bytes += len(one.raw)
             needed_bytes += _RERUN_BYTES if one.rerun_of else len(one.raw) + _JOB_BYTES
             _demand_size(len(asked), spec_bytes)
@@ -93,6 +96,14 @@ def _demand_precedence(member: Member, one: Asked, index: int) -> None:
     if (one.spec.nice or 0) < 0 and Right.ADMINISTER not in ROLES[member.role]:
         message = f"{member.name} has the role {member.role}, which may not use nice values below 0, and {one.spec.nice} was given"
         raise Refused(Code.PERMISSION_DENIED, message, "use one from 0 to 19", index, Reason.ROLE)
+
+
+def _demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: int) -> None:
+    """Check that a worker has what a new job takes. One that is known may wait for what was taken away meanwhile."""
+    why = desk.stock.never_fits(wants_of(spec))
+    if why and lookup.job(key) is None:
+        message = f"the job can never start here: {why}"
+        raise Refused(Code.FAILED_PRECONDITION, message, "ask for less, or have the operator of the worker set more", index)
 
 
 def _demand_nothing_else(proof: bytes, needed: int) -> None:

@@ -27,6 +27,7 @@ from .reads.jobs import Roster, list_jobs, query_one
 from .reads.news import replay, subscribe, unsubscribe
 from .reads.runs import list_runs, query_run
 from .signal import signal
+from .slots import set_slots
 from .start import start
 from .stop import stop
 from .streams import cancel, credit
@@ -53,6 +54,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     ages: Ages,
     shortage: Callable[[], Refused | None],
     placed: Callable[[JobKey], None],
+    capacity_changed: Callable[[], object],
 ) -> Mapping[str, Handler]:
     """Return a handler for each verb, with the parts that it needs."""
     roster = Roster(member_of, named)
@@ -80,6 +82,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "place": lambda call: place(call, lookup, followed, engine.depot, shortage(), placed),
         "fetch": lambda call: fetch(call, lookup, followed, engine.depot),
         "change": lambda call: change(call, desk, lookup),
+        "set_slots": lambda call: set_slots(call, desk, capacity_changed),
         "resume": lambda call: resume(call, desk, lookup),
         "feed": lambda call: feed(call, lookup, watchers, engine, feeders),
         "push": push,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...keys.rights import Member, Right, may, no_such_job
+from ...schemas.capacity import Settings, read_settings, wants_of
 from ...schemas.generated import event_pb2, job_pb2
 from ...schemas.job import OnFailure, Pick, State
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, Typed, format_id
@@ -30,7 +31,7 @@ from .tombstones import mark_of
 _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"
     " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of,"
-    " priority, held_by, time_limit, batches.on_failure, batches.broken_by, not_before, never_retried"
+    " priority, held_by, time_limit, batches.on_failure, batches.broken_by, not_before, never_retried, gpus"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
@@ -203,6 +204,10 @@ class Lookup:
             used.update(digest for (digest,) in rows)
         return used
 
+    def capacity(self) -> Settings:
+        """Return what an operator has set of what there is for jobs."""
+        return read_settings(dict(self._store.read("SELECT name, value FROM capacity")))
+
     def oldest_seq(self) -> int:
         """Return the first seq from which no event is missing."""
         return int(self._store.read("SELECT first_seq FROM kept")[0][0])
@@ -267,11 +272,13 @@ def read_row(row: Row) -> Job:
         broken_by,
         not_before,
         never_retried,
+        gpus,
     ) = row
+    said = from_wire(job_pb2.JobSpec.FromString(spec))
     return Job(
         row=number,
         key=JobKey(owner, job_id),
-        spec=from_wire(job_pb2.JobSpec.FromString(spec)),
+        spec=said,
         digest=digest,
         batch=BatchRun(batch_id, batch_name, parallel, OnFailure(on_failure), broken_by) if batch_id is not None else None,
         queued_at_us=queued_at,
@@ -292,4 +299,6 @@ def read_row(row: Row) -> Job:
         stop=StopOrder(**json.loads(stop)) if stop is not None else None,
         rerun_of=JobKey(rerun_of[:-ID_BYTES], rerun_of[-ID_BYTES:]) if rerun_of is not None else None,
         spec_bytes=len(spec),
+        wants=wants_of(said),
+        gpus=tuple(gpus.split(",")) if gpus else (),
     )

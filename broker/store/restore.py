@@ -52,7 +52,8 @@ def _write(rows: Rows, jobs: list[Job]) -> None:
     if isinstance(added.result, Added):
         for job, row in zip(jobs, added.result.rows, strict=True):
             job.row = row
-    rows.apply(ChangeJobs([_change(job) for job in jobs if job.earlier or job.attempt.phase not in WAITING]))
+    changes = [_change(job) for job in jobs if job.earlier or job.attempt.phase not in WAITING]
+    rows.apply(ChangeJobs(changes, handed_out=[(job.row, job.gpus) for job in jobs if job.gpus]))
 
 
 def _new_row(job: Job) -> NewRow:

@@ -15,6 +15,7 @@ from .tombstones import mark_of
 from .writes import (
     Added,
     AddJobs,
+    CapacityChange,
     Change,
     ChangeJobs,
     Conflict,
@@ -42,6 +43,7 @@ _UPDATE_JOB = (
 # It changes no column that an index contains, so it costs a third of the other one.
 _LAUNCH_JOB = "UPDATE jobs SET launched = 1 WHERE row = ?"
 _INSERT_ATTEMPT = "INSERT INTO attempts (job, n, pid, started_at, ended_at, outcome, log_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_HAND_OUT = "UPDATE jobs SET gpus = ? WHERE row = ?"
 # A spec may have the same label twice.
 _INSERT_LABEL = "INSERT OR IGNORE INTO labels (name, value, queued_at, job) VALUES (?, ?, ?, ?)"
 # A job may bring one content in several places.
@@ -192,6 +194,7 @@ class Rows:
     def _change(self, write: ChangeJobs) -> None:
         write.first_seq = self.next_seq
         self._run_for_each(_LAUNCH_JOB, [(row,) for row in write.launched])
+        self._run_for_each(_HAND_OUT, [(",".join(gpus), row) for row, gpus in write.handed_out])
         # A stop of many jobs has one proof.
         proofs = {proof: self._add_proof(proof) for proof in {change.stop_proof for change in write.changes} if proof is not None}
         changed: list[tuple[object, ...]] = []
@@ -227,6 +230,8 @@ class Rows:
             self._widen(width)
         for run, why in write.broken:
             self._execute("UPDATE batches SET broken_by = ? WHERE owner = ? AND id = ?", (why, *run))
+        if write.capacity is not None:
+            self._set_capacity(write.capacity)
         self._add_events([event for change in write.changes for event in change.events])
         write.last_seq = self.next_seq - 1
         if ended := [change for change in write.changes if change.state == State.FINISHED]:
@@ -254,6 +259,12 @@ class Rows:
         proof = self._add_proof(width.proof)
         self._execute("UPDATE batches SET parallel = ?, change_proof = ? WHERE owner = ? AND id = ?", (width.parallel, proof, *width.run))
         self._drop_unused({before[0]} - {None} if before else {proof})
+
+    def _set_capacity(self, change: CapacityChange) -> None:
+        if change.reset:
+            self._execute("DELETE FROM capacity")
+        rows = [(name, value, change.proof) for name, value in change.rows]
+        self._run_for_each("INSERT OR REPLACE INTO capacity (name, value, proof) VALUES (?, ?, ?)", rows)
 
     def _count_ended(self, ended: Sequence[Change]) -> None:
         for at in range(0, len(ended), _ROWS_A_QUESTION):

@@ -204,6 +204,12 @@ _STEPS = (
     ALTER TABLE jobs ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE jobs ADD COLUMN never_retried INTEGER NOT NULL DEFAULT 0;
     """,
+    # The ids of the GPUs that a job was last launched with, with commas. What an operator has set instead of what the worker was started
+    # with (schemas/capacity.py), and the request for it.
+    """
+    ALTER TABLE jobs ADD COLUMN gpus TEXT;
+    CREATE TABLE capacity (name TEXT PRIMARY KEY, value TEXT NOT NULL, proof BLOB NOT NULL);
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

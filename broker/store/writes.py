@@ -84,6 +84,14 @@ class Width(NamedTuple):
     proof: bytes
 
 
+class CapacityChange(NamedTuple):
+    """What is set of what there is for jobs, by name as stored, and the request for it. `reset`: what was set before is forgotten."""
+
+    rows: Sequence[tuple[str, str]]
+    reset: bool
+    proof: bytes
+
+
 class Change(NamedTuple):
     """The new values of a job's row, and the events about them. None: unchanged."""
 
@@ -162,6 +170,9 @@ class ChangeJobs:
     launched: Sequence[int] = ()
     # Runs whose other jobs are cancelled, and why.
     broken: Sequence[tuple[RunKey, str]] = ()
+    # And the rows of those that are handed out GPUs, with their ids.
+    handed_out: Sequence[tuple[int, Sequence[str]]] = ()
+    capacity: CapacityChange | None = None
 
 
 @dataclass(frozen=True, slots=True)

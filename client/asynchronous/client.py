@@ -415,6 +415,19 @@ class AsyncClient:
         answer = None if request is None else await self._session.reply(request, "status")
         return read_status(self.connection.endpoint, hello, answer)
 
+    async def set_capacity(
+        self,
+        *,
+        slots: int | None = None,
+        memory: int | str | None = None,
+        gpus: Sequence[str] | None = None,
+        resources: Mapping[str, int] | None = None,
+        reset: bool = False,
+    ) -> WorkerStatus:
+        """Set what the worker has for jobs; see `Client.set_capacity`."""
+        await self._session.reply(actions.capacity_request(slots, memory, gpus, resources, reset=reset), "slots")
+        return await self.status()
+
     async def hello(self) -> request_pb2.HelloReply:
         """Return the greeting of the worker, as the protocol has it."""
         await self.connection.open()

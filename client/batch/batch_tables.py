@@ -56,6 +56,10 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     nice: int | None = None
     umask: str | None = None
     rlimits: dict[str, str | int] | list[str] | None = None
+    cpus: int | None = None
+    gpus: int | None = None
+    resources: dict[str, int] | list[str] | None = None
+    only_one: str | None = None
     labels: dict[str, str] | list[str] | None = None
     script: str | None = None
     put: list[str] | None = None

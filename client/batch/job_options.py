@@ -25,12 +25,15 @@ from .octets import to_bytes
 from .option_values import (
     Misunderstood,
     parse_after,
+    parse_amount,
+    parse_cpus,
     parse_priority,
     parse_signal,
     read_folder,
     read_input,
     read_labels,
     read_name,
+    read_resources,
     understand,
 )
 from .retries import retry_of
@@ -96,6 +99,14 @@ OPTIONS = (
     Option("nice", ("--nice",), "N", "Run it with this nice value: -20 to 19, the lowest gets most CPU time. Default: the worker's."),
     Option("umask", ("--umask",), "MASK", "Create files without these permissions: 027. Default: 022."),
     Option("rlimits", ("--rlimit",), "NAME=SOFT[:HARD]", "Limit each of its processes, as prlimit does: nofile=4096, core=0.", many=True),
+    Option("cpus", ("--cpus",), "N", "Let the job take N of the worker's slots. Default: 1."),
+    Option("gpus", ("--gpus",), "N", "Give the job N GPUs for itself, in CUDA_VISIBLE_DEVICES and its kin. Default: none."),
+    Option(
+        *("resources", ("--resource",), "NAME=N"),
+        "Let the job take N of something that the worker's operator defined, such as licences.",
+        many=True,
+    ),
+    Option("only_one", ("--only-one",), "NAME", "Of your jobs with this name here, run one at a time."),
     Option("labels", ("-l", "--label"), "K=V", "Set a label, shown by jobwire show and events --json.", many=True),
 )
 
@@ -135,6 +146,10 @@ class Wishes:
     nice: str | int | None = None
     umask: str | int | None = None
     rlimits: Iterable[str] | Mapping[str, Limit] = ()
+    cpus: str | int | None = None
+    gpus: str | int | None = None
+    resources: Iterable[str] | Mapping[str, int] = ()
+    only_one: str | None = None
     labels: Iterable[str] | Mapping[str, str] = ()
     script: str | None = None
     put: Iterable[str] = ()
@@ -193,6 +208,10 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         nice=understand("nice", parse_nice, wishes.nice),
         umask=understand("umask", parse_umask, wishes.umask),
         rlimits=understand("rlimits", read_limits, wishes.rlimits),
+        cpus=understand("cpus", parse_cpus, wishes.cpus) or 0,
+        gpus=understand("gpus", partial(parse_amount, fewest=0), wishes.gpus) or 0,
+        resources=understand("resources", read_resources, wishes.resources),
+        only_one=understand("only_one", read_name, wishes.only_one or ""),
         files=brought.files,
         outputs=brought.outputs,
     )
@@ -227,6 +246,10 @@ _KEYS = {
     "nice": "nice",
     "umask": "umask",
     "rlimits": "rlimits",
+    "cpus": "cpus",
+    "gpus": "gpus",
+    "resources": "resources",
+    "only_one": "only_one",
     "files": "put",
     "outputs": "get",
 }

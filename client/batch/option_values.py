@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar, overload
 
+from ...schemas.capacity import parse_resource
+from ...schemas.claims import resource_problem
 from ...schemas.conditions import Condition
 from ...schemas.naming import name_problem
 from ...schemas.refusal import Code, Refused
@@ -25,6 +27,8 @@ class Misunderstood(Refused):
         self.key = key
 
 
+# Of a number that is not absurd.
+_MOST_DIGITS = 9
 _Said = TypeVar("_Said")
 _Meant = TypeVar("_Meant")
 
@@ -94,6 +98,38 @@ def parse_priority(said: str | int) -> int:
         raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a priority", "write a whole number such as 10 or -5") from None
     check_priority(priority)
     return priority
+
+
+def parse_amount(said: str | int, fewest: int = 1) -> int:
+    """Return how much of something a job takes: a whole number.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    text = str(said).strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) >= fewest):
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a number of {fewest} or more", "write a whole number such as 2")
+    return int(text)
+
+
+def parse_cpus(said: str | int) -> int:
+    """Return how many slots a job takes; 0 for one, as if it was not said.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    cpus = parse_amount(said)
+    return 0 if cpus == 1 else cpus
+
+
+def read_resources(said: Iterable[str] | Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    """Return what a job takes of each resource, from a table, or from texts such as `license=1`; of each name the last counts.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    pairs = said.items() if isinstance(said, Mapping) else map(parse_resource, said)
+    found = dict(pairs)
+    if problem := next(filter(None, (resource_problem(name, amount) for name, amount in found.items())), ""):
+        raise Refused(Code.INVALID_ARGUMENT, problem)
+    return tuple(sorted(found.items()))
 
 
 def signal_names() -> dict[str, int]:

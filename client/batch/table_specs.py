@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from .job_options import Surroundings, Wishes, read_env, spec_from
 from .limit_values import limit_pairs
 from .mistakes import Find, Mistakes
 from .octets import to_bytes
-from .option_values import Misunderstood, label_pairs
+from .option_values import Misunderstood, label_pairs, read_resources, understand
 
 _Value = TypeVar("_Value")
 _NO_VARIABLES = Variables({}, {})
@@ -32,7 +32,7 @@ _KEYS: dict[str, Path] = {
     "": (),
 }
 # The options of which a job has one value, that of the file as it is.
-_NOT_PLAIN = {"env", "env_all", "stdin", "stop", "retry", "put", "get", "labels", "after", "rlimits"}
+_NOT_PLAIN = {"env", "env_all", "stdin", "stop", "retry", "put", "get", "labels", "after", "rlimits", "resources"}
 _PLAIN = tuple(key for key in Defaults.__struct_fields__ if key not in _NOT_PLAIN)
 _STDIN_TEXT = 'for the text itself write stdin = { text = "..." }'
 
@@ -166,8 +166,13 @@ def _wishes(job: JobTable, layers: Layers, variables: dict[str, str]) -> Wishes:
         get=[*(defaults.get or ()), *(job.get or ()), *over.get],
         rlimits=limit_pairs(defaults.rlimits or ()) | limit_pairs(job.rlimits or ()) | limit_pairs(over.rlimits),
         labels=label_pairs(defaults.labels or ()) | label_pairs(job.labels or ()) | label_pairs(over.labels),
+        resources={**_resources(defaults.resources), **_resources(job.resources), **_resources(over.resources)},
         **plain,
     )
+
+
+def _resources(said: Iterable[str] | Mapping[str, int] | None) -> dict[str, int]:
+    return understand("resources", lambda items: dict(read_resources(items)), said or ())
 
 
 def _stdin(said: str | bytes | StdinText | None) -> str | bytes | None:

@@ -65,6 +65,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire context show": ("jobwire context show lab",),
     "jobwire context test": ("jobwire context test lab",),
     "jobwire worker": ("jobwire worker status",),
+    "jobwire worker set": ("jobwire worker set --slots 12", "jobwire worker set --resource license=4 --gpus 0,2"),
     "jobwire worker run": ("jobwire worker run --listen tcp://0.0.0.0:7341 --slots 8",),
     "jobwire worker status": ("jobwire worker status --json",),
     "jobwire worker stop": ("jobwire worker stop",),

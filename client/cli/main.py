@@ -77,6 +77,8 @@ VERBS = {
     "completion": Verb("completion.command", "app", "Complete commands, options and jobs in your shell."),
     "help": Verb("help", "show_help", "Show the help of a command, or the list of commands."),
 }
+# Commands of a group whose others are those of a daemon: they need a connection.
+_OF_CLIENTS = {"worker": {"set": Verb("worker_set", "set_worker", "")}}
 GROUPS = {"keys", "context", "worker", "completion"}
 # Their arguments are a command: options of jobwire end where it begins.
 TAKES_A_COMMAND = {"run", "submit", "sweep"}
@@ -144,7 +146,11 @@ def _of_a_daemon(name: str) -> Any:
     from importlib.metadata import entry_points  # noqa: PLC0415 -- as said
 
     for found in entry_points(group="jobwire.commands", name=name):
-        return found.load()
+        group = found.load()
+        for part_name, verb in _OF_CLIENTS.get(name, {}).items():
+            part = getattr(import_module(module_of(verb), __package__), verb.attribute)
+            group.command(part_name, help=_reflow(part.__doc__ or ""))(part)
+        return group
     raise Refused(
         Code.UNIMPLEMENTED,
         f"this installation of jobwire has no command {name}",

@@ -21,7 +21,8 @@ COMMANDS = {
     "jobwire edit": "jobwire set changes the priority or the time limit of a job; for another command, stop it and submit it again",
     "jobwire exec": "it is called jobwire run",
     "jobwire follow": "it is called jobwire logs -f",
-    "jobwire group": "there are no groups: jobwire batch --parallel N limits how many jobs of a run run at once, jobwire set changes that",
+    "jobwire sem": "jobwire run --only-one NAME runs one job of a name at a time",
+    "jobwire group": "there are no groups: --only-one NAME runs one at a time, jobwire batch --parallel N as many as that of a run",
     "jobwire history": "it is called jobwire list -a",
     "jobwire info": "jobwire show shows a job, jobwire status the worker in use",
     "jobwire init": "there is nothing to set up: jobwire run starts your own worker, jobwire keys new makes a key",
@@ -32,7 +33,7 @@ COMMANDS = {
     "jobwire login": "there are no logins: jobwire keys show prints your key, jobwire context add adds a worker that lets it in",
     "jobwire ls": "it is called jobwire list",
     "jobwire nohup": "jobwire submit runs a command in the background",
-    "jobwire parallel": "jobwire batch --parallel N limits a run, jobwire worker run --slots N a worker",
+    "jobwire parallel": "jobwire batch --parallel N limits a run, jobwire worker set --slots N a worker",
     "jobwire prune": _DROP_ALL,
     "jobwire queue": "it is called jobwire list",
     "jobwire remove": _DROP,
@@ -73,7 +74,8 @@ COMMANDS = {
 
 _MEMORY = "it is called --memory"
 _LIMITS = "it is called --rlimit: --rlimit nofile=4096"
-_PROCESSORS = "limits on processors are not available yet; use taskset in the command"
+_PROCESSORS = "it is called --cpus: so many of the worker's slots; to keep a job to some CPUs, use taskset in the command"
+_LICENSES = "it is called --resource, as in --resource license=1"
 _LATER = "starting a job after another one is not available yet; wait for that one first with jobwire wait"
 _DIR = "it is called --dir"
 _OUTPUT = "the output of a job is always kept; jobwire logs writes it"
@@ -93,13 +95,14 @@ OF_A_JOB = {
     "-w": _DIR,
     "--after": _LATER,
     "--chdir": _DIR,
-    "--cpus": _PROCESSORS,
     "--cwd": _DIR,
     "--cpus-per-task": _PROCESSORS,
     "--dependency": _LATER,
     "--detach": "jobwire submit returns at once",
     "--directory": _DIR,
-    "--gpus": "requests for GPUs are not available yet",
+    "--gres": "write --gpus N, or --resource NAME=N for what the operator of the worker defined",
+    "--licenses": _LICENSES,
+    "--singleton": "it is called --only-one NAME",
     "--group": _AS_USER,
     "--input": "it is called --stdin",
     "--held": "it is called --hold",

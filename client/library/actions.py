@@ -6,7 +6,7 @@ A request names at most a thousand jobs. More jobs are split into several reques
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ...schemas.frames import MOST_KEYS
@@ -15,6 +15,7 @@ from ...schemas.job import OutcomeKind
 from ...schemas.naming import JobKey, parse_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import JobSpec
+from ...schemas.text.sizes import parse_size
 from ...schemas.wire_codec import key_to_wire, on_failure_to_wire
 from .known_jobs import Record
 from .session import Session
@@ -177,6 +178,19 @@ def change_requests(
         )
         for some in _parts(keys)
     )
+
+
+def capacity_request(
+    slots: int | None, memory: int | str | None, gpus: Sequence[str] | None, resources: Mapping[str, int] | None, *, reset: bool
+) -> request_pb2.Request:
+    """Return the request that sets what a worker has for jobs; it is answered with `slots`."""
+    request = request_pb2.SetSlots(slots=slots, memory_bytes=parse_size(memory) if isinstance(memory, str) else memory, reset=reset)
+    if gpus is not None:
+        request.gpus.SetInParent()
+        request.gpus.ids.extend(gpus)
+    for name, amount in (resources or {}).items():
+        request.resources.add(name=name, amount=amount)
+    return request_pb2.Request(set_slots=request)
 
 
 def forget_requests(keys: Sequence[JobKey]) -> Iterator[request_pb2.Request]:

@@ -168,6 +168,10 @@ class Client:
         nice: int | None = None,
         umask: int | str | None = None,
         rlimits: Mapping[str, Limit] | None = None,
+        cpus: int = 1,
+        gpus: int = 0,
+        resources: Mapping[str, int] | None = None,
+        only_one: str = "",
         script: Text | None = None,
         put: Files = (),
         get: Paths = (),
@@ -191,10 +195,11 @@ class Client:
         highest is first. `after`: jobs or runs that must have ended well before it starts, or `{"ok": ..., "failed": ..., "any": ...}`; if
         that cannot happen any more, it is cancelled. `hold`: let it wait until `Job.release`. `stderr_to_stdout`: all its output is in
         stdout, in the order in which it was written, as with `stderr=STDOUT` of `subprocess`. `retry`: if the job fails, run it again up to
-        so many times, or as a `Retry` says; the result is that of the last attempt.
-        `memory`: of all its processes together, in bytes or as
+        so many times, or as a `Retry` says; the result is that of the last attempt. `memory`: of all its processes together, in bytes or as
         `"2G"`; one that needs more ends with `OVER_LIMIT`. `nice`, `umask` (as in `subprocess`), `rlimits` (`{"nofile": 4096, "core": (0,
-        None)}`: soft and hard as in `resource`, None is unlimited): of each of its processes.
+        None)}`: soft and hard as in `resource`, None is unlimited): of each of its processes. `cpus`: how many slots it takes. `gpus`: how
+        many it gets for itself. `resources`: what else it takes, by the names that the worker's operator defined. `only_one`: of your jobs
+        with this name here, one runs at a time.
 
         With one of these, the job has a folder of its own, in which it runs unless `cwd` is set, and which is removed with the job:
 
@@ -254,6 +259,10 @@ class Client:
         nice: int | None = None,
         umask: int | str | None = None,
         rlimits: Mapping[str, Limit] | None = None,
+        cpus: int = 1,
+        gpus: int = 0,
+        resources: Mapping[str, int] | None = None,
+        only_one: str = "",
         script: Text | None = None,
         put: Files = (),
         get: Paths = (),
@@ -542,6 +551,23 @@ class Client:
         hello = self.hello()
         request = status_request(hello)
         return read_status(self.connection.endpoint, hello, None if request is None else self.connection.call(request))
+
+    def set_capacity(
+        self,
+        *,
+        slots: int | None = None,
+        memory: int | str | None = None,
+        gpus: Sequence[str] | None = None,
+        resources: Mapping[str, int] | None = None,
+        reset: bool = False,
+    ) -> WorkerStatus:
+        """Set what the worker has for jobs, at once and for its later runs, and return its status; needs the role operator or admin.
+
+        `memory`: bytes, or a size such as `"64G"`, that jobs can reserve. `gpus`: the id of each. `resources`: of each name how much, 0
+        removes it. `reset`: first forget all that was ever set; then what the worker was started with counts.
+        """
+        self.connection.call(actions.capacity_request(slots, memory, gpus, resources, reset=reset))
+        return self.status()
 
     def hello(self) -> request_pb2.HelloReply:
         """Return the greeting of the worker, as the protocol has it."""

@@ -63,6 +63,10 @@ class JobOptions(TypedDict, total=False):
     nice: int | None
     umask: int | str | None
     rlimits: Mapping[str, Limit] | None
+    cpus: int
+    gpus: int
+    resources: Mapping[str, int] | None
+    only_one: str
     script: Text | None
     put: Files
     get: Paths
@@ -92,6 +96,10 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     nice: int | None = None,
     umask: int | str | None = None,
     rlimits: Mapping[str, Limit] | None = None,
+    cpus: int = 1,
+    gpus: int = 0,
+    resources: Mapping[str, int] | None = None,
+    only_one: str = "",
     script: Text | None = None,
     put: Files = (),
     get: Paths = (),
@@ -143,6 +151,10 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         nice=nice,
         umask=parse_umask(umask) if isinstance(umask, str) else umask,
         rlimits=read_limits(rlimits) if rlimits else (),
+        cpus=0 if cpus == 1 else cpus,  # as if it was not said
+        gpus=gpus,
+        resources=tuple(sorted((resources or {}).items())),
+        only_one=only_one,
         files=files,
         outputs=outputs,
     )

@@ -25,6 +25,8 @@ ALL_CHECKED = frozenset(
         "fail_fast",
         "retry",
         "limits",
+        "resources",
+        "lanes",
     }
 )
 
@@ -73,7 +75,16 @@ def _check_job(index: int, job: request_pb2.NewJob, hello: request_pb2.HelloRepl
             "upgrade it; or, if the job needs no standard input: jobwire show --json JOB | jobwire batch -",
         ),
     )
-    for feature, is_wanted, lacks, next_step in fields:
+    more = (
+        (
+            "resources",
+            bool(job.spec.cpus or job.spec.gpus or job.spec.resources),
+            "knows of no CPUs, GPUs and resources that jobs ask for",
+            "upgrade the worker, or leave the option out",
+        ),
+        ("lanes", bool(job.spec.only_one), "cannot run one job of a name at a time", "upgrade the worker, or use flock(1) in the command"),
+    )
+    for feature, is_wanted, lacks, next_step in (*fields, *more):
         if is_wanted and feature not in features:
             raise Refused(Code.UNIMPLEMENTED, f"{this} and {lacks}", next_step, index, Reason.UNKNOWN_FIELD)
     if "home" not in features and in_home(job.spec.directory):
@@ -95,6 +106,8 @@ def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -
         raise Refused(
             Code.UNIMPLEMENTED, what, "upgrade the worker; or list the jobs of all runs: jobwire list -a --columns batch,run,state"
         )
+    if request.HasField("set_slots") and "resources" not in hello.features:
+        raise Refused(Code.UNIMPLEMENTED, "this worker is older, and what it has for jobs is set when it starts", "upgrade the worker")
     if _wants_times(request) and "times" not in hello.features:
         what = f"this worker ({hello.software}) is older and does not record when output arrives"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker; its logs can be read without times, each stream for itself")

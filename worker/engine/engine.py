@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ...broker.engine import Expected, Fact, Feeder, Inlet, Launch, LogPart, LogReader, Run, Started, StreamName, Terminal
 from ...schemas import fault_points
+from ...schemas.capacity import Capacity
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
 from ..depot.depot import LocalDepot
@@ -46,7 +47,7 @@ class LocalEngine:
     def __init__(
         self,
         state: Path,
-        slots: int,
+        capacity: Capacity,
         directory: bytes,
         *,
         files_limit: int = 0,
@@ -56,7 +57,7 @@ class LocalEngine:
     ) -> None:
         self._state = state
         self._logs = str(state / layout.LOGS)
-        self._slots = slots
+        self._capacity = capacity
         self._loop = asyncio.get_running_loop()
         self.supervisor = Supervisor(
             state, self._loop, self._take, self._lost, self._back, on_hello, files_limit=files_limit, feed_wait_ms=feed_wait_ms
@@ -74,9 +75,9 @@ class LocalEngine:
         self._settled = Settled(self._loop, self.supervisor.say)
 
     @property
-    def slots(self) -> int:
-        """How many jobs may run at once."""
-        return self._slots
+    def capacity(self) -> Capacity:
+        """What there is for jobs, unless an operator has set something else."""
+        return self._capacity
 
     @property
     def memory_problem(self) -> str:

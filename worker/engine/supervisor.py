@@ -44,6 +44,7 @@ class Hello(NamedTuple):
     has_limits: bool = False
     # Why the memory of jobs cannot be limited; empty: it can.
     memory_problem: str = "the supervisor is of an earlier version"
+    sets_gpus: bool = False
 
     def can_start(self, spec: JobSpec) -> bool:
         """Return whether it knows all that the spec asks for."""
@@ -53,6 +54,7 @@ class Hello(NamedTuple):
             (spec.terminal, self.has_terminals),
             (spec.stderr_to_stdout, self.joins_streams),
             (is_limited, self.has_limits),
+            (spec.gpus, self.sets_gpus),
         )
         return all(can or not wanted for wanted, can in lacks)
 
@@ -122,6 +124,7 @@ class Supervisor:
             message.get("joins_streams", False),
             message.get("limits", False),
             message.get("memory", Hello.memory_problem),
+            message.get("sets_gpus", False),
         )
         self._on_hello()
         if message["version"] <= VERSION:

@@ -25,6 +25,8 @@ VERSION = 1
 # Of an Ed25519 public key.
 _OWNER_BYTES = 32
 
+# The fields about what a job takes; a job that asks for nothing has none of them.
+_WANTS = ("cpus", "gpus", "resources", "only_one", "handed_out")
 _quote = json.encoder.encode_basestring_ascii
 
 
@@ -66,6 +68,12 @@ class JobFile(NamedTuple):
     umask: int | None = None
     # Name, soft and hard limit of each; None: unlimited.
     rlimits: tuple[tuple[str, int | None, int | None], ...] = ()
+    # What it takes, and the ids of the GPUs that it was handed out.
+    cpus: int = 0
+    gpus: int = 0
+    resources: tuple[tuple[str, int], ...] = ()
+    only_one: str = ""
+    handed_out: tuple[str, ...] = ()
     # The time limit that was set later, 0: none. None: that of the spec counts.
     changed_limit_ms: int | None = None
     # Of its retries: how many, the delay before the first in milliseconds, its factor, and the exit statuses. None: there are none.
@@ -113,12 +121,14 @@ def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) 
     `directory` and `grace_ms` are the values for a spec that does not set them.
     """
     folder = intent_path(logs, handle(launch.key))
-    write_folder(folder, launch.key, launch.spec, launch.rerun_of, directory=directory, grace_ms=grace_ms)
+    write_folder(folder, launch.key, launch.spec, launch.rerun_of, directory=directory, grace_ms=grace_ms, gpus=launch.gpus)
     if launch.changed_limit_ms is not None:
         write_limit(folder, launch.changed_limit_ms)
 
 
-def write_folder(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey | None, *, directory: bytes, grace_ms: int) -> None:
+def write_folder(
+    folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey | None, *, directory: bytes, grace_ms: int, gpus: tuple[str, ...] = ()
+) -> None:
     """Create a folder with the `job` file and the standard input."""
     with contextlib.suppress(FileExistsError):
         try:
@@ -162,6 +172,9 @@ def write_folder(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey |
             fields[name] = number
     if spec.rlimits:
         fields["rlimits"] = spec.rlimits
+    wants = (spec.cpus, spec.gpus, spec.resources, spec.only_one, gpus)
+    if any(wants):
+        fields |= zip(_WANTS, wants, strict=True)
     if own:
         fields |= {
             "job_folder": own,
@@ -209,6 +222,7 @@ def read_job(folder: str) -> JobFile:
             rlimits=tuple((str(name), soft, hard) for name, soft, hard in fields.get("rlimits", ())),
             changed_limit_ms=_read_limit(folder),
             retry=_retry_of(fields),
+            **_wants_of(fields),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}/job is damaged: {error!r}") from None
@@ -252,6 +266,14 @@ def _key_of(field: dict[str, str] | None) -> JobKey | None:
     if (len(key.owner), len(key.id)) != (_OWNER_BYTES, ID_BYTES):
         raise ValueError(f"rerun_of {field!r:.100}")
     return key
+
+
+def _wants_of(fields: dict[str, Any]) -> dict[str, Any]:
+    if "cpus" not in fields:
+        return {}
+    said = {name: fields[name] for name in _WANTS}
+    resources = tuple((str(name), int(amount)) for name, amount in said["resources"])
+    return said | {"resources": resources, "handed_out": tuple(map(str, said["handed_out"]))}
 
 
 def _terminal_of(fields: dict[str, Any]) -> tuple[int, int] | None:

@@ -254,24 +254,20 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
         nice=job.nice,
         umask=job.umask,
         rlimits=tuple(ResourceLimit(*limit) for limit in job.rlimits),
+        cpus=job.cpus,
+        gpus=job.gpus,
+        resources=job.resources,
+        only_one=job.only_one,
     )
 
 
 def _new_job(key: AttemptKey, file: JobFile, path: str) -> Job:
     spec = spec_of(file, small_files.read_file(f"{path}/stdin") if file.has_stdin else None)
     specs.check(spec)
-    return Job(
-        0,
-        key.job,
-        spec,
-        specs.digest(spec),
-        None,
-        0,
-        Attempt(key, Phase.CLEARED),
-        priority=spec.priority,
-        rerun_of=file.rerun_of,
-        never_retried=True,
-    )
+    attempt = Attempt(key, Phase.CLEARED)
+    job = Job(0, key.job, spec, specs.digest(spec), None, 0, attempt, priority=spec.priority, rerun_of=file.rerun_of, never_retried=True)
+    job.gpus = file.handed_out
+    return job
 
 
 def _place(job: Job, path: str, parsed: FolderName | None) -> None:

@@ -162,6 +162,7 @@ class Supervisor:
                 joins_streams=True,
                 limits=True,
                 memory=self._memory.why_not,
+                sets_gpus=True,
             )
         )
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from ....schemas.capacity import Settings
 from ....schemas.generated import event_pb2
 from ....schemas.job import EventKind
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
-from ...store.writes import Width
+from ...store.writes import CapacityChange, Width
 from ..effects import Reply
 from ..events import event_of
-from ..inputs import Alter, SetWidth
+from ..inputs import Alter, SetCapacity, SetWidth
 from ..job import Job
 from ..life import ENDED, WAITING, Happening, Phase
 from ..queue.queue import Queue
@@ -51,6 +52,15 @@ def set_width(turn: Turn, order: SetWidth) -> None:
             if isinstance(pending, Accepting) and pending.start.batch and (pending.start.owner, pending.start.batch.id) == run:
                 pending.parallel = order.parallel
         turn.widths.append(Width(run, order.parallel, order.proof))
+
+
+def set_capacity(turn: Turn, order: SetCapacity) -> None:
+    """Change what there is for jobs; those that run are not affected."""
+    state = turn.state
+    turn.replies.append(Reply(order.done))
+    state.settings = (Settings() if order.reset else state.settings).then(order.settings)
+    state.queue.set_capacity(state.settings.over(state.capacity))
+    turn.capacity = CapacityChange(order.settings.rows(), order.reset, order.proof)
 
 
 def _why_not(key: JobKey, job: Job | None, asked: Alter) -> Refused | None:

@@ -67,7 +67,7 @@ def _try_again(turn: Turn, job: Job) -> None:
     left_us = since(moment, job.attempt.ended_at_us) + delay_us(job) - moment.passed_us
     if left_us > 0:
         state.wait(job, moment, left_us)
-    state.queue.add(job.key, job.batch, job.priority, ready=False)
+    state.queue.add(job.key, job.batch, job.priority, ready=False, wants=job.wants)
 
 
 def since(moment: Moment, at_us: int) -> int:

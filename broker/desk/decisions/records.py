@@ -27,10 +27,12 @@ def choose_and_record(turn: Turn) -> None:
     for key in turn.state.queue.take():
         job = turn.state.live[key]
         job.attempt.happened(Happening.CHOSEN)
+        if job.wants.others:
+            job.gpus = turn.state.queue.gpus_of(key)
         (launched if job.attempt.phase is Phase.LAUNCHED else launching).append(job)
     if launched:
         _launch(turn, launched)
-    if not (turn.events or turn.replies or launching or turn.widths or turn.broken):
+    if not (turn.events or turn.replies or launching or turn.widths or turn.broken or turn.capacity):
         return
     changes: list[Change] = []
     for job, events in turn.events.items():
@@ -42,7 +44,14 @@ def choose_and_record(turn: Turn) -> None:
         changes.append(
             change if proof is None else change._replace(altered=Altered(job.priority, job.held_by, job.changed_limit_ms, proof))
         )
-    write = ChangeJobs(changes, turn.widths, launched=[job.row for job in launching], broken=turn.broken)
+    write = ChangeJobs(
+        changes,
+        turn.widths,
+        launched=[job.row for job in launching],
+        broken=turn.broken,
+        handed_out=[(job.row, job.gpus) for job in launching if job.gpus],
+        capacity=turn.capacity,
+    )
     turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting))
 
 
@@ -111,5 +120,5 @@ def _launches_recorded(turn: Turn, jobs: Sequence[Job]) -> None:
 def _launch(turn: Turn, jobs: Sequence[Job]) -> None:
     if jobs:
         turn.effects.append(
-            Launches([Launch(job.attempt.key, job.spec, job.queued_at_us, job.rerun_of, job.changed_limit_ms) for job in jobs])
+            Launches([Launch(job.attempt.key, job.spec, job.queued_at_us, job.rerun_of, job.changed_limit_ms, job.gpus) for job in jobs])
         )

@@ -9,7 +9,7 @@ from ....schemas.naming import JobKey
 from ...engine import Fact
 from ..effects import End, LimitTime
 from ..job import Job
-from ..life import ENDED, LIMITED, RECOVERED, TakeUp
+from ..life import ENDED, LIMITED, RECOVERED, Happening, Phase, TakeUp
 from ..retries import delay_after_us
 from ..targets import Edge
 from ..turn import Turn
@@ -31,9 +31,12 @@ def take_up(turn: Turn, facts: Sequence[Fact], edges: Mapping[JobKey, Sequence[E
             _wait_on(turn, job, ways[job])
         if ways[job] is TakeUp.QUEUE:
             job.awaits = key in edges
-            state.queue.add(key, job.batch, job.priority, ready=job.is_ready)
+            if job.gpus and attempt.phase is Phase.CLEARED:
+                # It gets others, which are recorded before it starts.
+                attempt.happened(Happening.HELD)
+            state.queue.add(key, job.batch, job.priority, ready=job.is_ready, wants=job.wants)
         else:
-            state.queue.add_running(key, job.batch)
+            state.queue.add_running(key, job.batch, job.wants, job.gpus)
     let_wait(turn, [(state.live[key], of_job) for key, of_job in edges.items() if key in state.live and state.live[key].awaits])
     for run, of_run in state.runs.items():
         batch = next(iter(of_run.values())).batch

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
+from ....schemas.capacity import PLAIN, wants_of
 from ....schemas.generated import event_pb2
 from ....schemas.job import EventKind, OnFailure
 from ....schemas.naming import AttemptKey
@@ -49,6 +50,7 @@ def start(turn: Turn, asked: Start) -> None:
             held_by="" if one.spec.held else None,
             rerun_of=one.rerun_of,
             spec_bytes=len(one.raw),
+            wants=wants_of(one.spec),
         )
         event = event_of(EventKind.QUEUED, job, moment.now_us)
         row = NewRow(
@@ -106,7 +108,7 @@ def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused 
                 job.batch = replace(job.batch, parallel=pending.parallel)
             job.attempt.happened(Happening.ACCEPTED)
             state.add(job)
-            state.queue.add(job.key, job.batch, job.priority, ready=job.is_ready)
+            state.queue.add(job.key, job.batch, job.priority, ready=job.is_ready, wants=job.wants)
             fresh.append(pending.events[position])
         _join(turn, pending.jobs, result)
         # First the one who waits for it; which of them may start is decided after that.
@@ -130,12 +132,12 @@ def _join(turn: Turn, jobs: Sequence[Job], result: Added) -> None:
 
 def _best(asked: Sequence[Asked], count: int) -> Collection[int]:
     """Return the positions of those of new jobs that would start first."""
-    if all(_is_ready(one) and one.spec.priority == asked[0].spec.priority for one in asked):
+    if all(_can_be_cleared(one) and one.spec.priority == asked[0].spec.priority for one in asked):
         return range(min(count, len(asked)))
-    able = [position for position, one in enumerate(asked) if _is_ready(one)]
+    able = [position for position, one in enumerate(asked) if _can_be_cleared(one)]
     return set(sorted(able, key=lambda position: -asked[position].spec.priority)[:count])
 
 
-def _is_ready(one: Asked) -> bool:
-    """Return whether a job may start as soon as there is room."""
-    return not (one.spec.held or one.spec.after)
+def _can_be_cleared(one: Asked) -> bool:
+    """Return whether a job surely starts as soon as a slot is free. What a job was handed out stands in the record of its launch."""
+    return not (one.spec.held or one.spec.after) and wants_of(one.spec) is PLAIN

@@ -1,21 +1,45 @@
-"""Who waits in which line: owners, their lanes, and the jobs of one priority in a lane. `queue.py` chooses among them."""
+"""Who waits in which line: owners, their lanes, and the lines of jobs in a lane that take the same. `queue.py` chooses among them.
+
+A heap has an entry for each lane of an owner, and one for each line of a lane. An entry is stale if its lane or line has another by now:
+`listed` is the one that counts.
+"""
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from ....schemas.capacity import Wants
 from ....schemas.naming import JobKey
 
-# Where a job stands among those of its owner: the smallest starts first.
+MOST_STALE = 1000
+# Where a job stands among those of its lane: the smallest starts first.
 Rank = tuple[int, int]
 Entry = tuple[Rank, JobKey]
 
 
+class LaneHead(NamedTuple):
+    """The place of a lane among those of its owner: by the rank of its best job, and between equal priorities by the slots in use."""
+
+    urgency: int
+    slots: int
+    order: int
+    batch_id: bytes
+
+
+class LineHead(NamedTuple):
+    """The place of a line in its lane: the rank of its first job, and what its jobs take."""
+
+    rank: Rank
+    wants: Wants
+
+
 @dataclass(slots=True, eq=False)
 class Class:
-    """The jobs of a lane that have one priority. An entry is stale if its job has another rank by now, is set aside, or is not to start."""
+    """The jobs of a line that have one priority. An entry is stale if its job has another rank by now, is set aside, or is not to start."""
 
     line: deque[Entry] = field(default_factory=deque)
     # A heap of those that came back to an earlier place.
@@ -46,17 +70,22 @@ class Class:
 
 
 @dataclass(slots=True, eq=False)
-class Lane:
-    """Jobs of one owner that share a width: those of one batch, or all that are in no batch."""
+class Line:
+    """Jobs of a lane that take the same: if the first does not fit, none does."""
 
-    width: int
+    wants: Wants
     # By priority.
     classes: dict[int, Class] = field(default_factory=dict)
-    # With those that are set aside.
-    jobs: int = 0
-    running: int = 0
-    # The entry of this lane in the heap of its owner; others of it are stale.
-    listed: tuple[Rank, bytes] | None = None
+    listed: LineHead | None = None
+
+    def add(self, rank: Rank, key: JobKey) -> None:
+        """Add a job."""
+        self.classes.setdefault(-rank[0], Class()).add((rank, key))
+
+    def take(self, rank: Rank) -> JobKey:
+        """Remove and return the first job, which has this rank."""
+        _, key = self.classes[-rank[0]].take()
+        return key
 
     def entries(self) -> int:
         """Return how many entries there are, with stale ones."""
@@ -64,20 +93,53 @@ class Lane:
 
 
 @dataclass(slots=True, eq=False)
+class Lane:
+    """Jobs of one owner that share a width: those of one batch, or all that are in no batch. `slots`: those that its jobs occupy."""
+
+    width: int
+    lines: dict[Wants, Line] = field(default_factory=dict)
+    heads: list[LineHead] = field(default_factory=list)
+    # With those that are set aside.
+    jobs: int = 0
+    running: int = 0
+    slots: int = 0
+    listed: LaneHead | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its width allows another job."""
+        return not self.width or self.running < self.width
+
+    def entries(self) -> int:
+        """Return how many entries there are, with stale ones."""
+        return sum(line.entries() for line in self.lines.values())
+
+
+@dataclass(slots=True, eq=False)
 class Owner:
-    """The lanes of one owner, and how many of its jobs wait and run."""
+    """The lanes of one owner, how many of its jobs wait and run, and what these take."""
 
     lanes: dict[bytes, Lane] = field(default_factory=dict)
-    # A heap of open lanes, by the rank of their first job.
-    heads: list[tuple[Rank, bytes]] = field(default_factory=list)
+    heads: list[LaneHead] = field(default_factory=list)
     running: int = 0
+    slots: int = 0
+    used: Counter[str] = field(default_factory=Counter)
+    # The largest part that it has of anything.
+    share: float = 0.0
+    # Where jobs wait of which only one may run, by that name; and the names of which one runs.
+    apart: dict[str, set[tuple[bytes, Wants]]] = field(default_factory=dict)
+    busy: set[str] = field(default_factory=set)
     # How many jobs could start if there were room, by their priority; and how many are set aside.
     waiting: Counter[int] = field(default_factory=Counter)
     aside: int = 0
+    # What was found when nothing of it could start: the jobs that did not fit. It counts while the queue has that version.
+    unfit: tuple[tuple[JobKey, Wants], ...] = ()
+    looked_at: int = -1
 
     def enter(self, priority: int) -> None:
         """Count a job that could start."""
         self.waiting[priority] += 1
+        self.looked_at = -1
 
     def leave(self, priority: int) -> None:
         """Count one less."""
@@ -85,15 +147,147 @@ class Owner:
         if not self.waiting[priority]:
             del self.waiting[priority]
 
+    def occupy(self, wants: Wants, times: int = 1) -> None:
+        """Count what a job takes; -1: what it gives back."""
+        self.running += times
+        self.slots += times * wants.slots
+        for name, amount in wants.others:
+            self.used[name] += times * amount
+        if wants.only_one:
+            (self.busy.add if times > 0 else self.busy.discard)(wants.only_one)
+
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """Where a job is: in its lane, set aside, or running."""
+    """Where a job is: in its line, set aside, or running."""
 
     owner: Owner
     lane: Lane
     batch_id: bytes
+    wants: Wants
     # None once it runs.
     rank: Rank | None = None
     # It is in no line until it is let in.
     aside: bool = False
+    # The GPUs that it has.
+    gpus: tuple[str, ...] = ()
+
+
+class Lines:
+    """Keeps the heaps of lanes and lines, and finds what is first in them."""
+
+    def __init__(self) -> None:
+        self.places: dict[JobKey, Place] = {}
+        # How many entries of jobs are stale.
+        self.stale = 0
+
+    def first_lane(self, owner: Owner) -> LaneHead | None:
+        """Return the best open lane of an owner, of which the first job is known; None if nothing can start, whatever is free."""
+        while owner.heads:
+            head = owner.heads[0]
+            lane = owner.lanes.get(head.batch_id)
+            if lane is not None and lane.listed is head:
+                if self._head_of(owner, lane, head.batch_id) == head:
+                    return head
+                lane.listed = None
+                heapq.heappop(owner.heads)
+                self.list_lane(owner, lane, head.batch_id)
+            else:
+                heapq.heappop(owner.heads)
+        return None
+
+    def list_lane(self, owner: Owner, lane: Lane, batch_id: bytes) -> None:
+        """Put a lane into the heap of its owner if it is open, and not there at as good a place already."""
+        head = self._head_of(owner, lane, batch_id)
+        if head is not None and (lane.listed is None or head < lane.listed):
+            lane.listed = head
+            heapq.heappush(owner.heads, head)
+            if len(owner.heads) > MOST_STALE + 2 * len(owner.lanes):
+                owner.heads = [one.listed for one in owner.lanes.values() if one.listed is not None]
+                heapq.heapify(owner.heads)
+
+    def list_line(self, owner: Owner, lane: Lane, line: Line) -> None:
+        """Put a line into the heap of its lane if one of its jobs can start, and it is not there with that job already."""
+        if line.wants.only_one in owner.busy:
+            return
+        first = self.first(line)
+        if first is not None and (line.listed is None or first < line.listed.rank):
+            line.listed = LineHead(first, line.wants)
+            heapq.heappush(lane.heads, line.listed)
+            if len(lane.heads) > MOST_STALE + 2 * len(lane.lines):
+                lane.heads = [one.listed for one in lane.lines.values() if one.listed is not None]
+                heapq.heapify(lane.heads)
+
+    def take_off(self, owner: Owner, head: LaneHead) -> tuple[Lane, Line, LineHead]:
+        """Remove the first lane of an owner and the first line of that from their heaps, and return them."""
+        heapq.heappop(owner.heads)
+        lane = owner.lanes[head.batch_id]
+        lane.listed = None
+        line_head = heapq.heappop(lane.heads)
+        line = lane.lines[line_head.wants]
+        line.listed = None
+        return lane, line, line_head
+
+    def first(self, line: Line) -> Rank | None:
+        """Return the rank of the first job of a line that can start; stale entries before it are removed."""
+        while line.classes:
+            highest = max(line.classes)
+            jobs = line.classes[highest]
+            while (entry := jobs.first()) is not None:
+                if self._is_current(*entry):
+                    return entry[0]
+                jobs.take()
+                self.stale -= 1
+            del line.classes[highest]
+        return None
+
+    def tidy(self, owners: Mapping[bytes, Owner]) -> None:
+        """Drop all stale entries."""
+        for owner in owners.values():
+            owner.heads.clear()
+            for batch_id, lane in owner.lanes.items():
+                lane.heads.clear()
+                for line in list(lane.lines.values()):
+                    for jobs in line.classes.values():
+                        jobs.line = deque(entry for entry in jobs.line if self._is_current(*entry))
+                        jobs.back = [entry for entry in jobs.back if self._is_current(*entry)]
+                        heapq.heapify(jobs.back)
+                    line.listed = None
+                    if not line.entries():
+                        drop_line(owner, lane, batch_id, line)
+                    self.list_line(owner, lane, line)
+                lane.listed = None
+                self.list_lane(owner, lane, batch_id)
+        self.stale = 0
+
+    def _head_of(self, owner: Owner, lane: Lane, batch_id: bytes) -> LaneHead | None:
+        line_head = self._first_line(owner, lane) if lane.is_open else None
+        return line_head and LaneHead(line_head.rank[0], lane.slots, line_head.rank[1], batch_id)
+
+    def _first_line(self, owner: Owner, lane: Lane) -> LineHead | None:
+        while lane.heads:
+            head = lane.heads[0]
+            line = lane.lines.get(head.wants)
+            if line is not None and line.listed is head:
+                if head.wants.only_one not in owner.busy and self.first(line) == head.rank:
+                    return head
+                line.listed = None
+                heapq.heappop(lane.heads)
+                self.list_line(owner, lane, line)
+            else:
+                heapq.heappop(lane.heads)
+        return None
+
+    def _is_current(self, rank: Rank, key: JobKey) -> bool:
+        place = self.places.get(key)
+        return place is not None and not place.aside and place.rank is rank
+
+
+def drop_line(owner: Owner, lane: Lane, batch_id: bytes, line: Line) -> None:
+    """Remove a line in which nobody waits."""
+    del lane.lines[line.wants]
+    if line.wants.only_one:
+        apart = owner.apart.get(line.wants.only_one, set())
+        apart.discard((batch_id, line.wants))
+        if not apart:
+            owner.apart.pop(line.wants.only_one, None)

@@ -1,56 +1,81 @@
-"""Chooses which jobs may start now. Pure: knows jobs only by key, owner, batch and priority, and no clock.
+"""Chooses which jobs may start now. Pure: knows of jobs only key, owner, batch, priority and what they take; and no clock.
 
-Among owners, the one with the fewest running jobs is next, so that nobody waits behind a thousand jobs of another owner. Of its jobs, the
-one with the highest priority is next, and of these the first that was accepted: a priority is worth something only among the jobs of one
-owner. A job that is not ready is in no line until it is let in, and then has its old place. A batch that runs as many jobs as its width
-allows is kept out of the heap of its owner until one of its jobs ends. Jobs of one priority stand in a line: a choice costs the same
-however long the lines are.
+Whose claim is best, in this order:
+
+1. the owner with the smallest share: the largest part that its running jobs have of anything that the worker has, slots or memory, GPUs,
+   or what the operator defined. So nobody waits behind a thousand jobs of another owner;
+2. of its jobs, the one with the highest priority, which is worth something only among the jobs of one owner;
+3. between batches, in which the jobs of equal priority are, the one that occupies the fewest slots: they take turns. All jobs that are in
+   no batch count as one;
+4. the one that was accepted first.
+
+A job that does not fit is passed by those that do. After it was passed `_PASSES` times as often as there are slots, room is held for it:
+nothing with a worse claim starts that takes what it needs. Only the first of the jobs that take the same is looked at, and of one owner at
+most `_DEPTH` different ones: a choice costs the same however many jobs wait.
+
+A job that is not ready is in no line until it is let in, and then has its old place. A batch that runs as many jobs as its width allows is
+kept out of the heap of its owner until one of its jobs ends.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Callable
 
+from ....schemas.capacity import PLAIN, Capacity, Wants
 from ....schemas.naming import JobKey
 from ..job import BatchRun, RunKey
-from .lanes import Class, Lane, Owner, Place, Rank
+from .lanes import MOST_STALE, Lane, Line, LineHead, Lines, Owner, Place, drop_line
+from .stock import Stock
 
-_MOST_STALE = 1000
 # Of a run: fewer than run at any time.
 _CLOSED = -1
+# How many times as many jobs as there are slots may pass one that does not fit.
+_PASSES = 4
+_DEPTH = 32
+
+_Unfit = tuple[JobKey, Wants]
 
 
 class Queue:
-    """The jobs that wait, and the free slots."""
+    """The jobs that wait, and what is free."""
 
     def __init__(self, slots: int, most_of: Callable[[bytes], int] = lambda _: 0) -> None:
         """`most_of` returns how many jobs of an owner may run at once; 0: as many as there are slots."""
-        self.slots = slots
+        self.stock = Stock(Capacity(slots))
         self._most_of = most_of
         self.running = 0
-        # How many jobs could start if there were room, and how many are set aside.
+        # How many jobs could start if there were room, and the slots that they take; and how many are set aside.
         self._waiting = 0
+        self._waiting_slots = 0
         self._aside = 0
-        self._stale = 0
         self._order = 0
         self._owners: dict[bytes, Owner] = {}
-        self._places: dict[JobKey, Place] = {}
+        self._lines = Lines()
+        self._places = self._lines.places
+        # How often jobs were passed that did not fit.
+        self._passed: dict[JobKey, int] = {}
+        # Changes with everything that can let a job start which could not.
+        self._version = 0
 
     def __len__(self) -> int:
         """Return how many jobs wait, with those that are set aside."""
         return self._waiting + self._aside
 
     @property
+    def slots(self) -> int:
+        """How many slots there are."""
+        return self.stock.capacity.slots
+
+    @property
     def is_full(self) -> bool:
         """Whether all slots are in use."""
-        return self.running >= self.slots
+        return self.stock.free_slots <= 0
 
     @property
     def room(self) -> int:
         """How many slots are free for new jobs, if no waiting job is kept back by its batch."""
-        return max(0, self.slots - self.running - self._waiting)
+        return max(0, self.stock.free_slots - self._waiting_slots)
 
     def room_of(self, public: bytes) -> int:
         """Return how many slots are free for new jobs of this owner."""
@@ -64,13 +89,25 @@ class Queue:
         return owner.waiting.total() + owner.aside if owner else 0
 
     def running_of(self, public: bytes) -> int:
-        """Return how many jobs of this owner occupy a slot."""
+        """Return how many jobs of this owner occupy slots."""
         owner = self._owners.get(public)
         return owner.running if owner else 0
 
-    def add(self, key: JobKey, batch: BatchRun | None, priority: int = 0, *, ready: bool = True) -> None:
+    def gpus_of(self, key: JobKey) -> tuple[str, ...]:
+        """Return which GPUs a running job was handed out."""
+        place = self._places.get(key)
+        return place.gpus if place else ()
+
+    def set_capacity(self, capacity: Capacity) -> None:
+        """Have more or less for jobs from now on; those that run are not affected."""
+        self.stock.change(capacity)
+        for owner in self._owners.values():
+            owner.share = self.stock.share(owner.slots, owner.used)
+        self._version += 1
+
+    def add(self, key: JobKey, batch: BatchRun | None, priority: int = 0, *, ready: bool = True, wants: Wants = PLAIN) -> None:
         """Add a job behind those of its priority; one that is not ready stands aside until it is let in."""
-        place = self._place(key, batch)
+        place = self._place(key, batch, wants)
         self._order += 1
         place.rank = (-priority, self._order)
         place.aside = not ready
@@ -80,9 +117,12 @@ class Queue:
         else:
             self._enter(key, place)
 
-    def add_running(self, key: JobKey, batch: BatchRun | None) -> None:
-        """Count a job that is already running (found again after a restart)."""
-        self._occupy(self._place(key, batch))
+    def add_running(self, key: JobKey, batch: BatchRun | None, wants: Wants = PLAIN, gpus: tuple[str, ...] = ()) -> None:
+        """Count a job that is already running (found again after a restart), with the GPUs that it was handed out."""
+        place = self._place(key, batch, wants)
+        self.stock.take_again(wants, gpus)
+        place.gpus = gpus
+        self._occupy(place)
 
     def set_aside(self, key: JobKey) -> None:
         """Keep a waiting job out of the lines until it is let in."""
@@ -125,7 +165,8 @@ class Queue:
         if owner is not None and run.id in owner.lanes:
             lane = owner.lanes[run.id]
             lane.width = width
-            self._list(owner, lane, run.id)
+            self._lines.list_lane(owner, lane, run.id)
+            self._version += 1
 
     def close(self, run: RunKey) -> None:
         """Let no further job of a run start, as long as it has jobs here."""
@@ -134,6 +175,7 @@ class Queue:
     def withdraw(self, key: JobKey) -> None:
         """Remove a waiting job that is not to start."""
         place = self._places.pop(key)
+        self._passed.pop(key, None)
         if place.aside:
             self._aside -= 1
             place.owner.aside -= 1
@@ -143,152 +185,196 @@ class Queue:
         self._tidy()
 
     def release(self, key: JobKey) -> None:
-        """Free the slot of a job that has ended."""
+        """Free what a job had that has ended."""
         place = self._places.pop(key)
-        place.lane.running -= 1
-        place.owner.running -= 1
+        owner, lane, wants = place.owner, place.lane, place.wants
+        self._version += 1
         self.running -= 1
-        self._list(place.owner, place.lane, place.batch_id)
+        self.stock.put_back(wants, place.gpus)
+        lane.running -= 1
+        lane.slots -= wants.slots
+        owner.occupy(wants, -1)
+        owner.share = self.stock.share(owner.slots, owner.used)
+        for batch_id, others in owner.apart.get(wants.only_one, ()) if wants.only_one else ():
+            other = owner.lanes[batch_id]
+            self._lines.list_line(owner, other, other.lines[others])
+            self._lines.list_lane(owner, other, batch_id)
+        self._lines.list_lane(owner, lane, place.batch_id)
         self._drop(key.owner, place)
 
     def take(self) -> list[JobKey]:
-        """Return the jobs that start now, as far as slots are free; they count as running."""
+        """Return the jobs that start now, as far as there is room; they count as running."""
         chosen: list[JobKey] = []
-        while self.running < self.slots:
-            ready = [
-                (owner.running, head[0][1], owner, head)
-                for public, owner in self._owners.items()
-                if (head := self._head(owner)) is not None and self._may_run_more(public, owner)
-            ]
-            if not ready:
-                break
-            # No two heads have the same order. A priority does not count against another owner.
-            _, _, owner, (head_rank, batch_id) = min(ready, key=lambda one: one[:2]) if len(ready) > 1 else ready[0]
-            heapq.heappop(owner.heads)
-            lane = owner.lanes[batch_id]
-            lane.listed = None
-            rank, key = lane.classes[-head_rank[0]].take()
-            owner.leave(-rank[0])
-            self._waiting -= 1
-            self._occupy(self._places[key])
+        while not self.is_full and (key := self._choose()) is not None:
             chosen.append(key)
-            self._list(owner, lane, batch_id)
         return chosen
+
+    def _choose(self) -> JobKey | None:
+        """Start the job that has the best claim of those that fit, and return it; None if there is none."""
+        claims = [
+            (owner.share, head.order, owner)
+            for public, owner in self._owners.items()
+            if (head := self._lines.first_lane(owner)) is not None and self._may_run_more(public, owner)
+        ]
+        # No two heads have the same order. A priority does not count against another owner.
+        heapq.heapify(claims)
+        unfit: list[_Unfit] = []
+        while claims:
+            *_, owner = heapq.heappop(claims)
+            if owner.looked_at == self._version:
+                unfit += owner.unfit
+                continue
+            before = len(unfit)
+            found = self._look(owner, unfit)
+            if found is not None:
+                return self._start(owner, *found, unfit)
+            if not any(map(self._holds_room, unfit)):
+                owner.unfit = tuple(unfit[before:])
+                owner.looked_at = self._version
+        return None
+
+    def _look(self, owner: Owner, unfit: list[_Unfit]) -> tuple[bytes, Lane, Line, LineHead] | None:
+        """Return the best job of an owner that can start, taken off the heaps; add to `unfit` those with a better claim."""
+        passed: list[tuple[bytes, Lane, Line]] = []
+        found: tuple[bytes, Lane, Line, LineHead] | None = None
+        holding = [wants for key, wants in unfit if self._holds_room((key, wants))]
+        while len(passed) < _DEPTH and (head := self._lines.first_lane(owner)) is not None:
+            lane, line, line_head = self._lines.take_off(owner, head)
+            wants = line.wants
+            if self.stock.fits(wants) and all(self.stock.leaves(wants, other) for other in holding):
+                found = head.batch_id, lane, line, line_head
+                break
+            if self.stock.could_fit(wants):
+                one = line.classes[-line_head.rank[0]].first()
+                if one is not None:
+                    unfit.append((one[1], wants))
+                    if self._holds_room(unfit[-1]):
+                        holding.append(wants)
+            passed.append((head.batch_id, lane, line))
+            self._lines.list_lane(owner, lane, head.batch_id)
+        for batch_id, lane, line in passed:
+            self._lines.list_line(owner, lane, line)
+            self._lines.list_lane(owner, lane, batch_id)
+        return found
+
+    def _start(self, owner: Owner, batch_id: bytes, lane: Lane, line: Line, head: LineHead, unfit: list[_Unfit]) -> JobKey:
+        for passed, wants in unfit:
+            if not self.stock.leaves(line.wants, wants):
+                self._passed[passed] = self._passed.get(passed, 0) + 1
+        key = line.take(head.rank)
+        owner.leave(-head.rank[0])
+        self._waiting -= 1
+        self._waiting_slots -= line.wants.slots
+        self._passed.pop(key, None)
+        place = self._places[key]
+        place.gpus = self.stock.take(line.wants)
+        self._occupy(place)
+        owner.looked_at = -1
+        if line.entries():
+            self._lines.list_line(owner, lane, line)
+        else:
+            drop_line(owner, lane, batch_id, line)
+        self._lines.list_lane(owner, lane, batch_id)
+        return key
+
+    def _holds_room(self, one: _Unfit) -> bool:
+        return self._passed.get(one[0], 0) >= _PASSES * self.slots
 
     def why_waiting(self, key: JobKey) -> str:
         """Return why a waiting job does not run."""
         place = self._places[key]
-        owner, lane = place.owner, place.lane
+        owner, lane, wants = place.owner, place.lane, place.wants
+        held = ""
         if lane.width and lane.running >= lane.width:
             why = f"its batch runs {_jobs(lane.running)} at once, as many as it may"
         elif not self._may_run_more(key.owner, owner):
             why = f"its owner runs {_jobs(owner.running)} at once, as many as the roster allows"
+        elif wants.only_one in owner.busy:
+            why = f"only one {wants.only_one!r} runs at once, and another one does"
+        elif never := self.stock.never_fits(wants):
+            why = f"{never}: it can start when there is more"
+        elif wants is PLAIN or self.stock.fits(wants):
+            why = f"all {self.slots} slots are in use" if self.is_full else self._why_not_now()
         else:
-            why = f"all {self.slots} slots are in use" if self.is_full else "it is about to start"
+            why = f"it waits for {self.stock.lacks(wants)}"
+            held = "; what gets free is held for it" if self._holds_room((key, wants)) else ""
         priority = -place.rank[0] if place.rank is not None else 0
         before = sum(count for other, count in owner.waiting.items() if other > priority)
+        why += held
         return f"{why}; {_jobs(before)} of a higher priority {'is' if before == 1 else 'are'} before it" if before else why
+
+    def _why_not_now(self) -> str:
+        held = any(count >= _PASSES * self.slots for count in self._passed.values())
+        return "room is held for a job that has waited longer and takes more" if held else "it is about to start"
 
     def _may_run_more(self, public: bytes, owner: Owner) -> bool:
         most = self._most_of(public)
         return not most or owner.running < most
 
-    def _place(self, key: JobKey, batch: BatchRun | None) -> Place:
+    def _place(self, key: JobKey, batch: BatchRun | None, wants: Wants) -> Place:
         batch_id = batch.id if batch else b""
-        owner = self._owners.setdefault(key.owner, Owner())
-        lane = owner.lanes.setdefault(batch_id, Lane(batch.parallel if batch else 0))
+        owner = self._owners.get(key.owner)
+        if owner is None:
+            owner = self._owners[key.owner] = Owner()
+        lane = owner.lanes.get(batch_id)
+        if lane is None:
+            lane = owner.lanes[batch_id] = Lane(batch.parallel if batch else 0)
         lane.jobs += 1
-        self._places[key] = place = Place(owner, lane, batch_id)
+        self._places[key] = place = Place(owner, lane, batch_id, wants)
         return place
 
     def _occupy(self, place: Place) -> None:
         place.rank = None
         place.lane.running += 1
-        place.owner.running += 1
+        place.lane.slots += place.wants.slots
+        place.owner.occupy(place.wants)
+        place.owner.share = self.stock.share(place.owner.slots, place.owner.used)
         self.running += 1
 
     def _enter(self, key: JobKey, place: Place) -> None:
         """Let a job wait for its turn."""
+        owner, lane, wants = place.owner, place.lane, place.wants
         rank = place.rank or (0, 0)
-        place.lane.classes.setdefault(-rank[0], Class()).add((rank, key))
-        place.owner.enter(-rank[0])
+        line = lane.lines.get(wants)
+        if line is None:
+            line = lane.lines[wants] = Line(wants)
+            if wants.only_one:
+                owner.apart.setdefault(wants.only_one, set()).add((place.batch_id, wants))
+        line.add(rank, key)
+        owner.enter(-rank[0])
         self._waiting += 1
-        self._list(place.owner, place.lane, place.batch_id)
+        self._waiting_slots += wants.slots
+        self._lines.list_line(owner, lane, line)
+        self._lines.list_lane(owner, lane, place.batch_id)
 
     def _leave(self, place: Place) -> None:
         """Make the entry of a waiting job stale."""
         rank = place.rank or (0, 0)
         place.owner.leave(-rank[0])
         self._waiting -= 1
-        self._stale += 1
+        self._waiting_slots -= place.wants.slots
+        self._lines.stale += 1
+        self._version += 1
 
     def _drop(self, public: bytes, place: Place) -> None:
-        place.lane.jobs -= 1
-        if not place.lane.jobs:
-            self._stale -= place.lane.entries()
-            del place.owner.lanes[place.batch_id]
-            if not place.owner.lanes:
-                del self._owners[public]
-            elif len(place.owner.heads) > _MOST_STALE + 2 * len(place.owner.lanes):
-                place.owner.heads = [lane.listed for lane in place.owner.lanes.values() if lane.listed is not None]
-                heapq.heapify(place.owner.heads)
-
-    def _head(self, owner: Owner) -> tuple[Rank, bytes] | None:
-        """Return the first open lane of an owner, of which the first job can start."""
-        while owner.heads:
-            head = owner.heads[0]
-            lane = owner.lanes.get(head[1])
-            if lane is not None and lane.listed is head:
-                first = self._first(lane)
-                if first == head[0] and (not lane.width or lane.running < lane.width):
-                    return head
-                lane.listed = None
-                heapq.heappop(owner.heads)
-                self._list(owner, lane, head[1])
-            else:
-                heapq.heappop(owner.heads)
-        return None
-
-    def _first(self, lane: Lane) -> Rank | None:
-        """Return the rank of the first job of a lane that can start; stale entries before it are removed."""
-        while lane.classes:
-            highest = max(lane.classes)
-            jobs = lane.classes[highest]
-            while (entry := jobs.first()) is not None:
-                if self._is_current(*entry):
-                    return entry[0]
-                jobs.take()
-                self._stale -= 1
-            del lane.classes[highest]
-        return None
-
-    def _is_current(self, rank: Rank, key: JobKey) -> bool:
-        place = self._places.get(key)
-        return place is not None and not place.aside and place.rank is rank
-
-    def _list(self, owner: Owner, lane: Lane, batch_id: bytes) -> None:
-        """Put a lane into the heap of its owner if it is open, and not there with its first job already."""
-        if lane.width and lane.running >= lane.width:
+        owner, lane = place.owner, place.lane
+        lane.jobs -= 1
+        if lane.jobs:
             return
-        first = self._first(lane)
-        if first is not None and (lane.listed is None or first < lane.listed[0]):
-            lane.listed = (first, batch_id)
-            heapq.heappush(owner.heads, lane.listed)
+        self._lines.stale -= lane.entries()
+        for line in list(lane.lines.values()):
+            drop_line(owner, lane, place.batch_id, line)
+        del owner.lanes[place.batch_id]
+        if not owner.lanes:
+            del self._owners[public]
+        elif len(owner.heads) > MOST_STALE + 2 * len(owner.lanes):
+            owner.heads = [one.listed for one in owner.lanes.values() if one.listed is not None]
+            heapq.heapify(owner.heads)
 
     def _tidy(self) -> None:
         """Drop stale entries: a queue in which nothing starts must not grow with every job that is added, moved or removed again."""
-        if self._stale <= _MOST_STALE + self._waiting:
-            return
-        for owner in self._owners.values():
-            owner.heads.clear()
-            for batch_id, lane in owner.lanes.items():
-                for jobs in lane.classes.values():
-                    jobs.line = deque(entry for entry in jobs.line if self._is_current(*entry))
-                    jobs.back = [entry for entry in jobs.back if self._is_current(*entry)]
-                    heapq.heapify(jobs.back)
-                lane.listed = None
-                self._list(owner, lane, batch_id)
-        self._stale = 0
+        if self._lines.stale > MOST_STALE + self._waiting:
+            self._lines.tidy(self._owners)
 
 
 def _jobs(count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ....keys.limits import NAMES
@@ -39,6 +40,8 @@ FEATURES = (
     "after",
     "fail_fast",
     "limits",
+    "resources",
+    "lanes",
 )
 
 
@@ -52,7 +55,7 @@ class Introduction:
     store_id: bytes
     nonce: bytes
     event_endpoint: str
-    slots: int
+    slots: Callable[[], int]
 
 
 def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
@@ -83,7 +86,7 @@ def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
                 features=FEATURES,
                 your_name=call.member.name,
                 your_role=call.member.role,
-                slots=introduction.slots,
+                slots=introduction.slots(),
                 host=os.uname().nodename,
                 roster_problem=condition.roster_problem(call.member) if is_admin else "",
             )

@@ -194,6 +194,7 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
         held=is_held,
         held_by=job.held_by if is_held else "",
         starts_in_us=desk.starts_in_us(job),
+        gpus=job.gpus if attempt.phase not in WAITING else (),
     )
     for earlier in job.earlier:
         said = shown.earlier_attempts.add(

@@ -30,6 +30,7 @@ _PAST = frozenset(
         # Jobs of that time.
         "after",
         "layer",
+        "gpu_ids",
         "outcome",
     )
 )
@@ -43,7 +44,7 @@ def is_record(value: Any) -> bool:
 
 def table_of(record: dict[str, Any]) -> dict[str, Any]:
     """Return the table; a field that this version does not know is kept, and later refused as an unknown key."""
-    table = {key: value for key, value in record.items() if key not in _PAST and not _is_unsaid(value)}
+    table = {key: value for key, value in record.items() if key not in _PAST and not _is_unsaid(key, value)}
     for field, key in (("time_limit_ms", "time_limit"), ("grace_ms", "grace")):
         if field in table:
             table[key] = f"{table.pop(field)}ms"
@@ -57,7 +58,7 @@ def table_of(record: dict[str, Any]) -> dict[str, Any]:
     if stop["signal"] != _SIGTERM or stop["grace"] is not None:
         table["stop"] = stop
     if isinstance(retry := table.get("retry"), dict):
-        kept = {key: value for key, value in retry.items() if key != "delay_ms" and not _is_unsaid(value)}
+        kept = {key: value for key, value in retry.items() if key != "delay_ms" and not _is_unsaid(key, value)}
         table["retry"] = kept | ({"delay": f"{retry['delay_ms']}ms"} if retry.get("delay_ms") else {})
     # The argv is never left out, even if it is empty.
     return table | {"argv": record["argv"]}
@@ -80,6 +81,6 @@ def missing_files(record: dict[str, Any]) -> int:
     return len(files) if isinstance(files, list) else 0
 
 
-def _is_unsaid(value: Any) -> bool:
+def _is_unsaid(key: str, value: Any) -> bool:
     # A grace of 0 was set.
-    return value is None or value is False or value in ("", {}, [])
+    return value is None or value is False or (value == 0 and key == "gpus") or value in ("", {}, [])

@@ -29,11 +29,16 @@ _OF_JOBS = {
     **dict.fromkeys(("prio", "urgency", "weight"), "priority, as in priority = 10; the highest is first"),
     **dict.fromkeys(("mem", "ram", "memory_limit", "memory_max", "max_memory"), 'memory, as in memory = "2G"'),
     **dict.fromkeys(("rlimit", "ulimit", "ulimits", "limits"), "rlimits, as in rlimits = { nofile = 4096 }"),
+    **dict.fromkeys(("cpu", "cores", "ncpus", "threads", "cpus_per_task"), "cpus"),
+    **dict.fromkeys(("gpu", "num_gpus", "gres"), "gpus, as in gpus = 1"),
+    **dict.fromkeys(("resource", "licenses", "license", "requests"), "resources, as in resources = { license = 1 }"),
+    **dict.fromkeys(("singleton", "mutex", "lock", "concurrency_group"), 'only_one, as in only_one = "NAME"'),
     **dict.fromkeys(("held", "stashed", "suspended", "on_hold"), "hold, as in hold = true"),
 }
 _KEYS_OF_JOBS = (
     *("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels"),
     *("priority", "hold", "stderr_to_stdout", "retry", "memory", "nice", "umask", "rlimits"),
+    *("cpus", "gpus", "resources", "only_one"),
 )
 _OF_THE_FILE = {
     **dict.fromkeys(("jobs", "task", "tasks", "step", "steps"), _JOB),

@@ -32,6 +32,10 @@ _FIELDS = {
     "nice": "nice value",
     "umask": "umask",
     "rlimits": "limits of processes",
+    "cpus": "number of cpus",
+    "gpus": "number of gpus",
+    "resources": "resources",
+    "only_one": "setting of only-one",
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import typer
 
+from ....schemas.capacity import GPUS, SLOTS, amount_text
 from ....schemas.naming import format_id, short_id, signal_name
 from ....schemas.process_limits import format_limits
 from ....schemas.refusal import Refused
@@ -125,6 +126,8 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "linger": "processes that it leaves behind continue" if spec.linger else "",
         "stderr": "goes to stdout" if spec.stderr_to_stdout else "",
         "retry": rule_in_words(spec.retry),
+        "takes": _takes(job),
+        "only one": spec.only_one,
         "batch": f"{job.batch.name} run {format_id(job.batch.id)}".strip() if job.batch else "",
         "owner": owner_of(job.owner_name, job.key.owner),
         "reruns": f"job {format_id(job.rerun_of.id)}" if job.rerun_of is not None else "",
@@ -146,6 +149,14 @@ def _describe(connected: Client, job: JobInfo) -> None:
             write(f"  last lines of {_stream_of(job)}:")
         for line in last:
             write(f"    {line}")
+
+
+def _takes(job: JobInfo) -> str:
+    spec = job.spec
+    wanted = [amount_text(SLOTS, spec.cpus)] if spec.cpus > 1 else []
+    if spec.gpus:
+        wanted.append(amount_text(GPUS, spec.gpus) + (f" ({', '.join(job.gpus)})" if job.gpus else ""))
+    return ", ".join([*wanted, *(amount_text(name, amount) for name, amount in spec.resources)])
 
 
 def _stream_of(job: JobInfo) -> StreamName:

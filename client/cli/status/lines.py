@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ....keys.identity import format_public
+from ....schemas.capacity import MEMORY, SLOTS
 from ....schemas.text.sizes import format_size
 from ..terminal.screen import duration
 from ..terminal.sentences import not_limited
@@ -29,7 +30,12 @@ def describe(context: str, status: WorkerStatus) -> Iterator[tuple[str, str]]:
         yield "slots", str(status.slots)
         return
     running, queued = _with_yours(status.running, status.your_running), _with_yours(status.queued, status.your_queued)
-    yield "slots", f"{status.slots}, jobs running: {running}, queued: {queued}"
+    yield "slots", f"{status.slots}{_in_use(status)}, jobs running: {running}, queued: {queued}"
+    for stock in status.stocks or ():
+        if stock.name == MEMORY:
+            yield stock.name, f"{format_size(stock.total)}, reserved: {format_size(stock.used) if stock.used else 'none'}"
+        elif stock.name != SLOTS:
+            yield stock.name, f"{stock.total}, in use: {stock.used}"
     if status.refuses:
         yield "new jobs", f"are refused: {status.refuses}"
     if status.load:
@@ -44,6 +50,12 @@ def describe(context: str, status: WorkerStatus) -> Iterator[tuple[str, str]]:
         yield "roster", ", ".join(["in force", *([_count(status.members, "member")] if status.members else [])])
 
 
+def _in_use(status: WorkerStatus) -> str:
+    """Return how many slots are in use, if that is not the number of jobs that run."""
+    used = next((stock.used for stock in status.stocks or () if stock.name == SLOTS), 0)
+    return f", in use: {used}" if used > (status.running or 0) else ""
+
+
 def _with_yours(jobs: int, yours: int | None) -> str:
     return f"{jobs} ({yours or 0} yours)" if jobs else "0"
 
@@ -56,4 +68,6 @@ def record(context: str, status: WorkerStatus) -> dict[str, Any]:
     """Return it for `--json`. What the worker does not tell is null."""
     written = {field.name: getattr(status, field.name) for field in fields(status)}
     up = written.pop("up")
+    stocks = written.pop("stocks")
+    written["resources"] = None if stocks is None else {stock.name: {"total": stock.total, "used": stock.used} for stock in stocks}
     return {"context": context, **written, "key": format_public(status.key), "up_us": None if up is None else up // _MICROSECOND}

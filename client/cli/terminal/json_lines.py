@@ -3,7 +3,8 @@
 A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `dir`, `env`, `labels`, `owner` (public key),
 `owner_name`, `batch` ({`id`, `name`, `parallel`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null),
 `queued_at`, `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`,
-`stderr_to_stdout`, `stop_signal`, `retry` ({`max`, `delay_ms`, `backoff`, `on_exit`} or null), `attempts` (all so far, each with `attempt`,
+`stderr_to_stdout`, `cpus`, `gpus` (how many), `resources` (how much of each name), `only_one` (or null), `gpu_ids` (those that it was
+handed out), `stop_signal`, `retry` ({`max`, `delay_ms`, `backoff`, `on_exit`} or null), `attempts` (all so far, each with `attempt`,
 `process`, `pid`, `started_at`, `ended_at` and `outcome`), `starts_in_us` (how long it still waits for its time, or null),
 `stderr_to_stdout`, `stop_signal`, `memory_bytes`, `nice`, `umask` (in octal digits; each of these three or null), `rlimits` (as in a batch
 file),
@@ -76,6 +77,7 @@ def job_record(job: JobInfo) -> Record:
         "priority": job.priority,
         "held": job.held,
         "held_by": job.held_by or None,
+        "gpu_ids": list(job.gpus),
         "waits_for": job.waits_for or None,
         "after": [_condition_record(one, job.awaits) for one in job.spec.after],
         "outcome": outcome_record(job.outcome),
@@ -117,6 +119,10 @@ def _spec_record(spec: JobSpec) -> Record:
         "linger": spec.linger,
         "stderr_to_stdout": spec.stderr_to_stdout,
         "retry": _retry_record(spec.retry),
+        "cpus": spec.cpus or 1,
+        "gpus": spec.gpus,
+        "resources": dict(spec.resources),
+        "only_one": spec.only_one or None,
         "stop_signal": int(spec.stop_signal),
         "memory_bytes": spec.memory_bytes,
         "nice": spec.nice,

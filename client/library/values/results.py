@@ -169,6 +169,9 @@ class JobInfo:
         """How long it still waits for its time; None if it does not."""
         return None if self.starts_in_us is None else span(self.starts_in_us)
 
+    # The ids of the GPUs that it was handed out when it was last started.
+    gpus: tuple[str, ...] = ()
+
     @property
     def id(self) -> str:
         """The id as text."""
@@ -335,6 +338,7 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         awaits=tuple(map(_awaited, message.after)),
         earlier_attempts=tuple(map(_attempt, message.earlier_attempts)) if message.earlier_attempts else (),
         starts_in_us=message.starts_in_us if message.HasField("starts_in_us") else None,
+        gpus=tuple(message.gpus),
     )
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
 
 FEATURE = "status"
+
+
+class Stock(NamedTuple):
+    """How much there is of something that jobs take, and how much of it running jobs have. Of "memory" in bytes."""
+
+    name: str
+    total: int
+    used: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +28,7 @@ class WorkerStatus:
     `key`: its public key, 32 bytes. `name`, `role`, `rights`: yours in its roster. `running` and `queued` count the jobs of everybody,
     `your_running` and `your_queued` your own. `load`: averages over 1, 5 and 15 minutes. `disk_free_bytes`, `disk_bytes`: of the disk of
     its state folder. `refuses`: why it takes no new jobs. `members`: how many its roster has; `roster_problem`: why the roster's file is
-    not in force. The latter two are told to an admin; any member learns that there is a problem.
+    not in force. The latter two are told to an admin; any member learns that there is a problem. `stocks`: what there is for jobs.
     `memory_problem`: why it does not limit the memory of jobs, whatever they ask for.
     """
 
@@ -44,6 +54,7 @@ class WorkerStatus:
     members: int | None = None
     roster_problem: str | None = None
     memory_problem: str | None = None
+    stocks: tuple[Stock, ...] | None = None
 
 
 def status_request(hello: request_pb2.HelloReply) -> request_pb2.Request | None:
@@ -88,4 +99,11 @@ def read_status(endpoint: str, hello: request_pb2.HelloReply, answer: object) ->
         members=said.members or None,
         roster_problem=said.roster_problem or None,
         memory_problem=said.memory_problem or None,
+        slots=said.slots or hello.slots,
+        stocks=read_stocks(said.stocks) or None,
     )
+
+
+def read_stocks(said: Iterable[request_pb2.Stock]) -> tuple[Stock, ...]:
+    """Return what a worker says that there is for jobs."""
+    return tuple(Stock(one.name, one.total, one.used) for one in said)

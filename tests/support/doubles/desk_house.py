@@ -32,6 +32,7 @@ from jobwire.keys.limits import EVERYBODYS, Limits
 from jobwire.keys.rights import Member
 from jobwire.schemas import spec as specs
 from jobwire.schemas.brought_files import BroughtFile
+from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.clock import Clock
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind
@@ -96,7 +97,7 @@ class ReadingDouble:
 class EngineDouble:
     """Records effects; `expect` removes them, and any that remain at the end fail the test."""
 
-    slots: int = 2
+    capacity: Capacity = field(default_factory=lambda: Capacity(2))
     memory_problem: str = ""
     effects: list[tuple[object, ...]] = field(default_factory=list)
     known: list[Fact] = field(default_factory=list)
@@ -199,9 +200,11 @@ class House:
             self.path.parent, fresh=True, wall_us=lambda: self.now + self.set_by, passed_us=lambda: self.now, boot=lambda: "now"
         )
         self.news = News(self.store.id, b"n" * 16, self.store.head, lambda: self.now / 1e6)
-        self.state = State(Queue(self.engine.slots))
+        self.state = State(Queue(self.engine.capacity.slots), capacity=self.engine.capacity)
         self.live = self.state.live
         self.lookup = Lookup(self.store, self.live)
+        self.state.settings = self.lookup.capacity()
+        self.state.queue.set_capacity(self.state.settings.over(self.engine.capacity))
         self.forgetting = Forgetting(self.store, self.engine)
         self.desk = Desk(
             self.state,
@@ -244,6 +247,7 @@ class House:
             ages=self.ages,
             shortage=lambda: self.shortage(),  # noqa: PLW0108 -- as above
             placed=self.changed_folders.append,
+            capacity_changed=lambda: None,
         )
 
     async def durable(self) -> None:

@@ -11,6 +11,9 @@ A job's environment, where later entries replace earlier ones:
     the job's own variables
     JOBWIRE_JOB_ID               its id, a UUID in text
     JOBWIRE_JOB_DIR              its own folder, if it has one
+    JOBWIRE_GPUS                 the ids of its GPUs, if it was handed out any; CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES are the same.
+                                 HIP_VISIBLE_DEVICES counts among those that ROCR_VISIBLE_DEVICES leaves, from 0 on. And unless its own
+                                 variables have it, CUDA_DEVICE_ORDER=PCI_BUS_ID, so that CUDA numbers them as /dev/nvidiaN does
 It has a session of its own, umask 022, and no signal blocked or ignored. Limits, nice value, policy, CPUs, I/O priority and oom score are
 those that the worker started with: for a private worker those of surroundings.py, for others those of the service manager. The soft
 RLIMIT_NOFILE is the value before the worker raised it, for a private worker 1024. Nice value, umask and limits may be set by the spec.
@@ -67,6 +70,12 @@ _WHY = {
 _SHORTAGES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
+def _gpu_variables(gpus: Sequence[str]) -> dict[str, str]:
+    ids = ",".join(gpus)
+    among_them = ",".join(map(str, range(len(gpus))))
+    return {"JOBWIRE_GPUS": ids, "CUDA_VISIBLE_DEVICES": ids, "ROCR_VISIBLE_DEVICES": ids, "HIP_VISIBLE_DEVICES": among_them}
+
+
 class CannotStart(Exception):  # noqa: N818 -- a fact about the job, not an error in this program
     """Raised if a job cannot be started, with its exit status and a sentence."""
 
@@ -109,6 +118,8 @@ class Spawner:
         environment["JOBWIRE_JOB_ID"] = _uuid(job.handle)
         if job.job_folder:
             environment["JOBWIRE_JOB_DIR"] = job.job_folder
+        if job.handed_out:
+            environment = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} | environment | _gpu_variables(job.handed_out)
         stdin = self._null if stdin_pipe < 0 else stdin_pipe
         if job.has_stdin:
             stdin = os.open(f"{folder}/stdin", os.O_RDONLY | os.O_CLOEXEC)

@@ -334,7 +334,7 @@ async def test_the_same_inputs_lead_to_the_same_decisions(house: House, monkeypa
     house.desk.hear([started(4), ended(4)])
     await house.durable()
     house.engine.effects.clear()
-    state = State(Queue(house.engine.slots))
+    state = State(Queue(house.engine.capacity.slots))
     again = [summary(state, decide(state, one, moment)) for one, moment in recorded.inputs]
     assert again == recorded.decisions
     assert len(again) > 15

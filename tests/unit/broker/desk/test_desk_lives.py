@@ -200,7 +200,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         # The thread waits in the queue behind the gate already.
         self.store._commits = self.gate  # type: ignore[assignment] # reason: a double
         self.published.clear()
-        state = State(Queue(self.engine.slots))
+        state = State(Queue(self.engine.capacity.slots))
         self.state = state
         self.live, self.lookup = state.live, Lookup(self.store, state.live)
         self.desk = Desk(

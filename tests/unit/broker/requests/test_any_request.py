@@ -44,7 +44,7 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
         await house.accept(asked(1), asked(2), owner=CLIENT.public)
         await house.accept(asked(1))
         house.desk.hear([started(1), ended(1)])
-        introduction = Introduction("worker", "", DAEMON.public, house.store.id, NONCE, "", 1)
+        introduction = Introduction("worker", "", DAEMON.public, house.store.id, NONCE, "", lambda: 1)
         member = Member("somebody", CLIENT.public, role)
         turns = Turns(asyncio.get_running_loop())
         table = house.handlers(introduction, lambda _: member, turns)

@@ -14,6 +14,7 @@ from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.rights import Member
+from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind, State
 from jobwire.schemas.refusal import Code, Reason
@@ -53,7 +54,7 @@ class Asking:
         self.turns = Turns()
         self.answers = Answers()
         self.member = Member("somebody", public, role)
-        table = house.handlers(Introduction("worker", "", b"", b"", b"", "", 1), lambda _: self.member, self.turns)  # type: ignore[arg-type] # reason: a double
+        table = house.handlers(Introduction("worker", "", b"", b"", b"", "", lambda: 1), lambda _: self.member, self.turns)  # type: ignore[arg-type] # reason: a double
         self.peer = Peer(b"r", Meter(-1, b""), Account(public), self.answers)
         self.call = Call(
             self.member,
@@ -328,7 +329,7 @@ async def test_a_run_is_forgotten_with_all_its_jobs_if_they_have_ended(house: Ho
 
 async def test_everything_of_ones_own_is_forgotten_in_parts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobwire.broker.requests.forget._JOBS_A_PART", 3)
-    house.engine.slots = house.state.queue.slots = 20
+    house.state.queue.set_capacity(Capacity(20))
     await some_jobs(house, *range(1, 9), batch=None)
     await some_jobs(house, 9, owner=b"p" * 32)
     house.desk.hear([ended(number) for number in range(1, 8)])

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker.engine import Ended, Expected, Launch
+from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.job import OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
@@ -92,7 +93,7 @@ class Pair:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.loop = asyncio.get_running_loop()
-        self.engine = LocalEngine(state, 1, b"/")
+        self.engine = LocalEngine(state, Capacity(1), b"/")
         self.supervisor: OtherSupervisor | None = None
 
     def meet(self, *, dies_at: str = "", **hello: object) -> OtherSupervisor:

@@ -1,12 +1,5 @@
-from collections import Counter
-from typing import NamedTuple
-
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-
 from jobwire.broker.desk.job import BatchRun, RunKey
-from jobwire.broker.desk.queue import queue as queue_module
+from jobwire.broker.desk.queue.lanes import MOST_STALE
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.schemas.naming import JobKey
 
@@ -35,7 +28,7 @@ def test_a_queue_that_stands_still_does_not_grow_with_what_was_taken_out_of_it()
         if number > 10:
             queue.withdraw(key(number, owner=number % 3))
     kept = sum(lane.entries() for owner in queue._owners.values() for lane in owner.lanes.values())
-    assert kept <= 2 * (10 + 11) + queue_module._MOST_STALE
+    assert kept <= 2 * (10 + 11) + MOST_STALE
     taken: list[JobKey] = []
     for _ in range(10):
         queue.release(taken[-1] if taken else key(0))
@@ -177,131 +170,3 @@ def test_the_heap_of_an_owner_does_not_grow_with_runs_that_are_gone() -> None:
         queue.withdraw(key(number))
     (owner,) = queue._owners.values()
     assert len(owner.heads) < 2000
-
-
-class _Waiting(NamedTuple):
-    key: JobKey
-    batch: BatchRun | None
-    order: int
-
-
-class QueueAgainstModel(RuleBasedStateMachine):
-    """The real queue beside plain lists."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.most = dict.fromkeys(range(3), 0)
-        self.queue = Queue(3, lambda public: self.most[public[0]])
-        self.waiting: dict[JobKey, _Waiting] = {}
-        self.priority: dict[JobKey, int] = {}
-        self.held: set[JobKey] = set()
-        self.running: dict[JobKey, BatchRun | None] = {}
-        self.widths: dict[RunKey, int] = {}
-        self.made = 0
-
-    @rule(owner=st.integers(0, 2), width=st.sampled_from([None, 0, 1, 2]), priority=st.integers(-2, 2), held=st.booleans())
-    def add(self, owner: int, width: int | None, priority: int, held: bool) -> None:  # noqa: FBT001 -- drawn by name
-        self.made += 1
-        batch = None if width is None else BatchRun(bytes([owner, width]) * 8, "", width)
-        job = key(self.made, owner)
-        if batch is not None:
-            run = RunKey(job.owner, batch.id)
-            others = [one for one in (*((w.key, w.batch) for w in self.waiting.values()), *self.running.items()) if one[1] is not None]
-            if not any(other.owner == job.owner and one is not None and one.id == batch.id for other, one in others):
-                self.widths[run] = batch.parallel
-        self.queue.add(job, batch, priority, ready=not held)
-        self.waiting[job] = _Waiting(job, batch, self.made)
-        self.priority[job] = priority
-        if held:
-            self.held.add(job)
-
-    def _forget(self, job: JobKey) -> None:
-        del self.waiting[job]
-        self.held.discard(job)
-
-    @precondition(lambda self: self.waiting)
-    @rule(data=st.data())
-    def withdraw(self, data: st.DataObject) -> None:
-        job = data.draw(st.sampled_from(sorted(self.waiting)))
-        self._forget(job)
-        self.queue.withdraw(job)
-
-    @precondition(lambda self: self.waiting)
-    @rule(data=st.data())
-    def hold_or_release(self, data: st.DataObject) -> None:
-        job = data.draw(st.sampled_from(sorted(self.waiting)))
-        if job in self.held:
-            self.held.discard(job)
-            self.queue.let_in(job)
-        else:
-            self.held.add(job)
-            self.queue.set_aside(job)
-
-    @precondition(lambda self: self.waiting)
-    @rule(data=st.data(), priority=st.integers(-3, 3))
-    def set_priority(self, data: st.DataObject, priority: int) -> None:
-        job = data.draw(st.sampled_from(sorted(self.waiting)))
-        self.priority[job] = priority
-        self.queue.set_priority(job, priority)
-
-    @precondition(lambda self: self.widths)
-    @rule(data=st.data(), width=st.integers(0, 2))
-    def set_width(self, data: st.DataObject, width: int) -> None:
-        run = data.draw(st.sampled_from(sorted(self.widths)))
-        self.widths[run] = width
-        self.queue.set_width(run, width)
-
-    @rule(owner=st.integers(0, 2), most=st.integers(0, 2))
-    def limit(self, owner: int, most: int) -> None:
-        self.most[owner] = most
-
-    @precondition(lambda self: self.running)
-    @rule(data=st.data())
-    def release(self, data: st.DataObject) -> None:
-        job = data.draw(st.sampled_from(sorted(self.running)))
-        del self.running[job]
-        self.queue.release(job)
-
-    def _can_start(self) -> list[_Waiting]:
-        """Return which jobs may start now, if there is a slot."""
-        widths = Counter((job.owner, batch.id) for job, batch in self.running.items() if batch is not None)
-        owners = Counter(job.owner for job in self.running)
-        return [
-            one
-            for one in self.waiting.values()
-            if one.key not in self.held
-            and not (
-                one.batch and (most := self.widths[RunKey(one.key.owner, one.batch.id)]) and widths[one.key.owner, one.batch.id] >= most
-            )
-            and not ((most := self.most[one.key.owner[0]]) and owners[one.key.owner] >= most)
-        ]
-
-    @rule()
-    def take(self) -> None:
-        for job in self.queue.take():
-            can = self._can_start()
-            owners = Counter(other.owner for other in self.running)
-            assert job in {one.key for one in can}
-            fewest = min(owners[one.key.owner] for one in can)
-            assert owners[job.owner] == fewest, "an owner with fewer running jobs waits"
-            own = [one for one in can if one.key.owner == job.owner]
-            best = min(own, key=lambda one: (-self.priority[one.key], one.order))
-            assert best.key == job, "not the best of its owner"
-            self.running[job] = self.waiting[job].batch
-            self._forget(job)
-        # Nothing that could start was left.
-        assert len(self.running) >= 3 or not self._can_start()
-
-    @invariant()
-    def bounds_hold(self) -> None:
-        assert self.queue.running == len(self.running) <= 3
-        assert len(self.queue) == len(self.waiting)
-        assert self.queue.room == max(0, 3 - len(self.running) - (len(self.waiting) - len(self.held)))
-        for owner in range(3):
-            assert self.queue.waiting_of(bytes([owner]) * 32) == sum(job.owner[0] == owner for job in self.waiting)
-        for job in self.waiting:
-            assert self.queue.why_waiting(job)
-
-
-TestQueueAgainstModel = QueueAgainstModel.TestCase
-TestQueueAgainstModel.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)

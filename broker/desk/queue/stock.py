@@ -1,0 +1,106 @@
+"""What a worker has, and how much of it is in use. Knows amounts, not jobs."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ....schemas.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants, amount_text, shortage
+from ....schemas.text.sizes import format_size
+
+
+class Stock:
+    """What is there, and what of it is free. More can be in use than there is, after there was more."""
+
+    def __init__(self, capacity: Capacity) -> None:
+        self.capacity = capacity
+        self.used_slots = 0
+        self._used: Counter[str] = Counter()
+        self._totals = capacity.totals()
+        # Which GPUs jobs have; those that the worker no longer has included.
+        self._handed_out: set[str] = set()
+
+    def change(self, capacity: Capacity) -> None:
+        """Have another capacity from now on; what is in use stays in use."""
+        self.capacity = capacity
+        self._totals = capacity.totals()
+
+    @property
+    def free_slots(self) -> int:
+        """How many slots are free; negative if more are in use than there are."""
+        return self.capacity.slots - self.used_slots
+
+    def free(self, name: str) -> int:
+        """Return how much of something is free."""
+        if name == SLOTS:
+            return self.free_slots
+        if name == GPUS:
+            return sum(one not in self._handed_out for one in self.capacity.gpus)
+        return self._totals.get(name, 0) - self._used[name]
+
+    def used(self, name: str) -> int:
+        """Return how much of something is in use."""
+        return self.used_slots if name == SLOTS else len(self._handed_out) if name == GPUS else self._used[name]
+
+    def fits(self, wants: Wants) -> bool:
+        """Return whether so much is free."""
+        return wants.slots <= self.free_slots and (not wants.others or all(amount <= self.free(name) for name, amount in wants.others))
+
+    def could_fit(self, wants: Wants) -> bool:
+        """Return whether there is so much at all."""
+        return not shortage(wants, self.capacity)
+
+    def never_fits(self, wants: Wants) -> str:
+        """Return why such a job cannot run with what there is now; empty if it can."""
+        return shortage(wants, self.capacity)
+
+    def leaves(self, taken: Wants, other: Wants) -> bool:
+        """Return whether after `taken` enough would be free for another job, of everything that both take."""
+        if self.free_slots - taken.slots < other.slots:
+            return False
+        return all(self.free(name) - taken.amount(name) >= amount for name, amount in other.others if taken.amount(name))
+
+    def take(self, wants: Wants) -> tuple[str, ...]:
+        """Take so much, and return which GPUs."""
+        self.used_slots += wants.slots
+        gpus: tuple[str, ...] = ()
+        for name, amount in wants.others:
+            if name == GPUS:
+                gpus = tuple(one for one in self.capacity.gpus if one not in self._handed_out)[:amount]
+                self._handed_out.update(gpus)
+            else:
+                self._used[name] += amount
+        return gpus
+
+    def take_again(self, wants: Wants, gpus: tuple[str, ...]) -> None:
+        """Take what a job has that is found running, whether or not there is so much."""
+        self.used_slots += wants.slots
+        self._used.update({name: amount for name, amount in wants.others if name != GPUS})
+        self._handed_out.update(gpus)
+
+    def put_back(self, wants: Wants, gpus: tuple[str, ...]) -> None:
+        """Take it back."""
+        self.used_slots -= wants.slots
+        for name, amount in wants.others:
+            if name != GPUS:
+                self._used[name] -= amount
+        self._handed_out.difference_update(gpus)
+
+    def share(self, slots: int, others: Counter[str]) -> float:
+        """Return the largest part that somebody has of anything; of what there is none of, all that is in use."""
+        share = slots / self.capacity.slots
+        for name, amount in others.items():
+            if amount:
+                share = max(share, amount / max(1, self._totals.get(name, 0)))
+        return share
+
+    def lacks(self, wants: Wants) -> str:
+        """Return what such a job waits for, in words: `2 gpus: 1 of 4 is free`; empty if it fits."""
+        lacking = [(name, amount) for name, amount in ((SLOTS, wants.slots), *wants.others) if amount > self.free(name)]
+        return " and ".join(f"{amount_text(name, amount)}: {self._free_text(name)}" for name, amount in lacking)
+
+    def _free_text(self, name: str) -> str:
+        total = self.capacity.slots if name == SLOTS else self._totals.get(name, 0)
+        free = max(0, self.free(name))
+        if name == MEMORY:
+            return f"{format_size(free)} of {format_size(total)} is free"
+        return f"{free or 'none'} of {total} {'is' if free <= 1 else 'are'} free"

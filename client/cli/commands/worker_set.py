@@ -1,0 +1,58 @@
+"""`jobwire worker set`: set what the worker in use has for jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ....schemas.capacity import parse_gpus, parse_resource
+from ....schemas.refusal import Code, Refused
+from ....schemas.text.sizes import parse_size
+from ...batch.option_values import parse_amount
+from ..arguments import understanding, understood
+from ..chosen_context import client, context_name
+from ..exit_status import BadInput
+from ..status.lines import describe
+from ..terminal.screen import write
+
+_SHOWN_BEFORE = {"context", "worker", "broker", "you", "new jobs", "load", "disk", "roster"}
+
+
+def set_worker(
+    ctx: typer.Context,
+    *,
+    slots: Annotated[
+        str | None, typer.Option("--slots", metavar="N", help="How many jobs run at once; one of --cpus N counts as N.")
+    ] = None,
+    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="How much memory jobs can reserve.")] = None,
+    gpus: Annotated[
+        str | None, typer.Option("--gpus", metavar="N|LIST", help="The GPUs to hand out: how many, from 0 on, or their ids with commas.")
+    ] = None,
+    resource: Annotated[
+        list[str] | None, typer.Option("--resource", metavar="NAME=N", help="Define something that jobs can ask for; 0 removes it.")
+    ] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="First forget all that was ever set so.")] = False,
+) -> None:
+    """Set what the worker in use has for jobs, at once and for later runs.
+
+    It counts more than the options of jobwire worker run, also after a restart, until it is set again or --reset. Jobs that run are not
+    affected: with fewer slots than that, none starts until enough have ended. Needs the role operator or admin.
+    """
+    if not reset and slots is None and memory is None and gpus is None and not resource:
+        raise BadInput("say what to set: --slots N, --memory SIZE, --gpus N|LIST, --resource NAME=N, or --reset")
+    with understanding("--resource"):
+        resources = dict(parse_resource(one, fewest=0) for one in resource or ())
+        if len(resources) < len(resource or ()):
+            raise Refused(Code.INVALID_ARGUMENT, "a resource is named twice")
+    with client(ctx) as connected:
+        found = connected.set_capacity(
+            slots=understood("--slots", parse_amount, slots),
+            memory=understood("--memory", parse_size, memory),
+            gpus=understood("--gpus", parse_gpus, gpus),
+            resources=resources,
+            reset=reset,
+        )
+    for what, value in describe(context_name(ctx), found):
+        if what not in _SHOWN_BEFORE:
+            write(f"{what:<13}{value}")

@@ -1,0 +1,170 @@
+"""What a worker has for its jobs: slots, memory, GPUs, and what its operator defined; and what a job takes of it. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from .claims import MOST_RESOURCES, MOST_SLOTS, resource_problem
+from .refusal import Code, Refused
+from .text.sizes import format_limit, format_size
+
+if TYPE_CHECKING:
+    from .spec import JobSpec
+
+SLOTS, MEMORY, GPUS = "slots", "memory", "gpus"
+MOST_MEMORY_BYTES = (1 << 63) - 1
+_MOST_DIGITS = 18
+_GPU_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
+
+
+class Wants(NamedTuple):
+    """What a job takes while it runs: slots, amounts of other things sorted by name, and the name under which only one may run."""
+
+    slots: int = 1
+    others: tuple[tuple[str, int], ...] = ()
+    only_one: str = ""
+
+    def amount(self, name: str) -> int:
+        """Return how much of something it takes."""
+        return self.slots if name == SLOTS else dict(self.others).get(name, 0)
+
+
+PLAIN = Wants()
+
+
+def wants_of(spec: JobSpec) -> Wants:
+    """Return what a job with this spec takes; the same object for all that ask for nothing."""
+    if not (spec.cpus or spec.gpus or spec.resources or spec.only_one):
+        return PLAIN
+    others = [*(((GPUS, spec.gpus),) if spec.gpus else ()), *spec.resources]
+    return Wants(spec.cpus or 1, tuple(sorted(others)), spec.only_one)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What there is. `gpus`: an id of each, in the order in which they are handed out. `resources`: how much of each name."""
+
+    slots: int
+    memory_bytes: int = 0
+    gpus: tuple[str, ...] = ()
+    resources: tuple[tuple[str, int], ...] = ()
+
+    def totals(self) -> dict[str, int]:
+        """Return how much there is of everything but slots."""
+        return {MEMORY: self.memory_bytes, GPUS: len(self.gpus), **dict(self.resources)}
+
+
+def shortage(wants: Wants, capacity: Capacity) -> str:
+    """Return why a worker with this can never run such a job; empty if it can."""
+    if wants is PLAIN:
+        return ""
+    if wants.slots > capacity.slots:
+        return f"it takes {amount_text(SLOTS, wants.slots)}, and there are {capacity.slots}"
+    totals = capacity.totals()
+    for name, amount in wants.others:
+        if name not in totals:
+            known = ", ".join(sorted(dict(capacity.resources))) or "none"
+            return f"it takes {amount_text(name, amount)}, which is no resource of this worker (defined here: {known})"
+        if amount > totals[name]:
+            total = totals[name]
+            there = f"the worker has {format_size(total)}" if name == MEMORY else f"there {'is' if total == 1 else 'are'} {total or 'none'}"
+            return f"it takes {amount_text(name, amount)}, and {there}"
+    return ""
+
+
+def amount_text(name: str, amount: int) -> str:
+    """Return an amount as people read it: `2 gpus`, `1 slot`, `4 GiB of memory`, `3 of license`."""
+    if name == MEMORY:
+        return f"{format_limit(amount)} of memory"
+    if name in {SLOTS, GPUS}:
+        return f"{amount} {name[:-1] if amount == 1 else name}"
+    return f"{amount} of {name}"
+
+
+def capacity_problem(capacity: Capacity) -> str:
+    """Return what is wrong with a capacity; empty if it is valid."""
+    if not 1 <= capacity.slots <= MOST_SLOTS:
+        return f"{capacity.slots} is not a number of slots: 1 to {MOST_SLOTS}"
+    if not 0 <= capacity.memory_bytes <= MOST_MEMORY_BYTES:
+        return "so much memory cannot be"
+    if len(set(capacity.gpus)) != len(capacity.gpus):
+        return "the same GPU is named twice"
+    if bad := next((one for one in capacity.gpus if not _GPU_ID.fullmatch(one)), None):
+        return f"{bad[:100]!r} is not the id of a GPU"
+    if len(capacity.gpus) > MOST_RESOURCES or len(capacity.resources) > MOST_RESOURCES:
+        return f"at most {MOST_RESOURCES} GPUs and {MOST_RESOURCES} resources can be defined"
+    return next(filter(None, (resource_problem(name, amount) for name, amount in capacity.resources)), "")
+
+
+def parse_gpus(said: str) -> tuple[str, ...]:
+    """Return the ids of GPUs from a number of them (from 0 on), or from a list: `4`, `0,2`, `GPU-8932f937`; `3,` is the one with the id 3.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    text = said.strip()
+    if text.isascii() and text.isdigit() and len(text) <= 4:  # noqa: PLR2004 -- no machine has more
+        return tuple(map(str, range(int(text))))
+    ids = tuple(part.strip() for part in text.removesuffix(",").split(","))
+    if problem := capacity_problem(Capacity(1, gpus=ids)):
+        raise Refused(Code.INVALID_ARGUMENT, problem, "write a number, or ids with commas: 4, 0,2, GPU-8932f937")
+    return ids
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator has set, instead of what the worker was started with. None: not set. Of a resource 0: there is none."""
+
+    slots: int | None = None
+    memory_bytes: int | None = None
+    gpus: tuple[str, ...] | None = None
+    resources: tuple[tuple[str, int], ...] = ()
+
+    def over(self, base: Capacity) -> Capacity:
+        """Return what there is with this set."""
+        resources = {name: amount for name, amount in {**dict(base.resources), **dict(self.resources)}.items() if amount}
+        return Capacity(
+            base.slots if self.slots is None else self.slots,
+            base.memory_bytes if self.memory_bytes is None else self.memory_bytes,
+            base.gpus if self.gpus is None else self.gpus,
+            tuple(sorted(resources.items())),
+        )
+
+    def then(self, later: Settings) -> Settings:
+        """Return what is set after both."""
+        return Settings(
+            self.slots if later.slots is None else later.slots,
+            self.memory_bytes if later.memory_bytes is None else later.memory_bytes,
+            self.gpus if later.gpus is None else later.gpus,
+            tuple(sorted({**dict(self.resources), **dict(later.resources)}.items())),
+        )
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return what is set by name, as stored."""
+        named = {SLOTS: self.slots, MEMORY: self.memory_bytes, GPUS: self.gpus, **dict(self.resources)}
+        return [(name, json.dumps(value)) for name, value in named.items() if value is not None]
+
+
+def read_settings(rows: Mapping[str, str]) -> Settings:
+    """Return what `Settings.rows` has written."""
+    said = {name: json.loads(value) for name, value in rows.items()}
+    gpus = said.pop(GPUS, None)
+    return Settings(
+        said.pop(SLOTS, None), said.pop(MEMORY, None), None if gpus is None else tuple(map(str, gpus)), tuple(sorted(said.items()))
+    )
+
+
+def parse_resource(said: str, fewest: int = 1) -> tuple[str, int]:
+    """Return name and amount of a resource, written as `license=4`.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    name, _, amount = said.partition("=")
+    if not (amount.isascii() and amount.isdigit() and len(amount) <= _MOST_DIGITS):
+        raise Refused(Code.INVALID_ARGUMENT, f"{said[:100]!r} is not a resource with an amount", "write it like license=4")
+    if problem := resource_problem(name, int(amount) if fewest else max(int(amount), 1)):
+        raise Refused(Code.INVALID_ARGUMENT, problem)
+    return name, int(amount)

@@ -1,0 +1,59 @@
+"""What a job can claim in its spec: slots, GPUs, resources that operators define, and to run alone among some. Pure.
+
+What a worker has of it: capacity.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from .naming import name_problem
+from .refusal import Code, Refused
+
+# How many resources or GPUs a job or a worker can have, and how much of a resource.
+MOST_RESOURCES = 64
+MOST_OF_A_RESOURCE = 1_000_000
+# More than any worker has.
+MOST_SLOTS = 100_000
+_RESOURCE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+# What every worker has, and what may be confused with it.
+_RESERVED = frozenset({"slot", "slots", "cpu", "cpus", "gpu", "gpus", "mem", "memory"})
+
+
+def check(cpus: int, gpus: int, resources: Sequence[tuple[str, int]], only_one: str) -> None:
+    """Raise `Refused(INVALID_ARGUMENT)` unless a job can claim this of some worker."""
+    if not (cpus or gpus or resources or only_one):
+        return
+    problem = ""
+    if not 0 <= cpus <= MOST_SLOTS:
+        problem = f"no worker has {cpus} cpus: 1 to {MOST_SLOTS}"
+    elif not 0 <= gpus <= MOST_RESOURCES:
+        problem = f"no worker has {gpus} gpus: 0 to {MOST_RESOURCES}"
+    elif len(resources) > MOST_RESOURCES or len(dict(resources)) != len(resources):
+        problem = f"a resource is named twice, or there are more than {MOST_RESOURCES}"
+    else:
+        problem = next(filter(None, (resource_problem(name, amount) for name, amount in resources)), "")
+    if problem := problem or (name_problem(only_one) or "" if only_one else ""):
+        raise Refused(Code.INVALID_ARGUMENT, problem)
+
+
+def digest_parts(cpus: int, gpus: int, resources: Sequence[tuple[str, int]], only_one: str) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """Return what of it the digest of a spec is made of: none of what is not set."""
+    if cpus:
+        yield 23, (b"%d" % cpus,)
+    if gpus:
+        yield 25, (b"%d" % gpus,)
+    for name, amount in sorted(resources):
+        yield 26, (name.encode(), b"%d" % amount)
+    if only_one:
+        yield 30, (only_one.encode(),)
+
+
+def resource_problem(name: str, amount: int) -> str:
+    """Return why there cannot be so much of a resource with this name; empty if there can."""
+    if name in _RESERVED:
+        return f"{name!r} is not a resource that is defined: every worker has slots (--cpus), memory (--memory) and gpus (--gpus)"
+    if not _RESOURCE_NAME.fullmatch(name):
+        return f"{name[:80]!r} is not the name of a resource: a letter, then letters, digits, '_', '.' and '-', at most 64"
+    return "" if 1 <= amount <= MOST_OF_A_RESOURCE else f"{amount} is not an amount of {name}: 1 to {MOST_OF_A_RESOURCE}"

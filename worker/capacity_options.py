@@ -1,0 +1,52 @@
+"""What this machine has for jobs, where the command line does not say: slots, memory, GPUs; and how resources are written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..schemas.capacity import parse_gpus, parse_resource
+from ..schemas.refusal import Code, Refused
+from ..schemas.text.sizes import parse_size
+
+_LEAST_SLOTS = 4
+_DEVICES = Path("/dev")
+
+
+def usual_slots() -> int:
+    """Return how many jobs run at once unless something else is said: one per CPU, but at least 4."""
+    return max(_LEAST_SLOTS, os.cpu_count() or 1)
+
+
+def parse_memory(said: str) -> int:
+    """Return how much memory jobs can reserve, in bytes; empty: what the machine has.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    return parse_size(said) if said else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def read_gpus(said: str, devices: Path = _DEVICES) -> tuple[str, ...]:
+    """Return the ids of the GPUs; empty: those that the driver of NVIDIA shows as devices.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    if said:
+        return parse_gpus(said)
+    numbers = (path.name.removeprefix("nvidia") for path in devices.glob("nvidia[0-9]*"))
+    return tuple(map(str, sorted(int(number) for number in numbers if number.isdecimal())))
+
+
+def read_resources(said: Sequence[str]) -> dict[str, int]:
+    """Return how much there is of each resource, written as NAME=N.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    found: dict[str, int] = {}
+    for one in said:
+        name, amount = parse_resource(one)
+        if name in found:
+            raise Refused(Code.INVALID_ARGUMENT, f"the resource {name} is named twice")
+        found[name] = amount
+    return found
