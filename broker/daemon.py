@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -93,7 +93,7 @@ class Daemon:
         self._identity = identity
         self._engine = engine
         self._loop = asyncio.get_running_loop()
-        self._nonce = secrets.token_bytes(NONCE_BYTES)
+        self._nonce = os.urandom(NONCE_BYTES)
         # Closed in reverse order.
         self._parts = contextlib.ExitStack()
         self.endpoint = ""

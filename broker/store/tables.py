@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import secrets
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -284,7 +283,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
             connection.execute("COMMIT")
         found = connection.execute("SELECT id FROM store").fetchone()
         if found is None:
-            store_id = secrets.token_bytes(STORE_ID_BYTES)
+            store_id = os.urandom(STORE_ID_BYTES)
             connection.execute("INSERT INTO store (id) VALUES (?)", (store_id,))
             return store_id
         return bytes(found[0])

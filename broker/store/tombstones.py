@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
+from ...schemas.c_blake2 import blake2b
 from ...schemas.naming import JobKey
 
 # With what SQLite adds, a tombstone takes about 32 bytes on the disk.

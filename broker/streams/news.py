@@ -6,7 +6,7 @@ notices a gap. An event costs only the grants that it matches, which are found t
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -131,7 +131,7 @@ class News:
                 "subscribe to a batch, or to all of an owner",
                 reason=Reason.TOO_MANY_GRANTS,
             )
-        made = Grant(secrets.token_bytes(TOPIC_BYTES), public, wanted, unsubscribed_at=self._now())
+        made = Grant(os.urandom(TOPIC_BYTES), public, wanted, unsubscribed_at=self._now())
         self._grants[made.topic] = self._owned[public][made.topic] = made
         for entry in _entries(wanted):
             self._index[entry].add(made)

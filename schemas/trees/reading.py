@@ -5,13 +5,13 @@ No symbolic link is followed. What changes while it is read is refused, never se
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Generator, Iterator
 from typing import NamedTuple, Self
 
 from ..brought_files import LONGEST_PATH, FileKind
+from ..c_blake2 import blake2b
 from ..refusal import Code, Reason, Refused
 from . import beneath
 from .archive import END, MOST_ENTRIES, MOST_MODE, Entry, Kind, padding, write_header
@@ -57,7 +57,7 @@ class Source:
         if not self.is_folder:
             status = os.fstat(self._fd)
             return Survey(FileKind.FILE, status.st_size, status.st_mode & MOST_MODE, _validator_of([(b"", status)]))
-        seen = hashlib.blake2b(digest_size=_VALIDATOR_BYTES)
+        seen = blake2b(digest_size=_VALIDATOR_BYTES)
         size = len(END)
         for found in _walk(self._fd, self.said):
             seen.update(found.mark())
@@ -81,7 +81,7 @@ class Source:
             raise changed(self.said)
 
     def _read_folder(self, start: int) -> Generator[bytes, None, None]:
-        seen = hashlib.blake2b(digest_size=_VALIDATOR_BYTES)
+        seen = blake2b(digest_size=_VALIDATOR_BYTES)
         pieces = bytearray()
         position = 0
         for found in _walk(self._fd, self.said):
@@ -222,7 +222,7 @@ def _marks(status: os.stat_result) -> tuple[int, ...]:
 
 
 def _validator_of(things: list[tuple[bytes, os.stat_result]]) -> bytes:
-    seen = hashlib.blake2b(digest_size=_VALIDATOR_BYTES)
+    seen = blake2b(digest_size=_VALIDATOR_BYTES)
     for header, status in things:
         seen.update(header)
         seen.update(b"%d:%d:%d:%d:%d" % _marks(status))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import re
 import signal
 import socket
@@ -25,12 +26,14 @@ ROOT = Path(__file__).resolve().parents[2]
 STOREYS = ("broker", "client", "keys", "schemas", "worker")
 # Private module: the only file that may import it.
 HOLDERS = {
-    "_blake2": "worker/supervisor/c_blake2.py",
+    "_blake2": "schemas/c_blake2.py",
     "_signal": "schemas/c_signal.py",
     "_socket": "worker/wire/c_socket.py",
 }
 # What is read out of the messages of a library, where it offers no other way, stands in these.
 READERS = ("schemas/text/msgspec_errors.py", "schemas/text/toml_text.py", "client/cli/typer_parts.py")
+# How asyncio is loaded without OpenSSL.
+ASYNCIO = "worker/asyncio_without_ssl.py"
 # For type checkers, never imported; and no module at all.
 NO_PARTS = {"__future__", "_typeshed"}
 
@@ -134,8 +137,31 @@ def test_the_hash_of_the_c_part_is_that_of_hashlib() -> None:
         assert ours(data, digest_size=7, key=b"state").digest() == hashlib.blake2b(data, digest_size=7, key=b"state").digest()
 
 
+def test_asyncio_is_kept_from_loading_ssl_as_long_as_it_would() -> None:
+    assert "ssl" in loaded_by("import asyncio"), f"asyncio is light now: remove {ASYNCIO}"
+    ours = (
+        "import importlib.util as u; s = u.spec_from_file_location('a', {!r}); m = u.module_from_spec(s); s.loader.exec_module(m); m.load()"
+    )
+    loaded = loaded_by(ours.format(os.fspath(ROOT / ASYNCIO)))
+    assert "asyncio" in loaded
+    assert "ssl" not in loaded
+    assert "ssl" in loaded_by(f"{ours.format(os.fspath(ROOT / ASYNCIO))}; import ssl"), "who needs it later does not get it"
+
+
+def test_a_worker_loads_neither_openssl_nor_what_belongs_to_the_command_line() -> None:
+    program = """
+import sys
+from jobwire.worker import asyncio_without_ssl
+asyncio_without_ssl.load()
+import jobwire.worker.program
+print(*{"ssl", "_ssl", "_hashlib", "secrets", "typer", "click", "rich", "tomlkit", "email", "http"} & set(sys.modules))
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    assert told.stdout.split() == [], "an idle worker needs none of these: import it where it is used"
+
+
 def test_each_file_that_holds_a_private_part_says_why_and_until_when() -> None:
-    for file in (*HOLDERS.values(), *READERS):
+    for file in (*HOLDERS.values(), *READERS, ASYNCIO):
         said = ast.get_docstring(ast.parse((ROOT / file).read_text())) or ""
         assert re.search(r"[Pp]rivate", said), file
         assert "tests/unit/test_private_parts.py" in said, file

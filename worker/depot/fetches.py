@@ -5,7 +5,6 @@ The digest at the end is of everything from the first byte on: a fetch that cont
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 
 from ...broker.depot import Fetched, Piece
@@ -28,6 +27,8 @@ class OutgoingFile:
         self._validator = validator
         self._source: Source | None = None
         self._bytes: Iterator[bytes] = iter(())
+        import hashlib  # noqa: PLC0415 -- it loads OpenSSL, which an idle worker does without
+
         self._hasher = hashlib.sha256()
         self._left = b""
         self._is_busy = False

@@ -8,7 +8,6 @@ hour; who refers to what is not known here. Used by the loop and by threads; cal
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import threading
 import time
@@ -206,6 +205,8 @@ class Receiving:
         self._owner = owner
         self._file = file
         self._part = part
+        import hashlib  # noqa: PLC0415 -- it loads OpenSSL, which an idle worker does without
+
         self._hasher = hashlib.sha256()
         self._fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE)
         self.written = 0

@@ -169,7 +169,7 @@ class RecordedWorker(Worker):
         settings = {"state": str(self.state), "roster": options["--roster"], "slots": self.slots, "directory": str(self.folder)}
         told = {"settings": settings, "ready_fd": int(options["--ready-fd"]), "announce": False}
         return [
-            *recorded("record_those_below(); record(); from jobwire.worker.main import main; sys.exit(main(json.loads(sys.argv[1])))"),
+            *recorded("record_those_below(); record(); from jobwire.worker.program import main; sys.exit(main(json.loads(sys.argv[1])))"),
             json.dumps(told),
         ]
 

@@ -1,6 +1,6 @@
 """CPython's module `_blake2`, the C part of `hashlib`'s BLAKE2.
 
-Private to CPython. Used because `hashlib` loads OpenSSL, which is larger than the whole supervisor.
+Private to CPython. Used because `hashlib` loads OpenSSL: 4 MB in each daemon, which is more than all else that the supervisor loads.
 `tests/unit/test_private_parts.py` fails once `hashlib` does without it, or `_blake2` computes something else than `hashlib`.
 """
 

@@ -1,0 +1,64 @@
+"""The program of the worker. Knows no command line; what it is told is one JSON object."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..schemas.refusal import Code, Refused
+from ..schemas.reserved_statuses import OWN_FAILURE
+from ..schemas.text.printable import printable
+from . import reload, stalls
+from .daemon import serve
+from .settings import WorkerSettings
+
+_OUR_FAILURE = {Code.UNAVAILABLE, Code.INTERNAL}
+_REFUSED_STATUS = 1
+# Python's usual 700 are fewer than what belongs to the jobs of one moment, so each collection would look at objects that are in use.
+_OBJECTS_A_COLLECTION = 10_000
+
+
+def announce(line: str) -> None:
+    """Print a line, unbuffered. A worker continues if standard output cannot be written."""
+    try:
+        os.write(1, line.encode())
+    except OSError as error:
+        logging.getLogger(__name__).warning("the standard output cannot be written: %s", error.strerror)
+
+
+def main(told: dict[str, Any]) -> int:
+    """Serve until a signal ends it, and return the exit status.
+
+    `settings` are those of WorkerSettings. When the worker is ready, its description is written to `ready_fd` unless that is -1; else, with
+    `announce`, a line is printed. `resumed` is set if this process was the worker before and executed itself.
+    """
+    # The process that started the worker may have ignored or blocked signals that it needs, such as SIGCHLD.
+    reload.forget_dispositions()
+    os.umask(0o077)
+    gc.set_threshold(_OBJECTS_A_COLLECTION)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    fields = told["settings"]
+    settings = WorkerSettings(**{**fields, **{name: Path(fields[name]) for name in ("state", "roster", "directory")}})
+
+    def ready(description: dict[str, Any]) -> None:
+        if told["ready_fd"] >= 0:
+            os.write(told["ready_fd"], json.dumps(description).encode() + b"\n")
+            os.close(told["ready_fd"])
+        elif told["announce"]:
+            announce(f"worker ready at {description['endpoint']}, key {description['key']}\n")
+
+    try:
+        with asyncio.Runner(loop_factory=stalls.loop_factory()) as runner:
+            resumed = runner.run(serve(settings, ready, reload.from_json(told.get("resumed"))))
+        if resumed is not None:
+            reload.become_anew({**fields, "listen": resumed.listen, "event_listen": resumed.event_listen}, resumed)
+    except Refused as refused:
+        print(f"jobwire: {printable(str(refused))}", file=sys.stderr)  # noqa: T201 -- a message
+        return OWN_FAILURE if refused.code in _OUR_FAILURE else _REFUSED_STATUS
+    return 0
