@@ -27,6 +27,7 @@ from ..terminal.sentences import failed, how_many_jobs, title_of
 from ..terminal.streams import CannotWrite, ReaderGone
 from .plan import Plan, demand_size
 from .repeats import notes_on_run
+from .retries import Retries
 
 _HAVE_PROCESS = (State.RUNNING, State.STOPPING)
 
@@ -87,11 +88,11 @@ def _watch(
     failures = 0
     is_advised = context is None
     is_submitted = False
-    with Progress(len(plan.specs), quiet=quiet) as progress:
+    with Progress(len(plan.specs), quiet=quiet) as progress, Retries(connected, plan, progress) as retries:
         for info in (one for one in known if one.state in _HAVE_PROCESS and one.key.id in plan.specs):
             progress.runs(info.key.id, title_of(info.spec), info.lasted_us)
         try:
-            while (answer := _next(connected, exchange, progress)) is not None:
+            while (answer := _next(connected, exchange, progress, retries)) is not None:
                 is_submitted = True
                 failed_now = _tell_all(progress, answer, plan)
                 failures += len(failed_now)
@@ -118,9 +119,10 @@ def _watch(
     return exit_status.REFUSED if failures else exit_status.DONE
 
 
-def _next(connected: Client, exchange: Exchange, progress: Progress) -> Item | None:
+def _next(connected: Client, exchange: Exchange, progress: Progress, retries: Retries) -> Item | None:
     """Return the next answer, as `Connection.next` does, and show what has changed meanwhile."""
     while True:
+        retries.turn()
         progress.turn()
         try:
             return connected.connection.next(exchange, progress.due)
@@ -159,10 +161,7 @@ def _tell(progress: Progress, report: request_pb2.Report, spec: JobSpec) -> bool
     """Show what is reported about a job, and return whether it has failed."""
     job_id = report.key.id
     if report.state != job_pb2.STATE_FINISHED:
-        if report.state == job_pb2.STATE_QUEUED:
-            progress.waits(job_id)
-        else:
-            progress.runs(job_id, title_of(spec))
+        progress.runs(job_id, title_of(spec))
         if report.waits_for:
             say(f"{short_id(job_id)} {title_of(spec)}: {report.waits_for}")
         return False

@@ -37,6 +37,8 @@ class Tally:
         self.failed = 0
         self.begun = now
         self._running: dict[bytes, Running] = {}
+        # Starts and ends come over different ways, and so may a start after its end.
+        self._over: set[bytes] = set()
         # How many run, if that was counted by the worker, and only some of them are known here.
         self._running_there = 0
         # How many jobs that had a process ended in each second; at most a minute of it.
@@ -64,7 +66,9 @@ class Tally:
         return max(len(self._running), self._running_there)
 
     def runs(self, job_id: bytes, title: str, since: float) -> None:
-        """Count a job that has a process; once, however often this is reported."""
+        """Count a job that has a process; once, however often this is reported, and not after its end."""
+        if job_id in self._over:
+            return
         self._running.setdefault(job_id, Running(title, since))
         self._first_sign = since if self._first_sign is None else self._first_sign
 
@@ -75,6 +79,7 @@ class Tally:
     def ended(self, job_id: bytes, now: float, *, ok: bool, ran: bool) -> None:
         """Count a job that has ended. `ran`: it had a process; jobs that are cancelled in a mass say nothing about the time left."""
         had_process = self._running.pop(job_id, None) is not None
+        self._over.add(job_id)
         if ok:
             self.ok += 1
         else:

@@ -32,6 +32,13 @@ def test_a_job_between_two_attempts_waits() -> None:
     assert (len(tally.running), tally.queued) == (0, 1)
 
 
+def test_a_start_that_is_told_after_the_end_changes_nothing() -> None:
+    tally = Tally(2, 0)
+    tally.ended(b"1", 1, ok=True, ran=True)
+    tally.runs(b"1", "one", 1)
+    assert (len(tally.running), tally.queued) == (0, 1)
+
+
 def test_nothing_is_said_about_the_time_left_before_jobs_have_ended() -> None:
     tally = Tally(10, 0)
     assert tally.pace(100) == Pace(None, None)
