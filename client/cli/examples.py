@@ -14,7 +14,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "jobwire run -it -- bash",
     ),
     "jobwire submit": (
-        "jobwire submit -n nightly -t 2h -- ./nightly.sh",
+        "jobwire submit -n nightly -t 2h --retry 2 --retry-delay 5m -- ./nightly.sh",
         "jobwire submit --follow -- make test",
         "jobwire submit -n sim --array 1-100%4 -- ./simulate",
     ),
@@ -35,7 +35,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire report": ("jobwire report nightly -o report.html",),
     "jobwire get": ("jobwire get last", "jobwire get nightly report.txt:/tmp/report.txt"),
     "jobwire status": ("jobwire status", "jobwire --context lab status --json"),
-    "jobwire logs": ("jobwire logs -f nightly", "jobwire logs --stderr --tail 20 last"),
+    "jobwire logs": ("jobwire logs -f nightly", "jobwire logs --stderr --tail 20 last", "jobwire logs --attempt 1 last"),
     "jobwire attach": ("jobwire attach last", "jobwire attach --read-only nightly"),
     "jobwire wait": ("jobwire wait nightly", "jobwire wait --any --timeout 10m one two"),
     "jobwire events": ("jobwire events --job nightly", "jobwire events --from start --json"),

@@ -8,13 +8,13 @@ import pytest
 from desk_house import OWNER, House, attempt, key
 
 from jobwire.broker.desk.inputs import Alter, Asked, Due
-from jobwire.broker.desk.job import Attempt, Job, StopOrder
+from jobwire.broker.desk.job import Attempt, BatchRun, Job, StopOrder
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.desk.retries import delay_us, is_final
 from jobwire.broker.engine import Ended, Started
 from jobwire.schemas import spec as specs
 from jobwire.schemas.generated import event_pb2
-from jobwire.schemas.job import Outcome, OutcomeKind, State
+from jobwire.schemas.job import OnFailure, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Refused
 from jobwire.schemas.retry import RetryRule
@@ -328,3 +328,30 @@ def test_a_rule_of_retries_is_part_of_what_is_submitted() -> None:
     found = [replace(plain, retry=rule) for rule in rules]
     assert len({specs.digest(spec) for spec in found}) == len(rules)
     assert [specs.from_wire(specs.to_wire(spec)) for spec in found] == found
+
+
+async def test_no_attempt_follows_in_a_run_that_is_cancelled(house: House) -> None:
+    house.now = 5_000_000
+    run = BatchRun(b"r" * 16, "run", 0, OnFailure.CANCEL_REST)
+    one, other = asked(1), Asked(b"\x02" * 16, JobSpec(argv=(b"x",)), b"other", specs.to_wire(JobSpec(argv=(b"x",))).SerializeToString())
+    await house.accept(one, other, batch=run)
+    house.desk.hear([Started(attempt(2), 102, house.now), Ended(attempt(2), 102, house.now, house.now, exited(1))])
+    await house.durable()
+    house.desk.hear(failed(house, 1))
+    await house.durable()
+    assert not house.live
+    assert not kinds(house).count("RETRYING 1")
+    house.engine.effects.clear()
+
+
+async def test_the_first_failure_of_a_job_that_is_retried_does_not_end_its_run(house: House) -> None:
+    house.now = 5_000_000
+    await house.accept(asked(1, RetryRule(1)), asked(2), batch=BatchRun(b"r" * 16, "run", 0, OnFailure.CANCEL_REST))
+    house.desk.hear(failed(house, 1))
+    await house.durable()
+    assert not house.state.broken
+    await house.durable()
+    house.desk.hear(failed(house, 2))
+    await house.durable()
+    assert house.state.broken
+    house.engine.effects.clear()

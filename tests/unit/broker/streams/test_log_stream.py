@@ -52,21 +52,25 @@ class Followed:
         self.later: list[Callable[[], object]] = []
         self.ended = 0
         self.hurry = False
-        self.stream = LogStream(
+        self.credit = credit
+        self.stream = self.follow(self.job.attempt)
+        self.stream.started(self.job)
+        self.stream.flush()
+
+    def follow(self, followed: Attempt) -> LogStream:
+        return LogStream(
             7,
             self.job,
-            self.job.attempt,
+            followed,
             Source(("stdout",), (0, 0)),
             self.engine,
             self,
-            credit=credit,
+            credit=self.credit,
             starts_in_us=lambda _: None,
             send=self.send,
             refuse=lambda _: None,
             ended=self.end,
         )
-        self.stream.started(self.job)
-        self.stream.flush()
 
     def time_left(self) -> bool:
         return not self.hurry
@@ -154,3 +158,36 @@ def test_what_was_gathered_is_sent_at_the_end() -> None:
     followed.finish()
     assert followed.bytes() == b"up\n" * 200
     assert followed.sent[-1][0].last
+
+
+def retried(followed: Followed) -> None:
+    """Let the attempt fail, and another one take its place, before anybody hears of it."""
+    ended = followed.job.attempt
+    ended.phase, ended.outcome = Phase.FINISHED, Outcome(OutcomeKind.EXITED, exit_status=6)
+    followed.job.earlier.append(ended)
+    followed.job.attempt = Attempt(attempt(1, 2), Phase.QUEUED)
+
+
+def test_the_end_of_an_attempt_says_which_one_follows() -> None:
+    followed = Followed(credit=100)
+    followed.engine.write(b"abc")
+    retried(followed)
+    followed.stream.flush()
+    (chunk, data), (end, _) = followed.sent
+    assert (chunk.log_chunk.attempt, data) == (1, b"abc")
+    assert end.last
+    assert (end.log_end.size, end.log_end.outcome.exit_status, end.log_end.next_attempt) == (3, 6, 2)
+    assert followed.ended == 1
+
+
+def test_the_log_of_an_attempt_that_failed_at_once_is_sent_all_the_same() -> None:
+    followed = Followed(credit=100)
+    followed.stream.close()
+    followed.sent.clear()
+    followed.engine.written = b"abc"
+    retried(followed)
+    followed.stream = late = followed.follow(followed.job.earlier[0])
+    late.started(followed.job)
+    late.flush()
+    assert [data for _, data in followed.sent] == [b"abc", None]
+    assert followed.sent[-1][0].log_end.next_attempt == 2
