@@ -191,6 +191,19 @@ def test_a_full_disk_at_the_worker_is_told_and_what_waits_starts_when_there_is_s
         assert b"disk is full" in refused.stderr
         assert _blobs(worker) == []
 
+        # Into the folder of a job that runs, too; what it has is left alone, and with some space it goes on.
+        running = home.submit("--get", ".", "--", "sleep", "600")
+        home.until_running(running)
+        home.jobwire("put", running, "fits:large")
+        refused = home.jobwire("put", running, "fits:new", "large", status=1)
+        assert b"disk is full" in refused.stderr
+        (folder,) = (path / "1" for path in _folders(worker))
+        assert {path.name: path.stat().st_size for path in folder.iterdir()} == {"large": 8 << 20}
+        assert [path.name for path in folder.parent.iterdir()] == ["1"]
+        home.jobwire("put", running, "fits:new")
+        home.jobwire("stop", "--now", running)
+        home.jobwire("forget", running)
+
         home.jobwire("run", "--put", "fits", "--", "true")
         filler = disk / "filler"
         with filler.open("wb") as file:
@@ -216,6 +229,28 @@ def test_a_full_disk_here_is_told_and_nothing_incomplete_is_left(home: Home) -> 
     assert ended.returncode == 125
     assert b"'file' cannot be written: File too large" in ended.stderr
     assert list(home.folder.glob("*file*")) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small disk is mounted by root only")
+def test_a_full_disk_here_takes_a_file_or_a_folder_when_there_is_space(home: Home) -> None:
+    job = home.submit("--wait", "--get", ".", "--", "sh", "-c", "mkdir -p tree/in; head -c 6M /dev/urandom | tee tree/in/side > file")
+    disk = home.folder / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M", "tmpfs", str(disk)], check=False, capture_output=True).returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        (disk / "filler").write_bytes(bytes(4 << 20))
+        (disk / "file").write_text("as it was")
+        for path in ("file", "tree"):
+            refused = home.jobwire("get", job, f"{path}:{disk}/{path}", status=125)
+            assert f"{path} of job {job[:8]} was not fetched: '{disk}/{path}' cannot be written: No space left".encode() in refused.stderr
+        assert sorted(path.name for path in disk.iterdir()) == ["file", "filler"]
+        assert (disk / "file").read_text() == "as it was"
+        (disk / "filler").unlink()
+        home.jobwire("get", job, f"file:{disk}/file")
+        assert (disk / "file").stat().st_size == 6 << 20
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
 def test_a_fetch_continues_from_the_byte_reached_if_nothing_has_changed(worker: Worker) -> None:
