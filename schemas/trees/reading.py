@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from typing import NamedTuple, Self
 
 from ..brought_files import LONGEST_PATH, FileKind
@@ -56,6 +57,8 @@ class Source:
     def _look(self) -> Survey:
         if not self.is_folder:
             status = os.fstat(self._fd)
+            if not status.st_size:
+                _demand_empty(self._fd, self.said)
             return Survey(FileKind.FILE, status.st_size, status.st_mode & MOST_MODE, _validator_of([(b"", status)]))
         seen = blake2b(digest_size=_VALIDATOR_BYTES)
         size = len(END)
@@ -138,7 +141,16 @@ class _Found:
         if start < len(self._header):
             yield self._header[start:]
         size = self.entry.size
+        if not size and self.entry.kind is not Kind.FILE:
+            return
         if not size:
+            # It was empty even for those who may not read it.
+            with suppress(PermissionError):
+                fd = os.open(self._name, beneath.READ, dir_fd=self._parent)
+                try:
+                    _demand_empty(fd, self._said)
+                finally:
+                    os.close(fd)
             return
         position = max(0, start - len(self._header))
         if position < size:
@@ -215,6 +227,13 @@ def _find(folder: int, path: bytes, name: bytes, said: str) -> _Found:
         case _:
             raise Refused(Code.INVALID_ARGUMENT, f"{shown} is neither a file nor a folder nor a symbolic link", "leave it out")
     return _Found(entry, status, folder, name, shown)
+
+
+def _demand_empty(fd: int, said: str) -> None:
+    """Check that a file of size 0 is empty. Those of proc(5) are not: they are made when they are read, and nothing would travel."""
+    with suppress(OSError):
+        if os.pread(fd, 1, 0):
+            raise Refused(Code.INVALID_ARGUMENT, f"{said} has content and no size, as the kernel's own files", "copy it, and send the copy")
 
 
 def _marks(status: os.stat_result) -> tuple[int, ...]:

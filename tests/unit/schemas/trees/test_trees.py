@@ -305,3 +305,19 @@ def test_folders_that_are_nested_too_deep_are_refused(tmp_path: Path) -> None:
         deep /= "d"
     with pytest.raises(Refused, match="nested more than 100 deep"):
         _archive(tmp_path / "tree")
+
+
+def test_a_file_that_the_kernel_makes_up_is_refused_and_not_sent_as_empty() -> None:
+    with pytest.raises(Refused, match="/proc/self/status has content and no size"):
+        Source(os.open("/proc/self/status", os.O_RDONLY), "/proc/self/status")
+
+
+def test_in_a_folder_too_and_an_empty_file_is_one(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch(mode=0)
+    with Source(os.open(tmp_path, os.O_RDONLY), "folder") as source:
+        assert b"empty" in b"".join(source.read())
+    with (
+        Source(os.open("/proc/sys/kernel/random", os.O_RDONLY), "random") as source,
+        pytest.raises(Refused, match="random/boot_id has content"),
+    ):
+        list(source.read())
