@@ -11,7 +11,7 @@ from ....schemas.text.sizes import format_size
 from ...library.values.results import JobInfo
 from ...library.values.run_info import RunInfo
 from ..terminal.screen import duration, local_time
-from ..terminal.sentences import how_it_ended, how_many_jobs, owner_of
+from ..terminal.sentences import cpu_of, how_it_ended, how_many_jobs, memory_of, owner_of
 from .timeline import Bar
 
 _MOST_NAMED = 5
@@ -51,12 +51,12 @@ class Used(NamedTuple):
 
 def cpu_us(job: JobInfo) -> int:
     """Return the CPU time of a job in microseconds."""
-    return job.outcome.use.user_us + job.outcome.use.system_us if job.outcome else 0
+    return cpu_of(job.outcome.use) if job.outcome else 0
 
 
 def memory_bytes(job: JobInfo) -> int:
-    """Return the most memory that a process of a job had."""
-    return job.outcome.use.max_resident_bytes if job.outcome else 0
+    """Return the most memory that the processes of a job used together, if that is known, or one of them."""
+    return memory_of(job.outcome.use) if job.outcome else 0
 
 
 def _lasted(job: JobInfo) -> int:
@@ -112,7 +112,7 @@ def sentences(run: RunInfo, jobs: Sequence[JobInfo], times: Times, slots: int) -
     if cpu:
         # Not every kernel tells it.
         largest = max(map(memory_bytes, jobs))
-        memory = f", and at most {format_size(largest)} of memory in one process" if largest else ""
+        memory = f", and at most {format_size(largest)} of memory in one job" if largest else ""
         said.append(f"The jobs used {duration(cpu)} of CPU{memory}.")
     reasons = Counter(how_it_ended(job.outcome) for job in jobs if job.outcome is not None and job.outcome.is_failure)
     if reasons:

@@ -16,6 +16,7 @@ from ...state.folders import INTENT_PREFIX, LINGERS_PREFIX, run_path
 from ...state.job_files import JobFile, read_job, read_outcome
 from ...state.notes import pipes_path, write_pipes
 from ...wire.words import Kind
+from ..containment.memory import Group
 from ..containment.processes import age_seconds
 from ..jobs.job import Job
 from ..jobs.leaders import Fostered
@@ -142,6 +143,16 @@ class Adoption:
         self._services.line.ended(handle, folder.rpartition("/")[2])
         self._ended.take(handle, folder)
 
+    def _memory_of(self, file: JobFile) -> Group | None:
+        memory = self._services.memory.find(file.handle) if file.memory_bytes is not None else None
+        if memory is not None:
+            try:
+                # Again: the supervisor may have been killed between the fork and this.
+                memory.limit(file.memory_bytes or 0)
+            except OSError as error:
+                say(f"job {file.handle}: {error.strerror}")
+        return memory
+
     def _rename(self, path: str, wanted: str) -> str:
         try:
             os.rename(path, wanted)
@@ -176,7 +187,7 @@ class Adoption:
             paused=box.is_frozen(),
             input_=adopted_input(self._services, file.handle, folder, held.feed if held is not None else ()) if file.feed else None,
             terminal=adopted_terminal(self._services.loop, ends) if file.terminal is not None else None,
-            memory=self._services.memory.find(file.handle) if file.memory_bytes is not None else None,
+            memory=self._memory_of(file),
         )
         self._found.append((job, age_seconds(stat.start_ticks) if stat else None))
         if fault_points.ARMED:

@@ -44,7 +44,7 @@ def test_a_run_is_described_in_sentences() -> None:
     assert re.fullmatch(r"It took 4\.0s, from .* to .*\.", said[1])
     assert said[2:] == [
         "On average 1.8 of its jobs ran at once; the worker has 2 slots.",
-        "The jobs used 4.0s of CPU, and at most 64 MiB of memory in one process.",
+        "The jobs used 4.0s of CPU, and at most 64 MiB of memory in one job.",
         "Why jobs failed: exited with status 3 (1); stopped before it ran (1).",
     ]
 
