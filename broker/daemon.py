@@ -23,7 +23,7 @@ from ..keys.identity import Identity
 from ..keys.roster import RosterFile
 from ..keys.roster_changes import differences
 from ..keys.sockets import new_context
-from ..schemas.clock import Clock
+from ..schemas.clock import Clock, wall_us
 from ..schemas.frames import NONCE_BYTES
 from .condition import Condition
 from .desk.desk import Desk
@@ -34,12 +34,14 @@ from .fairness.cpu_shares import Shares
 from .fairness.turns import Turns
 from .requests.dispatch import Reception
 from .requests.reads.hello import Introduction
+from .requests.schedules import Parts as Schedules
 from .requests.table import handlers
 from .retention.ages import Ages
 from .retention.files import FileSweep
 from .retention.followed import Followed
 from .retention.forget import Forgetting
 from .retention.limits import Keep, Retention
+from .schedules.timetable import Timetable
 from .sockets.bans import Bans
 from .sockets.binding import bind_events, bind_with, endpoint_for_clients
 from .sockets.connections import most_of_descriptors
@@ -154,9 +156,10 @@ class Daemon:
                 self._ages,
                 limits_of=self._roster.limits_of,
                 shortage=self._shortage,
-                ended=self._retention.look_soon,
+                ended=self._job_ended,
             )
         )
+        self._timetable = self._own(Timetable(self._store, self.desk, state.live, self._roster.member, loop))
 
     async def start(self) -> None:
         """Recover jobs, then accept connections.
@@ -193,6 +196,7 @@ class Daemon:
             shortage=self._shortage,
             placed=self._retention.folder_changed,
             capacity_changed=lambda: self.capacity_changed(),  # noqa: PLW0108 -- it is set later
+            of_schedules=Schedules(self._timetable, self._store, self._lookup, self._engine, self._roster.member, self._shortage, wall_us),
         )
         reception = Reception(self._identity.public, self._nonce, self._roster.member, verbs, turns)
         shares = self._own(Shares(self._loop.call_later, reception.take))
@@ -202,7 +206,12 @@ class Daemon:
         self._loop.add_reader(self._roster.fileno(), self._read_roster)
         self._parts.callback(_close, partial(self._loop.remove_reader, self._roster.fileno()))
         self._retention.open()
+        self._timetable.open()
         self._file_sweep.open()
+
+    def _job_ended(self) -> None:
+        self._retention.look_soon()
+        self._timetable.job_ended()
 
     def close(self) -> None:
         """Close everything in reverse order; jobs continue."""

@@ -21,7 +21,12 @@ TOPIC_BYTES = 16
 NONCE_BYTES = 16
 STORE_ID_BYTES = 16
 # Requests that change something must be signed by the identity of the connection.
-SIGNED_VERBS = frozenset({"start", "stop", "signal", "forget", "pause", "resume", "feed", "put", "change", "place", "set_slots"})
+SIGNED_VERBS = frozenset(
+    {
+        *("start", "stop", "signal", "forget", "pause", "resume", "feed", "put", "change", "place", "set_slots"),
+        *("add_schedule", "change_schedule"),
+    }
+)
 
 # A spec may hold 2 MiB of arguments and 1 MiB of stdin; a request of many jobs is cut by this too.
 LARGEST_MESSAGE = 8 * 1024 * 1024

@@ -40,6 +40,8 @@ HIGHEST_PRIORITY = 1000
 LONGEST_DURATION_MS = 1000 * 86_400 * 1000
 # A file cannot be larger: a file offset has 63 bits.
 LARGEST_OUTPUT_LIMIT = (1 << 63) - 1
+# The last second of the year 9999, up to which dates can be written.
+LATEST_START_US = 253_402_300_799_000_000
 _POINTER = 8
 
 
@@ -86,6 +88,9 @@ class JobSpec:
     resources: tuple[tuple[str, int], ...] = ()
     # Of its owner's jobs with this name here, one runs at once.
     only_one: str = ""
+    # It does not start before this moment (microseconds since 1970), or before so much time has passed since it was accepted.
+    start_at_us: int | None = None
+    start_in_ms: int | None = None
 
     @property
     def has_folder(self) -> bool:
@@ -116,12 +121,13 @@ def check(spec: JobSpec) -> None:
     conditions.check(spec.after)
     if not 1 <= spec.stop_signal < signal.NSIG:
         raise _refuse(f"{spec.stop_signal} is not the number of a signal")
-    for what, duration in (("time limit", spec.time_limit_ms), ("grace", spec.grace_ms)):
+    for what, duration in (("time limit", spec.time_limit_ms), ("grace", spec.grace_ms), ("time until it starts", spec.start_in_ms)):
         if duration is not None and duration > LONGEST_DURATION_MS:
             raise _refuse(f"the {what} is longer than 1000 days")
     check_priority(spec.priority)
     _check_retry(spec)
     claims.check(spec.cpus, spec.gpus, spec.resources, spec.only_one)
+    _check_start(spec.start_at_us, spec.start_in_ms)
     if spec.time_limit_ms == 0:
         raise _refuse("with a time limit of 0 the job could never run")
     if spec.output_limit_bytes is not None and spec.output_limit_bytes > LARGEST_OUTPUT_LIMIT:
@@ -133,6 +139,15 @@ def check_priority(priority: int) -> None:
     """Raise `Refused(INVALID_ARGUMENT)` unless a job can have this priority."""
     if not -HIGHEST_PRIORITY <= priority <= HIGHEST_PRIORITY:
         raise _refuse(f"the priority {priority} is not from {-HIGHEST_PRIORITY} to {HIGHEST_PRIORITY}")
+
+
+def _check_start(start_at_us: int | None, start_in_ms: int | None) -> None:
+    if start_at_us is None:
+        return
+    if start_in_ms is not None:
+        raise _refuse("a job starts at a time or after a time, not both")
+    if not 0 <= start_at_us <= LATEST_START_US:
+        raise _refuse("the time at which the job starts is not between the years 1970 and 9999")
 
 
 def _check_input(spec: JobSpec) -> None:
@@ -205,7 +220,7 @@ def _check_labels(labels: tuple[tuple[str, str], ...]) -> None:
             raise _refuse(f"the label {name[:40]!r} has no name or is longer than {LONGEST_LABEL} characters")
 
 
-def digest(spec: JobSpec) -> bytes:  # noqa: C901 -- one step for each field
+def digest(spec: JobSpec) -> bytes:  # noqa: C901, PLR0912 -- one step for each field
     """Return a hash of the fields (BLAKE2b, 16 bytes), whatever the order of labels and of environment variables."""
     fields: list[tuple[int, Sequence[bytes]]] = [(1, spec.argv)]
     fields += zip(repeat(2), sorted(spec.environment))
@@ -235,6 +250,9 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901 -- one step for each field
     fields += retry.digest_parts(spec.retry) if spec.retry is not None else ()
     fields += process_limits.digest_parts(spec.memory_bytes, spec.nice, spec.umask, spec.rlimits)
     fields += claims.digest_parts(spec.cpus, spec.gpus, spec.resources, spec.only_one)
+    for field, number in ((21, spec.start_at_us), (22, spec.start_in_ms)):
+        if number is not None:
+            fields.append((field, (b"%d" % number,)))
     pieces: list[bytes] = []
     for field, parts in fields:
         pieces.append(b"%d:%d:" % (field, len(parts)))
@@ -280,6 +298,8 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         gpus=message.gpus,
         resources=tuple((one.name, one.amount) for one in message.resources) if message.resources else (),
         only_one=message.only_one,
+        start_at_us=message.start_at_us if message.HasField("start_at_us") else None,
+        start_in_ms=message.start_in_ms if message.HasField("start_in_ms") else None,
         terminal=TerminalSize(message.terminal.rows, message.terminal.columns) if message.HasField("terminal") else None,
         retry=retry.from_wire(message.retry) if message.HasField("retry") else None,
         memory_bytes=message.memory_bytes if message.HasField("memory_bytes") else None,
@@ -309,6 +329,8 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         cpus=spec.cpus,
         gpus=spec.gpus,
         only_one=spec.only_one,
+        start_at_us=spec.start_at_us,
+        start_in_ms=spec.start_in_ms,
         terminal=job_pb2.Terminal(rows=spec.terminal.rows, columns=spec.terminal.columns) if spec.terminal is not None else None,
         retry=retry.to_wire(spec.retry) if spec.retry is not None else None,
         memory_bytes=spec.memory_bytes,

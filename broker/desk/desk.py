@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,9 +20,11 @@ from ...schemas.frames import MOST_HELD_BYTES
 from ...schemas.generated import event_pb2
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
+from ..alarm import Alarm
 from ..engine import Ended, Engine, Expected, Fact, Started
 from ..retention.ages import Ages
 from ..store.queries import Lookup
+from ..store.schedule_writes import Fired
 from ..store.store import Store
 from ..store.writes import AddJobs, ChangeJobs
 from ..streams.watchers import Watchers
@@ -67,6 +70,7 @@ class Desk:
         limits_of: Callable[[bytes], Limits],
         shortage: Callable[[], Refused | None],
         ended: Callable[[], None],
+        alarm: Callable[[int, Callable[[], None]], Alarm] = Alarm,
     ) -> None:
         self._state = state
         self._store = store
@@ -81,16 +85,25 @@ class Desk:
         self._ended = ended
         self._inbox: deque[Input] = deque()
         self._is_busy = False
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarms = (alarm(time.CLOCK_BOOTTIME, self._ring), alarm(time.CLOCK_REALTIME, self._ring))
 
     def close(self) -> None:
         """Wake up no more."""
-        self._wake_at(None)
+        for alarm in self._alarms:
+            alarm.close()
 
     def accept(
-        self, owner: bytes, asked: Sequence[Asked], batch: BatchRun | None, proof: bytes, done: Callable[[Accepted | Refused], None]
+        self,
+        owner: bytes,
+        asked: Sequence[Asked],
+        batch: BatchRun | None,
+        proof: bytes,
+        done: Callable[[Accepted | Refused], None],
+        fired: Fired | None = None,
     ) -> None:
         """Accept all jobs or none; `done` is called when they are durable, before any of them starts.
+
+        `fired`: what is recorded of the schedule that starts them, in the same commit.
 
         Raises Refused(RESOURCE_EXHAUSTED) if more jobs would wait than the owner may have, or their specs would take too much memory.
         """
@@ -100,7 +113,7 @@ class Desk:
 
         check_waiting(self._limits_of(owner).queued_jobs, self._state.waiting_of(owner), len(asked), unknown)
         check_held(MOST_HELD_BYTES, self._state.held_bytes.get(owner, 0), sum(len(one.raw) for one in asked), unknown)
-        self.take(Start(owner, asked, batch, proof, self._shortage(), done))
+        self.take(Start(owner, asked, batch, proof, self._shortage(), done, fired))
 
     async def recover(self) -> None:
         """Continue where the last run of this worker ended: running jobs are adopted, ends are recorded, the rest is queued."""
@@ -145,6 +158,8 @@ class Desk:
 
     def why_waiting(self, job: Job) -> str:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""
+        if job.waits_to_start and job.held_by is None and job.attempt.phase in WAITING:
+            return f"it does not start before {_date(self.starts_at_us(job))}"
         why = self._state.why_waiting(job)
         if why and job.attempt.phase in WAITING and self._state.queue.is_full:
             why += self._watchers.inner_waits.about(job.key, self._state.queue.running, self._state.holds_slot)
@@ -165,6 +180,14 @@ class Desk:
         if job.attempt.phase not in WAITING or not job.not_before_us:
             return None
         return self._state.deadlines.left_us(job, self._clock.passed_us())
+
+    def starts_at_us(self, job: Job) -> int:
+        """Return when a job starts that waits for its time, as the machine's clock is now; 0 if it does not wait for one."""
+        if not job.waits_to_start or job.attempt.phase not in WAITING:
+            return 0
+        at = self._clock.read()
+        left_us = job.starts_passed_us - at.passed_us if job.starts_passed_us else 0
+        return max(job.starts_wall_us, at.wall_us + left_us if left_us > 0 else 0, 1)
 
     def now_us(self) -> int:
         """Return the date of this moment, as events and jobs get it."""
@@ -216,7 +239,7 @@ class Desk:
         at = self._clock.read()
         if not self._state.live and not self._state.under_way:
             self._clock.follow(at)
-        return Moment(self._clock.now_us(at), at.passed_us, self._ages.now_us(at))
+        return Moment(self._clock.now_us(at), at.passed_us, self._ages.now_us(at), at.wall_us)
 
     def _note_dates(self, facts: Sequence[Fact]) -> None:
         """Make sure that nothing gets a date before what has happened already."""
@@ -234,7 +257,7 @@ class Desk:
             write = self._state.under_way[number].write
             self._store.submit(write, partial(self._written, number, write), partial(self._delayed, number))
 
-    def _carry_out_one(self, effect: Effect) -> None:  # noqa: C901 -- one step for each effect
+    def _carry_out_one(self, effect: Effect) -> None:  # noqa: C901 -- a case for each effect
         # The most frequent first.
         match effect:
             case Publish():
@@ -255,19 +278,15 @@ class Desk:
                 self._engine.pause(effect.key, paused=effect.paused)
             case Continue():
                 asyncio.get_running_loop().call_soon(self.take, Following())
+            case WakeAt():
+                for alarm, at_us in zip(self._alarms, effect, strict=True):
+                    alarm.set(at_us)
             case Settle():
                 self._engine.settled(effect.keys)
                 self._ended()
-            case WakeAt():
-                self._wake_at(effect.passed_us)
 
-    def _wake_at(self, passed_us: int | None) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        if passed_us is not None:
-            seconds = max(0, passed_us - self._clock.passed_us()) / 1_000_000
-            self._alarm = asyncio.get_running_loop().call_later(seconds, self.take, Due())
+    def _ring(self) -> None:
+        self.take(Due())
 
     def _tell(self, effect: Tell) -> None:
         match effect.word:
@@ -294,3 +313,7 @@ class Desk:
         if fault_points.ARMED and any(change.events for change in write.changes):
             fault_points.reach("after-commit-before-publish")
         self.take(Written(number, write.first_seq))
+
+
+def _date(at_us: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at_us // 1_000_000))

@@ -17,7 +17,7 @@ _MOST_STALE = 64
 
 @dataclass(slots=True, eq=False)
 class Deadlines(Generic[_Waiter]):
-    """Deadlines on one scale of microseconds, at most one each: that of `Moment.passed_us`, which cannot be set."""
+    """Deadlines on one scale of microseconds, at most one each."""
 
     _at: dict[_Waiter, int] = field(default_factory=dict)
     # With a number, in the order in which they were set: of two at one time, the first is due first.

@@ -85,9 +85,13 @@ class Tell(NamedTuple):
 
 
 class WakeAt(NamedTuple):
-    """Pass `Due` to the desk at this moment, on the scale of `Moment.passed_us`, in place of the one said before; None: not at all."""
+    """Pass `Due` to the desk at the earlier of two moments, in place of those said before; None: not at all.
+
+    They are on the scales of `Moment.passed_us` and `Moment.wall_us`. The latter is set by people, and if it is, `Due` is passed too.
+    """
 
     passed_us: int | None
+    wall_us: int | None
 
 
 class Continue(NamedTuple):

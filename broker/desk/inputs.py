@@ -12,17 +12,22 @@ from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec
 from ..engine import Fact
+from ..store.schedule_writes import Fired
 from ..store.writes import Added, Conflict
 from .job import BatchRun, RunKey, StopOrder
 from .targets import Edge
 
 
 class Moment(NamedTuple):
-    """When something is decided: the date, the time since the machine was started, and the time on the scale of ages."""
+    """When something is decided: the date, the time since the machine was started, and the time on the scale of ages.
+
+    `wall_us`: what the machine's clock says, which people set, and by which they say when a job is to start.
+    """
 
     now_us: int
     passed_us: int
     aged_us: int
+    wall_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class Start(NamedTuple):
     proof: bytes
     shortage: Refused | None
     done: Callable[[Accepted | Refused], None]
+    # What is recorded of the schedule that starts them, in the same commit.
+    fired: Fired | None = None
 
 
 class Stop(NamedTuple):
@@ -155,7 +162,7 @@ class Reconsidered:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The time has come that `WakeAt` said."""
+    """The time has come that `WakeAt` said, or the machine's clock was set."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,11 +126,22 @@ class Job:
     following: Attempt | None = None
     # Its store was rebuilt: whether somebody stopped it is not known any more.
     never_retried: bool = False
+    # When it may start, as was asked when it was submitted, 0: it does not wait for that, or not any more. One is by the machine's clock,
+    # the other on the scale of Clock.passed_us; `starts_aged_us` is what is stored of that, on the scale of ages.py, which outlives a boot.
+    starts_wall_us: int = 0
+    starts_passed_us: int = 0
+    starts_aged_us: int | None = None
 
     @property
     def is_ready(self) -> bool:
         """Whether it may start as soon as there is room."""
-        return self.held_by is None and not self.not_before_us and not self.awaits and self.following is None
+        is_waiting = self.not_before_us or self.awaits or self.waits_to_start
+        return self.held_by is None and not is_waiting and self.following is None
+
+    @property
+    def waits_to_start(self) -> bool:
+        """Whether the time has not come at which it is to start."""
+        return bool(self.starts_wall_us or self.starts_passed_us)
 
     @property
     def ended_before(self) -> Sequence[Attempt]:

@@ -13,7 +13,7 @@ from ..store.writes import AddJobs, ChangeJobs
 from . import retries
 from .dependencies import Dependencies
 from .due import Deadlines
-from .effects import Reply
+from .effects import Reply, WakeAt
 from .inputs import Moment, Start
 from .job import Job, RunKey, StopOrder
 from .life import WAITING, WITH_ENGINE, Phase
@@ -68,9 +68,10 @@ class State:
     held_bytes: defaultdict[bytes, int] = field(default_factory=lambda: defaultdict(int))
     under_way: dict[int, Accepting | Recording] = field(default_factory=dict)
     writes: int = 0
-    # The jobs that wait for a time, and the time for which the desk was told to wake up.
+    # The jobs that wait for a time: on the scale of Moment.passed_us, and by the machine's clock; and when the desk was told to wake up.
     deadlines: Deadlines[Job] = field(default_factory=Deadlines)
-    alarm_us: int | None = None
+    clock_deadlines: Deadlines[Job] = field(default_factory=Deadlines)
+    alarm: WakeAt | None = field(default_factory=lambda: WakeAt(None, None))
     # What the worker was started with for jobs, and what an operator has set instead.
     capacity: Capacity = field(default_factory=lambda: Capacity(1))
     settings: Settings = field(default_factory=Settings)
@@ -103,6 +104,25 @@ class State:
         """Let a job that is not in a line of the queue wait so long from this moment on; `Due` ends that."""
         job.not_before_us = moment.now_us + wait_us
         self.deadlines.set(job, moment.passed_us + wait_us)
+
+    def enqueue(self, job: Job) -> None:
+        """Put a job into the queue; one that waits for a time is let in when that has come."""
+        self.queue.add(job.key, job.batch, job.priority, ready=job.is_ready, wants=job.wants)
+        if job.starts_passed_us:
+            self.deadlines.set(job, job.starts_passed_us)
+        if job.starts_wall_us:
+            self.clock_deadlines.set(job, job.starts_wall_us)
+
+    def let_in(self, job: Job) -> None:
+        """Let a job start that waited for its time, unless it waits for something else too."""
+        # One that is being written is put into the queue when it is durable.
+        if job.is_ready and job.key in self.live:
+            self.queue.let_in(job.key)
+
+    def wait_no_more(self, job: Job) -> None:
+        """Let a job wait for no time any more, because it has ended."""
+        self.deadlines.drop(job)
+        self.clock_deadlines.drop(job)
 
     def waiting_of(self, owner: bytes) -> int:
         """Return how many jobs of this owner wait, including those that are being written."""

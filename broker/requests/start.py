@@ -188,9 +188,10 @@ def ask_again(member: Member, lookup: Lookup, job: request_pb2.NewJob) -> Asked:
         message = f"the standard input of the job {format_id(before.id)} came as a stream, which was not kept"
         next_step = "set `feed` in the job of the `start`, and feed the new job"
         raise Refused(Code.FAILED_PRECONDITION, message, next_step, reason=Reason.STDIN_NOT_KEPT)
-    # That it was held at first does not mean that it is to be held again.
-    spec = replace(found.spec, held=False) if found.spec.held else found.spec
-    digest = specs.digest(spec) if found.spec.held else found.digest
+    # That it was held or waited for a time at first does not mean that it is to do so again.
+    waited = found.spec.held or found.spec.start_at_us is not None or found.spec.start_in_ms is not None
+    spec = replace(found.spec, held=False, start_at_us=None, start_in_ms=None) if waited else found.spec
+    digest = specs.digest(spec) if waited else found.digest
     return Asked(job.id, spec, digest, specs.to_wire(spec).SerializeToString(), before)
 
 

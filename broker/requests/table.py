@@ -18,6 +18,7 @@ from ..store.queries import Lookup
 from ..store.store import Store
 from ..streams.news import News
 from ..streams.watchers import Watchers
+from . import schedules
 from .change import change
 from .dispatch import Handler
 from .forget import forget
@@ -55,6 +56,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     shortage: Callable[[], Refused | None],
     placed: Callable[[JobKey], None],
     capacity_changed: Callable[[], object],
+    of_schedules: schedules.Parts,
 ) -> Mapping[str, Handler]:
     """Return a handler for each verb, with the parts that it needs."""
     roster = Roster(member_of, named)
@@ -83,6 +85,10 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "fetch": lambda call: fetch(call, lookup, followed, engine.depot),
         "change": lambda call: change(call, desk, lookup),
         "set_slots": lambda call: set_slots(call, desk, capacity_changed),
+        "add_schedule": lambda call: schedules.add_schedule(call, of_schedules),
+        "change_schedule": lambda call: schedules.change_schedule(call, of_schedules),
+        "list_schedules": lambda call: schedules.list_schedules(call, of_schedules),
+        "query_schedule": lambda call: schedules.query_schedule(call, of_schedules),
         "resume": lambda call: resume(call, desk, lookup),
         "feed": lambda call: feed(call, lookup, watchers, engine, feeders),
         "push": push,

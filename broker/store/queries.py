@@ -31,7 +31,7 @@ from .tombstones import mark_of
 _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"
     " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of,"
-    " priority, held_by, time_limit, batches.on_failure, batches.broken_by, not_before, never_retried, gpus"
+    " priority, held_by, time_limit, batches.on_failure, batches.broken_by, not_before, never_retried, gpus, wait_until"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
@@ -273,6 +273,7 @@ def read_row(row: Row) -> Job:
         not_before,
         never_retried,
         gpus,
+        starts_aged_us,
     ) = row
     said = from_wire(job_pb2.JobSpec.FromString(spec))
     return Job(
@@ -301,4 +302,5 @@ def read_row(row: Row) -> Job:
         spec_bytes=len(spec),
         wants=wants_of(said),
         gpus=tuple(gpus.split(",")) if gpus else (),
+        starts_aged_us=starts_aged_us,
     )

@@ -10,7 +10,8 @@ from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..desk.job import BatchRun, RunKey
 from ..desk.targets import Edge
-from . import edges, runs
+from . import edges, runs, schedule_rows
+from .schedule_writes import AddSchedule, ChangeSchedule
 from .tombstones import mark_of
 from .writes import (
     Added,
@@ -33,8 +34,8 @@ from .writes import (
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 _INSERT_JOB = (
     "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes, rerun_of,"
-    " priority, held_by, folder_bytes, shares_proof, never_retried)"
-    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " priority, held_by, folder_bytes, shares_proof, never_retried, wait_until)"
+    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE_JOB = (
     "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?,"
@@ -77,8 +78,14 @@ class Rows:
                 self._change(write)
             case AddJobs():
                 self._add(write)
+                if write.fired is not None and isinstance(write.result, Added):
+                    schedule_rows.record(self._execute, write.fired)
             case DropJobs():
                 self._drop(write)
+            case AddSchedule():
+                schedule_rows.add(self._execute, write)
+            case ChangeSchedule():
+                schedule_rows.change(self._execute, write)
             case LogsGone():
                 for key in write.keys:
                     self._execute("DELETE FROM leftovers WHERE owner = ? AND id = ? AND attempt = ?", key)
@@ -140,6 +147,7 @@ class Rows:
                         None if job.has_folder else 0,
                         shares_proof,
                         job.never_retried,
+                        job.starts_aged_us,
                     )
                 )
                 events.append(job.event)

@@ -23,6 +23,7 @@ from ...schemas import fault_points
 from ...schemas.refusal import Code, Reason, Refused
 from . import tables
 from .ballast import Ballast
+from .schedule_writes import AddSchedule
 from .soundness import is_damage, size_limit, unusable
 from .statements import Rows
 from .writes import Added, AddJobs, ChangeJobs, DropJobs, Write
@@ -33,6 +34,8 @@ Row = tuple[Any, ...]
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+# Somebody waits for the result of these; all other writes are tried until they succeed.
+_REFUSABLE = (AddJobs, DropJobs, AddSchedule)
 
 
 def _nobody_waits() -> None:
@@ -148,7 +151,7 @@ class Store:
         self._writes.execute("BEGIN IMMEDIATE")
         for submitted in group:
             if self._most_pages is not None:
-                tables.limit_pages(self._writes, self._most_pages, for_new_jobs=isinstance(submitted.write, AddJobs))
+                tables.limit_pages(self._writes, self._most_pages, for_new_jobs=isinstance(submitted.write, AddJobs | AddSchedule))
             self._rows.apply(submitted.write)
 
     def _commit_in_thread(self) -> None:
@@ -197,7 +200,7 @@ class Store:
         if len(group) > 1:
             self._one_by_one = True
             self._waiting = [*group, *others]
-        elif isinstance(write, AddJobs):
+        elif isinstance(write, AddJobs | AddSchedule):
             write.result = refused
             _report(first)
         elif self._ballast.drop():
@@ -207,9 +210,9 @@ class Store:
             _report(first)
         else:
             # Those that wait for a reply get one before this is tried again.
-            asking = [other for other in others if isinstance(other.write, AddJobs | DropJobs)]
+            asking = [other for other in others if isinstance(other.write, _REFUSABLE)]
             self._one_by_one = True
-            self._waiting = [*asking, first, *(other for other in others if not isinstance(other.write, AddJobs | DropJobs))]
+            self._waiting = [*asking, first, *(other for other in others if not isinstance(other.write, _REFUSABLE))]
             if not asking:
                 # Nothing notifies when a disk has free space again.
                 self._retry = self._loop.call_later(_RETRY_SECONDS, self._begin)

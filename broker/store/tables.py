@@ -209,6 +209,18 @@ _STEPS = (
     ALTER TABLE jobs ADD COLUMN gpus TEXT;
     CREATE TABLE capacity (name TEXT PRIMARY KEY, value TEXT NOT NULL, proof BLOB NOT NULL);
     """,
+    # Schedules, and what came of their last times; job: the id of the one that was started, or empty. The rows of files with a negative job
+    # are of the schedule with that number. wait_until: when a job starts that waits for a time, on the scale of ages.py.
+    """
+    CREATE TABLE schedules (
+        row INTEGER PRIMARY KEY, owner BLOB NOT NULL, id BLOB NOT NULL, name TEXT NOT NULL, spec BLOB NOT NULL, cron TEXT NOT NULL,
+        zone TEXT NOT NULL, overlap INTEGER NOT NULL, missed INTEGER NOT NULL, paused INTEGER NOT NULL, fired_upto INTEGER NOT NULL,
+        waiting TEXT NOT NULL, proof BLOB NOT NULL, change_proof BLOB, UNIQUE (owner, id), UNIQUE (owner, name)
+    );
+    CREATE TABLE firings (row INTEGER PRIMARY KEY, schedule INTEGER NOT NULL, due INTEGER NOT NULL, job BLOB NOT NULL, note TEXT NOT NULL);
+    CREATE INDEX firings_by_schedule ON firings (schedule, row);
+    ALTER TABLE jobs ADD COLUMN wait_until INTEGER;
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

@@ -13,6 +13,7 @@ from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..desk.job import FIRST_ATTEMPT, BatchRun, RunKey
 from ..desk.targets import Edge
+from .schedule_writes import AddSchedule, ChangeSchedule, Fired
 
 
 class EventRow(NamedTuple):
@@ -45,6 +46,8 @@ class NewRow(NamedTuple):
     has_folder: bool = False
     # What it waits for.
     after: Sequence[After] = ()
+    # When it may start, if it waits for a time on the scale of ages.py.
+    starts_aged_us: int | None = None
     # It is not retried, whatever its spec says.
     never_retried: bool = False
 
@@ -152,6 +155,8 @@ class AddJobs:
     batch: BatchRun | None
     proof: bytes
     shortage: Refused | None = None
+    # What is recorded of the schedule that starts them.
+    fired: Fired | None = None
     result: Added | Conflict | Refused | None = None
     # Whether any of them waits for others.
     waits: bool = False
@@ -214,4 +219,4 @@ class FolderMeasured:
     size_bytes: int
 
 
-Write = AddJobs | ChangeJobs | DropJobs | LogsGone | FolderMeasured
+Write = AddJobs | ChangeJobs | DropJobs | LogsGone | FolderMeasured | AddSchedule | ChangeSchedule

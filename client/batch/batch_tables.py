@@ -60,6 +60,7 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     gpus: int | None = None
     resources: dict[str, int] | list[str] | None = None
     only_one: str | None = None
+    at: str | None = None
     labels: dict[str, str] | list[str] | None = None
     script: str | None = None
     put: list[str] | None = None

@@ -37,6 +37,7 @@ from .option_values import (
     understand,
 )
 from .retries import retry_of
+from .start_times import NOW, parse_start
 
 
 class Option(NamedTuple):
@@ -107,6 +108,7 @@ OPTIONS = (
         many=True,
     ),
     Option("only_one", ("--only-one",), "NAME", "Of your jobs with this name here, run one at a time."),
+    Option("at", ("--at",), "TIME", "Do not start the job before this time: 02:30, +1h, 2026-12-24T18:00, 2026-12-24T18:00Z."),
     Option("labels", ("-l", "--label"), "K=V", "Set a label, shown by jobwire show and events --json.", many=True),
 )
 
@@ -150,6 +152,7 @@ class Wishes:
     gpus: str | int | None = None
     resources: Iterable[str] | Mapping[str, int] = ()
     only_one: str | None = None
+    at: str | None = None
     labels: Iterable[str] | Mapping[str, str] = ()
     script: str | None = None
     put: Iterable[str] = ()
@@ -187,6 +190,7 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
     brought = NO_FILES
     if wishes.has_folder:
         brought = files_of(wishes.script, wishes.put, wishes.get, around.files, around.read_files, fetches=around.fetches)
+    start = understand("at", parse_start, wishes.at) or NOW
     program = program_of(brought.files[0].path, elsewhere=bool(wishes.dir)) if wishes.script else ()
     spec = JobSpec(
         argv=(*program, *understand("argv", _arguments, argv)),
@@ -212,6 +216,8 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         gpus=understand("gpus", partial(parse_amount, fewest=0), wishes.gpus) or 0,
         resources=understand("resources", read_resources, wishes.resources),
         only_one=understand("only_one", read_name, wishes.only_one or ""),
+        start_at_us=start.at_us,
+        start_in_ms=start.in_ms,
         files=brought.files,
         outputs=brought.outputs,
     )
@@ -250,6 +256,8 @@ _KEYS = {
     "gpus": "gpus",
     "resources": "resources",
     "only_one": "only_one",
+    "start_at_us": "at",
+    "start_in_ms": "at",
     "files": "put",
     "outputs": "get",
 }

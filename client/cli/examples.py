@@ -15,7 +15,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "jobwire submit": (
         "jobwire submit -n nightly -t 2h --retry 2 --retry-delay 5m -- ./nightly.sh",
-        "jobwire submit --follow -- make test",
+        "jobwire submit --at 02:30 -- ./nightly.sh",
         "jobwire submit -n sim --array 1-100%4 -- ./simulate",
     ),
     "jobwire batch": (
@@ -49,6 +49,18 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire forget": ("jobwire forget --older-than 7d --dry-run", "jobwire forget nightly"),
     "jobwire shell": ("jobwire shell", "jobwire shell --keep-going jobs.txt"),
     "jobwire help": ("jobwire help run", "jobwire help keys add"),
+    "jobwire schedule": ("jobwire schedule list",),
+    "jobwire schedule add": (
+        "jobwire schedule add backup --cron '30 2 * * *' -t 2h -- ./backup.sh",
+        "jobwire schedule add report --cron '0 9 * * 1-5' --tz Europe/Berlin --overlap queue -C /srv -- make report",
+        "jobwire schedule add probe --cron '*/5 * * * *' --missed skip -- ./probe.sh",
+    ),
+    "jobwire schedule list": ("jobwire schedule list", "jobwire schedule list --json"),
+    "jobwire schedule show": ("jobwire schedule show backup",),
+    "jobwire schedule pause": ("jobwire schedule pause backup",),
+    "jobwire schedule resume": ("jobwire schedule resume backup",),
+    "jobwire schedule run-now": ("jobwire schedule run-now backup",),
+    "jobwire schedule rm": ("jobwire schedule rm backup",),
     "jobwire keys": ("jobwire keys show",),
     "jobwire keys new": ("jobwire keys new",),
     "jobwire keys show": ("jobwire keys show",),

@@ -69,6 +69,7 @@ VERBS = {
     "release": Verb("change", "release", "Release held jobs, so that they can start."),
     "set": Verb("change", "set_", "Change queued jobs, the time limit of running jobs, or a run."),
     "signal": Verb("signal", "send_signal", "Send a signal to all processes of a job."),
+    "schedule": Verb("schedule", "app", "Start jobs again and again, at times such as those of cron."),
     "forget": Verb("forget", "forget", "Remove jobs that have ended, with their logs."),
     "shell": Verb("shell.command", "shell", "Run commands one a line, in order, over one open connection."),
     "keys": Verb("keys", "app", "Manage your key and the members of your workers."),
@@ -79,7 +80,7 @@ VERBS = {
 }
 # Commands of a group whose others are those of a daemon: they need a connection.
 _OF_CLIENTS = {"worker": {"set": Verb("worker_set", "set_worker", "")}}
-GROUPS = {"keys", "context", "worker", "completion"}
+GROUPS = {"schedule", "keys", "context", "worker", "completion"}
 # Their arguments are a command: options of jobwire end where it begins.
 TAKES_A_COMMAND = {"run", "submit", "sweep"}
 

@@ -27,7 +27,7 @@ from . import actions, filters
 from .job import Job
 from .run_to_end import run_to_end
 from .session import Session
-from .specs import Duration, JobOptions, Text, args_of, as_spec, deadline_in, make_id, seconds, spec_of_call
+from .specs import Duration, JobOptions, Moment, Text, args_of, as_spec, deadline_in, make_id, seconds, spec_of_call
 from .streams.source import Stdin, source_of
 from .streams.text_mode import text_mode
 from .subprocess_words import explains_options
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .conditions import Awaiting
     from .events import EventStream
     from .retry import Retry
+    from .schedules import Schedules
     from .values.completed_job import CompletedJob, CompletedTextJob
     from .values.results import BatchInfo, EventCursor, Forgotten, JobInfo
     from .values.run_info import RunInfo
@@ -91,6 +92,13 @@ class Client:
         )
         client._session = Session(client.connection)  # noqa: SLF001 -- our own
         return client
+
+    @property
+    def schedules(self) -> Schedules:
+        """The schedules of the worker: jobs that it starts again and again."""
+        from .schedules import Schedules  # noqa: PLC0415 -- few want them
+
+        return Schedules(self._session)
 
     # --- running
 
@@ -172,6 +180,7 @@ class Client:
         gpus: int = 0,
         resources: Mapping[str, int] | None = None,
         only_one: str = "",
+        at: Moment | None = None,
         script: Text | None = None,
         put: Files = (),
         get: Paths = (),
@@ -199,7 +208,8 @@ class Client:
         `"2G"`; one that needs more ends with `OVER_LIMIT`. `nice`, `umask` (as in `subprocess`), `rlimits` (`{"nofile": 4096, "core": (0,
         None)}`: soft and hard as in `resource`, None is unlimited): of each of its processes. `cpus`: how many slots it takes. `gpus`: how
         many it gets for itself. `resources`: what else it takes, by the names that the worker's operator defined. `only_one`: of your jobs
-        with this name here, one runs at a time.
+        with this name here, one runs at a time. `at`: do not start it before this moment: a datetime, a timedelta from now, or a text as
+        after `--at`.
 
         With one of these, the job has a folder of its own, in which it runs unless `cwd` is set, and which is removed with the job:
 
@@ -263,6 +273,7 @@ class Client:
         gpus: int = 0,
         resources: Mapping[str, int] | None = None,
         only_one: str = "",
+        at: Moment | None = None,
         script: Text | None = None,
         put: Files = (),
         get: Paths = (),

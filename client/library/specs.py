@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
@@ -22,6 +22,7 @@ from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size
 from ..batch.limit_values import Limit, parse_umask, read_limits
 from ..batch.octets import to_bytes
+from ..batch.start_times import NOW, StartTime, parse_start
 from .retry import Retry
 from .subprocess_words import explains_options
 
@@ -35,6 +36,8 @@ _LONGEST_SECONDS = 86_400_000_000_000
 Text: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 # A number means seconds; a string is read as on the command line.
 Duration: TypeAlias = "float | timedelta | str"
+# A text is read as on the command line, and a datetime without a zone is of the local one.
+Moment: TypeAlias = "datetime | timedelta | str"
 _A_TIME = "seconds, a timedelta, or a time such as '1h30m'"
 _TIME_TYPES = (float, int, timedelta, str, NoneType)
 _TEXT_TYPES = (str, bytes, os.PathLike)
@@ -67,6 +70,7 @@ class JobOptions(TypedDict, total=False):
     gpus: int
     resources: Mapping[str, int] | None
     only_one: str
+    at: Moment | None
     script: Text | None
     put: Files
     get: Paths
@@ -100,6 +104,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     gpus: int = 0,
     resources: Mapping[str, int] | None = None,
     only_one: str = "",
+    at: Moment | None = None,
     script: Text | None = None,
     put: Files = (),
     get: Paths = (),
@@ -129,6 +134,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
 
         found = caller_variables.find(caller_variables.of_this_process()).found
         variables = {to_bytes(variable): to_bytes(value) for variable, value in found.items()} | variables
+    start = start_of(at)
     files, outputs, program = _files(script, put, get, elsewhere=cwd is not None)
     return JobSpec(
         argv=program + _arguments(argv),
@@ -155,9 +161,28 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         gpus=gpus,
         resources=tuple(sorted((resources or {}).items())),
         only_one=only_one,
+        start_at_us=start.at_us,
+        start_in_ms=start.in_ms,
         files=files,
         outputs=outputs,
     )
+
+
+def start_of(at: Moment | None) -> StartTime:
+    """Return when a job is to start.
+
+    Raises `Refused(INVALID_ARGUMENT)` for a text that is not a time, or one before 1970; TypeError for anything else.
+    """
+    _must_be("at", at, (str, datetime, timedelta, NoneType), "a datetime, a timedelta from now, or a text such as '02:30' or '+1h'")
+    match at:
+        case None:
+            return NOW
+        case str():
+            return parse_start(at)
+        case datetime():
+            return StartTime(at_us=round(at.timestamp() * 1_000_000))
+        case _:
+            return StartTime(in_ms=milliseconds(at))
 
 
 def spec_of_call(arguments: Mapping[str, Any]) -> JobSpec:

@@ -27,6 +27,8 @@ ALL_CHECKED = frozenset(
         "limits",
         "resources",
         "lanes",
+        "at",
+        "schedules",
     }
 )
 
@@ -69,6 +71,12 @@ def _check_job(index: int, job: request_pb2.NewJob, hello: request_pb2.HelloRepl
             "upgrade the worker; or let a shell do it: sh -c 'for try in 1 2 3; do \"$@\" && exit; done; exit 1' - COMMAND [ARG]...",
         ),
         (
+            "at",
+            job.spec.HasField("start_at_us") or job.spec.HasField("start_in_ms"),
+            "cannot start a job at a time",
+            "upgrade the worker; or let the command wait: sh -c 'sleep 1h; exec \"$@\"' - COMMAND [ARG]...",
+        ),
+        (
             "rerun",
             job.HasField("rerun"),
             "cannot run a job again from what it keeps of it",
@@ -108,6 +116,8 @@ def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -
         )
     if request.HasField("set_slots") and "resources" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, "this worker is older, and what it has for jobs is set when it starts", "upgrade the worker")
+    if (request.WhichOneof("verb") or "").endswith(("_schedule", "_schedules")) and "schedules" not in hello.features:
+        raise Refused(Code.UNIMPLEMENTED, f"this worker ({hello.software}) is older and has no schedules", "upgrade the worker")
     if _wants_times(request) and "times" not in hello.features:
         what = f"this worker ({hello.software}) is older and does not record when output arrives"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker; its logs can be read without times, each stream for itself")

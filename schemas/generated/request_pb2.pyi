@@ -78,6 +78,20 @@ class JobTime(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     JOB_TIME_QUEUED: _ClassVar[JobTime]
     JOB_TIME_STARTED: _ClassVar[JobTime]
     JOB_TIME_ENDED: _ClassVar[JobTime]
+
+class Overlap(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OVERLAP_UNSPECIFIED: _ClassVar[Overlap]
+    OVERLAP_SKIP: _ClassVar[Overlap]
+    OVERLAP_QUEUE: _ClassVar[Overlap]
+    OVERLAP_STOP: _ClassVar[Overlap]
+
+class Missed(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MISSED_UNSPECIFIED: _ClassVar[Missed]
+    MISSED_ONCE: _ClassVar[Missed]
+    MISSED_SKIP: _ClassVar[Missed]
+    MISSED_ALL: _ClassVar[Missed]
 CODE_UNSPECIFIED: Code
 CODE_INVALID_ARGUMENT: Code
 CODE_NOT_FOUND: Code
@@ -133,6 +147,14 @@ JOB_TIME_UNSPECIFIED: JobTime
 JOB_TIME_QUEUED: JobTime
 JOB_TIME_STARTED: JobTime
 JOB_TIME_ENDED: JobTime
+OVERLAP_UNSPECIFIED: Overlap
+OVERLAP_SKIP: Overlap
+OVERLAP_QUEUE: Overlap
+OVERLAP_STOP: Overlap
+MISSED_UNSPECIFIED: Missed
+MISSED_ONCE: Missed
+MISSED_SKIP: Missed
+MISSED_ALL: Missed
 
 class Envelope(_message.Message):
     __slots__ = ("request", "proof")
@@ -155,7 +177,7 @@ class Proof(_message.Message):
     def __init__(self, signer: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "list_runs", "set_slots")
+    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "add_schedule", "change_schedule", "list_schedules", "query_schedule", "list_runs", "set_slots")
     ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -182,6 +204,10 @@ class Request(_message.Message):
     QUERY_RUN_FIELD_NUMBER: _ClassVar[int]
     CHANGE_FIELD_NUMBER: _ClassVar[int]
     PLACE_FIELD_NUMBER: _ClassVar[int]
+    ADD_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    LIST_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    QUERY_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     LIST_RUNS_FIELD_NUMBER: _ClassVar[int]
     SET_SLOTS_FIELD_NUMBER: _ClassVar[int]
     id: int
@@ -210,12 +236,16 @@ class Request(_message.Message):
     query_run: QueryRun
     change: Change
     place: Place
+    add_schedule: AddSchedule
+    change_schedule: ChangeSchedule
+    list_schedules: ListSchedules
+    query_schedule: QuerySchedule
     list_runs: ListRuns
     set_slots: SetSlots
-    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., set_slots: _Optional[_Union[SetSlots, _Mapping]] = ...) -> None: ...
+    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., add_schedule: _Optional[_Union[AddSchedule, _Mapping]] = ..., change_schedule: _Optional[_Union[ChangeSchedule, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedules, _Mapping]] = ..., query_schedule: _Optional[_Union[QuerySchedule, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., set_slots: _Optional[_Union[SetSlots, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run", "list_runs", "slots")
+    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run", "list_schedules", "query_schedule", "list_runs", "slots")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -237,6 +267,8 @@ class Reply(_message.Message):
     FETCH_CHUNK_FIELD_NUMBER: _ClassVar[int]
     FETCH_END_FIELD_NUMBER: _ClassVar[int]
     QUERY_RUN_FIELD_NUMBER: _ClassVar[int]
+    LIST_SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    QUERY_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     LIST_RUNS_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     request_id: int
@@ -260,9 +292,11 @@ class Reply(_message.Message):
     fetch_chunk: FetchChunk
     fetch_end: FetchEnd
     query_run: QueryRunReply
+    list_schedules: ListSchedulesReply
+    query_schedule: QueryScheduleReply
     list_runs: ListRunsReply
     slots: SlotsReply
-    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., feed_end: _Optional[_Union[FeedEnd, _Mapping]] = ..., fetch_chunk: _Optional[_Union[FetchChunk, _Mapping]] = ..., fetch_end: _Optional[_Union[FetchEnd, _Mapping]] = ..., query_run: _Optional[_Union[QueryRunReply, _Mapping]] = ..., list_runs: _Optional[_Union[ListRunsReply, _Mapping]] = ..., slots: _Optional[_Union[SlotsReply, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., feed_end: _Optional[_Union[FeedEnd, _Mapping]] = ..., fetch_chunk: _Optional[_Union[FetchChunk, _Mapping]] = ..., fetch_end: _Optional[_Union[FetchEnd, _Mapping]] = ..., query_run: _Optional[_Union[QueryRunReply, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedulesReply, _Mapping]] = ..., query_schedule: _Optional[_Union[QueryScheduleReply, _Mapping]] = ..., list_runs: _Optional[_Union[ListRunsReply, _Mapping]] = ..., slots: _Optional[_Union[SlotsReply, _Mapping]] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("code", "message", "next_step", "job_index", "reason", "missing")
@@ -1019,3 +1053,109 @@ class FetchEnd(_message.Message):
     kind: _job_pb2.FileKind
     mode: int
     def __init__(self, size: _Optional[int] = ..., digest: _Optional[bytes] = ..., kind: _Optional[_Union[_job_pb2.FileKind, str]] = ..., mode: _Optional[int] = ...) -> None: ...
+
+class AddSchedule(_message.Message):
+    __slots__ = ("id", "name", "spec", "cron", "zone", "overlap", "missed")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    CRON_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    MISSED_FIELD_NUMBER: _ClassVar[int]
+    id: bytes
+    name: str
+    spec: _job_pb2.JobSpec
+    cron: str
+    zone: str
+    overlap: Overlap
+    missed: Missed
+    def __init__(self, id: _Optional[bytes] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ..., cron: _Optional[str] = ..., zone: _Optional[str] = ..., overlap: _Optional[_Union[Overlap, str]] = ..., missed: _Optional[_Union[Missed, str]] = ...) -> None: ...
+
+class ChangeSchedule(_message.Message):
+    __slots__ = ("key", "paused", "run_now", "remove")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    RUN_NOW_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_FIELD_NUMBER: _ClassVar[int]
+    key: _job_pb2.JobKey
+    paused: bool
+    run_now: bytes
+    remove: bool
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., paused: _Optional[bool] = ..., run_now: _Optional[bytes] = ..., remove: _Optional[bool] = ...) -> None: ...
+
+class ListSchedules(_message.Message):
+    __slots__ = ("owner", "page")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    owner: bytes
+    page: bytes
+    def __init__(self, owner: _Optional[bytes] = ..., page: _Optional[bytes] = ...) -> None: ...
+
+class ScheduleInfo(_message.Message):
+    __slots__ = ("key", "owner_name", "name", "spec", "cron", "zone", "overlap", "missed", "paused", "next_us", "fired_upto_us", "waiting", "firings")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    OWNER_NAME_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    CRON_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    MISSED_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    NEXT_US_FIELD_NUMBER: _ClassVar[int]
+    FIRED_UPTO_US_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    FIRINGS_FIELD_NUMBER: _ClassVar[int]
+    key: _job_pb2.JobKey
+    owner_name: str
+    name: str
+    spec: _job_pb2.JobSpec
+    cron: str
+    zone: str
+    overlap: Overlap
+    missed: Missed
+    paused: bool
+    next_us: _containers.RepeatedScalarFieldContainer[int]
+    fired_upto_us: int
+    waiting: int
+    firings: _containers.RepeatedCompositeFieldContainer[Firing]
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., owner_name: _Optional[str] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ..., cron: _Optional[str] = ..., zone: _Optional[str] = ..., overlap: _Optional[_Union[Overlap, str]] = ..., missed: _Optional[_Union[Missed, str]] = ..., paused: _Optional[bool] = ..., next_us: _Optional[_Iterable[int]] = ..., fired_upto_us: _Optional[int] = ..., waiting: _Optional[int] = ..., firings: _Optional[_Iterable[_Union[Firing, _Mapping]]] = ...) -> None: ...
+
+class Firing(_message.Message):
+    __slots__ = ("due_us", "job", "note", "state", "outcome")
+    DUE_US_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    due_us: int
+    job: bytes
+    note: str
+    state: _job_pb2.State
+    outcome: _job_pb2.Outcome
+    def __init__(self, due_us: _Optional[int] = ..., job: _Optional[bytes] = ..., note: _Optional[str] = ..., state: _Optional[_Union[_job_pb2.State, str]] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping]] = ...) -> None: ...
+
+class ListSchedulesReply(_message.Message):
+    __slots__ = ("schedules", "next_page")
+    SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_FIELD_NUMBER: _ClassVar[int]
+    schedules: _containers.RepeatedCompositeFieldContainer[ScheduleInfo]
+    next_page: bytes
+    def __init__(self, schedules: _Optional[_Iterable[_Union[ScheduleInfo, _Mapping]]] = ..., next_page: _Optional[bytes] = ...) -> None: ...
+
+class QuerySchedule(_message.Message):
+    __slots__ = ("owner", "id", "name")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    owner: bytes
+    id: bytes
+    name: str
+    def __init__(self, owner: _Optional[bytes] = ..., id: _Optional[bytes] = ..., name: _Optional[str] = ...) -> None: ...
+
+class QueryScheduleReply(_message.Message):
+    __slots__ = ("schedule",)
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    schedule: ScheduleInfo
+    def __init__(self, schedule: _Optional[_Union[ScheduleInfo, _Mapping]] = ...) -> None: ...

@@ -166,10 +166,10 @@ def test_every_verb_has_a_section_with_all_its_options() -> None:
             options = [param for param in leaf.params if param.param_type_name == "option" and not getattr(param, "hidden", False)]
             flags = {flag for option in options for flag in option.opts} - {"--help", "--install-completion", "--show-completion"}
             section = f"## {name} {part}".strip()
-            table = cells("docs/commands.md", section)[1:] if flags - of_jobs or name == "batch" else []
-            taken = {"run": of_jobs, "submit": of_jobs, "sweep": of_jobs, "batch": of_jobs - {"-n", "--name", "--stdin", "--id"}}.get(
-                name, set()
-            )
+            of_a_batch = of_jobs - {"-n", "--name", "--stdin", "--id"}
+            all_of_them = dict.fromkeys(("run", "submit", "sweep", "schedule add"), of_jobs)
+            taken = {**all_of_them, "batch": of_a_batch}.get(section.removeprefix("## "), set())
+            table = cells("docs/commands.md", section)[1:] if flags - taken or name == "batch" else []
             assert flags_of(table) | taken == flags, section
 
 

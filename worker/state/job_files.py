@@ -74,6 +74,8 @@ class JobFile(NamedTuple):
     resources: tuple[tuple[str, int], ...] = ()
     only_one: str = ""
     handed_out: tuple[str, ...] = ()
+    start_at_us: int | None = None
+    start_in_ms: int | None = None
     # The time limit that was set later, 0: none. None: that of the spec counts.
     changed_limit_ms: int | None = None
     # Of its retries: how many, the delay before the first in milliseconds, its factor, and the exit statuses. None: there are none.
@@ -160,6 +162,8 @@ def write_folder(
         "priority": spec.priority,
         "held": spec.held,
         "stderr_to_stdout": spec.stderr_to_stdout,
+        "start_at_us": spec.start_at_us,
+        "start_in_ms": spec.start_in_ms,
         "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
         "retry": None if spec.retry is None else (spec.retry.most, spec.retry.delay_ms, spec.retry.backoff, spec.retry.on_exit),
         "rerun_of": None if rerun_of is None else {"owner": rerun_of.owner.hex(), "id": rerun_of.id.hex()},
@@ -220,6 +224,8 @@ def read_job(folder: str) -> JobFile:
             nice=_number_of(fields, "nice"),
             umask=_number_of(fields, "umask"),
             rlimits=tuple((str(name), soft, hard) for name, soft, hard in fields.get("rlimits", ())),
+            start_at_us=fields.get("start_at_us"),
+            start_in_ms=fields.get("start_in_ms"),
             changed_limit_ms=_read_limit(folder),
             retry=_retry_of(fields),
             **_wants_of(fields),

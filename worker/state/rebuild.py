@@ -245,6 +245,8 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
         ),
         outputs=tuple(map(to_bytes, job.outputs)),
         stderr_to_stdout=job.stderr_to_stdout,
+        start_at_us=job.start_at_us,
+        start_in_ms=job.start_in_ms,
         terminal=TerminalSize(*job.terminal) if job.terminal is not None else None,
         priority=job.priority,
         held=job.held,

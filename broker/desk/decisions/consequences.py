@@ -86,7 +86,7 @@ def _cancel(turn: Turn, job: Job, why: Cancelled) -> None:
     attempt.happened(Happening.STOP_ASKED)
     if before in WAITING:
         turn.state.queue.withdraw(job.key)
-        turn.state.deadlines.drop(job)
+        turn.state.wait_no_more(job)
     else:
         turn.state.queue.release(job.key)
     attempt.ended_at_us = now_us

@@ -9,17 +9,20 @@ from ..turn import Turn
 def look_at_due(turn: Turn) -> None:
     """Let in the jobs whose time has come, unless they wait for something else too."""
     state = turn.state
-    state.alarm_us = None
+    # The alarm has rung, or the clock was set: it is to be set again.
+    state.alarm = None
     for job in state.deadlines.take_due(turn.moment.passed_us):
-        job.not_before_us = 0
-        # One that is being written is put into the queue when it is durable.
-        if job.is_ready and job.key in state.live:
-            state.queue.let_in(job.key)
+        job.starts_passed_us = job.not_before_us = 0
+        state.let_in(job)
+    for job in state.clock_deadlines.take_due(turn.moment.wall_us):
+        job.starts_wall_us = 0
+        state.let_in(job)
 
 
 def set_alarm(turn: Turn) -> None:
     """Have the desk wake up when the next job is due, and not before."""
-    next_us = turn.state.deadlines.next_us
-    if next_us != turn.state.alarm_us:
-        turn.state.alarm_us = next_us
-        turn.effects.append(WakeAt(next_us))
+    state = turn.state
+    following = WakeAt(state.deadlines.next_us, state.clock_deadlines.next_us)
+    if following != state.alarm:
+        state.alarm = following
+        turn.effects.append(following)

@@ -8,6 +8,7 @@ from ....schemas.job import OnFailure
 from ....schemas.naming import JobKey
 from ...engine import Fact
 from ..effects import End, LimitTime
+from ..inputs import Moment
 from ..job import Job
 from ..life import ENDED, LIMITED, RECOVERED, Happening, Phase, TakeUp
 from ..retries import delay_after_us
@@ -34,7 +35,8 @@ def take_up(turn: Turn, facts: Sequence[Fact], edges: Mapping[JobKey, Sequence[E
             if job.gpus and attempt.phase is Phase.CLEARED:
                 # It gets others, which are recorded before it starts.
                 attempt.happened(Happening.HELD)
-            state.queue.add(key, job.batch, job.priority, ready=job.is_ready, wants=job.wants)
+            _wait(job, moment)
+            state.enqueue(job)
         else:
             state.queue.add_running(key, job.batch, job.wants, job.gpus)
     let_wait(turn, [(state.live[key], of_job) for key, of_job in edges.items() if key in state.live and state.live[key].awaits])
@@ -59,3 +61,11 @@ def _wait_on(turn: Turn, job: Job, way: TakeUp) -> None:
     job.not_before_us = 0
     if way is TakeUp.QUEUE and left_us > 0:
         turn.state.wait(job, turn.moment, left_us)
+
+
+def _wait(job: Job, moment: Moment) -> None:
+    """Let a job wait for its time again, unless that has come meanwhile."""
+    if job.starts_aged_us is not None and job.starts_aged_us > moment.aged_us:
+        job.starts_passed_us = moment.passed_us + job.starts_aged_us - moment.aged_us
+    if job.spec.start_at_us is not None and job.spec.start_at_us > moment.wall_us:
+        job.starts_wall_us = job.spec.start_at_us

@@ -52,6 +52,11 @@ def start(turn: Turn, asked: Start) -> None:
             spec_bytes=len(one.raw),
             wants=wants_of(one.spec),
         )
+        if one.spec.start_in_ms:
+            job.starts_passed_us = moment.passed_us + one.spec.start_in_ms * 1000
+            job.starts_aged_us = moment.aged_us + one.spec.start_in_ms * 1000
+        elif one.spec.start_at_us is not None and one.spec.start_at_us > moment.wall_us:
+            job.starts_wall_us = one.spec.start_at_us
         event = event_of(EventKind.QUEUED, job, moment.now_us)
         row = NewRow(
             job.key,
@@ -68,6 +73,7 @@ def start(turn: Turn, asked: Start) -> None:
             held_by=job.held_by,
             has_folder=one.spec.has_folder,
             after=one.spec.after,
+            starts_aged_us=job.starts_aged_us,
         )
         if one.spec.after:
             job.awaits = waits = True
@@ -78,7 +84,8 @@ def start(turn: Turn, asked: Start) -> None:
     state.promised += promised
     state.arriving[asked.owner] += count
     state.hold(asked.owner, spec_bytes)
-    turn.submit(Accepting(AddJobs(rows, asked.batch, asked.proof, asked.shortage, waits=waits), asked, jobs, events, promised))
+    write = AddJobs(rows, asked.batch, asked.proof, asked.shortage, fired=asked.fired, waits=waits)
+    turn.submit(Accepting(write, asked, jobs, events, promised))
 
 
 def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:
@@ -108,7 +115,7 @@ def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused 
                 job.batch = replace(job.batch, parallel=pending.parallel)
             job.attempt.happened(Happening.ACCEPTED)
             state.add(job)
-            state.queue.add(job.key, job.batch, job.priority, ready=job.is_ready, wants=job.wants)
+            state.enqueue(job)
             fresh.append(pending.events[position])
         _join(turn, pending.jobs, result)
         # First the one who waits for it; which of them may start is decided after that.
@@ -140,4 +147,5 @@ def _best(asked: Sequence[Asked], count: int) -> Collection[int]:
 
 def _can_be_cleared(one: Asked) -> bool:
     """Return whether a job surely starts as soon as a slot is free. What a job was handed out stands in the record of its launch."""
-    return not (one.spec.held or one.spec.after) and wants_of(one.spec) is PLAIN
+    spec = one.spec
+    return not (spec.held or spec.after or spec.start_in_ms) and spec.start_at_us is None and wants_of(spec) is PLAIN

@@ -38,7 +38,7 @@ def stop(turn: Turn, asked: Stop) -> None:
             continue
         if before in WAITING:
             turn.state.queue.withdraw(key)
-            turn.state.deadlines.drop(job)
+            turn.state.wait_no_more(job)
         else:
             turn.state.queue.release(key)
         attempt.ended_at_us = turn.moment.now_us

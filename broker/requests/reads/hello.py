@@ -42,6 +42,8 @@ FEATURES = (
     "limits",
     "resources",
     "lanes",
+    "at",
+    "schedules",
 )
 
 

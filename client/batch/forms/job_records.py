@@ -31,6 +31,9 @@ _PAST = frozenset(
         "after",
         "layer",
         "gpu_ids",
+        "start_at",
+        "start_in_ms",
+        "starts_at",
         "outcome",
     )
 )

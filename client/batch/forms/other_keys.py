@@ -33,11 +33,12 @@ _OF_JOBS = {
     **dict.fromkeys(("gpu", "num_gpus", "gres"), "gpus, as in gpus = 1"),
     **dict.fromkeys(("resource", "licenses", "license", "requests"), "resources, as in resources = { license = 1 }"),
     **dict.fromkeys(("singleton", "mutex", "lock", "concurrency_group"), 'only_one, as in only_one = "NAME"'),
+    **dict.fromkeys(("start_at", "begin", "start", "when", "start_time"), 'at, as in at = "02:30"'),
     **dict.fromkeys(("held", "stashed", "suspended", "on_hold"), "hold, as in hold = true"),
 }
 _KEYS_OF_JOBS = (
     *("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels"),
-    *("priority", "hold", "stderr_to_stdout", "retry", "memory", "nice", "umask", "rlimits"),
+    *("priority", "hold", "stderr_to_stdout", "retry", "memory", "nice", "umask", "rlimits", "at"),
     *("cpus", "gpus", "resources", "only_one"),
 )
 _OF_THE_FILE = {
@@ -77,10 +78,10 @@ _ABSENT = {
     **dict.fromkeys(("cpu", "cores", "threads", "ntasks"), "a number of processors"),
     **dict.fromkeys(("gpu", "gres"), "a number of GPUs"),
     **dict.fromkeys(("uid", "group", "gid"), "a job as another user"),
-    **dict.fromkeys(("schedule", "cron", "start_at", "begin"), "a job at a time"),
 }
 _INSTEAD = {
     **dict.fromkeys(("stdout", "stderr", "output", "log", "logs", "error"), _KEPT),
+    **dict.fromkeys(("schedule", "cron"), "jobwire schedule add starts a job again and again"),
     "shell": "there is no shell; write argv = ['sh', '-c', '...']",
 }
 _LIKENESS = 0.7

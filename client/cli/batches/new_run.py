@@ -20,6 +20,7 @@ from ..arguments import parse_count, understood
 from ..chosen_context import client
 from ..job.conditions import find_conditions
 from ..job.job_arguments import id_or_new
+from ..job.private_note import tell_of_start
 from ..terminal.json_lines import planned_record
 from ..terminal.screen import say, write, write_json
 from ..terminal.sentences import command_line, how_many_jobs
@@ -74,6 +75,7 @@ def start_run(ctx: typer.Context, batch: Batch, ways: Ways, context: str) -> NoR
     if ways.dry_run:
         show_plan(plan, batch.order.layers, ways.after, as_json=ways.json)
         raise exit_status.Ending(exit_status.DONE)
+    tell_of_start(context, batch.jobs)
     with client(ctx) as connected:
         if ways.after:
             conditions = find_conditions(connected, ways.after)

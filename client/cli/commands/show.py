@@ -133,6 +133,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "reruns": f"job {format_id(job.rerun_of.id)}" if job.rerun_of is not None else "",
         "process": job.process or "",
         "queued": local_time(job.queued_at_us),
+        "starts": f"not before {local_time(job.starts_at_us)}" if job.starts_at_us else "",
         "started": local_time(job.started_at_us) if job.process else "",
         "ended": _ended(job),
         "used": "" if job.outcome is None else what_it_used(job.outcome.use),

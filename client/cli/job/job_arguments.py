@@ -81,6 +81,10 @@ def job_spec(command: list[str] | None, wishes: Wishes, context: str, *, fetches
     spec = _valid(command or [], typed, context, fetches=fetches)
     if note := note_of(variables_of(typed).withheld):
         say(note)
+    if spec.start_at_us is not None or spec.start_in_ms is not None:
+        from .private_note import tell_of_start  # noqa: PLC0415 -- few jobs start later
+
+        tell_of_start(context, [spec])
     return spec
 
 

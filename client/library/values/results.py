@@ -142,6 +142,8 @@ class JobInfo:
     attempt: int = 1
     # The job that this one runs again; it may be forgotten.
     rerun_of: JobKey | None = None
+    # When it is to start, while it waits for that; 0: it does not.
+    starts_at_us: int = 0
     # The size of its stdin; None: it has none, or the worker is older and does not say.
     stdin_bytes: int | None = None
     # What it is now; a change may have set another one than that of its spec.
@@ -330,6 +332,7 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         # 0: from an older worker, which makes only one attempt.
         attempt=message.attempt or 1,
         rerun_of=JobKey(message.rerun_of.owner, message.rerun_of.id) if message.HasField("rerun_of") else None,
+        starts_at_us=message.starts_at_us,
         stdin_bytes=message.stdin_bytes if message.HasField("stdin_bytes") else None,
         priority=message.priority,
         held=message.held,

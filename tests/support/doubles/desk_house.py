@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from jobwire.broker.condition import Condition
 from jobwire.broker.depot import Fetched, Piece, Placement, Reading, Sender, Upload
@@ -18,11 +20,13 @@ from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogRea
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.dispatch import Handler
 from jobwire.broker.requests.reads.hello import Introduction
+from jobwire.broker.requests.schedules import Parts as Schedules
 from jobwire.broker.requests.start import find_started_jobs
 from jobwire.broker.requests.table import handlers
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.followed import Followed
 from jobwire.broker.retention.forget import Forgetting
+from jobwire.broker.schedules.timetable import Timetable
 from jobwire.broker.store.free_space import Room
 from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.store import Store
@@ -176,6 +180,19 @@ class RosterDouble:
 
 
 @dataclass
+class AlarmDouble:
+    """Never rings by itself."""
+
+    rang: Callable[[], None] = lambda: None
+    at_us: int | None = None
+
+    def set(self, at_us: int | None) -> None:
+        self.at_us = at_us
+
+    def close(self) -> None: ...
+
+
+@dataclass
 class House:
     """One desk with everything around it; `restart` creates the next one on the same store."""
 
@@ -191,6 +208,9 @@ class House:
     # Called by the desk; a test may replace it.
     shortage: Callable[[], Refused | None] = lambda: None
     changed_folders: list[JobKey] = field(default_factory=list)
+    # By their keys, whose schedules may start jobs.
+    members: dict[bytes, Member] = field(default_factory=lambda: {OWNER: Member("ada", OWNER, "submitter")})
+    alarms: dict[tuple[str, int], AlarmDouble] = field(default_factory=dict)
 
     def open(self) -> None:
         self.watchers = Watchers()
@@ -217,8 +237,22 @@ class House:
             self.ages,
             limits_of=lambda _: self.limits,
             shortage=lambda: self.shortage(),  # noqa: PLW0108 -- another may be in its place by then
-            ended=lambda: None,
+            ended=lambda: self.timetable.job_ended(),  # noqa: PLW0108 -- it is made below
+            alarm=partial(self.alarm, "desk"),  # type: ignore[arg-type, return-value]
         )
+        self.timetable = Timetable(
+            self.store,
+            self.desk,
+            self.live,
+            lambda key: self.members.get(key),  # noqa: PLW0108 -- as above
+            asyncio.get_running_loop(),
+            lambda: self.now + self.set_by,
+            partial(self.alarm, "schedules"),  # type: ignore[arg-type, return-value]
+        )
+
+    def alarm(self, whose: str, clock: int, rang: Callable[[], None]) -> AlarmDouble:
+        self.alarms[whose, clock] = made = AlarmDouble(rang)
+        return made
 
     def publish(self, events: Sequence[event_pb2.Event]) -> None:
         self.published += [news for _, news in self.news.tell(events)]
@@ -228,6 +262,7 @@ class House:
         self.store.close()
         self.open()
         await self.desk.recover()
+        self.timetable.open()
 
     def handlers(self, introduction: Introduction, member_of: Callable[[bytes], Member | None], turns: Turns) -> Mapping[str, Handler]:
         return handlers(
@@ -248,6 +283,15 @@ class House:
             shortage=lambda: self.shortage(),  # noqa: PLW0108 -- as above
             placed=self.changed_folders.append,
             capacity_changed=lambda: None,
+            of_schedules=Schedules(
+                self.timetable,
+                self.store,
+                self.lookup,
+                self.engine,
+                member_of,
+                lambda: self.shortage(),  # noqa: PLW0108 -- as above
+                lambda: self.now + self.set_by,
+            ),
         )
 
     async def durable(self) -> None:
@@ -289,6 +333,11 @@ class House:
 
 def asked(number: int, *argv: bytes) -> Asked:
     spec = JobSpec(argv=argv or (b"true",))
+    return Asked(bytes([number]) * 16, spec, specs.digest(spec), specs.to_wire(spec).SerializeToString())
+
+
+def asked_with(number: int, **fields: Any) -> Asked:
+    spec = JobSpec(argv=(b"true",), **fields)
     return Asked(bytes([number]) * 16, spec, specs.digest(spec), specs.to_wire(spec).SerializeToString())
 
 

@@ -385,7 +385,7 @@ def test_a_job_that_waits_for_a_time_is_let_in_when_it_has_come_and_nobody_looks
     (write,) = decide(desk.state, Due(), Moment(NOW.now_us, NOW.passed_us + 30_000, NOW.aged_us)).writes
     assert desk.phase(2) is Phase.LAUNCHING
     assert ("launch", [attempt(2)]) in desk.record(write)
-    assert desk.state.alarm_us is None
+    assert desk.state.alarm == (None, None)
 
 
 def test_a_job_that_waits_for_a_time_can_be_stopped() -> None:

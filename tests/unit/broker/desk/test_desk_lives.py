@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from desk_house import EngineDouble
+from desk_house import AlarmDouble, EngineDouble
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from machines import at_length, briefly, scratch
@@ -215,6 +215,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             limits_of=lambda _: EVERYBODYS,
             shortage=lambda: None,
             ended=lambda: None,
+            alarm=lambda *_: AlarmDouble(),  # type: ignore[arg-type, return-value]
         )
         self.recovery = self.loop.create_task(self.desk.recover())
         self.turn()

@@ -1,0 +1,232 @@
+"""Schedules: add, change, list, and show one. What they start, and when, is the business of broker/schedules/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import cast
+
+from ...keys.rights import Member, Right, demand, may
+from ...schemas import spec as specs
+from ...schemas.frames import LARGEST_OTHER_MESSAGE
+from ...schemas.generated import request_pb2
+from ...schemas.job import State
+from ...schemas.naming import ID_BYTES, JobKey, format_id, name_problem
+from ...schemas.refusal import Code, Refused
+from ...schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
+from ..engine import Engine
+from ..schedules.cron import read_times
+from ..schedules.due import Missed, Overlap
+from ..schedules.schedule import Schedule
+from ..schedules.timetable import Timetable
+from ..store import schedule_rows
+from ..store.queries import Lookup
+from ..store.schedule_writes import AddSchedule, ScheduleRow
+from ..store.store import Store
+from .call import Call
+from .job_keys import read_key
+from .transfers.files import Missing
+
+# Of one member.
+MOST_SCHEDULES = 1000
+_NEXT = 5
+# Their specs are sent, and a page is one message.
+_PAGE_BYTES = 4 * LARGEST_OTHER_MESSAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the handlers need."""
+
+    timetable: Timetable
+    store: Store
+    lookup: Lookup
+    engine: Engine
+    member_of: Callable[[bytes], Member | None]
+    shortage: Callable[[], Refused | None]
+    now_us: Callable[[], int]
+
+
+def add_schedule(call: Call, parts: Parts) -> None:
+    """Check a schedule, record it, and reply with it."""
+    owner, request = call.member.key, call.request.add_schedule
+    demand(call.member, Right.SUBMIT, owner)
+    if len(request.id) != ID_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, f"a schedule's id has {ID_BYTES} bytes, not {len(request.id)}")
+    if problem := name_problem(request.name):
+        raise Refused(Code.INVALID_ARGUMENT, problem)
+    if parts.timetable.find(JobKey(owner, request.id)) is None:
+        if (count := sum(1 for _ in parts.timetable.of(owner))) >= MOST_SCHEDULES:
+            raise Refused(Code.RESOURCE_EXHAUSTED, f"{call.member.name} has {count} schedules, which is the limit", "remove some")
+        if refused := parts.shortage():
+            raise refused
+    read_times(request.cron, request.zone)
+    spec = _read_spec(call, parts)
+    row = ScheduleRow(
+        0,
+        owner,
+        request.id,
+        request.name,
+        specs.to_wire(spec).SerializeToString(),
+        request.cron,
+        request.zone,
+        _one_of(Overlap, request.overlap, Overlap.SKIP),
+        _one_of(Missed, request.missed, Missed.ONCE),
+        paused=False,
+        fired_upto_us=parts.now_us(),
+        waiting=(),
+        proof=call.proof,
+    )
+    write = AddSchedule(row, [file.digest for file in spec.files])
+
+    def done() -> None:
+        if isinstance(write.result, Refused):
+            call.refuse(write.result)
+            return
+        _reply(call, parts, parts.timetable.add(row._replace(row=write.result)))
+
+    parts.store.submit(write, done)
+
+
+def _read_spec(call: Call, parts: Parts) -> specs.JobSpec:
+    request = call.request.add_schedule
+    spec = specs.from_wire(request.spec)
+    if spec.feed:
+        raise Refused(Code.INVALID_ARGUMENT, "nobody feeds the jobs of a schedule", "send their standard input in the spec")
+    if spec.start_at_us is not None or spec.start_in_ms is not None:
+        raise Refused(Code.INVALID_ARGUMENT, "the jobs of a schedule start at its times, and have no time of their own")
+    if spec.after:
+        raise Refused(Code.INVALID_ARGUMENT, "the jobs of a schedule start at its times, and wait for no other job")
+    if spec.held:
+        raise Refused(Code.INVALID_ARGUMENT, "the jobs of a schedule would all be held", "pause the schedule instead")
+    spec = replace(spec, name=spec.name or request.name)
+    specs.check(spec)
+    highest = call.member.limits.highest_priority
+    if spec.priority > highest:
+        what = f"the priority is {spec.priority}, and the roster allows this member at most {highest}"
+        raise Refused(Code.PERMISSION_DENIED, what, "give the job a lower one")
+    missing = Missing(call.member.key, parts.engine.depot)
+    missing.look(spec, None)
+    missing.demand_none()
+    return spec
+
+
+def _one_of(kind: type[Overlap | Missed], number: int, default: int) -> int:
+    if not number:
+        return default
+    if number not in set(kind):
+        raise Refused(Code.UNIMPLEMENTED, f"this worker does not know the {kind.__name__.lower()} {number} of a schedule", "upgrade it")
+    return number
+
+
+def change_schedule(call: Call, parts: Parts) -> None:
+    """Pause, resume, run or remove a schedule; reply when that is durable."""
+    request = call.request.change_schedule
+    key = read_key(request.key, call.member)
+    schedule = parts.timetable.find(key)
+    if schedule is None or not may(call.member, Right.SEE, key.owner):
+        if request.remove and key.owner == call.member.key and parts.lookup.forgotten(key):
+            # The request was repeated.
+            call.done(None)
+            return
+        raise _no_such(format_id(key.id))
+
+    match request.WhichOneof("what"):
+        case "run_now":
+            demand(call.member, Right.SUBMIT, key.owner)
+            if len(request.run_now) != ID_BYTES:
+                raise Refused(Code.INVALID_ARGUMENT, f"a job's id has {ID_BYTES} bytes, not {len(request.run_now)}")
+            if parts.lookup.job(JobKey(key.owner, request.run_now)) is not None:
+                call.done(None)
+                return
+            parts.timetable.run_now(schedule, request.run_now, call.member.name, call.done)
+        case "paused":
+            demand(call.member, Right.STOP, key.owner)
+            parts.timetable.set_paused(schedule, call.proof, lambda: call.done(None), paused=request.paused)
+        case "remove":
+            demand(call.member, Right.STOP, key.owner)
+            parts.timetable.remove(schedule, call.proof, lambda: call.done(None))
+        case _:
+            raise Refused(Code.INVALID_ARGUMENT, "the change of a schedule changes nothing")
+
+
+def list_schedules(call: Call, parts: Parts) -> None:
+    """Reply with the schedules that the sender may see, a page at a time."""
+    request = call.request.list_schedules
+    seen = [one for one in parts.timetable.of(request.owner) if may(call.member, Right.SEE, one.key.owner)]
+    begin = int.from_bytes(request.page, "big")
+    reply = request_pb2.ListSchedulesReply()
+    size = 0
+    for schedule in seen:
+        if schedule.row <= begin:
+            continue
+        info = _describe(parts, schedule, 1, 1)
+        size += info.ByteSize()
+        reply.schedules.append(info)
+        if size > _PAGE_BYTES:
+            reply.next_page = schedule.row.to_bytes(8, "big")
+            break
+    call.reply(request_pb2.Reply(list_schedules=reply))
+
+
+def query_schedule(call: Call, parts: Parts) -> None:
+    """Reply with everything about one schedule."""
+    request = call.request.query_schedule
+    demand(call.member, Right.SEE, call.member.key)
+    _reply(call, parts, _find(call.member, request, parts.timetable))
+
+
+def _find(member: Member, request: request_pb2.QuerySchedule, timetable: Timetable) -> Schedule:
+    seen = [one for one in timetable.of(request.owner) if may(member, Right.SEE, one.key.owner)]
+    if request.WhichOneof("which") == "id":
+        found, what = [one for one in seen if one.key.id == request.id], request.id.hex()
+    else:
+        found, what = [one for one in seen if one.name == request.name], request.name
+    found = [one for one in found if one.key.owner == member.key] or found
+    if not found:
+        raise _no_such(what)
+    if len(found) > 1:
+        raise Refused(Code.INVALID_ARGUMENT, f"{len(found)} members have a schedule {what}", "name the owner, or use its id")
+    return found[0]
+
+
+def _no_such(what: str) -> Refused:
+    return Refused(Code.NOT_FOUND, f"there is no schedule {what}", "list the schedules")
+
+
+def _reply(call: Call, parts: Parts, schedule: Schedule) -> None:
+    info = _describe(parts, schedule, _NEXT, schedule_rows.MOST_FIRINGS)
+    call.reply(request_pb2.Reply(query_schedule=request_pb2.QueryScheduleReply(schedule=info)))
+
+
+def _describe(parts: Parts, schedule: Schedule, nexts: int, firings: int) -> request_pb2.ScheduleInfo:
+    owner = parts.member_of(schedule.key.owner)
+    return request_pb2.ScheduleInfo(
+        key=key_to_wire(schedule.key),
+        owner_name=owner.name if owner else "",
+        name=schedule.name,
+        spec=specs.to_wire(replace(schedule.spec, stdin=None)),
+        cron=schedule.cron,
+        zone=schedule.zone,
+        overlap=cast("request_pb2.Overlap", int(schedule.overlap)),
+        missed=cast("request_pb2.Missed", int(schedule.missed)),
+        paused=schedule.paused,
+        next_us=[] if schedule.paused else islice(schedule.times.after(schedule.fired_upto_us), nexts),
+        fired_upto_us=schedule.fired_upto_us,
+        waiting=len(schedule.waiting),
+        firings=_firings(parts, schedule, firings),
+    )
+
+
+def _firings(parts: Parts, schedule: Schedule, limit: int) -> Sequence[request_pb2.Firing]:
+    found = []
+    for due_us, job_id, note in schedule_rows.firings(parts.store.read, schedule.row, limit):
+        firing = request_pb2.Firing(due_us=due_us, job=job_id, note=note)
+        job = parts.lookup.job(JobKey(schedule.key.owner, job_id)) if job_id else None
+        if job is not None:
+            firing.state = state_to_wire(job.state)
+            if job.state is State.FINISHED and job.attempt.outcome is not None:
+                firing.outcome.CopyFrom(outcome_to_wire(job.attempt.outcome))
+        found.append(firing)
+    return found

@@ -1,0 +1,117 @@
+"""The times of a cron expression in a time zone. Pure: it is told from when on.
+
+The clock of a zone is put forward and back. As with the cron of Debian, what is to run at a time that is left out runs as soon as that
+is over, what is to run at a time that comes twice runs once, and what runs every so many minutes or hours goes by the time that passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
+
+from ...schemas.refusal import Code, Refused
+
+LONGEST_EXPRESSION = 256
+_FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
+_NAMED = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+_HOW = "write five fields, minute hour day-of-month month day-of-week, such as '30 2 * * 1-5', or @daily"
+_ZONES = "write a name such as Europe/Berlin or UTC; those of a machine are listed by: timedatectl list-timezones"
+_SECOND_US = 1_000_000
+_DAY_US = 86_400 * _SECOND_US
+_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Times(NamedTuple):
+    """The times that an expression means in a zone, in microseconds since 1970."""
+
+    expression: str
+    zone: tzinfo
+
+    def after(self, at_us: int) -> Iterator[int]:
+        """Iterate over the times after a moment, each later than the one before."""
+        from cronsim import CronSim  # noqa: PLC0415 -- only schedules need it
+
+        begin = datetime.fromtimestamp(at_us // _SECOND_US, self.zone)
+        for moment in CronSim(self.expression, begin):
+            found_us = (moment - _SINCE) // timedelta(seconds=1) * _SECOND_US
+            # Two times that the clock leaves out come at the same moment, and of one that comes twice only the first is meant.
+            if found_us > at_us:
+                at_us = found_us
+                yield found_us
+
+    def next(self, after_us: int) -> int | None:
+        """Return the first time after a moment; None if none comes within 50 years."""
+        return next(self.after(after_us), None)
+
+    def last(self, after_us: int, upto_us: int, most: int) -> tuple[Sequence[int], bool]:
+        """Return the last times after a moment up to another one, at most so many, and whether there are more. Costs no more for years."""
+        span_us = _DAY_US
+        while True:
+            begin_us = max(after_us, upto_us - span_us)
+            found: list[int] = []
+            for time_us in self.after(begin_us):
+                if time_us > upto_us:
+                    break
+                found.append(time_us)
+            if len(found) > most:
+                return found[-most:], True
+            if begin_us == after_us:
+                return found, False
+            span_us *= 2 if found else 16
+
+
+def read_times(expression: str, zone: str) -> Times:
+    """Return the times of an expression.
+
+    Raises `Refused(INVALID_ARGUMENT)`, with the field that is wrong, or how zones are called.
+    """
+    text = " ".join(expression[: LONGEST_EXPRESSION + 1].split())
+    text = _NAMED.get(text.lower(), text)
+    _check(expression[:40], text)
+    times = Times(text, _read_zone(zone))
+    if times.next(0) is None:
+        raise Refused(Code.INVALID_ARGUMENT, f"the cron expression {expression!r} means no day that ever comes", _HOW)
+    return times
+
+
+def _check(said: str, text: str) -> None:
+    from cronsim import CronSim, CronSimError  # noqa: PLC0415 -- as above
+
+    if text.startswith("@"):
+        what = f"{said!r} is no name of times; known are {', '.join(_NAMED)}"
+        next_step = "a schedule has nothing to do with the start of the machine" if text.lower() == "@reboot" else _HOW
+        raise Refused(Code.INVALID_ARGUMENT, what, next_step)
+    fields = text.split()
+    if len(text) > LONGEST_EXPRESSION or len(fields) != len(_FIELDS):
+        raise Refused(Code.INVALID_ARGUMENT, f"the cron expression {said!r} has {len(fields)} fields, not {len(_FIELDS)}", _HOW)
+    for number, (name, field) in enumerate(zip(_FIELDS, fields, strict=True)):
+        alone = ["*"] * len(_FIELDS)
+        alone[number] = field
+        try:
+            CronSim(" ".join(alone), _SINCE)
+        except (CronSimError, ValueError, AssertionError):
+            raise Refused(Code.INVALID_ARGUMENT, f"{field!r} is not a {name}, in the cron expression {said!r}", _HOW) from None
+    try:
+        CronSim(text, _SINCE)
+    except (CronSimError, ValueError, AssertionError):
+        raise Refused(Code.INVALID_ARGUMENT, f"the cron expression {said!r} means no day that ever comes", _HOW) from None
+
+
+def _read_zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 -- as above
+
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, LookupError):
+        raise Refused(Code.INVALID_ARGUMENT, f"this worker knows no time zone {name!r}", _ZONES) from None

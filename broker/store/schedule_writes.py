@@ -1,0 +1,65 @@
+"""Writes about schedules, as values, and schedules as they are stored. Knows no SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ...schemas.refusal import Refused
+
+
+class ScheduleRow(NamedTuple):
+    """A schedule as it is stored. `spec`: as received, in bytes; `proof`: the request that added it. Numbers are those of due.py."""
+
+    row: int
+    owner: bytes
+    id: bytes
+    name: str
+    spec: bytes
+    cron: str
+    zone: str
+    overlap: int
+    missed: int
+    paused: bool
+    fired_upto_us: int
+    waiting: Sequence[int]
+    proof: bytes
+
+
+class Firing(NamedTuple):
+    """What came of one time of a schedule: the id of the job that was started, empty if none was, and what there is to say about it."""
+
+    due_us: int
+    job: bytes = b""
+    note: str = ""
+
+
+class Fired(NamedTuple):
+    """What is recorded when times of a schedule were due: in one commit with the job that was started, if one was."""
+
+    schedule: int
+    upto_us: int
+    waiting: Sequence[int]
+    firings: Sequence[Firing]
+
+
+@dataclass(slots=True, eq=False)
+class AddSchedule:
+    """Add a schedule; its row is the result. One that exists and is the same is no conflict, and is not added again."""
+
+    schedule: ScheduleRow
+    digests: Sequence[bytes] = ()
+    result: int | Refused = 0
+
+
+@dataclass(slots=True, eq=False)
+class ChangeSchedule:
+    """Record what came of times of a schedule, that it is paused or not, or (`removed`) that it is gone."""
+
+    row: int
+    fired: Fired | None = None
+    paused: bool | None = None
+    removed: bool = False
+    proof: bytes = b""
+    result: None = field(default=None, init=False)

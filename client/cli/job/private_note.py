@@ -1,0 +1,29 @@
+"""What is said about jobs that start later on the private worker: after a restart of the machine nobody starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ....schemas.clock import wall_us
+from ....schemas.spec import JobSpec
+from ...config import contexts
+from ..terminal.screen import say
+
+
+def tell_of_private(context: str, what: str) -> None:
+    """Say so if the context is the private worker; `what`: what starts later."""
+    if context == contexts.EMBEDDED:
+        say(f"your private worker does not start by itself after a reboot: {what} then waits for your next jobwire command")
+
+
+def tell_of_start(context: str, specs: Iterable[JobSpec]) -> None:
+    """Say what is special about the times at which jobs start, if any is."""
+    now_us, is_past, is_later = wall_us(), False, False
+    for spec in specs:
+        if spec.start_at_us is not None or spec.start_in_ms is not None:
+            at_us = now_us + 1 if spec.start_at_us is None else spec.start_at_us
+            is_past, is_later = is_past or at_us <= now_us, is_later or at_us > now_us
+    if is_past:
+        say("--at is a time that is past, so the job starts at once")
+    if is_later:
+        tell_of_private(context, "the job")

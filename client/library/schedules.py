@@ -1,0 +1,104 @@
+"""The schedules of a worker: `client.schedules`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from ...schemas.generated import request_pb2
+from ...schemas.naming import JobKey, new_id
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import JobSpec
+from ...schemas.wire_codec import key_to_wire
+from . import actions
+from .session import Session
+from .specs import Text, as_spec, encode
+from .values.schedule_info import MISSED, OVERLAPS, ScheduleInfo, schedule_info
+
+
+class Schedules:
+    """Adds, changes and shows schedules: jobs that a worker starts again and again."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(
+        self,
+        name: str,
+        job: JobSpec | Sequence[Text],
+        *,
+        cron: str,
+        zone: str,
+        overlap: str = "skip",
+        missed: str = "once",
+        id: bytes | None = None,  # noqa: A002 -- it is one
+    ) -> ScheduleInfo:
+        """Add a schedule and return it, when it is durable.
+
+        `job`: a result of `jobwire.job_spec`, or an argv. `cron`: five fields, or a name such as `@daily`. `zone`: the time zone that they
+        are of, such as `Europe/Berlin`. `overlap`: what becomes of a time at which an earlier job has not ended, `skip`, `queue` or `stop`.
+        `missed`: what is started later for times at which the worker could not, `once`, `skip` or `all`. `id`: repeating a call with the
+        same id adds nothing twice.
+
+        Raises the refusal: INVALID_ARGUMENT for an expression or a zone that the worker does not understand, ALREADY_EXISTS for a name
+        that another schedule of yours has.
+        """
+        spec = as_spec(job)
+        request = request_pb2.AddSchedule(
+            id=id or new_id(),
+            name=name,
+            spec=encode(spec),
+            cron=cron,
+            zone=zone,
+            overlap=cast("request_pb2.Overlap", _number("overlap", overlap, OVERLAPS)),
+            missed=cast("request_pb2.Missed", _number("missed", missed, MISSED)),
+        )
+        actions.send_files(self._session.connection, [spec])
+        return self._asked(request_pb2.Request(add_schedule=request))
+
+    def get(self, name: str, owner: bytes = b"") -> ScheduleInfo:
+        """Return a schedule by its name, with its next times and what came of the last ones.
+
+        Raises Refused(NOT_FOUND).
+        """
+        return self._asked(request_pb2.Request(query_schedule=request_pb2.QuerySchedule(owner=owner, name=name)))
+
+    def list(self, owner: bytes = b"") -> Iterator[ScheduleInfo]:
+        """Iterate over the schedules that you may see, each with its next time and what came of the last one."""
+        page = b""
+        while True:
+            request = request_pb2.Request(list_schedules=request_pb2.ListSchedules(owner=owner, page=page))
+            reply = self._session.reply(request, "list_schedules").list_schedules
+            yield from map(schedule_info, reply.schedules)
+            if not (page := reply.next_page):
+                return
+
+    def pause(self, schedule: JobKey) -> None:
+        """Let it start nothing until it is resumed."""
+        self._change(request_pb2.ChangeSchedule(key=key_to_wire(schedule), paused=True))
+
+    def resume(self, schedule: JobKey) -> None:
+        """Let it start jobs again, from now on."""
+        self._change(request_pb2.ChangeSchedule(key=key_to_wire(schedule), paused=False))
+
+    def run_now(self, schedule: JobKey, job_id: bytes | None = None) -> bytes:
+        """Start its job now, and return its id; `job_id`: one that was made before, so that it is not started twice."""
+        job_id = job_id or new_id()
+        self._change(request_pb2.ChangeSchedule(key=key_to_wire(schedule), run_now=job_id))
+        return job_id
+
+    def remove(self, schedule: JobKey) -> None:
+        """Remove it; its jobs stay."""
+        self._change(request_pb2.ChangeSchedule(key=key_to_wire(schedule), remove=True))
+
+    def _change(self, change: request_pb2.ChangeSchedule) -> None:
+        self._session.reply(request_pb2.Request(change_schedule=change), "done")
+
+    def _asked(self, request: request_pb2.Request) -> ScheduleInfo:
+        return schedule_info(self._session.reply(request, "query_schedule").query_schedule.schedule)
+
+
+def _number(what: str, said: str, known: Sequence[str]) -> int:
+    if said not in known:
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is no {what}", f"known are {', '.join(known)}")
+    return known.index(said) + 1

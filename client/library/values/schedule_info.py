@@ -1,0 +1,85 @@
+"""What is returned about schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ....schemas.generated import request_pb2
+from ....schemas.job import Outcome, State
+from ....schemas.naming import JobKey, format_id
+from ....schemas.spec import JobSpec, from_wire
+from ....schemas.wire_codec import outcome_from_wire, state_from_wire
+
+# In the order of their numbers, from 1.
+OVERLAPS = ("skip", "queue", "stop")
+MISSED = ("once", "skip", "all")
+
+
+class Firing(NamedTuple):
+    """What came of one time of a schedule. `job`: the id of the job that was started, empty if none was; `note`: why, or what is special.
+
+    `state`, `outcome`: of that job now; None if it was forgotten, or has no outcome yet.
+    """
+
+    due_us: int
+    job: bytes
+    note: str
+    state: State | None
+    outcome: Outcome | None
+
+    @property
+    def job_id(self) -> str:
+        """The id of the job as text; empty if none was started."""
+        return format_id(self.job) if self.job else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleInfo:
+    """Everything known about a schedule at one moment; times are microseconds since 1970. The newest of `firings` is the first."""
+
+    key: JobKey
+    owner_name: str
+    name: str
+    spec: JobSpec
+    cron: str
+    zone: str
+    overlap: str
+    missed: str
+    paused: bool
+    next_us: Sequence[int]
+    waiting: int
+    firings: Sequence[Firing]
+
+    @property
+    def id(self) -> str:
+        """The id as text."""
+        return format_id(self.key.id)
+
+
+def schedule_info(message: request_pb2.ScheduleInfo) -> ScheduleInfo:
+    """Return a schedule that a worker described."""
+    return ScheduleInfo(
+        JobKey(message.key.owner, message.key.id),
+        message.owner_name,
+        message.name,
+        from_wire(message.spec),
+        message.cron,
+        message.zone,
+        _name(OVERLAPS, message.overlap),
+        _name(MISSED, message.missed),
+        message.paused,
+        tuple(message.next_us),
+        message.waiting,
+        tuple(map(_firing, message.firings)),
+    )
+
+
+def _name(names: Sequence[str], number: int) -> str:
+    return names[number - 1] if 1 <= number <= len(names) else "unknown"
+
+
+def _firing(message: request_pb2.Firing) -> Firing:
+    outcome = outcome_from_wire(message.outcome) if message.HasField("outcome") else None
+    return Firing(message.due_us, message.job, message.note, state_from_wire(message.state) if message.state else None, outcome)

@@ -1,0 +1,247 @@
+"""Schedules on a desk with a store: what they start, what is recorded of that, and what a restart finds."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from desk_house import OWNER, House
+
+from jobwire.broker.engine import Ended, Started
+from jobwire.broker.schedules.due import Missed, Overlap
+from jobwire.broker.schedules.schedule import Schedule
+from jobwire.broker.store import schedule_rows
+from jobwire.broker.store.schedule_writes import AddSchedule, ScheduleRow
+from jobwire.keys.limits import Limits
+from jobwire.keys.rights import Member
+from jobwire.schemas import spec as specs
+from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.naming import AttemptKey, JobKey
+from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.spec import JobSpec
+
+MINUTE_US = 60_000_000
+ID = b"s" * 16
+
+
+async def add(
+    house: House, cron: str = "* * * * *", *, overlap: Overlap = Overlap.SKIP, missed: Missed = Missed.ONCE, priority: int = 0
+) -> Schedule:
+    raw = specs.to_wire(JobSpec(argv=(b"true",), name="tick", priority=priority)).SerializeToString()
+    row = ScheduleRow(0, OWNER, ID, "tick", raw, cron, "UTC", overlap, missed, False, house.now, (), b"proof")  # noqa: FBT003 -- a row
+    write = AddSchedule(row)
+    house.store.submit(write)
+    await house.durable()
+    assert not isinstance(write.result, Refused)
+    return house.timetable.add(row._replace(row=write.result))
+
+
+async def pass_to(house: House, minute: float) -> None:
+    """Let the time come, and the alarm ring."""
+    house.now = round(minute * MINUTE_US)
+    house.alarms["schedules", time.CLOCK_REALTIME].rang()
+    await house.durable()
+    await house.durable()
+
+
+def job(schedule: Schedule, minute: int) -> AttemptKey:
+    return AttemptKey(OWNER, schedule.job_id(minute * MINUTE_US), 1)
+
+
+async def end(house: House, key: AttemptKey) -> None:
+    pid = int.from_bytes(key.id[:2], "big") + 1
+    house.desk.hear([Started(key, pid, house.now), Ended(key, pid, house.now, house.now + 1, Outcome(OutcomeKind.EXITED))])
+    await house.durable()
+    await house.durable()
+
+
+def history(house: House, schedule: Schedule) -> list[tuple[int, bytes, str]]:
+    return [(firing.due_us // MINUTE_US, firing.job, firing.note) for firing in schedule_rows.firings(house.store.read, schedule.row, 100)]
+
+
+async def test_a_job_is_started_at_its_time_and_recorded_with_it(house: House) -> None:
+    schedule = await add(house)
+    assert house.alarms["schedules", time.CLOCK_REALTIME].at_us == MINUTE_US
+    await pass_to(house, 0.999)
+    house.engine.expect()
+    await pass_to(house, 1)
+    house.engine.expect(("start", job(schedule, 1)))
+    assert history(house, schedule) == [(1, job(schedule, 1).id, "")]
+    assert house.alarms["schedules", time.CLOCK_REALTIME].at_us == 2 * MINUTE_US
+    assert house.store.read("SELECT fired_upto FROM schedules") == [(MINUTE_US,)]
+    started = house.lookup.job(job(schedule, 1).job)
+    assert started is not None
+    assert started.spec.name == "tick"
+
+
+async def test_a_restart_and_a_clock_that_is_set_back_start_nothing_twice(house: House) -> None:
+    schedule = await add(house)
+    await pass_to(house, 1)
+    house.engine.expect(("start", job(schedule, 1)))
+    await house.restart()
+    house.engine.expect(("recover", job(schedule, 1)), ("start", job(schedule, 1)))
+    house.set_by = -10 * MINUTE_US
+    await pass_to(house, 1.5)
+    await house.restart()
+    house.engine.expect(("recover", job(schedule, 1)), ("start", job(schedule, 1)))
+    assert [minute for minute, _, _ in history(house, schedule)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("missed", "minutes", "note"),
+    [
+        (Missed.ONCE, [25], "missed 5 times while the worker did not run, its machine slept, or its clock was set forward; 1 made up for"),
+        (Missed.SKIP, [], "missed 5 times while the worker did not run, its machine slept, or its clock was set forward; none made up for"),
+        (Missed.ALL, [5], ""),
+    ],
+)
+async def test_what_was_missed_is_made_up_for_and_said(house: House, missed: Missed, minutes: list[int], note: str) -> None:
+    # Five times were missed, and none is due right now.
+    schedule = await add(house, "*/5 * * * *", missed=missed)
+    house.now = 27 * MINUTE_US
+    await house.restart()
+    await house.durable()
+    house.engine.expect(("recover",), *(("start", job(schedule, minute)) for minute in minutes))
+    found = history(house, schedule)
+    assert [said for _, started, said in found if not started] == ([note] if note else [])
+
+
+async def test_all_that_was_missed_starts_one_after_the_other(house: House) -> None:
+    schedule = await add(house, missed=Missed.ALL)
+    await pass_to(house, 3.5)
+    house.engine.expect(("start", job(schedule, 1)))
+    await house.restart()
+    house.engine.expect(("recover", job(schedule, 1)), ("start", job(schedule, 1)))
+    for minute in (2, 3):
+        await end(house, job(schedule, minute - 1))
+        house.engine.expect(("settled", job(schedule, minute - 1)), ("start", job(schedule, minute)))
+    await end(house, job(schedule, 3))
+    house.engine.expect(("settled", job(schedule, 3)))
+    late = [(minute, note) for minute, _, note in history(house, schedule)]
+    assert late == [(3, ""), (2, "started late"), (1, "started late")]
+
+
+async def test_a_time_at_which_the_earlier_job_runs_is_skipped(house: House) -> None:
+    schedule = await add(house)
+    await pass_to(house, 1)
+    await pass_to(house, 2)
+    house.engine.expect(("start", job(schedule, 1)))
+    assert history(house, schedule)[0] == (2, b"", "skipped: the job of an earlier time had not ended")
+    await end(house, job(schedule, 1))
+    await pass_to(house, 3)
+    house.engine.expect(("settled", job(schedule, 1)), ("start", job(schedule, 3)))
+
+
+async def test_a_queued_time_starts_when_the_earlier_job_has_ended_also_after_a_restart(house: House) -> None:
+    schedule = await add(house, overlap=Overlap.QUEUE)
+    for minute in (1, 2, 3):
+        await pass_to(house, minute)
+    house.engine.expect(("start", job(schedule, 1)))
+    await house.restart()
+    house.engine.expect(("recover", job(schedule, 1)), ("start", job(schedule, 1)))
+    await end(house, job(schedule, 1))
+    house.engine.expect(("settled", job(schedule, 1)), ("start", job(schedule, 2)))
+    assert [(minute, note[:7]) for minute, _, note in history(house, schedule)] == [(2, ""), (3, "skipped"), (1, "")]
+
+
+async def test_a_time_can_stop_the_earlier_job_and_then_starts_its_own(house: House) -> None:
+    schedule = await add(house, overlap=Overlap.STOP)
+    await pass_to(house, 1)
+    house.desk.hear([Started(job(schedule, 1), 7, house.now)])
+    await pass_to(house, 2)
+    house.engine.expect(("start", job(schedule, 1)), ("end", job(schedule, 1), 15, 10_000))
+    house.desk.hear([Ended(job(schedule, 1), 7, house.now, house.now, Outcome(OutcomeKind.SIGNALED, signal=15))])
+    await house.durable()
+    await house.durable()
+    house.engine.expect(("settled", job(schedule, 1)), ("start", job(schedule, 2)))
+
+
+@pytest.mark.parametrize(
+    ("member", "why"),
+    [
+        (None, "its owner is not on the worker's roster any more"),
+        (Member("ada", OWNER, "viewer"), "ada has the role viewer, which may not submit jobs"),
+        (Member("ada", OWNER, "submitter", Limits(highest_priority=1)), "the priority is 2, and the roster allows this member at most 1"),
+    ],
+)
+async def test_nothing_is_started_for_an_owner_who_may_not_any_more(house: House, member: Member | None, why: str) -> None:
+    schedule = await add(house, priority=2)
+    house.members = {OWNER: member} if member is not None else {}
+    await pass_to(house, 1)
+    ((minute, started, note),) = history(house, schedule)
+    assert (minute, started) == (1, b"")
+    assert note.startswith(f"not started: {why}")
+    house.members = {OWNER: Member("ada", OWNER, "submitter")}
+    await pass_to(house, 2)
+    house.engine.expect(("start", job(schedule, 2)))
+
+
+async def test_nothing_is_started_where_there_is_no_space_and_it_is_said(house: House) -> None:
+    schedule = await add(house)
+    house.shortage = lambda: Refused(Code.RESOURCE_EXHAUSTED, "the disk is full")
+    await pass_to(house, 1)
+    assert history(house, schedule) == [(1, b"", "not started: the disk is full")]
+    assert house.store.read("SELECT fired_upto FROM schedules") == [(MINUTE_US,)]
+
+
+def nothing() -> None: ...
+
+
+async def test_a_paused_schedule_starts_nothing_and_misses_nothing(house: House) -> None:
+    schedule = await add(house, overlap=Overlap.QUEUE)
+    await pass_to(house, 1)
+    await pass_to(house, 2)
+    house.timetable.set_paused(schedule, b"", nothing, paused=True)
+    await pass_to(house, 3)
+    await house.restart()
+    house.engine.expect(("start", job(schedule, 1)), ("recover", job(schedule, 1)), ("start", job(schedule, 1)))
+    await end(house, job(schedule, 1))
+    house.engine.expect(("settled", job(schedule, 1)))
+    schedule = found(house)
+    house.now = 10 * MINUTE_US + 1
+    house.timetable.set_paused(schedule, b"", nothing, paused=False)
+    await house.durable()
+    await house.restart()
+    house.engine.expect(("recover",))
+    await pass_to(house, 11)
+    house.engine.expect(("start", job(schedule, 11)))
+
+
+def found(house: House) -> Schedule:
+    schedule = house.timetable.find(JobKey(OWNER, ID))
+    assert schedule is not None
+    return schedule
+
+
+async def test_a_removed_schedule_is_gone_and_its_id_is_not_used_again(house: House) -> None:
+    schedule = await add(house)
+    await pass_to(house, 1)
+    house.timetable.remove(schedule, b"", nothing)
+    await pass_to(house, 2)
+    await house.restart()
+    house.engine.expect(("start", job(schedule, 1)), ("recover", job(schedule, 1)), ("start", job(schedule, 1)))
+    assert house.timetable.find(schedule.key) is None
+    assert house.store.read("SELECT count(*) FROM firings") == [(0,)]
+    write = AddSchedule(ScheduleRow(0, OWNER, ID, "other", b"", "* * * * *", "UTC", 1, 1, False, 0, (), b""))  # noqa: FBT003 -- a row
+    house.store.submit(write)
+    await house.durable()
+    assert "was removed" in str(write.result)
+
+
+async def test_its_job_can_be_started_now(house: House) -> None:
+    schedule = await add(house)
+    answers: list[Refused | None] = []
+    house.timetable.run_now(schedule, b"n" * 16, "ada", answers.append)
+    await house.durable()
+    house.engine.expect(("start", AttemptKey(OWNER, b"n" * 16, 1)))
+    assert answers == [None]
+    assert history(house, schedule) == [(0, b"n" * 16, "started by ada")]
+
+
+async def test_the_history_has_an_end(house: House) -> None:
+    schedule = await add(house)
+    await pass_to(house, 1)
+    for minute in range(2, 120):
+        await pass_to(house, minute)
+    house.engine.expect(("start", job(schedule, 1)))
+    assert house.store.read("SELECT count(*) FROM firings") == [(schedule_rows.MOST_FIRINGS,)]
