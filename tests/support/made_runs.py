@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobwire.client.library.values.results import BatchInfo, JobInfo
+from jobwire.client.library.values.results import BatchInfo, JobAttempt, JobInfo
 from jobwire.client.library.values.run_info import FailedJob, RunInfo
 from jobwire.schemas.conditions import After
 from jobwire.schemas.job import Outcome, OutcomeKind, ResourceUse, State
@@ -25,6 +25,7 @@ def job(
     name: str = "",
     argv: tuple[bytes, ...] = (b"true",),
     after: tuple[After, ...] = (),
+    earlier: tuple[JobAttempt, ...] = (),
 ) -> JobInfo:
     """Return a job that started so many microseconds after the begin, and ran so long; one without a start never had a process."""
     started = 0 if start is None else BEGIN_US + start
@@ -44,7 +45,8 @@ def job(
         paused=False,
         lasted_us=length,
         ended_ago_us=None,
-        attempt=1,
+        attempt=len(earlier) + 1,
+        earlier_attempts=earlier,
         rerun_of=None,
     )
 

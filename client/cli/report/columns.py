@@ -11,7 +11,7 @@ from ....schemas.text.printable import printable
 from ...batch.octets import to_text
 from ...library.values.results import JobInfo
 from ..terminal.sentences import command_line, how_it_ended
-from .facts import KINDS, Times, bar_of, cpu_us, kind_of, memory_bytes
+from .facts import KINDS, Times, bar_of, cpu_us, earlier_bars, kind_of, kind_of_end, memory_bytes
 from .timeline import busy_slots, lanes
 
 _PARTS = 480
@@ -38,14 +38,16 @@ def columns(jobs: Sequence[JobInfo], times: Times, slots: int) -> dict[str, Any]
     """Return what the script of a page is given. Times are in microseconds from the begin of the run; -1: never."""
     bars = [bar_of(job) for job in jobs]
     ran = [position for position, bar in enumerate(bars) if bar is not None]
-    there = [bar for bar in bars if bar is not None]
-    lane_of = dict(zip(ran, lanes(there), strict=True))
+    earlier = earlier_bars(jobs)
+    there = [*(bar for bar in bars if bar is not None), *(one.bar for one in earlier)]
+    found = lanes(there)
+    lane_of, lanes_of_earlier = dict(zip(ran, found, strict=False)), found[len(ran) :]
     texts = Texts()
     return {
         "begin": times.begin_us // 1000,
         "length": times.length_us,
         "slots": slots,
-        "lanes": max(lane_of.values(), default=-1) + 1,
+        "lanes": max(found, default=-1) + 1,
         "busy": [round(part, 2) for part in busy_slots(there, times.begin_us, times.begin_us + times.length_us, _PARTS)],
         "kinds": KINDS,
         "id": [job.id for job in jobs],
@@ -60,6 +62,18 @@ def columns(jobs: Sequence[JobInfo], times: Times, slots: int) -> dict[str, Any]
         "cpu": [*map(cpu_us, jobs)],
         "memory": [*map(memory_bytes, jobs)],
         "attempt": [job.attempt for job in jobs],
+        "earlier": [
+            {
+                "at": one.job,
+                "attempt": one.attempt,
+                "start": one.bar.start - times.begin_us,
+                "end": one.bar.end - times.begin_us,
+                "lane": lane,
+                "kind": KINDS.index(kind_of_end(one.outcome)),
+                "said": texts.number(how_it_ended(one.outcome)),
+            }
+            for one, lane in zip(earlier, lanes_of_earlier, strict=True)
+        ],
         "after": [*islice(_edges(jobs), _MOST_EDGES)],
         "texts": texts.all(),
     }

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ....schemas.job import OutcomeKind, State
+from ....schemas.job import Outcome, OutcomeKind, State
 from ....schemas.text.sizes import format_size
 from ...library.values.results import JobInfo
 from ...library.values.run_info import RunInfo
@@ -24,9 +24,13 @@ KINDS = ("ok", "failed", "over a limit", "cancelled", "not needed", "lost", "run
 
 def kind_of(job: JobInfo) -> str:
     """Return how a job stands, one of `KINDS`."""
-    outcome = job.outcome
-    if outcome is None:
+    if job.outcome is None:
         return "queued" if job.state is State.QUEUED else "running"
+    return kind_of_end(job.outcome)
+
+
+def kind_of_end(outcome: Outcome) -> str:
+    """Return how a job, or an attempt at one, has ended: one of `KINDS`."""
     if not outcome.is_failure:
         return "ok" if outcome.is_ok else "not needed"
     if outcome.kind in (OutcomeKind.TIMED_OUT, OutcomeKind.OVER_LIMIT):
@@ -40,6 +44,25 @@ def bar_of(job: JobInfo) -> Bar | None:
         return None
     # By the dates, as they have to fit those of other jobs; a clock may have been set meanwhile.
     return Bar(job.started_at_us, max(job.started_at_us, job.ended_at_us or job.started_at_us + job.lasted_us))
+
+
+class EarlierBar(NamedTuple):
+    """When an attempt at a job ran that was not its last one: the place of the job, and how the attempt ended."""
+
+    job: int
+    attempt: int
+    bar: Bar
+    outcome: Outcome
+
+
+def earlier_bars(jobs: Sequence[JobInfo]) -> list[EarlierBar]:
+    """Return when attempts ran that were followed by others."""
+    return [
+        EarlierBar(place, one.attempt, Bar(one.started_at_us, max(one.started_at_us, one.ended_at_us)), one.outcome)
+        for place, job in enumerate(jobs)
+        for one in job.earlier_attempts
+        if one.started_at_us and one.outcome is not None
+    ]
 
 
 class Used(NamedTuple):

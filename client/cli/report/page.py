@@ -23,7 +23,7 @@ from ..terminal.last_lines import last_lines
 from ..terminal.screen import duration
 from ..terminal.sentences import how_it_ended
 from .columns import as_shown, columns
-from .facts import Times, Used, bar_of, cpu_us, most_used, sentences, times_of
+from .facts import Times, Used, bar_of, cpu_us, earlier_bars, most_used, sentences, times_of
 
 _SCRIPTS = ("data.js", "timeline.js", "table.js", "start.js")
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
@@ -44,7 +44,8 @@ class Run(NamedTuple):
 
 def page_of(run: Run) -> str:
     """Return the page."""
-    times = times_of(run.info, [bar for bar in map(bar_of, run.jobs) if bar is not None])
+    bars = [*(bar for bar in map(bar_of, run.jobs) if bar is not None), *(one.bar for one in earlier_bars(run.jobs))]
+    times = times_of(run.info, bars)
     style, script = _read("report.css"), "\n".join(["'use strict';", *map(_read, _SCRIPTS)])
     return fill(
         _read("report.html"),

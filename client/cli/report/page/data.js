@@ -8,6 +8,8 @@ const jobs = run.id.map((id, at) => ({
   queued: run.queued[at], start: run.start[at], end: run.end[at], lane: run.lane[at], cpu: run.cpu[at], memory: run.memory[at],
   attempt: run.attempt[at],
 }));
+// Attempts that were followed by others have bars of their own; what they used is not told.
+const earlier = run.earlier.map((one) => ({ ...jobs[one.at], ...one, said: text(one.said), cpu: 0, memory: 0 }));
 const title = (job) => job.name || job.command;
 const lasted = (job) => (job.start < 0 ? -1 : job.end - job.start);
 const before = new Map(), behind = new Map();

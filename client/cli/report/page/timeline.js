@@ -6,7 +6,7 @@ const LEFT = 34, RIGHT = 8, TOP = 18, BUSY_HEIGHT = 92;
 let chosen = null;
 
 const rows = Array.from({ length: run.lanes }, () => []);
-const ran = jobs.filter((job) => job.start >= 0).sort((one, other) => one.start - other.start || one.at - other.at);
+const ran = [...jobs, ...earlier].filter((job) => job.start >= 0).sort((one, other) => one.start - other.start || one.at - other.at);
 for (const job of ran) rows[job.lane].push(job);
 ran.forEach((job, position) => { job.position = position; });
 
@@ -157,7 +157,7 @@ function describe(job) {
   if (job.start >= 0) parts.push(`started ${clock(job.start)}, after ${span(Math.max(0, job.start - job.queued))} in the queue`, `took ${span(lasted(job))}`, `row ${job.lane + 1}`);
   if (job.cpu) parts.push(`${span(job.cpu)} of CPU`);
   if (job.memory) parts.push(size(job.memory));
-  if (job.attempt > 1) parts.push(`attempt ${job.attempt}`);
+  if (job.attempt > 1 || job !== jobs[job.at]) parts.push(`attempt ${job.attempt}`);
   const names = (list) => list.slice(0, 5).map((at) => title(jobs[at])).join(', ') + (list.length > 5 ? ` and ${list.length - 5} more` : '');
   if (before.has(job.at)) parts.push(`after ${names(before.get(job.at))}`);
   if (behind.has(job.at)) parts.push(`before ${names(behind.get(job.at))}`);
