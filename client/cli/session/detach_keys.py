@@ -8,6 +8,8 @@ from typing import NamedTuple
 USUAL = "^] three times within a second"
 _USUAL_KEYS = b"\x1d\x1d\x1d"
 _USUAL_SECONDS = 1.0
+# As the keyseq-timeout of readline.
+_HELD_SECONDS = 0.5
 _CTRL = "ctrl-"
 _CONTROLS = "@abcdefghijklmnopqrstuvwxyz[\\]^_"
 
@@ -39,7 +41,7 @@ class DetachWatch:
     """Looks for the keys in what is typed.
 
     With a limit in time, all of them but the last reach the job at once, so that none is late. Without, those that may be the beginning are
-    held back, as the job would act on them.
+    held back, as the job would act on them; if no other key follows, for half a second, as a shell would wait.
     """
 
     def __init__(self, wanted: DetachKeys) -> None:
@@ -47,27 +49,31 @@ class DetachWatch:
         # How many of the keys were typed, and when each was.
         self._times: list[float] = []
 
+    @property
+    def due(self) -> float | None:
+        """When keys that are held back are for the job after all; None: there are none."""
+        return self._times[-1] + _HELD_SECONDS if self._times and self._wanted.seconds is None else None
+
+    def overdue(self, now: float) -> bytes:
+        """Return keys that were held back, and are for the job after all."""
+        if self.due is None or now < self.due:
+            return b""
+        held, self._times = self._wanted.keys[: len(self._times)], []
+        return held
+
     def take(self, typed: bytes, now: float) -> tuple[bytes, bool]:
         """Return which bytes are for the job, and whether the keys were typed, after which nothing counts. `now` is in seconds."""
         keys, seconds = self._wanted
-        passed = bytearray()
+        passed = bytearray(self.overdue(now))
         for position in range(len(typed)):
             byte = typed[position : position + 1]
             if seconds is not None:
                 self._times = [time for time in self._times if now - time <= seconds]
-            if byte == keys[len(self._times) : len(self._times) + 1]:
-                self._times.append(now)
-                if len(self._times) == len(keys):
-                    return bytes(passed), True
-                if seconds is not None:
-                    passed += byte
-                continue
-            held = keys[: len(self._times)] if seconds is None else b""
-            self._times = []
-            passed += held
-            if byte == keys[:1]:
-                self._times.append(now)
-                passed += byte if seconds is not None else b""
-            else:
-                passed += byte
+            # What may be a beginning now, and what was one and is none any more.
+            found = keys[: len(self._times)] + byte
+            kept = next(count for count in range(len(found), -1, -1) if keys.startswith(found[len(found) - count :]))
+            self._times = [*self._times, now][len(found) - kept :]
+            if kept == len(keys):
+                return bytes(passed), True
+            passed += byte if seconds is not None else found[: len(found) - kept]
         return bytes(passed), False

@@ -58,6 +58,7 @@ class Keyboard:
 
         Raises Left.
         """
+        self._pass_on(self._watch.overdue(time.monotonic()))
         room = self._keystrokes.room
         if room <= 0 or not _is_readable(self._fd):
             return
@@ -70,10 +71,18 @@ class Keyboard:
         if not typed:
             raise Left(hung_up=True)
         passed, leaves = self._watch.take(typed, time.monotonic())
-        if passed:
-            self._connection.feed(self._exchange, passed)
+        self._pass_on(passed)
         if leaves:
             raise Left
+
+    def _pass_on(self, typed: bytes) -> None:
+        if typed:
+            self._connection.feed(self._exchange, typed)
+
+    @property
+    def due(self) -> float | None:
+        """When there is something to `advance` even if nothing is typed, on `time.monotonic`."""
+        return self._watch.due
 
     @property
     def pending(self) -> int:

@@ -153,7 +153,8 @@ class Session(Attendance):
 
     def _due_at(self) -> float | None:
         silent_at = None if self._pending_since is None or self._told_pending else self._pending_since + _PATIENCE_SECONDS
-        return min(filter(None, (super()._due_at(), silent_at)), default=None)
+        held_until = self._keyboard.due if self._keyboard is not None else None
+        return min(filter(None, (super()._due_at(), silent_at, held_until)), default=None)
 
     def _wake_fds(self) -> list[int]:
         return self._keyboard.wake_fds if self._keyboard is not None and (self._own is None or self._own.is_raw) else []

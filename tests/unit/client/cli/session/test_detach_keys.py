@@ -48,9 +48,28 @@ def test_another_key_between_them_begins_anew() -> None:
 def test_keys_of_ones_own_are_held_back_until_they_are_no_beginning_any_more() -> None:
     watch = DetachWatch(parse_detach_keys("ctrl-p,ctrl-q"))
     assert watch.take(b"a\x10", 0.0) == (b"a", False)
-    assert watch.take(b"b", 99.0) == (b"\x10b", False)
+    assert watch.take(b"b", 0.4) == (b"\x10b", False)
     assert watch.take(b"\x10\x10", 100.0) == (b"\x10", False)
-    assert watch.take(b"\x11", 200.0) == (b"", True)
+    assert watch.take(b"\x11", 100.4) == (b"", True)
+
+
+def test_a_beginning_that_nothing_follows_is_for_the_job() -> None:
+    watch = DetachWatch(parse_detach_keys("ctrl-p,ctrl-q"))
+    assert watch.due is None
+    assert watch.take(b"\x10", 10.0) == (b"", False)
+    assert (watch.due, watch.overdue(10.4)) == (10.5, b"")
+    assert (watch.overdue(10.5), watch.due) == (b"\x10", None)
+    assert watch.take(b"\x11", 10.6) == (b"\x11", False)
+    # Whoever looks too late.
+    assert watch.take(b"\x10", 20.0) == (b"", False)
+    assert watch.take(b"\x11", 21.0) == (b"\x10\x11", False)
+    assert DetachWatch(DetachKeys()).due is None
+
+
+def test_keys_are_found_behind_what_looks_like_their_beginning() -> None:
+    watch = DetachWatch(parse_detach_keys("a,a,b"))
+    assert watch.take(b"aaab", 0.0) == (b"a", True)
+    assert DetachWatch(parse_detach_keys("a,b,a,c")).take(b"ababac", 0.0) == (b"ab", True)
 
 
 @given(st.lists(st.binary(max_size=6)), st.sampled_from([b"ab", b"aab", b"aba", b"a", KEY * 3]))
