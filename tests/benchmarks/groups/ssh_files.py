@@ -15,8 +15,10 @@ from table import Line, Promise, in_turns, unmeasured
 
 _PROMISE = Promise(0.8, 1.5, "x", least=True)
 _LARGE = ("jobwire put, 1 GB against scp", "jobwire put, 1 GB against rsync")
-_MANY = ("jobwire put, 10,000 files against scp -r", "jobwire put, 10,000 files against rsync")
-WHAT = (*_LARGE, *_MANY)
+_SOME = ("jobwire put, 1,000 files against scp -r", "jobwire put, 1,000 files against rsync")
+# Not with scp, which waits for an answer to each file: one round would take minutes.
+_MANY = ("", "jobwire put, 10,000 files against rsync")
+WHAT = (*_LARGE, *_SOME, *filter(None, _MANY))
 CIPHER = ("-caes128-gcm@openssh.com",)
 _MEBIBYTE = 1024 * 1024
 _MILLION = 1e6
@@ -36,20 +38,22 @@ def measure_files(ground: Ground, server: SshServer, stage: Stage) -> list[Line]
     logged = subprocess.run(stage.command("logs", job), env=stage.environment, capture_output=True, check=True, text=True)
     folder = Path(logged.stdout.strip())
     lines: list[Line] = []
-    for names, unit, amount in (
-        (_LARGE, "MB/s", _make_large(source / "large", quick=ground.quick)),
-        (_MANY, "files/s", _make_many(source / "many", quick=ground.quick)),
+    for names, unit, what, amount in (
+        (_LARGE, "MB/s", source / "large", _make_large(source / "large", quick=ground.quick)),
+        (_SOME, "files/s", source / "some", _make_files(source / "some", 1_000)),
+        (_MANY, "files/s", source / "many", 0 if ground.quick else _make_files(source / "many", 10_000)),
     ):
-        what = source / ("large" if names is _LARGE else "many")
         target = ground.fresh(ground.disk, "target")
         others = (_scp(server, what, target), _rsync(server, what, target))
         for name, other in zip(names, others, strict=True):
+            if not (name and amount):
+                continue
             if other is None:
                 lines.append(unmeasured(name, _PROMISE, f"{name.split()[-1]} is not on this machine"))
                 continue
             limit = _Rate(other, stage.environment, target / what.name, amount)
             ours = _Rate(stage.command("put", job, str(what)), stage.environment, folder / what.name, amount)
-            if what.name == "many":
+            if names is not _LARGE:
                 limit()
                 ours()
             note = f"limit: the same over ssh {CIPHER[0]}, connecting included"
@@ -98,9 +102,8 @@ def _make_large(path: Path, *, quick: bool) -> float:
     return count * _MEBIBYTE / _MILLION
 
 
-def _make_many(path: Path, *, quick: bool) -> float:
+def _make_files(path: Path, count: int) -> float:
     """Return how many files there are."""
-    count = 1_000 if quick else 10_000
     for number in range(count):
         folder = path / str(number // _FILES_A_FOLDER)
         if not number % _FILES_A_FOLDER:
