@@ -336,6 +336,13 @@ def test_an_input_that_cannot_be_read_is_said(home: Home, tmp_path: Path) -> Non
     assert status == 125
     assert b"the standard input cannot be read: Bad file descriptor" in err
 
+    folder = os.open(tmp_path, os.O_RDONLY)
+    run = Run(home, "--", "cat", stdin=folder)
+    os.close(folder)
+    status, _, err = run.ended()
+    # Python itself refuses that.
+    assert (status, b"<stdin> is a directory" in err) == (1, True)
+
 
 @pytest.mark.soak
 def test_a_gigabyte_goes_both_ways_with_flat_memory(worker: Worker, home: Home) -> None:
